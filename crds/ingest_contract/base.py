@@ -1,0 +1,69 @@
+"""The base of every model in the contract, and the bounded types they are made of.
+
+Outside, fields are camelCase and unknown ones are refused; inside, they are snake_case and frozen. Attribute docstrings become the
+descriptions that `kubectl explain` shows, so there is one text for the editor, the cluster and the reference page.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+
+class ContractModel(BaseModel):
+    """A frozen value that people or programs write: unknown fields are an error, never ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+    )
+
+    def to_json(self) -> str:
+        """The shortest JSON of this value: camelCase, no nulls, no spaces."""
+        return self.model_dump_json(exclude_none=True)
+
+
+def _finite_decimal(text: str) -> str:
+    """Refuse what only looks like a number. Kept as text: the API conventions forbid floats in spec and status."""
+    float(text)
+    return text
+
+
+Decimal = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"), AfterValidator(_finite_decimal)]
+"""A decimal number as text, for example `0.042`: floats do not survive every client's JSON unchanged."""
+
+ShortText = Annotated[str, StringConstraints(max_length=256)]
+"""A line for people."""
+
+LongText = Annotated[str, StringConstraints(max_length=1024)]
+"""A sentence or two for people."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+"""A name as Kubernetes knows it (RFC 1123 label)."""
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+"""The name of an object (RFC 1123 subdomain)."""
+
+Timestamp = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")]
+"""A moment in UTC, for example `2026-01-31T12:00:00Z`."""
+
+Date = Annotated[str, StringConstraints(max_length=10, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+"""A day, for example `2026-01-31`."""
+
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+"""How many."""
+
+Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
+"""A duration in whole seconds."""
+
+
+def decimal(value: float, digits: int = 3) -> str:
+    """A float as the contract's decimal text, without trailing zeros: `decimal(0.0420)` is `0.042`."""
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

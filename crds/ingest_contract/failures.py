@@ -1,0 +1,176 @@
+"""The failure table: every way an item can end other than well, in one place.
+
+The worker's exit codes, the Job's podFailurePolicy, the planner's verdicts, Events, metric labels and `docs/failures.md` are all made
+from it. A reason is either *told* by the worker (it has an exit code) or *seen* from outside when the worker could not speak.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Verdict(StrEnum):
+    """What the planner does about a failure."""
+
+    RETRY = "Retry"
+    """Try again after a backoff. Charged to the item's `maxAttempts`."""
+    RETRY_SMALLER = "RetrySmaller"
+    """Try again one rung down the memory ladder. The ladder is its own budget; nothing is charged."""
+    RETRY_LATER = "RetryLater"
+    """The world is not ready: wait and try again. Nothing is charged."""
+    RETRY_ELSEWHERE = "RetryElsewhere"
+    """This machine is at fault: try again on another. Charged."""
+    GIVE_UP = "GiveUp"
+    """The item fails now: trying again cannot help."""
+    SKIP = "Skip"
+    """There is nothing to ingest. Final, counted apart, and not a failure."""
+    STOP_BATCH = "StopBatch"
+    """Every other item would fail the same way: nothing new starts until somebody mends it. Nothing is charged."""
+    FORGIVE = "Forgive"
+    """The cluster took the machine back. Try again at once; never charged, but capped."""
+
+
+class Kind(StrEnum):
+    """Where a failure comes from. Only failures that are not of the input's own making count towards a stall."""
+
+    INPUT = "Input"
+    SOURCE = "Source"
+    MEMORY = "Memory"
+    MACHINE = "Machine"
+    ENGINE = "Engine"
+    STORE = "Store"
+    SETUP = "Setup"
+    LIFECYCLE = "Lifecycle"
+
+
+class Reason(StrEnum):
+    """Why an item did not end well. CamelCase, as conditions and Events want it."""
+
+    PRIVATE = "Private"
+    MEMBERS_ONLY = "MembersOnly"
+    REMOVED = "Removed"
+    AGE_GATED = "AgeGated"
+    GEO_BLOCKED = "GeoBlocked"
+    LIVE_OR_UPCOMING = "LiveOrUpcoming"
+    DRM_PROTECTED = "DrmProtected"
+    NOT_FOUND = "NotFound"
+    SOURCE_REFUSED = "SourceRefused"
+    SOURCE_UNSUPPORTED = "SourceUnsupported"
+    NO_AUDIO_TRACK = "NoAudioTrack"
+    NO_SPEECH = "NoSpeech"
+    UNDECODABLE = "Undecodable"
+    TRUNCATED = "Truncated"
+    TOO_LONG = "TooLong"
+    BOT_CHECK = "BotCheck"
+    RATE_LIMITED = "RateLimited"
+    DOWNLOAD_FAILED = "DownloadFailed"
+    EXTRACTOR_BROKEN = "ExtractorBroken"
+    CREDENTIALS_INVALID = "CredentialsInvalid"
+    GPU_OUT_OF_MEMORY = "GpuOutOfMemory"
+    HOST_OUT_OF_MEMORY = "HostOutOfMemory"
+    GPU_UNAVAILABLE = "GpuUnavailable"
+    GPU_BROKEN = "GpuBroken"
+    SCRATCH_FULL = "ScratchFull"
+    TRANSCRIPT_DEGENERATE = "TranscriptDegenerate"
+    DIARIZATION_FAILED = "DiarizationFailed"
+    IDENTIFICATION_FAILED = "IdentificationFailed"
+    EMBEDDING_INCOMPLETE = "EmbeddingIncomplete"
+    DATABASE_UNAVAILABLE = "DatabaseUnavailable"
+    DATABASE_REJECTED = "DatabaseRejected"
+    SCHEMA_MISMATCH = "SchemaMismatch"
+    DIMENSION_MISMATCH = "DimensionMismatch"
+    CLAIMED_ELSEWHERE = "ClaimedElsewhere"
+    LEASE_LOST = "LeaseLost"
+    ORDER_INVALID = "OrderInvalid"
+    MODELS_UNAVAILABLE = "ModelsUnavailable"
+    VOICE_UNUSABLE = "VoiceUnusable"
+    INTERRUPTED = "Interrupted"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    KILLED = "Killed"
+    RECEIPT_MISSING = "ReceiptMissing"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One row: how the failure is told, whose it is, and what happens next."""
+
+    exit_code: int | None
+    """The worker's exit code; None where only the outside can see the failure."""
+    kind: Kind
+    """Where it comes from."""
+    verdict: Verdict
+    """What the planner does."""
+    sentence: str
+    """What it means and what to do, for people."""
+
+
+_V, _K, _R = Verdict, Kind, Reason
+
+FAILURES: Final = MappingProxyType(
+    {
+        _R.PRIVATE: Failure(20, _K.INPUT, _V.SKIP, "The video is private. Ask its owner, or remove it from the sources."),
+        _R.MEMBERS_ONLY: Failure(21, _K.INPUT, _V.SKIP, "The video is for members of the channel only."),
+        _R.REMOVED: Failure(22, _K.INPUT, _V.SKIP, "The video was removed, or its account was closed."),
+        _R.AGE_GATED: Failure(23, _K.INPUT, _V.SKIP, "The site wants a signed-in adult for this video."),
+        _R.GEO_BLOCKED: Failure(24, _K.INPUT, _V.SKIP, "The video is not available where this cluster stands."),
+        _R.LIVE_OR_UPCOMING: Failure(25, _K.INPUT, _V.SKIP, "The video is live or has not been shown yet. A later batch will find it."),
+        _R.DRM_PROTECTED: Failure(26, _K.INPUT, _V.GIVE_UP, "The media is encrypted (DRM) and cannot be read."),
+        _R.NOT_FOUND: Failure(27, _K.INPUT, _V.GIVE_UP, "Nothing is at this address (HTTP 404 or 410, or no such file). Check the link."),
+        _R.SOURCE_REFUSED: Failure(
+            28, _K.INPUT, _V.GIVE_UP, "The profile does not allow this address. Its `fetch.allow` says what workers may reach."
+        ),
+        _R.SOURCE_UNSUPPORTED: Failure(29, _K.INPUT, _V.GIVE_UP, "No extractor knows how to read this address."),
+        _R.NO_AUDIO_TRACK: Failure(30, _K.INPUT, _V.SKIP, "The media has a picture but no sound."),
+        _R.NO_SPEECH: Failure(31, _K.INPUT, _V.SKIP, "Nobody speaks in this recording."),
+        _R.UNDECODABLE: Failure(32, _K.INPUT, _V.GIVE_UP, "The media cannot be decoded: it is damaged or in an unknown codec."),
+        _R.TRUNCATED: Failure(33, _K.INPUT, _V.RETRY, "The media ends before its announced duration. It is fetched anew, then given up."),
+        _R.TOO_LONG: Failure(34, _K.INPUT, _V.GIVE_UP, "The media is longer or larger than the profile's limit."),
+        _R.BOT_CHECK: Failure(40, _K.SOURCE, _V.RETRY_LATER, "The site asks whether we are a robot. All downloads pause for a while."),
+        _R.RATE_LIMITED: Failure(41, _K.SOURCE, _V.RETRY_LATER, "The site asks us to slow down. All downloads pause for a while."),
+        _R.DOWNLOAD_FAILED: Failure(42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."),
+        _R.EXTRACTOR_BROKEN: Failure(43, _K.SOURCE, _V.RETRY, "The site has changed and yt-dlp does not read it. Update the worker image."),
+        _R.CREDENTIALS_INVALID: Failure(44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."),
+        _R.GPU_OUT_OF_MEMORY: Failure(50, _K.MEMORY, _V.RETRY_SMALLER, "A stage did not fit into the GPU's free memory, even at batch 1."),
+        _R.HOST_OUT_OF_MEMORY: Failure(51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."),
+        _R.GPU_UNAVAILABLE: Failure(52, _K.MACHINE, _V.RETRY_ELSEWHERE, "A GPU was asked for and CUDA found none. Nothing ran on the CPU."),
+        _R.GPU_BROKEN: Failure(53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU."),
+        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Raise the profile's `scratch` size."),
+        _R.TRANSCRIPT_DEGENERATE: Failure(60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."),
+        _R.DIARIZATION_FAILED: Failure(61, _K.ENGINE, _V.RETRY, "Speakers could not be told apart: the engine failed. Nothing was assumed."),
+        _R.IDENTIFICATION_FAILED: Failure(62, _K.ENGINE, _V.RETRY, "Voices could not be compared with the enrolled ones. Nothing was assumed."),
+        _R.EMBEDDING_INCOMPLETE: Failure(63, _K.ENGINE, _V.RETRY, "Not every segment got a finite vector, so nothing was stored."),
+        _R.DATABASE_UNAVAILABLE: Failure(70, _K.STORE, _V.RETRY_LATER, "Postgres did not answer. Finished stages are kept where they could be."),
+        _R.DATABASE_REJECTED: Failure(71, _K.STORE, _V.RETRY, "Postgres refused the rows. The message names the constraint."),
+        _R.SCHEMA_MISMATCH: Failure(72, _K.SETUP, _V.STOP_BATCH, "The database's schema is not this worker's. Run the migration."),
+        _R.DIMENSION_MISMATCH: Failure(73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says."),
+        _R.CLAIMED_ELSEWHERE: Failure(74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."),
+        _R.LEASE_LOST: Failure(75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."),
+        _R.ORDER_INVALID: Failure(80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ."),
+        _R.MODELS_UNAVAILABLE: Failure(81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."),
+        _R.VOICE_UNUSABLE: Failure(82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."),
+        _R.INTERRUPTED: Failure(143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."),
+        _R.DEADLINE_EXCEEDED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."),
+        _R.KILLED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The process was killed from outside and nobody said why."),
+        _R.RECEIPT_MISSING: Failure(None, _K.LIFECYCLE, _V.RETRY, "The worker said it was done but left no receipt, so nothing is believed."),
+        _R.UNKNOWN: Failure(1, _K.ENGINE, _V.RETRY, "An error nobody has named yet. Please report it with its message, so that it gets a name."),
+    }
+)
+"""Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the code of SIGTERM."""
+
+RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED})
+"""Charged reasons that rarely mend: one more try, whatever `maxAttempts` says."""
+
+BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED})
+"""Reasons of the whole address, not of one item: the batch's downloads pause together."""
+
+OK_EXIT: Final = 0
+"""The exit code of a worker whose result is committed."""
+
+_BY_EXIT_CODE: Final = MappingProxyType({row.exit_code: reason for reason, row in FAILURES.items() if row.exit_code is not None})
+
+
+def reason_of_exit(code: int) -> Reason:
+    """The reason behind a worker's exit code; `UNKNOWN` for a code that is not in the table."""
+    return _BY_EXIT_CODE.get(code, Reason.UNKNOWN)

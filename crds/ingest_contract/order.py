@@ -1,0 +1,232 @@
+"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable.
+
+Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the store's address comes in an
+environment variable of its own, which a cluster fills from a Secret. Unknown fields are refused, so a worker of another version says
+`OrderInvalid` instead of leaving something out.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter
+
+from ingest_contract.base import ContractModel, Count, Seconds, ShortText, Timestamp
+from ingest_contract.profile import (
+    ComputeType,
+    DiarizationProfile,
+    EmbeddingProfile,
+    FetchProfile,
+    IdentificationProfile,
+    Location,
+    SegmentationProfile,
+    TranscriptionProfile,
+    Vocabulary,
+)
+from ingest_contract.selection import Reprocess, Select
+
+ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
+"""The environment variable that carries the order."""
+
+DSN_VARIABLE: Final = "INGEST_DSN"
+"""The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not in the order."""
+
+TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""One per batch, in the form of a W3C trace id; it runs through Jobs, logs and rows."""
+
+ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
+"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, or `url:` and `file:` with a hash of the canonical address."""
+
+
+class SpeakerCount(ContractModel):
+    """How many people speak, where that is known."""
+
+    min: Annotated[int, Field(ge=1, le=50)] | None = None
+    """At least so many."""
+
+    max: Annotated[int, Field(ge=1, le=50)] | None = None
+    """At most so many."""
+
+
+class Item(ContractModel):
+    """One recording of a plan."""
+
+    index: Annotated[int, Field(ge=0, le=99_999)]
+    """Its place in admission order; it never changes."""
+
+    id: ItemId
+    """What the store knows it by, whatever batch it comes from."""
+
+    url: Location
+    """Where it is."""
+
+    title: ShortText = ""
+    """What its source calls it."""
+
+    duration_seconds: Seconds | None = None
+    """Its length as announced by its source; None where only the media can tell."""
+
+    published_at: Timestamp | None = None
+    """When it was published, where the source says."""
+
+    channel: ShortText | None = None
+    """Whose it is, where the source says."""
+
+    speakers: SpeakerCount = SpeakerCount()
+    """How many people speak, where the batch says."""
+
+
+class Settings(ContractModel):
+    """What determines the output, resolved: profile and batch together."""
+
+    model_set: str
+    """The locked set of models."""
+
+    transcription: TranscriptionProfile
+    """How speech becomes words."""
+
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    """The language that the batch names; None lets the speech vote."""
+
+    vocabulary: Vocabulary = ()
+    """Words that the batch names."""
+
+    diarization: DiarizationProfile
+    """How speech is divided between speakers."""
+
+    identification: IdentificationProfile
+    """When a voice counts as recognised."""
+
+    segmentation: SegmentationProfile
+    """How turns become passages."""
+
+    embedding: EmbeddingProfile
+    """How passages become vectors."""
+
+
+class Runtime(ContractModel):
+    """How to run, resolved: nothing here is `Auto` any more."""
+
+    device: Literal["cuda", "cpu"]
+    """Where the models run. A worker that is told `cuda` and finds none fails; it does not run on the CPU."""
+
+    compute_type: ComputeType
+    """Whisper's number format."""
+
+    threads: Annotated[int, Field(ge=1, le=256)]
+    """CPU threads of this worker."""
+
+    transcription_batch: Annotated[int, Field(ge=1, le=128)]
+    """Pieces of speech decoded together."""
+
+    diarization_batch: Annotated[int, Field(ge=1, le=256)]
+    """Windows segmented together."""
+
+    embedding_batch_tokens: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Tokens embedded together."""
+
+
+class Place(ContractModel):
+    """Where a worker finds things and leaves them."""
+
+    models: Location
+    """The folder of model sets."""
+
+    scratch: Location
+    """A folder for media and audio. A try on the same disk finds there what an earlier one decoded."""
+
+    receipt: Location
+    """The file for the Receipt: in a pod, the termination log."""
+
+    progress_file: Location | None = None
+    """The file for live progress, where no port is given."""
+
+    progress_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """The port that serves `/progress` and `/metrics`, in a pod."""
+
+
+class IngestOrder(ContractModel):
+    """Ingest one recording."""
+
+    kind: Literal["Ingest"] = "Ingest"
+    trace_id: TraceId
+    """The batch's trace."""
+
+    batch: ShortText
+    """`<namespace>/<name>` of the batch, for the store's records."""
+
+    item: Item
+    """The recording."""
+
+    number: Annotated[int, Field(ge=1, le=10_000, alias="try")]
+    """Which try of this item it is: every process counts, charged or not."""
+
+    rung: Annotated[int, Field(ge=0, le=10)] = 0
+    """How far down the memory ladder this try stands; 0 is the top."""
+
+    settings: Settings
+    """What determines the output."""
+
+    runtime: Runtime
+    """How to run."""
+
+    fetch: FetchProfile
+    """What may be fetched, and how."""
+
+    place: Place
+    """Where things are."""
+
+
+class PlannedSource(ContractModel):
+    """One source, as the plan sees it."""
+
+    url: Location
+    """A page, playlist, channel, feed, media file or local path (`file:`); of a folder, every media file that `glob` matches."""
+
+    glob: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """Which files of a folder."""
+
+    speakers: SpeakerCount = SpeakerCount()
+    """How many people speak, in each of its recordings."""
+
+
+class PlanOrder(ContractModel):
+    """Resolve sources to items: what is there, what the store has, in which order, how many."""
+
+    kind: Literal["Plan"] = "Plan"
+    trace_id: TraceId
+    """The batch's trace."""
+
+    batch: ShortText
+    """`<namespace>/<name>` of the batch."""
+
+    sources: Annotated[tuple[PlannedSource, ...], Field(min_length=1, max_length=1000)]
+    """What to look at."""
+
+    select: Select
+    """Filter, order and limit."""
+
+    reprocess: Reprocess
+    """What counts as done already."""
+
+    first_index: Count = 0
+    """The index of the first new item: earlier plans of the batch hold the ones before."""
+
+    known: Annotated[tuple[ItemId, ...], Field(max_length=10_000)] = ()
+    """The ids of earlier plans, which are not planned twice."""
+
+    settings: Settings
+    """What determines the output: `IfPipelineChanged` compares its hash."""
+
+    fetch: FetchProfile
+    """What may be reached."""
+
+    place: Place
+    """Where things are."""
+
+
+WorkOrder = IngestOrder | PlanOrder
+_ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
+
+
+def read_order(text: str) -> WorkOrder:
+    """The order in a worker's environment. Raises `pydantic.ValidationError` for anything this version does not understand."""
+    return _ORDERS.validate_json(text)

@@ -1,0 +1,205 @@
+"""`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, voices, and which sources are allowed.
+
+The settings fall into two halves. Everything but `runtime` determines what is produced, and so enters the stage hashes; `runtime` says
+how fast and in how much memory, and never does. The values that were really used stand in every Receipt.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from ingest_contract.base import ContractModel, Count, Decimal, Name, Seconds
+
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+"""The name of a model in its set."""
+
+Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+"""A URL, or the path of a file."""
+
+Vocabulary = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)]
+"""Words that the recordings use and a model may not know."""
+
+
+class Device(StrEnum):
+    """Where the models run."""
+
+    AUTO = "Auto"
+    """CUDA where the machine has a GPU, else the CPU. Decided once, before the first video, and told."""
+    CUDA = "Cuda"
+    """The GPU, or the item fails with `GpuUnavailable`: there is no quiet fallback to the CPU."""
+    CPU = "Cpu"
+    """The CPU."""
+
+
+class ComputeType(StrEnum):
+    """The number format of Whisper's weights and sums, in CTranslate2's words."""
+
+    AUTO = "Auto"
+    """`int8_float16` on CUDA, `int8` on a CPU."""
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    INT8 = "int8"
+    INT8_FLOAT16 = "int8_float16"
+
+
+class TranscriptionProfile(ContractModel):
+    """How speech becomes words."""
+
+    model: ModelName = "distil-large-v3"
+    """The Whisper model, by its name in the model set."""
+
+    beam_size: Annotated[int, Field(ge=1, le=10)] = 5
+    """Beams of the search. 1 is greedy: about a fifth faster and slightly less accurate."""
+
+    language_votes: Annotated[int, Field(ge=1, le=20)] = 5
+    """How many pieces of speech vote on the language when the batch names none. The first 30 seconds alone are often a jingle."""
+
+
+class DiarizationProfile(ContractModel):
+    """How speech is divided between speakers."""
+
+    model: ModelName = "community-1"
+    """The diarization pipeline, by its name in the model set."""
+
+
+class Voice(ContractModel):
+    """A person to recognise."""
+
+    name: Name
+    """The name that transcripts will show."""
+
+    recordings: Annotated[tuple[Location, ...], Field(min_length=1, max_length=16)]
+    """Recordings in which only this person speaks: ten seconds or more of clean speech each; several rooms and microphones help."""
+
+
+class IdentificationProfile(ContractModel):
+    """When a voice counts as recognised. Nothing is assumed: who is not recognised stays `unknown #k`."""
+
+    voices: Annotated[tuple[Voice, ...], Field(max_length=200)] = ()
+    """The voices to look for."""
+
+    threshold: Decimal = "0.40"
+    """Cosine similarity below which a voice is unknown. 0.40 keeps apart all pairs measured with community-1's vectors (`docs/accuracy.md`)."""
+
+    margin: Decimal = "0.05"
+    """How much better than the runner-up a match must be; below it the voice is `Ambiguous` and stays unknown."""
+
+    min_speech_seconds: Seconds = 5
+    """Clean speech that a speaker needs in one recording before any name is considered."""
+
+
+class SegmentationProfile(ContractModel):
+    """How turns become passages to search."""
+
+    max_seconds: Annotated[int, Field(ge=10, le=300)] = 60
+    """The longest passage. Longer turns are cut at sentence ends, then at pauses."""
+
+    max_gap_seconds: Annotated[int, Field(ge=0, le=60)] = 3
+    """Turns of one speaker merge into one passage over silences up to this long, never across another speaker."""
+
+
+class EmbeddingProfile(ContractModel):
+    """How passages become vectors."""
+
+    model: ModelName = "bge-large-en-v1.5"
+    """The sentence-transformers model, by its name in the model set. It must not need remote code."""
+
+
+class AllowedSources(ContractModel):
+    """What workers may reach. The default is the public internet over HTTPS and HTTP, and no files."""
+
+    private_addresses: bool = False
+    """Whether media may come from loopback, private, link-local and metadata addresses."""
+
+    folders: Annotated[tuple[Location, ...], Field(max_length=32)] = ()
+    """Absolute folders below which `file:` sources may lie."""
+
+
+class FetchProfile(ContractModel):
+    """How media come in, and what is refused."""
+
+    allow: AllowedSources = AllowedSources()
+    """What workers may reach."""
+
+    max_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000_000)] = 20_000_000_000
+    """The largest download, in bytes."""
+
+    max_duration_seconds: Annotated[int, Field(ge=1, le=360_000)] = 43_200
+    """The longest recording."""
+
+    timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
+    """How long one download may take."""
+
+
+class RuntimeProfile(ContractModel):
+    """Speed and memory. Nothing here changes what is produced beyond rounding, so nothing here enters a stage hash."""
+
+    device: Device = Device.AUTO
+    """Where the models run."""
+
+    compute_type: ComputeType = ComputeType.AUTO
+    """Whisper's number format."""
+
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """CPU threads of one worker; 0 shares the machine's cores evenly between the workers that run at once."""
+
+    transcription_batch: Annotated[int, Field(ge=1, le=128)] = 8
+    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU measured in public."""
+
+    diarization_batch: Annotated[int, Field(ge=1, le=256)] = 32
+    """Ten-second windows that the segmentation network sees together."""
+
+    embedding_batch_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 16_384
+    """Tokens, padding included, that the text model sees together."""
+
+
+class IngestProfileSpec(ContractModel):
+    """Models, limits and permissions that batches share. Every field has a default."""
+
+    model_set: Name = "default"
+    """The locked set that the models come from: `ingestctl models list` shows them."""
+
+    transcription: TranscriptionProfile = TranscriptionProfile()
+    """How speech becomes words."""
+
+    diarization: DiarizationProfile = DiarizationProfile()
+    """How speech is divided between speakers."""
+
+    identification: IdentificationProfile = IdentificationProfile()
+    """When a voice counts as recognised."""
+
+    segmentation: SegmentationProfile = SegmentationProfile()
+    """How turns become passages to search."""
+
+    embedding: EmbeddingProfile = EmbeddingProfile()
+    """How passages become vectors."""
+
+    fetch: FetchProfile = FetchProfile()
+    """How media come in, and what is refused."""
+
+    runtime: RuntimeProfile = RuntimeProfile()
+    """Speed and memory."""
+
+
+class ObjectMeta(ContractModel, extra="ignore"):
+    """The part of an object's metadata that the command line reads; clusters add more, which is theirs."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    """The object's name."""
+
+    namespace: Name = "default"
+    """The object's namespace."""
+
+    generation: Count = 1
+    """How often the spec was written."""
+
+
+class IngestProfile(ContractModel):
+    """What a platform team decides once for many batches."""
+
+    api_version: Literal["video-ingest.dev/v1alpha1"]
+    kind: Literal["IngestProfile"]
+    metadata: ObjectMeta
+    spec: IngestProfileSpec = IngestProfileSpec()

@@ -1,0 +1,21 @@
+"""Live progress of one worker: served on `/progress` or written to a file; losing it loses percentages and nothing else."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ingest_contract.base import ContractModel
+from ingest_contract.stages import Stage
+
+
+class Progress(ContractModel):
+    """Where a worker stands."""
+
+    stage: Stage
+    """The stage that is running; of two that overlap, the one that began later."""
+
+    percent: Annotated[int, Field(ge=0, le=100)]
+    """Of the whole recording, weighted by what stages usually take."""
+
+    seconds: Annotated[float, Field(ge=0)]
+    """Since the process started."""

@@ -1,0 +1,45 @@
+"""The stages of one video, and the hashes that say when a stored result still counts.
+
+A stage hash covers what determines the stage's output: the identity of its model (the sha256 of its files), its parameters, its own
+version, and the hashes it builds on. Image, batch sizes, number format and rung are left out: they change speed and memory, not meaning.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Stage(StrEnum):
+    """The stages in the order of the data. `transcribe` and `diarize` both read the audio and may overlap."""
+
+    FETCH = "fetch"
+    DECODE = "decode"
+    TRANSCRIBE = "transcribe"
+    DIARIZE = "diarize"
+    ATTRIBUTE = "attribute"
+    IDENTIFY = "identify"
+    SEGMENT = "segment"
+    EMBED = "embed"
+    STORE = "store"
+
+
+KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
+"""The stages whose results are kept as artifacts: a later try resumes behind the last of them."""
+
+STAGE_VERSION: Final[Mapping[Stage, int]] = {
+    Stage.TRANSCRIBE: 1,
+    Stage.DIARIZE: 1,
+    Stage.IDENTIFY: 1,
+    Stage.SEGMENT: 1,
+    Stage.EMBED: 1,
+}
+"""Raised by hand when a stage's own code changes what it produces."""
+
+
+def stage_hash(stage: Stage, *, parameters: Mapping[str, Any], builds_on: tuple[str, ...] = ()) -> str:
+    """Sixteen hex digits over the stage's name and version, its parameters (JSON values) and the hashes it builds on."""
+    content = [stage.value, STAGE_VERSION[stage], dict(parameters), list(builds_on)]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,193 @@
+"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known here.
+
+Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the order in which they first
+speak; who they are is another stage's matter.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE: Final = 16_000
+"""Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What was fetched: one local file, not yet trusted."""
+
+    path: Path
+    title: str
+    """What the source calls it; the file's stem where it does not say."""
+    duration_seconds: float | None
+    """As announced by the source; None where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, memory-mapped, so that RAM does not grow with length."""
+
+    path: Path
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.samples / SAMPLE_RATE
+
+    def pcm(self) -> NDArray[np.int16]:
+        """(samples,) read-only view of the file."""
+        return np.memmap(self.path, dtype="<i2", mode="r", shape=(self.samples,))
+
+    def window(self, start: float, end: float) -> FloatArray:
+        """(n,) float32 in -1..1 between two times, cut at the recording's ends."""
+        first, last = max(0, round(start * SAMPLE_RATE)), min(self.samples, round(end * SAMPLE_RATE))
+        return self.pcm()[first:last].astype(np.float32) / np.float32(32_768)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word."""
+
+    start: float
+    end: float
+    text: str
+    """As Whisper writes it, punctuation attached, without surrounding spaces."""
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Every word of a recording in time order, and what the quality gates saw."""
+
+    words: tuple[Word, ...]
+    language: str
+    language_probability: float
+    speech_seconds: float
+    """By voice activity detection."""
+    chunks: int
+    """Pieces of speech decoded."""
+    redecoded: int
+    """Pieces that failed a gate and were decoded again."""
+    dropped: tuple[tuple[float, float], ...]
+    """(start, end) of pieces left out because every decoding failed the gates: told, never silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker, without a break."""
+
+    start: float
+    end: float
+    speaker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when."""
+
+    turns: tuple[Turn, ...]
+    """Exclusive: at most one speaker at a time. For giving words to speakers. In time order."""
+    overlaps: tuple[tuple[float, float], ...]
+    """(start, end) where two or more spoke at once, in time order."""
+    vectors: FloatArray
+    """(speakers, dimension) L2-normalised voice vectors; a row of NaN where a speaker spoke too little for one."""
+
+    @property
+    def speakers(self) -> int:
+        """How many were told apart."""
+        return int(self.vectors.shape[0])
+
+    def seconds_of(self, speaker: int) -> float:
+        """Exclusive speech of one speaker."""
+        return sum(t.end - t.start for t in self.turns if t.speaker == speaker)
+
+    def has_vector(self, speaker: int) -> bool:
+        """Whether a speaker has a usable voice vector: finite and not zero (pyannote pads missing speakers with zeros)."""
+        row = self.vectors[speaker]
+        return bool(np.isfinite(row).all() and np.any(row))
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word and whose it is."""
+
+    word: Word
+    speaker: int | None
+    """None where nobody's turn is near."""
+    overlap: bool
+    """Whether somebody else spoke at the same time."""
+
+
+class Decision(StrEnum):
+    """What identification decided about one speaker, and never more than it knows."""
+
+    NAMED = "Named"
+    """The best enrolled voice is above the threshold and clear of the runner-up."""
+    UNKNOWN = "Unknown"
+    """Compared, and like nobody enrolled."""
+    AMBIGUOUS = "Ambiguous"
+    """Like two enrolled voices, or two speakers like one. Not named."""
+    TOO_SHORT = "TooShort"
+    """Too little clean speech to compare."""
+    NO_VECTOR = "NoVector"
+    """The engine gave no usable voice vector."""
+    NOBODY_ENROLLED = "NobodyEnrolled"
+    """There was nobody to compare with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known about one speaker of one recording."""
+
+    speaker: int
+    decision: Decision
+    name: str | None
+    """The enrolled voice; only with `Decision.NAMED`."""
+    score: float | None
+    """Cosine similarity to the best enrolled voice; None where nothing was compared."""
+    runner_up: str | None
+    runner_up_score: float | None
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledVoice:
+    """A person to recognise."""
+
+    name: str
+    vectors: FloatArray
+    """(recordings, dimension) L2-normalised, by the same network and path as `Diarization.vectors`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A passage to search: one speaker, one stretch of time."""
+
+    start: float
+    end: float
+    speaker: int | None
+    text: str
+    words: tuple[int, int]
+    """First word and one past the last, as indexes into the transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """One text vector for each segment."""
+
+    values: FloatArray
+    """(segments, dimension) L2-normalised."""
+    model: str
+    """`name@sha256-prefix` of the model: vectors of different models are never compared."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return int(self.values.shape[1])
