@@ -50,7 +50,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 """The name of an object (RFC 1123 subdomain)."""
 
-Timestamp = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")]
+Timestamp = Annotated[
+    str, StringConstraints(max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")
+]
 """A moment in UTC, for example `2026-01-31T12:00:00Z`."""
 
 Date = Annotated[str, StringConstraints(max_length=10, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]

@@ -133,28 +133,52 @@ FAILURES: Final = MappingProxyType(
         _R.EXTRACTOR_BROKEN: Failure(43, _K.SOURCE, _V.RETRY, "The site has changed and yt-dlp does not read it. Update the worker image."),
         _R.CREDENTIALS_INVALID: Failure(44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."),
         _R.GPU_OUT_OF_MEMORY: Failure(50, _K.MEMORY, _V.RETRY_SMALLER, "A stage did not fit into the GPU's free memory, even at batch 1."),
-        _R.HOST_OUT_OF_MEMORY: Failure(51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."),
+        _R.HOST_OUT_OF_MEMORY: Failure(
+            51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."
+        ),
         _R.GPU_UNAVAILABLE: Failure(52, _K.MACHINE, _V.RETRY_ELSEWHERE, "A GPU was asked for and CUDA found none. Nothing ran on the CPU."),
-        _R.GPU_BROKEN: Failure(53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU."),
+        _R.GPU_BROKEN: Failure(
+            53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU."
+        ),
         _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Raise the profile's `scratch` size."),
-        _R.TRANSCRIPT_DEGENERATE: Failure(60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."),
-        _R.DIARIZATION_FAILED: Failure(61, _K.ENGINE, _V.RETRY, "Speakers could not be told apart: the engine failed. Nothing was assumed."),
-        _R.IDENTIFICATION_FAILED: Failure(62, _K.ENGINE, _V.RETRY, "Voices could not be compared with the enrolled ones. Nothing was assumed."),
+        _R.TRANSCRIPT_DEGENERATE: Failure(
+            60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."
+        ),
+        _R.DIARIZATION_FAILED: Failure(
+            61, _K.ENGINE, _V.RETRY, "Speakers could not be told apart: the engine failed. Nothing was assumed."
+        ),
+        _R.IDENTIFICATION_FAILED: Failure(
+            62, _K.ENGINE, _V.RETRY, "Voices could not be compared with the enrolled ones. Nothing was assumed."
+        ),
         _R.EMBEDDING_INCOMPLETE: Failure(63, _K.ENGINE, _V.RETRY, "Not every segment got a finite vector, so nothing was stored."),
-        _R.DATABASE_UNAVAILABLE: Failure(70, _K.STORE, _V.RETRY_LATER, "Postgres did not answer. Finished stages are kept where they could be."),
+        _R.DATABASE_UNAVAILABLE: Failure(
+            70, _K.STORE, _V.RETRY_LATER, "Postgres did not answer. Finished stages are kept where they could be."
+        ),
         _R.DATABASE_REJECTED: Failure(71, _K.STORE, _V.RETRY, "Postgres refused the rows. The message names the constraint."),
         _R.SCHEMA_MISMATCH: Failure(72, _K.SETUP, _V.STOP_BATCH, "The database's schema is not this worker's. Run the migration."),
-        _R.DIMENSION_MISMATCH: Failure(73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says."),
+        _R.DIMENSION_MISMATCH: Failure(
+            73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says."
+        ),
         _R.CLAIMED_ELSEWHERE: Failure(74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."),
-        _R.LEASE_LOST: Failure(75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."),
-        _R.ORDER_INVALID: Failure(80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ."),
-        _R.MODELS_UNAVAILABLE: Failure(81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."),
+        _R.LEASE_LOST: Failure(
+            75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."
+        ),
+        _R.ORDER_INVALID: Failure(
+            80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ."
+        ),
+        _R.MODELS_UNAVAILABLE: Failure(
+            81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."
+        ),
         _R.VOICE_UNUSABLE: Failure(82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."),
         _R.INTERRUPTED: Failure(143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."),
         _R.DEADLINE_EXCEEDED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."),
         _R.KILLED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The process was killed from outside and nobody said why."),
-        _R.RECEIPT_MISSING: Failure(None, _K.LIFECYCLE, _V.RETRY, "The worker said it was done but left no receipt, so nothing is believed."),
-        _R.UNKNOWN: Failure(1, _K.ENGINE, _V.RETRY, "An error nobody has named yet. Please report it with its message, so that it gets a name."),
+        _R.RECEIPT_MISSING: Failure(
+            None, _K.LIFECYCLE, _V.RETRY, "The worker said it was done but left no receipt, so nothing is believed."
+        ),
+        _R.UNKNOWN: Failure(
+            1, _K.ENGINE, _V.RETRY, "An error nobody has named yet. Please report it with its message, so that it gets a name."
+        ),
     }
 )
 """Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the code of SIGTERM."""

@@ -1,0 +1,187 @@
+"""`IngestBatch`: what a person asks for: these recordings, in the store, so many at a time.
+
+`select`, `retry` and the rest have defaults; only `sources` must be written. What may change while a batch runs is said here once:
+`MUTABLE` fields and appended sources; everything else is frozen by a CEL rule, because half a batch made one way and half another is a
+corpus that nobody can explain.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from ingest_contract.base import ContractModel, Name, ObjectName
+from ingest_contract.order import SpeakerCount
+from ingest_contract.profile import ObjectMeta, Vocabulary
+from ingest_contract.selection import Reprocess, Select
+from ingest_contract.status import IngestBatchStatus
+
+MAX_SOURCES: Final = 100
+"""A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API server's CEL cost limit."""
+
+
+def cel(*rules: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules as JSON schema extras: (expression, what is wrong when it does not hold)."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
+
+
+class ConfigMapSource(ContractModel):
+    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are left out."""
+
+    name: ObjectName
+    """The ConfigMap, in the batch's namespace."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "urls.txt"
+    """The key that holds the list."""
+
+
+class VolumeSource(ContractModel):
+    """Media files on a volume."""
+
+    claim_name: ObjectName
+    """The PersistentVolumeClaim, in the batch's namespace. `ingestctl run --volume CLAIM=FOLDER` says where it is on a workstation."""
+
+    glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
+    """Which of its files, as a pattern relative to its root."""
+
+
+_ONE_KIND: Final = "[has(self.url), has(self.configMap), has(self.volume)].filter(x, x).size() == 1"
+
+
+class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of url, configMap and volume must be set"))):
+    """Where recordings come from: exactly one of `url`, `configMap` and `volume`."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")] | None = None
+    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a workstation."""
+
+    config_map: ConfigMapSource | None = None
+    """A list of addresses."""
+
+    volume: VolumeSource | None = None
+    """Media files on a volume."""
+
+    speakers: SpeakerCount = SpeakerCount()
+    """How many people speak in each of its recordings, where that is known."""
+
+    @model_validator(mode="after")
+    def _exactly_one_kind(self) -> Self:
+        """The same rule as the CEL one, for people without a cluster."""
+        kinds = [name for name, value in (("url", self.url), ("configMap", self.config_map), ("volume", self.volume)) if value is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"exactly one of url, configMap and volume must be set, and here {' and '.join(kinds) or 'none'} is")
+        return self
+
+
+class ProfileRef(ContractModel):
+    """Which profile."""
+
+    name: ObjectName = "default"
+    """An IngestProfile in the batch's namespace."""
+
+
+class BatchTranscription(ContractModel):
+    """What the batch knows about its recordings' language."""
+
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    """ISO 639 code, for example `en`. Omitted: the speech of each recording votes."""
+
+    vocabulary: Vocabulary = ()
+    """Words that the recordings use and a model may not know: names, products, terms."""
+
+
+class BatchSpeakers(ContractModel):
+    """Whom to look for."""
+
+    profiles: Annotated[tuple[Name, ...], Field(max_length=200)] | None = None
+    """Names of enrolled voices. Omitted: every voice of the profile. Who is not recognised stays `unknown #k`."""
+
+
+class Retry(ContractModel):
+    """How often, and how much failure is too much."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Charged tries per recording. Preemption, rate limits and the memory ladder are not charged."""
+
+    backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Wait before the second attempt; it doubles with each further one, up to an hour."""
+
+    max_failed_percent: Annotated[int, Field(ge=0, le=100)] = 100
+    """The batch is `Failed` when more of its recordings than this failed for good."""
+
+
+class SuspendMode(StrEnum):
+    """What happens to running recordings when a batch is suspended."""
+
+    DRAIN = "Drain"
+    """They finish; nothing new starts."""
+    KILL = "Kill"
+    """They end now, uncharged, and resume behind their last finished stage."""
+
+
+MUTABLE: Final = ("parallelism", "sources", "suspend", "suspendMode", "retryFailed")
+"""Fields that may change while a batch runs; sources only grow."""
+
+_FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess", "retry", "dryRun")
+
+
+def _immutable(field: str) -> tuple[str, str]:
+    return (
+        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+        f"{field} cannot change once the batch exists: make a new batch",
+    )
+
+
+_SPEC_RULES: Final = cel(
+    *(_immutable(field) for field in _FROZEN),
+    ("oldSelf.sources.all(old, old in self.sources)", "sources may be added, never removed or changed"),
+)
+
+
+class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
+    """What is wanted."""
+
+    profile_ref: ProfileRef = ProfileRef()
+    """Models, limits and permissions."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=MAX_SOURCES)]
+    """Where the recordings come from. Entries may be added while the batch runs, never removed or changed."""
+
+    select: Select = Select()
+    """Which of the recordings, and in which order."""
+
+    parallelism: Annotated[int, Field(ge=1, le=500)] = 1
+    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. May change at any time."""
+
+    transcription: BatchTranscription = BatchTranscription()
+    """What is known about the language."""
+
+    speakers: BatchSpeakers = BatchSpeakers()
+    """Whom to look for."""
+
+    reprocess: Reprocess = Reprocess.NEVER
+    """What counts as done already."""
+
+    retry: Retry = Retry()
+    """How often, and how much failure is too much."""
+
+    suspend: bool = False
+    """Start nothing new. May change at any time."""
+
+    suspend_mode: SuspendMode = SuspendMode.DRAIN
+    """What happens to running recordings when `suspend` is set. May change at any time."""
+
+    retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
+    """A new value, whatever it is, starts one more pass over the failed recordings. May change at any time."""
+
+    dry_run: bool = False
+    """Plan only: the status shows what would be done."""
+
+
+class IngestBatch(ContractModel):
+    """These recordings, transcribed, attributed to their speakers, embedded and searchable."""
+
+    api_version: Literal["video-ingest.dev/v1alpha1"]
+    kind: Literal["IngestBatch"]
+    metadata: ObjectMeta
+    spec: IngestBatchSpec
+    status: IngestBatchStatus | None = None

@@ -1,0 +1,66 @@
+"""Conditions: observations about a resource in the standard form of the Kubernetes API conventions, never a state machine."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ingest_contract.base import ContractModel, LongText, Timestamp
+
+
+class ConditionType(StrEnum):
+    """What can be observed about a batch."""
+
+    COMPLETE = "Complete"
+    """Every item is final. The reason says whether all went well."""
+    FAILED = "Failed"
+    """More items failed than `retry.maxFailedPercent` allows, or planning is impossible."""
+    STALLED = "Stalled"
+    """Something outside must change before more can start; the reason names it."""
+    RECONCILING = "Reconciling"
+    """The batch is being planned."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is set and nothing runs."""
+
+
+class ConditionStatus(StrEnum):
+    """Whether it holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(ContractModel):
+    """One observation."""
+
+    type: ConditionType
+    """What is observed."""
+
+    status: ConditionStatus
+    """Whether it holds."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z]([A-Za-z0-9]*)$")]
+    """Why, in one word for machines."""
+
+    message: LongText = ""
+    """Why, for people."""
+
+    last_transition_time: Timestamp
+    """When `status` last changed."""
+
+    observed_generation: Annotated[int, Field(ge=-1)]
+    """The generation of the spec that this was observed for."""
+
+
+def with_conditions(current: Iterable[Condition], wanted: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Put the wanted conditions in their places, sorted by type. A condition's clock moves only when its status does."""
+    by_type = {condition.type: condition for condition in current}
+    for condition in wanted:
+        old = by_type.get(condition.type)
+        if old is not None and old.status is condition.status:
+            by_type[condition.type] = condition.model_copy(update={"last_transition_time": old.last_transition_time})
+        else:
+            by_type[condition.type] = condition
+    return tuple(by_type[kind] for kind in ConditionType if kind in by_type)

@@ -1,0 +1,52 @@
+"""Sets of item indexes as short text: `0-3,7,9-12`. Complete truth at any size, and readable in `kubectl get -o yaml`."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, StringConstraints
+
+MAX_LENGTH: Final = 60_000
+"""Characters. The worst case of 10,000 items, every other one, takes 24,444."""
+
+_PART: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+
+
+def encode(indexes: Iterable[int]) -> str:
+    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indexes)):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def decode(text: str) -> frozenset[int]:
+    """The set that `encode` wrote. Raises `ValueError` for anything else, overlapping or unordered runs among it."""
+    found: set[int] = set()
+    after = -1
+    for part in text.split(",") if text else ():
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(f"not an interval: {part!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first <= after or last < first:
+            raise ValueError(f"intervals must ascend: {part!r}")
+        found.update(range(first, last + 1))
+        after = last
+    return frozenset(found)
+
+
+def _checked(text: str) -> str:
+    decode(text)
+    return text
+
+
+Intervals = Annotated[
+    str,
+    StringConstraints(max_length=MAX_LENGTH, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"),
+    AfterValidator(_checked),
+]
+"""A set of item indexes, for example `0-3,7`."""

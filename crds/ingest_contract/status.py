@@ -1,0 +1,284 @@
+"""`IngestBatch.status`: what is seen. Also all that a restarted operator needs to know beside the plan and the Jobs themselves.
+
+Bounded at any size of batch: counts and sums are exact, interval strings name every final item, and `videos` shows at most 100 rows.
+Items between tries always have a row, because their `try`, `attempts`, `rung` and `notBefore` live nowhere else.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import Field, StringConstraints
+
+from ingest_contract.base import ContractModel, Count, Decimal, LongText, Seconds, ShortText, Timestamp
+from ingest_contract.conditions import Condition
+from ingest_contract.failures import Reason
+from ingest_contract.intervals import Intervals
+from ingest_contract.order import ItemId
+from ingest_contract.stages import Stage
+
+MAX_ROWS: Final = 100
+"""Rows in `videos`."""
+
+MAX_WAITING: Final = 60
+"""Items that may be between tries at once: their rows must fit beside the running ones."""
+
+RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
+"""Upper bounds of the RTF histogram; the last bucket is open. Percentiles are read from it, so they survive any restart."""
+
+ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-list-type": "atomic"}
+MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+
+
+class ItemState(StrEnum):
+    """Where one recording stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    WAITING = "Waiting"
+    """Between tries."""
+    SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    FAILED = "Failed"
+    DEFERRED = "Deferred"
+    """Its next try is more than an hour away; the next plan brings it back."""
+
+
+class VideoStatus(ContractModel):
+    """One recording."""
+
+    index: Count
+    """Its place in admission order."""
+
+    id: ItemId
+    """What the store knows it by."""
+
+    state: ItemState
+    """Where it stands."""
+
+    number: Annotated[int, Field(ge=0, le=10_000, alias="try")] = 0
+    """Processes started for it so far, charged or not."""
+
+    attempts: Count = 0
+    """Those that were charged."""
+
+    rung: Count | None = None
+    """How far down the memory ladder it stands, once it has left the top."""
+
+    disruptions: Count | None = None
+    """Forgiven interruptions, once there were any."""
+
+    not_before: Timestamp | None = None
+    """When its next try may start."""
+
+    stage: Stage | None = None
+    """The stage that runs, or that failed."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How far it is, while it runs."""
+
+    rtf: Decimal | None = None
+    """Real-time factor: processing seconds per second of media."""
+
+    reason: Reason | None = None
+    """Why its last try did not succeed."""
+
+    message: ShortText | None = None
+    """The particulars."""
+
+
+class Counts(ContractModel):
+    """How many recordings stand where."""
+
+    total: Count = 0
+    pending: Count = 0
+    running: Count = 0
+    waiting: Count = 0
+    succeeded: Count = 0
+    skipped: Count = 0
+    failed: Count = 0
+    deferred: Count = 0
+
+
+class ItemIntervals(ContractModel):
+    """Which recordings are final, by index: complete at any size."""
+
+    succeeded: Intervals = ""
+    skipped: Intervals = ""
+    failed: Intervals = ""
+    deferred: Intervals = ""
+
+
+class TryCount(ContractModel):
+    """How many processes the named recordings have had: process names must never repeat, also after a `retryFailed`."""
+
+    number: Annotated[int, Field(ge=1, le=10_000, alias="try")]
+    """Processes so far."""
+
+    indexes: Intervals
+    """Of these failed or deferred recordings."""
+
+
+class ReasonCount(ContractModel):
+    """How many recordings share a reason."""
+
+    reason: Annotated[str, StringConstraints(max_length=64)]
+    """The reason."""
+
+    count: Count
+    """How many."""
+
+    sentence: LongText = ""
+    """What it means and what to do."""
+
+
+class StageSeconds(ContractModel):
+    """Where time went in one stage."""
+
+    stage: Stage
+    """The stage."""
+
+    seconds: Decimal
+    """Summed over all succeeded recordings."""
+
+
+class Rtf(ContractModel):
+    """Real-time factors of the succeeded recordings."""
+
+    p50: Decimal
+    """Median, read from the histogram."""
+
+    p95: Decimal
+    """95th percentile, read from the histogram."""
+
+    histogram: Annotated[tuple[Count, ...], Field(max_length=32)]
+    """Recordings per bucket; bounds as documented in the reference, the last bucket open."""
+
+
+class Sums(ContractModel):
+    """Totals over the succeeded recordings. Folded in by the write that makes a recording final, so each counts exactly once."""
+
+    media_seconds: Decimal = "0"
+    """Length of the media."""
+
+    processing_seconds: Decimal = "0"
+    """Process start to commit."""
+
+    overhead_seconds: Decimal = "0"
+    """In no stage: start, imports, model loads."""
+
+    speech_seconds: Decimal = "0"
+    """In which somebody speaks."""
+
+    voiced_seconds: Decimal = "0"
+    """Whose speaker has a voice vector."""
+
+    segments: Count = 0
+    """Passages."""
+
+    vectors: Count = 0
+    """Passages with a vector: always equal to `segments`."""
+
+    stages: Annotated[tuple[StageSeconds, ...], Field(max_length=16)] = ()
+    """Where the time went."""
+
+
+class Breaker(ContractModel):
+    """Why nothing new starts, and until when. After that one recording probes; its success closes the breaker."""
+
+    reason: Reason
+    """What opened it."""
+
+    until: Timestamp
+    """When a probe may start."""
+
+    opened: Annotated[int, Field(ge=1, le=1000)]
+    """How often it opened in a row: the wait doubles with each."""
+
+    message: ShortText = ""
+    """What the last failure said."""
+
+
+class PlanStatus(ContractModel):
+    """What the plan found."""
+
+    sources: Count
+    """Entries of `spec.sources` that are planned; more of them mean another plan."""
+
+    items: Count
+    """Recordings planned."""
+
+    media_seconds: Seconds
+    """Their length, as far as sources announce it."""
+
+    left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32)] = ()
+    """Recordings that were found and not planned, by reason."""
+
+    estimated_gpu_seconds: Seconds | None = None
+    """What they would take at the RTF seen so far; omitted while none is known."""
+
+
+class IngestBatchStatus(ContractModel):
+    """What is seen."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The generation of the spec that this status answers; -1 before anything was looked at."""
+
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
+    """Observations in the standard form."""
+
+    state: ShortText = "Pending"
+    """One word for a column, made from the conditions; programs should read those."""
+
+    trace_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """Runs through processes, logs and rows of the store."""
+
+    plan: PlanStatus | None = None
+    """What the plan found."""
+
+    counts: Counts = Counts()
+    """How many recordings stand where."""
+
+    progress_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    """Of the media, by length."""
+
+    eta_seconds: Seconds | None = None
+    """Until every recording is final, at the present pace."""
+
+    audio_hours_per_hour: Decimal | None = None
+    """Throughput: media hours per hour in which something ran."""
+
+    active_seconds: Decimal = "0"
+    """Wall time in which at least one recording ran."""
+
+    rtf: Rtf | None = None
+    """Real-time factors."""
+
+    sums: Sums = Sums()
+    """Totals."""
+
+    items: ItemIntervals = ItemIntervals()
+    """Which recordings are final."""
+
+    tries: Annotated[tuple[TryCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    """Processes of failed and deferred recordings that have had more than one."""
+
+    failures: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    """Failed recordings by reason."""
+
+    skips: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    """Skipped recordings by reason."""
+
+    recent: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
+    """The last outcomes: a window in which one reason prevails opens the breaker."""
+
+    breaker: Breaker | None = None
+    """Why nothing new starts, while that is so."""
+
+    learned_rung: Count | None = None
+    """The rung of the memory ladder on which recordings start, once experience has taught one."""
+
+    retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
+    """The last `spec.retryFailed` that was acted on."""
+
+    videos: Annotated[tuple[VideoStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)] = ()
+    """At most 100 recordings: running and waiting ones, then failed ones, then the most recent."""
