@@ -8,9 +8,11 @@ costs a tenth of a second. Must import the standard library only.
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -55,7 +57,8 @@ def environment(cache: Path) -> Path:
     lock = LOCKS / "dev.txt"
     home = cache / f"env-{digest(str(CHECKOUT).encode())}"
     stamp = home / "up-to-date-with"
-    wanted = digest(lock.read_bytes(), (CHECKOUT / "pyproject.toml").read_bytes(), sys.version.encode())
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]  # linter settings change nothing that is installed
+    wanted = digest(lock.read_bytes(), json.dumps(project, sort_keys=True).encode(), sys.version.encode())
     if stamp.exists() and stamp.read_text() == wanted:
         return home
     uv = str(uv_program(cache))
@@ -76,7 +79,9 @@ def main() -> int:
     parser.add_argument("--uv", action="store_true", help="print the path of the pinned uv instead (it makes the locks)")
     arguments = parser.parse_args()
     if sys.version_info < MINIMUM_PYTHON:
-        say(f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed; this is {sys.version.split()[0]}. Try `make PYTHON=python3.12 ...`.")
+        say(
+            f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed; this is {sys.version.split()[0]}. Try `make PYTHON=python3.12 ...`."
+        )
         return 1
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,91 @@
+"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema in one value per kind. Pure."""
+
+from typing import Any, Final
+
+from ingest_contract.base import ContractModel
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, VERSION
+from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.schema import structural
+from ingest_contract.status import IngestBatchStatus
+
+Crd = dict[str, Any]
+
+
+def _column(name: str, path: str, kind: str = "string", **more: object) -> dict[str, Any]:
+    return {"name": name, "type": kind, "jsonPath": path, **more}
+
+
+_BATCH_COLUMNS: Final = [
+    _column("State", ".status.state"),
+    _column("Done", ".status.counts.succeeded", "integer"),
+    _column("Skipped", ".status.counts.skipped", "integer", priority=1),
+    _column("Failed", ".status.counts.failed", "integer"),
+    _column("Total", ".status.counts.total", "integer"),
+    _column("Progress", ".status.progressPercent", "integer"),
+    _column("RTF", ".status.rtf.p50"),
+    _column("ETA", ".status.etaSeconds", "integer"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+]
+
+
+def _definition(kind: str, *, short: str, schema: Crd, columns: list[dict[str, Any]], status: bool) -> Crd:
+    plural = f"{kind.lower()}s" if not kind.lower().endswith("ch") else f"{kind.lower()}es"
+    version: Crd = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "additionalPrinterColumns": columns,
+    }
+    if status:
+        version["subresources"] = {"status": {}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind,
+                "plural": plural,
+                "singular": kind.lower(),
+                "listKind": f"{kind}List",
+                "shortNames": [short],
+                "categories": ["ingest"],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def _object(description: str, spec: type[ContractModel], status: type[ContractModel] | None = None, *, spec_required: bool) -> Crd:
+    properties: Crd = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+        "spec": structural(spec.model_json_schema()),
+    }
+    if status is not None:
+        # An object that no operator has seen yet must not look reconciled: -1 is older than every generation.
+        properties["status"] = structural(status.model_json_schema()) | {"default": {"observedGeneration": -1}}
+    return {"type": "object", "description": description, "properties": properties} | ({"required": ["spec"]} if spec_required else {})
+
+
+def definitions() -> dict[str, Crd]:
+    """File name to CustomResourceDefinition, for every kind."""
+    batch = _object(
+        "These recordings, transcribed, attributed to their speakers, embedded and searchable.",
+        IngestBatchSpec,
+        IngestBatchStatus,
+        spec_required=True,
+    )
+    profile = _object("What a platform team decides once for many batches.", IngestProfileSpec, spec_required=False)
+    age = [_column("Age", ".metadata.creationTimestamp", "date")]
+    return {
+        "ingestbatches.yaml": _definition(BATCH_KIND, short="ib", schema=batch, columns=_BATCH_COLUMNS, status=True),
+        "ingestprofiles.yaml": _definition(
+            PROFILE_KIND, short="ip", schema=profile, columns=[_column("Models", ".spec.modelSet"), *age], status=False
+        ),
+    }

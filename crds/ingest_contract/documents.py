@@ -1,0 +1,158 @@
+"""YAML files into models, and mistakes into sentences: one readable line per mistake, naming the file, the field and what is wrong.
+
+Called by the command line before anything runs. Validation is strict and goes through JSON, so that `parallelism: 2.5`, `"4"` and an
+unknown field are mistakes here exactly as they are for the API server.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ingest_contract.base import ContractModel
+from ingest_contract.batch import IngestBatch
+from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
+from ingest_contract.profile import IngestProfile
+
+KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType({BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile})
+"""The kinds that files may hold."""
+
+Document = IngestBatch | IngestProfile
+
+_SHOWN: Final = 60
+"""Characters of a wrong value that are worth reading."""
+
+_WORDS: Final = MappingProxyType(
+    {
+        "missing": "is required",
+        "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "string_type": "must be a text; put it in quotes if it is meant as one",
+        "bool_type": "must be true or false",
+        "tuple_type": "must be a list",
+        "model_type": "must be a mapping of fields",
+    }
+)
+
+
+class InvalidDocumentError(Exception):
+    """A file holds mistakes; `mistakes` has one line for each."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+def read(path: Path) -> tuple[Document, ...]:
+    """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and `OSError` for no file."""
+    try:
+        raw = [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document is not None]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).split())}",)) from error
+    if not raw:
+        raise InvalidDocumentError((f"{path}: the file is empty; `ingestctl example` prints a batch to start from",))
+    found: list[Document] = []
+    mistakes: list[str] = []
+    for document in raw:
+        try:
+            found.append(parse(document))
+        except InvalidDocumentError as error:
+            mistakes += [f"{path}: {mistake}" for mistake in error.mistakes]
+    if mistakes:
+        raise InvalidDocumentError(tuple(mistakes))
+    return tuple(found)
+
+
+def parse(document: object) -> Document:
+    """One document as YAML gave it. Raises `InvalidDocumentError`."""
+    if not isinstance(document, dict):
+        raise InvalidDocumentError((f"a mapping with apiVersion, kind, metadata and spec is wanted, not {_shown(document)}",))
+    kind = document.get("kind")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise InvalidDocumentError((f"kind: must be one of {', '.join(KINDS)}, not {_shown(kind)}",))
+    if document.get("apiVersion") != API_VERSION:
+        raise InvalidDocumentError((f"apiVersion: must be {API_VERSION}, not {_shown(document.get('apiVersion'))}",))
+    try:
+        text = json.dumps(document, default=_dates_as_text)
+    except (TypeError, ValueError) as error:
+        raise InvalidDocumentError((f"{kind}: {error}",)) from error
+    try:
+        parsed = model.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidDocumentError(tuple(mistakes_of(error, model))) from error
+    assert isinstance(parsed, IngestBatch | IngestProfile)  # noqa: S101 -- tells the type checker what KINDS holds
+    return parsed
+
+
+def _dates_as_text(value: object) -> str:
+    """YAML reads `2025-01-01` as a date; the contract wants the text that was written."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    raise TypeError(f"{_shown(value)} has no place in a resource")
+
+
+def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """One line per mistake: `spec.sources[0].url: ...`."""
+    for details in error.errors(include_url=False):
+        yield f"{_path(details['loc'])}: {_sentence(details, model)}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "(document)"
+
+
+def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, given = details["type"], details["input"]
+    if kind == "extra_forbidden":
+        return "no such field" + _did_you_mean(details["loc"], model)
+    if kind in _WORDS:
+        return _WORDS[kind] + ("" if kind == "missing" else f", not {_shown(given)}")
+    if kind == "too_short":
+        return "must have at least one entry"
+    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind == "string_pattern_mismatch":
+        message = f"must match {details['ctx']['pattern']}"
+    return message if kind == "value_error" else f"{message}, not {_shown(given)}"
+
+
+def _did_you_mean(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    known = sorted(_fields_at(location[:-1], model.model_json_schema()))
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    if near:
+        return f"; did you mean `{near[0]}`?"
+    return f"; known fields here are {', '.join(known)}" if known else ""
+
+
+def _fields_at(location: tuple[int | str, ...], schema: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the fields that a JSON schema knows at a place in a document."""
+    here: dict[str, Any] = schema
+    for part in location:
+        here = _object(here, schema)
+        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
+    return tuple(_object(here, schema).get("properties", ()))
+
+
+def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Follow `$ref` and the non-null branch of an optional."""
+    for branch in (schema, *schema.get("anyOf", ())):
+        if "$ref" in branch:
+            return dict(root["$defs"][branch["$ref"].rsplit("/", 1)[-1]])
+        if "properties" in branch or "items" in branch:
+            return dict(branch)
+    return schema
+
+
+def _shown(value: object) -> str:
+    """A value as a person would recognise it, cut to a readable length."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
