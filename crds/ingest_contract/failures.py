@@ -186,8 +186,8 @@ FAILURES: Final = MappingProxyType(
 RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED})
 """Charged reasons that rarely mend: one more try, whatever `maxAttempts` says."""
 
-BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED})
-"""Reasons of the whole address, not of one item: the batch's downloads pause together."""
+BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
+"""Reasons of the whole batch, not of one item: nothing new starts for a while, then one item probes."""
 
 OK_EXIT: Final = 0
 """The exit code of a worker whose result is committed."""

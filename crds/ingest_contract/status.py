@@ -39,8 +39,6 @@ class ItemState(StrEnum):
     SUCCEEDED = "Succeeded"
     SKIPPED = "Skipped"
     FAILED = "Failed"
-    DEFERRED = "Deferred"
-    """Its next try is more than an hour away; the next plan brings it back."""
 
 
 class VideoStatus(ContractModel):
@@ -96,7 +94,6 @@ class Counts(ContractModel):
     succeeded: Count = 0
     skipped: Count = 0
     failed: Count = 0
-    deferred: Count = 0
 
 
 class ItemIntervals(ContractModel):
@@ -105,17 +102,16 @@ class ItemIntervals(ContractModel):
     succeeded: Intervals = ""
     skipped: Intervals = ""
     failed: Intervals = ""
-    deferred: Intervals = ""
 
 
 class TryCount(ContractModel):
-    """How many processes the named recordings have had: process names must never repeat, also after a `retryFailed`."""
+    """How many processes the named recordings have had: a process's name must never repeat, not even after a `retryFailed`."""
 
     number: Annotated[int, Field(ge=1, le=10_000, alias="try")]
     """Processes so far."""
 
     indexes: Intervals
-    """Of these failed or deferred recordings."""
+    """Of these recordings."""
 
 
 class ReasonCount(ContractModel):
@@ -210,11 +206,8 @@ class PlanStatus(ContractModel):
     media_seconds: Seconds
     """Their length, as far as sources announce it."""
 
-    left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32)] = ()
+    left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
     """Recordings that were found and not planned, by reason."""
-
-    estimated_gpu_seconds: Seconds | None = None
-    """What they would take at the RTF seen so far; omitted while none is known."""
 
 
 class IngestBatchStatus(ContractModel):
@@ -248,7 +241,10 @@ class IngestBatchStatus(ContractModel):
     """Throughput: media hours per hour in which something ran."""
 
     active_seconds: Decimal = "0"
-    """Wall time in which at least one recording ran."""
+    """Wall time in which at least one recording ran, counted when a run ends."""
+
+    active_until: Timestamp | None = None
+    """Up to when `activeSeconds` has counted."""
 
     rtf: Rtf | None = None
     """Real-time factors."""
@@ -260,7 +256,7 @@ class IngestBatchStatus(ContractModel):
     """Which recordings are final."""
 
     tries: Annotated[tuple[TryCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
-    """Processes of failed and deferred recordings that have had more than one."""
+    """Processes of recordings that failed, those among them that `retryFailed` made pending again included."""
 
     failures: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Failed recordings by reason."""

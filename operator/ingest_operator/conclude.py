@@ -1,0 +1,88 @@
+"""The conditions of a batch, and the one word that a column shows. Pure observations of the ledger."""
+
+from collections.abc import Iterator
+
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES
+from ingest_contract.status import Counts
+from ingest_operator.ledger import Ledger
+from ingest_operator.moments import as_text
+from ingest_operator.plan import failed_too_often
+
+Observation = tuple[ConditionType, bool, str, str]
+"""(type, whether it holds, reason, message)."""
+
+
+def conclusions(  # noqa: PLR0913 -- the facts that conditions are made from, each named at the one call
+    spec: IngestBatchSpec,
+    counts: Counts,
+    ledger: Ledger,
+    now: float,
+    *,
+    planned: bool,
+    trouble: tuple[str, str] | None,
+    generation: int,
+) -> tuple[str, tuple[Condition, ...]]:
+    """(state word, every condition)."""
+    found = {
+        kind: (holds, reason, message)
+        for kind, holds, reason, message in _observations(spec, counts, ledger, planned=planned, trouble=trouble)
+    }
+    conditions = tuple(
+        Condition(
+            type=kind,
+            status=ConditionStatus.TRUE if holds else ConditionStatus.FALSE,
+            reason=reason,
+            message=message,
+            last_transition_time=as_text(now),
+            observed_generation=generation,
+        )
+        for kind, (holds, reason, message) in found.items()
+    )
+    return _word({kind for kind, (holds, _, _) in found.items() if holds}, counts, spec, planned=planned), conditions
+
+
+def _observations(
+    spec: IngestBatchSpec, counts: Counts, ledger: Ledger, *, planned: bool, trouble: tuple[str, str] | None
+) -> Iterator[Observation]:
+    done = planned and counts.succeeded + counts.skipped + counts.failed == counts.total
+    final = f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
+    if spec.dry_run and planned:
+        yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
+    elif done:
+        yield ConditionType.COMPLETE, True, "WithFailures" if counts.failed else "Succeeded", final
+    else:
+        yield ConditionType.COMPLETE, False, "InProgress" if planned else "NotPlanned", final if planned else ""
+    if trouble is not None:
+        yield ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
+    elif planned and failed_too_often(spec, counts.total, ledger):
+        limit = spec.retry.max_failed_percent
+        yield ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
+    else:
+        yield ConditionType.FAILED, False, "WithinLimits", ""
+    yield _stalled(ledger)
+    yield ConditionType.RECONCILING, not planned and trouble is None, "Planned" if planned else "Planning", ""
+    yield ConditionType.SUSPENDED, spec.suspend, "BySpec" if spec.suspend else "NotSuspended", ""
+
+
+def _stalled(ledger: Ledger) -> Observation:
+    held = ledger.breaker
+    if held is None:
+        return ConditionType.STALLED, False, "NothingHeld", ""
+    message = f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one recording probes. {held.message}"
+    return ConditionType.STALLED, True, held.reason.value, message[:1024]
+
+
+def _word(holding: set[ConditionType], counts: Counts, spec: IngestBatchSpec, *, planned: bool) -> str:
+    """The first that fits: what a person needs to know soonest."""
+    words = (
+        (ConditionType.FAILED in holding, "Failed"),
+        (ConditionType.COMPLETE in holding and spec.dry_run, "DryRun"),
+        (ConditionType.COMPLETE in holding and counts.failed > 0, "CompleteWithFailures"),
+        (ConditionType.COMPLETE in holding, "Complete"),
+        (not planned, "Planning"),
+        (ConditionType.SUSPENDED in holding, "Suspended"),
+        (ConditionType.STALLED in holding, "Stalled"),
+    )
+    return next((word for fits, word in words if fits), "Running")

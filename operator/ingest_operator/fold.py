@@ -1,0 +1,158 @@
+"""Folding what was observed into the ledger: verdicts, budgets, sums and the breaker. Pure: (ledger, observation, now) to ledger.
+
+Each run is folded exactly once: a run whose number the ledger already counts as over changes nothing, however often it is seen.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.failures import BREAKERS, FAILURES, RETRIED_ONCE, Kind, Reason, Verdict
+from ingest_contract.status import MAX_ROWS
+from ingest_operator.ledger import WINDOW, Ledger, Open, Trying
+from ingest_operator.observe import Outcome, Run, outcome_of
+from ingest_operator.rungs import LAST_RUNG
+from ingest_operator.tally import with_failure, with_skip, with_success
+
+LONGEST_WAIT: Final = 3600.0
+"""Seconds between two tries at most."""
+
+LATER: Final = 60.0
+"""Seconds until a `RetryLater` is tried again, where its source does not say."""
+
+MAX_DISRUPTIONS: Final = 10
+"""Forgiven interruptions per item: more of them are a node's fault that somebody should look at, not a run of bad luck."""
+
+PREVAILS: Final = 8
+"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the breaker."""
+
+PROBE_AFTER: Final = 60.0
+"""Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, as the fold wants it."""
+
+    run: Run
+    outcome: Outcome
+    at: float
+
+
+def fold(ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mapping[int, str], now: float) -> Ledger:
+    """The ledger after a look at the runs. `ids` names the items, for their rows."""
+    ledger = _another_pass(ledger, spec.retry_failed)
+    seen = sorted(runs, key=lambda run: (run.ended_at or now, run.index, run.number))
+    for run in seen:
+        if is_recorded(ledger, run):
+            continue
+        item = ledger.trying.get(run.index)
+        started = Trying(run.number, run.attempts, run.rung, run.disruptions, running=True, not_before=run.started_at)
+        ledger = ledger.with_trying(run.index, replace(started, stage=item.stage if item and item.number == run.number else None))
+        if run.ended is not None:
+            finished = Finished(run, outcome_of(run.ended), run.ended_at or now)
+            ledger = _folded(ledger, finished, spec, ids[run.index])
+    return _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, now)
+
+
+def is_recorded(ledger: Ledger, run: Run) -> bool:
+    """Whether the ledger already knows how this run ended."""
+    if run.index in ledger.succeeded or run.index in ledger.skipped:
+        return True
+    item = ledger.trying.get(run.index)
+    if item is not None:
+        return item.number > run.number or (item.number == run.number and not item.running)
+    return ledger.tries.get(run.index, 0) >= run.number
+
+
+def _another_pass(ledger: Ledger, token: str) -> Ledger:
+    """A new `retryFailed` makes the failed items pending again; their process numbers go on, their attempts begin anew."""
+    if token == ledger.retry_failed:
+        return ledger
+    rows = tuple(row for row in ledger.rows if row.index not in ledger.failed)
+    return replace(ledger, failed=frozenset(), failures={}, rows=rows, retry_failed=token, recent=(), breaker=None)
+
+
+def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], now: float) -> Ledger:
+    """A run that should be there and is not was deleted from outside: its item is tried again at once, uncharged but capped."""
+    for index in ledger.running:
+        item = ledger.trying[index]
+        if (index, item.number) not in seen:
+            ledger = ledger.with_trying(index, replace(item, running=False, not_before=now, disruptions=item.disruptions + 1))
+    return ledger
+
+
+def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
+    """One run's end: the item's fate, then what it teaches about the batch."""
+    before, run, reason = ledger, done.run, done.outcome.reason
+    ledger = _active(ledger, run.started_at, done.at)
+    if reason is None:
+        ledger = with_success(ledger, run, done.outcome, item_id)
+        ledger = replace(ledger, learned_rung=max(ledger.learned_rung, run.rung))
+    elif FAILURES[reason].verdict is Verdict.SKIP:
+        ledger = with_skip(ledger, run, done.outcome, item_id)
+    else:
+        again = _again(done, spec)
+        if again and len(ledger.waiting) >= MAX_ROWS:
+            return before  # no row is free to remember it by: the run itself stays the memory until one is
+        ledger = ledger.with_trying(run.index, again) if again else with_failure(ledger, run, done.outcome, item_id)
+    return _breaker(ledger, done)
+
+
+def _active(ledger: Ledger, start: float, end: float) -> Ledger:
+    """Wall time in which something ran, as a union of intervals that are folded in the order of their ends."""
+    gained = max(0.0, end - max(start, ledger.active_until))
+    return replace(ledger, active=round(ledger.active + gained, 3), active_until=max(ledger.active_until, end))
+
+
+def _again(done: Finished, spec: IngestBatchSpec) -> Trying | None:
+    """The item's next try, or None when its budget is spent."""
+    run, outcome = done.run, done.outcome
+    assert outcome.reason is not None  # noqa: S101 -- successes do not come here
+    stage = outcome.receipt.stage if outcome.receipt else None
+    again = Trying(run.number, run.attempts, run.rung, run.disruptions, running=False, not_before=done.at, stage=stage)
+    again = replace(again, reason=outcome.reason, message=outcome.message[:256])
+    match FAILURES[outcome.reason].verdict:
+        case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
+            attempts = run.attempts + 1
+            limit = min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
+            wait = min(LONGEST_WAIT, spec.retry.backoff_seconds * 2.0 ** (attempts - 1))
+            return replace(again, attempts=attempts, not_before=done.at + wait) if attempts < limit else None
+        case Verdict.RETRY_SMALLER:
+            return replace(again, rung=run.rung + 1) if run.rung < LAST_RUNG else None
+        case Verdict.RETRY_LATER | Verdict.STOP_BATCH:
+            told = outcome.receipt.retry_after_seconds if outcome.receipt else None
+            return replace(again, not_before=done.at + min(LONGEST_WAIT, LATER if told is None else told))
+        case Verdict.FORGIVE:
+            return replace(again, disruptions=run.disruptions + 1) if run.disruptions < MAX_DISRUPTIONS else None
+        case Verdict.GIVE_UP | Verdict.SKIP:
+            return None
+
+
+def _breaker(ledger: Ledger, done: Finished) -> Ledger:
+    """Open, keep or close the breaker, and slide the window of charged outcomes."""
+    reason = done.outcome.reason
+    probe = ledger.breaker is not None and done.run.started_at >= ledger.breaker.until
+    if reason is None:
+        closed = None if probe else ledger.breaker
+        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
+    row = FAILURES[reason]
+    charged = row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE_UP, Verdict.RETRY_SMALLER)
+    if charged:
+        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW:])
+    prevails = charged and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
+    if reason in BREAKERS or row.verdict is Verdict.STOP_BATCH or prevails:
+        return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
+    if probe and row.verdict is not Verdict.FORGIVE:
+        return replace(ledger, breaker=None)  # the probe failed for a reason of its own: what opened the breaker is gone
+    return ledger
+
+
+def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
+    """An open breaker; failed probes double the wait, runs that were under way when it opened do not."""
+    opened = (before.opened + 1 if probe else before.opened) if before else 1
+    wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
+    told = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
+    until = done.at + min(LONGEST_WAIT, max(wait, told or 0))
+    return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

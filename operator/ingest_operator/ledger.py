@@ -1,0 +1,163 @@
+"""The Ledger: all that is remembered about a batch's items between two looks. Frozen; restored from the status and from nothing else.
+
+Nothing here may be known to memory alone: `restore(render(ledger))` gives the ledger back (a property test), so an operator that is
+killed at any point goes on where it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from ingest_contract.failures import Reason
+from ingest_contract.intervals import decode
+from ingest_contract.stages import Stage
+from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus, ItemState, VideoStatus
+from ingest_operator.moments import as_seconds
+
+WINDOW: Final = 10
+"""Outcomes that the stall detector looks back on."""
+
+FINISHED_ROWS: Final = 100
+"""Finished items whose particulars are kept for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """An item that has been tried and is not final: running, or between tries."""
+
+    number: int
+    attempts: int
+    rung: int
+    disruptions: int
+    running: bool
+    not_before: float
+    """Epoch seconds; of a running item, when its process started."""
+    reason: Reason | None = None
+    message: str = ""
+    stage: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open breaker."""
+
+    reason: Reason
+    until: float
+    opened: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the succeeded items, in seconds and counts."""
+
+    media: float = 0.0
+    processing: float = 0.0
+    overhead: float = 0.0
+    speech: float = 0.0
+    voiced: float = 0.0
+    segments: int = 0
+    vectors: int = 0
+    stages: Mapping[Stage, float] = field(default_factory=dict)
+
+
+def _nothing() -> Mapping[Any, int]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is remembered."""
+
+    trying: Mapping[int, Trying] = field(default_factory=dict)
+    succeeded: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
+    failed: frozenset[int] = frozenset()
+    tries: Mapping[int, int] = field(default_factory=_nothing)
+    """Processes of items that failed, `retryFailed` or not."""
+    rows: tuple[VideoStatus, ...] = ()
+    """Particulars of finished items, oldest first; bounded, for people only."""
+    failures: Mapping[Reason, int] = field(default_factory=_nothing)
+    skips: Mapping[Reason, int] = field(default_factory=_nothing)
+    totals: Totals = Totals()
+    histogram: tuple[int, ...] = (0,) * (len(RTF_BUCKETS) + 1)
+    active: float = 0.0
+    active_until: float = 0.0
+    recent: tuple[str, ...] = ()
+    breaker: Open | None = None
+    learned_rung: int = 0
+    retry_failed: str = ""
+
+    @property
+    def final(self) -> frozenset[int]:
+        """Items that nothing more happens to."""
+        return self.succeeded | self.skipped | self.failed
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """Items with a live process, by index."""
+        return tuple(sorted(index for index, item in self.trying.items() if item.running))
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """Items between tries, by index."""
+        return tuple(sorted(index for index, item in self.trying.items() if not item.running))
+
+    def with_trying(self, index: int, item: Trying | None) -> "Ledger":
+        """The ledger with one item's tries replaced, or forgotten."""
+        others = {key: value for key, value in self.trying.items() if key != index}
+        return replace(self, trying=others if item is None else others | {index: item})
+
+
+def restore(status: IngestBatchStatus | None) -> Ledger:
+    """The ledger that a status was made from."""
+    if status is None:
+        return Ledger()
+    breaker = status.breaker
+    return Ledger(
+        trying={row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)},
+        succeeded=decode(status.items.succeeded),
+        skipped=decode(status.items.skipped),
+        failed=decode(status.items.failed),
+        tries={index: group.number for group in status.tries for index in decode(group.indexes)},
+        rows=tuple(row for row in reversed(status.videos) if row.state not in (ItemState.RUNNING, ItemState.WAITING)),
+        failures={Reason(entry.reason): entry.count for entry in status.failures},
+        skips={Reason(entry.reason): entry.count for entry in status.skips},
+        totals=_totals(status),
+        histogram=status.rtf.histogram if status.rtf else Ledger().histogram,
+        active=float(status.active_seconds),
+        active_until=as_seconds(status.active_until) if status.active_until else 0.0,
+        recent=status.recent,
+        breaker=Open(breaker.reason, as_seconds(breaker.until), breaker.opened, breaker.message) if breaker else None,
+        learned_rung=status.learned_rung or 0,
+        retry_failed=status.retry_failed,
+    )
+
+
+def _trying(row: VideoStatus) -> Trying:
+    return Trying(
+        number=row.number,
+        attempts=row.attempts,
+        rung=row.rung or 0,
+        disruptions=row.disruptions or 0,
+        running=row.state is ItemState.RUNNING,
+        not_before=as_seconds(row.not_before) if row.not_before else 0.0,
+        reason=row.reason,
+        message=row.message or "",
+        stage=row.stage,
+    )
+
+
+def _totals(status: IngestBatchStatus) -> Totals:
+    sums = status.sums
+    return Totals(
+        media=float(sums.media_seconds),
+        processing=float(sums.processing_seconds),
+        overhead=float(sums.overhead_seconds),
+        speech=float(sums.speech_seconds),
+        voiced=float(sums.voiced_seconds),
+        segments=sums.segments,
+        vectors=sums.vectors,
+        stages={entry.stage: float(entry.seconds) for entry in sums.stages},
+    )

@@ -1,0 +1,106 @@
+"""What became of a run, from what can be seen of it: exit code, signal, Receipt, or none of these. Pure; asks nothing, logs nothing.
+
+A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the process later. Everything else is
+believed from the outside in: a kill for memory or for the deadline explains an exit code, never the other way round.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from ingest_contract.failures import FAILURES, OK_EXIT, Reason, reason_of_exit
+from ingest_contract.progress import Progress
+from ingest_contract.receipt import Receipt, decode
+
+SIGKILL: Final = 9
+SIGTERM: Final = 15
+SHELL_SIGNAL: Final = 128
+"""A shell and a container runtime report death by signal n as exit code 128 + n."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The outside of a run that is over."""
+
+    exit_code: int | None
+    """As the runtime reports it; None where the process left no code, for example with its machine."""
+    receipt: str | None
+    """The Receipt's text, or whatever stands where it should be."""
+    out_of_memory: bool = False
+    """Whether the runtime killed it at its memory limit."""
+    past_deadline: bool = False
+    """Whether the runtime killed it at its deadline."""
+    interrupted: bool = False
+    """Whether we or the cluster asked it to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    reason: Reason | None
+    """None for success."""
+    message: str
+    receipt: Receipt | None
+    """Figures, where the worker could leave any."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the result is committed."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process of one item, running or over, as its backend sees it."""
+
+    index: int
+    number: int
+    """The item's how-manieth process: `try` outside."""
+    attempts: int
+    """Charged tries before this one."""
+    rung: int
+    disruptions: int
+    started_at: float
+    """Epoch seconds."""
+    ended_at: float | None = None
+    """Epoch seconds; None while it runs."""
+    ended: Ended | None = None
+    """None while it runs."""
+    progress: Progress | None = None
+    """Live progress, where it could be read."""
+
+
+def outcome_of(ended: Ended) -> Outcome:
+    """What a run came to. Total: every combination of facts has an answer."""
+    receipt = _receipt(ended.receipt)
+    if receipt is not None and receipt.result == "Succeeded":
+        return Outcome(None, "", receipt)
+    reason = _reason(ended, receipt)
+    told = receipt.message if receipt is not None and receipt.reason is reason else ""
+    return Outcome(reason, told or FAILURES[reason].sentence, receipt)
+
+
+def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
+    """The first row that holds; a Receipt tells more than an exit code, and the runtime's own verdict more than either."""
+    code = ended.exit_code
+    rows: tuple[tuple[bool, Reason], ...] = (
+        (ended.out_of_memory, Reason.HOST_OUT_OF_MEMORY),
+        (ended.past_deadline, Reason.DEADLINE_EXCEEDED),
+        (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
+        (ended.interrupted, Reason.INTERRUPTED),
+        (code is None or code == SHELL_SIGNAL + SIGKILL, Reason.KILLED),
+        (code == OK_EXIT, Reason.RECEIPT_MISSING),
+    )
+    return next((reason for holds, reason in rows if holds), reason_of_exit(code or 0))
+
+
+def _receipt(text: str | None) -> Receipt | None:
+    """The Receipt, if that is what the text is. Log text, half a Receipt and another version's are all the same here: no Receipt."""
+    if not text:
+        return None
+    try:
+        return decode(text)
+    except ValidationError:
+        return None

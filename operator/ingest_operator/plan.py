@@ -1,0 +1,57 @@
+"""What to do next, given what is wanted and what is remembered. Pure: touches nothing, asks nothing, logs nothing, reads no clock."""
+
+from ingest_contract.batch import IngestBatchSpec, SuspendMode
+from ingest_contract.status import MAX_WAITING
+from ingest_operator.actions import Action, Start, Stop
+from ingest_operator.ledger import Ledger
+
+
+def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float) -> tuple[Action, ...]:
+    """The actions that bring a planned batch of `total` items nearer to done, in a stated order: retries that are due, then new items."""
+    if spec.dry_run:
+        return ()
+    if spec.suspend:
+        killed = ledger.running if spec.suspend_mode is SuspendMode.KILL else ()
+        return tuple(Stop(index, ledger.trying[index].number) for index in killed)
+    if failed_too_often(spec, total, ledger):
+        return ()
+    return tuple(_start(ledger, index) for index in _candidates(total, ledger, now)[: _free(spec, ledger, now)])
+
+
+def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
+    """Whether more of the batch has failed than it allows. At 100 % that cannot happen."""
+    return len(ledger.failed) * 100 > spec.retry.max_failed_percent * total
+
+
+def next_look(ledger: Ledger, now: float) -> float | None:
+    """When something becomes due that is not now; None when only a run's end or a person can change anything."""
+    due = [ledger.trying[index].not_before for index in ledger.waiting]
+    if ledger.breaker is not None:
+        due.append(ledger.breaker.until)
+    return min((moment for moment in due if moment > now), default=None)
+
+
+def _free(spec: IngestBatchSpec, ledger: Ledger, now: float) -> int:
+    """How many processes may start: the free slots, or one probe where the breaker's time has come, or none while it is open."""
+    slots = max(0, spec.parallelism - len(ledger.running))
+    if ledger.breaker is None:
+        return slots
+    until = ledger.breaker.until
+    probing = any(ledger.trying[index].not_before >= until for index in ledger.running)
+    return min(slots, 1) if now >= until and not probing else 0
+
+
+def _candidates(total: int, ledger: Ledger, now: float) -> list[int]:
+    due = [index for index in ledger.waiting if ledger.trying[index].not_before <= now]
+    room = MAX_WAITING - len(ledger.waiting)  # every started item may come back, and waiting ones must all have rows
+    if room <= 0:
+        return due
+    taken = ledger.final | set(ledger.trying)
+    return due + [index for index in range(total) if index not in taken]
+
+
+def _start(ledger: Ledger, index: int) -> Start:
+    item = ledger.trying.get(index)
+    if item is None:
+        return Start(index, ledger.tries.get(index, 0) + 1, attempts=0, rung=ledger.learned_rung, disruptions=0)
+    return Start(index, item.number + 1, item.attempts, max(item.rung, ledger.learned_rung), item.disruptions)

@@ -1,0 +1,188 @@
+"""The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always gives the same status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ingest_contract.base import decimal
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.conditions import with_conditions
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.intervals import encode
+from ingest_contract.order import Item
+from ingest_contract.progress import Progress
+from ingest_contract.status import (
+    MAX_ROWS,
+    RTF_BUCKETS,
+    Breaker,
+    Counts,
+    IngestBatchStatus,
+    ItemIntervals,
+    ItemState,
+    PlanStatus,
+    ReasonCount,
+    Rtf,
+    StageSeconds,
+    Sums,
+    TryCount,
+    VideoStatus,
+)
+from ingest_operator.conclude import conclusions
+from ingest_operator.ledger import Ledger, Totals, Trying
+from ingest_operator.moments import as_text
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a status is rendered from, beside the ledger."""
+
+    spec: IngestBatchSpec
+    generation: int
+    trace_id: str
+    items: Sequence[Item] | None
+    """The plan; None while there is none."""
+    plan: PlanStatus | None
+    progress: Mapping[int, Progress]
+    """Live progress by index, as far as it could be read."""
+    trouble: tuple[str, str] | None = None
+    """Why planning is impossible: (reason, message)."""
+
+
+def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: float) -> IngestBatchStatus:
+    """The whole status, from the ledger and what can be seen now."""
+    items = view.items or ()
+    counts = _counts(len(items), ledger)
+    done, total = _weights(items, ledger, view.progress)
+    word, wanted = conclusions(
+        view.spec, counts, ledger, now, planned=view.items is not None, trouble=view.trouble, generation=view.generation
+    )
+    return IngestBatchStatus(
+        observed_generation=view.generation,
+        conditions=with_conditions(previous.conditions if previous else (), wanted),
+        state=word,
+        trace_id=view.trace_id,
+        plan=view.plan,
+        counts=counts,
+        progress_percent=int(100 * done / total) if total else 100 if view.items is not None else 0,
+        eta_seconds=_eta(total - done, ledger, view.spec.parallelism) if counts.running or counts.pending or counts.waiting else None,
+        audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2) if ledger.active and ledger.totals.media else None,
+        active_seconds=decimal(ledger.active),
+        active_until=as_text(ledger.active_until) if ledger.active_until else None,
+        rtf=_rtf(ledger.histogram),
+        sums=_sums(ledger.totals),
+        items=ItemIntervals(succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)),
+        tries=_tries(ledger.tries),
+        failures=_reasons(ledger.failures),
+        skips=_reasons(ledger.skips),
+        recent=ledger.recent,
+        breaker=_breaker(ledger),
+        learned_rung=ledger.learned_rung or None,
+        retry_failed=ledger.retry_failed,
+        videos=_rows(items, ledger, view.progress),
+    )
+
+
+def _counts(total: int, ledger: Ledger) -> Counts:
+    running, waiting = len(ledger.running), len(ledger.waiting)
+    return Counts(
+        total=total,
+        pending=total - len(ledger.final) - running - waiting,
+        running=running,
+        waiting=waiting,
+        succeeded=len(ledger.succeeded),
+        skipped=len(ledger.skipped),
+        failed=len(ledger.failed),
+    )
+
+
+def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[float, float]:
+    """(done, total) media seconds; an item of unknown length weighs as much as the mean of the known ones."""
+    known = [item.duration_seconds for item in items if item.duration_seconds]
+    mean = sum(known) / len(known) if known else 1.0
+    weight = [float(item.duration_seconds or mean) for item in items]
+    final = sum(weight[index] for index in ledger.final)
+    partly = sum(weight[index] * progress[index].percent / 100 for index in ledger.running if index in progress)
+    return final + partly, sum(weight)
+
+
+def _eta(left: float, ledger: Ledger, parallelism: int) -> int | None:
+    """Seconds to go, at the mean processing time per second of media so far."""
+    if not ledger.totals.media:
+        return None
+    return round(left * ledger.totals.processing / ledger.totals.media / parallelism)
+
+
+def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
+    if not sum(histogram):
+        return None
+    return Rtf(p50=decimal(percentile(histogram, 0.5)), p95=decimal(percentile(histogram, 0.95)), histogram=histogram)
+
+
+def percentile(histogram: tuple[int, ...], share: float) -> float:
+    """A percentile of the RTFs, linear within its bucket as Prometheus' `histogram_quantile`; the open bucket gives its lower bound."""
+    rank, below = share * sum(histogram), 0
+    for position, count in enumerate(histogram):
+        if count and below + count >= rank:
+            lower = RTF_BUCKETS[position - 1] if position else 0.0
+            if position == len(RTF_BUCKETS):
+                return lower
+            return lower + (RTF_BUCKETS[position] - lower) * (rank - below) / count
+        below += count
+    return 0.0
+
+
+def _sums(totals: Totals) -> Sums:
+    return Sums(
+        media_seconds=decimal(totals.media),
+        processing_seconds=decimal(totals.processing),
+        overhead_seconds=decimal(totals.overhead),
+        speech_seconds=decimal(totals.speech),
+        voiced_seconds=decimal(totals.voiced),
+        segments=totals.segments,
+        vectors=totals.vectors,
+        stages=tuple(StageSeconds(stage=stage, seconds=decimal(seconds)) for stage, seconds in sorted(totals.stages.items())),
+    )
+
+
+def _tries(tries: Mapping[int, int]) -> tuple[TryCount, ...]:
+    numbers = sorted(set(tries.values()))
+    return tuple(TryCount(number=number, indexes=encode(index for index, count in tries.items() if count == number)) for number in numbers)
+
+
+def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
+    """Most frequent first."""
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return tuple(ReasonCount(reason=reason.value, count=count, sentence=FAILURES[reason].sentence) for reason, count in ordered)
+
+
+def _breaker(ledger: Ledger) -> Breaker | None:
+    held = ledger.breaker
+    return Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message) if held else None
+
+
+def _rows(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[VideoStatus, ...]:
+    """Waiting ones always (their tries live nowhere else), then running, then failed, then the most recent: at most `MAX_ROWS`."""
+    waiting = [_trying_row(items[index], ledger.trying[index], None) for index in ledger.waiting]
+    running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in ledger.running]
+    newest = list(reversed(ledger.rows))
+    failed = [row for row in newest if row.state is ItemState.FAILED]
+    others = [row for row in newest if row.state is not ItemState.FAILED]
+    kept = set(map(id, list(chain(waiting, running, failed, others))[:MAX_ROWS]))
+    return tuple(row for row in chain(running, waiting, failed, others) if id(row) in kept)
+
+
+def _trying_row(item: Item, trying: Trying, progress: Progress | None) -> VideoStatus:
+    return VideoStatus(
+        index=item.index,
+        id=item.id,
+        state=ItemState.RUNNING if trying.running else ItemState.WAITING,
+        number=trying.number,
+        attempts=trying.attempts,
+        rung=trying.rung or None,
+        disruptions=trying.disruptions or None,
+        not_before=as_text(trying.not_before) if trying.not_before else None,
+        stage=progress.stage if progress else trying.stage,
+        percent=progress.percent if progress else None,
+        reason=trying.reason,
+        message=trying.message or None,
+    )
