@@ -125,6 +125,8 @@ def _again(done: Finished, spec: IngestBatchSpec) -> Trying | None:
             told = outcome.receipt.retry_after_seconds if outcome.receipt else None
             return replace(again, not_before=done.at + min(LONGEST_WAIT, LATER if told is None else told))
         case Verdict.FORGIVE:
+            if run.ended is not None and run.ended.on_request:
+                return again  # our own doing is no disruption
             return replace(again, disruptions=run.disruptions + 1) if run.disruptions < MAX_DISRUPTIONS else None
         case Verdict.GIVE_UP | Verdict.SKIP:
             return None

@@ -31,8 +31,8 @@ class Ended:
     """Whether the runtime killed it at its memory limit."""
     past_deadline: bool = False
     """Whether the runtime killed it at its deadline."""
-    interrupted: bool = False
-    """Whether we or the cluster asked it to end."""
+    on_request: bool = False
+    """Whether it ended because we asked it to: a suspended batch, a Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
         (ended.out_of_memory, Reason.HOST_OUT_OF_MEMORY),
         (ended.past_deadline, Reason.DEADLINE_EXCEEDED),
         (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
-        (ended.interrupted, Reason.INTERRUPTED),
+        (ended.on_request, Reason.INTERRUPTED),
         (code is None or code == SHELL_SIGNAL + SIGKILL, Reason.KILLED),
         (code == OK_EXIT, Reason.RECEIPT_MISSING),
     )
