@@ -121,7 +121,7 @@ class SuspendMode(StrEnum):
 MUTABLE: Final = ("parallelism", "sources", "suspend", "suspendMode", "retryFailed")
 """Fields that may change while a batch runs; sources only grow."""
 
-_FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess", "retry", "dryRun")
+FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess", "retry", "dryRun")
 
 
 def _immutable(field: str) -> tuple[str, str]:
@@ -132,7 +132,7 @@ def _immutable(field: str) -> tuple[str, str]:
 
 
 _SPEC_RULES: Final = cel(
-    *(_immutable(field) for field in _FROZEN),
+    *(_immutable(field) for field in FROZEN),
     ("oldSelf.sources.all(old, old in self.sources)", "sources may be added, never removed or changed"),
 )
 

@@ -1,0 +1,17 @@
+"""What may change about a batch once it exists: the CEL rules of the CRD, for people without a cluster. Pure."""
+
+from ingest_contract.batch import FROZEN, IngestBatchSpec
+
+
+def refused_changes(old: IngestBatchSpec, new: IngestBatchSpec) -> tuple[str, ...]:
+    """One line per change that the API server would refuse; empty when the new spec may take the old one's place."""
+    before, after = old.model_dump(), new.model_dump()
+    names = {field: IngestBatchSpec.model_fields[field].alias or field for field in before}
+    lines = [
+        f"spec.{names[field]}: cannot change once the batch exists: make a new batch"
+        for field in before
+        if names[field] in FROZEN and before[field] != after[field]
+    ]
+    if any(source not in new.sources for source in old.sources):
+        lines.append("spec.sources: sources may be added, never removed or changed")
+    return tuple(lines)

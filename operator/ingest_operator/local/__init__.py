@@ -1,0 +1,1 @@
+"""The local backend: this machine as a cluster. One subprocess per try, the same orders, receipts and status as in Kubernetes."""

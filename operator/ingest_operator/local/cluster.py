@@ -1,0 +1,102 @@
+"""This machine behind the `Cluster` protocol: one worker process per try, found again by a later session through its run folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from shutil import rmtree
+
+from pydantic import ValidationError
+
+from ingest_contract.order import Item, Place
+from ingest_contract.progress import Progress
+from ingest_operator.actions import Start
+from ingest_operator.deadlines import deadline_seconds
+from ingest_operator.local.folders import BatchFolder, RunFolder
+from ingest_operator.local.processes import Limits, Started, WorkerProcess, bury_orphan, launch, read_ended, read_started
+from ingest_operator.observe import Ended, Run
+from ingest_operator.orders import Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every worker of a batch is given on this machine."""
+
+    folder: BatchFolder
+    models: str
+    dsn: str
+    memory_bytes: int | None
+
+
+class LocalCluster:
+    """Workers as subprocesses of this one."""
+
+    def __init__(self, orders: Orders, site: Site, clock: Callable[[], float]) -> None:
+        self._orders, self._site, self._clock = orders, site, clock
+        self._live: dict[tuple[int, int], WorkerProcess] = {}
+        self._over: dict[tuple[int, int], Run] = {}
+
+    def adopt(self) -> int:
+        """Take up what earlier sessions left: ends are read, orphans are ended. Returns how many orphans there were."""
+        orphans = 0
+        for path in sorted((self._site.folder.path / "runs").glob("?????-*")):
+            index, number = (int(part) for part in path.name.split("-"))
+            folder = RunFolder(path)
+            started = read_started(folder)
+            if started is None:
+                continue
+            seen = read_ended(folder)
+            orphans += seen is None
+            ended, at = seen or (bury_orphan(folder, started, self._clock()), self._clock())
+            self._over[index, number] = replace(_run(index, number, started), ended_at=at, ended=ended)
+        return orphans
+
+    async def runs(self) -> tuple[Run, ...]:
+        """Live runs with their progress, and ended ones that are not forgotten."""
+        for (index, number), process in list(self._live.items()):
+            ended = process.look(self._clock())
+            if ended is not None:
+                self._finish(index, number, process, ended)
+        live = [
+            replace(_run(index, number, process.started), progress=_progress(process.folder))
+            for (index, number), process in self._live.items()
+        ]
+        return (*live, *self._over.values())
+
+    async def start(self, start: Start, item: Item) -> None:
+        """Launch a worker, unless this try exists already."""
+        key = (start.index, start.number)
+        if key in self._live or key in self._over:
+            return
+        folder, scratch = self._site.folder.run(*key), self._site.folder.scratch(start.index)
+        scratch.mkdir(parents=True, exist_ok=True)
+        place = Place(models=self._site.models, scratch=str(scratch), receipt=str(folder.receipt), progress_file=str(folder.progress))
+        order = self._orders.to_ingest(item, start, place)
+        limits = Limits(self._site.memory_bytes, deadline_seconds(item.duration_seconds, order.runtime.device))
+        facts = {"started_at": self._clock(), "attempts": start.attempts, "rung": start.rung, "disruptions": start.disruptions}
+        self._live[key] = launch(folder, order.to_json(), self._site.dsn, limits, facts)
+
+    async def stop(self, index: int, number: int) -> None:
+        """Ask a worker to end."""
+        if process := self._live.get((index, number)):
+            process.stop(self._clock())
+
+    async def forget(self, run: Run, *, final: bool) -> None:
+        """Keep the run's folder for people; of a final item, remove the media."""
+        self._over.pop((run.index, run.number), None)
+        if final:
+            rmtree(self._site.folder.scratch(run.index), ignore_errors=True)
+
+    def _finish(self, index: int, number: int, process: WorkerProcess, ended: Ended) -> None:
+        del self._live[index, number]
+        self._over[index, number] = replace(_run(index, number, process.started), ended_at=self._clock(), ended=ended)
+
+
+def _run(index: int, number: int, started: Started) -> Run:
+    return Run(index, number, started.attempts, started.rung, started.disruptions, started.started_at)
+
+
+def _progress(folder: RunFolder) -> Progress | None:
+    """What the worker last said; a file that is half written or missing says nothing."""
+    try:
+        return Progress.model_validate_json(folder.progress.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,114 @@
+"""Where a workstation keeps things: one folder of the user's, and below it one folder per batch, per run and per item.
+
+<home>/models  <home>/postgres  <home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def home_folder() -> Path:
+    """`$INGEST_HOME`, else the user's data folder."""
+    if chosen := os.environ.get("INGEST_HOME"):
+        return Path(chosen)
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "video-ingest"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """A file that is whole or not there, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Everything about one run: what it was told, what it said, how it ended."""
+
+    path: Path
+
+    @property
+    def order(self) -> Path:
+        """The WorkOrder."""
+        return self.path / "order.json"
+
+    @property
+    def started(self) -> Path:
+        """Who runs it, since when, and with which budget: read by a later session that finds the run without an end."""
+        return self.path / "started.json"
+
+    @property
+    def ended(self) -> Path:
+        """How it ended, as seen from outside."""
+        return self.path / "ended.json"
+
+    @property
+    def receipt(self) -> Path:
+        """How it ended, in its own words."""
+        return self.path / "receipt.json"
+
+    @property
+    def progress(self) -> Path:
+        """Where it stands."""
+        return self.path / "progress.json"
+
+    @property
+    def log(self) -> Path:
+        """What it logged."""
+        return self.path / "log.jsonl"
+
+    @property
+    def output(self) -> Path:
+        """Its standard output: of a plan, the framed lines."""
+        return self.path / "output.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFolder:
+    """Everything about one batch."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, home: Path, namespace: str, name: str) -> "BatchFolder":
+        """The folder of a batch."""
+        return cls(home / "batches" / namespace / name)
+
+    @property
+    def batch(self) -> Path:
+        """The batch as last run, to tell what has changed."""
+        return self.path / "batch.json"
+
+    @property
+    def status(self) -> Path:
+        """The resource with its status, in exactly the form it has in a cluster."""
+        return self.path / "status.json"
+
+    def plan(self, number: int) -> Path:
+        """One frozen plan."""
+        return self.path / f"plan-{number}.json"
+
+    def run(self, index: int, number: int) -> RunFolder:
+        """One try of one item."""
+        return RunFolder(self.path / "runs" / f"{index:05d}-{number:02d}")
+
+    def scratch(self, index: int) -> Path:
+        """An item's media and audio; tries of one item share it, so that none decodes what another has decoded."""
+        return self.path / "scratch" / f"{index:05d}"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is not there or not whole."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

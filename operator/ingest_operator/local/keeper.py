@@ -1,0 +1,83 @@
+"""A batch on disk: the resource with its status in exactly the form it has in a cluster, and what it was planned with."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.changes import refused_changes
+from ingest_contract.documents import InvalidDocumentError
+from ingest_contract.order import Settings
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.local.folders import BatchFolder, write_atomically
+
+
+class BatchBusyError(RuntimeError):
+    """Another process runs this batch on this machine."""
+
+
+@contextmanager
+def holding(folder: BatchFolder) -> Iterator[None]:
+    """Be the only one who runs a batch. Raises `BatchBusyError` at once if somebody else is."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with (folder.path / "lock").open("w") as gate:
+        try:
+            fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BatchBusyError(
+                f"another `ingestctl run` works on this batch ({folder.path}); `ingestctl status` shows how far it is"
+            ) from error
+        yield
+
+
+def read_batch(folder: BatchFolder) -> IngestBatch | None:
+    """The batch as it was last run, with its status."""
+    try:
+        return IngestBatch.model_validate_json(folder.status.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise InvalidDocumentError((f"{folder.status}: written by another version; `ingestctl forget` starts the batch anew",)) from error
+
+
+def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
+    """The batch to run: the new spec, on the old one's generation. Raises `InvalidDocumentError` for changes that are not allowed."""
+    if old is None:
+        return new.model_copy(update={"metadata": new.metadata.model_copy(update={"generation": 1}), "status": None})
+    if mistakes := refused_changes(old.spec, new.spec):
+        raise InvalidDocumentError(
+            (*mistakes, f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the store)")
+        )
+    generation = old.metadata.generation + (old.spec != new.spec)
+    return new.model_copy(update={"metadata": new.metadata.model_copy(update={"generation": generation}), "status": old.status})
+
+
+@dataclass(slots=True)
+class FileKeeper:
+    """Keeps a status beside its batch, whole or not at all."""
+
+    folder: BatchFolder
+    batch: IngestBatch
+
+    def read(self) -> IngestBatchStatus | None:
+        """The last status that was written."""
+        return self.batch.status
+
+    async def write(self, status: IngestBatchStatus) -> None:
+        """Write the resource with its status."""
+        self.batch = self.batch.model_copy(update={"status": status})
+        write_atomically(self.folder.status, self.batch.model_dump_json(exclude_none=True, indent=1))
+
+
+def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, bool]:
+    """(what the batch was planned with, whether `wanted` differs from it). The first call freezes `wanted`."""
+    path = folder.path / "settings.json"
+    try:
+        frozen = Settings.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        write_atomically(path, wanted.to_json())
+        return wanted, False
+    return frozen, frozen != wanted

@@ -1,0 +1,193 @@
+"""Worker processes on this machine: started in a group of their own, watched for memory and time, ended as a group.
+
+Every end is written to `ended.json` by whoever sees it: the session that started the process, or a later one that finds it orphaned.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
+from ingest_operator.local.folders import RunFolder, read_json, write_atomically
+from ingest_operator.observe import SHELL_SIGNAL, Ended
+
+GRACE: Final = 25.0
+"""Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within them."""
+
+_PASSED_ON: Final = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "SSL_CERT_FILE",
+)
+"""What a worker inherits: where things are and which GPUs are meant. Nothing that could hold a secret or change a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a process may use."""
+
+    memory_bytes: int | None
+    """Resident memory of the process and its children together."""
+    seconds: float
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a later session must know about a run it did not start."""
+
+    pid: int
+    born: float
+    """The process's creation time by the kernel: pids are reused, pairs of both are not."""
+    started_at: float
+    attempts: int
+    rung: int
+    disruptions: int
+
+
+class WorkerProcess:
+    """One live worker of this session."""
+
+    def __init__(self, folder: RunFolder, popen: subprocess.Popen[bytes], started: Started, limits: Limits) -> None:
+        self.folder, self.started = folder, started
+        self._popen, self._limits = popen, limits
+        self._asked_at: float | None = None
+        self._killed_for: str | None = None
+
+    def look(self, now: float) -> Ended | None:
+        """How it ended, or None while it runs. Enforces the limits on the way."""
+        code = self._popen.poll()
+        if code is None:
+            self._enforce(now)
+            return None
+        end_group(self._popen.pid, signal.SIGKILL)  # whatever it left behind
+        exit_code = SHELL_SIGNAL - code if code < 0 else code
+        return _record(self.folder, exit_code, self._killed_for, now)
+
+    def stop(self, now: float) -> None:
+        """Ask it to end; a second request changes nothing."""
+        if self._asked_at is None:
+            self._asked_at, self._killed_for = now, "request"
+            end_group(self._popen.pid, signal.SIGTERM)
+
+    def _enforce(self, now: float) -> None:
+        if self._asked_at is not None and now - self._asked_at > GRACE:
+            end_group(self._popen.pid, signal.SIGKILL)
+        elif self._killed_for is None and now - self.started.started_at > self._limits.seconds:
+            self._kill("deadline")
+        elif self._killed_for is None and self._limits.memory_bytes and resident_bytes(self._popen.pid) > self._limits.memory_bytes:
+            self._kill("memory")
+
+    def _kill(self, why: str) -> None:
+        self._killed_for = why
+        end_group(self._popen.pid, signal.SIGKILL)
+
+
+def launch(folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]) -> WorkerProcess:
+    """Start a worker. `started` brings `started_at`, `attempts`, `rung` and `disruptions`."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    for stale in (folder.ended, folder.receipt, folder.progress):
+        stale.unlink(missing_ok=True)
+    write_atomically(folder.order, order)
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    with folder.log.open("ab") as log, folder.output.open("wb") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "ingest_worker"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=log,
+            env=environment | {ORDER_VARIABLE: order, DSN_VARIABLE: dsn},
+            cwd=folder.path,
+            start_new_session=True,
+        )
+    facts = Started(
+        pid=popen.pid,
+        born=_born(popen.pid) or 0.0,
+        started_at=started["started_at"],
+        attempts=int(started["attempts"]),
+        rung=int(started["rung"]),
+        disruptions=int(started["disruptions"]),
+    )
+    write_atomically(folder.started, json.dumps(asdict(facts)))
+    return WorkerProcess(folder, popen, facts, limits)
+
+
+def read_started(folder: RunFolder) -> Started | None:
+    """Who ran it, as the session that started it wrote down."""
+    facts = read_json(folder.started)
+    return Started(**facts) if facts else None
+
+
+def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:
+    """(how it ended, when), if anybody saw it end."""
+    facts = read_json(folder.ended)
+    return (_ended(folder, facts["exitCode"], facts["killedFor"]), facts["endedAt"]) if facts else None
+
+
+def bury_orphan(folder: RunFolder, started: Started, now: float) -> Ended:
+    """End what an earlier session left running and nobody waits for any more. What it committed, its Receipt says."""
+    if _born(started.pid) == started.born:
+        end_group(started.pid, signal.SIGKILL)
+    return _record(folder, None, "request", now)
+
+
+def _record(folder: RunFolder, exit_code: int | None, killed_for: str | None, now: float) -> Ended:
+    write_atomically(folder.ended, json.dumps({"exitCode": exit_code, "killedFor": killed_for, "endedAt": now}))
+    return _ended(folder, exit_code, killed_for)
+
+
+def _ended(folder: RunFolder, exit_code: int | None, killed_for: str | None) -> Ended:
+    return Ended(
+        exit_code=exit_code,
+        receipt=_text(folder.receipt),
+        out_of_memory=killed_for == "memory",
+        past_deadline=killed_for == "deadline",
+        on_request=killed_for == "request",
+    )
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def end_group(pid: int, how: signal.Signals) -> None:
+    """Send a signal to a process and everything it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, how)
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process and its children; 0 for one that is gone."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total
+
+
+def _born(pid: int) -> float | None:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None

@@ -1,0 +1,128 @@
+"""One `ingestctl run`: plan what is not planned yet, then reconcile until every item is final, somebody stops us, or setup is broken.
+
+Nothing of the session is needed by the next one: killed at any point, a second `run` of the same file goes on.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Protocol
+from uuid import uuid4
+
+from ingest_contract.batch import IngestBatch, SuspendMode
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES, Verdict
+from ingest_contract.order import Item
+from ingest_contract.profile import IngestProfile
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.ledger import Ledger, restore
+from ingest_operator.local.cluster import LocalCluster, Site
+from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
+from ingest_operator.local.planning import PlanningError, make_plans
+from ingest_operator.local.sources import Mounts, with_mounts_allowed
+from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.reconcile import Planned, reconcile
+from ingest_operator.status import View, render
+
+TICK: Final = 0.25
+"""Seconds between two looks at the processes."""
+
+
+class Watcher(Protocol):
+    """Whoever shows a run to a person."""
+
+    def said(self, text: str) -> None:
+        """Something happened that is worth a line."""
+
+    def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
+        """The status after a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for."""
+
+    batch: IngestBatch
+    profile: IngestProfile
+    home: Path
+    models: Path
+    dsn: str
+    machine: Machine
+    mounts: Mounts = field(default_factory=Mounts)
+    memory_bytes: int | None = None
+
+
+async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]) -> IngestBatch:
+    """Run a batch to its end; the resource with its final status. Raises what `keeper`, `sources` and `planning` raise."""
+    metadata = request.batch.metadata
+    folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
+    with holding(folder):
+        batch = _unheld(succeeded_by(read_batch(folder), request.batch))
+        keeper = FileKeeper(folder, batch)
+        orders = _orders(request, batch, folder, watcher)
+        site = Site(folder, str(request.models), request.dsn, request.memory_bytes)
+        try:
+            items, plan = await make_plans(orders, site, request.mounts, watcher.said, stop)
+        except PlanningError as error:
+            view = View(batch.spec, batch.metadata.generation, orders.trace_id, None, None, {}, (error.reason, str(error)))
+            await keeper.write(render(view, Ledger(), batch.status, clock()))
+            raise
+        planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan)
+        cluster = LocalCluster(orders, site, clock)
+        if orphans := cluster.adopt():
+            watcher.said(f"{orphans} recordings were interrupted when an earlier session died; they resume where they were")
+        await _until_done(planned, cluster, keeper, watcher, stop, clock)
+        return keeper.batch
+
+
+def _unheld(batch: IngestBatch) -> IngestBatch:
+    """Whoever runs a batch again says that what held it is mended: the breaker is closed, and tells us soon if that is not so."""
+    if batch.status is None:
+        return batch
+    return batch.model_copy(update={"status": batch.status.model_copy(update={"breaker": None, "recent": ()})})
+
+
+def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher) -> Orders:
+    profile = request.profile.spec
+    wanted = settings_of(batch, profile)
+    settings, differs = settings_of_plan(folder, wanted)
+    if differs:
+        watcher.said("the profile has changed since this batch was planned; the batch keeps the models and parameters it was planned with")
+    profile = profile.model_copy(update={"fetch": with_mounts_allowed(profile.fetch, request.mounts)})
+    trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex
+    return Orders(batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id)
+
+
+async def _until_done(
+    planned: Planned, cluster: LocalCluster, keeper: FileKeeper, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
+) -> None:
+    stopped = replace(planned, spec=planned.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL}))
+    while True:
+        status = await reconcile(stopped if stop.is_set() else planned, cluster, keeper, clock())
+        watcher.showed(status, tuple(planned.items))
+        ledger = restore(status)
+        if not any(run.ended is None for run in await cluster.runs()) and (stop.is_set() or _over(planned, status, ledger)):
+            break
+        await _a_moment(stop)
+    await reconcile(stopped if stop.is_set() else planned, cluster, keeper, clock())  # what ended during the last look
+
+
+def _over(planned: Planned, status: IngestBatchStatus, ledger: Ledger) -> bool:
+    """Whether nothing more can happen by itself: all final, failed, suspended, or held until a person mends the setup."""
+    holding_now = {condition.type for condition in status.conditions if condition.status is ConditionStatus.TRUE}
+    if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or planned.spec.suspend:
+        return True
+    return ledger.breaker is not None and FAILURES[ledger.breaker.reason].verdict is Verdict.STOP_BATCH
+
+
+async def _a_moment(stop: asyncio.Event) -> None:
+    """Wait for the next look; a first request to stop cuts the wait short."""
+    if stop.is_set():
+        await asyncio.sleep(TICK)
+        return
+    try:
+        await asyncio.wait_for(stop.wait(), TICK)
+    except TimeoutError:
+        return

@@ -1,0 +1,55 @@
+"""A batch's sources as a plan sees them, on a machine that has folders where a cluster has volumes and ConfigMaps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest_contract.batch import IngestBatchSpec, Source
+from ingest_contract.order import PlannedSource
+from ingest_contract.profile import FetchProfile
+
+
+class UnmappedSourceError(ValueError):
+    """A source lives in a cluster and nobody said where it is on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Where a cluster's things are here."""
+
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+    """PersistentVolumeClaim to folder."""
+    config_maps: Mapping[str, Path] = field(default_factory=dict)
+    """ConfigMap to folder; its keys are files in it."""
+
+
+def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> tuple[PlannedSource, ...]:
+    """The sources from number `first` on. Raises `UnmappedSourceError` and `OSError` naming the field."""
+    found: list[PlannedSource] = []
+    for position, source in enumerate(spec.sources[first:], start=first):
+        found += _planned(source, f"spec.sources[{position}]", mounts)
+    return tuple(found)
+
+
+def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
+    if source.url is not None:
+        return [PlannedSource(url=source.url, speakers=source.speakers)]
+    if source.volume is not None:
+        claim = source.volume.claim_name
+        folder = mounts.volumes.get(claim)
+        if folder is None:
+            raise UnmappedSourceError(f"{where}.volume: say where the volume is on this machine: --volume {claim}=FOLDER")
+        return [PlannedSource(url=folder.resolve().as_uri(), glob=source.volume.glob, speakers=source.speakers)]
+    assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
+    name, key = source.config_map.name, source.config_map.key
+    if name not in mounts.config_maps:
+        raise UnmappedSourceError(f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER")
+    lines = (mounts.config_maps[name] / key).read_text(encoding="utf-8").splitlines()
+    wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [PlannedSource(url=line, speakers=source.speakers) for line in wanted]
+
+
+def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
+    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well."""
+    folders = {*fetch.allow.folders, *(str(folder.resolve()) for folder in mounts.volumes.values())}
+    return fetch.model_copy(update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})})
