@@ -1,0 +1,121 @@
+"""`ingestctl run`: a batch on this machine, from its file to its final status."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import yaml
+from ingest_operator.local.planning import read_items
+from rich.console import Console
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.order import Item
+from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.session import Request, Watcher, run
+from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
+
+EXIT_FAILED: Final = 1
+"""Some recordings failed, or the batch could not be planned."""
+
+EXIT_INTERRUPTED: Final = 130
+"""Ended by Ctrl-C or SIGTERM; the same command goes on."""
+
+
+class Output(StrEnum):
+    """What is printed at the end."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where words go: people read standard error, programs standard output."""
+
+    people: Console
+    output: Output
+
+
+def run_batch(request: Request, screen: Screen) -> int:
+    """Run it; the process's exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    watcher = TerminalWatcher(screen.people, time.monotonic) if screen.people.is_terminal else PlainWatcher(screen.people, time.monotonic)
+    with watcher:
+        batch, interrupted = asyncio.run(_run(request, watcher))
+    folder = BatchFolder.of(request.home, batch.metadata.namespace, batch.metadata.name)
+    show(batch, read_items(folder), screen)
+    return EXIT_INTERRUPTED if interrupted else exit_code(batch)
+
+
+async def _run(request: Request, watcher: Watcher) -> tuple[IngestBatch, bool]:
+    stop = asyncio.Event()
+    with _stopping_on_signals(stop, watcher):
+        batch = await run(request, watcher, stop, time.time)
+    return batch, stop.is_set()
+
+
+@contextmanager
+def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends workers cleanly; a second one does not wait for them."""
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        stop.set()
+        watcher.said("stopping: workers roll back and end; run the same command to go on (Ctrl-C again to leave at once)")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, asked)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def exit_code(batch: IngestBatch) -> int:
+    """0 only if the batch is complete and nothing failed."""
+    status = batch.status
+    complete = status is not None and any(
+        condition.type is ConditionType.COMPLETE and condition.status is ConditionStatus.TRUE for condition in status.conditions
+    )
+    return 0 if status is not None and (complete or batch.spec.suspend) and not status.counts.failed else EXIT_FAILED
+
+
+def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
+    """The resource with its status, in the form asked for."""
+    document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
+    match screen.output:
+        case Output.JSON:
+            print(json.dumps(document, indent=2))
+        case Output.YAML:
+            print(yaml.safe_dump(document, sort_keys=False), end="")
+        case Output.TABLE:
+            _show_table(batch, items, Console(highlight=False))
+
+
+def _show_table(batch: IngestBatch, items: tuple[Item, ...], console: Console) -> None:
+    status = batch.status
+    if status is None:
+        return
+    console.print(f"{batch.metadata.namespace}/{batch.metadata.name}: {status.state} ({summary(status)})", markup=False)
+    for condition in status.conditions:
+        if condition.status is ConditionStatus.TRUE and condition.message:
+            console.print(f"{condition.type}: {condition.reason}: {condition.message}", markup=False)
+    if status.plan and status.plan.left_out:
+        console.print("left out by the plan: " + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out), markup=False)
+    if status.videos:
+        console.print(table_of(status, items))

@@ -1,0 +1,55 @@
+"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.order import ORDER_VARIABLE, IngestOrder, read_order
+from ingest_contract.receipt import Receipt, encode
+
+NEVER = threading.Event()
+
+
+def leave(receipt: Receipt, path: str) -> int:
+    Path(path).write_bytes(encode(receipt))
+    return FAILURES[receipt.reason].exit_code or 1 if receipt.reason else 0
+
+
+def interrupted(path: str) -> None:
+    code = leave(Receipt(result="Failed", reason=Reason.INTERRUPTED, seconds=0.1), path)
+    os._exit(code)
+
+
+def main() -> int:
+    order = read_order(os.environ[ORDER_VARIABLE])
+    assert isinstance(order, IngestOrder)
+    receipt = order.place.receipt
+    signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
+    match order.item.title.split():
+        case ["succeed"]:
+            return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
+        case ["fail", reason]:
+            return leave(Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt)
+        case ["mute"]:
+            return 0
+        case ["vanish"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ["deaf"]:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        case ["grow"]:
+            ballast = bytearray(400 * 1024 * 1024)
+            ballast[::4096] = b"x" * len(ballast[::4096])
+        case ["family"]:
+            child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
+            Path("child.pid").write_text(str(child.pid))
+    Path("ready").touch()
+    NEVER.wait()
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
