@@ -1,0 +1,111 @@
+"""`ingestctl run`, `status` and `forget`: batches on this machine."""
+
+import os
+from pathlib import Path
+from shutil import rmtree
+from typing import Annotated
+
+import typer
+from ingest_contract.order import Runtime
+from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.keeper import holding, read_batch
+from ingest_operator.local.planning import read_items
+from ingest_operator.local.session import Request
+from ingest_operator.local.sources import Mounts
+from ingest_operator.orders import Machine, runtime_of
+
+from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
+from ingestctl.files import batch_and_profile
+from ingestctl.place import Workplace, people
+from ingestctl.prepare import prepared
+from ingestctl.run import Output, Screen, run_batch, show
+
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def _pairs(values: list[str] | None, option: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for value in values or ():
+        name, mark, folder = value.partition("=")
+        path = Path(folder).expanduser()
+        if not mark or not path.is_dir():
+            raise typer.BadParameter(f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option)
+        found[name] = path
+    return found
+
+
+def _bytes(text: str | None) -> int | None:
+    """`6G`, `512M` or a number of bytes."""
+    if text is None:
+        return None
+    digits, unit = text.rstrip("iBib"), 1
+    if digits and digits[-1].upper() in _UNITS:
+        digits, unit = digits[:-1], _UNITS[digits[-1].upper()]
+    if not digits.isdigit() or not int(digits):
+        raise typer.BadParameter(f"a size such as 6G or 512M is wanted, not {text!r}", param_hint="--memory")
+    return int(digits) * unit
+
+
+@app.command()
+def run(  # noqa: PLR0913 -- the options of a command are its parameters
+    files: Annotated[list[Path], typer.Argument(help="The batch; profiles may be in the same file or in others.", metavar="FILE...")],
+    dsn: Dsn = None,
+    home: Home = None,
+    output: Format = Output.TABLE,
+    memory: Annotated[str | None, typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller.")] = None,
+    volume: Annotated[list[str] | None, typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine.")] = None,
+    config_map: Annotated[list[str] | None, typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")] = False,
+) -> None:
+    """Run a batch on this machine: plan it, ingest it, show how it went.
+
+    An interrupted batch goes on where it was; a finished one does nothing. Exit code 0 only if nothing failed; 1 if something did; 2 for
+    mistakes in the files, before anything ran; 130 after Ctrl-C.
+    """
+    place = Workplace.of(home, dsn)
+    batch, profile = batch_and_profile(files)
+    mounts = Mounts(_pairs(volume, "--volume"), _pairs(config_map, "--config-map"))
+    limit = _bytes(memory)
+    if retry_failed:
+        folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)
+        batch = batch.model_copy(update={"spec": batch.spec.model_copy(update={"retry_failed": _next_token(folder)})})
+    machine = _machine()
+    runtime: Runtime = runtime_of(profile.spec, machine, batch.spec.parallelism)
+    console = people()
+    with place.store() as address:
+        prepared(place, profile.spec, address, console)
+        console.print(f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time", highlight=False)
+        request = Request(batch, profile, place.home, place.models, address, machine, mounts, limit)
+        raise typer.Exit(run_batch(request, Screen(console, output)))
+
+
+def _next_token(folder: BatchFolder) -> str:
+    old = read_batch(folder)
+    last = old.spec.retry_failed if old else ""
+    return f"pass-{int(last.removeprefix('pass-')) + 1}" if last.removeprefix("pass-").isdigit() else "pass-1"
+
+
+def _machine() -> Machine:
+    from ingest_worker.gpu import gpu_is_present
+
+    return Machine(has_gpu=gpu_is_present(), cores=len(os.sched_getaffinity(0)))
+
+
+@app.command()
+def status(name: Annotated[str, typer.Argument(help="The batch.")], namespace: Namespace = "default", home: Home = None, output: Format = Output.TABLE) -> None:
+    """Show how far a batch is, or how it ended: the very form that `kubectl get` shows in a cluster with -o json or yaml."""
+    folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
+    batch = read_batch(folder)
+    if batch is None:
+        raise typer.BadParameter(f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME")
+    show(batch, read_items(folder), Screen(people(), output))
+
+
+@app.command()
+def forget(name: Annotated[str, typer.Argument(help="The batch.")], namespace: Namespace = "default", home: Home = None) -> None:
+    """Drop what is kept about a batch on this machine, so that its name can be used anew. What it stored in Postgres stays."""
+    folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
+    if not folder.path.exists():
+        raise typer.BadParameter(f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME")
+    with holding(folder):
+        rmtree(folder.path)

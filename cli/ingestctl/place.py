@@ -1,0 +1,53 @@
+"""Where the command works: the person's folders, the store it talks to, and the console that people read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ingest_operator.local.folders import home_folder
+from ingest_operator.local.keeper import BatchBusyError
+from ingest_operator.local.planning import PlanningError
+from ingest_operator.local.sources import UnmappedSourceError
+from ingest_operator.orders import UnknownVoiceError
+from ingest_worker.errors import StageError
+from rich.console import Console
+
+EXPECTED: Final = (BatchBusyError, PlanningError, StageError, UnknownVoiceError, UnmappedSourceError)
+"""What may go wrong without a bug: each says in one sentence what, and what to do."""
+
+
+def people() -> Console:
+    """Where words for people go; standard output carries results only."""
+    return Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A person's folders and store."""
+
+    home: Path
+    dsn: str | None
+    """None for the embedded Postgres."""
+
+    @classmethod
+    def of(cls, home: Path | None, dsn: str | None) -> "Workplace":
+        """From options: what is not said has a default."""
+        return cls((home or home_folder()).expanduser().resolve(), dsn or None)
+
+    @property
+    def models(self) -> Path:
+        """The folder of model sets."""
+        return self.home / "models"
+
+    @contextmanager
+    def store(self) -> Iterator[str]:
+        """The store's DSN; the embedded Postgres is started for it and stopped behind it."""
+        if self.dsn is not None:
+            yield self.dsn
+            return
+        from ingest_worker.store.embedded import embedded
+
+        with embedded(self.home / "postgres") as dsn:
+            yield dsn
