@@ -47,7 +47,7 @@ params:
   clustering: {threshold: 0.6, Fa: 0.07, Fb: 0.8}
   segmentation: {min_duration_off: 0.0}
 """
-"""The pipeline's own parameters (model card of pyannote/speaker-diarization-community-1)."""
+"""Parameters as the same library records them (`pipeline_snapshot_json`); batch sizes are those of pyannote's 3.1 pipeline."""
 
 
 class Community1Error(Exception):

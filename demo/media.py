@@ -53,7 +53,7 @@ CALL = Form("call.webm", "libopus", 48_000, "libvpx")
 PODCAST = Form("podcast.mp3", "libmp3lame", 48_000)
 SILENT = Form("silent.mp4", "aac", 48_000, "libx264", options=FAST_START)
 TRUNCATED = Form("truncated.mp4", "aac", 48_000, "libx264", options=FAST_START)
-SOURCES = {"talk.mp4": "dialogue", "call.webm": "sample", "hls": "two_cities", "podcast.mp3": "endgame", "truncated.mp4": "two_cities"}
+SOURCES = {"talk.mp4": "dialogue", "call.webm": "sample", "hls": "two_cities", "podcast.mp3": "ami-dev00", "truncated.mp4": "two_cities"}
 """File or folder -> the recording in it."""
 HLS_MASTER = """\
 #EXTM3U

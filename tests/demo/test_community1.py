@@ -28,6 +28,8 @@ PINNED = {
 
 @pytest.fixture(scope="module")
 def kit() -> Path:
+    import demo.pyannote_weights  # noqa: F401 -- imports pyannote without the warning that it gives where ffmpeg is missing
+
     return community1.kit()
 
 
