@@ -51,9 +51,17 @@ FAST_START = {"movflags": "+faststart"}
 TALK = Form("talk.mp4", "aac", 48_000, "libx264", options=FAST_START)
 CALL = Form("call.webm", "libopus", 48_000, "libvpx")
 PODCAST = Form("podcast.mp3", "libmp3lame", 48_000)
+MEETING = Form("meeting.ogg", "libopus", 48_000)
 SILENT = Form("silent.mp4", "aac", 48_000, "libx264", options=FAST_START)
 TRUNCATED = Form("truncated.mp4", "aac", 48_000, "libx264", options=FAST_START)
-SOURCES = {"talk.mp4": "dialogue", "call.webm": "sample", "hls": "two_cities", "podcast.mp3": "ami-dev00", "truncated.mp4": "two_cities"}
+SOURCES = {
+    "talk.mp4": "dialogue",
+    "call.webm": "sample",
+    "hls": "two_cities",
+    "podcast.mp3": "ami-dev00",
+    "meeting.ogg": "ami-tst00",
+    "truncated.mp4": "two_cities",
+}
 """File or folder -> the recording in it."""
 HLS_MASTER = """\
 #EXTM3U
@@ -151,8 +159,8 @@ def make(folder: Path) -> None:
     """
     known = speech.recordings()
     sound = {name: audio.read(known[recording].path) for name, recording in SOURCES.items()}
-    say("packing the recordings as mp4, webm, HLS and mp3 (about 6 s, once)")
-    for form in (TALK, CALL, PODCAST):
+    say("packing the recordings as mp4, webm, HLS, mp3 and ogg (about 6 s, once)")
+    for form in (TALK, CALL, PODCAST, MEETING):
         packed(folder / form.filename, form, sound[form.filename])
     hls(folder / "hls", sound["hls"])
     packed(folder / SILENT.filename, SILENT, np.zeros(SILENT_SECONDS * audio.RATE, np.float32))
@@ -160,7 +168,10 @@ def make(folder: Path) -> None:
 
 
 def folder() -> Path:
-    """The folder of media files, made on first use: `talk.mp4`, `call.webm`, `podcast.mp3`, `hls/`, `silent.mp4`, `truncated.mp4`."""
+    """The folder of media files, made on first use.
+
+    `talk.mp4`, `call.webm`, `podcast.mp3`, `meeting.ogg`, `hls/`, `silent.mp4` and `truncated.mp4`.
+    """
     own = (Path(__file__).with_name(name).read_bytes() for name in ("media.py", "audio.py", "speech.py"))
     return once("media", key(*own, *dialogue.sources()), make)
 

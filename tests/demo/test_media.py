@@ -80,7 +80,15 @@ def test_hls_is_a_master_a_playlist_and_segments_that_play_over_http(tmp_path: P
 @pytest.mark.timeout(600)
 def test_the_folder_holds_every_kind_once(tmp_path: Path) -> None:
     folder = media.folder()
-    assert {path.name for path in folder.iterdir()} == {"talk.mp4", "call.webm", "podcast.mp3", "hls", "silent.mp4", "truncated.mp4"}
+    assert {path.name for path in folder.iterdir()} == {
+        "talk.mp4",
+        "call.webm",
+        "podcast.mp3",
+        "meeting.ogg",
+        "hls",
+        "silent.mp4",
+        "truncated.mp4",
+    }
     assert declared(folder / "talk.mp4") == pytest.approx(300, abs=30)
     assert np.abs(audio.read(folder / "silent.mp4")).max() < 1e-3
     assert audio.read(folder / "silent.mp4").size / audio.RATE == pytest.approx(media.SILENT_SECONDS, abs=0.1)
