@@ -1,0 +1,219 @@
+"""Which recordings a batch takes: filter, drop what is stored, order, limit. Pure: no network, no store, no clock.
+
+Called by `sources.plan` with what the sources list and what the store has. Everything left out is left out for a reason that is counted.
+What a source does not say never decides: a recording of unknown length, date or liveness stays in.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median_low
+from typing import Final
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import Item, PlanOrder, SpeakerCount
+from ingest_contract.plan_document import MAX_NAMED, PlanDocument, Skipped, SkipReason
+from ingest_contract.selection import Include, Order, Reprocess, Select
+
+MAX_ADDRESS: Final = 2048
+"""Characters: what `Location` in the contract allows."""
+
+_LINE: Final = 256
+"""Characters: what `ShortText` in the contract allows."""
+
+
+class Liveness(StrEnum):
+    """Where a recording stands between announced and archived."""
+
+    UPCOMING = "upcoming"
+    LIVE = "live"
+    WAS_LIVE = "was live"
+    NEVER = "never live"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recording that a source lists."""
+
+    id: str
+    url: str
+    title: str = ""
+    duration_seconds: int | None = None
+    """None where nobody says."""
+    published_at: str | None = None
+    """`2026-01-31T12:00:00Z`; None where nobody says."""
+    channel: str | None = None
+    liveness: Liveness | None = None
+    """None where nobody says."""
+    speakers: SpeakerCount = field(default_factory=SpeakerCount)
+    outcome: Reason | None = None
+    """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the like."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """What the store knows about a recording."""
+
+    unchanged: bool
+    """Whether today's models and parameters would make the same of it."""
+    outcome: Reason | None = None
+    """Why there was nothing to ingest the last time; None for a transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A candidate and why it is not taken."""
+
+    candidate: Candidate
+    reason: SkipReason
+    detail: str = ""
+    """The value that decided."""
+
+
+Rule = Callable[[Candidate], tuple[SkipReason, str] | None]
+"""Says why a candidate is left out, or None."""
+
+
+def plan(candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]) -> PlanDocument:
+    """The plan for what the sources list, in the order in which they list it.
+
+    Args:
+        candidates: What there is; the same id may come twice.
+        order: What is wanted. `select.limit` holds for the whole batch: what earlier plans took (`first_index`) counts.
+        stored: What the store knows, by id.
+
+    Returns:
+        A document that depends on nothing but the arguments.
+    """
+    kept, left = sift(candidates, order, stored)
+    ordered = _ordered(kept, order.select.order)
+    room = max(0, order.select.limit - order.first_index)
+    left += [LeftOut(each, SkipReason.OVER_LIMIT, f"limit {order.select.limit}") for each in ordered[room:]]
+    taken = ordered[:room]
+    counts = Counter(each.reason for each in left)
+    return PlanDocument(
+        items=tuple(_item(each, order.first_index + place) for place, each in enumerate(taken)),
+        skip_counts={reason: counts[reason] for reason in SkipReason if counts[reason]},
+        skipped=tuple(_skipped(each) for each in left[:MAX_NAMED]),
+        media_seconds=sum(each.duration_seconds or 0 for each in taken),
+        unknown_durations=sum(each.duration_seconds is None for each in taken),
+        undated=sum(each.published_at is None for each in taken),
+    )
+
+
+def sift(candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]) -> tuple[list[Candidate], list[LeftOut]]:
+    """What stays in, and what is left out before ordering. Also tells which candidates are worth a closer look, before one is taken."""
+    rules = (_repeated(order.known), _unusable, _live(order.select), _length(order.select), _dates(order.select), _stored(order, stored))
+    kept: list[Candidate] = []
+    left: list[LeftOut] = []
+    for candidate in candidates:
+        verdict = next((found for rule in rules if (found := rule(candidate)) is not None), None)
+        if verdict is None:
+            kept.append(candidate)
+        else:
+            left.append(LeftOut(candidate, *verdict))
+    return kept, left
+
+
+def _repeated(known: Iterable[str]) -> Rule:
+    seen = set(known)
+
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        if candidate.id in seen:
+            return SkipReason.DUPLICATE, ""
+        seen.add(candidate.id)
+        return None
+
+    return rule
+
+
+def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
+    if candidate.outcome is not None:
+        return SkipReason.KNOWN_OUTCOME, candidate.outcome.value
+    if len(candidate.url) > MAX_ADDRESS:
+        return SkipReason.ADDRESS_TOO_LONG, f"{len(candidate.url)} characters"
+    return None
+
+
+def _live(select: Select) -> Rule:
+    unwanted = {Liveness.UPCOMING, Liveness.LIVE} if Include.LIVE in select.include else set(Liveness) - {Liveness.NEVER}
+    return lambda candidate: (
+        (SkipReason.LIVE_OR_UPCOMING, candidate.liveness.value)
+        if candidate.liveness is not None and candidate.liveness in unwanted
+        else None
+    )
+
+
+def _length(select: Select) -> Rule:
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        seconds = candidate.duration_seconds
+        if seconds is None:
+            return None
+        if seconds < select.min_duration_seconds:
+            return SkipReason.TOO_SHORT, f"{seconds} s"
+        if select.max_duration_seconds is not None and seconds > select.max_duration_seconds:
+            return SkipReason.TOO_LONG, f"{seconds} s"
+        return None
+
+    return rule
+
+
+def _dates(select: Select) -> Rule:
+    after, before = select.published_after or "", select.published_before or "9999-99-99"
+
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        day = (candidate.published_at or "")[:10]  # ISO dates sort as text
+        return None if not day or after <= day < before else (SkipReason.OUTSIDE_DATES, day)
+
+    return rule
+
+
+def _stored(order: PlanOrder, stored: Mapping[str, StoredVideo]) -> Rule:
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        video = stored.get(candidate.id)
+        if video is None or order.reprocess is Reprocess.ALWAYS:
+            return None
+        if order.reprocess is Reprocess.IF_PIPELINE_CHANGED and not video.unchanged:
+            return None
+        return (SkipReason.ALREADY_STORED, "") if video.outcome is None else (SkipReason.KNOWN_OUTCOME, video.outcome.value)
+
+    return rule
+
+
+def _ordered(candidates: Sequence[Candidate], order: Order) -> list[Candidate]:
+    """In admission order; sorting is stable, so the source's order settles ties.
+
+    An unknown length sorts as the median of the known ones: at either end it would be a guess, and a wrong one would start the longest
+    recording last.
+    """
+    known = [each.duration_seconds for each in candidates if each.duration_seconds is not None]
+    typical = median_low(known) if known else 0
+    lengths = {each.id: typical if each.duration_seconds is None else each.duration_seconds for each in candidates}
+    match order:
+        case Order.LONGEST_FIRST:
+            return sorted(candidates, key=lambda each: -lengths[each.id])
+        case Order.SHORTEST_FIRST:
+            return sorted(candidates, key=lambda each: lengths[each.id])
+        case Order.NEWEST_FIRST:
+            return sorted(candidates, key=lambda each: each.published_at or "", reverse=True)
+        case Order.SOURCE:
+            return list(candidates)
+
+
+def _item(candidate: Candidate, index: int) -> Item:
+    return Item(
+        index=index,
+        id=candidate.id,
+        url=candidate.url,
+        title=candidate.title[:_LINE],
+        duration_seconds=candidate.duration_seconds,
+        published_at=candidate.published_at,
+        channel=None if candidate.channel is None else candidate.channel[:_LINE],
+        speakers=candidate.speakers,
+    )
+
+
+def _skipped(left: LeftOut) -> Skipped:
+    candidate = left.candidate
+    return Skipped(reason=left.reason, id=candidate.id[:_LINE], title=candidate.title[:_LINE], detail=left.detail[:_LINE])
