@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 SAMPLE_RATE: Final = 16_000
 """Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
 
+UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages written without spaces between words; Whisper's words are single characters there (its `split_to_word_tokens`)."""
+
 FloatArray = NDArray[np.float32]
 
 
@@ -68,6 +71,7 @@ class Transcript:
 
     words: tuple[Word, ...]
     language: str
+    """ISO 639-1 as Whisper writes it; `und` where nobody speaks and the language was not ordered."""
     language_probability: float
     speech_seconds: float
     """By voice activity detection."""
@@ -76,7 +80,7 @@ class Transcript:
     redecoded: int
     """Pieces that failed a gate and were decoded again."""
     dropped: tuple[tuple[float, float], ...]
-    """(start, end) of pieces left out because every decoding failed the gates: told, never silent."""
+    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, or Whisper heard nobody. Never silent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""Passages to search, from words with speakers. Pure.
+
+Called by the pipeline after attribution. A passage has one speaker, so that a search for a person is exact; it ends where a sentence or a
+pause does, so that its vector means something. Must not change, drop or repeat a word.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ingest_contract.profile import SegmentationProfile
+from ingest_worker.domain import UNSPACED, Segment, SpokenWord
+
+SENTENCE_END: Final = (".", "?", "!", "…", "。", "？", "！", '."', '?"', '!"', ".”", "?”", "!”")
+
+SHORTEST: Final = 0.5
+"""Share of the longest passage that a cut at a sentence end must leave: a sentence of two seconds is no passage when more would fit."""
+
+Run = tuple[int, int]
+"""First word and one past the last."""
+
+
+def segment(words: Sequence[SpokenWord], profile: SegmentationProfile, language: str) -> tuple[Segment, ...]:
+    """Every word in exactly one passage, in order; each passage starts before it ends.
+
+    A passage longer than `max_seconds` is cut behind the last sentence end in its second half, else behind the longest pause there. Only
+    a single word may be longer.
+
+    Args:
+        words: In time order.
+        profile: `max_seconds` and `max_gap_seconds`.
+        language: Of the words; it says how they are joined.
+    """
+    separator = "" if language in UNSPACED else " "
+    runs = (part for run in _runs(words, profile.max_gap_seconds) for part in _short_enough(words, run, profile.max_seconds))
+    return tuple(_segment(words, run, separator) for run in runs)
+
+
+def _runs(words: Sequence[SpokenWord], max_gap: float) -> Iterator[Run]:
+    """Stretches of one speaker without a long silence."""
+    first = 0
+    for i in range(1, len(words) + 1):
+        if i == len(words) or words[i].speaker != words[first].speaker or _pause(words, i) > max_gap:
+            yield first, i
+            first = i
+
+
+def _short_enough(words: Sequence[SpokenWord], run: Run, longest: float) -> Iterator[Run]:
+    first, end = run
+    while first < end:
+        last = first + 1
+        while last < end and words[last].word.end - words[first].word.start <= longest:
+            last += 1
+        if last < end:
+            last = _cut(words, first, last, longest)
+        yield first, last
+        first = last
+
+
+def _cut(words: Sequence[SpokenWord], first: int, last: int, longest: float) -> int:
+    """Where to cut the words `first`..`last` that fit: the index of the first word of the next passage."""
+    enough = words[first].word.start + SHORTEST * longest
+    late = [i for i in range(first + 1, last + 1) if words[i - 1].word.end >= enough] or [last]
+    sentences = [i for i in late if words[i - 1].word.text.endswith(SENTENCE_END)]
+    return sentences[-1] if sentences else max(late, key=lambda i: (_pause(words, i), i))
+
+
+def _pause(words: Sequence[SpokenWord], i: int) -> float:
+    """Seconds of silence before word `i`."""
+    return words[i].word.start - words[i - 1].word.end
+
+
+def _segment(words: Sequence[SpokenWord], run: Run, separator: str) -> Segment:
+    inside = [spoken.word for spoken in words[run[0] : run[1]]]
+    return Segment(
+        start=inside[0].start,
+        end=max(word.end for word in inside),
+        speaker=words[run[0]].speaker,
+        text=separator.join(word.text for word in inside),
+        words=run,
+    )
