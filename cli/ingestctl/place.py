@@ -1,10 +1,13 @@
 """Where the command works: the person's folders, the store it talks to, and the console that people read."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rich.console import Console
 
 from ingest_operator.local.folders import home_folder
 from ingest_operator.local.keeper import BatchBusyError
@@ -12,7 +15,6 @@ from ingest_operator.local.planning import PlanningError
 from ingest_operator.local.sources import UnmappedSourceError
 from ingest_operator.orders import UnknownVoiceError
 from ingest_worker.errors import StageError
-from rich.console import Console
 
 EXPECTED: Final = (BatchBusyError, PlanningError, StageError, UnknownVoiceError, UnmappedSourceError)
 """What may go wrong without a bug: each says in one sentence what, and what to do."""
@@ -38,8 +40,9 @@ class Workplace:
 
     @property
     def models(self) -> Path:
-        """The folder of model sets."""
-        return self.home / "models"
+        """The folder of model sets: `$INGEST_MODELS` where several homes share one, else the home's own."""
+        shared = os.environ.get("INGEST_MODELS")
+        return Path(shared).expanduser().resolve() if shared else self.home / "models"
 
     @contextmanager
     def store(self) -> Iterator[str]:

@@ -1,0 +1,129 @@
+"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen beside the batch.
+
+An item's index never changes: sources that are added later make a further plan, whose items come after.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from ingest_contract.plan_document import BrokenPlanError, PlanDocument, unframe
+
+from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.order import Item, Place
+from ingest_contract.status import PlanStatus, ReasonCount
+from ingest_operator.local.cluster import Site
+from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
+from ingest_operator.local.processes import Limits, launch
+from ingest_operator.local.sources import Mounts, planned_sources
+from ingest_operator.observe import Ended, outcome_of
+from ingest_operator.orders import Orders
+
+TRIES: Final = 3
+"""Plans that may fail for a passing reason before a person is asked."""
+
+PLAN_SECONDS: Final = 3600.0
+"""A plan of ten thousand entries with full metadata takes minutes; one that takes an hour hangs."""
+
+_LOOK: Final = 0.1
+
+
+class PlanningError(Exception):
+    """The sources could not be resolved, and the failure table says what that means."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(f"planning failed: {reason.value}: {message}")
+        self.reason = reason.value
+
+
+class PlanningInterruptedError(Exception):
+    """Somebody asked us to stop while the plan was being made; the next run makes it."""
+
+
+async def make_plans(
+    orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event
+) -> tuple[tuple[Item, ...], PlanStatus]:
+    """(every item of the batch, what the plans found); plans what is not planned yet."""
+    spec = orders.batch.spec
+    done = _frozen(site.folder)
+    covered = done[-1][0] if done else 0
+    if covered < len(spec.sources):
+        say(f"planning: looking at {len(spec.sources) - covered} sources")
+        earlier = tuple(item for _, document in done for item in document.items)
+        document = await _planned(orders, site, mounts, covered, earlier, stop)
+        number = len(done)
+        frozen = {"sources": len(spec.sources), "document": json.loads(document.to_json())}
+        write_atomically(site.folder.plan(number), json.dumps(frozen))
+        done = (*done, (len(spec.sources), document))
+        say(f"planned: {len(document.items)} recordings" + _left_out(document))
+    return tuple(item for _, document in done for item in document.items), _status(done)
+
+
+def read_items(folder: BatchFolder) -> tuple[Item, ...]:
+    """Every planned item of a batch."""
+    return tuple(item for _, document in _frozen(folder) for item in document.items)
+
+
+def _frozen(folder: BatchFolder) -> tuple[tuple[int, PlanDocument], ...]:
+    """(sources covered, plan) of each plan so far, in order."""
+    found: list[tuple[int, PlanDocument]] = []
+    while (saved := read_json(folder.plan(len(found)))) is not None:
+        found.append((saved["sources"], PlanDocument.model_validate_json(json.dumps(saved["document"]))))
+    return tuple(found)
+
+
+async def _planned(
+    orders: Orders, site: Site, mounts: Mounts, covered: int, earlier: tuple[Item, ...], stop: asyncio.Event
+) -> PlanDocument:
+    sources = planned_sources(orders.batch.spec, mounts, covered)
+    for attempt in range(1, TRIES + 1):
+        folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
+        place = Place(
+            models=site.models, scratch=str(folder.path / "scratch"), receipt=str(folder.receipt), progress_file=str(folder.progress)
+        )
+        ended = await _ran(folder, orders.to_plan(sources, earlier, place).to_json(), site, stop)
+        outcome = outcome_of(ended)
+        if outcome.receipt is not None and outcome.succeeded and outcome.receipt.plan is not None:
+            try:
+                return unframe(folder.output.read_text(encoding="utf-8").splitlines(), outcome.receipt.plan)
+            except BrokenPlanError as error:
+                reason, message = Reason.RECEIPT_MISSING, str(error)
+        else:
+            reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
+        if attempt == TRIES or FAILURES[reason].verdict in (Verdict.GIVE_UP, Verdict.SKIP, Verdict.STOP_BATCH):
+            raise PlanningError(reason, message)
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -> Ended:
+    process = launch(
+        folder, order, site.dsn, Limits(None, PLAN_SECONDS), {"started_at": time.time(), "attempts": 0, "rung": 0, "disruptions": 0}
+    )
+    while (ended := process.look(time.time())) is None:
+        if stop.is_set():
+            process.stop(time.time())
+        await asyncio.sleep(_LOOK)
+    if stop.is_set():
+        raise PlanningInterruptedError
+    return ended
+
+
+def _left_out(document: PlanDocument) -> str:
+    counts = ", ".join(f"{entry.count} {entry.reason}" for entry in document.left_out)
+    return f"; left out: {counts}" if counts else ""
+
+
+def _status(plans: tuple[tuple[int, PlanDocument], ...]) -> PlanStatus:
+    counts: Counter[str] = Counter()
+    for _, document in plans:
+        counts.update({str(entry.reason): entry.count for entry in document.left_out})
+    items = [item for _, document in plans for item in document.items]
+    return PlanStatus(
+        sources=plans[-1][0],
+        items=len(items),
+        media_seconds=sum(item.duration_seconds or 0 for item in items),
+        left_out=tuple(ReasonCount(reason=reason, count=count) for reason, count in sorted(counts.items())),
+    )

@@ -1,0 +1,46 @@
+"""What comes out of the store is right, on recordings whose words, turns and people are known exactly."""
+
+import json
+
+import pytest
+
+from bench.accuracy import diarization_error_rate, right_person, word_error_rate
+from demo import speech
+from ingest_worker.store.connect import connect
+from ingest_worker.store.reads import StoredTranscript, transcript
+from tests.support.journey import Ctl
+
+pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(1800)]
+
+
+def ingested(ctl: Ctl, file: str) -> StoredTranscript:
+    result = ctl.run("run", str(ctl.batch(file, name="accuracy")), "--output", "json")
+    assert result.returncode == 0, result.stderr
+    (row,) = json.loads(result.stdout)["status"]["videos"]
+    with connect(ctl.dsn, application="test") as connection:
+        found = transcript(connection, row["id"])
+    assert found is not None
+    return found
+
+
+def test_a_telephone_call_is_heard_and_its_two_people_are_told_apart(ctl: Ctl) -> None:
+    known, found = speech.recordings()["sample"], ingested(ctl, "call.webm")
+    assert known.text is not None
+    assert known.turns is not None
+    assert word_error_rate(known.text, (spoken.word.text for spoken in found.words)) <= 0.20
+    assert len(found.speakers) == 2
+    assert diarization_error_rate(known.turns, found.turns) <= 0.08
+
+
+def test_a_dialogue_of_three_is_heard_attributed_and_named_where_a_voice_is_enrolled(ctl: Ctl) -> None:
+    known, found = speech.recordings()["dialogue"], ingested(ctl, "talk.mp4")
+    assert known.text is not None
+    assert known.turns is not None
+    assert word_error_rate(known.text, (spoken.word.text for spoken in found.words)) <= 0.08
+    assert diarization_error_rate(known.turns, found.turns) <= 0.10
+    assert right_person(known.turns, found.words) >= 0.95
+    assert sorted(speaker.label for speaker in found.speakers) == ["joe", "mina", "unknown #1"]
+    by_label = {speaker.label: speaker for speaker in found.speakers}
+    assert by_label["unknown #1"].score is not None
+    assert all(by_label[name].score > by_label[name].threshold for name in ("joe", "mina"))  # type: ignore[operator] -- named speakers have one
+    assert all(by_label[name].runner_up_score is not None for name in by_label)

@@ -1,0 +1,104 @@
+"""The command as a person runs it, for tests that go the whole way: real recordings over HTTP, real models, real Postgres.
+
+A conftest imports the fixtures it wants. Models and media are fetched and made once and kept in the cache.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo import media, speech
+from demo.server import serving
+from ingest_worker.models import fetch, load_set
+from ingest_worker.store.schema import ensure_dimension, migrate
+from scripts.environment import cache_folder
+from tests.support.postgres import fresh
+
+ROOT = Path(__file__).parents[2]
+DIMENSION = 384
+"""Of all-MiniLM-L6-v2."""
+
+
+@cache
+def models() -> Path:
+    """The folder with the demo set, fetched and checked once."""
+    folder = cache_folder() / "models-of-tests"
+    fetch(load_set(str(ROOT / "demo" / "models.yaml")), folder, lambda *_: None)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Ctl:
+    """`ingestctl` with a home and a database of the test's own."""
+
+    home: Path
+    dsn: str
+    base: str
+    """Where the media are served."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The command's environment."""
+        return dict(os.environ) | {"INGEST_HOME": str(self.home), "INGEST_DSN": self.dsn, "INGEST_MODELS": str(models())} | dict(self.extra)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command; its words go to a file in the home, its result to a pipe."""
+        log = (self.home / "words.txt").open("a")
+        command = [sys.executable, "-m", "ingestctl", *arguments]
+        return subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+
+    def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "ingestctl", *arguments]
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, cwd=ROOT, timeout=timeout, check=False)
+
+    def batch(self, *files: str, name: str = "journey", **spec: Any) -> Path:
+        """A batch over served files, with the demo's profile."""
+        documents = list(yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text()))
+        profile = json.loads(json.dumps(documents[1]).replace("VOICES", str(self.voices())))
+        sources = [{"url": f"{self.base}/{file}"} for file in files]
+        wanted = documents[0]["spec"] | {"sources": sources} | spec
+        path = self.home / f"{name}.yaml"
+        path.write_text(yaml.safe_dump_all([documents[0] | {"metadata": {"name": name}, "spec": wanted}, profile]))
+        return path
+
+    def voices(self) -> Path:
+        """The folder of enrolled voices."""
+        folder = self.home / "voices"
+        folder.mkdir(exist_ok=True)
+        for name in ("joe", "mina"):
+            shutil.copyfile(speech.recordings()[f"voice-{name}"].path, folder / f"{name}.wav")
+        return folder
+
+    def status(self, name: str = "journey") -> dict[str, Any]:
+        """The status as JSON."""
+        result = self.run("status", name, "--output", "json")
+        assert result.returncode == 0, result.stderr
+        return dict(json.loads(result.stdout)["status"])
+
+    def folder(self, name: str = "journey") -> Path:
+        """Where the batch is kept."""
+        return self.home / "batches" / "default" / name
+
+
+@pytest.fixture
+def ctl(tmp_path: Path) -> Iterator[Ctl]:
+    """The command, a migrated database, and the demo's media over HTTP."""
+    databases = fresh("template0")
+    dsn = next(databases)
+    migrate(dsn)
+    ensure_dimension(dsn, DIMENSION)
+    with serving(media.folder()) as base:
+        yield Ctl(tmp_path, dsn, base)
+    next(databases, None)
