@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import Document, InvalidDocumentError, read
-from ingest_contract.names import API_VERSION
 from ingest_contract.profile import IngestProfile, ObjectMeta
 
 
@@ -41,7 +40,7 @@ def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestP
         if profile.metadata.name == wanted:
             return profile
     if wanted == "default":
-        return IngestProfile(api_version=API_VERSION, kind="IngestProfile", metadata=ObjectMeta(name="default"))
+        return IngestProfile(api_version="video-ingest.dev/v1alpha1", kind="IngestProfile", metadata=ObjectMeta(name="default"))
     known = ", ".join(profile.metadata.name for profile in profiles) or "none"
     raise InvalidDocumentError(
         (f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add its file with --profile",)

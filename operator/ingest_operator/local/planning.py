@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from ingest_contract.plan_document import BrokenPlanError, PlanDocument, unframe
+from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, Place
@@ -86,13 +86,16 @@ async def _planned(
         )
         ended = await _ran(folder, orders.to_plan(sources, earlier, place).to_json(), site, stop)
         outcome = outcome_of(ended)
-        if outcome.receipt is not None and outcome.succeeded and outcome.receipt.plan is not None:
+        reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
+        if outcome.succeeded and outcome.receipt is not None:
             try:
-                return unframe(folder.output.read_text(encoding="utf-8").splitlines(), outcome.receipt.plan)
-            except BrokenPlanError as error:
-                reason, message = Reason.RECEIPT_MISSING, str(error)
-        else:
-            reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
+                document = unframe(folder.output.read_text(encoding="utf-8").splitlines())
+            except PlanFramesError as error:
+                message = str(error)
+            else:
+                if document.summary == outcome.receipt.plan:
+                    return document
+                message = "the plan that arrived is not the one that the receipt describes"
         if attempt == TRIES or FAILURES[reason].verdict in (Verdict.GIVE_UP, Verdict.SKIP, Verdict.STOP_BATCH):
             raise PlanningError(reason, message)
     raise AssertionError("the last attempt returns or raises")
@@ -112,14 +115,14 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
 
 
 def _left_out(document: PlanDocument) -> str:
-    counts = ", ".join(f"{entry.count} {entry.reason}" for entry in document.left_out)
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(document.skip_counts.items()))
     return f"; left out: {counts}" if counts else ""
 
 
 def _status(plans: tuple[tuple[int, PlanDocument], ...]) -> PlanStatus:
     counts: Counter[str] = Counter()
     for _, document in plans:
-        counts.update({str(entry.reason): entry.count for entry in document.left_out})
+        counts.update(document.skip_counts)
     items = [item for _, document in plans for item in document.items]
     return PlanStatus(
         sources=plans[-1][0],
