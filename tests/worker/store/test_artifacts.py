@@ -1,0 +1,42 @@
+"""What a later try finds of an earlier one."""
+
+import pytest
+
+from ingest_contract.stages import Stage
+from ingest_worker import codec
+from ingest_worker.store import artifacts
+from ingest_worker.store.claims import claim, release
+from ingest_worker.store.connect import Connection
+from tests.worker.store.makers import content, count
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_kept_result_outlives_its_worker_and_is_found_under_its_hash_only(connection: Connection) -> None:
+    said = codec.encode_diarization(content().diarization)
+    held = claim(connection, "test:one", "first")
+    artifacts.put(connection, held, Stage.DIARIZE, "hash-a", said)
+    release(connection, held)
+    assert artifacts.get(connection, "test:one", Stage.DIARIZE, "hash-a") == said
+    assert artifacts.get(connection, "test:one", Stage.DIARIZE, "hash-b") is None
+    assert artifacts.get(connection, "test:one", Stage.TRANSCRIBE, "hash-a") is None
+    assert artifacts.get(connection, "test:two", Stage.DIARIZE, "hash-a") is None
+
+
+def test_the_newest_result_of_a_stage_takes_the_place_of_the_one_before(connection: Connection) -> None:
+    held = claim(connection, "test:one", "first")
+    artifacts.put(connection, held, Stage.EMBED, "hash-a", b"old")
+    artifacts.put(connection, held, Stage.EMBED, "hash-b", b"new")
+    assert (artifacts.get(connection, "test:one", Stage.EMBED, "hash-a"), count(connection, "artifact")) == (None, 1)
+    assert artifacts.get(connection, "test:one", Stage.EMBED, "hash-b") == b"new"
+
+
+def test_a_result_in_another_format_is_made_again_and_not_misread(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts.put(connection, claim(connection, "test:one", "first"), Stage.EMBED, "hash", b"form 1")
+    monkeypatch.setattr(artifacts, "FORMAT", 2)
+    assert artifacts.get(connection, "test:one", Stage.EMBED, "hash") is None
+
+
+def test_only_stages_that_a_later_try_resumes_behind_are_kept(connection: Connection) -> None:
+    with pytest.raises(ValueError, match="decode is not kept"):
+        artifacts.put(connection, claim(connection, "test:one", "first"), Stage.DECODE, "hash", b"")

@@ -1,0 +1,85 @@
+"""What goes into the store comes out of it, to the last bit."""
+
+import string
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_worker import codec
+from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
+
+reals = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(max_size=20)
+counts = st.integers(0, 10**9)
+words = st.builds(Word, reals, reals, texts, reals)
+spans = st.lists(st.tuples(reals, reals), max_size=5).map(tuple)
+speakers = st.none() | st.integers(0, 50)
+
+
+def several(one: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(one, max_size=8).map(tuple)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> FloatArray:
+    """Any float32 of any shape with rows and columns: NaN, infinities and subnormal numbers too."""
+    rows, columns = draw(st.integers(0, 4)), draw(st.integers(1, 4))
+    content = draw(st.binary(min_size=4 * rows * columns, max_size=4 * rows * columns))
+    return np.frombuffer(content, np.float32).reshape(rows, columns)
+
+
+def same_bits(left: FloatArray, right: FloatArray) -> bool:
+    return left.shape == right.shape and left.dtype == right.dtype and left.tobytes() == right.tobytes()
+
+
+@given(st.builds(Transcript, several(words), texts, reals, reals, counts, counts, spans))
+def test_a_transcript_comes_back_as_it_was(value: Transcript) -> None:
+    assert codec.decode_transcript(codec.encode_transcript(value)) == value
+
+
+@given(st.builds(Diarization, several(st.builds(Turn, reals, reals, st.integers(0, 50))), spans, arrays()))
+def test_a_diarization_comes_back_with_its_vectors_bit_by_bit(value: Diarization) -> None:
+    back = codec.decode_diarization(codec.encode_diarization(value))
+    assert (back.turns, back.overlaps) == (value.turns, value.overlaps)
+    assert same_bits(back.vectors, value.vectors)
+
+
+@given(
+    several(
+        st.builds(
+            Identity, counts, st.sampled_from(Decision), st.none() | texts, st.none() | reals, st.none() | texts, st.none() | reals, reals
+        )
+    )
+)
+def test_identities_come_back_as_they_were(value: tuple[Identity, ...]) -> None:
+    back = codec.decode_identities(codec.encode_identities(value))
+    assert back == value
+    assert all(isinstance(identity.decision, Decision) for identity in back)
+
+
+@given(several(st.builds(Segment, reals, reals, speakers, texts, st.tuples(counts, counts))), arrays(), texts)
+def test_passages_come_back_with_their_vectors_bit_by_bit(segments: tuple[Segment, ...], values: FloatArray, model: str) -> None:
+    back, vectors = codec.decode_passages(codec.encode_passages(segments, Vectors(values, model)))
+    assert (back, vectors.model) == (segments, model)
+    assert same_bits(vectors.values, values)
+
+
+@given(several(st.builds(SpokenWord, words, speakers, st.booleans())))
+def test_spoken_words_come_back_as_they_were(value: tuple[SpokenWord, ...]) -> None:
+    assert codec.decode_spoken(codec.encode_spoken(value)) == value
+
+
+def test_a_time_that_is_no_number_is_refused_and_not_stored() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        codec.encode_spoken([SpokenWord(Word(float("nan"), 1.0, "a", 1.0), None, overlap=False)])
+
+
+def test_damaged_bytes_are_noticed() -> None:
+    data = bytearray(codec.encode_transcript(Transcript((Word(0.0, 1.0, string.printable, 0.5),), "en", 1.0, 1.0, 1, 0, ())))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(zlib.error):
+        codec.decode_transcript(bytes(data))

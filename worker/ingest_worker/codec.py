@@ -1,0 +1,113 @@
+"""Stage results as bytes and back, exactly: what artifacts and stored words are made of.
+
+Pure: the pipeline calls this and the store keeps the bytes.
+
+Form: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at most one array. JSON keeps a
+float64 exactly (Python writes the shortest text that reads back as the same number) and compresses better than its bytes: an hour of words
+is about a third of the size. Words are columns, so that equal keys are not repeated ten thousand times.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
+
+FORMAT: Final = 1
+"""Stored beside every value; one of another format is not read but made again. Raised by hand when a form below changes."""
+
+_LEVEL: Final = 6
+"""zlib's own default: level 9 takes twice as long for one per cent."""
+_LENGTH: Final = struct.Struct(">I")
+
+
+def encode_transcript(value: Transcript) -> bytes:
+    """A whole transcript."""
+    told = (value.language, value.language_probability, value.speech_seconds, value.chunks, value.redecoded, value.dropped)
+    return _pack({"words": _columns(value.words), "told": told})
+
+
+def decode_transcript(data: bytes) -> Transcript:
+    """The inverse of `encode_transcript`."""
+    content, _ = _unpack(data)
+    language, probability, speech, chunks, redecoded, dropped = content["told"]
+    return Transcript(_words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped))
+
+
+def encode_diarization(value: Diarization) -> bytes:
+    """Turns, overlaps and voice vectors; a NaN row stays one."""
+    turns = [(turn.start, turn.end, turn.speaker) for turn in value.turns]
+    return _pack({"turns": turns, "overlaps": value.overlaps}, value.vectors)
+
+
+def decode_diarization(data: bytes) -> Diarization:
+    """The inverse of `encode_diarization`."""
+    content, vectors = _unpack(data)
+    return Diarization(tuple(Turn(*turn) for turn in content["turns"]), _pairs(content["overlaps"]), vectors)
+
+
+def encode_identities(value: Sequence[Identity]) -> bytes:
+    """Who is known to be whom."""
+    return _pack([(i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold) for i in value])
+
+
+def decode_identities(data: bytes) -> tuple[Identity, ...]:
+    """The inverse of `encode_identities`."""
+    content, _ = _unpack(data)
+    return tuple(Identity(speaker, Decision(decision), *rest) for speaker, decision, *rest in content)
+
+
+def encode_passages(segments: Sequence[Segment], vectors: Vectors) -> bytes:
+    """Segments and their vectors: what the last kept stage makes."""
+    rows = [(s.start, s.end, s.speaker, s.text, s.words) for s in segments]
+    return _pack({"segments": rows, "model": vectors.model}, vectors.values)
+
+
+def decode_passages(data: bytes) -> tuple[tuple[Segment, ...], Vectors]:
+    """The inverse of `encode_passages`."""
+    content, values = _unpack(data)
+    segments = tuple(Segment(start, end, speaker, text, (words[0], words[1])) for start, end, speaker, text, words in content["segments"])
+    return segments, Vectors(values, content["model"])
+
+
+def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
+    """Words and whose they are: what exports are made from."""
+    return _pack({"words": _columns([w.word for w in value]), "whose": [[w.speaker for w in value], [int(w.overlap) for w in value]]})
+
+
+def decode_spoken(data: bytes) -> tuple[SpokenWord, ...]:
+    """The inverse of `encode_spoken`."""
+    content, _ = _unpack(data)
+    whose = zip(_words(content["words"]), *content["whose"], strict=True)
+    return tuple(SpokenWord(word, speaker, bool(overlap)) for word, speaker, overlap in whose)
+
+
+def _columns(words: Sequence[Word]) -> list[list[Any]]:
+    return [[w.start for w in words], [w.end for w in words], [w.text for w in words], [w.probability for w in words]]
+
+
+def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
+    return tuple(Word(*row) for row in zip(*columns, strict=True))
+
+
+def _pairs(value: list[list[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((start, end) for start, end in value)
+
+
+def _pack(content: Any, array: FloatArray | None = None) -> bytes:
+    shape = None if array is None else array.shape
+    head = json.dumps([shape, content], separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    tail = b"" if array is None else array.astype("<f4", copy=False).tobytes()
+    return zlib.compress(_LENGTH.pack(len(head)) + head + tail, _LEVEL)
+
+
+def _unpack(data: bytes) -> tuple[Any, FloatArray]:
+    plain = zlib.decompress(data)
+    end = _LENGTH.size + _LENGTH.unpack_from(plain)[0]
+    shape, content = json.loads(plain[_LENGTH.size : end])
+    array = np.frombuffer(plain, "<f4", offset=end).astype(np.float32).reshape(shape or (0,))
+    return content, array

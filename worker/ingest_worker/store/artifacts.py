@@ -1,0 +1,36 @@
+"""Results of finished stages, kept between tries: a worker that was killed in the last stage does not transcribe again.
+
+The newest result per (video, stage) is kept, under its stage hash: another hash is another model or another parameter, and does not count.
+The content is bytes from `codec`; this file does not look inside.
+"""
+
+from ingest_contract.stages import KEPT, Stage
+from ingest_worker.codec import FORMAT
+from ingest_worker.store.claims import Claim, hold
+from ingest_worker.store.connect import Connection
+from ingest_worker.store.errors import translated
+
+
+def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, content: bytes) -> None:
+    """Keep a stage's result, in place of the one before. Raises `StageError(LEASE_LOST)` if somebody else took the video over."""
+    if stage not in KEPT:
+        raise ValueError(f"the result of {stage} is not kept")
+    with translated(f"keeping the result of {stage}"), connection.transaction():
+        hold(connection, held)
+        connection.execute(
+            "insert into ingest.artifact (video, stage, stage_hash, format, content) values (%s, %s, %s, %s, %b)"
+            " on conflict (video, stage) do update set stage_hash = excluded.stage_hash, format = excluded.format,"
+            " content = excluded.content, created_at = excluded.created_at",
+            [held.video, stage.value, stage_hash, FORMAT, content],
+        )
+
+
+def get(connection: Connection, video: str, stage: Stage, stage_hash: str) -> bytes | None:
+    """A stage's kept result; None if there is none under this hash and in today's format."""
+    with translated(f"reading the result of {stage}"):
+        row = connection.execute(
+            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and format = %s",
+            [video, stage.value, stage_hash, FORMAT],
+            binary=True,
+        ).fetchone()
+    return None if row is None else bytes(row[0])

@@ -1,0 +1,178 @@
+"""One video, one transaction: everything that a run found becomes visible at once, in place of what was there, or not at all."""
+
+from typing import Final
+
+import numpy as np
+from pgvector import HalfVector, Vector
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_worker.codec import FORMAT, encode_spoken
+from ingest_worker.domain import Vectors
+from ingest_worker.errors import StageError
+from ingest_worker.store.claims import Claim, hold
+from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.errors import translated
+from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.voices import number_unknowns
+
+FINAL: Final = frozenset(reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP})
+"""Reasons that are a video's own and will be the same tomorrow."""
+
+_VIDEO: Final = """
+insert into ingest.video (id, url, title, channel, published_at, duration_seconds) values (%s, %s, %s, %s, %s, %s)
+on conflict (id) do update
+   set url = excluded.url, title = coalesce(nullif(excluded.title, ''), video.title), channel = coalesce(excluded.channel, video.channel),
+       published_at = coalesce(excluded.published_at, video.published_at),
+       duration_seconds = coalesce(excluded.duration_seconds, video.duration_seconds)
+"""
+_RUN: Final = """
+insert into ingest.run (id, video, batch, trace_id, try, pipeline_hash, started_at, finished_at, seconds, media_seconds, language, models,
+                        figures)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+def commit(connection: Connection, held: Claim, video: Video, run: Run, content: Content) -> None:
+    """Store a finished run, make it the video's current one, remove what it supersedes, and give the claim up.
+
+    Raises `StageError`: `LeaseLost` if another worker took the video over, `EmbeddingIncomplete` unless every segment has a finite vector,
+    `DimensionMismatch`, `DatabaseRejected` with the constraint, `DatabaseUnavailable`. Nothing is stored then.
+    """
+    _require_vectors(content)
+    with translated(f"storing {video.id}"), connection.transaction():
+        hold(connection, held)
+        use_vectors(connection)
+        connection.execute(_VIDEO, [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds])
+        _insert_run(connection, video, run, content)
+        segments = _copy_segments(connection, run, content)
+        _copy_vectors(connection, segments, content.vectors)
+        _copy_turns(connection, run, content)
+        _copy_speakers(connection, run, content, number_unknowns(connection, video.id, content))
+        _supersede(connection, video, run)
+        connection.execute("delete from ingest.claim where video = %s", [video.id])
+
+
+def record_outcome(connection: Connection, held: Claim, video: Video, reason: Reason, told: tuple[str, str]) -> None:
+    """Remember that a video will not be ingested, and why, and give the claim up. A run that is stored already stays.
+
+    Args:
+        connection: to the store.
+        held: the claim on the video.
+        video: which.
+        reason: one of `FINAL`; another one is not the video's own.
+        told: the message for people, and the pipeline hash under which it was tried.
+
+    Raises:
+        StageError: as `commit`.
+
+    """
+    if reason not in FINAL:
+        raise ValueError(f"{reason} is not final: the video may be ingested tomorrow")
+    with translated(f"recording how {video.id} ended"), connection.transaction():
+        hold(connection, held)
+        connection.execute(_VIDEO, [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds])
+        connection.execute(
+            "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on conflict (video) do update"
+            " set reason = excluded.reason, message = excluded.message, pipeline_hash = excluded.pipeline_hash,"
+            " recorded_at = excluded.recorded_at",
+            [video.id, reason.value, *told],
+        )
+        connection.execute("delete from ingest.claim where video = %s", [video.id])
+
+
+def _require_vectors(content: Content) -> None:
+    segments, values = len(content.segments), content.vectors.values
+    if len(values) != segments or not bool(np.isfinite(values).all()):
+        raise StageError(Reason.EMBEDDING_INCOMPLETE, f"{segments} segments, {len(values)} vectors, or one that is not finite.")
+
+
+def _insert_run(connection: Connection, video: Video, run: Run, content: Content) -> None:
+    times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
+    facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures))]
+    connection.execute(_RUN, [run.id, video.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts])
+    words = encode_spoken(content.words)
+    connection.execute("insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT, words])
+
+
+def _copy_segments(connection: Connection, run: Run, content: Content) -> list[int]:
+    """Returns the segments' ids, in their order. They are drawn first, because COPY returns nothing."""
+    drawn = "select nextval(pg_get_serial_sequence('ingest.segment', 'id')) from generate_series(1, %s)"
+    ids = [row[0] for row in connection.execute(drawn, [len(content.segments)])]
+    statement = (
+        "copy ingest.segment (id, run, seq, start_seconds, end_seconds, speaker, text, first_word, end_word, language)"
+        " from stdin (format binary)"
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["int8", "uuid", "int4", "float8", "float8", "int4", "text", "int4", "int4", "text"])
+        for seq, (number, s) in enumerate(zip(ids, content.segments, strict=True)):
+            copy.write_row((number, run.id, seq, s.start, s.end, s.speaker, s.text, *s.words, content.language))
+    return ids
+
+
+def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors) -> None:
+    model = _model(connection, vectors)
+    table = f"embeddings_{vectors.dimension}"
+    if connection.execute("select to_regclass(%s)", [f"ingest.{table}"]).fetchone() == (None,):
+        said = f"The store has no table for vectors of {vectors.dimension} numbers. Run the migration with that dimension."
+        raise StageError(Reason.DIMENSION_MISMATCH, said)
+    statement = sql.SQL("copy {} (segment, model, vector) from stdin (format binary)").format(sql.Identifier("ingest", table))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["int8", "int4", "halfvec"])
+        for segment, row in zip(segments, vectors.values, strict=True):
+            copy.write_row((segment, model, HalfVector(row)))
+
+
+def _model(connection: Connection, vectors: Vectors) -> int:
+    """The model's number in the store. The insert is seen by others only with the rest, and a second one waits for it."""
+    connection.execute(
+        "insert into ingest.embedding_model (model, dimension) values (%s, %s) on conflict (model) do nothing",
+        [vectors.model, vectors.dimension],
+    )
+    row = connection.execute("select id, dimension from ingest.embedding_model where model = %s", [vectors.model]).fetchone()
+    assert row is not None  # noqa: S101  inserted above or there before, and never deleted
+    if row[1] != vectors.dimension:
+        said = f"{vectors.model} makes {vectors.dimension} numbers here, and made {row[1]} for what is stored."
+        raise StageError(Reason.DIMENSION_MISMATCH, said)
+    return int(row[0])
+
+
+def _copy_turns(connection: Connection, run: Run, content: Content) -> None:
+    statement = "copy ingest.turn (run, seq, speaker, start_seconds, end_seconds) from stdin (format binary)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["uuid", "int4", "int4", "float8", "float8"])
+        for seq, turn in enumerate(content.diarization.turns):
+            copy.write_row((run.id, seq, turn.speaker, turn.start, turn.end))
+
+
+def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: dict[int, int]) -> None:
+    statement = (
+        "copy ingest.speaker (run, speaker, decision, name, unknown, score, runner_up, runner_up_score, threshold, seconds,"
+        " voice_model, voice) from stdin (format binary)"
+    )
+    said = content.diarization
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(
+            ["uuid", "int4", "text", "text", "int4", "float8", "text", "float8", "float8", "float8", "text", "vector"],
+        )
+        for i in content.identities:
+            voice = Vector(said.vectors[i.speaker]) if said.has_vector(i.speaker) else None
+            compared = (i.score, i.runner_up, i.runner_up_score, i.threshold, said.seconds_of(i.speaker))
+            copy.write_row((run.id, i.speaker, i.decision.value, i.name, numbers.get(i.speaker), *compared, content.voice_model, voice))
+
+
+def _supersede(connection: Connection, video: Video, run: Run) -> None:
+    """Earlier runs keep their row and lose their content; vectors go with their segments. Then the new run is the current one."""
+    for table in ("segment", "turn", "words", "speaker"):
+        connection.execute(
+            sql.SQL("delete from {} where run in (select id from ingest.run where video = %s and id <> %s)").format(
+                sql.Identifier("ingest", table)
+            ),
+            [video.id, run.id],
+        )
+    connection.execute(
+        "update ingest.run set superseded_at = now() where video = %s and id <> %s and superseded_at is null", [video.id, run.id]
+    )
+    connection.execute("update ingest.video set current_run = %s where id = %s", [run.id, video.id])
+    connection.execute("delete from ingest.outcome where video = %s", [video.id])

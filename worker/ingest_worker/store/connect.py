@@ -1,0 +1,78 @@
+"""Connections to the store: the same time limits everywhere, and never a password in a message."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.store.errors import translated
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+DEFAULTS: Final = {
+    "connect_timeout": 10,
+    # Without keepalives a worker behind a NAT or a dead node waits for two hours (Linux `tcp_keepalive_time`). 30 + 3 x 10 s finds out
+    # within a lease.
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""libpq parameters; what the address itself says wins."""
+
+STATEMENT_TIMEOUT_SECONDS: Final = 300
+"""The longest statement of a worker is the COPY of a video's vectors into an HNSW index: 10,000 of 384 numbers took 13 s on two cores."""
+
+
+@contextmanager
+def connect(dsn: str, *, application: str, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Iterator[Connection]:
+    """An autocommitting connection, closed at the end: `connection.transaction()` opens the only transactions there are.
+
+    Args:
+        dsn: libpq address, as `postgresql://...` or `key=value ...`.
+        application: shown in `pg_stat_activity` behind `video-ingest `.
+        statement_timeout_seconds: 0 waits for ever.
+
+    Raises:
+        StageError: `DatabaseUnavailable`; `OrderInvalid` for an address that is none.
+
+    """
+    parameters: dict[str, Any] = {**DEFAULTS, "application_name": f"video-ingest {application}", **_parsed(dsn)}
+    with translated(f"connecting to {redacted(dsn)}"):
+        # Transaction-pooling proxies such as PgBouncer lose prepared statements; no statement here runs often enough to want them.
+        connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
+    try:
+        with translated("setting up a connection"):
+            connection.execute("select set_config('statement_timeout', %s, false)", [f"{statement_timeout_seconds}s"])
+        yield connection
+    finally:
+        connection.close()
+
+
+def use_vectors(connection: Connection) -> None:
+    """Teach a connection pgvector's types. Raises `StageError(SCHEMA_MISMATCH)` where the extension is not installed."""
+    try:
+        register_vector(connection)
+    except psycopg.ProgrammingError as error:  # pgvector-python's own "vector type not found"
+        raise StageError(Reason.SCHEMA_MISMATCH, "The database has no pgvector extension. Run the migration.") from error
+
+
+def redacted(dsn: str) -> str:
+    """`user@host:port/database` of an address, for messages: nothing else of it can be trusted not to be a secret."""
+    parts = _parsed(dsn)
+    user = f"{parts['user']}@" if "user" in parts else ""
+    host, port = parts.get("host", "localhost"), parts.get("port", "5432")
+    return f"{user}{host}:{port}/{parts.get('dbname', '')}"
+
+
+def _parsed(dsn: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(dsn))
+    except psycopg.ProgrammingError:
+        # Not chained: libpq quotes the part it could not read, and that may be the password.
+        raise StageError(Reason.ORDER_INVALID, "The store's address is not a libpq DSN (postgresql://user@host:port/database).") from None

@@ -1,0 +1,75 @@
+"""Postgres with pgvector in a folder of the user's: the store of local mode and of the tests, with nothing to install or to configure.
+
+The kernel counts who uses the server: every user holds a shared lock on a file, which goes with a process however it ends. Whoever leaves
+and can get that lock alone stops the server. A session that was killed leaves it running, and the next one takes it over.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import connect
+from ingest_worker.store.errors import translated
+from ingest_worker.store.server import Server, server_in
+
+DATABASE: Final = "video_ingest"
+"""The database that the address names."""
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[str]:
+    """The address (libpq DSN) of a server whose data are below `folder`: started if need be, shared by processes, stopped by the last.
+
+    Works as any user; as root the server runs as a system user of its own, which is let through to the folder. The database is there and
+    empty: `schema.migrate` is the next step. A first start takes about two seconds, a later one a fifth of one.
+
+    Raises:
+        StageError: `DatabaseUnavailable`, saying what is wrong and what to do.
+
+    """
+    server = server_in(folder.expanduser().resolve())
+    with (server.folder / "users.lock").open("ab") as users:
+        with _changing(server):
+            _ensure_running(server)
+            fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield server.address(DATABASE)
+        finally:
+            with _changing(server):
+                _stop_if_last(server, users)
+
+
+@contextmanager
+def _changing(server: Server) -> Iterator[None]:
+    """Alone in starting and stopping. Who joins takes the users' lock in here too, so nobody joins a server that is being stopped."""
+    with (server.folder / "change.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _ensure_running(server: Server) -> None:
+    if not _answers(server):
+        server.initialise()
+        server.start()
+    with connect(server.address("postgres"), application="embedded") as connection, translated("making the database"):
+        if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
+            connection.execute(f"create database {DATABASE}")
+
+
+def _answers(server: Server) -> bool:
+    try:
+        with connect(server.address("postgres"), application="embedded"):
+            return True
+    except StageError:
+        return False
+
+
+def _stop_if_last(server: Server, users: IO[bytes]) -> None:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    server.stop()

@@ -1,0 +1,169 @@
+"""What is stored: for planning, for status, and for exports. Reads one snapshot at a time and changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from ingest_contract.failures import Reason
+from ingest_worker.codec import FORMAT, decode_spoken
+from ingest_worker.domain import Decision, Segment, SpokenWord, Turn
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import Connection
+from ingest_worker.store.errors import translated
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store knows about one video, for a plan."""
+
+    pipeline_hash: str | None
+    """Of the current run; None if there is none."""
+    reason: Reason | None
+    """Why the last try ended for good without a run; None if it did not."""
+    reason_pipeline_hash: str | None
+    """The pipeline under which it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One committed run, for status."""
+
+    id: UUID
+    video: str
+    title: str
+    batch: str
+    number: int
+    pipeline_hash: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    media_seconds: float
+    rtf: float | None
+    language: str
+    models: dict[str, str]
+    figures: dict[str, Any]
+    superseded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRow:
+    """One video of the corpus."""
+
+    id: str
+    url: str
+    title: str
+    channel: str | None
+    published_at: datetime | None
+    duration_seconds: float | None
+    state: str
+    """`Ingested`, `NotIngestible` (then `reason` says why) or `Known`."""
+    reason: str | None
+    segments: int
+    speakers: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpeaker:
+    """One speaker of one recording."""
+
+    speaker: int
+    label: str
+    """The name, or `unknown #k`."""
+    decision: Decision
+    name: str | None
+    score: float | None
+    runner_up: str | None
+    runner_up_score: float | None
+    threshold: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTranscript:
+    """Everything that an export is made of. Speakers are numbers; `speakers` says who they are."""
+
+    video: VideoRow
+    run: RunRow
+    segments: tuple[Segment, ...]
+    words: tuple[SpokenWord, ...]
+    turns: tuple[Turn, ...]
+    speakers: tuple[StoredSpeaker, ...]
+
+
+_RUNS = """
+select r.id, r.video, v.title, r.batch, r.try as number, r.pipeline_hash, r.started_at, r.finished_at, r.seconds, r.media_seconds, r.rtf,
+       r.language, r.models, r.figures, r.superseded_at
+  from ingest.run r join ingest.video v on v.id = r.video
+"""
+_VIDEOS = "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, speakers from public.videos"
+
+
+def stored(connection: Connection, ids: Sequence[str]) -> Mapping[str, Stored]:
+    """What is known about these videos; one that is not stored is not in the answer."""
+    with translated("asking what is stored"):
+        rows = connection.execute(
+            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.video v left join ingest.run r on r.id = v.current_run"
+            " left join ingest.outcome o on o.video = v.id where v.id = any(%s)",
+            [list(ids)],
+        ).fetchall()
+    return {row[0]: Stored(row[1], Reason(row[2]) if row[2] else None, row[3]) for row in rows}
+
+
+def runs(connection: Connection, trace_id: str) -> tuple[RunRow, ...]:
+    """The committed runs of one batch, in the order in which they finished."""
+    with translated("reading runs"), connection.cursor(row_factory=class_row(RunRow)) as cursor:
+        return tuple(cursor.execute(_RUNS + " where r.trace_id = %s order by r.finished_at, r.id", [trace_id]))
+
+
+def videos(connection: Connection) -> tuple[VideoRow, ...]:
+    """Every video of the corpus, newest first; undated ones last."""
+    with translated("listing videos"), connection.cursor(row_factory=class_row(VideoRow)) as cursor:
+        return tuple(cursor.execute(_VIDEOS + " order by published_at desc nulls last, id"))
+
+
+def transcript(connection: Connection, video: str) -> StoredTranscript | None:
+    """A video's current transcript, from one snapshot; None if it has none."""
+    with translated(f"reading the transcript of {video}"), connection.transaction():
+        # A run that is superseded between two statements would leave the second one empty.
+        connection.execute("set transaction isolation level repeatable read, read only")
+        with connection.cursor(row_factory=class_row(RunRow)) as cursor:
+            run = cursor.execute(_RUNS + " where v.id = %s and r.id = v.current_run", [video]).fetchone()
+        if run is None:
+            return None
+        with connection.cursor(row_factory=class_row(VideoRow)) as cursor:
+            row = cursor.execute(_VIDEOS + " where id = %s", [video]).fetchone()
+        assert row is not None  # noqa: S101  the run above refers to it, in the same snapshot
+        return StoredTranscript(row, run, *_content(connection, run))
+
+
+def _content(
+    connection: Connection, run: RunRow
+) -> tuple[tuple[Segment, ...], tuple[SpokenWord, ...], tuple[Turn, ...], tuple[StoredSpeaker, ...]]:
+    segments = connection.execute(
+        "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.segment where run = %s order by seq", [run.id]
+    )
+    turns = connection.execute("select start_seconds, end_seconds, speaker from ingest.turn where run = %s order by seq", [run.id])
+    speakers = connection.execute(
+        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds from ingest.speaker where run = %s"
+        " order by speaker",
+        [run.id],
+    )
+    return (
+        tuple(Segment(start, end, speaker, text, (first, last)) for start, end, speaker, text, first, last in segments),
+        _words(connection, run),
+        tuple(Turn(*row) for row in turns),
+        tuple(StoredSpeaker(number, label, Decision(decision), *rest) for number, label, decision, *rest in speakers),
+    )
+
+
+def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
+    row = connection.execute("select format, content from ingest.words where run = %s", [run.id], binary=True).fetchone()
+    assert row is not None  # noqa: S101  committed with its run
+    if row[0] != FORMAT:
+        said = f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. Process the video again."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
+    return decode_spoken(bytes(row[1]))

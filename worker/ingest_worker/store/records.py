@@ -1,0 +1,67 @@
+"""What the pipeline hands to the store: one recording, one run, what it found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ingest_contract.order import Item
+from ingest_worker.domain import Diarization, Identity, Segment, SpokenWord, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A recording, as its source describes it."""
+
+    id: str
+    url: str
+    title: str
+    channel: str | None
+    published_at: datetime | None
+    duration_seconds: float | None
+
+    @classmethod
+    def of(cls, item: Item, *, title: str = "", duration_seconds: float | None = None) -> "Video":
+        """An item of a plan; what the media itself says fills in what the plan did not know, and its length replaces the announced one."""
+        published = datetime.fromisoformat(item.published_at) if item.published_at else None
+        announced = None if item.duration_seconds is None else float(item.duration_seconds)
+        length = announced if duration_seconds is None else duration_seconds
+        return cls(item.id, item.url, item.title or title, item.channel, published, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the pipeline over one recording."""
+
+    id: UUID
+    batch: str
+    trace_id: str
+    number: int
+    """Which try of its item."""
+    pipeline_hash: str
+    started_at: datetime
+    """With a time zone, like the next."""
+    finished_at: datetime
+    seconds: float
+    """On a monotonic clock: what the real-time factor is made of."""
+    media_seconds: float
+    models: Mapping[str, str]
+    """Role to `name@sha256-prefix`."""
+    figures: Mapping[str, Any]
+    """Stage times, coverage, quality, memory: JSON values, as in the Receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything a run found out."""
+
+    language: str
+    words: tuple[SpokenWord, ...]
+    diarization: Diarization
+    voice_model: str
+    """`name@sha256-prefix` of what made the voice vectors: voices of different models are never compared."""
+    identities: tuple[Identity, ...]
+    """One per speaker."""
+    segments: tuple[Segment, ...]
+    vectors: Vectors

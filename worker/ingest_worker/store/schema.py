@@ -1,0 +1,187 @@
+"""The database's schema: numbered migrations, applied once each by the owner's role; everybody else only looks whether they fit.
+
+`migrate`, `ensure_dimension` and `create_roles` need the owner's role: a migration Job or the local mode runs them. Workers call `check`.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.errors import translated
+
+MINIMUM_POSTGRES: Final = 160_000
+"""As `server_version_num`: the oldest that the tests have in mind; unnamed features of 17 and 18 are not used."""
+MINIMUM_PGVECTOR: Final = (0, 8, 0)
+"""Iterative index scans (pgvector CHANGELOG 0.8.0): without them a filter on speaker or date starves the search."""
+SOUND_PGVECTOR: Final = (0, 8, 4)
+"""Before it: a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
+MAXIMUM_DIMENSION: Final = 4000
+"""What an HNSW index over halfvec takes (pgvector README)."""
+
+_LOCK: Final = 0x1D6E57
+"""Advisory lock of everything that changes the schema."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """sha256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Every migration of this version, in order."""
+    found = sorted((entry.name, entry.read_text("utf-8")) for entry in files(__package__).joinpath("migrations").iterdir())
+    return tuple(Migration(int(name[:4]), name, text) for name, text in found if re.fullmatch(r"\d{4}_\w+\.sql", name))
+
+
+def expected_version() -> int:
+    """The schema version that this code reads and writes."""
+    return migrations()[-1].version
+
+
+def migrate(dsn: str) -> tuple[str, ...]:
+    """Bring a database up to this version. Returns the names of what was applied; nothing, the second time.
+
+    Raises `StageError(SCHEMA_MISMATCH)` for a server that is too old, a database that is newer than this code, or an applied migration
+    whose text has changed since.
+    """
+    with _owner(dsn, "migrate") as connection:
+        _require_server(connection)
+        connection.execute("create schema if not exists ingest")
+        connection.execute(
+            "create table if not exists ingest.schema_version (version integer primary key, name text not null,"
+            " checksum text not null, applied_at timestamptz not null default now())"
+        )
+        known = _applied(connection)
+        _refuse_drift(known)
+        pending = [migration for migration in migrations() if migration.version not in known]
+        for migration in pending:
+            _apply(connection, migration)
+        _grant_again(connection)
+    return tuple(migration.name for migration in pending)
+
+
+def check(connection: Connection) -> None:
+    """Refuse a database whose schema is not exactly this version's. Raises `StageError(SCHEMA_MISMATCH)`."""
+    with translated("reading the schema's version"):
+        known = _applied(connection)
+    _refuse_drift(known)
+    if max(known, default=0) != expected_version():
+        said = f"The database's schema is version {max(known, default=0)}, this worker's is {expected_version()}. Run the migration."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
+
+
+def ensure_dimension(dsn: str, dimension: int) -> None:
+    """Make the table and HNSW index for vectors of one dimension, where they are missing."""
+    if not 1 <= dimension <= MAXIMUM_DIMENSION:
+        said = f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, halfvec)."
+        raise StageError(Reason.DIMENSION_MISMATCH, said)
+    with _owner(dsn, "dimension") as connection, connection.transaction():
+        table = f"embeddings_{dimension}"
+        connection.execute(
+            sql.SQL(
+                "create table if not exists {} (segment bigint primary key references ingest.segment on delete cascade,"
+                " model integer not null references ingest.embedding_model, vector halfvec({}) not null)"
+            ).format(sql.Identifier("ingest", table), sql.Literal(dimension))
+        )
+        connection.execute(
+            sql.SQL("create index if not exists {} on {} using hnsw (vector halfvec_cosine_ops)").format(
+                sql.Identifier(f"{table}_nearest"), sql.Identifier("ingest", table)
+            )
+        )
+        _grant_again(connection)
+
+
+def create_roles(dsn: str) -> None:
+    """Make the group roles `ingest_writer` and `ingest_reader` and grant them what they need. Optional; safe to repeat."""
+    with _owner(dsn, "roles") as connection:
+        _grant(connection)
+
+
+@contextmanager
+def _owner(dsn: str, application: str) -> Iterator[Connection]:
+    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process that dies."""
+    with connect(dsn, application=application, statement_timeout_seconds=0) as connection, translated("changing the schema"):
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        yield connection
+
+
+def _applied(connection: Connection) -> dict[int, str]:
+    return dict(connection.execute("select version, checksum from ingest.schema_version").fetchall())
+
+
+def _refuse_drift(known: dict[int, str]) -> None:
+    ours = {migration.version: migration for migration in migrations()}
+    if newer := sorted(set(known) - set(ours)):
+        said = f"The database's schema is version {newer[-1]}, newer than this program's {expected_version()}. Use the newer program."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
+    for version, checksum in sorted(known.items()):
+        if checksum != ours[version].checksum:
+            said = f"Migration {ours[version].name} was applied with another text than this program's. Restore the file, or a new database."
+            raise StageError(Reason.SCHEMA_MISMATCH, said)
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute(migration.text.encode())
+        connection.execute(
+            "insert into ingest.schema_version (version, name, checksum) values (%s, %s, %s)",
+            [migration.version, migration.name, migration.checksum],
+        )
+
+
+def _grant_again(connection: Connection) -> None:
+    if connection.execute("select 1 from pg_roles where rolname = 'ingest_writer'").fetchone():
+        _grant(connection)
+
+
+def _grant(connection: Connection) -> None:
+    with connection.transaction():
+        connection.execute(files(__package__).joinpath("grants.sql").read_bytes())
+
+
+def _require_server(connection: Connection) -> None:
+    if connection.info.server_version < MINIMUM_POSTGRES:
+        said = f"Postgres {connection.info.server_version // 10_000} is too old: {MINIMUM_POSTGRES // 10_000} or newer is needed."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
+    try:
+        connection.execute("create extension if not exists vector")
+    except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile, psycopg.errors.InsufficientPrivilege) as error:
+        said = "The pgvector extension cannot be made here: install it on the server, or have an administrator run CREATE EXTENSION vector."
+        raise StageError(Reason.SCHEMA_MISMATCH, said) from error
+    row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    text = row[0] if row else "0"
+    require_pgvector(text)
+
+
+def require_pgvector(text: str) -> None:
+    """Refuse a pgvector that is too old, given its version as Postgres tells it; warn of one with known damage."""
+    version = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+    if version < MINIMUM_PGVECTOR:
+        said = f"pgvector {text} is too old: 0.8.0 or newer is needed. Install it, then run ALTER EXTENSION vector UPDATE."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
+    if version < SOUND_PGVECTOR:
+        _log.warning("pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); update it to 0.8.4 or newer", text)

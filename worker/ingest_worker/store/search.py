@@ -1,0 +1,154 @@
+"""Search by meaning and by words at once: nearest vectors and full text, fused by reciprocal rank.
+
+Score = sum of 1 / (60 + rank) over the two lists (Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion", SIGIR 2009, whose k = 60 it is).
+Ranks need no common scale, so a cosine and a text rank can be added. Full text is Postgres' web search: all words must occur, quotes make
+a phrase, a minus excludes; each language is asked in its own dictionary.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from pgvector import HalfVector
+from psycopg import sql
+from psycopg.rows import class_row
+
+from ingest_contract.failures import Reason
+from ingest_worker.domain import FloatArray
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.errors import translated
+
+FUSION_K: Final = 60
+
+_CANDIDATES: Final = 4
+"""Each list holds so many times the passages that are wanted, and at least `_FEWEST`: what only one list finds late may be early in the
+other."""
+_FEWEST: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for."""
+
+    text: str
+    vector: FloatArray
+    """(dimension,) of the text, by `model`."""
+    model: str
+    """`name@sha256-prefix`: only vectors of this model are compared."""
+    limit: int = 10
+    speaker: str | None = None
+    """A name, or `unknown #k`."""
+    published_from: date | None = None
+    """The first day, in UTC. A video without a date is left out as soon as one of the two is given."""
+    published_before: date | None = None
+    """The first day that no longer counts."""
+    video: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What was found."""
+
+    video: str
+    title: str
+    url: str
+    published_at: datetime | None
+    speaker: str | None
+    start: float
+    end: float
+    text: str
+    score: float
+    vector_rank: int | None
+    """Place in the list by meaning, from 1; None if it is not in it."""
+    similarity: float | None
+    """Cosine."""
+    text_rank: int | None
+    """Place in the list by words."""
+
+
+_SEARCH: Final = """
+with eligible as not materialized (
+  select s.id, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label, v.id as video, v.title, v.url, v.published_at
+    from ingest.segment s
+    join ingest.video v on v.current_run = s.run
+    left join ingest.speaker p on p.run = s.run and p.speaker = s.speaker
+   where {filters}
+), nearest as materialized (
+  select e.segment as id, e.vector <=> %(vector)s as distance
+    from {table} e join eligible s on s.id = e.segment
+   where e.model = %(model)s
+   order by e.vector <=> %(vector)s
+   limit %(candidates)s
+), worded as materialized (
+  select s.id, ts_rank_cd(s.tsv, asked.query) as rank
+    from (select language, websearch_to_tsquery(ingest.text_configuration(language), %(text)s) as query
+            from (select distinct r.language from ingest.run r join ingest.video v on v.current_run = r.id) languages) asked
+    join eligible s on s.language = asked.language and s.tsv @@ asked.query
+   order by rank desc, s.id
+   limit %(candidates)s
+), by_vector as (
+  select id, 1 - distance as similarity, row_number() over (order by distance, id)::int as place from nearest
+), by_text as (
+  select id, row_number() over (order by rank desc, id)::int as place from worded
+)
+select s.video, s.title, s.url, s.published_at, s.label as speaker, s.start_seconds as start, s.end_seconds as end, s.text,
+       (coalesce(1.0 / (%(k)s + a.place), 0) + coalesce(1.0 / (%(k)s + b.place), 0))::float8 as score,
+       a.place as vector_rank, a.similarity, b.place as text_rank
+  from by_vector a full join by_text b using (id)
+  join eligible s using (id)
+ order by score desc, a.similarity desc nulls last, id
+ limit %(limit)s
+"""
+
+_FILTERS: Final = {
+    "speaker": sql.SQL("p.label = %(speaker)s"),
+    "published_from": sql.SQL("v.published_at >= %(published_from)s::date at time zone 'UTC'"),
+    "published_before": sql.SQL("v.published_at < %(published_before)s::date at time zone 'UTC'"),
+    "video": sql.SQL("v.id = %(video)s"),
+}
+
+
+def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
+    """The best passages, best first; none, while nothing is stored.
+
+    Raises `StageError(DIMENSION_MISMATCH)` if the store's vectors are of other models only: half an answer would look like a whole one.
+    """
+    with translated("searching"), connection.transaction():
+        use_vectors(connection)
+        model = _model(connection, query)
+        if model is None:
+            return ()
+        # A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative one goes on (pgvector README, 0.8.0). `relaxed`
+        # may give near neighbours out of order, which `row_number` mends.
+        connection.execute("set local hnsw.iterative_scan = relaxed_order")
+        connection.execute("set local hnsw.ef_search = 100")
+        with connection.cursor(row_factory=class_row(Passage)) as cursor:
+            return tuple(cursor.execute(statement(query), _parameters(query, model)))
+
+
+def statement(query: Query) -> sql.Composed:
+    """The query's SQL, with the conditions that it sets and no others, so that the planner sees what there is."""
+    filters = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
+    table = sql.Identifier("ingest", f"embeddings_{query.vector.shape[0]}")
+    return sql.SQL(_SEARCH).format(table=table, filters=sql.SQL(" and ").join(filters or [sql.SQL("true")]))
+
+
+def _parameters(query: Query, model: int) -> dict[str, Any]:
+    asked = {name: getattr(query, name) for name in ("text", "limit", *_FILTERS)}
+    candidates = max(_FEWEST, _CANDIDATES * query.limit)
+    return {**asked, "vector": HalfVector(query.vector), "model": model, "candidates": candidates, "k": FUSION_K}
+
+
+def _model(connection: Connection, query: Query) -> int | None:
+    known = {row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.embedding_model")}
+    if not known:
+        return None
+    dimension = query.vector.shape[0]
+    if query.model not in known:
+        said = f"The store has no vectors of {query.model}; it has some of {', '.join(sorted(known))}. Use that model, or embed again."
+        raise StageError(Reason.DIMENSION_MISMATCH, said)
+    number, expected = known[query.model]
+    if expected != dimension:
+        raise StageError(Reason.DIMENSION_MISMATCH, f"{query.model} makes {dimension} numbers here, and made {expected} for the store.")
+    return int(number)
