@@ -4,7 +4,8 @@ Outside, fields are camelCase and unknown ones are refused; inside, they are sna
 descriptions that `kubectl explain` shows, so there is one text for the editor, the cluster and the reference page.
 """
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -29,13 +30,7 @@ class ContractModel(BaseModel):
         return self.model_dump_json(exclude_none=True)
 
 
-def _finite_decimal(text: str) -> str:
-    """Refuse what only looks like a number. Kept as text: the API conventions forbid floats in spec and status."""
-    float(text)
-    return text
-
-
-Decimal = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"), AfterValidator(_finite_decimal)]
+Decimal = Annotated[str, StringConstraints(max_length=24, pattern=r"^-?[0-9]{1,16}(\.[0-9]{1,6})?$")]
 """A decimal number as text, for example `0.042`: floats do not survive every client's JSON unchanged."""
 
 ShortText = Annotated[str, StringConstraints(max_length=256)]
@@ -55,7 +50,22 @@ Timestamp = Annotated[
 ]
 """A moment in UTC, for example `2026-01-31T12:00:00Z`."""
 
-Date = Annotated[str, StringConstraints(max_length=10, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+def _a_real_day(text: str) -> str:
+    """Refuse the 30th of February: a pattern cannot, and `format: date` makes the API server refuse it as well."""
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"must be a day of the calendar, not {text!r}") from error
+    return text
+
+
+Date = Annotated[
+    str,
+    StringConstraints(max_length=10, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(_a_real_day),
+    Field(json_schema_extra={"format": "date"}),
+]
 """A day, for example `2026-01-31`."""
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -63,6 +73,20 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
 """A duration in whole seconds."""
+
+SumOfMany = Annotated[int, Field(ge=0, le=100_000_000_000_000)]
+"""What 10,000 recordings add up to, in counts or in seconds: no sum of allowed values may be a value that is not allowed."""
+
+
+def cel(*rules: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules as JSON schema extras: (expression, what is wrong when it does not hold)."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
+
+
+def in_order(lower: str, upper: str) -> tuple[str, str]:
+    """The CEL rule that of two optional fields, where both are written, the first is not above the second."""
+    rule = f"!has(self.{lower}) || !has(self.{upper}) || self.{lower} <= self.{upper}"
+    return rule, f"{lower} must not be above {upper}"
 
 
 def decimal(value: float, digits: int = 3) -> str:

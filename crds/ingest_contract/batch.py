@@ -6,23 +6,18 @@ corpus that nobody can explain.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Name, ObjectName
+from ingest_contract.base import ContractModel, Name, ObjectName, cel
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select
-from ingest_contract.status import IngestBatchStatus
+from ingest_contract.status import MAX_ROWS, IngestBatchStatus
 
 MAX_SOURCES: Final = 100
 """A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API server's CEL cost limit."""
-
-
-def cel(*rules: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules as JSON schema extras: (expression, what is wrong when it does not hold)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
 
 
 class ConfigMapSource(ContractModel):
@@ -68,7 +63,7 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of ur
         """The same rule as the CEL one, for people without a cluster."""
         kinds = [name for name, value in (("url", self.url), ("configMap", self.config_map), ("volume", self.volume)) if value is not None]
         if len(kinds) != 1:
-            raise ValueError(f"exactly one of url, configMap and volume must be set, and here {' and '.join(kinds) or 'none'} is")
+            raise ValueError(f"exactly one of url, configMap and volume must be set, not {' and '.join(kinds) or 'none'}")
         return self
 
 
@@ -82,7 +77,7 @@ class ProfileRef(ContractModel):
 class BatchTranscription(ContractModel):
     """What the batch knows about its recordings' language."""
 
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    language: Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")] | None = None
     """ISO 639 code, for example `en`. Omitted: the speech of each recording votes."""
 
     vocabulary: Vocabulary = ()
@@ -149,8 +144,9 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     select: Select = Select()
     """Which of the recordings, and in which order."""
 
-    parallelism: Annotated[int, Field(ge=1, le=500)] = 1
-    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. May change at any time."""
+    parallelism: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 1
+    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. At most as many as the status has rows,
+    because a recording that is under way must be remembered in one. May change at any time."""
 
     transcription: BatchTranscription = BatchTranscription()
     """What is known about the language."""

@@ -25,6 +25,9 @@ KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType({BATCH_KIND: 
 
 Document = IngestBatch | IngestProfile
 
+_NAMELESS: Final = ' in "<unicode string>", '
+"""What PyYAML calls a text; the file has a name of its own."""
+
 _SHOWN: Final = 60
 """Characters of a wrong value that are worth reading."""
 
@@ -49,12 +52,30 @@ class InvalidDocumentError(Exception):
         self.mistakes = mistakes
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as a cluster reads it: a date is the text that was written, and a key that stands twice is a mistake."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own form
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- PyYAML's signature
+        """A mapping; raises `yaml.constructor.ConstructorError` for a key that stands twice."""
+        written: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in written:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+            written.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read(path: Path) -> tuple[Document, ...]:
     """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and `OSError` for no file."""
     try:
-        raw = [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document is not None]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).split())}",)) from error
+        raw = [document for document in yaml.load_all(path.read_text(encoding="utf-8"), _Loader) if document is not None]
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).replace(_NAMELESS, ', ').split())}",)) from error
     if not raw:
         raise InvalidDocumentError((f"{path}: the file is empty; `ingestctl example` prints a batch to start from",))
     found: list[Document] = []
@@ -80,7 +101,7 @@ def parse(document: object) -> Document:
     if document.get("apiVersion") != API_VERSION:
         raise InvalidDocumentError((f"apiVersion: must be {API_VERSION}, not {_shown(document.get('apiVersion'))}",))
     try:
-        text = json.dumps(document, default=_dates_as_text)
+        text = json.dumps(document)
     except (TypeError, ValueError) as error:
         raise InvalidDocumentError((f"{kind}: {error}",)) from error
     try:
@@ -91,16 +112,13 @@ def parse(document: object) -> Document:
     return parsed
 
 
-def _dates_as_text(value: object) -> str:
-    """YAML reads `2025-01-01` as a date; the contract wants the text that was written."""
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    raise TypeError(f"{_shown(value)} has no place in a resource")
-
-
 def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """One line per mistake: `spec.sources[0].url: ...`."""
-    for details in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for details in found:
+        where = details["loc"]
+        if details["type"] == "too_short" and any(other["loc"][: len(where)] == where for other in found if other is not details):
+            continue  # only because pydantic does not count the entries that are wrong themselves
         yield f"{_path(details['loc'])}: {_sentence(details, model)}"
 
 
@@ -119,7 +137,7 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return _WORDS[kind] + ("" if kind == "missing" else f", not {_shown(given)}")
     if kind == "too_short":
         return "must have at least one entry"
-    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     if kind == "string_pattern_mismatch":
         message = f"must match {details['ctx']['pattern']}"
     return message if kind == "value_error" else f"{message}, not {_shown(given)}"

@@ -189,6 +189,9 @@ RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.EXTRAC
 BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
 """Reasons of the whole batch, not of one item: nothing new starts for a while, then one item probes."""
 
+CHARGED: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE_UP})
+"""Verdicts that cost the item one of its `maxAttempts`."""
+
 OK_EXIT: Final = 0
 """The exit code of a worker whose result is committed."""
 

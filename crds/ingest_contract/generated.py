@@ -71,7 +71,7 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         here = f"{path}.{name}" if path else name
-        default = "**required**" if name in required else f"`{_plain(field['default'])}`" if "default" in field else ""
+        default = "**required**" if name in required else f"`{_plain(field['default'])}`" if field.get("default") not in (None, {}) else ""
         yield f"| `{here}` | {_type(field)} | {default} | {' '.join(field.get('description', '').split())} |"
         inner = field.get("items", field)
         yield from _rows(inner, here + ("[]" if "items" in field else ""))

@@ -5,11 +5,11 @@ environment variable of its own, which a cluster fills from a Secret. Unknown fi
 `OrderInvalid` instead of leaving something out.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from ingest_contract.base import ContractModel, Count, Seconds, ShortText, Timestamp
+from ingest_contract.base import ContractModel, Count, Seconds, ShortText, Timestamp, cel, in_order
 from ingest_contract.profile import (
     ComputeType,
     DiarizationProfile,
@@ -36,7 +36,11 @@ ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=
 """`<where>:<id>`, for example `youtube:CNxH0rHS320`, or `url:` and `file:` with a hash of the canonical address."""
 
 
-class SpeakerCount(ContractModel):
+MAX_NUMBER: Final = 1_000_000
+"""The highest number of a process of one item. `fold.MAX_TRIES` ends a pass long before; every `retryFailed` goes on counting."""
+
+
+class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
     """How many people speak, where that is known."""
 
     min: Annotated[int, Field(ge=1, le=50)] | None = None
@@ -44,6 +48,12 @@ class SpeakerCount(ContractModel):
 
     max: Annotated[int, Field(ge=1, le=50)] | None = None
     """At most so many."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min must not be above max")
+        return self
 
 
 class Item(ContractModel):
@@ -156,7 +166,7 @@ class IngestOrder(ContractModel):
     item: Item
     """The recording."""
 
-    number: Annotated[int, Field(ge=1, le=10_000, alias="try")]
+    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
     """Which try of this item it is: every process counts, charged or not."""
 
     rung: Annotated[int, Field(ge=0, le=10)] = 0

@@ -6,7 +6,7 @@ local backend, which must also cope without it. Plain counts and seconds here; w
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count
 from ingest_contract.failures import Reason
@@ -15,10 +15,18 @@ from ingest_contract.stages import Stage
 RECEIPT_LIMIT: Final = 4096
 """Bytes: where a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`, `MaxContainerTerminationMessageLength`)."""
 
-Real = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-"""A measured quantity. Floats are fine here: a Receipt is not an API object."""
+Real = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
+"""A measured quantity. Floats are fine here: a Receipt is not an API object. Bounded, so that 10,000 of them still add up in the status."""
 
 MAX_MESSAGE: Final = 1024
+
+_LEAST_MEDIA: Final = 0.001
+"""Seconds: of less, a ratio to it says nothing."""
+
+
+def _legible(text: object) -> object:
+    """Any text that an error may carry, as text that JSON can: file names bring lone surrogates. A report is cut, never refused."""
+    return text.encode("utf-8", "replace").decode()[:MAX_MESSAGE] if isinstance(text, str) else text
 
 
 class StageFigures(ContractModel):
@@ -142,7 +150,7 @@ class Receipt(ContractModel):
     reason: Reason | None = None
     """Why it did not succeed."""
 
-    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE)] = ""
+    message: Annotated[str, BeforeValidator(_legible), StringConstraints(max_length=MAX_MESSAGE)] = ""
     """The particulars, for people."""
 
     stage: Stage | None = None
@@ -177,7 +185,7 @@ class Receipt(ContractModel):
     @property
     def rtf(self) -> float | None:
         """Real-time factor: processing seconds over media seconds; None before anything was decoded."""
-        return self.seconds / self.media_seconds if self.media_seconds else None
+        return self.seconds / self.media_seconds if self.media_seconds >= _LEAST_MEDIA else None
 
 
 def encode(receipt: Receipt) -> bytes:

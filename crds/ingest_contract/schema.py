@@ -37,13 +37,20 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
     """The structural form of a pydantic schema: references inlined, optional fields simply absent, defaults kept."""
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     flat = _resolved(schema, definitions)
-    if unknown := sorted(set(flat) - set(_COPIED) - set(_DROPPED)):
+    unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
+    if flat.get("additionalProperties"):
+        unknown.append("additionalProperties")  # an open map; only its absence, `false`, is what a structural schema does anyway
+    if unknown:
         raise UnstructuralSchemaError(f"no structural form for {', '.join(unknown)} in {flat}")
     result: Schema = {word: flat[word] for word in _COPIED if word in flat}
+    if "description" in flat:
+        result["description"] = " ".join(flat["description"].split())
     if "const" in flat:
         result["enum"] = [flat["const"]]
-    if flat.get("default") is not None and "properties" not in flat:
-        result["default"] = flat["default"]
+    if flat.get("default") is not None:
+        # An object's fields have defaults of their own; with `{}` here they are filled in, so that a rule which compares a field before and
+        # after a change sees no difference between one that was left out and one that was written out.
+        result["default"] = {} if "properties" in flat else flat["default"]
     if "items" in flat:
         result["items"] = structural(flat["items"], definitions=definitions)
     if "properties" in flat:

@@ -1,11 +1,11 @@
 """What part of the sources a batch takes, and what it does about recordings that are stored already."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ingest_contract.base import ContractModel, Date, Seconds
+from ingest_contract.base import ContractModel, Date, Seconds, cel, in_order
 
 
 class Order(StrEnum):
@@ -39,7 +39,10 @@ class Reprocess(StrEnum):
     """Nothing counts."""
 
 
-class Select(ContractModel):
+_RULES: Final = cel(in_order("minDurationSeconds", "maxDurationSeconds"), in_order("publishedAfter", "publishedBefore"))
+
+
+class Select(ContractModel, json_schema_extra=_RULES):
     """Which of the recordings: filter, then drop what is stored, then order, then limit."""
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
@@ -62,3 +65,14 @@ class Select(ContractModel):
 
     include: Annotated[tuple[Include, ...], Field(max_length=8)] = ()
     """What is otherwise left out."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        wrong = []
+        if self.max_duration_seconds is not None and self.min_duration_seconds > self.max_duration_seconds:
+            wrong.append("minDurationSeconds must not be above maxDurationSeconds")
+        if self.published_after is not None and self.published_before is not None and self.published_after > self.published_before:
+            wrong.append("publishedAfter must not be above publishedBefore")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self

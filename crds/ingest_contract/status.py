@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel, Count, Decimal, LongText, Seconds, ShortText, Timestamp
+from ingest_contract.base import ContractModel, Count, Decimal, LongText, ShortText, SumOfMany, Timestamp
 from ingest_contract.conditions import Condition
 from ingest_contract.failures import Reason
 from ingest_contract.intervals import Intervals
-from ingest_contract.order import ItemId
+from ingest_contract.order import MAX_NUMBER, ItemId
 from ingest_contract.stages import Stage
 
 MAX_ROWS: Final = 100
@@ -53,7 +53,7 @@ class VideoStatus(ContractModel):
     state: ItemState
     """Where it stands."""
 
-    number: Annotated[int, Field(ge=0, le=10_000, alias="try")] = 0
+    number: Annotated[int, Field(ge=0, le=MAX_NUMBER, alias="try")] = 0
     """Processes started for it so far, charged or not."""
 
     attempts: Count = 0
@@ -107,7 +107,7 @@ class ItemIntervals(ContractModel):
 class TryCount(ContractModel):
     """How many processes the named recordings have had: a process's name must never repeat, not even after a `retryFailed`."""
 
-    number: Annotated[int, Field(ge=1, le=10_000, alias="try")]
+    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
     """Processes so far."""
 
     indexes: Intervals
@@ -168,10 +168,10 @@ class Sums(ContractModel):
     voiced_seconds: Decimal = "0"
     """Whose speaker has a voice vector."""
 
-    segments: Count = 0
+    segments: SumOfMany = 0
     """Passages."""
 
-    vectors: Count = 0
+    vectors: SumOfMany = 0
     """Passages with a vector: always equal to `segments`."""
 
     stages: Annotated[tuple[StageSeconds, ...], Field(max_length=16)] = ()
@@ -203,7 +203,7 @@ class PlanStatus(ContractModel):
     items: Count
     """Recordings planned."""
 
-    media_seconds: Seconds
+    media_seconds: SumOfMany
     """Their length, as far as sources announce it."""
 
     left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
@@ -222,7 +222,7 @@ class IngestBatchStatus(ContractModel):
     state: ShortText = "Pending"
     """One word for a column, made from the conditions; programs should read those."""
 
-    trace_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    trace_id: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")] | None = None
     """Runs through processes, logs and rows of the store."""
 
     plan: PlanStatus | None = None
@@ -234,7 +234,7 @@ class IngestBatchStatus(ContractModel):
     progress_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Of the media, by length."""
 
-    eta_seconds: Seconds | None = None
+    eta_seconds: SumOfMany | None = None
     """Until every recording is final, at the present pace."""
 
     audio_hours_per_hour: Decimal | None = None

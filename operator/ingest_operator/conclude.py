@@ -61,14 +61,17 @@ def _observations(
         yield ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
     else:
         yield ConditionType.FAILED, False, "WithinLimits", ""
-    yield _stalled(ledger)
+    yield _stalled(ledger, done=done)
     yield ConditionType.RECONCILING, not planned and trouble is None, "Planned" if planned else "Planning", ""
-    yield ConditionType.SUSPENDED, spec.suspend, "BySpec" if spec.suspend else "NotSuspended", ""
+    draining = spec.suspend and counts.running > 0
+    reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
+    yield ConditionType.SUSPENDED, spec.suspend and not draining, reason, f"{counts.running} still running" if draining else ""
 
 
-def _stalled(ledger: Ledger) -> Observation:
+def _stalled(ledger: Ledger, *, done: bool) -> Observation:
+    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last runs met with."""
     held = ledger.breaker
-    if held is None:
+    if held is None or done:
         return ConditionType.STALLED, False, "NothingHeld", ""
     message = f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one recording probes. {held.message}"
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
@@ -83,6 +86,7 @@ def _word(holding: set[ConditionType], counts: Counts, spec: IngestBatchSpec, *,
         (ConditionType.COMPLETE in holding, "Complete"),
         (not planned, "Planning"),
         (ConditionType.SUSPENDED in holding, "Suspended"),
+        (spec.suspend, "Suspending"),
         (ConditionType.STALLED in holding, "Stalled"),
     )
     return next((word for fits, word in words if fits), "Running")

@@ -3,12 +3,14 @@
 Each run is folded exactly once: a run whose number the ledger already counts as over changes nothing, however often it is seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from math import inf
 from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.failures import BREAKERS, FAILURES, RETRIED_ONCE, Kind, Reason, Verdict
+from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, RETRIED_ONCE, Kind, Reason, Verdict
 from ingest_contract.status import MAX_ROWS
 from ingest_operator.ledger import WINDOW, Ledger, Open, Trying
 from ingest_operator.observe import Outcome, Run, outcome_of
@@ -24,6 +26,12 @@ LATER: Final = 60.0
 MAX_DISRUPTIONS: Final = 10
 """Forgiven interruptions per item: more of them are a node's fault that somebody should look at, not a run of bad luck."""
 
+MAX_TRIES: Final = 10_000
+"""Processes per item: at one a minute, a week of waiting for a world that does not get ready."""
+
+MAX_OPENED: Final = 1000
+"""Where the count of a breaker's failed probes stops; its wait has long reached the longest."""
+
 PREVAILS: Final = 8
 """Of the last ten charged outcomes, as many with one reason that is not of the input's making open the breaker."""
 
@@ -37,33 +45,54 @@ class Finished:
 
     run: Run
     outcome: Outcome
+    busy_since: float
+    """Since when this run, or one that ended later, has been under way."""
     at: float
 
 
 def fold(ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mapping[int, str], now: float) -> Ledger:
     """The ledger after a look at the runs. `ids` names the items, for their rows."""
+    now = round(now, 3)
     ledger = _another_pass(ledger, spec.retry_failed)
-    seen = sorted(runs, key=lambda run: (run.ended_at or now, run.index, run.number))
-    for run in seen:
+    seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
+    fresh = [run for run in seen if not is_recorded(ledger, run)]
+    for run, busy_since in zip(fresh, _busy_since(fresh), strict=True):
         if is_recorded(ledger, run):
             continue
         item = ledger.trying.get(run.index)
         started = Trying(run.number, run.attempts, run.rung, run.disruptions, running=True, not_before=run.started_at)
         ledger = ledger.with_trying(run.index, replace(started, stage=item.stage if item and item.number == run.number else None))
         if run.ended is not None:
-            finished = Finished(run, outcome_of(run.ended), run.ended_at or now)
+            finished = Finished(run, outcome_of(run.ended), busy_since, run.ended_at or now)
             ledger = _folded(ledger, finished, spec, ids[run.index])
-    return _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, now)
+    ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
+    return replace(ledger, rows=ledger.rows[: max(0, MAX_ROWS - len(ledger.trying))])
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:
-    """Whether the ledger already knows how this run ended."""
+    """Whether the ledger already knows how this run ended. Of one that had vanished it does not: a cache that lags may show it again."""
     if run.index in ledger.succeeded or run.index in ledger.skipped:
         return True
     item = ledger.trying.get(run.index)
     if item is not None:
-        return item.number > run.number or (item.number == run.number and not item.running)
+        return item.number > run.number or (item.number == run.number and not item.running and item.reason is not None)
     return ledger.tries.get(run.index, 0) >= run.number
+
+
+def _to_the_millisecond(run: Run, now: float) -> Run:
+    """The run with the moments that the status can hold: a finer one would compare otherwise before and after a restart."""
+    ended_at = None if run.ended is None else round(now if run.ended_at is None else run.ended_at, 3)
+    return replace(run, started_at=round(run.started_at, 3), ended_at=ended_at)
+
+
+def _by_end(run: Run) -> tuple[float, int, int]:
+    """Live runs come after all that are over."""
+    return (inf if run.ended_at is None else run.ended_at, run.index, run.number)
+
+
+def _busy_since(runs: Sequence[Run]) -> list[float]:
+    """For each run, in the order of their ends, the earliest start among it and all later ones."""
+    return list(accumulate((run.started_at for run in reversed(runs)), min))[::-1]
 
 
 def _another_pass(ledger: Ledger, token: str) -> Ledger:
@@ -74,26 +103,34 @@ def _another_pass(ledger: Ledger, token: str) -> Ledger:
     return replace(ledger, failed=frozenset(), failures={}, rows=rows, retry_failed=token, recent=(), breaker=None)
 
 
-def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], now: float) -> Ledger:
-    """A run that should be there and is not was deleted from outside: its item is tried again at once, uncharged but capped."""
+def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], ids: Mapping[int, str], now: float) -> Ledger:
+    """A run that should be there and is not was deleted from outside: its item is tried again at once, uncharged but capped.
+
+    No reason is given to it: that is how `is_recorded` tells it from a run whose end was seen.
+    """
     for index in ledger.running:
         item = ledger.trying[index]
-        if (index, item.number) not in seen:
+        if (index, item.number) in seen or len(ledger.waiting) >= MAX_ROWS:
+            continue
+        if item.disruptions < MAX_DISRUPTIONS:
             ledger = ledger.with_trying(index, replace(item, running=False, not_before=now, disruptions=item.disruptions + 1))
+        else:
+            gone = Run(index, item.number, item.attempts, item.rung, item.disruptions, started_at=item.not_before)
+            ledger = with_failure(ledger, gone, Outcome(Reason.INTERRUPTED, "Its processes were deleted from outside.", None), ids[index])
     return ledger
 
 
 def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
     """One run's end: the item's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
-    ledger = _active(ledger, run.started_at, done.at)
+    ledger = _active(ledger, done.busy_since, done.at)
     if reason is None:
         ledger = with_success(ledger, run, done.outcome, item_id)
         ledger = replace(ledger, learned_rung=max(ledger.learned_rung, run.rung))
     elif FAILURES[reason].verdict is Verdict.SKIP:
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
-        again = _again(done, spec)
+        again = _again(done, spec) if run.number < MAX_TRIES else None
         if again and len(ledger.waiting) >= MAX_ROWS:
             return before  # no row is free to remember it by: the run itself stays the memory until one is
         ledger = ledger.with_trying(run.index, again) if again else with_failure(ledger, run, done.outcome, item_id)
@@ -101,7 +138,7 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:
-    """Wall time in which something ran, as a union of intervals that are folded in the order of their ends."""
+    """Wall time in which something ran: the union of the runs' intervals, which come in the order of their ends."""
     gained = max(0.0, end - max(start, ledger.active_until))
     return replace(ledger, active=round(ledger.active + gained, 3), active_until=max(ledger.active_until, end))
 
@@ -140,10 +177,10 @@ def _breaker(ledger: Ledger, done: Finished) -> Ledger:
         closed = None if probe else ledger.breaker
         return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
     row = FAILURES[reason]
-    charged = row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE_UP, Verdict.RETRY_SMALLER)
-    if charged:
+    counted = row.verdict in CHARGED or row.verdict is Verdict.RETRY_SMALLER
+    if counted:
         ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW:])
-    prevails = charged and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
+    prevails = counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
     if reason in BREAKERS or row.verdict is Verdict.STOP_BATCH or prevails:
         return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
     if probe and row.verdict is not Verdict.FORGIVE:
@@ -153,7 +190,7 @@ def _breaker(ledger: Ledger, done: Finished) -> Ledger:
 
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
     """An open breaker; failed probes double the wait, runs that were under way when it opened do not."""
-    opened = (before.opened + 1 if probe else before.opened) if before else 1
+    opened = min(MAX_OPENED, before.opened + probe) if before else 1
     wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
     told = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
     until = done.at + min(LONGEST_WAIT, max(wait, told or 0))

@@ -18,9 +18,6 @@ from ingest_operator.moments import as_seconds
 WINDOW: Final = 10
 """Outcomes that the stall detector looks back on."""
 
-FINISHED_ROWS: Final = 100
-"""Finished items whose particulars are kept for people."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trying:
@@ -75,9 +72,9 @@ class Ledger:
     skipped: frozenset[int] = frozenset()
     failed: frozenset[int] = frozenset()
     tries: Mapping[int, int] = field(default_factory=_nothing)
-    """Processes of items that failed, `retryFailed` or not."""
+    """Processes of items that failed, `retryFailed` or not: no later process of theirs may have such a number, or a lower one."""
     rows: tuple[VideoStatus, ...] = ()
-    """Particulars of finished items, oldest first; bounded, for people only."""
+    """Particulars of finished items, for people only: failed ones, then the others, newest first; as many as the rows of `trying` leave."""
     failures: Mapping[Reason, int] = field(default_factory=_nothing)
     skips: Mapping[Reason, int] = field(default_factory=_nothing)
     totals: Totals = Totals()
@@ -121,7 +118,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         skipped=decode(status.items.skipped),
         failed=decode(status.items.failed),
         tries={index: group.number for group in status.tries for index in decode(group.indexes)},
-        rows=tuple(row for row in reversed(status.videos) if row.state not in (ItemState.RUNNING, ItemState.WAITING)),
+        rows=tuple(row for row in status.videos if row.state not in (ItemState.RUNNING, ItemState.WAITING)),
         failures={Reason(entry.reason): entry.count for entry in status.failures},
         skips={Reason(entry.reason): entry.count for entry in status.skips},
         totals=_totals(status),

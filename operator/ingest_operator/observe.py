@@ -79,17 +79,22 @@ def outcome_of(ended: Ended) -> Outcome:
         return Outcome(None, "", receipt)
     reason = _reason(ended, receipt)
     told = receipt.message if receipt is not None and receipt.reason is reason else ""
-    return Outcome(reason, told or FAILURES[reason].sentence, receipt)
+    unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
+    return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
 
 
 def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
-    """The first row that holds; a Receipt tells more than an exit code, and the runtime's own verdict more than either."""
+    """The first row that holds; a Receipt tells more than an exit code, and what was done to the process more than either.
+
+    A stop of our own comes before what the worker says of it: the signal goes to the whole process group, so a decoder or a downloader
+    dies first, and its worker would call a good recording undecodable.
+    """
     code = ended.exit_code
     rows: tuple[tuple[bool, Reason], ...] = (
         (ended.out_of_memory, Reason.HOST_OUT_OF_MEMORY),
         (ended.past_deadline, Reason.DEADLINE_EXCEEDED),
-        (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
         (ended.on_request, Reason.INTERRUPTED),
+        (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
         (code is None or code == SHELL_SIGNAL + SIGKILL, Reason.KILLED),
         (code == OK_EXIT, Reason.RECEIPT_MISSING),
     )

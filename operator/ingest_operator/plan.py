@@ -1,7 +1,7 @@
 """What to do next, given what is wanted and what is remembered. Pure: touches nothing, asks nothing, logs nothing, reads no clock."""
 
 from ingest_contract.batch import IngestBatchSpec, SuspendMode
-from ingest_contract.status import MAX_WAITING
+from ingest_contract.status import MAX_ROWS, MAX_WAITING
 from ingest_operator.actions import Action, Start, Stop
 from ingest_operator.ledger import Ledger
 
@@ -42,12 +42,11 @@ def _free(spec: IngestBatchSpec, ledger: Ledger, now: float) -> int:
 
 
 def _candidates(total: int, ledger: Ledger, now: float) -> list[int]:
+    """Retries that are due, then new items as long as every one under way has a row in the status: their tries live nowhere else."""
     due = [index for index in ledger.waiting if ledger.trying[index].not_before <= now]
-    room = MAX_WAITING - len(ledger.waiting)  # every started item may come back, and waiting ones must all have rows
-    if room <= 0:
-        return due
+    room = MAX_ROWS - len(ledger.trying) if len(ledger.waiting) < MAX_WAITING else 0
     taken = ledger.final | set(ledger.trying)
-    return due + [index for index in range(total) if index not in taken]
+    return due + [index for index in range(total) if index not in taken][:room]
 
 
 def _start(ledger: Ledger, index: int) -> Start:

@@ -15,7 +15,7 @@ _DIVISORS: Final = (1, 2, 4, 1_000_000)
 
 
 def on_rung(runtime: Runtime, rung: int) -> Runtime:
-    """The runtime of one rung: batch sizes divided, never below 1 (a text batch never below one text's 512 tokens)."""
+    """The runtime of one rung: batch sizes divided, never below 1 (a text batch never below one text's 512 tokens), never larger."""
     divisor = _DIVISORS[rung]
     if divisor == 1:
         return runtime
@@ -23,6 +23,6 @@ def on_rung(runtime: Runtime, rung: int) -> Runtime:
         update={
             "transcription_batch": max(1, runtime.transcription_batch // divisor),
             "diarization_batch": max(1, runtime.diarization_batch // divisor),
-            "embedding_batch_tokens": max(512, runtime.embedding_batch_tokens // divisor),
+            "embedding_batch_tokens": min(runtime.embedding_batch_tokens, max(512, runtime.embedding_batch_tokens // divisor)),
         }
     )

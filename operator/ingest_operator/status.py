@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from math import fsum
 
 from ingest_contract.base import decimal
 from ingest_contract.batch import IngestBatchSpec
@@ -52,6 +52,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
     """The whole status, from the ledger and what can be seen now."""
     items = view.items or ()
     counts = _counts(len(items), ledger)
+    unfinished = counts.running + counts.pending + counts.waiting
     done, total = _weights(items, ledger, view.progress)
     word, wanted = conclusions(
         view.spec, counts, ledger, now, planned=view.items is not None, trouble=view.trouble, generation=view.generation
@@ -64,7 +65,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         plan=view.plan,
         counts=counts,
         progress_percent=int(100 * done / total) if total else 100 if view.items is not None else 0,
-        eta_seconds=_eta(total - done, ledger, view.spec.parallelism) if counts.running or counts.pending or counts.waiting else None,
+        eta_seconds=_eta(total - done, ledger, min(view.spec.parallelism, unfinished)) if unfinished else None,
         audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2) if ledger.active and ledger.totals.media else None,
         active_seconds=decimal(ledger.active),
         active_until=as_text(ledger.active_until) if ledger.active_until else None,
@@ -96,20 +97,23 @@ def _counts(total: int, ledger: Ledger) -> Counts:
 
 
 def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[float, float]:
-    """(done, total) media seconds; an item of unknown length weighs as much as the mean of the known ones."""
+    """(done, total) media seconds; an item of unknown length weighs as much as the mean of the known ones.
+
+    Sums that do not depend on their order: or a finished batch stands at 99 %.
+    """
     known = [item.duration_seconds for item in items if item.duration_seconds]
     mean = sum(known) / len(known) if known else 1.0
     weight = [float(item.duration_seconds or mean) for item in items]
-    final = sum(weight[index] for index in ledger.final)
-    partly = sum(weight[index] * progress[index].percent / 100 for index in ledger.running if index in progress)
-    return final + partly, sum(weight)
+    final = [weight[index] for index in ledger.final]
+    partly = [weight[index] * progress[index].percent / 100 for index in ledger.running if index in progress]
+    return fsum(final + partly), fsum(weight)
 
 
-def _eta(left: float, ledger: Ledger, parallelism: int) -> int | None:
+def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
     """Seconds to go, at the mean processing time per second of media so far."""
     if not ledger.totals.media:
         return None
-    return round(left * ledger.totals.processing / ledger.totals.media / parallelism)
+    return round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers)
 
 
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
@@ -164,11 +168,8 @@ def _rows(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress
     """Waiting ones always (their tries live nowhere else), then running, then failed, then the most recent: at most `MAX_ROWS`."""
     waiting = [_trying_row(items[index], ledger.trying[index], None) for index in ledger.waiting]
     running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in ledger.running]
-    newest = list(reversed(ledger.rows))
-    failed = [row for row in newest if row.state is ItemState.FAILED]
-    others = [row for row in newest if row.state is not ItemState.FAILED]
-    kept = set(map(id, list(chain(waiting, running, failed, others))[:MAX_ROWS]))
-    return tuple(row for row in chain(running, waiting, failed, others) if id(row) in kept)
+    shown = running[: MAX_ROWS - len(waiting)] + waiting
+    return (*shown, *ledger.rows[: MAX_ROWS - len(shown)])
 
 
 def _trying_row(item: Item, trying: Trying, progress: Progress | None) -> VideoStatus:

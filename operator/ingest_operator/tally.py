@@ -3,14 +3,18 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from ingest_contract.base import decimal
-from ingest_contract.failures import Reason
+from ingest_contract.failures import CHARGED, FAILURES, Reason
 from ingest_contract.receipt import Receipt
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, ItemState, VideoStatus
-from ingest_operator.ledger import FINISHED_ROWS, Ledger, Totals
+from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.observe import Outcome, Run
+
+TRY_GROUPS: Final = 64
+"""Different numbers of processes that the status can tell apart: what `status.tries` may hold."""
 
 
 def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
@@ -34,9 +38,17 @@ def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledge
 def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
     """The item's budget is spent, or nothing can help it."""
     failures = _counted(ledger.failures, outcome.reason)
-    tries = dict(ledger.tries) | {run.index: run.number}
+    tries = _grouped(dict(ledger.tries) | {run.index: run.number})
     ledger = _finished(ledger, run, outcome, item_id, ItemState.FAILED)
     return replace(ledger, failed=ledger.failed | {run.index}, failures=failures, tries=tries)
+
+
+def _grouped(tries: Mapping[int, int]) -> Mapping[int, int]:
+    """At most `TRY_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out, only never repeated."""
+    numbers = sorted(set(tries.values()))
+    if len(numbers) <= TRY_GROUPS:
+        return tries
+    return {index: max(number, numbers[1]) for index, number in tries.items()}
 
 
 def _counted(counts: Mapping[Reason, int], reason: Reason | None) -> Mapping[Reason, int]:
@@ -51,16 +63,21 @@ def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: I
         id=item_id,
         state=state,
         number=run.number,
-        attempts=run.attempts + (state is ItemState.FAILED),
+        attempts=run.attempts + (outcome.reason is not None and FAILURES[outcome.reason].verdict in CHARGED),
         rung=run.rung or None,
         rtf=decimal(receipt.rtf) if receipt and receipt.rtf is not None and state is ItemState.SUCCEEDED else None,
         stage=receipt.stage if receipt else None,
         reason=outcome.reason,
         message=outcome.message[:256] or None,
     )
-    others = tuple(other for other in ledger.rows if other.index != run.index)
     tries = {index: number for index, number in ledger.tries.items() if index != run.index}
-    return replace(ledger.with_trying(run.index, None), rows=(*others, row)[-FINISHED_ROWS:], tries=tries)
+    return replace(ledger.with_trying(run.index, None), rows=_with_row(ledger.rows, row), tries=tries)
+
+
+def _with_row(rows: tuple[VideoStatus, ...], row: VideoStatus) -> tuple[VideoStatus, ...]:
+    """The rows with a newer one: failed ones first, each kind from the newest to the oldest."""
+    newest = (row, *(other for other in rows if other.index != row.index))
+    return tuple(sorted(newest, key=lambda each: each.state is not ItemState.FAILED))
 
 
 def _summed(totals: Totals, receipt: Receipt) -> Totals:

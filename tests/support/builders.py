@@ -1,0 +1,98 @@
+"""Builders: values of the contract and of the core with everything filled in that a test does not care about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ingest_contract.batch import IngestBatch, IngestBatchSpec, Source
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.order import Item
+from ingest_contract.profile import ObjectMeta
+from ingest_contract.progress import Progress
+from ingest_contract.receipt import Coverage, Receipt, StageFigures
+from ingest_contract.stages import Stage
+from ingest_contract.status import PlanStatus
+from ingest_operator.fold import fold
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Ended, Run
+from ingest_operator.status import View
+
+NOW = 1_800_000_000.0
+"""A moment, in epoch seconds."""
+
+TRACE = "0123456789abcdef" * 2
+
+
+def a_spec(**fields: Any) -> IngestBatchSpec:
+    given: dict[str, Any] = {"sources": (Source(url="https://media.example.org/talks"),)} | fields
+    return IngestBatchSpec(**given)
+
+
+def a_batch(name: str = "talks", **fields: Any) -> IngestBatch:
+    return IngestBatch(api_version="video-ingest.dev/v1alpha1", kind="IngestBatch", metadata=ObjectMeta(name=name), spec=a_spec(**fields))
+
+
+def an_item(index: int = 0, seconds: int | None = 600) -> Item:
+    return Item(index=index, id=f"youtube:video-{index:05d}", url=f"https://media.example.org/{index}", duration_seconds=seconds)
+
+
+def items(count: int, seconds: int | None = 600) -> tuple[Item, ...]:
+    return tuple(an_item(index, seconds) for index in range(count))
+
+
+def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12, **fields: Any) -> Receipt:
+    """A success of a ten-minute recording at RTF 0.1."""
+    coverage = Coverage(
+        speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990, segments=segments, vectors=segments
+    )
+    stages = {Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2), Stage.DIARIZE: StageFigures(seconds=seconds / 4)}
+    facts: dict[str, Any] = {
+        "result": "Succeeded",
+        "seconds": seconds,
+        "media_seconds": media,
+        "overhead_seconds": 4.5,
+        "coverage": coverage,
+    }
+    return Receipt(**facts | {"stages": stages} | fields)
+
+
+def a_failure(reason: Reason, *, stage: Stage | None = None, message: str = "", retry_after: int | None = None) -> Receipt:
+    return Receipt(result="Failed", reason=reason, message=message, stage=stage, seconds=5.0, retry_after_seconds=retry_after)
+
+
+def ended_by(reason: Reason | None, *, receipt: Receipt | None = None, on_request: bool = False) -> Ended:
+    """The outside of a run that came to `reason`, or to success, told as the failure table says that it is told."""
+    if reason is None:
+        return Ended(0, (receipt or a_receipt()).to_json())
+    if FAILURES[reason].exit_code is not None:
+        return Ended(FAILURES[reason].exit_code, (receipt or a_failure(reason)).to_json(), on_request=on_request)
+    return _UNTOLD[reason]
+
+
+_UNTOLD: Mapping[Reason, Ended] = {
+    Reason.DEADLINE_EXCEEDED: Ended(137, None, past_deadline=True),
+    Reason.KILLED: Ended(137, None),
+    Reason.RECEIPT_MISSING: Ended(0, None),
+}
+
+
+def a_run(index: int = 0, number: int = 1, **fields: Any) -> Run:
+    """A live run."""
+    facts: dict[str, Any] = {"index": index, "number": number, "attempts": 0, "rung": 0, "disruptions": 0, "started_at": NOW}
+    return Run(**facts | fields)
+
+
+def over(run: Run, reason: Reason | None = None, *, at: float | None = None, ended: Ended | None = None) -> Run:
+    """The run, a minute later, with its end."""
+    return replace(run, ended_at=run.started_at + 60 if at is None else at, ended=ended or ended_by(reason))
+
+
+def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, total: int = 200, **spec: Any) -> Ledger:
+    """The ledger after a look at these runs."""
+    return fold(ledger, runs, a_spec(**spec), {item.index: item.id for item in items(total)}, now)
+
+
+def a_view(count: int, *, progress: Mapping[int, Progress] | None = None, given: Sequence[Item] | None = None, **spec: Any) -> View:
+    recordings = items(count) if given is None else given
+    plan = PlanStatus(sources=1, items=len(recordings), media_seconds=sum(item.duration_seconds or 0 for item in recordings))
+    return View(a_spec(**spec), 1, TRACE, recordings, plan, progress or {})
