@@ -1,0 +1,120 @@
+"""Captions from words: short stretches of one speaker that a person can read while they are shown. Pure; VTT and SRT are made of it.
+
+Called by `formats`. Every word is in exactly one cue, cues do not overlap, and none has two speakers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_worker.domain import UNSPACED, SpokenWord
+from ingest_worker.segmentation import SENTENCE_END
+
+LINE: Final = 42
+"""Characters per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else speaks meanwhile: Netflix
+Timed Text Style Guide, General Requirements and English."""
+LINES: Final = 2
+LONGEST: Final = 7_000
+"""Milliseconds."""
+SHORTEST: Final = 833
+"""Milliseconds."""
+
+PAUSE: Final = 2.0
+"""Seconds of silence behind which a new cue begins: text that waits on the screen for the next word gives it away."""
+
+CLAUSE_END: Final = (",", ";", ":", "，", "；", "：", "、")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is shown at once. Times are whole milliseconds, the resolution of VTT and SRT."""
+
+    start: int
+    end: int
+    speaker: int | None
+    lines: tuple[str, ...]
+    words: tuple[int, int]
+    """First word and one past the last, as indexes into the transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How text falls into lines."""
+
+    leads: dict[int | None, str]
+    """What stands before the first word of a speaker's cue; SRT writes names there, VTT does not."""
+    separator: str
+    """Between words: nothing in languages that write none."""
+
+    @classmethod
+    def of(cls, language: str, leads: dict[int | None, str] | None = None) -> "Layout":
+        """For a language."""
+        return cls(leads or {}, "" if language in UNSPACED else " ")
+
+    def lines(self, words: Sequence[SpokenWord]) -> tuple[str, ...]:
+        """Words of one speaker in lines of at most `LINE` characters; a longer word has a line of its own."""
+        lead = self.leads.get(words[0].speaker, "")
+        texts = (lead + plain(words[0].word.text), *(plain(each.word.text) for each in words[1:]))
+        lines = [texts[0]]
+        for text in texts[1:]:
+            longer = lines[-1] + self.separator + text
+            if len(longer) <= LINE:
+                lines[-1] = longer
+            else:
+                lines.append(text)
+        return tuple(lines)
+
+
+def plain(text: str) -> str:
+    """Text on one line: an empty line would end a cue."""
+    return " ".join(text.split())
+
+
+def cues(words: Sequence[SpokenWord], layout: Layout) -> tuple[Cue, ...]:
+    """Cues in order. `words` are in time order."""
+    spans = [part for run in _runs(words) for part in _readable(words, run, layout)]
+    starts = [round(words[first].word.start * 1000) for first, _ in spans]
+    made: list[Cue] = []
+    for i, (first, end) in enumerate(spans):
+        start = max(starts[i], made[-1].end if made else 0)
+        following = max(starts[i + 1], start + 1) if i + 1 < len(spans) else start + LONGEST
+        spoken = max(round(each.word.end * 1000) for each in words[first:end])
+        until = min(max(spoken, start + SHORTEST), start + LONGEST, following)
+        made.append(Cue(start, until, words[first].speaker, layout.lines(words[first:end]), (first, end)))
+    return tuple(made)
+
+
+def _runs(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
+    """Stretches of one speaker without a long silence."""
+    first = 0
+    for i in range(1, len(words) + 1):
+        if i == len(words) or words[i].speaker != words[first].speaker or words[i].word.start - words[i - 1].word.end > PAUSE:
+            yield first, i
+            first = i
+
+
+def _readable(words: Sequence[SpokenWord], run: tuple[int, int], layout: Layout) -> Iterator[tuple[int, int]]:
+    first, end = run
+    while first < end:
+        last = first + 1
+        while last < end and _fits(words[first : last + 1], layout):
+            last += 1
+        if last < end:
+            last = _cut(words, first, last)
+        yield first, last
+        first = last
+
+
+def _fits(words: Sequence[SpokenWord], layout: Layout) -> bool:
+    seconds = words[-1].word.end - words[0].word.start
+    return seconds * 1000 <= LONGEST and len(layout.lines(words)) <= LINES
+
+
+def _cut(words: Sequence[SpokenWord], first: int, last: int) -> int:
+    """Behind the last sentence, else the last clause, that ends in the second half of what fits; else where it is full."""
+    half = first + (last - first + 1) // 2
+    for marks in (SENTENCE_END, CLAUSE_END):
+        for i in range(last, half, -1):
+            if words[i - 1].word.text.endswith(marks):
+                return i
+    return last

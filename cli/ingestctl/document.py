@@ -1,0 +1,94 @@
+"""A stored transcript as JSON: WhisperX's `segments` and `words`, with who, how and how good around them. Pure; called by `formats`.
+
+docs/how-to.md has a table of the fields, which a test compares with what is written here.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ingest_worker.domain import Segment, SpokenWord
+from ingest_worker.store.reads import StoredSpeaker, StoredTranscript, VideoRow
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a field changes its meaning or goes; new fields do not raise it."""
+
+Names = Mapping[int | None, str]
+"""A speaker's number to a name or `unknown #k`."""
+
+
+def names_of(transcript: StoredTranscript) -> dict[int | None, str]:
+    """Who the recording's speakers are."""
+    return {speaker.speaker: speaker.label for speaker in transcript.speakers}
+
+
+def as_json(transcript: StoredTranscript) -> str:
+    """The document, in one order of fields, so that two exports can be compared as text."""
+    return json.dumps(document(transcript), ensure_ascii=False, indent=2) + "\n"
+
+
+def document(transcript: StoredTranscript) -> dict[str, Any]:
+    """Values of JSON. Times are seconds with three decimals: models are no more exact than 0.02."""
+    names, run, figures = names_of(transcript), transcript.run, transcript.run.figures
+    parameters = {name: value for name, value in (figures.get("effective") or {}).items() if name != "models"}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "video": _video(transcript.video),
+        "language": run.language,
+        "models": dict(sorted(run.models.items())),
+        "parameters": {"pipeline_hash": run.pipeline_hash, **parameters},
+        "quality": {"coverage": figures.get("coverage"), "transcription": figures.get("quality"), "rtf": _rounded(run.rtf)},
+        "run": {"id": str(run.id), "batch": run.batch, "try": run.number, "finished_at": run.finished_at.isoformat()},
+        "speakers": [_speaker(each) for each in transcript.speakers],
+        "segments": [_segment(each, transcript.words, names) for each in transcript.segments],
+        "turns": [{"start": _rounded(t.start), "end": _rounded(t.end), "speaker": names[t.speaker]} for t in transcript.turns],
+    }
+
+
+def _video(video: VideoRow) -> dict[str, Any]:
+    return {
+        "id": video.id,
+        "url": video.url,
+        "title": video.title,
+        "channel": video.channel,
+        "published_at": video.published_at.isoformat() if video.published_at else None,
+        "duration_seconds": _rounded(video.duration_seconds),
+    }
+
+
+def _speaker(speaker: StoredSpeaker) -> dict[str, Any]:
+    return {
+        "speaker": speaker.label,
+        "name": speaker.name,
+        "decision": speaker.decision.value,
+        "score": _rounded(speaker.score),
+        "runner_up": speaker.runner_up,
+        "runner_up_score": _rounded(speaker.runner_up_score),
+        "threshold": _rounded(speaker.threshold),
+        "seconds": _rounded(speaker.seconds),
+    }
+
+
+def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names) -> dict[str, Any]:
+    return {
+        "start": _rounded(segment.start),
+        "end": _rounded(segment.end),
+        "text": segment.text,
+        **_whose(segment.speaker, names),
+        "words": [_word(each, names) for each in words[slice(*segment.words)]],
+    }
+
+
+def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
+    word = spoken.word
+    times = {"start": _rounded(word.start), "end": _rounded(word.end), "score": _rounded(word.probability)}
+    return {"word": word.text, **times, **_whose(spoken.speaker, names), "overlap": spoken.overlap}
+
+
+def _whose(speaker: int | None, names: Names) -> dict[str, str]:
+    """WhisperX leaves the key out where nobody is known, and its readers look whether it is there."""
+    return {} if speaker is None else {"speaker": names[speaker]}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

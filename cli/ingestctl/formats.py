@@ -1,0 +1,88 @@
+"""A stored transcript as text in the forms that other programs read: JSON, VTT, SRT, TXT and RTTM. Pure; `export` calls `FORMATS`.
+
+docs/how-to.md describes each form. Each says every word once, and nothing that the store does not hold.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from ingest_worker.store.reads import StoredTranscript
+from ingestctl.cues import Cue, Layout, cues, plain
+from ingestctl.document import as_json, names_of
+from ingestctl.links import clock, stamp
+
+NOBODY: Final = "unknown"
+"""Who speaks the words that lie in nobody's turn."""
+
+
+class Format(StrEnum):
+    """The forms."""
+
+    JSON = "json"
+    VTT = "vtt"
+    SRT = "srt"
+    TXT = "txt"
+    RTTM = "rttm"
+
+
+def vtt(transcript: StoredTranscript) -> str:
+    """WebVTT (W3C) with a voice span per cue."""
+    names = names_of(transcript)
+    head = f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(plain(transcript.video.url))}\n"
+    return head + "".join(
+        f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout.of(transcript.run.language))
+    )
+
+
+def _spoken(cue: Cue, names: Mapping[int | None, str]) -> str:
+    text = "\n".join(_escaped(line) for line in cue.lines)
+    return text if cue.speaker is None else f"<v {_escaped(names[cue.speaker])}>{text}"
+
+
+def _escaped(text: str) -> str:
+    """Text inside a cue (WebVTT 4.2.2). Without `>` there is no `-->` either, which would begin a cue."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _harmless(text: str) -> str:
+    """Text where nothing can be escaped: a comment, or SRT."""
+    return text.replace("-->", "->")
+
+
+def srt(transcript: StoredTranscript) -> str:
+    """SubRip: numbered cues, each begins with its speaker's name."""
+    leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
+    found = cues(transcript.words, Layout.of(transcript.run.language, leads))
+    return "\n".join(f"{i}\n{_times(cue, ',')}\n{_harmless(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1))
+
+
+def _times(cue: Cue, mark: str) -> str:
+    return f"{stamp(cue.start, mark)} --> {stamp(cue.end, mark)}"
+
+
+def txt(transcript: StoredTranscript) -> str:
+    """For reading: a paragraph per passage, with its time and its speaker."""
+    names = names_of(transcript)
+    head = f"{plain(transcript.video.title)}\n{plain(transcript.video.url)}\n"
+    spoken = (f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n" for each in transcript.segments)
+    return head + "".join(spoken)
+
+
+def rttm(transcript: StoredTranscript) -> str:
+    """Rich Transcription Time Marked (NIST RT-09 evaluation plan, appendix A): a SPEAKER line per turn; spaces become underscores."""
+    names, file = names_of(transcript), _one_field(transcript.video.id)
+    return "".join(
+        f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> {_one_field(names[turn.speaker])} <NA> <NA>\n"
+        for turn in transcript.turns
+    )
+
+
+def _one_field(text: str) -> str:
+    return "_".join(text.split())
+
+
+FORMATS: Final[Mapping[Format, Callable[[StoredTranscript], str]]] = MappingProxyType(
+    {Format.JSON: as_json, Format.VTT: vtt, Format.SRT: srt, Format.TXT: txt, Format.RTTM: rttm}
+)

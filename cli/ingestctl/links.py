@@ -1,0 +1,31 @@
+"""Links into the middle of a recording, and times as people write them. Pure; called by `search` and by the exports."""
+
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+_YOUTUBE: Final = ("youtube.com", "youtu.be")
+
+
+def link_at(url: str, seconds: float) -> str:
+    """The address of a moment: `t=SECONDS` in YouTube's query, a media fragment elsewhere (W3C Media Fragments URI 1.0, 4.2.1)."""
+    parts, at = urlsplit(url), int(seconds)
+    host = (parts.hostname or "").lower()
+    if any(host == site or host.endswith(f".{site}") for site in _YOUTUBE):
+        query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "t"]
+        return urlunsplit(parts._replace(query=urlencode([*query, ("t", at)]), fragment=""))
+    return urlunsplit(parts._replace(fragment=f"t={at}"))
+
+
+def clock(seconds: float) -> str:
+    """`h:mm:ss`, cut to the second so that a link never begins behind its words."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def stamp(milliseconds: int, mark: str) -> str:
+    """`hh:mm:ss<mark>mmm`: `.` in VTT, `,` in SRT."""
+    seconds, rest = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{rest:03}"

@@ -1,0 +1,161 @@
+"""Exports: what another program reads back is what was said, once, in order, by whom."""
+
+import html
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_worker.domain import SpokenWord
+from ingest_worker.store.reads import StoredTranscript
+from ingestctl.cues import LINE, LINES, LONGEST, Layout, cues
+from ingestctl.document import SCHEMA_VERSION, document
+from ingestctl.formats import FORMATS, Format, rttm, srt, txt, vtt
+from tests.cli.talks import LABELS, TALK, any_words, said, transcript_of
+
+GOLDENS = Path(__file__).parent.parent / "goldens" / "export"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A cue, as another program reads it."""
+
+    start: float
+    end: float
+    voice: str | None
+    text: str
+
+
+def read_vtt(text: str) -> list[Read]:
+    """A small parser of WebVTT: blocks between empty lines, of which those with an arrow are cues."""
+    head, *blocks = re.split(r"\n\n+", text.strip("\n"))
+    assert head == "WEBVTT"
+    return [_read_cue(block, ".") for block in blocks if not block.startswith("NOTE")]
+
+
+def _read_cue(block: str, mark: str) -> Read:
+    times, _, payload = block.partition("\n")
+    start, end = (_seconds(each, mark) for each in times.split(" --> "))
+    voice = re.match(r"<v ([^>]*)>", payload)
+    spoken = payload[voice.end() :] if voice else payload
+    assert "<" not in spoken
+    assert "-->" not in payload
+    return Read(start, end, html.unescape(voice[1]) if voice else None, html.unescape(spoken))
+
+
+def _seconds(text: str, mark: str) -> float:
+    match = re.fullmatch(rf"(\d\d+):(\d\d):(\d\d){re.escape(mark)}(\d\d\d)", text)
+    assert match, text
+    hours, minutes, seconds, rest = map(int, match.groups())
+    return hours * 3600 + minutes * 60 + seconds + rest / 1000
+
+
+def label(speaker: int | None) -> str | None:
+    return None if speaker is None else LABELS[speaker]
+
+
+@given(any_words())
+def test_cues_are_in_order_do_not_overlap_and_are_short_enough_to_read(words: tuple[SpokenWord, ...]) -> None:
+    found = cues(words, Layout.of("en"))
+    assert all(cue.start < cue.end <= cue.start + LONGEST for cue in found)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+    alone = [cue.words[1] - cue.words[0] == 1 for cue in found]
+    assert all(len(cue.lines) <= LINES for cue in found)
+    assert all(len(line) <= LINE or " " not in line for cue in found for line in cue.lines)
+    spans = [words[cue.words[1] - 1].word.end - words[cue.words[0]].word.start for cue in found]
+    assert all(one or seconds * 1000 <= LONGEST for one, seconds in zip(alone, spans, strict=True))
+
+
+@given(any_words())
+def test_every_word_is_in_exactly_one_cue_and_no_cue_has_two_speakers(words: tuple[SpokenWord, ...]) -> None:
+    found = cues(words, Layout.of("en"))
+    assert [i for cue in found for i in range(*cue.words)] == list(range(len(words)))
+    assert all(words[i].speaker == cue.speaker for cue in found for i in range(*cue.words))
+
+
+@given(any_words())
+def test_vtt_that_is_read_back_says_the_same_words_by_the_same_people(words: tuple[SpokenWord, ...]) -> None:
+    heard = [(word, cue.voice) for cue in read_vtt(vtt(transcript_of(words))) for word in cue.text.split()]
+    assert heard == [(each.word.text, label(each.speaker)) for each in words]
+
+
+@given(any_words())
+def test_srt_numbers_its_cues_and_says_every_word_once(words: tuple[SpokenWord, ...]) -> None:
+    blocks = [block.split("\n", 2) for block in srt(transcript_of(words)).strip("\n").split("\n\n")] if words else []
+    assert [number for number, *_ in blocks] == [str(i) for i in range(1, len(blocks) + 1)]
+    assert all(_seconds(a, ",") < _seconds(b, ",") for _, times, _ in blocks for a, b in [times.split(" --> ")])
+    spoken = [text for _, _, text in blocks]
+    for name in LABELS:
+        spoken = [text.removeprefix(f"{name}: ") for text in spoken]
+    assert [word for text in spoken for word in text.split()] == [each.word.text.replace("-->", "->") for each in words]
+
+
+@given(any_words())
+def test_text_and_json_say_every_word_once_and_in_order(words: tuple[SpokenWord, ...]) -> None:
+    transcript = transcript_of(words)
+    paragraphs = txt(transcript).split("\n\n")[1:]
+    assert [word for each in paragraphs for word in each.split(": ", 1)[1].split()] == [each.word.text for each in words]
+    entries = [word for part in json.loads(FORMATS[Format.JSON](transcript))["segments"] for word in part["words"]]
+    assert [(entry["word"], entry.get("speaker")) for entry in entries] == [(each.word.text, label(each.speaker)) for each in words]
+
+
+@given(st.lists(st.sampled_from(["向", "量", "索", "引", "，"]), min_size=1, max_size=200))
+def test_languages_without_spaces_get_none(characters: list[str]) -> None:
+    found = cues(said((0.0, 0, " ".join(characters))), Layout.of("zh"))
+    assert "".join(line for cue in found for line in cue.lines) == "".join(characters)
+    assert all(len(line) <= LINE for cue in found for line in cue.lines)
+
+
+def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None:
+    found = cues(
+        said((0.0, 0, "This first sentence takes up more than half of the cue, as planned. But this one does not fit.")), Layout.of("en")
+    )
+    assert [" ".join(cue.lines) for cue in found] == [
+        "This first sentence takes up more than half of the cue, as planned.",
+        "But this one does not fit.",
+    ]
+
+
+def test_a_short_word_stays_long_enough_to_read_unless_somebody_else_speaks() -> None:
+    alone, interrupted, _ = cues(said((0.0, 0, "Yes."), (5.0, 0, "No."), (5.3, 1, "Wait.")), Layout.of("en"))
+    assert (alone.end - alone.start, interrupted.end - interrupted.start) == (833, 300)
+
+
+def test_a_title_cannot_begin_a_cue() -> None:
+    text = vtt(transcript_of((), title="00:00:00.000 --> 00:00:09.000\n\n00:00 --> 00:01"))
+    assert read_vtt(text) == []
+    assert "-->" not in text
+
+
+def test_rttm_has_ten_fields_and_the_turns() -> None:
+    rows = [line.split(" ") for line in rttm(TALK).splitlines()]
+    assert all(len(row) == 10 for row in rows)
+    assert [(row[0], row[1], row[7]) for row in rows[:2]] == [("SPEAKER", "youtube:abc", "ann"), ("SPEAKER", "youtube:abc", "unknown_#1")]
+    assert [(row[3], row[4]) for row in rows] == [(f"{t.start:.3f}", f"{t.end - t.start:.3f}") for t in TALK.turns]
+
+
+def test_json_has_whisperx_s_fields_and_no_speaker_where_nobody_is_known() -> None:
+    found = document(TALK)
+    first, *_, last = found["segments"]
+    assert found["schema_version"] == SCHEMA_VERSION
+    assert {"start", "end", "text", "speaker", "words"} == set(first)
+    assert {"word", "start", "end", "score", "speaker", "overlap"} == set(first["words"][0])
+    assert "speaker" not in last
+    assert "speaker" not in last["words"][0]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_small_transcript_looks_as_agreed(form: Format) -> None:
+    assert FORMATS[form](TALK) == (GOLDENS / f"talk.{form.value}").read_text(encoding="utf-8")
+
+
+def test_nothing_said_is_still_a_file_that_can_be_read() -> None:
+    empty: StoredTranscript = transcript_of(())
+    assert read_vtt(vtt(empty)) == []
+    assert srt(empty) == rttm(empty) == ""
+    assert document(empty)["segments"] == []
