@@ -1,0 +1,141 @@
+"""The right passage, by meaning and by words, within the filters, by the index."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_worker.domain import FloatArray
+from ingest_worker.errors import StageError
+from ingest_worker.store import search as searching
+from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.schema import ensure_dimension
+from ingest_worker.store.search import Query, search
+from tests.worker.store.makers import MODEL, a_video, content, named, store, unit, unknown
+
+pytestmark = pytest.mark.postgres
+
+NEAR, FAR, AWAY = unit(1, 0.1), unit(0.5, 1), unit(0, 0, 1)
+TEXTS = ("the operator watches graphics cards", "a recipe for lentil soup", "graphics memory is returned")
+
+
+@pytest.fixture
+def corpus(connection: Connection) -> Connection:
+    """Two recordings: June, Ann and a stranger; August, the stranger alone."""
+    both = (named(0, "ann"), unknown(1))
+    store(connection, content(*TEXTS, vectors=np.stack([NEAR, AWAY, FAR]), identities=both))
+    alone = content("lentils in august", vectors=np.stack([NEAR]), identities=(unknown(0),), voices=np.stack([unit(0, 1, dimension=4)]))
+    store(connection, alone, a_video("test:august", published_at=datetime(2025, 8, 2, tzinfo=UTC)))
+    return connection
+
+
+def found(connection: Connection, text: str, vector: FloatArray, **filters: object) -> list[str]:
+    return [passage.text for passage in search(connection, replace(Query(text, vector, MODEL), **filters))]  # type: ignore[arg-type]  # a test's own filters
+
+
+def test_a_passage_that_both_lists_find_comes_before_what_one_finds(corpus: Connection) -> None:
+    assert found(corpus, "graphics memory", unit(0.5, 1))[0] == TEXTS[2]
+    assert found(corpus, "lentil", AWAY)[0] == TEXTS[1]
+
+
+def test_a_passage_says_where_it_is_and_what_its_score_is_made_of(corpus: Connection) -> None:
+    best = search(corpus, Query("operator", NEAR, MODEL, video="test:one"))[0]
+    assert (best.video, best.title, best.url) == ("test:one", "Title of test:one", "https://media.example/one")
+    assert (best.speaker, best.start, best.end, best.text) == ("ann", 0.0, 2.0, TEXTS[0])
+    assert (best.vector_rank, best.text_rank) == (1, 1)
+    assert best.score == pytest.approx(2 / 61)
+    assert best.similarity == pytest.approx(1, abs=0.001)
+
+
+def test_words_are_asked_in_the_dictionary_of_the_recordings_language(connection: Connection) -> None:
+    store(connection, content("the cards were returned"))
+    german = replace(content("die Karten wurden zurückgegeben"), language="de")
+    store(connection, german, a_video("test:deutsch"))
+    other = replace(content("Ŋgoma cards"), language="xx")
+    store(connection, other, a_video("test:other"))
+
+    def by_words(text: str) -> set[str]:
+        return {passage.video for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank}
+
+    assert by_words("returning card") == {"test:one"}
+    assert by_words("Karte") == {"test:deutsch"}
+    assert by_words("CARDS") == {"test:one", "test:other"}
+    assert by_words("ŋgoma") == {"test:other"}
+
+
+def test_a_minus_and_quotes_mean_what_they_do_in_a_web_search(corpus: Connection) -> None:
+    def by_words(text: str) -> set[str]:
+        return {passage.text for passage in search(corpus, Query(text, NEAR, MODEL)) if passage.text_rank}
+
+    assert by_words("graphics") == {TEXTS[0], TEXTS[2]}
+    assert by_words("graphics -memory") == {TEXTS[0]}
+    assert by_words('"graphics memory"') == {TEXTS[2]}
+    assert by_words("' & | ! (") == set()
+
+
+def test_filters_leave_what_they_say(corpus: Connection) -> None:
+    assert set(found(corpus, "lentil", AWAY)) == {*TEXTS, "lentils in august"}
+    assert set(found(corpus, "lentil", AWAY, speaker="ann")) == {TEXTS[0], TEXTS[2]}
+    assert set(found(corpus, "lentil", AWAY, speaker="unknown #1")) == {TEXTS[1], "lentils in august"}
+    assert found(corpus, "lentil", AWAY, speaker="bob") == []
+    assert set(found(corpus, "lentil", AWAY, video="test:one")) == set(TEXTS)
+    assert found(corpus, "lentil", AWAY, published_from=date(2025, 8, 2)) == ["lentils in august"]
+    assert found(corpus, "lentil", AWAY, published_from=date(2025, 8, 3)) == []
+    assert "lentils in august" not in found(corpus, "lentil", AWAY, published_before=date(2025, 8, 2))
+    assert len(found(corpus, "lentil", AWAY, limit=2)) == 2
+
+
+def test_another_models_vectors_are_never_compared(corpus: Connection) -> None:
+    found_by_other = replace(content("same place, other model", vectors=np.stack([NEAR])), identities=(named(0, "ann"),))
+    other = replace(found_by_other, vectors=replace(found_by_other.vectors, model="other@1"))
+    store(corpus, other, a_video("test:other"))
+    assert "same place, other model" not in found(corpus, "nothing", NEAR)
+    assert [passage.text for passage in search(corpus, Query("nothing", NEAR, "other@1"))] == ["same place, other model"]
+
+
+def test_an_unknown_model_is_an_error_and_not_half_an_answer(corpus: Connection) -> None:
+    with pytest.raises(StageError, match=r"no vectors of strange@1; it has some of tiny@0123456789ab") as caught:
+        search(corpus, Query("operator", NEAR, "strange@1"))
+    assert caught.value.reason is Reason.DIMENSION_MISMATCH
+    with pytest.raises(StageError, match="makes 5 numbers here, and made 8 for the store"):
+        search(corpus, Query("operator", unit(1, dimension=5), MODEL))
+
+
+def test_an_empty_store_has_nothing_to_find(connection: Connection) -> None:
+    assert search(connection, Query("operator", NEAR, MODEL)) == ()
+
+
+def _plan(connection: Connection, query: Query) -> str:
+    with connection.transaction():
+        use_vectors(connection)
+        connection.execute("set local hnsw.iterative_scan = relaxed_order")
+        connection.execute("set local hnsw.ef_search = 100")
+        lines = connection.execute(
+            b"explain (analyze, costs off, timing off) " + searching.statement(query).as_bytes(), searching._parameters(query, 1)
+        )
+        return "\n".join(line[0] for line in lines)
+
+
+def test_ten_thousand_passages_are_searched_through_the_index_and_a_rare_speaker_is_still_found(
+    database: str, connection: Connection
+) -> None:
+    ensure_dimension(database, 384)
+    chance = np.random.default_rng(7)
+    values = chance.standard_normal((10_000, 384)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    target = 4321
+    who = (named(0, "ann"), *(unknown(speaker) for speaker in range(1, 100)))
+    voices = np.eye(100, dtype=np.float32)
+    store(connection, content(*(f"passage number {i}" for i in range(10_000)), vectors=values, identities=who, voices=voices))
+    connection.execute("analyze")
+    query = Query("nothing of the kind", values[target], MODEL, limit=5)
+    plan = _plan(connection, query)
+    assert "Index Scan using embeddings_384_nearest" in plan, plan
+    assert search(connection, query)[0].text == f"passage number {target}"
+    rare = search(connection, replace(query, speaker="ann", limit=50))
+    exact = np.argsort(-(values[::100] @ values[target]))[:50] * 100
+    recall = len({passage.text for passage in rare} & {f"passage number {i}" for i in exact}) / 50
+    assert len(rare) == 50
+    assert recall >= 0.9
