@@ -3,8 +3,9 @@
 Pure: the pipeline calls this and the store keeps the bytes.
 
 Form: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at most one array. JSON keeps a
-float64 exactly (Python writes the shortest text that reads back as the same number) and compresses better than its bytes: an hour of words
-is about a third of the size. Words are columns, so that equal keys are not repeated ten thousand times.
+float64 exactly, as Python writes the shortest text that reads back as the same number, and can be read by anything. Words are columns, so
+that equal keys are not repeated ten thousand times: 9,000 words, about an hour of speech, take 89 kB if their probabilities are rounded
+to four digits and 147 kB if not (their bare bytes under the same zlib: 96 and 105 kB).
 """
 
 import json

@@ -24,7 +24,7 @@ def embedded(folder: Path) -> Iterator[str]:
     """The address (libpq DSN) of a server whose data are below `folder`: started if need be, shared by processes, stopped by the last.
 
     Works as any user; as root the server runs as a system user of its own, which is let through to the folder. The database is there and
-    empty: `schema.migrate` is the next step. A first start takes about two seconds, a later one a fifth of one.
+    empty: `schema.migrate` is the next step. A first start takes two to four seconds, a later one a fifth of one.
 
     Raises:
         StageError: `DatabaseUnavailable`, saying what is wrong and what to do.

@@ -1,0 +1,152 @@
+"""Postgres in a folder: who starts it, who stops it, who may reach it."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.store import server
+from ingest_worker.store.connect import connect
+from ingest_worker.store.embedded import embedded
+from ingest_worker.store.schema import migrate
+
+pytestmark = pytest.mark.postgres
+
+USER = """
+import sys, pathlib
+from ingest_worker.store.embedded import embedded
+with embedded(pathlib.Path(sys.argv[1])) as dsn:
+    print(dsn, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One data folder for the module: a first start costs seconds."""
+    made = Path(tempfile.mkdtemp(prefix="ingest-embedded-"))
+    yield made
+    rmtree(made)
+
+
+def answers(dsn: str) -> bool:
+    try:
+        with connect(dsn, application="tests"):
+            return True
+    except StageError:
+        return False
+
+
+def another_process(folder: Path) -> subprocess.Popen[str]:
+    """A process that uses the server until its input is closed."""
+    process = subprocess.Popen([sys.executable, "-c", USER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("host=")
+    return process
+
+
+def leave(process: subprocess.Popen[str]) -> None:
+    process.communicate("", timeout=60)
+    assert process.returncode == 0
+
+
+def test_what_was_stored_is_there_at_the_next_start_and_nothing_runs_in_between(folder: Path) -> None:
+    with embedded(folder) as dsn:
+        migrate(dsn)
+    assert not answers(dsn)
+    with embedded(folder) as again:
+        assert again == dsn
+        assert migrate(again) == ()
+
+
+def test_processes_share_a_server_and_the_last_one_stops_it(folder: Path) -> None:
+    with embedded(folder) as dsn:
+        other = another_process(folder)
+        assert answers(dsn)
+    assert answers(dsn)
+    leave(other)
+    assert not answers(dsn)
+
+
+def test_one_process_may_use_it_twice(folder: Path) -> None:
+    with ExitStack() as both:
+        dsn = both.enter_context(embedded(folder))
+        with embedded(folder):
+            pass
+        assert answers(dsn)
+    assert not answers(dsn)
+
+
+def test_a_killed_user_leaves_the_server_to_the_next_one_who_stops_it(folder: Path) -> None:
+    other = another_process(folder)
+    other.send_signal(signal.SIGKILL)
+    other.communicate(timeout=60)
+    with embedded(folder) as dsn:
+        assert answers(dsn)
+    assert not answers(dsn)
+
+
+def test_an_interrupted_first_start_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "pg" / "data.new").mkdir(parents=True)
+    (tmp_path / "pg" / "data.new" / "half").write_text("x")
+    with embedded(tmp_path / "pg") as dsn:
+        assert answers(dsn)
+
+
+def test_data_of_another_postgres_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").write_text("12\n")
+    with (
+        pytest.raises(StageError, match=r"made by Postgres 12 and this program brings 18.*Next: dump and restore") as caught,
+        embedded(tmp_path),
+    ):
+        pass
+    assert caught.value.reason is Reason.DATABASE_UNAVAILABLE
+
+
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    with embedded(tmp_path):
+        pass
+    with (tmp_path / "data" / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(StageError, match='unrecognized configuration parameter "no_such_setting"'), embedded(tmp_path):
+        pass
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
+    long = tmp_path / ("long" * 25)
+    with embedded(long) as dsn:
+        assert answers(dsn)
+        assert str(long) not in dsn
+    rmtree(server.server_in(long.resolve()).sockets)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StageError, match=r"file/pg cannot be made \(Not a directory\)"), embedded(tmp_path / "file" / "pg"):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+def test_as_root_the_servers_user_is_let_through_closed_folders_and_nobody_else(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with embedded(closed / "pg") as dsn:
+        assert answers(dsn)
+        owner = pwd.getpwnam(server.SYSTEM_USER).pw_uid
+        assert (closed / "pg" / "data").stat().st_uid == owner
+        for uid, verdict in ((owner, 0), (65_534, 1)):
+            reach = subprocess.run(["test", "-d", closed / "pg"], check=False, user=uid, group=uid, extra_groups=())
+            assert reach.returncode == verdict
+        listing = subprocess.run(["ls", closed], check=False, user=owner, group=owner, extra_groups=(), capture_output=True)
+        assert listing.returncode != 0
