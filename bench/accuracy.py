@@ -1,7 +1,7 @@
 """How right the result is, against recordings whose words and turns are known: what `docs/accuracy.md` says and the tests hold to.
 
-WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar, overlapping speech included. The share of
-words given to the right person counts every reference word that was heard, by the person whose turn its middle lies in.
+WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar, overlapping speech included.
+The share of words given to the right person counts every word that was heard, by the person whose turn its middle lies in.
 """
 
 import re

@@ -42,5 +42,5 @@ def test_a_dialogue_of_three_is_heard_attributed_and_named_where_a_voice_is_enro
     assert sorted(speaker.label for speaker in found.speakers) == ["joe", "mina", "unknown #1"]
     by_label = {speaker.label: speaker for speaker in found.speakers}
     assert by_label["unknown #1"].score is not None
-    assert all(by_label[name].score > by_label[name].threshold for name in ("joe", "mina"))  # type: ignore[operator] -- named speakers have one
+    assert all((by_label[name].score or 0.0) > by_label[name].threshold for name in ("joe", "mina"))
     assert all(by_label[name].runner_up_score is not None for name in by_label)

@@ -1,0 +1,156 @@
+"""The old system's own four tests, on this machine: a short, a medium and a long recording, and a batch of thirty.
+
+Each row is one batch by `ingestctl run`, with the demo's models, from HTTP to the store. What is told comes from the status and the
+receipts; nothing is asserted about seconds. Rows are kept as they finish, so an interrupted run goes on.
+
+    python -m bench.seed [--again] [ROW ...]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+from bench.machine import machine
+from demo import audio, speech
+from demo.once import key, once, say
+from demo.server import serving
+from scripts.environment import cache_folder
+
+ROOT: Final = Path(__file__).parent.parent
+RESULT: Final = ROOT / "bench" / "results" / "seed.json"
+PORT: Final = 18_081
+
+OLD: Final = {
+    "short": "RTF 0.427 (target 0.15-0.22), voice vectors missing after CUDA OOM",
+    "medium": "34 min: RTF 0.107, 34 % of voices",
+    "long": "114 min: RTF 0.144, 34 % of voices, 63 % of segments Unknown",
+    "batch": "30 videos, 16.6 h: 1.7 h/h, RTF 0.59, GPU 2 %; 5 of 50 succeeded at worst",
+}
+"""What the pipeline that this one replaces reported, on an RTX 5080: another machine, so only the shape compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One test: which recordings, made how."""
+
+    name: str
+    dialogues: Sequence[int]
+    """For each recording, how many dialogues long it is; 0 for a clip of half a minute."""
+
+
+ROWS: Final = (Row("short", (1,)), Row("medium", (7,)), Row("long", (13,)), Row("batch", (0,) * 30))
+
+
+def _record(row: Row, folder: Path) -> None:
+    """Write the row's recordings as WAV files."""
+    spoken = audio.read(speech.recordings()["dialogue"].path)
+    for number, dialogues in enumerate(row.dialogues):
+        if dialogues:
+            samples = np.concatenate([np.roll(spoken, part * 7 * audio.RATE) for part in range(dialogues)])
+        else:
+            start = number * 9 * audio.RATE
+            samples = spoken[start : start + 30 * audio.RATE]
+        audio.write(folder / f"{row.name}-{number:02}.wav", samples)
+
+
+def _batch(row: Row, names: Sequence[str], base: str, home: Path) -> Path:
+    text = (ROOT / "demo" / "batch.yaml").read_text()
+    head, profile = text.split("\n---\n")
+    sources = "".join(f"    - url: {base}/{name}\n" for name in names)
+    before = head.split("  sources:\n")[0].replace("name: demo\nspec", f"name: seed-{row.name}\nspec")
+    voices = home / "voices"
+    voices.mkdir(parents=True, exist_ok=True)
+    for name in ("joe", "mina"):
+        audio.write(voices / f"{name}.wav", audio.read(speech.recordings()[f"voice-{name}"].path))
+    path = home / f"{row.name}.yaml"
+    spec = f"{before}  sources:\n{sources}  transcription: {{language: en}}\n---\n{profile}"
+    path.write_text(spec.replace("VOICES", str(voices)))
+    return path
+
+
+def measured(row: Row, home: Path) -> dict[str, Any]:
+    """Run one row; its figures."""
+    content = once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
+    names = sorted(path.name for path in content.iterdir())
+    environment = os.environ | {"INGEST_HOME": str(home), "INGEST_MODELS": str(cache_folder() / "models-of-tests")}
+    with serving(content, PORT) as base:
+        batch = _batch(row, names, base, home)
+        say(f"{row.name}: {len(names)} recordings")
+        subprocess.run(
+            [sys.executable, "-m", "ingestctl", "models", "fetch", str(ROOT / "demo" / "models.yaml")], env=environment, check=True
+        )
+        command = [sys.executable, "-m", "ingestctl", "run", str(batch), "--output", "json"]
+        result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    return figures(json.loads(result.stdout)["status"], home / "batches" / "default" / f"seed-{row.name}")
+
+
+def figures(status: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A row's figures, from the status and the receipts."""
+    sums, counts = status["sums"], status["counts"]
+    receipts = [json.loads(path.read_text()) for path in folder.glob("runs/*/receipt.json")]
+    pids = [json.loads(path.read_text())["pid"] for path in folder.glob("runs/*/started.json")]
+    media = float(sums["mediaSeconds"])
+    return {
+        "succeeded": f"{counts['succeeded']} of {counts['total']}",
+        "out_of_memory": sum(receipt.get("reason") in ("GpuOutOfMemory", "HostOutOfMemory") for receipt in receipts),
+        "media_seconds": round(media),
+        "rtf": round(float(sums["processingSeconds"]) / media, 3),
+        "hours_per_hour": status["audioHoursPerHour"],
+        "overhead_seconds_per_recording": round(float(sums["overheadSeconds"]) / max(1, counts["succeeded"]), 1),
+        "rtf_by_stage": {entry["stage"]: round(float(entry["seconds"]) / media, 4) for entry in sums["stages"]},
+        "voice_coverage": round(float(sums["voicedSeconds"]) / float(sums["speechSeconds"]), 4),
+        "text_coverage": sums["vectors"] / sums["segments"],
+        "peak_rss_mib": max(receipt["memory"]["peakRssMib"] for receipt in receipts),
+        "processes_left": sum(psutil.pid_exists(pid) for pid in pids),
+    }
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """The rows as Markdown, beside the old system's."""
+    columns = ("test", "recordings", "media", "OOM", "RTF", "h/h", "voice", "text", "peak RSS", "left in memory", "the old system")
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
+    lines = (
+        f"| {name} | {row['succeeded']} | {row['media_seconds']} s | {row['out_of_memory']} | {row['rtf']} | {row['hours_per_hour']} | "
+        f"{row['voice_coverage']:.1%} | {row['text_coverage']:.0%} | {row['peak_rss_mib']} MiB | {row['processes_left']} processes | {OLD[name]} |"
+        for name, row in rows.items()
+    )
+    return head + "\n".join(lines)
+
+
+def main() -> int:
+    """Run the rows that have no result yet, then print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.seed", description=__doc__)
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        choices=[row.name for row in ROWS],
+        metavar="ROW",
+        help="short, medium, long or batch; all of them if none is named",
+    )
+    parser.add_argument("--again", action="store_true", help="measure again what has a result")
+    arguments = parser.parse_args()
+    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    rows: dict[str, dict[str, Any]] = known.get("rows", {})
+    for row in ROWS:
+        if (row.name in arguments.rows or not arguments.rows) and (arguments.again or row.name not in rows):
+            with tempfile.TemporaryDirectory(prefix="ingest-seed-") as home:
+                rows[row.name] = measured(row, Path(home))
+            RESULT.parent.mkdir(parents=True, exist_ok=True)
+            RESULT.write_text(json.dumps({"machine": machine(), "repeats": 1, "statistic": "single run", "rows": rows}, indent=1) + "\n")
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

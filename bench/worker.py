@@ -1,0 +1,97 @@
+"""Where one worker's time and memory go: imports, unhidden start, stages, peak RSS. Makes the tables of `docs/performance.md`.
+
+Imports are timed as whole processes, the minimum of several, because noise only ever adds. Stages come from the receipts of real runs over
+the demo's recordings, one worker at a time.
+
+    python -m bench.worker
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from bench.machine import machine
+from demo import media
+from demo.server import serving
+from scripts.environment import cache_folder
+
+ROOT: Final = Path(__file__).parent.parent
+RESULT: Final = ROOT / "bench" / "results" / "worker.json"
+REPEATS: Final = 3
+IMPORTS: Final = ("ingest_worker.pipeline", "faster_whisper", "torch", "pyannote.audio", "sentence_transformers")
+FILES: Final = ("talk.mp4", "call.webm")
+
+
+def import_seconds(module: str) -> float:
+    """The fastest of several processes that import one module, less the fastest that import nothing."""
+    quiet = {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+
+    def fastest(code: str) -> float:
+        times = []
+        for _ in range(REPEATS):
+            start = time.monotonic()
+            subprocess.run([sys.executable, "-c", code], env=os.environ | quiet, check=True)
+            times.append(time.monotonic() - start)
+        return min(times)
+
+    return round(fastest(f"import {module}") - fastest("pass"), 2)
+
+
+def receipts() -> dict[str, dict[str, Any]]:
+    """One receipt per recording, from a real batch with one worker at a time."""
+    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as name, serving(media.folder()) as base:
+        home = Path(name)
+        environment = os.environ | {"INGEST_HOME": name, "INGEST_MODELS": str(cache_folder() / "models-of-tests")}
+        subprocess.run(
+            [sys.executable, "-m", "ingestctl", "models", "fetch", str(ROOT / "demo" / "models.yaml")], env=environment, check=True
+        )
+        text = (ROOT / "demo" / "batch.yaml").read_text().replace("VOICES", name).replace("BASE", base)
+        lines = [line for line in text.splitlines() if not line.startswith("    - url:") or any(file in line for file in FILES)]
+        lines = [line for line in lines if "recordings: [" not in line]
+        batch = home / "batch.yaml"
+        batch.write_text("\n".join(lines).replace("    voices:\n", "    voices: []\n"))
+        subprocess.run([sys.executable, "-m", "ingestctl", "run", str(batch)], env=environment, check=True)
+        folders = sorted((home / "batches" / "default" / "demo" / "runs").iterdir())
+        return {_file(folder): json.loads((folder / "receipt.json").read_text()) for folder in folders}
+
+
+def _file(run: Path) -> str:
+    return str(json.loads((run / "order.json").read_text())["item"]["url"]).rsplit("/", 1)[-1]
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = ["| import | seconds |", "|---|---|", *(f"| `{module}` | {seconds} |" for module, seconds in result["imports"].items()), ""]
+    stages = sorted({stage for receipt in result["receipts"].values() for stage in receipt["stages"]})
+    lines += ["| recording | media | all | not hidden | " + " | ".join(stages) + " | peak RSS |", "|---" * (5 + len(stages)) + "|"]
+    for file, receipt in result["receipts"].items():
+        per = " | ".join(f"{receipt['stages'].get(stage, {}).get('seconds', 0):.1f}" for stage in stages)
+        whole = f"{receipt['seconds']:.1f} s (RTF {receipt['seconds'] / receipt['mediaSeconds']:.3f})"
+        lines.append(
+            f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | {per} | {receipt['memory']['peakRssMib']} MiB |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure, keep, print."""
+    result = {
+        "machine": machine(),
+        "repeats": REPEATS,
+        "statistic": "imports: minimum; stages: single run",
+        "imports": {module: import_seconds(module) for module in IMPORTS},
+        "receipts": receipts(),
+    }
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
