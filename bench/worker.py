@@ -72,9 +72,8 @@ def table(result: dict[str, Any]) -> str:
     for file, receipt in result["receipts"].items():
         per = " | ".join(f"{receipt['stages'].get(stage, {}).get('seconds', 0):.1f}" for stage in stages)
         whole = f"{receipt['seconds']:.1f} s (RTF {receipt['seconds'] / receipt['mediaSeconds']:.3f})"
-        lines.append(
-            f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | {per} | {receipt['memory']['peakRssMib']} MiB |"
-        )
+        memory = receipt["memory"]["peakRssMib"]
+        lines.append(f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | {per} | {memory} MiB |")
     return "\n".join(lines)
 
 
