@@ -1,0 +1,69 @@
+"""When a kept result still counts: which change of an order redoes which stages."""
+
+from typing import Any
+
+import pytest
+
+from ingest_contract.order import Settings, SpeakerCount
+from ingest_contract.profile import (
+    DiarizationProfile,
+    EmbeddingProfile,
+    IdentificationProfile,
+    SegmentationProfile,
+    TranscriptionProfile,
+    Voice,
+)
+from ingest_worker.hashes import Hashes, Identities, hashes_of
+
+MODELS = Identities("tiny.en@1", "community-1@2", "minilm@3")
+SETTINGS = Settings(
+    model_set="demo",
+    transcription=TranscriptionProfile(model="tiny.en"),
+    diarization=DiarizationProfile(),
+    identification=IdentificationProfile(),
+    segmentation=SegmentationProfile(),
+    embedding=EmbeddingProfile(model="minilm"),
+)
+ANN = IdentificationProfile(voices=(Voice(name="ann", recordings=("/voices/ann.wav",)),))
+
+
+def hashes(speakers: SpeakerCount | None = None, models: Identities = MODELS, **changed: Any) -> Hashes:
+    return hashes_of(SETTINGS.model_copy(update=changed), speakers or SpeakerCount(), models)
+
+
+def redone(other: Hashes) -> set[str]:
+    first = hashes()
+    return {stage for stage in ("transcribe", "diarize", "identify", "segment", "embed") if getattr(other, stage) != getattr(first, stage)}
+
+
+EVERYTHING_BUT_VOICES = {"transcribe", "segment", "embed"}
+VOICES = {"diarize", "identify", "segment", "embed"}
+CHANGES = {
+    "a new voice": ({"identification": ANN}, {"identify"}),
+    "a new threshold": ({"identification": IdentificationProfile(threshold="0.5")}, {"identify"}),
+    "longer passages": ({"segmentation": SegmentationProfile(max_seconds=90)}, {"segment", "embed"}),
+    "another beam": ({"transcription": TranscriptionProfile(model="tiny.en", beam_size=1)}, EVERYTHING_BUT_VOICES),
+    "a vocabulary": ({"vocabulary": ("pgvector",)}, EVERYTHING_BUT_VOICES),
+    "a named language": ({"language": "en"}, EVERYTHING_BUT_VOICES),
+    "a known number of speakers": ({"speakers": SpeakerCount(max=2)}, VOICES),
+    "another Whisper": ({"models": Identities("tiny.en@9", "community-1@2", "minilm@3")}, EVERYTHING_BUT_VOICES),
+    "another diarization": ({"models": Identities("tiny.en@1", "community-1@9", "minilm@3")}, VOICES),
+    "another text model": ({"models": Identities("tiny.en@1", "community-1@2", "minilm@9")}, {"embed"}),
+    "the set under another name": ({"model_set": "copy"}, set()),
+}
+
+
+@pytest.mark.parametrize(("change", "stages"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_redoes_what_depends_on_it_and_nothing_else(change: dict[str, Any], stages: set[str]) -> None:
+    assert redone(hashes(**change)) == stages
+
+
+@pytest.mark.parametrize("change", [change for change, stages in CHANGES.values() if stages], ids=[n for n, c in CHANGES.items() if c[1]])
+def test_the_pipeline_changes_with_any_of_its_stages(change: dict[str, Any]) -> None:
+    assert hashes(**change).pipeline != hashes().pipeline
+
+
+def test_votes_on_the_language_count_only_where_nobody_names_it() -> None:
+    many = TranscriptionProfile(model="tiny.en", language_votes=20)
+    assert hashes(transcription=many).transcribe != hashes().transcribe
+    assert hashes(transcription=many, language="en").transcribe == hashes(language="en").transcribe

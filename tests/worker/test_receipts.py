@@ -1,0 +1,58 @@
+"""The Receipt's figures, and that it is written once and in place."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ingest_contract.failures import Reason
+from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, decode
+from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
+from ingest_worker.receipts import ReceiptFile, coverage_of, peak_rss_mib, quality_of, rounded, speakers_of
+
+DIARIZATION = Diarization(
+    turns=(Turn(0.0, 8.0, 0), Turn(8.0, 9.0, 1), Turn(9.0, 10.0, 2)),
+    overlaps=(),
+    vectors=np.array([[1.0, 0.0], [np.nan, np.nan], [0.0, 0.0]], np.float32),
+)
+
+
+def words(*speakers: int | None) -> tuple[SpokenWord, ...]:
+    return tuple(SpokenWord(Word(i, i + 0.5, "w", 0.9), speaker, overlap=False) for i, speaker in enumerate(speakers))
+
+
+def test_voice_is_covered_by_seconds_of_speech_and_not_by_heads() -> None:
+    found = coverage_of(words(0, 0, None, 1), DIARIZATION, (Segment(0, 1, 0, "w", (0, 1)),), Vectors(np.ones((1, 2), np.float32), "m@1"))
+    assert (found.speech_seconds, found.voiced_seconds) == (10.0, 8.0)
+    assert (found.words, found.attributed_words, found.segments, found.vectors) == (4, 3, 1, 1)
+
+
+def test_only_a_name_counts_as_named() -> None:
+    decisions = [Decision.NAMED, Decision.AMBIGUOUS, Decision.UNKNOWN, Decision.TOO_SHORT]
+    found = speakers_of([Identity(n, decision, None, None, None, None, 0.4) for n, decision in enumerate(decisions)])
+    assert (found.found, found.named) == (4, 1)
+
+
+def test_what_was_left_out_is_told_in_seconds() -> None:
+    found = quality_of(Transcript((), "en", 1.0, 60.0, chunks=4, redecoded=2, dropped=((1.0, 2.5), (7.0, 8.0))))
+    assert (found.language, found.chunks, found.redecoded, found.dropped, found.dropped_seconds) == ("en", 4, 2, 2, 2.5)
+
+
+def test_times_are_rounded_and_never_negative() -> None:
+    assert (rounded(1.23456), rounded(-1e-9)) == (1.235, 0.0)
+
+
+def test_this_process_has_used_memory() -> None:
+    assert 10 < peak_rss_mib() < math.inf
+
+
+def test_the_first_receipt_stands_and_is_written_in_place_over_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "termination-log"
+    path.write_text("x" * 10_000)
+    inode = path.stat().st_ino
+    file = ReceiptFile(path)
+    assert file.write(Receipt(result="Failed", reason=Reason.INTERRUPTED, seconds=1.0))
+    assert not file.write(Receipt(result="Succeeded", seconds=2.0))
+    assert decode(path.read_bytes()).reason is Reason.INTERRUPTED
+    assert path.stat().st_ino == inode
+    assert path.stat().st_size <= RECEIPT_LIMIT

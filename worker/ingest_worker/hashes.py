@@ -1,0 +1,95 @@
+"""The stage hashes of an order: what each stage's result depends on, and so when a kept result still counts. Pure.
+
+Called for every run, and for plans that ask whether today's pipeline would make the same. A change in `runtime` changes no hash.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest_contract.order import Settings, SpeakerCount
+from ingest_contract.stages import Stage, stage_hash
+from ingest_worker.models.model_set import Role
+
+
+class Identifier(Protocol):
+    """Knows the models: `models.Models`."""
+
+    def identity(self, role: Role, name: str) -> str:
+        """`name@sha256-prefix`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Which models an order means, each as `name@sha256-prefix`."""
+
+    transcription: str
+    diarization: str
+    embedding: str
+
+    def by_role(self) -> dict[str, str]:
+        """As the Receipt and the store want them."""
+        return {
+            Role.TRANSCRIPTION.value: self.transcription,
+            Role.DIARIZATION.value: self.diarization,
+            Role.EMBEDDING.value: self.embedding,
+        }
+
+
+def identities_of(settings: Settings, models: Identifier) -> Identities:
+    """The models of an order. Raises `StageError(MODELS_UNAVAILABLE)` for one that the set does not have."""
+    return Identities(
+        models.identity(Role.TRANSCRIPTION, settings.transcription.model),
+        models.identity(Role.DIARIZATION, settings.diarization.model),
+        models.identity(Role.EMBEDDING, settings.embedding.model),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """The hashes of one recording's stages; 16 hex digits each."""
+
+    transcribe: str
+    diarize: str
+    identify: str
+    segment: str
+    embed: str
+
+    @property
+    def pipeline(self) -> str:
+        """Of everything that is stored. The data have two ends, names and vectors, and neither builds on the other."""
+        return hashlib.sha256(f"{self.identify} {self.embed}".encode()).hexdigest()[:16]
+
+    def of(self, stage: Stage) -> str:
+        """The hash of a kept stage. Raises `KeyError` for a stage that has none."""
+        kept = {Stage.TRANSCRIBE: self.transcribe, Stage.DIARIZE: self.diarize, Stage.IDENTIFY: self.identify, Stage.EMBED: self.embed}
+        return kept[stage]
+
+
+def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) -> Hashes:
+    """The hashes of a recording in which so many people speak.
+
+    Vectors do not build on names, so a newly enrolled voice costs an identification and no embedding (docs/decisions/0006). A voice is
+    known by its name and the addresses of its recordings: who puts another recording in the same place must enrol it under a new one.
+    """
+    transcribe = stage_hash(Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription})
+    diarize = stage_hash(Stage.DIARIZE, parameters=speakers.model_dump(mode="json") | {"model": models.diarization})
+    segment = stage_hash(Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(transcribe, diarize))
+    return Hashes(
+        transcribe=transcribe,
+        diarize=diarize,
+        identify=stage_hash(Stage.IDENTIFY, parameters=settings.identification.model_dump(mode="json"), builds_on=(diarize,)),
+        segment=segment,
+        embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),
+    )
+
+
+def _hearing(settings: Settings) -> dict[str, object]:
+    """What transcription depends on beside its model. Votes on the language count only where nobody names it."""
+    votes = settings.transcription.language_votes if settings.language is None else None
+    return {
+        "beam_size": settings.transcription.beam_size,
+        "language": settings.language,
+        "language_votes": votes,
+        "vocabulary": list(settings.vocabulary),
+    }

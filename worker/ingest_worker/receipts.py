@@ -1,0 +1,108 @@
+"""The Receipt's figures from what a run found, and the one write of it.
+
+Called by the composition root when a run ends, however it ends. Pure but for `ReceiptFile` and `peak_rss_mib`.
+"""
+
+import os
+import resource
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, encode
+from ingest_contract.stages import Stage
+from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord, Transcript, Vectors
+from ingest_worker.gpu.sampler import Sampler
+from ingest_worker.stopwatch import Stopwatch
+
+_MILLISECONDS: Final = 3
+"""Digits of seconds that a Receipt shows: it has 4,096 bytes."""
+
+
+def coverage_of(words: Sequence[SpokenWord], diarization: Diarization, segments: Sequence[Segment], vectors: Vectors) -> Coverage:
+    """How much of the recording got what it should. Voice is counted in seconds of speech: counting speakers would flatter short ones."""
+    usable = {speaker for speaker in range(diarization.speakers) if diarization.has_vector(speaker)}
+    return Coverage(
+        speech_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns)),
+        voiced_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns if turn.speaker in usable)),
+        words=len(words),
+        attributed_words=sum(word.speaker is not None for word in words),
+        segments=len(segments),
+        vectors=len(vectors.values),
+    )
+
+
+def speakers_of(identities: Sequence[Identity]) -> Speakers:
+    """How many speak, and how many are known by name."""
+    return Speakers(found=len(identities), named=sum(identity.decision is Decision.NAMED for identity in identities))
+
+
+def quality_of(transcript: Transcript) -> Quality:
+    """What the transcription's gates saw."""
+    return Quality(
+        language=transcript.language,
+        chunks=transcript.chunks,
+        redecoded=transcript.redecoded,
+        dropped=len(transcript.dropped),
+        dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
+    )
+
+
+def stages_of(watch: Stopwatch) -> dict[Stage, StageFigures]:
+    """Every stage that began, in the order of the data."""
+    timings = sorted(watch.stages.items(), key=lambda entry: list(Stage).index(entry[0]))
+    return {
+        stage: StageFigures(
+            seconds=rounded(timing.seconds),
+            resumed=timing.resumed,
+            batch=timing.batch,
+            halvings=timing.halvings,
+            peak_vram_mib=timing.peak_vram_mib,
+        )
+        for stage, timing in timings
+    }
+
+
+def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None) -> Memory:
+    """The most that was used. `uuid` and `free_at_start_mib` are None on a CPU."""
+    return Memory(
+        peak_rss_mib=peak_rss_mib(),
+        gpu_uuid=uuid,
+        free_vram_at_start_mib=free_at_start_mib,
+        peak_vram_mib=sampler.peak_mib,
+        busy_percent=sampler.busy_percent,
+    )
+
+
+def peak_rss_mib() -> int:
+    """Resident memory of this process and of the largest of its ended children, in MiB (getrusage(2): KiB on Linux, bytes on macOS)."""
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(peaks) // (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def rounded(seconds: float) -> float:
+    """To a millisecond, never below zero."""
+    return round(max(0.0, seconds), _MILLISECONDS)
+
+
+class ReceiptFile:
+    """Where the Receipt goes. In a pod it is a bind mount: it can be written in place only, and is read when the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = False
+        self._gate = threading.Lock()
+
+    def write(self, receipt: Receipt) -> bool:
+        """Write it, unless one was written already: of two threads that end a run, the first tells how. Returns whether this one did."""
+        with self._gate:
+            if self._written:
+                return False
+            self._written = True
+            with self._path.open("wb") as file:
+                file.write(encode(receipt))
+                file.flush()
+                os.fsync(file.fileno())
+        return True

@@ -1,0 +1,106 @@
+"""How long everything took, on a monotonic clock that began with the process; stages may overlap, and failed ones are timed too.
+
+Called by the pipeline around every stage and by the Receipt at the end. What lies in no stage is overhead: imports, model loads and the
+like that could not be hidden.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest_contract.stages import Stage
+from ingest_worker.gpu.sampler import Sampler
+
+Clock = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Timing:
+    """One stage."""
+
+    intervals: list[tuple[float, float]] = field(default_factory=list)
+    """(start, end) by the clock; more than one where a stage was entered again."""
+    resumed: bool = False
+    """Whether its result was kept from an earlier run."""
+    batch: int | None = None
+    """The batch it ended with."""
+    halvings: int = 0
+    peak_vram_mib: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Together."""
+        return sum(end - start for start, end in self.intervals)
+
+
+class Stopwatch:
+    """Times one run. Stages may be timed from several threads."""
+
+    def __init__(self, sampler: Sampler, *, born: float, clock: Clock = time.monotonic) -> None:
+        """`born` is when the process began, by the same clock."""
+        self.stages: dict[Stage, Timing] = {}
+        """Every stage that began or was resumed."""
+        self.failed: Stage | None = None
+        """The first stage out of which an exception came."""
+        self._sampler, self._born, self._clock = sampler, born, clock
+        self._gate = threading.Lock()
+
+    @contextmanager
+    def timing(self, stage: Stage) -> Iterator[Timing]:
+        """Time a block as a stage, and see the GPU's peak in it."""
+        timing = self._of(stage)
+        start = self._clock()
+        with self._sampler.peak() as peak:
+            try:
+                yield timing
+            except BaseException:
+                self.failed = self.failed or stage
+                raise
+            finally:
+                timing.intervals.append((start, self._clock()))
+                self._sampler.look()
+                timing.peak_vram_mib = max(filter(None, (timing.peak_vram_mib, peak.used_mib)), default=None)
+
+    def resume(self, stage: Stage) -> None:
+        """Note that a stage's result was kept from an earlier run."""
+        self._of(stage).resumed = True
+
+    @property
+    def seconds(self) -> float:
+        """From the start of the process to the end of the last stage; to now before any has ended."""
+        ends = [end for timing in self._all() for _, end in timing.intervals]
+        return max(ends, default=self._clock()) - self._born
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of `seconds` in which no stage ran."""
+        covered, reached = 0.0, self._born
+        for start, end in sorted(interval for timing in self._all() for interval in timing.intervals):
+            covered += max(0.0, end - max(start, reached))
+            reached = max(reached, end)
+        return max(0.0, self.seconds - covered)
+
+    def _of(self, stage: Stage) -> Timing:
+        with self._gate:
+            return self.stages.setdefault(stage, Timing())
+
+    def _all(self) -> list[Timing]:
+        with self._gate:
+            return list(self.stages.values())
+
+
+def process_birth(clock: Clock = time.monotonic) -> float:
+    """When this process began, on the monotonic clock; now, where the kernel does not tell.
+
+    Field 22 of `/proc/self/stat` counts clock ticks from boot to the process's start (proc(5)).
+    """
+    try:
+        after_name = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        started = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return clock() - (time.clock_gettime(time.CLOCK_BOOTTIME) - started)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return clock()
