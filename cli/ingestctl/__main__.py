@@ -1,9 +1,8 @@
-"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands stand in `commands`, each with its work in a module of its own."""
+"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands stand in `commands`, the work of each in a module beside it."""
 
 import sys
 
 from ingest_contract.documents import InvalidDocumentError
-
 from ingestctl.commands import app
 from ingestctl.place import EXPECTED, people
 

@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import Final
 
 import yaml
-from ingest_operator.local.planning import read_items
 from rich.console import Console
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
 

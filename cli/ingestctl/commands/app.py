@@ -21,6 +21,8 @@ Dsn = Annotated[
     str | None,
     typer.Option("--dsn", envvar="INGEST_DSN", help="Postgres to use, as a libpq DSN. Omitted: an embedded one in your data folder."),
 ]
-Home = Annotated[Path | None, typer.Option("--home", envvar="INGEST_HOME", help="Where models, the embedded Postgres and batches are kept.")]
+Home = Annotated[
+    Path | None, typer.Option("--home", envvar="INGEST_HOME", help="Where models, the embedded Postgres and batches are kept.")
+]
 Format = Annotated[Output, typer.Option("--output", "-o", help="What to print on standard output.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="The batch's namespace.")]

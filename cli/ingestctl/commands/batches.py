@@ -1,11 +1,13 @@
 """`ingestctl run`, `status` and `forget`: batches on this machine."""
 
 import os
+import re
 from pathlib import Path
 from shutil import rmtree
 from typing import Annotated
 
 import typer
+
 from ingest_contract.order import Runtime
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.keeper import holding, read_batch
@@ -13,7 +15,6 @@ from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.orders import Machine, runtime_of
-
 from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
 from ingestctl.files import batch_and_profile
 from ingestctl.place import Workplace, people
@@ -38,24 +39,26 @@ def _bytes(text: str | None) -> int | None:
     """`6G`, `512M` or a number of bytes."""
     if text is None:
         return None
-    digits, unit = text.rstrip("iBib"), 1
-    if digits and digits[-1].upper() in _UNITS:
-        digits, unit = digits[:-1], _UNITS[digits[-1].upper()]
-    if not digits.isdigit() or not int(digits):
+    found = re.fullmatch(r"([1-9][0-9]*)([KMGT]?)(I?B)?", text.upper())
+    if not found:
         raise typer.BadParameter(f"a size such as 6G or 512M is wanted, not {text!r}", param_hint="--memory")
-    return int(digits) * unit
+    return int(found[1]) * _UNITS.get(found[2], 1)
 
 
-@app.command()
-def run(  # noqa: PLR0913 -- the options of a command are its parameters
+@app.command(epilog="Example: ingestctl run batch.yaml --memory 6G")
+def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     files: Annotated[list[Path], typer.Argument(help="The batch; profiles may be in the same file or in others.", metavar="FILE...")],
     dsn: Dsn = None,
     home: Home = None,
     output: Format = Output.TABLE,
-    memory: Annotated[str | None, typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller.")] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller.")
+    ] = None,
     volume: Annotated[list[str] | None, typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine.")] = None,
-    config_map: Annotated[list[str] | None, typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")] = False,
+    config_map: Annotated[
+        list[str] | None, typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")] = False,  # noqa: FBT002  a flag that is off unless it is given
 ) -> None:
     """Run a batch on this machine: plan it, ingest it, show how it went.
 
@@ -74,7 +77,9 @@ def run(  # noqa: PLR0913 -- the options of a command are its parameters
     console = people()
     with place.store() as address:
         prepared(place, profile.spec, address, console)
-        console.print(f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time", highlight=False)
+        console.print(
+            f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time", highlight=False
+        )
         request = Request(batch, profile, place.home, place.models, address, machine, mounts, limit)
         raise typer.Exit(run_batch(request, Screen(console, output)))
 
@@ -91,8 +96,13 @@ def _machine() -> Machine:
     return Machine(has_gpu=gpu_is_present(), cores=len(os.sched_getaffinity(0)))
 
 
-@app.command()
-def status(name: Annotated[str, typer.Argument(help="The batch.")], namespace: Namespace = "default", home: Home = None, output: Format = Output.TABLE) -> None:
+@app.command(epilog="Example: ingestctl status my-channel --output yaml")
+def status(
+    name: Annotated[str, typer.Argument(help="The batch.")],
+    namespace: Namespace = "default",
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
     """Show how far a batch is, or how it ended: the very form that `kubectl get` shows in a cluster with -o json or yaml."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     batch = read_batch(folder)
@@ -101,7 +111,7 @@ def status(name: Annotated[str, typer.Argument(help="The batch.")], namespace: N
     show(batch, read_items(folder), Screen(people(), output))
 
 
-@app.command()
+@app.command(epilog="Example: ingestctl forget my-channel")
 def forget(name: Annotated[str, typer.Argument(help="The batch.")], namespace: Namespace = "default", home: Home = None) -> None:
     """Drop what is kept about a batch on this machine, so that its name can be used anew. What it stored in Postgres stays."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)

@@ -4,8 +4,8 @@ from typing import Final
 
 import typer
 import yaml
-from ingest_contract.crd import definitions
 
+from ingest_contract.crd import definitions
 from ingestctl.commands.app import app
 
 EXAMPLE: Final = """\
@@ -25,13 +25,13 @@ spec:
 """
 
 
-@app.command()
+@app.command(epilog="Example: ingestctl example > batch.yaml")
 def example() -> None:
     """Print a batch to start from."""
     typer.echo(EXAMPLE, nl=False)
 
 
-@app.command()
+@app.command(epilog="Example: ingestctl crd | kubectl apply -f -")
 def crd() -> None:
     """Print the CustomResourceDefinitions, for `kubectl apply -f -`."""
     typer.echo("---\n".join(yaml.safe_dump(definition, sort_keys=False) for definition in definitions().values()), nl=False)

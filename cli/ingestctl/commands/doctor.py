@@ -1,0 +1,62 @@
+"""`ingestctl doctor` and `migrate`: what this machine lacks, and making a store ready."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest_contract.documents import InvalidDocumentError
+from ingest_contract.profile import IngestProfile, IngestProfileSpec
+from ingest_worker.store.schema import create_roles, ensure_dimension, expected_version
+from ingest_worker.store.schema import migrate as apply_migrations
+from ingestctl.commands.app import Dsn, Home, app
+from ingestctl.doctor import State, findings
+from ingestctl.files import read_all
+from ingestctl.machine import facts_of
+from ingestctl.place import Workplace, people
+
+
+def profile_in(path: Path | None) -> IngestProfileSpec:
+    """The one profile in a file; the default one without a file. Raises `InvalidDocumentError`."""
+    if path is None:
+        return IngestProfileSpec()
+    profiles = [document for document in read_all([path]) if isinstance(document, IngestProfile)]
+    if len(profiles) != 1:
+        raise InvalidDocumentError((f"{path}: one IngestProfile is wanted, and {len(profiles)} are there",))
+    return profiles[0].spec
+
+
+@app.command(epilog="Example: ingestctl doctor --profile batch.yaml")
+def doctor(
+    profile: Annotated[Path | None, typer.Option("--profile", help="Check for the profile in this file, instead of the default.")] = None,
+    dsn: Dsn = None,
+    home: Home = None,
+) -> None:
+    """Check what batches need on this machine, one line each, with how to get what is missing. Changes nothing.
+
+    Exit code 1 if something that is needed is missing.
+    """
+    found = findings(facts_of(Workplace.of(home, dsn), profile_in(profile)))
+    for finding in found:
+        print(finding)
+    raise typer.Exit(int(any(finding.state is State.MISSING for finding in found)))
+
+
+@app.command(epilog="Example: ingestctl migrate --dsn postgresql://owner@db.example.org/video --dimension 1024 --roles")
+def migrate(
+    dimension: Annotated[
+        list[int] | None, typer.Option("--dimension", help="Make the table for vectors of so many numbers. May be repeated.")
+    ] = None,
+    roles: Annotated[bool, typer.Option("--roles", help="Make the group roles ingest_writer and ingest_reader, and grant them.")] = False,  # noqa: FBT002  a flag that is off unless it is given
+    dsn: Dsn = None,
+    home: Home = None,
+) -> None:
+    """Bring a database to this program's schema, as its owner. Safe to repeat. The embedded store does this by itself."""
+    console = people()
+    with Workplace.of(home, dsn).store() as address:
+        applied = apply_migrations(address)
+        for size in dimension or ():
+            ensure_dimension(address, size)
+        if roles:
+            create_roles(address)
+    console.print(f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}", highlight=False)

@@ -1,0 +1,56 @@
+"""`ingestctl models list`, `fetch`, `lock` and `verify`: locked sets of models on this machine."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ingest_worker.models import load_set, lock
+from ingestctl import models as sets
+from ingestctl.commands.app import Home, app
+from ingestctl.place import Workplace, people
+from ingestctl.search import set_name_of
+
+group = typer.Typer(name="models", no_args_is_help=True, rich_markup_mode=None, help="Sets of models: what there is, and what is here.")
+app.add_typer(group)
+
+_WIDE = 200
+"""Characters: a program that reads the list must not meet broken lines."""
+
+SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a .yaml file of your own.")]
+
+
+@group.command("list", epilog="Example: ingestctl models list")
+def list_sets(home: Home = None) -> None:
+    """List every model of every set: what it is for, its size and licence, and whether it is here."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDE)
+    console.print(sets.table_of(sets.listed(Workplace.of(home, None).models)))
+
+
+@group.command(epilog="Example: ingestctl models fetch default")
+def fetch(name: SetName, home: Home = None) -> None:
+    """Bring a set here and lock it. Broken off, it goes on where it was; done, it only checks.
+
+    A gated model says on which page to accept its conditions, before anything is fetched.
+    """
+    folder, wanted = Workplace.of(home, None).models, load_set(name)
+    found = sets.fetch_with_bars(wanted, folder, people())
+    people().print(sets.told(found, wanted, folder), markup=False, soft_wrap=True)
+
+
+@group.command("lock", epilog="Example: ingestctl models lock default")
+def lock_set(name: SetName, home: Home = None) -> None:
+    """Lock models that you have put into the folder by hand, as on a machine without a network."""
+    folder, wanted = Workplace.of(home, None).models, load_set(name)
+    people().print(sets.told(lock(wanted, folder), wanted, folder), markup=False, soft_wrap=True)
+
+
+@group.command(epilog="Example: ingestctl models verify default")
+def verify(name: SetName, home: Home = None) -> None:
+    """Compare every file of a set with its lock. Exit code 1 if one is missing, too many, or different."""
+    verdicts = sets.verified(Workplace.of(home, None).models, set_name_of(name))
+    for verdict in verdicts:
+        print(f"{verdict.model}: {verdict.fault or 'every file as locked'}")
+    raise typer.Exit(int(any(verdict.fault for verdict in verdicts)))

@@ -1,0 +1,167 @@
+"""Facts about this machine for `doctor`. Looks, and judges nothing.
+
+Imports no engine: NVML and files say enough, and torch would take seconds.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ingest_contract.profile import IngestProfileSpec
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import connect, redacted
+from ingest_worker.store.schema import migrate
+from ingestctl.catalog import pgvector_version, schema_version, server_version
+from ingestctl.models import verified
+from ingestctl.place import Workplace
+from ingestctl.prepare import require_models
+
+_DRIVER = Path("/sys/module/nvidia/version")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuFacts:
+    """The GPU that workers would use."""
+
+    uuid: str
+    total_mib: int
+    driver: str | None
+    """Such as `550.54.15`; None where the kernel does not tell (WSL)."""
+    cublas: bool
+    """Whether CTranslate2 would find cuBLAS 12."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The models that a profile names."""
+
+    set_name: str
+    size: int = 0
+    """Bytes of the models that the profile uses."""
+    fault: str | None = None
+    """What is missing or differs from the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The Postgres that would be used, or what is wrong with it."""
+
+    address: str
+    server: int = 0
+    """`server_version_num`."""
+    pgvector: str | None = None
+    schema: int | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that `doctor` judges."""
+
+    python: tuple[int, int, int]
+    cores: int
+    memory: int
+    """Bytes."""
+    disk: int
+    """Bytes free in the home."""
+    home: Path
+    gpu: GpuFacts | None
+    js_runtime: str | None
+    """Such as `deno 2.9.8`."""
+    profile: IngestProfileSpec
+    models: ModelFacts
+    store: StoreFacts
+
+
+def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
+    """Look at everything; takes seconds, because models are hashed and Postgres is started."""
+    existing = next(folder for folder in (place.home, *place.home.parents) if folder.exists())
+    return Facts(
+        python=sys.version_info[:3],
+        cores=len(os.sched_getaffinity(0)),
+        memory=psutil.virtual_memory().total,
+        disk=shutil.disk_usage(existing).free,
+        home=place.home,
+        gpu=gpu_here(),
+        js_runtime=js_runtime(),
+        profile=profile,
+        models=models_of(place, profile),
+        store=store_of(place),
+    )
+
+
+def gpu_here() -> GpuFacts | None:
+    """The GPU that a worker started now would use; None where there is none, or `CUDA_VISIBLE_DEVICES` hides it."""
+    from ingest_worker.gpu.nvml import find_gpu
+
+    try:
+        gpu = find_gpu()
+        total = gpu.memory().total_mib
+    except StageError:
+        return None
+    driver = _DRIVER.read_text("ascii").strip() if _DRIVER.exists() else None
+    return GpuFacts(gpu.uuid, total, driver, _cublas_is_found())
+
+
+def _cublas_is_found() -> bool:
+    from ingest_worker.engines.cublas import preload
+
+    try:
+        preload()
+    except StageError:
+        return False
+    return True
+
+
+def js_runtime() -> str | None:
+    """The deno that yt-dlp will take: beside this Python first, then on PATH (its `utils/_jsruntime.py`)."""
+    beside = Path(sysconfig.get_path("scripts")) / "deno"
+    program = str(beside) if beside.is_file() else shutil.which("deno")
+    if program is None:
+        return None
+    try:
+        said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.match(r"deno \S+", said)
+    return found[0] if found else None
+
+
+def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
+    """Whether the profile's models are here, and every file of their set is what the lock says."""
+    try:
+        used = require_models(place, profile)
+        fault = next((verdict.fault for verdict in verified(place.models, profile.model_set) if verdict.fault), None)
+    except StageError as error:
+        return ModelFacts(profile.model_set, fault=str(error))
+    return ModelFacts(profile.model_set, sum(file.size for model in used for file in model.files), fault)
+
+
+def store_of(place: Workplace) -> StoreFacts:
+    """Another's server as it is; the embedded one as it would be, made anew in a temporary folder."""
+    if place.dsn is not None:
+        return _asked(redacted(place.dsn), place.dsn)
+    from ingest_worker.store.embedded import embedded
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="video-ingest-") as folder, embedded(Path(folder) / "postgres") as dsn:
+            migrate(dsn)
+            return _asked("embedded", dsn)
+    except StageError as error:
+        return StoreFacts("embedded", fault=str(error))
+
+
+def _asked(address: str, dsn: str) -> StoreFacts:
+    try:
+        with connect(dsn, application="doctor") as connection:
+            return StoreFacts(address, server_version(connection), pgvector_version(connection), schema_version(connection))
+    except StageError as error:
+        return StoreFacts(address, fault=str(error))

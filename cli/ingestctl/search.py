@@ -1,0 +1,141 @@
+"""`ingestctl search`: a question as a vector of the model that the store's vectors are of, and the passages that answer it.
+
+The store decides which model that is. Where no set on this machine has it, nothing is searched: by words alone would be half an answer.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.models import Role, load_set, open_models
+from ingest_worker.models.locks import LOCK_FILE, read_lock
+from ingest_worker.store.search import Passage, Query, search
+from ingestctl.catalog import reading, stored_models
+from ingestctl.formats import NOBODY
+from ingestctl.links import clock, link_at
+from ingestctl.place import Workplace
+from ingestctl.run import Output
+
+_QUERY_TOKENS = 512
+"""Tokens that the model sees at once: a question is one text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks."""
+
+    text: str
+    limit: int
+    speaker: str | None = None
+    since: date | None = None
+    until: date | None = None
+    """The last day that counts."""
+    video: str | None = None
+    model_set: str | None = None
+    """A set's name or file; None for whichever set here has the store's model."""
+    model: str | None = None
+    """The text model's name in the set; needed only where the store has vectors of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextModel:
+    """A text model on this machine."""
+
+    set_name: str
+    name: str
+    identity: str
+
+
+def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
+    """The passages, best first. Raises `StageError`, saying so where the store's vectors are of models that are not here."""
+    with reading(place) as connection:
+        stored = stored_models(connection)
+        if not stored:
+            return ()
+        chosen = choose(stored, models_here(place, question.model_set), question.model)
+        return search(connection, query_of(question, chosen, place))
+
+
+def models_here(place: Workplace, only: str | None) -> tuple[TextModel, ...]:
+    """The text models of every fetched set, or of one that is named. Raises `StageError(MODELS_UNAVAILABLE)` if that one is not here."""
+    names = [set_name_of(only)] if only else sorted(path.parent.name for path in place.models.glob(f"*/{LOCK_FILE}"))
+    return tuple(
+        TextModel(name, model.name, model.identity)
+        for name in names
+        for model in read_lock(place.models, name).models
+        if model.role is Role.EMBEDDING
+    )
+
+
+def set_name_of(name_or_path: str) -> str:
+    """A set's name, from its name or its file."""
+    return load_set(name_or_path).name if name_or_path.endswith((".yaml", ".yml")) else name_or_path
+
+
+def choose(stored: Sequence[str], here: Sequence[TextModel], name: str | None) -> TextModel:
+    """The model to ask with: the one that is both stored and here. Raises `StageError(DIMENSION_MISMATCH)` for none, and for several."""
+    fitting = {model.identity: model for model in here if model.identity in stored and name in (None, model.name)}
+    if len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if fitting:
+        said = f"The store has vectors of {', '.join(sorted(fitting))}. Say with --model which of them to search."
+        raise StageError(Reason.DIMENSION_MISMATCH, said)
+    has = ", ".join(sorted({model.identity for model in here})) or "none"
+    asked = f" named {name!r}" if name else ""
+    said = f"The store has vectors of {', '.join(stored)}; text models here{asked}: {has}."
+    raise StageError(Reason.DIMENSION_MISMATCH, f"{said} Next: `ingestctl models fetch SET` with the set that the batch was made with.")
+
+
+def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
+    """The store's query, with the question's vector."""
+    from ingest_worker.engines.embedding import SentenceEmbedder
+
+    folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
+    # On the CPU: one short text takes a moment there, and a GPU may be full of somebody's batch.
+    embedder = SentenceEmbedder(folder, device="cpu", batch_tokens=_QUERY_TOKENS, model_key=chosen.identity)
+    return Query(
+        text=question.text,
+        vector=embedder.embed_query(question.text),
+        model=chosen.identity,
+        limit=question.limit,
+        speaker=question.speaker,
+        published_from=question.since,
+        published_before=day_after(question.until),
+        video=question.video,
+    )
+
+
+def day_after(day: date | None) -> date | None:
+    """The first day that no longer counts; None where every day does, as after the last one that a calendar has."""
+    return None if day is None or day == date.max else day + timedelta(days=1)
+
+
+def show(passages: Sequence[Passage], output: Output, console: Console) -> None:
+    """Print passages, for a person or for a program."""
+    match output:
+        case Output.JSON:
+            print(json.dumps([as_value(each) for each in passages], ensure_ascii=False, indent=2))
+        case Output.YAML:
+            print(yaml.safe_dump([as_value(each) for each in passages], allow_unicode=True, sort_keys=False), end="")
+        case Output.TABLE:
+            for number, each in enumerate(passages, 1):
+                console.print(as_text(number, each), markup=False, soft_wrap=True)
+
+
+def as_text(number: int, passage: Passage) -> str:
+    """One passage for people."""
+    head = f"{number}. {passage.title or passage.video}  |  {passage.speaker or NOBODY}  |  {clock(passage.start)}  |  {passage.score:.4f}"
+    return f"{head}\n   {link_at(passage.url, passage.start)}\n   {passage.text}\n"
+
+
+def as_value(passage: Passage) -> dict[str, Any]:
+    """One passage as JSON: the store's fields, with the time for people and the link."""
+    published = passage.published_at.isoformat() if passage.published_at else None
+    return {**asdict(passage), "published_at": published, "time": clock(passage.start), "link": link_at(passage.url, passage.start)}

@@ -1,0 +1,46 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ingestctl.place import Workplace
+from tests.support.postgres import database, empty_database
+
+__all__ = ["database", "empty_database"]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """A home of the test's own, without a store's address."""
+    for name in ("INGEST_MODELS", "INGEST_DSN", "INGEST_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return Workplace.of(tmp_path / "home", None)
+
+
+def small_set(folder: Path, name: str = "small", *, dimension: int = 8) -> Path:
+    """A set's file, its three models by hand in `folder`: enough for everything that does not load them."""
+    models = [("tiny", "transcription"), ("who", "diarization"), ("mini", "embedding")]
+    lines = [f"name: {name}", "verified: false", "models:"]
+    for model, role in models:
+        lines += [f"  - {{name: {model}, role: {role}, licence: MIT, attribution: us,"]
+        lines += [f"     source: {{kind: hub, repository: us/{model}, take: ['*']}}}}"]
+        place = folder / name / model
+        place.mkdir(parents=True)
+        (place / "weights.bin").write_text(f"{model} of {name}")
+    text_model(folder / name / "mini", dimension)
+    path = folder.parent / f"{name}.yaml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def text_model(place: Path, dimension: int) -> Path:
+    """The configuration files of a sentence-transformers model."""
+    kinds = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    modules = [{"idx": i, "path": path, "type": f"sentence_transformers.models.{kind}"} for i, (path, kind) in enumerate(kinds)]
+    shutil.rmtree(place / "1_Pooling", ignore_errors=True)
+    (place / "1_Pooling").mkdir(parents=True)
+    (place / "modules.json").write_text(json.dumps(modules))
+    (place / "config.json").write_text(json.dumps({"hidden_size": dimension}))
+    (place / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": dimension, "pooling_mode_mean_tokens": True}))
+    return place
