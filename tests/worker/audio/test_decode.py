@@ -1,0 +1,240 @@
+"""Real media through the real child: what comes out, and how each kind of bad media is told."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.profile import FetchProfile
+from ingest_worker.audio import process
+from ingest_worker.audio.decode import LimitedDecoder
+from ingest_worker.audio.limits import Limits, limits_for
+from ingest_worker.domain import SAMPLE_RATE, Audio, Media
+from ingest_worker.errors import StageError
+from tests.worker.audio.media import TONE, cut, index_first, make, silent_film
+
+FORMATS = {
+    "film.mp4": {"codec": "aac", "picture": "mpeg4"},
+    "clip.webm": {"codec": "libopus", "picture": "libvpx"},
+    "talk.mp3": {"codec": "libmp3lame", "rate": 44_100},
+    "call.wav": {"codec": "pcm_s16le", "rate": 8_000},
+    "note.flac": {"codec": "flac", "rate": 16_000},
+    "cast.ts": {"codec": "aac", "picture": "mpeg2video"},
+}
+
+
+def decode(path: Path, into: Path, *, announced: float | None = None, most: int = 3600) -> Audio:
+    return LimitedDecoder(FetchProfile(max_duration_seconds=most)).decode(Media(path, path.stem, announced), into, lambda _: None)
+
+
+def refused(path: Path, into: Path, *, announced: float | None = None, most: int = 3600) -> StageError:
+    with pytest.raises(StageError) as caught:
+        decode(path, into, announced=announced, most=most)
+    assert not (into / "audio.pcm").exists()
+    assert not (into / "audio.pcm.part").exists()
+    return caught.value
+
+
+def pitch(audio: Audio) -> float:
+    """The loudest frequency, in Hz."""
+    spectrum = np.abs(np.fft.rfft(audio.window(1.0, 3.0)))
+    return float(np.argmax(spectrum)) / 2.0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_kind_of_media_becomes_the_same_sound(name: str, tmp_path: Path) -> None:
+    audio = decode(make(tmp_path / name, **FORMATS[name]), tmp_path / "scratch")  # type: ignore[arg-type]  # a table of keyword arguments
+    assert audio.seconds == pytest.approx(6.0, abs=0.06)
+    assert pitch(audio) == pytest.approx(TONE, abs=1)
+    assert audio.path.stat().st_size == audio.samples * 2
+
+
+def test_silence_is_audio(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.wav", "pcm_s16le", rate=SAMPLE_RATE)
+    silence = bytes(6 * SAMPLE_RATE * 2)
+    path.write_bytes(path.read_bytes()[: -len(silence)] + silence)
+    assert decode(path, tmp_path / "scratch").samples == 6 * SAMPLE_RATE
+
+
+def test_sound_that_begins_later_than_the_picture_keeps_its_time(tmp_path: Path) -> None:
+    audio = decode(make(tmp_path / "late.mp4", "aac", picture="mpeg4", start=3), tmp_path / "scratch")
+    assert audio.seconds == pytest.approx(9.0, abs=0.1)
+    assert not audio.window(0.0, 2.9).any()
+    assert np.abs(audio.window(3.1, 3.5)).max() > 0.1
+
+
+def test_progress_rises_and_ends_at_one(tmp_path: Path) -> None:
+    shares: list[float] = []
+    path = make(tmp_path / "a.wav", "pcm_s16le", rate=SAMPLE_RATE, seconds=100)
+    LimitedDecoder(FetchProfile()).decode(Media(path, "a", None), tmp_path / "scratch", shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert 0.1 < shares[0] < 0.3
+
+
+def test_no_audio_track_is_told_as_that(tmp_path: Path) -> None:
+    assert refused(silent_film(tmp_path / "film.mp4"), tmp_path / "scratch").reason is Reason.NO_AUDIO_TRACK
+
+
+def test_a_text_under_a_media_name_is_undecodable(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_text("<html>Please sign in</html>\n" * 200)
+    assert refused(path, tmp_path / "scratch").reason is Reason.UNDECODABLE
+
+
+def test_an_empty_file_is_undecodable(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.touch()
+    assert refused(path, tmp_path / "scratch").reason is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.mp4", "concat.txt", "list.mpd"])
+def test_media_that_points_to_other_files_is_not_followed(name: str, tmp_path: Path) -> None:
+    secret = make(tmp_path / "secret.mp3", "libmp3lame")
+    path = tmp_path / name
+    path.write_text(
+        {
+            "concat.txt": f"ffconcat version 1.0\nfile {secret.name}\n",
+            "list.mpd": f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><BaseURL>{secret.as_uri()}</BaseURL></Period></MPD>',
+        }.get(name, f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{secret.as_uri()}\n#EXTINF:6,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+    )
+    assert refused(path, tmp_path / "scratch").reason is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "aac"), ("a.webm", "libopus"), ("a.mp3", "libmp3lame"), ("a.wav", "pcm_s16le"), ("a.flac", "flac")],
+)
+def test_media_cut_in_half_are_truncated(name: str, codec: str, tmp_path: Path) -> None:
+    whole = make(tmp_path / name, codec, seconds=20)
+    assert refused(cut(whole, 0.5), tmp_path / "scratch").reason is Reason.TRUNCATED
+
+
+def test_an_mp4_whose_index_comes_first_plays_when_it_is_cut_and_is_truncated_all_the_same(tmp_path: Path) -> None:
+    whole = index_first(make(tmp_path / "a.mp4", "aac", seconds=20))
+    assert decode(whole, tmp_path / "whole").seconds == pytest.approx(20.0, abs=0.1)
+    assert refused(cut(whole, 0.5), tmp_path / "scratch").reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize(("announced", "fails"), [(8.5, True), (7.9, False), (3.0, False)])
+def test_shorter_than_the_source_announced_is_truncated_beyond_two_seconds(announced: float, fails: bool, tmp_path: Path) -> None:  # noqa: FBT001 -- a table's column
+    path = make(tmp_path / "a.mp3", "libmp3lame")
+    if fails:
+        assert refused(path, tmp_path / "scratch", announced=announced).reason is Reason.TRUNCATED
+    else:
+        assert decode(path, tmp_path / "scratch", announced=announced).seconds == pytest.approx(6.0, abs=0.1)
+
+
+def test_truncated_media_on_scratch_is_deleted_and_media_elsewhere_is_not(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    theirs = cut(make(tmp_path / "a.wav", "pcm_s16le"), 0.5)
+    ours = scratch / "media.wav"
+    ours.write_bytes(theirs.read_bytes())
+    assert refused(theirs, scratch).reason is Reason.TRUNCATED
+    assert refused(ours, scratch).reason is Reason.TRUNCATED
+    assert theirs.exists()
+    assert not ours.exists()
+
+
+def test_a_recording_longer_than_the_profile_allows_is_stopped_there(tmp_path: Path) -> None:
+    error = refused(make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch", most=5)
+    assert error.reason is Reason.TOO_LONG
+    assert "5 s" in str(error)
+
+
+def test_a_full_scratch_disk_is_told_as_that(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "audio.pcm.part").symlink_to("/dev/full")
+    assert refused(make(tmp_path / "a.mp3", "libmp3lame"), scratch).reason is Reason.SCRATCH_FULL
+
+
+def test_media_that_vanished_are_not_found(tmp_path: Path) -> None:
+    assert refused(tmp_path / "gone.mp4", tmp_path / "scratch").reason is Reason.NOT_FOUND
+
+
+def test_a_later_try_finds_the_audio_and_does_not_decode_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
+    first = decode(path, scratch)
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    assert decode(path, scratch) == first
+
+
+@pytest.mark.parametrize("change", ["media", "audio cut", "note lost", "note of another version"])
+def test_audio_that_may_not_be_whole_or_of_this_media_is_made_again(change: str, tmp_path: Path) -> None:
+    path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
+    first = decode(path, scratch)
+    before = first.path.stat().st_ino
+    if change == "media":
+        make(path, "libmp3lame", seconds=4)
+    elif change == "audio cut":
+        os.truncate(first.path, 1000)
+    elif change == "note lost":
+        (scratch / "audio.json").unlink()
+    else:
+        note = json.loads((scratch / "audio.json").read_text())
+        (scratch / "audio.json").write_text(json.dumps({**note, "version": 0}))
+    again = decode(path, scratch)
+    assert again.path.stat().st_ino != before
+    assert again.seconds == pytest.approx(4.0 if change == "media" else 6.0, abs=0.1)
+
+
+def test_decoding_that_takes_too_much_cpu_is_undecodable(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.wav", "pcm_s16le")
+    header = path.read_bytes()[:78]  # RIFF, fmt and LIST chunks
+    path.write_bytes(header[:4] + b"\xff" * 4 + header[8:74] + b"\xff" * 4)
+    os.truncate(path, 3_000_000_000)  # ten hours of silence that take no room
+    decoder = LimitedDecoder(FetchProfile(), Limits(cpu_seconds=1, file_bytes=1 << 30))
+    media = Media(path, "a", None)
+    with pytest.raises(StageError, match=r"more than 1 s of CPU, .*SIGXCPU") as caught:
+        decoder.decode(media, tmp_path / "scratch", lambda _: None)
+    assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_decoding_that_takes_too_much_memory_is_undecodable(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mp4", "aac")
+    decoder = LimitedDecoder(FetchProfile(), Limits(cpu_seconds=10, file_bytes=1 << 20, address_space=1 << 26))
+    with pytest.raises(StageError) as caught:
+        decoder.decode(Media(path, "a", None), tmp_path / "scratch", lambda _: None)
+    assert caught.value.reason is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (signal.SIGXCPU, Reason.UNDECODABLE),
+        (signal.SIGSEGV, Reason.UNDECODABLE),
+        (signal.SIGABRT, Reason.UNDECODABLE),
+        (signal.SIGKILL, Reason.HOST_OUT_OF_MEMORY),
+        (signal.SIGTERM, Reason.INTERRUPTED),
+    ],
+)
+def test_each_way_in_which_a_child_can_be_ended_has_its_reason(ending: signal.Signals, reason: Reason) -> None:
+    assert process._ended(-ending, limits_for(600, SAMPLE_RATE)).reason is reason
+
+
+def test_a_child_without_a_last_word_is_unknown() -> None:
+    assert process._ended(0, limits_for(600, SAMPLE_RATE)).reason is Reason.UNKNOWN
+
+
+def test_the_child_knows_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_DSN", "postgresql://secret")
+    fifo = tmp_path / "a.mp3"
+    os.mkfifo(fifo)  # the child waits here, so that it can be looked at
+    lines = process.run({"do": "probe", "sources": [str(fifo)]}, limits_for(60, SAMPLE_RATE))
+    assert next(lines) == {"probing": 0}
+    child = int(subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "audio.child"]).split()[0])
+    proc = Path(f"/proc/{child}")
+    assert proc.joinpath("environ").read_bytes() == b""
+    assert os.getsid(child) == child
+    limits = proc.joinpath("limits").read_text()
+    assert "Max core file size        0" in limits
+    lines.close()  # type: ignore[attr-defined]  # it is a generator: whoever stops listening ends the child
+    assert not proc.exists()

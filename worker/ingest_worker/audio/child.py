@@ -1,0 +1,85 @@
+"""The process that touches media: `python -I -m ingest_worker.audio.child REQUEST`, with limits, without environment, without a network.
+
+Started by `process` and by nobody else. It reads the request (JSON) from its arguments, limits itself, and only then opens the media; it
+speaks in JSON lines on standard output and ends with a `done` or a `failed` line. It ends itself when nobody reads them any more.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from ingest_contract.failures import Reason
+from ingest_worker.audio import pcm
+from ingest_worker.audio.limits import Limits, limit_this_process
+from ingest_worker.errors import StageError
+
+_TELL_EVERY: Final = 15
+"""Seconds of audio between two progress lines: a tenth of a second of work or less."""
+
+_REASONS_OF_ERRNO: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL, errno.EFBIG: Reason.TOO_LONG}
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
+    request = json.loads(arguments[0])
+    limit_this_process(Limits(**request["limits"]))
+    work = {"decode": _decode, "probe": _probe}[request["do"]]
+    try:
+        _say({"done": work(request)})
+    except StageError as error:
+        _say({"failed": error.reason.value, "message": str(error)})
+    except MemoryError:
+        _say({"failed": Reason.UNDECODABLE.value, "message": f"decoding wants more than {request['limits']['address_space'] >> 20} MiB"})
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return 1
+        reason = _REASONS_OF_ERRNO.get(error.errno or 0, Reason.UNDECODABLE)
+        _say({"failed": reason.value, "message": f"{type(error).__name__}: {error}"})
+    return 0
+
+
+def _say(line: dict[str, Any]) -> None:
+    os.write(1, json.dumps(line).encode() + b"\n")
+
+
+def _decode(request: dict[str, Any]) -> dict[str, Any]:
+    """Decode `source` into `target`, at `rate`, at most `most` samples; their number, and the seconds that the container announces."""
+    source = Path(request["source"])
+    told = 0
+
+    def tell(samples: int) -> None:
+        nonlocal told
+        if samples - told >= _TELL_EVERY * request["rate"]:
+            told = samples
+            _say({"samples": samples})
+
+    with source.open("rb") as file, pcm.opened(file, source.name) as container, Path(request["target"]).open("wb") as sink:
+        track = pcm.audio_track(container, source.name)
+        announced = pcm.announced_seconds(container, track, file)
+        _say({"announced": announced})
+        writer = pcm.PcmWriter(sink, request["rate"], request["most"], tell)
+        pcm.decode(container, track, writer)
+        sink.truncate()
+    return {"samples": writer.samples, "announced": announced}
+
+
+def _probe(request: dict[str, Any]) -> dict[str, Any]:
+    """The announced length of each of `sources`, one line each, as it is found: a file that kills this process costs only itself."""
+    for place, source in enumerate(request["sources"]):
+        _say({"probing": place})
+        with contextlib.suppress(StageError, OSError), Path(source).open("rb") as file:
+            _say({"probed": place, "seconds": _length(file, source)})
+    return {}
+
+
+def _length(file: BinaryIO, source: str) -> float | None:
+    with pcm.opened(file, source) as container:
+        return pcm.announced_seconds(container, pcm.audio_track(container, source), file)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

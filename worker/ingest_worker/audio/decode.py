@@ -1,0 +1,131 @@
+"""The decoder of the pipeline: media into PCM on scratch, once, by a child with limits; a later try on the same disk finds it done.
+
+The result appears whole or not at all: the child writes `audio.pcm.part`, which is renamed when its length is right, and then a small
+file beside it says which media it came from. Must not import PyAV.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from ingest_contract.failures import Reason
+from ingest_contract.profile import FetchProfile
+from ingest_worker.audio.limits import SAMPLE_BYTES, Limits, limits_for
+from ingest_worker.audio.process import run
+from ingest_worker.domain import SAMPLE_RATE, Audio, Media
+from ingest_worker.errors import StageError
+from ingest_worker.ports import Decoder, Report
+
+DECODER_VERSION: Final = 1
+"""Raised by hand when the same media would become other samples."""
+
+_TOLERANCE_SECONDS: Final = 2.0
+_TOLERANCE_SHARE: Final = 0.02
+"""How much shorter than announced a recording may be: sites round, and a picture often outlasts its sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Which media the audio on scratch came from: enough to see that it is still the same file."""
+
+    size: int
+    modified_ns: int
+    version: int = DECODER_VERSION
+
+
+class LimitedDecoder(Decoder):
+    """Implements `ports.Decoder`. One per process; it keeps nothing between calls."""
+
+    def __init__(self, fetch: FetchProfile, limits: Limits | None = None) -> None:
+        """`limits` default to what the profile's longest recording may take."""
+        self._most_seconds = fetch.max_duration_seconds
+        self._limits = limits or limits_for(fetch.max_duration_seconds, SAMPLE_RATE)
+
+    @override
+    def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
+        """The first audio track as `into/audio.pcm`.
+
+        What an earlier try decoded from the same media counts. Media below `into` that prove to be truncated are deleted, so that the
+        next try fetches them anew.
+
+        Raises:
+            StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `TRUNCATED`, `TOO_LONG`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+        """
+        into.mkdir(parents=True, exist_ok=True)
+        target, part = into / "audio.pcm", into / "audio.pcm.part"
+        origin = _origin(media.path)
+        if (samples := _decoded_before(target, origin)) is not None:
+            report(1.0)
+            return Audio(target, samples)
+        target.with_suffix(".json").unlink(missing_ok=True)
+        try:
+            samples = self._run(media, part, report)
+        except StageError as error:
+            part.unlink(missing_ok=True)
+            if error.reason is Reason.TRUNCATED and media.path.resolve().is_relative_to(into.resolve()):
+                media.path.unlink(missing_ok=True)
+            raise
+        part.replace(target)
+        _remember(target, origin, samples)
+        report(1.0)
+        return Audio(target, samples)
+
+    def _run(self, media: Media, part: Path, report: Report) -> int:
+        request = {
+            "do": "decode",
+            "source": str(media.path.resolve()),
+            "target": str(part.resolve()),
+            "rate": SAMPLE_RATE,
+            "most": self._most_seconds * SAMPLE_RATE,
+        }
+        expected, done = media.duration_seconds, 0.0
+        for said in run(request, self._limits):
+            if "announced" in said:
+                expected = max((each for each in (expected, said["announced"]) if each is not None), default=None)
+            elif "samples" in said and expected:
+                done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
+                report(done)
+            elif "done" in said:
+                return _checked(said["done"], expected)
+        raise StageError(Reason.UNKNOWN, "the decoding process said nothing")
+
+
+def _checked(done: Mapping[str, Any], expected: float | None) -> int:
+    """The number of samples. Raises `StageError(TRUNCATED)` when they are clearly fewer than announced; more is no harm."""
+    samples = int(done["samples"])
+    seconds = samples / SAMPLE_RATE
+    if expected is not None and seconds < expected - max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * expected):
+        raise StageError(Reason.TRUNCATED, f"{seconds:.1f} s of audio decode, and {expected:.1f} s are announced")
+    return samples
+
+
+def _origin(path: Path) -> _Origin:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise StageError(Reason.NOT_FOUND, f"{path.name}: {error.strerror}") from error
+    return _Origin(status.st_size, status.st_mtime_ns)
+
+
+def _decoded_before(target: Path, origin: _Origin) -> int | None:
+    """The samples on scratch that came from this media, if they are all there."""
+    try:
+        note = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+        samples = int(note.pop("samples"))
+        whole = target.stat().st_size == samples * SAMPLE_BYTES
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+    return samples if whole and note == asdict(origin) else None
+
+
+def _remember(target: Path, origin: _Origin, samples: int) -> None:
+    draft = target.with_suffix(".json.part")
+    try:
+        draft.write_text(json.dumps({**asdict(origin), "samples": samples}), encoding="utf-8")
+        draft.replace(target.with_suffix(".json"))
+    except OSError as error:
+        raise StageError(Reason.SCRATCH_FULL, f"{draft.name}: {error.strerror}") from error

@@ -1,0 +1,40 @@
+"""How long media files say they are, asked of their headers by the limited child. For plans: nothing is decoded.
+
+Called by `sources.resolve`. A file that cannot be probed has no known length; whether it can be ingested is for its own run to find out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ingest_worker.audio.limits import Limits
+from ingest_worker.audio.process import run
+from ingest_worker.errors import StageError
+
+_LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0)
+"""Headers take milliseconds; a probe writes nothing."""
+
+_TOGETHER: Final = 200
+"""Files of one child: starting one takes longer than probing ten files."""
+
+
+def announced_lengths(files: Sequence[Path]) -> list[float | None]:
+    """Seconds of each file's first audio track as its container says; None where it does not say, guesses or cannot be read."""
+    lengths: list[float | None] = []
+    while len(lengths) < len(files):
+        lengths += _probed(files[len(lengths) : len(lengths) + _TOGETHER])
+    return lengths
+
+
+def _probed(files: Sequence[Path]) -> list[float | None]:
+    """Lengths of the files up to and including the one that ended the child, if one did."""
+    lengths: list[float | None] = []
+    try:
+        for said in run({"do": "probe", "sources": [str(file.resolve()) for file in files]}, _LIMITS):
+            if "probing" in said:
+                lengths.append(None)
+            elif "probed" in said:
+                lengths[-1] = said["seconds"]
+    except StageError:
+        return lengths or [None]
+    return lengths
