@@ -5,7 +5,7 @@ descriptions that `kubectl explain` shows, so there is one text for the editor, 
 """
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -74,7 +74,10 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
 """A duration in whole seconds."""
 
-SumOfMany = Annotated[int, Field(ge=0, le=100_000_000_000_000)]
+MOST: Final = 100_000_000_000_000
+"""A hundred million, the most of anything, for each of a million recordings."""
+
+SumOfMany = Annotated[int, Field(ge=0, le=MOST)]
 """What 10,000 recordings add up to, in counts or in seconds: no sum of allowed values may be a value that is not allowed."""
 
 

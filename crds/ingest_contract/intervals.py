@@ -1,7 +1,7 @@
 """Sets of item indexes as short text: `0-3,7,9-12`. Complete truth at any size, and readable in `kubectl get -o yaml`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
@@ -12,11 +12,11 @@ MAX_LENGTH: Final = 60_000
 _PART: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 
 
-def encode(indexes: Iterable[int]) -> str:
-    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text."""
+def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
+    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text. Runs go on across indexes that mean nothing to the reader."""
     runs: list[list[int]] = []
     for index in sorted(set(indexes)):
-        if runs and index == runs[-1][1] + 1:
+        if runs and all(between in across for between in range(runs[-1][1] + 1, index)):
             runs[-1][1] = index
         else:
             runs.append([index, index])

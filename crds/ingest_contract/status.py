@@ -111,7 +111,7 @@ class TryCount(ContractModel):
     """Processes so far."""
 
     indexes: Intervals
-    """Of these recordings."""
+    """Of these recordings, those among them left aside that succeeded or were skipped: nothing is tried of them again."""
 
 
 class ReasonCount(ContractModel):

@@ -26,6 +26,9 @@ LATER: Final = 60.0
 MAX_DISRUPTIONS: Final = 10
 """Forgiven interruptions per item: more of them are a node's fault that somebody should look at, not a run of bad luck."""
 
+WAITING_MESSAGE: Final = 120
+"""Characters of what a waiting item's last try said: a hundred such rows must fit into a status beside the longest interval texts."""
+
 MAX_TRIES: Final = 10_000
 """Processes per item: at one a minute, a week of waiting for a world that does not get ready."""
 
@@ -149,7 +152,7 @@ def _again(done: Finished, spec: IngestBatchSpec) -> Trying | None:
     assert outcome.reason is not None  # noqa: S101 -- successes do not come here
     stage = outcome.receipt.stage if outcome.receipt else None
     again = Trying(run.number, run.attempts, run.rung, run.disruptions, running=False, not_before=done.at, stage=stage)
-    again = replace(again, reason=outcome.reason, message=outcome.message[:256])
+    again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE])
     match FAILURES[outcome.reason].verdict:
         case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
             attempts = run.attempts + 1

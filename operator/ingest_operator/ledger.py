@@ -112,12 +112,13 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
     if status is None:
         return Ledger()
     breaker = status.breaker
+    succeeded, skipped = decode(status.items.succeeded), decode(status.items.skipped)
     return Ledger(
         trying={row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)},
-        succeeded=decode(status.items.succeeded),
-        skipped=decode(status.items.skipped),
+        succeeded=succeeded,
+        skipped=skipped,
         failed=decode(status.items.failed),
-        tries={index: group.number for group in status.tries for index in decode(group.indexes)},
+        tries={index: group.number for group in status.tries for index in decode(group.indexes) - succeeded - skipped},
         rows=tuple(row for row in status.videos if row.state not in (ItemState.RUNNING, ItemState.WAITING)),
         failures={Reason(entry.reason): entry.count for entry in status.failures},
         skips={Reason(entry.reason): entry.count for entry in status.skips},

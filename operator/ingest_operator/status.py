@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from ingest_contract.base import decimal
+from ingest_contract.base import MOST, decimal
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import with_conditions
 from ingest_contract.failures import FAILURES, Reason
@@ -12,24 +12,22 @@ from ingest_contract.intervals import encode
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.status import (
-    MAX_ROWS,
     RTF_BUCKETS,
     Breaker,
     Counts,
     IngestBatchStatus,
     ItemIntervals,
-    ItemState,
     PlanStatus,
     ReasonCount,
     Rtf,
     StageSeconds,
     Sums,
     TryCount,
-    VideoStatus,
 )
 from ingest_operator.conclude import conclusions
-from ingest_operator.ledger import Ledger, Totals, Trying
+from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
+from ingest_operator.rows import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         trace_id=view.trace_id,
         plan=view.plan,
         counts=counts,
-        progress_percent=int(100 * done / total) if total else 100 if view.items is not None else 0,
+        progress_percent=int(100 * (done / total)) if total else 100 if view.items is not None else 0,
         eta_seconds=_eta(total - done, ledger, min(view.spec.parallelism, unfinished)) if unfinished else None,
         audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2) if ledger.active and ledger.totals.media else None,
         active_seconds=decimal(ledger.active),
@@ -72,14 +70,14 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         rtf=_rtf(ledger.histogram),
         sums=_sums(ledger.totals),
         items=ItemIntervals(succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)),
-        tries=_tries(ledger.tries),
+        tries=_tries(ledger),
         failures=_reasons(ledger.failures),
         skips=_reasons(ledger.skips),
         recent=ledger.recent,
         breaker=_breaker(ledger),
         learned_rung=ledger.learned_rung or None,
         retry_failed=ledger.retry_failed,
-        videos=_rows(items, ledger, view.progress),
+        videos=rows_of(items, ledger, view.progress),
     )
 
 
@@ -113,7 +111,7 @@ def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
     """Seconds to go, at the mean processing time per second of media so far."""
     if not ledger.totals.media:
         return None
-    return round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers)
+    return min(MOST, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
 
 
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
@@ -148,9 +146,12 @@ def _sums(totals: Totals) -> Sums:
     )
 
 
-def _tries(tries: Mapping[int, int]) -> tuple[TryCount, ...]:
-    numbers = sorted(set(tries.values()))
-    return tuple(TryCount(number=number, indexes=encode(index for index, count in tries.items() if count == number)) for number in numbers)
+def _tries(ledger: Ledger) -> tuple[TryCount, ...]:
+    settled = ledger.succeeded | ledger.skipped
+    groups: dict[int, list[int]] = {}
+    for index, number in ledger.tries.items():
+        groups.setdefault(number, []).append(index)
+    return tuple(TryCount(number=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups))
 
 
 def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
@@ -162,28 +163,3 @@ def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
 def _breaker(ledger: Ledger) -> Breaker | None:
     held = ledger.breaker
     return Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message) if held else None
-
-
-def _rows(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[VideoStatus, ...]:
-    """Waiting ones always (their tries live nowhere else), then running, then failed, then the most recent: at most `MAX_ROWS`."""
-    waiting = [_trying_row(items[index], ledger.trying[index], None) for index in ledger.waiting]
-    running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in ledger.running]
-    shown = running[: MAX_ROWS - len(waiting)] + waiting
-    return (*shown, *ledger.rows[: MAX_ROWS - len(shown)])
-
-
-def _trying_row(item: Item, trying: Trying, progress: Progress | None) -> VideoStatus:
-    return VideoStatus(
-        index=item.index,
-        id=item.id,
-        state=ItemState.RUNNING if trying.running else ItemState.WAITING,
-        number=trying.number,
-        attempts=trying.attempts,
-        rung=trying.rung or None,
-        disruptions=trying.disruptions or None,
-        not_before=as_text(trying.not_before) if trying.not_before else None,
-        stage=progress.stage if progress else trying.stage,
-        percent=progress.percent if progress else None,
-        reason=trying.reason,
-        message=trying.message or None,
-    )

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_contract.failures import CHARGED, FAILURES, RETRIED_ONCE, Reason, Verdict
-from ingest_operator.fold import LATER, LONGEST_WAIT, MAX_DISRUPTIONS, MAX_TRIES
+from ingest_operator.fold import LATER, LONGEST_WAIT, MAX_DISRUPTIONS, MAX_TRIES, WAITING_MESSAGE
 from ingest_operator.ledger import Ledger
 from ingest_operator.observe import Ended
 from ingest_operator.rungs import LAST_RUNG
@@ -128,4 +128,4 @@ def test_a_recording_that_waits_for_a_week_fails_with_what_it_waited_for() -> No
 def test_what_a_failed_stage_said_is_kept_with_the_item_that_waits() -> None:
     told = a_failure(Reason.DIARIZATION_FAILED, message="x" * 1000)
     item = folded(Ledger(), over(a_run(3), ended=ended_by(Reason.DIARIZATION_FAILED, receipt=told))).trying[3]
-    assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * 256)
+    assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * WAITING_MESSAGE)

@@ -28,12 +28,15 @@ def a_spec(**fields: Any) -> IngestBatchSpec:
     return IngestBatchSpec(**given)
 
 
+_IDS: Mapping[int, str] = {index: f"youtube:video-{index:05d}" for index in range(10_000)}
+
+
 def a_batch(name: str = "talks", **fields: Any) -> IngestBatch:
     return IngestBatch(api_version="video-ingest.dev/v1alpha1", kind="IngestBatch", metadata=ObjectMeta(name=name), spec=a_spec(**fields))
 
 
 def an_item(index: int = 0, seconds: int | None = 600) -> Item:
-    return Item(index=index, id=f"youtube:video-{index:05d}", url=f"https://media.example.org/{index}", duration_seconds=seconds)
+    return Item(index=index, id=_IDS[index], url=f"https://media.example.org/{index}", duration_seconds=seconds)
 
 
 def items(count: int, seconds: int | None = 600) -> tuple[Item, ...]:
@@ -87,9 +90,9 @@ def over(run: Run, reason: Reason | None = None, *, at: float | None = None, end
     return replace(run, ended_at=run.started_at + 60 if at is None else at, ended=ended or ended_by(reason))
 
 
-def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, total: int = 200, **spec: Any) -> Ledger:
+def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, **spec: Any) -> Ledger:
     """The ledger after a look at these runs."""
-    return fold(ledger, runs, a_spec(**spec), {item.index: item.id for item in items(total)}, now)
+    return fold(ledger, runs, a_spec(**spec), _IDS, now)
 
 
 def a_view(count: int, *, progress: Mapping[int, Progress] | None = None, given: Sequence[Item] | None = None, **spec: Any) -> View:

@@ -1,0 +1,76 @@
+"""The status is all the memory there is: a ledger that went through a status and its JSON is the ledger that it was."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from ingest_contract.failures import Reason
+from ingest_contract.progress import Progress
+from ingest_contract.receipt import StageFigures
+from ingest_contract.stages import Stage
+from ingest_contract.status import MAX_ROWS, IngestBatchStatus
+from ingest_operator.ledger import Ledger, restore
+from ingest_operator.status import render
+from tests.support.builders import NOW, a_receipt, a_run, a_view, ended_by, folded, over
+from tests.support.ledgers import TOTAL, ledgers
+
+VIEW = a_view(TOTAL)
+
+
+def through_a_status(ledger: Ledger, view: Any = VIEW) -> Ledger:
+    text = render(view, ledger, None, NOW).to_json()
+    return restore(IngestBatchStatus.model_validate_json(text))
+
+
+def test_no_status_is_an_empty_ledger() -> None:
+    assert restore(None) == Ledger() == through_a_status(Ledger())
+
+
+@given(ledgers())
+def test_every_ledger_survives_a_restart(ledger: Ledger) -> None:
+    assert through_a_status(ledger) == ledger
+
+
+@given(ledgers())
+def test_rendering_a_restored_ledger_gives_the_same_status(ledger: Ledger) -> None:
+    status = render(VIEW, ledger, None, NOW)
+    assert render(VIEW, restore(status), status, NOW + 99) == status
+
+
+@pytest.mark.parametrize("started", [NOW + 0.1234567, NOW + 0.0005, NOW + 0.9999999, NOW + 1e-9], ids=str)
+def test_moments_finer_than_the_status_can_hold_are_rounded_before_anything_is_decided_by_them(started: float) -> None:
+    runs = (a_run(0, started_at=started), over(a_run(1, started_at=started), Reason.BOT_CHECK, at=started + 1.0000003))
+    ledger = folded(Ledger(), *runs, now=started + 2)
+    assert through_a_status(ledger) == ledger
+    assert folded(ledger, *runs, now=started + 2) == ledger
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1 / 3, 0.0005, 2.675, 1e8], ids=str)
+def test_measured_seconds_of_any_size_add_up_the_same_before_and_after_a_restart(seconds: float) -> None:
+    figures = {stage: StageFigures(seconds=seconds) for stage in Stage}
+    receipt = a_receipt(seconds=seconds, media=seconds, overhead_seconds=seconds, stages=figures)
+    first = over(a_run(0), ended=ended_by(None, receipt=receipt))
+    second = over(a_run(1), ended=ended_by(None, receipt=receipt))
+    assert folded(through_a_status(folded(Ledger(), first)), second) == folded(folded(Ledger(), first), second)
+
+
+def test_an_items_last_stage_is_the_only_thing_that_live_progress_changes() -> None:
+    ledger = folded(Ledger(), a_run(0))
+    live = a_view(TOTAL, progress={0: Progress(stage=Stage.EMBED, percent=90, seconds=50.0)})
+    assert through_a_status(ledger, live).trying[0].stage is Stage.EMBED
+    assert folded(through_a_status(ledger, live), over(a_run(0))) == folded(ledger, over(a_run(0)))
+
+
+def test_as_many_items_under_way_as_there_are_rows_are_all_remembered() -> None:
+    runs = [a_run(index, 3, attempts=2) for index in range(MAX_ROWS - 60)]
+    done = [over(a_run(index)) for index in range(170, 190)]
+    waiting = [over(a_run(100 + index, 1), Reason.TRUNCATED) for index in range(60)]
+    ledger = folded(Ledger(), *done, *waiting, *runs)
+    assert len(ledger.trying) == MAX_ROWS
+    assert through_a_status(ledger) == ledger
+
+
+def test_a_restart_between_two_looks_at_the_same_runs_changes_nothing() -> None:
+    runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [a_run(99), over(a_run(98))]
+    assert folded(through_a_status(folded(Ledger(), *runs)), *runs) == folded(Ledger(), *runs)

@@ -1,0 +1,81 @@
+"""Arbitrary ledgers: everything that may be remembered about a batch of 300 items, the strange corners included."""
+
+import random
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from ingest_contract.failures import Reason
+from ingest_contract.stages import Stage
+from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, ItemState, VideoStatus
+from ingest_operator.fold import WAITING_MESSAGE
+from ingest_operator.ledger import WINDOW, Ledger, Open, Totals, Trying
+
+TOTAL: Final = 300
+"""Items of the batch that these ledgers belong to."""
+
+_moments = st.integers(1_000, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
+_seconds = st.integers(0, 10**15).map(lambda milliseconds: round(milliseconds / 1000, 3))
+_messages = st.text(st.characters(exclude_categories=["Cs"]), max_size=256)
+_reasons = st.sampled_from(Reason)
+_counts = st.dictionaries(_reasons, st.integers(1, TOTAL), max_size=len(Reason))
+_sums = st.integers(0, 10**14)
+
+_trying = st.builds(
+    Trying,
+    number=st.integers(1, 10_000),
+    attempts=st.integers(0, 20),
+    rung=st.integers(0, 3),
+    disruptions=st.integers(0, 10),
+    running=st.booleans(),
+    not_before=_moments,
+    reason=st.none() | _reasons,
+    message=_messages.map(lambda text: text[:WAITING_MESSAGE]),
+    stage=st.none() | st.sampled_from(Stage),
+)
+_totals = st.builds(
+    Totals,
+    media=_seconds, processing=_seconds, overhead=_seconds, speech=_seconds, voiced=_seconds,
+    segments=_sums, vectors=_sums, stages=st.dictionaries(st.sampled_from(Stage), _seconds),
+)  # fmt: skip
+_open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1000), message=_messages)
+_histograms = st.lists(st.integers(0, TOTAL), min_size=len(RTF_BUCKETS) + 1, max_size=len(RTF_BUCKETS) + 1).map(tuple)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """Any ledger that `fold` can make: every item in one place, every row of an item that is final."""
+    dealer = random.Random(draw(st.integers(0, 10**6)))  # noqa: S311 -- 300 draws of hypothesis's own would take minutes to shrink
+    places = dealer.choices("-tsxf", k=TOTAL)
+    where = {letter: [index for index, place in enumerate(places) if place == letter] for letter in "tsxf"}
+    kinds = draw(st.lists(_trying, min_size=1, max_size=6))
+    trying = {index: dealer.choice(kinds) for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_ROWS]))]}
+    return Ledger(
+        trying=trying,
+        succeeded=frozenset(where["s"]),
+        skipped=frozenset(where["x"]),
+        failed=frozenset(where["f"]),
+        tries={index: dealer.randint(1, 64) for index in where["f"]},
+        rows=_rows(where, MAX_ROWS - len(trying)),
+        failures=draw(_counts),
+        skips=draw(_counts),
+        totals=draw(_totals),
+        histogram=draw(_histograms),
+        active=draw(_seconds),
+        active_until=draw(_moments),
+        recent=tuple(draw(st.lists(_reasons.map(str) | st.just("Succeeded"), max_size=WINDOW))),
+        breaker=draw(st.none() | _open),
+        learned_rung=draw(st.integers(0, 3)),
+        retry_failed=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=64)),
+    )
+
+
+def _rows(where: Mapping[str, list[int]], room: int) -> tuple[VideoStatus, ...]:
+    facts: dict[str, dict[str, Any]] = {
+        "f": {"state": ItemState.FAILED, "attempts": 3, "reason": Reason.NOT_FOUND, "message": "HTTP 404"},
+        "s": {"state": ItemState.SUCCEEDED, "rtf": "0.042", "rung": 2},
+        "x": {"state": ItemState.SKIPPED, "reason": Reason.PRIVATE},
+    }
+    rows = [VideoStatus(index=index, id=f"url:{index}", number=1, **facts[place]) for place in "fsx" for index in reversed(where[place])]
+    return tuple(rows[:room])
