@@ -55,11 +55,13 @@ def recording() -> Callable[[str], Recording]:
 
 @pytest.fixture(scope="session")
 def cut(tmp_path_factory: pytest.TempPathFactory, recording: Callable[[str], Recording]) -> Cut:
-    """Decoded audio of recordings: whole, the part before `end` seconds, or several times over with silence before it."""
+    """Decoded audio of recordings: whole, the part from `start` to `end` seconds, or several times over with silence before it."""
 
-    def make(name: str, *, end: float | None = None, times: int = 1, silence: float = 0.0) -> Audio:
+    def make(name: str, *, start: float = 0.0, end: float | None = None, times: int = 1, silence: float = 0.0) -> Audio:
         with wave.open(str(recording(name).path)) as file:
-            sound = file.readframes(file.getnframes() if end is None else round(end * SAMPLE_RATE))
+            last = file.getnframes() if end is None else round(end * SAMPLE_RATE)
+            file.setpos(round(start * SAMPLE_RATE))
+            sound = file.readframes(last - file.tell())
         path = tmp_path_factory.mktemp("audio") / f"{name}.pcm"
         path.write_bytes((bytes(2 * round(silence * SAMPLE_RATE)) + sound) * times)
         return Audio(path, path.stat().st_size // 2)

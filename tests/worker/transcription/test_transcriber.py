@@ -87,10 +87,13 @@ def test_the_batch_changes_speed_and_not_words(transcriber: Make, cut: Cut, wer:
     assert alone.chunks == together.chunks > 1
 
 
-def test_a_vocabulary_helps_the_model_to_spell(transcriber: Make, cut: Cut) -> None:
-    transcript = transcriber(vocabulary=("telescope", "observatory", "pgvector")).transcribe(cut("two_cities"), quiet)
-    assert "wisdom" in text_of(transcript)
-    assert "pgvector" not in text_of(transcript)
+def test_a_vocabulary_teaches_a_word_and_takes_no_punctuation_away(transcriber: Make, cut: Cut, recording: Known) -> None:
+    turn = next(turn for turn in recording("dialogue").utterances or () if "Saturn" in (turn.text or ""))
+    audio = cut("dialogue", start=turn.start - 1, end=turn.end + 1)
+    without, taught = (transcriber(vocabulary=words).transcribe(audio, quiet) for words in ((), ("Saturn",)))
+    assert "Saturn" not in text_of(without)
+    assert "Saturn" in text_of(taught)
+    assert text_of(taught).count(".") >= text_of(without).count(".") - 1
 
 
 def test_a_vocabulary_too_long_for_the_prompt_keeps_its_first_words_whole(transcriber: Make) -> None:

@@ -40,7 +40,7 @@ class Task:
 
     language: str
     hotwords: str | None
-    """Words that the decoder is told to expect; None for none."""
+    """A sentence with words that the decoder is told to expect; None for none."""
     beam_size: int
 
 
@@ -77,7 +77,7 @@ class Engine:
         """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last one anywhere."""
         room = self._model.max_length // 2 - 1
         kept = list(vocabulary)
-        while kept and len(self._model.hf_tokenizer.encode(" " + ", ".join(kept), add_special_tokens=False).ids) > room:
+        while kept and len(self._model.hf_tokenizer.encode(f" {sentence_of(kept)}", add_special_tokens=False).ids) > room:
             kept.pop()
         return tuple(kept)
 
@@ -127,6 +127,16 @@ class Engine:
         for alignment in alignments:
             merge_punctuations(alignment, OPENING, CLOSING)
         return [[_word(row) for row in alignment if row["word"]] for alignment in alignments]
+
+
+def sentence_of(vocabulary: Sequence[str]) -> str | None:
+    """The vocabulary as the model should read it; None without one.
+
+    Whisper goes on in the style of its prompt. After a bare list of four words the dialogue of `demo/script.txt` (tiny.en, beam 1) came
+    out with 56 sentence ends, after the same list with a capital and a full stop with 87, and with 85 without any: passages are cut there.
+    """
+    text = ", ".join(vocabulary)
+    return f"{text[0].upper()}{text[1:]}." if text else None
 
 
 def _loaded(folder: Path, **options: Any) -> Any:

@@ -17,7 +17,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Settings
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
 from ingest_worker.engines.chunks import Chunk, halves, pack, speech_spans
-from ingest_worker.engines.decoding import Engine, Piece, Task
+from ingest_worker.engines.decoding import Engine, Piece, Task, sentence_of
 from ingest_worker.engines.quality import DEGENERATE, fault_of, is_silence
 from ingest_worker.engines.vad import speech_probabilities
 from ingest_worker.engines.words import collapsed, joined, placed, timed
@@ -98,7 +98,7 @@ class WhisperTranscriber:
         fitting = self._engine.fitting(vocabulary)
         if len(fitting) < len(vocabulary):
             log.warning("action=shorten-vocabulary kept=%d of=%d", len(fitting), len(vocabulary))
-        return Task(language, ", ".join(fitting) or None, self._settings.transcription.beam_size)
+        return Task(language, sentence_of(fitting), self._settings.transcription.beam_size)
 
     def _language(self, audio: Audio, chunks: Sequence[Chunk]) -> tuple[str, float]:
         """The language and its probability: as ordered, the model's only one, or by a vote of pieces from all over the recording."""
