@@ -51,9 +51,9 @@ class Server:
 
     @property
     def sockets(self) -> Path:
-        """In the folder, or, where that path is too long for a socket, in a short one that is named after it."""
+        """In the folder, or, where a socket's path or libpq's list of hosts cannot hold that, in a short one that is named after it."""
         inside = self.folder / "socket"
-        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER and not set(",'\"\\") & set(str(inside)):
             return inside
         name = sha256(os.fsencode(self.folder)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"video-ingest-{self.uid}-{name}"
