@@ -102,6 +102,8 @@ class Diarization:
     """(start, end) where two or more spoke at once, in time order."""
     vectors: FloatArray
     """(speakers, dimension) L2-normalised voice vectors; a row of NaN where a speaker spoke too little for one."""
+    outside_bounds: bool = False
+    """Whether fewer or more speakers were found than were ordered. What was heard is kept."""
 
     @property
     def speakers(self) -> int:

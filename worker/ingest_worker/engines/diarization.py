@@ -1,0 +1,152 @@
+"""The diarizer: who spoke when, by pyannote.audio's own pipeline with each second of sound passing the voice network once.
+
+Called by the pipeline through `ports.Diarizer`. The networks, the masks, VBx and the order of steps are those of `SpeakerDiarization`
+(4.0.7); four of its parts are replaced, each by one that does the same in less time or memory: segmentation reads from scratch
+(`activity`), the voice network's trunk runs once over the recording (`trunk`, `pooling`), and clustering and reconstruction are bounded.
+Must not open media: sound comes decoded (pyannote-audio#1955: from a file it is 20 times slower).
+"""
+
+import gc
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import SpeakerCount
+from ingest_worker.domain import Audio, Diarization, FloatArray
+from ingest_worker.engines.activity import SpeakerActivity
+from ingest_worker.engines.clustering import BoundedClustering
+from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
+from ingest_worker.engines.pyannote_folder import loaded
+from ingest_worker.engines.reconstruction import reconstruct
+from ingest_worker.engines.sole_voice import sole_voice
+from ingest_worker.engines.trunk import HOP, Trunk, filterbank_frames
+from ingest_worker.engines.turns import diarization_of
+from ingest_worker.errors import StageError
+from ingest_worker.memory import classify
+from ingest_worker.ports import Report
+
+SEGMENTING: Final = 0.45
+"""Share of the stage's progress that segmentation stands for, as on a CPU (`bench/diarization.py`); on a GPU it is less."""
+
+VOICES: Final = 0.5
+"""The voice network's share; clustering has the rest."""
+
+log = logging.getLogger(__name__)
+
+
+class PyannoteDiarizer:
+    """`ports.Diarizer` by pyannote/speaker-diarization-community-1."""
+
+    def __init__(self, folder: Path, *, device: Literal["cuda", "cpu"], batch: int) -> None:
+        """Load the pipeline in `folder`; `batch` counts ten-second windows.
+
+        Raises:
+            StageError: `MODELS_UNAVAILABLE` if the folder holds no such pipeline, `GPU_UNAVAILABLE`, or a memory reason.
+        """
+        with _ours(Reason.MODELS_UNAVAILABLE, f"The diarization pipeline in {folder} cannot be loaded"):
+            self._pipeline = loaded(folder, device)
+            self._inference, voice = self._pipeline._segmentation, self._pipeline._embedding  # noqa: SLF001 - they have no public names
+            self._least_samples, self._network = voice.min_num_samples, voice.model_
+            self.activity = SpeakerActivity(self._inference, batch=batch, device=device)
+            self.trunk = Trunk(self._network, device=device, batch=batch)
+        # The pipeline looks for its parts as attributes, and an instance's own come first.
+        self._pipeline.get_segmentations = self._segmentations
+        self._pipeline.get_embeddings = self._embeddings
+        self._pipeline.clustering = BoundedClustering(self._pipeline.clustering)
+        self._pipeline.reconstruct = reconstruct
+
+    def diarize(self, audio: Audio, speakers: SpeakerCount, report: Report, /) -> Diarization:
+        """Who spoke when, with one voice vector each. No turns, and vectors of shape (0, dimension), where nobody speaks.
+
+        Where the number of speakers cannot be what was ordered, what was heard is kept, the result is marked, and the log says so.
+
+        Raises:
+            StageError: `DIARIZATION_FAILED`, or a memory or GPU reason.
+        """
+        with _ours(Reason.DIARIZATION_FAILED, "Speakers could not be told apart"):
+            found = diarization_of(self.annotated(audio, speakers, report), audio.seconds)
+        report(1.0)
+        return _marked(found, speakers)
+
+    def voice_of(self, audio: Audio, /) -> FloatArray:
+        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s vectors.
+
+        Raises:
+            StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or no vector comes of it; else as `diarize`.
+        """
+        return sole_voice(self.diarize(audio, SpeakerCount(), lambda _: None))
+
+    def release(self) -> None:
+        """Give the models' memory back. Nothing may be asked of this object afterwards."""
+        del self._pipeline, self._inference, self._network, self.activity, self.trunk
+        gc.collect()  # the pipeline holds itself through the parts that were put into it
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def annotated(self, audio: Audio, speakers: SpeakerCount, report: Report, hook: Callable[..., None] | None = None) -> Any:
+        """The pipeline's own `DiarizeOutput`; `hook` is told of every step's result (`SpeakerDiarization.apply`). Benchmarks compare it."""
+        file = {"uri": "recording", "audio": audio, "report": report}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyannote's about the number of speakers, which `diarize` tells, and numpy's
+            return self._pipeline.apply(file, min_speakers=speakers.min, max_speakers=speakers.max, hook=hook)
+
+    def slot_vectors(self, audio: Audio, activity: FloatArray, *, exclude_overlap: bool, report: Report) -> FloatArray:
+        """(windows, slots, dimension) voice vectors as the network gives them; NaN for windows without a single frame of sound.
+
+        Args:
+            audio: The recording.
+            activity: (windows, frames, slots) of 0 and 1: who is active in each window.
+            exclude_overlap: Whether to hear clean speech only, where there is enough of it.
+            report: Told the share of windows that are done.
+        """
+        count, frames, slots = activity.shape
+        least = -(-frames * self._least_samples // self.activity.width) if exclude_overlap else -1
+        windows = Windows(self.activity.step // HOP, filterbank_frames(self.activity.width))
+        vectors = np.full((count, slots, self._network.dimension), np.nan, np.float32)
+        blocks = self.trunk.blocks(audio)
+        with torch.inference_mode():
+            for window, statistics in window_statistics(blocks, count, windows, lambda window: slot_masks(activity[window], least)):
+                vectors[window] = self._network.resnet.seg_1(statistics).cpu().numpy()
+                report((window + 1) / count)
+        return vectors
+
+    def _segmentations(self, file: dict[str, Any], **_: object) -> Any:
+        report = file["report"]
+        active = self.activity.of(file["audio"], lambda share: report(SEGMENTING * share))
+        return SlidingWindowFeature(active, SlidingWindow(start=0.0, duration=self._inference.duration, step=self._inference.step))
+
+    def _embeddings(self, file: dict[str, Any], activity: Any, *, exclude_overlap: bool, **_: object) -> FloatArray:
+        report = file["report"]
+
+        def told(share: float) -> None:
+            report(SEGMENTING + VOICES * share)
+
+        return self.slot_vectors(file["audio"], activity.data, exclude_overlap=exclude_overlap, report=told)
+
+
+def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
+    least, most = ordered.min or 0, ordered.max or found.speakers
+    if least <= found.speakers <= most:
+        return found
+    log.warning("found %d speakers where %s to %s were ordered", found.speakers, ordered.min or 1, ordered.max or "any number")
+    return replace(found, outside_bounds=True)
+
+
+@contextmanager
+def _ours(reason: Reason, message: str) -> Iterator[None]:
+    """Foreign exceptions become `StageError`: a memory or GPU reason if they tell of one, else `reason`."""
+    try:
+        yield
+    except StageError:
+        raise
+    except Exception as error:
+        raise StageError(classify(error) or reason, f"{message}: {type(error).__name__}: {error}") from error
