@@ -123,6 +123,13 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> 
         pass
 
 
+def test_a_first_start_that_fails_behind_the_servers_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_worker.store.embedded.DATABASE", "no such name")
+    with pytest.raises(StageError, match="making the database: syntax error"), embedded(tmp_path):
+        pass
+    assert not (tmp_path / "data" / "postmaster.pid").exists()
+
+
 @pytest.mark.parametrize("name", ["long" * 25, "Ann's, and Bob's"])
 def test_a_path_that_no_socket_or_address_can_hold_gets_a_short_one(tmp_path: Path, name: str) -> None:
     with embedded(tmp_path / name) as dsn:

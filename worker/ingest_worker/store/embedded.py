@@ -51,9 +51,19 @@ def _changing(server: Server) -> Iterator[None]:
 
 
 def _ensure_running(server: Server) -> None:
-    if not _answers(server):
-        server.initialise()
-        server.start()
+    if _answers(server):
+        _make_database(server)
+        return
+    server.initialise()
+    server.start()
+    try:
+        _make_database(server)
+    except BaseException:
+        server.stop()  # nobody holds the users' lock yet, so nobody else would
+        raise
+
+
+def _make_database(server: Server) -> None:
     with connect(server.address("postgres"), application="embedded") as connection, translated("making the database"):
         if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
             connection.execute(f"create database {DATABASE}")
