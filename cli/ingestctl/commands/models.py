@@ -11,7 +11,13 @@ from ingestctl.commands.app import Home, app
 from ingestctl.place import Workplace, people
 from ingestctl.search import set_name_of
 
-group = typer.Typer(name="models", no_args_is_help=True, rich_markup_mode=None, help="Sets of models: what there is, and what is here.")
+group = typer.Typer(
+    name="models",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Sets of models: what there is, and what is here.",
+    epilog="Example: ingestctl models fetch default",
+)
 app.add_typer(group)
 
 _WIDE = 200

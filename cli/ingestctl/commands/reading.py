@@ -69,4 +69,6 @@ def export(
     except NoTranscriptError as error:
         raise typer.BadParameter(str(error), param_hint="VIDEO") from error
     except OSError as error:
+        if to is None:  # a reader such as `head` that has gone: the program's own main knows what to do
+            raise
         raise typer.BadParameter(f"{to} cannot be written: {error.strerror}", param_hint="--to") from error
