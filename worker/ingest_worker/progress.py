@@ -41,15 +41,12 @@ class Display(Protocol):
     def show(self, progress: Progress, *, now: bool) -> None:
         """Show it; `now` means: without delay."""
 
-    def close(self) -> None:
-        """Show nothing any more."""
-
 
 class Board:
     """Where a run stands."""
 
     def __init__(self, display: Display | None, seconds: Callable[[], float]) -> None:
-        """`seconds` tells the age of the process."""
+        """`display` is None where whoever wants to know asks; `seconds` tells the age of the process."""
         self._display, self._seconds = display, seconds
         self._shares: dict[Stage, float] = {}
         self._running: list[Stage] = []
@@ -111,6 +108,3 @@ class ProgressFile:
             except OSError as error:
                 self._broken = True
                 log.warning("action=lose-progress path=%s error=%s", self._path, error.strerror)
-
-    def close(self) -> None:
-        """Leave the file as it is: whoever reads it knows from the Receipt that the run is over."""

@@ -42,7 +42,7 @@ class _Run(Collector):
 
 
 class ProgressServer:
-    """A display on a port."""
+    """A board that can be asked over HTTP."""
 
     def __init__(self, port: int, progress: Callable[[], Progress | None], watch: Stopwatch) -> None:
         registry = CollectorRegistry()
@@ -56,9 +56,6 @@ class ProgressServer:
             return
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
-
-    def show(self, progress: Progress, *, now: bool) -> None:
-        """Nothing to do: whoever asks is answered from the board."""
 
     def close(self) -> None:
         """Answer no more."""

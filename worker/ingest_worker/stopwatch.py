@@ -70,6 +70,11 @@ class Stopwatch:
         self._of(stage).resumed = True
 
     @property
+    def age(self) -> float:
+        """Seconds since the process began."""
+        return self._clock() - self._born
+
+    @property
     def seconds(self) -> float:
         """From the start of the process to the end of the last stage; to now before any has ended."""
         ends = [end for timing in self._all() for _, end in timing.intervals]

@@ -1,0 +1,309 @@
+"""The order of stages, what an earlier try has finished, and what is told when one fails: with small ports that keep their contracts."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import IngestOrder, Item, Place, Runtime, Settings
+from ingest_contract.profile import (
+    ComputeType,
+    DiarizationProfile,
+    EmbeddingProfile,
+    FetchProfile,
+    IdentificationProfile,
+    SegmentationProfile,
+    TranscriptionProfile,
+)
+from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, encode
+from ingest_contract.stages import KEPT, Stage
+from ingest_worker.domain import Decision, EnrolledVoice, Transcript, Vectors
+from ingest_worker.errors import StageError
+from ingest_worker.hashes import Identities, hashes_of
+from ingest_worker.interruption import Control, Interruption
+from ingest_worker.later import Later
+from ingest_worker.pipeline import Found, Pipeline
+from ingest_worker.session import Session, named
+from ingest_worker.tools import Tools
+from tests.support.ports import Ear, Judge, Shelf, Studio, Writer
+
+MODELS = Identities("tiny.en@1", "community-1@2", "text@1")
+HEARING = ["fetch", "decode", "transcribe", "release transcriber", "diarize"]
+NAMING = ["voices", "release diarizer", "embed"]
+
+
+def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
+    return IngestOrder(
+        trace_id="a" * 32,
+        batch="default/b",
+        item=Item(index=0, id="file:x", url="/x", duration_seconds=duration_seconds),
+        number=1,
+        settings=Settings(
+            model_set="demo",
+            transcription=TranscriptionProfile(),
+            diarization=DiarizationProfile(),
+            identification=IdentificationProfile(min_speech_seconds=0),
+            segmentation=SegmentationProfile(),
+            embedding=EmbeddingProfile(),
+        ),
+        runtime=Runtime(
+            device="cpu",
+            compute_type=ComputeType.INT8,
+            threads=1,
+            transcription_batch=8,
+            diarization_batch=32,
+            embedding_batch_tokens=512,
+        ),
+        fetch=FetchProfile(),
+        place=Place(models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")),
+    )
+
+
+class Run:
+    """One run of the pipeline, and how it ended."""
+
+    def __init__(self, studio: Studio, shelf: Shelf, order: IngestOrder, *, together: bool = False) -> None:
+        self.control = Control()
+        self.session = Session(None, self.control, born=0.0)
+        tools = Tools(
+            fetcher=studio,
+            decoder=studio,
+            transcriber=Later("transcriber", lambda: Ear(studio), lambda ear: ear.runner),
+            diarizer=Later("diarizer", lambda: Judge(studio), lambda judge: judge.runner),
+            embedder=Later("embedder", lambda: Writer(studio), lambda writer: writer.runner),
+            enrolment=studio,
+            together=together,
+        )
+        self._shelf, self._order, self._tools = shelf, order, tools
+        self.error: StageError | None = None
+
+    def go(self) -> "Run":
+        hashes = hashes_of(self._order.settings, self._order.item.speakers, MODELS)
+        with self.session.shown(self._order.place) as watch:
+            pipeline = self.session.pipeline = Pipeline(self._order, hashes, self._tools, self._shelf, watch)
+            try:
+                self.session.found = pipeline.run()
+            except Interruption as interruption:
+                self.error = interruption.why
+            except Exception as error:  # noqa: BLE001 -- as the process does, which names it
+                self.error = named(error)
+        return self
+
+    @property
+    def found(self) -> Found:
+        assert self.session.found is not None, self.error
+        return self.session.found
+
+    @property
+    def receipt(self) -> Receipt:
+        return self.session.receipt(self.error)
+
+
+@pytest.fixture
+def studio() -> Studio:
+    return Studio()
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def run(studio: Studio, shelf: Shelf, tmp_path: Path) -> Callable[..., Run]:
+    return lambda **options: Run(studio, shelf, order_in(tmp_path), **options).go()
+
+
+def test_the_stages_follow_the_data_and_models_leave_before_the_next_ones_need_their_place(run: Callable[..., Run], studio: Studio) -> None:
+    assert run().error is None
+    assert studio.asked == HEARING + NAMING
+
+
+def test_words_go_to_their_speakers_and_passages_to_one_speaker_each(run: Callable[..., Run]) -> None:
+    found = run().found
+    assert [word.speaker for word in found.words] == [0, 0, 0, 1, 1]
+    assert [(passage.speaker, passage.text) for passage in found.segments] == [(0, "Good morning, Ann."), (1, "Hello, Bob.")]
+    assert len(found.vectors.values) == len(found.segments)
+    assert [identity.decision for identity in found.identities] == [Decision.NOBODY_ENROLLED] * 2
+
+
+def test_an_enrolled_voice_gets_its_name(run: Callable[..., Run], studio: Studio) -> None:
+    studio.voices_known = (EnrolledVoice("ann", np.array([[0, 1, 0, 0]], np.float32)),)
+    assert [identity.name for identity in run().found.identities] == [None, "ann"]
+
+
+def test_a_second_run_of_the_same_order_hears_nothing_and_finds_the_same(run: Callable[..., Run], studio: Studio) -> None:
+    first = run().found
+    studio.asked.clear()
+    second = run()
+    assert studio.asked == []
+    assert second.found.words == first.words
+    assert second.found.segments == first.segments
+    assert np.array_equal(second.found.vectors.values, first.vectors.values)
+    assert {stage for stage, figures in second.receipt.stages.items() if figures.resumed} == set(KEPT)
+
+
+RESUMED = {
+    Stage.TRANSCRIBE: HEARING + NAMING,
+    Stage.DIARIZE: ["fetch", "decode", "diarize", *NAMING],
+    Stage.IDENTIFY: ["voices", "embed"],
+    Stage.EMBED: ["embed"],
+}
+
+
+@pytest.mark.parametrize("stage", KEPT)
+def test_a_run_goes_on_behind_the_last_finished_stage(run: Callable[..., Run], studio: Studio, shelf: Shelf, stage: Stage) -> None:
+    run()
+    for later in KEPT[KEPT.index(stage) :]:
+        del shelf.results[later]
+    studio.asked.clear()
+    assert run().error is None
+    assert studio.asked == RESUMED[stage]
+
+
+def test_a_result_under_another_hash_does_not_count(run: Callable[..., Run], studio: Studio, shelf: Shelf) -> None:
+    run()
+    shelf.results[Stage.DIARIZE] = ("another", shelf.results[Stage.DIARIZE][1])
+    studio.asked.clear()
+    run()
+    assert "diarize" in studio.asked
+    assert "transcribe" not in studio.asked
+
+
+FAILING = {
+    "fetch": (Stage.FETCH, Reason.BOT_CHECK),
+    "decode": (Stage.DECODE, Reason.UNDECODABLE),
+    "transcribe": (Stage.TRANSCRIBE, Reason.GPU_OUT_OF_MEMORY),
+    "diarize": (Stage.DIARIZE, Reason.DIARIZATION_FAILED),
+    "voices": (Stage.IDENTIFY, Reason.VOICE_UNUSABLE),
+    "embed": (Stage.EMBED, Reason.EMBEDDING_INCOMPLETE),
+}
+
+
+@pytest.mark.parametrize("port", FAILING)
+def test_a_stage_that_fails_is_named_timed_and_told_and_nothing_finished_is_lost(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf, port: str
+) -> None:
+    stage, reason = FAILING[port]
+    studio.fails[port] = StageError(reason, "as it was told", retry_after_seconds=7)
+    receipt = run().receipt
+    assert (receipt.result, receipt.reason, receipt.stage, receipt.message) == ("Failed", reason, stage, "as it was told")
+    assert receipt.retry_after_seconds == 7
+    assert stage in receipt.stages
+    assert len(encode(receipt)) <= RECEIPT_LIMIT
+    assert set(shelf.results) == {kept for kept in KEPT if list(Stage).index(kept) < list(Stage).index(stage)}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("CUDA error: out of memory"), Reason.GPU_OUT_OF_MEMORY),
+        (MemoryError(), Reason.HOST_OUT_OF_MEMORY),
+        (OSError(28, "No space left on device"), Reason.SCRATCH_FULL),
+        (ZeroDivisionError("division by zero"), Reason.UNKNOWN),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.value,
+)
+def test_an_exception_that_nobody_named_is_named_where_it_can_be(
+    run: Callable[..., Run], studio: Studio, error: Exception, reason: Reason
+) -> None:
+    studio.fails["diarize"] = error
+    receipt = run().receipt
+    assert (receipt.reason, receipt.stage) == (reason, Stage.DIARIZE)
+    assert type(error).__name__ in receipt.message
+
+
+def test_where_nobody_speaks_nobody_is_told_apart(run: Callable[..., Run], studio: Studio) -> None:
+    studio.transcript = Transcript((), "und", 0.0, 0.0, 0, 0, ())
+    ended = run()
+    assert ended.receipt.reason is Reason.NO_SPEECH
+    assert ended.receipt.media_seconds == 4.0
+    assert "diarize" not in studio.asked
+
+
+def test_words_without_any_voice_are_no_speech_either(run: Callable[..., Run], studio: Studio) -> None:
+    studio.diarization = replace(studio.diarization, turns=(), vectors=np.zeros((0, 4), np.float32))
+    receipt = run().receipt
+    assert receipt.reason is Reason.NO_SPEECH
+    assert "5 words were heard" in receipt.message
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [np.ones((1, 3), np.float32), np.full((2, 3), np.nan, np.float32)],
+    ids=["one too few", "not finite"],
+)
+def test_vectors_that_are_not_one_finite_each_are_not_kept(
+    run: Callable[..., Run], shelf: Shelf, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
+) -> None:
+    monkeypatch.setattr(Writer, "embed", lambda *_: Vectors(vectors, "text@1"))
+    assert run().receipt.reason is Reason.EMBEDDING_INCOMPLETE
+    assert Stage.EMBED not in shelf.results
+
+
+def test_two_stages_at_once_meet_and_both_are_kept(run: Callable[..., Run], studio: Studio, shelf: Shelf) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def meet() -> None:
+        both.wait()
+
+    studio.meets |= {"transcribe": meet, "diarize": meet}
+    assert run(together=True).error is None
+    assert set(shelf.results) == set(KEPT)
+
+
+@pytest.mark.parametrize(("failing", "other"), [("transcribe", Stage.DIARIZE), ("diarize", Stage.TRANSCRIBE)])
+def test_of_two_stages_at_once_the_one_that_did_not_fail_is_kept(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf, failing: str, other: Stage
+) -> None:
+    studio.fails[failing] = StageError(Reason.GPU_OUT_OF_MEMORY)
+    receipt = run(together=True).receipt
+    assert (receipt.reason, receipt.stage) == (Reason.GPU_OUT_OF_MEMORY, Stage(failing))
+    assert set(shelf.results) == {other}
+
+
+@pytest.mark.parametrize("port", ["fetch", "decode", "transcribe", "diarize", "embed"])
+def test_a_run_that_is_told_to_end_ends_at_the_next_report_of_its_stage(studio: Studio, shelf: Shelf, tmp_path: Path, port: str) -> None:
+    ending = Run(studio, shelf, order_in(tmp_path))
+    studio.meets[port] = lambda: ending.control.stop(StageError(Reason.INTERRUPTED))
+    ending.go()
+    assert ending.receipt.reason is Reason.INTERRUPTED
+    assert studio.asked[-1] == port
+
+
+def test_a_lost_claim_ends_the_run_whatever_stage_it_is_in(studio: Studio, shelf: Shelf, tmp_path: Path) -> None:
+    losing, lost = Run(studio, shelf, order_in(tmp_path)), threading.Event()
+
+    def look() -> None:
+        if lost.is_set():
+            raise StageError(Reason.LEASE_LOST)
+
+    losing.control.watch(look)
+    studio.meets["diarize"] = lost.set
+    losing.go()
+    assert losing.receipt.reason is Reason.LEASE_LOST
+    assert studio.asked[-1] == "diarize"
+
+
+def test_the_receipt_of_a_good_run_has_every_figure(run: Callable[..., Run]) -> None:
+    receipt = run().receipt
+    assert receipt.result == "Succeeded"
+    assert receipt.media_seconds == 4.0
+    assert list(receipt.stages) == [stage for stage in Stage if stage is not Stage.STORE]
+    assert (receipt.stages[Stage.TRANSCRIBE].batch, receipt.stages[Stage.DIARIZE].batch, receipt.stages[Stage.EMBED].batch) == (8, 32, 512)
+    assert receipt.coverage is not None
+    assert (receipt.coverage.words, receipt.coverage.attributed_words) == (5, 5)
+    assert receipt.coverage.voiced_seconds == receipt.coverage.speech_seconds == 2.5
+    assert receipt.coverage.segments == receipt.coverage.vectors == 2
+    assert len(encode(receipt)) <= RECEIPT_LIMIT
+
+
+def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of_its_words(studio: Studio, tmp_path: Path) -> None:
+    for number, (announced, expected) in enumerate([(9, 9.0), (None, 2.5)]):
+        shelf, order = Shelf(), order_in(tmp_path / str(number), duration_seconds=announced)
+        Run(studio, shelf, order).go()
+        assert Run(studio, shelf, order).go().receipt.media_seconds == expected

@@ -1,0 +1,84 @@
+"""`python -m ingest_worker`: one order in, one exit code and one Receipt out. See `ingest_contract.order` and `ingest_contract.receipt`.
+
+Nothing heavy may be imported at the top: the number of threads is set in the environment first, because BLAS and OpenMP read it when they
+are loaded.
+"""
+
+import faulthandler
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from pydantic import ValidationError
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, IngestOrder, WorkOrder, read_order
+from ingest_contract.receipt import MAX_MESSAGE, Receipt, encode
+from ingest_worker import logs
+
+QUIET: Final = MappingProxyType(
+    {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # CUDA's own order is by speed and NVML's is this one: both must mean the same GPU
+        "HF_HUB_OFFLINE": "1",
+        "PYANNOTE_METRICS_ENABLED": "0",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",  # torch's own advice, in its out-of-memory message
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRANSFORMERS_OFFLINE": "1",
+    }
+)
+"""Read when the engines are imported: no hub, no telemetry, no threads beyond those ordered."""
+
+THREADS: Final = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+log = logging.getLogger("ingest_worker")
+
+
+def main() -> NoReturn:
+    """Read the order, carry it out, and end with the failure table's code.
+
+    Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and the kernel frees everything.
+    """
+    faulthandler.enable()
+    text, dsn = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(DSN_VARIABLE, "")  # so that no child inherits them
+    try:
+        order = read_order(text)
+    except ValidationError as error:
+        code = refuse(text, error)
+    else:
+        logs.start(order.trace_id)
+        settle(order)
+        from ingest_worker.process import Process
+
+        code = Process(order, dsn).run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def settle(order: WorkOrder) -> None:
+    """Set what libraries read from the environment when they are imported."""
+    os.environ.update(QUIET)
+    if isinstance(order, IngestOrder):
+        os.environ.update(dict.fromkeys(THREADS, str(order.runtime.threads)))
+
+
+def refuse(text: str, error: ValidationError) -> int:
+    """Say that the order is not understood, in the place that it names, if it names one. Returns the exit code."""
+    logs.start("")
+    first = error.errors(include_url=False, include_input=False)[0]
+    message = f"{'.'.join(map(str, first['loc']))}: {first['msg']} ({error.error_count()} mistakes in the order)"
+    log.error('action=refuse-order message="%s"', message)
+    receipt = Receipt(result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0)
+    try:
+        Path(json.loads(text)["place"]["receipt"]).write_bytes(encode(receipt))
+    except (ValueError, KeyError, TypeError, OSError):
+        log.warning("action=leave-no-receipt")
+    return FAILURES[Reason.ORDER_INVALID].exit_code or 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The store as one run sees it: a claimed video whose finished stages are kept, and which is committed once or given up.
+
+Called by the composition root; the pipeline sees the `Keeper` protocol of `tools`. Every operation has a connection of its own: a run
+takes hours, and a database may restart in between. Knows the store's functions, and no SQL.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import IngestOrder
+from ingest_contract.stages import Stage
+from ingest_worker.errors import StageError
+from ingest_worker.store import artifacts
+from ingest_worker.store.claims import Claim, Heartbeat, claim, heartbeat, release
+from ingest_worker.store.commit import commit, record_outcome
+from ingest_worker.store.connect import connect
+from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.schema import check
+
+REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
+"""Outcomes that are facts of the recording itself, so that later plans leave it out. A private video may be public tomorrow."""
+
+_LAST_WORD: Final = 2
+"""Seconds that giving a claim up may take while the process is being ended."""
+
+log = logging.getLogger(__name__)
+
+
+class ClaimedVideo:
+    """`tools.Keeper` by the store, from the claim to the commit."""
+
+    def __init__(self, dsn: str, held: Claim, beats: Heartbeat) -> None:
+        self._dsn, self._held, self._beats = dsn, held, beats
+        self._unsaved: dict[Stage, tuple[str, bytes]] = {}
+        self._over = False
+
+    def check(self) -> None:
+        """Raise `StageError(LEASE_LOST)` if somebody took the video over."""
+        if not self._over:
+            self._beats.check()
+
+    def kept(self, stage: Stage, stage_hash: str) -> bytes | None:
+        """The result of a finished stage of an earlier run, if its hash is today's."""
+        with connect(self._dsn, application="resume") as connection:
+            return artifacts.get(connection, self._held.video, stage, stage_hash)
+
+    def keep(self, stage: Stage, stage_hash: str, content: bytes) -> None:
+        """Keep a result for later tries. A database that is away for a moment costs nothing: the result is kept with the next one.
+
+        Raises:
+            StageError: `LEASE_LOST`, `DATABASE_REJECTED`, `SCHEMA_MISMATCH`.
+        """
+        self._unsaved[stage] = (stage_hash, content)
+        try:
+            with connect(self._dsn, application="keep") as connection:
+                for waiting, (its_hash, its_content) in list(self._unsaved.items()):
+                    artifacts.put(connection, self._held, waiting, its_hash, its_content)
+                    del self._unsaved[waiting]
+        except StageError as error:
+            if error.reason is not Reason.DATABASE_UNAVAILABLE:
+                raise
+            log.warning("action=keep-later stage=%s error=%s", stage.value, error)
+
+    def commit(self, video: Video, run: Run, content: Content) -> None:
+        """Store everything at once and give the claim up. Raises as `store.commit.commit`."""
+        self._end()
+        with connect(self._dsn, application="commit") as connection:
+            commit(connection, self._held, video, run, content)
+
+    def remember(self, video: Video, error: StageError, pipeline_hash: str) -> None:
+        """Keep it in mind if there will never be anything to ingest here, and give the claim up."""
+        if error.reason in REMEMBERED:
+            self._end()
+            with connect(self._dsn, application="outcome") as connection:
+                record_outcome(connection, self._held, video, error.reason, (str(error), pipeline_hash))
+
+    def give_up(self) -> None:
+        """Release the claim, if it is still ours; if the database is away, the lease ends by itself."""
+        self._end()
+        try:
+            with connect(self._dsn, application="release", statement_timeout_seconds=_LAST_WORD) as connection:
+                release(connection, self._held)
+        except StageError as error:
+            log.warning("action=leave-claim error=%s", error)
+
+    def _end(self) -> None:
+        self._over = True  # from here on, a claim that is gone was ended by us
+        self._beats.stop()
+
+
+@contextmanager
+def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
+    """The order's video, ours inside the block. Left without a commit, the claim is given up.
+
+    Raises:
+        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`.
+    """
+    with connect(dsn, application="claim") as connection:
+        check(connection)
+        held = claim(connection, order.item.id, holder_of(order))
+    with heartbeat(dsn, held) as beats:
+        video = ClaimedVideo(dsn, held, beats)
+        try:
+            yield video
+        except BaseException:
+            video.give_up()
+            raise
+
+
+def holder_of(order: IngestOrder) -> str:
+    """Who claims: one item of one batch. Its next try takes the claim over at once, because its last one is known to have ended."""
+    return f"{order.batch}#{order.item.index}"

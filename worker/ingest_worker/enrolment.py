@@ -1,0 +1,103 @@
+"""The voices to look for, from the profile's recordings: fetched, decoded and heard once, then kept beside the scratch folder.
+
+Called by the pipeline when a recording's speakers are to be named. Must not accept a recording silently that gives no voice.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ingest_contract.failures import Kind, Reason
+from ingest_contract.order import Item
+from ingest_contract.profile import IdentificationProfile, Voice
+from ingest_worker.domain import EnrolledVoice, FloatArray
+from ingest_worker.errors import StageError
+from ingest_worker.ports import Decoder, Diarizer, Fetcher
+
+
+class ProfileEnrolment:
+    """`ports.Enrolment` from a profile."""
+
+    def __init__(
+        self, profile: IdentificationProfile, cache: Path, model: str, media: tuple[Fetcher, Decoder], ear: Callable[[], Diarizer]
+    ) -> None:
+        """Nothing is fetched before `voices`.
+
+        Args:
+            profile: The voices and their recordings.
+            cache: A folder that several workers may share.
+            model: `name@sha256-prefix` of the diarization model: vectors of another one do not count.
+            media: What brings and decodes recordings.
+            ear: Loads the diarizer. It is not called when every voice is known.
+        """
+        self._profile, self._cache, self._model = profile, cache, model
+        self._fetcher, self._decoder = media
+        self._ear = ear
+
+    def voices(self) -> tuple[EnrolledVoice, ...]:
+        """Every voice, one row for each of its recordings.
+
+        Raises:
+            StageError: `VOICE_UNUSABLE` naming voice and recording; what is nobody's fault, such as a broken download, as it is.
+        """
+        return tuple(
+            EnrolledVoice(voice.name, np.stack([self._vector(voice, recording) for recording in voice.recordings]))
+            for voice in self._profile.voices
+        )
+
+    def _vector(self, voice: Voice, recording: str) -> FloatArray:
+        kept = self._cache / f"{key_of(recording, self._model)}.npy"
+        try:
+            known: FloatArray = np.load(kept, allow_pickle=False)
+        except (OSError, ValueError):
+            known = self._heard(voice, recording)
+            _keep(kept, known)
+        return known
+
+    def _heard(self, voice: Voice, recording: str) -> FloatArray:
+        into = self._cache / f"{key_of(recording, self._model)}.{os.getpid()}"
+        into.mkdir(parents=True, exist_ok=True)
+        try:
+            item = Item(index=0, id=f"voice:{key_of(recording, self._model)}", url=recording)
+            media = self._fetcher.fetch(item, into, _nobody)
+            return _usable(self._ear().voice_of(self._decoder.decode(media, into, _nobody)))
+        except StageError as error:
+            if error.failure.kind is Kind.INPUT or error.reason is Reason.VOICE_UNUSABLE:
+                raise StageError(Reason.VOICE_UNUSABLE, f"Voice {voice.name!r}, recording {recording}: {error}") from error
+            raise
+        finally:
+            shutil.rmtree(into, ignore_errors=True)
+
+
+def key_of(recording: str, model: str) -> str:
+    """What a vector is kept under: where the recording is, which file that is now if it is a local one, and the model."""
+    path = Path(urlsplit(recording).path if recording.startswith("file:") else recording)
+    facts = [recording, model]
+    try:
+        status = path.stat()
+        facts += [str(status.st_size), str(status.st_mtime_ns)]
+    except OSError:
+        pass  # a URL, or a file that is not there, which fetching will tell
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _usable(vector: FloatArray) -> FloatArray:
+    if not (np.isfinite(vector).all() and np.any(vector)):
+        raise StageError(Reason.VOICE_UNUSABLE, "no voice vector comes of it: is there enough clean speech?")
+    return vector
+
+
+def _keep(path: Path, vector: FloatArray) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("wb") as file:
+        np.save(file, vector, allow_pickle=False)
+    draft.replace(path)
+
+
+def _nobody(_: float) -> None:
+    """Enrolment is a small part of a stage whose progress nobody watches."""

@@ -1,0 +1,211 @@
+"""One recording, from where it is to what the store gets: fetch, decode, transcribe and diarize, attribute, identify, segment, embed.
+
+Called by the composition root with the tools of a run and a claimed video. Knows the order of stages, what each needs, and what an earlier
+try has finished; no engine, no database and no file format. Must not decide what a failure means: every stage says that itself.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import IngestOrder
+from ingest_contract.stages import KEPT, Stage
+from ingest_worker import codec
+from ingest_worker.attribution import attribute
+from ingest_worker.domain import Audio, Diarization, Identity, Media, Segment, SpokenWord, Transcript, Vectors
+from ingest_worker.errors import StageError
+from ingest_worker.hashes import Hashes
+from ingest_worker.identification import identify
+from ingest_worker.interruption import Control
+from ingest_worker.later import Later
+from ingest_worker.ports import Report
+from ingest_worker.progress import Board
+from ingest_worker.segmentation import segment
+from ingest_worker.stopwatch import Stopwatch, Timing
+from ingest_worker.tools import Keeper, Tools
+
+Value = TypeVar("Value")
+Passages = tuple[tuple[Segment, ...], Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Value]):
+    """A kept stage and the form of its result."""
+
+    stage: Stage
+    encode: Callable[[Value], bytes]
+    decode: Callable[[bytes], Value]
+
+
+TRANSCRIPT: Final[Kind[Transcript]] = Kind(Stage.TRANSCRIBE, codec.encode_transcript, codec.decode_transcript)
+DIARIZATION: Final[Kind[Diarization]] = Kind(Stage.DIARIZE, codec.encode_diarization, codec.decode_diarization)
+IDENTITIES: Final[Kind[tuple[Identity, ...]]] = Kind(Stage.IDENTIFY, codec.encode_identities, codec.decode_identities)
+PASSAGES: Final[Kind[Passages]] = Kind(Stage.EMBED, lambda found: codec.encode_passages(*found), codec.decode_passages)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on: the clock, the board, and whoever may end the run."""
+
+    clock: Stopwatch
+    board: Board
+    control: Control
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[tuple[Timing, Report]]:
+        """One stage: timed, shown, and ended at its next report if the run must end. Raises `Interruption`."""
+        self.control.check()
+        with self.clock.timing(stage) as timing:
+            show = self.board.begin(stage)
+
+            def report(share: float) -> None:
+                self.control.check()
+                show(share)
+
+            yield timing, report
+        self.board.end(stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came out."""
+
+    transcript: Transcript
+    diarization: Diarization
+    words: tuple[SpokenWord, ...]
+    identities: tuple[Identity, ...]
+    segments: tuple[Segment, ...]
+    vectors: Vectors
+
+
+class Pipeline:
+    """One run over one recording."""
+
+    def __init__(self, order: IngestOrder, hashes: Hashes, tools: Tools, keeper: Keeper, watch: Watch) -> None:
+        self._order, self._hashes, self._tools, self._keeper, self._watch = order, hashes, tools, keeper, watch
+        self._kept: dict[Stage, bytes] = {}
+        self.media: Media | None = None
+        """What was fetched, as soon as it was; None where nothing had to be."""
+        self.media_seconds = 0.0
+        """The recording's length, as soon as it is known. Where no stage had to hear it again: as announced, or to its last word."""
+
+    def run(self) -> Found:
+        """Every stage up to the store.
+
+        Raises:
+            StageError: as the stages; `NO_SPEECH`, `EMBEDDING_INCOMPLETE`.
+            Interruption: the run was told to end.
+        """
+        self._resume()
+        transcript, diarization = self._heard()
+        with self._watch.stage(Stage.ATTRIBUTE):
+            words = attribute(transcript.words, diarization)
+        identities = self._identified(diarization)
+        if self._tools.diarizer.loaded:
+            self._tools.diarizer.get().release()
+        segments, vectors = self._embedded(words, transcript.language)
+        return Found(transcript, diarization, words, identities, segments, vectors)
+
+    def _resume(self) -> None:
+        """Look up what earlier tries finished, and begin to load what the rest needs."""
+        for stage in KEPT:
+            content = self._keeper.kept(stage, self._hashes.of(stage))
+            if content is not None:
+                self._kept[stage] = content
+                self._watch.clock.resume(stage)
+                self._watch.board.end(stage)
+        self._tools.begin(frozenset(KEPT) - self._kept.keys())
+
+    def _heard(self) -> tuple[Transcript, Diarization]:
+        """Words and turns. Where nobody speaks, nobody need tell voices apart."""
+        diarization: Diarization | None
+        if self._tools.together and not {Stage.TRANSCRIBE, Stage.DIARIZE} & self._kept.keys():
+            transcript, diarization = self._heard_together()
+        else:
+            transcript = self._transcribed()
+            diarization = self._diarized() if transcript.words else None
+        if not transcript.words:
+            raise StageError(Reason.NO_SPEECH)
+        if diarization is None or not diarization.turns:
+            raise StageError(Reason.NO_SPEECH, f"{len(transcript.words)} words were heard, but no voice that they could belong to.")
+        self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
+        return transcript, diarization
+
+    def _heard_together(self) -> tuple[Transcript, Diarization]:
+        _ = self._audio  # once, before two threads want it
+        with ThreadPoolExecutor(1, "diarize") as other:
+            # If one of them fails, the other still ends: what it found is kept for the next try.
+            diarizing = other.submit(self._diarized)
+            transcript = self._transcribed()
+        return transcript, diarizing.result()
+
+    @cached_property
+    def _audio(self) -> Audio:
+        scratch = Path(self._order.place.scratch)
+        with self._watch.stage(Stage.FETCH) as (_, report):
+            self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
+        with self._watch.stage(Stage.DECODE) as (_, report):
+            audio = self._tools.decoder.decode(self.media, scratch, report)
+        self.media_seconds = audio.seconds
+        return audio
+
+    def _transcribed(self) -> Transcript:
+        if Stage.TRANSCRIBE in self._kept:
+            return TRANSCRIPT.decode(self._kept[Stage.TRANSCRIBE])
+        audio, engine = self._audio, self._tools.transcriber.get()
+        transcript = self._made(TRANSCRIPT, lambda report: engine.transcribe(audio, report), self._tools.transcriber)
+        engine.release()
+        return transcript
+
+    def _diarized(self) -> Diarization:
+        if Stage.DIARIZE in self._kept:
+            return DIARIZATION.decode(self._kept[Stage.DIARIZE])
+        audio, engine = self._audio, self._tools.diarizer.get()
+        speakers = self._order.item.speakers
+        return self._made(DIARIZATION, lambda report: engine.diarize(audio, speakers, report), self._tools.diarizer)
+
+    def _identified(self, diarization: Diarization) -> tuple[Identity, ...]:
+        if Stage.IDENTIFY in self._kept:
+            return IDENTITIES.decode(self._kept[Stage.IDENTIFY])
+        profile = self._order.settings.identification
+        return self._made(IDENTITIES, lambda _: identify(diarization, self._tools.enrolment.voices(), profile))
+
+    def _embedded(self, words: tuple[SpokenWord, ...], language: str) -> Passages:
+        if Stage.EMBED in self._kept:
+            return PASSAGES.decode(self._kept[Stage.EMBED])
+        with self._watch.stage(Stage.SEGMENT):
+            segments = segment(words, self._order.settings.segmentation, language)
+        engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
+        return self._made(PASSAGES, lambda report: (segments, _one_each(segments, engine.embed(texts, report))), self._tools.embedder)
+
+    def _made(self, kind: Kind[Value], work: Callable[[Report], Value], engine: Later[Any] | None = None) -> Value:
+        """Do a stage's work and keep its result for later tries. The engine is loaded already: waiting for it is overhead, not work."""
+        with self._watch.stage(kind.stage) as (timing, report):
+            try:
+                made = work(report)
+            finally:
+                if engine is not None:
+                    timing.batch, timing.halvings = engine.batches
+            self._keeper.keep(kind.stage, self._hashes.of(kind.stage), kind.encode(made))
+        return made
+
+    def _announced(self, transcript: Transcript, diarization: Diarization) -> float:
+        """The length of a recording that nobody had to hear again."""
+        said = self._order.item.duration_seconds
+        return float(said) if said is not None else max(transcript.words[-1].end, diarization.turns[-1].end)
+
+
+def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:
+    """The vectors, if there is a finite one for every passage. Raises `StageError(EMBEDDING_INCOMPLETE)`."""
+    if len(vectors.values) != len(segments) or not np.isfinite(vectors.values).all():
+        raise StageError(
+            Reason.EMBEDDING_INCOMPLETE, f"{len(segments)} passages, {len(vectors.values)} vectors, or one that is not finite."
+        )
+    return vectors

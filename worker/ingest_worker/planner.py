@@ -1,0 +1,60 @@
+"""A Plan order from beginning to end: look at the sources, ask the store what it has, print the plan as framed lines.
+
+Called by `__main__`. Standard output belongs to the plan alone. Needs no GPU, and the models' locks only where the order asks whether
+today's pipeline would make the same.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ingest_contract.order import PlanOrder
+from ingest_contract.plan_document import frames
+from ingest_contract.selection import Reprocess
+from ingest_worker.hashes import hashes_of, identities_of
+from ingest_worker.models import open_models
+from ingest_worker.planning import StoredVideo
+from ingest_worker.session import Session
+from ingest_worker.store.connect import connect
+from ingest_worker.store.reads import Stored, stored
+from ingest_worker.store.schema import check
+
+
+def plan(order: PlanOrder, dsn: str, session: Session) -> None:
+    """Do what the order says.
+
+    Raises:
+        StageError: a source cannot be read, or the store does not answer.
+    """
+    from ingest_worker.sources.plan import make_plan
+
+    today = pipelines_of(order)
+
+    def known(ids: Sequence[str]) -> Mapping[str, StoredVideo]:
+        with connect(dsn, application="plan") as connection:
+            check(connection)
+            found = stored(connection, ids)
+        return {video: known for video, row in found.items() if (known := stored_video(row, today)) is not None}
+
+    document = make_plan(order, known)
+    for line in frames(document):
+        print(line)
+    sys.stdout.flush()
+    session.plan = document.summary
+
+
+def pipelines_of(order: PlanOrder) -> frozenset[str]:
+    """The pipeline hashes that today's settings can give: one for each number of speakers that a source may name."""
+    if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
+        return frozenset()
+    models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))
+    return frozenset(hashes_of(order.settings, source.speakers, models).pipeline for source in order.sources)
+
+
+def stored_video(row: Stored, today: frozenset[str]) -> StoredVideo | None:
+    """What a plan needs to know; None for a video that is known by name only. A transcript outweighs a later failure."""
+    if row.pipeline_hash is not None:
+        return StoredVideo(unchanged=row.pipeline_hash in today)
+    if row.reason is not None:
+        return StoredVideo(unchanged=row.reason_pipeline_hash in today, outcome=row.reason)
+    return None

@@ -1,0 +1,128 @@
+"""One order being carried out by this process: the work in a thread, signals in the main one, and exactly one Receipt.
+
+Called by `__main__`. Python runs signal handlers in the main thread, between two of its own instructions; an engine may compute for
+minutes within one. So the main thread does nothing but wait, and can always answer.
+"""
+
+import logging
+import os
+import select
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from ingest_contract.failures import FAILURES, OK_EXIT, Reason
+from ingest_contract.order import IngestOrder, WorkOrder
+from ingest_contract.receipt import Receipt
+from ingest_worker.errors import StageError
+from ingest_worker.gpu.nvml import find_gpu
+from ingest_worker.interruption import Control, Interruption
+from ingest_worker.receipts import ReceiptFile
+from ingest_worker.session import Session, named
+from ingest_worker.stopwatch import process_birth
+
+GRACE: Final = 5.0
+"""Seconds that a run which was told to end has to come back by itself; a kubelet's patience is 30 (`terminationGracePeriodSeconds`)."""
+
+LAST_WORD: Final = 3.0
+"""Seconds to give the claim up without the run's help."""
+
+_ASKED, _OVER = b"a", b"o"
+
+log = logging.getLogger(__name__)
+
+
+class Process:
+    """One order."""
+
+    def __init__(self, order: WorkOrder, dsn: str) -> None:
+        self._order, self._dsn = order, dsn
+        self._born = process_birth()
+        self._control = Control()
+        self._receipts = ReceiptFile(Path(order.place.receipt))
+        self._bell, self._ringer = os.pipe()
+        self._session: Session | None = None
+        self._code: int | None = None
+
+    def run(self) -> int:
+        """Carry it out. Returns the exit code; the Receipt is written. Must be called in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked)
+        threading.Thread(target=self._work, name="work", daemon=True).start()
+        if os.read(self._bell, 1) == _ASKED:
+            self._wait_for_the_end()
+        return self._code if self._code is not None else self._abandon()
+
+    def _asked(self, number: int, _: object) -> None:
+        """The signal handler: takes no lock, because the main thread may hold one."""
+        self._control.stop(StageError(Reason.INTERRUPTED, f"The process was asked to end ({signal.Signals(number).name})."))
+        os.write(self._ringer, _ASKED)
+
+    def _wait_for_the_end(self) -> None:
+        """Give a run that was told to end some time; further signals change nothing."""
+        until = time.monotonic() + GRACE
+        while self._code is None and (left := until - time.monotonic()) > 0:
+            if select.select([self._bell], [], [], left)[0] and os.read(self._bell, 1) == _OVER:
+                return
+
+    def _abandon(self) -> int:
+        """End a run that does not come back: its engine computes on, its transaction dies with the connection.
+
+        The claim is given up first. A commit that is on its way holds the claim's row, so one of two things happens: it wins, and the run
+        ends well after all; or it finds the claim gone, and nothing is stored.
+        """
+        if self._session is not None and self._session.give_up is not None:
+            last = threading.Thread(target=self._session.give_up, daemon=True)
+            last.start()
+            last.join(LAST_WORD)
+        self._end(StageError(Reason.INTERRUPTED, "The process was asked to end while an engine was busy; nothing was stored."))
+        return self._code if self._code is not None else FAILURES[Reason.UNKNOWN].exit_code or 1
+
+    def _work(self) -> None:
+        error: StageError | None = None
+        try:
+            self._carry_out()
+        except Interruption as interruption:
+            error = interruption.why
+        except Exception as foreign:
+            error = named(foreign)
+            level = logging.ERROR if error.reason is Reason.UNKNOWN else logging.INFO
+            log.log(level, "action=fail reason=%s", error.reason.value, exc_info=foreign)
+        try:
+            self._end(error)
+        finally:
+            os.write(self._ringer, _OVER)
+
+    def _carry_out(self) -> None:
+        on_gpu = isinstance(self._order, IngestOrder) and self._order.runtime.device == "cuda"
+        if not self._dsn:
+            raise StageError(Reason.ORDER_INVALID, "The order came without the address of a store.")
+        self._session = Session(find_gpu() if on_gpu else None, self._control, self._born)
+        if isinstance(self._order, IngestOrder):
+            from ingest_worker.ingest import ingest
+
+            ingest(self._order, self._dsn, self._session)
+        else:
+            from ingest_worker.planner import plan
+
+            plan(self._order, self._dsn, self._session)
+
+    def _end(self, error: StageError | None) -> None:
+        """Write the Receipt and settle the exit code, unless the other thread has."""
+        receipt = self._session.receipt(error) if self._session is not None else _bare(error)
+        code = OK_EXIT if error is None else error.failure.exit_code or 1
+        try:
+            first = self._receipts.write(receipt)
+        except OSError as foreign:
+            first = True
+            log.warning("action=leave-no-receipt error=%s", foreign.strerror)
+        if first:
+            log.info("action=end exit=%d reason=%s seconds=%.1f", code, receipt.reason.value if receipt.reason else "none", receipt.seconds)
+            self._code = code
+
+
+def _bare(error: StageError | None) -> Receipt:
+    """Of a run that failed before anything could be measured."""
+    return Receipt(result="Failed", reason=error.reason if error else Reason.UNKNOWN, message=str(error or ""), seconds=0.0)

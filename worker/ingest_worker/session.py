@@ -1,0 +1,88 @@
+"""One process's run: what is measured, how it is shown, and the Receipt that it ends with.
+
+Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is told with everything known by then.
+"""
+
+import errno
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import Place
+from ingest_contract.receipt import MAX_MESSAGE, Effective, PlanSummary, Receipt
+from ingest_worker.errors import StageError
+from ingest_worker.gpu.port import Gpu
+from ingest_worker.gpu.sampler import Sampler
+from ingest_worker.interruption import Control
+from ingest_worker.memory import classify
+from ingest_worker.pipeline import Found, Pipeline, Watch
+from ingest_worker.progress import Board, ProgressFile
+from ingest_worker.progress_server import ProgressServer
+from ingest_worker.receipts import coverage_of, memory_of, quality_of, rounded, speakers_of, stages_of
+from ingest_worker.stopwatch import Stopwatch
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """What is known about a run, from its first moment to its Receipt."""
+
+    def __init__(self, gpu: Gpu | None, control: Control, born: float) -> None:
+        """`gpu` is None on a CPU; `born` is when the process began, on the monotonic clock."""
+        self.control = control
+        self.uuid = gpu.uuid if gpu is not None else None
+        self.free_at_start_mib = gpu.memory().free_mib if gpu is not None else None
+        """Of the device, before CUDA starts in this process: asked for here and never later."""
+        self.sampler = Sampler(gpu)
+        self.clock = Stopwatch(self.sampler, born=born)
+        self.give_up: Callable[[], None] | None = None
+        """Gives up what the run has claimed, from any thread; None where nothing is claimed."""
+        self.effective: Effective | None = None
+        self.pipeline: Pipeline | None = None
+        self.found: Found | None = None
+        self.plan: PlanSummary | None = None
+        self.run_id: str | None = None
+
+    @contextmanager
+    def shown(self, place: Place) -> Iterator[Watch]:
+        """Who looks on: the clock, a board in the order's file or on its port, and whoever may end the run."""
+        display = ProgressFile(Path(place.progress_file)) if place.progress_file is not None else None
+        board = Board(display, lambda: self.clock.age)
+        server = ProgressServer(place.progress_port, board.progress, self.clock) if place.progress_port is not None else None
+        try:
+            yield Watch(self.clock, board, self.control)
+        finally:
+            if server is not None:
+                server.close()
+
+    def receipt(self, error: StageError | None) -> Receipt:
+        """How the run ended, with every figure there is."""
+        found, effective = self.found, self.effective
+        return Receipt(
+            result="Failed" if error else "Succeeded",
+            reason=error.reason if error else None,
+            message=str(error)[:MAX_MESSAGE] if error else "",
+            stage=self.clock.failed if error else None,
+            retry_after_seconds=error.retry_after_seconds if error else None,
+            seconds=rounded(self.clock.seconds),
+            media_seconds=rounded(self.pipeline.media_seconds) if self.pipeline else 0.0,
+            overhead_seconds=rounded(self.clock.overhead),
+            stages=stages_of(self.clock),
+            run_id=self.run_id,
+            coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors) if found else None,
+            speakers=speakers_of(found.identities) if found else None,
+            quality=quality_of(found.transcript) if found else None,
+            memory=memory_of(self.sampler, self.uuid, self.free_at_start_mib),
+            effective=effective,
+            plan=self.plan,
+        )
+
+
+def named(error: Exception) -> StageError:
+    """An exception in the failure table's words: out of memory and a full disk are known wherever they show, the rest is `UNKNOWN`."""
+    if isinstance(error, StageError):
+        return error
+    reason = classify(error) or (Reason.SCRATCH_FULL if isinstance(error, OSError) and error.errno == errno.ENOSPC else Reason.UNKNOWN)
+    return StageError(reason, f"{type(error).__name__}: {error}")

@@ -1,0 +1,132 @@
+"""The tools of one run: which adapters stand behind the ports, with which models and batches, and what of them is loaded when.
+
+Called by the composition root. Engines are imported where they are made and nowhere else, so that a run which resumes everything imports
+none. Must not look at the recording.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ingest_contract.order import IngestOrder
+from ingest_contract.stages import Stage
+from ingest_worker.enrolment import ProfileEnrolment
+from ingest_worker.gpu.residency import ResidencyPlan
+from ingest_worker.hashes import Identities
+from ingest_worker.later import Later
+from ingest_worker.models import Models, Role
+from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, Transcriber
+
+LAST_EAGER_RUNG = 1
+"""The last rung of the memory ladder on which models are loaded before they are needed (`ingest_operator.rungs`)."""
+
+
+class Keeper(Protocol):
+    """Keeps the results of finished stages: `claimed.ClaimedVideo`."""
+
+    def kept(self, stage: Stage, stage_hash: str, /) -> bytes | None:
+        """What an earlier try finished under today's hash."""
+
+    def keep(self, stage: Stage, stage_hash: str, content: bytes, /) -> None:
+        """Keep a result for later tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a pipeline works with."""
+
+    fetcher: Fetcher
+    decoder: Decoder
+    transcriber: Later[Transcriber]
+    diarizer: Later[Diarizer]
+    embedder: Later[Embedder]
+    enrolment: Enrolment
+    together: bool
+    """Whether transcription and diarization run at the same time."""
+
+    def begin(self, missing: frozenset[Stage]) -> None:
+        """Load what these stages need, in the background, in the order of the data."""
+        loader = ThreadPoolExecutor(1, "load")
+        for stage, engine in self._engines():
+            if stage in missing:
+                engine.begin(loader)
+        loader.shutdown(wait=False)
+
+    def _engines(self) -> tuple[tuple[Stage, Later[Any]], ...]:
+        return (Stage.TRANSCRIBE, self.transcriber), (Stage.DIARIZE, self.diarizer), (Stage.EMBED, self.embedder)
+
+
+def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan) -> Tools:
+    """The real ones.
+
+    On a CPU everything is loaded at once. On a GPU a model that must wait for another's memory is imported only; the text model always
+    waits. From `LAST_EAGER_RUNG` on nothing is loaded early, because host memory may be what is short.
+    """
+    from ingest_worker.audio.decode import LimitedDecoder
+    from ingest_worker.sources.fetcher import SourceFetcher
+
+    runtime, settings = order.runtime, order.settings
+    eager = order.rung <= LAST_EAGER_RUNG
+    on_cpu = runtime.device == "cpu"
+    fetcher, decoder = SourceFetcher(order.fetch), LimitedDecoder(order.fetch)
+    diarizer = _diarizer(order, models, plan, early=eager and (on_cpu or plan.together))
+    cache = Path(order.place.scratch).parent / "voices"
+    media = (fetcher, decoder)
+    return Tools(
+        fetcher=fetcher,
+        decoder=decoder,
+        transcriber=_transcriber(order, models, plan),
+        diarizer=diarizer,
+        embedder=_embedder(order, models, identities, early=eager and on_cpu),
+        enrolment=ProfileEnrolment(settings.identification, cache, identities.diarization, media, diarizer.get),
+        together=plan.together,
+    )
+
+
+def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> Later[Transcriber]:
+    runtime, settings = order.runtime, order.settings
+
+    def make() -> Any:
+        folder = models.path(Role.TRANSCRIPTION, settings.transcription.model)
+        from ingest_worker.engines.whisper import WhisperTranscriber
+
+        return WhisperTranscriber(
+            folder,
+            device=runtime.device,
+            compute_type=runtime.compute_type.value,
+            threads=runtime.threads,
+            batch=plan.batches.transcription,
+            settings=settings,
+        )
+
+    return Later("transcriber", make, lambda engine: engine.runner)
+
+
+def _diarizer(order: IngestOrder, models: Models, plan: ResidencyPlan, *, early: bool) -> Later[Diarizer]:
+    def warm() -> Any:
+        from ingest_worker.engines import diarization
+
+        return diarization
+
+    def make() -> Any:
+        folder = models.path(Role.DIARIZATION, order.settings.diarization.model)
+        return warm().PyannoteDiarizer(folder, device=order.runtime.device, batch=plan.batches.diarization)
+
+    return Later("diarizer", make, lambda engine: engine.activity.runner, None if early else warm)
+
+
+def _embedder(order: IngestOrder, models: Models, identities: Identities, *, early: bool) -> Later[Embedder]:
+    def warm() -> Any:
+        import sentence_transformers
+
+        return sentence_transformers
+
+    def make() -> Any:
+        folder = models.path(Role.EMBEDDING, order.settings.embedding.model)
+        from ingest_worker.engines.embedding import SentenceEmbedder
+
+        runtime = order.runtime
+        return SentenceEmbedder(folder, device=runtime.device, batch_tokens=runtime.embedding_batch_tokens, model_key=identities.embedding)
+
+    return Later("embedder", make, lambda engine: engine.runner, None if early else warm)
