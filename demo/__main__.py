@@ -57,7 +57,7 @@ def written_batch(base: str, home: Path) -> Path:
     for name in ("joe", "mina"):
         shutil.copyfile(known[f"voice-{name}"].path, voices / f"{name}.wav")
     path = home / "batch.yaml"
-    path.write_text((HERE / "batch.yaml").read_text().replace("BASE", base).replace("VOICES", str(voices)))
+    path.write_text((HERE / "batch.yaml").read_text().replace("@BASE@", base).replace("@VOICES@", str(voices)))
     return path
 
 
@@ -84,6 +84,8 @@ def main() -> int:
         if ingestctl("models", "fetch", str(HERE / "models.yaml"), home=home).returncode:
             return 1
         ingestctl("run", str(batch), home=home)
+        if not (home / "batches" / "default" / "demo" / "plan-0.json").exists():
+            return 1
     status = json.loads(ingestctl("status", "demo", "--output", "json", home=home, quiet=True).stdout)
     wrong = unexpected(status, names_by_id(home))
     for query, filters in SEARCHES:
