@@ -10,8 +10,10 @@ from ingest_contract.failures import Reason
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import connect
+from ingest_worker.store.schema import ensure_dimension, expected_version, migrate
 from ingestctl.commands import app
 from ingestctl.place import Workplace
+from tests.support.postgres import DIMENSION
 from tests.worker.store.makers import a_video, content, store, unknown
 
 pytestmark = pytest.mark.postgres
@@ -60,3 +62,15 @@ def test_a_place_that_cannot_be_written_is_named(place: Workplace, talk: str) ->
     done = export(place, talk, "test:one", "--to", "/dev/null/talk.vtt")
     assert done.exit_code == 2
     assert "cannot be written" in done.output
+
+
+def test_the_embedded_store_is_brought_up_to_date_before_it_is_read(place: Workplace) -> None:
+    with place.store() as dsn:
+        assert migrate(dsn)
+        with connect(dsn, application="tests") as connection:
+            ensure_dimension(dsn, DIMENSION)
+            store(connection, content("Hello"))
+            connection.execute("delete from ingest.schema_version where version = %s", [expected_version()])
+            connection.execute("drop view public.current_segments, public.speakers, public.videos")
+    done = CliRunner().invoke(app, ["export", "test:one", "--format", "txt", "--home", str(place.home)], catch_exceptions=False)
+    assert done.stdout.endswith("[0:00:00] ann: Hello\n")
