@@ -1,7 +1,8 @@
 """Whose word it is: words and speaker turns brought together. Pure, and vectorised: a five-hour recording has fifty thousand words.
 
 Called by the pipeline. Takes exclusive turns (at most one speaker at a time), so that a word has one answer; that somebody else spoke too
-is kept as a flag. Must not guess: a word that nobody's turn is near belongs to nobody.
+is kept as a flag. Must not guess: a word that nobody's turn is near belongs to nobody. Changes of speaker are not moved to sentence ends
+near by, as some tools do: with community-1 and tiny.en on the demo's dialogue none of 913 words is wrong without it and two are with it.
 """
 
 from collections.abc import Sequence
