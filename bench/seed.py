@@ -75,7 +75,7 @@ def _batch(row: Row, names: Sequence[str], base: str, home: Path) -> Path:
         audio.write(voices / f"{name}.wav", audio.read(speech.recordings()[f"voice-{name}"].path))
     path = home / f"{row.name}.yaml"
     spec = f"{before}  sources:\n{sources}  transcription: {{language: en}}\n---\n{profile}"
-    path.write_text(spec.replace("@VOICES@", str(voices)))
+    path.write_text(spec.replace("$VOICES", str(voices)))
     return path
 
 

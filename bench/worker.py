@@ -50,7 +50,7 @@ def receipts() -> dict[str, dict[str, Any]]:
         subprocess.run(
             [sys.executable, "-m", "ingestctl", "models", "fetch", str(ROOT / "demo" / "models.yaml")], env=environment, check=True
         )
-        text = (ROOT / "demo" / "batch.yaml").read_text().replace("@VOICES@", name).replace("@BASE@", base)
+        text = (ROOT / "demo" / "batch.yaml").read_text().replace("$VOICES", name).replace("$BASE", base)
         lines = [line for line in text.splitlines() if not line.startswith("    - url:") or any(file in line for file in FILES)]
         lines = [line for line in lines if "recordings: [" not in line]
         batch = home / "batch.yaml"

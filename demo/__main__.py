@@ -57,7 +57,7 @@ def written_batch(base: str, home: Path) -> Path:
     for name in ("joe", "mina"):
         shutil.copyfile(known[f"voice-{name}"].path, voices / f"{name}.wav")
     path = home / "batch.yaml"
-    path.write_text((HERE / "batch.yaml").read_text().replace("@BASE@", base).replace("@VOICES@", str(voices)))
+    path.write_text((HERE / "batch.yaml").read_text().replace("$BASE", base).replace("$VOICES", str(voices)))
     return path
 
 

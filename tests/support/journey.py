@@ -66,7 +66,7 @@ class Ctl:
     def batch(self, *files: str, name: str = "journey", **spec: Any) -> Path:
         """A batch over served files, with the demo's profile."""
         documents = list(yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text()))
-        profile = json.loads(json.dumps(documents[1]).replace("@VOICES@", str(self.voices())))
+        profile = json.loads(json.dumps(documents[1]).replace("$VOICES", str(self.voices())))
         sources = [{"url": f"{self.base}/{file}"} for file in files]
         wanted = documents[0]["spec"] | {"sources": sources} | spec
         path = self.home / f"{name}.yaml"
