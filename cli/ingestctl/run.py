@@ -20,7 +20,7 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.planning import read_items
+from ingest_operator.local.planning import PlanningInterruptedError, read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
 
@@ -51,8 +51,11 @@ def run_batch(request: Request, screen: Screen) -> int:
     """Run it; the process's exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     watcher = TerminalWatcher(screen.people, time.monotonic) if screen.people.is_terminal else PlainWatcher(screen.people, time.monotonic)
-    with watcher:
-        batch, interrupted = asyncio.run(_run(request, watcher))
+    try:
+        with watcher:
+            batch, interrupted = asyncio.run(_run(request, watcher))
+    except PlanningInterruptedError:
+        return EXIT_INTERRUPTED
     folder = BatchFolder.of(request.home, batch.metadata.namespace, batch.metadata.name)
     show(batch, read_items(folder), screen)
     return EXIT_INTERRUPTED if interrupted else exit_code(batch)

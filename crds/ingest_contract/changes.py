@@ -5,12 +5,10 @@ from ingest_contract.batch import FROZEN, IngestBatchSpec
 
 def refused_changes(old: IngestBatchSpec, new: IngestBatchSpec) -> tuple[str, ...]:
     """One line per change that the API server would refuse; empty when the new spec may take the old one's place."""
-    before, after = old.model_dump(), new.model_dump()
-    names = {field: IngestBatchSpec.model_fields[field].alias or field for field in before}
     lines = [
-        f"spec.{names[field]}: cannot change once the batch exists: make a new batch"
-        for field in before
-        if names[field] in FROZEN and before[field] != after[field]
+        f"spec.{info.alias}: cannot change once the batch exists: make a new batch"
+        for field, info in IngestBatchSpec.model_fields.items()
+        if info.alias in FROZEN and getattr(old, field) != getattr(new, field)
     ]
     if any(source not in new.sources for source in old.sources):
         lines.append("spec.sources: sources may be added, never removed or changed")
