@@ -75,7 +75,7 @@ def read(path: Path) -> tuple[Document, ...]:
     try:
         raw = [document for document in yaml.load_all(path.read_text(encoding="utf-8"), _Loader) if document is not None]
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).replace(_NAMELESS, ', ').split())}",)) from error
+        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).split()).replace(_NAMELESS, ', ')}",)) from error
     if not raw:
         raise InvalidDocumentError((f"{path}: the file is empty; `ingestctl example` prints a batch to start from",))
     found: list[Document] = []
@@ -105,7 +105,7 @@ def parse(document: object) -> Document:
     except (TypeError, ValueError) as error:
         raise InvalidDocumentError((f"{kind}: {error}",)) from error
     try:
-        parsed = model.model_validate_json(text)
+        parsed = model.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidDocumentError(tuple(mistakes_of(error, model))) from error
     assert isinstance(parsed, IngestBatch | IngestProfile)  # noqa: S101 -- tells the type checker what KINDS holds
@@ -137,6 +137,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return _WORDS[kind] + ("" if kind == "missing" else f", not {_shown(given)}")
     if kind == "too_short":
         return "must have at least one entry"
+    if kind == "too_long":
+        return f"must have at most {details['ctx']['max_length']} entries, not {details['ctx']['actual_length']}"
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     if kind == "string_pattern_mismatch":
         message = f"must match {details['ctx']['pattern']}"

@@ -140,7 +140,7 @@ FAILURES: Final = MappingProxyType(
         _R.GPU_BROKEN: Failure(
             53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU."
         ),
-        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Raise the profile's `scratch` size."),
+        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room."),
         _R.TRANSCRIPT_DEGENERATE: Failure(
             60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."
         ),
@@ -157,14 +157,14 @@ FAILURES: Final = MappingProxyType(
         _R.DATABASE_REJECTED: Failure(71, _K.STORE, _V.RETRY, "Postgres refused the rows. The message names the constraint."),
         _R.SCHEMA_MISMATCH: Failure(72, _K.SETUP, _V.STOP_BATCH, "The database's schema is not this worker's. Run the migration."),
         _R.DIMENSION_MISMATCH: Failure(
-            73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says."
+            73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says. Check the model set."
         ),
         _R.CLAIMED_ELSEWHERE: Failure(74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."),
         _R.LEASE_LOST: Failure(
             75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."
         ),
         _R.ORDER_INVALID: Failure(
-            80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ."
+            80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ. Use one version."
         ),
         _R.MODELS_UNAVAILABLE: Failure(
             81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, StringConstraints
 MAX_LENGTH: Final = 60_000
 """Characters. The worst case of 10,000 items, every other one, takes 24,444."""
 
-_PART: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_PART: Final = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
 
 def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:

@@ -189,14 +189,13 @@ class Receipt(ContractModel):
 
 
 def encode(receipt: Receipt) -> bytes:
-    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then the details go; how it ended always stays."""
+    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details go; how it ended always stays."""
     brief = receipt.model_copy(update={"message": receipt.message[:256]})
-    for candidate in (receipt, brief, brief.model_copy(update={"effective": None, "quality": None})):
+    for candidate in (receipt, brief):
         data = candidate.to_json().encode()
         if len(data) <= RECEIPT_LIMIT:
             return data
-    bare = Receipt(result=brief.result, reason=brief.reason, message=brief.message, stage=brief.stage, seconds=brief.seconds)
-    return bare.to_json().encode()  # at most 256 characters of message: far below the limit in any alphabet
+    return brief.model_copy(update={"effective": None, "quality": None}).to_json().encode()  # every field that is left is bounded
 
 
 def decode(data: bytes | str) -> Receipt:

@@ -88,20 +88,38 @@ class Counts(ContractModel):
     """How many recordings stand where."""
 
     total: Count = 0
+    """Planned."""
+
     pending: Count = 0
+    """Not tried yet, or to be tried anew since the last `retryFailed`."""
+
     running: Count = 0
+    """With a process of their own."""
+
     waiting: Count = 0
+    """Between two tries."""
+
     succeeded: Count = 0
+    """In the store."""
+
     skipped: Count = 0
+    """With nothing to ingest."""
+
     failed: Count = 0
+    """Given up."""
 
 
 class ItemIntervals(ContractModel):
     """Which recordings are final, by index: complete at any size."""
 
     succeeded: Intervals = ""
+    """In the store."""
+
     skipped: Intervals = ""
+    """With nothing to ingest."""
+
     failed: Intervals = ""
+    """Given up."""
 
 
 class TryCount(ContractModel):

@@ -1,0 +1,51 @@
+"""Sets of indexes as text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ingest_contract.intervals import MAX_LENGTH, decode, encode
+from ingest_contract.status import ItemIntervals
+
+INDEXES = st.frozensets(st.integers(0, 9_999))
+
+
+@given(INDEXES)
+def test_every_set_comes_back_as_it_was(indexes: frozenset[int]) -> None:
+    assert decode(encode(indexes)) == indexes
+
+
+@given(INDEXES, INDEXES)
+def test_runs_that_go_across_what_means_nothing_lose_and_add_nothing_else(indexes: frozenset[int], nothing: frozenset[int]) -> None:
+    wanted = indexes - nothing
+    assert decode(encode(wanted, across=nothing)) - nothing == wanted
+
+
+@pytest.mark.parametrize(
+    ("indexes", "text"), [((), ""), ((0,), "0"), ((2, 1, 0, 7), "0-2,7"), ((3, 3, 4), "3-4"), ((0, 2, 4), "0,2,4"), ((9_999,), "9999")]
+)
+def test_neighbours_share_a_run(indexes: tuple[int, ...], text: str) -> None:
+    assert encode(indexes) == text
+
+
+def test_runs_go_across_what_means_nothing() -> None:
+    assert encode({0, 2, 4, 8}, across={1, 3, 5, 6}) == "0-4,8"
+
+
+def test_ten_thousand_items_fit_in_the_worst_case_and_with_room_to_spare() -> None:
+    worst = encode(range(0, 10_000, 2))
+    assert len(worst) == 24_444
+    assert ItemIntervals(succeeded=worst).succeeded == worst
+    assert len(encode(range(0, 99_999, 3))) > MAX_LENGTH > 2 * len(worst)
+
+
+@pytest.mark.parametrize(
+    "text", [",", "0,", "0-", "-1", "5-3", "3,3", "3,2", "0-4,4", "1 ,2", "a", "1.5", "0x1", "1234567", "٣"],
+    ids=lambda text: f"<{text}>",
+)  # fmt: skip
+def test_what_encode_would_not_write_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        ItemIntervals(succeeded=text)
+    with pytest.raises(ValueError, match="interval"):
+        decode(text)
