@@ -1,7 +1,8 @@
 """One order being carried out by this process: the work in a thread, signals in the main one, and exactly one Receipt.
 
 Called by `__main__`. Python runs signal handlers in the main thread, between two of its own instructions; an engine may compute for
-minutes within one. So the main thread does nothing but wait, and can always answer.
+minutes within one. So the main thread does nothing but wait, and can always answer. The kernel may hand a signal to any thread, which does
+not wake the main one: the C handler's byte in a pipe does (`signal.set_wakeup_fd`).
 """
 
 import logging
@@ -29,7 +30,8 @@ GRACE: Final = 5.0
 LAST_WORD: Final = 3.0
 """Seconds to give the claim up without the run's help."""
 
-_ASKED, _OVER = b"a", b"o"
+_OVER: Final = b"\0"
+"""What the work writes into the pipe when it is over; a signal writes its number, which is never 0."""
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +45,23 @@ class Process:
         self._control = Control()
         self._receipts = ReceiptFile(Path(order.place.receipt))
         self._bell, self._ringer = os.pipe()
+        os.set_blocking(self._ringer, False)
         self._session: Session | None = None
         self._code: int | None = None
 
     def run(self) -> int:
         """Carry it out. Returns the exit code; the Receipt is written. Must be called in the main thread."""
+        signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked)
         threading.Thread(target=self._work, name="work", daemon=True).start()
-        if os.read(self._bell, 1) == _ASKED:
+        if os.read(self._bell, 1) != _OVER:
             self._wait_for_the_end()
         return self._code if self._code is not None else self._abandon()
 
     def _asked(self, number: int, _: object) -> None:
         """The signal handler: takes no lock, because the main thread may hold one."""
         self._control.stop(StageError(Reason.INTERRUPTED, f"The process was asked to end ({signal.Signals(number).name})."))
-        os.write(self._ringer, _ASKED)
 
     def _wait_for_the_end(self) -> None:
         """Give a run that was told to end some time; further signals change nothing."""
