@@ -93,7 +93,7 @@ class ClaimedVideo:
 
 @contextmanager
 def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
-    """The order's video, ours inside the block. Left without a commit, the claim is given up.
+    """The order's video, ours inside the block. Left by an exception, the claim is given up; a commit has given it up already.
 
     Raises:
         StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`.

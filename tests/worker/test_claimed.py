@@ -1,0 +1,110 @@
+"""The store as one run sees it, against a real Postgres: what is kept survives, and what is lost is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import IngestOrder
+from ingest_contract.stages import Stage
+from ingest_worker.claimed import REMEMBERED, ClaimedVideo, claimed_video, holder_of
+from ingest_worker.errors import StageError
+from ingest_worker.store.claims import claim
+from ingest_worker.store.commit import FINAL
+from ingest_worker.store.connect import connect
+from ingest_worker.store.reads import stored
+from ingest_worker.store.records import Video
+from tests.support.postgres import database
+from tests.support.worker import order_for, place_in
+
+__all__ = ["database"]
+
+pytestmark = pytest.mark.postgres
+
+VIDEO = "file:talk"
+HASH = "0" * 16
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> IngestOrder:
+    return order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path))
+
+
+@pytest.fixture
+def video(database: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
+    with claimed_video(database, order) as claimed:
+        yield claimed
+
+
+def holders(dsn: str) -> list[str]:
+    with connect(dsn, application="test") as connection:
+        return [row[0] for row in connection.execute("select holder from ingest.claim")]
+
+
+def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(database: str, order: IngestOrder) -> None:
+    seen: list[str] = []
+
+    def work() -> None:
+        with claimed_video(database, order):
+            seen.extend(holders(database))
+            raise StageError(Reason.UNDECODABLE)
+
+    with pytest.raises(StageError):
+        work()
+    assert seen == [holder_of(order)] == ["default/test#0"]
+    assert holders(database) == []
+
+
+def test_what_was_kept_is_found_under_its_hash_by_the_next_run(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+    video.keep(Stage.TRANSCRIBE, HASH, b"words")
+    assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
+    assert video.kept(Stage.TRANSCRIBE, "1" * 16) is None
+    with claimed_video(database, order) as again:
+        assert again.kept(Stage.TRANSCRIBE, HASH) == b"words"
+
+
+def test_a_result_that_the_database_could_not_take_goes_with_the_next_one(
+    database: str, video: ClaimedVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = "postgresql://nobody@127.0.0.1:9/none"
+    monkeypatch.setattr(video, "_dsn", away)
+    video.keep(Stage.TRANSCRIBE, HASH, b"words")
+    monkeypatch.setattr(video, "_dsn", database)
+    assert video.kept(Stage.TRANSCRIBE, HASH) is None
+    video.keep(Stage.DIARIZE, HASH, b"turns")
+    assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
+    assert video.kept(Stage.DIARIZE, HASH) == b"turns"
+
+
+def test_a_run_whose_claim_was_taken_over_keeps_nothing_more(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+    with connect(database, application="test") as connection:
+        claim(connection, VIDEO, holder_of(order))
+    with pytest.raises(StageError) as caught:
+        video.keep(Stage.TRANSCRIBE, HASH, b"words")
+    assert caught.value.reason is Reason.LEASE_LOST
+
+
+def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(database: str, video: ClaimedVideo) -> None:
+    recording = Video(VIDEO, "/talk.wav", "talk", None, None, 5.0)
+    video.remember(recording, StageError(Reason.NO_SPEECH), "p" * 16)
+    with connect(database, application="test") as connection:
+        found = stored(connection, [VIDEO])[VIDEO]
+    assert (found.reason, found.reason_pipeline_hash) == (Reason.NO_SPEECH, "p" * 16)
+    assert holders(database) == []
+
+
+def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: ClaimedVideo) -> None:
+    video.remember(Video(VIDEO, "/talk.wav", "talk", None, None, 5.0), StageError(Reason.PRIVATE), "p" * 16)
+    with connect(database, application="test") as connection:
+        assert stored(connection, [VIDEO]) == {}
+
+
+def test_only_what_the_store_calls_final_is_remembered() -> None:
+    assert REMEMBERED <= FINAL
+
+
+def test_a_claim_that_was_given_up_by_ourselves_is_not_a_lost_one(video: ClaimedVideo) -> None:
+    video.check()
+    video.give_up()
+    video.check()
