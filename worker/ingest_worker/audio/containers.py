@@ -68,7 +68,7 @@ def tells_its_length(demuxer: str, read: Read) -> bool:
     if demuxer == "mp3":
         start = _id3_length(read(0, 10))
         return any(mark in read(start, 256) for mark in (b"Xing", b"Info", b"VBRI"))  # the frame that counts the others
-    return bool({"mov", "matroska", "flac", "wav", "w64", "aiff", "caf"} & set(demuxer.split(",")))
+    return bool({"mov", "matroska", "flac", "ogg", "wav", "w64", "aiff", "caf"} & set(demuxer.split(",")))
 
 
 def _id3_length(head: bytes) -> int:

@@ -1,0 +1,124 @@
+"""Descriptions in the shapes that yt-dlp gives, and the candidates they become."""
+
+from typing import Any
+
+import pytest
+from yt_dlp.utils import smuggle_url
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_worker.planning import Liveness
+from ingest_worker.sources.addresses import id_of_url
+from ingest_worker.sources.entries import candidate_of, seconds_of
+from ingest_worker.sources.resolve import told
+
+SOURCE = PlannedSource(url="https://www.youtube.com/@channel/videos", speakers=SpeakerCount(max=2))
+
+FLAT = {
+    "_type": "url",
+    "ie_key": "Youtube",
+    "id": "CNxH0rHS320",
+    "url": "https://www.youtube.com/watch?v=CNxH0rHS320",
+    "title": "A  talk\nabout vectors",
+    "duration": 3905.0,
+    "channel": None,
+    "playlist_channel": "A channel",
+    "live_status": None,
+    "timestamp": None,
+}
+
+
+def test_an_entry_of_a_channel_keeps_the_sites_id() -> None:
+    found = candidate_of(FLAT, SOURCE, alone=False)
+    assert (found.id, found.url) == ("youtube:CNxH0rHS320", "https://www.youtube.com/watch?v=CNxH0rHS320")
+    assert (found.title, found.duration_seconds, found.channel) == ("A talk about vectors", 3905, "A channel")
+    assert (found.published_at, found.liveness, found.speakers) == (None, None, SpeakerCount(max=2))
+
+
+def test_a_whole_description_and_a_flat_entry_name_the_same_recording() -> None:
+    whole = {
+        "extractor_key": "Youtube",
+        "id": "CNxH0rHS320",
+        "webpage_url": "https://www.youtube.com/watch?v=CNxH0rHS320",
+        "url": "https://r3.example/x",
+    }
+    assert candidate_of(whole, SOURCE, alone=True).id == candidate_of(FLAT, SOURCE, alone=False).id
+    assert candidate_of(whole, SOURCE, alone=True).url == FLAT["url"]
+
+
+def test_an_episode_of_a_feed_is_known_by_its_address_and_not_by_its_guid_or_file_name() -> None:
+    address = "https://cdn.example.org/show/episode-1.mp3"
+    entry = {
+        "_type": "url_transparent",
+        "url": smuggle_url(address, {"force_videoid": "guid-1"}),
+        "title": "One",
+        "duration": 61,
+        "timestamp": 1735732800,
+    }
+    found = candidate_of(entry, SOURCE, alone=False)
+    assert (found.id, found.url, found.published_at) == (id_of_url(address), address, "2025-01-01T12:00:00Z")
+
+
+def test_a_media_file_alone_is_known_by_the_address_that_was_written_and_not_where_it_led() -> None:
+    source = PlannedSource(url="https://example.org/talk.mp4")
+    info = {
+        "extractor_key": "Generic",
+        "id": "talk",
+        "webpage_url": "https://edge7.example.org/talk.mp4?t=1",
+        "url": "https://edge7.example.org/talk.mp4?t=1",
+    }
+    found = candidate_of(info, source, alone=True)
+    assert (found.id, found.url) == (id_of_url(source.url), source.url)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"release_timestamp": 1735732800, "timestamp": 1}, "2025-01-01T12:00:00Z"),
+        ({"timestamp": 1735732800.9}, "2025-01-01T12:00:00Z"),
+        ({"upload_date": "20250131"}, "2025-01-31T00:00:00Z"),
+        ({"timestamp": 1e20, "upload_date": "20250131"}, "2025-01-31T00:00:00Z"),
+        ({"upload_date": "2025"}, None),
+        ({}, None),
+    ],
+)
+def test_dates_are_read_from_the_best_field_there_is(fields: dict[str, Any], expected: str | None) -> None:
+    assert candidate_of({**FLAT, **fields}, SOURCE, alone=False).published_at == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "liveness"),
+    [
+        ("is_upcoming", Liveness.UPCOMING),
+        ("is_live", Liveness.LIVE),
+        ("post_live", Liveness.LIVE),
+        ("was_live", Liveness.WAS_LIVE),
+        ("not_live", Liveness.NEVER),
+    ],
+)
+def test_live_states_are_translated(status: str, liveness: Liveness) -> None:
+    assert candidate_of({**FLAT, "live_status": status}, SOURCE, alone=False).liveness is liveness
+
+
+@pytest.mark.parametrize(
+    ("availability", "outcome"),
+    [
+        ("private", Reason.PRIVATE),
+        ("subscriber_only", Reason.MEMBERS_ONLY),
+        ("needs_auth", Reason.AGE_GATED),
+        ("unlisted", None),
+        ("public", None),
+        (None, None),
+    ],
+)
+def test_what_cannot_be_had_says_so_and_unlisted_can_be_had(availability: str | None, outcome: Reason | None) -> None:
+    info = {**FLAT, "availability": availability}
+    assert told(candidate_of(info, SOURCE, alone=False), info).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [(61, 61), (61.6, 62), (0.2, 1), (0, None), (-5, None), (float("nan"), None), (1e12, None), ("61", None), (None, None)],
+)
+def test_lengths_are_whole_seconds_or_unknown(duration: object, seconds: int | None) -> None:
+    assert seconds_of(duration) == seconds

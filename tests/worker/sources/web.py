@@ -1,0 +1,106 @@
+"""A real web server on the loopback whose every answer a test decides, with byte ranges and a record of what was asked."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from typing_extensions import override
+
+TYPES = {
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "ts": "video/mp2t",
+    "m3u8": "application/vnd.apple.mpegurl",
+    "xml": "application/rss+xml",
+    "html": "text/html",
+}
+
+
+@dataclass
+class Answer:
+    """What a path answers."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    ranges: bool = True
+    length: int | None = None
+    """The Content-Length to tell, where it is not the body's."""
+
+
+class Site:
+    """Paths and their answers."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer | Callable[[], Answer]] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.port = 0
+
+    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    def put(self, path: str, body: bytes | str = b"", **more: Any) -> str:
+        self.answers[path] = Answer(body.encode() if isinstance(body, str) else body, **more)
+        return self.url(path)
+
+    def answer(self, path: str) -> Answer:
+        found = self.answers.get(path, Answer(b"nothing here", 404))
+        return found if isinstance(found, Answer) else found()
+
+    def times(self, path: str) -> int:
+        return sum(asked == path for asked, _ in self.asked)
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """A site while the block runs, on every address of the loopback."""
+    site = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            path, asked = self.path, self.headers.get("Range")
+            site.asked.append((path, asked))
+            answer = site.answer(path)
+            body, status = answer.body, answer.status
+            span = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges and status == 200 else None
+            headers = {"Content-Type": TYPES.get(path.rpartition(".")[2], "text/html"), **answer.headers}
+            if span and body:
+                first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
+                headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+                body, status = body[first : last + 1], 206
+            self.send_response(status)
+            for name, value in {"Content-Length": str(answer.length or len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 -- the name that the base class calls
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+        @override
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass
+
+    server = Server(("0.0.0.0", 0), Handler)  # noqa: S104 -- 127.0.0.2 is to be reachable, were it not for the guard
+    site.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

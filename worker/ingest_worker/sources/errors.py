@@ -1,0 +1,187 @@
+"""What yt-dlp's exceptions mean, in the failure table's words.
+
+Called by `ytdlp` for everything it catches. Classes and fields first: the HTTP status, the error number, the geo-restriction. Then
+sentences, always from their beginning: matched anywhere, "age" is in "Unable to download webpage". The sentences are YouTube's and
+yt-dlp's own; where a site words it otherwise the reason is `ExtractorBroken` or `DownloadFailed` and the message shows the words.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from yt_dlp.networking.exceptions import HTTPError, NoSupportingHandlers, RequestError, UnsupportedRequest
+from yt_dlp.utils import (
+    ContentTooShortError,
+    DownloadError,
+    ExtractorError,
+    GeoRestrictedError,
+    UnsupportedError,
+    UserNotLive,
+)
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+
+_STATUS: Final = {
+    401: Reason.PRIVATE,
+    404: Reason.NOT_FOUND,
+    410: Reason.NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+    451: Reason.GEO_BLOCKED,
+}
+"""HTTP status codes that say more than that the download failed. 403 is not among them: in the middle of a file it means that the
+address has expired, and a fresh extraction mends it."""
+
+_CLASSES: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
+    (GeoRestrictedError, Reason.GEO_BLOCKED),
+    (UserNotLive, Reason.LIVE_OR_UPCOMING),
+    (UnsupportedError, Reason.SOURCE_UNSUPPORTED),
+    (UnsupportedRequest, Reason.SOURCE_UNSUPPORTED),
+    (NoSupportingHandlers, Reason.SOURCE_UNSUPPORTED),
+    (ContentTooShortError, Reason.DOWNLOAD_FAILED),
+)
+
+_UNAVAILABLE: Final = r"(?:Video unavailable\. )?"
+"""YouTube's own beginning, which yt-dlp joins with the particular reason."""
+
+_SENTENCES: Final = tuple(
+    (re.compile(_UNAVAILABLE + pattern, re.IGNORECASE), reason)
+    for pattern, reason in (
+        (r"Sign in to confirm you[’']re not a bot", Reason.BOT_CHECK),
+        (r"[^.]*\. YouTube is requiring a captcha challenge", Reason.BOT_CHECK),
+        (r"Got HTTP Error 403 caused by Cloudflare anti-bot challenge", Reason.BOT_CHECK),
+        (r"This content isn[’']t available, try again later", Reason.RATE_LIMITED),
+        (r"Sign in to confirm your age", Reason.AGE_GATED),
+        (r"This video (?:is|may be) (?:age[- ]restricted|inappropriate for some users)", Reason.AGE_GATED),
+        (r"Join this channel", Reason.MEMBERS_ONLY),
+        (r"This video is available to this channel[’']s members", Reason.MEMBERS_ONLY),
+        (r"This video is only available to Music Premium members", Reason.MEMBERS_ONLY),
+        (r"This video requires payment", Reason.MEMBERS_ONLY),
+        (r"Private video", Reason.PRIVATE),
+        (r"This video is private", Reason.PRIVATE),
+        (r"This video is only available for registered users", Reason.PRIVATE),
+        (r"This video has been removed", Reason.REMOVED),
+        (r"This video is no longer available", Reason.REMOVED),
+        (r"This video isn[’']t available any ?more", Reason.REMOVED),
+        (r"This account has been terminated", Reason.REMOVED),
+        (r"This video contains content from .* blocked it in your country", Reason.GEO_BLOCKED),
+        (r"This video contains content from .* blocked it", Reason.REMOVED),
+        (r"The uploader has not made this video available in your country", Reason.GEO_BLOCKED),
+        (r"This video is not available in your country", Reason.GEO_BLOCKED),
+        (
+            r"(?:This live event will begin|Premieres? (?:in|will begin)|Waiting for |The channel is not currently live)",
+            Reason.LIVE_OR_UPCOMING,
+        ),
+        (r"(?:This video|This format|The requested site) is (?:known to use )?DRM[- ]protect", Reason.DRM_PROTECTED),
+        (r"This video does not exist", Reason.NOT_FOUND),
+        (r"Unsupported URL", Reason.SOURCE_UNSUPPORTED),
+        (r"The extracted extension .* is unusual and will be skipped", Reason.SOURCE_UNSUPPORTED),
+        (r".* is not a valid URL", Reason.SOURCE_UNSUPPORTED),
+        (r"Video unavailable\.?$", Reason.REMOVED),
+    )
+)
+"""Beginnings of sentences, the particular before the general."""
+
+_LOCAL: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL}
+
+_MOST_SECONDS: Final = 86_400
+"""A server that asks us to wait longer than a day is asked again after a day."""
+
+
+def stage_error(error: BaseException, *, downloading: bool) -> StageError:
+    """The typed error for anything that yt-dlp raises.
+
+    Args:
+        error: What was caught.
+        downloading: Whether extraction had succeeded: then a 404 is a dead link inside, and not an address where nothing is.
+    """
+    links = list(chain(error))
+    for link in links:
+        if isinstance(link, StageError):
+            return link
+    reason = _by_class(links, downloading=downloading) or _by_sentence(links) or _by_kind(links, downloading=downloading)
+    return StageError(reason, _message(links), retry_after_seconds=_retry_after(links))
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it was made from: yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own chain."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        link = waiting.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        told = getattr(link, "exc_info", None)
+        inner = getattr(link, "cause", None)
+        waiting += [told[1] if told else None, inner if isinstance(inner, BaseException) else None, link.__cause__, link.__context__]
+
+
+def _by_class(links: list[BaseException], *, downloading: bool) -> Reason | None:
+    for link in links:
+        if isinstance(link, HTTPError) and link.status in _STATUS:
+            found = _STATUS[link.status]
+            return Reason.DOWNLOAD_FAILED if downloading and found is Reason.NOT_FOUND else found
+        if isinstance(link, OSError) and link.errno in _LOCAL:
+            return _LOCAL[link.errno]
+        for kind, reason in _CLASSES:
+            if isinstance(link, kind):
+                return reason
+    return None
+
+
+def _by_sentence(links: list[BaseException]) -> Reason | None:
+    for link in links:
+        text = _words(link)
+        for pattern, reason in _SENTENCES:
+            if pattern.match(text):
+                return reason
+    return None
+
+
+def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
+    """A network that failed, or code that no longer fits the site. Everything that is neither is yet to be named."""
+    if any(isinstance(link, RequestError | OSError) for link in links):
+        return Reason.DOWNLOAD_FAILED
+    if any(isinstance(link, ExtractorError) for link in links):
+        return Reason.EXTRACTOR_BROKEN
+    if downloading and isinstance(links[0], DownloadError):
+        return Reason.DOWNLOAD_FAILED
+    return Reason.UNKNOWN
+
+
+def _words(link: BaseException) -> str:
+    """What an exception says, without the `ERROR: [site] id:` that yt-dlp puts in front."""
+    told = link.orig_msg if isinstance(link, ExtractorError) else str(link)
+    return re.sub(r"^(?:ERROR: )?(?:\[[\w:+.-]+\] )?", "", str(told))
+
+
+def _message(links: list[BaseException]) -> str:
+    """The most particular text there is, for people: the extractor's own, else the outermost."""
+    spoken = next((link for link in links if isinstance(link, ExtractorError)), links[0])
+    text = _words(spoken).partition("; please report this issue")[0]
+    status = next((f"HTTP {link.status} {link.reason}" for link in links if isinstance(link, HTTPError)), "")
+    return text if not status or status.split()[1] in text else f"{text} ({status})"
+
+
+def _retry_after(links: list[BaseException]) -> int | None:
+    """Seconds that the server asks us to wait (RFC 9110, 10.2.3): a number, or a moment, which is read by the server's own clock."""
+    for link in links:
+        if isinstance(link, HTTPError):
+            headers: Any = link.response.headers
+            asked, now = headers.get("Retry-After"), headers.get("Date")
+            return None if asked is None else _seconds(asked.strip(), now)
+    return None
+
+
+def _seconds(asked: str, now: str | None) -> int | None:
+    if asked.isdecimal():
+        return min(int(asked), _MOST_SECONDS)
+    try:
+        moments = parsedate_to_datetime(asked), parsedate_to_datetime(now or "")
+        return max(0, min(int((moments[0] - moments[1]).total_seconds()), _MOST_SECONDS))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,119 @@
+"""Fetching for the pipeline: `ports.Fetcher` over yt-dlp and over folders. One recording, onto this disk, within the profile's limits."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import Item
+from ingest_contract.profile import FetchProfile
+from ingest_worker.domain import Media
+from ingest_worker.errors import StageError
+from ingest_worker.ports import Fetcher, Report
+from ingest_worker.sources import files, options
+from ingest_worker.sources.guard import Guard, Policy, policy_of
+from ingest_worker.sources.ytdlp import Info, Session, is_endless
+
+_NOTE: Final = "media.json"
+"""Beside the media: which item they are, so that a later try on the same disk does not download again."""
+
+_NOT_YET: Final = frozenset({"is_live", "is_upcoming", "post_live"})
+"""yt-dlp's words for what is not there to be fetched, or not whole: `post_live` is still being put together by the site."""
+
+
+class SourceFetcher(Fetcher):
+    """Implements `ports.Fetcher`."""
+
+    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`policy` says which addresses may be reached, if not what the profile allows."""
+        self._fetch, self._clock = fetch, clock
+        self._policy = policy or policy_of(fetch.allow)
+
+    @override
+    def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
+        """The item's media: a file where it lies, everything else downloaded to `into/media.<ext>`.
+
+        Raises:
+            StageError: any reason of the kinds `Input` and `Source`, and `SCRATCH_FULL`.
+        """
+        if files.is_local(item.url):
+            path = files.media_file(item.url, self._fetch.allow)
+            self._check_size(path.stat().st_size)
+            report(1.0)
+            return Media(path, item.title or path.stem, None)
+        media = _fetched_before(item, into) or self._download(item, into, report)
+        report(1.0)
+        return media
+
+    def _download(self, item: Item, into: Path, report: Report) -> Media:
+        into.mkdir(parents=True, exist_ok=True)
+        for leftover in into.glob("media.*"):
+            leftover.unlink()
+        watch = _Watch(self._fetch, self._clock, report)
+        session = Session(Guard(self._policy), options.for_download(into, watch.block))
+        path, info = session.download(item.url, self._check)
+        self._check_size(path.stat().st_size)
+        duration = info.get("duration")
+        media = Media(path, str(info.get("title") or item.title or path.stem), float(duration) if duration else None)
+        _remember(item, media)
+        return media
+
+    def _check(self, info: Info) -> None:
+        """Refuse what extraction shows to be useless before a byte of media is moved."""
+        if info.get("live_status") in _NOT_YET or is_endless(info):
+            raise StageError(Reason.LIVE_OR_UPCOMING, f"the site says {info.get('live_status') or 'that it has no end yet'}")
+        seconds = info.get("duration")
+        if seconds and seconds > self._fetch.max_duration_seconds:
+            raise StageError(Reason.TOO_LONG, f"{seconds:.0f} s, and the profile allows {self._fetch.max_duration_seconds} s")
+        self._check_size(info.get("filesize") or 0)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._fetch.max_bytes:
+            raise StageError(Reason.TOO_LONG, f"{size} bytes, and the profile allows {self._fetch.max_bytes}")
+
+
+class _Watch:
+    """Sees every block of a download: tells how far it is, and ends it when it takes too long or grows too large."""
+
+    def __init__(self, fetch: FetchProfile, clock: Callable[[], float], report: Report) -> None:
+        self._fetch, self._clock, self._report = fetch, clock, report
+        self._ends = clock() + fetch.timeout_seconds
+        self._share = 0.0
+
+    def block(self, progress: dict[str, Any]) -> None:
+        """Called by yt-dlp."""
+        if self._clock() > self._ends:
+            raise StageError(Reason.DOWNLOAD_FAILED, f"the download takes longer than {self._fetch.timeout_seconds} s")
+        done, total = progress.get("downloaded_bytes") or 0, progress.get("total_bytes")
+        if max(done, total or 0) > self._fetch.max_bytes:
+            raise StageError(Reason.TOO_LONG, f"{max(done, total or 0)} bytes, and the profile allows {self._fetch.max_bytes}")
+        whole = total or progress.get("total_bytes_estimate")
+        if whole:
+            self._share = max(self._share, min(done / whole, 0.99))
+            self._report(self._share)
+
+
+def _fetched_before(item: Item, into: Path) -> Media | None:
+    """The media of an earlier try on this disk, if they are all there and this item's."""
+    try:
+        note = json.loads((into / _NOTE).read_text(encoding="utf-8"))
+        path = into / note["name"]
+        whole = note["id"] == item.id and note["url"] == item.url and path.stat().st_size == note["size"]
+        return Media(path, note["title"], note["seconds"]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(item: Item, media: Media) -> None:
+    note = {"id": item.id, "url": item.url, "name": media.path.name, "size": media.path.stat().st_size}
+    text = json.dumps({**note, "title": media.title, "seconds": media.duration_seconds})
+    draft = media.path.with_name(f"{_NOTE}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(draft.with_name(_NOTE))
+    except OSError as error:
+        raise StageError(Reason.SCRATCH_FULL, f"{draft.name}: {error.strerror}") from error

@@ -1,0 +1,100 @@
+"""Recordings in folders: `file:` addresses and absolute paths, below the folders that the profile allows and nowhere else.
+
+Symbolic links are resolved before anything is compared, and only regular files are media: a pipe or a device would hang a worker.
+"""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ingest_contract.failures import Reason
+from ingest_contract.profile import AllowedSources
+from ingest_worker.errors import StageError
+from ingest_worker.sources.addresses import is_media_file
+
+MOST_FILES: Final = 20_000
+"""Media files of one folder that a plan looks at."""
+
+
+def is_local(url: str) -> bool:
+    """Whether an address names a file: `file:...`, or a path from the root."""
+    return url.startswith("/") or url[:5].lower() == "file:"
+
+
+def located(url: str, allow: AllowedSources) -> Path:
+    """The resolved path of something that exists.
+
+    Raises:
+        StageError: `SOURCE_REFUSED` for a place that the profile does not allow (whether or not something is there: a refusal must not
+            tell), `NOT_FOUND` for nothing there, `SOURCE_UNSUPPORTED` for a `file:` address of another machine.
+    """
+    path = resolved(url)
+    if not any(path.is_relative_to(folder) for folder in _folders(allow)):
+        told = ", ".join(allow.folders) or "no folder"
+        raise StageError(Reason.SOURCE_REFUSED, f"{path} is outside what the profile allows: `fetch.allow.folders` has {told}.")
+    try:
+        path.stat()
+    except OSError as error:
+        raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
+    return path
+
+
+def resolved(url: str) -> Path:
+    """Where an address leads when every link is followed, whether or not something is there. Raises `StageError` as `located`."""
+    try:
+        return _path(url).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a zero byte
+        raise StageError(Reason.NOT_FOUND, f"{url} cannot be resolved: {error}") from error
+
+
+def media_file(url: str, allow: AllowedSources) -> Path:
+    """The resolved path of one regular file. Raises `StageError` as `located`, and `SOURCE_UNSUPPORTED` for a folder or a device."""
+    path = located(url, allow)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{path} is not a file")
+    return path
+
+
+def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> list[Path]:
+    """The media files of a folder, sorted by path: those that `glob` matches, or all in it and below it.
+
+    What a link leads to outside the allowed folders is left out, as is every name without a media ending: a folder has notes too.
+
+    Raises:
+        StageError: `SOURCE_UNSUPPORTED` for a pattern that is none, or for more files than a plan can hold.
+    """
+    try:
+        found = sorted({path.resolve() for path in _matches(folder, glob) if is_media_file(path.name)})
+    except (ValueError, NotImplementedError) as error:
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"the glob {glob!r} cannot be used: {error}") from error
+    if len(found) > MOST_FILES:
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it")
+    folders = _folders(allow)
+    return [path for path in found if path.is_file() and any(path.is_relative_to(allowed) for allowed in folders)]
+
+
+def _matches(folder: Path, glob: str | None) -> Iterator[Path]:
+    """At most one file more than a plan can hold."""
+    for count, path in enumerate(folder.glob(glob or "**/*")):
+        if count > MOST_FILES * 10:
+            raise StageError(Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES * 10} entries: name parts of it")
+        yield path
+
+
+def _path(url: str) -> Path:
+    if url.startswith("/"):
+        return Path(url)
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} lies on another machine: file addresses begin with file:///")
+    path = Path(unquote(parts.path))
+    if not path.is_absolute():
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} is not a whole path: file addresses begin with file:///")
+    return path
+
+
+def _folders(allow: AllowedSources) -> tuple[Path, ...]:
+    """Allowed folders, resolved; one that is not a whole path would mean something else in every process, and allows nothing."""
+    return tuple(Path(folder).resolve() for folder in allow.folders if Path(folder).is_absolute())

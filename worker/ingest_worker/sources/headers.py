@@ -1,0 +1,67 @@
+"""How long a media file on a web server is, from a few ranges of it: the plan wants the longest first and nobody else tells.
+
+The ranges come over the guarded connection and are put together to an outline of the file, which the limited child probes like any
+file. PyAV is never given an address: it would connect by itself.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+from ingest_worker.audio.containers import Box, boxes
+from ingest_worker.audio.probe import announced_lengths
+
+Ranged = Callable[[int, int], tuple[bytes, int | None]]
+"""(offset, count) to bytes and the file's whole size."""
+
+_HEAD: Final = 256 * 1024
+_TAIL: Final = 64 * 1024
+"""An Ogg page is at most 65,307 bytes (RFC 3533), and the last one says how long the stream is."""
+
+_LARGEST_INDEX: Final = 16 * 1024 * 1024
+"""Bytes of an mp4's index that are worth fetching: about five hours."""
+
+_FIRST_BOXES: Final = 8
+"""Boxes looked at, each a request: an index lies behind `ftyp`, `free` and `mdat`, or before them."""
+
+_LARGEST_FILE: Final = 1 << 40
+
+
+def announced_length(read: Ranged, scratch: Path) -> float | None:
+    """Seconds as the container says; None where it does not say or cannot be had cheaply. Raises what `read` raises."""
+    head, size = read(0, _HEAD)
+    if not head or size is None or size > _LARGEST_FILE:
+        return None
+    with _outline(read, head, size, scratch) as path:
+        return announced_lengths([path])[0]
+
+
+@contextmanager
+def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Path]:
+    """A file of the parts that tell a length: of an mp4 its first box and its index, of Ogg its two ends, else the beginning."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
+        file.write(_index(read, head, size) or head)
+        if head.startswith(b"OggS") and size > len(head):
+            file.write(read(max(len(head), size - _TAIL), _TAIL)[0])
+        elif head.startswith(b"RIFF"):
+            file.truncate(size)  # a hole in place of the samples: their length is the file's
+        file.flush()
+        yield Path(file.name)
+
+
+def _index(read: Ranged, head: bytes, size: int) -> bytes:
+    """The first box and the index of an mp4; nothing for any other file and for an index that is too large or too far behind."""
+
+    def near(offset: int, count: int) -> bytes:
+        return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]
+
+    first: Box | None = None
+    for box in islice(boxes(near, size), _FIRST_BOXES):
+        first = first or box
+        if box.kind == b"moov" and box.end <= size and box.end - box.start <= _LARGEST_INDEX:
+            return (b"" if first is box else near(first.start, min(first.end, _HEAD))) + near(box.start, box.end - box.start)
+    return b""

@@ -1,0 +1,125 @@
+"""A plan order carried out: resolve the sources, ask the store, look closer where the selection needs it, and plan.
+
+Called by the worker's main for a plan order. The order of the steps saves requests: what the store has, or what a list's own words rule
+out, is never looked at closely.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ingest_contract.failures import BREAKERS, Verdict
+from ingest_contract.order import PlannedSource, PlanOrder
+from ingest_contract.plan_document import PlanDocument
+from ingest_contract.selection import Order, Select
+from ingest_worker.audio.probe import announced_lengths
+from ingest_worker.errors import StageError
+from ingest_worker.planning import Candidate, StoredVideo, plan, sift
+from ingest_worker.sources import files
+from ingest_worker.sources.addresses import has_header
+from ingest_worker.sources.entries import candidate_of, seconds_of
+from ingest_worker.sources.guard import Policy, policy_of
+from ingest_worker.sources.headers import announced_length
+from ingest_worker.sources.resolve import Resolver, told
+from ingest_worker.sources.ytdlp import Info
+
+LOG = logging.getLogger("ingest_worker.sources")
+
+Stored = Callable[[Sequence[str]], Mapping[str, StoredVideo]]
+"""Asks the store: ids to what it knows about them; ids that it does not know are left out."""
+
+
+def make_plan(order: PlanOrder, stored: Stored, *, policy: Policy | None = None) -> PlanDocument:
+    """The plan.
+
+    Args:
+        order: What is wanted.
+        stored: The store's answer; it may raise `StageError`.
+        policy: Which addresses may be reached, if not what the profile allows.
+
+    Raises:
+        StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
+    """
+    resolver = Resolver(order.fetch, policy or policy_of(order.fetch.allow))
+    found = [candidate for source in order.sources for candidate in resolver.candidates(source)]
+    known = stored(sorted({candidate.id for candidate in found}))
+    kept, _ = sift(found, order, known)
+    detailed = _Closer(resolver, order).look(kept)
+    return plan([detailed.get(candidate.id, candidate) for candidate in found], order, known)
+
+
+class _Closer:
+    """Finds out lengths and dates that the sources did not tell and the selection asks for."""
+
+    def __init__(self, resolver: Resolver, order: PlanOrder) -> None:
+        self._resolver, self._scratch = resolver, Path(order.place.scratch)
+        self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
+
+    def look(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+        """By id, the candidates about which more is known now. Raises `StageError` when a site slows us down and dates decide."""
+        found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
+        slowed: set[str | None] = set()
+        for candidate in candidates:
+            host = urlsplit(candidate.url).hostname
+            if files.is_local(candidate.url) or not self._lacks(candidate) or host in slowed:
+                continue
+            try:
+                found[candidate.id] = self._from_the_web(candidate)
+            except StageError as error:
+                if self._date:  # with its dates unknown, everything would count as new
+                    raise
+                LOG.warning("%s slows us down, so lengths there stay unknown: %s", host, error)
+                slowed.add(host)
+        return found
+
+    def _lacks(self, candidate: Candidate) -> bool:
+        return (self._length and candidate.duration_seconds is None) or (self._date and candidate.published_at is None)
+
+    def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        if self._length:
+            lengths = announced_lengths([Path(unquote(urlsplit(each.url).path)) for each in candidates])
+            for candidate, seconds in zip(candidates, lengths, strict=True):
+                yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
+
+    def _from_the_web(self, candidate: Candidate) -> Candidate:
+        """One closer look. What cannot be had stays unknown, and a recording that turns out to be private or the like says so.
+
+        Raises `StageError` only when the site asks us to slow down.
+        """
+        session = self._resolver.session
+        try:
+            if not has_header(candidate.url) or (self._date and candidate.published_at is None):
+                candidate = _completed(candidate, session.look(candidate.url))
+            if has_header(candidate.url) and self._length and candidate.duration_seconds is None:
+                seconds = announced_length(lambda offset, count: session.read(candidate.url, offset, count), self._scratch)
+                candidate = replace(candidate, duration_seconds=seconds_of(seconds))
+        except StageError as error:
+            if error.reason in BREAKERS:
+                raise
+            return replace(candidate, outcome=error.reason) if error.failure.verdict is Verdict.SKIP else candidate
+        return candidate
+
+
+def _completed(candidate: Candidate, info: Info) -> Candidate:
+    """The candidate with what its own page adds to what the list said; the list's words stand."""
+    full = told(candidate_of(info, PlannedSource(url=candidate.url, speakers=candidate.speakers), alone=True), info)
+    return replace(
+        full,
+        id=candidate.id,
+        url=candidate.url,
+        title=candidate.title or full.title,
+        duration_seconds=candidate.duration_seconds or full.duration_seconds,
+        published_at=candidate.published_at or full.published_at,
+        liveness=full.liveness or candidate.liveness,
+    )
+
+
+def _asks_for_length(select: Select) -> bool:
+    ordered = select.order in (Order.LONGEST_FIRST, Order.SHORTEST_FIRST)
+    return ordered or select.min_duration_seconds > 0 or select.max_duration_seconds is not None
+
+
+def _asks_for_date(select: Select) -> bool:
+    return select.order is Order.NEWEST_FIRST or select.published_after is not None or select.published_before is not None

@@ -1,0 +1,169 @@
+"""yt-dlp, held tight: what is at an address, and one recording onto this disk. Called by `fetcher` and `resolve`.
+
+Every call happens under the guard and ends in a value or a `StageError`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, Final
+
+from yt_dlp import YoutubeDL
+from yt_dlp.globals import plugin_dirs
+from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import HTTPError
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.sources.errors import chain, stage_error
+from ingest_worker.sources.guard import Guard
+
+Info = Mapping[str, Any]
+"""yt-dlp's description of something (`yt_dlp/extractor/common.py`, `InfoExtractor`)."""
+
+MOST_ENTRIES: Final = 20_000
+"""Entries of one list: twice what a batch can hold."""
+
+_MANIFEST: Final = ("m3u8", "m3u8_native")
+
+_GENERIC: Final = "Generic"
+"""yt-dlp's extractor for addresses that no site's own extractor claims."""
+
+plugin_dirs.value = []  # a package on the path could bring extractors of its own
+
+
+_CHANNEL: Final = "YoutubeTab"
+"""Gives lists and, for some addresses, recordings; as an entry of a list it is a tab of a channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extractor:
+    """Who in yt-dlp reads an address, and what that alone tells."""
+
+    key: str
+    name: str | None
+    """The recording's id, where the address holds it."""
+    gives: str | None
+    """`video`, `playlist`, `any`; None where yt-dlp does not know."""
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether no site's own extractor claims the address."""
+        return self.key == _GENERIC
+
+
+class Session:
+    """One yt-dlp, and one guard around everything it does."""
+
+    def __init__(self, guard: Guard, parameters: dict[str, Any]) -> None:
+        self._guard, self._parameters = guard, parameters
+
+    @contextmanager
+    def _open(self) -> Iterator[YoutubeDL]:
+        """A yt-dlp under the guard."""
+        with self._guard.up(), YoutubeDL(self._parameters, auto_init="no_verbose_header") as downloader:
+            yield downloader
+
+    @contextmanager
+    def _typed(self, *, downloading: bool = False) -> Iterator[None]:
+        """Whatever yt-dlp raises becomes a `StageError`."""
+        try:
+            yield
+        except StageError as error:
+            _close(error)
+            raise
+        except Exception as error:  # extractors are thousands of parsers of other people's pages: any exception can come out
+            _close(error)
+            if self._guard.refused is not None:
+                raise self._guard.refusal(f"what it leads to is at {self._guard.refused}") from error
+            raise stage_error(error, downloading=downloading) from error
+
+    def look(self, url: str) -> Info:
+        """What is at an address: a recording, or a list whose entries are as the list shows them.
+
+        Raises:
+            StageError: whatever `errors` makes of it; `SOURCE_UNSUPPORTED` for a list of more than `MOST_ENTRIES`.
+        """
+        self._guard.check(url)
+        with self._open() as downloader, self._typed():
+            found = dict(downloader.extract_info(url, download=False) or {})
+            if "entries" in found:
+                found["entries"] = [entry for entry in found["entries"] if entry]
+        if len(found.get("entries", ())) > MOST_ENTRIES:
+            raise StageError(Reason.SOURCE_UNSUPPORTED, f"the list has more than {MOST_ENTRIES} entries: name parts of it")
+        return found
+
+    def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
+        """At most `count` bytes from a place in a file on a web server, and the file's size where the server tells it.
+
+        A server without ranges is read from its beginning only. Raises `StageError`.
+        """
+        self._guard.check(url)
+        request = Request(url, headers={"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"})
+        with self._open() as downloader, self._typed(), downloader.urlopen(request) as response:
+            ranged = response.status == 206  # noqa: PLR2004 -- HTTP's Partial Content
+            if offset and not ranged:
+                return b"", None
+            told = response.headers.get("Content-Range", "").rpartition("/")[2] if ranged else response.headers.get("Content-Length", "")
+            return response.read(count), int(told) if told.isdecimal() else None
+
+    def download(self, url: str, check: Callable[[Info], None]) -> tuple[Path, Info]:
+        """One recording, in two steps: what it is, which `check` may refuse by raising, and then its media.
+
+        Raises:
+            StageError: whatever `errors` makes of it, and what `check` raises.
+        """
+        self._guard.check(url)
+        with self._open() as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
+            with self._typed():
+                found = _the_one(downloader, downloader.extract_info(url, download=False))
+            check(found)
+            with self._typed(downloading=True):
+                done = downloader.process_ie_result(dict(found), download=True)
+        paths = [each["filepath"] for each in done.get("requested_downloads", ()) if each.get("filepath")]
+        if len(paths) != 1 or not Path(paths[0]).is_file():
+            raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file")
+        return Path(paths[0]), done
+
+    def extractor_of(self, url: str) -> Extractor:
+        """Which extractor claims an address. Sends nothing."""
+        with self._open() as downloader:
+            for key, extractor in downloader._ies.items():  # noqa: SLF001 -- as `extract_info` does; there is no public way to ask
+                if extractor.suitable(url):
+                    return Extractor(key, extractor.get_temp_id(url), extractor._RETURN_TYPE)  # noqa: SLF001 -- likewise
+        return Extractor(_GENERIC, None, "any")
+
+    def gives_lists(self, key: str) -> bool:
+        """Whether an extractor's results are lists: an entry of that kind is a list in a list, such as a tab of a channel."""
+        with self._open() as downloader:
+            return key == _CHANNEL or downloader.get_info_extractor(key)._RETURN_TYPE == "playlist"  # noqa: SLF001 -- as above
+
+
+def _the_one(downloader: YoutubeDL, found: Info) -> Info:
+    """The recording behind an address that was planned as one recording."""
+    if "entries" not in found:
+        return found
+    entries = [entry for entry in found["entries"] if entry]
+    if len(entries) != 1:
+        raise StageError(Reason.SOURCE_UNSUPPORTED, f"there are {len(entries)} recordings at this address now: plan it as a list")
+    entry: Info = downloader.process_ie_result(dict(entries[0]), download=False)
+    return entry
+
+
+def _close(error: BaseException) -> None:
+    """Close what yt-dlp leaves open when something raises: its connection, and its file, which takes room while it is open."""
+    for link in chain(error):
+        if isinstance(link, HTTPError):
+            link.close()
+    for frame, _ in walk_tb(error.__traceback__):
+        context: Any = frame.f_locals.get("ctx")
+        for key in ("stream", "dest_stream") if isinstance(context, dict) else ():
+            if context.get(key) is not None:
+                context[key].close()
+
+
+def is_endless(info: Info) -> bool:
+    """Whether a bare HLS playlist has no end mark, so is live: yt-dlp knows a length for every playlist that ends (RFC 8216, 4.3.3.4)."""
+    return info.get("extractor_key") == _GENERIC and info.get("protocol") in _MANIFEST and not info.get("duration")
