@@ -43,6 +43,10 @@ def test_a_word_belongs_to_the_turn_around_it_or_near_it_or_to_nobody(span: tupl
     assert speakers(TWO, span) == [speaker], why
 
 
+def test_a_word_whose_middle_is_the_change_of_speakers_belongs_to_the_one_who_begins() -> None:
+    assert speakers(heard((0.0, 1.0, 0), (1.0, 2.0, 1)), (0.75, 1.25)) == [1]
+
+
 def test_the_shares_of_one_speakers_turns_in_a_word_are_added_up() -> None:
     scattered = heard((0.0, 0.4, 0), (0.5, 1.0, 1), (1.2, 1.6, 0))
     assert speakers(scattered, (0.1, 2.1)) == [0]

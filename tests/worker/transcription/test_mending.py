@@ -136,6 +136,27 @@ def test_a_doubtful_piece_keeps_its_best_decoding(transcriber: Make, audio: Audi
     assert {word.text[:4] for word in transcript.words if word.text.startswith("t")} == {"t0.4"}
 
 
+def test_a_doubtful_whole_is_better_than_halves_that_are_lost(transcriber: Make, audio: Audio) -> None:
+    def hears(number: int, seconds: float, _: float) -> Decoded:
+        if number == 1:
+            return heard(" ".join(different(int(2 * seconds), "w")), seconds, logprob=-1.2)
+        return honest(seconds) if number < 4 else heard(LOOP, seconds)
+
+    transcript, _ = listen(transcriber, audio, hears)
+    assert transcript.dropped == ()
+    assert any(word.text.startswith("w") for word in transcript.words)
+
+
+def test_a_half_in_which_the_model_hears_nobody_is_told(transcriber: Make, audio: Audio) -> None:
+    def hears(number: int, seconds: float, _: float) -> Decoded:
+        if number == 1:
+            return heard(LOOP, seconds)
+        return honest(seconds) if number != 4 else heard("you", seconds, logprob=-1.5, no_speech=0.9)
+
+    transcript, engine = listen(transcriber, audio, hears)
+    assert sum(end - start for start, end in transcript.dropped) == pytest.approx(engine.asked[-2][0])
+
+
 def test_a_piece_in_which_the_model_hears_nobody_is_told_and_not_tried_again(transcriber: Make, audio: Audio) -> None:
     def hears(number: int, seconds: float, _: float) -> Decoded:
         return heard("you", seconds, logprob=-1.5, no_speech=0.9) if number == 0 else honest(seconds)

@@ -16,6 +16,7 @@ SPEECH = [
     decoded(HONEST, 8.0),
     decoded("No, no, no, no. Stop. Stop it. Please, please, stop.", 5.0),
     decoded("Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.", 12.0),
+    decoded("Bye bye so so no no well well now now there there ha ha go go hear hear tut tut aye aye knock knock", 12.0),
     decoded("Yes.", 0.4),
     decoded("Testing, one two three, testing, one two three.", 4.0),
     decoded("我们今天要讨论的是桥梁的问题和夜间公交车的问题。", 6.0),
