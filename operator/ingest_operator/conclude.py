@@ -1,6 +1,6 @@
 """The conditions of a batch, and the one word that a column shows. Pure observations of the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
@@ -14,23 +14,18 @@ Observation = tuple[ConditionType, bool, str, str]
 """(type, whether it holds, reason, message)."""
 
 
-def conclusions(  # noqa: PLR0913 -- the facts that conditions are made from, each named at the one call
-    spec: IngestBatchSpec,
-    counts: Counts,
-    ledger: Ledger,
-    now: float,
-    *,
-    planned: bool,
-    trouble: tuple[str, str] | None,
-    generation: int,
-) -> tuple[str, tuple[Condition, ...]]:
-    """(state word, every condition)."""
-    found = {
-        kind: (holds, reason, message)
-        for kind, holds, reason, message in _observations(spec, counts, ledger, planned=planned, trouble=trouble)
-    }
-    conditions = tuple(
-        Condition(
+def conclusions(
+    spec: IngestBatchSpec, counts: Counts, ledger: Ledger, *, planned: bool, trouble: tuple[str, str] | None
+) -> tuple[str, tuple[Observation, ...]]:
+    """(state word, what is observed of every type)."""
+    found = tuple(_observations(spec, counts, ledger, planned=planned, trouble=trouble))
+    return _word({kind for kind, holds, _, _ in found if holds}, counts, spec, planned=planned), found
+
+
+def as_conditions(found: Iterable[Observation], now: float, generation: int) -> Iterator[Condition]:
+    """The observations in the form of the API, as if each had been made for the first time."""
+    for kind, holds, reason, message in found:
+        yield Condition(
             type=kind,
             status=ConditionStatus.TRUE if holds else ConditionStatus.FALSE,
             reason=reason,
@@ -38,9 +33,6 @@ def conclusions(  # noqa: PLR0913 -- the facts that conditions are made from, ea
             last_transition_time=as_text(now),
             observed_generation=generation,
         )
-        for kind, (holds, reason, message) in found.items()
-    )
-    return _word({kind for kind, (holds, _, _) in found.items() if holds}, counts, spec, planned=planned), conditions
 
 
 def _observations(

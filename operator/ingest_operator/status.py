@@ -24,7 +24,7 @@ from ingest_contract.status import (
     Sums,
     TryCount,
 )
-from ingest_operator.conclude import conclusions
+from ingest_operator.conclude import as_conditions, conclusions
 from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
 from ingest_operator.rows import rows_of
@@ -52,9 +52,8 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
     counts = _counts(len(items), ledger)
     unfinished = counts.running + counts.pending + counts.waiting
     done, total = _weights(items, ledger, view.progress)
-    word, wanted = conclusions(
-        view.spec, counts, ledger, now, planned=view.items is not None, trouble=view.trouble, generation=view.generation
-    )
+    word, found = conclusions(view.spec, counts, ledger, planned=view.items is not None, trouble=view.trouble)
+    wanted = as_conditions(found, now, view.generation)
     return IngestBatchStatus(
         observed_generation=view.generation,
         conditions=with_conditions(previous.conditions if previous else (), wanted),

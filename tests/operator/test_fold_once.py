@@ -96,6 +96,11 @@ def test_another_pass_makes_failed_items_pending_and_forgets_none_of_their_proce
     assert folded(again, retry_failed="monday") == again
 
 
+def test_the_process_numbers_of_what_succeeds_in_another_pass_need_no_remembering() -> None:
+    again = folded(folded(Ledger(), over(a_run(3), Reason.NOT_FOUND)), over(a_run(3, 2)), retry_failed="monday")
+    assert (sorted(again.succeeded), dict(again.tries)) == ([3], {})
+
+
 def test_the_same_token_starts_no_further_pass() -> None:
     ledger = folded(folded(Ledger(), retry_failed="monday"), over(a_run(3), Reason.NOT_FOUND), retry_failed="monday")
     assert ledger.failed == {3}

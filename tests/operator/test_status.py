@@ -5,7 +5,7 @@ import statistics
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest_contract.batch import SuspendMode
@@ -59,6 +59,7 @@ def test_a_recording_of_unknown_length_weighs_as_much_as_the_others_do_on_averag
 
 
 @given(st.lists(st.none() | st.integers(0, 40_000), min_size=1, max_size=60))
+@example([None, None, None, None, None, 1, 1, 9198])
 def test_a_batch_that_is_done_stands_at_a_hundred_percent_whatever_its_lengths(lengths: list[int | None]) -> None:
     recordings = tuple(an_item(index, seconds) for index, seconds in enumerate(lengths))
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(len(lengths))))

@@ -1,0 +1,40 @@
+"""What is written beside the code agrees with it: generated files, examples, and pages that name things."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ingest_contract.documents import read
+from ingest_contract.failures import Reason
+from ingest_contract.generated import files
+
+HOUSE = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))
+PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+@pytest.mark.parametrize("path", files())
+def test_generated_files_have_not_drifted(path: str) -> None:
+    assert (HOUSE / path).read_text(encoding="utf-8") == files()[path], "run `make generate`"
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_valid(path: Path) -> None:
+    assert read(path)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_on_the_failure_page(reason: Reason) -> None:
+    assert f"| `{reason.value}` |" in (HOUSE / "docs/failures.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert [target for target in LINK.findall(text) if not (path.parent / target).exists()] == []
