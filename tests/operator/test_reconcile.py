@@ -1,0 +1,99 @@
+"""One look: the status is accepted before anything follows from it, and only what is recorded is forgotten."""
+
+import asyncio
+import logging
+
+import pytest
+
+from ingest_contract.batch import SuspendMode
+from ingest_contract.failures import Reason
+from ingest_contract.order import Item
+from ingest_contract.progress import Progress
+from ingest_contract.stages import Stage
+from ingest_contract.status import MAX_ROWS, IngestBatchStatus, PlanStatus
+from ingest_operator.actions import Start
+from ingest_operator.observe import Run
+from ingest_operator.reconcile import Planned, reconcile
+from tests.support.builders import NOW, TRACE, a_run, a_spec, items, over
+from tests.support.simulation import ConflictError, TextKeeper
+
+COUNT = 200
+
+
+class Recorder:
+    """A cluster that shows given runs and writes down what it is asked for."""
+
+    def __init__(self, *shown: Run) -> None:
+        self.shown, self.asked = shown, list[str]()
+
+    async def runs(self) -> tuple[Run, ...]:
+        return self.shown
+
+    async def start(self, start: Start, item: Item) -> None:
+        self.asked.append(f"start {item.index}-{start.number}")
+
+    async def stop(self, index: int, number: int) -> None:
+        self.asked.append(f"stop {index}-{number}")
+
+    async def forget(self, run: Run, *, final: bool) -> None:
+        self.asked.append(f"forget {run.index}-{run.number}{' for good' if final else ''}")
+
+
+def look(cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object) -> IngestBatchStatus:
+    batch = Planned(a_spec(**spec), 1, TRACE, items(count), PlanStatus(sources=1, items=count, media_seconds=600 * count))
+    return asyncio.run(reconcile(batch, cluster, keeper, now))
+
+
+def test_starts_come_before_clearing_up_and_final_items_are_cleared_for_good() -> None:
+    cluster = Recorder(over(a_run(0)), over(a_run(1), Reason.DOWNLOAD_FAILED), a_run(2))
+    look(cluster, TextKeeper(), parallelism=2)
+    assert cluster.asked == ["start 3-1", "forget 0-1 for good", "forget 1-1"]
+
+
+def test_nothing_follows_from_a_status_that_was_not_accepted() -> None:
+    cluster, keeper = Recorder(over(a_run(0))), TextKeeper(conflict=True)
+    with pytest.raises(ConflictError):
+        look(cluster, keeper)
+    assert (cluster.asked, keeper.text) == ([], None)
+
+
+def test_a_status_that_says_nothing_new_is_not_written() -> None:
+    cluster, keeper = Recorder(a_run(0)), TextKeeper()
+    look(cluster, keeper)
+    keeper.conflict = True
+    look(cluster, keeper, now=NOW + 900)
+
+
+def test_a_run_whose_end_found_no_row_is_kept_until_there_is_one() -> None:
+    keeper = TextKeeper()
+    look(Recorder(*(over(a_run(index), Reason.TRUNCATED) for index in range(MAX_ROWS))), keeper)
+    late = Recorder(over(a_run(150), Reason.TRUNCATED))
+    look(late, keeper)
+    assert not [asked for asked in late.asked if asked.startswith("forget")]
+
+
+def test_a_live_run_of_an_item_that_is_final_is_left_to_end() -> None:
+    keeper = TextKeeper()
+    look(Recorder(over(a_run(0, 2))), keeper, 1)
+    straggler = Recorder(a_run(0, 1))
+    look(straggler, keeper, 1)
+    assert straggler.asked == []
+
+
+def test_a_batch_that_is_suspended_to_kill_stops_what_runs() -> None:
+    cluster = Recorder(a_run(0), a_run(1))
+    look(cluster, TextKeeper(), suspend=True, suspend_mode=SuspendMode.KILL)
+    assert cluster.asked == ["stop 0-1", "stop 1-1"]
+
+
+def test_live_progress_is_shown_and_what_an_ended_run_last_said_is_not() -> None:
+    said = Progress(stage=Stage.EMBED, percent=77, seconds=9.0)
+    status = look(Recorder(a_run(0, progress=said), over(a_run(1, progress=said), Reason.DOWNLOAD_FAILED)), TextKeeper())
+    assert [(row.index, row.percent) for row in status.videos] == [(0, 77), (1, None)]
+
+
+def test_every_decision_is_logged_with_a_word_for_machines(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        look(Recorder(), TextKeeper())
+    (record,) = caplog.records
+    assert (record.getMessage(), record.__dict__["action"], record.__dict__["index"]) == ("start item 0, try 1", "start", 0)
