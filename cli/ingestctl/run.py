@@ -18,6 +18,7 @@ from rich.console import Console
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import PlanningInterruptedError, read_items
@@ -29,6 +30,9 @@ EXIT_FAILED: Final = 1
 
 EXIT_INTERRUPTED: Final = 130
 """Ended by Ctrl-C or SIGTERM; the same command goes on."""
+
+FILE_WIDTH: Final = 180
+"""Columns of a table that no terminal shows."""
 
 
 class Output(StrEnum):
@@ -107,7 +111,12 @@ def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
         case Output.YAML:
             print(yaml.safe_dump(document, sort_keys=False), end="")
         case Output.TABLE:
-            _show_table(batch, items, Console(highlight=False))
+            _show_table(batch, items, _console())
+
+
+def _console() -> Console:
+    """Standard output: as wide as the terminal, or as a file can take."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
 def _show_table(batch: IngestBatch, items: tuple[Item, ...], console: Console) -> None:
@@ -120,5 +129,10 @@ def _show_table(batch: IngestBatch, items: tuple[Item, ...], console: Console) -
             console.print(f"{condition.type}: {condition.reason}: {condition.message}", markup=False)
     if status.plan and status.plan.left_out:
         console.print("left out by the plan: " + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out), markup=False)
+    for word, entries in (("failed", status.failures), ("skipped", status.skips)):
+        for entry in entries:
+            code = FAILURES[Reason(entry.reason)].exit_code
+            told = f"exit code {code}" if code is not None else "seen from outside"
+            console.print(f"{entry.count} {word}: {entry.reason} ({told}): {entry.sentence}", markup=False)
     if status.videos:
         console.print(table_of(status, items))

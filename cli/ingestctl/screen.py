@@ -61,7 +61,7 @@ class PlainWatcher:
 
     def said(self, text: str) -> None:
         """A line."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         """A line per change, and one about the batch when nothing has been said for a while."""

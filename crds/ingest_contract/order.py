@@ -181,6 +181,9 @@ class IngestOrder(ContractModel):
     fetch: FetchProfile
     """What may be fetched, and how."""
 
+    artifacts_since: Timestamp | None = None
+    """Results of finished stages that are older do not count: `reprocess: Always` sets it to when the batch was planned."""
+
     place: Place
     """Where things are."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ingest_contract.batch import IngestBatch
 from ingest_contract.order import IngestOrder, Item, Place, PlannedSource, PlanOrder, Runtime, Settings
 from ingest_contract.profile import ComputeType, Device, IdentificationProfile, IngestProfileSpec
+from ingest_contract.selection import Reprocess
 from ingest_operator.actions import Start
 from ingest_operator.rungs import on_rung
 
@@ -70,6 +71,8 @@ class Orders:
     settings: Settings
     runtime: Runtime
     trace_id: str
+    planned_at: str | None = None
+    """When the batch was planned first, as the API writes moments; None before."""
 
     @property
     def name(self) -> str:
@@ -87,6 +90,7 @@ class Orders:
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=self.profile.fetch,
+            artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
             place=place,
         )
 

@@ -7,6 +7,7 @@ takes hours, and a database may restart in between. Knows the store's functions,
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 from ingest_contract.failures import Reason
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 class ClaimedVideo:
     """`tools.Keeper` by the store, from the claim to the commit."""
 
-    def __init__(self, dsn: str, held: Claim, beats: Heartbeat) -> None:
-        self._dsn, self._held, self._beats = dsn, held, beats
+    def __init__(self, dsn: str, held: Claim, beats: Heartbeat, since: datetime | None) -> None:
+        self._dsn, self._held, self._beats, self._since = dsn, held, beats, since
         self._unsaved: dict[Stage, tuple[str, bytes]] = {}
         self._over = False
 
@@ -43,9 +44,9 @@ class ClaimedVideo:
             self._beats.check()
 
     def kept(self, stage: Stage, stage_hash: str) -> bytes | None:
-        """The result of a finished stage of an earlier run, if its hash is today's."""
+        """The result of a finished stage of an earlier run, if its hash is today's and the order lets results of its age count."""
         with connect(self._dsn, application="resume") as connection:
-            return artifacts.get(connection, self._held.video, stage, stage_hash)
+            return artifacts.get(connection, self._held.video, stage, stage_hash, self._since)
 
     def keep(self, stage: Stage, stage_hash: str, content: bytes) -> None:
         """Keep a result for later tries. A database that is away for a moment costs nothing: the result is kept with the next one.
@@ -102,7 +103,8 @@ def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
         check(connection)
         held = claim(connection, order.item.id, holder_of(order))
     with heartbeat(dsn, held) as beats:
-        video = ClaimedVideo(dsn, held, beats)
+        since = order.artifacts_since
+        video = ClaimedVideo(dsn, held, beats, datetime.fromisoformat(since) if since else None)
         try:
             yield video
         except BaseException:

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
-
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, Place
+from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_contract.status import PlanStatus, ReasonCount
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
 from ingest_operator.local.sources import Mounts, planned_sources
+from ingest_operator.moments import as_text
 from ingest_operator.observe import Ended, outcome_of
 from ingest_operator.orders import Orders
 
@@ -55,11 +55,17 @@ async def make_plans(
         earlier = tuple(item for _, document in done for item in document.items)
         document = await _planned(orders, site, mounts, covered, earlier, stop)
         number = len(done)
-        frozen = {"sources": len(spec.sources), "document": json.loads(document.to_json())}
+        frozen = {"sources": len(spec.sources), "at": as_text(time.time()), "document": json.loads(document.to_json())}
         write_atomically(site.folder.plan(number), json.dumps(frozen))
         done = (*done, (len(spec.sources), document))
         say(f"planned: {len(document.items)} recordings" + _left_out(document))
     return tuple(item for _, document in done for item in document.items), _status(done)
+
+
+def planned_at(folder: BatchFolder) -> str | None:
+    """When the first plan of a batch was frozen; None while there is none."""
+    saved = read_json(folder.plan(0))
+    return saved["at"] if saved else None
 
 
 def read_items(folder: BatchFolder) -> tuple[Item, ...]:

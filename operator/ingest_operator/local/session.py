@@ -20,7 +20,7 @@ from ingest_operator.ledger import Ledger, restore
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
-from ingest_operator.local.planning import PlanningError, make_plans
+from ingest_operator.local.planning import PlanningError, make_plans, planned_at
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.reconcile import Planned, reconcile
@@ -70,9 +70,12 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
             await keeper.write(render(view, Ledger(), batch.status, clock()))
             raise
         planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan)
-        cluster = LocalCluster(orders, site, clock)
+        cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings were interrupted when an earlier session died; they resume where they were")
+        ledger = restore(batch.status)
+        if len(ledger.final) == len(items) and ledger.retry_failed == batch.spec.retry_failed:
+            watcher.said("every recording of this batch is final: nothing runs again")
         await _until_done(planned, cluster, keeper, watcher, stop, clock)
         return keeper.batch
 

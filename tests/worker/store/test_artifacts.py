@@ -1,5 +1,7 @@
 """What a later try finds of an earlier one."""
 
+from datetime import timedelta
+
 import pytest
 
 from ingest_contract.stages import Stage
@@ -40,3 +42,11 @@ def test_a_result_in_another_format_is_made_again_and_not_misread(connection: Co
 def test_only_stages_that_a_later_try_resumes_behind_are_kept(connection: Connection) -> None:
     with pytest.raises(ValueError, match="decode is not kept"):
         artifacts.put(connection, claim(connection, "test:one", "first"), Stage.DECODE, "hash", b"")
+
+
+def test_a_result_that_is_older_than_the_order_allows_does_not_count(connection: Connection) -> None:
+    artifacts.put(connection, claim(connection, "test:one", "first"), Stage.EMBED, "hash", b"old")
+    row = connection.execute("select created_at from ingest.artifact").fetchone()
+    assert row is not None
+    assert artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0]) == b"old"
+    assert artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0] + timedelta(milliseconds=1)) is None

@@ -4,6 +4,8 @@ The newest result per (video, stage) is kept, under its stage hash: another hash
 The content is bytes from `codec`; this file does not look inside.
 """
 
+from datetime import datetime
+
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker.codec import FORMAT
 from ingest_worker.store.claims import Claim, hold
@@ -25,12 +27,13 @@ def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, cont
         )
 
 
-def get(connection: Connection, video: str, stage: Stage, stage_hash: str) -> bytes | None:
-    """A stage's kept result; None if there is none under this hash and in today's format."""
+def get(connection: Connection, video: str, stage: Stage, stage_hash: str, since: datetime | None = None) -> bytes | None:
+    """A stage's kept result; None if there is none under this hash, in today's format, and made at or after `since`."""
     with translated(f"reading the result of {stage}"):
         row = connection.execute(
-            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and format = %s",
-            [video, stage.value, stage_hash, FORMAT],
+            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and format = %s"
+            " and created_at >= coalesce(%s::timestamptz, '-infinity')",
+            [video, stage.value, stage_hash, FORMAT, since],
             binary=True,
         ).fetchone()
     return None if row is None else bytes(row[0])
