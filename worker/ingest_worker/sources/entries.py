@@ -42,10 +42,10 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
     site = str(info.get("ie_key") or info.get("extractor_key") or "").lower()
     name = info.get("id")
     if site in _NAMELESS or not name:
-        address = source.url if alone else _address(info)
+        address = source.url if alone else address_of(info)
         identity = id_of_url(address)
     else:
-        address = str(info.get("webpage_url") or _address(info))
+        address = str(info.get("webpage_url") or address_of(info))
         identity = id_of_video(site, str(name))
     return Candidate(
         id=identity,
@@ -66,7 +66,7 @@ def seconds_of(duration: object) -> int | None:
     return max(1, round(duration))
 
 
-def _address(info: Mapping[str, Any]) -> str:
+def address_of(info: Mapping[str, Any]) -> str:
     """Where an entry is, without what yt-dlp hangs onto addresses for itself."""
     address, _ = unsmuggle_url(str(info.get("manifest_url") or info.get("url") or ""))
     return str(address)

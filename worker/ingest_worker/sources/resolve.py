@@ -15,12 +15,15 @@ from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate, Liveness
 from ingest_worker.sources import files, options
 from ingest_worker.sources.addresses import id_of_file, id_of_url, id_of_video, is_media_file, looks_like_media, shown
-from ingest_worker.sources.entries import candidate_of
+from ingest_worker.sources.entries import address_of, candidate_of
 from ingest_worker.sources.guard import Guard, Policy
-from ingest_worker.sources.ytdlp import MOST_ENTRIES, Extractor, Info, Session, is_endless
+from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session, is_endless
 
 _DEPTH: Final = 2
 """Lists in lists that are opened: a channel, and its tabs."""
+
+_LINKS: Final = ("url", "url_transparent")
+"""Entries that are addresses yet; yt-dlp says of them whose list they are in, and not always who reads them."""
 
 _STABLE: Final = "Youtube"
 """The extractor whose addresses hold the very id that extraction gives."""
@@ -82,11 +85,14 @@ class Resolver:
                 yield told(candidate_of(self._named(entry), source, alone=False), entry)
 
     def _named(self, entry: Info) -> Info:
-        """The entry with its extractor: a feed may list a site's pages, which the site's own list names by their ids."""
-        if entry.get("ie_key") or entry.get("extractor_key") or looks_like_media(str(entry.get("url"))):
+        """The entry with its own extractor: a feed may list a site's pages, which the site's own list names by their ids."""
+        if entry.get("ie_key") or entry.get("_type") not in _LINKS:
             return entry
-        extractor = self.session.extractor_of(str(entry.get("url")))
-        return entry if extractor.is_generic else {**entry, "ie_key": extractor.key, "id": extractor.name}
+        address = address_of(entry)
+        if looks_like_media(address):  # thousands of episodes need not be shown to thousands of extractors
+            return {**entry, "ie_key": GENERIC}
+        extractor = self.session.extractor_of(address)
+        return {**entry, "ie_key": extractor.key, "id": extractor.name}
 
     def _unread(self, source: PlannedSource, error: StageError) -> Candidate:
         """The one recording at an address that could not be read. Raises the error where it may be a list, or all would fail alike."""

@@ -6,6 +6,7 @@ Every call happens under the guard and ends in a value or a `StageError`.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Final
@@ -28,7 +29,7 @@ MOST_ENTRIES: Final = 20_000
 
 _MANIFEST: Final = ("m3u8", "m3u8_native")
 
-_GENERIC: Final = "Generic"
+GENERIC: Final = "Generic"
 """yt-dlp's extractor for addresses that no site's own extractor claims."""
 
 plugin_dirs.value = []  # a package on the path could bring extractors of its own
@@ -47,11 +48,6 @@ class Extractor:
     """The recording's id, where the address holds it."""
     gives: str | None
     """`video`, `playlist`, `any`; None where yt-dlp does not know."""
-
-    @property
-    def is_generic(self) -> bool:
-        """Whether no site's own extractor claims the address."""
-        return self.key == _GENERIC
 
 
 class Session:
@@ -127,18 +123,23 @@ class Session:
             raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file")
         return Path(paths[0]), done
 
+    @cached_property
+    def _extractors(self) -> Mapping[str, Any]:
+        """Every allowed extractor by its key, in the order in which they are asked."""
+        with YoutubeDL(self._parameters, auto_init="no_verbose_header") as downloader:
+            return dict(downloader._ies)  # noqa: SLF001 -- there is no public way to ask which extractor reads an address
+
     def extractor_of(self, url: str) -> Extractor:
         """Which extractor claims an address. Sends nothing."""
-        with self._open() as downloader:
-            for key, extractor in downloader._ies.items():  # noqa: SLF001 -- as `extract_info` does; there is no public way to ask
-                if extractor.suitable(url):
-                    return Extractor(key, extractor.get_temp_id(url), extractor._RETURN_TYPE)  # noqa: SLF001 -- likewise
-        return Extractor(_GENERIC, None, "any")
+        for key, extractor in self._extractors.items():
+            if extractor.suitable(url):
+                return Extractor(key, extractor.get_temp_id(url), extractor._RETURN_TYPE)  # noqa: SLF001 -- what `YoutubeDL` itself reads
+        return Extractor(GENERIC, None, "any")
 
     def gives_lists(self, key: str) -> bool:
         """Whether an extractor's results are lists: an entry of that kind is a list in a list, such as a tab of a channel."""
-        with self._open() as downloader:
-            return key == _CHANNEL or downloader.get_info_extractor(key)._RETURN_TYPE == "playlist"  # noqa: SLF001 -- as above
+        extractor = self._extractors.get(key)
+        return key == _CHANNEL or (extractor is not None and extractor._RETURN_TYPE == "playlist")  # noqa: SLF001 -- as above
 
 
 def _the_one(downloader: YoutubeDL, found: Info) -> Info:
@@ -153,17 +154,17 @@ def _the_one(downloader: YoutubeDL, found: Info) -> Info:
 
 
 def _close(error: BaseException) -> None:
-    """Close what yt-dlp leaves open when something raises: its connection, and its file, which takes room while it is open."""
+    """Close what yt-dlp leaves open when something raises: its connections, and its file, which takes room while it is open."""
     for link in chain(error):
         if isinstance(link, HTTPError):
             link.close()
     for frame, _ in walk_tb(error.__traceback__):
         context: Any = frame.f_locals.get("ctx")
-        for key in ("stream", "dest_stream") if isinstance(context, dict) else ():
+        for key in ("data", "stream", "dest_stream") if isinstance(context, dict) else ():
             if context.get(key) is not None:
                 context[key].close()
 
 
 def is_endless(info: Info) -> bool:
     """Whether a bare HLS playlist has no end mark, so is live: yt-dlp knows a length for every playlist that ends (RFC 8216, 4.3.3.4)."""
-    return info.get("extractor_key") == _GENERIC and info.get("protocol") in _MANIFEST and not info.get("duration")
+    return info.get("extractor_key") == GENERIC and info.get("protocol") in _MANIFEST and not info.get("duration")
