@@ -1,5 +1,7 @@
 """What a run is told: settings from batch and profile, a runtime without `Auto`, less of everything on each rung, and a deadline."""
 
+from itertools import pairwise
+
 import pytest
 
 from ingest_contract.batch import BatchSpeakers, BatchTranscription
@@ -56,7 +58,7 @@ def test_every_rung_takes_less_than_the_one_above_or_as_little_as_there_is(token
     top = runtime_of(IngestProfileSpec(runtime=RuntimeProfile(embedding_batch_tokens=tokens)), GPU, 1)
     ladder = [on_rung(top, rung) for rung in range(LAST_RUNG + 1)]
     assert ladder[0] == top
-    for above, below in zip(ladder, ladder[1:], strict=False):
+    for above, below in pairwise(ladder):
         assert sizes(below) != sizes(above) or 1 in sizes(above)
         assert all(small <= large for small, large in zip(sizes(below), sizes(above), strict=True))
     assert sizes(ladder[-1]) == (1, 1, min(tokens, 512))
