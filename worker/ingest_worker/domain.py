@@ -46,6 +46,8 @@ class Audio:
 
     def pcm(self) -> NDArray[np.int16]:
         """(samples,) read-only view of the file."""
+        if not self.samples:
+            return np.zeros(0, np.int16)  # no system maps an empty file
         return np.memmap(self.path, dtype="<i2", mode="r", shape=(self.samples,))
 
     def window(self, start: float, end: float) -> FloatArray:

@@ -47,6 +47,19 @@ def filterbank_frames(samples: int) -> int:
     return max(0, 1 + (samples - WIDTH) // HOP)
 
 
+def _reach(resnet: torch.nn.Module) -> int:
+    """Filterbank frames on either side that a trunk frame depends on: 112 for ResNet34.
+
+    Counted from the convolutions, because the network's own `receptive_field_size(1)` answers 1 (pyannote.audio 4.0.7).
+    """
+    reach, step = 0, 1
+    for conv in resnet.modules():
+        if isinstance(conv, torch.nn.Conv2d) and conv.kernel_size[1] > 1:  # a shortcut of width 1 runs beside the others, not after them
+            reach += step * (conv.kernel_size[1] // 2)
+            step *= conv.stride[1]
+    return reach
+
+
 class Trunk:
     """Frames of a recording by the convolutional part of a WeSpeaker ResNet."""
 
@@ -62,8 +75,7 @@ class Trunk:
         self.runner = BatchRunner(max(1, batch // WINDOWS_PER_BLOCK), free=torch.cuda.empty_cache if device == "cuda" else None)
         """How the blocks went: `batch` and `halvings` for the Receipt."""
         self._model, self._device, self._block = model, device, block
-        reach = -(-model.resnet.receptive_field_size(1) // 2)
-        self._context = -(-reach // STRIDE) * STRIDE
+        self._context = -(-_reach(model.resnet) // STRIDE) * STRIDE
         if device == "cpu":
             model.resnet.to(memory_format=torch.channels_last)  # halves the time; differs by 8e-6 (oneDNN's kernels)
 

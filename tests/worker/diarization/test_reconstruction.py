@@ -1,0 +1,36 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from bench.reference_diarization import stock
+from ingest_worker.engines.reconstruction import reconstruct
+
+FRAMES = SlidingWindow(start=0.0, duration=0.0619375, step=0.016875)
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder: Path) -> Any:
+    return stock(folder)
+
+
+@pytest.mark.models
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3))
+def test_reconstruction_is_pyannotes_to_the_last_bit(pipeline: Any, seed: int, windows: int, speakers: int, most: int) -> None:
+    random = np.random.default_rng(seed)
+    active = (random.random((windows, 589, 3)) < 0.3).astype(np.float32)
+    segmentations = SlidingWindowFeature(active, SlidingWindow(start=0.0, duration=10.0, step=1.0))
+    count = pipeline.speaker_count(segmentations, FRAMES, warm_up=(0.0, 0.0))
+    count.data = np.minimum(count.data, most).astype(np.int8)
+    clusters = random.integers(0, speakers, (windows, 3))
+    clusters[random.random((windows, 3)) < 0.2] = -2
+    clusters[0, 0] = speakers - 1
+    expected = pipeline.reconstruct(segmentations, clusters, count)
+    ours = reconstruct(segmentations, clusters, count)
+    assert np.array_equal(ours.data, expected.data)
+    assert vars(ours.sliding_window) == vars(expected.sliding_window)

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.reference_diarization import stock
+from ingest_contract.failures import Reason
+from ingest_worker.domain import SAMPLE_RATE, Audio
+from ingest_worker.engines.diarization import PyannoteDiarizer
+from ingest_worker.engines.trunk import CENTRING, STRIDE, Trunk, filterbank_frames
+from ingest_worker.errors import StageError
+
+pytestmark = pytest.mark.models
+
+
+def frames_of(diarizer: PyannoteDiarizer, audio: Audio, *, block: int, batch: int = 3) -> torch.Tensor:
+    return torch.cat(list(Trunk(diarizer._network, device="cpu", batch=batch, block=block).blocks(audio)), 1)
+
+
+def test_blocks_of_any_length_and_number_give_the_same_frames(diarizer: PyannoteDiarizer, sample: Audio) -> None:
+    audio = Audio(sample.path, 16 * SAMPLE_RATE)
+    whole = frames_of(diarizer, audio, block=8000)
+    assert whole.shape == (2560, -(-filterbank_frames(audio.samples) // STRIDE))
+    for block, batch in ((400, 3), (800, 3), (400, 12)):
+        assert torch.allclose(frames_of(diarizer, audio, block=block, batch=batch), whole, atol=1e-4)
+
+
+def test_a_recording_of_one_window_has_the_frames_that_stock_computes(folder: Path, diarizer: PyannoteDiarizer, sample: Audio) -> None:
+    ten = Audio(sample.path, 10 * SAMPLE_RATE)
+    model = stock(folder)._embedding.model_
+    with torch.inference_mode():
+        expected = model.forward_frames(torch.from_numpy(ten.window(0, 10))[None, None])[0].reshape(2560, -1)
+    assert filterbank_frames(ten.samples) <= CENTRING
+    assert torch.allclose(frames_of(diarizer, ten, block=3000), expected, atol=2e-3)
+
+
+def test_a_recording_shorter_than_a_frame_has_none(diarizer: PyannoteDiarizer, tmp_path: Path) -> None:
+    np.zeros(399, "<i2").tofile(tmp_path / "short.pcm")
+    assert list(diarizer.trunk.blocks(Audio(tmp_path / "short.pcm", 399))) == []
+
+
+def test_a_voice_network_of_another_kind_is_refused() -> None:
+    with pytest.raises(StageError, match="no WeSpeaker") as caught:
+        Trunk(torch.nn.Identity(), device="cpu", batch=1)
+    assert caught.value.reason is Reason.MODELS_UNAVAILABLE
