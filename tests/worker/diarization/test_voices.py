@@ -28,12 +28,12 @@ def test_enrolled_voices_are_recognised_in_a_dialogue_and_no_stranger_is(
     diarizer: PyannoteDiarizer, recording: Callable[[str], Recording], audio_of: AudioOf, sample: Audio
 ) -> None:
     enrolled = [EnrolledVoice(name, diarizer.voice_of(audio_of(f"voice-{name}"))[None]) for name in VOICES]
-    dialogue = diarizer.diarize(audio_of("dialogue", seconds=100), SpeakerCount(), lambda _: None)
+    dialogue = diarizer.diarize(audio_of("dialogue", seconds=64), SpeakerCount(), lambda _: None)
     truth = recording("dialogue").turns
     assert truth is not None
     identities = identify(dialogue, enrolled, IdentificationProfile())
     assert sorted(identity.name or "" for identity in identities) == sorted(VOICES)
-    for turn in (turn for turn in truth if turn.end < 100):
+    for turn in (turn for turn in truth if turn.end < 64):
         middle = (turn.start + turn.end) / 2
         assert {identities[ours.speaker].name for ours in dialogue.turns if ours.start <= middle <= ours.end} <= {turn.speaker}
     strangers = identify(diarizer.diarize(sample, SpeakerCount(), lambda _: None), enrolled, IdentificationProfile())
