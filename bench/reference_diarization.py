@@ -7,7 +7,8 @@ slots), so it stands for stock where stock would take too long. Used by `bench/d
 import time
 import warnings
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Run:
     """One diarization and what it went through."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     output: Any = None
     """pyannote's `DiarizeOutput`."""
     steps: dict[str, Any] = field(default_factory=dict)
@@ -98,22 +100,28 @@ def once_per_window(folder: Path) -> Any:
     return pipeline
 
 
+@contextmanager
+def timed(run: Run) -> Iterator[None]:
+    """Wall-clock and CPU seconds of the block."""
+    start, cpu = time.perf_counter(), time.process_time()
+    yield
+    run.seconds, run.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+
+
 def run_reference(pipeline: Any, audio: Audio) -> Run:
     """A pipeline of pyannote's on a whole recording in memory."""
     run = Run()
     file: Mapping[str, Any] = {"waveform": torch.from_numpy(audio.window(0, audio.seconds))[None], "sample_rate": SAMPLE_RATE}
-    start = time.perf_counter()
-    run.output = pipeline(file, hook=run.hook)
-    run.seconds = time.perf_counter() - start
+    with timed(run):
+        run.output = pipeline(file, hook=run.hook)
     return run
 
 
 def run_product(diarizer: PyannoteDiarizer, audio: Audio) -> Run:
     """The product's diarizer."""
     run = Run()
-    start = time.perf_counter()
-    run.output = diarizer.annotated(audio, SpeakerCount(), lambda _: None, run.hook)
-    run.seconds = time.perf_counter() - start
+    with timed(run):
+        run.output = diarizer.annotated(audio, SpeakerCount(), lambda _: None, run.hook)
     return run
 
 

@@ -54,9 +54,9 @@ class Ctl:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command; its words go to a file in the home, its result to a pipe."""
-        log = (self.home / "words.txt").open("a")
         command = [sys.executable, "-m", "ingestctl", *arguments]
-        return subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+        with (self.home / "words.txt").open("a") as log:
+            return subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
 
     def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest_contract.order import Item, SpeakerCount
-
-from ingest_worker.domain import Audio, Diarization, EnrolledVoice, FloatArray, Media, Segment, Transcript, Vectors
+from ingest_worker.domain import Audio, Diarization, EnrolledVoice, FloatArray, Media, Transcript, Vectors
 
 Report = Callable[[float], None]
 """Called with the share of a stage's work that is done, 0 to 1, never backwards."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
 
-from ingest_worker.audio.containers import Box, boxes
+from ingest_worker.audio.containers import boxes
 from ingest_worker.audio.probe import announced_lengths
 
 Ranged = Callable[[int, int], tuple[bytes, int | None]]
@@ -41,7 +41,7 @@ def announced_length(read: Ranged, scratch: Path) -> float | None:
 
 @contextmanager
 def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Path]:
-    """A file of the parts that tell a length: of an mp4 its first box and its index, of Ogg its two ends, else the beginning."""
+    """A file of the parts that tell a length: of an mp4 its index, of Ogg its two ends, else the beginning."""
     scratch.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
         file.write(_index(read, head, size) or head)
@@ -54,14 +54,12 @@ def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Pa
 
 
 def _index(read: Ranged, head: bytes, size: int) -> bytes:
-    """The first box and the index of an mp4; nothing for any other file and for an index that is too large or too far behind."""
+    """The index of an mp4; nothing for any other file and for an index that is too large or too far behind."""
 
     def near(offset: int, count: int) -> bytes:
         return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]
 
-    first: Box | None = None
     for box in islice(boxes(near, size), _FIRST_BOXES):
-        first = first or box
         if box.kind == b"moov" and box.end <= size and box.end - box.start <= _LARGEST_INDEX:
-            return (b"" if first is box else near(first.start, min(first.end, _HEAD))) + near(box.start, box.end - box.start)
+            return near(box.start, box.end - box.start)
     return b""
