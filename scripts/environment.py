@@ -79,9 +79,8 @@ def main() -> int:
     parser.add_argument("--uv", action="store_true", help="print the path of the pinned uv instead (it makes the locks)")
     arguments = parser.parse_args()
     if sys.version_info < MINIMUM_PYTHON:
-        say(
-            f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed; this is {sys.version.split()[0]}. Try `make PYTHON=python3.12 ...`."
-        )
+        version = sys.version.split()[0]
+        say(f"Python 3.11 or newer is needed; this is {version}. Try `make PYTHON=python3.12 ...`.")
         return 1
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
