@@ -23,14 +23,6 @@ def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
     return len(ledger.failed) * 100 > spec.retry.max_failed_percent * total
 
 
-def next_look(ledger: Ledger, now: float) -> float | None:
-    """When something becomes due that is not now; None when only a run's end or a person can change anything."""
-    due = [ledger.trying[index].not_before for index in ledger.waiting]
-    if ledger.breaker is not None:
-        due.append(ledger.breaker.until)
-    return min((moment for moment in due if moment > now), default=None)
-
-
 def _free(spec: IngestBatchSpec, ledger: Ledger, now: float) -> int:
     """How many processes may start: the free slots, or one probe where the breaker's time has come, or none while it is open."""
     slots = max(0, spec.parallelism - len(ledger.running))

@@ -9,7 +9,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.status import MAX_ROWS, MAX_WAITING
 from ingest_operator.actions import Action, Start, Stop
 from ingest_operator.ledger import Ledger
-from ingest_operator.plan import next_look, plan
+from ingest_operator.plan import plan
 from tests.support.builders import NOW, a_run, a_spec, folded, over
 
 LATER = NOW + 3600
@@ -99,14 +99,6 @@ def test_no_more_items_are_under_way_than_the_status_has_rows() -> None:
 def test_nothing_is_left_to_do_when_every_item_is_final() -> None:
     ledger = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE), over(a_run(2), Reason.NOT_FOUND))
     assert plan(a_spec(parallelism=9), 3, ledger, LATER) == ()
-
-
-def test_the_next_look_is_due_when_the_next_retry_or_probe_is() -> None:
-    ledger = folded(Ledger(), over(a_run(0), Reason.DOWNLOAD_FAILED), over(a_run(1), Reason.BOT_CHECK, at=NOW + 100))
-    assert next_look(Ledger(), NOW) is None
-    assert next_look(ledger, NOW + 60) == NOW + 90
-    assert next_look(ledger, NOW + 90) == NOW + 160
-    assert next_look(ledger, NOW + 160) is None
 
 
 def test_a_plan_prints_as_its_own_report() -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ingest_contract.batch import IngestBatch, SuspendMode
 from ingest_contract.conditions import ConditionStatus, ConditionType
-from ingest_contract.failures import FAILURES, Verdict
+from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfile
 from ingest_contract.status import IngestBatchStatus
@@ -20,7 +20,7 @@ from ingest_operator.ledger import Ledger, restore
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
-from ingest_operator.local.planning import PlanningError, make_plans, planned_at
+from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_items
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.reconcile import Planned, reconcile
@@ -66,8 +66,10 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
         try:
             items, plan = await make_plans(orders, site, request.mounts, watcher.said, stop)
         except PlanningError as error:
-            view = View(batch.spec, batch.metadata.generation, orders.trace_id, None, None, {}, (error.reason, str(error)))
-            await keeper.write(render(view, Ledger(), batch.status, clock()))
+            # Sources that were added cannot be planned: what the earlier plans brought in stays as it is.
+            earlier, known = read_items(folder) or None, batch.status.plan if batch.status else None
+            view = View(batch.spec, batch.metadata.generation, orders.trace_id, earlier, known, {}, (error.reason, str(error)))
+            await keeper.write(render(view, restore(batch.status), batch.status, clock()))
             raise
         planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan)
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
@@ -81,10 +83,19 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
 
 
 def _unheld(batch: IngestBatch) -> IngestBatch:
-    """Whoever runs a batch again says that what held it is mended: the breaker is closed, and tells us soon if that is not so."""
-    if batch.status is None:
+    """Whoever runs a batch again says that a broken setup is mended: nothing waits because of it any more. A site that asked us to slow
+    down did not ask the person, so its breaker stays.
+    """
+    status = batch.status
+    if status is None:
         return batch
-    return batch.model_copy(update={"status": batch.status.model_copy(update={"breaker": None, "recent": ()})})
+    mended = [row.model_copy(update={"not_before": None}) if _of_setup(row.reason) else row for row in status.videos]
+    held = status.breaker if status.breaker and FAILURES[status.breaker.reason].verdict is Verdict.RETRY_LATER else None
+    return batch.model_copy(update={"status": status.model_copy(update={"breaker": held, "recent": (), "videos": tuple(mended)})})
+
+
+def _of_setup(reason: Reason | None) -> bool:
+    return reason is not None and FAILURES[reason].verdict is Verdict.STOP_BATCH
 
 
 def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher) -> Orders:
@@ -117,7 +128,7 @@ def _over(planned: Planned, status: IngestBatchStatus, ledger: Ledger) -> bool:
     holding_now = {condition.type for condition in status.conditions if condition.status is ConditionStatus.TRUE}
     if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or planned.spec.suspend:
         return True
-    return ledger.breaker is not None and FAILURES[ledger.breaker.reason].verdict is Verdict.STOP_BATCH
+    return ledger.breaker is not None and _of_setup(ledger.breaker.reason)
 
 
 async def _a_moment(stop: asyncio.Event) -> None:

@@ -48,6 +48,7 @@ SENTENCES = {
     "This format is DRM protected; Try selecting another format with --format": Reason.DRM_PROTECTED,
     "The requested site is known to use DRM protection. It will NOT be supported by yt-dlp.": Reason.DRM_PROTECTED,
     "The extracted extension ('exe') is unusual and will be skipped for safety reasons.": Reason.SOURCE_UNSUPPORTED,
+    "m3u8 download detected but ffmpeg could not be found. Please install": Reason.SOURCE_UNSUPPORTED,
     "'talk' is not a valid URL": Reason.SOURCE_UNSUPPORTED,
     "Requested format is not available. Use --list-formats for a list of available formats": Reason.EXTRACTOR_BROKEN,
     "No video formats found!": Reason.EXTRACTOR_BROKEN,

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from yt_dlp import globals as yt_dlp_globals
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
@@ -128,6 +129,24 @@ def test_a_live_playlist_is_for_later(site: Site, media: dict[str, bytes], tmp_p
     assert site.times("/hls/0.ts") == 0
 
 
+def test_a_playlist_that_only_a_program_could_read_starts_none(
+    site: Site, media: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    url = hls(site, media["cast.ts"], end='#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key"\n#EXT-X-ENDLIST\n')
+    assert failure(url, tmp_path / "scratch").reason is Reason.SOURCE_UNSUPPORTED
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("url", ["ytsearch:talk", "ftp://127.0.0.1/a.mp4", "talk"])
+def test_what_is_no_address_of_the_web_is_not_asked_for(url: str, tmp_path: Path) -> None:
+    assert failure(url, tmp_path).reason is Reason.SOURCE_UNSUPPORTED
+
+
 def test_an_encrypted_playlist_is_protected(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
     url = hls(
         site,
@@ -205,8 +224,10 @@ class TestGuarded:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_playlist_of_local_files_reads_none(self, site: Site, tmp_path: Path) -> None:
-        url = hls(site, b"x" * 30, elsewhere="file:///etc/")
-        assert self.failure(url, tmp_path).reason in {Reason.SOURCE_UNSUPPORTED, Reason.DOWNLOAD_FAILED}
+        for number in range(3):
+            (tmp_path / f"{number}.ts").write_bytes(b"secret")
+        url = hls(site, b"x" * 30, elsewhere=f"{tmp_path.as_uri()}/")
+        assert self.failure(url, tmp_path / "scratch").reason in {Reason.SOURCE_UNSUPPORTED, Reason.DOWNLOAD_FAILED}
 
 
 def test_a_proxy_of_the_environment_is_not_used(
@@ -225,6 +246,7 @@ def test_configuration_files_and_plugins_of_this_machine_are_not_read(
     plugin.write_text("raise SystemExit('a plugin was loaded')")
     (home / "yt-dlp/config").write_text("--exec 'touch exec-was-run'\n--output elsewhere\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    monkeypatch.setattr(yt_dlp_globals.all_plugins_loaded, "value", False)  # it looks for them once in a process
     found = fetch(site.put("/a.mp4", media["film.mp4"]), tmp_path / "scratch")
     assert found.path.name == "media.mp4"
     assert not Path("exec-was-run").exists()

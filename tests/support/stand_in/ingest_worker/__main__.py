@@ -1,4 +1,7 @@
-"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`."""
+"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`.
+
+A plan takes each source as one item whose title is the last part of its address, with `+` for spaces; `unplannable` fails the plan.
+"""
 
 import os
 import signal
@@ -8,7 +11,8 @@ import threading
 from pathlib import Path
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_VARIABLE, IngestOrder, read_order
+from ingest_contract.order import ORDER_VARIABLE, Item, PlanOrder, read_order
+from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
 
 NEVER = threading.Event()
@@ -24,9 +28,23 @@ def interrupted(path: str) -> None:
     os._exit(code)
 
 
+def planned(order: PlanOrder) -> int:
+    titles = [source.url.rsplit("/", 1)[-1].replace("+", " ") for source in order.sources]
+    if "unplannable" in titles:
+        return leave(Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1), order.place.receipt)
+    items = [
+        Item(index=order.first_index + place, id=f"url:{order.first_index + place}", url=source.url, title=title, duration_seconds=10)
+        for place, (source, title) in enumerate(zip(order.sources, titles, strict=True))
+    ]
+    document = PlanDocument(items=tuple(items), media_seconds=10 * len(items))
+    print("a line of another kind", *frames(document), sep="\n", flush=True)
+    return leave(Receipt(result="Succeeded", seconds=0.1, plan=document.summary), order.place.receipt)
+
+
 def main() -> int:
     order = read_order(os.environ[ORDER_VARIABLE])
-    assert isinstance(order, IngestOrder)
+    if isinstance(order, PlanOrder):
+        return planned(order)
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
     match order.item.title.split():

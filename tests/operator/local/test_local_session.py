@@ -1,0 +1,153 @@
+"""A batch on this machine from its first run to its last, with real processes that end in every way and sessions that are cut short."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.documents import InvalidDocumentError, parse
+from ingest_contract.names import API_VERSION
+from ingest_contract.order import Item
+from ingest_contract.profile import IngestProfile
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.keeper import BatchBusyError, holding
+from ingest_operator.local.planning import PlanningError
+from ingest_operator.local.session import Request, run
+from ingest_operator.orders import Machine
+
+STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
+
+
+@pytest.fixture(autouse=True)
+def _stand_in_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+
+
+class Listener:
+    """Hears everything; may ask to stop when a status satisfies it."""
+
+    def __init__(self, stop: asyncio.Event | None = None, when: str = "") -> None:
+        self.said_lines: list[str] = []
+        self._stop, self._when = stop, when
+
+    def said(self, text: str) -> None:
+        self.said_lines.append(text)
+
+    def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
+        if self._stop is not None and any(items[row.index].title == self._when and row.state == "Running" for row in status.videos):
+            self._stop.set()
+
+
+def a_request(home: Path, *behaviours: str, **spec: Any) -> Request:
+    sources = [{"url": f"http://media/{behaviour.replace(' ', '+')}"} for behaviour in behaviours]
+    wanted = {"sources": sources, "retry": {"backoffSeconds": 0, "maxAttempts": 2}} | spec
+    batch = parse({"apiVersion": API_VERSION, "kind": "IngestBatch", "metadata": {"name": "batch"}, "spec": wanted})
+    profile = parse({"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": "default"}})
+    assert isinstance(batch, IngestBatch)
+    assert isinstance(profile, IngestProfile)
+    return Request(batch, profile, home, home / "models", "", Machine(has_gpu=False, cores=2))
+
+
+def ran(request: Request, when: str = "") -> tuple[IngestBatchStatus, list[str]]:
+    async def session() -> tuple[IngestBatch, Listener]:
+        stop = asyncio.Event()
+        listener = Listener(stop if when else None, when)
+        return await run(request, listener, stop, time.time), listener
+
+    batch, listener = asyncio.run(session())
+    assert batch.status is not None
+    return batch.status, listener.said_lines
+
+
+def states(status: IngestBatchStatus) -> dict[int, tuple[str, int]]:
+    return {row.index: (row.state.value, row.number) for row in status.videos}
+
+
+def test_every_recording_ends_in_its_own_way_and_the_batch_says_so(tmp_path: Path) -> None:
+    status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound", "mute", parallelism=2))
+    assert states(status) == {0: ("Succeeded", 1), 1: ("Skipped", 1), 2: ("Failed", 1), 3: ("Failed", 2)}
+    assert status.state == "CompleteWithFailures"
+    assert status.progress_percent == 100
+
+
+def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None:
+    first, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
+    second, lines = ran(a_request(tmp_path, "succeed", "fail NotFound"))
+    assert second.items == first.items
+    assert second.sums == first.sums
+    assert "every recording of this batch is final: nothing runs again" in lines
+    assert len(list((tmp_path / "batches/default/batch/runs").iterdir())) == 2
+
+
+def test_a_run_that_is_stopped_goes_on_where_it_was_and_blames_nobody(tmp_path: Path) -> None:
+    stopped, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
+    assert states(stopped) == {0: ("Succeeded", 1), 1: ("Waiting", 1)}
+    assert [(row.attempts, row.disruptions) for row in stopped.videos if row.index == 1] == [(0, None)]
+    again, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
+    assert states(again)[1] == ("Waiting", 2)
+    assert again.counts.succeeded == 1
+
+
+def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_planned_twice(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed"))
+    status, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
+    assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 1)}
+    assert status.plan is not None
+    assert (status.plan.sources, status.plan.items) == (2, 2)
+
+
+def test_added_sources_that_cannot_be_planned_cost_nothing_of_what_was_done(tmp_path: Path) -> None:
+    before, _ = ran(a_request(tmp_path, "succeed", "mute"))
+    with pytest.raises(PlanningError, match="NotFound: as asked"):
+        ran(a_request(tmp_path, "succeed", "mute", "unplannable"))
+    saved = json.loads(BatchFolder.of(tmp_path, "default", "batch").status.read_text())["status"]
+    assert saved["sums"] == json.loads(before.to_json())["sums"]
+    assert saved["items"]["succeeded"] == "0"
+    failed = next(condition for condition in saved["conditions"] if condition["type"] == "Failed")
+    assert (failed["status"], failed["reason"]) == ("True", "PlanningFailed")
+
+
+def test_a_first_plan_that_fails_is_told_and_made_again_by_the_next_run(tmp_path: Path) -> None:
+    with pytest.raises(PlanningError):
+        ran(a_request(tmp_path, "unplannable"))
+    assert not BatchFolder.of(tmp_path, "default", "batch").plan(0).exists()
+
+
+def test_failed_recordings_get_another_pass_and_their_process_numbers_go_on(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed", "mute"))
+    status, _ = ran(a_request(tmp_path, "succeed", "mute", retryFailed="once more"))
+    assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 4)}
+
+
+def test_a_broken_setup_stops_the_batch_and_the_next_run_tries_again(tmp_path: Path) -> None:
+    first, _ = ran(a_request(tmp_path, "fail ModelsUnavailable", "succeed"))
+    assert first.state == "Stalled"
+    assert first.counts.succeeded == 0
+    stalled = next(condition for condition in first.conditions if condition.type is ConditionType.STALLED)
+    assert (stalled.status, stalled.reason) == (ConditionStatus.TRUE, "ModelsUnavailable")
+    second, _ = ran(a_request(tmp_path, "fail ModelsUnavailable", "succeed"))
+    assert second.counts.succeeded == 1
+
+
+def test_a_dry_run_plans_and_starts_nothing(tmp_path: Path) -> None:
+    status, _ = ran(a_request(tmp_path, "succeed", "succeed", dryRun=True))
+    assert (status.state, status.counts.total, status.counts.pending) == ("DryRun", 2, 2)
+    assert not (tmp_path / "batches/default/batch/runs").exists()
+
+
+def test_a_change_that_a_cluster_would_refuse_is_refused_here_too(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed"))
+    with pytest.raises(InvalidDocumentError, match=r"spec\.select: cannot change"):
+        ran(a_request(tmp_path, "succeed", select={"limit": 1}))
+
+
+def test_two_sessions_never_run_one_batch(tmp_path: Path) -> None:
+    folder = BatchFolder.of(tmp_path, "default", "batch")
+    with holding(folder), pytest.raises(BatchBusyError, match="ingestctl status"):
+        ran(a_request(tmp_path, "succeed"))
