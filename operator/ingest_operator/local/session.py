@@ -83,8 +83,9 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
 
 
 def _unheld(batch: IngestBatch) -> IngestBatch:
-    """Whoever runs a batch again says that a broken setup is mended: nothing waits because of it any more. A site that asked us to slow
-    down did not ask the person, so its breaker stays.
+    """Whoever runs a batch again says that a broken setup is mended: nothing waits because of it any more.
+
+    A site that asked us to slow down has not been mended by that, so its breaker stays.
     """
     status = batch.status
     if status is None:

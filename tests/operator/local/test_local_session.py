@@ -125,14 +125,16 @@ def test_failed_recordings_get_another_pass_and_their_process_numbers_go_on(tmp_
     assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 4)}
 
 
-def test_a_broken_setup_stops_the_batch_and_the_next_run_tries_again(tmp_path: Path) -> None:
-    first, _ = ran(a_request(tmp_path, "fail ModelsUnavailable", "succeed"))
+def test_a_broken_setup_stops_the_batch_and_the_next_run_finds_it_mended(tmp_path: Path) -> None:
+    first, _ = ran(a_request(tmp_path, "broken", "succeed"))
     assert first.state == "Stalled"
     assert first.counts.succeeded == 0
     stalled = next(condition for condition in first.conditions if condition.type is ConditionType.STALLED)
     assert (stalled.status, stalled.reason) == (ConditionStatus.TRUE, "ModelsUnavailable")
-    second, _ = ran(a_request(tmp_path, "fail ModelsUnavailable", "succeed"))
-    assert second.counts.succeeded == 1
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mended").touch()
+    second, _ = ran(a_request(tmp_path, "broken", "succeed"))
+    assert (second.state, second.counts.succeeded) == ("Complete", 2)
 
 
 def test_a_dry_run_plans_and_starts_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -67,6 +68,47 @@ def test_sound_that_begins_later_than_the_picture_keeps_its_time(tmp_path: Path)
     assert audio.seconds == pytest.approx(9.0, abs=0.1)
     assert not audio.window(0.0, 2.9).any()
     assert np.abs(audio.window(3.1, 3.5)).max() > 0.1
+
+
+def bare_mp3(path: Path, *, rate: int = 44_100, bit_rate: int = 64_000, seconds: int = 6) -> bytes:
+    """Frames of one constant bit rate, without a tag or a frame that counts them."""
+    with av.open(str(path), "w", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        track = container.add_stream("libmp3lame", rate=rate, layout="mono", bit_rate=bit_rate)
+        wave = (np.sin(2 * np.pi * TONE * np.arange(rate * seconds) / rate) * 8000).astype("<i2")
+        frame = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
+        frame.sample_rate = rate
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    return path.read_bytes()
+
+
+def test_a_length_guessed_from_the_first_frames_bit_rate_calls_nothing_truncated(tmp_path: Path) -> None:
+    quiet, loud = bare_mp3(tmp_path / "1.mp3", bit_rate=32_000, seconds=2), bare_mp3(tmp_path / "2.mp3", bit_rate=320_000, seconds=10)
+    path = tmp_path / "vbr.mp3"
+    path.write_bytes(quiet + loud)
+    with av.open(str(path)) as container:
+        assert container.duration is not None
+        assert container.duration / av.time_base > 60
+    assert decode(path, tmp_path / "scratch").seconds == pytest.approx(12.0, abs=0.3)
+
+
+def test_sound_that_changes_its_rate_in_the_middle_is_decoded_through(tmp_path: Path) -> None:
+    path = tmp_path / "joined.mp3"
+    path.write_bytes(bare_mp3(tmp_path / "1.mp3", rate=44_100) + bare_mp3(tmp_path / "2.mp3", rate=32_000))
+    audio = decode(path, tmp_path / "scratch")
+    assert audio.seconds == pytest.approx(12.0, abs=0.3)
+    assert pitch(audio) == pytest.approx(TONE, abs=1)
+
+
+def test_a_recording_of_which_much_is_damaged_is_not_passed_off_as_silence(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mp4", "aac", seconds=20)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 50_000
+    content[start : start + 100_000] = np.random.default_rng(7).bytes(100_000)
+    path.write_bytes(content)
+    error = refused(path, tmp_path / "scratch")
+    assert error.reason is Reason.UNDECODABLE
+    assert "packets" in str(error)
 
 
 def test_progress_rises_and_ends_at_one(tmp_path: Path) -> None:

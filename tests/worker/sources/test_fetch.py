@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from yt_dlp import globals as yt_dlp_globals
+from yt_dlp.postprocessor import FFmpegPostProcessor
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
@@ -134,9 +135,10 @@ def test_a_playlist_that_only_a_program_could_read_starts_none(
 ) -> None:
     program = tmp_path / "bin" / "ffmpeg"
     program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\n")
+    program.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\necho ffmpeg version 7.1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    monkeypatch.setattr(FFmpegPostProcessor, "_version_cache", {None: None})  # it looks for programs once in a process
     url = hls(site, media["cast.ts"], end='#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key"\n#EXT-X-ENDLIST\n')
     assert failure(url, tmp_path / "scratch").reason is Reason.SOURCE_UNSUPPORTED
     assert not (tmp_path / "ran").exists()

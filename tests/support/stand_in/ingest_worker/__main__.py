@@ -1,4 +1,5 @@
-"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`.
+"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`, `broken` (until
+models/mended is there).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces; `unplannable` fails the plan.
 """
@@ -52,6 +53,10 @@ def main() -> int:
             return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
         case ["fail", reason]:
             return leave(Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt)
+        case ["broken"] if (Path(order.place.models) / "mended").exists():
+            return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
+        case ["broken"]:
+            return leave(Receipt(result="Failed", reason=Reason.MODELS_UNAVAILABLE, seconds=1.0), receipt)
         case ["mute"]:
             return 0
         case ["vanish"]:
