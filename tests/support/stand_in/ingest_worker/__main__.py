@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_VARIABLE, Item, PlanOrder, read_order
+from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
 
@@ -42,21 +42,24 @@ def planned(order: PlanOrder) -> int:
     return leave(Receipt(result="Succeeded", seconds=0.1, plan=document.summary), order.place.receipt)
 
 
+def wish(order: IngestOrder) -> list[str]:
+    """What the title asks for."""
+    if order.item.title != "broken":
+        return order.item.title.split()
+    return ["succeed"] if (Path(order.place.models) / "mended").exists() else ["fail", Reason.MODELS_UNAVAILABLE.value]
+
+
 def main() -> int:
     order = read_order(os.environ[ORDER_VARIABLE])
     if isinstance(order, PlanOrder):
         return planned(order)
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
-    match order.item.title.split():
+    match wish(order):
         case ["succeed"]:
             return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
         case ["fail", reason]:
             return leave(Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt)
-        case ["broken"] if (Path(order.place.models) / "mended").exists():
-            return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
-        case ["broken"]:
-            return leave(Receipt(result="Failed", reason=Reason.MODELS_UNAVAILABLE, seconds=1.0), receipt)
         case ["mute"]:
             return 0
         case ["vanish"]:
