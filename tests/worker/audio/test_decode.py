@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 
 from ingest_contract.failures import Reason
@@ -228,11 +229,17 @@ def test_audio_that_may_not_be_whole_or_of_this_media_is_made_again(change: str,
     assert again.seconds == pytest.approx(4.0 if change == "media" else 6.0, abs=0.1)
 
 
-def test_decoding_that_takes_too_much_cpu_is_undecodable(tmp_path: Path) -> None:
-    path = make(tmp_path / "a.wav", "pcm_s16le")
+def nine_hours(folder: Path) -> Path:
+    """A WAV file of silence that takes no room on the disk."""
+    path = make(folder / "a.wav", "pcm_s16le")
     header = path.read_bytes()[:78]  # RIFF, fmt and LIST chunks
     path.write_bytes(header[:4] + b"\xff" * 4 + header[8:74] + b"\xff" * 4)
-    os.truncate(path, 3_000_000_000)  # ten hours of silence that take no room
+    os.truncate(path, 3_000_000_000)
+    return path
+
+
+def test_decoding_that_takes_too_much_cpu_is_undecodable(tmp_path: Path) -> None:
+    path = nine_hours(tmp_path)
     decoder = LimitedDecoder(FetchProfile(), Limits(cpu_seconds=1, file_bytes=1 << 30))
     media = Media(path, "a", None)
     with pytest.raises(StageError, match=r"more than 1 s of CPU, .*SIGXCPU") as caught:
@@ -278,5 +285,27 @@ def test_the_child_knows_nothing_of_our_environment(tmp_path: Path, monkeypatch:
     assert os.getsid(child) == child
     limits = proc.joinpath("limits").read_text()
     assert "Max core file size        0" in limits
-    lines.close()  # type: ignore[attr-defined]  # it is a generator: whoever stops listening ends the child
+    lines.close()
     assert not proc.exists()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from ingest_contract.profile import FetchProfile
+from ingest_worker.audio.decode import LimitedDecoder
+from ingest_worker.domain import Media
+LimitedDecoder(FetchProfile()).decode(Media(Path(sys.argv[1]), "a", 31250.0), Path(sys.argv[2]), lambda share: print(share, flush=True))
+"""
+
+
+def test_a_child_whose_worker_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    path, scratch = nine_hours(tmp_path), tmp_path / "scratch"
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(path), str(scratch)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        (child,) = psutil.Process(parent.pid).children()
+        parent.kill()
+    child.wait(timeout=30)
+    assert (scratch / "audio.pcm.part").stat().st_size < 900_000_000
+    assert not (scratch / "audio.pcm").exists()

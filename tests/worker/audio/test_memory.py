@@ -23,7 +23,7 @@ def peak(path: Path, into: Path) -> int:
     request = {"do": "decode", "source": str(path), "target": str(into), "rate": SAMPLE_RATE, "most": 7200 * SAMPLE_RATE}
     child = [sys.executable, "-I", "-m", "ingest_worker.audio.child"]
     order = json.dumps({**request, "limits": asdict(limits_for(7200, SAMPLE_RATE))})
-    return int(subprocess.check_output([sys.executable, "-I", "-c", OBSERVER, *child, order]))
+    return int(subprocess.check_output([sys.executable, "-I", "-c", OBSERVER, *child], input=order.encode()))
 
 
 def test_twenty_minutes_take_as_much_memory_as_one(tmp_path: Path) -> None:

@@ -34,9 +34,18 @@ def test_no_files_need_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_that_ends_the_child_costs_only_its_own_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killer = tmp_path / "killer"
-    killer.write_text('#!/bin/sh\ncase "$4" in *bad*) echo \'{"probing": 0}\'; kill -SEGV $$;; esac\nexec ' + sys.executable + ' "$@"\n')
+    crash = "echo '{\"probing\": 0}'; kill -SEGV $$"
+    killer.write_text(
+        f'#!/bin/sh\norder=$(cat)\ncase "$order" in *bad*) {crash};; esac\nprintf %s "$order" | {sys.executable} "$@"\n', encoding="utf-8"
+    )
     killer.chmod(0o755)
     good, bad = make(tmp_path / "good.wav", "pcm_s16le"), make(tmp_path / "bad.wav", "pcm_s16le")
     monkeypatch.setattr("sys.executable", str(killer))
-    assert announced_lengths([bad]) == [None]
-    assert [round(length or 0) for length in announced_lengths([good])] == [6]
+    assert [length and round(length) for length in announced_lengths([bad, good])] == [None, 6]
+
+
+def test_long_paths_of_many_files_are_no_trouble(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d" * 200] * 5)
+    deep.mkdir(parents=True)
+    path = make(deep / "a.wav", "pcm_s16le")
+    assert [round(length or 0) for length in announced_lengths([path] * 250)] == [6] * 250

@@ -1,6 +1,6 @@
-"""The process that touches media: `python -I -m ingest_worker.audio.child REQUEST`, with limits, without environment, without a network.
+"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment, without a network.
 
-Started by `process` and by nobody else. It reads the request (JSON) from its arguments, limits itself, and only then opens the media; it
+Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, and only then opens the media; it
 speaks in JSON lines on standard output and ends with a `done` or a `failed` line. It ends itself when nobody reads them any more.
 """
 
@@ -23,9 +23,9 @@ _TELL_EVERY: Final = 15
 _REASONS_OF_ERRNO: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL, errno.EFBIG: Reason.TOO_LONG}
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
-    request = json.loads(arguments[0])
+    request = json.load(sys.stdin)
     limit_this_process(Limits(**request["limits"]))
     work = {"decode": _decode, "probe": _probe}[request["do"]]
     try:
@@ -63,7 +63,6 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
         _say({"announced": announced})
         writer = pcm.PcmWriter(sink, request["rate"], request["most"], tell)
         pcm.decode(container, track, writer)
-        sink.truncate()
     return {"samples": writer.samples, "announced": announced}
 
 
@@ -82,4 +81,4 @@ def _length(file: BinaryIO, source: str) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -6,6 +6,7 @@ file beside it says which media it came from. Must not import PyAV.
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,14 +84,15 @@ class LimitedDecoder(Decoder):
             "most": self._most_seconds * SAMPLE_RATE,
         }
         expected, done = media.duration_seconds, 0.0
-        for said in run(request, self._limits):
-            if "announced" in said:
-                expected = max((each for each in (expected, said["announced"]) if each is not None), default=None)
-            elif "samples" in said and expected:
-                done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
-                report(done)
-            elif "done" in said:
-                return _checked(said["done"], expected)
+        with closing(run(request, self._limits)) as lines:
+            for said in lines:
+                if "announced" in said:
+                    expected = max((each for each in (expected, said["announced"]) if each is not None), default=None)
+                elif "samples" in said and expected:
+                    done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
+                    report(done)
+                elif "done" in said:
+                    return _checked(said["done"], expected)
         raise StageError(Reason.UNKNOWN, "the decoding process said nothing")
 
 

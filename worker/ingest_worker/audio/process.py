@@ -7,7 +7,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -24,20 +25,24 @@ _ENDINGS: Final = {
 _CRASH: Final = (Reason.UNDECODABLE, "the media made the decoder crash")
 
 
-def run(request: dict[str, Any], limits: Limits) -> Iterator[dict[str, Any]]:
+def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], None, None]:
     """What the child says, line by line, the `done` line last.
 
-    The child has an empty environment, its own session and no standard input. It is ended when the caller stops listening.
+    The child has an empty environment and its own session. It is ended when the caller
+    closes this generator, as `contextlib.closing` does.
 
     Raises:
         StageError: what the child reports as failed, or what its end means when it could not speak.
     """
-    command = [sys.executable, "-I", "-m", "ingest_worker.audio.child", json.dumps({**request, "limits": asdict(limits)})]
+    command = [sys.executable, "-I", "-m", "ingest_worker.audio.child"]
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, start_new_session=True, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, start_new_session=True, text=True
     )
-    assert child.stdout is not None  # noqa: S101 -- PIPE was asked for
+    assert child.stdin is not None  # noqa: S101 -- PIPE was asked for
+    assert child.stdout is not None  # noqa: S101 -- likewise
     try:
+        with suppress(BrokenPipeError), child.stdin:  # a child that is dead already tells so by its exit
+            json.dump({**request, "limits": asdict(limits)}, child.stdin)
         for line in child.stdout:
             if not line.endswith("\n"):
                 break  # killed while it spoke

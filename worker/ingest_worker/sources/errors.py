@@ -76,6 +76,7 @@ _SENTENCES: Final = tuple(
         ),
         (r"(?:This video|This format|The requested site) is (?:known to use )?DRM[- ]protect", Reason.DRM_PROTECTED),
         (r"This video does not exist", Reason.NOT_FOUND),
+        (r"m3u8 download detected but ffmpeg could not be found", Reason.SOURCE_UNSUPPORTED),
         (r"Unsupported URL", Reason.SOURCE_UNSUPPORTED),
         (r"The extracted extension .* is unusual and will be skipped", Reason.SOURCE_UNSUPPORTED),
         (r".* is not a valid URL", Reason.SOURCE_UNSUPPORTED),

@@ -16,7 +16,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
 from ingest_worker.sources.guard import Guard, Policy, policy_of
-from ingest_worker.sources.ytdlp import Info, Session, is_endless
+from ingest_worker.sources.ytdlp import Info, Session
 
 _NOTE: Final = "media.json"
 """Beside the media: which item they are, so that a later try on the same disk does not download again."""
@@ -64,8 +64,8 @@ class SourceFetcher(Fetcher):
 
     def _check(self, info: Info) -> None:
         """Refuse what extraction shows to be useless before a byte of media is moved."""
-        if info.get("live_status") in _NOT_YET or is_endless(info):
-            raise StageError(Reason.LIVE_OR_UPCOMING, f"the site says {info.get('live_status') or 'that it has no end yet'}")
+        if info.get("live_status") in _NOT_YET:
+            raise StageError(Reason.LIVE_OR_UPCOMING, f"yt-dlp calls it {info['live_status']}")
         seconds = info.get("duration")
         if seconds and seconds > self._fetch.max_duration_seconds:
             raise StageError(Reason.TOO_LONG, f"{seconds:.0f} s, and the profile allows {self._fetch.max_duration_seconds} s")

@@ -22,7 +22,7 @@ _TAIL: Final = 64 * 1024
 """An Ogg page is at most 65,307 bytes (RFC 3533), and the last one says how long the stream is."""
 
 _LARGEST_INDEX: Final = 16 * 1024 * 1024
-"""Bytes of an mp4's index that are worth fetching: about five hours."""
+"""Bytes of an mp4's index that are worth fetching: an hour of AAC at 48 kHz has 0.68 MB of index, a picture about twice as much again."""
 
 _FIRST_BOXES: Final = 8
 """Boxes looked at, each a request: an index lies behind `ftyp`, `free` and `mdat`, or before them."""

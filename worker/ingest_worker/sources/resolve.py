@@ -17,7 +17,7 @@ from ingest_worker.sources import files, options
 from ingest_worker.sources.addresses import id_of_file, id_of_url, id_of_video, is_media_file, looks_like_media, shown
 from ingest_worker.sources.entries import address_of, candidate_of
 from ingest_worker.sources.guard import Guard, Policy
-from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session, is_endless
+from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session
 
 _DEPTH: Final = 2
 """Lists in lists that are opened: a channel, and its tabs."""
@@ -129,5 +129,4 @@ _CLOSED: Final = {
 
 def told(candidate: Candidate, info: Info) -> Candidate:
     """The candidate, with what its description says about whether it can be had."""
-    outcome = _CLOSED.get(str(info.get("availability")))
-    return replace(candidate, outcome=outcome, liveness=Liveness.LIVE if is_endless(info) else candidate.liveness)
+    return replace(candidate, outcome=_CLOSED.get(str(info.get("availability"))))

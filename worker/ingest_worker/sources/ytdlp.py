@@ -27,8 +27,6 @@ Info = Mapping[str, Any]
 MOST_ENTRIES: Final = 20_000
 """Entries of one list: twice what a batch can hold."""
 
-_MANIFEST: Final = ("m3u8", "m3u8_native")
-
 GENERIC: Final = "Generic"
 """yt-dlp's extractor for addresses that no site's own extractor claims."""
 
@@ -163,8 +161,3 @@ def _close(error: BaseException) -> None:
         for key in ("data", "stream", "dest_stream") if isinstance(context, dict) else ():
             if context.get(key) is not None:
                 context[key].close()
-
-
-def is_endless(info: Info) -> bool:
-    """Whether a bare HLS playlist has no end mark, so is live: yt-dlp knows a length for every playlist that ends (RFC 8216, 4.3.3.4)."""
-    return info.get("extractor_key") == GENERIC and info.get("protocol") in _MANIFEST and not info.get("duration")
