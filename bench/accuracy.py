@@ -2,19 +2,37 @@
 
 WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar, overlapping speech included.
 The share of words given to the right person counts every word that was heard, by the person whose turn its middle lies in.
+
+    python -m bench.accuracy
 """
 
+import json
 import re
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
 
 import jiwer
 from pyannote.core import Annotation, Segment
 from pyannote.metrics.diarization import DiarizationErrorRate
 
+from bench.batches import keep, run_batch
+from bench.machine import machine
+from demo import media, speech
 from demo.dialogue import Turn as Reference
+from demo.server import serving
+from demo.speech import Recording
 from ingest_worker.domain import SpokenWord, Turn
+from ingest_worker.store.connect import connect
+from ingest_worker.store.embedded import embedded
+from ingest_worker.store.reads import StoredTranscript, transcript
+
+FILES: Final = {"call.webm": "sample", "talk.mp4": "dialogue"}
+"""Media file -> the recording in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +41,29 @@ class Accuracy:
 
     wer: float
     der: float
+    speakers_found: int
     speakers: int
-    speakers_wanted: int
     right_person: float
-    """Share of attributed words that went to the right person, 0 to 1."""
+    """Share of words that went to the right person, 0 to 1."""
+    voice_coverage: float
+    """Share of speech seconds whose speaker has a voice vector, 0 to 1."""
+    labels: tuple[str, ...]
+
+
+def accuracy(known: Recording, found: StoredTranscript) -> Accuracy:
+    """The figures of one recording, from what the store has of it."""
+    assert known.text is not None
+    assert known.turns is not None
+    coverage = found.run.figures["coverage"]
+    return Accuracy(
+        wer=round(word_error_rate(known.text, (spoken.word.text for spoken in found.words)), 4),
+        der=round(diarization_error_rate(known.turns, found.turns), 4),
+        speakers_found=len(found.speakers),
+        speakers=len({turn.speaker for turn in known.turns}),
+        right_person=round(right_person(known.turns, found.words), 4),
+        voice_coverage=round(coverage["voiced_seconds"] / coverage["speech_seconds"], 4),
+        labels=tuple(sorted(speaker.label for speaker in found.speakers)),
+    )
 
 
 def normalised(text: str) -> str:
@@ -80,3 +117,34 @@ def _best_naming(pairs: Counter[tuple[int | None, str]]) -> int:
     table = [[pairs[speaker, person] for person in people] for speaker in speakers]
     rows, columns = linear_sum_assignment(table, maximize=True)
     return sum(table[row][column] for row, column in zip(rows, columns, strict=True))
+
+
+def measured(home: Path) -> dict[str, Accuracy]:
+    """Ingest the recordings and read them back from the store."""
+    with serving(media.folder()) as base:
+        status = run_batch(home, [f"{base}/{file}" for file in FILES])
+    plan = json.loads((home / "batches" / "default" / "demo" / "plan-0.json").read_text())["document"]["items"]
+    names = {item["id"]: item["url"].rsplit("/", 1)[-1] for item in plan}
+    found: dict[str, Accuracy] = {}
+    with embedded(home / "postgres") as dsn, connect(dsn, application="bench") as connection:
+        for row in status["videos"]:
+            stored = transcript(connection, row["id"])
+            assert stored is not None
+            found[names[row["id"]]] = accuracy(speech.recordings()[FILES[names[row["id"]]]], stored)
+    return found
+
+
+def main() -> int:
+    """Measure, keep, print."""
+    with tempfile.TemporaryDirectory(prefix="ingest-accuracy-") as home:
+        rows = {name: asdict(figures) for name, figures in measured(Path(home)).items()}
+    keep("accuracy", {"machine": machine(), "models": "demo", "rows": rows})
+    columns = tuple(next(iter(rows.values())))
+    print(f"| recording | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|", sep="\n")
+    for name, row in rows.items():
+        print(f"| {name} | {' | '.join(str(row[column]) for column in columns)} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,8 +8,6 @@ receipts; nothing is asserted about seconds. Rows are kept as they finish, so an
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,14 +19,13 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
+from bench.batches import RESULTS, keep, run_batch
 from bench.machine import machine
 from demo import audio, speech
 from demo.once import key, once, say
 from demo.server import serving
-from scripts.environment import cache_folder
 
-ROOT: Final = Path(__file__).parent.parent
-RESULT: Final = ROOT / "bench" / "results" / "seed.json"
+RESULT: Final = RESULTS / "seed.json"
 PORT: Final = 18_081
 
 OLD: Final = {
@@ -64,35 +61,14 @@ def _record(row: Row, folder: Path) -> None:
         audio.write(folder / f"{row.name}-{number:02}.wav", samples)
 
 
-def _batch(row: Row, names: Sequence[str], base: str, home: Path) -> Path:
-    text = (ROOT / "demo" / "batch.yaml").read_text()
-    head, profile = text.split("\n---\n")
-    sources = "".join(f"    - url: {base}/{name}\n" for name in names)
-    before = head.split("  sources:\n")[0].replace("name: demo\nspec", f"name: seed-{row.name}\nspec")
-    voices = home / "voices"
-    voices.mkdir(parents=True, exist_ok=True)
-    for name in ("joe", "mina"):
-        audio.write(voices / f"{name}.wav", audio.read(speech.recordings()[f"voice-{name}"].path))
-    path = home / f"{row.name}.yaml"
-    spec = f"{before}  sources:\n{sources}  transcription: {{language: en}}\n---\n{profile}"
-    path.write_text(spec.replace("$VOICES", str(voices)))
-    return path
-
-
 def measured(row: Row, home: Path) -> dict[str, Any]:
     """Run one row; its figures."""
     content = once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
     names = sorted(path.name for path in content.iterdir())
-    environment = os.environ | {"INGEST_HOME": str(home), "INGEST_MODELS": str(cache_folder() / "models-of-tests")}
+    say(f"{row.name}: {len(names)} recordings")
     with serving(content, PORT) as base:
-        batch = _batch(row, names, base, home)
-        say(f"{row.name}: {len(names)} recordings")
-        subprocess.run(
-            [sys.executable, "-m", "ingestctl", "models", "fetch", str(ROOT / "demo" / "models.yaml")], env=environment, check=True
-        )
-        command = [sys.executable, "-m", "ingestctl", "run", str(batch), "--output", "json"]
-        result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    return figures(json.loads(result.stdout)["status"], home / "batches" / "default" / f"seed-{row.name}")
+        status = run_batch(home, [f"{base}/{name}" for name in names])
+    return figures(status, home / "batches" / "default" / "demo")
 
 
 def figures(status: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -147,8 +123,7 @@ def main() -> int:
         if (row.name in arguments.rows or not arguments.rows) and (arguments.again or row.name not in rows):
             with tempfile.TemporaryDirectory(prefix="ingest-seed-") as home:
                 rows[row.name] = measured(row, Path(home))
-            RESULT.parent.mkdir(parents=True, exist_ok=True)
-            RESULT.write_text(json.dumps({"machine": machine(), "repeats": 1, "statistic": "single run", "rows": rows}, indent=1) + "\n")
+            keep("seed", {"machine": machine(), "repeats": 1, "statistic": "single run", "rows": rows})
     print(table(rows))
     return 0
 

@@ -6,7 +6,6 @@ the demo's recordings, one worker at a time.
     python -m bench.worker
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,13 +14,11 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from bench.batches import keep, receipts, run_batch
 from bench.machine import machine
 from demo import media
 from demo.server import serving
-from scripts.environment import cache_folder
 
-ROOT: Final = Path(__file__).parent.parent
-RESULT: Final = ROOT / "bench" / "results" / "worker.json"
 REPEATS: Final = 3
 IMPORTS: Final = ("ingest_worker.pipeline", "faster_whisper", "torch", "pyannote.audio", "sentence_transformers")
 FILES: Final = ("talk.mp4", "call.webm")
@@ -42,26 +39,11 @@ def import_seconds(module: str) -> float:
     return round(fastest(f"import {module}") - fastest("pass"), 2)
 
 
-def receipts() -> dict[str, dict[str, Any]]:
+def runs() -> dict[str, dict[str, Any]]:
     """One receipt per recording, from a real batch with one worker at a time."""
-    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as name, serving(media.folder()) as base:
-        home = Path(name)
-        environment = os.environ | {"INGEST_HOME": name, "INGEST_MODELS": str(cache_folder() / "models-of-tests")}
-        subprocess.run(
-            [sys.executable, "-m", "ingestctl", "models", "fetch", str(ROOT / "demo" / "models.yaml")], env=environment, check=True
-        )
-        text = (ROOT / "demo" / "batch.yaml").read_text().replace("$VOICES", name).replace("$BASE", base)
-        lines = [line for line in text.splitlines() if not line.startswith("    - url:") or any(file in line for file in FILES)]
-        lines = [line for line in lines if "recordings: [" not in line]
-        batch = home / "batch.yaml"
-        batch.write_text("\n".join(lines).replace("    voices:\n", "    voices: []\n"))
-        subprocess.run([sys.executable, "-m", "ingestctl", "run", str(batch)], env=environment, check=True)
-        folders = sorted((home / "batches" / "default" / "demo" / "runs").iterdir())
-        return {_file(folder): json.loads((folder / "receipt.json").read_text()) for folder in folders}
-
-
-def _file(run: Path) -> str:
-    return str(json.loads((run / "order.json").read_text())["item"]["url"]).rsplit("/", 1)[-1]
+    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as home, serving(media.folder()) as base:
+        run_batch(Path(home), [f"{base}/{file}" for file in FILES])
+        return receipts(Path(home))
 
 
 def table(result: dict[str, Any]) -> str:
@@ -84,10 +66,9 @@ def main() -> int:
         "repeats": REPEATS,
         "statistic": "imports: minimum; stages: single run",
         "imports": {module: import_seconds(module) for module in IMPORTS},
-        "receipts": receipts(),
+        "receipts": runs(),
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    keep("worker", result)
     print(table(result))
     return 0
 

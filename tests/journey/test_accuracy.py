@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.accuracy import diarization_error_rate, right_person, word_error_rate
+from bench.accuracy import accuracy
 from demo import speech
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import StoredTranscript, transcript
@@ -24,22 +24,21 @@ def ingested(ctl: Ctl, file: str) -> StoredTranscript:
 
 
 def test_a_telephone_call_is_heard_and_its_two_people_are_told_apart(ctl: Ctl) -> None:
-    known, found = speech.recordings()["sample"], ingested(ctl, "call.webm")
-    assert known.text is not None
-    assert known.turns is not None
-    assert word_error_rate(known.text, (spoken.word.text for spoken in found.words)) <= 0.20
-    assert len(found.speakers) == 2
-    assert diarization_error_rate(known.turns, found.turns) <= 0.08
+    figures = accuracy(speech.recordings()["sample"], ingested(ctl, "call.webm"))
+    assert figures.wer <= 0.20
+    assert figures.der <= 0.08
+    assert (figures.speakers_found, figures.speakers) == (2, 2)
+    assert figures.voice_coverage >= 0.95
 
 
 def test_a_dialogue_of_three_is_heard_attributed_and_named_where_a_voice_is_enrolled(ctl: Ctl) -> None:
-    known, found = speech.recordings()["dialogue"], ingested(ctl, "talk.mp4")
-    assert known.text is not None
-    assert known.turns is not None
-    assert word_error_rate(known.text, (spoken.word.text for spoken in found.words)) <= 0.08
-    assert diarization_error_rate(known.turns, found.turns) <= 0.10
-    assert right_person(known.turns, found.words) >= 0.95
-    assert sorted(speaker.label for speaker in found.speakers) == ["joe", "mina", "unknown #1"]
+    found = ingested(ctl, "talk.mp4")
+    figures = accuracy(speech.recordings()["dialogue"], found)
+    assert figures.wer <= 0.08
+    assert figures.der <= 0.10
+    assert figures.right_person >= 0.95
+    assert figures.voice_coverage >= 0.95
+    assert figures.labels == ("joe", "mina", "unknown #1")
     by_label = {speaker.label: speaker for speaker in found.speakers}
     assert by_label["unknown #1"].score is not None
     assert all((by_label[name].score or 0.0) > by_label[name].threshold for name in ("joe", "mina"))
