@@ -85,13 +85,16 @@ class Ended:
 class Worker:
     """A worker that runs."""
 
-    def __init__(self, order: IngestOrder | PlanOrder | str, dsn: str, folder: Path) -> None:
+    def __init__(
+        self, order: IngestOrder | PlanOrder | str, dsn: str, folder: Path, program: tuple[str, ...] = ("-m", "ingest_worker")
+    ) -> None:
+        """`program` is what Python runs, for a worker with an engine replaced."""
         text = order if isinstance(order, str) else order.to_json()
         self._folder = folder
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         with (folder / "out.txt").open("w") as out, (folder / "log.jsonl").open("w") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "ingest_worker"],
+                [sys.executable, *program],
                 env=environment | {ORDER_VARIABLE: text, DSN_VARIABLE: dsn},
                 cwd=folder,
                 stdout=out,

