@@ -1,6 +1,7 @@
 """How right the result is, against recordings whose words and turns are known: what `docs/accuracy.md` says and the tests hold to.
 
-WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar, overlapping speech included.
+WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar,
+outside speech that overlaps: stored turns are exclusive, at most one speaker at a time (with overlaps: `bench/diarization.py`).
 The share of words given to the right person counts every word that was heard, by the person whose turn its middle lies in.
 
     python -m bench.accuracy
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import jiwer
-from pyannote.core import Annotation, Segment
+from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from bench.batches import keep, run_batch
@@ -57,11 +58,11 @@ def accuracy(known: Recording, found: StoredTranscript) -> Accuracy:
     coverage = found.run.figures["coverage"]
     return Accuracy(
         wer=round(word_error_rate(known.text, (spoken.word.text for spoken in found.words)), 4),
-        der=round(diarization_error_rate(known.turns, found.turns), 4),
+        der=round(diarization_error_rate(known.turns, found.turns, known.seconds), 4),
         speakers_found=len(found.speakers),
         speakers=len({turn.speaker for turn in known.turns}),
         right_person=round(right_person(known.turns, found.words), 4),
-        voice_coverage=round(coverage["voiced_seconds"] / coverage["speech_seconds"], 4),
+        voice_coverage=round(coverage["voicedSeconds"] / coverage["speechSeconds"], 4),
         labels=tuple(sorted(speaker.label for speaker in found.speakers)),
     )
 
@@ -76,9 +77,10 @@ def word_error_rate(reference: str, words: Iterable[str]) -> float:
     return float(jiwer.wer(normalised(reference), normalised(" ".join(words))))
 
 
-def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn]) -> float:
-    """Missed, false and confused speech over reference speech."""
-    return float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(_reference(reference), _hypothesis(turns)))
+def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:
+    """Missed, false and confused speech over reference speech, where one person speaks."""
+    whole = Timeline([Segment(0.0, seconds)])
+    return float(DiarizationErrorRate(collar=0.0, skip_overlap=True)(_reference(reference), _hypothesis(turns), uem=whole))
 
 
 def _reference(turns: Sequence[Reference]) -> Annotation:
