@@ -81,7 +81,7 @@ class IdentificationProfile(ContractModel):
     """The voices to look for."""
 
     threshold: Decimal = "0.40"
-    """Cosine similarity below which a voice is unknown. 0.40 keeps apart every pair measured so far (`docs/accuracy.md`)."""
+    """Cosine similarity below which a voice is unknown. How to judge it on your own corpus: `docs/accuracy.md`."""
 
     margin: Decimal = "0.05"
     """How much better than the runner-up a match must be; below it the voice is `Ambiguous` and stays unknown."""
