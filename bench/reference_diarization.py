@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from ingest_contract.order import SpeakerCount
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.engines.pyannote_folder import loaded
+
+SLOTS: Final = 24
+"""Slots in a batch of pyannote's own path: a multiple of a window's three, so that none is divided. The same for both references, because
+kernels are chosen by the batch's size: with 32 against 24 some vectors differ by 5e-7."""
 
 
 @dataclass
@@ -88,15 +92,16 @@ class OncePerWindow:
 
 
 def stock(folder: Path) -> Any:
-    """The pipeline as pyannote loads it."""
-    return loaded(folder, "cpu")
+    """The pipeline as pyannote loads it, but for the batch."""
+    pipeline = loaded(folder, "cpu")
+    pipeline.embedding_batch_size = SLOTS
+    return pipeline
 
 
 def once_per_window(folder: Path) -> Any:
     """The pipeline with one trunk call per window."""
-    pipeline = loaded(folder, "cpu")
+    pipeline = stock(folder)
     pipeline._embedding = OncePerWindow(pipeline._embedding)  # noqa: SLF001 - it has no public name
-    pipeline.embedding_batch_size = 24  # a multiple of the three slots, so that a window's are in one batch
     return pipeline
 
 

@@ -41,6 +41,7 @@ def loaded(folder: Path, device: str) -> Any:
         from pyannote.audio import Pipeline
 
         pipeline = Pipeline.from_pretrained(folder)
+        pipeline._embedding.min_num_samples  # noqa: B018, SLF001 - found by trial and kept; trials with one frame warn, and strict filters would move it
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False  # lower accuracy and results that vary: pyannote-audio#1370
     pipeline.to(torch.device(device))
