@@ -79,6 +79,9 @@ class Speakers(ContractModel):
     named: Count
     """Those recognised as an enrolled voice."""
 
+    outside_bounds: bool = False
+    """Whether fewer or more were found than the batch said there are. What was heard is kept."""
+
 
 class Quality(ContractModel):
     """What the transcription's gates saw."""

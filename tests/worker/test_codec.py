@@ -41,10 +41,10 @@ def test_a_transcript_comes_back_as_it_was(value: Transcript) -> None:
     assert codec.decode_transcript(codec.encode_transcript(value)) == value
 
 
-@given(st.builds(Diarization, several(st.builds(Turn, reals, reals, st.integers(0, 50))), spans, arrays()))
+@given(st.builds(Diarization, several(st.builds(Turn, reals, reals, st.integers(0, 50))), spans, arrays(), st.booleans()))
 def test_a_diarization_comes_back_with_its_vectors_bit_by_bit(value: Diarization) -> None:
     back = codec.decode_diarization(codec.encode_diarization(value))
-    assert (back.turns, back.overlaps) == (value.turns, value.overlaps)
+    assert (back.turns, back.overlaps, back.outside_bounds) == (value.turns, value.overlaps, value.outside_bounds)
     assert same_bits(back.vectors, value.vectors)
 
 

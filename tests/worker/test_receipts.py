@@ -1,6 +1,7 @@
 """The Receipt's figures, and that it is written once and in place."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,12 @@ def test_voice_is_covered_by_seconds_of_speech_and_not_by_heads() -> None:
 
 def test_only_a_name_counts_as_named() -> None:
     decisions = [Decision.NAMED, Decision.AMBIGUOUS, Decision.UNKNOWN, Decision.TOO_SHORT]
-    found = speakers_of([Identity(n, decision, None, None, None, None, 0.4) for n, decision in enumerate(decisions)])
-    assert (found.found, found.named) == (4, 1)
+    found = speakers_of([Identity(n, decision, None, None, None, None, 0.4) for n, decision in enumerate(decisions)], DIARIZATION)
+    assert (found.found, found.named, found.outside_bounds) == (4, 1, False)
+
+
+def test_a_number_of_speakers_that_the_batch_did_not_say_is_told() -> None:
+    assert speakers_of([], replace(DIARIZATION, outside_bounds=True)).outside_bounds
 
 
 def test_what_was_left_out_is_told_in_seconds() -> None:

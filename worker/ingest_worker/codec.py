@@ -42,13 +42,14 @@ def decode_transcript(data: bytes) -> Transcript:
 def encode_diarization(value: Diarization) -> bytes:
     """Turns, overlaps and voice vectors; a NaN row stays one."""
     turns = [(turn.start, turn.end, turn.speaker) for turn in value.turns]
-    return _pack({"turns": turns, "overlaps": value.overlaps}, value.vectors)
+    return _pack({"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}, value.vectors)
 
 
 def decode_diarization(data: bytes) -> Diarization:
     """The inverse of `encode_diarization`."""
     content, vectors = _unpack(data)
-    return Diarization(tuple(Turn(*turn) for turn in content["turns"]), _pairs(content["overlaps"]), vectors)
+    turns = tuple(Turn(*turn) for turn in content["turns"])
+    return Diarization(turns, _pairs(content["overlaps"]), vectors, content["outsideBounds"])
 
 
 def encode_identities(value: Sequence[Identity]) -> bytes:

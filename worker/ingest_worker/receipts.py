@@ -34,9 +34,10 @@ def coverage_of(words: Sequence[SpokenWord], diarization: Diarization, segments:
     )
 
 
-def speakers_of(identities: Sequence[Identity]) -> Speakers:
-    """How many speak, and how many are known by name."""
-    return Speakers(found=len(identities), named=sum(identity.decision is Decision.NAMED for identity in identities))
+def speakers_of(identities: Sequence[Identity], diarization: Diarization) -> Speakers:
+    """How many speak, how many are known by name, and whether that is what the batch said."""
+    named = sum(identity.decision is Decision.NAMED for identity in identities)
+    return Speakers(found=len(identities), named=named, outside_bounds=diarization.outside_bounds)
 
 
 def quality_of(transcript: Transcript) -> Quality:

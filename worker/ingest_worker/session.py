@@ -72,7 +72,7 @@ class Session:
             stages=stages_of(self.clock),
             run_id=self.run_id,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors) if found else None,
-            speakers=speakers_of(found.identities) if found else None,
+            speakers=speakers_of(found.identities, found.diarization) if found else None,
             quality=quality_of(found.transcript) if found else None,
             memory=memory_of(self.sampler, self.uuid, self.free_at_start_mib),
             effective=effective,
