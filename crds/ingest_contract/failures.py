@@ -85,6 +85,11 @@ class Reason(StrEnum):
     ORDER_INVALID = "OrderInvalid"
     MODELS_UNAVAILABLE = "ModelsUnavailable"
     VOICE_UNUSABLE = "VoiceUnusable"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
+    POD_MISCONFIGURED = "PodMisconfigured"
+    UNSCHEDULABLE = "Unschedulable"
+    EVICTED = "Evicted"
+    NODE_LOST = "NodeLost"
     INTERRUPTED = "Interrupted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     KILLED = "Killed"
@@ -170,6 +175,27 @@ FAILURES: Final = MappingProxyType(
             81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."
         ),
         _R.VOICE_UNUSABLE: Failure(82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."),
+        _R.IMAGE_UNAVAILABLE: Failure(
+            None, _K.SETUP, _V.STOP_BATCH, "The worker's image cannot be pulled. Check its name, and the pull secret of the profile."
+        ),
+        _R.POD_MISCONFIGURED: Failure(
+            None,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The container cannot be made: a Secret, ConfigMap or volume that it names is not there.",
+        ),
+        _R.UNSCHEDULABLE: Failure(
+            None, _K.SETUP, _V.STOP_BATCH, "No node took the worker for longer than the profile lets it queue. Is there such a GPU at all?"
+        ),
+        _R.EVICTED: Failure(
+            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the node or the pod away: preemption, drain, or a node short of something."
+        ),
+        _R.NODE_LOST: Failure(
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The node stopped answering. What may still run there has lost its claim and stores nothing.",
+        ),
         _R.INTERRUPTED: Failure(143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."),
         _R.DEADLINE_EXCEEDED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."),
         _R.KILLED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The process was killed from outside and nobody said why."),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, Seconds
+from ingest_contract.pods import PodProfile
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 """The name of a model in its set."""
@@ -181,6 +182,9 @@ class IngestProfileSpec(ContractModel):
 
     runtime: RuntimeProfile = RuntimeProfile()
     """Speed and memory."""
+
+    pods: PodProfile = PodProfile()
+    """How pods look in a cluster."""
 
 
 class ObjectMeta(ContractModel, extra="ignore"):

@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 
 _COPIED: Final = (
     "description", "enum", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "type",
-    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations",
+    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 )  # fmt: skip
 _DROPPED: Final = (
     "title",
@@ -38,7 +38,7 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     flat = _resolved(schema, definitions)
     unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
-    if flat.get("additionalProperties"):
+    if flat.get("additionalProperties") and not flat.get("x-kubernetes-preserve-unknown-fields"):
         unknown.append("additionalProperties")  # an open map; only its absence, `false`, is what a structural schema does anyway
     if unknown:
         raise UnstructuralSchemaError(f"no structural form for {', '.join(unknown)} in {flat}")

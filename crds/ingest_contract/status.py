@@ -169,7 +169,10 @@ class Rtf(ContractModel):
 
 
 class Sums(ContractModel):
-    """Totals over the succeeded recordings. Folded in by the write that makes a recording final, so each counts exactly once."""
+    """Totals over the succeeded recordings, and from `queuedSeconds` on over every process that ended: what was waited for and held.
+
+    Folded in by the write that records the end, so each counts exactly once.
+    """
 
     media_seconds: Decimal = "0"
     """Length of the media."""
@@ -194,6 +197,18 @@ class Sums(ContractModel):
 
     stages: Annotated[tuple[StageSeconds, ...], Field(max_length=16)] = ()
     """Where the time went."""
+
+    queued_seconds: Decimal = "0"
+    """Of every process: from its order until a node took it, mostly for a free GPU."""
+
+    starting_seconds: Decimal = "0"
+    """Of every process: until its sandbox, network and volumes stood."""
+
+    pulling_seconds: Decimal = "0"
+    """Of every process: until its container ran, the image pulled where it was not there."""
+
+    gpu_seconds: Decimal = "0"
+    """Of every process: how long it held its GPUs, each counted, from its place on a node to its end."""
 
 
 class Breaker(ContractModel):
@@ -228,6 +243,17 @@ class PlanStatus(ContractModel):
     """Recordings that were found and not planned, by reason."""
 
 
+class ProfileStatus(ContractModel):
+    """Which profile a batch goes by."""
+
+    generation: Count
+    """The generation of the profile that was last looked at."""
+
+    differs: bool = False
+    """Whether its models or parameters are no longer those that the batch was planned with. The batch keeps those: half a batch made one
+    way and half another would be a corpus that nobody can explain."""
+
+
 class IngestBatchStatus(ContractModel):
     """What is seen."""
 
@@ -245,6 +271,9 @@ class IngestBatchStatus(ContractModel):
 
     plan: PlanStatus | None = None
     """What the plan found."""
+
+    profile: ProfileStatus | None = None
+    """Which profile the batch goes by."""
 
     counts: Counts = Counts()
     """How many recordings stand where."""

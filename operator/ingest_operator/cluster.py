@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ingest_contract.order import Item
 from ingest_operator.actions import Start
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.observe import Run
 
 
@@ -15,6 +16,9 @@ class Cluster(Protocol):
 
     async def runs(self) -> tuple[Run, ...]:
         """Every run that is live, or over and not yet forgotten."""
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """What keeps things from starting now. A start that is refused shows here; it does not raise."""
 
     async def start(self, start: Start, item: Item) -> None:
         """Start a try. One that exists already, by index and number, is left as it is."""

@@ -1,11 +1,13 @@
 """The conditions of a batch, and the one word that a column shows. Pure observations of the ledger."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
 from ingest_contract.status import Counts
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
 from ingest_operator.plan import failed_too_often
@@ -14,12 +16,21 @@ Observation = tuple[ConditionType, bool, str, str]
 """(type, whether it holds, reason, message)."""
 
 
-def conclusions(
-    spec: IngestBatchSpec, counts: Counts, ledger: Ledger, *, planned: bool, trouble: tuple[str, str] | None
-) -> tuple[str, tuple[Observation, ...]]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about a batch beside its ledger."""
+
+    spec: IngestBatchSpec
+    planned: bool
+    trouble: tuple[str, str] | None
+    """Why planning is impossible."""
+    hindrances: Sequence[Hindrance]
+
+
+def conclusions(known: Known, counts: Counts, ledger: Ledger) -> tuple[str, tuple[Observation, ...]]:
     """(state word, what is observed of every type)."""
-    found = tuple(_observations(spec, counts, ledger, planned=planned, trouble=trouble))
-    return _word({kind for kind, holds, _, _ in found if holds}, counts, spec, planned=planned), found
+    found = tuple(_observations(known, counts, ledger))
+    return _word({kind for kind, holds, _, _ in found if holds}, counts, known), found
 
 
 def as_conditions(found: Iterable[Observation], now: float, generation: int) -> Iterator[Condition]:
@@ -35,9 +46,8 @@ def as_conditions(found: Iterable[Observation], now: float, generation: int) -> 
         )
 
 
-def _observations(
-    spec: IngestBatchSpec, counts: Counts, ledger: Ledger, *, planned: bool, trouble: tuple[str, str] | None
-) -> Iterator[Observation]:
+def _observations(known: Known, counts: Counts, ledger: Ledger) -> Iterator[Observation]:
+    spec, planned, trouble = known.spec, known.planned, known.trouble
     done = planned and counts.succeeded + counts.skipped + counts.failed == counts.total
     final = f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
     if spec.dry_run and planned:
@@ -53,32 +63,36 @@ def _observations(
         yield ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
     else:
         yield ConditionType.FAILED, False, "WithinLimits", ""
-    yield _stalled(ledger, done=done)
+    yield _stalled(ledger, known.hindrances, done=done)
     yield ConditionType.RECONCILING, not planned and trouble is None, "Planned" if planned else "Planning", ""
     draining = spec.suspend and counts.running > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
     yield ConditionType.SUSPENDED, spec.suspend and not draining, reason, f"{counts.running} still running" if draining else ""
 
 
-def _stalled(ledger: Ledger, *, done: bool) -> Observation:
+def _stalled(ledger: Ledger, hindrances: Sequence[Hindrance], *, done: bool) -> Observation:
     """Whether something outside must change. Of a batch that is done nothing need change, whatever its last runs met with."""
     held = ledger.breaker
-    if held is None or done:
+    if done or (held is None and not hindrances):
         return ConditionType.STALLED, False, "NothingHeld", ""
+    if held is None:
+        first, others = hindrances[0], len(hindrances) - 1
+        return ConditionType.STALLED, True, first.reason, (first.message + (f" (and {others} more)" if others else ""))[:1024]
     message = f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one recording probes. {held.message}"
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
 
 
-def _word(holding: set[ConditionType], counts: Counts, spec: IngestBatchSpec, *, planned: bool) -> str:
+def _word(holding: set[ConditionType], counts: Counts, known: Known) -> str:
     """The first that fits: what a person needs to know soonest."""
+    spec = known.spec
     words = (
         (ConditionType.FAILED in holding, "Failed"),
         (ConditionType.COMPLETE in holding and spec.dry_run, "DryRun"),
         (ConditionType.COMPLETE in holding and counts.failed > 0, "CompleteWithFailures"),
         (ConditionType.COMPLETE in holding, "Complete"),
-        (not planned, "Planning"),
         (ConditionType.SUSPENDED in holding, "Suspended"),
         (spec.suspend, "Suspending"),
         (ConditionType.STALLED in holding, "Stalled"),
+        (not known.planned, "Planning"),
     )
     return next((word for fits, word in words if fits), "Running")

@@ -15,7 +15,7 @@ from ingest_contract.status import MAX_ROWS
 from ingest_operator.ledger import WINDOW, Ledger, Open, Trying
 from ingest_operator.observe import Outcome, Run, outcome_of
 from ingest_operator.rungs import LAST_RUNG
-from ingest_operator.tally import with_failure, with_skip, with_success
+from ingest_operator.tally import with_failure, with_skip, with_success, with_waits
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds between two tries at most."""
@@ -126,7 +126,7 @@ def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], ids: Mappi
 def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
     """One run's end: the item's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
-    ledger = _active(ledger, done.busy_since, done.at)
+    ledger = with_waits(_active(ledger, done.busy_since, done.at), run)
     if reason is None:
         ledger = with_success(ledger, run, done.outcome, item_id)
         ledger = replace(ledger, learned_rung=max(ledger.learned_rung, run.rung))

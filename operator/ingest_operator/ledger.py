@@ -47,7 +47,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the succeeded items, in seconds and counts."""
+    """Sums in seconds and counts: over the succeeded items, and from `queued` on over every process that ended."""
 
     media: float = 0.0
     processing: float = 0.0
@@ -57,6 +57,10 @@ class Totals:
     segments: int = 0
     vectors: int = 0
     stages: Mapping[Stage, float] = field(default_factory=dict)
+    queued: float = 0.0
+    starting: float = 0.0
+    pulling: float = 0.0
+    gpu: float = 0.0
 
 
 def _nothing() -> Mapping[Any, int]:
@@ -158,4 +162,8 @@ def _totals(status: IngestBatchStatus) -> Totals:
         segments=sums.segments,
         vectors=sums.vectors,
         stages={entry.stage: float(entry.seconds) for entry in sums.stages},
+        queued=float(sums.queued_seconds),
+        starting=float(sums.starting_seconds),
+        pulling=float(sums.pulling_seconds),
+        gpu=float(sums.gpu_seconds),
     )

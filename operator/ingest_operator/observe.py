@@ -27,12 +27,14 @@ class Ended:
     """As the runtime reports it; None where the process left no code, for example with its machine."""
     receipt: str | None
     """The Receipt's text, or whatever stands where it should be."""
-    out_of_memory: bool = False
-    """Whether the runtime killed it at its memory limit."""
-    past_deadline: bool = False
-    """Whether the runtime killed it at its deadline."""
+    seen: Reason | None = None
+    """What was done to it from outside, where that can be seen: killed at its memory limit or deadline, evicted, never begun."""
+    particulars: str = ""
+    """What the runtime says about that, for people."""
     on_request: bool = False
     """Whether it ended because we asked it to: a suspended batch, a Ctrl-C."""
+    receipt_gone: bool = False
+    """Whether the place of the Receipt is gone with its pod: then exit code 0 has to be believed, and the figures stay unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,22 @@ class Run:
     """None while it runs."""
     progress: Progress | None = None
     """Live progress, where it could be read."""
+    waits: "Waits | None" = None
+    """What passed before the process began, where the backend can tell."""
+    gpu_seconds: float = 0.0
+    """How long GPUs were held for it, each counted: from being placed on a node to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds between the order and the process, by what they were spent on."""
+
+    queued: float = 0.0
+    """Until a node took it: for a GPU, mostly."""
+    starting: float = 0.0
+    """Until its sandbox, network and volumes stood."""
+    pulling: float = 0.0
+    """Until its container ran: the image, if it was not there."""
 
 
 def outcome_of(ended: Ended) -> Outcome:
@@ -77,8 +95,10 @@ def outcome_of(ended: Ended) -> Outcome:
     receipt = _receipt(ended.receipt)
     if receipt is not None and receipt.result == "Succeeded":
         return Outcome(None, "", receipt)
+    if ended.receipt_gone and ended.exit_code == OK_EXIT:
+        return Outcome(None, "", None)
     reason = _reason(ended, receipt)
-    told = receipt.message if receipt is not None and receipt.reason is reason else ""
+    told = ended.particulars or (receipt.message if receipt is not None and receipt.reason is reason else "")
     unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
     return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
 
@@ -91,8 +111,7 @@ def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
     """
     code = ended.exit_code
     rows: tuple[tuple[bool, Reason], ...] = (
-        (ended.out_of_memory, Reason.HOST_OUT_OF_MEMORY),
-        (ended.past_deadline, Reason.DEADLINE_EXCEEDED),
+        (ended.seen is not None, ended.seen or Reason.UNKNOWN),
         (ended.on_request, Reason.INTERRUPTED),
         (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
         (code is None or code == SHELL_SIGNAL + SIGKILL, Reason.KILLED),

@@ -1,12 +1,15 @@
 """What to do next, given what is wanted and what is remembered. Pure: touches nothing, asks nothing, logs nothing, reads no clock."""
 
+from collections.abc import Sequence
+
 from ingest_contract.batch import IngestBatchSpec, SuspendMode
 from ingest_contract.status import MAX_ROWS, MAX_WAITING
 from ingest_operator.actions import Action, Start, Stop
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
 
 
-def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float) -> tuple[Action, ...]:
+def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, hindrances: Sequence[Hindrance] = ()) -> tuple[Action, ...]:
     """The actions that bring a planned batch of `total` items nearer to done, in a stated order: retries that are due, then new items."""
     if spec.dry_run:
         return ()
@@ -15,7 +18,12 @@ def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float) -> tuple
         return tuple(Stop(index, ledger.trying[index].number) for index in killed)
     if failed_too_often(spec, total, ledger):
         return ()
-    return tuple(_start(ledger, index) for index in _candidates(total, ledger, now)[: _free(spec, ledger, now)])
+    held = [each for each in hindrances if each.until > now]
+    if any(each.index is None for each in held):
+        return ()
+    blocked = {each.index for each in held}
+    candidates = [index for index in _candidates(total, ledger, now) if index not in blocked]
+    return tuple(_start(ledger, index) for index in candidates[: _free(spec, ledger, now)])
 
 
 def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:

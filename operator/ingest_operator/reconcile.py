@@ -4,23 +4,29 @@ The order matters and is the same for every cluster. The status is written befor
 never only in a run that is already gone; actions follow the accepted status, and a crash between the two only repeats them.
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.order import Item
-from ingest_contract.status import IngestBatchStatus, PlanStatus
-from ingest_operator.actions import Start
+from ingest_contract.status import IngestBatchStatus, PlanStatus, ProfileStatus
+from ingest_operator.actions import Action, Start
 from ingest_operator.cluster import Cluster
 from ingest_operator.fold import fold, is_recorded
-from ingest_operator.ledger import Ledger, restore
+from ingest_operator.hindrance import Hindrance
+from ingest_operator.ledger import restore
+from ingest_operator.mend import mended
 from ingest_operator.observe import Run
 from ingest_operator.plan import plan
 from ingest_operator.status import View, render
 
 LOG: Final = logging.getLogger(__name__)
+
+AT_ONCE: Final = 16
+"""Starts, stops and clean-ups of one batch under way together: a hundred starts must not wait for one slow answer after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,9 @@ class Planned:
     trace_id: str
     items: Sequence[Item]
     plan: PlanStatus
+    profile: ProfileStatus | None = None
+    setup_mended: bool = False
+    """Whether somebody says that a broken setup is mended: nothing waits because of it any more."""
 
 
 class Keeper(Protocol):
@@ -48,26 +57,41 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     """One look; the status that was accepted."""
     previous = keeper.read()
     runs = await cluster.runs()
-    ledger = fold(restore(previous), runs, batch.spec, {item.index: item.id for item in batch.items}, now)
-    status = render(_view(batch, runs), ledger, previous, now)
+    before = restore(previous)
+    before = mended(before) if batch.setup_mended else before
+    ledger = fold(before, runs, batch.spec, {item.index: item.id for item in batch.items}, now)
+    status = render(_view(batch, runs, cluster.hindrances()), ledger, previous, now)
     if status != previous:
         await keeper.write(status)
-    for action in plan(batch.spec, len(batch.items), ledger, now):
-        LOG.info("%s", action, extra={"action": type(action).__name__.lower(), "index": action.index, "try": action.number})
-        if isinstance(action, Start):
-            await cluster.start(action, batch.items[action.index])
-        else:
-            await cluster.stop(action.index, action.number)
-    await _forget_recorded(runs, ledger, cluster)
+    actions = plan(batch.spec, len(batch.items), ledger, now, cluster.hindrances())
+    await _all(_act(action, batch, cluster) for action in actions)
+    await _all(cluster.forget(run, final=run.index in ledger.final) for run in runs if run.ended is not None and is_recorded(ledger, run))
     return status
 
 
-def _view(batch: Planned, runs: Sequence[Run]) -> View:
+async def _act(action: Action, batch: Planned, cluster: Cluster) -> None:
+    LOG.info("%s", action, extra={"action": type(action).__name__.lower(), "index": action.index, "try": action.number})
+    if isinstance(action, Start):
+        await cluster.start(action, batch.items[action.index])
+    else:
+        await cluster.stop(action.index, action.number)
+
+
+async def _all(steps: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Take every step, a few at a time; one that fails keeps no other from being taken. Raises the first failure in the end."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def through(step: Coroutine[Any, Any, None]) -> None:
+        async with gate:
+            await step
+
+    for result in await asyncio.gather(*map(through, steps), return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _view(batch: Planned, runs: Sequence[Run], hindrances: Sequence[Hindrance]) -> View:
     progress = {run.index: run.progress for run in runs if run.progress is not None and run.ended is None}
-    return View(batch.spec, batch.generation, batch.trace_id, batch.items, batch.plan, progress)
-
-
-async def _forget_recorded(runs: Sequence[Run], ledger: Ledger, cluster: Cluster) -> None:
-    for run in runs:
-        if run.ended is not None and is_recorded(ledger, run):
-            await cluster.forget(run, final=run.index in ledger.final)
+    return View(
+        batch.spec, batch.generation, batch.trace_id, batch.items, batch.plan, progress, hindrances=hindrances, profile=batch.profile
+    )

@@ -18,13 +18,15 @@ from ingest_contract.status import (
     IngestBatchStatus,
     ItemIntervals,
     PlanStatus,
+    ProfileStatus,
     ReasonCount,
     Rtf,
     StageSeconds,
     Sums,
     TryCount,
 )
-from ingest_operator.conclude import as_conditions, conclusions
+from ingest_operator.conclude import Known, as_conditions, conclusions
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
 from ingest_operator.rows import rows_of
@@ -44,6 +46,10 @@ class View:
     """Live progress by index, as far as it could be read."""
     trouble: tuple[str, str] | None = None
     """Why planning is impossible: (reason, message)."""
+    hindrances: Sequence[Hindrance] = ()
+    """What must change outside before more can start."""
+    profile: ProfileStatus | None = None
+    """Which profile the batch goes by."""
 
 
 def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: float) -> IngestBatchStatus:
@@ -52,7 +58,8 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
     counts = _counts(len(items), ledger)
     unfinished = counts.running + counts.pending + counts.waiting
     done, total = _weights(items, ledger, view.progress)
-    word, found = conclusions(view.spec, counts, ledger, planned=view.items is not None, trouble=view.trouble)
+    known = Known(view.spec, view.items is not None, view.trouble, view.hindrances)
+    word, found = conclusions(known, counts, ledger)
     wanted = as_conditions(found, now, view.generation)
     return IngestBatchStatus(
         observed_generation=view.generation,
@@ -60,6 +67,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         state=word,
         trace_id=view.trace_id,
         plan=view.plan,
+        profile=view.profile,
         counts=counts,
         progress_percent=int(100 * (done / total)) if total else 100 if view.items is not None else 0,
         eta_seconds=_eta(total - done, ledger, min(view.spec.parallelism, unfinished)) if unfinished else None,
@@ -142,6 +150,10 @@ def _sums(totals: Totals) -> Sums:
         segments=totals.segments,
         vectors=totals.vectors,
         stages=tuple(StageSeconds(stage=stage, seconds=decimal(seconds)) for stage, seconds in sorted(totals.stages.items())),
+        queued_seconds=decimal(totals.queued),
+        starting_seconds=decimal(totals.starting),
+        pulling_seconds=decimal(totals.pulling),
+        gpu_seconds=decimal(totals.gpu),
     )
 
 

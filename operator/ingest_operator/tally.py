@@ -11,7 +11,7 @@ from ingest_contract.receipt import Receipt
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, ItemState, VideoStatus
 from ingest_operator.ledger import Ledger, Totals
-from ingest_operator.observe import Outcome, Run
+from ingest_operator.observe import Outcome, Run, Waits
 
 TRY_GROUPS: Final = 64
 """Different numbers of processes that the status can tell apart: what `status.tries` may hold."""
@@ -80,12 +80,26 @@ def _with_row(rows: tuple[VideoStatus, ...], row: VideoStatus) -> tuple[VideoSta
     return tuple(sorted(newest, key=lambda each: each.state is not ItemState.FAILED))
 
 
+def with_waits(ledger: Ledger, run: Run) -> Ledger:
+    """What a process that ended, however it did, waited for and held."""
+    waits, totals = run.waits or Waits(), ledger.totals
+    totals = replace(
+        totals,
+        queued=round(totals.queued + waits.queued, 3),
+        starting=round(totals.starting + waits.starting, 3),
+        pulling=round(totals.pulling + waits.pulling, 3),
+        gpu=round(totals.gpu + run.gpu_seconds, 3),
+    )
+    return replace(ledger, totals=totals)
+
+
 def _summed(totals: Totals, receipt: Receipt) -> Totals:
     coverage = receipt.coverage
     stages: dict[Stage, float] = dict(totals.stages)
     for stage, figures in receipt.stages.items():
         stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
-    return Totals(
+    return replace(
+        totals,
         media=round(totals.media + receipt.media_seconds, 3),
         processing=round(totals.processing + receipt.seconds, 3),
         overhead=round(totals.overhead + receipt.overhead_seconds, 3),

@@ -15,19 +15,20 @@ GONE = a_failure(Reason.REMOVED, message="HTTP 410").to_json()
 SILENT = '{"result": "Failed", "seconds": 1}'
 TEXTS = (None, "", "Traceback (most recent call last): ...", SUCCESS[:100], '{"result": "Succeeded", "news": 1}', SUCCESS, GONE, SILENT)
 FLAG = (False, True)
+SEEN = (None, Reason.HOST_OUT_OF_MEMORY, Reason.DEADLINE_EXCEEDED, Reason.EVICTED)
 CODES = (None, 0, 1, 20, 42, 137, 139, 143, 255, -9)
 
 
 def test_every_combination_of_facts_has_an_answer_with_a_sentence() -> None:
-    for code, text, memory, deadline, asked in product(CODES, TEXTS, FLAG, FLAG, FLAG):
-        outcome = outcome_of(Ended(code, text, out_of_memory=memory, past_deadline=deadline, on_request=asked))
-        assert outcome.succeeded == (text == SUCCESS)
+    for code, text, seen, asked, gone in product(CODES, TEXTS, SEEN, FLAG, FLAG):
+        outcome = outcome_of(Ended(code, text, seen, on_request=asked, receipt_gone=gone))
+        assert outcome.succeeded == (text == SUCCESS or (gone and code == 0))
         assert outcome.succeeded or (outcome.reason in FAILURES and outcome.message)
 
 
-@given(code=st.none() | st.integers(-300, 300), text=st.none() | st.text(), flags=st.tuples(st.booleans(), st.booleans(), st.booleans()))
-def test_no_log_text_and_no_exit_code_is_too_strange(code: int | None, text: str | None, flags: tuple[bool, bool, bool]) -> None:
-    outcome = outcome_of(Ended(code, text, *flags))
+@given(code=st.none() | st.integers(-300, 300), text=st.none() | st.text(), seen=st.sampled_from([None, *Reason]), asked=st.booleans())
+def test_no_log_text_and_no_exit_code_is_too_strange(code: int | None, text: str | None, seen: Reason | None, *, asked: bool) -> None:
+    outcome = outcome_of(Ended(code, text, seen, on_request=asked))
     assert outcome.reason is not None
     assert outcome.receipt is None
 
@@ -46,15 +47,24 @@ def test_what_no_worker_can_tell_is_seen_from_outside(reason: Reason) -> None:
 
 @pytest.mark.parametrize(
     "ended",
-    [Ended(137, SUCCESS, out_of_memory=True), Ended(137, SUCCESS, past_deadline=True), Ended(143, SUCCESS, on_request=True)],
-    ids=["out of memory", "past its deadline", "on request"],
+    [*(Ended(137, SUCCESS, seen) for seen in SEEN), Ended(143, SUCCESS, on_request=True)],
+    ids=["killed", "out of memory", "past its deadline", "evicted", "on request"],
 )
 def test_a_committed_result_is_believed_whatever_happened_to_the_process_later(ended: Ended) -> None:
     assert outcome_of(ended).succeeded
 
 
 def test_a_kill_for_memory_explains_a_receipt_and_not_the_other_way_round() -> None:
-    assert outcome_of(Ended(1, a_failure(Reason.UNDECODABLE).to_json(), out_of_memory=True)).reason is Reason.HOST_OUT_OF_MEMORY
+    assert outcome_of(Ended(1, a_failure(Reason.UNDECODABLE).to_json(), Reason.HOST_OUT_OF_MEMORY)).reason is Reason.HOST_OUT_OF_MEMORY
+
+
+def test_what_the_runtime_says_about_it_is_kept() -> None:
+    assert outcome_of(Ended(None, None, Reason.EVICTED, "The node was low on resource: memory.")).message.startswith("The node was low")
+
+
+def test_a_success_whose_receipt_went_with_its_pod_is_a_success_without_figures() -> None:
+    outcome = outcome_of(Ended(0, None, receipt_gone=True))
+    assert (outcome.succeeded, outcome.receipt) == (True, None)
 
 
 def test_a_worker_that_we_stopped_cannot_condemn_its_recording() -> None:

@@ -12,6 +12,7 @@ from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, IngestBatchStatus, PlanStatus
 from ingest_operator.actions import Start
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
 from tests.support.builders import NOW, TRACE, a_run, a_spec, items, over
@@ -25,11 +26,18 @@ class Recorder:
 
     def __init__(self, *shown: Run) -> None:
         self.shown, self.asked = shown, list[str]()
+        self.hindered: tuple[Hindrance, ...] = ()
+        self.broken: frozenset[int] = frozenset()
 
     async def runs(self) -> tuple[Run, ...]:
         return self.shown
 
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        return self.hindered
+
     async def start(self, start: Start, item: Item) -> None:
+        if item.index in self.broken:
+            raise ConnectionError(f"no answer about {item.index}")
         self.asked.append(f"start {item.index}-{start.number}")
 
     async def stop(self, index: int, number: int) -> None:
@@ -97,3 +105,28 @@ def test_every_decision_is_logged_with_a_word_for_machines(caplog: pytest.LogCap
         look(Recorder(), TextKeeper())
     (record,) = caplog.records
     assert (record.getMessage(), record.__dict__["action"], record.__dict__["index"]) == ("start item 0, try 1", "start", 0)
+
+
+def test_a_start_that_fails_keeps_no_other_from_being_made_and_is_told_in_the_end() -> None:
+    cluster, keeper = Recorder(over(a_run(9))), TextKeeper()
+    cluster.broken = frozenset({1})
+    with pytest.raises(ConnectionError, match="no answer about 1"):
+        look(cluster, keeper, parallelism=3)
+    assert cluster.asked == ["start 0-1", "start 2-1"]
+
+
+def test_while_something_hinders_every_start_nothing_starts_and_the_batch_says_why() -> None:
+    cluster = Recorder()
+    cluster.hindered = (Hindrance("QuotaExceeded", "exceeded quota: gpus", until=NOW + 90),)
+    status = look(cluster, TextKeeper(), parallelism=3)
+    assert (status.state, cluster.asked) == ("Stalled", [])
+    assert "exceeded quota: gpus" in {condition.message for condition in status.conditions}
+    look(cluster, TextKeeper(), now=NOW + 90, parallelism=3)
+    assert cluster.asked == ["start 0-1", "start 1-1", "start 2-1"]
+
+
+def test_an_item_that_is_blocked_does_not_block_the_others() -> None:
+    cluster = Recorder()
+    cluster.hindered = (Hindrance("NameTaken", "somebody else's Job has this name", until=NOW + 90, index=0),)
+    look(cluster, TextKeeper(), parallelism=2)
+    assert cluster.asked == ["start 1-1", "start 2-1"]

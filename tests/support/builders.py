@@ -73,7 +73,11 @@ def ended_by(reason: Reason | None, *, receipt: Receipt | None = None, on_reques
 
 
 _UNTOLD: Mapping[Reason, Ended] = {
-    Reason.DEADLINE_EXCEEDED: Ended(137, None, past_deadline=True),
+    **{
+        reason: Ended(None, None, seen=reason)
+        for reason in (Reason.IMAGE_UNAVAILABLE, Reason.POD_MISCONFIGURED, Reason.UNSCHEDULABLE, Reason.EVICTED, Reason.NODE_LOST)
+    },
+    Reason.DEADLINE_EXCEEDED: Ended(137, None, seen=Reason.DEADLINE_EXCEEDED),
     Reason.KILLED: Ended(137, None),
     Reason.RECEIPT_MISSING: Ended(0, None),
 }

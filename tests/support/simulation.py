@@ -10,6 +10,7 @@ from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
 from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.actions import Start
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.observe import Ended, Run
 from ingest_operator.reconcile import Planned, reconcile
 from tests.support.builders import NOW, TRACE, a_receipt, a_spec, ended_by, items
@@ -47,6 +48,10 @@ class SimulatedCluster:
         listed = [run for run in self.cache.values() for _ in range(chance.choice([1, 1, 2]))]
         chance.shuffle(listed)
         return tuple(listed)
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Nothing is in the way."""
+        return ()
 
     async def start(self, start: Start, item: Item) -> None:
         """Begin a process, unless this one exists."""

@@ -10,6 +10,7 @@ from ingest_contract.order import Item, Place
 from ingest_contract.progress import Progress
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.local.folders import BatchFolder, RunFolder
 from ingest_operator.local.processes import Limits, Started, WorkerProcess, bury_orphan, launch, read_ended, read_started
 from ingest_operator.observe import Ended, Run
@@ -60,6 +61,10 @@ class LocalCluster:
             for (index, number), process in self._live.items()
         ]
         return (*live, *self._over.values())
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """None: whatever keeps a process of this machine from starting ends it, and the failure table says what that means."""
+        return ()
 
     async def start(self, start: Start, item: Item) -> None:
         """Launch a worker, unless this try exists already."""

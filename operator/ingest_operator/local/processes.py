@@ -16,6 +16,7 @@ from typing import Final
 
 import psutil
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
 from ingest_operator.observe import SHELL_SIGNAL, Ended
@@ -36,6 +37,9 @@ _PASSED_ON: Final = (
     "SSL_CERT_FILE",
 )
 """What a worker inherits: where things are and which GPUs are meant. Nothing that could hold a secret or change a model."""
+
+_SEEN: Final = {"memory": Reason.HOST_OUT_OF_MEMORY, "deadline": Reason.DEADLINE_EXCEEDED}
+"""What we killed a process for, in the words of the failure table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +160,7 @@ def _ended(folder: RunFolder, exit_code: int | None, killed_for: str | None) -> 
     return Ended(
         exit_code=exit_code,
         receipt=_text(folder.receipt),
-        out_of_memory=killed_for == "memory",
-        past_deadline=killed_for == "deadline",
+        seen=_SEEN.get(killed_for or ""),
         on_request=killed_for == "request",
     )
 

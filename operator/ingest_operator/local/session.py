@@ -12,16 +12,16 @@ from uuid import uuid4
 
 from ingest_contract.batch import IngestBatch, SuspendMode
 from ingest_contract.conditions import ConditionStatus, ConditionType
-from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfile
-from ingest_contract.status import IngestBatchStatus
+from ingest_contract.status import IngestBatchStatus, ProfileStatus
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_items
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
+from ingest_operator.mend import of_setup
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.reconcile import Planned, reconcile
 from ingest_operator.status import View, render
@@ -59,9 +59,9 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
     metadata = request.batch.metadata
     folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
     with holding(folder):
-        batch = _unheld(succeeded_by(read_batch(folder), request.batch))
+        batch = succeeded_by(read_batch(folder), request.batch)
         keeper = FileKeeper(folder, batch)
-        orders = _orders(request, batch, folder, watcher)
+        orders, differs = _orders(request, batch, folder, watcher)
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes)
         try:
             items, plan = await make_plans(orders, site, request.mounts, watcher.said, stop)
@@ -71,7 +71,8 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
             view = View(batch.spec, batch.metadata.generation, orders.trace_id, earlier, known, {}, (error.reason, str(error)))
             await keeper.write(render(view, restore(batch.status), batch.status, clock()))
             raise
-        planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan)
+        profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
+        planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan, profile)
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings were interrupted when an earlier session died; they resume where they were")
@@ -82,24 +83,8 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
         return keeper.batch
 
 
-def _unheld(batch: IngestBatch) -> IngestBatch:
-    """Whoever runs a batch again says that a broken setup is mended: nothing waits because of it any more.
-
-    A site that asked us to slow down has not been mended by that, so its breaker stays.
-    """
-    status = batch.status
-    if status is None:
-        return batch
-    mended = [row.model_copy(update={"not_before": None}) if _of_setup(row.reason) else row for row in status.videos]
-    held = status.breaker if status.breaker and FAILURES[status.breaker.reason].verdict is Verdict.RETRY_LATER else None
-    return batch.model_copy(update={"status": status.model_copy(update={"breaker": held, "recent": (), "videos": tuple(mended)})})
-
-
-def _of_setup(reason: Reason | None) -> bool:
-    return reason is not None and FAILURES[reason].verdict is Verdict.STOP_BATCH
-
-
-def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher) -> Orders:
+def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher) -> tuple[Orders, bool]:
+    """(orders, whether the profile says something else than the batch was planned with)."""
     profile = request.profile.spec
     wanted = settings_of(batch, profile)
     settings, differs = settings_of_plan(folder, wanted)
@@ -107,15 +92,17 @@ def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: 
         watcher.said("the profile has changed since this batch was planned; the batch keeps the models and parameters it was planned with")
     profile = profile.model_copy(update={"fetch": with_mounts_allowed(profile.fetch, request.mounts)})
     trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex
-    return Orders(batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id)
+    return Orders(batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id), differs
 
 
 async def _until_done(
     planned: Planned, cluster: LocalCluster, keeper: FileKeeper, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
 ) -> None:
     stopped = replace(planned, spec=planned.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL}))
+    looked = replace(planned, setup_mended=True)  # whoever runs a batch again says so
     while True:
-        status = await reconcile(stopped if stop.is_set() else planned, cluster, keeper, clock())
+        status = await reconcile(stopped if stop.is_set() else looked, cluster, keeper, clock())
+        looked = planned
         watcher.showed(status, tuple(planned.items))
         ledger = restore(status)
         if not any(run.ended is None for run in await cluster.runs()) and (stop.is_set() or _over(planned, status, ledger)):
@@ -129,7 +116,7 @@ def _over(planned: Planned, status: IngestBatchStatus, ledger: Ledger) -> bool:
     holding_now = {condition.type for condition in status.conditions if condition.status is ConditionStatus.TRUE}
     if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or planned.spec.suspend:
         return True
-    return ledger.breaker is not None and _of_setup(ledger.breaker.reason)
+    return ledger.breaker is not None and of_setup(ledger.breaker.reason)
 
 
 async def _a_moment(stop: asyncio.Event) -> None:

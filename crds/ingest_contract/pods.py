@@ -1,0 +1,155 @@
+"""How the pods of a profile look in a cluster: image, store, models, GPUs, memory, limits of waiting. Read by the operator only.
+
+On a workstation the same profile runs without them: processes have no images and no volumes.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from ingest_contract.base import ContractModel, ObjectName, Seconds, cel
+
+ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
+"""An image, best by digest."""
+
+AbsolutePath = Annotated[str, StringConstraints(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
+"""A path from the root."""
+
+KeyName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+"""A key of a Secret or ConfigMap."""
+
+
+class PullPolicy(StrEnum):
+    """When a node pulls the image."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class StoreSecret(ContractModel):
+    """Where the store's address is. Only the pods read it; the operator never does."""
+
+    name: ObjectName = "video-ingest-store"
+    """A Secret in the batch's namespace."""
+
+    key: KeyName = "dsn"
+    """Its key that holds a libpq connection string or URL."""
+
+
+_ONE_PLACE = "[has(self.claimName), has(self.hostPath), has(self.image)].filter(x, x).size() <= 1"
+
+
+class ModelVolume(ContractModel, json_schema_extra=cel((_ONE_PLACE, "at most one of claimName, hostPath and image may be set"))):
+    """Where the locked sets of models are: at most one of the three; none means the claim `video-ingest-models`."""
+
+    claim_name: ObjectName | None = None
+    """A PersistentVolumeClaim in the batch's namespace, mounted read-only."""
+
+    host_path: AbsolutePath | None = None
+    """A folder of the node."""
+
+    image: ImageName | None = None
+    """An image that holds them (image volumes, Kubernetes 1.36 and later, or its feature gate)."""
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        """The same rule as the CEL one, for people without a cluster."""
+        if sum(each is not None for each in (self.claim_name, self.host_path, self.image)) > 1:
+            raise ValueError("at most one of claimName, hostPath and image may be set")
+        return self
+
+
+class GpuShare(ContractModel):
+    """What a worker asks the scheduler for."""
+
+    resource: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9./-]+$")] = "nvidia.com/gpu"
+    """The extended resource: a whole GPU, a MIG slice (`nvidia.com/mig-1g.10gb`) or a shared one."""
+
+    count: Annotated[int, Field(ge=0, le=16)] = 1
+    """How many. 0 runs the models on the CPU."""
+
+
+class WorkerMemory(ContractModel):
+    """Host memory of a worker: a base, something per hour of media, doubled with each rung of the memory ladder."""
+
+    base_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 8192
+    """For models and libraries."""
+
+    mib_per_media_hour: Annotated[int, Field(ge=0, le=1_048_576)] = 1024
+    """For what grows with the recording."""
+
+    max_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 65_536
+    """Where doubling stops."""
+
+
+PRESERVED: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class PodProfile(ContractModel):
+    """How pods look in a cluster."""
+
+    image: ImageName = "video-ingest-worker:0.1.0"
+    """The worker's image."""
+
+    plan_image: ImageName | None = None
+    """The image of plan Jobs, which need no engine; omitted: the worker's."""
+
+    pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    """When a node pulls the image."""
+
+    pull_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = ()
+    """Secrets for the image registry."""
+
+    service_account: ObjectName = "default"
+    """Whose pods they are. No token is mounted, whatever it may do."""
+
+    store: StoreSecret = StoreSecret()
+    """Where the store's address is."""
+
+    models: ModelVolume = ModelVolume()
+    """Where the models are."""
+
+    gpu: GpuShare = GpuShare()
+    """What a worker asks the scheduler for."""
+
+    cpus: Annotated[int, Field(ge=1, le=256)] = 4
+    """Cores of a worker: its request, and its threads unless `runtime.threads` says otherwise."""
+
+    memory: WorkerMemory = WorkerMemory()
+    """Host memory of a worker."""
+
+    scratch_gib: Annotated[int, Field(ge=1, le=65_536)] = 20
+    """Scratch disk of a worker: the media, and 115 MB per hour of decoded audio."""
+
+    claims: Annotated[tuple[ObjectName, ...], Field(max_length=32)] = ()
+    """PersistentVolumeClaims that batches may name as sources; they are mounted read-only."""
+
+    config_maps: Annotated[tuple[ObjectName, ...], Field(max_length=32)] = ()
+    """ConfigMaps that batches may name as sources."""
+
+    queue_name: ObjectName | None = None
+    """Kueue's LocalQueue for the workers."""
+
+    priority_class: ObjectName | None = None
+    """PriorityClass of the workers."""
+
+    start_deadline_seconds: Seconds = 600
+    """How long a pod may fail to begin (image, Secret, volume) before its try ends, uncharged, and the batch stalls and probes."""
+
+    queue_deadline_seconds: Seconds = 86_400
+    """How long a pod may wait for a node. Waiting for a GPU is no failure; waiting for one that does not exist is."""
+
+    node_lost_seconds: Seconds = 300
+    """How long a pod on a silent node may be terminating before its slot is given away."""
+
+    keep_succeeded_seconds: Seconds = 600
+    """How long Jobs of recordings that succeeded or were skipped are kept."""
+
+    keep_failed_seconds: Seconds = 86_400
+    """How long other Jobs are kept, for their logs."""
+
+    template: Annotated[dict[str, Any], Field(json_schema_extra=PRESERVED)] = Field(default_factory=dict)
+    """A partial pod template (`metadata`, `spec`) laid over what the operator makes: node selectors, tolerations, affinity, more volumes.
+    Containers merge by name (the worker's is `worker`); lists of tolerations, volumes, mounts and variables are added to."""
