@@ -1,0 +1,110 @@
+"""What the operator's objects in a cluster are called, and the labels by which it finds them again. Pure.
+
+A name says whose it is and what for, and is the same whenever it is asked for: creating an object twice answers 409 instead of making two.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+"""On everything that the operator makes, with `MANAGER` as its value."""
+
+MANAGER: Final = "video-ingest-operator"
+
+BATCH_UID: Final = f"{GROUP}/batch-uid"
+"""Whose it is."""
+
+ROLE: Final = f"{GROUP}/role"
+"""What a Job is for: `INGEST` or `PLAN`."""
+
+INGEST: Final = "ingest"
+PLAN: Final = "plan"
+
+INDEX: Final = f"{GROUP}/index"
+"""The item of an ingest Job; the number of the plan of a plan Job."""
+
+TRY: Final = f"{GROUP}/try"
+"""Which process of it."""
+
+ATTEMPTS: Final = f"{GROUP}/attempts"
+"""Charged attempts before this Job; left out when 0, like the two below."""
+
+RUNG: Final = f"{GROUP}/rung"
+"""Where the Job stands on the memory ladder."""
+
+DISRUPTIONS: Final = f"{GROUP}/disruptions"
+"""How often the cluster took the item's machine back before this Job."""
+
+STOPPED: Final = f"{GROUP}/stopped"
+"""Annotation of a Job that the operator itself ended, set together with `spec.suspend`."""
+
+CONTAINER: Final = "worker"
+"""The container that carries out the order."""
+
+PROGRESS_PORT: Final = 8080
+"""Where it serves `/progress` and `/metrics`."""
+
+MAX_NAME: Final = 63
+"""A Job's name is a label of its pods."""
+
+_UID: Final = 8
+_DIGEST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The batch that owns everything that is made for it."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def reference(self) -> dict[str, str | bool]:
+        """The ownerReference. Deleting the batch deletes what it owns, and waits for none of it."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": BATCH_KIND,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+
+    def labels(self, role: str) -> dict[str, str]:
+        """The labels of its objects and pods of one role."""
+        return {MANAGED_BY: MANAGER, BATCH_UID: self.uid, ROLE: role}
+
+
+def ingest_job_name(owner: Owner, index: int, number: int) -> str:
+    """The Job of one try of one item."""
+    return _name(owner, f"{index}-{number}")
+
+
+def plan_job_name(owner: Owner, plan_number: int, try_number: int) -> str:
+    """The Job of one try of one plan."""
+    return _name(owner, f"plan-{plan_number}-{try_number}")
+
+
+def plan_order_map_name(owner: Owner, plan_number: int) -> str:
+    """The ConfigMap that tells a plan Job what to plan."""
+    return _name(owner, f"plan-{plan_number}-order")
+
+
+def plan_map_name(owner: Owner, plan_number: int, part: int) -> str:
+    """The ConfigMap with one part of a frozen plan."""
+    return _name(owner, f"plan-{plan_number}-{part}")
+
+
+def order_map_name(owner: Owner, content: str) -> str:
+    """The ConfigMap with what the orders of a batch share. Other content has another name, so the map can be immutable."""
+    return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_DIGEST]}")
+
+
+def _name(owner: Owner, what: str) -> str:
+    """`<batch>-<uid>-<what>`: of a long batch name the end is cut; the uid still tells its objects from another's."""
+    tail = f"{owner.uid[:_UID]}-{what}"
+    head = owner.name.replace(".", "-")[: MAX_NAME - len(tail) - 1].rstrip("-")
+    return f"{head}-{tail}"
