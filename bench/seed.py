@@ -111,7 +111,7 @@ def main() -> int:
     parser.add_argument(
         "rows",
         nargs="*",
-        choices=[row.name for row in ROWS],
+        choices=[*(row.name for row in ROWS), []],  # argparse of Python 3.11 asks whether the empty list itself is among the choices
         metavar="ROW",
         help="short, medium, long or batch; all of them if none is named",
     )
