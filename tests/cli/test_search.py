@@ -21,7 +21,7 @@ from ingestctl.catalog import stored_models
 from ingestctl.commands import app
 from ingestctl.place import Workplace
 from ingestctl.search import TextModel, choose, day_after
-from tests.support.journey import models
+from tests.support.models import models
 from tests.worker.store.makers import MODEL, NOON, a_video, content, store
 
 TEXTS = ("The bridge is repaired in March.", "The night bus costs two million a year.", "Bees dance to tell where flowers are.")

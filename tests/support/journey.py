@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,13 @@ import yaml
 
 from demo import media, speech
 from demo.server import serving
-from ingest_worker.models import fetch, load_set
 from ingest_worker.store.schema import ensure_dimension, migrate
-from scripts.environment import cache_folder
+from tests.support.models import models
 from tests.support.postgres import fresh
 
 ROOT = Path(__file__).parents[2]
 DIMENSION = 384
 """Of all-MiniLM-L6-v2."""
-
-
-@cache
-def models() -> Path:
-    """The folder with the demo set, fetched and checked once."""
-    folder = cache_folder() / "models-of-tests"
-    fetch(load_set(str(ROOT / "demo" / "models.yaml")), folder, lambda *_: None)
-    return folder
 
 
 @dataclass(frozen=True, slots=True)

