@@ -1,4 +1,4 @@
-"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable.
+"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable, or in a file that one names.
 
 Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the store's address comes in an
 environment variable of its own, which a cluster fills from a Secret. Unknown fields are refused, so a worker of another version says
@@ -25,6 +25,9 @@ from ingest_contract.selection import Reprocess, Select
 
 ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 """The environment variable that carries the order."""
+
+ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
+"""The environment variable that names a file with the order, where it may be longer than a variable can be: that of a plan."""
 
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not in the order."""

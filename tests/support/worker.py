@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, IngestOrder, Item, Place, PlanOrder, Runtime, Settings
+from ingest_contract.order import (
+    DSN_VARIABLE,
+    ORDER_FILE_VARIABLE,
+    ORDER_VARIABLE,
+    IngestOrder,
+    Item,
+    Place,
+    PlanOrder,
+    Runtime,
+    Settings,
+)
 from ingest_contract.profile import (
     AllowedSources,
     ComputeType,
@@ -86,16 +96,16 @@ class Worker:
     """A worker that runs."""
 
     def __init__(
-        self, order: IngestOrder | PlanOrder | str, dsn: str, folder: Path, program: tuple[str, ...] = ("-m", "ingest_worker")
+        self, order: IngestOrder | PlanOrder | str | Path, dsn: str, folder: Path, program: tuple[str, ...] = ("-m", "ingest_worker")
     ) -> None:
-        """`program` is what Python runs, for a worker with an engine replaced."""
-        text = order if isinstance(order, str) else order.to_json()
+        """`order` may be the file that holds it. `program` is what Python runs, for a worker with an engine replaced."""
+        told = {ORDER_FILE_VARIABLE: str(order)} if isinstance(order, Path) else {ORDER_VARIABLE: _text(order)}
         self._folder = folder
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         with (folder / "out.txt").open("w") as out, (folder / "log.jsonl").open("w") as log:
             self._popen = subprocess.Popen(
                 [sys.executable, *program],
-                env=environment | {ORDER_VARIABLE: text, DSN_VARIABLE: dsn},
+                env=environment | told | {DSN_VARIABLE: dsn},
                 cwd=folder,
                 stdout=out,
                 stderr=log,
@@ -133,3 +143,7 @@ class Worker:
         except (OSError, ValueError):
             return None
         return progress["stage"]
+
+
+def _text(order: IngestOrder | PlanOrder | str) -> str:
+    return order if isinstance(order, str) else order.to_json()

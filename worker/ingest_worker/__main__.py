@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from pydantic import ValidationError
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, IngestOrder, WorkOrder, read_order
+from ingest_contract.order import DSN_VARIABLE, ORDER_FILE_VARIABLE, ORDER_VARIABLE, IngestOrder, WorkOrder, read_order
 from ingest_contract.receipt import MAX_MESSAGE, Receipt, encode
 from ingest_worker import logs
 
@@ -45,10 +45,11 @@ def main() -> NoReturn:
     Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and the kernel frees everything.
     """
     faulthandler.enable()
-    text, dsn = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(DSN_VARIABLE, "")  # so that no child inherits them
+    text, dsn = "", os.environ.pop(DSN_VARIABLE, "")  # out of the environment, like the order, so that no child inherits them
     try:
+        text = order_text()
         order = read_order(text)
-    except ValidationError as error:
+    except (OSError, ValueError) as error:
         code = refuse(text, error)
     else:
         logs.start(order.trace_id)
@@ -61,6 +62,12 @@ def main() -> NoReturn:
     os._exit(code)
 
 
+def order_text() -> str:
+    """The order as it came in: the variable itself, or the file that another one names. Raises `OSError` and `ValueError`."""
+    text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
+    return text or (Path(file).read_text(encoding="utf-8") if file else "")
+
+
 def settle(order: WorkOrder) -> None:
     """Set what libraries read from the environment when they are imported."""
     os.environ.update(QUIET)
@@ -68,11 +75,10 @@ def settle(order: WorkOrder) -> None:
         os.environ.update(dict.fromkeys(THREADS, str(order.runtime.threads)))
 
 
-def refuse(text: str, error: ValidationError) -> int:
+def refuse(text: str, error: OSError | ValueError) -> int:
     """Say that the order is not understood, in the place that it names, if it names one. Returns the exit code."""
     logs.start("")
-    first = error.errors(include_url=False, include_input=False)[0]
-    message = f"{'.'.join(map(str, first['loc']))}: {first['msg']} ({error.error_count()} mistakes in the order)"
+    message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
     log.error('action=refuse-order message="%s"', message)
     receipt = Receipt(result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0)
     try:
@@ -80,6 +86,12 @@ def refuse(text: str, error: ValidationError) -> int:
     except (ValueError, KeyError, TypeError, OSError):
         log.warning("action=leave-no-receipt")
     return FAILURES[Reason.ORDER_INVALID].exit_code or 1
+
+
+def mistakes(error: ValidationError) -> str:
+    """The first mistake in an order, and how many there are. Not what stands there: that may be anything."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} ({error.error_count()} mistakes in the order)"
 
 
 if __name__ == "__main__":
