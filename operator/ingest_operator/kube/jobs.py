@@ -1,0 +1,99 @@
+"""The Job of one try of one item, and the ConfigMap that a batch's Jobs share. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item
+from ingest_operator.actions import Start
+from ingest_operator.deadlines import deadline_seconds
+from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
+from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, INGEST, RUNG, TRY, Owner, ingest_job_name, order_map_name
+from ingest_operator.kube.order_text import SHARED_VARIABLE, in_pods, split
+from ingest_operator.kube.pod import Work, memory_mib, pod_template, requested
+from ingest_operator.kube.policy import failure_policy
+from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object
+from ingest_operator.orders import Orders
+
+TTL_SECONDS: Final = 7 * 24 * 3600
+"""A net for clusters whose operator is gone: the operator itself deletes Jobs once their end is recorded."""
+
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+"""Kueue's label for its queue."""
+
+ORDER_KEY: Final = "order"
+"""The key of the shared part in its ConfigMap."""
+
+_ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
+_ANY_START: Final = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
+
+
+def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
+    """The Job that carries out one try. Raises `OverlayError` and `OrderTooLargeError`."""
+    order = in_pods(orders).to_ingest(item, start, PLACE)
+    pods = orders.profile.pods
+    own, shared = split(order)
+    memory = memory_mib(pods.memory, item.duration_seconds, start.rung)
+    work = Work(
+        role=INGEST,
+        image=pods.image,
+        variables=(_from_map(order_map_name(owner, shared)), {"name": ORDER_VARIABLE, "value": own}),
+        resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
+        mounts=_mounts(order, orders),
+        deadline_seconds=deadline_seconds(item.duration_seconds, order.runtime.device),
+        priority_class=pods.priority_class,
+    )
+    labels = owner.labels(INGEST) | _labels(start) | ({QUEUE: pods.queue_name} if pods.queue_name is not None else {})
+    return one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
+
+
+def shared_order_map(owner: Owner, orders: Orders) -> Object:
+    """The ConfigMap with what all orders of the batch say. Raises `OrderTooLargeError`."""
+    _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, _ANY_START, PLACE))
+    return config_map(owner, order_map_name(owner, shared), owner.labels(INGEST), {ORDER_KEY: shared}) | {"immutable": True}
+
+
+def one_try(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
+    """A Job that runs its pod once: whether there is another try is not for the Job controller to say."""
+    return {
+        "apiVersion": JOBS.api_version,
+        "kind": JOBS.kind,
+        "metadata": _metadata(owner, name, labels),
+        "spec": {
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": failure_policy(),
+            "ttlSecondsAfterFinished": TTL_SECONDS,
+            "template": template,
+        },
+    }
+
+
+def config_map(owner: Owner, name: str, labels: Mapping[str, str], data: Mapping[str, str]) -> Object:
+    """A ConfigMap of the batch."""
+    return {
+        "apiVersion": CONFIG_MAPS.api_version,
+        "kind": CONFIG_MAPS.kind,
+        "metadata": _metadata(owner, name, labels),
+        "data": dict(data),
+    }
+
+
+def _metadata(owner: Owner, name: str, labels: Mapping[str, str]) -> Object:
+    return {"name": name, "namespace": owner.namespace, "labels": dict(labels), "ownerReferences": [owner.reference()]}
+
+
+def _labels(start: Start) -> dict[str, str]:
+    """Which try it is and with which budget: what a restarted operator must know of a Job that no status has recorded yet."""
+    budget = {ATTEMPTS: start.attempts, RUNG: start.rung, DISRUPTIONS: start.disruptions}
+    return {INDEX: str(start.index), TRY: str(start.number)} | {label: str(count) for label, count in budget.items() if count}
+
+
+def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
+    """Of the claims, those that this item or an enrolled voice lies on: a claim that another item needs may be on another node's disk."""
+    pods = orders.profile.pods
+    addresses = [order.item.url, *(each for voice in order.settings.identification.voices for each in voice.recordings)]
+    return (models(pods.models), *writable(pods.scratch_gib), *claims(claims_of(addresses, pods.claims)))
+
+
+def _from_map(name: str) -> Object:
+    return {"name": SHARED_VARIABLE, "valueFrom": {"configMapKeyRef": {"name": name, "key": ORDER_KEY}}}
