@@ -27,8 +27,8 @@ check: ## The fast gate: style, types, import contracts, generated files, pure t
 	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check
 
 .PHONY: quick
-quick: ## The tests that need neither models nor Postgres
-	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not gpu"
+quick: ## The tests that need neither models nor Postgres nor a control plane
+	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not control_plane and not gpu"
 
 .PHONY: fix
 fix: ## Repair style

@@ -1,0 +1,69 @@
+"""What tests of the cluster side ask for: one real control plane per session with our CRDs, a namespace per test, and a connected client.
+
+A conftest imports the fixtures it wants; a test that uses one of them is marked `control_plane` by itself.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingest_operator.kube.api import Api, connected
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.control_plane import control_plane as starting
+from tests.support.cluster.program import until
+
+CRDS = sorted((Path(__file__).parents[3] / "crds").glob("*.yaml"))
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def definitions() -> list[dict[str, Any]]:
+    """Our CustomResourceDefinitions as they are shipped."""
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CRDS]
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """etcd, API server and controller manager with our CRDs, for all tests of the session."""
+    with starting() as plane:
+        plane.install(*definitions())
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own, in which pods can be made. It goes when the test is over, in its own time."""
+    name = f"t-{secrets.token_hex(4)}"
+    control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"  # without it no pod is admitted
+    until(lambda: control_plane.admin.send("GET", account)[0] == 200, f"{name} has its ServiceAccount", every=0.01)
+    yield name
+    control_plane.admin.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Runs coroutines, all in one loop: `run(api.get(...))`, or a whole story as one coroutine."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture
+def api(control_plane: ControlPlane, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The operator's client as an admin; its methods are for `run`."""
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
+    connection = connected()
+    yield run(connection.__aenter__())
+    run(connection.__aexit__(None, None, None))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the control plane, so that it can be left out; pytest calls this in a conftest that imports it."""
+    for item in items:
+        if "control_plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.control_plane)
