@@ -23,10 +23,12 @@ MERGE = "application/merge-patch+json"
 class Refused(Exception):  # noqa: N818 -- what the server did
     """The server's answer was no success."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status}: {message}")
+    def __init__(self, status: int, answer: Json) -> None:
         self.status = status
-        self.message = message
+        self.message = str(answer.get("message", answer))
+        self.causes = [(cause.get("field", ""), cause.get("message", "")) for cause in answer.get("details", {}).get("causes", ())]
+        """The fields that are wrong, and what is wrong with them."""
+        super().__init__(f"{status}: {self.message}")
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Client:
         status, text = self.send(method, path, body, kind, **query)
         answer: Json = json.loads(text) if text[:1] == b"{" else {"message": text.decode(errors="replace")}
         if status >= http.client.BAD_REQUEST:
-            raise Refused(status, str(answer.get("message", answer)))
+            raise Refused(status, answer)
         return answer
 
     def get(self, path: str, **query: str) -> Json:

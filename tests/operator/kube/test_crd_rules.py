@@ -1,0 +1,154 @@
+"""Every CEL rule of our kinds, asked of the real API server: one object or change that it lets through, and one that it refuses."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ingest_contract.batch import MAX_SOURCES
+from ingest_contract.names import API_VERSION
+from tests.support.cluster.client import Client, Refused
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fixtures import definitions
+
+Json = dict[str, Any]
+
+URL: Json = {"url": "https://media.example.org/talks"}
+BATCH: Json = {"sources": [URL]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule, and a spec on either side of it; of a rule about changes, what the spec is before."""
+
+    kind: str
+    message: str
+    where: str
+    """The field that the refusal names."""
+    accepted: Json
+    refused: Json
+    before: Json | None = None
+
+    @property
+    def rule(self) -> tuple[str, str, str]:
+        return self.kind, self.where.replace("[0]", "[]"), self.message
+
+
+def a_source(wrong: Json, *right: Json) -> tuple[Json, Json]:
+    return {"sources": [*right]}, {"sources": [wrong]}
+
+
+def frozen(field: str, written_out: Any, other: Any) -> Case:
+    """A field that may be written out as it is by default, and no more."""
+    message = f"{field} cannot change once the batch exists: make a new batch"
+    return Case("IngestBatch", message, "spec", BATCH | {field: written_out}, BATCH | {field: other}, before=BATCH)
+
+
+def selecting(lower: str, upper: str, small: Any, large: Any) -> Case:
+    message = f"{lower} must not be above {upper}"
+    accepted, refused = BATCH | {"select": {lower: small, upper: large}}, BATCH | {"select": {lower: large, upper: small}}
+    return Case("IngestBatch", message, "spec.select", accepted, refused)
+
+
+CASES = [
+    frozen("profileRef", {"name": "default"}, {"name": "other"}),
+    frozen("select", {"limit": 10_000, "order": "LongestFirst"}, {"limit": 30}),
+    frozen("transcription", {"vocabulary": []}, {"language": "en"}),
+    frozen("speakers", {}, {"profiles": ["ann"]}),
+    frozen("reprocess", "Never", "Always"),
+    frozen("retry", {"maxAttempts": 3}, {"maxAttempts": 4}),
+    frozen("dryRun", written_out=False, other=True),
+    Case(
+        "IngestBatch",
+        "sources may be added, never removed or changed",
+        "spec",
+        accepted={"sources": [{"volume": {"claimName": "more"}}, URL]},
+        refused={"sources": [{"url": "https://media.example.org/others"}]},
+        before=BATCH,
+    ),
+    Case(
+        "IngestBatch",
+        "exactly one of url, configMap and volume must be set",
+        "spec.sources[0]",
+        *a_source({**URL, "volume": {"claimName": "a"}}, URL, {"configMap": {"name": "a"}}, {"volume": {"claimName": "a"}}),
+    ),
+    Case(
+        "IngestBatch",
+        "min must not be above max",
+        "spec.sources[0].speakers",
+        *a_source(
+            {**URL, "speakers": {"min": 3, "max": 2}}, *({**URL, "speakers": one} for one in ({"min": 2, "max": 2}, {"min": 9}, {"max": 1}))
+        ),
+    ),
+    selecting("minDurationSeconds", "maxDurationSeconds", 60, 600),
+    selecting("publishedAfter", "publishedBefore", "2025-01-01", "2025-12-31"),
+    Case(
+        "IngestProfile",
+        "at most one of claimName, hostPath and image may be set",
+        "spec.pods.models",
+        accepted={"pods": {"models": {"claimName": "models"}}},
+        refused={"pods": {"models": {"claimName": "models", "hostPath": "/models"}}},
+    ),
+]
+
+
+def rules(kind: str, schema: Json, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """(kind, path, message) of every rule in a schema."""
+    yield from ((kind, path, rule["message"]) for rule in schema.get("x-kubernetes-validations", ()))
+    for name, field in schema.get("properties", {}).items():
+        yield from rules(kind, field, f"{path}.{name}" if path else name)
+    if "items" in schema:
+        yield from rules(kind, schema["items"], f"{path}[]")
+
+
+def test_no_rule_is_without_a_case() -> None:
+    shipped = [
+        rule
+        for crd in definitions()
+        for rule in rules(crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    ]
+    assert sorted(case.rule for case in CASES) == sorted(shipped)
+
+
+def an_object(kind: str, namespace: str, spec: Json) -> Json:
+    metadata = {"name": f"a-{secrets.token_hex(4)}", "namespace": namespace}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def offer(admin: Client, case: Case, namespace: str, spec: Json) -> Json:
+    """Make an object of this spec, or give it to one that is of the spec before."""
+    if case.before is None:
+        return admin.create(an_object(case.kind, namespace, spec), fieldValidation="Strict")
+    made = admin.create(an_object(case.kind, namespace, case.before))
+    return admin.replace(made | {"spec": spec}, fieldValidation="Strict")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind} {case.message}")
+def test_a_rule_lets_through_what_it_should(control_plane: ControlPlane, namespace: str, case: Case) -> None:
+    assert offer(control_plane.admin, case, namespace, case.accepted)["spec"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind} {case.message}")
+def test_a_rule_refuses_what_it_should_and_is_the_only_one_to_do_so(control_plane: ControlPlane, namespace: str, case: Case) -> None:
+    with pytest.raises(Refused) as refusal:
+        offer(control_plane.admin, case, namespace, case.refused)
+    assert (refusal.value.status, refusal.value.causes) == (422, [(case.where, f"Invalid value: {case.message}")])
+
+
+@pytest.mark.parametrize("change", [{"parallelism": 9}, {"suspend": True}, {"suspendMode": "Kill"}, {"retryFailed": "again"}])
+def test_what_may_change_at_any_time_may(control_plane: ControlPlane, namespace: str, change: Json) -> None:
+    made = control_plane.admin.create(an_object("IngestBatch", namespace, BATCH))
+    changed = control_plane.admin.replace(made | {"spec": made["spec"] | change})
+    assert changed["metadata"]["generation"] == made["metadata"]["generation"] + 1
+
+
+def test_the_largest_list_of_sources_stays_inside_the_cost_that_a_rule_may_have(control_plane: ControlPlane, namespace: str) -> None:
+    # The worst for a comparison: as long as allowed, and different in the last letter only.
+    sources = [{"url": f"https://{'x' * 2037}{number:03}"} for number in range(MAX_SOURCES)]
+    made = control_plane.admin.create(an_object("IngestBatch", namespace, {"sources": sources}))
+    path = control_plane.admin.path_of(made)
+    assert control_plane.admin.merge(path, {"spec": {"sources": sources[::-1]}})["spec"]["sources"] != sources
+    with pytest.raises(Refused, match="sources may be added, never removed or changed"):
+        control_plane.admin.merge(path, {"spec": {"sources": sources[1:]}})
