@@ -1,0 +1,82 @@
+"""Jobs and pods as the core knows them: a `Run`, or what hinders one from beginning. Pure, and total over whatever the API shows."""
+
+from math import inf
+from typing import Final
+
+from ingest_contract.failures import FAILURES
+from ingest_contract.pods import PodProfile
+from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.causes import stuck
+from ingest_operator.kube.ends import PARTICULARS, Look, end_of, is_final
+from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
+from ingest_operator.kube.pods import created_at, gone_by, is_terminal, metadata_of, sandbox_since, scheduled_at, worker_started_at
+from ingest_operator.kube.resources import Object
+from ingest_operator.observe import Run, Waits
+
+CUT: Final = 0.999
+"""What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was due."""
+
+
+def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run:
+    """One try of an item: its Job, and the newest pod of it, if there is one.
+
+    Nodes have clocks of their own: nothing here begins before its Job was made, ends before it began, or lies in the future.
+    """
+    end = end_of(Look(job, pod, pods, now))
+    created = created_at(job)
+    made = now if created is None else created
+    started = None if pod is None else worker_started_at(pod)
+    started_at = min(now, max(made + CUT, started or 0.0))
+    over_at = None if end is None else min(now, max(started_at, now if end.at is None else end.at))
+    scheduled = None if pod is None else scheduled_at(pod)
+    held = over_at - scheduled if over_at is not None and scheduled is not None else 0.0
+    return Run(
+        index=_number(job, INDEX),
+        number=_number(job, TRY),
+        attempts=_number(job, ATTEMPTS),
+        rung=_number(job, RUNG),
+        disruptions=_number(job, DISRUPTIONS),
+        started_at=started_at,
+        ended_at=over_at,
+        ended=end.ended if end else None,
+        waits=None if pod is None else _waits(pod, made, now if over_at is None else over_at),
+        gpu_seconds=pods.gpu.count * max(0.0, held),
+    )
+
+
+def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Hindrance | None:
+    """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then other items go on."""
+    look = Look(job, pod, pods, now)
+    if pod is None or look.suspended or gone_by(pod) is not None or end_of(look) is not None:
+        return None
+    cause = stuck(pod)
+    if cause is None or cause.reason is None:
+        return None
+    return Hindrance(cause.reason.value, f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}", inf, _number(job, INDEX))
+
+
+def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
+    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for ever."""
+    if run.ended is None or is_final(job) or (pod is not None and is_terminal(pod)):
+        return False
+    return pod is not None or not run.ended.on_request
+
+
+def _number(job: Object, label: str) -> int:
+    """A label that is a number; left out when it is 0."""
+    text = (metadata_of(job).get("labels") or {}).get(label) or ""
+    return int(text) if text.isdecimal() else 0
+
+
+def _waits(pod: Object, made: float, until: float) -> Waits:
+    """What passed before the worker began, or until now, or until the end of one that never did."""
+    scheduled, sandbox, started = scheduled_at(pod), sandbox_since(pod), worker_started_at(pod)
+    if scheduled is None:
+        return Waits(queued=max(0.0, until - made))
+    began = until if started is None else started
+    if sandbox is None and started is None:
+        starting, pulling = began - scheduled, 0.0
+    else:
+        stood = scheduled if sandbox is None else sandbox
+        starting, pulling = stood - scheduled, began - stood
+    return Waits(max(0.0, scheduled - made), max(0.0, starting), max(0.0, pulling))

@@ -1,0 +1,177 @@
+"""Runs in a cluster that are live, or wait, or never begin: who is at fault, and after which time nothing more is hoped for."""
+
+from math import inf
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.pods import PodProfile
+from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
+from ingest_operator.observe import Ended, Run
+from tests.support.builders import NOW
+from tests.support.kube_objects import (
+    ENDED,
+    SCHEDULED,
+    Object,
+    a_condition,
+    a_container,
+    a_job,
+    a_pod,
+    complete,
+    ended_pod,
+    failed,
+    placed,
+    running,
+    running_pod,
+    suspended,
+    terminated,
+    unscheduled_pod,
+    waiting,
+    waiting_pod,
+)
+
+PODS = PodProfile()
+START = NOW + SCHEDULED + PODS.start_deadline_seconds
+QUEUE = NOW + PODS.queue_deadline_seconds
+PULL = 'Back-off pulling image "worker:nope": ErrImagePull: not found'
+IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed")
+SETUP = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+STUCK = [*((why, Reason.IMAGE_UNAVAILABLE) for why in IMAGE), *((why, Reason.POD_MISCONFIGURED) for why in SETUP)]
+
+
+def look(job: Object, pod: Object | None, now: float) -> Run:
+    return run_of(job, pod, PODS, now)
+
+
+@pytest.mark.parametrize("pod", [None, unscheduled_pod(), waiting_pod(), running_pod()], ids=["no pod", "no node", "starting", "running"])
+def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
+    run = look(a_job(), pod, NOW + 60)
+    assert (run.ended, run.ended_at, run.gpu_seconds) == (None, None, 0.0)
+    assert hindrance_of(a_job(), pod, PODS, NOW + 60) is None
+    assert not needs_ending(a_job(), pod, run)
+
+
+@pytest.mark.parametrize(("why", "reason"), STUCK)
+def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_run_in_time(why: str, reason: Reason) -> None:
+    pod = waiting_pod(why, PULL)
+    hindrance = hindrance_of(a_job(), pod, PODS, START)
+    assert hindrance is not None
+    assert (hindrance.reason, hindrance.until, hindrance.index) == (reason.value, inf, 12)
+    assert hindrance.message.endswith(f"{why}: {PULL}")
+    assert look(a_job(), pod, START).ended is None
+    run = look(a_job(), pod, START + 1)
+    assert (run.ended, run.ended_at) == (Ended(None, None, reason, f"{why}: {PULL}"), START)
+    assert hindrance_of(a_job(), pod, PODS, START + 1) is None
+    assert needs_ending(a_job(), pod, run)
+
+
+def test_the_image_of_another_container_hinders_as_well() -> None:
+    pod = waiting_pod("PodInitializing", initContainerStatuses=[a_container(waiting("ErrImagePull"), "warm")])
+    hindrance = hindrance_of(a_job(), pod, PODS, NOW + 60)
+    assert hindrance is not None
+    assert hindrance.reason == Reason.IMAGE_UNAVAILABLE.value
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason"),
+    [
+        pytest.param(waiting_pod(sandbox=False), Reason.POD_MISCONFIGURED, id="a volume cannot be mounted"),
+        pytest.param(waiting_pod(sandbox=True), Reason.IMAGE_UNAVAILABLE, id="its image comes too slowly"),
+        pytest.param(a_pod("Pending", conditions=[a_condition("PodScheduled", SCHEDULED)]), Reason.NODE_LOST, id="its node is silent"),
+    ],
+)
+def test_a_pod_that_does_not_begin_in_its_time_is_told_apart_by_how_far_it_came(pod: Object, reason: Reason) -> None:
+    assert look(a_job(), pod, START).ended is None
+    ended = look(a_job(), pod, START + 1).ended
+    assert ended is not None
+    assert ended.seen is reason
+    assert ended.particulars
+
+
+def test_a_container_that_prepares_something_may_take_its_time() -> None:
+    preparing = waiting_pod("PodInitializing", initContainerStatuses=[a_container(running(), "warm")])
+    assert look(a_job(), preparing, START + 1).ended is None
+    assert look(a_job(), running_pod(), START + 1).ended is None
+
+
+def test_a_pod_that_somebody_deletes_before_it_began_is_waited_for() -> None:
+    pod = waiting_pod("ErrImagePull", deleted=600)
+    assert look(a_job(), pod, START + 1).ended is None
+    assert hindrance_of(a_job(), pod, PODS, START) is None
+
+
+def test_nothing_hinders_a_run_that_is_stopped_or_over() -> None:
+    assert hindrance_of(suspended(stopped=True), waiting_pod("ErrImagePull"), PODS, NOW + 60) is None
+    assert look(suspended(stopped=True, active=1), waiting_pod("ErrImagePull"), START + 1).ended is None
+    assert hindrance_of(failed(), ended_pod(128, None, "StartError"), PODS, NOW + 100) is None
+
+
+def test_waiting_for_a_gpu_is_no_failure_until_there_can_be_none() -> None:
+    message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    assert look(a_job(), unscheduled_pod(message), QUEUE).ended is None
+    assert hindrance_of(a_job(), unscheduled_pod(message), PODS, QUEUE) is None
+    run = look(a_job(), unscheduled_pod(message), QUEUE + 1)
+    assert (run.ended, run.ended_at) == (Ended(None, None, Reason.UNSCHEDULABLE, message), QUEUE)
+    assert needs_ending(a_job(), unscheduled_pod(message), run)
+
+
+def test_a_job_that_never_gets_a_pod_waits_as_long_and_says_where_to_look() -> None:
+    assert look(a_job(), None, QUEUE).ended is None
+    run = look(a_job(), None, QUEUE + 1)
+    assert run.ended == Ended(None, None, Reason.UNSCHEDULABLE, "No pod could be made: the events of the Job say why.")
+    assert needs_ending(a_job(), None, run)
+
+
+def test_a_queue_of_the_clusters_does_not_use_up_the_time_for_a_node() -> None:
+    let_in = a_job(startTime="2027-01-17T08:00:00Z")  # two days after it was made
+    assert look(let_in, unscheduled_pod(), QUEUE + 1).ended is None
+
+
+def test_a_pod_with_a_node_waits_for_none_however_long_it_runs() -> None:
+    assert look(a_job(), running_pod(), QUEUE + 1).ended is None
+
+
+def test_a_job_that_has_just_ended_after_a_day_is_not_taken_for_one_that_waits() -> None:
+    assert look(complete(PODS.queue_deadline_seconds + 1), None, QUEUE + 2).ended is None
+
+
+def test_a_node_that_does_not_end_its_pod_is_given_up_after_the_grace_period_and_the_profiles_patience() -> None:
+    pod, lost = running_pod(deleted=100), NOW + 100 + PODS.node_lost_seconds
+    assert look(a_job(), pod, lost).ended is None
+    run = look(a_job(), pod, lost + 1)
+    assert (run.ended, run.ended_at) == (Ended(None, None, Reason.NODE_LOST), lost)
+    assert needs_ending(a_job(), pod, run)
+
+
+def test_a_stopped_run_on_a_lost_node_is_given_up_as_well() -> None:
+    pod, job = running_pod(deleted=100), suspended(stopped=True, terminating=1)
+    run = look(job, pod, NOW + 101 + PODS.node_lost_seconds)
+    assert run.ended == Ended(None, None, Reason.NODE_LOST, on_request=True)
+    assert needs_ending(job, pod, run)
+
+
+def test_a_pod_that_ended_long_after_it_was_to_be_gone_is_believed() -> None:
+    pod = ended_pod(143, None, deleted=70)
+    assert look(failed(), pod, NOW + 1000).ended == Ended(143, None)
+
+
+def test_what_a_worker_said_before_its_node_was_lost_is_believed() -> None:
+    pod = a_pod("Running", a_container(terminated(20, "said")), conditions=placed(), deleted=100)
+    assert look(a_job(), pod, NOW + 1000).ended == Ended(20, "said")
+
+
+@pytest.mark.parametrize("why", ["NodeStatusUnknown", "NodeLost"])
+def test_a_node_that_is_silent_for_a_while_has_ended_nothing(why: str) -> None:
+    pod = running_pod(conditions=[a_condition("PodScheduled", SCHEDULED), a_condition("Ready", ENDED, "Unknown", reason=why)])
+    assert look(a_job(), pod, NOW + 1000).ended is None
+
+
+@pytest.mark.parametrize(
+    ("job", "pod"),
+    [(complete(), None), (failed(), None), (failed(), ended_pod(20)), (a_job(), ended_pod(20)), (suspended(stopped=True), None)],
+    ids=["complete", "failed", "failed, with its pod", "about to be", "stopped"],
+)
+def test_a_run_that_is_over_for_the_cluster_too_is_left_as_the_record_that_it_is(job: Object, pod: Object | None) -> None:
+    run = look(job, pod, NOW + 1000)
+    assert run.ended is not None
+    assert not needs_ending(job, pod, run)
