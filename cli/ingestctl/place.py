@@ -9,14 +9,14 @@ from typing import Final
 
 from rich.console import Console
 
+from ingest_operator.listed import SourceError
 from ingest_operator.local.folders import home_folder
 from ingest_operator.local.keeper import BatchBusyError
 from ingest_operator.local.planning import PlanningError
-from ingest_operator.local.sources import UnmappedSourceError
 from ingest_operator.orders import UnknownVoiceError
 from ingest_worker.errors import StageError
 
-EXPECTED: Final = (BatchBusyError, PlanningError, StageError, UnknownVoiceError, UnmappedSourceError)
+EXPECTED: Final = (BatchBusyError, PlanningError, SourceError, StageError, UnknownVoiceError)
 """What may go wrong without a bug: each says in one sentence what, and what to do."""
 
 

@@ -1,19 +1,15 @@
-"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen beside the batch.
-
-An item's index never changes: sources that are added later make a further plan, whose items come after.
-"""
+"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen beside the batch."""
 
 import asyncio
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, Place
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
-from ingest_contract.status import PlanStatus, ReasonCount
+from ingest_contract.status import PlanStatus
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
@@ -21,6 +17,7 @@ from ingest_operator.local.sources import Mounts, planned_sources
 from ingest_operator.moments import as_text
 from ingest_operator.observe import Ended, outcome_of
 from ingest_operator.orders import Orders
+from ingest_operator.planned import Plan, covered_by, items_of, status_of
 
 TRIES: Final = 3
 """Plans that may fail for a passing reason before a person is asked."""
@@ -49,17 +46,16 @@ async def make_plans(
     """(every item of the batch, what the plans found); plans what is not planned yet."""
     spec = orders.batch.spec
     done = _frozen(site.folder)
-    covered = done[-1][0] if done else 0
+    covered = covered_by(done)
     if covered < len(spec.sources):
         say(f"planning: looking at {len(spec.sources) - covered} sources")
-        earlier = tuple(item for _, document in done for item in document.items)
-        document = await _planned(orders, site, mounts, covered, earlier, stop)
+        document = await _planned(orders, site, mounts, covered, items_of(done), stop)
         number = len(done)
         frozen = {"sources": len(spec.sources), "at": as_text(time.time()), "document": json.loads(document.to_json())}
         write_atomically(site.folder.plan(number), json.dumps(frozen))
-        done = (*done, (len(spec.sources), document))
+        done = (*done, Plan(len(spec.sources), document))
         say(f"planned: {len(document.items)} recordings" + _left_out(document))
-    return tuple(item for _, document in done for item in document.items), _status(done)
+    return items_of(done), status_of(done)
 
 
 def planned_at(folder: BatchFolder) -> str | None:
@@ -70,14 +66,14 @@ def planned_at(folder: BatchFolder) -> str | None:
 
 def read_items(folder: BatchFolder) -> tuple[Item, ...]:
     """Every planned item of a batch."""
-    return tuple(item for _, document in _frozen(folder) for item in document.items)
+    return items_of(_frozen(folder))
 
 
-def _frozen(folder: BatchFolder) -> tuple[tuple[int, PlanDocument], ...]:
-    """(sources covered, plan) of each plan so far, in order."""
-    found: list[tuple[int, PlanDocument]] = []
+def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
+    """Each plan so far, in order."""
+    found: list[Plan] = []
     while (saved := read_json(folder.plan(len(found)))) is not None:
-        found.append((saved["sources"], PlanDocument.model_validate_json(json.dumps(saved["document"]))))
+        found.append(Plan(saved["sources"], PlanDocument.model_validate_json(json.dumps(saved["document"]))))
     return tuple(found)
 
 
@@ -123,16 +119,3 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
 def _left_out(document: PlanDocument) -> str:
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(document.skip_counts.items()))
     return f"; left out: {counts}" if counts else ""
-
-
-def _status(plans: tuple[tuple[int, PlanDocument], ...]) -> PlanStatus:
-    counts: Counter[str] = Counter()
-    for _, document in plans:
-        counts.update(document.skip_counts)
-    items = [item for _, document in plans for item in document.items]
-    return PlanStatus(
-        sources=plans[-1][0],
-        items=len(items),
-        media_seconds=sum(item.duration_seconds or 0 for item in items),
-        left_out=tuple(ReasonCount(reason=reason, count=count) for reason, count in sorted(counts.items())),
-    )

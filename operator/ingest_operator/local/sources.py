@@ -7,10 +7,7 @@ from pathlib import Path
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import FetchProfile
-
-
-class UnmappedSourceError(ValueError):
-    """A source lives in a cluster and nobody said where it is on this machine."""
+from ingest_operator.listed import SourceError, fit_for_one_plan, listed_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +21,11 @@ class Mounts:
 
 
 def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> tuple[PlannedSource, ...]:
-    """The sources from number `first` on. Raises `UnmappedSourceError` and `OSError` naming the field."""
+    """The sources from number `first` on. Raises `SourceError` naming the field, and `OSError` naming the file."""
     found: list[PlannedSource] = []
     for position, source in enumerate(spec.sources[first:], start=first):
         found += _planned(source, f"spec.sources[{position}]", mounts)
-    return tuple(found)
+    return fit_for_one_plan(found)
 
 
 def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
@@ -38,15 +35,14 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         claim = source.volume.claim_name
         folder = mounts.volumes.get(claim)
         if folder is None:
-            raise UnmappedSourceError(f"{where}.volume: say where the volume is on this machine: --volume {claim}=FOLDER")
+            raise SourceError(f"{where}.volume: say where the volume is on this machine: --volume {claim}=FOLDER")
         return [PlannedSource(url=folder.resolve().as_uri(), glob=source.volume.glob, speakers=source.speakers)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     name, key = source.config_map.name, source.config_map.key
     if name not in mounts.config_maps:
-        raise UnmappedSourceError(f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER")
-    lines = (mounts.config_maps[name] / key).read_text(encoding="utf-8").splitlines()
-    wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return [PlannedSource(url=line, speakers=source.speakers) for line in wanted]
+        raise SourceError(f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER")
+    file = mounts.config_maps[name] / key
+    return list(listed_sources(file.read_text(encoding="utf-8"), source.speakers, f"{where}.configMap: {file}"))
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:

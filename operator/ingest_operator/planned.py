@@ -1,0 +1,46 @@
+"""What the plans of a batch come to together. Pure.
+
+An item's index never changes: sources that are added later make a further plan, whose items come after.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ingest_contract.order import Item
+from ingest_contract.plan_document import PlanDocument
+from ingest_contract.status import PlanStatus, ReasonCount
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan of a batch."""
+
+    sources: int
+    """Entries of `spec.sources` that this plan and the ones before it cover."""
+    document: PlanDocument
+    """What it found."""
+
+
+def covered_by(plans: Sequence[Plan]) -> int:
+    """How many entries of `spec.sources` are planned."""
+    return plans[-1].sources if plans else 0
+
+
+def items_of(plans: Iterable[Plan]) -> tuple[Item, ...]:
+    """Every planned item, by index."""
+    return tuple(item for plan in plans for item in plan.document.items)
+
+
+def status_of(plans: Sequence[Plan]) -> PlanStatus:
+    """What people read about the plans."""
+    counts: Counter[str] = Counter()
+    for plan in plans:
+        counts.update(plan.document.skip_counts)
+    items = items_of(plans)
+    return PlanStatus(
+        sources=covered_by(plans),
+        items=len(items),
+        media_seconds=sum(item.duration_seconds or 0 for item in items),
+        left_out=tuple(ReasonCount(reason=reason, count=count) for reason, count in sorted(counts.items())),
+    )
