@@ -93,9 +93,9 @@ def plan_order_map_name(owner: Owner, plan_number: int) -> str:
     return _name(owner, f"plan-{plan_number}-order")
 
 
-def plan_map_name(owner: Owner, plan_number: int, part: int) -> str:
-    """The ConfigMap with one part of a frozen plan."""
-    return _name(owner, f"plan-{plan_number}-{part}")
+def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -> str:
+    """The ConfigMap with one part of a frozen plan. The first part has one name for all attempts, the others say whose part they are."""
+    return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_DIGEST]}" if part else ""))
 
 
 def order_map_name(owner: Owner, content: str) -> str:

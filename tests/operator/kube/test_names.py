@@ -31,6 +31,7 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(owner: Owner, index: int
         plan_job_name(owner, index, number),
         plan_order_map_name(owner, index),
         plan_map_name(owner, index, 0),
+        plan_map_name(owner, index, 3, "0123456789abcdef"),
         order_map_name(owner, content),
     )
     for name in names:

@@ -1,0 +1,146 @@
+"""A plan that will not change any more, as ConfigMaps: gzip-compressed JSON in parts, behind its own sha256. Pure.
+
+The first part is made last, and making it is what freezes the plan: its name is the same for every attempt, so of two attempts one wins,
+and the names of the other parts carry the digest, so parts of two attempts never mix. Parts without a first one are what an interrupted
+attempt left. To read one by hand: `kubectl get configmap NAME -o json | jq -r '.binaryData["plan.json.gz"]' | base64 -d | gunzip`.
+"""
+
+import base64
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from ingest_contract.base import ContractModel, Count, Timestamp
+from ingest_contract.names import GROUP
+from ingest_contract.order import Settings
+from ingest_contract.plan_document import MAX_BYTES, PlanDocument
+from ingest_operator.kube.names import BATCH_UID, INDEX, PLAN, Owner, plan_map_name
+from ingest_operator.kube.resources import CONFIG_MAPS, Object
+from ingest_operator.planned import Plan
+
+PART: Final = f"{GROUP}/part"
+"""The label of a frozen plan's ConfigMaps: which part; `INDEX` says of which plan."""
+
+PART_BYTES: Final = 700_000
+"""Compressed bytes of one part: a ConfigMap holds 1 MiB, and in JSON, as base64, it takes a third more."""
+
+_KEY: Final = "plan.json.gz"
+_GZIP: Final = 31
+"""zlib's word for its largest window in a gzip wrapper."""
+
+_ADVICE: Final = "Restore it from a backup, or delete the batch and apply it again: what is in the store stays there"
+
+
+class PlanDamagedError(Exception):
+    """A frozen plan is not what it was. Nothing may start: another plan would give the items other indexes than the status knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenPlan(Plan):
+    """A plan, with what makes it this batch's."""
+
+    number: int
+    """Its place among the batch's plans."""
+    at: str
+    """When it was made."""
+    settings: Settings
+    """What it was made with. A batch keeps those of its first plan."""
+
+
+class _Content(ContractModel):
+    sources: Count
+    at: Timestamp
+    settings: Settings
+    document: PlanDocument
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    name: str
+    piece: bytes
+    of: int
+    digest: str
+
+
+def selector(owner: Owner) -> str:
+    """The label selector that finds the frozen plans of a batch, and nothing else."""
+    return f"{BATCH_UID}={owner.uid},{PART}"
+
+
+def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
+    """The plan's ConfigMaps in the order in which they must be made: the first part comes last."""
+    content = _Content(sources=plan.sources, at=plan.at, settings=plan.settings, document=plan.document)
+    body = gzip.compress(content.to_json().encode(), compresslevel=9, mtime=0)
+    digest = hashlib.sha256(body).hexdigest()
+    pieces = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
+    parts = [_Part(plan_map_name(owner, plan.number, part, digest), piece, len(pieces), digest) for part, piece in enumerate(pieces)]
+    return tuple(_config_map(owner, plan.number, number, part) for number, part in reversed(list(enumerate(parts))))
+
+
+def from_config_maps(owner: Owner, objects: Iterable[Object]) -> tuple[FrozenPlan, ...]:
+    """The batch's plans, in order; ConfigMaps of other kinds are passed over. Raises `PlanDamagedError`."""
+    firsts: dict[int, _Part] = {}
+    others: dict[str, Object] = {}
+    for thing in objects:
+        labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
+        if labels.get(PART) == "0":
+            firsts[int(labels[INDEX])] = _read(thing)
+        elif PART in labels:
+            others[thing["metadata"]["name"]] = thing
+    for number in range(max(firsts, default=-1) + 1):
+        if number not in firsts:
+            raise PlanDamagedError(f"ConfigMap {plan_map_name(owner, number, 0)} is gone, and with it a plan of this batch. {_ADVICE}")
+    return tuple(_plan(owner, number, firsts[number], others) for number in sorted(firsts))
+
+
+def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Object:
+    return {
+        "apiVersion": CONFIG_MAPS.api_version,
+        "kind": CONFIG_MAPS.kind,
+        "metadata": {
+            "name": part.name,
+            "namespace": owner.namespace,
+            "labels": owner.labels(PLAN) | {INDEX: str(number), PART: str(part_number)},
+            "ownerReferences": [owner.reference()],
+        },
+        "immutable": True,
+        "data": {"of": str(part.of), "sha256": part.digest},
+        "binaryData": {_KEY: base64.b64encode(part.piece).decode()},
+    }
+
+
+def _read(thing: Object) -> _Part:
+    name = thing["metadata"]["name"]
+    try:
+        return _Part(name, base64.b64decode(thing["binaryData"][_KEY], validate=True), int(thing["data"]["of"]), thing["data"]["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PlanDamagedError(f"ConfigMap {name} holds no part of a plan, though its labels say so. {_ADVICE}") from error
+
+
+def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object]) -> FrozenPlan:
+    pieces = [first.piece]
+    for part in range(1, first.of):
+        name = plan_map_name(owner, number, part, first.digest)
+        if name not in others:
+            raise PlanDamagedError(f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}")
+        pieces.append(_read(others[name]).piece)
+    content = _content(pieces, first)
+    return FrozenPlan(sources=content.sources, document=content.document, number=number, at=content.at, settings=content.settings)
+
+
+def _content(pieces: Sequence[bytes], first: _Part) -> _Content:
+    body = b"".join(pieces)
+    if hashlib.sha256(body).hexdigest() != first.digest:
+        raise PlanDamagedError(f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. {_ADVICE}")
+    inflater = zlib.decompressobj(_GZIP)
+    text = inflater.decompress(body, 2 * MAX_BYTES)
+    try:
+        return _Content.model_validate_json(text)
+    except ValidationError as error:
+        mistakes = f"{error.error_count()} fields are not understood"
+        raise PlanDamagedError(f"ConfigMap {first.name} comes from another version: {mistakes}. Run the operator that made it") from error

@@ -1,0 +1,158 @@
+"""Frozen plans: what goes into ConfigMaps comes out of them, whole or with an error that says which one is damaged."""
+
+import copy
+import json
+import random
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_contract.order import Item, PlannedSource
+from ingest_contract.plan_document import PlanDocument, SkipReason
+from ingest_operator.kube import frozen
+from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_config_maps, to_config_maps
+from ingest_operator.kube.names import plan_map_name
+from ingest_operator.kube.plan_jobs import plan_order_map
+from ingest_operator.kube.resources import Object
+from ingest_operator.moments import as_text
+from tests.support.builders import NOW, items
+from tests.support.manifests import ITEM, OWNER, orders_for
+
+SMALL = 256
+"""Bytes of a part, so that a plan of a few items has several."""
+
+SETTINGS = orders_for().settings
+
+
+def a_frozen_plan(number: int = 0, recordings: tuple[Item, ...] = (), sources: int = 1, at: float = NOW) -> FrozenPlan:
+    return FrozenPlan(sources=sources, document=PlanDocument(items=recordings), number=number, at=as_text(at), settings=SETTINGS)
+
+
+def in_small_parts(plan: FrozenPlan) -> tuple[Object, ...]:
+    with mock.patch.object(frozen, "PART_BYTES", SMALL):
+        return to_config_maps(OWNER, plan)
+
+
+plans = st.builds(
+    FrozenPlan,
+    sources=st.integers(1, 100),
+    document=st.builds(
+        PlanDocument,
+        items=st.lists(st.text(max_size=40), max_size=40).map(
+            lambda titles: tuple(ITEM.model_copy(update={"index": index, "title": title}) for index, title in enumerate(titles))
+        ),
+        skip_counts=st.dictionaries(st.sampled_from(SkipReason), st.integers(0, 1000)),
+    ),
+    number=st.just(0),
+    at=st.just(as_text(NOW)),
+    settings=st.just(SETTINGS),
+)
+
+
+@given(st.lists(plans, max_size=3), st.randoms(use_true_random=False))
+def test_plans_come_back_as_they_were_in_whatever_order_their_parts_are_listed(given: list[FrozenPlan], chance: random.Random) -> None:
+    numbered = tuple(FrozenPlan(plan.sources, plan.document, number, plan.at, plan.settings) for number, plan in enumerate(given))
+    maps = [part for plan in numbered for part in in_small_parts(plan)]
+    chance.shuffle(maps)
+    assert from_config_maps(OWNER, json.loads(json.dumps(maps))) == numbered
+
+
+def test_a_plan_that_was_cut_off_anywhere_between_its_parts_is_no_plan_yet() -> None:
+    parts = in_small_parts(a_frozen_plan(recordings=items(200)))
+    assert len(parts) > 3
+    for made in range(len(parts)):
+        assert from_config_maps(OWNER, parts[:made]) == ()
+    assert len(from_config_maps(OWNER, parts)) == 1
+
+
+def test_parts_of_an_attempt_that_was_cut_off_never_mix_with_those_of_the_next() -> None:
+    first, second = a_frozen_plan(recordings=items(200)), a_frozen_plan(recordings=items(190), at=NOW + 60)
+    remains = in_small_parts(first)[:-1]
+    assert from_config_maps(OWNER, (*remains, *in_small_parts(second))) == (second,)
+    names = [part["metadata"]["name"] for part in (*remains, *in_small_parts(second))]
+    assert len(names) == len(set(names))
+
+
+def test_of_two_attempts_that_were_finished_only_one_can_have_the_first_part() -> None:
+    first, second = (in_small_parts(a_frozen_plan(recordings=items(count)))[-1] for count in (3, 4))
+    assert first["metadata"]["name"] == second["metadata"]["name"] == plan_map_name(OWNER, 0, 0)
+
+
+def test_the_same_plan_is_frozen_into_the_same_config_maps() -> None:
+    assert in_small_parts(a_frozen_plan(recordings=items(50))) == in_small_parts(a_frozen_plan(recordings=items(50)))
+
+
+def test_a_part_that_is_gone_is_named_with_what_to_do() -> None:
+    parts = in_small_parts(a_frozen_plan(recordings=items(200)))
+    for gone in parts[:-1]:
+        rest = [part for part in parts if part is not gone]
+        with pytest.raises(PlanDamagedError, match=rf"ConfigMap {gone['metadata']['name']} is gone: part .* Restore it from a backup"):
+            from_config_maps(OWNER, rest)
+
+
+def test_a_plan_that_is_gone_from_between_others_is_named() -> None:
+    maps = [part for number in range(3) for part in in_small_parts(a_frozen_plan(number, items(2)))]
+    rest = [part for part in maps if part["metadata"]["name"] != plan_map_name(OWNER, 1, 0)]
+    with pytest.raises(PlanDamagedError, match=rf"ConfigMap {plan_map_name(OWNER, 1, 0)} is gone, and with it a plan"):
+        from_config_maps(OWNER, rest)
+
+
+def test_a_part_with_other_content_is_found_out() -> None:
+    one, other = (list(in_small_parts(a_frozen_plan(recordings=items(count)))) for count in (200, 190))
+    swapped = copy.deepcopy(one)
+    swapped[0]["binaryData"] = other[0]["binaryData"]
+    with pytest.raises(PlanDamagedError, match=rf"ConfigMap {plan_map_name(OWNER, 0, 0)} and its further parts .* the sha256 differs"):
+        from_config_maps(OWNER, swapped)
+
+
+@pytest.mark.parametrize("field", ["binaryData", "data"])
+def test_a_part_without_content_is_found_out(field: str) -> None:
+    (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
+    del only[field]
+    with pytest.raises(PlanDamagedError, match="holds no part of a plan, though its labels say so"):
+        from_config_maps(OWNER, (only,))
+
+
+def test_a_plan_of_another_version_is_not_taken_for_damaged_bytes() -> None:
+    plan = a_frozen_plan(recordings=items(2))
+    with mock.patch.object(frozen._Content, "to_json", return_value='{"sources": 1, "shape": "new"}'):
+        maps = to_config_maps(OWNER, plan)
+    with pytest.raises(PlanDamagedError, match="comes from another version"):
+        from_config_maps(OWNER, maps)
+
+
+def test_the_order_of_a_plan_is_no_part_of_it() -> None:
+    order = plan_order_map(OWNER, orders_for(), (PlannedSource(url="https://media.example.org/"),), (), 0)
+    parts = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
+    assert len(from_config_maps(OWNER, (order, *parts))) == 1
+
+
+def test_what_is_frozen_is_the_batchs_own_and_cannot_be_changed() -> None:
+    for part in in_small_parts(a_frozen_plan(recordings=items(200))):
+        assert part["immutable"] is True
+        assert part["metadata"]["ownerReferences"] == [OWNER.reference()]
+        assert part["metadata"]["labels"]["video-ingest.dev/batch-uid"] == OWNER.uid
+
+
+def test_ten_thousand_recordings_take_two_or_three_config_maps_far_below_their_limit() -> None:
+    chance = random.Random(7)  # noqa: S311 -- titles, not secrets
+    words = [f"{chance.getrandbits(30):x}" for _ in range(5000)]
+    recordings = tuple(
+        Item(
+            index=index,
+            id=f"youtube:{chance.getrandbits(64):011x}"[:19],
+            url=f"https://www.youtube.com/watch?v={chance.getrandbits(64):011x}",
+            title=" ".join(chance.choices(words, k=9)),
+            duration_seconds=chance.randrange(60, 20_000),
+            published_at=as_text(NOW - chance.randrange(10**8)),
+            channel="Database talks",
+        )
+        for index in range(10_000)
+    )
+    parts = to_config_maps(OWNER, a_frozen_plan(recordings=recordings))
+    sizes = [len(json.dumps(part)) for part in parts]
+    assert len(parts) <= 3
+    assert sum(sizes) < 1_500_000
+    assert all(size < 1_000_000 for size in sizes)
