@@ -1,0 +1,103 @@
+"""What the operator may do in a cluster, and what people may: the rules as data, and the roles made from them. Pure.
+
+Every verb here is one that the operator sends; the tests ask the real authorizer that nothing else is allowed. Secrets are not among them:
+pods refer to them by name, and a missing one shows in the pod. No right to `update` a batch: its spec belongs to people.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from ingest_contract.names import GROUP
+from ingest_operator.kube.names import MANAGER
+from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, EVENTS, JOBS, PODS, PROFILES, SCHEDULES, Object, Resource
+
+RBAC: Final = "rbac.authorization.k8s.io"
+
+READ: Final = ("get", "list", "watch")
+WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
+
+
+class Scope(StrEnum):
+    """How much of a cluster the operator serves."""
+
+    NAMESPACES = "Namespaces"
+    """Some namespaces: a Role in each of them, and nothing beyond."""
+    CLUSTER = "Cluster"
+    """All namespaces, those of tomorrow as well: a ClusterRole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The ServiceAccount that the operator runs as."""
+
+    namespace: str
+    name: str = MANAGER
+
+
+def rules(scope: Scope) -> list[Object]:
+    """The operator's rules, as they stand in a role."""
+    everywhere = [
+        _rule(BATCHES, *READ, "create", "delete"),  # schedules make batches, and trim their old ones
+        _rule(BATCHES, "update", subresource="status"),
+        _rule(SCHEDULES, *READ),
+        _rule(SCHEDULES, "update", subresource="status"),
+        _rule(PROFILES, *READ),
+        _rule(JOBS, *READ, "create", "patch", "delete"),
+        _rule(PODS, *READ),
+        _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log
+        _rule(CONFIG_MAPS, "get", "list", "create", "delete"),  # plans and shared orders; the lists of addresses that batches name
+        _rule(EVENTS, "create"),
+    ]
+    if scope is Scope.NAMESPACES:
+        return everywhere
+    # Definitions have no namespace; watching them is how kopf notices that our kinds came or went.
+    return [*everywhere, {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["list", "watch"]}]
+
+
+def role_objects(namespace: str, account: Account) -> tuple[Object, Object]:
+    """The Role and RoleBinding by which the account may serve one namespace."""
+    where = {"namespace": namespace}
+    role = _role("Role", MANAGER, rules(Scope.NAMESPACES), where)
+    return role, _binding(role, account, where)
+
+
+def cluster_role_objects(account: Account) -> tuple[Object, Object]:
+    """The ClusterRole and ClusterRoleBinding by which the account may serve every namespace."""
+    role = _role("ClusterRole", MANAGER, rules(Scope.CLUSTER))
+    return role, _binding(role, account)
+
+
+def user_roles() -> tuple[Object, Object, Object]:
+    """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which has what the one before it has.
+
+    Whoever may edit may run batches. A profile says which images run with which volumes and what may be fetched: it is for admins.
+    """
+    view = [_rule(kind, *READ) for kind in (BATCHES, SCHEDULES, PROFILES)]
+    edit = [_rule(kind, *WRITE) for kind in (BATCHES, SCHEDULES)]
+    return _added_to("view", view), _added_to("edit", edit), _added_to("admin", [_rule(PROFILES, *WRITE)])
+
+
+def _rule(resource: Resource, *verbs: str, subresource: str | None = None) -> Object:
+    plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+    return {"apiGroups": [resource.group], "resources": [plural], "verbs": list(verbs)}
+
+
+def _added_to(role: str, its_rules: Sequence[Object]) -> Object:
+    labels = {f"{RBAC}/aggregate-to-{role}": "true"}
+    return _role("ClusterRole", f"{GROUP}:{role}", its_rules, {"labels": labels})
+
+
+def _role(kind: str, name: str, its_rules: Iterable[Object], metadata: dict[str, Any] | None = None) -> Object:
+    return {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": {"name": name} | (metadata or {}), "rules": list(its_rules)}
+
+
+def _binding(role: Object, account: Account, metadata: dict[str, Any] | None = None) -> Object:
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": f"{role['kind']}Binding",
+        "metadata": {"name": role["metadata"]["name"]} | (metadata or {}),
+        "roleRef": {"apiGroup": RBAC, "kind": role["kind"], "name": role["metadata"]["name"]},
+        "subjects": [{"kind": "ServiceAccount", "namespace": account.namespace, "name": account.name}],
+    }
