@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, VERSION
+from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, VERSION
 from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.schedule import SHORT_NAME_RULE, IngestScheduleSpec, IngestScheduleStatus
 from ingest_contract.schema import structural
 from ingest_contract.status import IngestBatchStatus
 
@@ -25,6 +26,18 @@ _BATCH_COLUMNS: Final = [
     _column("Progress", ".status.progressPercent", "integer"),
     _column("RTF", ".status.rtf.p50"),
     _column("ETA", ".status.etaSeconds", "integer"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+]
+
+_SCHEDULE_COLUMNS: Final = [
+    _column("Schedule", ".spec.schedule"),
+    _column("Zone", ".spec.timeZone"),
+    _column("Suspend", ".spec.suspend", "boolean"),
+    _column("Last", ".status.lastScheduledTime"),
+    _column("State", ".status.lastBatch.state"),
+    _column("Next", ".status.nextScheduledTime"),
+    _column("Active", ".status.active", "integer"),
+    _column("Missed", ".status.missed", "integer", priority=1),
     _column("Age", ".metadata.creationTimestamp", "date"),
 ]
 
@@ -82,10 +95,12 @@ def definitions() -> dict[str, Crd]:
         spec_required=True,
     )
     profile = _object("What a platform team decides once for many batches.", IngestProfileSpec, spec_required=False)
+    schedule = _object("A batch whenever it is due.", IngestScheduleSpec, IngestScheduleStatus, spec_required=True) | SHORT_NAME_RULE
     age = [_column("Age", ".metadata.creationTimestamp", "date")]
     return {
         "ingestbatches.yaml": _definition(BATCH_KIND, short="ib", schema=batch, columns=_BATCH_COLUMNS, status=True),
         "ingestprofiles.yaml": _definition(
             PROFILE_KIND, short="ip", schema=profile, columns=[_column("Models", ".spec.modelSet"), *age], status=False
         ),
+        "ingestschedules.yaml": _definition(SCHEDULE_KIND, short="is", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True),
     }

@@ -17,13 +17,16 @@ from pydantic_core import ErrorDetails
 
 from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatch
-from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
+from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDULE_KIND
 from ingest_contract.profile import IngestProfile
+from ingest_contract.schedule import IngestSchedule
 
-KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType({BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile})
+KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
+    {BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile, SCHEDULE_KIND: IngestSchedule}
+)
 """The kinds that files may hold."""
 
-Document = IngestBatch | IngestProfile
+Document = IngestBatch | IngestProfile | IngestSchedule
 
 _NAMELESS: Final = ' in "<unicode string>", '
 """What PyYAML calls a text; the file has a name of its own."""
@@ -108,7 +111,7 @@ def parse(document: object) -> Document:
         parsed = model.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidDocumentError(tuple(mistakes_of(error, model))) from error
-    assert isinstance(parsed, IngestBatch | IngestProfile)  # noqa: S101 -- tells the type checker what KINDS holds
+    assert isinstance(parsed, Document)  # noqa: S101 -- tells the type checker what KINDS holds
     return parsed
 
 

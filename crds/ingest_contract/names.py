@@ -8,3 +8,4 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 BATCH_KIND: Final = "IngestBatch"
 PROFILE_KIND: Final = "IngestProfile"
+SCHEDULE_KIND: Final = "IngestSchedule"

@@ -10,8 +10,8 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 _COPIED: Final = (
-    "description", "enum", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "type",
-    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
+    "description", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minimum", "pattern",
+    "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 )  # fmt: skip
 _DROPPED: Final = (
     "title",
@@ -38,8 +38,9 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     flat = _resolved(schema, definitions)
     unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
-    if flat.get("additionalProperties") and not flat.get("x-kubernetes-preserve-unknown-fields"):
-        unknown.append("additionalProperties")  # an open map; only its absence, `false`, is what a structural schema does anyway
+    is_map = "maxProperties" in flat and isinstance(flat.get("additionalProperties"), dict)
+    if flat.get("additionalProperties") and not (is_map or flat.get("x-kubernetes-preserve-unknown-fields")):
+        unknown.append("additionalProperties")  # a map without bounds; only its absence, `false`, is what a structural schema does anyway
     if unknown:
         raise UnstructuralSchemaError(f"no structural form for {', '.join(unknown)} in {flat}")
     result: Schema = {word: flat[word] for word in _COPIED if word in flat}
@@ -51,8 +52,8 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
         # An object's fields have defaults of their own; with `{}` here they are filled in, so that a rule which compares a field before and
         # after a change sees no difference between one that was left out and one that was written out.
         result["default"] = {} if "properties" in flat else flat["default"]
-    if "items" in flat:
-        result["items"] = structural(flat["items"], definitions=definitions)
+    for word in {"items"} & set(flat) | ({"additionalProperties"} if is_map else set()):
+        result[word] = structural(flat[word], definitions=definitions)
     if "properties" in flat:
         result["properties"] = {name: structural(field, definitions=definitions) for name, field in flat["properties"].items()}
         if flat.get("required"):

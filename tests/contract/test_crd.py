@@ -31,6 +31,8 @@ def nodes(schema: Json, path: str = "") -> Iterator[tuple[str, Json]]:
     yield path, schema
     for name, field in schema.get("properties", {}).items():
         yield from nodes(field, f"{path}.{name}")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}[]")
     if "items" in schema:
         yield from nodes(schema["items"], f"{path}[]")
 
@@ -43,14 +45,16 @@ def ours(name: str) -> list[tuple[str, Json]]:
 def test_a_schema_is_structural(name: str) -> None:
     for path, node in ours(name):
         assert node["type"] in ("object", "array", "string", "integer", "boolean"), f"{path}: the API conventions forbid floats"
-        assert not {"$ref", "anyOf", "oneOf", "allOf", "title", "const", "nullable", "additionalProperties"} & set(node), path
-        assert node["type"] != "object" or node.get("properties"), path
+        assert not {"$ref", "anyOf", "oneOf", "allOf", "title", "const", "nullable"} & set(node), path
+        shapes = {"properties", "additionalProperties", "x-kubernetes-preserve-unknown-fields"} & set(node)
+        assert len(shapes) == (node["type"] == "object"), f"{path}: of an object exactly one thing is said of what is in it"
 
 
 @pytest.mark.parametrize("name", CRDS)
 def test_every_value_is_bounded_so_that_the_cost_of_rules_can_be_estimated(name: str) -> None:
     bound = {"string": "maxLength", "array": "maxItems", "integer": "minimum"}
     for path, node in ours(name):
+        assert "additionalProperties" not in node or "maxProperties" in node, path
         assert node["type"] not in bound or bound[node["type"]] in node or "enum" in node, path
 
 
@@ -100,8 +104,9 @@ def test_an_object_that_nobody_has_looked_at_does_not_look_reconciled() -> None:
     assert fresh["status"]["observedGeneration"] == -1
 
 
-def test_only_batches_have_a_status() -> None:
-    assert [name for name, crd in CRDS.items() if "subresources" in crd["spec"]["versions"][0]] == ["ingestbatches.yaml"]
+def test_batches_and_schedules_have_a_status() -> None:
+    with_status = [name for name, crd in CRDS.items() if "subresources" in crd["spec"]["versions"][0]]
+    assert with_status == ["ingestbatches.yaml", "ingestschedules.yaml"]
 
 
 def test_a_batch_with_a_status_of_every_kind_is_accepted() -> None:

@@ -30,8 +30,8 @@ WHOLE = {
     ),
     "a list": ("- talks\n", "a mapping with apiVersion, kind, metadata and spec is wanted, not ['talks']"),
     "a text": ("talks", "a mapping with apiVersion, kind, metadata and spec is wanted, not 'talks'"),
-    "another kind": (HEAD.replace("IngestBatch", "Pod"), "kind: must be one of IngestBatch, IngestProfile, not 'Pod'"),
-    "no kind": ("apiVersion: v1\n", "kind: must be one of IngestBatch, IngestProfile, not nothing"),
+    "another kind": (HEAD.replace("IngestBatch", "Pod"), "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not 'Pod'"),
+    "no kind": ("apiVersion: v1\n", "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not nothing"),
     "another version": (HEAD.replace("v1alpha1", "v1"), "apiVersion: must be video-ingest.dev/v1alpha1, not 'video-ingest.dev/v1'"),
     "no apiVersion": ("kind: IngestBatch\n", "apiVersion: must be video-ingest.dev/v1alpha1, not nothing"),
     "no spec": (HEAD, "spec: is required"),
@@ -137,7 +137,7 @@ def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
         "spec.suspend: must be true or false, not 1",
         f"spec.mood: no such field; known fields here are {FIELDS}",
         "spec.runtime.device: should be 'Auto', 'Cuda' or 'Cpu', not 'Tpu'",
-        "kind: must be one of IngestBatch, IngestProfile, not 'Pod'",
+        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not 'Pod'",
     ]
 
 

@@ -43,11 +43,21 @@ def test_an_object_with_defaults_begins_empty_and_an_optional_one_does_not_begin
     assert structural(Outer.model_json_schema())["required"] == ["needed"]
 
 
+def test_a_map_of_bounded_size_keeps_what_is_said_of_its_values() -> None:
+    values = {"type": "string", "maxLength": 9}
+    assert structural({"type": "object", "maxProperties": 3, "additionalProperties": values | {"title": "Value"}}) == {
+        "type": "object",
+        "maxProperties": 3,
+        "additionalProperties": values,
+    }
+
+
 @pytest.mark.parametrize(
     "schema",
     [
         pytest.param({"type": "string", "writeOnly": True}, id="a word that is not known"),
-        pytest.param({"type": "object", "additionalProperties": {"type": "string"}}, id="an open map"),
+        pytest.param({"type": "object", "additionalProperties": {"type": "string"}}, id="a map without bounds"),
+        pytest.param({"type": "object", "additionalProperties": True, "maxProperties": 3}, id="a map of anything"),
         pytest.param({"type": "object", "additionalProperties": True}, id="anything"),
         pytest.param({"anyOf": [{"type": "string"}, {"type": "integer"}]}, id="one of two types"),
         pytest.param({"type": "array", "prefixItems": [{"type": "string"}]}, id="a tuple of fixed length"),

@@ -9,6 +9,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _FORMS = (
+    (re.compile(r"self\.metadata\.name\.size\(\)"), r"len(self['metadata']['name'])"),
     (re.compile(r"has\((self|oldSelf)\.(\w+)\)"), r"('\2' in \1)"),
     (re.compile(r"(\w+(?:\.\w+)*)\.all\((\w+), ([^)]*)\)"), r"all(\3 for \2 in \1)"),
     (re.compile(r"(\[.*\])\.filter\((\w+), ([^)]*)\)\.size\(\)"), r"len([\2 for \2 in \1 if \3])"),

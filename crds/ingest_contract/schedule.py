@@ -1,0 +1,168 @@
+"""`IngestSchedule`: a batch every night, or whenever a cron expression says, and what became of it.
+
+The words are those of a CronJob. What differs is said in docs/schedules.md: `Forbid` is the default, and one missed time is caught up,
+never more.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from ingest_contract.base import ContractModel, Count, Name, ObjectName, ShortText, Timestamp, cel
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.conditions import Condition
+from ingest_contract.profile import ObjectMeta
+from ingest_contract.status import ATOMIC, MAP_BY_TYPE
+
+MAX_SCHEDULE_NAME: Final = 50
+"""A batch is named after its schedule and the minute it was due, and has 63 characters."""
+
+MAX_ACTIVE_NAMES: Final = 20
+"""Names in `activeBatches`."""
+
+SHORT_NAME_RULE: Final = cel(
+    (f"self.metadata.name.size() <= {MAX_SCHEDULE_NAME}", f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters")
+)
+"""About the whole object: the name of a custom resource is no part of its schema."""
+
+CronText = Annotated[str, StringConstraints(max_length=128, pattern=r"^[0-9A-Za-z*/,#-]+( +[0-9A-Za-z*/,#-]+){4}$")]
+"""Five fields of a cron expression."""
+
+ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")]
+"""A time zone of the IANA database."""
+
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+"""What may stand in a label."""
+
+
+class ConcurrencyPolicy(StrEnum):
+    """What happens when a batch is due while an earlier one of the schedule is not finished."""
+
+    FORBID = "Forbid"
+    """It waits for the earlier one to finish, within `startingDeadlineSeconds`."""
+    ALLOW = "Allow"
+    """It starts beside the earlier one."""
+    REPLACE = "Replace"
+    """The earlier one is deleted; what it has stored stays stored."""
+
+
+class TemplateMeta(ContractModel):
+    """Metadata of each batch."""
+
+    labels: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = None
+    """Labels of each batch."""
+
+    annotations: Annotated[dict[str, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)] | None = None
+    """Annotations of each batch."""
+
+
+class TemplateSpec(IngestBatchSpec, json_schema_extra={}):
+    """What a batch is, without the rules about its changes: a changed template is for the batches to come."""
+
+
+class BatchTemplate(ContractModel):
+    """What each batch looks like."""
+
+    metadata: TemplateMeta = TemplateMeta()
+    """Labels and annotations of each batch. Its name is the schedule's with the minute it was due."""
+
+    spec: TemplateSpec
+    """The spec of each batch, as of an IngestBatch. What the store has is not done again: the same spec each night brings what is new."""
+
+
+class IngestScheduleSpec(ContractModel):
+    """What is wanted, and when."""
+
+    schedule: CronText
+    """When: minute, hour, day of month, month, day of week, for example `30 2 * * *`. Also `L` for the last day of a month or the last such
+    weekday (`5L`), and `MON#2` for the second Monday."""
+
+    time_zone: ZoneName = "Etc/UTC"
+    """Whose clock that is, for example `Europe/Berlin`."""
+
+    concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
+    """What happens when a batch is due while an earlier one is not finished."""
+
+    starting_deadline_seconds: Annotated[int, Field(ge=10, le=100_000_000)] | None = None
+    """How late a batch may still start, when the operator was away or an earlier batch was in its way. Omitted: however late."""
+
+    suspend: bool = False
+    """Start nothing. On return at most one of the times that have passed is caught up."""
+
+    successful_history_limit: Annotated[int, Field(ge=0, le=100)] = 3
+    """How many finished batches are kept that did not fail."""
+
+    failed_history_limit: Annotated[int, Field(ge=0, le=100)] = 3
+    """How many failed batches are kept."""
+
+    template: BatchTemplate
+    """What each batch looks like. A change is for the batches to come."""
+
+
+class LastBatch(ContractModel):
+    """The batch of the latest time."""
+
+    name: ObjectName
+    """Its name. It may be deleted by now."""
+
+    state: ShortText
+    """Its state when it was last seen; `Deleted` when it was deleted before it was finished."""
+
+    scheduled_time: Timestamp
+    """When it was due."""
+
+
+class IngestScheduleStatus(ContractModel):
+    """What is seen."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The generation of the spec that this status answers; -1 before anything was looked at."""
+
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
+    """Observations in the standard form: `Stalled` and `Suspended`."""
+
+    last_scheduled_time: Timestamp | None = None
+    """The latest scheduled time that got its batch. Never goes back."""
+
+    next_scheduled_time: Timestamp | None = None
+    """When the next batch is due; absent while the schedule is suspended or invalid."""
+
+    last_batch: LastBatch | None = None
+    """The batch of `lastScheduledTime`."""
+
+    active: Count = 0
+    """How many batches are not finished."""
+
+    active_batches: Annotated[tuple[ObjectName, ...], Field(max_length=MAX_ACTIVE_NAMES, json_schema_extra=ATOMIC)] = ()
+    """Their names, earliest first, at most 20."""
+
+    last_successful_time: Timestamp | None = None
+    """When a batch was last complete without having failed."""
+
+    missed: Count = 0
+    """Scheduled times that have passed without a batch of their own: the operator was away, the schedule suspended, an earlier batch in the
+    way for too long, or the batch refused."""
+
+    settled_until: Timestamp | None = None
+    """Scheduled times up to this one have their batch or count as missed. Never goes back."""
+
+    timetable: ShortText | None = None
+    """The schedule and zone that `settledUntil` was found by. With another one, times before the change do not count."""
+
+
+class ScheduleMeta(ObjectMeta, extra="ignore"):
+    """The part of a schedule's metadata that the command line reads."""
+
+    name: Annotated[Name, StringConstraints(max_length=MAX_SCHEDULE_NAME)]
+    """The schedule's name."""
+
+
+class IngestSchedule(ContractModel):
+    """A batch whenever it is due."""
+
+    api_version: Literal["video-ingest.dev/v1alpha1"]
+    kind: Literal["IngestSchedule"]
+    metadata: ScheduleMeta
+    spec: IngestScheduleSpec
+    status: IngestScheduleStatus | None = None
