@@ -53,11 +53,6 @@ class Look:
         """Whether we asked the run to end."""
         return STOPPED in (metadata_of(self.job).get("annotations") or {})
 
-    @property
-    def suspended(self) -> bool:
-        """Whether the Job may have no pod: it queues, or its place was taken back, or we stopped it."""
-        return bool(spec_of(self.job).get("suspend"))
-
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -80,6 +75,11 @@ def is_final(job: Object) -> bool:
 def decided(job: Object) -> str | None:
     """The condition by which a Job is over, or is about to be: no other pod will be made."""
     return next((kind for kind in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget") if holds(job, kind)), None)
+
+
+def is_suspended(job: Object) -> bool:
+    """Whether a Job may have no pod: it queues, or its place was taken back, or we stopped it."""
+    return bool(spec_of(job).get("suspend"))
 
 
 def _of_pod(look: Look) -> End | None:
@@ -136,7 +136,7 @@ def _of_stop(look: Look) -> End | None:
 
 def _of_start(look: Look) -> End | None:
     """Its pod has a node, and has not begun in all the time that the profile gives it."""
-    if look.pod is None or look.suspended or gone_by(look.pod) is not None:
+    if look.pod is None or is_suspended(look.job) or gone_by(look.pod) is not None:
         return None
     since = scheduled_at(look.pod)
     if since is None or look.now - since <= look.profile.start_deadline_seconds:
@@ -149,7 +149,7 @@ def _of_queue(look: Look) -> End | None:
     """No node took it in all the time that the profile lets it wait. Waiting in a queue of the cluster's is not counted."""
     placed = look.pod is not None and (scheduled_at(look.pod) is not None or gone_by(look.pod) is not None)
     since = moment(status_of(look.job).get("startTime")) or created_at(look.job)
-    if look.suspended or placed or decided(look.job) or since is None or look.now - since <= look.profile.queue_deadline_seconds:
+    if is_suspended(look.job) or placed or decided(look.job) or since is None or look.now - since <= look.profile.queue_deadline_seconds:
         return None
     return End(_ended(look, None, None, unscheduled(look.pod)), since + look.profile.queue_deadline_seconds)
 
@@ -160,7 +160,8 @@ _RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_star
 def _taken_back(look: Look) -> Cause | None:
     """A Job that somebody else suspended while it ran: a queue gave its place to other work, and its pod was deleted."""
     deleted = look.pod is None or gone_by(look.pod) is not None
-    return Cause(Reason.EVICTED, "Its queue took its place back.") if look.suspended and not look.stopped and deleted else None
+    taken = deleted and is_suspended(look.job) and not look.stopped
+    return Cause(Reason.EVICTED, "Its queue took its place back.") if taken else None
 
 
 def _ended(look: Look, code: int | None, receipt: str | None, cause: Cause | None = None, *, receipt_gone: bool = False) -> Ended:

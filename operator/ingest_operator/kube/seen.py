@@ -7,7 +7,7 @@ from ingest_contract.failures import FAILURES
 from ingest_contract.pods import PodProfile
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.causes import stuck
-from ingest_operator.kube.ends import PARTICULARS, Look, end_of, is_final
+from ingest_operator.kube.ends import PARTICULARS, Look, decided, end_of, is_final, is_suspended
 from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
 from ingest_operator.kube.pods import created_at, gone_by, is_terminal, metadata_of, sandbox_since, scheduled_at, worker_started_at
 from ingest_operator.kube.resources import Object
@@ -47,7 +47,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Hindrance | None:
     """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then other items go on."""
     look = Look(job, pod, pods, now)
-    if pod is None or look.suspended or gone_by(pod) is not None or end_of(look) is not None:
+    if pod is None or is_suspended(job) or gone_by(pod) is not None or end_of(look) is not None:
         return None
     cause = stuck(pod)
     if cause is None or cause.reason is None:
@@ -56,10 +56,15 @@ def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) 
 
 
 def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
-    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for ever."""
-    if run.ended is None or is_final(job) or (pod is not None and is_terminal(pod)):
+    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for ever.
+
+    A Job that was suspended is never over: its controller does not count the pod that it deletes, and a queue may resume it at any time.
+    """
+    if run.ended is None or is_final(job):
         return False
-    return pod is not None or not run.ended.on_request
+    if pod is not None and not is_terminal(pod):
+        return True
+    return decided(job) is None and (pod is None or is_suspended(job))
 
 
 def _number(job: Object, label: str) -> int:

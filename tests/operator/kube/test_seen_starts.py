@@ -166,12 +166,32 @@ def test_a_node_that_is_silent_for_a_while_has_ended_nothing(why: str) -> None:
     assert look(a_job(), pod, NOW + 1000).ended is None
 
 
+def about_to_fail() -> Object:
+    job = failed()
+    job["status"]["conditions"].pop()
+    return job
+
+
 @pytest.mark.parametrize(
     ("job", "pod"),
-    [(complete(), None), (failed(), None), (failed(), ended_pod(20)), (a_job(), ended_pod(20)), (suspended(stopped=True), None)],
-    ids=["complete", "failed", "failed, with its pod", "about to be", "stopped"],
+    [(complete(), None), (failed(), None), (failed(), ended_pod(20)), (a_job(), ended_pod(20)), (about_to_fail(), None)],
+    ids=["complete", "failed", "failed, with its pod", "its pod is over", "about to fail"],
 )
 def test_a_run_that_is_over_for_the_cluster_too_is_left_as_the_record_that_it_is(job: Object, pod: Object | None) -> None:
     run = look(job, pod, NOW + 1000)
     assert run.ended is not None
     assert not needs_ending(job, pod, run)
+
+
+@pytest.mark.parametrize("pod", [None, ended_pod(137, deleted=60)], ids=["its pod is gone", "its pod is over"])
+@pytest.mark.parametrize("stopped", [True, False], ids=["by us", "by a queue"])
+def test_a_job_that_was_suspended_while_it_ran_may_not_be_resumed(pod: Object | None, *, stopped: bool) -> None:
+    job = suspended(stopped=stopped)
+    run = look(job, pod, NOW + 1000)
+    assert needs_ending(job, pod, run) == (run.ended is not None)
+    assert (run.ended is None) == (pod is None and not stopped)
+
+
+def test_a_job_that_cannot_end_because_of_a_lost_node_is_ended() -> None:
+    pod = running_pod(deleted=100)
+    assert needs_ending(about_to_fail(), pod, look(about_to_fail(), pod, NOW + 1000))
