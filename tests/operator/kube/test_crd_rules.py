@@ -9,6 +9,7 @@ import pytest
 
 from ingest_contract.batch import MAX_SOURCES
 from ingest_contract.names import API_VERSION
+from ingest_contract.schedule import MAX_SCHEDULE_NAME
 from tests.support.cluster.client import Client, Refused
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import definitions
@@ -35,6 +36,16 @@ class Case:
     def rule(self) -> tuple[str, str, str]:
         return self.kind, self.where.replace("[0]", "[]"), self.message
 
+    def as_template(self) -> "Case":
+        """The same rule about the batches of a schedule."""
+        where = self.where.replace("spec", "spec.template.spec", 1)
+        return Case("IngestSchedule", self.message, where, nightly(self.accepted), nightly(self.refused))
+
+
+def nightly(spec: Json) -> Json:
+    """The spec of a schedule whose batches are of this one."""
+    return {"schedule": "30 2 * * *", "template": {"spec": spec}}
+
 
 def a_source(wrong: Json, *right: Json) -> tuple[Json, Json]:
     return {"sources": [*right]}, {"sources": [wrong]}
@@ -52,7 +63,7 @@ def selecting(lower: str, upper: str, small: Any, large: Any) -> Case:
     return Case("IngestBatch", message, "spec.select", accepted, refused)
 
 
-CASES = [
+BATCH_CASES = [
     frozen("profileRef", {"name": "default"}, {"name": "other"}),
     frozen("select", {"limit": 10_000, "order": "LongestFirst"}, {"limit": 30}),
     frozen("transcription", {"vocabulary": []}, {"language": "en"}),
@@ -84,6 +95,11 @@ CASES = [
     ),
     selecting("minDurationSeconds", "maxDurationSeconds", 60, 600),
     selecting("publishedAfter", "publishedBefore", "2025-01-01", "2025-12-31"),
+]
+CASES = [
+    *BATCH_CASES,
+    # A template may change, for the batches to come; what it says must make sense on its own.
+    *(case.as_template() for case in BATCH_CASES if case.before is None),
     Case(
         "IngestProfile",
         "at most one of claimName, hostPath and image may be set",
@@ -103,17 +119,38 @@ def rules(kind: str, schema: Json, path: str = "") -> Iterator[tuple[str, str, s
         yield from rules(kind, schema["items"], f"{path}[]")
 
 
+NAME_RULE = ("IngestSchedule", "", f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters")
+
+
 def test_no_rule_is_without_a_case() -> None:
     shipped = [
         rule
         for crd in definitions()
         for rule in rules(crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
     ]
-    assert sorted(case.rule for case in CASES) == sorted(shipped)
+    assert sorted([*(case.rule for case in CASES), NAME_RULE]) == sorted(shipped)
 
 
-def an_object(kind: str, namespace: str, spec: Json) -> Json:
-    metadata = {"name": f"a-{secrets.token_hex(4)}", "namespace": namespace}
+def test_a_schedule_has_a_name_that_leaves_room_for_the_time_in_the_names_of_its_batches(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    longest = an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * MAX_SCHEDULE_NAME)
+    assert control_plane.admin.create(longest)["spec"]
+    with pytest.raises(Refused) as refusal:
+        control_plane.admin.create(an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * (MAX_SCHEDULE_NAME + 1)))
+    assert [message for _, message in refusal.value.causes] == [f"Invalid value: {NAME_RULE[2]}"]
+
+
+def test_the_template_of_a_schedule_may_change(control_plane: ControlPlane, namespace: str) -> None:
+    made = control_plane.admin.create(an_object("IngestSchedule", namespace, nightly(BATCH)))
+    for case in BATCH_CASES:
+        if case.before is not None:
+            made = control_plane.admin.replace(made | {"spec": nightly(case.refused)})
+            assert made["spec"]["template"]["spec"]
+
+
+def an_object(kind: str, namespace: str, spec: Json, name: str | None = None) -> Json:
+    metadata = {"name": name or f"a-{secrets.token_hex(4)}", "namespace": namespace}
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
 
 
@@ -125,12 +162,12 @@ def offer(admin: Client, case: Case, namespace: str, spec: Json) -> Json:
     return admin.replace(made | {"spec": spec}, fieldValidation="Strict")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind} {case.message}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case.rule))
 def test_a_rule_lets_through_what_it_should(control_plane: ControlPlane, namespace: str, case: Case) -> None:
     assert offer(control_plane.admin, case, namespace, case.accepted)["spec"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind} {case.message}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case.rule))
 def test_a_rule_refuses_what_it_should_and_is_the_only_one_to_do_so(control_plane: ControlPlane, namespace: str, case: Case) -> None:
     with pytest.raises(Refused) as refusal:
         offer(control_plane.admin, case, namespace, case.refused)

@@ -8,7 +8,7 @@ from pathlib import Path
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["RequestReceived"],
+    "omitStages": ["RequestReceived", "ResponseStarted"],  # one line per request; a watch has its own when it ends
     "rules": [
         # What the control plane reads and renews for itself would be most of the file.
         {"level": "None", "users": ["system:apiserver"]},

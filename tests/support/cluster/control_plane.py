@@ -76,6 +76,7 @@ class ControlPlane:
             "kubelet-preferred-address-types": "InternalIP",
             "event-ttl": "15m",
             "audit-log-path": self.audit.path,
+            "audit-log-maxsize": 100_000,  # megabytes: it must not be cut while a test reads it
             "audit-policy-file": policy,
         }
         return self._program("kube-apiserver", flags, self._api_server_flags)
