@@ -158,7 +158,7 @@ class Repeats(ExponentialRetry):
             max_timeout=LONGEST_WAIT,
             exceptions={ClientConnectionError},
             retry_all_server_errors=False,
-            evaluate_response_callback=_is_worth_a_repeat,
+            evaluate_response_callback=_stands,
         )
 
     def get_timeout(self, attempt: int, response: ClientResponse | None = None) -> float:
@@ -167,10 +167,10 @@ class Repeats(ExponentialRetry):
         return ours if response is None else max(ours, _asked_wait(response))
 
 
-async def _is_worth_a_repeat(response: ClientResponse) -> bool:
-    """Too busy or broken for the moment, and willing to be asked again soon."""
+async def _stands(response: ClientResponse) -> bool:
+    """Whether an answer is taken as it is; one of a server that is busy or broken for the moment is not, if it will be asked again soon."""
     passing = response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return passing and _asked_wait(response) <= LONGEST_WAIT
+    return not passing or _asked_wait(response) > LONGEST_WAIT
 
 
 def _asked_wait(response: ClientResponse) -> float:

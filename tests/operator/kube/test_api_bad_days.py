@@ -104,7 +104,7 @@ def test_waiting_for_a_free_connection_is_not_taken_for_a_server_that_is_away(sc
         return await OK(request)
 
     async def burst(api: Api) -> list[object]:
-        return await asyncio.gather(get(api), get(api), get(api))
+        return await asyncio.gather(create(api), create(api), create(api))
 
     assert scene.play(burst, slow, slow, slow) == [POD] * 3
 
