@@ -1,0 +1,121 @@
+"""Whether the operator lives, whether it sees and acts, and its metrics: three pages on one port.
+
+`/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people and alerts: whether every
+kind of object was seen lately and whether looks come to an end. An API server that is away makes the operator unready, never restarts it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+BEAT: Final = 1.0
+"""Seconds between two beats of the event loop."""
+
+BEATS_WITHIN: Final = 60.0
+"""Seconds without a beat after which the loop counts as dead, though this page is still served."""
+
+LOOKS_WITHIN: Final = 300.0
+"""Seconds that a wanted look may take to end, failed or not: longer than every request of one look that is answered late."""
+
+Body = Mapping[str, Any]
+
+
+class Exposed(Protocol):
+    """What shows metrics."""
+
+    def exposition(self) -> bytes:
+        """In Prometheus' text form."""
+
+
+class Health:
+    """When things were last seen to go on. The clock is any that only goes forward, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._within: dict[str, float] = {}
+        self._seen: dict[str, float] = {}
+        self._beat = clock()
+        self._wanted: float | None = None
+
+    def expect(self, what: str, within: float) -> None:
+        """From now on readiness needs `what` to have been seen in the last `within` seconds."""
+        self._within[what] = within
+
+    def saw(self, what: str) -> None:
+        """A list or an event of `what` has come."""
+        self._seen[what] = self._clock()
+
+    def wanted(self) -> None:
+        """Something wants a look."""
+        if self._wanted is None:
+            self._wanted = self._clock()
+
+    def looked(self) -> None:
+        """A look has ended."""
+        self._wanted = None
+
+    def beat(self) -> None:
+        """The event loop has come round."""
+        self._beat = self._clock()
+
+    def is_alive(self) -> tuple[bool, Body]:
+        """Whether the event loop turns, and since when it has not."""
+        age = self._clock() - self._beat
+        return age <= BEATS_WITHIN, {"heartbeatSeconds": round(age, 3)}
+
+    def is_ready(self) -> tuple[bool, Body]:
+        """Whether the operator sees and acts; ages in seconds by what they are of, null for what was never seen."""
+        now = self._clock()
+        ages = {what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within}
+        stale = {what: age for what, age in ages.items() if age is None or age > self._within[what]}
+        if self._wanted is not None and now - self._wanted > LOOKS_WITHIN:
+            stale["looks"] = round(now - self._wanted, 3)
+        return not stale, {"stale": stale, "fresh": {what: age for what, age in ages.items() if what not in stale}}
+
+
+@contextlib.asynccontextmanager
+async def served(port: int, health: Health, metrics: Exposed, host: str | None = None) -> AsyncIterator[int]:
+    """Serve the pages, on every address where no `host` is given; the port. Raises `OSError` when it is taken: unseen is not healthy."""
+    pages = web.Application()
+    pages.router.add_get("/healthz", _verdict(health.is_alive))
+    pages.router.add_get("/readyz", _verdict(health.is_ready))
+    pages.router.add_get("/metrics", _exposition(metrics))
+    runner = web.AppRunner(pages, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    beating = asyncio.create_task(_beat(health), name="heartbeat")
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await runner.cleanup()
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(BEAT)
+
+
+Page = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def _verdict(judge: Callable[[], tuple[bool, Body]]) -> Page:
+    async def page(_: web.Request) -> web.Response:
+        good, body = judge()
+        return web.json_response({"ok": good, **body}, status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return page
+
+
+def _exposition(metrics: Exposed) -> Page:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return page
