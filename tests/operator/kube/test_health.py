@@ -32,10 +32,13 @@ def asked(health: Health, path: str) -> tuple[int, str, Any]:
     """(status, content type, body) of a page."""
 
     async def ask() -> tuple[int, str, Any]:
-        async with served(0, health, Metrics(), "127.0.0.1") as port, aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}{path}") as answer:
-                body = await (answer.json() if answer.content_type == "application/json" else answer.text())
-                return answer.status, answer.headers["Content-Type"], body
+        async with (
+            served(0, health, Metrics(), "127.0.0.1") as port,
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}{path}") as answer,
+        ):
+            body = await (answer.json() if answer.content_type == "application/json" else answer.text())
+            return answer.status, answer.headers["Content-Type"], body
 
     return asyncio.run(ask())
 
