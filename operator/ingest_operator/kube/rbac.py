@@ -47,7 +47,7 @@ def rules(scope: Scope) -> list[Object]:
         _rule(JOBS, *READ, "create", "patch", "delete"),
         _rule(PODS, *READ),
         _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log
-        _rule(CONFIG_MAPS, "get", "list", "create", "delete"),  # plans and shared orders; the lists of addresses that batches name
+        _rule(CONFIG_MAPS, "get", "list", "create", "patch", "delete"),  # plans and shared orders; the lists of addresses that batches name
         _rule(EVENTS, "create"),
     ]
     if scope is Scope.NAMESPACES:

@@ -16,26 +16,32 @@ from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.program import NotUpError, Program, until
 
 STARTER = """
-import sys, time
-from pathlib import Path
-from tests.support.cluster.program import Program
-program = Program(["sleep", "1000"], Path(sys.argv[1]))
-program.start()
-print("started", flush=True)
-time.sleep(1000)
+import time
+from tests.support.cluster.program import Program, folder_for_now
+with folder_for_now() as folder:
+    program = Program(["sleep", "1000"], folder / "log")
+    program.start()
+    print(folder, flush=True)
+    time.sleep(1000)
 """
 
 
-def test_a_program_ends_with_whoever_started_it_however_that_ended(tmp_path: Path) -> None:
+def test_a_program_and_its_folder_end_with_whoever_started_them_however_that_ended() -> None:
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", STARTER, str(tmp_path / "log")]
+    command = [sys.executable, "-c", STARTER]
     with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE) as starter:
         assert starter.stdout is not None
-        starter.stdout.readline()
-        until(lambda: len(psutil.Process(starter.pid).children(recursive=True)) == 2, "guard and program run")
-        started = psutil.Process(starter.pid).children(recursive=True)
+        folder = Path(starter.stdout.readline().decode().strip())
+
+        def started() -> list[psutil.Process]:
+            return psutil.Process(starter.pid).children(recursive=True)
+
+        until(lambda: "sleep" in [each.name() for each in started()], "the program runs")
+        programs = started()
+        assert folder.exists()
         starter.send_signal(signal.SIGKILL)
-    assert psutil.wait_procs(started, timeout=20)[1] == []
+    assert psutil.wait_procs(programs, timeout=20)[1] == []
+    assert not folder.exists()
 
 
 def test_a_program_that_does_not_come_up_shows_its_last_words(tmp_path: Path) -> None:

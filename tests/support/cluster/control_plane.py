@@ -6,7 +6,6 @@ pods brings its own kubelet. Everything ends with the test run, however that end
 
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
@@ -18,7 +17,7 @@ from tests.support.cluster.binaries import program
 from tests.support.cluster.certificates import Certificates
 from tests.support.cluster.client import Client
 from tests.support.cluster.etcd import Etcd
-from tests.support.cluster.program import Program, free_port, until
+from tests.support.cluster.program import Program, folder_for_now, free_port, until
 
 LOOPBACK = "127.0.0.1"
 ADMIN, ADMINS = "admin", "system:masters"
@@ -166,8 +165,7 @@ class ControlPlane:
 def control_plane(*, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = ()) -> Iterator[ControlPlane]:
     """A control plane that is ready, and gone afterwards. A flag given here wins over the one of the same name that is set anyway."""
     with ExitStack() as ends:
-        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="ingest-kube-")))
-        plane = ControlPlane(folder, api_server_flags, controller_manager_flags)
+        plane = ControlPlane(ends.enter_context(folder_for_now()), api_server_flags, controller_manager_flags)
         for one, up in ((plane.etcd.program, plane.etcd.up), (plane.api_server, plane.ready)):
             ends.callback(one.kill)
             one.start()

@@ -1,11 +1,14 @@
 """One running program of a control plane: its log, whether it is up, and its end, which comes with the test run's at the latest."""
 
 import random
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +41,20 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60, every: 
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
         time.sleep(every)
+
+
+@contextmanager
+def folder_for_now() -> Iterator[Path]:
+    """A folder that goes at the end; if this process is killed, a shell that waits for that removes it."""
+    folder = Path(tempfile.mkdtemp(prefix="ingest-kube-"))
+    # The second is for those who still write into it: they end because of the same.
+    command = ["sh", "-c", 'cat > /dev/null; sleep 1; rm -rf "$1"', "sh", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sweeper:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            sweeper.kill()
 
 
 @dataclass
