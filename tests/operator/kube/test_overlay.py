@@ -90,11 +90,13 @@ def test_another_container_stands_beside_the_worker() -> None:
 
 
 def test_null_takes_a_field_away() -> None:
-    job = job_with_spec(securityContext={"runAsGroup": None, "fsGroup": 1000}, containers=[{"name": "worker", "ports": None}])
+    job = job_with_spec(
+        securityContext={"runAsGroup": None, "fsGroup": 1000}, containers=[{"name": "worker", "securityContext": {"capabilities": None}}]
+    )
     assert pod_spec(job)["securityContext"] == {
         "runAsNonRoot": True, "runAsUser": 65_532, "fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"},
     }  # fmt: skip
-    assert "ports" not in worker_of(job)
+    assert worker_of(job)["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
 
 
 def test_more_memory_than_the_profile_says_is_a_matter_of_the_template() -> None:
