@@ -157,7 +157,7 @@ class ControlPlane:
             until(partial(self._serves, definition), f"{definition['metadata']['name']} is established")
 
     def _serves(self, definition: dict[str, Any]) -> bool:
-        seen = self.admin.get(self.admin.path_of(definition)).get("status", {}).get("conditions", ())
+        seen = self.admin.get(self.admin.path_of(definition)).get("status", {}).get("conditions") or ()
         return any(one["type"] == "Established" and one["status"] == "True" for one in seen)
 
 
