@@ -54,7 +54,8 @@ def test_what_is_meant_is_accepted_by_cluster_and_command_alike(spec: Json) -> N
     "spec",
     [
         {"schedule": ""}, {"schedule": "30 2 * *"}, {"schedule": "0 30 2 * * *"}, {"schedule": "@daily"},
-        {"schedule": "CRON_TZ=UTC 0 2 * * *"}, {"schedule": "x" * 129}, {"timeZone": ""}, {"timeZone": "../etc/passwd"}, {"timeZone": "/etc/localtime"},
+        {"schedule": "CRON_TZ=UTC 0 2 * * *"}, {"schedule": "x" * 129},
+        {"timeZone": ""}, {"timeZone": "../etc/passwd"}, {"timeZone": "/etc/localtime"},
         {"concurrencyPolicy": "forbid"}, {"startingDeadlineSeconds": 9}, {"successfulHistoryLimit": -1}, {"failedHistoryLimit": 101},
         {"template": {}}, {"template": {"spec": {}}}, {"template": {"spec": {"sources": [{}]}}},
         {"template": {"metadata": {"labels": {"team": 7}}, "spec": {"sources": SOURCES}}},

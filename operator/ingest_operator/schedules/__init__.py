@@ -1,0 +1,1 @@
+"""IngestSchedule: which batch is due when, and what became of the earlier ones. Pure, but for `reconcile`."""

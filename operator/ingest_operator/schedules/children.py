@@ -1,0 +1,138 @@
+"""The batches of a schedule: what they are called and made of, and what an object tells of one. Pure.
+
+A batch is named after its schedule and the minute it was due, in UTC: making it twice answers 409 instead of making two, whoever makes it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
+from ingest_contract.schedule import IngestScheduleSpec
+from ingest_operator.kube.names import MANAGED_BY, MANAGER
+from ingest_operator.kube.resources import Object
+from ingest_operator.moments import as_seconds, as_text
+
+SCHEDULE_UID: Final = f"{GROUP}/schedule-uid"
+"""Label of a batch: whose it is."""
+
+SCHEDULED_TIME: Final = f"{GROUP}/scheduled-time"
+"""Annotation of a batch: when it was due."""
+
+_MINUTE: Final = "%Y%m%d%H%M"
+_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One batch of a schedule."""
+
+    name: str
+    uid: str
+    due: float
+    state: str
+    finished: bool
+    """Whether it is Complete or Failed."""
+    failed: bool
+    completed: float | None
+    """When it was complete."""
+    leaving: bool
+    """Whether it is being deleted."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is neither finished nor being deleted."""
+        return not self.finished and not self.leaving
+
+
+def child_name(schedule: str, due: float) -> str:
+    """The batch that is due at a moment."""
+    return f"{schedule}-{datetime.fromtimestamp(due, tz=UTC):{_MINUTE}}"
+
+
+def child_object(schedule: Object, due: float) -> Object:
+    """The batch that is due at a moment."""
+    about, template = schedule["metadata"], schedule["spec"]["template"]
+    said = template.get("metadata") or {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": BATCH_KIND,
+        "metadata": {
+            "name": child_name(about["name"], due),
+            "namespace": about["namespace"],
+            "labels": (said.get("labels") or {}) | {MANAGED_BY: MANAGER, SCHEDULE_UID: about["uid"]},
+            "annotations": (said.get("annotations") or {}) | {SCHEDULED_TIME: as_text(due)},
+            "ownerReferences": [_reference(about)],
+        },
+        "spec": template["spec"],
+    }
+
+
+def is_owned(batch: Object, schedule: Object) -> bool:
+    """Whether a schedule controls a batch."""
+    references: Iterable[Object] = batch["metadata"].get("ownerReferences") or ()
+    return any(each.get("controller") is True and each["uid"] == schedule["metadata"]["uid"] for each in references)
+
+
+def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...]:
+    """The batches that a schedule has made, earliest first. Others are none of its business, whatever they are called."""
+    found = [child for batch in batches if is_owned(batch, schedule) and (child := child_of(schedule, batch)) is not None]
+    return tuple(sorted(found, key=lambda child: child.due))
+
+
+def child_of(schedule: Object, batch: Object) -> Child | None:
+    """What an object tells. Its name says when it was due, because labels and annotations may be edited; None for another kind of name."""
+    about, status = batch["metadata"], batch.get("status") or {}
+    due = _due(schedule["metadata"]["name"], about["name"])
+    if due is None:
+        return None
+    complete, failed = (_holding(status, kind) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
+    return Child(
+        name=about["name"],
+        uid=about["uid"],
+        due=due,
+        state=status.get("state") or "Pending",
+        finished=complete is not None or failed is not None,
+        failed=failed is not None,
+        completed=as_seconds(complete["lastTransitionTime"]) if complete and not failed else None,
+        leaving="deletionTimestamp" in about,
+    )
+
+
+def beyond_limits(children: Sequence[Child], spec: IngestScheduleSpec) -> tuple[Child, ...]:
+    """The finished batches that are no longer kept: the oldest ones."""
+    gone: list[Child] = []
+    for failed, limit in ((False, spec.successful_history_limit), (True, spec.failed_history_limit)):
+        alike = [child for child in children if child.finished and child.failed is failed and not child.leaving]
+        gone += alike[: max(0, len(alike) - limit)]
+    return tuple(sorted(gone, key=lambda child: child.due))
+
+
+def _due(schedule: str, name: str) -> float | None:
+    minute = name.removeprefix(f"{schedule}-")
+    if len(minute) != _DIGITS or not (minute.isascii() and minute.isdigit()) or name == minute:
+        return None
+    try:
+        return datetime.strptime(minute, _MINUTE).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _holding(status: Object, kind: ConditionType) -> Object | None:
+    """A condition of the status, if it holds."""
+    conditions: Iterable[Object] = status.get("conditions") or ()
+    return next((each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None)
+
+
+def _reference(about: Object) -> dict[str, Any]:
+    """The ownerReference. Deleting the schedule deletes its batches, and waits for none of them."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULE_KIND,
+        "name": about["name"],
+        "uid": about["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
