@@ -6,7 +6,7 @@ from typing import Final
 
 from ingest_contract.failures import OK_EXIT, Reason
 from ingest_operator.kube.names import CONTAINER
-from ingest_operator.kube.pods import condition, containers, holds, sandbox_since, spec_of, state_of, status_of, worker
+from ingest_operator.kube.pods import condition, containers, has_begun, holds, sandbox_since, spec_of, state_of, status_of, worker
 from ingest_operator.kube.resources import Object
 
 DISRUPTION: Final = "DisruptionTarget"
@@ -77,7 +77,9 @@ def ended_by_another(pod: Object) -> Cause | None:
 
 
 def stuck(pod: Object) -> Cause | None:
-    """Why a container of it cannot begin, where the kubelet names a reason that somebody outside must mend."""
+    """Why a pod cannot begin, where the kubelet names a reason that somebody outside must mend."""
+    if has_begun(pod):
+        return None
     for each in containers(pod):
         waiting = state_of(each, "waiting") or {}
         why, said = waiting.get("reason"), waiting.get("message")
@@ -88,10 +90,8 @@ def stuck(pod: Object) -> Cause | None:
 
 def late(pod: Object) -> Cause | None:
     """Why a pod that has a node has not begun in all its time; None where it has, or something of it is at work."""
-    if worker(pod, "running") or worker(pod, "terminated"):
-        return None
     named = stuck(pod)
-    if named is not None or any(state_of(each, "running") for each in containers(pod)):
+    if named is not None or has_begun(pod) or any(state_of(each, "running") for each in containers(pod)):
         return named  # a container that prepares something takes its time; the pod's own deadline ends it
     if "startTime" not in status_of(pod):
         return Cause(Reason.NODE_LOST, f"Node {spec_of(pod).get('nodeName') or 'unknown'} never took note of the pod.")

@@ -105,7 +105,7 @@ def _of_lost_node(look: Look) -> End | None:
 
 def _by_worker(look: Look, pod: Object) -> End:
     terminated = worker(pod, "terminated") or {}
-    code = terminated.get("exitCode", OK_EXIT if status_of(pod).get("phase") == "Succeeded" else None)
+    code = terminated.get("exitCode")
     cause = done_to(pod, gpus=look.profile.gpu.count > 0) or _taken_back(look) or (ended_by_another(pod) if code is None else None)
     kind = decided(look.job)
     at = worker_finished_at(pod) or (held_since(look.job, kind) if kind else None)
@@ -121,7 +121,7 @@ def _of_job(look: Look) -> End | None:
     if look.pod is not None and not is_final(look.job):
         return None  # it is still being ended
     if kind in {"Complete", "SuccessCriteriaMet"}:
-        return End(_ended(look, OK_EXIT, None, receipt_gone=True), moment(status_of(look.job).get("completionTime")) or at)
+        return End(_ended(look, OK_EXIT, None, receipt_gone=True), at)
     code, cause = told_by_job(condition(look.job, kind))
     return End(_ended(look, code, None, cause or _taken_back(look)), at)
 

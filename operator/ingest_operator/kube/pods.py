@@ -78,6 +78,11 @@ def worker(pod: Object, kind: str) -> Object | None:
     return state_of(next(mine, {}), kind)
 
 
+def has_begun(pod: Object) -> bool:
+    """Whether the worker's process runs, or ran."""
+    return worker(pod, "running") is not None or worker(pod, "terminated") is not None
+
+
 def worker_started_at(pod: Object) -> float | None:
     """When the worker's process began, by its node's clock."""
     return moment((worker(pod, "running") or worker(pod, "terminated") or {}).get("startedAt"))

@@ -113,9 +113,10 @@ def test_a_node_that_promised_a_gpu_it_does_not_have_is_a_machine_at_fault() -> 
     assert reason(failed(), pod, PodProfile.model_validate({"gpu": {"count": 0}})) is Reason.EVICTED
 
 
+@pytest.mark.parametrize("why", ["StartError", "ContainerCannotRun"])
 @pytest.mark.parametrize(("said", "expected"), [("exec: no such file", Reason.POD_MISCONFIGURED), (NVIDIA, Reason.GPU_UNAVAILABLE)])
-def test_a_process_that_could_not_be_started_is_no_unknown_exit_code(said: str, expected: Reason) -> None:
-    assert ended(failed(), ended_pod(128, said, "StartError")) == Ended(128, said, expected, said)
+def test_a_process_that_could_not_be_started_is_no_unknown_exit_code(why: str, said: str, expected: Reason) -> None:
+    assert ended(failed(), ended_pod(128, said, why)) == Ended(128, said, expected, said)
 
 
 def test_the_clusters_words_are_cut() -> None:

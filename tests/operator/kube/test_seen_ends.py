@@ -89,8 +89,17 @@ def test_a_jobs_own_deadline_is_told_by_the_job_when_the_pod_is_gone() -> None:
 
 @pytest.mark.parametrize("pod", [None, running_pod()], ids=["no pod known yet", "an old version of the pod"])
 def test_a_job_that_is_over_waits_a_moment_for_what_the_watch_of_pods_shows(pod: Object | None) -> None:
-    assert ended(complete(), pod, NOW + OVER + PATIENCE) is None
-    assert ended(complete(), pod, NOW + OVER + PATIENCE + 1) == Ended(0, None, receipt_gone=True)
+    for job, end in ((complete(), Ended(0, None, receipt_gone=True)), (failed_with(42), Ended(42, None))):
+        assert ended(job, pod, NOW + OVER + PATIENCE) is None
+        assert ended(job, pod, NOW + OVER + PATIENCE + 1) == end
+
+
+@pytest.mark.parametrize("only", ["Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"])
+def test_a_job_is_over_by_any_of_its_last_conditions(only: str) -> None:
+    job = complete() if only in {"Complete", "SuccessCriteriaMet"} else failed_with(42)
+    job["status"]["conditions"] = [each for each in job["status"]["conditions"] if each["type"] == only]
+    expected = Ended(0, None, receipt_gone=True) if only in {"Complete", "SuccessCriteriaMet"} else Ended(42, None)
+    assert ended(job, None) == expected
 
 
 def test_a_job_that_is_about_to_fail_waits_for_its_pod() -> None:

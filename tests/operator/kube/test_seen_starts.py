@@ -10,13 +10,13 @@ from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
 from ingest_operator.observe import Ended, Run
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
-    ENDED,
     SCHEDULED,
     Object,
     a_condition,
     a_container,
     a_job,
     a_pod,
+    at,
     complete,
     ended_pod,
     failed,
@@ -34,8 +34,14 @@ PODS = PodProfile()
 START = NOW + SCHEDULED + PODS.start_deadline_seconds
 QUEUE = NOW + PODS.queue_deadline_seconds
 PULL = 'Back-off pulling image "worker:nope": ErrImagePull: not found'
-IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed")
-SETUP = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+IMAGE = (
+    "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed",
+    "ImageInspectError",
+)  # fmt: skip
+SETUP = (
+    "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageVolumeMountFailed", "PreCreateHookError",
+    "PreStartHookError",
+)  # fmt: skip
 STUCK = [*((why, Reason.IMAGE_UNAVAILABLE) for why in IMAGE), *((why, Reason.POD_MISCONFIGURED) for why in SETUP)]
 
 
@@ -85,13 +91,26 @@ def test_a_pod_that_does_not_begin_in_its_time_is_told_apart_by_how_far_it_came(
     ended = look(a_job(), pod, START + 1).ended
     assert ended is not None
     assert ended.seen is reason
-    assert ended.particulars
+    assert ended.particulars.startswith({Reason.NODE_LOST: "Node gpu-1 "}.get(reason, "The "))
 
 
 def test_a_container_that_prepares_something_may_take_its_time() -> None:
     preparing = waiting_pod("PodInitializing", initContainerStatuses=[a_container(running(), "warm")])
     assert look(a_job(), preparing, START + 1).ended is None
     assert look(a_job(), running_pod(), START + 1).ended is None
+
+
+def test_what_keeps_another_container_from_beginning_is_no_hindrance_once_the_worker_has_begun() -> None:
+    stuck = a_container(waiting("ErrImagePull"), "mesh")
+    assert hindrance_of(a_job(), running_pod(stuck), PODS, NOW + 60) is None
+    assert look(a_job(), running_pod(stuck), START + 1).ended is None
+
+
+def test_a_worker_that_ended_a_moment_ago_has_begun() -> None:
+    terminal_soon = a_pod("Running", a_container(terminated(0)), conditions=placed(sandbox=False))
+    ended_now = terminal_soon["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended_now["finishedAt"] = at(SCHEDULED + PODS.start_deadline_seconds)
+    assert look(a_job(), terminal_soon, START + 1).ended is None
 
 
 def test_a_pod_that_somebody_deletes_before_it_began_is_waited_for() -> None:
@@ -133,65 +152,3 @@ def test_a_pod_with_a_node_waits_for_none_however_long_it_runs() -> None:
 
 def test_a_job_that_has_just_ended_after_a_day_is_not_taken_for_one_that_waits() -> None:
     assert look(complete(PODS.queue_deadline_seconds + 1), None, QUEUE + 2).ended is None
-
-
-def test_a_node_that_does_not_end_its_pod_is_given_up_after_the_grace_period_and_the_profiles_patience() -> None:
-    pod, lost = running_pod(deleted=100), NOW + 100 + PODS.node_lost_seconds
-    assert look(a_job(), pod, lost).ended is None
-    run = look(a_job(), pod, lost + 1)
-    assert (run.ended, run.ended_at) == (Ended(None, None, Reason.NODE_LOST), lost)
-    assert needs_ending(a_job(), pod, run)
-
-
-def test_a_stopped_run_on_a_lost_node_is_given_up_as_well() -> None:
-    pod, job = running_pod(deleted=100), suspended(stopped=True, terminating=1)
-    run = look(job, pod, NOW + 101 + PODS.node_lost_seconds)
-    assert run.ended == Ended(None, None, Reason.NODE_LOST, on_request=True)
-    assert needs_ending(job, pod, run)
-
-
-def test_a_pod_that_ended_long_after_it_was_to_be_gone_is_believed() -> None:
-    pod = ended_pod(143, None, deleted=70)
-    assert look(failed(), pod, NOW + 1000).ended == Ended(143, None)
-
-
-def test_what_a_worker_said_before_its_node_was_lost_is_believed() -> None:
-    pod = a_pod("Running", a_container(terminated(20, "said")), conditions=placed(), deleted=100)
-    assert look(a_job(), pod, NOW + 1000).ended == Ended(20, "said")
-
-
-@pytest.mark.parametrize("why", ["NodeStatusUnknown", "NodeLost"])
-def test_a_node_that_is_silent_for_a_while_has_ended_nothing(why: str) -> None:
-    pod = running_pod(conditions=[a_condition("PodScheduled", SCHEDULED), a_condition("Ready", ENDED, "Unknown", reason=why)])
-    assert look(a_job(), pod, NOW + 1000).ended is None
-
-
-def about_to_fail() -> Object:
-    job = failed()
-    job["status"]["conditions"].pop()
-    return job
-
-
-@pytest.mark.parametrize(
-    ("job", "pod"),
-    [(complete(), None), (failed(), None), (failed(), ended_pod(20)), (a_job(), ended_pod(20)), (about_to_fail(), None)],
-    ids=["complete", "failed", "failed, with its pod", "its pod is over", "about to fail"],
-)
-def test_a_run_that_is_over_for_the_cluster_too_is_left_as_the_record_that_it_is(job: Object, pod: Object | None) -> None:
-    run = look(job, pod, NOW + 1000)
-    assert run.ended is not None
-    assert not needs_ending(job, pod, run)
-
-
-@pytest.mark.parametrize("pod", [None, ended_pod(137, deleted=60)], ids=["its pod is gone", "its pod is over"])
-@pytest.mark.parametrize("stopped", [True, False], ids=["by us", "by a queue"])
-def test_a_job_that_was_suspended_while_it_ran_may_not_be_resumed(pod: Object | None, *, stopped: bool) -> None:
-    job = suspended(stopped=stopped)
-    run = look(job, pod, NOW + 1000)
-    assert needs_ending(job, pod, run) == (run.ended is not None)
-    assert (run.ended is None) == (pod is None and not stopped)
-
-
-def test_a_job_that_cannot_end_because_of_a_lost_node_is_ended() -> None:
-    pod = running_pod(deleted=100)
-    assert needs_ending(about_to_fail(), pod, look(about_to_fail(), pod, NOW + 1000))

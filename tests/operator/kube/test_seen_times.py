@@ -101,8 +101,17 @@ def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
         (running_pod(), Waits(SCHEDULED, SANDBOX - SCHEDULED, STARTED - SANDBOX)),
         (running_pod(conditions=[a_condition("PodScheduled", SCHEDULED)]), Waits(SCHEDULED, 0, STARTED - SCHEDULED)),
         (ended_pod(0, RECEIPT), Waits(SCHEDULED, 0, STARTED - SCHEDULED)),
+        (refused_pod("OutOfcpu", "no"), Waits(SCHEDULED, 200 - SCHEDULED)),
     ],
-    ids=["no node", "no sandbox", "no image", "all is there", "the sandbox is not told of", "the sandbox is taken down"],
+    ids=[
+        "no node",
+        "no sandbox",
+        "no image",
+        "all is there",
+        "the sandbox is not told of",
+        "the sandbox is taken down",
+        "its node refused it",
+    ],
 )
 def test_what_passes_before_a_process_begins_is_told_by_what_it_was_spent_on(pod: Object, waits: Waits) -> None:
     assert look(a_job(), pod).waits == waits
