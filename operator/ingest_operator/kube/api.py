@@ -87,7 +87,7 @@ class Api:
             return
 
     async def log(self, namespace: str, pod: str, container: str) -> str:
-        """What a container has written. `RefusedError` (Invalid) while it has not begun, `NotFoundError` when its pod is gone."""
+        """What a container has written; `RefusedError` (Invalid) while it waits to begin, `NotFoundError` when its pod is gone."""
         path = PODS.path(namespace, pod, "log")
         return (await self._send("get", "pods/log", path, query={"container": container})).decode(errors="replace")
 
@@ -111,7 +111,7 @@ class Api:
             response = await self._request(_METHODS[verb], path, query or {}, body)
             content = await response.read()
             status = response.status
-        except (ClientError, TimeoutError, OSError) as error:
+        except (ClientError, OSError) as error:  # a TimeoutError is an OSError
             raise UnreachableError(type(error).__name__, f"{_METHODS[verb]} {path}: {str(error) or 'no answer in time'}") from error
         finally:
             if self._observer is not None:
