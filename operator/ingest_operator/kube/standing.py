@@ -1,0 +1,77 @@
+"""What stands now, as gauges that are worked out when they are asked for: a batch that is gone leaves no number behind."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ingest_contract.failures import Reason
+from ingest_contract.receipt import Memory
+from ingest_contract.status import Counts, IngestBatchStatus, ItemState
+
+GPUS: Final = 1024
+"""GPUs that are remembered, those that were seen last: where nodes come and go, every week brings other ones."""
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """As much of a status as the gauges need."""
+
+    counts: Counts
+    state: str
+    held_by: Reason | None
+
+
+class Standing(Collector):
+    """The newest status of every batch, and the newest reading of every GPU."""
+
+    def __init__(self) -> None:
+        self._batches: dict[tuple[str, str], _Batch] = {}
+        self._gpus: OrderedDict[str, int] = OrderedDict()
+
+    def batch(self, namespace: str, name: str, status: IngestBatchStatus | None) -> None:
+        """A batch's status now; None when the batch is gone."""
+        if status is None:
+            self._batches.pop((namespace, name), None)
+        else:
+            self._batches[namespace, name] = _Batch(status.counts, status.state, status.breaker.reason if status.breaker else None)
+
+    def gpu(self, memory: Memory) -> None:
+        """What a run found on its GPU."""
+        if memory.gpu_uuid is None or memory.free_vram_at_start_mib is None:
+            return
+        self._gpus[memory.gpu_uuid] = memory.free_vram_at_start_mib
+        self._gpus.move_to_end(memory.gpu_uuid)
+        if len(self._gpus) > GPUS:
+            self._gpus.popitem(last=False)
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges."""
+        items, batches, held = Counter[Labels](), Counter[Labels](), Counter[Labels]()
+        for (namespace, _), batch in self._batches.items():
+            batches[namespace, batch.state] += 1
+            for state in ItemState:
+                items[namespace, state.value] += getattr(batch.counts, state.value.lower())
+            if batch.held_by is not None:
+                held[batch.held_by.value,] += 1
+        yield _gauge("video_ingest_items", "Recordings of all batches, by where they stand.", ("namespace", "state"), items)
+        yield _gauge("video_ingest_batches", "Batches, by the one word of their status.", ("namespace", "state"), batches)
+        yield _gauge("video_ingest_breakers_open", "Batches that start nothing new, by what opened their breaker.", ("reason",), held)
+        yield _gauge(
+            "video_ingest_gpu_free_vram_at_start_mib",
+            "Free memory of a GPU before the last run on it started CUDA.",
+            ("gpu_uuid",),
+            {(uuid,): free for uuid, free in self._gpus.items()},
+        )
+
+
+def _gauge(name: str, text: str, labels: Labels, values: Mapping[Labels, int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for place, value in sorted(values.items()):
+        family.add_metric(place, value)
+    return family
