@@ -112,7 +112,7 @@ def beyond_limits(children: Sequence[Child], spec: IngestScheduleSpec) -> tuple[
 
 def _due(schedule: str, name: str) -> float | None:
     minute = name.removeprefix(f"{schedule}-")
-    if len(minute) != _DIGITS or not (minute.isascii() and minute.isdigit()) or name == minute:
+    if len(minute) != _DIGITS or name == minute:
         return None
     try:
         return datetime.strptime(minute, _MINUTE).replace(tzinfo=UTC).timestamp()

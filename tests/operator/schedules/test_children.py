@@ -1,5 +1,6 @@
 """What the batches of a schedule are called and made of, which batches are its own, and which it need not keep."""
 
+import time
 from typing import Any
 
 import pytest
@@ -16,8 +17,12 @@ DONE, FAILED = ConditionType.COMPLETE, ConditionType.FAILED
 DUE = at("2026-10-25 00:30")
 
 
-def test_a_batch_is_named_after_the_minute_it_was_due_in_utc() -> None:
+def test_a_batch_is_named_after_the_minute_it_was_due_in_utc_wherever_the_operator_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     assert child_name("nightly", DUE) == "nightly-202610250030"
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_the_longest_name_of_a_schedule_leaves_a_name_for_its_batches() -> None:

@@ -99,10 +99,21 @@ def test_what_has_passed_is_counted_with_its_end_and_without_its_beginning(sched
         assert table.passed(since, times[-1]).latest == times[-1]
 
 
-@pytest.mark.parametrize(("schedule", "latest"), [("* * * * *", "2027-06-01 12:00"), ("*/7 3 * * *", "2027-06-01 03:56")])
+@pytest.mark.parametrize(
+    ("schedule", "latest"), [("* * * * *", "2027-06-01 12:00"), ("*/7 3 * * *", "2027-06-01 03:56"), ("* * * 8 *", "2026-08-31 23:59")]
+)
 def test_a_year_of_minutes_is_counted_to_an_end_and_its_latest_is_found(schedule: str, latest: str) -> None:
     passed = timetable(schedule, "Etc/UTC").passed(at("2020-01-01 00:00"), at("2027-06-01 12:00"))
     assert (passed.count, passed.latest) == (MOST_COUNTED, at(latest))
+
+
+def test_two_times_of_a_skipped_hour_that_come_to_one_moment_are_one() -> None:
+    passed = timetable("0,30 2 * * *", "Europe/Berlin").passed(at("2026-03-29 00:00"), at("2026-03-29 12:00"))
+    assert (passed.count, passed.latest) == (1, at("2026-03-29 01:00"))
+
+
+def test_in_a_repeated_hour_the_next_time_is_not_one_of_its_first_round() -> None:
+    assert timetable("30 2 * * *", "Europe/Berlin").after(at("2026-10-25 01:10")) == at("2026-10-26 01:30")
 
 
 def test_nothing_has_passed_when_the_clock_has_gone_back() -> None:
