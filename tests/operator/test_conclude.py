@@ -52,6 +52,11 @@ def test_what_holds_of_a_batch(ledger: Ledger, spec: dict[str, Any], word: str, 
     assert (status.state, holding(status)) == (word, expected)
 
 
+def test_a_night_that_brings_nothing_is_a_batch_that_is_complete_at_once() -> None:
+    status = render(a_view(0), Ledger(), None, NOW)
+    assert (status.state, holding(status), status.progress_percent) == ("Complete", {"Complete": "Succeeded"}, 100)
+
+
 def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
     status = render(replace(a_view(2), items=None, plan=None), Ledger(), None, NOW)
     assert (status.state, holding(status)) == ("Planning", {"Reconciling": "Planning"})
