@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 from ingest_contract.base import ContractModel, Count, Decimal, LongText, ShortText, SumOfMany, Timestamp
 from ingest_contract.conditions import Condition
 from ingest_contract.failures import Reason
+from ingest_contract.figures import Rtf, Sums
 from ingest_contract.intervals import Intervals
 from ingest_contract.order import MAX_NUMBER, ItemId
 from ingest_contract.stages import Stage
@@ -143,72 +144,6 @@ class ReasonCount(ContractModel):
 
     sentence: LongText = ""
     """What it means and what to do."""
-
-
-class StageSeconds(ContractModel):
-    """Where time went in one stage."""
-
-    stage: Stage
-    """The stage."""
-
-    seconds: Decimal
-    """Summed over all succeeded recordings."""
-
-
-class Rtf(ContractModel):
-    """Real-time factors of the succeeded recordings."""
-
-    p50: Decimal
-    """Median, read from the histogram."""
-
-    p95: Decimal
-    """95th percentile, read from the histogram."""
-
-    histogram: Annotated[tuple[Count, ...], Field(max_length=32)]
-    """Recordings per bucket; bounds as documented in the reference, the last bucket open."""
-
-
-class Sums(ContractModel):
-    """Totals over the succeeded recordings, and from `queuedSeconds` on over every process that ended: what was waited for and held.
-
-    Folded in by the write that records the end, so each counts exactly once.
-    """
-
-    media_seconds: Decimal = "0"
-    """Length of the media."""
-
-    processing_seconds: Decimal = "0"
-    """Process start to commit."""
-
-    overhead_seconds: Decimal = "0"
-    """In no stage: start, imports, model loads."""
-
-    speech_seconds: Decimal = "0"
-    """In which somebody speaks."""
-
-    voiced_seconds: Decimal = "0"
-    """Whose speaker has a voice vector."""
-
-    segments: SumOfMany = 0
-    """Passages."""
-
-    vectors: SumOfMany = 0
-    """Passages with a vector: always equal to `segments`."""
-
-    stages: Annotated[tuple[StageSeconds, ...], Field(max_length=16)] = ()
-    """Where the time went."""
-
-    queued_seconds: Decimal = "0"
-    """Of every process: from its order until a node took it, mostly for a free GPU."""
-
-    starting_seconds: Decimal = "0"
-    """Of every process: until its sandbox, network and volumes stood."""
-
-    pulling_seconds: Decimal = "0"
-    """Of every process: until its container ran, the image pulled where it was not there."""
-
-    gpu_seconds: Decimal = "0"
-    """Of every process: how long it held its GPUs, each counted, from its place on a node to its end."""
 
 
 class Breaker(ContractModel):

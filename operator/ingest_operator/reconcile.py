@@ -41,6 +41,8 @@ class Planned:
     profile: ProfileStatus | None = None
     setup_mended: bool = False
     """Whether somebody says that a broken setup is mended: nothing waits because of it any more."""
+    trouble: tuple[str, str] | None = None
+    """Why added sources cannot be planned: (reason, message). What earlier plans brought in goes on."""
 
 
 class Keeper(Protocol):
@@ -93,5 +95,5 @@ async def _all(steps: Iterable[Coroutine[Any, Any, None]]) -> None:
 def _view(batch: Planned, runs: Sequence[Run], hindrances: Sequence[Hindrance]) -> View:
     progress = {run.index: run.progress for run in runs if run.progress is not None and run.ended is None}
     return View(
-        batch.spec, batch.generation, batch.trace_id, batch.items, batch.plan, progress, hindrances=hindrances, profile=batch.profile
-    )
+        batch.spec, batch.generation, batch.trace_id, batch.items, batch.plan, progress, batch.trouble, hindrances, batch.profile
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from ingest_contract.base import MOST, decimal
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import with_conditions
 from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.figures import Rtf, StageSeconds, Sums
 from ingest_contract.intervals import encode
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
@@ -20,9 +21,6 @@ from ingest_contract.status import (
     PlanStatus,
     ProfileStatus,
     ReasonCount,
-    Rtf,
-    StageSeconds,
-    Sums,
     TryCount,
 )
 from ingest_operator.conclude import Known, as_conditions, conclusions

@@ -141,9 +141,9 @@ async def connected(observer: Observer | None = None, seconds: float = REQUEST_S
     configuration.disable_strict_ssl_verification = True
     chosen = os.environ.get("KUBECONFIG") or None
     if chosen is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-        load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library has no types here
     else:
-        await load_kube_config(chosen, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await load_kube_config(chosen, client_configuration=configuration)  # type: ignore[no-untyped-call]  # nor here
     async with ApiClient(configuration) as client:
         yield Api(client, observer, seconds)
 

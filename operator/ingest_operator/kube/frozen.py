@@ -47,7 +47,7 @@ class FrozenPlan(Plan):
     number: int
     """Its place among the batch's plans."""
     at: str
-    """When it was made."""
+    """When its Job was made: what a worker finished later is newer than the plan."""
     settings: Settings
     """What it was made with. A batch keeps those of its first plan."""
 
@@ -67,7 +67,7 @@ class _Part:
     digest: str
 
 
-def selector(owner: Owner) -> str:
+def plans_selector(owner: Owner) -> str:
     """The label selector that finds the frozen plans of a batch, and nothing else."""
     return f"{BATCH_UID}={owner.uid},{PART}"
 

@@ -1,0 +1,45 @@
+"""`python -m ingest_operator`: watch batches, run their Jobs, tell what became of them. Stops cleanly on SIGTERM and Ctrl-C."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+
+from ingest_operator.kube.logs import start as start_logs
+from ingest_operator.kube.operator import SWEEP_EVERY, Options, made
+
+
+def main() -> None:
+    """Read the command line and serve until asked to stop."""
+    options = _options()
+    start_logs()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options))
+
+
+async def _serve(options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with made(options) as operator:
+        await operator.run(stop)
+
+
+def _options() -> Options:
+    parser = argparse.ArgumentParser(
+        prog="python -m ingest_operator",
+        description="Serves IngestBatch and IngestSchedule resources. Credentials: the pod's service account, else $KUBECONFIG.",
+    )
+    parser.add_argument(
+        "--namespace", action="append", default=[], metavar="NAME", help="serve this namespace only; may be repeated (default: all of them)"
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port of /healthz, /readyz and /metrics (default: %(default)s)")
+    parser.add_argument(
+        "--sweep-seconds", type=float, default=SWEEP_EVERY, help="seconds between two lists of everything (default: %(default)s)"
+    )
+    chosen = parser.parse_args()
+    return Options(tuple(chosen.namespace), chosen.port, chosen.sweep_seconds)
+
+
+if __name__ == "__main__":
+    main()

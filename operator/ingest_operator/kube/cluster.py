@@ -1,0 +1,219 @@
+"""A Kubernetes cluster behind the `Cluster` protocol: one Job per try, found again by its name and its labels."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ingest_contract.failures import FAILURES, Verdict
+from ingest_contract.order import Item
+from ingest_contract.pods import PodProfile
+from ingest_contract.progress import Progress
+from ingest_contract.status import ProfileStatus
+from ingest_operator.actions import Start
+from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.api import Api
+from ingest_operator.kube.caches import Cache, pods_by_job
+from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError
+from ingest_operator.kube.jobs import ingest_job, shared_order_map
+from ingest_operator.kube.names import INDEX, INGEST, PROGRESS_PORT, ROLE, STOPPED, TRY, Owner, ingest_job_name
+from ingest_operator.kube.order_text import OrderTooLargeError
+from ingest_operator.kube.overlay import OverlayError
+from ingest_operator.kube.refusals import hindrance_of_refusal, name_taken
+from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object
+from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
+from ingest_operator.moments import as_text
+from ingest_operator.observe import Run, outcome_of
+from ingest_operator.orders import Orders
+
+Try = tuple[int, int]
+"""(index, number)."""
+
+DELETIONS: Final = 100
+"""Jobs that are deleted in one look at most: a batch whose ten thousand Jobs fall due together must still be looked at."""
+
+RETRY_REFUSED: Final = 60.0
+"""Seconds until a start that cannot be made as the profile has it is tried again."""
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What the looks at one batch hand on to each other. All of it is found out anew after a restart."""
+
+    refusals: dict[int | None, Hindrance] = field(default_factory=dict)
+    """Why starts were refused; by item, or None for what concerns every start."""
+    kept: dict[Try, float] = field(default_factory=dict)
+    """Jobs whose end is recorded, and when they may go."""
+    made: set[str] = field(default_factory=set)
+    """ConfigMaps that are known to exist."""
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    progress: Mapping[Try, Progress] = field(default_factory=dict)
+    """What the workers said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the watches put what they see."""
+
+    jobs: Cache
+    pods: Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one look at a batch works with."""
+
+    owner: Owner
+    orders: Orders
+    profile: ProfileStatus
+    hindrances: tuple[Hindrance, ...] = ()
+    """What was in the way before any Job was looked at: no profile, for example."""
+
+
+class KubeCluster:
+    """The Jobs of one batch, during one look."""
+
+    def __init__(self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float) -> None:
+        self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
+        self._outside, self._remembered, self._now = scene.hindrances, remembered, now
+
+    async def confirm(self, expected: Iterable[Try]) -> None:
+        """Ask for Jobs that the status knows as running and no watch has shown: only the API server itself can say that one is gone."""
+        known = self._jobs()
+        missing = [each for each in expected if each not in known]
+        await asyncio.gather(*(self._look_up(index, number) for index, number in missing))
+
+    def addresses(self) -> Mapping[Try, str]:
+        """Where the workers that run serve their progress."""
+        pods = self._pods()
+        running = {key: pods[_name(job)] for key, job in self._jobs().items() if _name(job) in pods and key not in self._remembered.kept}
+        found = {key: pod["status"].get("podIP") for key, pod in running.items() if pod["status"].get("phase") == "Running"}
+        return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
+
+    async def runs(self) -> tuple[Run, ...]:
+        """Every Job whose end is not recorded."""
+        pods = self._pods()
+        jobs = {key: job for key, job in self._jobs().items() if key not in self._remembered.kept}
+        runs = {key: run_of(job, pods.get(_name(job)), self._profile, self._now) for key, job in jobs.items()}
+        said = self._remembered.progress
+        return tuple(replace(run, progress=said[key]) if run.ended is None and key in said else run for key, run in runs.items())
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """What is missing altogether, then refused starts, then Jobs that cannot begin."""
+        pods = self._pods()
+        jobs = {key: job for key, job in self._jobs().items() if key not in self._remembered.kept}
+        stuck = (hindrance_of(job, pods.get(_name(job)), self._profile, self._now) for _, job in sorted(jobs.items()))
+        return (*self._outside, *self._remembered.refusals.values(), *(each for each in stuck if each is not None))
+
+    async def start(self, start: Start, item: Item) -> None:
+        """Create the Job. One that is there already is ours if its owner and labels are; else the item is blocked."""
+        refusals = self._remembered.refusals
+        if None in refusals and refusals[None].until > self._now:
+            return
+        try:
+            await self._create(start, item)
+        except RefusedError as error:
+            refusals[None] = hindrance_of_refusal(error, self._now)
+        except OverlayError as error:
+            refusals[None] = Hindrance("TemplateInvalid", f"The profile's pods.template: {error}", self._now + RETRY_REFUSED)
+        except OrderTooLargeError as error:
+            refusals[start.index] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED, start.index)
+
+    async def stop(self, index: int, number: int) -> None:
+        """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job."""
+        job = self._jobs().get((index, number))
+        if job is None or STOPPED in (job["metadata"].get("annotations") or {}):
+            return
+        metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
+        try:
+            self._seen.jobs.offer(
+                await self._api.patch(JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": {"suspend": True}})
+            )
+        except (NotFoundError, ConflictError):
+            return  # it is gone, or another one has its name: the next look sees
+
+    async def forget(self, run: Run, *, final: bool) -> None:
+        """Keep the Job of a recorded run for a while, for people. One that is over for us and not for the cluster goes now."""
+        del final  # what later tries need is in the store
+        job = self._jobs().get((run.index, run.number))
+        if job is None or run.ended is None:
+            return
+        if needs_ending(job, self._pods().get(_name(job)), run):
+            await self._delete(job)
+            return
+        reason = outcome_of(run.ended).reason
+        settled = reason is None or FAILURES[reason].verdict is Verdict.SKIP
+        keep = self._profile.keep_succeeded_seconds if settled else self._profile.keep_failed_seconds
+        self._remembered.kept[run.index, run.number] = (run.ended_at or self._now) + keep
+
+    async def clear(self) -> float | None:
+        """Delete Jobs that were kept long enough; when the next one may go."""
+        jobs = self._jobs()
+        due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
+        await asyncio.gather(*(self._delete(jobs[key]) for key in due if key in jobs))
+        for key in due:
+            del self._remembered.kept[key]
+        return min(self._remembered.kept.values(), default=None)
+
+    @property
+    def _profile(self) -> PodProfile:
+        return self._orders.profile.pods
+
+    def _jobs(self) -> dict[Try, Object]:
+        """The batch's ingest Jobs that this batch really owns."""
+        mine = (job for job in self._seen.jobs.of_batch(self._owner.uid) if job["metadata"]["labels"].get(ROLE) == INGEST)
+        return {_try(job): job for job in mine if _is_owned(job, self._owner)}
+
+    def _pods(self) -> Mapping[str, Object]:
+        return pods_by_job(self._seen.pods.of_batch(self._owner.uid))
+
+    async def _create(self, start: Start, item: Item) -> None:
+        await self._make_order_map()
+        body = ingest_job(self._owner, self._orders, item, start)
+        refusals = self._remembered.refusals
+        try:
+            job = await self._api.create(JOBS, self._owner.namespace, body)
+        except AlreadyExistsError:
+            job = await self._api.get(JOBS, self._owner.namespace, _name(body))
+            if not _is_owned(job, self._owner) or _try(job) != (start.index, start.number):
+                refusals[start.index] = name_taken("Job", _name(body), self._now, start.index)
+                return
+        self._seen.jobs.offer(job)
+        refusals.pop(None, None)
+        refusals.pop(start.index, None)
+
+    async def _make_order_map(self) -> None:
+        """The ConfigMap that the Jobs read the shared part of their order from. Its name says its content, so one that exists is right."""
+        body = shared_order_map(self._owner, self._orders)
+        async with self._remembered.making:  # starts come several at a time
+            if _name(body) in self._remembered.made:
+                return
+            with contextlib.suppress(AlreadyExistsError):
+                await self._api.create(CONFIG_MAPS, self._owner.namespace, body)
+            self._remembered.made.add(_name(body))
+
+    async def _look_up(self, index: int, number: int) -> None:
+        try:
+            job = await self._api.get(JOBS, self._owner.namespace, ingest_job_name(self._owner, index, number))
+        except NotFoundError:
+            return
+        self._seen.jobs.offer(job)
+
+    async def _delete(self, job: Object) -> None:
+        await self._api.delete(JOBS, self._owner.namespace, _name(job), uid=job["metadata"]["uid"])
+        self._seen.jobs.drop(job)
+
+
+def _name(thing: Object) -> str:
+    name: str = thing["metadata"]["name"]
+    return name
+
+
+def _try(job: Object) -> Try:
+    labels = job["metadata"].get("labels") or {}
+    return int(labels.get(INDEX, -1)), int(labels.get(TRY, -1))
+
+
+def _is_owned(thing: Object, owner: Owner) -> bool:
+    return any(reference.get("uid") == owner.uid for reference in thing["metadata"].get("ownerReferences") or ())

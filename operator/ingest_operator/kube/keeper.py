@@ -1,0 +1,91 @@
+"""A batch's status in the API: read from the newest version that is known, written with that version as the precondition.
+
+It never reads an older status than its own last accepted write, so a watch that lags cannot take an operator back to a world in which a
+Job that it made does not exist yet.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from ingest_contract.names import API_VERSION, BATCH_KIND
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.kube.api import Api
+from ingest_operator.kube.caches import version_of
+from ingest_operator.kube.errors import ConflictError
+from ingest_operator.kube.resources import BATCHES, Object
+
+Accepted = Callable[[Object, IngestBatchStatus | None, IngestBatchStatus], None]
+"""Told of every accepted write: (the batch, the status before, the status now). Metrics and Events follow it."""
+
+
+class UnreadableStatusError(Exception):
+    """The status was written by another version of the operator. Nothing is done, or what it remembers would be lost."""
+
+
+class StatusKeeper:
+    """Keeps the status of one batch."""
+
+    def __init__(self, api: Api, batch: Object, accepted: Accepted) -> None:
+        self._api, self._accepted = api, accepted
+        self._batch = batch
+        self._status: IngestBatchStatus | None = None
+        self._parsed = -1
+
+    @property
+    def batch(self) -> Object:
+        """The newest version of the batch."""
+        return self._batch
+
+    def offer(self, batch: Object) -> None:
+        """Take a version of the batch if it is newer."""
+        if version_of(batch) > version_of(self._batch):
+            self._batch = batch
+
+    def read(self) -> IngestBatchStatus | None:
+        """The newest accepted status. Raises `UnreadableStatusError`."""
+        version = version_of(self._batch)
+        if self._parsed != version:
+            self._status, self._parsed = _parsed(self._batch), version
+        return self._status
+
+    async def write(self, status: IngestBatchStatus) -> None:
+        """Write a status over the one that `read` gave. Raises `ConflictError` when another has taken its place."""
+        before = self.read()
+        body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": _precondition(self._batch), "spec": self._batch["spec"]}
+        body["status"] = json.loads(status.to_json())
+        try:
+            written = await self._api.replace_status(BATCHES, body)
+        except ConflictError:
+            written = await self._api.get(BATCHES, *_where(self._batch))
+            if written["metadata"]["uid"] != self._batch["metadata"]["uid"] or _parsed(written) != status:
+                self.offer(written)
+                raise
+            # It was our own write that came first: its answer was lost on the way and the client asked again.
+        self.offer(written)
+        self._accepted(self._batch, before, status)
+
+
+_PRECONDITION: Final = ("name", "namespace", "uid", "resourceVersion")
+
+
+def _precondition(batch: Object) -> Object:
+    return {field: batch["metadata"][field] for field in _PRECONDITION}
+
+
+def _where(batch: Object) -> tuple[str, str]:
+    return batch["metadata"]["namespace"], batch["metadata"]["name"]
+
+
+def _parsed(batch: Object) -> IngestBatchStatus | None:
+    status = batch.get("status")
+    if status is None:
+        return None
+    try:
+        return IngestBatchStatus.model_validate_json(json.dumps(status))
+    except ValidationError as error:
+        raise UnreadableStatusError(
+            f"{error.errors()[0]['loc']}: the status of {'/'.join(_where(batch))} comes from another version of the operator"
+        ) from error

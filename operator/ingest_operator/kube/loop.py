@@ -1,0 +1,87 @@
+"""Keys that want a look, each served by a task of its own: one key never waits for another, and none is looked at twice at once.
+
+Looks of one key are a second apart: whatever happens meanwhile is seen by the next one together. A look that fails is repeated after a
+wait that doubles; a wake-up does not cut that short, or a broken API server would be asked as often as things change.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+LOG: Final = logging.getLogger(__name__)
+
+APART: Final = 1.0
+"""Seconds between two looks at one key."""
+
+GATHERING: Final = 0.1
+"""Seconds between a wake-up and its look: a burst of events is one look."""
+
+LONGEST_BACKOFF: Final = 60.0
+"""Seconds between two looks that fail, at most."""
+
+K = TypeVar("K", bound=Hashable)
+
+Look = Callable[[K], Awaitable[float | None]]
+"""One look at a key; seconds until the next one if nothing wakes it before, None for no next one."""
+
+
+class Loop(Generic[K]):
+    """Serves keys until it is cancelled."""
+
+    def __init__(self, look: Look[K], looked: Callable[[K, float, BaseException | None], None]) -> None:
+        self._look, self._looked = look, looked
+        self._woken: dict[K, asyncio.Event] = {}
+        self._tasks: dict[K, asyncio.Task[None]] = {}
+
+    def wake(self, key: K) -> None:
+        """Look at a key soon."""
+        self._woken.setdefault(key, asyncio.Event()).set()
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._serve(key), name=f"look at {key}")
+
+    @property
+    def waiting(self) -> int:
+        """Keys that want a look and have not had it."""
+        return sum(event.is_set() for event in self._woken.values())
+
+    @property
+    def keys(self) -> int:
+        """Keys that are served now, or will be at a moment that is known."""
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """End every task, in the middle of its look if need be: a look that is repeated does no harm."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _serve(self, key: K) -> None:
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        while True:
+            await asyncio.sleep(GATHERING)
+            self._woken[key].clear()
+            started = clock()
+            try:
+                again = await self._look(key)
+                failures = 0
+                self._looked(key, clock() - started, None)
+            except Exception as error:  # noqa: BLE001 -- whatever a look meets, the next one may not
+                failures += 1
+                again = None
+                self._looked(key, clock() - started, error)
+                await asyncio.sleep(min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
+                self._woken[key].set()
+            if again is None and not self._woken[key].is_set():
+                del self._tasks[key], self._woken[key]
+                return
+            await self._rest(key, again)
+
+    async def _rest(self, key: K, seconds: float | None) -> None:
+        """At least a while, at most until the next look is due."""
+        await asyncio.sleep(APART)
+        try:
+            await asyncio.wait_for(self._woken[key].wait(), max(0.0, (seconds or 0.0) - APART))
+        except TimeoutError:
+            return

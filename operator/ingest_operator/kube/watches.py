@@ -1,0 +1,80 @@
+"""What kopf sees, handed to the caches: every handler takes an object and wakes whoever it concerns; none decides anything.
+
+`on.event` only: change-detecting handlers would keep a copy of the spec in an annotation, timers would put a finalizer on every batch, and
+`kopf.index` takes minutes to fill at thousands of objects.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import kopf
+
+from ingest_operator.kube.caches import Cache
+from ingest_operator.kube.resources import Object, Resource
+
+PAGE: Final = 500
+"""Objects per page of a list."""
+
+SERVER_SECONDS: Final = 300
+"""After which the server ends a watch; the client goes on where it was."""
+
+CLIENT_SECONDS: Final = 330
+"""After which the client ends one that the server forgot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One kind of object, and who wants to know."""
+
+    resource: Resource
+    cache: Cache
+    wake: Callable[[Object], None]
+    """Told of every object that changed or went."""
+    labels: str = ""
+    """Only objects with these labels are ever sent to us."""
+
+
+def registry(watched: Iterable[Watched], saw: Callable[[str], None]) -> kopf.OperatorRegistry:
+    """Handlers for every kind. `saw` is told of each event, by plural."""
+    made = kopf.OperatorRegistry()
+    kopf.on.login(registry=made)(_login)
+    for each in watched:
+        resource = each.resource
+        where = (resource.group, resource.version, resource.plural) if resource.group else (resource.version, resource.plural)
+        kopf.on.event(*where, id=f"see-{resource.plural}", registry=made)(_handler(each, saw))
+    return made
+
+
+def settings(watched: Iterable[Watched], *, namespaced: bool) -> kopf.OperatorSettings:
+    """Kopf's settings: what to ask the server for, and nothing that writes to objects."""
+    made = kopf.OperatorSettings()
+    made.posting.enabled = False
+    made.peering.standalone = True
+    made.scanning.disabled = namespaced  # a namespaced role may not list namespaces and definitions
+    made.watching.chunk_size = PAGE
+    made.watching.server_timeout, made.watching.client_timeout = SERVER_SECONDS, CLIENT_SECONDS
+    made.watching.connect_timeout = 5
+    made.networking.request_timeout = 30
+    for each in watched:
+        if each.labels:
+            made.watching.label_selectors[each.resource.group, each.resource.plural] = each.labels
+    return made
+
+
+async def _login(**given: Any) -> kopf.ConnectionInfo | None:
+    """A pod's service account, else the user's kubeconfig: kopf asks again when a token has expired."""
+    return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+
+
+def _handler(each: Watched, saw: Callable[[str], None]) -> Callable[..., Any]:
+    async def seen(event: kopf.RawEvent, **_: object) -> None:
+        thing: Object = dict(event["object"])
+        saw(each.resource.plural)
+        if event["type"] == "DELETED":
+            each.cache.drop(thing)
+        elif not each.cache.offer(thing):
+            return
+        each.wake(thing)
+
+    return seen

@@ -1,0 +1,138 @@
+"""Keys that want a look: none is lost, none is looked at twice at once, none waits for another."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ingest_operator.kube import loop as looping
+from ingest_operator.kube.loop import Loop
+
+Look = Callable[[str], Awaitable[float | None]]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("APART", 0.02), ("GATHERING", 0.005), ("LONGEST_BACKOFF", 0.02)):
+        monkeypatch.setattr(looping, name, seconds)
+
+
+def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]]) -> list[tuple[str, str]]:
+    """Play a script against a loop; what was reported of the looks."""
+    reported: list[tuple[str, str]] = []
+
+    async def play() -> None:
+        loop = Loop(look, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")))
+        await asyncio.wait_for(script(loop), 20)
+        await loop.close()
+
+    asyncio.run(play())
+    return reported
+
+
+def test_a_burst_of_wake_ups_is_one_look() -> None:
+    looks: Counter[str] = Counter()
+    done = asyncio.Event()
+
+    async def look(key: str) -> None:
+        looks[key] += 1
+        done.set()
+
+    async def script(loop: Loop[str]) -> None:
+        for _ in range(50):
+            loop.wake("a")
+        await done.wait()
+        await idle(loop)
+
+    run(look, script)
+    assert looks == {"a": 1}
+
+
+def test_a_wake_up_during_a_look_brings_another_one() -> None:
+    entered, go_on, seen = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def look(key: str) -> None:
+        seen.append(key)
+        entered.set()
+        await go_on.wait()
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("a")
+        await entered.wait()
+        loop.wake("a")
+        go_on.set()
+        await until(lambda: len(seen) == 2)
+        await idle(loop)
+
+    run(look, script)
+    assert seen == ["a", "a"]
+
+
+def test_a_key_that_hangs_keeps_no_other_waiting() -> None:
+    seen: list[str] = []
+
+    async def look(key: str) -> None:
+        if key == "hangs":
+            await asyncio.Event().wait()
+        seen.append(key)
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("hangs")
+        loop.wake("b")
+        await until(lambda: seen == ["b"])
+
+    run(look, script)
+
+
+def test_a_look_that_fails_is_repeated_until_it_does_not_and_is_told_each_time() -> None:
+    failures = iter([ValueError("no"), ValueError("no")])
+
+    async def look(_: str) -> None:
+        error = next(failures, None)
+        if error is not None:
+            raise error
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("a")
+        await idle(loop)
+
+    assert run(look, script) == [("a", "ValueError"), ("a", "ValueError"), ("a", "ok")]
+
+
+def test_a_key_that_wants_another_look_later_gets_it_without_being_woken() -> None:
+    wanted = iter([0.03, None])
+    seen: list[str] = []
+
+    async def look(key: str) -> float | None:
+        seen.append(key)
+        return next(wanted)
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("a")
+        await until(lambda: len(seen) == 2)
+        await idle(loop)
+
+    run(look, script)
+
+
+def test_a_key_that_wants_nothing_more_leaves_no_task_behind() -> None:
+    async def look(_: str) -> None:
+        return None
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("a")
+        await idle(loop)
+        assert (loop.waiting, loop.keys) == (0, 0)
+
+    run(look, script)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop run until something holds; the script's own deadline ends a wait in vain."""
+    while not holds():  # noqa: ASYNC110 -- no event tells of it: it is the state of the loop under test
+        await asyncio.sleep(0)
+
+
+async def idle(loop: Loop[str]) -> None:
+    await until(lambda: loop.keys == 0)
