@@ -182,10 +182,13 @@ FAILURES: Final = MappingProxyType(
             None,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The container cannot be made: a Secret, ConfigMap or volume that it names is not there.",
+            "The container cannot be made. Check the Secret, ConfigMaps and volumes that the profile names.",
         ),
         _R.UNSCHEDULABLE: Failure(
-            None, _K.SETUP, _V.STOP_BATCH, "No node took the worker for longer than the profile lets it queue. Is there such a GPU at all?"
+            None,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "No node took the worker in all the time that the profile allows. Check that there is such a GPU.",
         ),
         _R.EVICTED: Failure(
             None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the node or the pod away: preemption, drain, or a node short of something."
