@@ -11,13 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import Memory, StageFigures
 from ingest_contract.stages import Stage
-from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.standing import GPUS
 from ingest_operator.ledger import Ledger
 from ingest_operator.observe import Ended, Run, Waits
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_failure, a_receipt, a_run, a_view, ended_by, folded, over
+from tests.support.builders import a_failure, a_receipt, a_run, ended_by, folded, over
+from tests.support.statuses import a_status
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
@@ -25,10 +24,6 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 def a_batch(name: str = "talks", namespace: str = "default") -> dict[str, Any]:
     return {"metadata": {"namespace": namespace, "name": name}}
-
-
-def a_status(*runs: Run, count: int = 10, ledger: Ledger | None = None, **spec: Any) -> IngestBatchStatus:
-    return render(a_view(count, **spec), folded(ledger or Ledger(), *runs, **spec), None, NOW + 60)
 
 
 def values(metrics: Metrics, name: str) -> Mapping[tuple[str, ...], float]:
