@@ -118,12 +118,12 @@ class KubeCluster:
         except OverlayError as error:
             refusals[None] = Hindrance("TemplateInvalid", f"The profile's pods.template: {error}", self._now + RETRY_REFUSED)
         except OrderTooLargeError as error:
-            refusals[start.index] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED, start.index)
+            refusals[None] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)  # what all items share is too large
 
     async def stop(self, index: int, number: int) -> None:
         """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job."""
         job = self._jobs().get((index, number))
-        if job is None or STOPPED in (job["metadata"].get("annotations") or {}):
+        if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
         try:
