@@ -96,7 +96,7 @@ def _while_it_lives(present: Sequence[PlanTry], following: int, wanted: Asked | 
     """A try that runs is left alone, whatever is wanted by now. One that cannot begin makes room when its profile or order is mended."""
     last = present[-1]
     if last.hindrance is None:
-        before = present[-2] if len(present) > 1 else None
+        before = present[-2] if len(present) > 1 and present[-2].asked == last.asked else None
         return Wait(hindrance=_hindrance(before, None) if before else None)
     if wanted is None:
         return Ask()
