@@ -3,6 +3,7 @@
 Only the logs do not come from a kubelet: they are given.
 """
 
+import asyncio
 import time
 from typing import Any
 
@@ -119,11 +120,13 @@ class PlanScene:
         """The pod that a kubelet would be running."""
         return next((pod for pod in await self.made_pods() if pod["status"]["phase"] == "Pending"), None)
 
-    async def plan(self, pod: Object) -> PlanDocument:
+    async def plan(self, pod: Object, begins: int = 0) -> PlanDocument:
         """Play a worker that plans: one recording per source, none that is known."""
         order = await self.order(int(pod["metadata"]["labels"][JOB_NAME].split("-")[-2]))
         fresh = [source.url for source in order.sources if _id(source.url) not in order.known]
-        items = [Item(index=order.first_index + place, id=_id(url), url=url, duration_seconds=60) for place, url in enumerate(fresh)]
+        items = [
+            Item(index=order.first_index + begins + place, id=_id(url), url=url, duration_seconds=60) for place, url in enumerate(fresh)
+        ]
         document = PlanDocument(items=tuple(items))
         self.logs.setdefault(pod["metadata"]["name"], "\n".join(("a line of another kind", *frames(document))))
         await self.end(pod, Receipt(result="Succeeded", seconds=1.0, plan=document.summary))
@@ -151,6 +154,24 @@ class PlanScene:
         """A ConfigMap of somebody else, with a list of addresses."""
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"urls.txt": text}}
         await self._api.create(CONFIG_MAPS, self.owner.namespace, body)
+
+
+async def pod_of(scene: PlanScene) -> Object:
+    """The pod of the live plan Job, once the Job controller has made it."""
+    async with asyncio.timeout(30):
+        while (pod := await scene.live_pod()) is None:  # noqa: ASYNC110 -- another process makes it
+            await asyncio.sleep(0.05)
+    return pod
+
+
+async def planned(scene: PlanScene) -> None:
+    """Look and play the worker until every source is planned and nothing is left to clear."""
+    async with asyncio.timeout(60):
+        while scene.last is None or scene.last.plan is None or scene.last.plan.sources < len(scene.sources) or await scene.jobs():
+            await scene.look()
+            if (pod := await scene.live_pod()) is not None:
+                await scene.plan(pod)
+            await asyncio.sleep(0.05)
 
 
 def _id(url: str) -> str:

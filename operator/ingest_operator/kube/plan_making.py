@@ -53,8 +53,8 @@ async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: M
         await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
     job = plan_job(owner, orders, plan_number, step.number)
     job["metadata"]["annotations"] = {ASKED: wanted.asked.text}
-    if await _tell(api, owner, wanted.order, job):
-        await _create_or_meet(api, owner, JOBS, job)
+    await _tell(api, owner, wanted.order, job)
+    await _create_or_meet(api, owner, JOBS, job)
 
 
 async def clear(api: Api, owner: Owner, tries: Mapping[int, tuple[PlanTry, ...]], frozen: int) -> None:
@@ -74,17 +74,16 @@ async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
         return None
 
 
-async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> bool:
-    """Put the order where the Job reads it; whether the Job may be made. An order is changed only while no Job of this try can read it."""
+async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> None:
+    """Put the order where the Job reads it. Another one that lies there is changed only while no Job of this try can have read it."""
     there = await _create_or_meet(api, owner, CONFIG_MAPS, order)
     if there.get("data") == order["data"]:
-        return True
-    with contextlib.suppress(NotFoundError):
+        return
+    try:
         await api.get(JOBS, owner.namespace, job["metadata"]["name"])
-        return False  # what we know of the Jobs lags; a later look knows better
-    known = {"uid": there["metadata"]["uid"], "resourceVersion": there["metadata"]["resourceVersion"]}
-    await api.patch(CONFIG_MAPS, owner.namespace, order["metadata"]["name"], {"metadata": known, "data": order["data"]})
-    return True
+    except NotFoundError:
+        known = {"uid": there["metadata"]["uid"], "resourceVersion": there["metadata"]["resourceVersion"]}
+        await api.patch(CONFIG_MAPS, owner.namespace, order["metadata"]["name"], {"metadata": known, "data": order["data"]})
 
 
 async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Object) -> Object:

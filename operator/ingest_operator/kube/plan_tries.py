@@ -6,6 +6,7 @@ they are gone, counting begins anew. A try counts only against what it was asked
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -24,6 +25,7 @@ ASKED: Final = f"{GROUP}/asked"
 """Annotation of a plan Job: what it was asked, in the form of `Asked.text`."""
 
 _DIGEST: Final = 16
+_ASKED: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,8 @@ class Asked:
     @classmethod
     def parsed(cls, text: str) -> "Asked | None":
         """Back from its text; None for what is no such text."""
-        sources, _, digests = text.partition(".")
-        order, dot, job = digests.partition(".")
-        return cls(int(sources), order, job) if sources.isdecimal() and dot else None
+        match = _ASKED.fullmatch(text)
+        return None if match is None else cls(int(match[1]), match[2], match[3])
 
     @property
     def text(self) -> str:
