@@ -60,6 +60,10 @@ bench-seed: ## The old system's four tests: short, medium, long, and a batch of 
 bench-worker: ## Where one worker's time and memory go: start, stages, peak RSS
 	@$(IN_ENV) $$bin/python -m bench.worker
 
+.PHONY: test-crash
+test-crash: ## The operator killed after its writes to a real API server, one after the other
+	@$(IN_ENV) $$bin/pytest -m crash
+
 .PHONY: test-gpu
 test-gpu: ## What only a GPU can show
 	@$(IN_ENV) $$bin/pytest -m gpu

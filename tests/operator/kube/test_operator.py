@@ -97,13 +97,6 @@ async def from_start_to_end(scene: Scene) -> Object:
     return status
 
 
-def facts(status: Object) -> tuple[object, ...]:
-    """What must be the same however the batch came to its end."""
-    rows = {row["index"]: (row["state"], row["try"], row["attempts"], row.get("rung"), row.get("reason")) for row in status["videos"]}
-    sums = {name: status["sums"][name] for name in ("mediaSeconds", "processingSeconds", "segments", "vectors")}
-    return status["state"], status["counts"], status["items"], status["failures"], status["skips"], sums, rows
-
-
 def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
     scene: Scene, control_plane: ControlPlane, run: Callable[..., Any]
 ) -> None:
@@ -122,6 +115,8 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     control_plane.kubectl("wait", "--for=condition=Complete", "ib/talks", "-n", scene.namespace, "--timeout=5s")
 
 
+@pytest.mark.crash
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # whoever is killed closes nothing
 @pytest.mark.parametrize("deaths", [range(1, 40, 3), range(2, 40, 3), range(3, 40, 3)], ids=["1, 4, 7...", "2, 5, 8...", "3, 6, 9..."])
 def test_an_operator_that_dies_after_any_third_write_loses_nothing_and_does_nothing_twice(
     scene: Scene, deaths: range, run: Callable[..., Any]
@@ -147,7 +142,8 @@ def test_an_operator_that_dies_after_any_third_write_loses_nothing_and_does_noth
     assert scene.pods.plans == 1
     assert {name: status["counts"][name] for name in ("succeeded", "skipped", "failed")} == {"succeeded": 6, "skipped": 1, "failed": 1}
     assert status["sums"]["mediaSeconds"] == "3600"
-    assert facts(status)[6][1] == ("Succeeded", 2, 1, None, None)
+    rows = {row["index"]: (row["state"], row["try"], row["attempts"]) for row in status["videos"]}
+    assert (rows[1], rows[2]) == (("Succeeded", 2, 1), ("Succeeded", 2, 0))
 
 
 def test_a_batch_that_is_deleted_takes_everything_with_it(scene: Scene, run: Callable[..., Any]) -> None:

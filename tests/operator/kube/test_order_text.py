@@ -57,7 +57,9 @@ texts = st.lists(st.one_of(tricky, st.text(max_size=8)), max_size=10).map("".joi
 def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_made(
     title: str, path: str, channel: str, voice: str, number: int, rung: int
 ) -> None:
-    item = Item(index=3, id=f"url:{path or 'x'}", url=f"https://media.example.org/{path}", title=title, channel=channel)
+    item = Item(
+        index=3, id=f"url:{path.replace(chr(10), '') or 'x'}", url=f"https://media.example.org/{path}", title=title, channel=channel
+    )
     voices = (Voice(name="ann", recordings=(f"https://media.example.org/{voice}",)),)
     orders = orders_for(identification=IdentificationProfile(voices=voices))
     order = orders.to_ingest(item, Start(3, number, 0, rung, 0), PLACE)
