@@ -1,0 +1,112 @@
+"""A stand-in for kubelets and the scheduler: it plays the pods of a real control plane as a script says, without running anything.
+
+It lives in a thread of its own, so that a test, or an operator that it started, goes on beside it. What goes wrong inside is raised at
+its end, and by whatever asks it next.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Self
+
+from ingest_contract.order import IngestOrder
+from tests.support.cluster.control_plane import LOOPBACK, ControlPlane
+from tests.support.cluster.kubelet_api import Object
+from tests.support.cluster.kubelet_loop import Setup, StandIn, play
+from tests.support.cluster.kubelet_pod import PlayedPod
+from tests.support.cluster.life import Life, Script
+from tests.support.cluster.lives import by_default
+from tests.support.cluster.program import until
+
+PATIENCE = 60.0
+
+
+class RunningKubelet:
+    """`with RunningKubelet(control_plane, script) as kubelet:`. The other options are those of `Setup`."""
+
+    def __init__(self, control_plane: ControlPlane, script: Script | None = None, **options: Any) -> None:
+        pair = control_plane.certificates.server(LOOPBACK)
+        self._setup = Setup(kubeconfig=control_plane.kubeconfig, pair=pair, script=script or by_default(), **options)
+        self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
+        self._ready = threading.Event()
+        self._stand_in: StandIn | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE), "the stand-in kubelet is not ready"
+        self._complain()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(PATIENCE)
+            assert not self._thread.is_alive(), "the stand-in kubelet does not end"
+        if kind is None:
+            self._complain()
+
+    def pods(self) -> list[Object]:
+        """The pods that have one of its nodes, as it saw them last."""
+        return self._ask(lambda stand_in: [played.pod for played in stand_in.played.values()])
+
+    def writes(self) -> Counter[str]:
+        """How often it wrote, by what for: a measurement of somebody else's subtracts them."""
+        return self._ask(lambda stand_in: Counter(stand_in.house.api.writes))
+
+    def release(self, pod: str | None = None) -> None:
+        """What the pod of this name waits for is there, or its node is back; without a name: of every pod."""
+        self._ask(lambda stand_in: [each.release() for each in stand_in.played.values() if pod in (None, each.pod["metadata"]["name"])])
+
+    def finish(self, index: int, number: int, life: Life | None = None, *, batch: str | None = None) -> None:
+        """A try ends now, as its life says, or as another one does. Waits until the try runs. `batch` is `<namespace>/<name>`."""
+        self.until_running(index, number, batch=batch)
+        self._ask(lambda stand_in: [each.finish(life) for each in stand_in.played.values() if _is(each, index, number, batch)])
+
+    def until_running(self, index: int, number: int, *, batch: str | None = None) -> None:
+        """Return once a try runs; `TimeoutError` says which one never did."""
+
+        def runs() -> bool:
+            return self._ask(lambda stand_in: any(each.began and _is(each, index, number, batch) for each in stand_in.played.values()))
+
+        until(runs, f"try {number} of item {index} runs")
+
+    def _ask(self, question: Callable[[StandIn], Any]) -> Any:
+        """Answered in its own thread: nothing in there is made for two."""
+
+        async def answer() -> Any:
+            return question(self._stand_in)
+
+        self._complain()
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(PATIENCE)
+
+    def _complain(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._play())
+        except BaseException as error:  # noqa: BLE001 -- raised where somebody sees it
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _play(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def ready(stand_in: StandIn) -> None:
+            self._stand_in = stand_in
+            self._ready.set()
+
+        await play(self._setup, ready, self._stop)
+
+
+def _is(played: PlayedPod, index: int, number: int, batch: str | None) -> bool:
+    order = played.order
+    if not isinstance(order, IngestOrder) or played.over:
+        return False
+    return (order.item.index, order.number) == (index, number) and batch in (None, order.batch)
