@@ -16,7 +16,7 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
 from tests.support.builders import NOW, TRACE, a_run, a_spec, items, over
-from tests.support.simulation import ConflictError, TextKeeper
+from tests.support.simulated_operator import ConflictError, TextKeeper
 
 COUNT = 200
 

@@ -1,30 +1,60 @@
-"""A cluster in memory with the faults that real ones have: a cache that lags, lists in any order and twice, runs that are deleted."""
+"""A cluster in memory with the faults that real ones have: watches that lag, lists in any order and twice, refused starts, lost nodes,
+and an API server before which the operator may die at any write.
+"""
 
-import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
-from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.observe import Ended, Run
-from ingest_operator.reconcile import Planned, reconcile
-from tests.support.builders import NOW, TRACE, a_receipt, a_spec, ended_by, items
+from ingest_operator.observe import Ended, Run, Waits
+from tests.support.builders import NOW, a_receipt, ended_by
 
 Key = tuple[int, int]
 """(index, number)."""
 
-
-class ConflictError(Exception):
-    """Somebody else wrote the object first."""
+REFUSED_FOR = 60.0
+"""Seconds for which a refused start is not asked for again."""
 
 
 class CrashError(Exception):
-    """The operator dies here."""
+    """The operator dies here, and whatever else it has under way with it."""
+
+
+@dataclass
+class Writes:
+    """What is asked of the API server, one after the other, and the operator's death at one of them."""
+
+    log: list[str] = field(default_factory=list)
+    dies_at: int | None = None
+    """At the how-manieth write."""
+    accepted: bool = False
+    """Whether the API server takes that write all the same."""
+    dead: bool = False
+
+    @contextmanager
+    def one(self, what: str) -> Iterator[None]:
+        """Whatever is done within is accepted, or nothing of it."""
+        if self.dead:
+            raise CrashError
+        self.log.append(what)
+        self.dead = len(self.log) == self.dies_at
+        if self.dead and not self.accepted:
+            raise CrashError
+        yield
+        if self.dead:
+            raise CrashError
+
+    def restart(self) -> None:
+        """Another operator takes over, if this one is dead."""
+        if self.dead:
+            self.dies_at, self.dead = None, False
 
 
 @dataclass
@@ -34,12 +64,19 @@ class SimulatedCluster:
     now: float = NOW
     truth: dict[Key, Run] = field(default_factory=dict)
     cache: dict[Key, Run] = field(default_factory=dict)
-    """What is seen: the truth of some earlier moment, never of one before what was seen already."""
+    """What is seen: of each run the truth of some earlier moment, never of one before what was seen already."""
     started: dict[int, list[Start]] = field(default_factory=lambda: defaultdict(list))
     """Every process that ever began, by item."""
     stopping: set[Key] = field(default_factory=set)
-    crash_after: int | None = None
-    """How many starts succeed before the operator dies."""
+    lost: set[Key] = field(default_factory=set)
+    """Processes that run on nodes of which nobody hears: whatever the API says, they may go on."""
+    missing: dict[int | None, Hindrance] = field(default_factory=dict)
+    """What is in the way before anything is started."""
+    refusing: set[int | None] = field(default_factory=set)
+    """The items whose starts are refused; None for every start."""
+    refused: dict[int | None, Hindrance] = field(default_factory=dict)
+    """What the operator remembers of refused starts: gone with it."""
+    writes: Writes = field(default_factory=Writes)
     seed: int = 0
 
     async def runs(self) -> tuple[Run, ...]:
@@ -50,96 +87,67 @@ class SimulatedCluster:
         return tuple(listed)
 
     def hindrances(self) -> tuple[Hindrance, ...]:
-        """Nothing is in the way."""
-        return ()
+        """What is in the way, as far as it is known."""
+        return (*self.missing.values(), *self.refused.values())
 
     async def start(self, start: Start, item: Item) -> None:
-        """Begin a process, unless this one exists."""
+        """Begin a process, unless this one exists, or starts are refused."""
         assert item.index == start.index
         if (start.index, start.number) in self.truth:
             return
-        if self.crash_after is not None:
-            if self.crash_after == 0:
-                raise CrashError
-            self.crash_after -= 1
-        run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
-        self.truth[start.index, start.number] = run
-        self.started[start.index].append(start)
+        for place in (None, start.index):
+            if place in self.refusing:
+                self.refused[place] = Hindrance("Refused", "not now", self.now + REFUSED_FOR, place)
+                return
+        with self.writes.one(f"start {start.index}-{start.number}"):
+            run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
+            self.truth[start.index, start.number] = run
+            self.started[start.index].append(start)
+            self.refused.pop(None, None)
+            self.refused.pop(start.index, None)
 
     async def stop(self, index: int, number: int) -> None:
         """It will end, some time."""
-        self.stopping.add((index, number))
+        if (index, number) in self.truth and (index, number) not in self.stopping:
+            with self.writes.one(f"stop {index}-{number}"):
+                self.stopping.add((index, number))
 
     async def forget(self, run: Run, *, final: bool) -> None:
         """Its end is recorded."""
         del final
-        self.truth.pop((run.index, run.number), None)
+        if (run.index, run.number) in self.truth:
+            with self.writes.one(f"forget {run.index}-{run.number}"):
+                del self.truth[run.index, run.number]
 
-    def sync(self) -> None:
-        """Everything that happened is seen."""
-        self.cache = dict(self.truth)
+    def sync(self, keys: Iterable[Key] | None = None) -> None:
+        """Everything that happened is seen, or what happened to these runs."""
+        for key in [*self.cache, *self.truth] if keys is None else keys:
+            if key in self.truth:
+                self.cache[key] = self.truth[key]
+            else:
+                self.cache.pop(key, None)
 
     def live(self) -> list[Key]:
         """Processes that run, seen or not."""
         return sorted(key for key, run in self.truth.items() if run.ended is None)
 
     def end(self, key: Key, reason: Reason | None) -> None:
-        """A process ends; one that was asked to says nothing else."""
+        """A process ends; one that was asked to says nothing else. What comes back from a lost node ends once more, and otherwise."""
+        self.lost.discard(key)
+        if key not in self.truth:
+            return
         asked = key in self.stopping and reason is not None
         ended = Ended(143, None, on_request=True) if asked else ended_by(reason, receipt=success() if reason is None else None)
-        self.truth[key] = replace(self.truth[key], ended=ended, ended_at=self.now)
+        self._over(key, ended)
+
+    def give_up_on(self, key: Key) -> None:
+        """A process of which nobody has heard for long counts as lost, though it may run."""
+        self._over(key, ended_by(Reason.NODE_LOST))
+
+    def _over(self, key: Key, ended: Ended) -> None:
+        self.truth[key] = replace(self.truth[key], ended=ended, ended_at=self.now, waits=Waits(queued=1.0))
 
 
 def success() -> Receipt:
     """Every success looks the same, so that sums tell how often each was counted."""
     return a_receipt(seconds=60.0, media=600.0, segments=12)
-
-
-@dataclass
-class TextKeeper:
-    """A status as an API server keeps it: as text, and not always willing."""
-
-    text: str | None = None
-    conflict: bool = False
-
-    def read(self) -> IngestBatchStatus | None:
-        """What was accepted last."""
-        return None if self.text is None else IngestBatchStatus.model_validate_json(self.text)
-
-    async def write(self, status: IngestBatchStatus) -> None:
-        """Accept, or refuse once."""
-        if self.conflict:
-            raise ConflictError
-        self.text = status.to_json()
-
-
-@dataclass
-class SimulatedOperator:
-    """Looks at a batch again and again. It remembers nothing: each look begins with the last accepted status, as after a restart."""
-
-    count: int
-    cluster: SimulatedCluster = field(default_factory=SimulatedCluster)
-    keeper: TextKeeper = field(default_factory=TextKeeper)
-    spec: dict[str, object] = field(default_factory=dict)
-    known: set[Key] = field(default_factory=set)
-    """Runs that an accepted status has seen."""
-
-    def look(self) -> None:
-        """One reconcile. Crashes and conflicts end it where they hit it."""
-        plan = PlanStatus(sources=1, items=self.count, media_seconds=600 * self.count)
-        batch = Planned(a_spec(**self.spec), 1, TRACE, items(self.count), plan)
-        seen = set(self.cluster.cache)
-        try:
-            asyncio.run(reconcile(batch, self.cluster, self.keeper, self.cluster.now))
-        except ConflictError:
-            return
-        except CrashError:
-            pass
-        finally:
-            self.keeper.conflict, self.cluster.crash_after = False, None
-        self.known |= seen
-
-    @property
-    def status(self) -> IngestBatchStatus:
-        """The last accepted one."""
-        return self.keeper.read() or IngestBatchStatus()

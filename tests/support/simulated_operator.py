@@ -1,0 +1,99 @@
+"""An operator that remembers nothing: each of its looks begins with the status that was accepted last, as after a restart."""
+
+import asyncio
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from ingest_contract.status import IngestBatchStatus, PlanStatus
+from ingest_operator.fold import fold
+from ingest_operator.ledger import Ledger, restore
+from ingest_operator.mend import mended
+from ingest_operator.reconcile import Planned, reconcile
+from tests.support.builders import TRACE, a_spec, items
+from tests.support.simulation import CrashError, Key, SimulatedCluster, Writes
+
+
+class ConflictError(Exception):
+    """Somebody else wrote the object first."""
+
+
+@dataclass
+class TextKeeper:
+    """A status as an API server keeps it: as text, and not always willing."""
+
+    text: str | None = None
+    conflict: bool = False
+    writes: Writes = field(default_factory=Writes)
+    accepted: bool = True
+    """Whether the last status was."""
+
+    def read(self) -> IngestBatchStatus | None:
+        """What was accepted last."""
+        return None if self.text is None else IngestBatchStatus.model_validate_json(self.text)
+
+    async def write(self, status: IngestBatchStatus) -> None:
+        """Accept, or refuse once."""
+        self.accepted = False
+        if self.conflict:
+            raise ConflictError
+        with self.writes.one("status"):
+            self.text, self.accepted = status.to_json(), True
+
+
+@dataclass
+class SimulatedOperator:
+    """Looks at a batch again and again."""
+
+    count: int
+    """Recordings planned so far."""
+    cluster: SimulatedCluster = field(default_factory=SimulatedCluster)
+    keeper: TextKeeper = field(default_factory=TextKeeper)
+    spec: dict[str, object] = field(default_factory=dict)
+    setup_mended: bool = False
+    """Whether somebody says so at the next look."""
+    known: set[Key] = field(default_factory=set)
+    """Runs that an accepted status has seen."""
+
+    def __post_init__(self) -> None:
+        self.keeper.writes = self.cluster.writes
+
+    def look(self) -> bool:
+        """One reconcile, as far as it comes; whether its status stands."""
+        seen, self.keeper.accepted = set(self.cluster.cache), True
+        try:
+            asyncio.run(reconcile(self._batch, self.cluster, self.keeper, self.cluster.now))
+        except CrashError:
+            self.cluster.refused.clear()
+        except ConflictError:
+            pass
+        finally:
+            self.keeper.conflict, self.setup_mended = False, False
+            self.cluster.writes.restart()
+        if self.keeper.accepted:
+            self.known |= seen
+        return self.keeper.accepted
+
+    @property
+    def status(self) -> IngestBatchStatus:
+        """The last accepted one."""
+        return self.keeper.read() or IngestBatchStatus()
+
+    def thinks(self) -> Ledger:
+        """What a look now would hold in memory, before a status carries it."""
+        before = restore(self.keeper.read())
+        ids = {item.index: item.id for item in self._batch.items}
+        before = mended(before) if self.setup_mended else before
+        return fold(before, self.cluster.cache.values(), self._batch.spec, ids, self.cluster.now)
+
+    def would(self, seed: int) -> tuple[str | None, list[str]]:
+        """(the status, the writes in alphabetical order) of a fresh operator that looks now at the same API. Nothing is changed."""
+        twin = deepcopy(self)
+        twin.cluster.seed, twin.keeper.conflict = seed, False
+        twin.cluster.writes.log, twin.cluster.writes.dies_at = [], None
+        twin.look()
+        return twin.keeper.text, sorted(twin.cluster.writes.log)
+
+    @property
+    def _batch(self) -> Planned:
+        plan = PlanStatus(sources=1, items=self.count, media_seconds=600 * self.count)
+        return Planned(a_spec(**self.spec), 1, TRACE, items(self.count), plan, setup_mended=self.setup_mended)
