@@ -1,7 +1,5 @@
 """An order in two parts: what the kubelet makes of them is the order, whatever stands in it."""
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,29 +12,11 @@ from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job, shared_order_map
 from ingest_operator.kube.mounts import PLACE
 from ingest_operator.kube.order_text import MAX_SHARED, SHARED_VARIABLE, OrderTooLargeError, in_pods, split
+from tests.support.cluster.kubelet_order import expand
 from tests.support.manifests import ITEM, OWNER, orders_for, variables
 
 LONGEST_VARIABLE = 131_071
 """Bytes of `NAME=value` that Linux takes (MAX_ARG_STRLEN, with the zero at its end)."""
-
-
-def expand(text: str, known: Mapping[str, str]) -> str:
-    """What the kubelet makes of a variable's value: `Expand` of k8s.io/kubernetes/third_party/forked/golang/expansion."""
-    result, cursor = "", 0
-    while cursor < len(text):
-        if text[cursor] != "$" or cursor + 1 == len(text):
-            result, cursor = result + text[cursor], cursor + 1
-            continue
-        after = text[cursor + 1 :]
-        closing = after.find(")")
-        if after[0] == "$":
-            result, cursor = result + "$", cursor + 2
-        elif after[0] == "(" and closing != -1:
-            name = after[1:closing]
-            result, cursor = result + known.get(name, f"$({name})"), cursor + 2 + closing
-        else:
-            result, cursor = result + "$" + after[0], cursor + 2
-    return result
 
 
 @pytest.mark.parametrize(

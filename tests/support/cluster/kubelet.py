@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
-from ingest_contract.order import IngestOrder
+from ingest_contract.order import IngestOrder, WorkOrder
 from tests.support.cluster.control_plane import LOOPBACK, ControlPlane
 from tests.support.cluster.kubelet_api import Object
 from tests.support.cluster.kubelet_loop import Setup, StandIn, play
@@ -56,6 +56,15 @@ class RunningKubelet:
     def writes(self) -> Counter[str]:
         """How often it wrote, by what for: a measurement of somebody else's subtracts them."""
         return self._ask(lambda stand_in: Counter(stand_in.house.api.writes))
+
+    def orders(self) -> list[WorkOrder]:
+        """What every worker that ran was told, in the order of their beginnings: each try, and each plan."""
+        return self._ask(lambda stand_in: [order for order in stand_in.house.begun if order is not None])
+
+    def tries(self, batch: str | None = None) -> list[tuple[int, int]]:
+        """(index, try) of every worker of an item that ran, in the order of their beginnings. `batch` is `<namespace>/<name>`."""
+        mine = (each for each in self.orders() if isinstance(each, IngestOrder) and batch in (None, each.batch))
+        return [(each.item.index, each.number) for each in mine]
 
     def release(self, pod: str | None = None) -> None:
         """What the pod of this name waits for is there, or its node is back; without a name: of every pod."""

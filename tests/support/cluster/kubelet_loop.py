@@ -1,7 +1,7 @@
 """The stand-in at work: one watch of pods, a scheduler, nodes, and a task for each pod that has one of the nodes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.cluster.kubelet_nodes import Nodes
 from tests.support.cluster.kubelet_order import Resolver
 from tests.support.cluster.kubelet_pod import House, PlayedPod
 from tests.support.cluster.kubelet_scheduler import FINAL, Scheduler
-from tests.support.cluster.kubelet_servers import an_address, logs
+from tests.support.cluster.kubelet_servers import SilentError, an_address, logs
 from tests.support.cluster.kubelet_watch import PodMirror
 from tests.support.cluster.life import Script
 
@@ -34,6 +34,8 @@ class Setup:
     gpu_resource: str = "nvidia.com/gpu"
     gpus: int = 1000
     """Of each node."""
+    clocks: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by which the clock of a node is ahead of everybody else's."""
 
 
 @dataclass
@@ -71,7 +73,9 @@ class StandIn:
     def log(self, namespace: str, name: str) -> str | None:
         for played in self.played.values():
             where = played.pod["metadata"]
-            if (where["namespace"], where["name"]) == (namespace, name) and not played.lost:
+            if (where["namespace"], where["name"]) == (namespace, name):
+                if played.lost:
+                    raise SilentError
                 return played.life.log if played.began and played.life else None
         raise LookupError(f'pod "{name}" not found in namespace "{namespace}"')
 
@@ -82,7 +86,7 @@ async def play(setup: Setup, ready: Callable[[StandIn], None], stop: asyncio.Eve
         api = await exits.enter_async_context(connected(setup.kubeconfig))
         tasks = await exits.enter_async_context(asyncio.TaskGroup())
         scheduler = Scheduler(api, setup.gpu_resource, dict.fromkeys(setup.nodes, setup.gpus))
-        stand_in = StandIn(setup, tasks, House(api, Resolver(api), setup.script), scheduler)
+        stand_in = StandIn(setup, tasks, House(api, Resolver(api), setup.script, setup.clocks), scheduler)
         port = await exits.enter_async_context(logs(stand_in.log, setup.pair))
         nodes = Nodes(api, setup.nodes, setup.gpu_resource, setup.gpus, port)
         where = f"/api/v1/namespaces/{setup.namespace}/pods" if setup.namespace else "/api/v1/pods"

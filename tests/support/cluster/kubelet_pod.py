@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from ingest_contract.order import WorkOrder
 from tests.support.cluster.kubelet_api import GoneError, KubeletApi, Object
 from tests.support.cluster.kubelet_order import Resolver, UnresolvedError, order_of
 from tests.support.cluster.kubelet_servers import progress
@@ -28,6 +29,10 @@ class House:
     api: KubeletApi
     resolver: Resolver
     script: Script
+    clocks: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by which a node's clock is ahead."""
+    begun: list[WorkOrder | None] = field(default_factory=list)
+    """The order of every pod whose container ran, in the order of their beginnings."""
 
 
 class PlayedPod:
@@ -42,7 +47,7 @@ class PlayedPod:
         self.released = self.finished = self.over = False
         self.lost = False
         """Whether its node stopped answering."""
-        self._writer = StatusWriter(pod, address, time.time())
+        self._writer = StatusWriter(pod, address, self._now())
         self._stirred = asyncio.Event()
 
     @property
@@ -76,6 +81,7 @@ class PlayedPod:
             if not await self._prepared():
                 await self._end(KILLED)
             elif self.life.instant and not self.deleted:
+                self.house.begun.append(self.order)
                 await self._end(self.life.end, begun=True)
             else:
                 await self._end(await self._run())
@@ -112,12 +118,13 @@ class PlayedPod:
 
     async def _run(self) -> Exit:
         """How it ends."""
-        begun = time.time()
-        await self._write(self._writer.running(begun))
+        begun = time.monotonic()
+        self.house.begun.append(self.order)
+        await self._write(self._writer.running(self._now()))
         async with AsyncExitStack() as serving:
             if self.life.progress is not None:
                 report = self.life.progress
-                await serving.enter_async_context(progress(self._writer.address, lambda: report(time.time() - begun)))
+                await serving.enter_async_context(progress(self._writer.address, lambda: report(time.monotonic() - begun)))
             allowed = self.pod["spec"].get("activeDeadlineSeconds")
             limits = [each for each in (self.life.seconds, allowed) if each is not None]
             await self._until(lambda: self.finished or self.deleted, min(limits, default=None))
@@ -135,7 +142,7 @@ class PlayedPod:
             eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": self.pod["metadata"]["name"]}}
             await self.house.api.create("eviction", self._path("eviction"), eviction)
         else:
-            await self._write({"conditions": [disruption(time.time(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))]})
+            await self._write({"conditions": [disruption(self._now(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))]})
             await self.house.api.delete("removal", self._path())
         if how is Taken.NODE_LOST:
             self.lost = True
@@ -153,7 +160,7 @@ class PlayedPod:
         return KILLED
 
     async def _end(self, end: Exit, *, begun: bool = False) -> None:
-        now = time.time()
+        now = self._now()
         ended = self._writer.ended if begun or self.began else self._writer.never_ran
         await self._write(ended(now, end))
         self.over = True
@@ -161,7 +168,11 @@ class PlayedPod:
             await self.confirm()
 
     async def _say_stuck(self, stuck: Stuck) -> None:
-        await self._write(self._writer.waiting(time.time(), stuck.reason, stuck.message))
+        await self._write(self._writer.waiting(self._now(), stuck.reason, stuck.message))
+
+    def _now(self) -> float:
+        """By the clock of its node."""
+        return time.time() + self.house.clocks.get(self.pod["spec"]["nodeName"], 0.0)
 
     async def _write(self, status: Object) -> None:
         """The uid keeps it from another pod of the same name."""

@@ -14,7 +14,12 @@ from tests.support.cluster.certificates import Pair
 from tests.support.cluster.kubelet_status import HOST
 
 Read = Callable[[str, str], str | None]
-"""(namespace, pod) to what it has printed; None before it begins, and `LookupError` of one that is not here, or not reached."""
+"""(namespace, pod) to what it has printed; None before it begins. `LookupError` of one that is not here."""
+
+
+class SilentError(Exception):
+    """The node of this pod does not answer."""
+
 
 _numbers = itertools.count(1)
 
@@ -35,6 +40,9 @@ async def logs(read: Read, pair: Pair) -> AsyncIterator[int]:
             text = read(request.match_info["namespace"], name)
         except LookupError as error:
             raise web.HTTPNotFound(text=str(error)) from None
+        except SilentError:
+            request.transport.abort()
+            return web.Response()  # nobody gets it
         if text is None:
             said = f'container "{request.match_info["container"]}" in pod "{name}" is waiting to start: ContainerCreating'
             raise web.HTTPBadRequest(text=said)
@@ -67,4 +75,6 @@ async def _served(routes: dict[str, Callable], address: str, port: int, tls: ssl
         await web.TCPSite(runner, address, port, ssl_context=tls).start()
         yield runner.addresses[0][1]
     finally:
+        for connection in runner.server.connections:  # a farewell over TLS would outlast the event loop
+            connection.transport.abort()
         await runner.cleanup()
