@@ -1,6 +1,7 @@
 """The database's schema: numbered migrations, applied once each by the owner's role; everybody else only looks whether they fit.
 
-`migrate`, `ensure_dimension` and `create_roles` need the owner's role: a migration Job or the local mode runs them. Workers call `check`.
+`migrate`, `ensure_dimension`, `create_roles` and `grant_writing` need the owner's role: a migration Job or the local mode runs them. Workers
+call `check`.
 """
 
 import hashlib
@@ -119,6 +120,15 @@ def create_roles(dsn: str) -> None:
     """Make the group roles `ingest_writer` and `ingest_reader` and grant them what they need. Optional; safe to repeat."""
     with _owner(dsn, "roles") as connection:
         _grant(connection)
+
+
+def grant_writing(dsn: str, login: str) -> None:
+    """Let a login role write as workers do: it becomes a member of `ingest_writer`, which `create_roles` has made. Safe to repeat."""
+    with _owner(dsn, "roles") as connection:
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [login]).fetchone():
+            said = f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
+            raise StageError(Reason.DATABASE_REJECTED, said)
+        connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))
 
 
 @contextmanager

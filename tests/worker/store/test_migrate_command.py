@@ -1,0 +1,71 @@
+"""The migration as a Job runs it: an address in the environment, lines for people, an exit code of the failure table."""
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_worker.store.connect import connect
+from ingest_worker.store.schema import check, expected_version, migrations
+from tests.support.commands import run_module
+
+pytestmark = pytest.mark.postgres
+
+MIGRATE = "ingest_worker.store.migrate"
+
+
+def test_an_empty_database_is_brought_up_and_the_second_time_there_is_nothing_to_do(empty_database: str) -> None:
+    first = run_module(MIGRATE, "--dimension", "384", "--dimension", "8", environment={"INGEST_DSN": empty_database})
+    assert (first.returncode, first.stderr) == (0, "")
+    applied = ", ".join(migration.name for migration in migrations())
+    assert first.stdout.splitlines() == [
+        f"schema {expected_version()}: applied {applied}",
+        "vectors of 384 numbers have their table",
+        "vectors of 8 numbers have their table",
+    ]
+    second = run_module(MIGRATE, "--dimension", "384", environment={"INGEST_DSN": empty_database})
+    assert (second.returncode, second.stdout.splitlines()[0]) == (0, f"schema {expected_version()}: nothing to do")
+    with connect(empty_database, application="tests") as connection:
+        check(connection)
+        assert connection.execute("select to_regclass('ingest.embeddings_384')").fetchone() != (None,)
+
+
+def test_a_login_role_that_is_granted_may_write_as_workers_do_and_change_no_tables(empty_database: str) -> None:
+    with connect(empty_database, application="tests") as owner:
+        owner.execute("do $$ begin create role worker_of_jobs login; exception when duplicate_object then null; end $$")
+    for _ in range(2):
+        run = run_module(MIGRATE, "--grant", "worker_of_jobs", environment={"INGEST_DSN": empty_database})
+        assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "worker_of_jobs may write")
+    with connect(make_conninfo(empty_database, user="worker_of_jobs"), application="tests") as worker:
+        check(worker)
+        worker.execute("insert into ingest.embedding_model (model, dimension) values ('m@1', 8)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute("create table ingest.mine ()")
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "reason", "said"),
+    [
+        ("", (), Reason.ORDER_INVALID, "INGEST_DSN is not set"),
+        ("postgresql://ann:secret@127.0.0.1:1/video", (), Reason.DATABASE_UNAVAILABLE, "ann@127.0.0.1:1/video"),
+        (None, ("--dimension", "5000"), Reason.DIMENSION_MISMATCH, "5000"),
+        (None, ("--grant", "nobody_at_all"), Reason.DATABASE_REJECTED, "There is no role 'nobody_at_all'"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_with_its_reason_and_its_exit_code(
+    empty_database: str, address: str | None, arguments: tuple[str, ...], reason: Reason, said: str
+) -> None:
+    run = run_module(MIGRATE, *arguments, environment={"INGEST_DSN": empty_database if address is None else address})
+    assert run.returncode == FAILURES[reason].exit_code
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{reason.value}: ")
+    assert said in line
+    assert "secret" not in line
+
+
+def test_a_database_of_a_newer_program_is_left_alone(database: str) -> None:
+    with connect(database, application="tests") as owner:
+        owner.execute("insert into ingest.schema_version values (99, '0099_later.sql', 'x')")
+    run = run_module(MIGRATE, environment={"INGEST_DSN": database})
+    assert run.returncode == FAILURES[Reason.SCHEMA_MISMATCH].exit_code
+    assert "newer than this program's" in run.stderr

@@ -1,0 +1,69 @@
+"""The check of an installation: what a worker would find, each in one line, with the real models and a real Postgres."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_worker.store.connect import connect
+from ingest_worker.store.schema import expected_version
+from tests.support.commands import run_module
+from tests.support.models import models
+from tests.support.postgres import database, empty_database
+
+__all__ = ["database", "empty_database"]
+
+CHECK = "ingest_worker.check"
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.mark.models
+def test_a_good_installation_is_told_in_three_lines(database: str) -> None:
+    run = run_module(CHECK, "--models", str(models()), "--set", "demo", environment={"INGEST_DSN": database})
+    assert (run.returncode, run.stderr) == (0, "")
+    gpu, found, store = run.stdout.splitlines()
+    assert gpu == "ok      gpu: none asked for; the models run on the CPU"
+    assert found.startswith("ok      models: set demo, every file as locked: ")
+    assert "community-1@" in found
+    assert store.startswith("ok      store: ")
+    assert store.endswith(f"has schema {expected_version()}")
+
+
+def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_exit_code(tmp_path: Path) -> None:
+    nowhere = {"INGEST_DSN": "postgresql://ann:secret@127.0.0.1:1/video", "CUDA_VISIBLE_DEVICES": ""}
+    run = run_module(CHECK, "--gpu", "--models", str(tmp_path), environment=nowhere)
+    gpu, found, store = run.stdout.splitlines()
+    assert gpu.startswith("missing gpu: GpuUnavailable: ")
+    assert found.startswith("missing models: ModelsUnavailable: ")
+    assert store.startswith("missing store: DatabaseUnavailable: ")
+    assert "secret" not in run.stdout + run.stderr
+    assert run.returncode == FAILURES[Reason.GPU_UNAVAILABLE].exit_code
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("drop schema ingest cascade", Reason.SCHEMA_MISMATCH),
+        ("insert into ingest.schema_version values (99, '0099_later.sql', 'x')", Reason.SCHEMA_MISMATCH),
+    ],
+)
+def test_a_store_of_another_version_is_not_one(tmp_path: Path, database: str, change: str, reason: Reason) -> None:
+    with connect(database, application="tests") as owner:
+        owner.execute(change.encode())
+    run = run_module(CHECK, "--models", str(tmp_path), environment={"INGEST_DSN": database})
+    assert run.stdout.splitlines()[-1].startswith(f"missing store: {reason.value}: ")
+    assert run.returncode == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
+
+
+@pytest.mark.models
+def test_a_model_that_differs_from_its_lock_is_not_one(tmp_path: Path, database: str) -> None:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    for each in (models() / "demo").iterdir():
+        if each.name != "lock.yaml":
+            (folder / each.name).symlink_to(each)
+    (folder / "lock.yaml").write_bytes((models() / "demo" / "lock.yaml").read_bytes().replace(b"size: ", b"size: 1"))
+    run = run_module(CHECK, "--models", str(tmp_path), "--set", "demo", environment={"INGEST_DSN": database})
+    assert run.returncode == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
+    assert "bytes instead of 1" in run.stdout

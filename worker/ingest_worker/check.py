@@ -1,0 +1,84 @@
+"""`python -m ingest_worker.check`: whether a pod like a worker's finds its GPU, its models and its store. Changes nothing.
+
+`helm test` runs it. Every check is made, whatever the ones before came to, and told in one line; the exit code is that of the first that
+failed. No engine is imported, so that it ends within a minute.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest_contract.failures import FAILURES
+from ingest_worker.command import UNTOLD, carried_out, store_address
+from ingest_worker.engines.cublas import preload
+from ingest_worker.errors import StageError
+from ingest_worker.gpu.nvml import find_gpu
+from ingest_worker.models.locks import read_lock
+from ingest_worker.models.opening import open_models
+from ingest_worker.store.connect import connect, redacted
+from ingest_worker.store.schema import check as check_schema
+from ingest_worker.store.schema import expected_version
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be found."""
+
+    gpu: bool
+    models: Path
+    set_name: str
+
+
+def main() -> int:
+    """The exit code: 0, or the failure table's for the first check that failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ingest_worker.check",
+        description="Look for the GPU, the models and the store that workers would use. Changes nothing.",
+    )
+    parser.add_argument("--gpu", action="store_true", help="a GPU must be here (default: the models would run on the CPU)")
+    parser.add_argument("--models", required=True, type=Path, metavar="FOLDER", help="where sets of models lie")
+    parser.add_argument("--set", default="default", metavar="NAME", help="the set that must be there (default: %(default)s)")
+    chosen = parser.parse_args()
+    faults: list[StageError] = []
+    code = carried_out(lambda: _told(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
+    return code or next((FAILURES[fault.reason].exit_code or UNTOLD for fault in faults), 0)
+
+
+def _told(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
+    checks: Sequence[tuple[str, Callable[[Wanted], str]]] = (("gpu", _gpu), ("models", _models), ("store", _store))
+    for name, look in checks:
+        try:
+            yield f"ok      {name}: {look(wanted)}"
+        except StageError as fault:
+            faults.append(fault)
+            yield f"missing {name}: {fault.reason.value}: {fault}"
+
+
+def _gpu(wanted: Wanted) -> str:
+    if not wanted.gpu:
+        return "none asked for; the models run on the CPU"
+    gpu = find_gpu()
+    preload()
+    memory = gpu.memory()
+    return f"{gpu.uuid}, {memory.free_mib} of {memory.total_mib} MiB free, cuBLAS is found"
+
+
+def _models(wanted: Wanted) -> str:
+    models = open_models(wanted.models, wanted.set_name)
+    found = read_lock(wanted.models, wanted.set_name).models
+    for model in found:
+        models.path(model.role, model.name)
+    return f"set {wanted.set_name}, every file as locked: {', '.join(model.identity for model in found)}"
+
+
+def _store(_: Wanted) -> str:
+    dsn = store_address()
+    with connect(dsn, application="check") as connection:
+        check_schema(connection)
+    return f"{redacted(dsn)} has schema {expected_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

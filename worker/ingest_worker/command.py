@@ -1,0 +1,39 @@
+"""What the small commands beside the worker share: their outcome is one line for people and one exit code of the failure table.
+
+Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what `kubectl logs` shows, and by the code
+a Job's podFailurePolicy knows what trying again cannot mend.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.order import DSN_VARIABLE
+from ingest_worker import logs
+from ingest_worker.errors import StageError
+
+UNTOLD: Final = 1
+"""For what the failure table does not know: a bug, and Python's own code for one."""
+
+
+def carried_out(work: Callable[[], Iterable[str]]) -> int:
+    """Print each line of `work` as it comes; the exit code. A `StageError` is the last line, with its reason in front."""
+    logs.start("")
+    try:
+        for line in work():
+            print(line, flush=True)
+    except StageError as error:
+        print(f"{error.reason.value}: {error}", file=sys.stderr, flush=True)
+        return FAILURES[error.reason].exit_code or UNTOLD
+    return 0
+
+
+def store_address() -> str:
+    """The address of the store, out of the environment, so that no child inherits it. Raises `StageError(ORDER_INVALID)`."""
+    if dsn := os.environ.pop(DSN_VARIABLE, ""):
+        return dsn
+    raise StageError(
+        Reason.ORDER_INVALID, f"{DSN_VARIABLE} is not set. Set it to the store's address (postgresql://user@host:port/database)."
+    )

@@ -1,0 +1,45 @@
+"""`python -m ingest_worker.store.migrate`: bring the store in `INGEST_DSN` up to this version, as its owner. Safe to repeat.
+
+The chart's migration Job runs it. Workers, which have no such rights, refuse a store that it has not been run on.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from ingest_worker.command import carried_out, store_address
+from ingest_worker.store.schema import create_roles, ensure_dimension, expected_version, grant_writing, migrate
+
+
+def main() -> int:
+    """The exit code: 0, or the failure table's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ingest_worker.store.migrate",
+        description="Bring the store in INGEST_DSN up to this version, as its owner. Safe to repeat.",
+    )
+    parser.add_argument(
+        "--dimension", action="append", type=int, default=[], metavar="N", help="make the table for vectors of N numbers; may be repeated"
+    )
+    parser.add_argument(
+        "--grant", action="append", default=[], metavar="ROLE", help="let this login role write as workers do; may be repeated"
+    )
+    chosen = parser.parse_args()
+    return carried_out(lambda: brought_up(store_address(), chosen.dimension, chosen.grant))
+
+
+def brought_up(dsn: str, dimensions: Sequence[int], writers: Sequence[str]) -> Iterator[str]:
+    """Do it, a line for each thing that is done. Raises `StageError`."""
+    applied = migrate(dsn)
+    yield f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}"
+    for dimension in dimensions:
+        ensure_dimension(dsn, dimension)
+        yield f"vectors of {dimension} numbers have their table"
+    if writers:
+        create_roles(dsn)
+    for writer in writers:
+        grant_writing(dsn, writer)
+        yield f"{writer} may write"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
