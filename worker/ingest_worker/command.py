@@ -1,7 +1,7 @@
 """What the small commands beside the worker share: their outcome is one line for people and one exit code of the failure table.
 
-Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what `kubectl logs` shows, and by the code
-a Job's podFailurePolicy knows what trying again cannot mend.
+Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what `kubectl logs` shows, and by the
+code a Job's podFailurePolicy knows what trying again cannot mend.
 """
 
 import os

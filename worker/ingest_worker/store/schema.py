@@ -1,7 +1,7 @@
 """The database's schema: numbered migrations, applied once each by the owner's role; everybody else only looks whether they fit.
 
-`migrate`, `ensure_dimension`, `create_roles` and `grant_writing` need the owner's role: a migration Job or the local mode runs them. Workers
-call `check`.
+`migrate`, `ensure_dimension`, `create_roles` and `grant_writing` need the owner's role: a migration Job or the local mode runs them.
+Workers call `check`.
 """
 
 import hashlib
