@@ -5,11 +5,11 @@ how fast and in how much memory, and never does. The values that were really use
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Count, Decimal, Name, Seconds
+from ingest_contract.base import ContractModel, Count, Decimal, Name, Seconds, cel
 from ingest_contract.pods import PodProfile
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
@@ -17,6 +17,9 @@ ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, patter
 
 Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """A URL, or the path of a file."""
+
+MAX_FOLDERS: Final = 32
+"""Folders that workers may read files from."""
 
 Vocabulary = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)]
 """Words that the recordings use and a model may not know."""
@@ -114,8 +117,8 @@ class AllowedSources(ContractModel):
     private_addresses: bool = False
     """Whether media may come from loopback, private, link-local and metadata addresses."""
 
-    folders: Annotated[tuple[Location, ...], Field(max_length=32)] = ()
-    """Absolute folders below which `file:` sources may lie."""
+    folders: Annotated[tuple[Location, ...], Field(max_length=MAX_FOLDERS)] = ()
+    """Absolute folders below which `file:` sources may lie. The claims of `pods.claims` count among them: 32 of both together."""
 
 
 class FetchProfile(ContractModel):
@@ -156,7 +159,13 @@ class RuntimeProfile(ContractModel):
     """Tokens, padding included, that the text model sees together."""
 
 
-class IngestProfileSpec(ContractModel):
+_FOLDERS: Final = (
+    f"self.fetch.allow.folders.size() + self.pods.claims.size() <= {MAX_FOLDERS}",
+    f"fetch.allow.folders and pods.claims must not have more than {MAX_FOLDERS} entries together",
+)
+
+
+class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS)):
     """Models, limits and permissions that batches share. Every field has a default."""
 
     model_set: Name = "default"
@@ -185,6 +194,13 @@ class IngestProfileSpec(ContractModel):
 
     pods: PodProfile = PodProfile()
     """How pods look in a cluster."""
+
+    @model_validator(mode="after")
+    def _folders_fit(self) -> Self:
+        """The same rule as the CEL one, for people without a cluster: an order has one list for both."""
+        if len(self.fetch.allow.folders) + len(self.pods.claims) > MAX_FOLDERS:
+            raise ValueError(_FOLDERS[1])
+        return self
 
 
 class ObjectMeta(ContractModel, extra="ignore"):

@@ -9,7 +9,8 @@ from typing import Any
 Json = dict[str, Any]
 
 _FORMS = (
-    (re.compile(r"self\.metadata\.name\.size\(\)"), r"len(self['metadata']['name'])"),
+    (re.compile(r"self\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2'])"),
+    (re.compile(r"self\.(\w+)\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2']['\3'])"),
     (re.compile(r"has\((self|oldSelf)\.(\w+)\)"), r"('\2' in \1)"),
     (re.compile(r"(\w+(?:\.\w+)*)\.all\((\w+), ([^)]*)\)"), r"all(\3 for \2 in \1)"),
     (re.compile(r"(\[.*\])\.filter\((\w+), ([^)]*)\)\.size\(\)"), r"len([\2 for \2 in \1 if \3])"),
@@ -18,7 +19,7 @@ _FORMS = (
     (re.compile(r"\|\|"), " or "),
     (re.compile(r"!(?!=)"), " not "),
 )
-_UNDERSTOOD = re.compile(r"[\w\s'\[\]().,=<]|and|or|not|in|all|len|for|if")
+_UNDERSTOOD = re.compile(r"[\w\s'\[\]().,=<+]|and|or|not|in|all|len|for|if")
 
 
 def holds(rule: str, new: Json, old: Json | None = None) -> bool:

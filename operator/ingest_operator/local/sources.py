@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.order import PlannedSource
-from ingest_contract.profile import FetchProfile
+from ingest_contract.profile import MAX_FOLDERS, FetchProfile
 from ingest_operator.listed import SourceError, fit_for_one_plan, listed_sources
 
 
@@ -46,6 +46,8 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
-    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well."""
+    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well. Raises `SourceError`."""
     folders = {*fetch.allow.folders, *(str(folder.resolve()) for folder in mounts.volumes.values())}
+    if len(folders) > MAX_FOLDERS:
+        raise SourceError(f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, and workers take {MAX_FOLDERS}")
     return fetch.model_copy(update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})})

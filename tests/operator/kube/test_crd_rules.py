@@ -42,6 +42,10 @@ class Case:
         return Case("IngestSchedule", self.message, where, nightly(self.accepted), nightly(self.refused))
 
 
+def numbered(name: str, count: int) -> list[str]:
+    return [f"{name}-{number}" for number in range(count)]
+
+
 def nightly(spec: Json) -> Json:
     """The spec of a schedule whose batches are of this one."""
     return {"schedule": "30 2 * * *", "template": {"spec": spec}}
@@ -106,6 +110,13 @@ CASES = [
         "spec.pods.models",
         accepted={"pods": {"models": {"claimName": "models"}}},
         refused={"pods": {"models": {"claimName": "models", "hostPath": "/models"}}},
+    ),
+    Case(
+        "IngestProfile",
+        "fetch.allow.folders and pods.claims must not have more than 32 entries together",
+        "spec",
+        accepted={"fetch": {"allow": {"folders": numbered("/media", 31)}}, "pods": {"claims": ["recordings"]}},
+        refused={"fetch": {"allow": {"folders": numbered("/media", 16)}}, "pods": {"claims": numbered("claim", 17)}},
     ),
 ]
 
