@@ -169,7 +169,7 @@ class KubeCluster:
         return pods_by_job(self._seen.pods.of_batch(self._owner.uid))
 
     async def _create(self, start: Start, item: Item) -> None:
-        await self._make_order_map()
+        await self._make_order_map(start.rung)
         body = ingest_job(self._owner, self._orders, item, start)
         refusals = self._remembered.refusals
         try:
@@ -183,9 +183,9 @@ class KubeCluster:
         refusals.pop(None, None)
         refusals.pop(start.index, None)
 
-    async def _make_order_map(self) -> None:
+    async def _make_order_map(self, rung: int) -> None:
         """The ConfigMap that the Jobs read the shared part of their order from. Its name says its content, so one that exists is right."""
-        body = shared_order_map(self._owner, self._orders)
+        body = shared_order_map(self._owner, self._orders, rung)
         async with self._remembered.making:  # starts come several at a time
             if _name(body) in self._remembered.made:
                 return

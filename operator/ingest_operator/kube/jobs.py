@@ -20,11 +20,7 @@ TTL_SECONDS: Final = 7 * 24 * 3600
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue's label for its queue."""
 
-ORDER_KEY: Final = "order"
-"""The key of the shared part in its ConfigMap."""
-
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
-_ANY_START: Final = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
 
 
 def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
@@ -36,7 +32,8 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
     work = Work(
         role=INGEST,
         image=pods.image,
-        variables=(_from_map(order_map_name(owner, shared)), {"name": ORDER_VARIABLE, "value": own}),
+        shared=(order_map_name(owner, shared),),
+        variables=({"name": ORDER_VARIABLE, "value": own},),
         resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
         mounts=_mounts(order, orders),
         deadline_seconds=deadline_seconds(item.duration_seconds, order.runtime.device),
@@ -46,10 +43,11 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
     return one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
 
 
-def shared_order_map(owner: Owner, orders: Orders) -> Object:
-    """The ConfigMap with what all orders of the batch say. Raises `OrderTooLargeError`."""
-    _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, _ANY_START, PLACE))
-    return config_map(owner, order_map_name(owner, shared), owner.labels(INGEST), {ORDER_KEY: shared}) | {"immutable": True}
+def shared_order_map(owner: Owner, orders: Orders, rung: int) -> Object:
+    """The ConfigMap with what all orders of the batch say on one rung. Its key is the name of a variable. Raises `OrderTooLargeError`."""
+    start = Start(index=_ANY_ITEM.index, number=1, attempts=0, rung=rung, disruptions=0)
+    _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, start, PLACE))
+    return config_map(owner, order_map_name(owner, shared), owner.labels(INGEST), {SHARED_VARIABLE: shared}) | {"immutable": True}
 
 
 def one_try(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
@@ -92,8 +90,4 @@ def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
     """Of the claims, those that this item or an enrolled voice lies on: a claim that another item needs may be on another node's disk."""
     pods = orders.profile.pods
     addresses = [order.item.url, *(each for voice in order.settings.identification.voices for each in voice.recordings)]
-    return (models(pods.models), *writable(pods.scratch_gib), *claims(claims_of(addresses, pods.claims)))
-
-
-def _from_map(name: str) -> Object:
-    return {"name": SHARED_VARIABLE, "valueFrom": {"configMapKeyRef": {"name": name, "key": ORDER_KEY}}}
+    return (models(pods.models), writable(pods.scratch_gib), *claims(claims_of(addresses, pods.claims)))

@@ -12,7 +12,9 @@ from ingest_operator.kube.resources import Object
 from ingest_operator.kube.sources import CLAIMS
 
 MODELS: Final = "/models"
-SCRATCH: Final = "/scratch"
+SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
+"""The one folder that can be written to: temporary files of libraries go there whatever they are told, so everything does."""
+
 RECEIPT: Final = "/dev/termination-log"
 """Kubernetes' own default: the kubelet mounts one file there, and reads it when the container ends."""
 
@@ -20,7 +22,7 @@ MODELS_CLAIM: Final = "video-ingest-models"
 """Where the models are unless the profile says otherwise."""
 
 PLACE: Final = Place(models=MODELS, scratch=f"{SCRATCH}/media", receipt=RECEIPT, progress_port=PROGRESS_PORT)
-"""Where a worker in a pod finds things. Its scratch is a folder in the volume: beside it the worker keeps the voices that it has heard."""
+"""Where a worker in a pod finds things. Its media have a folder in the volume: beside it the worker keeps the voices that it has heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,9 @@ def models(where: ModelVolume) -> Mount:
     return Mount("models", MODELS, _claimed(where.claim_name or MODELS_CLAIM))
 
 
-def writable(scratch_gib: int) -> tuple[Mount, ...]:
-    """The two folders that a worker may write to; the rest of its file system is read-only."""
-    return (
-        Mount("scratch", SCRATCH, {"emptyDir": {"sizeLimit": f"{scratch_gib}Gi"}}, read_only=False),
-        Mount("tmp", "/tmp", {"emptyDir": {}}, read_only=False),  # noqa: S108 -- a volume of the pod's own
-    )
+def writable(scratch_gib: int) -> Mount:
+    """All that a worker may write to; the rest of its file system is read-only."""
+    return Mount("scratch", SCRATCH, {"emptyDir": {"sizeLimit": f"{scratch_gib}Gi"}}, read_only=False)
 
 
 def claims(names: Iterable[str]) -> tuple[Mount, ...]:

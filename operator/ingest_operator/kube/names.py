@@ -74,8 +74,12 @@ class Owner:
         }
 
     def labels(self, role: str) -> dict[str, str]:
-        """The labels of its objects and pods of one role."""
-        return {MANAGED_BY: MANAGER, BATCH_UID: self.uid, ROLE: role}
+        """The labels of its objects of one role."""
+        return {MANAGED_BY: MANAGER} | self.pod_labels(role)
+
+    def pod_labels(self, role: str) -> dict[str, str]:
+        """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what is asked for."""
+        return {BATCH_UID: self.uid, ROLE: role}
 
 
 def ingest_job_name(owner: Owner, index: int, number: int) -> str:

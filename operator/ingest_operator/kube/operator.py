@@ -59,7 +59,7 @@ class Operator:
             Watched(BATCHES, self._batches, self._wake_batch),
             Watched(PROFILES, self._profiles, self._wake_users),
             Watched(JOBS, self._seen.jobs, self._wake_owner, OURS),
-            Watched(PODS, self._seen.pods, self._wake_owner, OURS),
+            Watched(PODS, self._seen.pods, self._wake_owner, BATCH_UID),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""The text of an order, in two parts: what all items of a batch share, and what is an item's own. Pure.
+"""The text of an order, in two parts: what all items of a batch on one rung share, and what is an item's own. Pure.
 
 Each Job and pod is written to etcd several times, and most of an order is the same for every item. So the shared part lies in a ConfigMap,
 once, and the kubelet puts it into the item's own: it expands `$(NAME)` in a variable's value, of variables that stand before it.
@@ -20,7 +20,7 @@ MAX_SHARED: Final = 110_000
 MAX_PLAN_ORDER: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""
 
-_SHARED: Final = {"trace_id", "batch", "settings", "fetch", "artifacts_since", "place"}
+_SHARED: Final = {"trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
 
 
 class OrderTooLargeError(ValueError):

@@ -102,7 +102,10 @@ def _with_ours_again(merged: Object, ours: Object) -> Object:
 def _restored(container: Object, worker: Object) -> Object:
     variables = [each for each in worker["env"] if each["name"].startswith(OURS_OF_ENVIRONMENT)]
     others = [each for each in container["env"] if not str(each.get("name")).startswith(OURS_OF_ENVIRONMENT)]
-    return container | {field: worker[field] for field in OURS_OF_WORKER} | {"env": variables + others}
+    restored = container | {field: worker[field] for field in OURS_OF_WORKER} | {"env": variables + others}
+    if shared := worker.get("envFrom"):  # of sources with the same key the last one counts
+        restored["envFrom"] = [each for each in container["envFrom"] if each not in shared] + shared
+    return restored
 
 
 def _worker(spec: Object) -> Object:

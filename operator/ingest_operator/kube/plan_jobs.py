@@ -57,7 +57,7 @@ def _mounts(owner: Owner, orders: Orders, plan_number: int) -> tuple[Mount, ...]
     pods = orders.profile.pods
     order = Mount("order", ORDER_FOLDER, {"configMap": {"name": plan_order_map_name(owner, plan_number)}})
     locks = (models(pods.models),) if orders.batch.spec.reprocess is Reprocess.IF_PIPELINE_CHANGED else ()
-    return (order, *writable(SCRATCH_GIB), *locks, *claims(_claims(orders)))
+    return (order, writable(SCRATCH_GIB), *locks, *claims(_claims(orders)))
 
 
 def _claims(orders: Orders) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ NOBODY: Final = 65_532
 GRACE_SECONDS: Final = 30
 """Between SIGTERM and SIGKILL: a worker rolls back and says so well within it, and spot nodes give no more."""
 
+DEFAULT_ACCOUNT: Final = "default"
+"""Whose pods are that do not say whose they are."""
+
 _HOUR: Final = 3600
 
 
@@ -33,12 +36,14 @@ class Work:
     mounts: Sequence[Mount]
     deadline_seconds: int
     """How long the pod may run. It counts from the pod's start, so that waiting for a GPU is not running."""
+    shared: Sequence[str] = ()
+    """ConfigMaps whose keys are variables too. They come first, so the others may name them."""
     priority_class: str | None = None
 
 
 def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
     """The pod template, with the profile's own laid over it. Raises `OverlayError`."""
-    return lay_over({"metadata": {"labels": owner.labels(work.role)}, "spec": _spec(pods, work)}, pods.template)
+    return lay_over({"metadata": {"labels": owner.pod_labels(work.role)}, "spec": _spec(pods, work)}, pods.template)
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:
@@ -59,7 +64,6 @@ def _spec(pods: PodProfile, work: Work) -> Object:
         "restartPolicy": "Never",
         "activeDeadlineSeconds": work.deadline_seconds,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "serviceAccountName": pods.service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {
@@ -71,6 +75,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
         "containers": [_container(pods, work)],
         "volumes": [mount.to_volume for mount in work.mounts],
     }
+    if pods.service_account != DEFAULT_ACCOUNT:
+        spec["serviceAccountName"] = pods.service_account
     if pods.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in pods.pull_secrets]
     if work.priority_class is not None:
@@ -80,7 +86,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
 
 def _container(pods: PodProfile, work: Work) -> Object:
     """The worker. No port is listed: it is reached all the same, and the list alone costs etcd 1.4 kB per item."""
-    return {
+    shared = {"envFrom": [{"configMapRef": {"name": name}} for name in work.shared]} if work.shared else {}
+    return shared | {
         "name": CONTAINER,
         "image": work.image,
         "imagePullPolicy": pods.pull_policy.value,

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.order import ORDER_VARIABLE, Item
+from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import UNKNOWN_LENGTH, deadline_seconds
 from ingest_operator.kube.jobs import ingest_job, shared_order_map
+from ingest_operator.kube.order_text import SHARED_VARIABLE
 from ingest_operator.kube.resources import Object
 from tests.support.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
@@ -43,14 +44,14 @@ def test_a_job_looks_as_agreed() -> None:
 
 def test_a_job_and_its_pod_are_small_because_each_is_written_to_etcd_many_times() -> None:
     size = len(json.dumps(job(), separators=(",", ":"), ensure_ascii=False).encode())
-    assert size < 3100, f"{size} bytes"
+    assert size < 2600, f"{size} bytes"
 
 
 def test_what_items_share_is_in_no_job() -> None:
     orders = orders_for(
         identification=IdentificationProfile(voices=(Voice(name="ann", recordings=("https://media.example.org/ann.wav",)),))
     )
-    assert "ann.wav" in shared_order_map(OWNER, orders)["data"]["order"]
+    assert "ann.wav" in shared_order_map(OWNER, orders, 0)["data"][SHARED_VARIABLE]
     assert "ann.wav" not in json.dumps(ingest_job(OWNER, orders, ITEM, FIRST))
 
 
@@ -73,11 +74,7 @@ def test_labels_say_which_try_it_is_and_with_which_budget() -> None:
 
 def test_a_pod_is_found_by_its_batch_and_its_role() -> None:
     labels = job()["spec"]["template"]["metadata"]["labels"]
-    assert labels == {
-        "app.kubernetes.io/managed-by": "video-ingest-operator",
-        "video-ingest.dev/batch-uid": OWNER.uid,
-        "video-ingest.dev/role": "ingest",
-    }
+    assert labels == {"video-ingest.dev/batch-uid": OWNER.uid, "video-ingest.dev/role": "ingest"}
 
 
 def test_the_deadline_is_the_pods_so_that_waiting_for_a_gpu_is_not_running() -> None:
@@ -106,7 +103,7 @@ def test_cores_and_disk_are_asked_for_and_not_limited() -> None:
     resources = worker_of(job(pods=PodProfile(cpus=6, scratch_gib=50)))["resources"]
     assert (resources["requests"]["cpu"], resources["requests"]["ephemeral-storage"]) == ("6", "50Gi")
     assert set(resources["limits"]) == {"memory", "nvidia.com/gpu"}
-    assert mounted(job(pods=PodProfile(scratch_gib=50)))["/scratch"] == ({"emptyDir": {"sizeLimit": "50Gi"}}, True)
+    assert mounted(job(pods=PodProfile(scratch_gib=50)))["/tmp"] == ({"emptyDir": {"sizeLimit": "50Gi"}}, True)
 
 
 def test_a_gpu_is_a_limit_of_the_profiles_resource_and_none_is_asked_for_on_a_cpu() -> None:
@@ -116,7 +113,7 @@ def test_a_gpu_is_a_limit_of_the_profiles_resource_and_none_is_asked_for_on_a_cp
 
 
 def test_threads_are_the_cores_that_are_asked_for() -> None:
-    assert '"threads":6' in variables(job(pods=PodProfile(cpus=6)))[ORDER_VARIABLE]
+    assert '"threads":6' in shared_order_map(OWNER, orders_for(PodProfile(cpus=6)), 0)["data"][SHARED_VARIABLE]
 
 
 def test_the_stores_address_comes_from_the_secret_and_stands_nowhere() -> None:
@@ -176,7 +173,7 @@ def test_a_pod_is_nobody_and_can_do_nothing() -> None:
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True,
     }  # fmt: skip
-    assert {path for path, (_, writable) in mounted(job()).items() if writable} == {"/scratch", "/tmp"}
+    assert {path for path, (_, writable) in mounted(job()).items() if writable} == {"/tmp"}
 
 
 def test_what_the_profile_says_of_images_and_queues_is_done() -> None:

@@ -47,7 +47,7 @@ START = Start(7, 3, 1, 2, 1)
 def manifests(owner: Owner, orders: Orders) -> tuple[Object, ...]:
     item = ITEM.model_copy(update={"url": "file:///sources/recordings/talk.wav"})
     return (
-        shared_order_map(owner, orders),
+        shared_order_map(owner, orders, 0),
         ingest_job(owner, orders, item, START),
         plan_order_map(owner, orders, SOURCES, items(3), 2),
         plan_job(owner, orders, 2, 1),

@@ -13,7 +13,7 @@ from ingest_operator.kube.jobs import ingest_job, shared_order_map
 from ingest_operator.kube.mounts import PLACE
 from ingest_operator.kube.order_text import MAX_SHARED, SHARED_VARIABLE, OrderTooLargeError, in_pods, split
 from tests.support.cluster.kubelet_order import expand
-from tests.support.manifests import ITEM, OWNER, orders_for, variables
+from tests.support.manifests import ITEM, OWNER, orders_for, variables, worker_of
 
 LONGEST_VARIABLE = 131_071
 """Bytes of `NAME=value` that Linux takes (MAX_ARG_STRLEN, with the zero at its end)."""
@@ -51,22 +51,21 @@ def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_
 def test_a_jobs_variable_and_the_batchs_map_together_are_the_order(reprocess: Reprocess) -> None:
     orders = orders_for(PodProfile(claims=("recordings",)), batch={"reprocess": reprocess})
     start = Start(7, 2, 1, 1, 0)
-    job, shared = ingest_job(OWNER, orders, ITEM, start), shared_order_map(OWNER, orders)
-    told = variables(job)
-    assert told[SHARED_VARIABLE] == {"configMapKeyRef": {"name": shared["metadata"]["name"], "key": "order"}}
-    assert list(told).index(SHARED_VARIABLE) < list(told).index(ORDER_VARIABLE)
-    order = read_order(expand(told[ORDER_VARIABLE], {SHARED_VARIABLE: shared["data"]["order"]}))
+    job, shared = ingest_job(OWNER, orders, ITEM, start), shared_order_map(OWNER, orders, start.rung)
+    assert worker_of(job)["envFrom"] == [{"configMapRef": {"name": shared["metadata"]["name"]}}]
+    order = read_order(expand(variables(job)[ORDER_VARIABLE], shared["data"]))
     assert order == in_pods(orders).to_ingest(ITEM, start, PLACE)
     assert isinstance(order, IngestOrder)
     assert order.fetch.allow.folders == ("/sources/recordings",)
 
 
-def test_the_map_is_the_same_for_every_item_and_another_when_the_settings_are() -> None:
+def test_the_map_is_the_same_for_every_item_and_another_when_the_settings_are_or_the_rung() -> None:
     orders = orders_for()
-    assert shared_order_map(OWNER, orders) == shared_order_map(OWNER, orders)
-    assert shared_order_map(OWNER, orders)["immutable"] is True
-    other = orders_for(model_set="other")
-    assert shared_order_map(OWNER, other)["metadata"]["name"] != shared_order_map(OWNER, orders)["metadata"]["name"]
+    one = shared_order_map(OWNER, orders, 0)
+    assert shared_order_map(OWNER, orders, 0) == one
+    assert one["immutable"] is True
+    others = (shared_order_map(OWNER, orders_for(model_set="other"), 0), shared_order_map(OWNER, orders, 1))
+    assert len({each["metadata"]["name"] for each in (one, *others)}) == 3
 
 
 def voices_of(bytes_each: int, count: int) -> IdentificationProfile:
@@ -76,7 +75,7 @@ def voices_of(bytes_each: int, count: int) -> IdentificationProfile:
 
 def test_voices_that_fit_into_no_variable_are_refused_with_what_to_do() -> None:
     with pytest.raises(OrderTooLargeError, match="look for fewer voices"):
-        shared_order_map(OWNER, orders_for(identification=voices_of(2000, 60)))
+        shared_order_map(OWNER, orders_for(identification=voices_of(2000, 60)), 0)
 
 
 def test_the_longest_item_beside_the_longest_shared_part_fits_into_one_variable() -> None:

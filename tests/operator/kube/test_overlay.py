@@ -67,14 +67,14 @@ def test_tolerations_volumes_mounts_and_variables_are_added_to_ours() -> None:
     assert pod_spec(job)["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     assert mounted(job) == mounted(PLAIN) | {"/etc/ca": ({"configMap": {"name": "ca"}}, False)}
     assert variables(job) == variables(PLAIN) | {"HTTPS_PROXY": "http://proxy:3128"}
-    assert worker_of(job)["envFrom"] == [{"configMapRef": {"name": "proxies"}}]
+    assert worker_of(job)["envFrom"] == [{"configMapRef": {"name": "proxies"}}, *worker_of(PLAIN)["envFrom"]]
     assert worker_of(job)["resources"] == worker_of(PLAIN)["resources"]
 
 
 def test_a_volume_of_our_name_takes_the_place_of_ours() -> None:
     disk = {"ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "100Gi"}}}}}}
     job = job_with_spec(volumes=[{"name": "scratch"} | disk])
-    assert mounted(job) == mounted(PLAIN) | {"/scratch": (disk, True)}
+    assert mounted(job) == mounted(PLAIN) | {"/tmp": (disk, True)}
     assert [each["name"] for each in pod_spec(job)["volumes"]] == [each["name"] for each in pod_spec(PLAIN)["volumes"]]
 
 

@@ -39,7 +39,7 @@ class Resolver:
         """A copy of the pod with every variable's value, and the files of its ConfigMaps. Raises `UnresolvedError`."""
         pod = deepcopy(pod)
         pod[FILES] = await self._files(pod)
-        known: dict[str, str] = {}
+        known = await self._from_maps(pod)
         for variable in pod["spec"]["containers"][0].get("env", ()):
             value = await self._value(pod["metadata"]["namespace"], variable, known)
             if value is not None:
@@ -54,6 +54,16 @@ class Resolver:
                 # A Secret's content is nobody's business here: that it is there is enough.
                 return found if plural == "configmaps" else ""
         return expand(variable.get("value", ""), known)
+
+    async def _from_maps(self, pod: Object) -> dict[str, str]:
+        """The keys of whole ConfigMaps as variables: later ones may name them."""
+        known: dict[str, str] = {}
+        for name in (each["configMapRef"]["name"] for each in pod["spec"]["containers"][0].get("envFrom", ()) if "configMapRef" in each):
+            found = await self._found(pod["metadata"]["namespace"], "configmaps", name)
+            if found is None:
+                raise UnresolvedError(Stuck("CreateContainerConfigError", f'configmap "{name}" not found'))
+            known |= found.get("data") or {}
+        return known
 
     async def _key(self, namespace: str, plural: str, shown: str, reference: Object) -> str | None:
         name, key = reference["name"], reference["key"]

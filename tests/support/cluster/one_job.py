@@ -30,7 +30,7 @@ class OneJob:
         if secret:
             self.make_secret()
         if self.number == 1:
-            self._make(shared_order_map(self.owner, self.orders))
+            self._make(shared_order_map(self.owner, self.orders, 0))
         job = ingest_job(self.owner, self.orders, ITEM, Start(INDEX, self.number, attempts=0, rung=0, disruptions=0))
         spec = job["spec"]["template"]["spec"]
         spec["terminationGracePeriodSeconds"] = spec["terminationGracePeriodSeconds"] if grace is None else grace
