@@ -14,7 +14,7 @@ from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.pods import PodProfile
 from ingest_contract.receipt import Receipt, encode
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.caches import JOB_NAME, pods_by_job, slim_job, slim_pod
+from ingest_operator.kube.children import JOB_NAME, pods_by_job, slim_job, slim_pod
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import BATCH_UID, Owner, plan_order_map_name

@@ -64,6 +64,17 @@ class Api:
             # The version that the pages belong to was compacted away between two of them; a new list begins with a new one.
             return await self._pages(resource, namespace, labels)
 
+    async def served(self, group: str, version: str) -> frozenset[str]:
+        """The plurals of a group's version that the server makes known; none while it does not know the group."""
+        known = _json(await self._send("get", "apis", "/apis"))
+        if group not in {each["name"] for each in known["groups"]}:
+            return frozenset()
+        try:
+            listed = _json(await self._send("get", "apis", f"/apis/{group}/{version}"))
+        except NotFoundError:
+            return frozenset()
+        return frozenset(each["name"] for each in listed["resources"])
+
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         """Make an object. When the answer is lost (`UnreachableError`) it may have been made: the next call says `AlreadyExistsError`."""
         return _object(await self._send("create", resource.plural, resource.path(namespace), body=body))
@@ -181,12 +192,17 @@ def _content_type(method: str) -> str:
     return "application/merge-patch+json" if method == "PATCH" else "application/json"
 
 
-def _object(content: bytes) -> Object:
-    """An answer as an object or list. What is neither does not come from an API server, so nothing is known about what we asked."""
+def _json(content: bytes) -> Any:
+    """An answer as JSON. What is none does not come from an API server, so nothing is known about what we asked."""
     try:
-        answer: Any = json.loads(content)
+        return json.loads(content)
     except ValueError as error:
         raise UnreachableError("NotJson", f"the answer is no JSON: {content[:100]!r}") from error
+
+
+def _object(content: bytes) -> Object:
+    """An answer as an object or list."""
+    answer = _json(content)
     if not isinstance(answer, dict) or "metadata" not in answer:
         raise UnreachableError("NotAnObject", f"the answer is no object: {content[:100]!r}")
     return answer

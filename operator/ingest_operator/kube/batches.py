@@ -6,25 +6,27 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, Protocol
 
-from ingest_contract.batch import BatchSpeakers, IngestBatch
-from ingest_contract.profile import IngestProfile, IngestProfileSpec
+from ingest_contract.batch import IngestBatch
+from ingest_contract.profile import IngestProfile
 from ingest_contract.progress import Progress
-from ingest_contract.status import IngestBatchStatus, ProfileStatus
+from ingest_contract.status import IngestBatchStatus
 from ingest_operator.fold import is_recorded
+from ingest_operator.halt import halted
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.caches import Cache, Key, pods_by_job
-from ingest_operator.kube.cluster import KubeCluster, Remembered, Scene, Seen, Try
+from ingest_operator.kube.caches import Cache, Key, key_of
+from ingest_operator.kube.children import Seen
+from ingest_operator.kube.cluster import KubeCluster, Remembered, Try
 from ingest_operator.kube.freezing import read_frozen
-from ingest_operator.kube.frozen import FrozenPlan
+from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
+from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.resources import Object
-from ingest_operator.kube.sources import with_claims_allowed
+from ingest_operator.kube.scene import Scene, scene_of
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.observe import Run
-from ingest_operator.orders import Machine, Orders, UnknownVoiceError, runtime_of, settings_of
 from ingest_operator.reconcile import Planned, reconcile
 from ingest_operator.status import View, render
 
@@ -49,6 +51,8 @@ class World:
     seen: Seen
     poller: Poller
     clock: Callable[[], float]
+    found: Callable[[Object, IngestBatchStatus | None], None]
+    """Told of every batch that was not known, with its status."""
     accepted: Accepted
     folded: Callable[[Run], None]
     """Told of every run whose end was recorded."""
@@ -58,7 +62,10 @@ class World:
 class Memory:
     """One batch between two looks; found out anew after a restart."""
 
+    uid: str
     keeper: StatusKeeper
+    runs: tuple[Run, ...] = ()
+    """What the newest look saw."""
     frozen: tuple[FrozenPlan, ...] | None = None
     plan: PlanLook | None = None
     remembered: Remembered = field(default_factory=Remembered)
@@ -71,64 +78,68 @@ class Batches:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[Key, Memory] = {}
 
     async def look(self, key: Key) -> float | None:
         """Bring one batch nearer to what is wanted of it; seconds until it wants another look."""
         body = self._world.batches.get(key)
         if body is None or "deletionTimestamp" in body["metadata"]:
             return None  # what it owns goes by its owner references
-        memory = self._memories.setdefault(body["metadata"]["uid"], Memory(StatusKeeper(self._world.api, body, self._world.accepted)))
-        memory.keeper.offer(body)
-        body = memory.keeper.batch
         owner = Owner(*key, body["metadata"]["uid"])
+        with about("/".join(key), owner.trace_id):
+            memory = self._memory(key, body)
+            memory.keeper.offer(body)
+            now = self._world.clock()
+            try:
+                return await self._look(owner, memory, now)
+            except PlanDamagedError as error:
+                memory.frozen = None  # it is read again by the next look: somebody may restore it
+                return await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+
+    def forget(self, key: Key) -> None:
+        """A batch is gone."""
+        self._memories.pop(key, None)
+
+    def _memory(self, key: Key, body: Object) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != body["metadata"]["uid"]:
+            memory = Memory(body["metadata"]["uid"], StatusKeeper(self._world.api, body, self._accepted))
+            self._memories[key] = memory
+            self._world.found(body, memory.keeper.read())
+        return memory
+
+    def _accepted(self, body: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
+        """A status was accepted; so was the end of every run that it records for the first time."""
+        self._world.accepted(body, before, after)
+        then, now = restore(before), restore(after)
+        for run in self._memories[key_of(body)].runs:
+            if run.ended is not None and is_recorded(now, run) and not is_recorded(then, run):
+                self._world.folded(run)
+
+    async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
         if memory.frozen is None:
             memory.frozen = await read_frozen(self._world.api, owner)
-        now = self._world.clock()
-        scene = self._scene(body, owner, memory)
+            require_all(memory.frozen, memory.keeper.read())
+        scene = self._scene(owner, memory)
         plan = await self._planned(scene, memory, now)
         memory.frozen = plan.frozen
         if plan.items is None:
             return await self._write_unplanned(scene, plan, memory, now)
         return await self._reconcile(scene, plan, memory, now)
 
-    def forget(self, uid: str) -> None:
-        """A batch is gone."""
-        self._memories.pop(uid, None)
-
-    def _scene(self, body: Object, owner: Owner, memory: Memory) -> Scene:
-        batch = IngestBatch.model_validate_json(json.dumps({**body, "status": None}))
-        hindrances: tuple[Hindrance, ...] = ()
+    def _scene(self, owner: Owner, memory: Memory) -> Scene:
+        batch = IngestBatch.model_validate_json(json.dumps({**memory.keeper.batch, "status": None}))
         found = self._world.profiles.get((owner.namespace, batch.spec.profile_ref.name))
         if found is not None:
             memory.profile = IngestProfile.model_validate_json(json.dumps(found))
-        else:
-            message = (
-                f"there is no IngestProfile {batch.spec.profile_ref.name!r} in namespace {owner.namespace!r}: make it, or name another"
-            )
-            hindrances = (Hindrance("ProfileMissing", message, inf),)
-        # Without its profile a batch starts nothing, but what runs is still observed, by the last profile that was known.
-        profile = memory.profile.spec if memory.profile else IngestProfileSpec()
-        planned = memory.frozen[0] if memory.frozen else None
-        try:
-            wanted = settings_of(batch, profile)
-        except UnknownVoiceError as error:
-            wanted = None
-            hindrances = hindrances if planned else (*hindrances, Hindrance("VoiceUnknown", str(error), inf))
-        settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile)
-        profile = profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)})
-        runtime = runtime_of(profile, Machine(profile.pods.gpu.count > 0, profile.pods.cpus), parallelism=1)
-        orders = Orders(batch, profile, settings, runtime, owner.uid.replace("-", ""), planned.at if planned else None)
-        generation = memory.profile.metadata.generation if memory.profile else 0
-        return Scene(owner, orders, ProfileStatus(generation=generation, differs=wanted != settings), hindrances)
+        return scene_of(owner, batch, memory.profile, memory.frozen[0] if memory.frozen else None, missing=found is None)
 
     async def _planned(self, scene: Scene, memory: Memory, now: float) -> PlanLook:
         frozen = memory.frozen or ()
         if scene.hindrances or (scene.orders.batch.spec.suspend and not frozen):
             return PlanLook.of(frozen)
         seen, uid = self._world.seen, scene.owner.uid
-        pods = pods_by_job(seen.pods.of_batch(uid))
-        around = PlanGround(scene.owner, scene.orders, seen.jobs.of_batch(uid), pods, frozen)
+        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(uid), seen.pods_of(uid), frozen)
         memory.plan = await look_at_plans(self._world.api, around, now, memory.plan)
         return memory.plan
 
@@ -160,22 +171,22 @@ class Batches:
         )
         await cluster.confirm((index, before.trying[index].number) for index in before.running)
         await self._read_progress(cluster, memory, now)
-        runs = await cluster.runs()
+        memory.runs = await cluster.runs()
         status = await reconcile(planned, cluster, memory.keeper, now)
-        after = restore(status)
-        self._tell(runs, before, after)
-        moments = (plan.again_at, *due(after), *(each.until for each in cluster.hindrances()), await cluster.clear())
+        moments = (plan.again_at, *due(restore(status)), *(each.until for each in cluster.hindrances()), await cluster.clear())
         return rest(status, moments, now)
+
+    async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
+        previous, body = memory.keeper.read(), memory.keeper.batch
+        status = halted(previous, hindrance, body["metadata"]["generation"], now)
+        if status != previous:
+            await memory.keeper.write(status)
+        return rest(status, (), now)
 
     async def _read_progress(self, cluster: KubeCluster, memory: Memory, now: float) -> None:
         if now >= memory.progress_due:
             memory.progress_due = now + RESYNC
             memory.remembered.progress = await self._world.poller.look(cluster.addresses())
-
-    def _tell(self, runs: Iterable[Run], before: Ledger, after: Ledger) -> None:
-        for run in runs:
-            if run.ended is not None and is_recorded(after, run) and not is_recorded(before, run):
-                self._world.folded(run)
 
 
 def due(ledger: Ledger) -> tuple[float, ...]:
@@ -190,8 +201,3 @@ def rest(status: IngestBatchStatus, moments: Iterable[float | None], now: float)
     if not status.state.startswith(("Complete", "DryRun")):
         coming.append(RESYNC)
     return min(coming, default=None)
-
-
-def _without_voices(batch: IngestBatch) -> IngestBatch:
-    """The batch, looking for every enrolled voice: only to have some settings, where those it names are not enrolled and nothing starts."""
-    return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": BatchSpeakers()})})

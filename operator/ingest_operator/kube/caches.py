@@ -31,12 +31,19 @@ def version_of(thing: Object) -> int:
 class Cache:
     """The newest known version of every object of one kind."""
 
-    def __init__(self, slim: Callable[[Object], Object] = lambda thing: thing) -> None:
-        self._slim = slim
+    def __init__(
+        self,
+        slim: Callable[[Object], Object] = lambda thing: thing,
+        label: str = BATCH_UID,
+        outlives: Callable[[Object], bool] = lambda _: False,
+    ) -> None:
+        """`label` holds the uid of the object that each belongs to. What `outlives` its deletion is known until it is forgotten."""
+        self._slim, self._label, self._outlives = slim, label, outlives
         self._objects: dict[Key, Object] = {}
-        self._of_batch: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
+        self._of: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
         self._where: dict[str, Key] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._left: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -54,9 +61,13 @@ class Cache:
         """Where the object with a uid is."""
         return self._where.get(uid or "")
 
-    def of_batch(self, uid: str) -> tuple[Object, ...]:
-        """The objects that carry a batch's uid."""
-        return tuple(self._of_batch.get(uid, {}).values())
+    def of(self, uid: str) -> tuple[Object, ...]:
+        """The objects whose label says that they belong to the one with this uid."""
+        return tuple(self._of.get(uid, {}).values())
+
+    def is_gone(self, thing: Object) -> bool:
+        """Whether an object is known that was deleted."""
+        return key_of(thing) in self._left
 
     def offer(self, thing: Object) -> bool:
         """Take an object if it is news; whether it was."""
@@ -68,19 +79,29 @@ class Cache:
             self._remove(key)
         slim = self._objects[key] = self._slim(thing)
         self._where[uid] = key
-        if (batch := _batch_of(slim)) is not None:
-            self._of_batch[batch][key] = slim
+        if (owner := self._owner(slim)) is not None:
+            self._of[owner][key] = slim
         return True
 
     def drop(self, thing: Object) -> None:
-        """Forget an object that was deleted, unless another one has its name by now."""
+        """Forget an object that was deleted, unless another one has its name by now, or it outlives that."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
+        self.offer(thing)  # a deletion brings the last version, which may be the first to say how it ended
         self._gone[uid] = None
         if len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
         known = self._objects.get(key)
-        if known is not None and known["metadata"]["uid"] == uid:
+        if known is None or known["metadata"]["uid"] != uid:
+            return
+        if self._outlives(known):
+            self._left.add(key)
+        else:
             self._remove(key)
+
+    def forget(self, thing: Object) -> None:
+        """Nobody needs to know of an object any more that was deleted."""
+        if self.is_gone(thing):
+            self._remove(key_of(thing))
 
     def replace(self, listed: Iterable[Object], version: str, namespace: str | None) -> tuple[Object, ...]:
         """Take a list as the truth of its moment; what it changed. Objects that are newer than the list stay."""
@@ -89,7 +110,7 @@ class Cache:
         gone = [
             thing
             for key, thing in self._objects.items()
-            if key not in present and namespace in (None, key[0]) and version_of(thing) <= int(version)
+            if key not in present and key not in self._left and namespace in (None, key[0]) and version_of(thing) <= int(version)
         ]
         for thing in gone:
             self.drop(thing)
@@ -97,47 +118,14 @@ class Cache:
 
     def _remove(self, key: Key) -> None:
         thing = self._objects.pop(key)
+        self._left.discard(key)
         del self._where[thing["metadata"]["uid"]]
-        batch = _batch_of(thing)
-        if batch is not None:
-            self._of_batch[batch].pop(key, None)
-            if not self._of_batch[batch]:
-                del self._of_batch[batch]
+        owner = self._owner(thing)
+        if owner is not None:
+            self._of[owner].pop(key, None)
+            if not self._of[owner]:
+                del self._of[owner]
 
-
-def _batch_of(thing: Object) -> str | None:
-    labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
-    return labels.get(BATCH_UID)
-
-
-def pods_by_job(pods: Iterable[Object]) -> dict[str, Object]:
-    """The newest pod of each Job, by the Job's name."""
-    mine = [pod for pod in pods if JOB_NAME in (pod["metadata"].get("labels") or {})]
-    ordered = sorted(mine, key=lambda pod: (pod["metadata"]["creationTimestamp"], version_of(pod)))
-    return {pod["metadata"]["labels"][JOB_NAME]: pod for pod in ordered}
-
-
-JOB_NAME: Final = "batch.kubernetes.io/job-name"
-"""The label by which the Job controller says whose a pod is."""
-
-_METADATA: Final = (
-    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels", "annotations", "ownerReferences",
-)  # fmt: skip
-
-
-def slim_job(job: Object) -> Object:
-    """A Job without its template: a thousand of them must not fill the memory."""
-    return {
-        "metadata": _slim_metadata(job),
-        "spec": {"suspend": job.get("spec", {}).get("suspend", False)},
-        "status": job.get("status", {}),
-    }
-
-
-def slim_pod(pod: Object) -> Object:
-    """A pod without what it was made from."""
-    return {"metadata": _slim_metadata(pod), "spec": {"nodeName": pod.get("spec", {}).get("nodeName")}, "status": pod.get("status", {})}
-
-
-def _slim_metadata(thing: Object) -> Object:
-    return {field: thing["metadata"][field] for field in _METADATA if field in thing["metadata"]}
+    def _owner(self, thing: Object) -> str | None:
+        labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
+        return labels.get(self._label)

@@ -10,11 +10,10 @@ from ingest_contract.failures import FAILURES, Verdict
 from ingest_contract.order import Item
 from ingest_contract.pods import PodProfile
 from ingest_contract.progress import Progress
-from ingest_contract.status import ProfileStatus
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.caches import Cache, pods_by_job
+from ingest_operator.kube.children import Seen
 from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError
 from ingest_operator.kube.jobs import ingest_job, shared_order_map
 from ingest_operator.kube.names import INDEX, INGEST, PROGRESS_PORT, ROLE, STOPPED, TRY, Owner, ingest_job_name
@@ -22,10 +21,10 @@ from ingest_operator.kube.order_text import OrderTooLargeError
 from ingest_operator.kube.overlay import OverlayError
 from ingest_operator.kube.refusals import hindrance_of_refusal, name_taken
 from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object
+from ingest_operator.kube.scene import Scene
 from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
 from ingest_operator.moments import as_text
 from ingest_operator.observe import Run, outcome_of
-from ingest_operator.orders import Orders
 
 Try = tuple[int, int]
 """(index, number)."""
@@ -50,25 +49,6 @@ class Remembered:
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
     progress: Mapping[Try, Progress] = field(default_factory=dict)
     """What the workers said last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Where the watches put what they see."""
-
-    jobs: Cache
-    pods: Cache
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What one look at a batch works with."""
-
-    owner: Owner
-    orders: Orders
-    profile: ProfileStatus
-    hindrances: tuple[Hindrance, ...] = ()
-    """What was in the way before any Job was looked at: no profile, for example."""
 
 
 class KubeCluster:
@@ -162,11 +142,11 @@ class KubeCluster:
 
     def _jobs(self) -> dict[Try, Object]:
         """The batch's ingest Jobs that this batch really owns."""
-        mine = (job for job in self._seen.jobs.of_batch(self._owner.uid) if job["metadata"]["labels"].get(ROLE) == INGEST)
+        mine = (job for job in self._seen.jobs.of(self._owner.uid) if job["metadata"]["labels"].get(ROLE) == INGEST)
         return {_try(job): job for job in mine if _is_owned(job, self._owner)}
 
     def _pods(self) -> Mapping[str, Object]:
-        return pods_by_job(self._seen.pods.of_batch(self._owner.uid))
+        return self._seen.pods_of(self._owner.uid)
 
     async def _create(self, start: Start, item: Item) -> None:
         await self._make_order_map(start.rung)

@@ -19,9 +19,10 @@ from ingest_contract.base import ContractModel, Count, Timestamp
 from ingest_contract.names import GROUP
 from ingest_contract.order import Settings
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument
+from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.names import BATCH_UID, INDEX, PLAN, Owner, plan_map_name
 from ingest_operator.kube.resources import CONFIG_MAPS, Object
-from ingest_operator.planned import Plan
+from ingest_operator.planned import Plan, covered_by
 
 PART: Final = f"{GROUP}/part"
 """The label of a frozen plan's ConfigMaps: which part; `INDEX` says of which plan."""
@@ -96,6 +97,13 @@ def from_config_maps(owner: Owner, objects: Iterable[Object]) -> tuple[FrozenPla
         if number not in firsts:
             raise PlanDamagedError(f"ConfigMap {plan_map_name(owner, number, 0)} is gone, and with it a plan of this batch. {_ADVICE}")
     return tuple(_plan(owner, number, firsts[number], others) for number in sorted(firsts))
+
+
+def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -> None:
+    """Nothing, if every source that the status counts as planned is in a plan. Raises `PlanDamagedError`."""
+    counted = status.plan.sources if status and status.plan else 0
+    if covered_by(plans) < counted:
+        raise PlanDamagedError(f"The status counts {counted} planned sources, and the ConfigMaps of their plans are gone. {_ADVICE}")
 
 
 def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Object:

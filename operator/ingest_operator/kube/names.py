@@ -62,6 +62,11 @@ class Owner:
     name: str
     uid: str
 
+    @property
+    def trace_id(self) -> str:
+        """Of everything that is done for it: 32 hex digits, as W3C Trace Context has them."""
+        return self.uid.replace("-", "")
+
     def reference(self) -> dict[str, str | bool]:
         """The ownerReference. Deleting the batch deletes what it owns, and waits for none of it."""
         return {

@@ -6,29 +6,44 @@ Everything is put together here and nothing is decided here.
 import asyncio
 import contextlib
 import logging
+import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import kopf
 
+from ingest_contract.names import GROUP, VERSION
 from ingest_operator.kube.api import Api, connected
 from ingest_operator.kube.batches import Batches, World
-from ingest_operator.kube.caches import Cache, Key, key_of, slim_job, slim_pod
-from ingest_operator.kube.cluster import Seen
+from ingest_operator.kube.caches import Cache, Key, key_of
+from ingest_operator.kube.children import Seen
+from ingest_operator.kube.errors import ApiError
+from ingest_operator.kube.events import EventPoster
 from ingest_operator.kube.health import Health, served
+from ingest_operator.kube.instruments import Instruments
 from ingest_operator.kube.loop import Loop
 from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.names import BATCH_UID, MANAGED_BY, MANAGER
 from ingest_operator.kube.progress import ProgressPoller
-from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, Object
+from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
 from ingest_operator.kube.watches import Watched, registry, settings
+from ingest_operator.schedules.children import SCHEDULE_UID
+from ingest_operator.schedules.looks import Schedules
+from ingest_operator.schedules.reconcile import Look
 
 LOG: Final = logging.getLogger(__name__)
 
 SWEEP_EVERY: Final = 300.0
 """Seconds between two lists of everything: they bring to light what the watches have missed."""
+
+SWEEP_TAKES: Final = 60.0
+"""Seconds that a sweep may take before what it lists counts as unseen."""
+
+BEGIN_AGAIN: Final = 2.0
+"""Seconds between two attempts to begin."""
 
 OURS: Final = f"{MANAGED_BY}={MANAGER}"
 
@@ -47,28 +62,39 @@ class Options:
 class Operator:
     """All that lives as long as the process."""
 
-    def __init__(self, api: Api, poller: ProgressPoller, metrics: Metrics, health: Health, options: Options) -> None:
-        self._api, self._options, self._health = api, options, health
-        self._batches, self._profiles = Cache(), Cache()
-        self._seen = Seen(Cache(slim_job), Cache(slim_pod))
-        world = World(api, self._batches, self._profiles, self._seen, poller, time.time, metrics.accepted, metrics.folded)
+    def __init__(
+        self, api: Api, poller: ProgressPoller, instruments: Instruments, options: Options, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._api, self._options, self._instruments = api, options, instruments
+        self._batches, self._schedules, self._profiles, self._seen = Cache(label=SCHEDULE_UID), Cache(), Cache(), Seen()
+        metrics = instruments.metrics
+        world = World(
+            api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted, metrics.folded
+        )  # fmt: skip
         self._looks = Batches(world)
-        self._loop: Loop[Key] = Loop(self._looks.look, self._looked)
-        self._metrics = metrics
+        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"))
+        times = Schedules(api, self._schedules, self._batches, clock, self._looked_at_schedule)
+        self._schedule_loop: Loop[Key] = Loop(times.look, partial(instruments.looked, "schedule"))
+        metrics.queue("batch", lambda: self._batch_loop.waiting)
+        metrics.queue("schedule", lambda: self._schedule_loop.waiting)
         self.watched: Final = (
             Watched(BATCHES, self._batches, self._wake_batch),
+            Watched(SCHEDULES, self._schedules, self._wake_schedule),
             Watched(PROFILES, self._profiles, self._wake_users),
             Watched(JOBS, self._seen.jobs, self._wake_owner, OURS),
             Watched(PODS, self._seen.pods, self._wake_owner, BATCH_UID),
         )
+        for each in self.watched:
+            instruments.health.expect(each.resource.plural, within=2 * options.sweep_seconds + SWEEP_TAKES)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped. The first list comes before the first look: a Job that is not known yet is not one that has vanished."""
-        await self._sweep()
+        if not await self._begin(stop):
+            return
         sweeping = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
         try:
             await kopf.operator(
-                registry=registry(self.watched, self._health.saw),
+                registry=registry(self.watched, self._instruments.health.saw),
                 settings=settings(self.watched, namespaced=bool(self._options.namespaces)),
                 standalone=True,
                 namespaces=self._options.namespaces,
@@ -78,7 +104,29 @@ class Operator:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            await self._loop.close()
+            await self._batch_loop.close()
+            await self._schedule_loop.close()
+
+    async def _begin(self, stop: asyncio.Event) -> bool:
+        """List everything, as soon as there is an API server that serves our kinds; False when it was stopped before that.
+
+        Kopf asks once which kinds there are, and never watches one that was made known a moment later.
+        """
+        ours = {each.resource.plural for each in self.watched if each.resource.group == GROUP}
+        while not stop.is_set():
+            try:
+                if not (missing := ours - await self._api.served(GROUP, VERSION)):
+                    await self._sweep()
+                    return True
+                LOG.warning(
+                    "the API server does not serve %s: install the CustomResourceDefinitions",
+                    ", ".join(sorted(missing)), extra={"action": "begin"},
+                )  # fmt: skip
+            except ApiError as error:
+                LOG.warning("nothing can be listed yet: %s", error, extra={"action": "begin"})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), BEGIN_AGAIN)
+        return False
 
     async def _sweep_now_and_then(self) -> None:
         while True:
@@ -89,42 +137,65 @@ class Operator:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
 
     async def _sweep(self) -> None:
-        for each in self.watched:
-            for namespace in self._options.namespaces or (None,):
-                listed, version = await self._api.list(each.resource, namespace, labels=each.labels)
-                for thing in each.cache.replace(listed, version, namespace):
-                    each.wake(thing)
-            self._health.saw(each.resource.plural)
+        """List everything, then wake whomever the news concern: no batch is looked at while its profile or its Jobs are still to come."""
+        news: list[tuple[Callable[[Object], None], Object]] = []
+        try:
+            for each in self.watched:
+                for namespace in self._options.namespaces or (None,):
+                    listed, version = await self._api.list(each.resource, namespace, labels=each.labels)
+                    news += ((each.wake, thing) for thing in each.cache.replace(listed, version, namespace))
+                self._instruments.health.saw(each.resource.plural)
+        finally:  # what one list has brought is no news to the next
+            for wake, thing in news:
+                wake(thing)
+
+    def _wake(self, loop: Loop[Key], key: Key) -> None:
+        self._instruments.health.wanted()
+        loop.wake(key)
 
     def _wake_batch(self, batch: Object) -> None:
-        key = key_of(batch)
+        """The batch, and the schedule that made it: whether the next one may start depends on how far this one is."""
+        key, schedule = key_of(batch), (batch["metadata"].get("labels") or {}).get(SCHEDULE_UID)
         if self._batches.get(key) is None:
-            self._looks.forget(batch["metadata"]["uid"])
-            self._metrics.forgotten(*key)
-        self._loop.wake(key)
+            self._looks.forget(key)
+            self._seen.forget(batch["metadata"]["uid"])
+            self._instruments.forgotten(batch)
+        else:
+            self._wake(self._batch_loop, key)
+        if (made_by := self._schedules.with_uid(schedule)) is not None:
+            self._wake(self._schedule_loop, made_by)
+
+    def _wake_schedule(self, schedule: Object) -> None:
+        self._wake(self._schedule_loop, key_of(schedule))
 
     def _wake_users(self, profile: Object) -> None:
         """Every batch of the profile's namespace: which of them use it, their look finds out."""
         for key in self._batches.known:
             if key[0] == profile["metadata"]["namespace"]:
-                self._loop.wake(key)
+                self._wake(self._batch_loop, key)
 
     def _wake_owner(self, thing: Object) -> None:
         """The batch whose uid the object carries."""
         uid = (thing["metadata"].get("labels") or {}).get(BATCH_UID)
         if (key := self._batches.with_uid(uid)) is not None:
-            self._loop.wake(key)
+            self._wake(self._batch_loop, key)
+        elif uid is not None:
+            self._seen.forget(uid)
 
-    def _looked(self, key: Key, seconds: float, error: BaseException | None) -> None:
-        self._metrics.reconciled("batch", seconds, type(error).__name__ if error else None)
-        self._health.looked()
-        if error is not None:
-            LOG.warning("a look at %s/%s failed: %s", *key, error, exc_info=error, extra={"action": "look"})
+    def _looked_at_schedule(self, look: Look) -> None:
+        self._instruments.metrics.schedule(fired=look.started is not None, missed=look.missed)
+        if look.started is not None and self._batches.offer(look.started):
+            self._wake_batch(look.started)
 
 
 @contextlib.asynccontextmanager
-async def made(options: Options) -> AsyncIterator[Operator]:
-    """An operator with its connections open."""
+async def made(options: Options, clock: Callable[[], float] = time.time) -> AsyncIterator[Operator]:
+    """An operator with its connections open. `clock` tells epoch seconds."""
     metrics, health = Metrics(), Health(time.monotonic)
-    async with connected(metrics.api_request) as api, ProgressPoller() as poller, served(options.port, health, metrics):
-        yield Operator(api, poller, metrics, health, options)
+    async with (
+        connected(metrics.api_request) as api,
+        ProgressPoller() as poller,
+        EventPoster(api, clock, socket.gethostname(), metrics.event) as events,
+        served(options.port, health, metrics),
+    ):
+        yield Operator(api, poller, Instruments(metrics, health, events), options, clock)

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_operator.kube.caches import Cache, key_of, pods_by_job, slim_job, version_of
+from ingest_operator.kube.caches import Cache, key_of, version_of
+from ingest_operator.kube.children import JOB_NAME, Seen, pods_by_job, slim_job
 from ingest_operator.kube.names import BATCH_UID
 
 
@@ -63,10 +64,10 @@ def test_the_objects_of_a_batch_are_found_by_its_uid() -> None:
     cache = Cache(slim_job)
     cache.offer(a_thing("a", 1, batch="one", spec={"suspend": True, "template": {}}, status={"active": 1}))
     cache.offer(a_thing("b", 2, batch="two"))
-    (found,) = cache.of_batch("one")
+    (found,) = cache.of("one")
     assert (found["spec"], found["status"]) == ({"suspend": True}, {"active": 1})
     cache.drop(a_thing("a", 3))
-    assert cache.of_batch("one") == ()
+    assert cache.of("one") == ()
 
 
 @given(seed=st.integers(0, 10_000))
@@ -78,7 +79,7 @@ def test_in_whatever_order_versions_arrive_the_newest_is_known(seed: int) -> Non
     for thing in things:
         cache.offer(thing)
     assert sorted(version_of(cache.get(key) or {}) for key in cache.known) == [5, 5]
-    assert len(cache.of_batch("one")) + len(cache.of_batch("two")) == 2
+    assert len(cache.of("one")) + len(cache.of("two")) == 2
 
 
 def test_of_a_jobs_pods_the_newest_counts() -> None:
@@ -89,3 +90,40 @@ def test_of_a_jobs_pods_the_newest_counts() -> None:
 
     pods = pods_by_job([pod("later", "2026-01-02T00:00:00Z"), pod("earlier", "2026-01-01T00:00:00Z"), a_thing("no-job")])
     assert pods["job"]["metadata"]["name"] == "later"
+
+
+def a_pod(version: int, phase: str, **metadata: Any) -> dict[str, Any]:
+    pod = a_thing("pod", version, batch="one", spec={}, status={"phase": phase})
+    pod["metadata"]["labels"][JOB_NAME] = "job"
+    pod["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z"} | metadata
+    return pod
+
+
+def test_a_pod_that_ended_is_known_as_long_as_its_job_though_it_was_deleted() -> None:
+    seen = Seen()
+    seen.jobs.offer(a_thing("job", 1, batch="one"))
+    seen.pods.offer(a_pod(2, "Running"))
+    seen.pods.drop(a_pod(4, "Failed"))
+    assert seen.pods_of("one")["job"]["status"] == {"phase": "Failed"}
+    assert not seen.pods.offer(a_pod(3, "Running"))
+    assert seen.pods.replace([], "9", None) == ()
+    assert seen.pods_of("one")
+    seen.jobs.drop(a_thing("job", 5, batch="one"))
+    assert seen.pods_of("one") == {}
+    assert len(seen.pods) == 0
+
+
+def test_a_pod_that_was_deleted_before_its_end_was_told_is_gone() -> None:
+    seen = Seen()
+    seen.jobs.offer(a_thing("job", 1, batch="one"))
+    seen.pods.offer(a_pod(2, "Running"))
+    seen.pods.drop(a_pod(3, "Running"))
+    assert seen.pods_of("one") == {}
+
+
+def test_of_a_batch_that_is_gone_no_pod_is_kept() -> None:
+    seen = Seen()
+    seen.pods.drop(a_pod(2, "Succeeded"))
+    assert len(seen.pods) == 1
+    seen.forget("one")
+    assert len(seen.pods) == 0

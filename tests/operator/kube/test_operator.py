@@ -10,9 +10,10 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import PlanDocument
 from ingest_operator.kube.api import Api, connected
+from ingest_operator.kube.events import EventPoster
 from ingest_operator.kube.health import Health
 from ingest_operator.kube.metrics import Metrics
-from ingest_operator.kube.operator import Operator, Options
+from ingest_operator.kube.operator import Instruments, Operator, Options
 from ingest_operator.kube.progress import ProgressPoller
 from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, JOBS, PROFILES, Object
 from tests.support.builders import items
@@ -29,7 +30,7 @@ FATES = {
 """A retry, a rung of the memory ladder, a skip and a failure."""
 
 TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
-PATIENCE = 120
+PATIENCE = 60
 
 
 class Scene:
@@ -63,9 +64,15 @@ class Scene:
 
     async def operator(self, stop: asyncio.Event) -> None:
         """One operator, from its start to its end."""
-        async with connected(self.observe) as api, ProgressPoller() as poller:
+        metrics = Metrics()
+        async with (
+            connected(self.observe) as api,
+            ProgressPoller() as poller,
+            EventPoster(api, time.time, "test", metrics.event) as events,
+        ):
             api.log = self._log
-            await Operator(api, poller, Metrics(), Health(time.monotonic), Options((self.namespace,), 0)).run(stop)
+            instruments = Instruments(metrics, Health(time.monotonic), events)
+            await Operator(api, poller, instruments, Options((self.namespace,), 0)).run(stop)
 
     async def _log(self, *_: str) -> str:
         return self.pods.log()

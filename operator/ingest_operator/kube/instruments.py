@@ -1,0 +1,40 @@
+"""By what people see the operator at work: metrics, health and Events, each told of the same moments."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.kube.caches import Key, key_of
+from ingest_operator.kube.events import EventPoster
+from ingest_operator.kube.health import Health
+from ingest_operator.kube.metrics import Metrics
+from ingest_operator.kube.resources import Object
+
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """All of them."""
+
+    metrics: Metrics
+    health: Health
+    events: EventPoster
+
+    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
+        """A status was accepted."""
+        self.metrics.accepted(batch, before, after)
+        self.events.accepted(batch, before, after)
+
+    def forgotten(self, batch: Object) -> None:
+        """A batch is gone."""
+        self.metrics.forgotten(*key_of(batch))
+        self.events.forgotten(batch["metadata"]["uid"])
+
+    def looked(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
+        """A look has ended."""
+        self.metrics.reconciled(kind, seconds, type(error).__name__ if error else None)
+        self.health.looked()
+        if error is not None:
+            LOG.warning("a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"})

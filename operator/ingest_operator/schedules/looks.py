@@ -1,0 +1,32 @@
+"""The looks at every schedule: each with the batches that the watches have shown of it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ingest_operator.kube.api import Api
+from ingest_operator.kube.caches import Cache, Key
+from ingest_operator.schedules.reconcile import Look, look
+
+LONGEST_REST: Final = 60.0
+"""Seconds between two looks at most. They count time that passes, schedules go by a clock that may be set; a look at nothing new asks
+nobody."""
+
+
+class Schedules:
+    """All of them, and whoever wants to know what a look came to."""
+
+    def __init__(self, api: Api, schedules: Cache, batches: Cache, clock: Callable[[], float], looked: Callable[[Look], None]) -> None:
+        """`batches` are found by the uid of their schedule."""
+        self._api, self._schedules, self._batches = api, schedules, batches
+        self._clock, self._looked = clock, looked
+
+    async def look(self, key: Key) -> float | None:
+        """Start what is due of one schedule; seconds until it wants another look."""
+        schedule = self._schedules.get(key)
+        if schedule is None:
+            return None
+        found = await look(schedule, self._batches.of(schedule["metadata"]["uid"]), self._api, self._clock())
+        if found.schedule is not None:
+            self._schedules.offer(found.schedule)
+        self._looked(found)
+        return None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock()))
