@@ -1,5 +1,6 @@
 """The certificates of a control plane: one authority for servers, users and kubelets, and a key that signs ServiceAccount tokens."""
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
+        self._turn, self._made = threading.Lock(), set[Pair]()
         self._authority = trustme.CA(organization_name="tests of video-ingest-operator")
 
     @cached_property
@@ -35,7 +37,7 @@ class Certificates:
 
     def server(self, *names: str) -> Pair:
         """For a server that is reached under these names and addresses; a kubelet is one."""
-        return self._files(f"server-{names[0]}", self._authority.issue_cert(*names))
+        return self._files(f"server-{'-'.join(names)}", self._authority.issue_cert(*names))
 
     def user(self, name: str, group: str | None = None) -> Pair:
         """For a user as the API server knows it: the common name, and the organization as its group."""
@@ -49,7 +51,14 @@ class Certificates:
 
     def _files(self, name: str, issued: trustme.LeafCert) -> Pair:
         pair = Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
+        with self._turn:
+            if pair not in self._made:  # somebody may be reading it
+                self._write(pair, issued)
+                self._made.add(pair)
+        return pair
+
+    @staticmethod
+    def _write(pair: Pair, issued: trustme.LeafCert) -> None:
         pair.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         pair.key.touch(mode=0o600)
         issued.private_key_pem.write_to_path(pair.key)
-        return pair
