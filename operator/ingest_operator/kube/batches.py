@@ -33,6 +33,12 @@ from ingest_operator.status import View, render
 RESYNC: Final = 30.0
 """Seconds between two looks at a batch that is not done, and two readings of live progress: each may write the whole status."""
 
+BYTES_PER_SECOND: Final = 5000
+"""What the status of one batch puts into etcd at most, while recordings end one by one: each write is a whole new version."""
+
+LONGEST_REST: Final = 3.0
+"""Seconds for which an end may wait to be recorded because of that, and a slot to be taken again."""
+
 
 class Poller(Protocol):
     """Whoever reads live progress."""
@@ -71,6 +77,8 @@ class Memory:
     remembered: Remembered = field(default_factory=Remembered)
     profile: IngestProfile | None = None
     progress_due: float = 0.0
+    written: int = 0
+    """Bytes of the status that the last look wrote, if it wrote one."""
 
 
 class Batches:
@@ -89,12 +97,18 @@ class Batches:
         with about("/".join(key), owner.trace_id):
             memory = self._memory(key, body)
             memory.keeper.offer(body)
+            memory.written = 0
             now = self._world.clock()
             try:
                 return await self._look(owner, memory, now)
             except PlanDamagedError as error:
                 memory.frozen = None  # it is read again by the next look: somebody may restore it
                 return await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+
+    def rest(self, key: Key) -> float:
+        """For how many seconds a batch is left alone after a look: the larger the status that the look wrote, the longer."""
+        memory = self._memories.get(key)
+        return min(LONGEST_REST, memory.written / BYTES_PER_SECOND) if memory is not None else 0.0
 
     def forget(self, key: Key) -> None:
         """A batch is gone."""
@@ -110,6 +124,7 @@ class Batches:
 
     def _accepted(self, body: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
         """A status was accepted; so was the end of every run that it records for the first time."""
+        self._memories[key_of(body)].written = len(after.to_json())
         self._world.accepted(body, before, after)
         then, now = restore(before), restore(after)
         for run in self._memories[key_of(body)].runs:

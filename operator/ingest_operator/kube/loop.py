@@ -1,7 +1,8 @@
 """Keys that want a look, each served by a task of its own: one key never waits for another, and none is looked at twice at once.
 
-Looks of one key are a second apart: whatever happens meanwhile is seen by the next one together. A look that fails is repeated after a
-wait that doubles; a wake-up does not cut that short, or a broken API server would be asked as often as things change.
+Looks of one key are a second apart, or as far as the key itself asks for: whatever happens meanwhile is seen by the next one together. A
+look that fails is repeated after a wait that doubles; a wake-up does not cut that short, or a broken API server would be asked as often as
+things change.
 """
 
 import asyncio
@@ -29,8 +30,11 @@ Look = Callable[[K], Awaitable[float | None]]
 class Loop(Generic[K]):
     """Serves keys until it is cancelled."""
 
-    def __init__(self, look: Look[K], looked: Callable[[K, float, BaseException | None], None]) -> None:
-        self._look, self._looked = look, looked
+    def __init__(
+        self, look: Look[K], looked: Callable[[K, float, BaseException | None], None], rest: Callable[[K], float] = lambda _: 0.0
+    ) -> None:
+        """`rest` says for how many seconds a key wants no other look after the one that it has just had."""
+        self._look, self._looked, self._asked_rest = look, looked, rest
         self._woken: dict[K, asyncio.Event] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
 
@@ -80,8 +84,9 @@ class Loop(Generic[K]):
 
     async def _rest(self, key: K, seconds: float | None) -> None:
         """At least a while, at most until the next look is due."""
-        await asyncio.sleep(APART)
+        least = max(APART, self._asked_rest(key))
+        await asyncio.sleep(least)
         try:
-            await asyncio.wait_for(self._woken[key].wait(), max(0.0, (seconds or 0.0) - APART))
+            await asyncio.wait_for(self._woken[key].wait(), max(0.0, (seconds or 0.0) - least))
         except TimeoutError:
             return

@@ -72,7 +72,7 @@ class Operator:
             api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted, metrics.folded
         )  # fmt: skip
         self._looks = Batches(world)
-        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"))
+        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"), self._looks.rest)
         times = Schedules(api, self._schedules, self._batches, clock, self._looked_at_schedule)
         self._schedule_loop: Loop[Key] = Loop(times.look, partial(instruments.looked, "schedule"))
         metrics.queue("batch", lambda: self._batch_loop.waiting)

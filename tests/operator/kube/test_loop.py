@@ -18,12 +18,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(looping, name, seconds)
 
 
-def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]]) -> list[tuple[str, str]]:
+def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: Callable[[str], float] = lambda _: 0.0) -> list[tuple[str, str]]:
     """Play a script against a loop; what was reported of the looks."""
     reported: list[tuple[str, str]] = []
 
     async def play() -> None:
-        loop = Loop(look, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")))
+        loop = Loop(look, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")), rest)
         await asyncio.wait_for(script(loop), 20)
         await loop.close()
 
@@ -114,6 +114,24 @@ def test_a_key_that_wants_another_look_later_gets_it_without_being_woken() -> No
         await idle(loop)
 
     run(look, script)
+
+
+def test_a_key_is_left_alone_as_long_as_it_asks_for_however_often_it_is_woken() -> None:
+    looks: list[float] = []
+
+    async def look(_: str) -> float | None:
+        looks.append(asyncio.get_running_loop().time())
+        return 60 if len(looks) == 1 else None
+
+    async def script(loop: Loop[str]) -> None:
+        loop.wake("a")
+        await until(lambda: len(looks) == 1)
+        loop.wake("a")
+        await idle(loop)
+
+    run(look, script, lambda _: 0.1)
+    assert len(looks) == 2
+    assert looks[1] - looks[0] >= 0.1
 
 
 def test_a_key_that_wants_nothing_more_leaves_no_task_behind() -> None:
