@@ -195,10 +195,15 @@ def encode(receipt: Receipt) -> bytes:
     """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details go; how it ended always stays."""
     brief = receipt.model_copy(update={"message": receipt.message[:256]})
     for candidate in (receipt, brief):
-        data = candidate.to_json().encode()
+        data = _short(candidate)
         if len(data) <= RECEIPT_LIMIT:
             return data
-    return brief.model_copy(update={"effective": None, "quality": None}).to_json().encode()  # every field that is left is bounded
+    return _short(brief.model_copy(update={"effective": None, "quality": None}))  # every field that is left is bounded
+
+
+def _short(receipt: Receipt) -> bytes:
+    """Without what is as it is mostly: a cluster keeps the message in several versions of the pod."""
+    return receipt.model_dump_json(exclude_none=True, exclude_defaults=True).encode()
 
 
 def decode(data: bytes | str) -> Receipt:
