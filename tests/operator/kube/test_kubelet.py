@@ -123,7 +123,7 @@ def test_a_deadline_that_passes_ends_the_pod_whatever_its_life_was_to_be(start: 
 @pytest.mark.parametrize(
     ("life", "stays"), [(evicted(), True), (preempted(), False), (drained(), False)], ids=["evicted", "preempted", "drained"]
 )
-def test_a_disruption_fails_the_job_by_its_own_rule(start: Start, job: OneJob, life: Life, stays: bool) -> None:  # noqa: FBT001
+def test_a_disruption_fails_the_job_by_its_own_rule(start: Start, job: OneJob, life: Life, stays: bool) -> None:  # noqa: FBT001 -- a column
     start(life)
     job.make()
     over = job.until_over()

@@ -1,0 +1,24 @@
+"""What stories about the operator need: the real control plane, one scene per test, and delays of a second where people have minutes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fixtures import control_plane, namespace, pytest_collection_modifyitems
+from tests.support.cluster.scene import Scene
+from tests.support.hurry import hurry
+
+__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
+
+
+@pytest.fixture
+def scene(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A namespace with a Secret and a profile, and nobody at work yet."""
+    hurry(monkeypatch)
+    with ExitStack() as ends:
+        made = Scene(control_plane, namespace, ends)
+        made.secret()
+        made.profile()
+        yield made

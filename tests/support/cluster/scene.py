@@ -1,0 +1,173 @@
+"""One namespace in which a story happens: what people write, a kubelet that plays the pods, an operator, and what can be seen of it all.
+
+The operator is its own ServiceAccount there and may do what its Role says, so a permission that is missing ends the story.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
+from ingest_contract.pods import PodProfile
+from ingest_operator.kube.names import INGEST, MANAGER, ROLE
+from ingest_operator.kube.operator import Options
+from ingest_operator.kube.rbac import Account, role_objects
+from tests.support.cluster.client import Json
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.kubelet import RunningKubelet
+from tests.support.cluster.life import Script
+from tests.support.cluster.program import until
+from tests.support.cluster.running_operator import RunningOperator
+
+SOURCE = {"url": "https://media.example.org/talks"}
+STORE = PodProfile().store
+
+
+class Scene:
+    """The namespace of one test; what is started here ends with it."""
+
+    def __init__(self, plane: ControlPlane, namespace: str, ends: ExitStack) -> None:
+        self.plane, self.admin, self.namespace, self._ends = plane, plane.admin, namespace, ends
+        self._versions: dict[str, str] = {}
+        self._account = Account(namespace)
+
+    # What people do.
+
+    def secret(self) -> None:
+        """Where the store's address is."""
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE.name}, "stringData": {STORE.key: "host=db"}})
+
+    def profile(self, name: str = "default", **spec: Any) -> None:
+        """Made, or made anew."""
+        self.apply({"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": {"name": name}, "spec": spec})
+
+    def batch(self, name: str = "talks", **spec: Any) -> Json:
+        """Made. Retries do not wait unless the test says so."""
+        wanted = {"sources": [SOURCE], "retry": {"backoffSeconds": 0}} | spec
+        body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": {"name": name}, "spec": wanted}
+        made = self.admin.create(body, self.namespace, fieldValidation="Strict")
+        self._versions[name] = made["metadata"]["resourceVersion"]
+        return made
+
+    def change(self, name: str = "talks", **spec: Any) -> Json:
+        return self.admin.merge(self.path(name), {"spec": spec})
+
+    def delete(self, name: str = "talks") -> None:
+        self.admin.delete(self.path(name))
+
+    def apply(self, body: Json) -> None:
+        """Any object of the namespace, or of none."""
+        self.admin.apply(body, self.namespace)
+
+    # Who works.
+
+    def play(self, script: Script | None = None, **options: Any) -> RunningKubelet:
+        """A kubelet for the pods of the namespace, on nodes of its own."""
+        nodes = options.pop("nodes", ("1",))
+        names = tuple(f"{self.namespace}-{node}" for node in nodes)
+        clocks = {f"{self.namespace}-{node}": ahead for node, ahead in options.pop("clocks", {}).items()}
+        kubelet = RunningKubelet(self.plane, script, namespace=self.namespace, nodes=names, clocks=clocks, **options)
+        return self._ends.enter_context(kubelet)
+
+    def operate(self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time) -> RunningOperator:
+        """An operator with its own rights in this namespace, and in others."""
+        for namespace in (self.namespace, *also):
+            for each in role_objects(namespace, self._account):
+                self.admin.apply(each)
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        asked = {"namespace": self.namespace, "verb": "list", "group": "batch", "resource": "jobs"}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}}
+        client = self.plane.client_of(self.namespace, MANAGER)
+        until(lambda: client.request("POST", path, review)["status"]["allowed"], "its rights are known", every=0.01)
+        environment = self._ends.enter_context(pytest.MonkeyPatch.context())
+        environment.setenv("KUBECONFIG", str(self.plane.kubeconfig_of(self.namespace, MANAGER)))
+        return self._ends.enter_context(RunningOperator(Options((self.namespace, *also), port=0), clock))
+
+    # What can be seen.
+
+    def path(self, name: str = "talks") -> str:
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/ingestbatches/{name}"
+
+    def seen(self, name: str = "talks") -> Json:
+        """The batch."""
+        return self.admin.get(self.path(name))
+
+    def status(self, name: str = "talks") -> Json:
+        return self.seen(name).get("status", {})
+
+    def until(self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 60) -> Json:
+        """The status as soon as something holds of it."""
+        seen: list[Json] = [{}]
+
+        def held() -> bool:
+            seen[0] = self.status(name)
+            return bool(seen[0]) and bool(holds(seen[0]))
+
+        try:
+            until(held, what, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the status is {json.dumps(seen[0], indent=1)}") from None
+        return seen[0]
+
+    def until_state(self, state: str, name: str = "talks") -> Json:
+        return self.until(lambda status: status["state"] == state, f"{name} is {state}", name)
+
+    def until_stalled(self, reason: str, name: str = "talks") -> Json:
+        """The condition that says so."""
+        return condition(self.until(lambda status: stalled_by(status) == reason, f"{name} is stalled by {reason}", name), "Stalled")
+
+    def history(self, name: str = "talks") -> list[Json]:
+        """Every status that was ever accepted, in their order, as a watch from the batch's first version on tells them."""
+        folder, _, batch = self.path(name).rpartition("/")
+        query = {"watch": "1", "resourceVersion": self._versions[name], "timeoutSeconds": "1", "fieldSelector": f"metadata.name={batch}"}
+        code, text = self.admin.send("GET", folder, **query)
+        assert code == 200, text
+        events = [json.loads(line) for line in text.splitlines()]
+        assert all(event["type"] != "ERROR" for event in events), events[-1]
+        return [event["object"]["status"] for event in events if "status" in event["object"]]
+
+    def jobs(self, role: str = INGEST) -> list[Json]:
+        path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+        found: list[Json] = self.admin.get(path, labelSelector=f"{ROLE}={role}")["items"]
+        return found
+
+    def pods(self) -> list[Json]:
+        found: list[Json] = self.admin.get(f"/api/v1/namespaces/{self.namespace}/pods")["items"]
+        return found
+
+    def left(self) -> list[str]:
+        """Kind and name of everything that was made for batches and is there."""
+        paths = {"Job": "/apis/batch/v1", "ConfigMap": "/api/v1", "Pod": "/api/v1"}
+        found = []
+        for kind, root in paths.items():
+            listed = self.admin.get(f"{root}/namespaces/{self.namespace}/{kind.lower()}s", labelSelector=f"{ROLE}")["items"]
+            found += [f"{kind} {each['metadata']['name']}" for each in listed]
+        return found
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.plane.kubectl("-n", self.namespace, *arguments).stdout
+
+
+def condition(status: Json, kind: str) -> Json:
+    """One of its conditions."""
+    return next((each for each in status.get("conditions", ()) if each["type"] == kind), {})
+
+
+def stalled_by(status: Json) -> str | None:
+    """The reason of a batch that is stalled."""
+    found = condition(status, "Stalled")
+    return found["reason"] if found.get("status") == "True" else None
+
+
+def rows(status: Json) -> dict[int, Json]:
+    """The recordings that are shown, by index."""
+    return {row["index"]: row for row in status["videos"]}
+
+
+def final(status: Json) -> dict[str, int]:
+    """How many recordings ended how."""
+    return {name: status["counts"].get(name, 0) for name in ("succeeded", "skipped", "failed")}
