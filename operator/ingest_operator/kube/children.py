@@ -33,9 +33,17 @@ class Seen:
 
 def pods_by_job(pods: Iterable[Object]) -> dict[str, Object]:
     """The newest pod of each Job, by the Job's name."""
-    mine = [pod for pod in pods if JOB_NAME in (pod["metadata"].get("labels") or {})]
-    ordered = sorted(mine, key=lambda pod: (pod["metadata"]["creationTimestamp"], version_of(pod)))
-    return {pod["metadata"]["labels"][JOB_NAME]: pod for pod in ordered}
+    newest: dict[str, Object] = {}
+    for pod in pods:
+        name = (pod["metadata"].get("labels") or {}).get(JOB_NAME)
+        if name is not None and (name not in newest or _age(pod) > _age(newest[name])):
+            newest[name] = pod
+    return newest
+
+
+def _age(pod: Object) -> tuple[str, int]:
+    """What a newer pod has more of."""
+    return pod["metadata"]["creationTimestamp"], version_of(pod)
 
 
 JOB_NAME: Final = "batch.kubernetes.io/job-name"

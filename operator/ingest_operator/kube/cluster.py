@@ -57,33 +57,30 @@ class KubeCluster:
     def __init__(self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float) -> None:
         self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
         self._outside, self._remembered, self._now = scene.hindrances, remembered, now
+        self._live: dict[Try, tuple[Object, Object | None]] = {}
 
     async def confirm(self, expected: Iterable[Try]) -> None:
         """Ask for Jobs that the status knows as running and no watch has shown: only the API server itself can say that one is gone."""
-        known = self._jobs()
-        missing = [each for each in expected if each not in known]
+        missing = [each for each in expected if self._job(*each) is None]
         await asyncio.gather(*(self._look_up(index, number) for index, number in missing))
 
     def addresses(self) -> Mapping[Try, str]:
         """Where the workers that run serve their progress."""
-        pods = self._pods()
-        running = {key: pods[_name(job)] for key, job in self._jobs().items() if _name(job) in pods and key not in self._remembered.kept}
-        found = {key: pod["status"].get("podIP") for key, pod in running.items() if pod["status"].get("phase") == "Running"}
+        pods = {key: pod for key, (_, pod) in self._found().items() if pod is not None}
+        found = {key: pod["status"].get("podIP") for key, pod in pods.items() if pod["status"].get("phase") == "Running"}
         return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
 
     async def runs(self) -> tuple[Run, ...]:
         """Every Job whose end is not recorded."""
-        pods = self._pods()
-        jobs = {key: job for key, job in self._jobs().items() if key not in self._remembered.kept}
-        runs = {key: run_of(job, pods.get(_name(job)), self._profile, self._now) for key, job in jobs.items()}
+        self._live = self._found()
+        runs = {key: run_of(job, pod, self._profile, self._now) for key, (job, pod) in self._live.items()}
         said = self._remembered.progress
         return tuple(replace(run, progress=said[key]) if run.ended is None and key in said else run for key, run in runs.items())
 
     def hindrances(self) -> tuple[Hindrance, ...]:
         """What is missing altogether, then refused starts, then Jobs that cannot begin."""
-        pods = self._pods()
-        jobs = {key: job for key, job in self._jobs().items() if key not in self._remembered.kept}
-        stuck = (hindrance_of(job, pods.get(_name(job)), self._profile, self._now) for _, job in sorted(jobs.items()))
+        live = sorted((key, found) for key, found in self._live.items() if key not in self._remembered.kept)
+        stuck = (hindrance_of(job, pod, self._profile, self._now) for _, (job, pod) in live)
         return (*self._outside, *self._remembered.refusals.values(), *(each for each in stuck if each is not None))
 
     async def start(self, start: Start, item: Item) -> None:
@@ -102,7 +99,7 @@ class KubeCluster:
 
     async def stop(self, index: int, number: int) -> None:
         """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job."""
-        job = self._jobs().get((index, number))
+        job = self._job(index, number)
         if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
@@ -116,10 +113,10 @@ class KubeCluster:
     async def forget(self, run: Run, *, final: bool) -> None:
         """Keep the Job of a recorded run for a while, for people. One that is over for us and not for the cluster goes now."""
         del final  # what later tries need is in the store
-        job = self._jobs().get((run.index, run.number))
+        job, pod = self._live.get((run.index, run.number), (None, None))
         if job is None or run.ended is None:
             return
-        if needs_ending(job, self._pods().get(_name(job)), run):
+        if needs_ending(job, pod, run):
             await self._delete(job)
             return
         reason = outcome_of(run.ended).reason
@@ -129,9 +126,8 @@ class KubeCluster:
 
     async def clear(self) -> float | None:
         """Delete Jobs that were kept long enough; when the next one may go."""
-        jobs = self._jobs()
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
-        await asyncio.gather(*(self._delete(jobs[key]) for key in due if key in jobs))
+        await asyncio.gather(*(self._delete(job) for job in (self._job(*key) for key in due) if job is not None))
         for key in due:
             del self._remembered.kept[key]
         return min(self._remembered.kept.values(), default=None)
@@ -140,13 +136,16 @@ class KubeCluster:
     def _profile(self) -> PodProfile:
         return self._orders.profile.pods
 
-    def _jobs(self) -> dict[Try, Object]:
-        """The batch's ingest Jobs that this batch really owns."""
+    def _found(self) -> dict[Try, tuple[Object, Object | None]]:
+        """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Whoever asks goes through all that are kept."""
+        pods, kept = self._seen.pods_of(self._owner.uid), self._remembered.kept
         mine = (job for job in self._seen.jobs.of(self._owner.uid) if job["metadata"]["labels"].get(ROLE) == INGEST)
-        return {_try(job): job for job in mine if _is_owned(job, self._owner)}
+        return {_try(job): (job, pods.get(_name(job))) for job in mine if _try(job) not in kept and _is_owned(job, self._owner)}
 
-    def _pods(self) -> Mapping[str, Object]:
-        return self._seen.pods_of(self._owner.uid)
+    def _job(self, index: int, number: int) -> Object | None:
+        """The Job of one try, if it is known and the batch's own."""
+        job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
+        return job if job is not None and _is_owned(job, self._owner) else None
 
     async def _create(self, start: Start, item: Item) -> None:
         await self._make_order_map(start.rung)
