@@ -64,5 +64,4 @@ async def _hang_up(loop: asyncio.AbstractEventLoop) -> None:
     """End the connections that kopf leaves to the end of its process: here the process goes on, and only the loop ends."""
     for transport in list(loop._transports.values()):
         transport.abort()
-    while loop._transports:  # noqa: ASYNC110 -- nothing tells
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # in which they are told

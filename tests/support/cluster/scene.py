@@ -99,7 +99,7 @@ class Scene:
     def status(self, name: str = "talks") -> Json:
         return self.seen(name).get("status", {})
 
-    def until(self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 60) -> Json:
+    def until(self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 120) -> Json:
         """The status as soon as something holds of it."""
         seen: list[Json] = [{}]
 
