@@ -119,26 +119,27 @@ def test_a_disruption_is_read_from_the_pod_and_once_that_is_gone_from_the_job(li
     assert live.look(None, after=PATIENCE + 1).ended == Ended(None, None, Reason.EVICTED)
 
 
-def test_an_exit_code_that_no_rule_names_is_lost_with_its_pod(live: Live) -> None:
+@pytest.mark.parametrize("code", [137, 139])
+def test_an_exit_code_that_is_in_no_table_is_told_by_the_job_as_well(live: Live, code: int) -> None:
     live.place()
-    live.end(137)
+    live.end(code)
     live.until(is_final, "the Job is over")
-    assert live.look(live.pod).ended == Ended(137, None)
-    assert live.look(None, after=PATIENCE + 1).ended == Ended(None, None)
+    assert live.look(live.pod).ended == live.look(None, after=PATIENCE + 1).ended == Ended(code, None)
 
 
-def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live) -> None:
+@pytest.mark.parametrize("code", [143, 137], ids=["it ends when it is asked to", "it is killed"])
+def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) -> None:
     live.place()
     live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
     live.client.merge(live.job_path, {"metadata": {"annotations": {STOPPED: as_text(time())}}, "spec": {"suspend": True}})
     live.until(lambda job: job["status"].get("terminating"), "the pod is being ended")
     assert live.look(live.pod, after=60).ended is None
     assert live.look(None, after=60).ended is None
-    live.end(143)
-    assert live.look(live.pod).ended == Ended(143, None, on_request=True)
+    live.end(code)
+    assert live.look(live.pod).ended == Ended(code, None, on_request=True)
     live.until(decided, "the Job is over")
     run = live.look(None, after=PATIENCE + 1)
-    assert run.ended == Ended(143, None, on_request=True)
+    assert run.ended == Ended(code, None, on_request=True)
     live.until(is_final, "the Job is over")
     assert not needs_ending(live.job, None, run)
 
@@ -167,15 +168,3 @@ def test_a_run_whose_queue_takes_its_place_back_is_forgiven_and_does_not_go_on(l
     run = live.look(pod)
     assert run.ended == Ended(code, None, Reason.EVICTED, "Its queue took its place back.")
     assert needs_ending(live.job, pod, run) or decided(live.job) == "Failed"
-
-
-def test_a_run_that_was_killed_after_it_was_stopped_is_over_without_a_word_of_its_job(live: Live) -> None:
-    live.place()
-    live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
-    live.client.merge(live.job_path, {"metadata": {"annotations": {STOPPED: as_text(time())}}, "spec": {"suspend": True}})
-    live.until(lambda job: job["status"].get("terminating"), "the pod is being ended")
-    live.end(137)
-    live.until(lambda job: not job["status"].get("terminating"), "the pod has ended")
-    run = live.look(None)
-    assert run.ended == Ended(None, None, on_request=True)
-    assert needs_ending(live.job, None, run)
