@@ -4,17 +4,26 @@
 `kopf.index` takes minutes to fill at thousands of objects.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+import functools
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import kopf
+from kopf._cogs.clients import watching
 
 from ingest_operator.kube.caches import Cache
 from ingest_operator.kube.resources import Object, Resource
 
+LOG: Final = logging.getLogger(__name__)
+
 PAGE: Final = 500
 """Objects per page of a list."""
+
+AGAIN: Final = 2.0
+"""Seconds until a watch that was refused begins again."""
 
 SERVER_SECONDS: Final = 300
 """After which the server ends a watch; the client goes on where it was."""
@@ -60,6 +69,29 @@ def settings(watched: Iterable[Watched], *, namespaced: bool) -> kopf.OperatorSe
         if each.labels:
             made.watching.label_selectors[each.resource.group, each.resource.plural] = each.labels
     return made
+
+
+def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+    """A watch of kopf's that outlives whatever the API server answers.
+
+    Kopf takes most refusals for final: a role that is missing for a moment, `410 Gone` as the answer itself, a server that fails for a
+    minute. One such watch ends all the others, and the process goes on without them, blind until its next list, and cannot be stopped.
+    """
+
+    @functools.wraps(watch)
+    async def watched(**given: Any) -> AsyncIterator[Any]:
+        try:
+            async for event in watch(**given):
+                yield event
+        except Exception as error:  # noqa: BLE001 -- whatever it is, only another watch can tell whether it has passed
+            LOG.warning("the watch of %s is refused and begins again: %s", given.get("resource"), error, extra={"action": "watch"})
+            await asyncio.sleep(AGAIN)
+
+    return watched
+
+
+# Kopf offers no place for this; `infinite_watch` looks the name up each time, and begins anew with a list whenever it returns.
+watching.continuous_watch = never_ending(watching.continuous_watch)
 
 
 async def _login(**given: Any) -> kopf.ConnectionInfo | None:
