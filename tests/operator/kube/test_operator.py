@@ -39,16 +39,12 @@ class Scene:
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
         self.pods = PlayedPods(api, namespace, PlanDocument(items=items(COUNT), media_seconds=600 * COUNT), FATES)
-        self.writes = 0
         self.writes_to_the_status = 0
-        self.after: Callable[[int], None] = lambda _: None
 
     def observe(self, verb: str, resource: str, status: int, seconds: float) -> None:
         del seconds
         if verb in ("create", "update", "patch", "delete") and status < 400:
-            self.writes += 1
             self.writes_to_the_status += resource == "ingestbatches/status"
-            self.after(self.writes)
 
     async def make(self, **spec: Any) -> None:
         for resource, name, content in (
@@ -120,37 +116,6 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     shown = control_plane.kubectl("get", "ib", "-n", scene.namespace).stdout
     assert "CompleteWithFailures" in shown
     control_plane.kubectl("wait", "--for=condition=Complete", "ib/talks", "-n", scene.namespace, "--timeout=5s")
-
-
-@pytest.mark.crash
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # whoever is killed closes nothing
-@pytest.mark.parametrize("deaths", [range(1, 40, 3), range(2, 40, 3), range(3, 40, 3)], ids=["1, 4, 7...", "2, 5, 8...", "3, 6, 9..."])
-def test_an_operator_that_dies_after_any_third_write_loses_nothing_and_does_nothing_twice(
-    scene: Scene, deaths: range, run: Callable[..., Any]
-) -> None:
-    async def story() -> Object:
-        await scene.make(parallelism=3)
-        playing = asyncio.create_task(scene.pods.run())
-        lives = 0
-        ending = asyncio.create_task(scene.until_complete())
-        while not ending.done():
-            lives += 1
-            operator = asyncio.create_task(scene.operator(asyncio.Event()))
-            scene.after = lambda count, life=operator: life.cancel() if count in deaths else None
-            await asyncio.wait({operator, ending}, return_when=asyncio.FIRST_COMPLETED)
-            operator.cancel()
-            await asyncio.gather(operator, return_exceptions=True)
-        playing.cancel()
-        assert lives > 3
-        return await ending
-
-    status = run(story())
-    assert sorted(scene.pods.ended) == TRIES
-    assert scene.pods.plans == 1
-    assert {name: status["counts"][name] for name in ("succeeded", "skipped", "failed")} == {"succeeded": 6, "skipped": 1, "failed": 1}
-    assert status["sums"]["mediaSeconds"] == "3600"
-    rows = {row["index"]: (row["state"], row["try"], row["attempts"]) for row in status["videos"]}
-    assert (rows[1], rows[2]) == (("Succeeded", 2, 1), ("Succeeded", 2, 0))
 
 
 def test_a_batch_that_is_deleted_takes_everything_with_it(scene: Scene, run: Callable[..., Any]) -> None:

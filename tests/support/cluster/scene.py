@@ -73,8 +73,15 @@ class Scene:
         kubelet = RunningKubelet(self.plane, script, namespace=self.namespace, nodes=names, clocks=clocks, **options)
         return self._ends.enter_context(kubelet)
 
-    def operate(self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time) -> RunningOperator:
-        """An operator with its own rights in this namespace, and in others."""
+    def operate(self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time, port: int = 0) -> RunningOperator:
+        """An operator with its own rights in this namespace, and in others. `port` is where it tells of itself."""
+        self.allow(*also)
+        environment = self._ends.enter_context(pytest.MonkeyPatch.context())
+        environment.setenv("KUBECONFIG", str(self.plane.kubeconfig_of(self.namespace, MANAGER)))
+        return self._ends.enter_context(RunningOperator(Options((self.namespace, *also), port), clock))
+
+    def allow(self, *also: str) -> None:
+        """Give the operator's account its rights in this namespace, and in others."""
         for namespace in (self.namespace, *also):
             for each in role_objects(namespace, self._account):
                 self.admin.apply(each)
@@ -83,9 +90,6 @@ class Scene:
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}}
         client = self.plane.client_of(self.namespace, MANAGER)
         until(lambda: client.request("POST", path, review)["status"]["allowed"], "its rights are known", every=0.01)
-        environment = self._ends.enter_context(pytest.MonkeyPatch.context())
-        environment.setenv("KUBECONFIG", str(self.plane.kubeconfig_of(self.namespace, MANAGER)))
-        return self._ends.enter_context(RunningOperator(Options((self.namespace, *also), port=0), clock))
 
     # What can be seen.
 

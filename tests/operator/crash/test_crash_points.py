@@ -1,0 +1,54 @@
+"""An operator that is killed at any of its writes, and started again, loses nothing and does nothing twice.
+
+Every tenth point here; `make test-crash` does all of them.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.eight import TRIES, Outcome, lived
+from tests.support.cluster.operator_processes import OperatorProcesses
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[OperatorProcesses]:
+    with OperatorProcesses() as starting:
+        yield starting
+
+
+@pytest.fixture(scope="module")
+def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
+    return lived(control_plane, processes)
+
+
+def test_undisturbed_every_try_runs_once_and_the_status_counts_them(undisturbed: Outcome) -> None:
+    assert undisturbed.wrong(undisturbed) == []
+    assert undisturbed.status["state"] == "CompleteWithFailures"
+    counts, sums = undisturbed.status["counts"], undisturbed.status["sums"]
+    assert {name: counts[name] for name in ("succeeded", "skipped", "failed", "total")} == {
+        "succeeded": 6, "skipped": 1, "failed": 1, "total": 8,
+    }  # fmt: skip
+    assert (sums["mediaSeconds"], sums["processingSeconds"], sums["segments"]) == ("3600", "360", 72)
+    assert (undisturbed.starts, undisturbed.exits) == (1, ())
+    assert not any(each.code >= 300 for each in undisturbed.audited if "serviceaccounts:kube-system" not in each.user)
+
+
+def test_every_write_that_is_undisturbed_goes_through_the_proxy_and_is_accepted_once(undisturbed: Outcome) -> None:
+    written = [each for each in undisturbed.passed if each.asked.write is not None]
+    assert [each.code < 300 for each in written] == [True] * len(written)
+    assert len(undisturbed.accepted) == len(written)
+    resources = [each.asked.resource for each in written if each.asked.method == "POST"]
+    assert resources.count("jobs") == len(TRIES) + 1
+    assert sum(each.asked.method == "DELETE" and each.asked.resource == "jobs" for each in written) == len(TRIES) + 1
+
+
+def test_an_operator_that_dies_at_any_tenth_point_loses_nothing_and_does_nothing_twice(
+    control_plane: ControlPlane, processes: OperatorProcesses, undisturbed: Outcome
+) -> None:
+    points = every_tenth(points_of(undisturbed))
+    rows = list(all_died(control_plane, processes, points, undisturbed))
+    assert [row for row in rows if row["outcome"] != SAME] == []
+    assert all(row["operators"] == 2 for row in rows)

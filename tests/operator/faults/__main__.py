@@ -1,0 +1,50 @@
+"""`make test-faults`: every script and many seeds, one batch for each, and `bench/results/faults.json` tells what came of it.
+
+An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
+
+    python -m tests.operator.faults [--again] [--seeds COUNT]
+"""
+
+import argparse
+import sys
+
+from tests.operator.faults.meddlers import SCRIPTS, AtRandom
+from tests.operator.faults.trials import SAME, Trial, all_tried
+from tests.support.cluster.control_plane import control_plane
+from tests.support.cluster.eight import lived
+from tests.support.cluster.fixtures import definitions
+from tests.support.cluster.operator_processes import OperatorProcesses
+from tests.support.kept_rows import OPERATOR, KeptRows, Row, version_of
+
+SEEDS = 30
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.operator.faults", description="Gives the operator a bad API server.")
+    parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="COUNT", help="runs with faults at random (default: %(default)s)")
+    options = parser.parse_args()
+    version = version_of(*OPERATOR, "tests/operator/faults", "tests/support/cluster/eight.py")
+    kept = KeptRows("faults", version, lambda row: row["faults"], again=options.again)
+    trials: list[Trial] = [(name, meddler()) for name, meddler in reversed(SCRIPTS.items())]
+    trials += [(f"at random, seed {seed:02}", AtRandom(seed)) for seed in range(options.seeds)]
+    left = [trial for trial in trials if trial[0] not in {row["faults"] for row in kept.rows}]
+    print(f"{len(trials)} batches, {len(left)} of them to do", flush=True)
+    with control_plane() as plane, OperatorProcesses() as processes:
+        plane.install(*definitions())
+        undisturbed = lived(plane, processes)
+        if wrong := undisturbed.wrong(undisturbed):
+            sys.exit(f"undisturbed it goes wrong already: {wrong}")
+        kept.take(all_tried(plane, processes, left, undisturbed), len(left), _told)
+    good = sum(row["outcome"] == SAME for row in kept.rows)
+    print(f"{good} of {len(kept.rows)} batches end as undisturbed")
+    return 0 if good == len(kept.rows) else 1
+
+
+def _told(row: Row) -> str:
+    met = sum(row["met"].values())
+    return f"{row['faults']}: {met} faults, {row.get('accepted', '?')} writes ({row.get('undisturbed', '?')} undisturbed): {row['outcome']}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

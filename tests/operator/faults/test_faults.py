@@ -1,0 +1,39 @@
+"""An operator whose API server is busy, fails, forgets, stalls and breaks off ends its batch as it would undisturbed, with few more writes.
+
+Some scripts and seeds here; `make test-faults` has all of them.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.operator.faults.meddlers import SCRIPTS, AtRandom
+from tests.operator.faults.trials import SAME, Trial, all_tried
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.eight import Outcome, lived
+from tests.support.cluster.operator_processes import OperatorProcesses
+
+QUICK = ("the server is busy", "names are taken and versions are old", "answers to writes are lost", "watches break")
+SEEDS = range(100, 104)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[OperatorProcesses]:
+    with OperatorProcesses() as starting:
+        yield starting
+
+
+@pytest.fixture(scope="module")
+def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
+    return lived(control_plane, processes)
+
+
+def test_faults_change_neither_what_runs_nor_what_the_status_says_in_the_end(
+    control_plane: ControlPlane, processes: OperatorProcesses, undisturbed: Outcome
+) -> None:
+    assert undisturbed.wrong(undisturbed) == []
+    trials: list[Trial] = [(name, SCRIPTS[name]()) for name in QUICK]
+    trials += [(f"at random, seed {seed}", AtRandom(seed)) for seed in SEEDS]
+    rows = list(all_tried(control_plane, processes, trials, undisturbed))
+    assert [row for row in rows if row["outcome"] != SAME] == []
+    assert all(sum(row["met"].values()) > 4 for row in rows)
