@@ -63,8 +63,12 @@ bench-worker: ## Where one worker's time and memory go: start, stages, peak RSS
 	@$(IN_ENV) $$bin/python -m bench.worker
 
 .PHONY: test-crash
-test-crash: ## The operator killed after its writes to a real API server, one after the other
-	@$(IN_ENV) $$bin/pytest -m crash
+test-crash: ## The operator killed just before and just after every one of its writes; resumable
+	@$(IN_ENV) $$bin/python -m tests.operator.crash
+
+.PHONY: test-faults
+test-faults: ## An API server that is busy, fails, stalls and breaks off, by script and at random; resumable
+	@$(IN_ENV) $$bin/python -m tests.operator.faults
 
 .PHONY: test-gpu
 test-gpu: ## What only a GPU can show
