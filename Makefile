@@ -54,6 +54,10 @@ lock: ## Resolve dependencies anew and pin them with hashes
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run
 	@$(IN_ENV) $$bin/python -m bench.diarization
 
+.PHONY: bench-operator
+bench-operator: ## What the operator costs an API server and etcd, and how soon it tells what happened
+	@$(IN_ENV) $$bin/python -m tests.support.cluster.binaries > /dev/null; $$bin/python -m bench.operator_at_scale
+
 .PHONY: bench-seed
 bench-seed: ## The old system's four tests: short, medium, long, and a batch of 30
 	@$(IN_ENV) $$bin/python -m bench.seed

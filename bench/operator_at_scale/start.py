@@ -1,0 +1,105 @@
+"""From the start of the operator's process to its first write, with a thousand Jobs running and ten thousand recordings behind it."""
+
+import json
+import time
+from dataclasses import replace
+from datetime import datetime
+from statistics import median
+from typing import Any, Final
+
+from bench.operator_at_scale.process import RunningOperator
+from bench.operator_at_scale.scene import Object, Scene, cluster, say
+from bench.operator_at_scale.talks import script
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.kube.frozen import from_config_maps, plans_selector
+from ingest_operator.kube.names import Owner
+from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
+from ingest_operator.ledger import restore
+from ingest_operator.planned import items_of, status_of
+from ingest_operator.status import View, render
+from tests.support.cluster.audit import Request
+from tests.support.cluster.kubelet import RunningKubelet
+
+RUNNING: Final = 100
+"""Of each batch."""
+
+SIZES: Final = {"all-years": 10_000} | {f"year-{number}": 250 for number in range(1, 10)}
+LEFT: Final = 50
+"""Recordings of each batch that nobody has tried: there is something to do next."""
+
+REPEATS: Final = 5
+
+
+def measured() -> dict[str, Any]:
+    """The row's figures."""
+    with cluster() as plane:
+        scene = Scene.made(plane)
+        sizes = {f"{scene.namespace}/{name}": count for name, count in SIZES.items()}
+        with RunningKubelet(plane, script(sizes, lambda: None), namespace=scene.namespace) as kubelet:
+            with RunningOperator(plane, scene.namespace):
+                for name in SIZES:
+                    scene.make(name, parallelism=RUNNING)
+                scene.until(lambda: running(scene) == RUNNING * len(SIZES), "until all Jobs run", lambda: str(running(scene)))
+            for name, count in SIZES.items():
+                _record(scene, name, range(RUNNING, count - LEFT))
+            recorded = sum(scene.counts(name)["succeeded"] for name in SIZES)
+            starts = [_start(scene, kubelet, number) for number in range(REPEATS)]
+    first, every = zip(*starts, strict=True)
+    return {
+        "live_jobs": RUNNING * len(SIZES),
+        "recorded": recorded,
+        "repeats": REPEATS,
+        "first_write_median_seconds": round(median(first), 2),
+        "first_write_max_seconds": round(max(first), 2),
+        "every_batch_median_seconds": round(median(every), 2),
+        "every_batch_max_seconds": round(max(every), 2),
+    }
+
+
+def running(scene: Scene) -> int:
+    """Pods under way, as the statuses tell."""
+    return sum(scene.counts(name).get("running", 0) for name in SIZES)
+
+
+def _start(scene: Scene, kubelet: RunningKubelet, number: int) -> tuple[float, float]:
+    """While nobody looks, one recording of each batch ends; seconds until the operator's first write, and until every batch had one."""
+    for name in SIZES:
+        kubelet.finish(number, 1, batch=f"{scene.namespace}/{name}")
+    time.sleep(2)
+    began = time.time()
+    with RunningOperator(scene.plane, scene.namespace) as operator:
+
+        def firsts() -> dict[str, float]:
+            """The first status of each batch."""
+            return {each.name: _moment(each) - began for each in reversed(operator.accepted()) if each.resource == "ingestbatches/status"}
+
+        scene.until(lambda: firsts().keys() >= SIZES.keys(), "until every batch has a new status", lambda: f"{len(firsts())} have")
+        return min(_moment(each) - began for each in operator.accepted()), max(firsts().values())
+
+
+def _moment(request: Request) -> float:
+    return datetime.fromisoformat(request.at).timestamp()
+
+
+def _record(scene: Scene, name: str, indexes: range) -> None:
+    """Take recordings for succeeded, as if the batch had been under way for long: by the operator's own rules for a status."""
+    batch = scene.batch(name)
+    owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
+    admin = scene.plane.admin
+    maps = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=plans_selector(owner))["items"]
+    plans = from_config_maps(owner, maps)
+    before = IngestBatchStatus.model_validate_json(json.dumps(batch["status"]))
+    ledger = restore(before)
+    ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
+    spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
+    view = View(
+        spec, before.observed_generation, before.trace_id or owner.trace_id, items_of(plans), status_of(plans), {}, None, (), before.profile
+    )
+    _write(scene, batch, render(view, ledger, before, time.time()))
+    say(f"{name}: {len(indexes)} taken for succeeded")
+
+
+def _write(scene: Scene, batch: Object, status: IngestBatchStatus) -> None:
+    path = BATCHES.path(scene.namespace, batch["metadata"]["name"], "status")
+    scene.plane.admin.merge(path, {"status": json.loads(status.to_json())})
