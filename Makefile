@@ -28,7 +28,7 @@ check: ## The fast gate: style, types, import contracts, generated files, pure t
 	@$(IN_ENV) echo "== style"; $$bin/ruff check .; $$bin/ruff format --check --quiet .
 	@$(IN_ENV) echo "== types"; $$bin/mypy; $$bin/mypy demo bench scripts
 	@$(IN_ENV) echo "== import contracts"; $$bin/lint-imports --no-cache
-	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check
+	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check
 
 .PHONY: quick
 quick: ## The tests that need neither models nor Postgres nor a control plane
@@ -39,8 +39,8 @@ fix: ## Repair style
 	@$(IN_ENV) $$bin/ruff check --fix .; $$bin/ruff format .
 
 .PHONY: generate
-generate: ## Make CRDs and the reference pages from the contract
-	@$(IN_ENV) $$bin/python -m ingest_contract
+generate: ## Make CRDs, their copies in the chart, its rules, schema and README, and the reference pages
+	@$(IN_ENV) $$bin/python -m ingest_contract; $$bin/python -m scripts.chart
 
 .PHONY: lock
 lock: ## Resolve dependencies anew and pin them with hashes

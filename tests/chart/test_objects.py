@@ -1,0 +1,244 @@
+"""What the chart's objects have to do with each other, and with the operator and the worker."""
+
+import argparse
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import NoReturn
+
+import pytest
+
+from ingest_contract.documents import KINDS
+from ingest_contract.profile import IngestProfile
+from ingest_operator.actions import Start
+from ingest_operator.kube.jobs import ingest_job
+from ingest_operator.kube.mounts import MODELS, MODELS_CLAIM
+from ingest_operator.kube.rbac import Scope, rules, user_roles
+from ingest_worker.sources.guard import is_public
+from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
+from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
+
+START = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
+
+
+def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_no_others() -> None:
+    (everywhere,) = [each for each in of_kind(case("default"), "ClusterRole") if each["metadata"]["name"] == RELEASE]
+    assert everywhere["rules"] == rules(Scope.CLUSTER)
+    roles = of_kind(case("namespaces"), "Role")
+    assert {role["metadata"]["namespace"] for role in roles} == {"media", "research"}
+    assert all(role["rules"] == rules(Scope.NAMESPACES) for role in roles)
+    assert of_kind(case("namespaces"), "ClusterRole") + of_kind(case("namespaces"), "ClusterRoleBinding") == []
+
+
+@pytest.mark.parametrize(("name", "kind"), [("default", "ClusterRoleBinding"), ("namespaces", "RoleBinding")])
+def test_the_rules_are_given_to_the_account_that_the_operator_runs_as(name: str, kind: str) -> None:
+    (operator,) = of_kind(case(name), "Deployment")
+    account = operator["spec"]["template"]["spec"]["serviceAccountName"]
+    bindings = of_kind(case(name), kind)
+    assert bindings
+    for binding in bindings:
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": account}]
+
+
+def test_people_get_what_the_operator_says_they_should() -> None:
+    made = {each["metadata"]["name"]: each["rules"] for each in of_kind(case("default"), "ClusterRole")}
+    wanted = {each["metadata"]["name"]: each for each in user_roles()}
+    assert {name: made[name] for name in wanted} == {name: role["rules"] for name, role in wanted.items()}
+    for role in of_kind(case("default"), "ClusterRole"):
+        if role["metadata"]["name"] in wanted:
+            assert role["metadata"]["labels"].items() >= wanted[role["metadata"]["name"]]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_the_operator_has_a_token_and_nobody_but_the_migration_sees_the_owner(name: str) -> None:
+    for which, spec in pods_in(case(name)).items():
+        assert spec["automountServiceAccountToken"] is (which.startswith("Deployment/") and "try-out" not in which), which
+        secrets = {
+            variable["valueFrom"]["secretKeyRef"]["name"]
+            for container in spec["containers"]
+            for variable in container.get("env", ())
+            if "valueFrom" in variable
+        }
+        expected = {"migrate": {"video-ingest-store-owner"}, "fetch": {"hub"} if name == "everything" else set()}
+        if which.startswith("Job/"):
+            assert secrets == next(seen for part, seen in expected.items() if f"-{part}-" in which)
+        else:
+            assert secrets <= {"video-ingest-store", "postgres"}
+
+
+SLEEP = ["python", "-c", "import signal; signal.pause()"]
+COMMANDS = sorted(
+    {
+        (container["command"][2], *container["args"])
+        for name in CASES
+        for spec in pods_in(case(name)).values()
+        for container in spec["containers"]
+        if container.get("command", SLEEP) != SLEEP
+    }
+)
+"""(module, arguments) of everything that the chart runs."""
+
+
+class Understood(Exception):  # noqa: N818 -- no error
+    """The command line was read."""
+
+
+def read_by(module: str, arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the module's own parser read its arguments, and stop there."""
+    runs = f"{module}.__main__" if importlib.import_module(module).__spec__.submodule_search_locations else module
+    read = argparse.ArgumentParser.parse_args
+
+    def reading(parser: argparse.ArgumentParser) -> NoReturn:
+        read(parser, arguments)
+        raise Understood
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", reading)
+    importlib.import_module(runs).main()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_of_the_chart_is_one_that_there_is_and_takes_what_it_is_given(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Understood):
+        read_by(command[0], command[1:], monkeypatch)
+
+
+def test_a_command_that_is_misspelt_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        read_by("ingest_worker.check", ["--modles=/models"], monkeypatch)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_profile_is_one_by_which_a_worker_is_made(name: str) -> None:
+    for found in of_kind(case(name), "IngestProfile"):
+        profile = KINDS["IngestProfile"].model_validate_json(json.dumps(found))
+        assert isinstance(profile, IngestProfile)
+        job = ingest_job(OWNER, orders_for(profile.spec.pods), ITEM, START)
+        assert pod_spec(job)["automountServiceAccountToken"] is False
+        assert worker_of(job)["image"] == profile.spec.pods.image
+
+
+def test_a_worker_gets_the_slices_nodes_runtime_and_variables_that_were_asked_for() -> None:
+    (found,) = of_kind(case("mig"), "IngestProfile")
+    pods = IngestProfile.model_validate_json(json.dumps(found)).spec.pods
+    job = ingest_job(OWNER, orders_for(pods), ITEM, START)
+    spec = pod_spec(job)
+    assert worker_of(job)["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
+    assert spec["runtimeClassName"] == "nvidia"
+    assert spec["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb"}
+    assert spec["tolerations"] == [{"key": "pool", "operator": "Equal", "value": "gpus", "effect": "NoSchedule"}]
+    (puller,) = of_kind(case("mig"), "DaemonSet")
+    assert puller["spec"]["template"]["spec"]["nodeSelector"] == spec["nodeSelector"]
+    assert puller["spec"]["template"]["spec"]["containers"][0]["image"] == worker_of(job)["image"]
+
+
+def test_the_models_are_where_workers_look_for_them_by_default() -> None:
+    (claim,) = of_kind(case("default"), "PersistentVolumeClaim")
+    assert claim["metadata"]["name"] == MODELS_CLAIM
+    (job,) = [spec for which, spec in pods_in(case("default")).items() if "-fetch-" in which]
+    assert f"--into={MODELS}" in job["containers"][0]["args"]
+
+
+def test_a_job_that_is_done_is_another_object_when_its_work_changes_and_the_same_when_it_does_not() -> None:
+    def names(**settings: object) -> dict[str, str]:
+        jobs = of_kind(objects_in(template(settings=settings)), "Job")
+        return {each["metadata"]["labels"]["app.kubernetes.io/component"]: each["metadata"]["name"] for each in jobs}
+
+    first = names()
+    assert first == names(**{"operator.sweepSeconds": 60})
+    migrated = names(**{"store.migration.dimensions": [384]})
+    assert (first["migrate"] != migrated["migrate"], first["fetch"] == migrated["fetch"]) == (True, True)
+    newer = names(**{"images.workerLight.tag": "0.2.0"})
+    assert all(first[component] != newer[component] for component in ("migrate", "fetch"))
+
+
+def test_the_profile_is_a_hook_only_as_long_as_nobody_serves_its_kind() -> None:
+    (first,) = of_kind(objects_in(template(served=("v1",))), "IngestProfile")
+    (later,) = of_kind(case("default"), "IngestProfile")
+    assert first["metadata"]["annotations"].pop("helm.sh/hook") == "post-install"
+    assert first == later
+    assert first["metadata"]["annotations"] == {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}
+
+
+def egress_of(name: str, component: str) -> list[Json]:
+    policies = of_kind(case(name), "NetworkPolicy", f"-{component}")
+    assert policies
+    return [rule for policy in policies for rule in policy["spec"]["egress"]]
+
+
+def may_reach(rules: list[Json], address: str, port: int) -> bool:
+    """Whether some block of addresses lets a connection out."""
+    for rule in rules:
+        ports = [each["port"] for each in rule["ports"]]
+        for peer in rule.get("to", ()):
+            block = peer.get("ipBlock", {"cidr": "0.0.0.0/32"})
+            excepted = any(ip_address(address) in ip_network(each) for each in block.get("except", ()))
+            if port in ports and ip_address(address) in ip_network(block["cidr"]) and not excepted:
+                return True
+    return False
+
+
+PRIVATE = (
+    "10.0.0.1",
+    "100.100.100.200",
+    "127.0.0.1",
+    "168.63.129.16",
+    "169.254.169.254",
+    "172.16.5.4",
+    "192.0.0.192",
+    "192.168.1.1",
+    "198.18.0.1",
+)
+PRIVATE6 = ("::1", "fd00:ec2::254", "fe80::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1")
+PUBLIC = ("93.184.216.34", "8.8.8.8", "2606:4700::1111")
+
+
+@pytest.mark.parametrize("component", ["worker", "fetch"])
+def test_media_and_models_come_from_public_addresses_only(component: str) -> None:
+    rules = egress_of("default", component)
+    for address in (*PRIVATE, *PRIVATE6):
+        assert not is_public(ip_address(address))
+        assert not may_reach(rules, address, 443), address
+    for address in PUBLIC:
+        assert is_public(ip_address(address))
+        assert may_reach(rules, address, 443), address
+
+
+def test_a_private_range_that_is_allowed_may_be_reached_and_no_other() -> None:
+    rules = egress_of("locked-down", "worker")
+    assert (may_reach(rules, "10.30.4.5", 443), may_reach(rules, "10.31.4.5", 443)) == (True, False)
+    assert (may_reach(rules, "10.20.0.5", 5432), may_reach(rules, "10.20.0.6", 5432)) == (True, False)
+
+
+def test_a_store_that_is_not_named_may_be_anywhere_but_where_clouds_keep_credentials() -> None:
+    rules = egress_of("default", "worker")
+    assert may_reach(rules, "10.20.0.5", 5432)
+    assert not may_reach(rules, "169.254.169.254", 5432)
+
+
+def test_the_operator_reaches_workers_and_the_api_server_and_nothing_else() -> None:
+    rules = egress_of("locked-down", "operator")
+    assert [may_reach(rules, address, 443) for address in ("10.96.0.1", "10.0.0.10", "10.0.0.11", "8.8.8.8")] == [True, True, False, False]
+    (progress,) = [rule for rule in rules if rule["ports"] == [{"protocol": "TCP", "port": 8080}]]
+    (worker,) = of_kind(case("locked-down"), "NetworkPolicy", "-worker")
+    assert progress["to"][0]["podSelector"] == worker["spec"]["podSelector"]
+    labels = ingest_job(OWNER, orders_for(), ITEM, START)["spec"]["template"]["metadata"]["labels"]
+    assert selects(worker["spec"]["podSelector"], labels)
+
+
+def selects(selector: Json, labels: Mapping[str, str]) -> bool:
+    """Whether a selector takes an object with these labels; of the expressions only the one that is used here."""
+    keys = [each["key"] for each in selector.get("matchExpressions", ()) if each["operator"] == "Exists"]
+    assert len(keys) == len(selector.get("matchExpressions", ()))
+    return selector.get("matchLabels", {}).items() <= labels.items() and labels.keys() >= set(keys)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_pod_of_the_chart_but_sleeping_ones_has_its_policy(name: str) -> None:
+    selectors = [each["spec"]["podSelector"] for each in of_kind(case(name), "NetworkPolicy")]
+    for each in case(name):
+        if each["kind"] in ("Job", "Deployment", "Pod"):
+            labels = each["metadata"]["labels"] if each["kind"] == "Pod" else each["spec"]["template"]["metadata"]["labels"]
+            assert any(selects(selector, labels) for selector in selectors), each["metadata"]["name"]

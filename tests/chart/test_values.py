@@ -1,0 +1,154 @@
+"""Every value does something, is explained, has a schema, and is refused in plain words where it is wrong."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from ingest_contract.profile import IngestProfileSpec
+from scripts.chart.values import Value, values_in
+from tests.support.chart import CHART, Json, RefusedByHelm, template
+
+VALUES = values_in((CHART / "values.yaml").read_text(encoding="utf-8"))
+SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+EVERYTHING = CHART / "ci" / "everything-values.yaml"
+
+NEEDS: dict[str, Json] = {
+    "models.from": {"models.hostPath": "/srv/models"},
+    "models.hostPath": {"models.from": "HostPath", "models.hostPath": "/srv/models"},
+    "models.image": {"models.from": "Image", "models.image": "models:1"},
+    "monitoring.serviceMonitor.enabled": {"monitoring.podMonitor.enabled": False},
+    "monitoring.serviceMonitor.interval": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
+    "monitoring.serviceMonitor.labels": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
+    "serviceAccount.create": {"serviceAccount.name": "ingest"},
+    "store.migration.enabled": {"store.tryOut.enabled": False},
+}
+"""What must be set beside a value before it means anything, or before it is allowed."""
+
+
+def resolved(schema: Json) -> Json:
+    if "$ref" in schema:
+        return resolved(SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]]) | {k: v for k, v in schema.items() if k != "$ref"}
+    return schema
+
+
+def schema_of(path: tuple[str, ...]) -> Json:
+    here = resolved(SCHEMA)
+    for name in path:
+        here = resolved(here["properties"][name])
+    return here
+
+
+def other_value(value: Value) -> Any:
+    """Another value than the one that it has in the set with everything."""
+    schema = schema_of(value.path)
+    if schema.get("type") == "boolean":
+        return not set_in_everything(value)
+    (example,) = schema["examples"]
+    return example if example != set_in_everything(value) else value.default
+
+
+def set_in_everything(value: Value) -> Any:
+    here: Any = yaml.safe_load(EVERYTHING.read_text(encoding="utf-8"))
+    for name in value.path:
+        if not isinstance(here, dict) or name not in here:
+            return value.default
+        here = here[name]
+    return here
+
+
+@cache
+def before(needs: str) -> str:
+    """What is rendered with what must be set beside a value."""
+    return template(EVERYTHING, settings=json.loads(needs))
+
+
+def named(value: Value) -> str:
+    return ".".join(value.path)
+
+
+def groups(schema: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json]]:
+    schema = resolved(schema)
+    if "properties" in schema:
+        yield path, schema
+        for name, inner in schema["properties"].items():
+            yield from groups(inner, (*path, name))
+
+
+@pytest.mark.parametrize("value", VALUES, ids=named)
+def test_a_value_changes_what_is_rendered(value: Value) -> None:
+    needs = NEEDS.get(named(value), {})
+    assert template(EVERYTHING, settings=needs | {named(value): other_value(value)}) != before(json.dumps(needs))
+
+
+@pytest.mark.parametrize("value", VALUES, ids=named)
+def test_a_value_is_explained_in_a_sentence(value: Value) -> None:
+    assert value.said.endswith((".", "`.", ":")), value.said
+    assert value.said[0].isupper() or value.said.startswith("`")
+
+
+def test_the_schema_knows_the_values_and_no_others() -> None:
+    written = {value.path for value in VALUES}
+    leaves = {path for path, _ in groups(SCHEMA)}
+    for path in written:
+        assert schema_of(path)
+    known = {
+        (*path, name)
+        for path, group in groups(SCHEMA)
+        for name in group["properties"]
+        if (*path, name) not in leaves and not any((*path, name)[: len(one)] == one and len((*path, name)) > len(one) for one in written)
+    }
+    assert known - {("global",)} - written == set()
+
+
+def test_the_schema_leaves_no_group_open() -> None:
+    assert [path for path, group in groups(SCHEMA) if group.get("additionalProperties") is not False] == []
+
+
+def test_the_profile_may_say_what_the_contract_knows() -> None:
+    spec = schema_of(("profile", "spec"))
+    assert sorted(spec["properties"]) == sorted(IngestProfileSpec.model_json_schema()["properties"])
+
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("watchNamespace", ["media"], "additional properties 'watchNamespace' not allowed"),
+    ("operator.sweepSecond", 5, "additional properties 'sweepSecond' not allowed"),
+    ("operator.sweepSeconds", 1, "minimum: got 1, want 10"),
+    ("watchNamespaces", "media", "got string, want array"),
+    ("watchNamespaces", ["Media"], "'Media' does not match pattern"),
+    ("images.worker.digest", "sha256:short", "'sha256:short' does not match pattern"),
+    ("images.pullPolicy", "Sometimes", "value must be one of 'IfNotPresent', 'Always', 'Never'"),
+    ("models.from", "Hub", "value must be one of 'Claim', 'HostPath', 'Image'"),
+    ("gpu.count", -1, "minimum: got -1, want 0"),
+    ("gpu.resource", "gpu", "'gpu' does not match pattern"),
+    ("models.claim.size", "20GB", "'20GB' does not match pattern"),
+    ("store.migration.dimensions", [5000], "maximum: got 5,000, want 4,000"),
+    ("networkPolicy.media.privateCidrs", ["10.0.0.0"], "'10.0.0.0' does not match pattern"),
+    ("profile.spec", {"transcription": {"beamSizes": 3}}, "additional properties 'beamSizes' not allowed"),
+    ("profile.spec", {"runtime": {"device": "Tpu"}}, "value must be one of 'Auto', 'Cuda', 'Cpu'"),
+    ("models.from", "HostPath", "say in models.hostPath which folder of the nodes holds the models"),
+    ("models.from", "Image", "say in models.image which image holds the models"),
+    ("store.tryOut", {"enabled": True, "image": ""}, "minLength: got 0, want 1"),
+    ("serviceAccount.create", False, "say in serviceAccount.name which one the operator uses"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), REFUSED, ids=[f"{path}={value}" for path, value, _ in REFUSED])
+def test_a_wrong_value_is_refused_in_a_sentence_that_names_its_place(path: str, value: Any, said: str) -> None:
+    with pytest.raises(RefusedByHelm) as refused:
+        template(settings={path: value})
+    text = str(refused.value)
+    assert said in text
+    if "does not meet" in text or "don't meet" in text:
+        assert f"/{path.rpartition('.')[0].replace('.', '/')}".rstrip("/") in text
+
+
+def test_what_contradicts_itself_is_refused() -> None:
+    both = {"monitoring.podMonitor.enabled": True, "monitoring.serviceMonitor.enabled": True}
+    with pytest.raises(RefusedByHelm, match="would both scrape the operator: enable one of them"):
+        template(settings=both)
+    with pytest.raises(RefusedByHelm, match=r"leave store\.migration\.enabled on"):
+        template(settings={"store.tryOut.enabled": True, "store.migration.enabled": False})
