@@ -1,7 +1,8 @@
 """The Jobs and pods of all batches, as the watches have shown them, cut down to what a look needs."""
 
+import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from ingest_operator.kube.caches import Cache, version_of
 from ingest_operator.kube.pods import is_terminal
@@ -52,21 +53,49 @@ JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _METADATA: Final = (
     "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels", "annotations", "ownerReferences",
 )  # fmt: skip
+_OF_POD: Final = ("phase", "reason", "message", "startTime", "podIP", "conditions", "initContainerStatuses", "containerStatuses")
+_CONDITION: Final = ("type", "status", "reason", "message", "lastTransitionTime")
+_CONTAINER: Final = ("name", "state")
+_OWNER: Final = ("uid",)
+
+WORD: Final = 64
+"""Characters of what may be a word that many objects have in common. Of ten thousand objects most of the memory is such words."""
 
 
 def slim_job(job: Object) -> Object:
-    """A Job without its template: a thousand of them must not fill the memory."""
-    return {
-        "metadata": _slim_metadata(job),
-        "spec": {"suspend": job.get("spec", {}).get("suspend", False)},
-        "status": job.get("status", {}),
-    }
+    """A Job without its template: ten thousand of them must not fill the memory."""
+    suspend = job.get("spec", {}).get("suspend", False)
+    return _slim(job, {"suspend": suspend}, job.get("status", {}))
 
 
 def slim_pod(pod: Object) -> Object:
-    """A pod without what it was made from."""
-    return {"metadata": _slim_metadata(pod), "spec": {"nodeName": pod.get("spec", {}).get("nodeName")}, "status": pod.get("status", {})}
+    """A pod without what it was made from, and of its status what is looked at."""
+    return _slim(pod, {"nodeName": pod.get("spec", {}).get("nodeName")}, _picked(pod.get("status", {}), _OF_POD))
 
 
-def _slim_metadata(thing: Object) -> Object:
-    return {field: thing["metadata"][field] for field in _METADATA if field in thing["metadata"]}
+def _slim(thing: Object, spec: Object, status: Object) -> Object:
+    metadata = _each(_picked(thing["metadata"], _METADATA), "ownerReferences", _OWNER)
+    status = _each(status, "conditions", _CONDITION)
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        status = _each(status, kind, _CONTAINER)
+    slim: Object = _shared({"metadata": metadata, "spec": spec, "status": status})
+    return slim
+
+
+def _each(thing: Object, field: str, fields: Iterable[str]) -> Object:
+    """With these fields of each entry of a list, if it has that list."""
+    entries = thing.get(field)
+    return thing | {field: [_picked(entry, fields) for entry in entries]} if entries else thing
+
+
+def _picked(thing: Object, fields: Iterable[str]) -> Object:
+    return {field: thing[field] for field in fields if thing.get(field) is not None}
+
+
+def _shared(value: Any) -> Any:
+    """The same, with one copy of each word in all objects."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_shared(each) for each in value]
+    return sys.intern(value) if isinstance(value, str) and len(value) <= WORD else value
