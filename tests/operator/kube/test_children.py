@@ -13,7 +13,7 @@ from tests.support.builders import NOW
 
 PODS = PodProfile(gpu=GpuShare(count=1))
 JOBS = [
-    kube.a_job(), kube.complete(), kube.failed(), kube.failed_with(27), kube.disrupted_job(), kube.suspended(), kube.suspended(stopped=True),
+    kube.a_job(), kube.complete(), kube.failed(), kube.failed_with(27), kube.disrupted_job(), kube.suspended(stopped=True),
 ]  # fmt: skip
 EVERY_POD = [
     None, kube.running_pod(), kube.waiting_pod(), kube.waiting_pod("ImagePullBackOff", "not found"), kube.unscheduled_pod(),
