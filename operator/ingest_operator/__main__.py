@@ -3,10 +3,15 @@
 import argparse
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 
 from ingest_operator.kube.logs import start as start_logs
 from ingest_operator.kube.operator import SWEEP_EVERY, Options, made
+from ingest_operator.kube.watches import WatchesEndedError
+
+LOG = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -22,7 +27,11 @@ async def _serve(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with made(options) as operator:
-        await operator.run(stop)
+        try:
+            await operator.run(stop)
+        except WatchesEndedError:
+            LOG.exception("the operator ends, to be started again", extra={"action": "end"})
+            os._exit(1)  # an orderly end would wait for tasks that never end; what was not written yet, the next process finds out
 
 
 def _options() -> Options:

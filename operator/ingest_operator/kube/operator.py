@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import kopf
-
 from ingest_contract.names import GROUP, VERSION
 from ingest_operator.kube.api import Api, connected
 from ingest_operator.kube.batches import Batches, World
@@ -29,7 +27,7 @@ from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.names import BATCH_UID, MANAGED_BY, MANAGER
 from ingest_operator.kube.progress import ProgressPoller
 from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
-from ingest_operator.kube.watches import Watched, registry, settings
+from ingest_operator.kube.watches import Watched, watch
 from ingest_operator.schedules.children import SCHEDULE_UID
 from ingest_operator.schedules.looks import Schedules
 from ingest_operator.schedules.reconcile import Look
@@ -93,14 +91,7 @@ class Operator:
             return
         sweeping = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
         try:
-            await kopf.operator(
-                registry=registry(self.watched, self._instruments.health.saw),
-                settings=settings(self.watched, namespaced=bool(self._options.namespaces)),
-                standalone=True,
-                namespaces=self._options.namespaces,
-                clusterwide=not self._options.namespaces,
-                stop_flag=stop,
-            )
+            await watch(self.watched, self._instruments.health.saw, self._options.namespaces, stop)
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)

@@ -7,7 +7,7 @@
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,6 +42,35 @@ class Watched:
     """Told of every object that changed or went."""
     labels: str = ""
     """Only objects with these labels are ever sent to us."""
+
+
+class WatchesEndedError(Exception):
+    """Kopf has ended though nobody stopped it. What is left of it may never end: only another process begins anew."""
+
+
+async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespaces: Collection[str], stop: asyncio.Event) -> None:
+    """Until stopped. `saw` is told of each event, by plural; no namespaces means all of them. Raises `WatchesEndedError`."""
+    kinds, before = tuple(watched), asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=registry(kinds, saw),
+        settings=settings(kinds, namespaced=bool(namespaces)),
+        standalone=True,
+        namespaces=namespaces,
+        clusterwide=not namespaces,
+        stop_flag=stop,
+    )
+    # `kopf.operator` would wait here for all that it has started, and some of that never ends once another part of it has failed.
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    failed = next((error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())), None)
+    if failed is not None:
+        raise WatchesEndedError(f"the watches have ended: {failed}") from failed
+    await kopf.run_tasks(tasks, ignored=before)
 
 
 def registry(watched: Iterable[Watched], saw: Callable[[str], None]) -> kopf.OperatorRegistry:
