@@ -20,7 +20,7 @@ MAX_SHARED: Final = 110_000
 MAX_PLAN_ORDER: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""
 
-_SHARED: Final = {"trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
+_SHARED: Final = {"kind", "trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
 
 
 class OrderTooLargeError(ValueError):
@@ -33,7 +33,7 @@ def split(order: IngestOrder) -> tuple[str, str]:
     A `$` of the item's is escaped as JSON can, so that the kubelet finds nothing else to expand. The shared part is not expanded at all.
     """
     shared = order.model_dump_json(include=_SHARED, exclude_none=True).removeprefix("{")
-    own = order.model_dump_json(exclude=_SHARED, exclude_none=True).removesuffix("}")
+    own = order.model_dump_json(exclude=_SHARED, exclude_none=True, exclude_defaults=True).removesuffix("}")
     return own.replace("$", r"\u0024") + f",$({SHARED_VARIABLE})", _fitting(shared)
 
 
