@@ -52,7 +52,9 @@ class Scheduler:
             await self._stirred.wait()
             self._stirred.clear()
             await asyncio.gather(*(self._bind(pod, node) for pod, node in self._placed()))
-            waiting = [pod for group in self._waiting.values() for uid, pod in group.items() if uid not in self._told]
+            # What arrived meanwhile is placed by the next round, if there is room.
+            room = max(self.free.values())
+            waiting = [pod for need, group in self._waiting.items() if need > room for uid, pod in group.items() if uid not in self._told]
             await asyncio.gather(*(self._tell(pod) for pod in waiting))
 
     def _placed(self) -> list[tuple[Object, str]]:
