@@ -8,6 +8,7 @@ import pytest
 from ingest_contract.documents import read
 from ingest_contract.failures import Reason
 from ingest_contract.generated import files
+from ingest_operator.kube.refusals import ANSWERS, NAME_TAKEN
 
 HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))
@@ -32,6 +33,19 @@ def test_an_example_is_valid(path: Path) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_on_the_failure_page(reason: Reason) -> None:
     assert f"| `{reason.value}` |" in (HOUSE / "docs/failures.md").read_text(encoding="utf-8")
+
+
+def holds() -> set[str]:
+    """Every reason for which the operator can say that a batch is held up, beside those of the failure table."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
+    return set(re.findall(r'Hindrance\(\s*"([A-Za-z]+)"', code)) | {reason for reason, _, _ in ANSWERS.values()} | {NAME_TAKEN}
+
+
+def test_every_reason_for_which_a_batch_is_held_up_is_explained_and_no_other() -> None:
+    page = (HOUSE / "docs/operating.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| `([A-Za-z]+)` \|", page, re.MULTILINE))
+    assert explained == holds()
+    assert not explained & {reason.value for reason in Reason}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(HOUSE)))

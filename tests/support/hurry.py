@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_operator import fold
-from ingest_operator.kube import cluster, loop, plan_steps, planning, refusals
+from ingest_operator.kube import batches, cluster, loop, plan_steps, planning, refusals
 
 SOON = 1.0
 
@@ -16,6 +16,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         (refusals, "NAME_TAKEN_SECONDS"), (cluster, "RETRY_REFUSED"),
     ):  # fmt: skip
         patch.setattr(module, name, SOON)
-    patch.setattr(loop, "APART", 0.2)
-    for cause, (reason, _, advice) in refusals._ANSWERS.items():
-        patch.setitem(refusals._ANSWERS, cause, (reason, SOON, advice))
+    for module, name in ((loop, "APART"), (batches, "PASSED_ON")):
+        patch.setattr(module, name, 0.2)
+    for cause, (reason, _, advice) in refusals.ANSWERS.items():
+        patch.setitem(refusals.ANSWERS, cause, (reason, SOON, advice))

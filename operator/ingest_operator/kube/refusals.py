@@ -11,7 +11,7 @@ NAME_TAKEN: Final = "NameTaken"
 NAME_TAKEN_SECONDS: Final = 60.0
 """Until a taken name is tried again: nobody tells us when it is free."""
 
-_ANSWERS: Final = {
+ANSWERS: Final = {
     Cause.QUOTA: (
         "QuotaExceeded",
         30.0,
@@ -34,7 +34,7 @@ _WORDS: Final = 600
 
 def hindrance_of_refusal(error: RefusedError, now: float, index: int | None = None) -> Hindrance:
     """What keeps an object from being made. The server may name a longer wait than ours."""
-    reason, seconds, advice = _ANSWERS[error.cause]
+    reason, seconds, advice = ANSWERS[error.cause]
     return Hindrance(reason, f"{advice} The server says: {error.message[:_WORDS]}", now + max(seconds, error.retry_after or 0.0), index)
 
 

@@ -1,0 +1,28 @@
+"""The commands of docs/operating.md do what the page says, in its order, on a batch called `talks`."""
+
+import re
+import shlex
+from pathlib import Path
+
+from tests.support.cluster.program import until
+from tests.support.cluster.scene import Scene
+
+PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("kubectl ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def test_every_command_of_the_page_works(scene: Scene) -> None:
+    scene.play()
+    scene.operate()
+    scene.batch()
+    answers = [scene.kubectl(*command) for command in commands()]
+    assert len(answers) > 8
+    assert "STATE" in answers[0]
+    assert "condition met" in answers[2]
+    assert '"talks" deleted' in answers[-1]
+    until(lambda: scene.left() == [], "nothing of it is left")
