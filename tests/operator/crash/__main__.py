@@ -19,7 +19,7 @@ from tests.support.kept_rows import OPERATOR, KeptRows, Row, version_of
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.operator.crash", description="Kills the operator at every one of its writes.")
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
-    version = version_of(*OPERATOR, "tests/operator/crash", "tests/support/cluster/eight.py")
+    version = version_of(*OPERATOR)
     kept = KeptRows("crash", version, lambda row: (row["write"], row["when"] == "after"), again=parser.parse_args().again)
     with control_plane() as plane, OperatorProcesses() as processes:
         plane.install(*definitions())

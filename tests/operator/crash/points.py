@@ -71,7 +71,7 @@ def died(plane: ControlPlane, processes: OperatorProcesses, point: Point, undist
         try:
             outcome = lived(plane, processes, death)
         except (AssertionError, TimeoutError) as error:
-            return row | _said(death.at) | {"outcome": "\n".join([str(error), *getattr(error, "__notes__", ())])}
+            return row | _said(death.at) | {"outcome": str(error)}
         wrong = outcome.wrong(undisturbed)
         if outcome.exits:
             wrong.append(f"an operator ended by itself with {outcome.exits}")

@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="COUNT", help="runs with faults at random (default: %(default)s)")
     options = parser.parse_args()
-    version = version_of(*OPERATOR, "tests/operator/faults", "tests/support/cluster/eight.py")
+    version = version_of(*OPERATOR)
     kept = KeptRows("faults", version, lambda row: row["faults"], again=options.again)
     trials: list[Trial] = [(name, meddler()) for name, meddler in reversed(SCRIPTS.items())]
     trials += [(f"at random, seed {seed:02}", AtRandom(seed)) for seed in range(options.seeds)]

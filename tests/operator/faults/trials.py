@@ -26,7 +26,7 @@ def tried(plane: ControlPlane, processes: OperatorProcesses, trial: Trial, undis
     try:
         outcome = lived(plane, processes, meddler)
     except (AssertionError, TimeoutError) as error:
-        return row | {"met": dict(meddler.did), "outcome": "\n".join([str(error), *getattr(error, "__notes__", ())])}
+        return row | {"met": dict(meddler.did), "outcome": str(error)}
     wrong = outcome.wrong(undisturbed)
     ours, theirs = len(outcome.accepted), len(undisturbed.accepted)
     if ours > MOST * theirs:

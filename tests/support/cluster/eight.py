@@ -5,6 +5,7 @@ What came of it is told by others: by the API server's audit log, by the kubelet
 """
 
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -197,7 +198,7 @@ def lived(plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | 
         try:
             status = eight.live(lambda: meddler.done)
         except (AssertionError, TimeoutError) as error:
-            error.add_note(eight.end_of_log())
+            print(f"{scene.namespace}: {error}; the operator's last words:\n{eight.end_of_log()}", file=sys.stderr)
             raise
         finally:
             eight.kill()
