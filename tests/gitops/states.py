@@ -1,0 +1,79 @@
+"""Objects in every state that they can be in, with the statuses that the operator's own code renders."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ingest_contract.base import ContractModel
+from ingest_contract.failures import Reason
+from ingest_contract.names import API_VERSION
+from ingest_contract.schedule import IngestScheduleStatus
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.halt import halted
+from ingest_operator.hindrance import Hindrance
+from ingest_operator.ledger import Ledger, Open
+from ingest_operator.schedules.children import Child
+from ingest_operator.schedules.due import Survey
+from ingest_operator.schedules.status import Outlook
+from ingest_operator.schedules.status import render as render_schedule
+from tests.support.builders import NOW, a_run, over
+from tests.support.statuses import a_status
+
+Json = dict[str, Any]
+
+NO_PROFILE = Hindrance("ProfileMissing", "There is no IngestProfile gpus. Make it, or name another one.", NOW)
+BREAKER = Open(reason=Reason.BOT_CHECK, until=NOW + 3600, opened=1, message="Sign in to confirm you are not a bot")
+DONE = [over(a_run(index)) for index in range(9)]
+FAILURE = over(a_run(9, attempts=2), Reason.NOT_FOUND)
+
+
+def an_object(kind: str, status: ContractModel, generation: int = 1) -> Json:
+    """An object with a status, its spec written so often."""
+    made = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "talks", "namespace": "media", "generation": generation}}
+    return made | {"spec": {}, "status": json.loads(status.to_json())}
+
+
+_batch = partial(an_object, "IngestBatch")
+_not_planned = {"items": None, "plan": None}
+
+BATCHES: Mapping[str, Json] = {
+    "applied, and not seen yet": _batch(IngestBatchStatus()),
+    "planning": _batch(a_status(view=_not_planned)),
+    "planning, and its profile is missing": _batch(halted(a_status(view=_not_planned), NO_PROFILE, 1, NOW)),
+    "planning is impossible": _batch(a_status(view=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})),
+    "running": _batch(a_status(a_run(0), a_run(1))),
+    "running, and changed since": _batch(a_status(a_run(0)), generation=2),
+    "stalled": _batch(a_status(a_run(0), ledger=Ledger(breaker=BREAKER))),
+    "suspending": _batch(a_status(a_run(0), suspend=True)),
+    "suspended": _batch(a_status(suspend=True)),
+    "too many failures": _batch(a_status(*DONE, FAILURE, retry={"max_failed_percent": 5})),
+    "complete": _batch(a_status(*DONE, over(a_run(9)))),
+    "complete with failures": _batch(a_status(*DONE, FAILURE)),
+    "complete, a dry run": _batch(a_status(dry_run=True)),
+}
+
+_SURVEY = Survey(start=None, missed=0, settled=NOW, next=NOW + 3600, timetable="30 2 * * * Etc/UTC")
+
+
+def _child(state: str) -> Child:
+    return Child(
+        name="nightly-202701150230", uid="u", due=NOW - 3600, state=state, finished=state != "Running", failed=state == "Failed",
+        completed=NOW if state == "Complete" else None, leaving=False,
+    )  # fmt: skip
+
+
+def _schedule(*children: Child, suspended: bool = False, trouble: tuple[str, str] | None = None) -> Json:
+    return an_object("IngestSchedule", render_schedule(Outlook(1, suspended, _SURVEY, trouble), None, children, NOW))
+
+
+SCHEDULES: Mapping[str, Json] = {
+    "applied, and not seen yet": an_object("IngestSchedule", IngestScheduleStatus()),
+    "nothing was due yet": _schedule(),
+    "a batch runs": _schedule(_child("Running")),
+    "the last batch is complete": _schedule(_child("Complete")),
+    "the last batch is complete with failures": _schedule(_child("CompleteWithFailures")),
+    "the last batch has failed": _schedule(_child("Failed")),
+    "suspended": _schedule(_child("Complete"), suspended=True),
+    "stalled": _schedule(trouble=("ScheduleInvalid", "There is no 31st of February.")),
+}
