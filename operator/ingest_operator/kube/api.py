@@ -54,15 +54,17 @@ class Api:
         """One object."""
         return _object(await self._send("get", resource.plural, resource.path(namespace, name)))
 
-    async def list(self, resource: Resource, namespace: str | None, *, labels: str = "") -> Listing:
-        """Every object that the label selector matches."""
+    async def list(
+        self, resource: Resource, namespace: str | None, *, labels: str = "", keep: Callable[[Object], Object] = lambda thing: thing
+    ) -> Listing:
+        """Every object that the label selector matches; of each what `keep` makes of it, so that ten thousand never stand there whole."""
         try:
-            return await self._pages(resource, namespace, labels)
+            return await self._pages(resource, namespace, labels, keep)
         except ApiError as error:
             if error.status != HTTPStatus.GONE:
                 raise
             # The version that the pages belong to was compacted away between two of them; a new list begins with a new one.
-            return await self._pages(resource, namespace, labels)
+            return await self._pages(resource, namespace, labels, keep)
 
     async def served(self, group: str, version: str) -> frozenset[str]:
         """The plurals of a group's version that the server makes known; none while it does not know the group."""
@@ -102,13 +104,13 @@ class Api:
         path = PODS.path(namespace, pod, "log")
         return (await self._send("get", "pods/log", path, query={"container": container})).decode(errors="replace")
 
-    async def _pages(self, resource: Resource, namespace: str | None, labels: str) -> Listing:
+    async def _pages(self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]) -> Listing:
         items: list[Object] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
         while True:
             page = _object(await self._send("list", resource.plural, resource.path(namespace), query=query))
             # Items of a list say nothing about their kind.
-            items += ({"apiVersion": resource.api_version, "kind": resource.kind} | item for item in page.get("items") or ())
+            items += (keep({"apiVersion": resource.api_version, "kind": resource.kind} | item) for item in page.get("items") or ())
             if not (following := page["metadata"].get("continue")):
                 return items, page["metadata"]["resourceVersion"]
             query["continue"] = following

@@ -38,7 +38,7 @@ class Cache:
         outlives: Callable[[Object], bool] = lambda _: False,
     ) -> None:
         """`label` holds the uid of the object that each belongs to. What `outlives` its deletion is known until it is forgotten."""
-        self._slim, self._label, self._outlives = slim, label, outlives
+        self.slim, self._label, self._outlives = slim, label, outlives
         self._objects: dict[Key, Object] = {}
         self._of: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
         self._where: dict[str, Key] = {}
@@ -77,7 +77,7 @@ class Cache:
             return False
         if known is not None:
             self._remove(key)
-        slim = self._objects[key] = self._slim(thing)
+        slim = self._objects[key] = self.slim(thing)
         self._where[uid] = key
         if (owner := self._owner(slim)) is not None:
             self._of[owner][key] = slim

@@ -133,7 +133,7 @@ class Operator:
         try:
             for each in self.watched:
                 for namespace in self._options.namespaces or (None,):
-                    listed, version = await self._api.list(each.resource, namespace, labels=each.labels)
+                    listed, version = await self._api.list(each.resource, namespace, labels=each.labels, keep=each.cache.slim)
                     news += ((each.wake, thing) for thing in each.cache.replace(listed, version, namespace))
                 self._instruments.health.saw(each.resource.plural)
         finally:  # what one list has brought is no news to the next

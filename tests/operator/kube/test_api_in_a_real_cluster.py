@@ -54,6 +54,8 @@ def test_a_paged_list_is_whole_and_its_objects_are_as_they_would_be_alone(
     items, version = run(api.list(CONFIG_MAPS, namespace, labels="of in (us),!gone"))
     assert items == made
     assert int(version) >= int(made[-1]["metadata"]["resourceVersion"])
+    kept, _ = run(api.list(CONFIG_MAPS, namespace, labels="of in (us),!gone", keep=lambda thing: {"name": thing["metadata"]["name"]}))
+    assert kept == [{"name": item["metadata"]["name"]} for item in items]
     everywhere, _ = run(api.list(CONFIG_MAPS, None, labels="of=them"))
     assert [item["metadata"]["namespace"] for item in everywhere if item["metadata"]["namespace"] == namespace] == [namespace]
 
