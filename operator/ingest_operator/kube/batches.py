@@ -39,6 +39,9 @@ BYTES_PER_SECOND: Final = 5000
 LONGEST_REST: Final = 3.0
 """Seconds for which an end may wait to be recorded because of that, and a slot to be taken again."""
 
+PASSED_ON: Final = 1.0
+"""Seconds until a place that a recording could not take is given to another one."""
+
 
 class Poller(Protocol):
     """Whoever reads live progress."""
@@ -189,7 +192,7 @@ class Batches:
         memory.runs = await cluster.runs()
         status = await reconcile(planned, cluster, memory.keeper, now)
         moments = (plan.again_at, *due(restore(status)), *(each.until for each in cluster.hindrances()), await cluster.clear())
-        return rest(status, moments, now)
+        return rest(status, (*moments, now + PASSED_ON if cluster.passed_over else None), now)
 
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
         previous, body = memory.keeper.read(), memory.keeper.batch

@@ -58,6 +58,8 @@ class KubeCluster:
         self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
         self._outside, self._remembered, self._now = scene.hindrances, remembered, now
         self._live: dict[Try, tuple[Object, Object | None]] = {}
+        self.passed_over = False
+        """Whether a recording could not take its place, which is for another one now."""
 
     async def confirm(self, expected: Iterable[Try]) -> None:
         """Ask for Jobs that the status knows as running and no watch has shown: only the API server itself can say that one is gone."""
@@ -157,6 +159,7 @@ class KubeCluster:
             job = await self._api.get(JOBS, self._owner.namespace, _name(body))
             if not _is_owned(job, self._owner) or _try(job) != (start.index, start.number):
                 refusals[start.index] = name_taken("Job", _name(body), self._now, start.index)
+                self.passed_over = True
                 return
         self._seen.jobs.offer(job)
         refusals.pop(None, None)

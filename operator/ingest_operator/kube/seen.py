@@ -9,12 +9,29 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.causes import stuck
 from ingest_operator.kube.ends import PARTICULARS, Look, decided, end_of, is_final, is_suspended
 from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
-from ingest_operator.kube.pods import created_at, gone_by, is_terminal, metadata_of, sandbox_since, scheduled_at, worker_started_at
+from ingest_operator.kube.pods import (
+    created_at,
+    gone_by,
+    is_terminal,
+    metadata_of,
+    moment,
+    sandbox_since,
+    scheduled_at,
+    status_of,
+    worker_started_at,
+)
 from ingest_operator.kube.resources import Object
 from ingest_operator.observe import Run, Waits
 
 CUT: Final = 0.999
 """What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was due."""
+
+
+POD_NOT_CREATED: Final = "PodNotCreated"
+"""The reason of a Job without a pod."""
+
+POD_PATIENCE: Final = 30.0
+"""Seconds for which the Job controller may leave a Job without a pod before a person should know."""
 
 
 def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run:
@@ -46,13 +63,25 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 
 def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Hindrance | None:
     """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then other items go on."""
-    look = Look(job, pod, pods, now)
-    if pod is None or is_suspended(job) or gone_by(pod) is not None or end_of(look) is not None:
+    if is_suspended(job) or end_of(Look(job, pod, pods, now)) is not None:
         return None
-    cause = stuck(pod)
+    if pod is None:
+        return _without_pod(job, now)
+    cause = None if gone_by(pod) is not None else stuck(pod)
     if cause is None or cause.reason is None:
         return None
     return Hindrance(cause.reason.value, f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}", inf, _number(job, INDEX))
+
+
+def _without_pod(job: Object, now: float) -> Hindrance | None:
+    """Why a Job has no pod stands in its events only, which are not for us to read: a quota, or a policy, mostly."""
+    status, since = status_of(job), moment(status_of(job).get("startTime"))
+    had_one = any(status.get(count) for count in ("active", "terminating", "failed", "succeeded"))
+    if had_one or decided(job) or since is None or now - since <= POD_PATIENCE:
+        return None
+    name = metadata_of(job).get("name")
+    message = f"No pod could be made for Job {name}. Its events say why, a quota or a policy mostly: kubectl describe job {name}"
+    return Hindrance(POD_NOT_CREATED, message, inf, _number(job, INDEX))
 
 
 def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
@@ -74,14 +103,21 @@ def _number(job: Object, label: str) -> int:
 
 
 def _waits(pod: Object, made: float, until: float) -> Waits:
-    """What passed before the worker began, or until now, or until the end of one that never did."""
+    """What passed before the worker began, or until now, or until the end of one that never did.
+
+    The scheduler's clock is everybody's; whatever that of the node says, its moments lie between being placed and the end.
+    """
     scheduled, sandbox, started = scheduled_at(pod), sandbox_since(pod), worker_started_at(pod)
     if scheduled is None:
         return Waits(queued=max(0.0, until - made))
-    began = until if started is None else started
+    placed = max(made, scheduled)
+    over = max(placed, until)
+    began = over if started is None else _between(placed, started, over)
     if sandbox is None and started is None:
-        starting, pulling = began - scheduled, 0.0
-    else:
-        stood = scheduled if sandbox is None else sandbox
-        starting, pulling = stood - scheduled, began - stood
-    return Waits(max(0.0, scheduled - made), max(0.0, starting), max(0.0, pulling))
+        return Waits(placed - made, began - placed, 0.0)
+    stood = placed if sandbox is None else _between(placed, sandbox, began)
+    return Waits(placed - made, stood - placed, began - stood)
+
+
+def _between(first: float, moment: float, last: float) -> float:
+    return max(first, min(moment, last))

@@ -6,7 +6,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
+from ingest_operator.kube.seen import POD_PATIENCE, hindrance_of, needs_ending, run_of
 from ingest_operator.observe import Ended, Run
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
@@ -55,6 +55,17 @@ def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
     assert (run.ended, run.ended_at, run.gpu_seconds) == (None, None, 0.0)
     assert hindrance_of(a_job(), pod, PODS, NOW + 60) is None
     assert not needs_ending(a_job(), pod, run)
+
+
+def test_a_job_that_gets_no_pod_is_told_after_a_moment_and_only_if_it_never_had_one() -> None:
+    job = a_job(active=0)
+    told = hindrance_of(job, None, PODS, NOW + POD_PATIENCE + 1)
+    assert told is not None
+    assert (told.reason, told.until, told.index) == ("PodNotCreated", inf, 12)
+    assert f"kubectl describe job {job['metadata']['name']}" in told.message
+    assert hindrance_of(job, None, PODS, NOW + POD_PATIENCE - 1) is None
+    for had_one in (a_job(), a_job(active=0, terminating=1), a_job(active=0, failed=1), suspended(active=0)):
+        assert hindrance_of(had_one, None, PODS, NOW + POD_PATIENCE + 1) is None
 
 
 @pytest.mark.parametrize(("why", "reason"), STUCK)

@@ -83,6 +83,7 @@ def test_a_nodes_clock_that_is_ahead_ends_nothing_in_the_future() -> None:
     pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {"startedAt": at(3000), "finishedAt": at(3060)}
     run = look(complete(), pod)
     assert (run.started_at, run.ended_at) == (NOW + 200, NOW + 200)
+    assert run.waits == Waits(queued=SCHEDULED, pulling=200 - SCHEDULED)
 
 
 def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
