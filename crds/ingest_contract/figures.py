@@ -65,10 +65,10 @@ class Sums(ContractModel):
     """Of every process: from its order until a node took it, mostly for a free GPU."""
 
     starting_seconds: Decimal = "0"
-    """Of every process: until its sandbox, network and volumes stood."""
+    """Of processes that never began: until their sandbox, network and volumes stood. A pod that ran and ended tells that no more."""
 
     pulling_seconds: Decimal = "0"
-    """Of every process: until its container ran, the image pulled where it was not there."""
+    """Of every process: from its node until its container ran: the image pulled where it was not there, and what began its sandbox."""
 
     gpu_seconds: Decimal = "0"
     """Of every process: how long it held its GPUs, each counted, from its place on a node to its end."""

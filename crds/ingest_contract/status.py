@@ -1,7 +1,8 @@
 """`IngestBatch.status`: what is seen. Also all that a restarted operator needs to know beside the plan and the Jobs themselves.
 
 Bounded at any size of batch: counts and sums are exact, interval strings name every final item, and `videos` shows at most 100 rows.
-Items between tries always have a row, because their `try`, `attempts`, `rung` and `notBefore` live nowhere else.
+Items between tries always have a row, because their `try`, `attempts`, `rung` and `notBefore` live nowhere else. Running ones have a row
+or stand in `running`: what they need to be remembered by fits into groups.
 """
 
 from enum import StrEnum
@@ -21,7 +22,16 @@ MAX_ROWS: Final = 100
 """Rows in `videos`."""
 
 MAX_WAITING: Final = 60
-"""Items that may be between tries at once: their rows must fit beside the running ones."""
+"""Items that may be between tries at once, and a probe beside them: each has a row."""
+
+MAX_RUNNING_ROWS: Final = MAX_ROWS - MAX_WAITING - 1
+"""Running items that have rows, those that started last; there is always room for them."""
+
+MAX_RUNNING: Final = 500
+"""Items that a batch may work on at once."""
+
+MAX_GROUPS: Final = 600
+"""Groups of running items: each item may be unlike all others, though in practice there are a handful."""
 
 RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
 """Upper bounds of the RTF histogram; the last bucket is open. Percentiles are read from it, so they survive any restart."""
@@ -133,6 +143,25 @@ class TryCount(ContractModel):
     """Of these recordings, those among them left aside that succeeded or were skipped: nothing is tried of them again."""
 
 
+class RunningItems(ContractModel):
+    """Running recordings that have no row, as far as they are alike."""
+
+    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
+    """Processes started for each of them so far."""
+
+    attempts: Count = 0
+    """Those that were charged."""
+
+    rung: Count | None = None
+    """How far down the memory ladder they stand, once they have left the top."""
+
+    disruptions: Count | None = None
+    """Forgiven interruptions of each, once there were any."""
+
+    indexes: Intervals
+    """These recordings."""
+
+
 class ReasonCount(ContractModel):
     """How many recordings share a reason."""
 
@@ -240,6 +269,9 @@ class IngestBatchStatus(ContractModel):
     tries: Annotated[tuple[TryCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Processes of recordings that failed, those among them that `retryFailed` made pending again included."""
 
+    running: Annotated[tuple[RunningItems, ...], Field(max_length=MAX_GROUPS, json_schema_extra=ATOMIC)] = ()
+    """Running recordings without a row in `videos`: those that have run for longest, where there are many."""
+
     failures: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Failed recordings by reason."""
 
@@ -259,4 +291,4 @@ class IngestBatchStatus(ContractModel):
     """The last `spec.retryFailed` that was acted on."""
 
     videos: Annotated[tuple[VideoStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)] = ()
-    """At most 100 recordings: running and waiting ones, then failed ones, then the most recent."""
+    """At most 100 recordings: the running ones that started last, all that wait, then failed ones, then the most recent."""

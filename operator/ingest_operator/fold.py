@@ -11,9 +11,10 @@ from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, RETRIED_ONCE, Kind, Reason, Verdict
-from ingest_contract.status import MAX_ROWS
+from ingest_contract.status import MAX_WAITING
 from ingest_operator.ledger import WINDOW, Ledger, Open, Trying
 from ingest_operator.observe import Outcome, Run, outcome_of
+from ingest_operator.rows import as_rows_allow
 from ingest_operator.rungs import LAST_RUNG
 from ingest_operator.tally import with_failure, with_skip, with_success, with_waits
 
@@ -69,7 +70,7 @@ def fold(ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mappin
             finished = Finished(run, outcome_of(run.ended), busy_since, run.ended_at or now)
             ledger = _folded(ledger, finished, spec, ids[run.index])
     ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
-    return replace(ledger, rows=ledger.rows[: max(0, MAX_ROWS - len(ledger.trying))])
+    return as_rows_allow(ledger)
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:
@@ -113,7 +114,7 @@ def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], ids: Mappi
     """
     for index in ledger.running:
         item = ledger.trying[index]
-        if (index, item.number) in seen or len(ledger.waiting) >= MAX_ROWS:
+        if (index, item.number) in seen or len(ledger.waiting) >= MAX_WAITING:
             continue
         if item.disruptions < MAX_DISRUPTIONS:
             ledger = ledger.with_trying(index, replace(item, running=False, not_before=now, disruptions=item.disruptions + 1))
@@ -134,7 +135,7 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
         again = _again(done, spec) if run.number < MAX_TRIES else None
-        if again and len(ledger.waiting) >= MAX_ROWS:
+        if again and len(ledger.waiting) >= MAX_WAITING + _is_probe(ledger, run):
             return before  # no row is free to remember it by: the run itself stays the memory until one is
         ledger = ledger.with_trying(run.index, again) if again else with_failure(ledger, run, done.outcome, item_id)
     return _breaker(ledger, done)
@@ -175,7 +176,7 @@ def _again(done: Finished, spec: IngestBatchSpec) -> Trying | None:
 def _breaker(ledger: Ledger, done: Finished) -> Ledger:
     """Open, keep or close the breaker, and slide the window of charged outcomes."""
     reason = done.outcome.reason
-    probe = ledger.breaker is not None and done.run.started_at >= ledger.breaker.until
+    probe = _is_probe(ledger, done.run)
     if reason is None:
         closed = None if probe else ledger.breaker
         return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
@@ -189,6 +190,11 @@ def _breaker(ledger: Ledger, done: Finished) -> Ledger:
     if probe and row.verdict is not Verdict.FORGIVE:
         return replace(ledger, breaker=None)  # the probe failed for a reason of its own: what opened the breaker is gone
     return ledger
+
+
+def _is_probe(ledger: Ledger, run: Run) -> bool:
+    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing else may start."""
+    return ledger.breaker is not None and run.started_at >= ledger.breaker.until
 
 
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:

@@ -29,7 +29,7 @@ class Trying:
     disruptions: int
     running: bool
     not_before: float
-    """Epoch seconds; of a running item, when its process started."""
+    """Epoch seconds; of a running item, when its process started, or 0 where others have started since and have the rows."""
     reason: Reason | None = None
     message: str = ""
     stage: Stage | None = None
@@ -118,7 +118,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
     breaker = status.breaker
     succeeded, skipped = decode(status.items.succeeded), decode(status.items.skipped)
     return Ledger(
-        trying={row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)},
+        trying=_under_way(status),
         succeeded=succeeded,
         skipped=skipped,
         failed=decode(status.items.failed),
@@ -135,6 +135,14 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         learned_rung=status.learned_rung or 0,
         retry_failed=status.retry_failed,
     )
+
+
+def _under_way(status: IngestBatchStatus) -> Mapping[int, Trying]:
+    rows = {row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)}
+    for group in status.running:
+        item = Trying(group.number, group.attempts, group.rung or 0, group.disruptions or 0, running=True, not_before=0.0)
+        rows |= dict.fromkeys(decode(group.indexes), item)
+    return rows
 
 
 def _trying(row: VideoStatus) -> Trying:

@@ -65,7 +65,8 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     status = render(_view(batch, runs, cluster.hindrances()), ledger, previous, now)
     if status != previous:
         await keeper.write(status)
-    actions = plan(batch.spec, len(batch.items), ledger, now, cluster.hindrances())
+    live = {run.index for run in runs if run.ended is None}
+    actions = plan(batch.spec, len(batch.items), ledger, live, now, cluster.hindrances())
     await _all(_act(action, batch, cluster) for action in actions)
     await _all(cluster.forget(run, final=run.index in ledger.final) for run in runs if run.ended is not None and is_recorded(ledger, run))
     return status

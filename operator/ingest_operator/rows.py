@@ -1,13 +1,15 @@
 """The rows of a status: which recordings are shown one by one, and what of them. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, takewhile
 from typing import Final
 
+from ingest_contract.base import ContractModel
 from ingest_contract.intervals import encode
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
-from ingest_contract.status import MAX_ROWS, ItemState, VideoStatus
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, ItemState, RunningItems, VideoStatus
 from ingest_operator.ledger import Ledger, Trying
 from ingest_operator.moments import as_text
 
@@ -16,19 +18,51 @@ ROOM: Final = 80_000
 
 
 def rows_of(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[VideoStatus, ...]:
-    """Waiting ones always (their tries live nowhere else), then running, then failed, then the most recent: at most `MAX_ROWS`."""
+    """Running ones that started last, all that wait (their tries live nowhere else), then failed ones, then the most recent."""
+    running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in sorted(_with_rows(ledger))]
     waiting = [_trying_row(items[index], ledger.trying[index], None) for index in ledger.waiting]
-    running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in ledger.running]
-    shown = running[: MAX_ROWS - len(waiting)] + waiting
+    shown = running + waiting
     finished = ledger.rows[: MAX_ROWS - len(shown)]
     intervals = (ledger.succeeded, ledger.skipped, ledger.failed)
-    room = ROOM - sum(map(_size, shown)) - sum(len(encode(indexes)) for indexes in intervals)
+    room = ROOM - sum(map(_size, (*shown, *groups_of(ledger)))) - sum(len(encode(indexes)) for indexes in intervals)
     fitting = takewhile(lambda size: size <= room, accumulate(map(_size, finished)))
     return (*shown, *finished[: len(list(fitting))])
 
 
-def _size(row: VideoStatus) -> int:
-    return len(row.to_json().encode()) + 1
+def groups_of(ledger: Ledger) -> tuple[RunningItems, ...]:
+    """The running items that have no row, by what must be remembered of them."""
+    groups: dict[tuple[int, int, int, int], list[int]] = {}
+    for index in sorted({*ledger.running} - _with_rows(ledger)):
+        item = ledger.trying[index]
+        groups.setdefault((item.number, item.attempts, item.rung, item.disruptions), []).append(index)
+    return tuple(
+        RunningItems(number=number, attempts=attempts, rung=rung or None, disruptions=disruptions or None, indexes=encode(indexes))
+        for (number, attempts, rung, disruptions), indexes in sorted(groups.items())
+    )
+
+
+def as_rows_allow(ledger: Ledger) -> Ledger:
+    """The ledger as the rows can hold it: running items without one keep what groups can say, and the oldest finished rows give way.
+
+    The items that started last have the rows, so that a probe, which starts after everything else, is always known as one.
+    """
+    shown = _with_rows(ledger)
+    grouped = {index: _in_a_group(ledger.trying[index]) for index in ledger.running if index not in shown}
+    room = MAX_ROWS - len(shown) - len(ledger.waiting)
+    return replace(ledger, trying={**ledger.trying, **grouped}, rows=ledger.rows[:room])
+
+
+def _with_rows(ledger: Ledger) -> set[int]:
+    """The running items that have rows."""
+    return set(sorted(ledger.running, key=lambda index: (-ledger.trying[index].not_before, index))[:MAX_RUNNING_ROWS])
+
+
+def _in_a_group(item: Trying) -> Trying:
+    return Trying(item.number, item.attempts, item.rung, item.disruptions, running=True, not_before=0.0)
+
+
+def _size(entry: ContractModel) -> int:
+    return len(entry.to_json().encode()) + 1
 
 
 def _trying_row(item: Item, trying: Trying, progress: Progress | None) -> VideoStatus:

@@ -27,7 +27,7 @@ from ingest_operator.conclude import Known, as_conditions, conclusions
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
-from ingest_operator.rows import rows_of
+from ingest_operator.rows import groups_of, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         sums=_sums(ledger.totals),
         items=ItemIntervals(succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)),
         tries=_tries(ledger),
+        running=groups_of(ledger),
         failures=_reasons(ledger.failures),
         skips=_reasons(ledger.skips),
         recent=ledger.recent,

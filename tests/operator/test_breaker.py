@@ -3,6 +3,7 @@
 import pytest
 
 from ingest_contract.failures import BREAKERS, FAILURES, Kind, Reason, Verdict
+from ingest_contract.status import MAX_WAITING
 from ingest_operator.actions import Start
 from ingest_operator.fold import LONGEST_WAIT, MAX_OPENED, PREVAILS, PROBE_AFTER
 from ingest_operator.ledger import WINDOW, Ledger
@@ -41,7 +42,7 @@ def test_a_reason_of_the_whole_batch_stops_new_starts_for_a_minute(reason: Reaso
     ledger = opened(reason)
     assert ledger.breaker is not None
     assert (ledger.breaker.reason, ledger.breaker.until, ledger.breaker.opened) == (reason, END + PROBE_AFTER, 1)
-    assert plan(a_spec(parallelism=10), 200, ledger, END + PROBE_AFTER - 1) == ()
+    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, END + PROBE_AFTER - 1) == ()
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in OPENING], ids=str)
@@ -74,9 +75,18 @@ def test_when_its_time_has_come_exactly_one_recording_probes() -> None:
     ledger = opened()
     assert ledger.breaker is not None
     due = ledger.breaker.until
-    assert plan(a_spec(parallelism=10), 200, ledger, due) == (Start(0, 2, 0, 0, 0),)
+    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, due) == (Start(0, 2, 0, 0, 0),)
     probing = folded(ledger, the_probe(ledger), now=due)
-    assert plan(a_spec(parallelism=10), 200, probing, due + 1000) == ()
+    assert plan(a_spec(parallelism=10), 200, probing, probing.running, due + 1000) == ()
+
+
+def test_the_end_of_a_probe_is_always_heard_also_when_no_row_is_free_for_any_other() -> None:
+    full = folded(Ledger(), *(over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING)))
+    assert full.breaker is not None
+    other, probe = over(a_run(100, started_at=NOW + 1), Reason.BOT_CHECK), over(the_probe(full, 101), Reason.BOT_CHECK)
+    held = folded(full, other, probe, now=END + 1000)
+    assert held.breaker is not None
+    assert (100 in held.running, 101 in held.waiting, held.breaker.opened) == (True, True, full.breaker.opened + 1)
 
 
 def test_a_probe_that_succeeds_closes_the_breaker() -> None:

@@ -19,9 +19,11 @@ ENDS: dict[Key, Reason] = {
     (1, 1): Reason.NOT_FOUND,
     (2, 1): Reason.DOWNLOAD_FAILED,
     (4, 1): Reason.GPU_OUT_OF_MEMORY,
+    (5, 1): Reason.DOWNLOAD_FAILED,
+    (5, 2): Reason.DOWNLOAD_FAILED,
     (6, 1): Reason.NO_SPEECH,
 }
-"""How runs end that do not succeed, the stopped ones not counted: a failure, a retry, a rung, a skip."""
+"""How runs end that do not succeed, the stopped ones not counted: a failure, a retry, a rung, a spent budget, a skip."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ def test_the_story_has_in_it_what_it_should() -> None:
     log = UNDISTURBED[True].operator.cluster.writes.log
     assert {entry.split()[0] for entry in log} == {"status", "start", "stop", "forget"}
     runs = UNDISTURBED[False].runs
-    assert sorted(runs) == sorted([(index, 1) for index in range(COUNT)] + [(2, 2), (4, 2)])
+    assert sorted(runs) == sorted([(index, 1) for index in range(COUNT)] + [(2, 2), (4, 2), (5, 2)])
 
 
 @pytest.mark.parametrize(("killing", "at", "accepted"), POINTS)
@@ -106,4 +108,4 @@ def test_another_operator_that_comes_late_loses_nothing_and_repeats_nothing(*, k
     assert what_counts(story.operator.status) == what_counts(expected.operator.status)
     assert len(story.runs) == len(set(story.runs))
     stopped = story.operator.cluster.stopping
-    assert len(set(story.runs) - stopped) == COUNT + 2
+    assert len(set(story.runs) - stopped) == COUNT + 3

@@ -9,7 +9,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import StageFigures
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, IngestBatchStatus
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, MAX_WAITING, IngestBatchStatus
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.status import render
 from tests.support.builders import NOW, a_receipt, a_run, a_view, ended_by, folded, over
@@ -62,13 +62,24 @@ def test_an_items_last_stage_is_the_only_thing_that_live_progress_changes() -> N
     assert folded(through_a_status(ledger, live), over(a_run(0))) == folded(ledger, over(a_run(0)))
 
 
-def test_as_many_items_under_way_as_there_are_rows_are_all_remembered() -> None:
-    runs = [a_run(index, 3, attempts=2) for index in range(MAX_ROWS - 60)]
-    done = [over(a_run(index)) for index in range(170, 190)]
-    waiting = [over(a_run(100 + index, 1), Reason.TRUNCATED) for index in range(60)]
-    ledger = folded(Ledger(), *done, *waiting, *runs)
-    assert len(ledger.trying) == MAX_ROWS
+def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_rows() -> None:
+    runs = [a_run(index, 1 + index % 4, attempts=index % 3, rung=index % 2, disruptions=index % 2) for index in range(150)]
+    waiting = [over(a_run(200 + index, 1), Reason.TRUNCATED) for index in range(MAX_WAITING)]
+    ledger = folded(Ledger(), *(over(a_run(index)) for index in range(170, 190)), *waiting, *runs)
+    status = render(VIEW, ledger, None, NOW)
+    assert (status.counts.running, status.counts.waiting, len(status.videos)) == (150, MAX_WAITING, MAX_ROWS)
+    assert len(status.running) == 12
     assert through_a_status(ledger) == ledger
+    for run in runs:
+        kept = through_a_status(ledger).trying[run.index]
+        assert (kept.number, kept.attempts, kept.rung, kept.disruptions) == (run.number, run.attempts, run.rung, run.disruptions)
+
+
+def test_the_items_that_started_last_have_the_rows_so_that_a_probe_is_known_as_one() -> None:
+    runs = [a_run(index, started_at=NOW + index % 100) for index in range(150)]
+    rows = render(VIEW, folded(Ledger(), *runs), None, NOW).videos
+    assert [row.index for row in rows] == sorted(sorted(range(150), key=lambda index: (-(index % 100), index))[:MAX_RUNNING_ROWS])
+    assert folded(Ledger(), *runs).trying[99].not_before == NOW + 99
 
 
 def test_a_restart_between_two_looks_at_the_same_runs_changes_nothing() -> None:

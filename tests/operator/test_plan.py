@@ -4,15 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from ingest_contract.batch import SuspendMode
+from ingest_contract.batch import IngestBatchSpec, SuspendMode
 from ingest_contract.failures import Reason
-from ingest_contract.status import MAX_ROWS, MAX_WAITING
+from ingest_contract.status import MAX_RUNNING, MAX_WAITING
+from ingest_operator import plan as planner
 from ingest_operator.actions import Action, Start, Stop
 from ingest_operator.ledger import Ledger
-from ingest_operator.plan import plan
 from tests.support.builders import NOW, a_run, a_spec, folded, over
 
 LATER = NOW + 3600
+
+
+def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float) -> tuple[Action, ...]:
+    """While everything that runs is seen to."""
+    return planner.plan(spec, total, ledger, ledger.running, now)
 
 
 def started(actions: tuple[Action, ...]) -> list[tuple[int, int]]:
@@ -90,10 +95,26 @@ def test_while_many_wait_for_their_next_try_no_new_item_starts() -> None:
     assert len(plan(a_spec(parallelism=80), 200, ledger, LATER)) == MAX_WAITING
 
 
-def test_no_more_items_are_under_way_than_the_status_has_rows() -> None:
-    waiting = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING - 1)]
-    ledger = folded(Ledger(), *waiting, *(a_run(100 + index) for index in range(20)))
-    assert len(plan(a_spec(parallelism=MAX_ROWS), 200, ledger, NOW + 61)) == MAX_ROWS - (MAX_WAITING - 1) - 20
+def test_many_more_items_run_than_the_status_has_rows() -> None:
+    assert len(plan(a_spec(parallelism=MAX_RUNNING), 2000, Ledger(), NOW)) == MAX_RUNNING
+    ledger = folded(Ledger(), *(a_run(index) for index in range(MAX_RUNNING - 7)))
+    assert [index for index, _ in started(plan(a_spec(parallelism=MAX_RUNNING), 2000, ledger, NOW))] == list(
+        range(MAX_RUNNING - 7, MAX_RUNNING)
+    )
+
+
+def test_what_ended_and_finds_no_row_holds_no_slot_or_those_that_wait_would_wait_for_it() -> None:
+    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING + 20)]
+    ledger = folded(Ledger(), *ended, a_run(100))
+    assert len(ledger.running) == 20 + 1
+    assert len(planner.plan(a_spec(parallelism=5), 200, ledger, {100}, LATER)) == 4
+
+
+def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
+    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING + 20)]
+    begun = folded(folded(Ledger(), *ended), *ended[MAX_WAITING:], *(a_run(index, 2, attempts=1) for index in range(MAX_WAITING)))
+    assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING + 20)
+    assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING), LATER)) == []
 
 
 def test_nothing_is_left_to_do_when_every_item_is_final() -> None:

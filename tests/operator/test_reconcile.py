@@ -10,7 +10,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, IngestBatchStatus, PlanStatus
+from ingest_contract.status import MAX_WAITING, IngestBatchStatus, PlanStatus
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.observe import Run
@@ -74,7 +74,7 @@ def test_a_status_that_says_nothing_new_is_not_written() -> None:
 
 def test_a_run_whose_end_found_no_row_is_kept_until_there_is_one() -> None:
     keeper = TextKeeper()
-    look(Recorder(*(over(a_run(index), Reason.TRUNCATED) for index in range(MAX_ROWS))), keeper)
+    look(Recorder(*(over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING))), keeper)
     late = Recorder(over(a_run(150), Reason.TRUNCATED))
     look(late, keeper)
     assert not [asked for asked in late.asked if asked.startswith("forget")]

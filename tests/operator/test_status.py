@@ -18,6 +18,7 @@ from ingest_operator.ledger import Ledger
 from ingest_operator.status import percentile, render
 from tests.support.builders import NOW, a_receipt, a_run, a_view, an_item, ended_by, folded, over
 from tests.support.ledgers import TOTAL, ledgers
+from tests.support.statuses import under_way
 
 
 def rendered(ledger: Ledger, count: int = TOTAL, **view: Any) -> IngestBatchStatus:
@@ -33,7 +34,7 @@ def test_the_counts_add_up_and_every_item_is_in_exactly_one_place(ledger: Ledger
     status = rendered(ledger)
     counts = status.counts
     places = [decode(text) for text in (status.items.succeeded, status.items.skipped, status.items.failed)]
-    live = {row.index for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)}
+    live = under_way(status)
     assert counts.pending + counts.running + counts.waiting + counts.succeeded + counts.skipped + counts.failed == counts.total == TOTAL
     assert [len(place) for place in places] == [counts.succeeded, counts.skipped, counts.failed]
     assert sum(map(len, places)) + len(live) == len(frozenset().union(live, *places))

@@ -7,13 +7,16 @@ import pytest
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, MAX_WAITING, ItemState, VideoStatus
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING, ItemState, VideoStatus
 from ingest_operator.fold import WAITING_MESSAGE
 from ingest_operator.ledger import Ledger, Trying
+from ingest_operator.rows import as_rows_allow
 from ingest_operator.status import render
 from tests.support.builders import NOW, a_run, a_view, folded, over
 
 COUNT = 10_000
+KINDS = 40
+"""Different pasts of running recordings: far more than batches have."""
 SENTENCE = "The download broke after 312 MB: HTTPSConnectionPool(host='media.example.org', port=443): Read timed out. " * 3
 """Longer than any row may be."""
 
@@ -30,20 +33,22 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     places: list[list[int]] = [[], [], []]
     for index in range(COUNT - live):
         places[split(index)].append(index)
-    running = Trying(7, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
+    running = Trying(7777, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
     waiting = replace(running, running=False, reason=Reason.DATABASE_UNAVAILABLE, message=SENTENCE[:WAITING_MESSAGE])
     under_way = range(COUNT - live, COUNT)
-    trying = {index: waiting if position < MAX_WAITING else running for position, index in enumerate(under_way)}
+    kinds = [replace(running, number=running.number + kind) for kind in range(KINDS)]
+    trying = {index: waiting if position < MAX_WAITING + 1 else kinds[position % KINDS] for position, index in enumerate(under_way)}
     failing = [reason for reason, row in FAILURES.items() if row.verdict is not Verdict.SKIP]
     tries = {index: 7 if position % 7 else 3 for position, index in enumerate(places[2])}
-    return Ledger(
+    ledger = Ledger(
         trying=trying, succeeded=frozenset(places[0]), skipped=frozenset(places[1]), failed=frozenset(places[2]), tries=tries,
         failures=dict.fromkeys(failing, 12), skips=dict.fromkeys(set(Reason) - set(failing), 12),
         rows=tuple(a_row(index) for index in places[2][:MAX_ROWS]),
     )  # fmt: skip
+    return as_rows_allow(ledger)
 
 
-@pytest.mark.parametrize("live", [0, 10, MAX_ROWS])
+@pytest.mark.parametrize("live", [0, 10, MAX_ROWS, MAX_WAITING + 1 + MAX_RUNNING])
 @pytest.mark.parametrize(
     "split",
     [

@@ -8,6 +8,8 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.actions import Start
+from ingest_operator.fold import is_recorded
+from ingest_operator.ledger import restore
 from ingest_operator.observe import Run, outcome_of
 from tests.support.simulation import Key
 
@@ -19,7 +21,7 @@ class Books:
     """What an operator was shown of a batch whose status it could write."""
 
     ends: dict[Key, Reason | None] = field(default_factory=dict)
-    """How each run ended when its end was first seen. What is said of it later is late."""
+    """How each run ended when its end was recorded. What is said of it later is late."""
     charged: Counter[int] = field(default_factory=Counter)
     """Ends that cost their item an attempt, since its last pass began."""
 
@@ -28,8 +30,9 @@ class Books:
         if after.retry_failed != before.retry_failed:
             for index in decode(before.items.failed):
                 self.charged[index] = 0
+        ledger = restore(after)
         for run in shown:
-            if run.ended is not None and (run.index, run.number) not in self.ends:
+            if run.ended is not None and (run.index, run.number) not in self.ends and is_recorded(ledger, run):
                 reason = self.ends[run.index, run.number] = outcome_of(run.ended).reason
                 self.charged[run.index] += reason is not None and FAILURES[reason].verdict in CHARGED
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, ItemState, VideoStatus
+from ingest_contract.status import MAX_WAITING, RTF_BUCKETS, ItemState, VideoStatus
 from ingest_operator.fold import WAITING_MESSAGE
 from ingest_operator.ledger import WINDOW, Ledger, Open, Totals, Trying
+from ingest_operator.rows import as_rows_allow
 
 TOTAL: Final = 300
 """Items of the batch that these ledgers belong to."""
@@ -50,14 +51,15 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     places = dealer.choices("-tsxf", k=TOTAL)
     where = {letter: [index for index, place in enumerate(places) if place == letter] for letter in "tsxf"}
     kinds = draw(st.lists(_trying, min_size=1, max_size=6))
-    trying = {index: dealer.choice(kinds) for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_ROWS]))]}
-    return Ledger(
-        trying=trying,
+    trying = {index: dealer.choice(kinds) for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING, TOTAL]))]}
+    too_many = [index for index, item in trying.items() if not item.running][MAX_WAITING:]
+    ledger = Ledger(
+        trying={index: item for index, item in trying.items() if index not in too_many},
         succeeded=frozenset(where["s"]),
         skipped=frozenset(where["x"]),
         failed=frozenset(where["f"]),
         tries={index: dealer.randint(1, 64) for index in where["f"]},
-        rows=_rows(where, MAX_ROWS - len(trying)),
+        rows=_rows(where),
         failures=draw(_counts),
         skips=draw(_counts),
         totals=draw(_totals),
@@ -69,13 +71,14 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         learned_rung=draw(st.integers(0, 3)),
         retry_failed=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=64)),
     )
+    return as_rows_allow(ledger)
 
 
-def _rows(where: Mapping[str, list[int]], room: int) -> tuple[VideoStatus, ...]:
+def _rows(where: Mapping[str, list[int]]) -> tuple[VideoStatus, ...]:
     facts: dict[str, dict[str, Any]] = {
         "f": {"state": ItemState.FAILED, "attempts": 3, "reason": Reason.NOT_FOUND, "message": "HTTP 404"},
         "s": {"state": ItemState.SUCCEEDED, "rtf": "0.042", "rung": 2},
         "x": {"state": ItemState.SKIPPED, "reason": Reason.PRIVATE},
     }
     rows = [VideoStatus(index=index, id=f"url:{index}", number=1, **facts[place]) for place in "fsx" for index in reversed(where[place])]
-    return tuple(rows[:room])
+    return tuple(rows)
