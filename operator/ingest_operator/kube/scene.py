@@ -9,7 +9,6 @@ from ingest_contract.status import ProfileStatus
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import Owner
-from ingest_operator.kube.sources import with_claims_allowed
 from ingest_operator.orders import Machine, Orders, UnknownVoiceError, runtime_of, settings_of
 
 
@@ -41,7 +40,6 @@ def scene_of(owner: Owner, batch: IngestBatch, known: IngestProfile | None, plan
         wanted = None
         hindrances = hindrances if planned else (*hindrances, Hindrance("VoiceUnknown", str(error), inf))
     settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile)
-    profile = profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)})
     runtime = runtime_of(profile, Machine(profile.pods.gpu.count > 0, profile.pods.cpus), parallelism=1)
     orders = Orders(batch, profile, settings, runtime, owner.trace_id, planned.at if planned else None)
     generation = known.metadata.generation if known else 0
