@@ -12,8 +12,9 @@ from tests.support.cluster.etcd_history import Put, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet
 
 PARALLELISM: Final = 100
-KEPT: Final = {100: 30, 1000: 60, 10_000: 600}
-"""Seconds for which Jobs that succeeded are kept; ten minutes is what a profile says unless it says otherwise."""
+A_DAY: Final = 86_400
+KEPT: Final = {100: 30, 1000: 60, 10_000: A_DAY}
+"""Seconds for which Jobs that succeeded are kept. Of the largest batch all are there in the end: that is what memory has to hold."""
 
 
 def measured(count: int) -> dict[str, Any]:
@@ -26,11 +27,13 @@ def measured(count: int) -> dict[str, Any]:
             scene.make("talks", parallelism=PARALLELISM)
             scene.until_complete("talks")
             complete, cpu = time.monotonic() - began, operator.cpu_seconds
-            scene.until(lambda: not scene.jobs(), "until every Job is deleted", lambda: f"{scene.jobs()} left")
-            writes = operator.writes()
+            if KEPT[count] < A_DAY:
+                scene.until(lambda: not scene.jobs(), "until every Job is deleted", lambda: f"{scene.jobs()} left")
+            writes, left = operator.writes(), scene.jobs()
             return {
                 "items": count,
-                "writes_per_item": round(writes.total() / count, 2),
+                "writes_per_item": round((writes.total() + left) / count, 2),
+                "deletions_to_come": left,
                 "writes": dict(sorted(writes.items())),
                 "refused": dict(operator.refused()),
                 **sizes(plane, before, scene.namespace),
