@@ -60,7 +60,7 @@ def test_only_the_operator_has_a_token_and_nobody_but_the_migration_sees_the_own
             for variable in container.get("env", ())
             if "valueFrom" in variable
         }
-        expected = {"migrate": {"video-ingest-store-owner"}, "fetch": {"hub"} if name == "everything" else set()}
+        expected = {"migrate": {"video-ingest-store-owner"}, "fetch": {"hub"} if name in ("everything", "try-out") else set()}
         if which.startswith("Job/"):
             assert secrets == next(seen for part, seen in expected.items() if f"-{part}-" in which)
         else:

@@ -10,7 +10,7 @@ import yaml
 
 from ingest_contract.profile import IngestProfileSpec
 from scripts.chart.values import Value, values_in
-from tests.support.chart import CHART, Json, RefusedByHelm, template
+from tests.support.chart import CHART, Json, RefusedByHelm, helm, template
 
 VALUES = values_in((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -144,6 +144,11 @@ def test_a_wrong_value_is_refused_in_a_sentence_that_names_its_place(path: str, 
     assert said in text
     if "does not meet" in text or "don't meet" in text:
         assert f"/{path.rpartition('.')[0].replace('.', '/')}".rstrip("/") in text
+
+
+def test_helm_has_nothing_to_complain_about() -> None:
+    run = helm("lint", "--strict", str(CHART))
+    assert run.returncode == 0, run.stdout
 
 
 def test_what_contradicts_itself_is_refused() -> None:
