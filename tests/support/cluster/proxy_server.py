@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -93,8 +93,8 @@ class Proxy:
 async def _streamed(request: web.BaseRequest, answer: aiohttp.ClientResponse, fault: Broken | None) -> web.StreamResponse:
     """Events as they come, until either side ends the watch or the fault does."""
     response = web.StreamResponse(status=answer.status, headers=_headers(answer.headers))
-    await response.prepare(request)
     try:
+        await response.prepare(request)
         left = None if fault is None else fault.events
         async for line in answer.content:
             if left == 0:
@@ -114,8 +114,9 @@ async def _streamed(request: web.BaseRequest, answer: aiohttp.ClientResponse, fa
 async def _half(request: web.BaseRequest, answer: aiohttp.ClientResponse, content: bytes) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=_headers(answer.headers))
     response.content_length = len(content)
-    await response.prepare(request)
-    await response.write(content[: len(content) // 2])
+    with suppress(ConnectionError):  # its client may have gone
+        await response.prepare(request)
+        await response.write(content[: len(content) // 2])
     return _broken_off(request)
 
 
