@@ -50,13 +50,21 @@ class Client:
             context.load_cert_chain(self.user.certificate, self.user.key)
         return context
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request."""
+        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+
+    def connection(self, timeout: float | None = None) -> http.client.HTTPSConnection:
+        """A connection of one's own, for what is not one answer."""
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=self._tls, timeout=timeout)
+
     def send(self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str) -> tuple[int, bytes]:
         """The status and the body of the answer, whatever it is."""
-        headers = {"Content-Type": kind, "Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self._tls, timeout=60)
+        connection = self.connection(timeout=60)
         try:
             address = f"{path}?{urlencode(query)}" if query else path
-            connection.request(method, address, None if body is None else json.dumps(body), headers)
+            connection.request(method, address, None if body is None else json.dumps(body), self.headers | {"Content-Type": kind})
             answer = connection.getresponse()
             self.warnings += answer.headers.get_all("Warning", [])
             return answer.status, answer.read()

@@ -6,12 +6,14 @@ A conftest imports the fixtures it wants; a test that uses one of them is marked
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ingest_contract.names import API_VERSION
 from ingest_operator.kube.api import Api, connected
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
@@ -32,18 +34,28 @@ def control_plane() -> Iterator[ControlPlane]:
     """etcd, API server and controller manager with our CRDs, for all tests of the session."""
     with starting() as plane:
         plane.install(*definitions())
+        for definition in definitions():  # what is established may still be without its storage
+            path = f"/apis/{API_VERSION}/{definition['spec']['names']['plural']}"
+            until(lambda path=path: plane.admin.send("GET", path)[0] == 200, f"{path} can be listed")
         yield plane
 
 
-@pytest.fixture
-def namespace(control_plane: ControlPlane) -> Iterator[str]:
-    """A namespace of the test's own, in which pods can be made. It goes when the test is over, in its own time."""
+@contextmanager
+def a_namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace in which pods can be made. It goes at the end, in its own time."""
     name = f"t-{secrets.token_hex(4)}"
     control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"  # without it no pod is admitted
     until(lambda: control_plane.admin.send("GET", account)[0] == 200, f"{name} has its ServiceAccount", every=0.01)
     yield name
     control_plane.admin.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own."""
+    with a_namespace(control_plane) as name:
+        yield name
 
 
 @pytest.fixture

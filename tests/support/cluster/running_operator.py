@@ -37,7 +37,11 @@ class RunningOperator:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(PATIENCE)
-            assert not self._thread.is_alive(), "the operator does not end"
+            assert not self._thread.is_alive(), f"the operator does not end: {self._at_work()}"
+
+    def _at_work(self) -> list[str]:
+        """Where each of its tasks is."""
+        return [f"{task.get_name()}: {[str(frame) for frame in task.get_stack()]}" for task in asyncio.all_tasks(self._loop)]
 
     def complain(self) -> None:
         """Raise what ended it, if anything did."""

@@ -18,6 +18,7 @@ from ingest_operator.kube.operator import Options
 from ingest_operator.kube.rbac import Account, role_objects
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.history import History
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Script
 from tests.support.cluster.program import until
@@ -32,7 +33,6 @@ class Scene:
 
     def __init__(self, plane: ControlPlane, namespace: str, ends: ExitStack) -> None:
         self.plane, self.admin, self.namespace, self._ends = plane, plane.admin, namespace, ends
-        self._versions: dict[str, str] = {}
         self._account = Account(namespace)
 
     # What people do.
@@ -49,9 +49,7 @@ class Scene:
         """Made. Retries do not wait unless the test says so."""
         wanted = {"sources": [SOURCE], "retry": {"backoffSeconds": 0}} | spec
         body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": {"name": name}, "spec": wanted}
-        made = self.admin.create(body, self.namespace, fieldValidation="Strict")
-        self._versions[name] = made["metadata"]["resourceVersion"]
-        return made
+        return self.admin.create(body, self.namespace, fieldValidation="Strict")
 
     def change(self, name: str = "talks", **spec: Any) -> Json:
         return self.admin.merge(self.path(name), {"spec": spec})
@@ -124,15 +122,9 @@ class Scene:
         """The condition that says so."""
         return condition(self.until(lambda status: stalled_by(status) == reason, f"{name} is stalled by {reason}", name), "Stalled")
 
-    def history(self, name: str = "talks") -> list[Json]:
-        """Every status that was ever accepted, in their order, as a watch from the batch's first version on tells them."""
-        folder, _, batch = self.path(name).rpartition("/")
-        query = {"watch": "1", "resourceVersion": self._versions[name], "timeoutSeconds": "1", "fieldSelector": f"metadata.name={batch}"}
-        code, text = self.admin.send("GET", folder, **query)
-        assert code == 200, text
-        events = [json.loads(line) for line in text.splitlines()]
-        assert all(event["type"] != "ERROR" for event in events), events[-1]
-        return [event["object"]["status"] for event in events if "status" in event["object"]]
+    def history(self) -> History:
+        """Every status of every batch here, from now on."""
+        return self._ends.enter_context(History(self.admin, self.path().rpartition("/")[0]))
 
     def jobs(self, role: str = INGEST) -> list[Json]:
         path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
