@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import kopf
 from kopf._cogs.clients import watching
+from typing_extensions import override
 
 from ingest_operator.kube.caches import Cache
 from ingest_operator.kube.resources import Object, Resource
@@ -42,6 +43,22 @@ class Watched:
     """Told of every object that changed or went."""
     labels: str = ""
     """Only objects with these labels are ever sent to us."""
+
+
+class NothingToCompare(kopf.DiffBaseStorage):
+    """Kopf copies every object whole, to compare it with what handlers of changes have seen last. There are none here."""
+
+    @override
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    @override
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    @override
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        return
 
 
 class WatchesEndedError(Exception):
@@ -87,6 +104,7 @@ def registry(watched: Iterable[Watched], saw: Callable[[str], None]) -> kopf.Ope
 def settings(watched: Iterable[Watched], *, namespaced: bool) -> kopf.OperatorSettings:
     """Kopf's settings: what to ask the server for, and nothing that writes to objects."""
     made = kopf.OperatorSettings()
+    made.persistence.diffbase_storage = NothingToCompare()
     made.posting.enabled = False
     made.peering.standalone = True
     made.scanning.disabled = namespaced  # a namespaced role may not list namespaces and definitions
