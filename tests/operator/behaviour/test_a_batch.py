@@ -1,0 +1,42 @@
+"""The whole operator on a real control plane: a batch goes in, one Job per try comes of it, and the status tells the truth about them."""
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import PlanOrder
+from ingest_operator.kube import loop
+from ingest_operator.kube.names import INDEX, MANAGER, TRY
+from tests.support.cluster.lives import fails, sequence
+from tests.support.cluster.scene import Scene, final, rows
+
+COUNT = 8
+FATES = {
+    1: [fails(Reason.DOWNLOAD_FAILED)],
+    2: [fails(Reason.GPU_OUT_OF_MEMORY)],
+    3: [fails(Reason.NO_SPEECH)],
+    4: [fails(Reason.NOT_FOUND)],
+}
+"""A retry, a rung of the memory ladder, a skip and a failure."""
+
+TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
+
+
+def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "APART", 1.0)  # as people have it: writes are counted
+    kubelet = scene.play(sequence(FATES, count=COUNT))
+    mark = scene.plane.audit.now()
+    scene.operate()
+    scene.batch(parallelism=3)
+    status = scene.until_state("CompleteWithFailures")
+    assert final(status) == {"succeeded": 6, "skipped": 1, "failed": 1}
+    assert [(entry["reason"], entry["count"]) for entry in status["failures"]] == [("NotFound", 1)]
+    shown = rows(status)
+    assert (shown[1]["try"], shown[1]["attempts"], shown[2]["try"], shown[2]["attempts"], shown[2]["rung"]) == (2, 1, 2, 0, 1)
+    assert status["sums"]["mediaSeconds"] == "3600"
+    assert sorted(kubelet.tries()) == TRIES
+    labels = [job["metadata"]["labels"] for job in scene.jobs()]
+    assert sorted((int(each[INDEX]), int(each[TRY])) for each in labels) == TRIES
+    assert sum(isinstance(order, PlanOrder) for order in kubelet.orders()) == 1
+    writes = scene.plane.audit.writes(mark, user=f"system:serviceaccount:{scene.namespace}:{MANAGER}", namespace=scene.namespace)
+    assert {write.code for write in writes} <= {200, 201}
+    assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(TRIES)
