@@ -21,6 +21,7 @@ RESULT: Final = RESULTS / "operator.json"
 Row = Callable[[], dict[str, Any]]
 ROWS: Final[dict[str, Row]] = {
     **{str(count): partial(size.measured, count) for count in size.KEPT},
+    "last-1000-of-10000": partial(size.measured, 10_000, 9000),
     **{name: partial(cost.measured, way) for name, way in cost.WAYS.items()},
     "start": start.measured,
     "latency": latency.measured,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
 from ingest_contract.pods import StoreSecret
-from ingest_operator.kube.resources import JOBS
+from ingest_operator.kube.resources import BATCHES, JOBS
 from ingest_operator.kube.untracked import untracked
 from tests.support.cluster import admission
 from tests.support.cluster.control_plane import ControlPlane, control_plane
@@ -73,7 +73,7 @@ class Scene:
 
     def batch(self, name: str) -> Object:
         """As it is now."""
-        return self.plane.admin.get(self.plane.admin.path_of(self._named(name)))
+        return self.plane.admin.get(self.path(name))
 
     def counts(self, name: str) -> dict[str, int]:
         """How many of its recordings stand where."""
@@ -107,8 +107,9 @@ class Scene:
 
         self.until(complete, f"until {len(names)} batches are complete", told)
 
-    def _named(self, name: str) -> Object:
-        return {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": {"name": name, "namespace": self.namespace}}
+    def path(self, name: str) -> str:
+        """Where a batch is."""
+        return BATCHES.path(self.namespace, name)
 
 
 def size(thing: object) -> int:

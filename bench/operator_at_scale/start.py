@@ -1,23 +1,14 @@
 """From the start of the operator's process to its first write, with a thousand Jobs running and ten thousand recordings behind it."""
 
-import json
 import time
-from dataclasses import replace
 from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
 from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import Object, Scene, cluster, say
+from bench.operator_at_scale.recorded import record
+from bench.operator_at_scale.scene import Scene, cluster
 from bench.operator_at_scale.talks import script
-from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.status import IngestBatchStatus
-from ingest_operator.kube.frozen import from_config_maps, plans_selector
-from ingest_operator.kube.names import Owner
-from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
-from ingest_operator.ledger import restore
-from ingest_operator.planned import items_of, status_of
-from ingest_operator.status import View, render
 from tests.support.cluster.audit import Request
 from tests.support.cluster.kubelet import RunningKubelet
 
@@ -45,7 +36,7 @@ def measured() -> dict[str, Any]:
                     scene.make(name, parallelism=RUNNING)
                 scene.until(lambda: running(scene) == RUNNING * len(SIZES), "until all Jobs run", lambda: str(running(scene)))
             for name, count in SIZES.items():
-                _record(scene, name, range(RUNNING, count - LEFT))
+                record(scene, name, range(RUNNING, count - LEFT))
             recorded = sum(scene.counts(name)["succeeded"] for name in SIZES)
             starts = [_start(scene, kubelet, number) for number in range(REPEATS)]
     first, every, cpu = zip(*starts, strict=True)
@@ -84,26 +75,3 @@ def _start(scene: Scene, kubelet: RunningKubelet, number: int) -> Started:
 
 def _moment(request: Request) -> float:
     return datetime.fromisoformat(request.at).timestamp()
-
-
-def _record(scene: Scene, name: str, indexes: range) -> None:
-    """Take recordings for succeeded, as if the batch had been under way for long: by the operator's own rules for a status."""
-    batch = scene.batch(name)
-    owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
-    admin = scene.plane.admin
-    maps = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=plans_selector(owner))["items"]
-    plans = from_config_maps(owner, maps)
-    before = IngestBatchStatus.model_validate_json(json.dumps(batch["status"]))
-    ledger = restore(before)
-    ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
-    spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
-    view = View(
-        spec, before.observed_generation, before.trace_id or owner.trace_id, items_of(plans), status_of(plans), {}, None, (), before.profile
-    )
-    _write(scene, batch, render(view, ledger, before, time.time()))
-    say(f"{name}: {len(indexes)} taken for succeeded")
-
-
-def _write(scene: Scene, batch: Object, status: IngestBatchStatus) -> None:
-    path = BATCHES.path(scene.namespace, batch["metadata"]["name"], "status")
-    scene.plane.admin.merge(path, {"status": json.loads(status.to_json())})

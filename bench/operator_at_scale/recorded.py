@@ -1,0 +1,30 @@
+"""Recordings taken for succeeded, as if a batch had been under way for long: written by the operator's own rules for a status."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bench.operator_at_scale.scene import Scene
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.kube.frozen import from_config_maps, plans_selector
+from ingest_operator.kube.names import Owner
+from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
+from ingest_operator.ledger import restore
+from ingest_operator.planned import items_of, status_of
+from ingest_operator.status import View, render
+
+
+def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
+    """Record them in the status of a batch that is planned, while no operator runs."""
+    batch, admin = scene.batch(name), scene.plane.admin
+    owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
+    plans = from_config_maps(owner, admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=plans_selector(owner))["items"])
+    before = IngestBatchStatus.model_validate_json(json.dumps(batch["status"]))
+    ledger = restore(before)
+    ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
+    spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
+    view = View(spec, before.observed_generation, owner.trace_id, items_of(plans), status_of(plans), {}, None, (), before.profile)
+    status = render(view, ledger, before, time.time())
+    admin.merge(BATCHES.path(scene.namespace, name, "status"), {"status": json.loads(status.to_json())})
