@@ -4,6 +4,7 @@ The official client brings configuration, credentials, TLS and repeats; its mode
 It repeats GET, PUT and DELETE. POST and PATCH are repeated by the next look: our names are deterministic, and it asks for the same again.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -96,8 +97,12 @@ class Api:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
             await self._send("delete", resource.plural, resource.path(namespace, name), body=body)
-        except (NotFoundError, ConflictError):
+        except NotFoundError:
             return
+        except ConflictError:
+            with contextlib.suppress(NotFoundError):
+                if (await self.get(resource, namespace, name))["metadata"]["uid"] == uid:
+                    raise  # it is the same one, and still there: whoever believed it gone would never delete it
 
     async def log(self, namespace: str, pod: str, container: str) -> str:
         """What a container has written; `RefusedError` (Invalid) while it waits to begin, `NotFoundError` when its pod is gone."""

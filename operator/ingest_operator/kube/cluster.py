@@ -1,7 +1,6 @@
 """A Kubernetes cluster behind the `Cluster` protocol: one Job per try, found again by its name and its labels."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -171,8 +170,10 @@ class KubeCluster:
         async with self._remembered.making:  # starts come several at a time
             if _name(body) in self._remembered.made:
                 return
-            with contextlib.suppress(AlreadyExistsError):
+            try:
                 await self._api.create(CONFIG_MAPS, self._owner.namespace, body)
+            except AlreadyExistsError:  # it may be about to go, and without it the pods of every Job would wait for ever
+                await self._api.get(CONFIG_MAPS, self._owner.namespace, _name(body))
             self._remembered.made.add(_name(body))
 
     async def _look_up(self, index: int, number: int) -> None:

@@ -94,7 +94,7 @@ SCRIPTS: Mapping[str, Callable[[], NowAndThen]] = {
     "names are taken and versions are old": lambda: NowAndThen(_stale),
     "connections are reset": lambda: NowAndThen(lambda _: Reset(accepted=False)),
     "answers to writes are lost": lambda: NowAndThen(_writes(Reset(accepted=True))),
-    "only half of an answer comes": lambda: NowAndThen(_all_but_watches(Half())),
+    "only half of an answer comes": lambda: NowAndThen(_all_but_watches(Half()), one_of=10),
     "watches break": lambda: NowAndThen(_watch_breaks, one_of=2),
     SLOW: lambda: NowAndThen(_job_stalls, one_of=6),
 }

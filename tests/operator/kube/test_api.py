@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.errors import BusyError, RefusedError
+from ingest_operator.kube.errors import BusyError, ConflictError, RefusedError
 from ingest_operator.kube.resources import BATCHES, JOBS, PODS, Object
 from tests.support.api_scene import BATCH, OK, POD, Scene, create, delete, get, patch, replace
 from tests.support.scripted_api import Answer, refuses, says
@@ -94,10 +94,26 @@ def test_a_deletion_is_of_one_object_with_all_it_owns(scene: Scene) -> None:
     assert asked.body["preconditions"] == {"uid": "u1"}
 
 
-@pytest.mark.parametrize("answer", [refuses(404, "NotFound"), refuses(409, "Conflict", "Precondition failed: UID in precondition")])
-def test_deleting_what_is_gone_already_is_fine(scene: Scene, answer: Answer) -> None:
-    scene.play(delete, answer)
-    assert scene.server.methods == ["DELETE"]
+ANOTHER = refuses(409, "Conflict", "Precondition failed: UID in precondition")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [refuses(404, "NotFound")],
+        [ANOTHER, says({"metadata": {"name": "one", "uid": "u2"}})],
+        [ANOTHER, refuses(404, "NotFound")],
+    ],
+    ids=["gone", "another of its name", "another that is gone too"],
+)
+def test_deleting_what_is_gone_already_is_fine(scene: Scene, answers: list[Answer]) -> None:
+    scene.play(delete, *answers)
+    assert scene.server.methods == ["DELETE", "GET"][: len(answers)]
+
+
+def test_an_object_that_is_still_there_does_not_count_as_deleted(scene: Scene) -> None:
+    there = says({"metadata": {"name": "one", "uid": "u1"}})
+    assert isinstance(scene.refused(delete, refuses(409, "Conflict"), there), ConflictError)
 
 
 def test_a_deletion_that_is_refused_is_told(scene: Scene) -> None:
