@@ -9,6 +9,7 @@ from bench.operator_at_scale import plain
 from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.scene import Scene, cluster
 from bench.operator_at_scale.talks import LOCKSTEP, Seconds, script, spread
+from ingest_operator.kube.resources import JOBS, PODS
 from tests.support.cluster.etcd_history import costs, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Exit, Life
@@ -59,9 +60,12 @@ def measured(way: Way, count: int = 1000) -> dict[str, Any]:
             else:
                 plain.run(scene, count, IN_FLIGHT)
             seconds = time.monotonic() - began
-            scene.until(lambda: not scene.jobs(), "until every Job is deleted", lambda: f"{scene.jobs()} left")
+            scene.until(
+                lambda: not scene.count(JOBS) + scene.count(PODS), "until all are deleted", lambda: f"{scene.count(PODS)} pods left"
+            )
             time.sleep(AFTER)
-        found = costs(put for put in puts(plane.etcd, before, revision(plane.etcd)) if f"/{scene.namespace}/" in put.key)
+        history = puts(plane.etcd, before, revision(plane.etcd))
+        found = costs(put for put in history if f"/{scene.namespace}/" in put.key)
     return {
         "items": count,
         "in_flight": IN_FLIGHT,

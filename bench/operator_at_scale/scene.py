@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
 from ingest_contract.pods import StoreSecret
-from ingest_operator.kube.resources import BATCHES, JOBS
+from ingest_operator.kube.resources import BATCHES, Resource
 from ingest_operator.kube.untracked import untracked
 from tests.support.cluster import admission
 from tests.support.cluster.control_plane import ControlPlane, control_plane
@@ -79,9 +79,9 @@ class Scene:
         """How many of its recordings stand where."""
         return dict(self.batch(name).get("status", {}).get("counts") or {})
 
-    def jobs(self) -> int:
-        """How many Jobs there are."""
-        answer = self.plane.admin.get(JOBS.path(self.namespace), limit="1")
+    def count(self, resource: Resource) -> int:
+        """How many objects of a kind there are."""
+        answer = self.plane.admin.get(resource.path(self.namespace), limit="1")
         return len(answer["items"]) + int(answer["metadata"].get("remainingItemCount", 0))
 
     def until(self, holds: Callable[[], bool], what: str, told: Callable[[], str]) -> None:

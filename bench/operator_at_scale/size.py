@@ -8,6 +8,7 @@ from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.recorded import record
 from bench.operator_at_scale.scene import Object, Scene, cluster, size
 from bench.operator_at_scale.talks import script
+from ingest_operator.kube.resources import JOBS
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.etcd_history import Put, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet
@@ -42,8 +43,8 @@ def _run(scene: Scene, count: int, *, wait_for_deletions: bool) -> dict[str, Any
         scene.until_complete("talks")
         complete, cpu = time.monotonic() - began, operator.cpu_seconds
         if wait_for_deletions:
-            scene.until(lambda: not scene.jobs(), "until every Job is deleted", lambda: f"{scene.jobs()} left")
-        writes, left = operator.writes(), scene.jobs()
+            scene.until(lambda: not scene.count(JOBS), "until every Job is deleted", lambda: f"{scene.count(JOBS)} left")
+        writes, left = operator.writes(), scene.count(JOBS)
         return {
             "writes_per_item": round((writes.total() + left) / count, 2),
             "deletions_to_come": left,

@@ -8,6 +8,7 @@ import secrets
 from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.scene import Scene
 from bench.operator_at_scale.talks import script
+from ingest_operator.kube.resources import JOBS
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.etcd_history import costs, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet
@@ -24,7 +25,7 @@ def test_a_recording_costs_few_writes_and_few_bytes(control_plane: ControlPlane)
     ):
         scene.make("talks", parallelism=20)
         scene.until_complete("talks")
-        scene.until(lambda: not scene.jobs(), "until every Job is deleted", lambda: f"{scene.jobs()} left")
+        scene.until(lambda: not scene.count(JOBS), "until every Job is deleted", lambda: f"{scene.count(JOBS)} left")
         writes = operator.writes()
     history = puts(control_plane.etcd, before, revision(control_plane.etcd))
     found = costs(put for put in history if f"/{scene.namespace}/" in put.key)
