@@ -32,7 +32,7 @@ check: ## The fast gate: style, types, import contracts, generated files, pure t
 
 .PHONY: quick
 quick: ## The tests that need neither models nor Postgres nor a control plane
-	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not control_plane and not gpu"
+	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not control_plane and not gpu and not node"
 
 .PHONY: fix
 fix: ## Repair style
@@ -45,10 +45,17 @@ generate: ## Make CRDs, their copies in the chart, its rules, schema and README,
 .PHONY: lock
 lock: ## Resolve dependencies anew and pin them with hashes
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
-	for extra in operator worker cli dev; do \
-	  $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra $$extra pyproject.toml \
-	    --custom-compile-command "make lock" -o locks/$$extra.txt; \
-	done
+	pin() { out=$$1; shift; $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml \
+	  --custom-compile-command "make lock" -o locks/$$out.txt "$$@"; }; \
+	for extra in operator cli dev; do pin $$extra --extra $$extra; done; \
+	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs; done; \
+	pin sites --extra sites -c locks/worker.txt
+
+.PHONY: lock-sites
+lock-sites: ## Take the newest yt-dlp and change nothing else: sites change every few weeks
+	@uv=$$($(PYTHON) scripts/environment.py --uv); \
+	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra sites --upgrade-package yt-dlp pyproject.toml \
+	  --custom-compile-command "make lock" -o locks/sites.txt
 
 .PHONY: bench-diarization
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run
@@ -77,3 +84,8 @@ test-faults: ## An API server that is busy, fails, stalls and breaks off, by scr
 .PHONY: test-gpu
 test-gpu: ## What only a GPU can show
 	@$(IN_ENV) $$bin/pytest -m gpu
+
+.PHONY: e2e
+e2e: ## Images, chart and a batch on a real node (Linux, root; BASE_IMAGE=... stands on that instead of on Debian's packages)
+	@$(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
+	  $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/pytest -m node tests/e2e --capture=no
