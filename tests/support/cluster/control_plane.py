@@ -20,14 +20,19 @@ from tests.support.cluster.etcd import Etcd
 from tests.support.cluster.program import Program, folder_for_now, free_port, until
 
 LOOPBACK = "127.0.0.1"
+SERVICES, SERVICE = "10.96.0.0/16", "10.96.0.1"
+"""Addresses of Services, and that of the API server's own."""
 ADMIN, ADMINS = "admin", "system:masters"
 
 
 class ControlPlane:
     """The three programs and what it takes to talk to them."""
 
-    def __init__(self, folder: Path, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = ()) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = (), address: str | None = None
+    ) -> None:
+        """`address` is an address of this machine's at which real nodes and pods reach the API server; without one nobody but us does."""
+        self.folder, self.address = folder, address
         self.port = free_port()
         self.certificates = Certificates(folder / "certificates")
         self.etcd = Etcd(folder)
@@ -49,7 +54,7 @@ class ControlPlane:
     def api_server(self) -> Program:
         """Can be killed and started again: what it knew is in etcd."""
         signed, kubelets, tokens = (
-            self.certificates.server(LOOPBACK, "localhost", "kubernetes.default.svc"),
+            self.certificates.server(LOOPBACK, "localhost", "kubernetes.default.svc", *((self.address, SERVICE) if self.address else ())),
             self.certificates.user("kube-apiserver-kubelet-client", ADMINS),
             self.certificates.tokens,
         )
@@ -57,9 +62,9 @@ class ControlPlane:
         policy.write_text(json.dumps(POLICY), encoding="utf-8")
         flags = {
             "etcd-servers": self.etcd.url,
-            "bind-address": LOOPBACK,
-            "advertise-address": LOOPBACK,
-            "endpoint-reconciler-type": "none",  # no pod looks for the API server here
+            "bind-address": "0.0.0.0" if self.address else LOOPBACK,  # noqa: S104 -- both: it takes one address or all
+            "advertise-address": self.address or LOOPBACK,
+            "endpoint-reconciler-type": "lease" if self.address else "none",  # no pod looks for the API server
             "secure-port": self.port,
             "tls-cert-file": signed.certificate,
             "tls-private-key-file": signed.key,
@@ -68,7 +73,7 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": tokens.key,
             "service-account-signing-key-file": tokens.key,
-            "service-cluster-ip-range": "10.96.0.0/16",
+            "service-cluster-ip-range": SERVICES,
             "kubelet-certificate-authority": self.certificates.authority,
             "kubelet-client-certificate": kubelets.certificate,
             "kubelet-client-key": kubelets.key,
@@ -162,10 +167,12 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(*, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = ()) -> Iterator[ControlPlane]:
+def control_plane(
+    *, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = (), address: str | None = None
+) -> Iterator[ControlPlane]:
     """A control plane that is ready, and gone afterwards. A flag given here wins over the one of the same name that is set anyway."""
     with ExitStack() as ends:
-        plane = ControlPlane(ends.enter_context(folder_for_now()), api_server_flags, controller_manager_flags)
+        plane = ControlPlane(ends.enter_context(folder_for_now()), api_server_flags, controller_manager_flags, address)
         for one, up in ((plane.etcd.program, plane.etcd.up), (plane.api_server, plane.ready)):
             ends.callback(one.kill)
             one.start()

@@ -1,0 +1,130 @@
+"""What stands around a cluster of tests: recordings over HTTP, a Postgres, and the people who type commands."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from demo import media, speech
+from demo.server import serving
+from ingest_worker.store.connect import connect
+from tests.e2e.transcript import Transcript
+from tests.support.cluster.binaries import program
+from tests.support.cluster.program import until
+from tests.support.models import models
+from tests.support.node.namespace import HOST
+from tests.support.node.node import Node
+from tests.support.node.relay import relay, to_port, to_socket
+from tests.support.postgres import fresh
+from tests.support.tools.programs import program as tool
+
+HERE = Path(__file__).parent
+CHART = HERE.parents[1] / "charts" / "video-ingest-operator"
+NAMESPACE = "media"
+RELEASE = "video-ingest-operator"
+MEDIA_PORT, STORE_PORT = 18_080, 15_432
+BASE = f"http://{HOST}:{MEDIA_PORT}"
+PATIENCE = 3600
+"""Seconds that anything may take: a machine may be busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cluster, and what it is used with."""
+
+    node: Node
+    dsn: str
+    """The store, as its owner and from this machine."""
+    transcript: Transcript
+    folder: Path
+    """For files that are typed."""
+
+    def written(self, name: str) -> Path:
+        """One of our files with the addresses of this run in it, shown in the transcript as it stands."""
+        text = (HERE / name).read_text(encoding="utf-8")
+        self.transcript.file(name, text)
+        path = self.folder / name
+        path.write_text(text.replace("$BASE", BASE).replace("$MODELS", str(models())), encoding="utf-8")
+        return path
+
+    def kubectl(self, line: str, *, shown: bool = True) -> str:
+        """A kubectl command as a person types it, its answer in the transcript."""
+        flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--cache-dir={self.folder}/kubectl-cache", f"--namespace={NAMESPACE}")
+        return self._typed("kubectl", program("kubectl"), flags, line, shown=shown)
+
+    def helm(self, line: str) -> str:
+        """A Helm command likewise."""
+        flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--namespace={NAMESPACE}")
+        return self._typed("helm", tool("helm"), flags, line, shown=True)
+
+    def _typed(self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool) -> str:
+        homeless = os.environ | {f"HELM_{kind}_HOME": f"{self.folder}/helm" for kind in ("CACHE", "CONFIG", "DATA")}
+        done = subprocess.run(
+            [path, *flags, *line.split()], cwd=self.folder, env=homeless, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+        if shown:
+            self.transcript.command(f"{name} {line}", done.stdout + done.stderr)
+        assert done.returncode == 0, f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
+        return done.stdout
+
+    def read(self, kind: str, name: str) -> dict[str, Any]:
+        """An object."""
+        return dict(json.loads(self.kubectl(f"get {kind} {name} --output=json", shown=False)))
+
+    def listed(self, kind: str, selector: str) -> list[dict[str, Any]]:
+        """Objects."""
+        return list(json.loads(self.kubectl(f"get {kind} --selector={selector} --output=json", shown=False))["items"])
+
+    def until(self, condition: Any, what: str) -> None:
+        """Wait as long as it takes."""
+        until(condition, what, seconds=PATIENCE, every=1)
+
+    def trouble(self) -> str:
+        """What a person would look at first."""
+        said = []
+        for line in ("get pods,jobs,ib,is --output=wide", "get events --sort-by=.lastTimestamp", f"logs deployment/{RELEASE} --tail=40"):
+            flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--namespace={NAMESPACE}", "--request-timeout=20s")
+            done = subprocess.run([program("kubectl"), *flags, *line.split()], capture_output=True, text=True, check=False)
+            said.append(f"$ kubectl {line}\n{done.stdout}{done.stderr}")
+        return "\n".join(said)
+
+
+@contextmanager
+def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
+    """Recordings and a store that pods can reach, and a namespace with the store's addresses in it."""
+    with ExitStack() as ends:
+        base = ends.enter_context(serving(_recordings(folder / "recordings")))
+        ends.enter_context(relay(HOST, MEDIA_PORT, to_port(urlsplit(base).port or 0)))
+        dsn = ends.enter_context(contextmanager(partial(fresh, "template0"))())
+        facts = conninfo_to_dict(dsn)
+        ends.enter_context(relay(HOST, STORE_PORT, to_socket(f"{facts['host']}/.s.PGSQL.5432")))
+        with connect(dsn, application="e2e") as connection:
+            connection.execute(sql.SQL("drop role if exists worker"))
+            connection.execute(sql.SQL("create role worker login"))
+        here = Place(node, dsn, transcript, folder)
+        node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        for name, user in (("video-ingest-store-owner", "postgres"), ("video-ingest-store", "worker")):
+            address = f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}"
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"dsn": address}}
+            node.plane.admin.create(secret, NAMESPACE)
+        yield here
+
+
+def _recordings(folder: Path) -> Path:
+    """The demo's, and beside them those of the enrolled voices."""
+    (folder / "voices").mkdir(parents=True)
+    for made in media.folder().iterdir():
+        (folder / made.name).symlink_to(made)
+    for name in ("joe", "mina"):
+        shutil.copyfile(speech.recordings()[f"voice-{name}"].path, folder / "voices" / f"{name}.wav")
+    return folder

@@ -1,0 +1,97 @@
+"""The whole way on a real node: the chart, a batch over the demo's recordings, rows with vectors, a schedule that finds nothing new."""
+
+import json
+from typing import Any
+
+from demo.__main__ import EXPECTED
+from ingest_operator.kube.names import MANAGED_BY, MANAGER
+from ingest_worker.sources.addresses import id_of_url
+from ingest_worker.store.connect import connect
+from tests.e2e.place import BASE, Place
+from tests.e2e.watching import watching
+
+FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in EXPECTED)
+OURS = f"{MANAGED_BY}={MANAGER}"
+QUERIES = (
+    "select url, state, reason, segments, speakers from videos order by url",
+    "select label, count(*) as recordings, round(sum(seconds)) as seconds from speakers group by label order by label",
+    "select count(*) as vectors from ingest.embeddings_384",
+)
+
+
+def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
+    seen_all = here.transcript
+    seen_all.chapter(
+        "Ingest", "Eight recordings, three of them broken: one in which nobody speaks, one that ends early, one that is not there."
+    )
+    batch = here.written("batch.yaml")
+    with seen_all.phase("the batch"), watching(here.node.plane.admin) as seen:
+        here.kubectl(f"apply --filename {batch.name}")
+        here.until(lambda: here.read("ib", "demo").get("status", {}).get("plan"), "the batch is planned")
+        here.kubectl("get ib demo")
+        here.kubectl("wait --timeout=60m --for=condition=Complete ib demo")
+    here.kubectl("get ib demo --output=wide")
+    here.kubectl(f"get jobs --selector={OURS}")
+    status = here.read("ib", "demo")["status"]
+    _ended_as_it_must(here, status)
+    assert seen.most == 1, "more workers ran at once than the node has GPUs"
+    assert seen.waited, "the scheduler let nobody wait"
+    assert len(seen.order) >= len(EXPECTED)
+    _told(here, status)
+    _stored(here)
+
+
+def _ended_as_it_must(here: Place, status: dict[str, Any]) -> None:
+    names = {id_of_url(f"{BASE}/{path}"): path.rpartition("/")[2] for path in FILES}
+    ended = {names[row["id"]]: (row["state"], row.get("reason")) for row in status["videos"]}
+    assert ended == EXPECTED, here.trouble()
+    assert (status["counts"]["succeeded"], status["counts"]["skipped"], status["counts"]["failed"]) == (5, 1, 2)
+
+
+def _told(here: Place, status: dict[str, Any]) -> None:
+    """What the status says about time and coverage."""
+    sums = status["sums"]
+    assert sums["segments"] == sums["vectors"] > 0
+    assert float(sums["voicedSeconds"]) >= 0.95 * float(sums["speechSeconds"]) > 0
+    assert float(status["rtf"]["p50"]) > 0
+    here.transcript.chapter(
+        "What the status says", "Where the time went, in seconds; how much of the speech has a speaker and words; why what failed failed."
+    )
+    about = {key: status[key] for key in ("counts", "rtf", "audioHoursPerHour", "sums", "skips", "failures") if key in status}
+    here.transcript.command("kubectl get ib demo --output=json | jq .status", json.dumps(about, indent=2))
+
+
+def _stored(here: Place) -> None:
+    """What Postgres has."""
+    here.transcript.chapter("What Postgres has")
+    with connect(here.dsn, application="e2e") as connection:
+        for query in QUERIES:
+            cursor = connection.execute(query)
+            heads = [each.name for each in cursor.description or ()]
+            rows = cursor.fetchall()
+            here.transcript.command(f'psql "$DSN" --csv -c "{query}"', "\n".join(",".join(map(str, row)) for row in [heads, *rows]))
+            assert rows
+
+
+def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Place) -> None:
+    here.transcript.chapter("Every minute", "The same sources by a schedule: what the store has is not done again.")
+    path = here.written("schedule.yaml")
+    with here.transcript.phase("the schedule"):
+        here.kubectl(f"apply --filename {path.name}")
+        here.until(lambda: _last(here).get("state", "").startswith("Complete"), "the schedule's batch is complete")
+        here.kubectl("get is every-minute")
+        first = here.read("ib", _last(here)["name"])["status"]
+    assert first["counts"]["total"] == 0
+    left_out = {each["reason"]: each["count"] for each in first["plan"]["leftOut"]}
+    assert sum(left_out.values()) == 3, left_out
+    here.transcript.chapter("Away with it")
+    with here.transcript.phase("deletion"):
+        here.kubectl("delete is every-minute")
+        here.kubectl("delete ib demo")
+        here.until(lambda: not here.listed("jobs", OURS), "the Jobs are gone")
+    if written := here.transcript.write():
+        print(f"e2e: docs/journey.md was written anew:\n{written}")
+
+
+def _last(here: Place) -> dict[str, Any]:
+    return dict(here.read("is", "every-minute").get("status", {}).get("lastBatch", {}))

@@ -1,0 +1,57 @@
+"""What happens on the node while a test waits: which pods run at a time, and what the node's memory is after each."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.place import NAMESPACE
+from tests.support.cluster.client import Client
+from tests.support.node.node import GPU
+
+
+@dataclass
+class Seen:
+    """Of the pods that ask for a GPU."""
+
+    most: int = 0
+    """How many were running at a time, at most."""
+    order: list[str] = field(default_factory=list)
+    """Their Jobs, as they began."""
+    waited: set[str] = field(default_factory=set)
+    """Those for which the scheduler had no GPU at first."""
+
+    def look(self, pods: list[dict[str, Any]]) -> None:
+        """Add what one list shows."""
+        workers = [pod for pod in pods if any(GPU in each["resources"].get("limits", {}) for each in pod["spec"]["containers"])]
+        running = [pod for pod in workers if pod["status"]["phase"] == "Running"]
+        self.most = max(self.most, len(running))
+        self.order += [name for pod in running if (name := _job(pod)) not in self.order]
+        self.waited |= {_job(pod) for pod in workers if any(each.get("reason") == "Unschedulable" for each in _conditions(pod))}
+
+
+def _job(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"])
+
+
+def _conditions(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(pod["status"].get("conditions", ()))
+
+
+@contextmanager
+def watching(client: Client) -> Iterator[Seen]:
+    """Look twice a second while the block runs."""
+    seen, over = Seen(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.5):
+            seen.look(client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"])
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()

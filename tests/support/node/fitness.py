@@ -1,0 +1,57 @@
+"""Whether a node can be had on this machine, and the system's packages that it takes."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "containerd": "containerd",
+        "runc": "runc",
+        "/usr/lib/cni/ptp": "containernetworking-plugins",
+        "iptables": "iptables",
+        "ip": "iproute2",
+        "conntrack": "conntrack",
+        "buildah": "buildah",
+        "debootstrap": "debootstrap",
+    }
+)
+"""Program to the package of Debian and Ubuntu that brings it."""
+
+
+def hindrance() -> str | None:
+    """Why no node can be had here, as a sentence; None if one can."""
+    if platform.system() != "Linux":
+        return f"A node needs Linux; this is {platform.system()}."
+    if os.geteuid() != 0:
+        return "A node makes namespaces, mounts and cgroups, and needs root for that: try `sudo make e2e`."
+    if platform.machine() != "x86_64":
+        return f"The worker's image is for x86-64; this is {platform.machine()}."
+    if missing() and shutil.which("apt-get") is None:
+        return f"These programs are missing, and there is no apt-get to install them with: {', '.join(missing())}."
+    return None
+
+
+def missing() -> list[str]:
+    """The programs that are not here."""
+    return [each for each in PACKAGES if shutil.which(each) is None]
+
+
+def install() -> None:
+    """Install what is missing, saying so. The node does not use what these packages start: it runs programs of its own."""
+    if not (wanted := sorted({PACKAGES[each] for each in missing()})):
+        return
+    print(f"e2e: installing {', '.join(wanted)} by apt-get", file=sys.stderr, flush=True)
+    environment = dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "--no-install-recommends", "--yes", *wanted]):
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    if reason := hindrance():
+        sys.exit(f"e2e: {reason}")

@@ -1,0 +1,108 @@
+"""Namespaces for one node: its own processes, mounts and network, joined to this machine by one pair of links.
+
+Whatever becomes of the test run, the kernel ends what runs inside and takes links, routes, rules and mounts along; a shell that waits
+for the same removes what is left on disk. Nothing of the machine is changed.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.support.cluster.program import Program, folder_for_now, until
+
+INSIDE = Path(__file__).with_name("inside.py")
+HOST, NODE = "10.203.0.1", "10.203.0.2"
+"""The two ends of the pair of links."""
+LINK = "ingest-e2e"
+PODS = "10.203.1.0/24"
+CGROUP = "ingest-e2e"
+"""Below it are the cgroups of all pods."""
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Where the programs of a node run."""
+
+    folder: Path
+    pid: int
+    """Its first process, as this machine counts."""
+
+    def command(self, *command: str | Path) -> list[str]:
+        """A command that runs inside."""
+        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--net", "--", *map(str, command)]
+
+    def program(self, name: str, command: Sequence[str | Path]) -> Program:
+        """A program that runs inside until it is killed."""
+        return Program(self.command(*command), self.folder / f"{name}.log")
+
+    def run(self, *command: str | Path, seconds: float = 60) -> str:
+        """What a command that ends says."""
+        done = subprocess.run(self.command(*command), capture_output=True, text=True, check=False, timeout=seconds)
+        assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
+        return done.stdout
+
+
+@contextmanager
+def namespace() -> Iterator[Namespace]:
+    """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the addresses are fixed."""
+    with ExitStack() as ends:
+        folder = ends.enter_context(folder_for_now())
+        ends.enter_context(_cgroup())
+        own = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
+        first = Program(["unshare", *own, sys.executable, INSIDE, folder], folder / "inside.log")
+        ends.callback(first.kill)
+        first.start()
+        first.wait((folder / "inside").exists)
+        assert first.process is not None
+        inside = Namespace(folder, _innermost(first.process.pid))
+        _join(inside)
+        yield inside
+
+
+def _innermost(pid: int) -> int:
+    """The only child of the only child: guard, `unshare`, the first process inside."""
+    guard = psutil.Process(pid)
+    (unshare,) = guard.children()
+    (first,) = unshare.children()
+    return int(first.pid)
+
+
+def _join(inside: Namespace) -> None:
+    """A pair of links; this machine finds pods behind it."""
+    for command in (
+        f"link add {LINK} type veth peer name eth0 netns {inside.pid}",
+        f"address add {HOST}/30 dev {LINK}",
+        f"link set {LINK} up",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
+    inside.run("ip", "address", "add", f"{NODE}/30", "dev", "eth0")
+    inside.run("ip", "link", "set", "eth0", "up")
+    inside.run("ip", "route", "add", "default", "via", HOST)
+    subprocess.run(["ip", "route", "add", PODS, "via", NODE], check=True)
+
+
+@contextmanager
+def _cgroup() -> Iterator[None]:
+    """A cgroup in every hierarchy that this machine has, removed when its processes have ended, even if this one is killed."""
+    places = [CGROUPS / CGROUP] if (CGROUPS / "cgroup.controllers").exists() else _hierarchies()
+    for place in places:
+        place.mkdir(exist_ok=True)
+    remove = ["find", *map(str, places), "-depth", "-type", "d", "-delete"]
+    command = ["sh", "-c", 'cat > /dev/null; for _ in 1 2 3 4 5; do sleep 2; "$@" 2> /dev/null && break; done', "sh", *remove]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sweeper:
+        try:
+            yield
+        finally:
+            until(lambda: subprocess.run(remove, capture_output=True, check=False).returncode == 0, "the cgroups of pods are gone")
+            sweeper.kill()
+
+
+def _hierarchies() -> list[Path]:
+    """Of cgroup v1: a folder per controller."""
+    return [folder / CGROUP for folder in sorted(CGROUPS.iterdir()) if (folder / "cgroup.procs").exists() and not folder.is_symlink()]
