@@ -47,6 +47,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.books.write_down(shown, before, operator.status)
         assert restore(operator.status) == thought, "all that the operator holds in memory is in the API"
         assert not undisturbed or expected == (operator.keeper.text, sorted(cluster.writes.log[written:])), "another would do the same"
+        ended = {f"forget {index}-{number}" for index, number in self.books.ends}
+        assert ended.issuperset(entry for entry in cluster.writes.log[written:] if entry.startswith("forget")), "only what is recorded goes"
         settled = set(thought.running) <= {run.index for run in shown if run.ended is None} and cluster.hindrances() == held
         assert not settled or operator.would(seed=0)[0] == operator.keeper.text, "a second look says nothing new"
         for start in begun:
@@ -188,7 +190,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """From here on all goes well: so the batch must come to its end by itself."""
-        self.operator.spec |= {"suspend": False}
+        self.operator.spec |= {"suspend": False, "parallelism": 1}
         self.what_was_in_the_way_is_mended()
         for _ in range(PASSES_TO_THE_END):
             self.a_look_at_what_is_there(seed=0)
