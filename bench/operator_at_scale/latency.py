@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from statistics import quantiles
 from typing import Any, Final
 
 from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import Object, Scene, cluster
+from bench.operator_at_scale.scene import PATIENCE, TOLD_EVERY, Object, Scene, cluster, say
 from bench.operator_at_scale.talks import script, spread
 from ingest_contract.intervals import decode
 from ingest_operator.kube.names import BATCH_UID
@@ -72,7 +73,11 @@ async def _observed(scene: Scene) -> Sequence[float]:
             PodMirror(api, BATCHES.path(scene.namespace), batch_changed, lambda _: None),
         )
         watching = [asyncio.create_task(mirror.run()) for mirror in mirrors]
-        await complete.wait()
+        async with asyncio.timeout(PATIENCE):
+            while not complete.is_set():
+                say(f"until all are recorded: {len(shown)} of {ITEMS * len(NAMES)}")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(complete.wait(), TOLD_EVERY)
         for each in watching:
             each.cancel()
     return [max(0.0, shown[each] - over[each]) for each in shown if each in over]
