@@ -9,7 +9,7 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.eight import Outcome, lived
 from tests.support.cluster.operator_processes import OperatorProcesses
 
-LANES = 3
+LANES = 5
 """Batches that live side by side: each waits most of the time."""
 
 SAME = "same"
