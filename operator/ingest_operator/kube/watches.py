@@ -5,8 +5,10 @@
 """
 
 import asyncio
+import dataclasses
 import functools
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -142,8 +144,15 @@ watching.continuous_watch = never_ending(watching.continuous_watch)
 
 
 async def _login(**given: Any) -> kopf.ConnectionInfo | None:
-    """A pod's service account, else the user's kubeconfig: kopf asks again when a token has expired."""
-    return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+    """A pod's service account, else the user's kubeconfig: kopf asks again when a token has expired.
+
+    kopf goes to the API server by its name. The address in a pod's environment, by which our own client goes, needs no cluster DNS.
+    """
+    found = kopf.login_with_service_account(**given)
+    if found is None or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return found or kopf.login_with_kubeconfig(**given)
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    return dataclasses.replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def _handler(each: Watched, saw: Callable[[str], None]) -> Callable[..., Any]:
