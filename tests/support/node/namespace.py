@@ -4,6 +4,7 @@ Whatever becomes of the test run, the kernel ends what runs inside and takes lin
 for the same removes what is left on disk. Nothing of the machine is changed.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,8 @@ HOST, NODE = "10.203.0.1", "10.203.0.2"
 """The two ends of the pair of links."""
 LINK = "ingest-e2e"
 PODS = "10.203.1.0/24"
-CGROUP = "ingest-e2e"
-"""Below it are the cgroups of all pods."""
+CGROUP = f"ingest-e2e-{os.getpid()}"
+"""Below it are the cgroups of all pods. Not the name that a run before this one used: what cleans up behind that may still be at it."""
 CGROUPS = Path("/sys/fs/cgroup")
 
 
