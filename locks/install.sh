@@ -4,7 +4,7 @@
 # the file system will be read-only. The system's certificates count, so that a mirror of one's own can be used.
 set -eu
 export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_LINK_MODE=copy UV_HTTP_TIMEOUT=300
-export UV_NO_CACHE="${UV_NO_CACHE:-1}" UV_CACHE_DIR="${UV_CACHE_DIR:-/var/cache/uv}"
+export UV_NO_CACHE="${UV_NO_CACHE:-1}" UV_CACHE_DIR=/var/cache/uv
 tools=$(mktemp -d)
 python3 -m venv "$tools/pip"
 "$tools/pip/bin/pip" install --quiet --no-cache-dir --cert "$SSL_CERT_FILE" --require-hashes --target "$tools/uv" -r "$(dirname "$0")/uv.txt"
