@@ -19,18 +19,20 @@ import ingest_operator.__main__  # noqa: F401 -- with all that it imports
 
 def main() -> None:
     running: set[int] = set()
-    for line in sys.stdin:
-        order = json.loads(line)
-        if "start" in order:
-            answer: int | None = _started(order)
-            running.add(answer)
-        else:
-            answer = _code(order)
-            running -= {order.get("kill", order.get("look"))} if answer is not None else set()
-        print(json.dumps(answer), flush=True)
-    for pid in running:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    try:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "start" in order:
+                answer: int | None = _started(order)
+                running.add(answer)
+            else:
+                answer = _code(order)
+                running -= {order.get("kill", order.get("look"))} if answer is not None else set()
+            print(json.dumps(answer), flush=True)
+    finally:
+        for pid in running:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _started(order: dict[str, Any]) -> int:
