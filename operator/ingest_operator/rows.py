@@ -16,6 +16,9 @@ from ingest_operator.moments import as_text
 ROOM: Final = 80_000
 """Bytes for rows and the intervals of final items, so that a status stays below 100 kB: finished rows, for people only, give way first."""
 
+RECENT: Final = 20
+"""Rows of recordings that ended well, once more of them are final than there are rows."""
+
 
 def rows_of(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[VideoStatus, ...]:
     """Running ones that started last, all that wait (their tries live nowhere else), then failed ones, then the most recent."""
@@ -49,7 +52,14 @@ def as_rows_allow(ledger: Ledger) -> Ledger:
     shown = _with_rows(ledger)
     grouped = {index: _in_a_group(ledger.trying[index]) for index in ledger.running if index not in shown}
     room = MAX_ROWS - len(shown) - len(ledger.waiting)
-    return replace(ledger, trying={**ledger.trying, **grouped}, rows=ledger.rows[:room])
+    rows = ledger.rows if len(ledger.final) <= MAX_ROWS else _failed_and_recent(ledger.rows)
+    return replace(ledger, trying={**ledger.trying, **grouped}, rows=rows[:room])
+
+
+def _failed_and_recent(rows: Sequence[VideoStatus]) -> tuple[VideoStatus, ...]:
+    """Where not all can be shown anyway: every write of the status is kept whole, and few people read fifty successes of ten thousand."""
+    failed = tuple(row for row in rows if row.state is ItemState.FAILED)
+    return failed + tuple(row for row in rows if row.state is not ItemState.FAILED)[:RECENT]
 
 
 def _with_rows(ledger: Ledger) -> set[int]:

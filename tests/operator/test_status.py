@@ -15,6 +15,7 @@ from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, IngestBatchStatus, ItemState
 from ingest_operator.ledger import Ledger
+from ingest_operator.rows import RECENT
 from ingest_operator.status import percentile, render
 from tests.support.builders import NOW, a_receipt, a_run, a_view, an_item, ended_by, folded, over
 from tests.support.ledgers import TOTAL, ledgers
@@ -111,14 +112,23 @@ def test_running_and_waiting_rows_come_first_then_failed_ones_then_the_most_rece
     assert [row.index for row in rendered(ledger).videos] == [5, 4, 3, 1, 2, 0]
 
 
-def test_at_most_a_hundred_rows_and_failed_ones_outlast_the_others() -> None:
+def test_every_recording_of_a_batch_that_fits_has_its_row() -> None:
+    ledger = folded(Ledger(), *(over(a_run(index)) for index in range(MAX_ROWS)))
+    assert len(rendered(ledger).videos) == MAX_ROWS
+
+
+def test_of_a_larger_one_those_that_failed_are_shown_and_the_latest_that_ended_well() -> None:
     ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(30)))
     for index in range(30, 190):
         ledger = folded(ledger, over(a_run(index)))
     rows = rendered(ledger).videos
-    assert len(rows) == MAX_ROWS
     assert [row.state for row in rows].count(ItemState.FAILED) == 30
-    assert [row.index for row in rows[30:33]] == [189, 188, 187]
+    assert [row.index for row in rows[30:]] == list(range(189, 189 - RECENT, -1))
+
+
+def test_at_most_a_hundred_rows_are_shown_however_many_failed() -> None:
+    ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(190)))
+    assert len(rendered(ledger).videos) == MAX_ROWS
 
 
 def test_a_row_shows_what_its_run_is_doing() -> None:
