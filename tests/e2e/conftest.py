@@ -78,7 +78,8 @@ def _installed(here: Place) -> None:
     )
     values = here.written("values.yaml")
     (here.folder / "charts").symlink_to(CHART.parent)
-    here.helm(f"install {RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values {values.name}")
+    # As docs/install.md has it: without `--wait` Helm makes the default profile before its kind is served.
+    here.helm(f"install {RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values {values.name} --wait --timeout 15m")
     here.kubectl(f"rollout status deployment/{RELEASE} --timeout=60m")
     here.kubectl("wait --timeout=60m --for=condition=Complete job --selector=app.kubernetes.io/component=migrate")
     here.kubectl("get ingestprofile,pods,jobs")
