@@ -127,11 +127,15 @@ class Batches:
 
     def _accepted(self, body: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
         """A status was accepted; so was the end of every run that it records for the first time."""
-        self._memories[key_of(body)].written = len(after.to_json())
+        memory = self._memories[key_of(body)]
+        memory.written = memory.keeper.size
         self._world.accepted(body, before, after)
+        ended = [run for run in memory.runs if run.ended is not None]
+        if not ended:
+            return  # most writes tell of progress only, and to restore what they hold takes a while
         then, now = restore(before), restore(after)
-        for run in self._memories[key_of(body)].runs:
-            if run.ended is not None and is_recorded(now, run) and not is_recorded(then, run):
+        for run in ended:
+            if is_recorded(now, run) and not is_recorded(then, run):
                 self._world.folded(run)
 
     async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
@@ -168,9 +172,7 @@ class Batches:
             batch.spec, batch.metadata.generation, scene.orders.trace_id, None, None, {}, plan.trouble, hindrances, scene.profile
         )  # fmt: skip
         status = render(view, restore(previous), previous, now)
-        if status != previous:
-            await memory.keeper.write(status)
-        return rest(status, (plan.again_at,), now)
+        return await self._keep(status, memory, plan.again_at, now)
 
     async def _reconcile(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> float | None:
         assert plan.items is not None  # noqa: S101 -- the caller has seen to it
@@ -195,11 +197,14 @@ class Batches:
         return rest(status, (*moments, now + PASSED_ON if cluster.passed_over else None), now)
 
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
-        previous, body = memory.keeper.read(), memory.keeper.batch
-        status = halted(previous, hindrance, body["metadata"]["generation"], now)
-        if status != previous:
+        generation = memory.keeper.batch["metadata"]["generation"]
+        return await self._keep(halted(memory.keeper.read(), hindrance, generation, now), memory, None, now)
+
+    async def _keep(self, status: IngestBatchStatus, memory: Memory, again_at: float | None, now: float) -> float | None:
+        """Write the status of a batch of which nothing can be started, if it says something new."""
+        if status != memory.keeper.read():
             await memory.keeper.write(status)
-        return rest(status, (), now)
+        return rest(status, (again_at,), now)
 
     async def _read_progress(self, cluster: KubeCluster, memory: Memory, now: float) -> None:
         if now >= memory.progress_due:

@@ -33,6 +33,8 @@ class StatusKeeper:
         self._batch = batch
         self._status: IngestBatchStatus | None = None
         self._parsed = -1
+        self.size = 0
+        """Bytes of the status that was written last."""
 
     @property
     def batch(self) -> Object:
@@ -55,7 +57,8 @@ class StatusKeeper:
         """Write a status over the one that `read` gave. Raises `ConflictError` when another has taken its place."""
         before = self.read()
         body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": _precondition(self._batch), "spec": self._batch["spec"]}
-        body["status"] = json.loads(status.to_json())
+        text = status.to_json()
+        body["status"] = json.loads(text)
         try:
             written = await self._api.replace_status(BATCHES, body)
         except ConflictError:
@@ -65,6 +68,7 @@ class StatusKeeper:
                 raise
             # It was our own write that came first: its answer was lost on the way and the client asked again.
         self.offer(written)
+        self.size = len(text)
         self._accepted(self._batch, before, status)
 
 
