@@ -3,25 +3,10 @@
 Every tenth point here; `make test-crash` does all of them.
 """
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import TRIES, Outcome, lived
+from tests.support.cluster.eight import TRIES, Outcome
 from tests.support.cluster.operator_processes import OperatorProcesses
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[OperatorProcesses]:
-    with OperatorProcesses() as starting:
-        yield starting
-
-
-@pytest.fixture(scope="module")
-def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
-    return lived(control_plane, processes)
 
 
 def test_undisturbed_every_try_runs_once_and_the_status_counts_them(undisturbed: Outcome) -> None:

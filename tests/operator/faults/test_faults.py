@@ -3,10 +3,6 @@
 Some scripts and seeds here; `make test-faults` has all of them.
 """
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.operator.faults.meddlers import SCRIPTS, AtRandom
 from tests.operator.faults.trials import SAME, Trial, all_tried
 from tests.support.cluster.control_plane import ControlPlane
@@ -16,17 +12,6 @@ from tests.support.cluster.proxy_faults import Asked, Refusal
 
 QUICK = ("names are taken and versions are old", "answers to writes are lost", "watches break")
 SEEDS = range(100, 102)
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[OperatorProcesses]:
-    with OperatorProcesses() as starting:
-        yield starting
-
-
-@pytest.fixture(scope="module")
-def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
-    return lived(control_plane, processes)
 
 
 def test_faults_change_neither_what_runs_nor_what_the_status_says_in_the_end(

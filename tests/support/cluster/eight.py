@@ -4,7 +4,6 @@ The operator is a process with the rights of its own ServiceAccount, and everyth
 What came of it is told by others: by the API server's audit log, by the kubelet that played the pods, and by the batch itself.
 """
 
-import secrets
 import sys
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from ingest_operator.kube.names import INGEST, MANAGER, PLAN
 from tests.support.cluster.audit import Request
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fixtures import a_namespace
 from tests.support.cluster.kubelet_order import order_of
 from tests.support.cluster.life import Life
 from tests.support.cluster.lives import fails, sequence, succeeds
@@ -210,12 +210,7 @@ def lived(plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | 
 @contextmanager
 def _scene(plane: ControlPlane) -> Iterator[Scene]:
     """A namespace with a batch in it, and an account that may serve it."""
-    namespace = f"eight-{secrets.token_hex(4)}"
-    plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    default = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"  # without it no pod is admitted
-    until(lambda: plane.admin.send("GET", default)[0] == 200, f"{namespace} has its ServiceAccount", every=0.02)
-    with ExitStack() as ends:
-        ends.callback(plane.admin.delete, f"/api/v1/namespaces/{namespace}")
+    with a_namespace(plane) as namespace, ExitStack() as ends:
         scene = Scene(plane, namespace, ends)
         scene.allow()
         scene.secret()

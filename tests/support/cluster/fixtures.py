@@ -47,8 +47,10 @@ def a_namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"  # without it no pod is admitted
     until(lambda: control_plane.admin.send("GET", account)[0] == 200, f"{name} has its ServiceAccount", every=0.01)
-    yield name
-    control_plane.admin.delete(f"/api/v1/namespaces/{name}")
+    try:
+        yield name
+    finally:
+        control_plane.admin.delete(f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+"""Fixtures about the one batch of eight: operators that start quickly, and its life when nobody disturbs it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.eight import Outcome, lived
+from tests.support.cluster.operator_processes import OperatorProcesses
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[OperatorProcesses]:
+    """For all operators of a module."""
+    with OperatorProcesses() as starting:
+        yield starting
+
+
+@pytest.fixture(scope="module")
+def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
+    """What every other life is compared with."""
+    return lived(control_plane, processes)
