@@ -5,13 +5,13 @@ its end, and by whatever asks it next.
 """
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from ingest_contract.order import IngestOrder, WorkOrder
 from tests.support.cluster.control_plane import LOOPBACK, ControlPlane
+from tests.support.cluster.in_thread import InThread
 from tests.support.cluster.kubelet_api import Object
 from tests.support.cluster.kubelet_loop import Setup, StandIn, play
 from tests.support.cluster.kubelet_pod import PlayedPod
@@ -19,35 +19,15 @@ from tests.support.cluster.life import Life, Script
 from tests.support.cluster.lives import by_default
 from tests.support.cluster.program import until
 
-PATIENCE = 60.0
 
-
-class RunningKubelet:
+class RunningKubelet(InThread):
     """`with RunningKubelet(control_plane, script) as kubelet:`. The other options are those of `Setup`."""
 
     def __init__(self, control_plane: ControlPlane, script: Script | None = None, **options: Any) -> None:
+        super().__init__("stand-in kubelet")
         pair = control_plane.certificates.server(LOOPBACK)
         self._setup = Setup(kubeconfig=control_plane.kubeconfig, pair=pair, script=script or by_default(), **options)
-        self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
-        self._ready = threading.Event()
         self._stand_in: StandIn | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._error: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(PATIENCE), "the stand-in kubelet is not ready"
-        self._complain()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(PATIENCE)
-            assert not self._thread.is_alive(), "the stand-in kubelet does not end"
-        if kind is None:
-            self._complain()
 
     def pods(self) -> list[Object]:
         """The pods that have one of its nodes, as it saw them last."""
@@ -89,29 +69,15 @@ class RunningKubelet:
         async def answer() -> Any:
             return question(self._stand_in)
 
-        self._complain()
-        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(PATIENCE)
+        self.complain()
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(self.patience)
 
-    def _complain(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._play())
-        except BaseException as error:  # noqa: BLE001 -- raised where somebody sees it
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _play(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-
+    async def _serve(self, stop: asyncio.Event) -> None:
         def ready(stand_in: StandIn) -> None:
             self._stand_in = stand_in
             self._ready.set()
 
-        await play(self._setup, ready, self._stop)
+        await play(self._setup, ready, stop)
 
 
 def _is(played: PlayedPod, index: int, number: int, batch: str | None) -> bool:

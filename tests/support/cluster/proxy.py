@@ -6,45 +6,25 @@ It lives in a thread of its own, beside the test and whoever it serves. What a s
 import asyncio
 import json
 import ssl
-import threading
 from pathlib import Path
-from typing import Self
 
 from tests.support.cluster.control_plane import LOOPBACK, ControlPlane
+from tests.support.cluster.in_thread import InThread
 from tests.support.cluster.proxy_faults import Asked, Fault, Script
 from tests.support.cluster.proxy_server import Passed, Proxy, serving
 
-PATIENCE = 30.0
 
-
-class RunningProxy:
+class RunningProxy(InThread):
     """Passes on what its script lets through."""
 
+    patience = 30.0
+
     def __init__(self, control_plane: ControlPlane, script: Script) -> None:
+        super().__init__("proxy")
         self._plane, self._script = control_plane, script
         self._tls = ssl.create_default_context(cafile=str(control_plane.certificates.authority))
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
         self._proxy: Proxy | None = None
         self._port = 0
-        self._error: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(PATIENCE), "the proxy is not ready"
-        self._complain()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "the proxy does not end"
-        if kind is None:
-            self._complain()
 
     @property
     def url(self) -> str:
@@ -70,18 +50,6 @@ class RunningProxy:
         path.write_text(json.dumps(config), encoding="utf-8")
         return path
 
-    def _complain(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 -- raised where somebody sees it
-            self._error = error
-        finally:
-            self._ready.set()
-
     def _scripted(self, asked: Asked) -> Fault | None:
         try:
             return self._script(asked)
@@ -89,8 +57,7 @@ class RunningProxy:
             self._error = error
             raise
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, stop: asyncio.Event) -> None:
         async with serving(self._plane.url, self._tls, self._scripted) as (self._proxy, self._port):
             self._ready.set()
-            await self._stop.wait()
+            await stop.wait()
