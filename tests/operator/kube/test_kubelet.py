@@ -16,6 +16,7 @@ from ingest_operator.kube.progress import ProgressPoller, Try
 from ingest_operator.moments import as_seconds
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.history import History
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Life, Script
 from tests.support.cluster.lives import (
@@ -162,10 +163,12 @@ def test_a_suspended_job_ends_its_pod_which_says_that_it_was_interrupted(start: 
 
 def test_a_worker_that_does_not_listen_is_killed_when_its_grace_is_over(start: Start, job: OneJob) -> None:
     kubelet = start(deaf())
-    job.make(grace=1)
-    kubelet.until_running(INDEX, 1)
-    job.stop()
-    pod = job.until_pod(is_terminal, "it is killed")
+    with History(job.admin, job.pods_path) as history:  # a pod that was deleted goes as soon as it has ended
+        job.make(grace=1)
+        kubelet.until_running(INDEX, 1)
+        job.stop()
+        until(lambda: any(map(is_terminal, history.versions)), "it is killed")
+    pod = next(filter(is_terminal, history.versions))
     assert (terminated(pod)["exitCode"], terminated(pod).get("message")) == (137, None)
 
 

@@ -1,4 +1,4 @@
-"""Every status that the batches of a namespace ever had, as a watch tells them: what held for a moment only is in it as well."""
+"""Every version that objects ever had, batches or others, as a watch tells them: what held for a moment only is in it as well."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from tests.support.cluster.program import until
 
 
 class History:
-    """`with History(client, path) as history:` watches from here on; `path` is where the namespace's batches are."""
+    """`with History(client, path) as history:` watches from here on; `path` is where a namespace's batches are, or its pods."""
 
     def __init__(self, client: Client, path: str) -> None:
         self._client, self._path = client, path
@@ -34,6 +34,11 @@ class History:
         self._thread.join()
         self._answer.close()
         self._connection.close()
+
+    @property
+    def versions(self) -> tuple[Json, ...]:
+        """What it has told so far, of all objects."""
+        return tuple(self._versions)
 
     def of(self, name: str) -> list[Json]:
         """The statuses of one batch in their order, up to the one that it has now."""
