@@ -66,8 +66,8 @@ class StandIn:
     def removed(self, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
         self.scheduler.forget(pod)
-        self.played.pop(uid, None)
-        if uid in self.playing:
+        played = self.played.pop(uid, None)
+        if uid in self.playing and not (played and played.over):  # one that is over has only to hear that it is gone
             self.playing[uid].cancel()
 
     def log(self, namespace: str, name: str) -> str | None:

@@ -44,7 +44,7 @@ class PlayedPod:
         """Once it could be read."""
         self.life: Life | None = None
         """Once the order could be read."""
-        self.released = self.finished = self.over = False
+        self.released = self.finished = self.over = self.confirmed = False
         self.lost = False
         """Whether its node stopped answering."""
         self._writer = StatusWriter(pod, address, self._now())
@@ -87,8 +87,10 @@ class PlayedPod:
                 await self._end(await self._run())
 
     async def confirm(self) -> None:
-        """Nothing of it is left, as a kubelet says it."""
-        self.over = True
+        """Nothing of it is left, as a kubelet says it: once, whoever notices first."""
+        if self.confirmed:
+            return
+        self.over = self.confirmed = True
         if self.pod["metadata"].get("deletionGracePeriodSeconds") != 0:
             with suppress(GoneError):
                 uid = {"uid": self.pod["metadata"]["uid"]}
