@@ -47,12 +47,16 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def once(name: str, version: str, make: Callable[[Path], None]) -> Path:
-    """The folder `<cache>/demo/<name>-<version>`, filled by `make` if it is not there yet.
+    """The folder `<cache>/demo/<name>-<version>`, filled by `make` if it is not there yet. Raises what `filled` raises."""
+    return filled(cache_folder() / "demo" / f"{name}-{version}", make)
+
+
+def filled(target: Path, make: Callable[[Path], None]) -> Path:
+    """`target`, filled by `make` if it is not there yet.
 
     Raises:
         Exception: whatever `make` raises; the folder does not exist then.
     """
-    target = cache_folder() / "demo" / f"{name}-{version}"
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,12 @@
 """Programs from a Go module whose go.sum pins everything, built once and kept in the cache: for `binaries`, and for the tools of tests."""
 
-import fcntl
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.once import filled
 from scripts.environment import cache_folder, digest
 from tests.support.cluster.go import toolchain
 
@@ -36,29 +35,18 @@ class Module:
 
     def built(self) -> Path:
         """The folder of the programs, filled if it is not there yet."""
-        target = cache_folder() / f"{self.label}-{self._inputs()}"
-        if target.exists():
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / f".{target.name}.lock").open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            if not target.exists():  # another run may have made it while this one waited
-                self._build(target)
-        return target
+        return filled(cache_folder() / f"{self.label}-{self._inputs()}", self._build)
 
     def _inputs(self) -> str:
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
         return digest(*(path.read_bytes() for path in files), self.ldflags.encode())
 
-    def _build(self, target: Path) -> None:
+    def _build(self, programs: Path) -> None:
         oldest = tuple(int(number) for number in self.said(r"(?m)^go (\S+)$").split("."))
         self.say(f"building {self.takes}")
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch, toolchain(oldest) as go:
-            programs = Path(scratch) / "programs"
-            programs.mkdir()
+        with toolchain(oldest) as go:
             go.build(self.folder, list(self.packages), self.ldflags, programs)
-            programs.rename(target)
-        self.say(f"built {target}")
+        self.say(f"built {self.label}")
 
     def say(self, text: str) -> None:
         """Tell the person what takes time."""
