@@ -76,7 +76,7 @@ IN_SPEC = {
     "no number at all": ("parallelism: .nan", "parallelism: must be a whole number, not nan"),
     "nothing": ("parallelism:", "parallelism: must be a whole number, not nothing"),
     "too little": ("parallelism: 0", "parallelism: should be greater than or equal to 1, not 0"),
-    "too much": ("parallelism: 101", "parallelism: should be less than or equal to 100, not 101"),
+    "too much": ("parallelism: 501", "parallelism: should be less than or equal to 500, not 501"),
     "a bad duration": ("select: {minDurationSeconds: 1h}", "select.minDurationSeconds: must be a whole number, not '1h'"),
     "a negative duration": ("select: {minDurationSeconds: -1}", "select.minDurationSeconds: should be greater than or equal to 0, not -1"),
     "a date in another form": ("select: {publishedAfter: 1.2.2025}", f"select.publishedAfter: must match {DATE}, not '1.2.2025'"),
