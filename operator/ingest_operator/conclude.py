@@ -47,7 +47,7 @@ def as_conditions(found: Iterable[Observation], now: float, generation: int) -> 
 
 
 def _observations(known: Known, counts: Counts, ledger: Ledger) -> Iterator[Observation]:
-    spec, planned, trouble = known.spec, known.planned, known.trouble
+    spec, planned = known.spec, known.planned
     done = planned and counts.succeeded + counts.skipped + counts.failed == counts.total
     final = f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
     if spec.dry_run and planned:
@@ -56,22 +56,35 @@ def _observations(known: Known, counts: Counts, ledger: Ledger) -> Iterator[Obse
         yield ConditionType.COMPLETE, True, "WithFailures" if counts.failed else "Succeeded", final
     else:
         yield ConditionType.COMPLETE, False, "InProgress" if planned else "NotPlanned", final if planned else ""
-    if trouble is not None:
-        yield ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
-    elif planned and failed_too_often(spec, counts.total, ledger):
-        limit = spec.retry.max_failed_percent
-        yield ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
-    else:
-        yield ConditionType.FAILED, False, "WithinLimits", ""
-    yield _stalled(ledger, known.hindrances, done=done)
-    yield ConditionType.RECONCILING, not planned and trouble is None, "Planned" if planned else "Planning", ""
+    failed = _failed(known, counts, ledger)
+    yield failed
+    yield _stalled(failed, ledger, known.hindrances, done=done)
+    yield ConditionType.RECONCILING, not planned and known.trouble is None, "Planned" if planned else "Planning", ""
     draining = spec.suspend and counts.running > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
     yield ConditionType.SUSPENDED, spec.suspend and not draining, reason, f"{counts.running} still running" if draining else ""
 
 
-def _stalled(ledger: Ledger, hindrances: Sequence[Hindrance], *, done: bool) -> Observation:
-    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last runs met with."""
+def _failed(known: Known, counts: Counts, ledger: Ledger) -> Observation:
+    """Whether this will not be what was wanted, unless a person does something about it."""
+    spec, trouble = known.spec, known.trouble
+    if trouble is not None:
+        return ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
+    if known.planned and failed_too_often(spec, counts.total, ledger):
+        limit = spec.retry.max_failed_percent
+        return ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
+    return ConditionType.FAILED, False, "WithinLimits", ""
+
+
+def _stalled(failed: Observation, ledger: Ledger, hindrances: Sequence[Hindrance], *, done: bool) -> Observation:
+    """Whether something outside must change.
+
+    A batch that has failed says so here as well: this is the condition that kstatus knows, and with it whoever waits by it. Of one that is
+    done otherwise nothing need change, whatever its last runs met with.
+    """
+    _, fails, reason, message = failed
+    if fails:
+        return ConditionType.STALLED, True, reason, message
     held = ledger.breaker
     if done or (held is None and not hindrances):
         return ConditionType.STALLED, False, "NothingHeld", ""

@@ -9,6 +9,7 @@ from ingest_contract.documents import read
 from ingest_contract.failures import Reason
 from ingest_contract.generated import files
 from ingest_operator.kube.refusals import ANSWERS, NAME_TAKEN
+from ingest_operator.kube.seen import POD_NOT_CREATED
 
 HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))
@@ -38,7 +39,8 @@ def test_every_reason_is_on_the_failure_page(reason: Reason) -> None:
 def holds() -> set[str]:
     """Every reason for which the operator can say that a batch is held up, beside those of the failure table."""
     code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
-    return set(re.findall(r'Hindrance\(\s*"([A-Za-z]+)"', code)) | {reason for reason, _, _ in ANSWERS.values()} | {NAME_TAKEN}
+    literal = set(re.findall(r'Hindrance\(\s*"([A-Za-z]+)"', code))
+    return literal | {reason for reason, _, _ in ANSWERS.values()} | {NAME_TAKEN, POD_NOT_CREATED}
 
 
 def test_every_reason_for_which_a_batch_is_held_up_is_explained_and_no_other() -> None:

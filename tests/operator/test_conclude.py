@@ -38,7 +38,7 @@ def condition(status: IngestBatchStatus, kind: ConditionType) -> Condition:
         pytest.param(MIXED, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="all is done and one failed"),
         pytest.param(
             MIXED, {"retry": {"max_failed_percent": 49}}, "Failed",
-            {"Complete": "WithFailures", "Failed": "TooManyFailures"}, id="more failed than is allowed",
+            {"Complete": "WithFailures", "Failed": "TooManyFailures", "Stalled": "TooManyFailures"}, id="more failed than is allowed",
         ),
         pytest.param(HELD, {}, "Stalled", {"Stalled": "BotCheck"}, id="the site takes us for a robot"),
         pytest.param(HELD_AND_DONE, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="nothing is left to be held"),
@@ -65,7 +65,7 @@ def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
 def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
     trouble = ("NotFound", "spec.sources[0]: HTTP 404")
     status = render(replace(a_view(2), items=None, plan=None, trouble=trouble), Ledger(), None, NOW)
-    assert (status.state, holding(status)) == ("Failed", {"Failed": "PlanningFailed"})
+    assert (status.state, holding(status)) == ("Failed", {"Failed": "PlanningFailed", "Stalled": "PlanningFailed"})
     assert condition(status, ConditionType.FAILED).message == "NotFound: spec.sources[0]: HTTP 404"
 
 

@@ -1,7 +1,8 @@
 """Whether the operator lives, whether it sees and acts, and its metrics: three pages on one port.
 
 `/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people and alerts: whether every
-kind of object was seen lately and whether looks come to an end. An API server that is away makes the operator unready, never restarts it.
+kind of object was listed lately, whether every watch speaks, and whether looks come to an end. An API server that is away makes the
+operator unready, never restarts it.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ class Health:
         self._within[what] = within
 
     def saw(self, what: str) -> None:
-        """A list or an event of `what` has come."""
+        """`what` has come."""
         self._seen[what] = self._clock()
 
     def wanted(self) -> None:

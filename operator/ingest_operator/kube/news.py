@@ -97,11 +97,16 @@ def _only_failed(before: IngestBatchStatus | None, after: IngestBatchStatus) -> 
 
 
 def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    if (stalled := _begun(ConditionType.STALLED, before, after)) is not None:
-        return Note("Stalled", NoteType.WARNING, f"{stalled.reason}: {stalled.message}", "Start")
-    was = _holding(ConditionType.STALLED, before)
-    over = _holding(ConditionType.STALLED, after) is None and _holding(ConditionType.COMPLETE, after) is None
+    """A batch that has failed is stalled too: that is told as its verdict."""
+    was, now = _held(before), _held(after)
+    if now is not None and (was is None or was.reason != now.reason):
+        return Note("Stalled", NoteType.WARNING, f"{now.reason}: {now.message}", "Start")
+    over = all(_holding(kind, after) is None for kind in (ConditionType.STALLED, ConditionType.COMPLETE))
     return Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start") if was and over else None
+
+
+def _held(status: IngestBatchStatus | None) -> Condition | None:
+    return _holding(ConditionType.STALLED, status) if _holding(ConditionType.FAILED, status) is None else None
 
 
 def _suspension(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:

@@ -27,7 +27,7 @@ from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.names import BATCH_UID, MANAGED_BY, MANAGER
 from ingest_operator.kube.progress import ProgressPoller
 from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
-from ingest_operator.kube.watches import Watched, watch
+from ingest_operator.kube.watches import SPEAKS_WITHIN, Watched, watch, watch_of
 from ingest_operator.schedules.children import SCHEDULE_UID
 from ingest_operator.schedules.looks import Schedules
 from ingest_operator.schedules.reconcile import Look
@@ -84,6 +84,8 @@ class Operator:
         )
         for each in self.watched:
             instruments.health.expect(each.resource.plural, within=2 * options.sweep_seconds + SWEEP_TAKES)
+            for namespace in options.namespaces or (None,):
+                instruments.health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped. The first list comes before the first look: a Job that is not known yet is not one that has vanished."""

@@ -119,5 +119,5 @@ def _waits(pod: Object, made: float, until: float) -> Waits:
     return Waits(placed - made, stood - placed, began - stood)
 
 
-def _between(first: float, moment: float, last: float) -> float:
-    return max(first, min(moment, last))
+def _between(first: float, wanted: float, last: float) -> float:
+    return max(first, min(wanted, last))

@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +34,34 @@ SERVER_SECONDS: Final = 300
 
 CLIENT_SECONDS: Final = 330
 """After which the client ends one that the server forgot."""
+
+SPEAKS_WITHIN: Final = SERVER_SECONDS + 60
+"""Seconds in which a watch that lives brings something: the server sends a bookmark about each minute, and before it ends the watch."""
+
+
+class Hearing:
+    """Tells that a watch lives by what it brings, bookmarks too.
+
+    The list that it begins with does not say so: lists may come while every watch is refused. Only the first one counts, so that an
+    operator is ready as soon as it has begun.
+    """
+
+    def __init__(self, saw: Callable[[str], None]) -> None:
+        self._saw = saw
+        self._begun: set[str] = set()
+
+    def heard(self, watch: str, event: Any) -> None:
+        """A watch of kopf's brings an event, an object of its first list (`type` is None), or the end of that list."""
+        if event is watching.Bookmark.LISTED:
+            if watch not in self._begun:
+                self._begun.add(watch)
+                self._saw(watch)
+        elif event["type"] is not None:
+            self._saw(watch)
+
+
+HEARING: Final[ContextVar[Hearing]] = ContextVar("hearing")
+"""Kopf's tasks take it with them from where they are started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +97,11 @@ class WatchesEndedError(Exception):
 
 
 async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespaces: Collection[str], stop: asyncio.Event) -> None:
-    """Until stopped. `saw` is told of each event, by plural; no namespaces means all of them. Raises `WatchesEndedError`."""
+    """Until stopped. `saw` is told by its name of each watch that brings something; no namespaces means all. Raises `WatchesEndedError`."""
     kinds, before = tuple(watched), asyncio.all_tasks()
+    HEARING.set(Hearing(saw))
     tasks = await kopf.spawn_tasks(
-        registry=registry(kinds, saw),
+        registry=registry(kinds),
         settings=settings(kinds, namespaced=bool(namespaces)),
         standalone=True,
         namespaces=namespaces,
@@ -92,14 +122,19 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
     await kopf.run_tasks(tasks, ignored=before)
 
 
-def registry(watched: Iterable[Watched], saw: Callable[[str], None]) -> kopf.OperatorRegistry:
-    """Handlers for every kind. `saw` is told of each event, by plural."""
+def watch_of(plural: str, namespace: str | None) -> str:
+    """What one watch is called, on `/readyz` too; None is for all namespaces."""
+    return f"watch of {plural}" if namespace is None else f"watch of {plural} in {namespace}"
+
+
+def registry(watched: Iterable[Watched]) -> kopf.OperatorRegistry:
+    """Handlers for every kind."""
     made = kopf.OperatorRegistry()
     kopf.on.login(registry=made)(_login)
     for each in watched:
         resource = each.resource
         where = (resource.group, resource.version, resource.plural) if resource.group else (resource.version, resource.plural)
-        kopf.on.event(*where, id=f"see-{resource.plural}", registry=made)(_handler(each, saw))
+        kopf.on.event(*where, id=f"see-{resource.plural}", registry=made)(_handler(each))
     return made
 
 
@@ -129,8 +164,10 @@ def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., Asyn
 
     @functools.wraps(watch)
     async def watched(**given: Any) -> AsyncIterator[Any]:
+        name, hearing = watch_of(given["resource"].plural, given["namespace"]), HEARING.get()
         try:
             async for event in watch(**given):
+                hearing.heard(name, event)
                 yield event
         except Exception as error:  # noqa: BLE001 -- whatever it is, only another watch can tell whether it has passed
             LOG.warning("the watch of %s is refused and begins again: %s", given.get("resource"), error, extra={"action": "watch"})
@@ -155,10 +192,9 @@ async def _login(**given: Any) -> kopf.ConnectionInfo | None:
     return dataclasses.replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def _handler(each: Watched, saw: Callable[[str], None]) -> Callable[..., Any]:
+def _handler(each: Watched) -> Callable[..., Any]:
     async def seen(event: kopf.RawEvent, **_: object) -> None:
         thing: Object = dict(event["object"])
-        saw(each.resource.plural)
         if event["type"] == "DELETED":
             each.cache.drop(thing)
         elif not each.cache.offer(thing):

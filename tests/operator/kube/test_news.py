@@ -103,6 +103,12 @@ def test_a_batch_that_is_done_has_not_recovered_but_ended() -> None:
     assert list(told(stalled, held)) == ["Completed"]
 
 
+def test_a_batch_that_is_held_up_and_fails_has_not_recovered() -> None:
+    strict = {"retry": Retry(max_failed_percent=10)}
+    held = a_status(*failed(0), view={"hindrances": (QUOTA,)}, **strict)
+    assert list(told(held, a_status(*failed(0, 1), view={"hindrances": (QUOTA,)}, **strict))) == ["ItemFailed", "Failed"]
+
+
 def test_a_profile_that_says_something_else_is_told_once() -> None:
     same, other, later = (a_status(view={"profile": ProfileStatus(generation=n, differs=n > 1)}) for n in (1, 2, 3))
     assert list(told(same, other)) == ["ProfileDiffers"]
@@ -139,6 +145,7 @@ def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() ->
     assert told(few, many)["Failed"] == "TooManyFailures: 2 of 10 failed; retry.maxFailedPercent is 10"
     impossible = a_status(view=UNPLANNED | {"trouble": ("SourceRefused", "not allowed")})
     assert told(a_status(view=UNPLANNED), impossible) == {"Failed": "PlanningFailed: SourceRefused: not allowed"}
+    assert told(many, a_status(*failed(0, 1))) == {}, "what is taken back is no recovery of something outside"
     notes = [TELLERS[Aspect.VERDICT](None, status) for status in (many, impossible)]
     assert [note.action for note in notes if note] == ["Ingest", "Plan"]
 
