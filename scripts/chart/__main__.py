@@ -1,10 +1,10 @@
 """`python -m scripts.chart`: write every generated file of the chart, or with `--check` say which ones have drifted."""
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
 
+from ingest_contract.drift import written_or_checked
 from scripts.chart.readme import readme
 from scripts.chart.rules import rules_template
 from scripts.chart.schema import values_schema
@@ -25,18 +25,5 @@ def files(checkout: Path) -> dict[str, str]:
     return {str(CHART / name): text for name, text in made.items()}
 
 
-def main() -> int:
-    """0 when everything is written, or when nothing has drifted."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.chart", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not what it should be")
-    check = parser.parse_args().check
-    drifted = {path: text for path, text in files(Path()).items() if not Path(path).exists() or Path(path).read_text("utf-8") != text}
-    for path, text in drifted.items():
-        print(f"{path}: {'has drifted; run `make generate`' if check else 'written'}")
-        if not check:
-            Path(path).write_text(text, encoding="utf-8")
-    return 1 if check and drifted else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(written_or_checked("python -m scripts.chart", __doc__, files(Path())))
