@@ -15,6 +15,7 @@ from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job
 from ingest_operator.kube.mounts import MODELS, MODELS_CLAIM
 from ingest_operator.kube.rbac import Scope, rules, user_roles
+from ingest_operator.kube.untracked import untracked
 from ingest_worker.sources.guard import is_public
 from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
 from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
@@ -48,6 +49,16 @@ def test_people_get_what_the_operator_says_they_should() -> None:
     for role in of_kind(case("default"), "ClusterRole"):
         if role["metadata"]["name"] in wanted:
             assert role["metadata"]["labels"].items() >= wanted[role["metadata"]["name"]]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_the_policy_against_managed_fields_is_the_one_that_is_tried_in_force(version: str) -> None:
+    kinds = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+    found = [each for each in objects_in(template(settings={"untracked.version": version})) if each["kind"] in kinds]
+    for each in found:
+        assert each["metadata"].pop("labels")["app.kubernetes.io/instance"] == RELEASE
+    assert tuple(found) == untracked(version)
+    assert not [each for each in case("default") if each["kind"] in kinds]
 
 
 @pytest.mark.parametrize("name", CASES)

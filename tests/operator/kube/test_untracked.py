@@ -1,10 +1,8 @@
 """The policy against managedFields, in force on a real control plane that serves such policies."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from ingest_operator.kube.untracked import untracked
 from tests.support.cluster.admission import FLAGS, VERSION
@@ -14,7 +12,6 @@ from tests.support.cluster.one_job import OneJob
 from tests.support.cluster.program import until
 
 NAMESPACE = "media"
-PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +48,3 @@ def test_nobody_is_recorded_as_an_author_of_our_jobs_and_pods_however_often_they
 
 def test_other_jobs_are_recorded_as_ever(strict: ControlPlane) -> None:
     assert strict.admin.create(a_job("other", labelled=False), NAMESPACE)["metadata"]["managedFields"]
-
-
-def test_the_page_shows_the_policy_as_it_is() -> None:
-    shown = PAGE.read_text(encoding="utf-8").split("## Fewer bytes in etcd")[1].split("```yaml")[1].split("```")[0]
-    assert tuple(yaml.safe_load_all(shown)) == untracked("v1")
