@@ -58,7 +58,9 @@ def _told(here: Place, status: dict[str, Any]) -> None:
         "What the status says", "Where the time went, in seconds; how much of the speech has a speaker and words; why what failed failed."
     )
     about = {key: status[key] for key in ("counts", "rtf", "audioHoursPerHour", "sums", "skips", "failures") if key in status}
-    here.transcript.command("kubectl get ib demo --output=json | jq .status", json.dumps(about, indent=2))
+    wanted = ", ".join(f".{key}" for key in about)
+    answer = "\n".join(json.dumps(each) for each in about.values())
+    here.transcript.command(f"kubectl get ib demo --output=json | jq --compact-output '.status | {wanted}'", answer)
 
 
 def _stored(here: Place) -> None:
@@ -69,7 +71,10 @@ def _stored(here: Place) -> None:
             cursor = connection.execute(query)
             heads = [each.name for each in cursor.description or ()]
             rows = cursor.fetchall()
-            here.transcript.command(f'psql "$DSN" --csv -c "{query}"', "\n".join(",".join(map(str, row)) for row in [heads, *rows]))
+            here.transcript.command(
+                f'psql "$DSN" --csv -c "{query}"',
+                "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in [heads, *rows]),
+            )
             assert rows
 
 
