@@ -6,6 +6,8 @@ SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
+ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
+  $$bin/python -m tests.support.tools.programs > /dev/null;
 
 .PHONY: help
 help: ## Print this list
@@ -87,5 +89,8 @@ test-gpu: ## What only a GPU can show
 
 .PHONY: e2e
 e2e: ## Images, chart and a batch on a real node (Linux, root; BASE_IMAGE=... stands on that instead of on Debian's packages)
-	@$(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
-	  $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/pytest -m node tests/e2e --capture=no
+	@$(ON_NODE) $$bin/pytest -m node tests/e2e --ignore=tests/e2e/unhurried --capture=no
+
+.PHONY: e2e-full
+e2e-full: ## The same, and what comes between: evictions, restarts, a store that is gone, upgrades (twenty minutes more)
+	@$(ON_NODE) $$bin/pytest -m node tests/e2e --capture=no

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from ingest_operator.kube.names import BATCH_UID, INGEST, ROLE
-from tests.e2e.place import BASE, PATIENCE, Place
-from tests.support.cluster.program import until
+from tests.e2e.place import BASE, Place
 
 API = "video-ingest.dev/v1alpha1"
 
@@ -45,10 +44,10 @@ class Batch:
 
         def working() -> bool:
             status = self.status
-            assert status.get("state") not in ("Complete", "CompleteWithFailures", "Failed"), f"it is over: {status}"
+            assert status.get("state") not in ("Complete", "CompleteWithFailures", "Failed"), f"too late: {status}"
             return any(row["state"] == "Running" and row.get("stage") in wanted for row in status.get("videos", ()))
 
-        until(working, f"{self.name} is in {' or '.join(wanted)}", seconds=PATIENCE, every=0.2)
+        self.here.until(working, f"{self.name} is in {' or '.join(wanted)}")
         (pod,) = [each for each in self.workers() if each["status"]["phase"] == "Running"]
         return str(pod["metadata"]["name"])
 
@@ -58,14 +57,16 @@ class Batch:
         return self.status
 
 
-def batch(here: Place, name: str, files: Sequence[str], *, beams: int, pods: dict[str, Any] | None = None, **spec: Any) -> Batch:
-    """Apply a batch of these files, or addresses, with the chart's profile but for its pods, which are kept, and its number of beams."""
+def batch(here: Place, name: str, files: Sequence[str], *, beams: int, **fields: Any) -> Batch:
+    """Apply a batch of these files, or addresses. Its profile is the chart's with other beams, these `fields`, and pods that are kept."""
     profile = here.read("ingestprofile", "default")["spec"]
     profile["transcription"]["beamSize"] = beams
-    profile["pods"] |= {"keepSucceededSeconds": 86_400, **(pods or {})}
+    profile["pods"]["keepSucceededSeconds"] = 86_400
+    for field, value in fields.items():
+        profile[field] |= value
     apply(here, {"apiVersion": API, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
     sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
-    whole = {"profileRef": {"name": name}, "sources": sources, "reprocess": "Always", "transcription": {"language": "en"}, **spec}
+    whole = {"profileRef": {"name": name}, "sources": sources, "reprocess": "Always", "transcription": {"language": "en"}}
     apply(here, {"apiVersion": API, "kind": "IngestBatch", "metadata": {"name": name}, "spec": whole})
     return Batch(here, name)
 

@@ -2,14 +2,15 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 from psycopg import sql
@@ -24,7 +25,7 @@ from tests.support.cluster.program import until
 from tests.support.models import models
 from tests.support.node.namespace import HOST
 from tests.support.node.node import Node
-from tests.support.node.relay import relay, to_port, to_socket
+from tests.support.node.relay import Door, relay, to_port, to_socket
 from tests.support.postgres import fresh
 from tests.support.tools.programs import program as tool
 
@@ -45,6 +46,8 @@ class Place:
     node: Node
     dsn: str
     """The store, as its owner and from this machine."""
+    store: Door
+    """The way of pods to it."""
     transcript: Transcript
     folder: Path
     """For files that are typed."""
@@ -70,7 +73,7 @@ class Place:
     def _typed(self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool) -> str:
         homeless = os.environ | {f"HELM_{kind}_HOME": f"{self.folder}/helm" for kind in ("CACHE", "CONFIG", "DATA")}
         done = subprocess.run(
-            [path, *flags, *line.split()], cwd=self.folder, env=homeless, capture_output=True, text=True, check=False, timeout=PATIENCE
+            [path, *flags, *shlex.split(line)], cwd=self.folder, env=homeless, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         if shown:
             self.transcript.command(f"{name} {line}", done.stdout + done.stderr)
@@ -85,9 +88,14 @@ class Place:
         """Objects."""
         return list(json.loads(self.kubectl(f"get {kind} --selector={selector} --output=json", shown=False))["items"])
 
-    def until(self, condition: Any, what: str) -> None:
+    def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait as long as it takes."""
-        until(condition, what, seconds=PATIENCE, every=1)
+        until(lambda: bool(condition()), what, seconds=PATIENCE, every=0.5)
+
+    def queried(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the store."""
+        with connect(self.dsn, application="e2e") as connection:
+            return connection.execute(query, values).fetchall()
 
     def trouble(self) -> str:
         """What a person would look at first."""
@@ -107,11 +115,11 @@ def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
         ends.enter_context(relay(HOST, MEDIA_PORT, to_port(urlsplit(base).port or 0)))
         dsn = ends.enter_context(contextmanager(partial(fresh, "template0"))())
         facts = conninfo_to_dict(dsn)
-        ends.enter_context(relay(HOST, STORE_PORT, to_socket(f"{facts['host']}/.s.PGSQL.5432")))
+        store = ends.enter_context(relay(HOST, STORE_PORT, to_socket(f"{facts['host']}/.s.PGSQL.5432")))
         with connect(dsn, application="e2e") as connection:
             connection.execute(sql.SQL("drop role if exists worker"))
             connection.execute(sql.SQL("create role worker login"))
-        here = Place(node, dsn, transcript, folder)
+        here = Place(node, dsn, store, transcript, folder)
         node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         for name, user in (("video-ingest-store-owner", "postgres"), ("video-ingest-store", "worker")):
             address = f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}"

@@ -2,8 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+T = TypeVar("T")
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Open = Callable[[], Awaitable[Streams]]
@@ -20,17 +23,39 @@ def to_socket(path: str) -> Open:
     return lambda: asyncio.open_unix_connection(path)
 
 
+class Door:
+    """Whoever connects to address and port speaks with what is behind, while it is open."""
+
+    def __init__(self, address: str, port: int, behind: Open, loop: asyncio.AbstractEventLoop) -> None:
+        self._address, self._port, self._behind, self._loop = address, port, behind, loop
+        self._server: asyncio.Server | None = None
+
+    def open(self) -> None:
+        """Let people in."""
+        self._server = self._run(_listen(self._address, self._port, self._behind))
+
+    def shut(self) -> None:
+        """Let nobody in, and put everybody out."""
+        if self._server is not None:
+            self._run(_end(self._server))
+            self._server = None
+
+    def _run(self, doing: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(30)
+
+
 @contextmanager
-def relay(address: str, port: int, behind: Open) -> Iterator[None]:
-    """Whoever connects to address and port speaks with what is behind, while the block runs."""
+def relay(address: str, port: int, behind: Open) -> Iterator[Door]:
+    """A door that is open, and gone after the block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=f"relay-{port}", daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(_listen(address, port, behind), loop).result(30)
+    door = Door(address, port, behind, loop)
+    door.open()
     try:
-        yield
+        yield door
     finally:
-        asyncio.run_coroutine_threadsafe(_end(server), loop).result(30)
+        door.shut()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
