@@ -63,6 +63,10 @@ lock-sites: ## Take the newest yt-dlp and change nothing else: sites change ever
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run
 	@$(IN_ENV) $$bin/python -m bench.diarization
 
+.PHONY: bench-node
+bench-node: ## Thirty recordings on a real node, and its memory after each of ten (Linux, root)
+	@$(ON_NODE) $$bin/python -m bench.node
+
 .PHONY: bench-operator
 bench-operator: ## What the operator costs an API server and etcd, and how soon it tells what happened
 	@$(IN_ENV) $$bin/python -m tests.support.cluster.binaries > /dev/null; $$bin/python -m bench.operator_at_scale

@@ -46,7 +46,8 @@ class Row:
     """For each recording, how many dialogues long it is; 0 for a clip of half a minute."""
 
 
-ROWS: Final = (Row("short", (1,)), Row("medium", (7,)), Row("long", (13,)), Row("batch", (0,) * 30))
+THIRTY: Final = Row("batch", (0,) * 30)
+ROWS: Final = (Row("short", (1,)), Row("medium", (7,)), Row("long", (13,)), THIRTY)
 
 
 def _record(row: Row, folder: Path) -> None:
@@ -61,9 +62,14 @@ def _record(row: Row, folder: Path) -> None:
         audio.write(folder / f"{row.name}-{number:02}.wav", samples)
 
 
+def recordings(row: Row) -> Path:
+    """The folder with the row's recordings."""
+    return once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
+
+
 def measured(row: Row, home: Path) -> dict[str, Any]:
     """Run one row; its figures."""
-    content = once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
+    content = recordings(row)
     names = sorted(path.name for path in content.iterdir())
     say(f"{row.name}: {len(names)} recordings")
     with serving(content, PORT) as base:

@@ -57,7 +57,7 @@ class Batch:
         return self.status
 
 
-def batch(here: Place, name: str, files: Sequence[str], *, beams: int, **fields: Any) -> Batch:
+def batch(here: Place, name: str, files: Sequence[str], *, beams: int, parallelism: int = 1, **fields: Any) -> Batch:
     """Apply a batch of these files, or addresses. Its profile is the chart's with other beams, these `fields`, and pods that are kept."""
     profile = here.read("ingestprofile", "default")["spec"]
     profile["transcription"]["beamSize"] = beams
@@ -66,8 +66,14 @@ def batch(here: Place, name: str, files: Sequence[str], *, beams: int, **fields:
         profile[field] |= value
     apply(here, {"apiVersion": API, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
     sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
-    whole = {"profileRef": {"name": name}, "sources": sources, "reprocess": "Always", "transcription": {"language": "en"}}
-    apply(here, {"apiVersion": API, "kind": "IngestBatch", "metadata": {"name": name}, "spec": whole})
+    spec = {
+        "profileRef": {"name": name},
+        "sources": sources,
+        "parallelism": parallelism,
+        "reprocess": "Always",
+        "transcription": {"language": "en"},
+    }
+    apply(here, {"apiVersion": API, "kind": "IngestBatch", "metadata": {"name": name}, "spec": spec})
     return Batch(here, name)
 
 

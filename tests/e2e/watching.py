@@ -6,9 +6,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
+
 from tests.e2e.place import NAMESPACE
 from tests.support.cluster.client import Client
 from tests.support.node.node import GPU
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What this machine has left."""
+
+    available_mib: int
+    """Memory that could be had without swapping."""
+    processes: int
+    """Those of workers that are there."""
+
+
+def left_now() -> Left:
+    """At this moment."""
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return Left(psutil.virtual_memory().available // 2**20, sum("-m ingest_worker" in command for command in commands))
 
 
 @dataclass
@@ -21,6 +39,9 @@ class Seen:
     """Their Jobs, as they began."""
     waited: set[str] = field(default_factory=set)
     """Those for which the scheduler had no GPU at first."""
+    left: list[Left] = field(default_factory=list)
+    """After each that ended, as soon as it was seen to have."""
+    _over: set[str] = field(default_factory=set)
 
     def look(self, pods: list[dict[str, Any]]) -> None:
         """Add what one list shows."""
@@ -28,6 +49,9 @@ class Seen:
         running = [pod for pod in workers if pod["status"]["phase"] == "Running"]
         self.most = max(self.most, len(running))
         self.order += [name for pod in running if (name := _job(pod)) not in self.order]
+        for name in {_job(pod) for pod in workers if pod["status"]["phase"] in ("Succeeded", "Failed")} - self._over:
+            self._over.add(name)
+            self.left.append(left_now())
         self.waited |= {_job(pod) for pod in workers if any(each.get("reason") == "Unschedulable" for each in _conditions(pod))}
 
 
