@@ -4,14 +4,16 @@ Stages are kept by what they were computed from: a recording that an earlier tes
 needs real work gives its batch a profile of its own, with another `beamSize` than anybody else's.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import yaml
 
-from ingest_operator.kube.names import BATCH_UID, INGEST, ROLE
-from tests.e2e.place import BASE, Place
+from ingest_operator.kube.names import BATCH_UID, INGEST, PROGRESS_PORT, ROLE
+from tests.e2e.place import BASE, NAMESPACE, Place
 
 API = "video-ingest.dev/v1alpha1"
 
@@ -39,17 +41,26 @@ class Batch:
         return self.here.listed("pods", f"{BATCH_UID}={uid},{ROLE}={INGEST}")
 
     def until_working(self, *stages: str) -> str:
-        """Wait until one of its workers is in one of these stages; the name of the only pod that runs."""
+        """Wait until one of its workers says itself that it is in one of these stages; the name of its pod."""
         wanted = stages or ("transcribe", "diarize")
+        working: list[str] = []
 
-        def working() -> bool:
-            status = self.status
-            assert status.get("state") not in ("Complete", "CompleteWithFailures", "Failed"), f"too late: {status}"
-            return any(row["state"] == "Running" and row.get("stage") in wanted for row in status.get("videos", ()))
+        def look() -> bool:
+            assert "Complete" not in self.status.get("state", ""), f"too late: {self.status}"
+            working[:] = [name for name in self._running() if self._stage(name) in wanted]
+            return bool(working)
 
-        self.here.until(working, f"{self.name} is in {' or '.join(wanted)}")
-        (pod,) = [each for each in self.workers() if each["status"]["phase"] == "Running"]
-        return str(pod["metadata"]["name"])
+        self.here.until(look, f"{self.name} is in {' or '.join(wanted)}")
+        return working[0]
+
+    def _running(self) -> list[str]:
+        return [str(pod["metadata"]["name"]) for pod in self.workers() if pod["status"]["phase"] == "Running"]
+
+    def _stage(self, pod: str) -> str | None:
+        """What its progress page says, if it serves one yet."""
+        page = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:{PROGRESS_PORT}/proxy/progress"
+        status, body = self.here.node.plane.admin.send("GET", page)
+        return str(json.loads(body)["stage"]) if status == HTTPStatus.OK else None
 
     def done(self) -> dict[str, Any]:
         """Its status when it is complete."""

@@ -90,7 +90,7 @@ class Place:
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait as long as it takes."""
-        until(lambda: bool(condition()), what, seconds=PATIENCE, every=0.5)
+        until(lambda: bool(condition()), what, seconds=PATIENCE, every=0.2)
 
     def queried(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the store."""
