@@ -1,10 +1,12 @@
 """What the pages tell people to type is what the command understands, and what they tell people to write is valid."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 import typer
 import yaml
@@ -23,6 +25,7 @@ from tests.worker.store.makers import content, store
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+VALUES = ROOT / "charts" / "video-ingest-operator" / "values.schema.json"
 HOW_TO = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
 
 
@@ -88,9 +91,11 @@ def test_every_file_on_the_pages_is_valid(block: str, tmp_path: Path) -> None:
     for found in yaml.safe_load_all(block):
         if "video-ingest.dev" in found.get("apiVersion", "") or found.get("kind", "").startswith("Ingest"):
             parse(found)
-        else:
+        elif isinstance(found.get("models"), list):
             (tmp_path / "set.yaml").write_text(block)
             load_set(str(tmp_path / "set.yaml"))
+        else:
+            jsonschema.validate(found, json.loads(VALUES.read_text(encoding="utf-8")))
 
 
 def commands() -> list[tuple[str, str | None]]:

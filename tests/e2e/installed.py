@@ -60,8 +60,8 @@ def _filled(one: Node, storage: Storage) -> None:
 def _install(here: Place) -> None:
     here.transcript.chapter(
         "Install",
-        f"The Secrets `video-ingest-store` and `video-ingest-store-owner` are in the namespace `{NAMESPACE}`. In the files below `$BASE` is"
-        " where the recordings are served, and `$MODELS` the folder of the node that has the models.",
+        f"The Secrets `video-ingest-store` and `video-ingest-store-owner` are in the namespace `{NAMESPACE}`; the node has the models in a"
+        " folder; the recordings are served beside it.",
     )
     here.written("values.yaml")
     (here.folder / "charts").symlink_to(CHART.parent)

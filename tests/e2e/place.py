@@ -53,11 +53,11 @@ class Place:
     """For files that are typed."""
 
     def written(self, name: str) -> Path:
-        """One of our files with the addresses of this run in it, shown in the transcript as it stands."""
-        text = (HERE / name).read_text(encoding="utf-8")
-        self.transcript.file(name, text)
+        """One of our files with the addresses of this run in it, shown in the transcript but for the folder of this machine."""
+        text = (HERE / name).read_text(encoding="utf-8").replace("$BASE", BASE)
+        self.transcript.file(name, text.replace("$MODELS", "/srv/models"))
         path = self.folder / name
-        path.write_text(text.replace("$BASE", BASE).replace("$MODELS", str(models())), encoding="utf-8")
+        path.write_text(text.replace("$MODELS", str(models())), encoding="utf-8")
         return path
 
     def kubectl(self, line: str, *, shown: bool = True) -> str:
