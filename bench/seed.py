@@ -6,7 +6,6 @@ receipts; nothing is asserted about seconds. Rows are kept as they finish, so an
     python -m bench.seed [--again] [ROW ...]
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,13 +18,12 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from bench.batches import RESULTS, keep, run_batch
-from bench.machine import machine
+from bench.batches import run_batch
+from bench.rows import rows_main
 from demo import audio, speech
-from demo.once import key, once, say
+from demo.once import key, once
 from demo.server import serving
 
-RESULT: Final = RESULTS / "seed.json"
 PORT: Final = 18_081
 
 OLD: Final = {
@@ -67,14 +65,14 @@ def recordings(row: Row) -> Path:
     return once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
 
 
-def measured(row: Row, home: Path) -> dict[str, Any]:
+def measured(row: Row) -> dict[str, Any]:
     """Run one row; its figures."""
     content = recordings(row)
     names = sorted(path.name for path in content.iterdir())
-    say(f"{row.name}: {len(names)} recordings")
-    with serving(content, PORT) as base:
+    with tempfile.TemporaryDirectory(prefix="ingest-seed-") as folder, serving(content, PORT) as base:
+        home = Path(folder)
         status = run_batch(home, [f"{base}/{name}" for name in names])
-    return figures(status, home / "batches" / "default" / "demo")
+        return figures(status, home / "batches" / "default" / "demo")
 
 
 def figures(status: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -111,28 +109,5 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return head + "\n".join(lines)
 
 
-def main() -> int:
-    """Run the rows that have no result yet, then print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.seed", description=__doc__)
-    parser.add_argument(
-        "rows",
-        nargs="*",
-        choices=[*(row.name for row in ROWS), []],  # argparse of Python 3.11 asks whether the empty list itself is among the choices
-        metavar="ROW",
-        help="short, medium, long or batch; all of them if none is named",
-    )
-    parser.add_argument("--again", action="store_true", help="measure again what has a result")
-    arguments = parser.parse_args()
-    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    rows: dict[str, dict[str, Any]] = known.get("rows", {})
-    for row in ROWS:
-        if (row.name in arguments.rows or not arguments.rows) and (arguments.again or row.name not in rows):
-            with tempfile.TemporaryDirectory(prefix="ingest-seed-") as home:
-                rows[row.name] = measured(row, Path(home))
-            keep("seed", {"machine": machine(), "repeats": 1, "statistic": "single run", "rows": rows})
-    print(table(rows))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rows_main("seed", __doc__, {row.name: partial(measured, row) for row in ROWS}, table))
