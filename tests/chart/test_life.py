@@ -10,6 +10,7 @@ from tests.support.chart import CHART, NAMESPACE, RELEASE, Json, helm
 from tests.support.cluster.client import Refused
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
+from tests.support.cluster.program import until
 
 pytestmark = pytest.mark.control_plane
 
@@ -40,6 +41,26 @@ def install(plane: ControlPlane, *settings: str) -> str:
     return carried_out(plane, "upgrade", "--install", RELEASE, str(CHART), "--create-namespace", *settings)
 
 
+def first_install(plane: ControlPlane) -> str:
+    """In a cluster that serves none of our kinds. Without `--wait` Helm now and then asks for the profile before its kind is served."""
+    for _ in range(20):
+        helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", kubeconfig=plane.kubeconfig)
+        for kind in KINDS:
+            plane.admin.send("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.video-ingest.dev")
+        until(lambda: not served(plane), "none of our kinds is served")
+        run = helm("install", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--create-namespace", kubeconfig=plane.kubeconfig)
+        if run.returncode == 0:
+            return run.stdout
+        assert "no matches for kind" in run.stderr, run.stderr
+    raise AssertionError("twenty times too soon")
+
+
+def served(plane: ControlPlane) -> set[str]:
+    """The plurals of our group that can be asked for."""
+    status, body = plane.admin.send("GET", "/apis/video-ingest.dev/v1alpha1")
+    return {each["name"] for each in json.loads(body)["resources"]} if status == 200 else set()
+
+
 def jobs(plane: ControlPlane) -> set[str]:
     return {each["metadata"]["name"] for each in plane.admin.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]}
 
@@ -49,16 +70,15 @@ def profile(plane: ControlPlane) -> Json:
 
 
 def test_a_release_lives_and_leaves_what_must_stay(bare: ControlPlane) -> None:
-    notes = install(bare)
+    notes = first_install(bare)
     assert f"helm test {RELEASE} -n {NAMESPACE}" in notes
     assert profile(bare)["spec"]["pods"]["image"] == "video-ingest-worker:0.1.0"
     first = jobs(bare)
     assert len(first) == 2
 
     batch = bare.admin.create(BATCH)
-    before = profile(bare)
     install(bare, "--set=operator.sweepSeconds=60")
-    assert profile(bare)["metadata"]["uid"] == before["metadata"]["uid"]
+    before = profile(bare)
     assert jobs(bare) == first
     assert "IngestProfile" in carried_out(bare, "get", "manifest", RELEASE)
 
@@ -82,6 +102,29 @@ def test_a_release_lives_and_leaves_what_must_stay(bare: ControlPlane) -> None:
     assert profile(bare)["spec"]["pods"]["cpus"] == 4
     assert json.loads(carried_out(bare, "list", "--output=json"))[0]["status"] == "deployed"
     assert bare.admin.get(bare.admin.path_of(BATCH))["metadata"] == batch["metadata"]
+
+
+def test_the_profile_is_what_the_values_of_a_revision_say_whatever_the_way_to_it(bare: ControlPlane) -> None:
+    """Its life begins as a hook, when nobody serves its kind yet."""
+
+    def cpus() -> int:
+        return int(profile(bare)["spec"]["pods"]["cpus"])
+
+    first_install(bare)
+    install(bare, "--set=worker.cpus=2")
+    assert cpus() == 2, "the first upgrade changes what the hook had made"
+    install(bare, "--set=worker.cpus=3")
+    assert cpus() == 3
+    for revision, expected in (("1", 4), ("3", 3), ("2", 2), ("1", 4), ("2", 2)):
+        carried_out(bare, "rollback", RELEASE, revision)
+        assert cpus() == expected, f"revision {revision}"
+    carried_out(bare, "rollback", RELEASE, "1")
+    carried_out(bare, "uninstall", RELEASE)
+    install(bare, "--set=worker.cpus=5")
+    assert cpus() == 5, "what a hook had made and an uninstall had left"
+    uid = profile(bare)["metadata"]["uid"]
+    install(bare, "--set=worker.cpus=6")
+    assert (cpus(), profile(bare)["metadata"]["uid"]) == (6, uid), "from then on it is the same object"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -168,7 +168,7 @@ def test_a_job_that_is_done_is_another_object_when_its_work_changes_and_the_same
 def test_the_profile_is_a_hook_only_as_long_as_nobody_serves_its_kind() -> None:
     (first,) = of_kind(objects_in(template(served=("v1",))), "IngestProfile")
     (later,) = of_kind(case("default"), "IngestProfile")
-    assert first["metadata"]["annotations"].pop("helm.sh/hook") == "post-install"
+    assert first["metadata"]["annotations"].pop("helm.sh/hook") == "post-install,post-rollback"
     assert first == later
     assert first["metadata"]["annotations"] == {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}
 

@@ -24,6 +24,7 @@ def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_a
         assert here.read("ingestprofile", "default")["spec"]["pods"]["cpus"] == 2
         here.helm(f"rollback {RELEASE} 1 --namespace {NAMESPACE} --wait")
         assert "TITLE" not in here.kubectl("get ib upgraded", shown=False)
+        assert here.read("ingestprofile", "default")["spec"]["pods"]["cpus"] == 1
         done = upgraded.done()
     _nobody_noticed(here, upgraded, done)
     assert here.read("pod", working)["metadata"]["uid"] == before
