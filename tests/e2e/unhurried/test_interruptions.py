@@ -1,4 +1,4 @@
-"""What comes between a worker and the end of its recording: each costs a try, and only what the recording may be the cause of is charged."""
+"""What comes between a worker and the end of its recording: each costs a try; what the recording may have caused is charged."""
 
 import json
 import time
