@@ -68,15 +68,21 @@ class Batch:
         return self.status
 
 
-def batch(here: Place, name: str, files: Sequence[str], *, beams: int, parallelism: int = 1, **fields: Any) -> Batch:
-    """Apply a batch of these files, or addresses. Its profile is the chart's with other beams, these `fields`, and pods that are kept."""
+def batch(
+    here: Place, name: str, files: Sequence[str], *, beams: int, parallelism: int = 1, most: int | None = None, **fields: Any
+) -> Batch:
+    """Apply a batch of these files, or addresses. Its profile is the chart's with other beams, these `fields`, and pods that are kept.
+
+    Where it says how many speakers there are at `most`, they are told apart anew as well.
+    """
     profile = here.read("ingestprofile", "default")["spec"]
     profile["transcription"]["beamSize"] = beams
     profile["pods"]["keepSucceededSeconds"] = 86_400
     for field, value in fields.items():
         profile[field] |= value
     apply(here, {"apiVersion": API, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
-    sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
+    bounds = {"speakers": {"max": most}} if most else {}
+    sources = [{"url": file if "://" in file else f"{BASE}/{file}", **bounds} for file in files]
     spec = {
         "profileRef": {"name": name},
         "sources": sources,

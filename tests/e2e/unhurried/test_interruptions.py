@@ -28,9 +28,9 @@ def test_a_drained_node_asks_the_worker_to_end_which_it_does_in_time(here: Place
 
 
 def test_a_worker_that_fills_its_scratch_disk_is_evicted_by_the_kubelet_and_told_as_that(here: Place) -> None:
-    evicted = batch(here, "evicted", ["talk.mp4"], beams=2, pods={"scratchGib": 1})
+    evicted = batch(here, "evicted", ["talk.mp4"], beams=2, most=7, pods={"scratchGib": 1})
     with here.transcript.phase("eviction"):
-        pod = evicted.until_working()
+        pod = evicted.until_working("fetch", "decode", "transcribe", "diarize")
         here.kubectl(f"exec {pod} -- dd if=/dev/zero of=/tmp/filler bs=1M count=1200", shown=False)
         done = evicted.done()
     (row,) = done["videos"]
