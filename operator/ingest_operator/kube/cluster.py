@@ -13,7 +13,7 @@ from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Seen
-from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError
+from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError, UnreachableError
 from ingest_operator.kube.jobs import ingest_job, shared_order_map
 from ingest_operator.kube.names import INDEX, INGEST, PROGRESS_PORT, ROLE, STOPPED, TRY, Owner, ingest_job_name
 from ingest_operator.kube.order_text import OrderTooLargeError
@@ -31,6 +31,10 @@ Try = tuple[int, int]
 DELETIONS: Final = 100
 """Jobs that are deleted in one look at most: a batch whose ten thousand Jobs fall due together must still be looked at."""
 
+DOUBT: Final = 90.0
+"""Seconds from a look in which a start found no answer until that start is certain not to be carried out any more: it is given up within
+thirty, and an API server ends requests after sixty (kubernetes `apiserver/pkg/server/config.go`, `RequestTimeout`)."""
+
 RETRY_REFUSED: Final = 60.0
 """Seconds until a start that cannot be made as the profile has it is tried again."""
 
@@ -43,6 +47,8 @@ class Remembered:
     """Why starts were refused; by item, or None for what concerns every start."""
     kept: dict[Try, float] = field(default_factory=dict)
     """Jobs whose end is recorded, and when they may go."""
+    doubtful: dict[Try, float] = field(default_factory=dict)
+    """Starts without an answer, and until when one may still be carried out. Their Jobs stay till then, or the same would be made again."""
     made: set[str] = field(default_factory=set)
     """ConfigMaps that are known to exist."""
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -93,6 +99,9 @@ class KubeCluster:
             await self._create(start, item)
         except RefusedError as error:
             refusals[None] = hindrance_of_refusal(error, self._now)
+        except UnreachableError:
+            self._remembered.doubtful[start.index, start.number] = self._now + DOUBT
+            raise
         except OverlayError as error:
             refusals[None] = Hindrance("TemplateInvalid", f"The profile's pods.template: {error}", self._now + RETRY_REFUSED)
         except OrderTooLargeError as error:
@@ -123,7 +132,8 @@ class KubeCluster:
         reason = outcome_of(run.ended).reason
         settled = reason is None or FAILURES[reason].verdict is Verdict.SKIP
         keep = self._profile.keep_succeeded_seconds if settled else self._profile.keep_failed_seconds
-        self._remembered.kept[run.index, run.number] = (run.ended_at or self._now) + keep
+        doubt = self._remembered.doubtful.pop((run.index, run.number), 0.0)
+        self._remembered.kept[run.index, run.number] = max(doubt, (run.ended_at or self._now) + keep)
 
     async def clear(self) -> float | None:
         """Delete Jobs that were kept long enough; when the next one may go."""
