@@ -38,7 +38,7 @@ class Cache:
         outlives: Callable[[Object], bool] = lambda _: False,
     ) -> None:
         """`label` holds the uid of the object that each belongs to. What `outlives` its deletion is known until it is forgotten."""
-        self.slim, self._label, self._outlives = slim, label, outlives
+        self._slim, self._label, self._outlives = slim, label, outlives
         self._objects: dict[Key, Object] = {}
         self._of: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
         self._where: dict[str, Key] = {}
@@ -69,6 +69,12 @@ class Cache:
         """Whether an object is known that was deleted."""
         return key_of(thing) in self._left
 
+    def slim(self, thing: Object) -> Object:
+        """What a list keeps of an object: what is known of it, where that is the same version. Ten thousand would stand there twice."""
+        known = self._objects.get(key_of(thing))
+        same = known is not None and all(known["metadata"][part] == thing["metadata"][part] for part in ("uid", "resourceVersion"))
+        return known if known is not None and same else self._slim(thing)
+
     def offer(self, thing: Object) -> bool:
         """Take an object if it is news; whether it was."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
@@ -77,7 +83,7 @@ class Cache:
             return False
         if known is not None:
             self._remove(key)
-        slim = self._objects[key] = self.slim(thing)
+        slim = self._objects[key] = self._slim(thing)
         self._where[uid] = key
         if (owner := self._owner(slim)) is not None:
             self._of[owner][key] = slim

@@ -25,6 +25,16 @@ def test_an_older_version_never_takes_the_place_of_a_newer_one() -> None:
     assert version_of(cache.get(("talks", "a")) or {}) == 12
 
 
+def test_a_list_keeps_what_is_known_of_a_version_and_not_a_second_copy_of_it() -> None:
+    cache = Cache(slim=lambda thing: {"metadata": dict(thing["metadata"])})
+    cache.offer(a_thing(version=3, spec="long"))
+    known = cache.get(("talks", "a"))
+    assert cache.slim(a_thing(version=3, spec="long")) is known
+    for other in (a_thing(version=4), a_thing(version=3, uid="another"), a_thing("b", version=3)):
+        assert cache.slim(other) == other
+        assert cache.slim(other) is not known
+
+
 def test_a_late_answer_about_a_deleted_object_does_not_bring_it_back() -> None:
     cache = Cache()
     cache.offer(a_thing(version=1))
