@@ -48,7 +48,7 @@ def as_conditions(found: Iterable[Observation], now: float, generation: int) -> 
 
 def _observations(known: Known, counts: Counts, ledger: Ledger) -> Iterator[Observation]:
     spec, planned = known.spec, known.planned
-    done = planned and counts.succeeded + counts.skipped + counts.failed == counts.total
+    done = planned and (spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total)
     final = f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
     if spec.dry_run and planned:
         yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
@@ -77,17 +77,14 @@ def _failed(known: Known, counts: Counts, ledger: Ledger) -> Observation:
 
 
 def _stalled(failed: Observation, ledger: Ledger, hindrances: Sequence[Hindrance], *, done: bool) -> Observation:
-    """Whether something outside must change.
+    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last runs met with.
 
-    A batch that has failed says so here as well: this is the condition that kstatus knows, and with it whoever waits by it. Of one that is
-    done otherwise nothing need change, whatever its last runs met with.
+    One that has failed says so here as well, if nothing else holds it up: this is the condition that kstatus knows.
     """
-    _, fails, reason, message = failed
-    if fails:
-        return ConditionType.STALLED, True, reason, message
     held = ledger.breaker
     if done or (held is None and not hindrances):
-        return ConditionType.STALLED, False, "NothingHeld", ""
+        _, fails, reason, message = failed
+        return (ConditionType.STALLED, True, reason, message) if fails else (ConditionType.STALLED, False, "NothingHeld", "")
     if held is None:
         first, others = hindrances[0], len(hindrances) - 1
         return ConditionType.STALLED, True, first.reason, (first.message + (f" (and {others} more)" if others else ""))[:1024]

@@ -15,4 +15,5 @@ def halted(previous: IngestBatchStatus | None, hindrance: Hindrance, generation:
         return before
     stalled = (ConditionType.STALLED, True, hindrance.reason, hindrance.message)
     conditions = with_conditions(before.conditions, as_conditions([stalled], now, generation))
-    return before.model_copy(update={"observed_generation": generation, "conditions": conditions, "state": "Stalled"})
+    state = "Failed" if before.state == "Failed" else "Stalled"
+    return before.model_copy(update={"observed_generation": generation, "conditions": conditions, "state": state})

@@ -118,13 +118,16 @@ def test_the_profile_is_what_the_values_of_a_revision_say_whatever_the_way_to_it
     for revision, expected in (("1", 4), ("3", 3), ("2", 2), ("1", 4), ("2", 2)):
         carried_out(bare, "rollback", RELEASE, revision)
         assert cpus() == expected, f"revision {revision}"
-    carried_out(bare, "rollback", RELEASE, "1")
-    carried_out(bare, "uninstall", RELEASE)
-    install(bare, "--set=worker.cpus=5")
-    assert cpus() == 5, "what a hook had made and an uninstall had left"
+    for way_there in ("1", "2"):
+        carried_out(bare, "rollback", RELEASE, way_there)
+        carried_out(bare, "uninstall", RELEASE)
+        assert cpus() > 0, "batches are left, and with them what they use"
+        install(bare, "--set=worker.cpus=5")
+        assert cpus() == 5, "what an uninstall had left is replaced"
+        install(bare, "--set=worker.cpus=4")
     uid = profile(bare)["metadata"]["uid"]
     install(bare, "--set=worker.cpus=6")
-    assert (cpus(), profile(bare)["metadata"]["uid"]) == (6, uid), "from then on it is the same object"
+    assert (cpus(), profile(bare)["metadata"]["uid"]) == (6, uid), "an upgrade changes it and puts no other in its place"
 
 
 @pytest.mark.parametrize("kind", KINDS)

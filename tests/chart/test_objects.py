@@ -168,9 +168,16 @@ def test_a_job_that_is_done_is_another_object_when_its_work_changes_and_the_same
 def test_the_profile_is_a_hook_only_as_long_as_nobody_serves_its_kind() -> None:
     (first,) = of_kind(objects_in(template(served=("v1",))), "IngestProfile")
     (later,) = of_kind(case("default"), "IngestProfile")
-    assert first["metadata"]["annotations"].pop("helm.sh/hook") == "post-install,post-rollback"
+    annotations = first["metadata"]["annotations"]
+    assert annotations.pop("helm.sh/hook") == "post-install,post-rollback"
+    assert annotations.pop("helm.sh/hook-delete-policy") == "before-hook-creation"
     assert first == later
-    assert first["metadata"]["annotations"] == {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}
+    assert annotations["helm.sh/resource-policy"] == "keep"
+
+
+def test_definitions_that_are_to_be_there_already_are_asked_for_by_helm_and_not_by_the_chart() -> None:
+    (profile,) = of_kind(objects_in(template(served=("v1",), settings={"crds.install": False})), "IngestProfile")
+    assert "helm.sh/hook" not in profile["metadata"]["annotations"]
 
 
 def egress_of(name: str, component: str) -> list[Json]:

@@ -144,7 +144,9 @@ class Batches:
             require_all(memory.frozen, memory.keeper.read())
         scene = self._scene(owner, memory)
         plan = await self._planned(scene, memory, now)
-        memory.frozen = plan.frozen
+        if memory.frozen != plan.frozen:  # from its first start on a batch works by what is frozen
+            memory.frozen = plan.frozen
+            scene = self._scene(owner, memory)
         if plan.items is None:
             return await self._write_unplanned(scene, plan, memory, now)
         return await self._reconcile(scene, plan, memory, now)

@@ -41,7 +41,7 @@ RETRY_REFUSED: Final = 60.0
 
 @dataclass(slots=True)
 class Remembered:
-    """What the looks at one batch hand on to each other. All of it is found out anew after a restart."""
+    """What the looks at one batch hand on to each other. All of it but the doubts is found out anew after a restart."""
 
     refusals: dict[int | None, Hindrance] = field(default_factory=dict)
     """Why starts were refused; by item, or None for what concerns every start."""

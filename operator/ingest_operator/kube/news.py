@@ -101,12 +101,14 @@ def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | 
     was, now = _held(before), _held(after)
     if now is not None and (was is None or was.reason != now.reason):
         return Note("Stalled", NoteType.WARNING, f"{now.reason}: {now.message}", "Start")
-    over = all(_holding(kind, after) is None for kind in (ConditionType.STALLED, ConditionType.COMPLETE))
+    over = now is None and _holding(ConditionType.COMPLETE, after) is None
     return Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start") if was and over else None
 
 
 def _held(status: IngestBatchStatus | None) -> Condition | None:
-    return _holding(ConditionType.STALLED, status) if _holding(ConditionType.FAILED, status) is None else None
+    """What holds it up, if that is not its failure itself."""
+    stalled, failed = _holding(ConditionType.STALLED, status), _holding(ConditionType.FAILED, status)
+    return None if stalled is not None and failed is not None and stalled.reason == failed.reason else stalled
 
 
 def _suspension(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:

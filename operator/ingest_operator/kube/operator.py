@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Final
 
 from ingest_contract.names import GROUP, VERSION
@@ -27,7 +28,7 @@ from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.names import BATCH_UID, MANAGED_BY, MANAGER
 from ingest_operator.kube.progress import ProgressPoller
 from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
-from ingest_operator.kube.watches import SPEAKS_WITHIN, Watched, watch, watch_of
+from ingest_operator.kube.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
 from ingest_operator.schedules.children import SCHEDULE_UID
 from ingest_operator.schedules.looks import Schedules
 from ingest_operator.schedules.reconcile import Look
@@ -82,10 +83,9 @@ class Operator:
             Watched(JOBS, self._seen.jobs, self._wake_owner, OURS),
             Watched(PODS, self._seen.pods, self._wake_owner, BATCH_UID),
         )
-        for each in self.watched:
-            instruments.health.expect(each.resource.plural, within=2 * options.sweep_seconds + SWEEP_TAKES)
-            for namespace in options.namespaces or (None,):
-                instruments.health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN)
+        for each, namespace in product(self.watched, options.namespaces or (None,)):
+            instruments.health.expect(list_of(each.resource.plural, namespace), within=2 * options.sweep_seconds + SWEEP_TAKES)
+            instruments.health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN + options.sweep_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped. The first list comes before the first look: a Job that is not known yet is not one that has vanished."""
@@ -130,17 +130,26 @@ class Operator:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
 
     async def _sweep(self) -> None:
-        """List everything, then wake whomever the news concern: no batch is looked at while its profile or its Jobs are still to come."""
+        """List everything, then wake whomever the news concern: no batch is looked at while its profile or its Jobs are still to come.
+
+        A namespace that was deleted takes its role along: the others are listed all the same. Raises the first `ApiError` in the end.
+        """
         news: list[tuple[Callable[[Object], None], Object]] = []
+        refused: list[ApiError] = []
         try:
-            for each in self.watched:
-                for namespace in self._options.namespaces or (None,):
+            for each, namespace in product(self.watched, self._options.namespaces or (None,)):
+                try:
                     listed, version = await self._api.list(each.resource, namespace, labels=each.labels, keep=each.cache.slim)
-                    news += ((each.wake, thing) for thing in each.cache.replace(listed, version, namespace))
-                self._instruments.health.saw(each.resource.plural)
+                except ApiError as error:
+                    refused.append(error)
+                    continue
+                news += ((each.wake, thing) for thing in each.cache.replace(listed, version, namespace))
+                self._instruments.health.saw(list_of(each.resource.plural, namespace))
         finally:  # what one list has brought is no news to the next
             for wake, thing in news:
                 wake(thing)
+        if refused:
+            raise refused[0]
 
     def _wake(self, loop: Loop[Key], key: Key) -> None:
         self._instruments.health.wanted()

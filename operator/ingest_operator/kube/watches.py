@@ -35,8 +35,9 @@ SERVER_SECONDS: Final = 300
 CLIENT_SECONDS: Final = 330
 """After which the client ends one that the server forgot."""
 
-SPEAKS_WITHIN: Final = SERVER_SECONDS + 60
-"""Seconds in which a watch that lives brings something: the server sends a bookmark about each minute, and before it ends the watch."""
+SPEAKS_WITHIN: Final = 720.0
+"""Seconds in which a watch that lives brings something, if lists are no rarer. Bookmarks come each minute, but only with a version that is
+new to the watch: of a kind that nobody touches, when somebody lists it, or when etcd tells of its progress, each ten minutes by default."""
 
 
 class Hearing:
@@ -125,6 +126,11 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
 def watch_of(plural: str, namespace: str | None) -> str:
     """What one watch is called, on `/readyz` too; None is for all namespaces."""
     return f"watch of {plural}" if namespace is None else f"watch of {plural} in {namespace}"
+
+
+def list_of(plural: str, namespace: str | None) -> str:
+    """What the lists of one kind are called there."""
+    return f"list of {plural}" if namespace is None else f"list of {plural} in {namespace}"
 
 
 def registry(watched: Iterable[Watched]) -> kopf.OperatorRegistry:

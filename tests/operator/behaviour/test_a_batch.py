@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import PlanOrder
+from ingest_contract.order import IngestOrder, PlanOrder
 from ingest_operator.kube import loop
 from ingest_operator.kube.names import INDEX, MANAGER, TRY
 from tests.support.cluster.lives import fails, sequence
@@ -40,3 +40,13 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     writes = scene.plane.audit.writes(mark, user=f"system:serviceaccount:{scene.namespace}:{MANAGER}", namespace=scene.namespace)
     assert {write.code for write in writes} <= {200, 201}
     assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(TRIES)
+
+
+def test_a_batch_that_does_everything_anew_lets_no_worker_take_what_is_kept(scene: Scene) -> None:
+    kubelet = scene.play(sequence({}, count=3))
+    scene.operate()
+    scene.batch(parallelism=2, reprocess="Always")
+    scene.until_state("Complete")
+    told = [order.artifacts_since for order in kubelet.orders() if isinstance(order, IngestOrder)]
+    assert len(told) == 3
+    assert None not in told
