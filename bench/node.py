@@ -37,8 +37,8 @@ def measured(here: Place) -> dict[str, Any]:
     for name in names:
         (here.folder / "recordings" / name).symlink_to(made / name)
     before = left_now()
-    series, after = _watched(here, batch(here, "series", names[:SERIES], beams=1, parallelism=1))
-    thirty, busy = _watched(here, batch(here, "thirty", names, beams=2, parallelism=4))
+    series, after = _watched(here, batch(here, "series", names[:SERIES], parallelism=1))
+    thirty, busy = _watched(here, batch(here, "thirty", names, parallelism=4))
     return {
         "series": {
             "baseline_mib_available": before.available_mib,

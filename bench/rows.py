@@ -12,9 +12,12 @@ from demo.once import say
 Figures = dict[str, Any]
 
 
-def rows_main(name: str, about: str | None, rows: Mapping[str, Callable[[], Figures]], table: Callable[[dict[str, Figures]], str]) -> int:
-    """The command `python -m bench.<name> [--again] [ROW ...]`: measure what has no result yet, then print `table` of all results."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+def rows_main(prog: str, about: str | None, rows: Mapping[str, Callable[[], Figures]], table: Callable[[dict[str, Figures]], str]) -> int:
+    """The command `python -m bench.<prog> [--again] [ROW ...]`: measure what has no result yet, then print `table` of all results."""
+    name = prog.partition("_")[0]
+    parser = argparse.ArgumentParser(
+        prog=f"python -m bench.{prog}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(rows)}; all of them if none is named")
     parser.add_argument("--again", action="store_true", help="measure again what has a result")
     arguments = parser.parse_args()

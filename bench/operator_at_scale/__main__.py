@@ -29,4 +29,4 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(rows_main("operator", __doc__, ROWS, table))
+    sys.exit(rows_main("operator_at_scale", __doc__, ROWS, table))

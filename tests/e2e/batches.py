@@ -1,11 +1,7 @@
-"""Batches of one recording or several, made and awaited as a test needs them.
-
-Stages are kept by what they were computed from: a recording that an earlier test has transcribed is not transcribed again. A test that
-needs real work gives its batch a profile of its own, with another `beamSize` than anybody else's.
-"""
+"""Batches of one recording or several, made and awaited as a test needs them. Each does all its work, whatever earlier ones have kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -40,18 +36,39 @@ class Batch:
         uid = self.here.read("ib", self.name)["metadata"]["uid"]
         return self.here.listed("pods", f"{BATCH_UID}={uid},{ROLE}={INGEST}")
 
-    def until_working(self, *stages: str) -> str:
-        """Wait until one of its workers says itself that it is in one of these stages; the name of its pod."""
-        wanted = stages or ("transcribe", "diarize")
-        working: list[str] = []
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until something holds while the batch goes on."""
 
         def look() -> bool:
-            assert "Complete" not in self.status.get("state", ""), f"too late: {self.status}"
-            working[:] = [name for name in self._running() if self._stage(name) in wanted]
-            return bool(working)
+            if condition():
+                return True
+            assert self._end() is None, f"too late for {what}: {self.status}"
+            return False
 
-        self.here.until(look, f"{self.name} is in {' or '.join(wanted)}")
+        self.here.until(look, f"{self.name}: {what}")
+
+    def until_working(self) -> str:
+        """Wait until one of its workers says itself that it transcribes or tells speakers apart; the name of its pod."""
+        working: list[str] = []
+
+        def look() -> list[str]:
+            working[:] = [name for name in self._running() if self._stage(name) in ("transcribe", "diarize")]
+            return working
+
+        self.until(look, "a worker is at work")
         return working[0]
+
+    def done(self) -> dict[str, Any]:
+        """Its status when it is complete."""
+        self.here.until(self._end, f"{self.name} is complete")
+        assert self._end() == "Complete", f"{self.status}\n{self.here.trouble()}"
+        return self.status
+
+    def _end(self) -> str | None:
+        """Complete or Failed, once it is."""
+        conditions = self.status.get("conditions", ())
+        holds = {each["type"] for each in conditions if each["status"] == "True"}
+        return next((each for each in ("Complete", "Failed") if each in holds), None)
 
     def _running(self) -> list[str]:
         return [str(pod["metadata"]["name"]) for pod in self.workers() if pod["status"]["phase"] == "Running"]
@@ -62,27 +79,15 @@ class Batch:
         status, body = self.here.node.plane.admin.send("GET", page)
         return str(json.loads(body)["stage"]) if status == HTTPStatus.OK else None
 
-    def done(self) -> dict[str, Any]:
-        """Its status when it is complete."""
-        self.here.kubectl(f"wait --timeout=60m --for=condition=Complete ib {self.name}", shown=False)
-        return self.status
 
-
-def batch(
-    here: Place, name: str, files: Sequence[str], *, beams: int, parallelism: int = 1, most: int | None = None, **fields: Any
-) -> Batch:
-    """Apply a batch of these files, or addresses. Its profile is the chart's with other beams, these `fields`, and pods that are kept.
-
-    Where it says how many speakers there are at `most`, they are told apart anew as well.
-    """
+def batch(here: Place, name: str, files: Sequence[str], *, parallelism: int = 1, **fields: Any) -> Batch:
+    """Apply a batch of these files, or addresses. Its profile is the chart's with these `fields`, and pods that are kept."""
     profile = here.read("ingestprofile", "default")["spec"]
-    profile["transcription"]["beamSize"] = beams
     profile["pods"]["keepSucceededSeconds"] = 86_400
     for field, value in fields.items():
         profile[field] |= value
     apply(here, {"apiVersion": API, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
-    bounds = {"speakers": {"max": most}} if most else {}
-    sources = [{"url": file if "://" in file else f"{BASE}/{file}", **bounds} for file in files]
+    sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
     spec = {
         "profileRef": {"name": name},
         "sources": sources,

@@ -60,24 +60,24 @@ class Place:
         path.write_text(text.replace("$MODELS", str(models())), encoding="utf-8")
         return path
 
-    def kubectl(self, line: str, *, shown: bool = True) -> str:
-        """A kubectl command as a person types it, its answer in the transcript."""
+    def kubectl(self, line: str, *, shown: bool = True, fails: bool | None = False) -> str:
+        """A kubectl command as a person types it, its answer in the transcript; None for one that may fail or not."""
         flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--cache-dir={self.folder}/kubectl-cache", f"--namespace={NAMESPACE}")
-        return self._typed("kubectl", program("kubectl"), flags, line, shown=shown)
+        return self._typed("kubectl", program("kubectl"), flags, line, shown=shown, fails=fails)
 
     def helm(self, line: str, *, fails: bool = False) -> str:
         """A Helm command likewise, which succeeds, or fails as it should."""
         flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--namespace={NAMESPACE}")
         return self._typed("helm", tool("helm"), flags, line, shown=True, fails=fails)
 
-    def _typed(self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool, fails: bool = False) -> str:
+    def _typed(self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool, fails: bool | None) -> str:
         homeless = os.environ | {f"HELM_{kind}_HOME": f"{self.folder}/helm" for kind in ("CACHE", "CONFIG", "DATA")}
         done = subprocess.run(
             [path, *flags, *shlex.split(line)], cwd=self.folder, env=homeless, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         if shown:
             self.transcript.command(f"{name} {line}", done.stdout + done.stderr)
-        assert (done.returncode != 0) is fails, f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
+        assert fails is None or (done.returncode != 0) is fails, f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
         return done.stdout
 
     def read(self, kind: str, name: str) -> dict[str, Any]:

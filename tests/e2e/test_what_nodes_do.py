@@ -8,9 +8,7 @@ TOO_LITTLE_MIB = 600
 
 
 def test_a_worker_that_is_killed_for_its_memory_is_given_more_until_it_has_enough(here: Place) -> None:
-    tight = batch(
-        here, "tight", ["meeting.ogg"], beams=4, pods={"memory": {"baseMib": TOO_LITTLE_MIB, "mibPerMediaHour": 0, "maxMib": 8192}}
-    )
+    tight = batch(here, "tight", ["meeting.ogg"], pods={"memory": {"baseMib": TOO_LITTLE_MIB, "mibPerMediaHour": 0, "maxMib": 8192}})
     with here.transcript.phase("out of memory"):
         done = tight.done()
     (row,) = done["videos"]
@@ -26,7 +24,7 @@ def test_a_worker_that_is_killed_for_its_memory_is_given_more_until_it_has_enoug
 
 
 def test_a_worker_whose_pod_is_deleted_in_mid_recording_is_started_again_uncharged(here: Place) -> None:
-    interrupted = batch(here, "interrupted", ["talk.mp4"], beams=3)
+    interrupted = batch(here, "interrupted", ["talk.mp4"])
     with here.transcript.phase("pod deleted"):
         here.kubectl(f"delete pod {interrupted.until_working()}", shown=False)
         done = interrupted.done()

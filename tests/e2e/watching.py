@@ -66,11 +66,13 @@ def _conditions(pod: dict[str, Any]) -> list[dict[str, Any]]:
 @contextmanager
 def watching(client: Client) -> Iterator[Seen]:
     """Look twice a second while the block runs."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods"
+    before = {pod["metadata"]["uid"] for pod in client.get(path)["items"]}
     seen, over = Seen(), threading.Event()
 
     def look() -> None:
         while not over.wait(0.5):
-            seen.look(client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"])
+            seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

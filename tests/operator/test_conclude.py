@@ -1,6 +1,7 @@
 """Conditions: what they say of a batch at each point of its life, and when their clocks move."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
 from ingest_operator.status import render
@@ -60,6 +62,16 @@ def test_a_night_that_brings_nothing_is_a_batch_that_is_complete_at_once() -> No
 def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
     status = render(replace(a_view(2), items=None, plan=None), Ledger(), None, NOW)
     assert (status.state, holding(status)) == ("Planning", {"Reconciling": "Planning"})
+
+
+def test_a_batch_that_has_failed_and_is_held_up_by_something_else_says_what_that_is() -> None:
+    view = replace(a_view(3, retry={"max_failed_percent": 10}), hindrances=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
+    assert holding(render(view, MIXED, None, NOW)) == {"Failed": "TooManyFailures", "Stalled": "QuotaExceeded"}
+
+
+def test_a_dry_run_that_is_complete_is_held_up_by_nothing() -> None:
+    view = replace(a_view(2, dry_run=True), hindrances=(Hindrance("ProfileMissing", "there is none", inf),))
+    assert holding(render(view, Ledger(), None, NOW)) == {"Complete": "DryRun"}
 
 
 def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:

@@ -17,8 +17,10 @@ def test_a_node_that_only_says_that_it_has_a_gpu_is_found_out(here: Place) -> No
 def test_a_node_on_whose_cpus_the_models_are_to_run_passes(here: Place) -> None:
     with here.transcript.phase("helm test"):
         here.helm(f"upgrade {INSTALL} --set gpu.count=0")
-        told = here.helm(TEST)
-        here.helm(f"rollback {RELEASE} --namespace {NAMESPACE} --wait")
+        try:
+            told = here.helm(TEST)
+        finally:
+            here.helm(f"rollback {RELEASE} --namespace {NAMESPACE} --wait")
     assert [line.split(":")[0] for line in told.splitlines() if line.startswith(("ok ", "missing "))] == [
         "ok      gpu",
         "ok      models",

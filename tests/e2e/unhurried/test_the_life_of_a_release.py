@@ -14,7 +14,7 @@ TITLE = f"{COLUMNS}    - {{name: Title, type: string, jsonPath: .metadata.annota
 
 
 def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_and_can_be_taken_back(here: Place) -> None:
-    upgraded = batch(here, "upgraded", FILES, beams=8)
+    upgraded = batch(here, "upgraded", FILES)
     _next_version(here)
     with here.transcript.phase("upgrade and rollback"):
         working = upgraded.until_working()
@@ -31,13 +31,13 @@ def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_a
 
 
 def test_what_is_uninstalled_leaves_batches_workers_and_rows_and_goes_on_when_it_is_back(here: Place) -> None:
-    left = batch(here, "left", FILES, beams=9)
+    left = batch(here, "left", FILES)
     with here.transcript.phase("uninstall and reinstall"):
         working = left.until_working()
         here.helm(f"uninstall {RELEASE} --namespace {NAMESPACE} --wait --timeout 5m")
-        here.until(lambda: here.read("pod", working)["status"]["phase"] == "Succeeded", "the worker ends by itself")
+        here.until(lambda: here.read("pod", working)["status"]["phase"] in ("Succeeded", "Failed"), "the worker ends by itself")
         assert left.status["counts"]["succeeded"] == 0, "nobody counts while there is no operator"
-        assert here.queried("select count(*) from videos")[0][0] > 0
+        assert here.queried("select count(*) from ingest.run where batch = %s", f"{NAMESPACE}/left") == [(1,)]
         here.helm(f"install {INSTALL}")
         done = left.done()
     _nobody_noticed(here, left, done)

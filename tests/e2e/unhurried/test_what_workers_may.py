@@ -19,7 +19,7 @@ except urllib.error.HTTPError as error:
 
 
 def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
-    curious = batch(here, "curious", ["talk.mp4"], beams=7)
+    curious = batch(here, "curious", ["talk.mp4"])
     with here.transcript.phase("no token"):
         pod = curious.until_working()
         code, token = here.kubectl(f"exec {pod} -- python -c {shlex.quote(ASKS)}", shown=False).split()
@@ -30,7 +30,7 @@ def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
 def test_a_worker_refuses_private_and_metadata_addresses_unless_its_profile_allows_them(here: Place) -> None:
     service = here.read("service", "kubernetes --namespace=default")["spec"]["clusterIP"]
     addresses = ["http://169.254.169.254/latest/meta-data/iam.mp4", f"https://{service}/api/v1/secrets.mp4", f"{BASE}/call.webm"]
-    outside = batch(here, "outside", addresses, beams=7, fetch={"allow": {"privateAddresses": False}})
+    outside = batch(here, "outside", addresses, fetch={"allow": {"privateAddresses": False}})
     with here.transcript.phase("private addresses"):
         done = outside.done()
     assert [(row["state"], row["reason"], row["try"]) for row in done["videos"]] == [("Failed", "SourceRefused", 1)] * len(addresses)

@@ -40,7 +40,17 @@ class Node:
         """Have the node say that it has an extended resource, as a device plugin would."""
         path = f"/api/v1/nodes/{NAME}"
         self.plane.admin.merge(f"{path}/status", {"status": {"capacity": {resource: str(count)}}})
-        until(lambda: resource in self.plane.admin.get(path)["status"]["allocatable"], f"{NAME} offers {resource}", seconds=120)
+        until(lambda: self._offered(resource) == count, f"{NAME} offers {resource}", seconds=120)
+
+    def restart_kubelet(self) -> None:
+        """Return when it is back and offers the GPU again: one that begins forgets what no device plugin tells it of."""
+        self.kubelet.kill()
+        self.kubelet.start()
+        until(lambda: self._offered(GPU) == 0, "the kubelet is back", seconds=120)
+        self.offer(GPU, 1)
+
+    def _offered(self, resource: str) -> int:
+        return int(self.plane.admin.get(f"/api/v1/nodes/{NAME}")["status"]["allocatable"].get(resource, -1))
 
 
 @contextmanager
@@ -109,6 +119,7 @@ def _kubelet_config(plane: ControlPlane, folder: Path, runtime: Containerd) -> d
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "nodeStatusUpdateFrequency": "5s",
+        "volumeStatsAggPeriod": "5s",
     }
 
 
