@@ -1,5 +1,6 @@
 """The control plane of the tests: what they build on when they say that something happened, or that nothing did."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.cluster import binaries
+from tests.support.cluster.audit import AuditLog
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.program import NotUpError, Program, until
@@ -106,3 +108,16 @@ def test_what_etcd_was_given_is_counted(control_plane: ControlPlane, namespace: 
     written = control_plane.etcd.written() - before
     assert written.puts >= 1
     assert written.bytes > 50_000
+
+
+def test_a_line_that_is_being_written_at_a_mark_is_before_it(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    verbs = ["create", "update", "delete"]
+    lines = [json.dumps({"user": {}, "verb": verb, "requestURI": "/x", "stageTimestamp": ""}) + "\n" for verb in verbs]
+    whole = lines[0] + lines[1][:20]
+    log.path.write_text(whole, encoding="utf-8")
+    within = log.now()
+    log.path.write_text(lines[0] + lines[1], encoding="utf-8")
+    after = log.now()
+    log.path.write_text("".join(lines), encoding="utf-8")
+    assert [[each.verb for each in log.since(mark)] for mark in (0, within, after)] == [verbs, ["delete"], ["delete"]]

@@ -55,7 +55,9 @@ class AuditLog:
     def since(self, mark: int = 0, *, user: str | None = None, namespace: str | None = None) -> Iterator[Request]:
         """The requests behind a mark, of one user and in one namespace where these are given."""
         with self.path.open("rb") as file:
-            file.seek(mark)
+            if mark:
+                file.seek(mark - 1)
+                file.readline()  # of a line that was being written at the mark, the rest
             for line in file:
                 if not line.endswith(b"\n"):
                     return  # it is being written
