@@ -43,7 +43,7 @@ class Mute:
 def lived(*, mute: bool) -> tuple[Mute, KubeCluster, Remembered]:
     """A cluster in which the start was made, the Job has ended at once, and its end is recorded."""
     api, seen, remembered = Mute(mute=mute), Seen(), Remembered()
-    cluster = KubeCluster(api, seen, SCENE, remembered, NOW)  # type: ignore[arg-type]  # of an `Api` it needs no more
+    cluster = KubeCluster(api, seen, SCENE, remembered, NOW)
     job = ingest_job(OWNER, SCENE.orders, ITEM, START)
     job["metadata"] |= MADE | {"resourceVersion": "2"}
 
@@ -69,7 +69,7 @@ def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out
 
 def test_it_goes_when_that_time_is_over() -> None:
     api, _, remembered = lived(mute=True)
-    early, late = (KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset) for offset in (-1, 1))  # type: ignore[arg-type]
+    early, late = (KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset) for offset in (-1, 1))
     assert asyncio.run(early.clear()) == NOW + DOUBT
     assert asyncio.run(late.clear()) is None
     assert remembered.doubtful == {}
