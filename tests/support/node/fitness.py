@@ -5,9 +5,16 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+
+from scripts.environment import cache_folder
+from tests.support.node.namespace import hierarchies
+
+DISK: Final = 30e9
+"""Bytes: the worker's image is there packed and unpacked for a moment."""
 
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -34,6 +41,24 @@ def hindrance() -> str | None:
         return f"The worker's image is for x86-64; this is {platform.machine()}."
     if missing() and shutil.which("apt-get") is None:
         return f"These programs are missing, and there is no apt-get to install them with: {', '.join(missing())}."
+    if (free := shutil.disk_usage(cache_folder()).free) < DISK:
+        return f"Images and what the node makes of them take up to {DISK / 1e9:.0f} GB; {cache_folder()} has {free / 1e9:.0f} GB left."
+    return _refused()
+
+
+def _refused() -> str | None:
+    """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights tells."""
+    with tempfile.TemporaryDirectory() as folder:
+        mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
+        tried = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-c", mount]
+        done = subprocess.run(tried, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"A node needs namespaces of its own and overlay mounts in them, and may not have them here: {done.stderr.strip()}"
+    try:
+        (hierarchies()[0] / "ingest-e2e-fitness").mkdir()
+        (hierarchies()[0] / "ingest-e2e-fitness").rmdir()
+    except OSError as error:
+        return f"A node needs cgroups of its own, and may not have them here: {error}"
     return None
 
 

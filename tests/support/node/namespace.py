@@ -91,7 +91,7 @@ def _join(inside: Namespace) -> None:
 @contextmanager
 def _cgroup() -> Iterator[None]:
     """A cgroup in every hierarchy that this machine has, removed when its processes have ended, even if this one is killed."""
-    places = [CGROUPS / CGROUP] if (CGROUPS / "cgroup.controllers").exists() else _hierarchies()
+    places = [hierarchy / CGROUP for hierarchy in hierarchies()]
     for place in places:
         place.mkdir(exist_ok=True)
     remove = ["find", *map(str, places), "-depth", "-type", "d", "-delete"]
@@ -110,6 +110,8 @@ def _gone(places: Sequence[Path], remove: Sequence[str]) -> bool:
     return not any(place.exists() for place in places)
 
 
-def _hierarchies() -> list[Path]:
-    """Of cgroup v1: a folder per controller."""
-    return [folder / CGROUP for folder in sorted(CGROUPS.iterdir()) if (folder / "cgroup.procs").exists() and not folder.is_symlink()]
+def hierarchies() -> list[Path]:
+    """Where cgroups are made: in one place, or with cgroup v1 in a folder per controller."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS]
+    return [folder for folder in sorted(CGROUPS.iterdir()) if (folder / "cgroup.procs").exists() and not folder.is_symlink()]
