@@ -15,7 +15,7 @@ FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in E
 OURS = f"{MANAGED_BY}={MANAGER}"
 QUERIES = (
     "select url, state, reason, segments, speakers from videos order by url",
-    "select label, count(*) as recordings, round(sum(seconds)) as seconds from speakers group by label order by label",
+    "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers group by label order by label",
     "select count(*) as vectors from ingest.embeddings_384",
 )
 
@@ -60,7 +60,7 @@ def _told(here: Place, status: dict[str, Any]) -> None:
     )
     about = {key: status[key] for key in ("counts", "rtf", "audioHoursPerHour", "sums", "skips", "failures") if key in status}
     wanted = ", ".join(f".{key}" for key in about)
-    answer = "\n".join(json.dumps(each) for each in about.values())
+    answer = "\n".join(json.dumps(each, separators=(",", ":")) for each in about.values())
     here.transcript.command(f"kubectl get ib demo --output=json | jq --compact-output '.status | {wanted}'", answer)
 
 
