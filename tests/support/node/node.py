@@ -43,11 +43,16 @@ class Node:
         until(lambda: self._offered(resource) == count, f"{NAME} offers {resource}", seconds=120)
 
     def restart_kubelet(self) -> None:
-        """Return when it is back and offers the GPU again: one that begins forgets what no device plugin tells it of."""
+        """Return when it is back and offers the GPU: one that begins may forget, as it registers, what no device plugin tells it of."""
         self.kubelet.kill()
+        before = self._heartbeat()
         self.kubelet.start()
-        until(lambda: self._offered(GPU) == 0, "the kubelet is back", seconds=120)
+        until(lambda: self._heartbeat() > before, "the kubelet has registered and tells how its node is", seconds=300)
         self.offer(GPU, 1)
+
+    def _heartbeat(self) -> str:
+        conditions = self.plane.admin.get(f"/api/v1/nodes/{NAME}")["status"]["conditions"]
+        return max(str(each["lastHeartbeatTime"]) for each in conditions)
 
     def _offered(self, resource: str) -> int:
         return int(self.plane.admin.get(f"/api/v1/nodes/{NAME}")["status"]["allocatable"].get(resource, -1))
