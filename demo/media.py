@@ -30,7 +30,7 @@ SEGMENT_SECONDS = 6
 KEPT = 0.6
 """Share of `truncated.mp4` that is left. The index stands in front, so the declared duration stays; about 60 % decodes."""
 BITEXACT = {"fflags": "+bitexact"}
-"""No version strings, no random ids: the same bytes at every run."""
+"""No version strings, no random ids: the same bytes at every run on one kind of CPU. On another the encoders' floats come out otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
