@@ -31,7 +31,7 @@ WAITS: Final = ("queued", "pulling", "starting", "overhead")
 
 
 def measured(here: Place) -> dict[str, Any]:
-    """Both batches' figures. The second has another pipeline, so that nothing of the first is used again."""
+    """Both batches' figures. Each does all its work: the second uses nothing again that the first has kept."""
     made = recordings(THIRTY)
     names = sorted(path.name for path in made.iterdir())
     for name in names:

@@ -172,7 +172,11 @@ def test_the_profile_is_a_hook_only_as_long_as_nobody_serves_its_kind() -> None:
     assert annotations.pop("helm.sh/hook") == "post-install,post-rollback"
     assert annotations.pop("helm.sh/hook-delete-policy") == "before-hook-creation"
     assert first == later
-    assert annotations["helm.sh/resource-policy"] == "keep"
+    assert annotations == {
+        "meta.helm.sh/release-name": RELEASE,
+        "meta.helm.sh/release-namespace": NAMESPACE,
+        "helm.sh/resource-policy": "keep",
+    }
 
 
 def test_definitions_that_are_to_be_there_already_are_asked_for_by_helm_and_not_by_the_chart() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import yaml
 
+from ingest_contract.names import API_VERSION
 from ingest_operator.kube.names import BATCH_UID, INGEST, PROGRESS_PORT, ROLE
 from tests.e2e.place import BASE, NAMESPACE, Place
-
-API = "video-ingest.dev/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def batch(here: Place, name: str, files: Sequence[str], *, parallelism: int = 1,
     profile["pods"]["keepSucceededSeconds"] = 86_400
     for field, value in fields.items():
         profile[field] |= value
-    apply(here, {"apiVersion": API, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
+    apply(here, {"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
     sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
     spec = {
         "profileRef": {"name": name},
@@ -95,7 +94,7 @@ def batch(here: Place, name: str, files: Sequence[str], *, parallelism: int = 1,
         "reprocess": "Always",
         "transcription": {"language": "en"},
     }
-    apply(here, {"apiVersion": API, "kind": "IngestBatch", "metadata": {"name": name}, "spec": spec})
+    apply(here, {"apiVersion": API_VERSION, "kind": "IngestBatch", "metadata": {"name": name}, "spec": spec})
     return Batch(here, name)
 
 
