@@ -8,6 +8,8 @@ SHELL := /bin/sh
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
 ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
   $$bin/python -m tests.support.tools.programs > /dev/null;
+# One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
+LOCKED = pyproject.toml --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .PHONY: help
 help: ## Print this list
@@ -47,8 +49,7 @@ generate: ## Make CRDs, their copies in the chart, its rules, schema and README,
 .PHONY: lock
 lock: ## Resolve dependencies anew and pin them with hashes
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
-	pin() { out=$$1; shift; $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml \
-	  --custom-compile-command "make lock" -o locks/$$out.txt "$$@"; }; \
+	pin() { out=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$out.txt "$$@"; }; \
 	for extra in operator cli dev; do pin $$extra --extra $$extra; done; \
 	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs; done; \
 	pin sites --extra sites -c locks/worker.txt
@@ -56,8 +57,7 @@ lock: ## Resolve dependencies anew and pin them with hashes
 .PHONY: lock-sites
 lock-sites: ## Take the newest yt-dlp and change nothing else: sites change every few weeks
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
-	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra sites --upgrade-package yt-dlp pyproject.toml \
-	  --custom-compile-command "make lock" -o locks/sites.txt
+	$$uv pip compile $(LOCKED) -o locks/sites.txt --extra sites --upgrade-package yt-dlp
 
 .PHONY: bench-diarization
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run

@@ -1,8 +1,8 @@
 """Make the project's own Python environment, outside the checkout, and print its folder.
 
 Called by the Makefile before every command. Needs nothing but Python >= 3.11: `uv` comes by pip from `locks/uv.txt`, everything
-else by `uv` from `locks/dev.txt`, both hashed. One environment per checkout; a changed lock updates it in place, an unchanged one
-costs a tenth of a second. Must import the standard library only.
+else by `uv` from `locks/dev.txt`, both hashed. One environment per checkout and Python; a changed lock updates it in place, an
+unchanged one costs a tenth of a second. Must import the standard library only.
 """
 
 import argparse
@@ -55,10 +55,10 @@ def uv_program(cache: Path) -> Path:
 def environment(cache: Path) -> Path:
     """The checkout's environment, created or brought up to date with `locks/dev.txt`."""
     lock = LOCKS / "dev.txt"
-    home = cache / f"env-{digest(str(CHECKOUT).encode())}"
+    home = cache / f"env-{digest(str(CHECKOUT).encode(), sys.version.encode())}"
     stamp = home / "up-to-date-with"
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]  # linter settings change nothing that is installed
-    wanted = digest(lock.read_bytes(), json.dumps(project, sort_keys=True).encode(), sys.version.encode())
+    wanted = digest(lock.read_bytes(), json.dumps(project, sort_keys=True).encode())
     if stamp.exists() and stamp.read_text() == wanted:
         return home
     uv = str(uv_program(cache))

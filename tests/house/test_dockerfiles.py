@@ -122,3 +122,10 @@ def test_the_worker_without_engines_has_none() -> None:
     assert engines <= locked("worker")
     assert engines.isdisjoint(locked("light"))
     assert {"psycopg", "pgvector", "av", "huggingface-hub"} <= locked("light")
+
+
+@pytest.mark.parametrize("lock", sorted(path.stem for path in (HOUSE / "locks").glob("*.txt")))
+def test_a_package_is_locked_in_one_version_for_every_python(lock: str) -> None:
+    names = LOCK.findall((HOUSE / "locks" / f"{lock}.txt").read_text(encoding="utf-8"))
+    assert names
+    assert len(names) == len(set(names)), "what was tried with one Python would not be what runs with another"
