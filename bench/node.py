@@ -3,66 +3,80 @@
 The node, its images and what stands around them are those of `make e2e`. Models compute on the CPU; the node says that it has one GPU, and
 the scheduler gives it to one worker at a time.
 
-    python -m bench.node
+    python -m bench.node [--again] [ROW ...]
 """
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.batches import keep
-from bench.machine import machine
+from bench.rows import Figures, rows_main
 from bench.seed import THIRTY, recordings
-from demo.once import say
 from ingest_contract.receipt import Receipt
-from tests.e2e.batches import Batch, batch
+from tests.e2e.batches import batch
 from tests.e2e.installed import installed
 from tests.e2e.place import Place
 from tests.e2e.transcript import Transcript
 from tests.e2e.watching import Seen, left_now, watching
 from tests.support.node.fitness import hindrance
 
+Done = tuple[dict[str, Any], list[dict[str, Any]]]
+"""The status of a batch that is complete, and its workers' pods."""
 SERIES: Final = 10
 WAITS: Final = ("queued", "pulling", "starting", "overhead")
 """What the status says of the time before and between stages: for a GPU, for the image, for the container, for imports and models."""
 
 
-def measured(here: Place) -> dict[str, Any]:
-    """Both batches' figures. Each does all its work: the second uses nothing again that the first has kept."""
-    made = recordings(THIRTY)
-    names = sorted(path.name for path in made.iterdir())
-    for name in names:
-        (here.folder / "recordings" / name).symlink_to(made / name)
-    before = left_now()
-    series, after = _watched(here, batch(here, "series", names[:SERIES], parallelism=1))
-    thirty, busy = _watched(here, batch(here, "thirty", names, parallelism=4))
+def series() -> Figures:
+    """Ten, one after the other: what is left in memory after each."""
+    with _cluster() as here:
+        before = left_now()
+        done, seen = _watched(here, "series", SERIES, parallelism=1)
     return {
-        "series": {
-            "baseline_mib_available": before.available_mib,
-            "after_each_mib_available": [each.available_mib for each in after.left],
-            "worker_processes_after_each": [each.processes for each in after.left],
-            **_figures(series),
-        },
-        "thirty": {"most_at_a_time": busy.most, "scheduler_let_wait": len(busy.waited), **_figures(thirty)},
+        "baseline_mib_available": before.available_mib,
+        "after_each_mib_available": [each.available_mib for each in seen.left],
+        "worker_processes_after_each": [each.processes for each in seen.left],
+        **_figures(*done),
     }
 
 
-def _watched(here: Place, one: Batch) -> tuple[Batch, Seen]:
-    """The batch when it is complete, and what was seen meanwhile."""
+def thirty() -> Figures:
+    """Thirty, of which more may run than the node has GPUs."""
+    with _cluster() as here:
+        done, seen = _watched(here, "thirty", len(THIRTY.dialogues), parallelism=4)
+    return {"most_at_a_time": seen.most, "scheduler_let_wait": len(seen.waited), **_figures(*done)}
+
+
+@contextmanager
+def _cluster() -> Iterator[Place]:
+    """A node with the chart on it, where the recordings are served."""
+    with tempfile.TemporaryDirectory(prefix="ingest-node-") as folder, installed(Transcript(os.cpu_count() or 1), Path(folder)) as here:
+        for path in _recordings():
+            (here.folder / "recordings" / path.name).symlink_to(path)
+        yield here
+
+
+def _recordings() -> list[Path]:
+    return sorted(recordings(THIRTY).iterdir())
+
+
+def _watched(here: Place, name: str, count: int, *, parallelism: int) -> tuple[Done, Seen]:
+    """A batch of so many recordings when it is complete, and what was seen meanwhile."""
     with watching(here.node.plane.admin) as seen:
-        say(f"node: {one.name}")
-        one.done()
-    return one, seen
+        one = batch(here, name, [path.name for path in _recordings()[:count]], parallelism=parallelism)
+        status = one.done()
+    return (status, one.workers()), seen
 
 
-def _figures(one: Batch) -> dict[str, Any]:
+def _figures(status: dict[str, Any], workers: list[dict[str, Any]]) -> Figures:
     """Of a batch that is complete, from its status and its pods' receipts."""
-    status = one.status
     sums, counts = status["sums"], status["counts"]
-    receipts = [Receipt.model_validate_json(_worker(pod)["terminated"]["message"]) for pod in one.workers()]
+    receipts = [Receipt.model_validate_json(_worker(pod)["terminated"]["message"]) for pod in workers]
     return {
         "succeeded": f"{counts['succeeded']} of {counts['total']}",
         "media_seconds": round(float(sums["mediaSeconds"])),
@@ -78,16 +92,13 @@ def _worker(pod: dict[str, Any]) -> dict[str, Any]:
     return dict(pod["status"]["containerStatuses"][0]["state"])
 
 
-def main() -> int:
-    """Measure, keep and print."""
-    if reason := hindrance():
-        sys.exit(f"bench.node: {reason}")
-    with tempfile.TemporaryDirectory(prefix="ingest-node-") as folder, installed(Transcript(os.cpu_count() or 1), Path(folder)) as here:
-        found = measured(here)
-    keep("node", {"machine": machine(), "repeats": 1, "statistic": "single run", **found})
-    print(found)
-    return 0
+def table(rows: dict[str, Figures]) -> str:
+    """The rows as Markdown."""
+    lines = [f"| {name} | {figure} | {value} |" for name, row in rows.items() for figure, value in row.items()]
+    return "\n".join(["| row | figure | |", "|---|---|---|", *lines])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if reason := hindrance():
+        sys.exit(f"bench.node: {reason}")
+    sys.exit(rows_main("node", __doc__, {each.__name__: each for each in (series, thirty)}, table))

@@ -23,7 +23,7 @@ class Batch:
     @property
     def status(self) -> dict[str, Any]:
         """What it says now."""
-        return dict(self.here.read("ib", self.name).get("status", {}))
+        return dict(self.here.read("ingestbatches", self.name).get("status", {}))
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ class Batch:
 
     def workers(self) -> list[dict[str, Any]]:
         """Pods of its recordings."""
-        uid = self.here.read("ib", self.name)["metadata"]["uid"]
+        uid = self.here.read("ingestbatches", self.name)["metadata"]["uid"]
         return self.here.listed("pods", f"{BATCH_UID}={uid},{ROLE}={INGEST}")
 
     def until(self, condition: Callable[[], object], what: str) -> None:
@@ -81,7 +81,7 @@ class Batch:
 
 def batch(here: Place, name: str, files: Sequence[str], *, parallelism: int = 1, **fields: Any) -> Batch:
     """Apply a batch of these files, or addresses. Its profile is the chart's with these `fields`, and pods that are kept."""
-    profile = here.read("ingestprofile", "default")["spec"]
+    profile = here.read("ingestprofiles", "default")["spec"]
     profile["pods"]["keepSucceededSeconds"] = 86_400
     for field, value in fields.items():
         profile[field] |= value

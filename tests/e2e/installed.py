@@ -10,7 +10,7 @@ from tests.e2e.place import CHART, NAMESPACE, RELEASE, Place, place
 from tests.e2e.transcript import Transcript
 from tests.support.node.fitness import install
 from tests.support.node.images import IMAGES, Storage
-from tests.support.node.node import Node, node
+from tests.support.node.node import node
 
 INSTALL = f"{RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values values.yaml --wait --timeout 15m"
 """As docs/install.md has it: without `--wait` Helm makes the default profile before its kind is served."""
@@ -19,13 +19,19 @@ INSTALL = f"{RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values value
 @contextmanager
 def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
     """Build what is not built yet, start the node, install. `folder` is for files; everything else is gone afterwards."""
+    before = _used()
     storage = _built(transcript)
+    built = _used()
     with ExitStack() as ends:
         ends.enter_context(transcript.phase("everything, from the node's start to its end"))
         with transcript.phase("node"):
             one = ends.enter_context(node())
         with transcript.phase("images onto the node"):
-            _filled(one, storage)
+            for reference in (storage.pause(), *(image.reference for image in IMAGES)):
+                one.containerd.take(storage.layered(reference))
+        print(
+            f"e2e: disk: {(built - before) / 1e9:.1f} GB for what was built, {(_used() - built) / 1e9:.1f} GB for the node and its images"
+        )
         with transcript.phase("recordings and store"):
             here = ends.enter_context(place(one, transcript, folder))
         with transcript.phase("helm install"):
@@ -46,15 +52,9 @@ def _built(transcript: Transcript) -> Storage:
     return kept
 
 
-def _filled(one: Node, storage: Storage) -> None:
-    """Our images, one at a time, so that only one of them is there packed and unpacked."""
-    before = peak = shutil.disk_usage(cache_folder()).used
-    for archive in storage.packed([storage.pause(), *(image.reference for image in IMAGES)]):
-        one.containerd.receive(archive)
-        peak = max(peak, shutil.disk_usage(cache_folder()).used)
-        one.containerd.drop_packed_layers()
-    after = shutil.disk_usage(cache_folder()).used
-    print(f"e2e: disk: the node's images took {(peak - before) / 1e9:.1f} GB at most and keep {(after - before) / 1e9:.1f} GB")
+def _used() -> int:
+    """Bytes on the disk that images are on."""
+    return shutil.disk_usage(cache_folder()).used
 
 
 def _install(here: Place) -> None:

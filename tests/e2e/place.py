@@ -1,16 +1,16 @@
 """What stands around a cluster of tests: recordings over HTTP, a Postgres, and the people who type commands."""
 
-import json
 import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, LiteralString
+from types import MappingProxyType
+from typing import Any, Final, LiteralString
 from urllib.parse import urlsplit
 
 from psycopg import sql
@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from demo import media, speech
 from demo.server import serving
+from ingest_contract.names import API_VERSION
 from ingest_worker.store.connect import connect
 from tests.e2e.transcript import Transcript
 from tests.support.cluster.binaries import program
@@ -35,6 +36,8 @@ NAMESPACE = "media"
 RELEASE = "video-ingest-operator"
 MEDIA_PORT, STORE_PORT = 18_080, 15_432
 BASE = f"http://{HOST}:{MEDIA_PORT}"
+ROOTS: Final[Mapping[str, str]] = MappingProxyType({"pods": "/api/v1", "services": "/api/v1", "jobs": "/apis/batch/v1"})
+"""Where the API has kinds that are not ours."""
 PATIENCE = 3600
 """Seconds that anything may take: a machine may be busy."""
 
@@ -80,13 +83,13 @@ class Place:
         assert fails is None or (done.returncode != 0) is fails, f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
         return done.stdout
 
-    def read(self, kind: str, name: str) -> dict[str, Any]:
+    def read(self, plural: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any]:
         """An object."""
-        return dict(json.loads(self.kubectl(f"get {kind} {name} --output=json", shown=False)))
+        return self.node.plane.admin.get(f"{_root(plural)}/namespaces/{namespace}/{plural}/{name}")
 
-    def listed(self, kind: str, selector: str) -> list[dict[str, Any]]:
+    def listed(self, plural: str, selector: str) -> list[dict[str, Any]]:
         """Objects."""
-        return list(json.loads(self.kubectl(f"get {kind} --selector={selector} --output=json", shown=False))["items"])
+        return list(self.node.plane.admin.get(f"{_root(plural)}/namespaces/{NAMESPACE}/{plural}", labelSelector=selector)["items"])
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait as long as it takes."""
@@ -105,6 +108,10 @@ class Place:
             done = subprocess.run([program("kubectl"), *flags, *line.split()], capture_output=True, text=True, check=False)
             said.append(f"$ kubectl {line}\n{done.stdout}{done.stderr}")
         return "\n".join(said)
+
+
+def _root(plural: str) -> str:
+    return ROOTS.get(plural, f"/apis/{API_VERSION}")
 
 
 @contextmanager

@@ -28,18 +28,23 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     batch = here.written("batch.yaml")
     with seen_all.phase("the batch"), watching(here.node.plane.admin) as seen:
         here.kubectl(f"apply --filename {batch.name}")
-        here.until(lambda: here.read("ib", "demo").get("status", {}).get("plan"), "the batch is planned")
+        here.until(lambda: here.read("ingestbatches", "demo").get("status", {}).get("plan"), "the batch is planned")
         here.kubectl("get ib demo")
         here.kubectl("wait --timeout=60m --for=condition=Complete ib demo")
     here.kubectl("get ib demo --output=wide")
-    here.kubectl(f"get jobs --selector={OURS}")
-    status = here.read("ib", "demo")["status"]
+    here.until(lambda: all(_has_ended(job) for job in here.listed("jobs", OURS)), "the Job controller has seen all ends too")
+    here.kubectl(f"get jobs --selector={OURS} --sort-by=.metadata.name")
+    status = here.read("ingestbatches", "demo")["status"]
     _ended_as_it_must(here, status)
     assert seen.most == 1, "more workers ran at once than the node has GPUs"
     assert seen.waited, "the scheduler let nobody wait"
     assert len(seen.order) >= len(EXPECTED)
     _told(here, status)
     _stored(here)
+
+
+def _has_ended(job: dict[str, Any]) -> bool:
+    return any((each["type"], each["status"]) in (("Complete", "True"), ("Failed", "True")) for each in job["status"].get("conditions", ()))
 
 
 def _ended_as_it_must(here: Place, status: dict[str, Any]) -> None:
@@ -85,6 +90,7 @@ def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Pla
     with here.transcript.phase("the schedule"):
         here.kubectl(f"apply --filename {path.name}")
         here.until(lambda: _complete(here), "a batch of the schedule is complete")
+        here.until(lambda: _last_state(here).startswith("Complete"), "the schedule says so")
         here.kubectl("get is every-minute")
         first = _complete(here)[0]["status"]
     assert first["counts"]["total"] == 0
@@ -99,7 +105,15 @@ def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Pla
         print(f"e2e: docs/journey.md was written anew:\n{written}")
 
 
+def _last_state(here: Place) -> str:
+    return str(here.read("ingestschedules", "every-minute")["status"]["lastBatch"].get("state", ""))
+
+
 def _complete(here: Place) -> list[dict[str, Any]]:
     """The batches of the schedule that are."""
-    uid = here.read("is", "every-minute")["metadata"]["uid"]
-    return [each for each in here.listed("ib", f"{SCHEDULE_UID}={uid}") if each.get("status", {}).get("state", "").startswith("Complete")]
+    uid = here.read("ingestschedules", "every-minute")["metadata"]["uid"]
+    return [
+        each
+        for each in here.listed("ingestbatches", f"{SCHEDULE_UID}={uid}")
+        if each.get("status", {}).get("state", "").startswith("Complete")
+    ]

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,19 +66,23 @@ def _conditions(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 @contextmanager
 def watching(client: Client) -> Iterator[Seen]:
-    """Look twice a second while the block runs."""
+    """Look twice a second while the block runs, and once more when it has ended well. A look that fails is told then."""
     path = f"/api/v1/namespaces/{NAMESPACE}/pods"
     before = {pod["metadata"]["uid"] for pod in client.get(path)["items"]}
     seen, over = Seen(), threading.Event()
 
     def look() -> None:
-        while not over.wait(0.5):
-            seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])
+        seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
+    def keep_looking() -> None:
+        while not over.wait(0.5):
+            look()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(keep_looking)
+        try:
+            yield seen
+        finally:
+            over.set()
+    looking.result()
+    look()

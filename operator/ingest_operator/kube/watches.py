@@ -125,12 +125,16 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
 
 def watch_of(plural: str, namespace: str | None) -> str:
     """What one watch is called, on `/readyz` too; None is for all namespaces."""
-    return f"watch of {plural}" if namespace is None else f"watch of {plural} in {namespace}"
+    return f"watch of {_kind(plural, namespace)}"
 
 
 def list_of(plural: str, namespace: str | None) -> str:
     """What the lists of one kind are called there."""
-    return f"list of {plural}" if namespace is None else f"list of {plural} in {namespace}"
+    return f"list of {_kind(plural, namespace)}"
+
+
+def _kind(plural: str, namespace: str | None) -> str:
+    return plural if namespace is None else f"{plural} in {namespace}"
 
 
 def registry(watched: Iterable[Watched]) -> kopf.OperatorRegistry:

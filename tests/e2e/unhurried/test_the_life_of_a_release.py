@@ -18,16 +18,16 @@ def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_a
     _next_version(here)
     with here.transcript.phase("upgrade and rollback"):
         working = upgraded.until_working()
-        before = here.read("pod", working)["metadata"]["uid"]
+        before = here.read("pods", working)["metadata"]["uid"]
         here.helm(f"upgrade {INSTALL.replace('charts/', 'next/')} --set operator.sweepSeconds=120 --set worker.cpus=2")
         assert "TITLE" in here.kubectl("get ib upgraded", shown=False)
-        assert here.read("ingestprofile", "default")["spec"]["pods"]["cpus"] == 2
+        assert here.read("ingestprofiles", "default")["spec"]["pods"]["cpus"] == 2
         here.helm(f"rollback {RELEASE} 1 --namespace {NAMESPACE} --wait")
         assert "TITLE" not in here.kubectl("get ib upgraded", shown=False)
-        assert here.read("ingestprofile", "default")["spec"]["pods"]["cpus"] == 1
+        assert here.read("ingestprofiles", "default")["spec"]["pods"]["cpus"] == 1
         done = upgraded.done()
     _nobody_noticed(here, upgraded, done)
-    assert here.read("pod", working)["metadata"]["uid"] == before
+    assert here.read("pods", working)["metadata"]["uid"] == before
 
 
 def test_what_is_uninstalled_leaves_batches_workers_and_rows_and_goes_on_when_it_is_back(here: Place) -> None:
@@ -35,7 +35,7 @@ def test_what_is_uninstalled_leaves_batches_workers_and_rows_and_goes_on_when_it
     with here.transcript.phase("uninstall and reinstall"):
         working = left.until_working()
         here.helm(f"uninstall {RELEASE} --namespace {NAMESPACE} --wait --timeout 5m")
-        here.until(lambda: here.read("pod", working)["status"]["phase"] in ("Succeeded", "Failed"), "the worker ends by itself")
+        here.until(lambda: here.read("pods", working)["status"]["phase"] in ("Succeeded", "Failed"), "the worker ends by itself")
         assert left.status["counts"]["succeeded"] == 0, "nobody counts while there is no operator"
         assert here.queried("select count(*) from ingest.run where batch = %s", f"{NAMESPACE}/left") == [(1,)]
         here.helm(f"install {INSTALL}")

@@ -28,7 +28,7 @@ def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
 
 
 def test_a_worker_refuses_private_and_metadata_addresses_unless_its_profile_allows_them(here: Place) -> None:
-    service = here.read("service", "kubernetes --namespace=default")["spec"]["clusterIP"]
+    service = here.read("services", "kubernetes", namespace="default")["spec"]["clusterIP"]
     addresses = ["http://169.254.169.254/latest/meta-data/iam.mp4", f"https://{service}/api/v1/secrets.mp4", f"{BASE}/call.webm"]
     outside = batch(here, "outside", addresses, fetch={"allow": {"privateAddresses": False}})
     with here.transcript.phase("private addresses"):

@@ -44,9 +44,9 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60, every: 
 
 
 @contextmanager
-def folder_for_now() -> Iterator[Path]:
+def folder_for_now(within: Path | None = None) -> Iterator[Path]:
     """A folder that goes at the end; if this process is killed, a shell that waits for that removes it."""
-    folder = Path(tempfile.mkdtemp(prefix="ingest-kube-"))
+    folder = Path(tempfile.mkdtemp(prefix="ingest-kube-", dir=within))
     # The second is for those who still write into it: they end because of the same.
     command = ["sh", "-c", 'cat > /dev/null; sleep 1; rm -rf "$1"', "sh", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sweeper:

@@ -1,4 +1,4 @@
-"""containerd with folders of its own, and the images in it: brought in as they were built, without a registry."""
+"""containerd with folders of its own, and the images in it: linked from where they were built, without a registry or a copy."""
 
 import json
 import subprocess
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.cluster.program import Program
+from tests.support.node.layers import Layer, Layered
 from tests.support.node.namespace import PODS, Namespace
 
 PLUGINS = "/usr/lib/cni"
 PAUSE = "localhost/pause:e2e"
 CONFIG = """\
 version = 2
-root = "{folder}/root"
+root = "{disk}"
 state = "{folder}/state"
 [grpc]
   address = "{folder}/containerd.sock"
@@ -26,7 +27,6 @@ state = "{folder}/state"
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
-    discard_unpacked_layers = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugins}"
     conf_dir = "{folder}/net.d"
@@ -55,20 +55,22 @@ class Containerd:
         """The names of what is there."""
         return self._said("images", "list", "--quiet").split()
 
-    def receive(self, archive: subprocess.Popen[bytes]) -> None:
-        """Bring in the images of a `docker-archive` while it is being written: on disk it would be as large again as the image."""
-        done = subprocess.run(
-            self.ctr("images", "import", "--all-platforms", "-"), stdin=archive.stdout, capture_output=True, text=True, check=False
-        )
-        assert (archive.wait(), done.returncode) == (0, 0), done.stderr
+    def take(self, image: Layered) -> None:
+        """Have an image without copying it: each layer's files are linked into a snapshot of its own, and then it is described."""
+        have = set(self._said("snapshots", "list").split())
+        for layer in image.layers:
+            if layer.chain not in have:
+                self._link(layer)
+        command = self.ctr("images", "import", "--all-platforms", "-")
+        done = subprocess.run(command, input=image.description(), capture_output=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr.decode()
 
-    def drop_packed_layers(self) -> None:
-        """Layers are needed unpacked only; packed they take as much disk again."""
-        for line in self._said("content", "list").splitlines()[1:]:
-            digest, size, *labels = line.split()
-            if any("containerd.io/uncompressed" in label for label in labels):
-                self._said("content", "remove", digest)
-                assert size
+    def _link(self, layer: Layer) -> None:
+        key = f"linked-{layer.chain}"
+        (mount,) = json.loads(self._said("snapshots", "prepare", "--mounts", key, *([layer.below] if layer.below else [])))
+        upper = [option.removeprefix("upperdir=") for option in mount["Options"] if option.startswith("upperdir=")]
+        self.inside.run("cp", "--archive", "--link", f"{layer.folder}/.", upper[0] if upper else mount["Source"], seconds=600)
+        self._said("snapshots", "commit", layer.chain, key)
 
     def _said(self, *arguments: str) -> str:
         done = subprocess.run(self.ctr(*arguments), capture_output=True, text=True, check=False, timeout=300)
@@ -83,7 +85,7 @@ def containerd(inside: Namespace) -> Iterator[Containerd]:
     (folder / "net.d").mkdir(parents=True)
     (folder / "net.d" / "10-pods.conflist").write_text(json.dumps(_network(folder)), encoding="utf-8")
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(folder=folder, pause=PAUSE, plugins=PLUGINS), encoding="utf-8")
+    config.write_text(CONFIG.format(folder=folder, disk=inside.disk, pause=PAUSE, plugins=PLUGINS), encoding="utf-8")
     one = Containerd(inside, folder, inside.program("containerd", ["containerd", f"--config={config}"]))
     one.program.start()
     try:

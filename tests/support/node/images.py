@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from scripts.environment import CHECKOUT, LOCKS, cache_folder, digest
 from tests.support.cluster.binaries import program
+from tests.support.node.layers import Layered, layered
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv")
@@ -115,15 +115,12 @@ class Storage:
         options += [f"--build-arg=BASE_IMAGE={self.base}", f"--tag={image.reference}", *_lent()]
         self.run("build", *options, str(CHECKOUT))
 
-    def packed(self, references: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-        """Archives of images, one after the other, each while it is being written."""
-        for reference in references:
-            built, named = (reference, reference) if "/" in reference else (f"localhost/{reference}", f"docker.io/library/{reference}")
-            command = self.command("push", "--quiet", "--disable-compression", built, f"docker-archive:/dev/stdout:{named}")
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as archive:
-                yield archive
+    def layered(self, reference: str) -> Layered:
+        """An image that was built, with its layers where they are."""
+        about = json.loads(self.run("inspect", "--type=image", reference))
+        return layered(self.folder / "root", reference, about["Manifest"], about["Config"])
 
-    def layers(self, image: Image) -> dict[str, int]:
+    def weights(self, image: Image) -> dict[str, int]:
         """What is in each layer, from the base up, and its bytes unpacked; the small ones, with users and locks in them, together."""
         about = json.loads(self.run("inspect", "--type=image", image.reference))
         sizes = [layer["size"] for layer in json.loads(about["Manifest"])["layers"]]
@@ -161,10 +158,10 @@ def main() -> None:
     print("| image | layer | MB |\n|---|---|---:|")
     for image in IMAGES:
         storage.build(image)
-        layers = storage.layers(image)
-        for content, size in layers.items():
+        weights = storage.weights(image)
+        for content, size in weights.items():
             print(f"| `{image.name}` | {content} | {size / 1e6:.1f} |")
-        print(f"| `{image.name}` | **above the base** | **{(sum(layers.values()) - layers['the base']) / 1e6:.1f}** |")
+        print(f"| `{image.name}` | **above the base** | **{(sum(weights.values()) - weights['the base']) / 1e6:.1f}** |")
 
 
 if __name__ == "__main__":

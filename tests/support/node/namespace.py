@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from scripts.environment import cache_folder
 from tests.support.cluster.program import Program, folder_for_now, until
 
 INSIDE = Path(__file__).with_name("inside.py")
@@ -31,6 +32,8 @@ class Namespace:
     """Where the programs of a node run."""
 
     folder: Path
+    disk: Path
+    """For images and containers: beside those that were built, so that files can be linked."""
     pid: int
     """Its first process, as this machine counts."""
 
@@ -53,7 +56,7 @@ class Namespace:
 def namespace() -> Iterator[Namespace]:
     """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the addresses are fixed."""
     with ExitStack() as ends:
-        folder = ends.enter_context(folder_for_now())
+        folder, disk = ends.enter_context(folder_for_now()), ends.enter_context(folder_for_now(cache_folder()))
         ends.enter_context(_cgroup())
         own = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
         first = Program(["unshare", *own, sys.executable, INSIDE, folder], folder / "inside.log")
@@ -61,7 +64,7 @@ def namespace() -> Iterator[Namespace]:
         first.start()
         first.wait((folder / "inside").exists)
         assert first.process is not None
-        inside = Namespace(folder, _innermost(first.process.pid))
+        inside = Namespace(folder, disk, _innermost(first.process.pid))
         _join(inside)
         yield inside
 
