@@ -7,7 +7,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
 ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
-  $$bin/python -m tests.support.tools.programs > /dev/null;
+  $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/python -m tests.support.node.firewall > /dev/null;
 # One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
 LOCKED = pyproject.toml --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 

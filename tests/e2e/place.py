@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from string import Template
 from types import MappingProxyType
 from typing import Any, Final, LiteralString
 from urllib.parse import urlsplit
@@ -57,10 +58,11 @@ class Place:
 
     def written(self, name: str) -> Path:
         """One of our files with the addresses of this run in it, shown in the transcript but for the folder of this machine."""
-        text = (HERE / name).read_text(encoding="utf-8").replace("$BASE", BASE)
-        self.transcript.file(name, text.replace("$MODELS", "/srv/models"))
+        addresses = {"BASE": BASE, "HOST": HOST, "MEDIA_PORT": MEDIA_PORT, "STORE_PORT": STORE_PORT, "API_PORT": self.node.plane.port}
+        text = Template((HERE / name).read_text(encoding="utf-8"))
+        self.transcript.file(name, text.substitute(addresses, MODELS="/srv/models"))
         path = self.folder / name
-        path.write_text(text.replace("$MODELS", str(models())), encoding="utf-8")
+        path.write_text(text.substitute(addresses, MODELS=models()), encoding="utf-8")
         return path
 
     def kubectl(self, line: str, *, shown: bool = True, fails: bool | None = False) -> str:

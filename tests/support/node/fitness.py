@@ -22,6 +22,7 @@ PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
         "runc": "runc",
         "/usr/lib/cni/ptp": "containernetworking-plugins",
         "iptables": "iptables",
+        "ipset": "ipset",
         "ip": "iproute2",
         "conntrack": "conntrack",
         "buildah": "buildah",

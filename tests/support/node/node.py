@@ -1,4 +1,4 @@
-"""A real node beside the tests' control plane: kubelet, containerd, runc, kube-proxy, and the scheduler that gives it pods.
+"""A real node beside the tests' control plane: kubelet, containerd, runc, kube-proxy, a firewall, and the scheduler that gives it pods.
 
 A batch's Jobs are real containers here, with real limits and real ends. The node says that it has one GPU, so the scheduler lets one
 worker run at a time; there is none, and the models run on the CPU.
@@ -15,6 +15,7 @@ from tests.support.cluster.binaries import program
 from tests.support.cluster.control_plane import LOOPBACK, ControlPlane, control_plane
 from tests.support.cluster.program import Program, until
 from tests.support.node.containerd import Containerd, containerd
+from tests.support.node.firewall import firewall
 from tests.support.node.namespace import CGROUP, HOST, NODE, PODS, Namespace, namespace
 
 NAME = "node-1"
@@ -73,6 +74,9 @@ def node() -> Iterator[Node]:
         cluster = Node(plane, inside, runtime, kubelet)
         kubelet.wait(cluster.is_ready, seconds=300)
         cluster.offer(GPU, 1)
+        policies = firewall(inside, NAME, _from_inside(plane, "kube-router", "system:masters"))
+        ends.callback(policies.kill)
+        policies.start()
         yield cluster
 
 
