@@ -25,8 +25,6 @@ from tests.e2e.transcript import Transcript
 from tests.e2e.watching import Seen, left_now, watching
 from tests.support.node.fitness import hindrance
 
-Done = tuple[dict[str, Any], list[dict[str, Any]]]
-"""The status of a batch that is complete, and its workers' pods."""
 SERIES: Final = 10
 WAITS: Final = ("queued", "pulling", "starting", "overhead")
 """What the status says of the time before and between stages: for a GPU, for the image, for the container, for imports and models."""
@@ -36,20 +34,20 @@ def series() -> Figures:
     """Ten, one after the other: what is left in memory after each."""
     with _cluster() as here:
         before = left_now()
-        done, seen = _watched(here, "series", SERIES, parallelism=1)
+        figures, seen = _watched(here, "series", SERIES, parallelism=1)
     return {
         "baseline_mib_available": before.available_mib,
         "after_each_mib_available": [each.available_mib for each in seen.left],
         "worker_processes_after_each": [each.processes for each in seen.left],
-        **_figures(*done),
+        **figures,
     }
 
 
 def thirty() -> Figures:
     """Thirty, of which more may run than the node has GPUs."""
     with _cluster() as here:
-        done, seen = _watched(here, "thirty", len(THIRTY.dialogues), parallelism=4)
-    return {"most_at_a_time": seen.most, "scheduler_let_wait": len(seen.waited), **_figures(*done)}
+        figures, seen = _watched(here, "thirty", len(THIRTY.dialogues), parallelism=4)
+    return {"most_at_a_time": seen.most, "scheduler_let_wait": len(seen.waited), **figures}
 
 
 @contextmanager
@@ -65,12 +63,12 @@ def _recordings() -> list[Path]:
     return sorted(recordings(THIRTY).iterdir())
 
 
-def _watched(here: Place, name: str, count: int, *, parallelism: int) -> tuple[Done, Seen]:
-    """A batch of so many recordings when it is complete, and what was seen meanwhile."""
+def _watched(here: Place, name: str, count: int, *, parallelism: int) -> tuple[Figures, Seen]:
+    """Figures of a batch of so many recordings, and what was seen meanwhile."""
     with watching(here.node.plane.admin) as seen:
         one = batch(here, name, [path.name for path in _recordings()[:count]], parallelism=parallelism)
         status = one.done()
-    return (status, one.workers()), seen
+    return _figures(status, one.workers()), seen
 
 
 def _figures(status: dict[str, Any], workers: list[dict[str, Any]]) -> Figures:

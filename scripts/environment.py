@@ -55,10 +55,10 @@ def uv_program(cache: Path) -> Path:
 def environment(cache: Path) -> Path:
     """The checkout's environment, created or brought up to date with `locks/dev.txt`."""
     lock = LOCKS / "dev.txt"
-    home = cache / f"env-{digest(str(CHECKOUT).encode(), sys.version.encode())}"
+    home = cache / f"env-{digest(str(CHECKOUT).encode(), str(sys.version_info[:2]).encode())}"
     stamp = home / "up-to-date-with"
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]  # linter settings change nothing that is installed
-    wanted = digest(lock.read_bytes(), json.dumps(project, sort_keys=True).encode())
+    wanted = digest(lock.read_bytes(), json.dumps(project, sort_keys=True).encode(), sys.version.encode())
     if stamp.exists() and stamp.read_text() == wanted:
         return home
     uv = str(uv_program(cache))

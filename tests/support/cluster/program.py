@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 GUARD = Path(__file__).with_name("guard.py")
+FOR_NOW = "ingest-kube-"
+"""How the names of folders begin that go at the end."""
 PORTS = range(20_000, 32_000)
 """Below what a system gives to those who ask for any port: nobody else takes one between its choice and its use."""
 
@@ -46,7 +48,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60, every: 
 @contextmanager
 def folder_for_now(within: Path | None = None) -> Iterator[Path]:
     """A folder that goes at the end; if this process is killed, a shell that waits for that removes it."""
-    folder = Path(tempfile.mkdtemp(prefix="ingest-kube-", dir=within))
+    folder = Path(tempfile.mkdtemp(prefix=FOR_NOW, dir=within))
     # The second is for those who still write into it: they end because of the same.
     command = ["sh", "-c", 'cat > /dev/null; sleep 1; rm -rf "$1"', "sh", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sweeper:

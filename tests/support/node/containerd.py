@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.cluster.program import Program
+from tests.support.node.images import PAUSE
 from tests.support.node.layers import Layer, Layered
 from tests.support.node.namespace import PODS, Namespace
 
 PLUGINS = "/usr/lib/cni"
-PAUSE = "localhost/pause:e2e"
 CONFIG = """\
 version = 2
 root = "{disk}"
@@ -69,7 +69,8 @@ class Containerd:
         key = f"linked-{layer.chain}"
         (mount,) = json.loads(self._said("snapshots", "prepare", "--mounts", key, *([layer.below] if layer.below else [])))
         upper = [option.removeprefix("upperdir=") for option in mount["Options"] if option.startswith("upperdir=")]
-        self.inside.run("cp", "--archive", "--link", f"{layer.folder}/.", upper[0] if upper else mount["Source"], seconds=600)
+        there = self.inside.disk / Path(upper[0] if upper else mount["Source"]).relative_to(self.inside.folder / "disk")
+        subprocess.run(["cp", "--archive", "--link", f"{layer.folder}/.", there], check=True)
         self._said("snapshots", "commit", layer.chain, key)
 
     def _said(self, *arguments: str) -> str:
@@ -85,7 +86,7 @@ def containerd(inside: Namespace) -> Iterator[Containerd]:
     (folder / "net.d").mkdir(parents=True)
     (folder / "net.d" / "10-pods.conflist").write_text(json.dumps(_network(folder)), encoding="utf-8")
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(folder=folder, disk=inside.disk, pause=PAUSE, plugins=PLUGINS), encoding="utf-8")
+    config.write_text(CONFIG.format(folder=folder, disk=inside.folder / "disk", pause=PAUSE, plugins=PLUGINS), encoding="utf-8")
     one = Containerd(inside, folder, inside.program("containerd", ["containerd", f"--config={config}"]))
     one.program.start()
     try:

@@ -1,10 +1,13 @@
 """What enforces network policies on a node: kube-router's firewall alone, which k0s and k3s use too. Its routes and its proxy stay off.
 
-Built once from `build/`, whose go.mod says which version. `python -m tests.support.node.firewall` builds it before the tests.
+A pod may reach nobody, and nobody may reach it, before its policies are in force: so Kubernetes asks it of a network plugin (NetworkPolicy,
+"Pod lifecycle"). Built once from `build/`, whose go.mod says which version. `python -m tests.support.node.firewall` builds it before the
+tests.
 """
 
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from tests.support.cluster.control_plane import SERVICES
 from tests.support.cluster.module import Module
@@ -27,8 +30,12 @@ def kube_router() -> Path:
     return MODULE.built() / "kube-router"
 
 
+POD_CIDRS: Final = "kube-router.io/pod-cidrs"
+"""The annotation of a node by which it knows whose traffic is a pod's, where nobody hands out ranges to nodes."""
+
+
 def firewall(inside: Namespace, node: str, kubeconfig: Path) -> Program:
-    """It keeps the rules of all policies in the node's iptables. The node must be registered: its addresses are read once."""
+    """It keeps the rules of all policies in the node's iptables. The node must be registered and annotated: both are read once."""
     flags = (
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={node}",
@@ -36,11 +43,17 @@ def firewall(inside: Namespace, node: str, kubeconfig: Path) -> Program:
         "--run-router=false",
         "--run-service-proxy=false",
         "--run-loadbalancer=false",
+        "--netpol-default-deny=true",
         f"--service-cluster-ip-range={SERVICES}",
         "--health-port=0",
-        "--metrics-port=0",
     )
     return inside.program("kube-router", [kube_router(), *flags])
+
+
+def in_force(inside: Namespace) -> bool:
+    """Whether every packet from and to pods goes through its rules."""
+    chains = inside.run("iptables", "--list-rules")
+    return all(f"-j KUBE-ROUTER-{way}" in chains for way in ("FORWARD", "INPUT", "OUTPUT"))
 
 
 if __name__ == "__main__":

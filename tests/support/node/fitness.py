@@ -49,7 +49,7 @@ def hindrance() -> str | None:
 
 def _refused() -> str | None:
     """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights tells."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
         tried = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-c", mount]
         done = subprocess.run(tried, cwd=folder, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The first process of a node: `python inside.py FOLDER`, started by `unshare` as PID 1 of namespaces of its own.
+"""The first process of a node: `python inside.py FOLDER DISK`, started by `unshare` as PID 1 of namespaces of its own.
 
 Mounts, processes and the network of a node live in these namespaces, so its end is the end of all of them: the kernel kills what is left
 and takes the mounts and the links along, however the test run ended. What the programs of a node write outside their own folders, into
@@ -26,7 +26,9 @@ SETTINGS = (
 
 def main() -> None:
     """Cover, say so, and reap: orphans of a namespace are its first process's children."""
-    folder = Path(sys.argv[1])
+    folder, disk = Path(sys.argv[1]), sys.argv[2]
+    (folder / "disk").mkdir()
+    _run("mount", "--bind", disk, str(folder / "disk"))  # before it may be covered: an overlay cannot lie on another one
     for covered in COVERED:
         _cover(covered, folder / f"over{covered.replace('/', '-')}")
     for setting in SETTINGS:

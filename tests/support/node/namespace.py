@@ -4,7 +4,9 @@ Whatever becomes of the test run, the kernel ends what runs inside and takes lin
 for the same removes what is left on disk. Nothing of the machine is changed.
 """
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from scripts.environment import cache_folder
-from tests.support.cluster.program import Program, folder_for_now, until
+from tests.support.cluster.program import FOR_NOW, Program, folder_for_now, until
 
 INSIDE = Path(__file__).with_name("inside.py")
 HOST, NODE = "10.203.0.1", "10.203.0.2"
@@ -33,7 +35,7 @@ class Namespace:
 
     folder: Path
     disk: Path
-    """For images and containers: beside those that were built, so that files can be linked."""
+    """For images and containers, outside: beside those that were built, so that files can be linked. Inside it is `folder / "disk"`."""
     pid: int
     """Its first process, as this machine counts."""
 
@@ -54,12 +56,17 @@ class Namespace:
 
 @contextmanager
 def namespace() -> Iterator[Namespace]:
-    """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the addresses are fixed."""
+    """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the addresses are fixed.
+
+    Raises:
+        BusyError: there is one already.
+    """
     with ExitStack() as ends:
+        ends.enter_context(_alone())
         folder, disk = ends.enter_context(folder_for_now()), ends.enter_context(folder_for_now(cache_folder()))
         ends.enter_context(_cgroup())
         own = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
-        first = Program(["unshare", *own, sys.executable, INSIDE, folder], folder / "inside.log")
+        first = Program(["unshare", *own, sys.executable, INSIDE, folder, disk], folder / "inside.log")
         ends.callback(first.kill)
         first.start()
         first.wait((folder / "inside").exists)
@@ -67,6 +74,23 @@ def namespace() -> Iterator[Namespace]:
         inside = Namespace(folder, disk, _innermost(first.process.pid))
         _join(inside)
         yield inside
+
+
+class BusyError(Exception):
+    """Another test run has a node on this machine."""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else has a node meanwhile. What an earlier one has left on the disk, ended together with its sweeper, goes now."""
+    with (cache_folder() / "node.lock").open("w") as gate:
+        try:
+            fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError("Another test run has a node on this machine, and there can be one only: its addresses are fixed.") from None
+        for left in cache_folder().glob(f"{FOR_NOW}*"):
+            shutil.rmtree(left)
+        yield
 
 
 def _innermost(pid: int) -> int:

@@ -15,7 +15,7 @@ from tests.support.cluster.binaries import program
 from tests.support.cluster.control_plane import LOOPBACK, ControlPlane, control_plane
 from tests.support.cluster.program import Program, until
 from tests.support.node.containerd import Containerd, containerd
-from tests.support.node.firewall import firewall
+from tests.support.node.firewall import POD_CIDRS, firewall, in_force
 from tests.support.node.namespace import CGROUP, HOST, NODE, PODS, Namespace, namespace
 
 NAME = "node-1"
@@ -74,9 +74,11 @@ def node() -> Iterator[Node]:
         cluster = Node(plane, inside, runtime, kubelet)
         kubelet.wait(cluster.is_ready, seconds=300)
         cluster.offer(GPU, 1)
+        plane.admin.merge(f"/api/v1/nodes/{NAME}", {"metadata": {"annotations": {POD_CIDRS: PODS}}})
         policies = firewall(inside, NAME, _from_inside(plane, "kube-router", "system:masters"))
         ends.callback(policies.kill)
         policies.start()
+        policies.wait(lambda: in_force(inside))
         yield cluster
 
 

@@ -6,13 +6,14 @@ The node's firewall enforces the policies here and in every other test on it. Wh
 import json
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ingest_operator.kube.names import PROGRESS_PORT
 from tests.e2e.batches import apply, batch
 from tests.e2e.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
 from tests.support.node.images import LIGHT
-from tests.support.node.metadata import ADDRESS, metadata
+from tests.support.node.metadata import ADDRESS as METADATA
+from tests.support.node.metadata import metadata
 from tests.support.node.namespace import HOST
 
 KNOCKS = """
@@ -29,15 +30,19 @@ print(json.dumps([address for address in sys.argv[1:] if answers(address)]))
 
 
 def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_operator_reach_the_worker(here: Place) -> None:
-    needed, foreign = [f"{HOST}:{STORE_PORT}", f"{HOST}:{MEDIA_PORT}"], [f"{HOST}:{here.node.plane.port}", f"{ADDRESS}:80"]
-    barred, operator = batch(here, "barred", ["talk.mp4"]), _operator(here)
-    with here.transcript.phase("network policies"), metadata(here.node.inside), _stranger(here) as stranger:
-        assert _reached(here, stranger, needed + foreign) == needed + foreign, "a pod of which no policy speaks reaches all of them"
+    operator, api, cloud = _operator(here), f"{HOST}:{here.node.plane.port}", f"{METADATA}:80"
+    needed = [f"{HOST}:{STORE_PORT}", f"{HOST}:{MEDIA_PORT}"]
+    with here.transcript.phase("network policies"), ExitStack() as ends:
+        ends.enter_context(metadata(here.node.inside))
+        server, caller = (ends.enter_context(_stranger(here, name)) for name in ("server", "caller"))
+        foreign = [api, cloud, f"{_address(here, server)}:{MEDIA_PORT}"]  # two of them at ports that workers may use elsewhere
+        here.until(lambda: _reached(here, caller, needed + foreign) == needed + foreign, "a pod of which no policy speaks reaches all")
+        barred = batch(here, "barred", ["talk.mp4"])
         worker = barred.until_working()
-        barred.until(lambda: _reached(here, worker, needed + foreign) == needed, "the worker's policy is in force")
+        assert _reached(here, worker, needed + foreign) == needed
         pages = [f"{_address(here, pod)}:{PROGRESS_PORT}" for pod in (operator, worker)]
-        assert _reached(here, stranger, pages) == []
-        assert _reached(here, operator, [*pages, *needed, *foreign]) == [*pages, foreign[0]], "workers' progress and the API server"
+        assert _reached(here, caller, pages) == []
+        assert _reached(here, operator, [*pages, *needed, *foreign]) == [*pages, api], "workers' progress and the API server"
         assert barred.done()["counts"]["succeeded"] == 1
 
 
@@ -57,23 +62,29 @@ def _address(here: Place, pod: str) -> str:
 
 
 @contextmanager
-def _stranger(here: Place) -> Iterator[str]:
-    """A pod of which no policy speaks."""
-    container = {"name": "main", "image": LIGHT.reference, "command": ["python", "-c", "import signal; signal.pause()"]}
+def _stranger(here: Place, name: str) -> Iterator[str]:
+    """A pod of which no policy speaks. It serves nothing, at the port of the media."""
+    command = ["python", "-m", "http.server", str(MEDIA_PORT), "--directory", "/srv"]
+    container = {"name": "main", "image": LIGHT.reference, "command": command}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
-    apply(here, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger", "namespace": NAMESPACE}, "spec": spec})
-    here.kubectl("wait --for=condition=Ready --timeout=5m pod stranger", shown=False)
-    yield "stranger"
-    here.kubectl("delete pod stranger", shown=False)
+    apply(here, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec})
+    try:
+        here.kubectl(f"wait --for=condition=Ready --timeout=5m pod {name}", shown=False)
+        yield name
+    finally:
+        here.kubectl(f"delete pod {name}", shown=False)
 
 
 def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
     curious = batch(here, "curious", ["talk.mp4"])
     with here.transcript.phase("no token"):
-        mounted = here.kubectl(f"exec {curious.until_working()} -- cat /proc/mounts", shown=False)
+        worker = curious.until_working()
+        spec, mounts = here.read("pods", worker)["spec"], here.kubectl(f"exec {worker} -- cat /proc/mounts", shown=False)
         here.kubectl("delete ib curious", shown=False)
-    assert "/tmp" in mounted
-    assert "serviceaccount" not in mounted
+    places = {line.split()[1] for line in mounts.splitlines()}
+    assert "/tmp" in places
+    assert not [place for place in places if "secrets" in place or "token" in place]
+    assert not [volume for volume in spec["volumes"] if "projected" in volume or "secret" in volume]
 
 
 def test_a_worker_refuses_private_and_metadata_addresses_unless_its_profile_allows_them(here: Place) -> None:
