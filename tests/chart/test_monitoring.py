@@ -10,7 +10,7 @@ from ingest_contract.failures import Reason
 from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job
 from ingest_operator.kube.metrics import Metrics
-from tests.support.chart import CHART, Json, case, of_kind
+from tests.support.chart import CHART, NAMESPACE, Json, case, of_kind
 from tests.support.manifests import ITEM, OWNER, orders_for
 
 HOUSE = CHART.parents[1]
@@ -44,7 +44,8 @@ def test_an_expression_names_series_and_labels_that_there_are(expression: str) -
     assert named
     assert named <= series()
     labels = {label for name in named for label in PAGE[re.sub(r"_(bucket|sum|count)$", "", name) if name not in PAGE else name][1]} | {
-        "le"
+        "le",
+        "namespace",  # Prometheus' own: of the pod that was scraped
     }
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")}
     chosen = set(re.findall(r"[{,]\s*(\w+)\s*(?:=~|!=|=|!~)", expression))
@@ -70,6 +71,7 @@ def test_every_alert_says_what_it_is_and_has_its_page() -> None:
     assert headings == [alert["alert"] for alert in ALERTS]
     (rule,) = of_kind(case("everything"), "PrometheusRule")
     (group,) = rule["spec"]["groups"]
+    assert group["rules"][0]["expr"] == f'absent(video_ingest_queue_keys{{namespace="{NAMESPACE}"}})'
     for alert in group["rules"]:
         assert alert["labels"]["severity"] in ("info", "warning", "critical")
         assert alert["annotations"]["summary"]

@@ -24,7 +24,7 @@ START = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
 
 
 def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_no_others() -> None:
-    (everywhere,) = [each for each in of_kind(case("default"), "ClusterRole") if each["metadata"]["name"] == RELEASE]
+    (everywhere,) = [each for each in of_kind(case("default"), "ClusterRole") if each["metadata"]["name"] == f"{RELEASE}-{NAMESPACE}"]
     assert everywhere["rules"] == rules(Scope.CLUSTER)
     roles = of_kind(case("namespaces"), "Role")
     assert {role["metadata"]["namespace"] for role in roles} == {"media", "research"}
@@ -138,11 +138,46 @@ def test_a_worker_gets_the_slices_nodes_runtime_and_variables_that_were_asked_fo
     spec = pod_spec(job)
     assert worker_of(job)["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
     assert spec["runtimeClassName"] == "nvidia"
-    assert spec["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb"}
+    assert spec["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}
     assert spec["tolerations"] == [{"key": "pool", "operator": "Equal", "value": "gpus", "effect": "NoSchedule"}]
     (puller,) = of_kind(case("mig"), "DaemonSet")
     assert puller["spec"]["template"]["spec"]["nodeSelector"] == spec["nodeSelector"]
     assert puller["spec"]["template"]["spec"]["containers"][0]["image"] == worker_of(job)["image"]
+
+
+def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
+    bears, trusts = {"key": "team", "operator": "Exists"}, {"name": "trust", "mountPath": "/etc/trust"}
+    more = {"tolerations": [bears], "containers": [{"name": "beside", "image": "beside:1"}, {"name": "worker", "volumeMounts": [trusts]}]}
+    variable = {"name": "PGSSLROOTCERT", "value": "/etc/trust/ca.crt"}
+    settings = {"profile.spec": {"pods": {"template": {"spec": more}}}, "worker.extraEnv": [variable]}
+    (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
+    job = ingest_job(OWNER, orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods), ITEM, START)
+    assert pod_spec(job)["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}, bears]
+    assert trusts in worker_of(job)["volumeMounts"]
+    assert variable in worker_of(job)["env"]
+    assert "beside" in [container["name"] for container in pod_spec(job)["containers"]]
+
+
+def test_jobs_run_where_their_values_say_and_a_label_of_theirs_makes_another_job() -> None:
+    placed = {"nodeSelector": {"pool": "gpus"}, "tolerations": [{"key": "pool", "operator": "Exists"}], "priorityClassName": "batch"}
+    settings = {f"jobs.{name}": value for name, value in placed.items()} | {"store.tryOut.enabled": True}
+    specs = {
+        which: spec
+        for which, spec in pods_in(objects_in(template(settings=settings))).items()
+        if which.startswith("Job/") or "try-out" in which
+    }
+    assert len(specs) == 3
+    for which, spec in specs.items():
+        assert {name: spec[name] for name in placed} == placed, which
+    labelled = template(settings=settings | {"jobs.podLabels": {"sidecar.istio.io/inject": "false"}})
+    jobs = of_kind(objects_in(labelled), "Job")
+    assert all(job["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false" for job in jobs)
+    assert {f"Job/{NAMESPACE}/{job['metadata']['name']}" for job in jobs}.isdisjoint(specs)
+
+
+def test_two_releases_of_one_name_have_roles_of_their_own() -> None:
+    names = {each["metadata"]["name"] for kind in ("ClusterRole", "ClusterRoleBinding") for each in of_kind(case("default"), kind)}
+    assert {name for name in names if name.startswith(RELEASE)} == {f"{RELEASE}-{NAMESPACE}"}
 
 
 def test_the_models_are_where_workers_look_for_them_by_default() -> None:

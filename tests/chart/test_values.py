@@ -17,6 +17,8 @@ SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
 
 NEEDS: dict[str, Json] = {
+    "models.fetch.enabled": {"models.claim.create": False},
+    "models.set": {"models.claim.create": False, "models.fetch.enabled": False},
     "models.from": {"models.hostPath": "/srv/models"},
     "models.hostPath": {"models.from": "HostPath", "models.hostPath": "/srv/models"},
     "models.image": {"models.from": "Image", "models.image": "models:1"},
@@ -126,12 +128,17 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("gpu.resource", "gpu", "'gpu' does not match pattern"),
     ("models.claim.size", "20GB", "'20GB' does not match pattern"),
     ("store.migration.dimensions", [5000], "maximum: got 5,000, want 4,000"),
-    ("networkPolicy.media.privateCidrs", ["10.0.0.0"], "'10.0.0.0' does not match pattern"),
+    ("networkPolicy.media.private", [{"ipBlock": {"cidr": "10.0.0.0"}}], "'10.0.0.0' does not match pattern"),
     ("profile.spec", {"transcription": {"beamSizes": 3}}, "additional properties 'beamSizes' not allowed"),
     ("profile.spec", {"runtime": {"device": "Tpu"}}, "value must be one of 'Auto', 'Cuda', 'Cpu'"),
     ("models.from", "HostPath", "say in models.hostPath which folder of the nodes holds the models"),
     ("models.from", "Image", "say in models.image which image holds the models"),
     ("store.tryOut", {"enabled": True, "image": ""}, "minLength: got 0, want 1"),
+    ("models.set", "small", "put yours onto the claim yourself"),
+    ("models.fetch.enabled", False, "make the claim, fill it, and set models.claim.create to false"),
+    ("prepull.enabled", True, "say in gpu.nodeSelector which ones have GPUs"),
+    ("monitoring.podMonitor.enabled", True, "name it in networkPolicy.metricsFrom"),
+    ("monitoring.serviceMonitor.enabled", True, "name it in networkPolicy.metricsFrom"),
     ("serviceAccount.create", False, "say in serviceAccount.name which one the operator uses"),
 ]
 

@@ -10,6 +10,7 @@ import yaml
 
 from ingest_contract.documents import KINDS
 from tests.gitops.states import BATCHES
+from tests.support.chart import objects_in, of_kind, template
 from tests.support.cluster.binaries import program
 from tests.support.cluster.control_plane import ControlPlane
 
@@ -46,6 +47,18 @@ def test_an_overlay_is_made_of_valid_documents_of_its_environment(name: str) -> 
         assert KINDS[each["kind"]].model_validate_json(json.dumps(each))
         assert each["metadata"]["labels"]["video-ingest.example.org/environment"] == name
     assert len({each["metadata"]["namespace"] for each in documents}) == 1
+
+
+def test_both_tools_install_the_chart_with_values_that_it_has(tmp_path: Path) -> None:
+    (_, release), (application,) = (list(yaml.safe_load_all((GITOPS / tool / "operator.yaml").read_text())) for tool in ("flux", "argocd"))
+    values = release["spec"]["values"]
+    assert values == application["spec"]["source"]["helm"]["valuesObject"]
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    made = objects_in(template(path))
+    namespaces = {built(name)[0]["metadata"]["namespace"] for name in OVERLAYS}
+    assert {role["metadata"]["namespace"] for role in of_kind(made, "Role")} == namespaces
+    assert of_kind(made, "IngestProfile") == [], "the overlays bring it"
 
 
 def test_the_two_environments_do_not_share_a_namespace() -> None:

@@ -61,6 +61,25 @@ capabilities: {drop: [ALL]}
 readOnlyRootFilesystem: true
 {{- end }}
 
+{{/* Where a pod of ours runs, by the values of its group: `operator` or `jobs`. */}}
+{{- define "vio.placed" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "vio.pullSecrets" -}}
 {{- with .Values.images.pullSecrets }}
 imagePullSecrets:
@@ -95,7 +114,7 @@ like one that is missing.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "vio.fullname" $ }}-{{ $component }}-{{ $pod | sha256sum | trunc 8 }}
+  name: {{ include "vio.fullname" $ }}-{{ $component }}-{{ print $pod (toJson $.Values.jobs) | sha256sum | trunc 8 }}
   namespace: {{ $namespace }}
   labels:
     {{- include "vio.labels" (list $ $component) | nindent 4 }}
@@ -106,13 +125,21 @@ spec:
     rules:
       - action: Ignore
         onPodConditions: [{type: DisruptionTarget, status: "True"}]
-      # What trying again does not mend: 72 SchemaMismatch, 73 DimensionMismatch, 80 OrderInvalid, 81 ModelsUnavailable after a preflight.
+      # What trying again does not mend: 72 SchemaMismatch, 73 DimensionMismatch, 80 OrderInvalid.
       - action: FailJob
         onExitCodes: {containerName: {{ $component }}, operator: In, values: [72, 73, 80]}
   template:
     metadata:
       labels:
         {{- include "vio.selector" (list $ $component) | nindent 8 }}
+        {{- with $.Values.jobs.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $.Values.jobs.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
+      {{- include "vio.placed" $.Values.jobs | nindent 6 }}
       {{- $pod | nindent 6 }}
 {{- end }}

@@ -12,6 +12,20 @@
 {{- if and .Values.store.tryOut.enabled (not .Values.store.migration.enabled) }}
 {{- fail "store.tryOut begins with an empty database: leave store.migration.enabled on" }}
 {{- end }}
+{{- if eq .Values.models.from "Claim" }}
+{{- if and .Values.models.fetch.enabled (ne .Values.models.set "default") }}
+{{- fail (printf "models.fetch knows the set `default` and no set `%s`: put yours onto the claim yourself, and set models.fetch.enabled and models.claim.create to false" .Values.models.set) }}
+{{- end }}
+{{- if and .Values.models.claim.create (not .Values.models.fetch.enabled) }}
+{{- fail "models.fetch.enabled is off, so nobody would fill the claim that the chart makes, and `helm install --wait` would wait for it: make the claim, fill it, and set models.claim.create to false" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) (or .Values.monitoring.podMonitor.enabled .Values.monitoring.serviceMonitor.enabled) }}
+{{- fail "Prometheus is to read /metrics, and the network policies let nobody: name it in networkPolicy.metricsFrom, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" }}
+{{- end }}
+{{- if and .Values.prepull.enabled (not .Values.gpu.nodeSelector) }}
+{{- fail "prepull would bring gigabytes to every node: say in gpu.nodeSelector which ones have GPUs, as in {nvidia.com/gpu.present: \"true\"}" }}
+{{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.create is off: say in serviceAccount.name which one the operator uses" }}
 {{- end }}
