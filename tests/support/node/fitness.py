@@ -49,12 +49,17 @@ def hindrance() -> str | None:
 
 def _refused() -> str | None:
     """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights tells."""
+    mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
+    tries = [(mount, "A node needs namespaces of its own and overlay mounts in them, and may not have them here")]
+    if not missing():  # otherwise it is seen when the firewall starts
+        rules = "ipset create fitness hash:ip && iptables -A FORWARD -m set --match-set fitness src -j DROP"
+        tries.append((rules, "A node's firewall needs iptables with ipset, and cannot have them here"))
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-        mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
-        tried = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-c", mount]
-        done = subprocess.run(tried, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return f"A node needs namespaces of its own and overlay mounts in them, and may not have them here: {done.stderr.strip()}"
+        for script, lacks in tries:
+            command = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-c", script]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return f"{lacks}: {done.stderr.strip()}"
     try:
         (hierarchies()[0] / "ingest-e2e-fitness").mkdir()
         (hierarchies()[0] / "ingest-e2e-fitness").rmdir()
