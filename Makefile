@@ -52,7 +52,8 @@ lock: ## Resolve dependencies anew and pin them with hashes
 	pin() { out=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$out.txt "$$@"; }; \
 	for extra in operator cli dev; do pin $$extra --extra $$extra; done; \
 	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs; done; \
-	pin sites --extra sites -c locks/worker.txt
+	pin sites --extra sites -c locks/worker.txt; \
+	awk '/^[a-z]/ {kept = /^nvidia-.*-cu12==/} /^#/ || kept' locks/worker.txt > locks/cuda.txt
 
 .PHONY: lock-sites
 lock-sites: ## Take the newest yt-dlp and change nothing else: sites change every few weeks

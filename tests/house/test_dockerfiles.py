@@ -55,7 +55,7 @@ def test_every_image_stands_on_a_base_that_can_be_chosen(dockerfile: str) -> Non
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_nothing_is_installed_but_by_a_lock(dockerfile: str) -> None:
     installs = [step.rest for step in steps(dockerfile) if step.word == "RUN" and re.search(r"install|apt|curl|wget|pip", step.rest)]
-    assert len(installs) == (1 if dockerfile == "Dockerfile.operator" else 4) + 1
+    assert len(installs) == (1 if dockerfile == "Dockerfile.operator" else 5) + 1
     for each in installs:
         assert re.match(r"sh /opt/locks/install\.sh /opt/locks/[a-z]+\.txt( &&|$)", each) or "--without-pip" in each, each
         assert not re.search(r"apt|curl|wget|pip install", each), each
@@ -83,8 +83,8 @@ def test_an_image_runs_one_module_as_the_user_that_pods_are(dockerfile: str, tar
 @pytest.mark.parametrize(("dockerfile", "target"), TARGETS)
 def test_what_changes_often_comes_after_what_is_heavy(dockerfile: str, target: str) -> None:
     copied = [rest.split()[-2] for rest in of(dockerfile, target, "COPY")]
-    heavy = f"locks/{target}.txt"
-    assert copied == [heavy, "/opt/app"] if target == "operator" else copied == [heavy, "locks/sites.txt", "/opt/app"]
+    heavy = {"worker": ["locks/cuda.txt", "locks/worker.txt"]}.get(target, [f"locks/{target}.txt"])
+    assert copied == [*heavy, *([] if target == "operator" else ["locks/sites.txt"]), "/opt/app"]
     words = [step.word for step in steps(dockerfile) if step.stage == target]
     assert max(place for place, word in enumerate(words) if word == "RUN") < words.index("USER")
 
@@ -115,6 +115,16 @@ def test_sites_are_a_layer_of_their_own_and_fit_what_stands_below() -> None:
         assert "deno" in versions[below]
     differing = {name for name in versions["light"] if versions["worker"].get(name) != versions["light"][name]}
     assert differing == set(), "a plan and its worker would see sites differently"
+
+
+def test_cudas_libraries_are_a_layer_of_their_own_and_those_that_the_worker_has() -> None:
+    def entries(lock: str) -> set[str]:
+        text = (HOUSE / "locks" / f"{lock}.txt").read_text(encoding="utf-8")
+        return {entry for entry in re.split(r"(?m)^(?=[a-z#])", text) if entry.startswith("nvidia-") and "-cu12==" in entry}
+
+    assert entries("cuda") == entries("worker"), "run `make lock`"
+    assert {name.partition("==")[0] for name in entries("cuda")} >= {"nvidia-cublas-cu12", "nvidia-cudnn-cu12"}
+    assert locked("cuda") == {entry.partition("==")[0] for entry in entries("cuda")}
 
 
 def test_the_worker_without_engines_has_none() -> None:
