@@ -50,7 +50,7 @@ class Storage:
     """Where images and their layers are kept: below the cache, one storage per set of locks; older ones are removed."""
 
     def __init__(self) -> None:
-        locks = digest(*(path.read_bytes() for path in sorted(LOCKS.glob("*.txt")) if path.stem in ("light", "operator", "worker")))
+        locks = digest(*(path.read_bytes() for path in sorted(LOCKS.glob("*.txt")) if path.stem in ("cuda", "light", "operator", "worker")))
         self.folder = cache_folder() / f"images-{locks}"
         for other in cache_folder().glob("images-*"):
             if other != self.folder:
