@@ -19,8 +19,11 @@ INSTALL = f"{RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values value
 @contextmanager
 def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
     """Build what is not built yet, start the node, install. `folder` is for files; everything else is gone afterwards."""
+    with transcript.phase("system packages"):
+        install()
+    storage = Storage()
     before = _used()
-    storage = _built(transcript)
+    _build(transcript, storage)
     built = _used()
     with ExitStack() as ends:
         ends.enter_context(transcript.phase("everything, from the node's start to its end"))
@@ -39,17 +42,13 @@ def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
         yield here
 
 
-def _built(transcript: Transcript) -> Storage:
-    """The images."""
-    with transcript.phase("system packages"):
-        install()
-    kept = Storage()
+def _build(transcript: Transcript, storage: Storage) -> None:
+    """The images that are not built yet."""
     with transcript.phase("base image"):
-        assert kept.base
+        assert storage.base
     for image in IMAGES:
         with transcript.phase(f"image {image.name}"):
-            kept.build(image)
-    return kept
+            storage.build(image)
 
 
 def _used() -> int:

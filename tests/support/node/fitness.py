@@ -14,7 +14,7 @@ from scripts.environment import cache_folder
 from tests.support.node.namespace import hierarchies
 
 DISK: Final = 30e9
-"""Bytes: the worker's image is there packed and unpacked for a moment."""
+"""Bytes: buildah has a layer of the worker four times for a moment, 24 GB in all; 9 GB stay."""
 
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -43,7 +43,7 @@ def hindrance() -> str | None:
     if missing() and shutil.which("apt-get") is None:
         return f"These programs are missing, and there is no apt-get to install them with: {', '.join(missing())}."
     if (free := shutil.disk_usage(cache_folder()).free) < DISK:
-        return f"Images and what the node makes of them take up to {DISK / 1e9:.0f} GB; {cache_folder()} has {free / 1e9:.0f} GB left."
+        return f"Building the images takes up to {DISK / 1e9:.0f} GB of disk; {cache_folder()} has {free / 1e9:.0f} GB left."
     return _refused()
 
 
