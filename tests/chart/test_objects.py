@@ -40,6 +40,8 @@ def test_the_rules_are_given_to_the_account_that_the_operator_runs_as(name: str,
     assert bindings
     for binding in bindings:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": account}]
+        given = of_kind(case(name), binding["roleRef"]["kind"])
+        assert binding["roleRef"]["name"] in [role["metadata"]["name"] for role in given]
 
 
 def test_people_get_what_the_operator_says_they_should() -> None:
@@ -156,6 +158,17 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
     assert trusts in worker_of(job)["volumeMounts"]
     assert variable in worker_of(job)["env"]
     assert "beside" in [container["name"] for container in pod_spec(job)["containers"]]
+    (check,) = of_kind(objects_in(template(settings=settings)), "Pod")
+    (tried,) = check["spec"]["containers"]
+    assert variable in tried["env"], "what proves an installation has what a worker has"
+    assert trusts in tried["volumeMounts"]
+
+
+def test_a_list_that_is_taken_away_is_an_empty_one() -> None:
+    nothing = {"models.fetch.extraEnv": None, "jobs.extraEnv": None, "gpu.tolerations": None}
+    bears = {"profile.spec": {"pods": {"template": {"spec": {"tolerations": [{"key": "team", "operator": "Exists"}]}}}}}
+    (found,) = of_kind(objects_in(template(settings=nothing | bears)), "IngestProfile")
+    assert found["spec"]["pods"]["template"]["spec"]["tolerations"] == [{"key": "team", "operator": "Exists"}]
 
 
 def test_jobs_run_where_their_values_say_and_a_label_of_theirs_makes_another_job() -> None:
@@ -226,13 +239,16 @@ def egress_of(name: str, component: str) -> list[Json]:
 
 
 def may_reach(rules: list[Json], address: str, port: int) -> bool:
-    """Whether some block of addresses lets a connection out."""
+    """Whether some rule lets a connection out: to a block of addresses, or to everybody."""
     for rule in rules:
-        ports = [each["port"] for each in rule["ports"]]
-        for peer in rule.get("to", ()):
+        if port not in [each["port"] for each in rule["ports"]]:
+            continue
+        if "to" not in rule:
+            return True
+        for peer in rule["to"]:
             block = peer.get("ipBlock", {"cidr": "0.0.0.0/32"})
             excepted = any(ip_address(address) in ip_network(each) for each in block.get("except", ()))
-            if port in ports and ip_address(address) in ip_network(block["cidr"]) and not excepted:
+            if ip_address(address) in ip_network(block["cidr"]) and not excepted:
                 return True
     return False
 

@@ -59,6 +59,9 @@ def test_both_tools_install_the_chart_with_values_that_it_has(tmp_path: Path) ->
     namespaces = {built(name)[0]["metadata"]["namespace"] for name in OVERLAYS}
     assert {role["metadata"]["namespace"] for role in of_kind(made, "Role")} == namespaces
     assert of_kind(made, "IngestProfile") == [], "the overlays bring it"
+    for overlay in OVERLAYS:
+        (profile,) = of_kind(built(overlay), "IngestProfile")
+        assert all(profile["spec"]["pods"][image].startswith(f"{values['images']['registry']}/") for image in ("image", "planImage"))
 
 
 def test_the_two_environments_do_not_share_a_namespace() -> None:
