@@ -58,7 +58,8 @@ lock: ## Resolve dependencies anew and pin them with hashes
 .PHONY: lock-sites
 lock-sites: ## Take the newest yt-dlp and change nothing else: sites change every few weeks
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
-	$$uv pip compile $(LOCKED) -o locks/sites.txt --extra sites --upgrade-package yt-dlp
+	newest() { extra=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$extra.txt --extra $$extra --upgrade-package yt-dlp "$$@"; }; \
+	newest sites -c locks/worker.txt; newest cli; newest dev
 
 .PHONY: bench-diarization
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run

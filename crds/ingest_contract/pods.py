@@ -84,7 +84,8 @@ class WorkerMemory(ContractModel):
     """Where doubling stops."""
 
 
-PRESERVED: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+Template = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+"""A partial pod template. Its fields are Kubernetes' own, and which there are depends on the cluster: the operator says what is wrong."""
 
 
 class PodProfile(ContractModel):
@@ -150,6 +151,12 @@ class PodProfile(ContractModel):
     keep_failed_seconds: Seconds = 86_400
     """How long other Jobs are kept, for their logs."""
 
-    template: Annotated[dict[str, Any], Field(json_schema_extra=PRESERVED)] = Field(default_factory=dict)
-    """A partial pod template (`metadata`, `spec`) laid over what the operator makes: node selectors, tolerations, affinity, more volumes.
-    Containers merge by name (the worker's is `worker`); lists of tolerations, volumes, mounts and variables are added to."""
+    template: Template = Field(default_factory=dict)
+    """A partial pod template (`metadata`, `spec`) laid over what the operator makes, of workers and of plan Jobs: affinity, more volumes.
+    Containers merge by name (ours is `worker` in both); lists of tolerations, volumes, mounts and variables are added to."""
+
+    worker_template: Template = Field(default_factory=dict)
+    """The same for workers alone, laid over `template`: what GPU nodes need, which a plan must not wait for."""
+
+    plan_template: Template = Field(default_factory=dict)
+    """The same for plan Jobs alone, laid over `template`."""

@@ -65,6 +65,12 @@ def jobs(plane: ControlPlane) -> set[str]:
     return {each["metadata"]["name"] for each in plane.admin.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]}
 
 
+def delete_migration(plane: ControlPlane) -> None:
+    (name,) = {name for name in jobs(plane) if "-migrate-" in name}
+    plane.admin.send("DELETE", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}?propagationPolicy=Background")
+    until(lambda: name not in jobs(plane), "the migration's Job is gone")
+
+
 def profile(plane: ControlPlane) -> Json:
     return plane.admin.get(f"/apis/video-ingest.dev/v1alpha1/namespaces/{NAMESPACE}/ingestprofiles/default")
 
@@ -80,6 +86,9 @@ def test_a_release_lives_and_leaves_what_must_stay(bare: ControlPlane) -> None:
     install(bare, "--set=operator.sweepSeconds=60")
     before = profile(bare)
     assert jobs(bare) == first
+    delete_migration(bare)
+    install(bare, "--reuse-values")
+    assert jobs(bare) == first, "one that was deleted so that it runs again is made again"
     assert "IngestProfile" in carried_out(bare, "get", "manifest", RELEASE)
 
     install(bare, "--set=worker.cpus=8", "--set=images.workerLight.tag=0.2.0")
@@ -88,7 +97,7 @@ def test_a_release_lives_and_leaves_what_must_stay(bare: ControlPlane) -> None:
     assert len(jobs(bare)) == 2
     assert jobs(bare) & first == set()
 
-    carried_out(bare, "rollback", RELEASE, "2")
+    carried_out(bare, "rollback", RELEASE, "3")
     assert jobs(bare) == first
     assert profile(bare)["spec"]["pods"]["cpus"] == 4
 

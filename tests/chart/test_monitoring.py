@@ -44,9 +44,10 @@ def test_an_expression_names_series_and_labels_that_there_are(expression: str) -
     assert named
     assert named <= series()
     labels = {label for name in named for label in PAGE[re.sub(r"_(bucket|sum|count)$", "", name) if name not in PAGE else name][1]} | {
-        "le",
-        "namespace",  # Prometheus' own: of the pod that was scraped
+        "le"
     }
+    if "$NAMESPACE" in expression:
+        labels |= {"namespace"}  # Prometheus' own: of the pod that was scraped
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")}
     chosen = set(re.findall(r"[{,]\s*(\w+)\s*(?:=~|!=|=|!~)", expression))
     assert grouped | chosen <= labels
@@ -110,4 +111,13 @@ def test_the_monitors_find_the_pods_that_they_are_for() -> None:
     (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (port,) = service["spec"]["ports"]
-    assert monitor["spec"]["endpoints"] == [{"port": port["name"], "path": "/metrics", "interval": "1m"}]
+    assert monitor["spec"]["endpoints"] == [{"port": port["name"], "path": "/metrics", "interval": "1m", "honorLabels": True}]
+
+
+def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:
+    """Without `honorLabels` Prometheus calls the label `exported_namespace`, and its own `namespace` is that of the pod it asked."""
+    ours = {name for name, (_, labels) in PAGE.items() if "namespace" in labels}
+    assert ours == {"video_ingest_batches", "video_ingest_items"}
+    (operator,) = of_kind(case("everything"), "PodMonitor", "-operator-operator")
+    (endpoint,) = operator["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True

@@ -14,6 +14,7 @@ from ingest_contract.profile import IngestProfile
 from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job
 from ingest_operator.kube.mounts import MODELS, MODELS_CLAIM
+from ingest_operator.kube.plan_jobs import plan_job
 from ingest_operator.kube.rbac import Scope, rules, user_roles
 from ingest_operator.kube.untracked import untracked
 from ingest_worker.sources.guard import is_public
@@ -154,7 +155,7 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
     settings = {"profile.spec": {"pods": {"template": {"spec": more}}}, "worker.extraEnv": [variable]}
     (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
     job = ingest_job(OWNER, orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods), ITEM, START)
-    assert pod_spec(job)["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}, bears]
+    assert pod_spec(job)["tolerations"] == [bears, {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert trusts in worker_of(job)["volumeMounts"]
     assert variable in worker_of(job)["env"]
     assert "beside" in [container["name"] for container in pod_spec(job)["containers"]]
@@ -162,6 +163,39 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
     (tried,) = check["spec"]["containers"]
     assert variable in tried["env"], "what proves an installation has what a worker has"
     assert trusts in tried["volumeMounts"]
+    assert check["spec"]["tolerations"] == pod_spec(job)["tolerations"], "and stands where a worker stands"
+
+
+def test_a_plan_waits_for_no_gpu_node_and_runs_where_the_values_say_of_jobs() -> None:
+    settings = {"gpu.nodeSelector": {"gpu": "l4"}, "gpu.runtimeClassName": "nvidia", "jobs.nodeSelector": {"pool": "small"}}
+    (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
+    orders = orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods)
+    plan, worker = pod_spec(plan_job(OWNER, orders, 0, 1)), pod_spec(ingest_job(OWNER, orders, ITEM, START))
+    assert (plan["nodeSelector"], plan.get("runtimeClassName"), plan.get("tolerations")) == ({"pool": "small"}, None, None)
+    assert (worker["nodeSelector"], worker["runtimeClassName"]) == ({"gpu": "l4"}, "nvidia")
+
+
+def test_the_check_and_the_puller_go_by_the_profile_that_workers_go_by() -> None:
+    theirs = {
+        "modelSet": "own",
+        "pods": {
+            "image": "registry.example.org/worker:2",
+            "store": {"name": "other", "key": "url"},
+            "gpu": {"resource": "nvidia.com/gpu.shared"},
+            "workerTemplate": {"spec": {"nodeSelector": {"pool": "b"}, "tolerations": [{"key": "b", "operator": "Exists"}]}},
+        },
+    }
+    settings = {"profile.spec": theirs, "gpu.nodeSelector": {"gpu": "l4"}, "prepull.enabled": True}
+    objects = objects_in(template(settings=settings))
+    (check,), (puller,) = of_kind(objects, "Pod"), of_kind(objects, "DaemonSet")
+    tolerations = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}, {"key": "b", "operator": "Exists"}]
+    for spec in (check["spec"], puller["spec"]["template"]["spec"]):
+        assert (spec["nodeSelector"], spec["tolerations"]) == ({"gpu": "l4", "pool": "b"}, tolerations)
+        assert spec["containers"][0]["image"] == "registry.example.org/worker:2"
+    (container,) = check["spec"]["containers"]
+    assert "--set=own" in container["args"]
+    assert container["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "other", "key": "url"}
+    assert container["resources"]["limits"]["nvidia.com/gpu.shared"] == "1"
 
 
 def test_a_list_that_is_taken_away_is_an_empty_one() -> None:

@@ -125,16 +125,24 @@ def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
         dsn = ends.enter_context(contextmanager(partial(fresh, "template0"))())
         facts = conninfo_to_dict(dsn)
         store = ends.enter_context(relay(HOST, STORE_PORT, to_socket(f"{facts['host']}/.s.PGSQL.5432")))
-        with connect(dsn, application="e2e") as connection:
-            connection.execute(sql.SQL("drop role if exists worker"))
-            connection.execute(sql.SQL("create role worker login"))
+        _roles(dsn, facts["dbname"])
         here = Place(node, dsn, store, transcript, folder)
         node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for name, user in (("video-ingest-store-owner", "postgres"), ("video-ingest-store", "worker")):
+        for name, user in (("video-ingest-store-owner", "owner"), ("video-ingest-store", "worker")):
             address = f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}"
             secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"dsn": address}}
             node.plane.admin.create(secret, NAMESPACE)
         yield here
+
+
+def _roles(dsn: str, database: str) -> None:
+    """The store as docs/install.md has it set up: an owner who is no superuser, and a login role for workers."""
+    with connect(dsn, application="e2e") as connection:
+        connection.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")  # an earlier place's: roles are the server's
+        connection.execute("create role owner login createrole")
+        connection.execute("create role worker login")
+        connection.execute(sql.SQL("alter database {} owner to owner").format(sql.Identifier(database)))
+        connection.execute("create extension vector")
 
 
 def _recordings(folder: Path) -> Path:

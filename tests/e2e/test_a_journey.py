@@ -9,7 +9,7 @@ from ingest_operator.schedules.children import SCHEDULE_UID
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.store.connect import connect
 from tests.e2e.place import BASE, Place
-from tests.e2e.watching import watching
+from tests.e2e.watching import left_now, watching
 
 FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in EXPECTED)
 OURS = f"{MANAGED_BY}={MANAGER}"
@@ -39,8 +39,9 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     assert seen.most == 1, "more workers ran at once than the node has GPUs"
     assert seen.waited, "the scheduler let nobody wait"
     assert len(seen.order) >= len(EXPECTED)
+    assert left_now().processes == 0, "a worker is still there"
     _told(here, status)
-    _stored(here)
+    _stored(here, status)
 
 
 def _has_ended(job: dict[str, Any]) -> bool:
@@ -69,9 +70,10 @@ def _told(here: Place, status: dict[str, Any]) -> None:
     here.transcript.command(f"kubectl get ib demo --output=json | jq --compact-output '.status | {wanted}'", answer)
 
 
-def _stored(here: Place) -> None:
-    """What Postgres has."""
+def _stored(here: Place, status: dict[str, Any]) -> None:
+    """What Postgres has, which is what the status says."""
     here.transcript.chapter("What Postgres has")
+    found = []
     with connect(here.dsn, application="e2e") as connection:
         for query in QUERIES:
             cursor = connection.execute(query)
@@ -81,7 +83,15 @@ def _stored(here: Place) -> None:
                 f'psql "$DSN" --csv -c "{query}"',
                 "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in [heads, *rows]),
             )
-            assert rows
+            found.append(rows)
+    videos, speakers, ((vectors,),) = found
+    assert {url.rpartition("/")[2]: (state, reason) for url, state, reason, *_ in videos} == {
+        name: ("Ingested", None) if state == "Succeeded" else ("NotIngestible", reason)
+        for name, (state, reason) in EXPECTED.items()
+        if state != "Failed"
+    }
+    assert sum(segments for _, _, _, segments, _ in videos) == vectors == status["sums"]["vectors"]
+    assert {"joe", "mina"} <= {label for label, *_ in speakers}, "enrolled voices are recognised"
 
 
 def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Place) -> None:

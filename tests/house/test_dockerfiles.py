@@ -104,12 +104,16 @@ def test_a_builder_is_sent_what_is_copied_and_nothing_else() -> None:
     assert "*" in ignored
 
 
-def test_sites_are_a_layer_of_their_own_and_fit_what_stands_below() -> None:
+def test_sites_are_a_layer_of_their_own_fit_what_stands_below_and_are_those_of_the_tests() -> None:
     assert {"yt-dlp", "yt-dlp-ejs", "deno"} <= locked("sites")
     versions = {
         lock: dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (HOUSE / "locks" / f"{lock}.txt").read_text(), re.MULTILINE))
-        for lock in ("light", "worker", "sites")
+        for lock in ("light", "worker", "sites", "cli", "dev")
     }
+    below_sites = {name: version for name, version in versions["sites"].items() if name in versions["worker"]}
+    assert below_sites.items() <= versions["worker"].items(), "the layer would put another version over what stands below"
+    for tried in ("cli", "dev"):
+        assert versions[tried]["yt-dlp"] == versions["sites"]["yt-dlp"], f"run `make lock-sites`: {tried} would not meet what workers have"
     for below in ("light", "worker"):
         assert {"yt-dlp", "yt-dlp-ejs"}.isdisjoint(versions[below])
         assert "deno" in versions[below]

@@ -89,18 +89,6 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* The volume with the models, as a pod of ours mounts it. */}}
-{{- define "vio.models" -}}
-name: models
-{{- if eq .Values.models.from "HostPath" }}
-hostPath: {path: {{ .Values.models.hostPath }}, type: Directory}
-{{- else if eq .Values.models.from "Image" }}
-image: {reference: {{ .Values.models.image | quote }}, pullPolicy: IfNotPresent}
-{{- else }}
-persistentVolumeClaim: {claimName: {{ .Values.models.claim.name }}}
-{{- end }}
-{{- end }}
-
 {{/*
 A Job that is over when its work is done, as an object of its own for each content: (list $ namespace component pod). A change makes another
 Job and takes the old one away, so nothing immutable is ever changed, whoever applies it. No TTL: a Job that goes by itself looks to GitOps

@@ -103,7 +103,7 @@ class KubeCluster:
             self._remembered.doubtful[start.index, start.number] = self._now + DOUBT
             raise
         except OverlayError as error:
-            refusals[None] = Hindrance("TemplateInvalid", f"The profile's pods.template: {error}", self._now + RETRY_REFUSED)
+            refusals[None] = Hindrance("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED)
         except OrderTooLargeError as error:
             refusals[None] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)  # what all items share is too large
 

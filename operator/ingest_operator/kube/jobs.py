@@ -38,6 +38,7 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         mounts=_mounts(order, orders),
         deadline_seconds=deadline_seconds(item.duration_seconds, order.runtime.device),
         priority_class=pods.priority_class,
+        template={"pods.workerTemplate": pods.worker_template},
     )
     labels = owner.labels(INGEST) | _labels(start) | ({QUEUE: pods.queue_name} if pods.queue_name is not None else {})
     return one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))

@@ -1,7 +1,7 @@
-"""A profile's partial pod template laid over the one that the operator makes. Pure.
+"""A profile's partial pod templates laid over the one that the operator makes. Pure.
 
-The platform team's template wins wherever it speaks: node selectors, tolerations, another scratch volume, more memory. It cannot touch what
-the operator relies on to understand a pod: how the order comes in, how the Receipt goes out, that a pod runs once and for how long.
+The platform team's templates win wherever they speak: node selectors, tolerations, another scratch volume, more memory. They cannot touch
+what the operator relies on to understand a pod: how the order comes in, how the Receipt goes out, that a pod runs once and for how long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,12 +43,14 @@ class OverlayError(ValueError):
     """A template is not one; the message names the place."""
 
 
-def lay_over(ours: Object, theirs: Mapping[str, Any]) -> Object:
-    """Our pod template with theirs laid over it. Raises `OverlayError`."""
-    for part in theirs:
-        if part not in PARTS:
-            raise OverlayError(f"{part}: a pod template has {' and '.join(PARTS)}")
-    merged = _merged(ours, {part: _object(value, part) for part, value in theirs.items()}, "")
+def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
+    """Our pod template with theirs laid over it, one after the other, each by the name that the error says. Raises `OverlayError`."""
+    merged = ours
+    for name, template in theirs.items():
+        for part in template:
+            if part not in PARTS:
+                raise OverlayError(f"{name}.{part}: a pod template has {' and '.join(PARTS)}")
+        merged = _merged(merged, {part: _object(value, f"{name}.{part}") for part, value in template.items()}, name)
     return _with_ours_again(merged, ours)
 
 
@@ -56,7 +58,7 @@ def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> O
     """A JSON merge (RFC 7386: null takes a field away), but for the lists that are added to."""
     result = dict(ours)
     for field, value in theirs.items():
-        place = f"{where}.{field}" if where else field
+        place = f"{where}.{field}"
         if field in LISTS:
             result[field] = _added(result.get(field, []), value, field, place)
         elif value is None:

@@ -41,6 +41,7 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) ->
         resources=requested(CPUS, MEMORY_MIB, SCRATCH_GIB),
         mounts=_mounts(owner, orders, plan_number),
         deadline_seconds=DEADLINE_SECONDS,
+        template={"pods.planTemplate": pods.plan_template},
     )
     labels = owner.labels(PLAN) | {INDEX: str(plan_number), TRY: str(try_number)}
     return one_try(owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work))

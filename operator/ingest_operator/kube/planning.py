@@ -118,7 +118,7 @@ class _Look:
             case MissingListError():
                 hindrance = Hindrance("ListMissing", str(error), self.now + LATER)
             case OverlayError():
-                hindrance = Hindrance("TemplateInvalid", f"The profile's pods.template: {error}", self.now + LATER)
+                hindrance = Hindrance("TemplateInvalid", f"The profile's {error}", self.now + LATER)
             case _:
                 trouble = ("SourcesInvalid", str(error))
                 return replace(self.answer(again_at=self.now + LATER), trouble=trouble, rests_on=self.orders)

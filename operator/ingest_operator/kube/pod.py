@@ -1,8 +1,8 @@
 """The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it does not need. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from ingest_contract.order import DSN_VARIABLE
 from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
@@ -39,11 +39,14 @@ class Work:
     shared: Sequence[str] = ()
     """ConfigMaps whose keys are variables too. They come first, so the others may name them."""
     priority_class: str | None = None
+    template: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The profile's template for this role, by its name there: it goes over the one for both."""
 
 
 def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
     """The pod template, with the profile's own laid over it. Raises `OverlayError`."""
-    return lay_over({"metadata": {"labels": owner.pod_labels(work.role)}, "spec": _spec(pods, work)}, pods.template)
+    ours = {"metadata": {"labels": owner.pod_labels(work.role)}, "spec": _spec(pods, work)}
+    return lay_over(ours, {"pods.template": pods.template, **work.template})
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:

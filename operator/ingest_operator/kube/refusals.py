@@ -23,7 +23,7 @@ ANSWERS: Final = {
     Cause.INVALID: (
         "Invalid",
         60.0,
-        "The API server finds our object wrong, most likely through the profile's pods.template: mend it there.",
+        "The API server finds our object wrong, most likely through a template in the profile's pods: mend it there.",
     ),
 }
 """Of each cause: the reason, seconds until the next attempt, and what to do."""

@@ -70,7 +70,7 @@ def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_men
     scene.play()
     scene.operate()
     scene.batch()
-    assert "spec.tolerations: must be a list" in scene.until_stalled("TemplateInvalid")["message"]
+    assert "profile's pods.template.spec.tolerations: must be a list" in scene.until_stalled("TemplateInvalid")["message"]
     scene.profile()
     scene.until_state("Complete")
 

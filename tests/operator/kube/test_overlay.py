@@ -149,21 +149,46 @@ def test_plan_jobs_wear_it_too_because_proxies_and_node_pools_are_for_all() -> N
     assert variables(job)["HTTPS_PROXY"] == "http://proxy:3128"
 
 
+def test_what_gpu_nodes_need_is_asked_for_workers_alone_and_added_to_what_both_say() -> None:
+    both, gpus, control = ({"key": key, "operator": "Exists"} for key in ("team", "nvidia.com/gpu", "control"))
+    pods = PodProfile(
+        template={"spec": {"tolerations": [both], "nodeSelector": {"kubernetes.io/arch": "amd64"}}},
+        worker_template={"spec": {"tolerations": [gpus], "nodeSelector": {"gpu": "l4"}, "runtimeClassName": "nvidia"}},
+        plan_template={"metadata": {"labels": {"pool": "small"}}, "spec": {"tolerations": [control]}},
+    )
+    worker, plan = ingest_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)
+    assert pod_spec(worker)["tolerations"] == [both, gpus]
+    assert pod_spec(worker)["nodeSelector"] == {"kubernetes.io/arch": "amd64", "gpu": "l4"}
+    assert pod_spec(worker)["runtimeClassName"] == "nvidia"
+    assert "pool" not in worker["spec"]["template"]["metadata"]["labels"]
+    assert pod_spec(plan)["tolerations"] == [both, control]
+    assert pod_spec(plan)["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert "runtimeClassName" not in pod_spec(plan)
+    assert plan["spec"]["template"]["metadata"]["labels"]["pool"] == "small"
+
+
+@pytest.mark.parametrize("name", ["workerTemplate", "planTemplate"])
+def test_the_templates_for_one_role_are_called_by_their_names(name: str) -> None:
+    pods = PodProfile.model_validate({name: {"spec": {"tolerations": "all"}}})
+    with pytest.raises(OverlayError, match=rf"^pods\.{name}\.spec\.tolerations: must be a list$"):
+        [ingest_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ({"nodeSelector": {}}, r"^nodeSelector: a pod template has metadata and spec$"),
-        ({"spec": []}, r"^spec: must be an object$"),
-        ({"metadata": None}, r"^metadata: must be an object$"),
-        ({"metadata": {"labels": "team"}}, r"^metadata\.labels: must be an object$"),
-        ({"spec": {"tolerations": {"key": "gpu"}}}, r"^spec\.tolerations: must be a list$"),
-        ({"spec": {"volumes": None}}, r"^spec\.volumes: must be a list$"),
-        ({"spec": {"volumes": ["ca"]}}, r"^spec\.volumes\[0\]: must be an object$"),
-        ({"spec": {"containers": [{"image": "x"}]}}, r"^spec\.containers\[0\]\.name: must say which container$"),
-        ({"spec": {"containers": [{"name": "worker", "env": {}}]}}, r"^spec\.containers\[0\]\.env: must be a list$"),
-        ({"spec": {"containers": [{"name": "worker", "resources": 4}]}}, r"^spec\.containers\[0\]\.resources: must be an object$"),
+        ({"nodeSelector": {}}, r"\.nodeSelector: a pod template has metadata and spec$"),
+        ({"spec": []}, r"\.spec: must be an object$"),
+        ({"metadata": None}, r"\.metadata: must be an object$"),
+        ({"metadata": {"labels": "team"}}, r"\.metadata\.labels: must be an object$"),
+        ({"spec": {"tolerations": {"key": "gpu"}}}, r"\.spec\.tolerations: must be a list$"),
+        ({"spec": {"volumes": None}}, r"\.spec\.volumes: must be a list$"),
+        ({"spec": {"volumes": ["ca"]}}, r"\.spec\.volumes\[0\]: must be an object$"),
+        ({"spec": {"containers": [{"image": "x"}]}}, r"\.spec\.containers\[0\]\.name: must say which container$"),
+        ({"spec": {"containers": [{"name": "worker", "env": {}}]}}, r"\.spec\.containers\[0\]\.env: must be a list$"),
+        ({"spec": {"containers": [{"name": "worker", "resources": 4}]}}, r"\.spec\.containers\[0\]\.resources: must be an object$"),
     ],
 )
 def test_a_template_that_is_none_is_refused_with_its_place(template: dict[str, Any], message: str) -> None:
-    with pytest.raises(OverlayError, match=message):
+    with pytest.raises(OverlayError, match=r"^pods\.template" + message):
         job_with(template)

@@ -1,11 +1,17 @@
 """The migration as a Job runs it: an address in the environment, lines for people, an exit code of the failure table."""
 
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import rmtree
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_worker.store.connect import connect
+from ingest_worker.store.embedded import embedded
 from ingest_worker.store.schema import check, expected_version, migrations
 from tests.support.commands import run_module
 
@@ -22,6 +28,7 @@ def test_an_empty_database_is_brought_up_and_the_second_time_there_is_nothing_to
         f"schema {expected_version()}: applied {applied}",
         "vectors of 384 numbers have their table",
         "vectors of 8 numbers have their table",
+        "members of ingest_writer may write, of ingest_reader read",
     ]
     second = run_module(MIGRATE, "--dimension", "384", environment={"INGEST_DSN": empty_database})
     assert (second.returncode, second.stdout.splitlines()[0]) == (0, f"schema {expected_version()}: nothing to do")
@@ -61,6 +68,71 @@ def test_what_goes_wrong_is_one_line_with_its_reason_and_its_exit_code(
     assert line.startswith(f"{reason.value}: ")
     assert said in line
     assert "secret" not in line
+
+
+@pytest.fixture(scope="module")
+def bare_server() -> Iterator[str]:
+    """The address of a server of the module's own: roles are a server's, and another test has made ours on that of the session."""
+    folder = Path(tempfile.mkdtemp(prefix="ingest-pg-"))
+    with embedded(folder) as dsn:
+        yield dsn
+    rmtree(folder)
+
+
+@pytest.fixture
+def owned(bare_server: str) -> Iterator[Callable[[str], str]]:
+    """A database set up as docs/install.md says, given what may be said of its owner; both are gone afterwards, and so are our roles."""
+    with connect(bare_server, application="tests") as administrator:
+
+        def made(may: str) -> str:
+            administrator.execute(f"create role owner login {may}".encode())
+            administrator.execute("create role worker login")
+            administrator.execute("create database video owner owner")
+            with connect(make_conninfo(bare_server, dbname="video"), application="tests") as inside:
+                inside.execute("create extension vector")
+            return make_conninfo(bare_server, dbname="video", user="owner")
+
+        yield made
+        administrator.execute("drop database video with (force)")
+        administrator.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")
+
+
+def writes(dsn: str) -> None:
+    with connect(make_conninfo(dsn, user="worker"), application="tests") as worker:
+        check(worker)
+        worker.execute("insert into ingest.embedding_model (model, dimension) values ('m@1', 8)")
+
+
+def test_an_owner_who_is_no_superuser_sets_up_all_that_a_worker_needs(owned: Callable[[str], str]) -> None:
+    dsn = owned("createrole")
+    run = run_module(MIGRATE, "--dimension", "8", "--grant", "worker", environment={"INGEST_DSN": dsn})
+    assert (run.returncode, run.stderr, run.stdout.splitlines()[-1]) == (0, "", "worker may write")
+    writes(dsn)
+
+
+def test_who_becomes_a_member_after_the_migration_may_write_as_well(owned: Callable[[str], str]) -> None:
+    dsn = owned("createrole")
+    assert run_module(MIGRATE, environment={"INGEST_DSN": dsn}).returncode == 0
+    with connect(dsn, application="tests") as owner:
+        owner.execute("grant ingest_writer to worker")
+    writes(dsn)
+
+
+def test_an_owner_who_may_make_no_roles_says_so_and_takes_those_that_an_administrator_has_made(
+    owned: Callable[[str], str], bare_server: str
+) -> None:
+    dsn = owned("")
+    told = run_module(MIGRATE, environment={"INGEST_DSN": dsn})
+    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (0, "Nobody but the owner may write or read")
+    refused = run_module(MIGRATE, "--grant", "worker", environment={"INGEST_DSN": dsn})
+    assert refused.returncode == FAILURES[Reason.DATABASE_REJECTED].exit_code
+    assert "WITH ADMIN OPTION" in refused.stderr
+    with connect(bare_server, application="tests") as administrator:
+        administrator.execute("create role ingest_writer")
+        administrator.execute("create role ingest_reader")
+        administrator.execute("grant ingest_writer, ingest_reader to owner with admin option")
+    assert run_module(MIGRATE, "--grant", "worker", environment={"INGEST_DSN": dsn}).returncode == 0
+    writes(dsn)
 
 
 def test_a_database_of_a_newer_program_is_left_alone(database: str) -> None:

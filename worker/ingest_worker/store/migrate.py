@@ -6,9 +6,17 @@ The chart's migration Job runs it. Workers, which have no such rights, refuse a 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from ingest_contract.failures import Reason
 from ingest_worker.command import carried_out, store_address
+from ingest_worker.errors import StageError
 from ingest_worker.store.schema import create_roles, ensure_dimension, expected_version, grant_writing, migrate
+
+_NO_ROLES: Final = (
+    "Nobody but the owner may write or read: the owner may not make the roles ingest_writer and ingest_reader. As an administrator, either"
+    " ALTER ROLE ... CREATEROLE the owner, or CREATE ROLE both and GRANT them to the owner WITH ADMIN OPTION; then run this again."
+)
 
 
 def main() -> int:
@@ -34,8 +42,12 @@ def brought_up(dsn: str, dimensions: Sequence[int], writers: Sequence[str]) -> I
     for dimension in dimensions:
         ensure_dimension(dsn, dimension)
         yield f"vectors of {dimension} numbers have their table"
-    if writers:
-        create_roles(dsn)
+    if create_roles(dsn):
+        yield "members of ingest_writer may write, of ingest_reader read"
+    elif writers:
+        raise StageError(Reason.DATABASE_REJECTED, _NO_ROLES)
+    else:
+        yield _NO_ROLES
     for writer in writers:
         grant_writing(dsn, writer)
         yield f"{writer} may write"

@@ -34,6 +34,11 @@ MAXIMUM_DIMENSION: Final = 4000
 _LOCK: Final = 0x1D6E57
 """Advisory lock of everything that changes the schema."""
 
+_ROLES_POSSIBLE: Final = """
+    select (select count(*) = 2 from pg_roles where rolname in ('ingest_writer', 'ingest_reader'))
+        or (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -116,10 +121,16 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
         _grant_again(connection)
 
 
-def create_roles(dsn: str) -> None:
-    """Make the group roles `ingest_writer` and `ingest_reader` and grant them what they need. Optional; safe to repeat."""
+def create_roles(dsn: str) -> bool:
+    """Make the group roles `ingest_writer` and `ingest_reader` and grant them what they need; safe to repeat.
+
+    Returns:
+        Whether they are there now: an owner without CREATEROLE makes none, and nobody but the owner can write until somebody has.
+    """
     with _owner(dsn, "roles") as connection:
-        _grant(connection)
+        if possible := connection.execute(_ROLES_POSSIBLE).fetchone() == (True,):
+            _grant(connection)
+        return possible
 
 
 def grant_writing(dsn: str, login: str) -> None:
