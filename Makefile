@@ -95,8 +95,8 @@ test-gpu: ## What only a GPU can show
 
 .PHONY: e2e
 e2e: ## Images, chart and a batch on a real node (Linux, root; BASE_IMAGE=... stands on that instead of on Debian's packages)
-	@$(ON_NODE) $$bin/pytest -m node tests/e2e --ignore=tests/e2e/unhurried --capture=no
+	@$(ON_NODE) $$bin/pytest -m node tests/node tests/e2e --ignore=tests/e2e/unhurried --capture=no
 
 .PHONY: e2e-full
 e2e-full: ## The same, and what comes between: evictions, restarts, a store that is gone, upgrades (twenty minutes more)
-	@$(ON_NODE) $$bin/pytest -m node tests/e2e --capture=no
+	@$(ON_NODE) $$bin/pytest -m node tests/node tests/e2e --capture=no

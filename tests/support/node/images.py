@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -157,7 +158,9 @@ def main() -> None:
     storage = Storage()
     print("| image | layer | MB |\n|---|---|---:|")
     for image in IMAGES:
+        began = time.monotonic()
         storage.build(image)
+        say(f"{image.reference} after {time.monotonic() - began:.0f} s")
         weights = storage.weights(image)
         for content, size in weights.items():
             print(f"| `{image.name}` | {content} | {size / 1e6:.1f} |")

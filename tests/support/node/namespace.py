@@ -1,7 +1,7 @@
 """Namespaces for one node: its own processes, mounts and network, joined to this machine by one pair of links.
 
 Whatever becomes of the test run, the kernel ends what runs inside and takes links, routes, rules and mounts along; a shell that waits
-for the same removes what is left on disk. Nothing of the machine is changed.
+for the same removes what is left on disk. Nothing of the machine is changed, but for the packages that `fitness` installs: they stay.
 """
 
 import fcntl
