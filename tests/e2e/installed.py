@@ -1,13 +1,12 @@
 """The cluster that tests and benchmarks use: a real node with our images on it, its surroundings, and the chart installed."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from scripts.environment import cache_folder
 from tests.e2e.place import CHART, NAMESPACE, RELEASE, Place, place
 from tests.e2e.transcript import Transcript
+from tests.support.node.disk import measured, used
 from tests.support.node.fitness import install
 from tests.support.node.images import IMAGES, Storage
 from tests.support.node.node import node
@@ -22,9 +21,9 @@ def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
     with transcript.phase("system packages"):
         install()
     storage = Storage()
-    before = _used()
-    _build(transcript, storage)
-    built = _used()
+    with measured() as built:
+        _build(transcript, storage)
+    before = used()
     with ExitStack() as ends:
         ends.enter_context(transcript.phase("everything, from the node's start to its end"))
         with transcript.phase("node"):
@@ -32,9 +31,8 @@ def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
         with transcript.phase("images onto the node"):
             for reference in (storage.pause(), *(image.reference for image in IMAGES)):
                 one.containerd.take(storage.layered(reference))
-        print(
-            f"e2e: disk: {(built - before) / 1e9:.1f} GB for what was built, {(_used() - built) / 1e9:.1f} GB for the node and its images"
-        )
+        figures = [built.most, built.kept, used() - before]
+        print("e2e: disk: {:.1f} GB at most while images were built, {:.1f} kept; {:.1f} for the node".format(*(n / 1e9 for n in figures)))
         with transcript.phase("recordings and store"):
             here = ends.enter_context(place(one, transcript, folder))
         with transcript.phase("helm install"):
@@ -49,11 +47,6 @@ def _build(transcript: Transcript, storage: Storage) -> None:
     for image in IMAGES:
         with transcript.phase(f"image {image.name}"):
             storage.build(image)
-
-
-def _used() -> int:
-    """Bytes on the disk that images are on."""
-    return shutil.disk_usage(cache_folder()).used
 
 
 def _install(here: Place) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from scripts.environment import CHECKOUT, LOCKS, cache_folder, digest
 from tests.support.cluster.binaries import program
+from tests.support.node.disk import measured
 from tests.support.node.layers import Layered, layered
 
 SUITE = "bookworm"
@@ -156,11 +157,13 @@ def say(text: str) -> None:
 def main() -> None:
     """Build all and print the table."""
     storage = Storage()
+    assert storage.base
     print("| image | layer | MB |\n|---|---|---:|")
     for image in IMAGES:
         began = time.monotonic()
-        storage.build(image)
-        say(f"{image.reference} after {time.monotonic() - began:.0f} s")
+        with measured() as disk:
+            storage.build(image)
+        say(f"{image.reference} after {time.monotonic() - began:.1f} s, with {disk.most / 1e9:.1f} GB of disk at most")
         weights = storage.weights(image)
         for content, size in weights.items():
             print(f"| `{image.name}` | {content} | {size / 1e6:.1f} |")
