@@ -59,7 +59,7 @@ lock: ## Resolve dependencies anew and pin them with hashes
 lock-sites: ## Take the newest yt-dlp and change nothing else: sites change every few weeks
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
 	newest() { extra=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$extra.txt --extra $$extra --upgrade-package yt-dlp "$$@"; }; \
-	newest sites -c locks/worker.txt; newest cli; newest dev
+	newest sites -c locks/worker.txt && newest cli && newest dev
 
 .PHONY: bench-diarization
 bench-diarization: ## Diarization: stock : one call per window : trunk once, in one run

@@ -49,7 +49,7 @@ class Place:
 
     node: Node
     dsn: str
-    """The store, as its owner and from this machine."""
+    """The store, as an administrator and from this machine."""
     store: Door
     """The way of pods to it."""
     transcript: Transcript

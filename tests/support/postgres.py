@@ -18,7 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from ingest_worker.store.connect import connect
 from ingest_worker.store.embedded import embedded
-from ingest_worker.store.schema import create_roles, ensure_dimension, migrate
+from ingest_worker.store.roles import create_roles
+from ingest_worker.store.schema import ensure_dimension, migrate
 
 DIMENSION = 8
 """Of the test vectors: small, so that a test can write them down."""

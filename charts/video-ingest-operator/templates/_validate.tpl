@@ -23,7 +23,7 @@
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) (or .Values.monitoring.podMonitor.enabled .Values.monitoring.serviceMonitor.enabled) }}
 {{- fail "Prometheus is to read /metrics, and the network policies let nobody: name it in networkPolicy.metricsFrom, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" }}
 {{- end }}
-{{- if and .Values.prepull.enabled (not .Values.gpu.nodeSelector) }}
+{{- if and .Values.prepull.enabled (not (include "vio.worker" (include "vio.profileSpec" . | fromYaml) | fromYaml).place.nodeSelector) }}
 {{- fail "prepull would bring gigabytes to every node: say in gpu.nodeSelector which ones have GPUs, as in {nvidia.com/gpu.present: \"true\"}" }}
 {{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from ingest_contract.documents import InvalidDocumentError
+from ingest_contract.failures import Reason
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
-from ingest_worker.store.schema import create_roles, ensure_dimension, expected_version
+from ingest_worker.errors import StageError
+from ingest_worker.store.roles import NO_ROLES, create_roles
+from ingest_worker.store.schema import ensure_dimension, expected_version
 from ingest_worker.store.schema import migrate as apply_migrations
 from ingestctl.commands.app import Dsn, Home, app
 from ingestctl.doctor import State, findings
@@ -57,6 +60,6 @@ def migrate(
         applied = apply_migrations(address)
         for size in dimension or ():
             ensure_dimension(address, size)
-        if roles:
-            create_roles(address)
+        if roles and not create_roles(address):
+            raise StageError(Reason.DATABASE_REJECTED, NO_ROLES)
     console.print(f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}", highlight=False)

@@ -7,6 +7,7 @@ import yaml
 
 from ingest_contract.receipt import Receipt
 from ingest_operator.kube.mounts import MODELS_CLAIM
+from ingest_operator.kube.names import BATCH_UID
 from ingest_worker.models import load_set
 from ingest_worker.models.model_set import HubSource
 from tests.e2e.batches import batch
@@ -25,13 +26,14 @@ STAND_INS = {
     "bge-large-en-v1.5": "all-MiniLM-L6-v2",
 }
 """What the hub of this test serves under the names of the default set: real models, small ones."""
+HUB = "hub-token"
 FETCH = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=fetch"
 VALUES = {
     "models": {
         "set": "default",
         "from": "Claim",
         "claim": {"create": False},
-        "fetch": {"token": {"secretName": "hub"}, "extraEnv": [{"name": "HF_ENDPOINT", "value": f"http://{HOST}:{PORT}"}]},
+        "fetch": {"token": {"secretName": HUB}, "extraEnv": [{"name": "HF_ENDPOINT", "value": f"http://{HOST}:{PORT}"}]},
     },
     "networkPolicy": {"fetch": {"to": [{"ipBlock": {"cidr": f"{HOST}/32"}}], "ports": [PORT]}},
     "profile": {"spec": {"transcription": {"model": "distil-large-v3"}, "embedding": {"model": "bge-large-en-v1.5"}}},
@@ -65,7 +67,7 @@ def _claim(here: Place) -> None:
 
 
 def _token(here: Place, token: str) -> None:
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"token": token}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": HUB}, "stringData": {"token": token}}
     path = here.folder / "hub.yaml"
     path.write_text(yaml.safe_dump(secret), encoding="utf-8")
     here.kubectl(f"apply --filename {path.name}", shown=False)
@@ -84,16 +86,21 @@ def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_i
             here.kubectl(f"wait --timeout=60m --for=condition=Complete job --selector={FETCH}", shown=False)
             fetched = batch(here, "fetched", ["meeting.ogg"])
             done = fetched.done()
+        except BaseException:
+            print(here.trouble())
+            raise
         finally:
             here.helm(f"rollback {RELEASE} --namespace {NAMESPACE} --wait")
-    assert done["counts"]["succeeded"] == 1, here.trouble()
+    assert done["counts"]["succeeded"] == 1
     (worker,) = fetched.workers()
     receipt = Receipt.model_validate_json(worker["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
     assert receipt.effective
     assert {each.partition("@")[0] for each in receipt.effective.models.values()} == {"distil-large-v3", "community-1", "bge-large-en-v1.5"}
     (container,) = worker["spec"]["containers"]
     assert {"name": "models", "mountPath": "/models", "readOnly": True} in container["volumeMounts"]
-    assert "HF_TOKEN" not in {each["name"] for each in container["env"]}
+    hub_secret = f"'{HUB}'"
+    assert hub_secret not in str([pod["spec"] for pod in here.listed("pods", BATCH_UID)]), "no pod of a batch knows the token's Secret"
+    assert hub_secret in str([pod["spec"] for pod in here.listed("pods", FETCH)])
 
 
 def _said(here: Place) -> str:

@@ -135,6 +135,32 @@ def test_an_owner_who_may_make_no_roles_says_so_and_takes_those_that_an_administ
     writes(dsn)
 
 
+def test_roles_that_somebody_else_has_made_are_taken_and_who_may_add_members_is_told(owned: Callable[[str], str], bare_server: str) -> None:
+    dsn = owned("createrole")
+    with connect(bare_server, application="tests") as administrator:
+        administrator.execute("create role ingest_writer")
+        refused = run_module(MIGRATE, "--grant", "worker", environment={"INGEST_DSN": dsn})
+        assert refused.returncode == FAILURES[Reason.DATABASE_REJECTED].exit_code
+        assert "As an administrator, GRANT ingest_writer TO worker" in refused.stderr
+        administrator.execute("grant ingest_writer to worker")
+    assert run_module(MIGRATE, "--grant", "worker", environment={"INGEST_DSN": dsn}).returncode == 0
+    writes(dsn)
+
+
+def test_half_of_the_roles_hinders_no_migration(owned: Callable[[str], str], bare_server: str) -> None:
+    dsn = owned("")
+    with connect(bare_server, application="tests") as administrator:
+        administrator.execute("create role ingest_writer")
+    told = run_module(MIGRATE, environment={"INGEST_DSN": dsn})
+    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (0, "Nobody but the owner may write or read")
+
+
+def test_the_command_for_people_says_so_too(owned: Callable[[str], str]) -> None:
+    run = run_module("ingestctl", "migrate", "--roles", "--dsn", owned(""))
+    assert run.returncode != 0
+    assert "may not make them" in " ".join((run.stdout + run.stderr).split())
+
+
 def test_a_database_of_a_newer_program_is_left_alone(database: str) -> None:
     with connect(database, application="tests") as owner:
         owner.execute("insert into ingest.schema_version values (99, '0099_later.sql', 'x')")

@@ -6,7 +6,10 @@ declare role text;
 begin
   foreach role in array array['ingest_writer', 'ingest_reader'] loop
     if not exists (select from pg_roles where rolname = role) then
-      execute format('create role %I nologin', role);
+      begin
+        execute format('create role %I nologin', role);
+      exception when duplicate_object or unique_violation then null; -- the owner of another database was faster: roles are the server's
+      end;
     end if;
   end loop;
 end $$;

@@ -6,17 +6,12 @@ The chart's migration Job runs it. Workers, which have no such rights, refuse a 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from ingest_contract.failures import Reason
 from ingest_worker.command import carried_out, store_address
 from ingest_worker.errors import StageError
-from ingest_worker.store.schema import create_roles, ensure_dimension, expected_version, grant_writing, migrate
-
-_NO_ROLES: Final = (
-    "Nobody but the owner may write or read: the owner may not make the roles ingest_writer and ingest_reader. As an administrator, either"
-    " ALTER ROLE ... CREATEROLE the owner, or CREATE ROLE both and GRANT them to the owner WITH ADMIN OPTION; then run this again."
-)
+from ingest_worker.store.roles import NO_ROLES, create_roles, grant_writing
+from ingest_worker.store.schema import ensure_dimension, expected_version, migrate
 
 
 def main() -> int:
@@ -45,9 +40,9 @@ def brought_up(dsn: str, dimensions: Sequence[int], writers: Sequence[str]) -> I
     if create_roles(dsn):
         yield "members of ingest_writer may write, of ingest_reader read"
     elif writers:
-        raise StageError(Reason.DATABASE_REJECTED, _NO_ROLES)
+        raise StageError(Reason.DATABASE_REJECTED, NO_ROLES)
     else:
-        yield _NO_ROLES
+        yield NO_ROLES
     for writer in writers:
         grant_writing(dsn, writer)
         yield f"{writer} may write"

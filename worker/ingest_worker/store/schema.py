@@ -1,14 +1,11 @@
 """The database's schema: numbered migrations, applied once each by the owner's role; everybody else only looks whether they fit.
 
-`migrate`, `ensure_dimension`, `create_roles` and `grant_writing` need the owner's role: a migration Job or the local mode runs them.
-Workers call `check`.
+`migrate` and `ensure_dimension` need the owner's role: a migration Job or the local mode runs them. Workers call `check`.
 """
 
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,8 +16,9 @@ from psycopg import sql
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
+from ingest_worker.store.roles import grant_again, owner
 
 MINIMUM_POSTGRES: Final = 160_000
 """As `server_version_num`: the oldest that the tests have in mind; unnamed features of 17 and 18 are not used."""
@@ -30,14 +28,6 @@ SOUND_PGVECTOR: Final = (0, 8, 4)
 """Before it: a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
 MAXIMUM_DIMENSION: Final = 4000
 """What an HNSW index over halfvec takes (pgvector README)."""
-
-_LOCK: Final = 0x1D6E57
-"""Advisory lock of everything that changes the schema."""
-
-_ROLES_POSSIBLE: Final = """
-    select (select count(*) = 2 from pg_roles where rolname in ('ingest_writer', 'ingest_reader'))
-        or (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
-"""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +64,7 @@ def migrate(dsn: str) -> tuple[str, ...]:
     Raises `StageError(SCHEMA_MISMATCH)` for a server that is too old, a database that is newer than this code, or an applied migration
     whose text has changed since.
     """
-    with _owner(dsn, "migrate") as connection:
+    with owner(dsn, "migrate") as connection:
         _require_server(connection)
         connection.execute("create schema if not exists ingest")
         connection.execute(
@@ -86,7 +76,7 @@ def migrate(dsn: str) -> tuple[str, ...]:
         pending = [migration for migration in migrations() if migration.version not in known]
         for migration in pending:
             _apply(connection, migration)
-        _grant_again(connection)
+        grant_again(connection)
     return tuple(migration.name for migration in pending)
 
 
@@ -105,7 +95,7 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
     if not 1 <= dimension <= MAXIMUM_DIMENSION:
         said = f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, halfvec)."
         raise StageError(Reason.DIMENSION_MISMATCH, said)
-    with _owner(dsn, "dimension") as connection, connection.transaction():
+    with owner(dsn, "dimension") as connection, connection.transaction():
         table = f"embeddings_{dimension}"
         connection.execute(
             sql.SQL(
@@ -118,36 +108,7 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
                 sql.Identifier(f"{table}_nearest"), sql.Identifier("ingest", table)
             )
         )
-        _grant_again(connection)
-
-
-def create_roles(dsn: str) -> bool:
-    """Make the group roles `ingest_writer` and `ingest_reader` and grant them what they need; safe to repeat.
-
-    Returns:
-        Whether they are there now: an owner without CREATEROLE makes none, and nobody but the owner can write until somebody has.
-    """
-    with _owner(dsn, "roles") as connection:
-        if possible := connection.execute(_ROLES_POSSIBLE).fetchone() == (True,):
-            _grant(connection)
-        return possible
-
-
-def grant_writing(dsn: str, login: str) -> None:
-    """Let a login role write as workers do: it becomes a member of `ingest_writer`, which `create_roles` has made. Safe to repeat."""
-    with _owner(dsn, "roles") as connection:
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [login]).fetchone():
-            said = f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
-            raise StageError(Reason.DATABASE_REJECTED, said)
-        connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))
-
-
-@contextmanager
-def _owner(dsn: str, application: str) -> Iterator[Connection]:
-    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process that dies."""
-    with connect(dsn, application=application, statement_timeout_seconds=0) as connection, translated("changing the schema"):
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
-        yield connection
+        grant_again(connection)
 
 
 def _applied(connection: Connection) -> dict[int, str]:
@@ -172,16 +133,6 @@ def _apply(connection: Connection, migration: Migration) -> None:
             "insert into ingest.schema_version (version, name, checksum) values (%s, %s, %s)",
             [migration.version, migration.name, migration.checksum],
         )
-
-
-def _grant_again(connection: Connection) -> None:
-    if connection.execute("select 1 from pg_roles where rolname = 'ingest_writer'").fetchone():
-        _grant(connection)
-
-
-def _grant(connection: Connection) -> None:
-    with connection.transaction():
-        connection.execute(files(__package__).joinpath("grants.sql").read_bytes())
 
 
 def _require_server(connection: Connection) -> None:

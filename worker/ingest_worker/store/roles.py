@@ -1,0 +1,83 @@
+"""The owner of a store and the group roles of everybody else: `ingest_writer` for workers, `ingest_reader` for people.
+
+Databases belong to an owner, roles to the whole server. So the group roles may be there already, made by the owner of another store or by
+an administrator, and since Postgres 16 only who made a role, or was granted it with the admin option, may add members.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Final
+
+from psycopg import sql
+
+from ingest_contract.failures import Reason
+from ingest_worker.errors import StageError
+from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.errors import translated
+
+NO_ROLES: Final = (
+    "Nobody but the owner may write or read: the roles ingest_writer and ingest_reader are missing, and the owner may not make them. As an"
+    " administrator, ALTER ROLE the owner CREATEROLE, or CREATE ROLE both and GRANT them to the owner WITH ADMIN OPTION; then do it again."
+)
+
+_LOCK: Final = 0x1D6E57
+"""Advisory lock of everything that changes the schema."""
+
+_POSSIBLE: Final = """
+    select (select count(*) = 2 from pg_roles where rolname in ('ingest_writer', 'ingest_reader'))
+        or (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+"""
+
+
+@contextmanager
+def owner(dsn: str, application: str) -> Iterator[Connection]:
+    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process that dies."""
+    with connect(dsn, application=application, statement_timeout_seconds=0) as connection, translated("changing the schema"):
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        yield connection
+
+
+def create_roles(dsn: str) -> bool:
+    """Make the group roles where they are missing, and grant them what they need; safe to repeat.
+
+    Returns:
+        Whether they are there now: an owner without CREATEROLE makes none (`NO_ROLES`).
+    """
+    with owner(dsn, "roles") as connection:
+        if possible := _holds(connection, _POSSIBLE):
+            _grant(connection)
+        return possible
+
+
+def grant_writing(dsn: str, login: str) -> None:
+    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has made. Safe to repeat.
+
+    Raises:
+        StageError: `DATABASE_REJECTED`: there is no such login, or the group is somebody else's to grant.
+    """
+    with owner(dsn, "roles") as connection:
+        if not _holds(connection, "select exists (select from pg_roles where rolname = %s)", login):
+            said = f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
+            raise StageError(Reason.DATABASE_REJECTED, said)
+        if _holds(connection, "select pg_has_role(%s, 'ingest_writer', 'member')", login):
+            return
+        if not _holds(connection, "select pg_has_role('ingest_writer', 'member with admin option')"):
+            said = f"Somebody else has made ingest_writer. As an administrator, GRANT ingest_writer TO {login}; then run this again."
+            raise StageError(Reason.DATABASE_REJECTED, said)
+        connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))
+
+
+def grant_again(connection: Connection) -> None:
+    """Give the group roles their rights on tables that have come since, if there are such roles."""
+    if _holds(connection, "select exists (select from pg_roles where rolname = 'ingest_writer')") and _holds(connection, _POSSIBLE):
+        _grant(connection)
+
+
+def _grant(connection: Connection) -> None:
+    with connection.transaction():
+        connection.execute(files(__package__).joinpath("grants.sql").read_bytes())
+
+
+def _holds(connection: Connection, question: str, *values: str) -> bool:
+    return connection.execute(question.encode(), values or None).fetchone() == (True,)
