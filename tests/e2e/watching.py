@@ -1,8 +1,6 @@
 """What happens on the node while a test waits: which pods run at a time, and what the node's memory is after each."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +9,7 @@ import psutil
 
 from tests.e2e.place import NAMESPACE
 from tests.support.cluster.client import Client
+from tests.support.looking import looking
 from tests.support.node.node import GPU
 
 
@@ -66,23 +65,9 @@ def _conditions(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 @contextmanager
 def watching(client: Client) -> Iterator[Seen]:
-    """Look twice a second while the block runs, and once more when it has ended well. A look that fails is told then."""
+    """See the pods that come while the block runs."""
     path = f"/api/v1/namespaces/{NAMESPACE}/pods"
     before = {pod["metadata"]["uid"] for pod in client.get(path)["items"]}
-    seen, over = Seen(), threading.Event()
-
-    def look() -> None:
-        seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])
-
-    def keep_looking() -> None:
-        while not over.wait(0.5):
-            look()
-
-    with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(keep_looking)
-        try:
-            yield seen
-        finally:
-            over.set()
-    looking.result()
-    look()
+    seen = Seen()
+    with looking(lambda: seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])):
+        yield seen

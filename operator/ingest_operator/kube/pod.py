@@ -1,7 +1,7 @@
 """The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it does not need. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_contract.order import DSN_VARIABLE
@@ -36,11 +36,11 @@ class Work:
     mounts: Sequence[Mount]
     deadline_seconds: int
     """How long the pod may run. It counts from the pod's start, so that waiting for a GPU is not running."""
+    template: Mapping[str, Mapping[str, Any]]
+    """The profile's template for this role, by its name there: it goes over the one for both."""
     shared: Sequence[str] = ()
     """ConfigMaps whose keys are variables too. They come first, so the others may name them."""
     priority_class: str | None = None
-    template: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The profile's template for this role, by its name there: it goes over the one for both."""
 
 
 def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:

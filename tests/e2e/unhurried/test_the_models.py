@@ -10,7 +10,7 @@ from ingest_operator.kube.mounts import MODELS_CLAIM
 from ingest_operator.kube.names import BATCH_UID
 from ingest_worker.models import load_set
 from ingest_worker.models.model_set import HubSource
-from tests.e2e.batches import batch
+from tests.e2e.batches import apply, batch
 from tests.e2e.installed import INSTALL
 from tests.e2e.place import NAMESPACE, RELEASE, Place
 from tests.support import hub
@@ -67,10 +67,7 @@ def _claim(here: Place) -> None:
 
 
 def _token(here: Place, token: str) -> None:
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": HUB}, "stringData": {"token": token}}
-    path = here.folder / "hub.yaml"
-    path.write_text(yaml.safe_dump(secret), encoding="utf-8")
-    here.kubectl(f"apply --filename {path.name}", shown=False)
+    apply(here, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": HUB}, "stringData": {"token": token}})
 
 
 def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_its_models_from_there(here: Place, served: hub.Hub) -> None:
