@@ -4,15 +4,18 @@ Called by `formats`. Every word is in exactly one cue, cues do not overlap, and 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from ingest_worker.domain import UNSPACED, SpokenWord
+from rich.cells import cell_len
+
+from ingest_worker.domain import SpokenWord
 from ingest_worker.segmentation import SENTENCE_END
 
 LINE: Final = 42
-"""Characters per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else speaks meanwhile: Netflix
-Timed Text Style Guide, General Requirements and English."""
+"""Columns per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else speaks meanwhile: Netflix
+Timed Text Style Guide, General Requirements and English. Columns as they are seen: a Chinese, Japanese or Korean character takes two, a
+mark over a letter none."""
 LINES: Final = 2
 LONGEST: Final = 7_000
 """Milliseconds."""
@@ -41,24 +44,16 @@ class Cue:
 class Layout:
     """How text falls into lines."""
 
-    leads: dict[int | None, str]
+    leads: dict[int | None, str] = field(default_factory=dict)
     """What stands before the first word of a speaker's cue; SRT writes names there, VTT does not."""
-    separator: str
-    """Between words: nothing in languages that write none."""
-
-    @classmethod
-    def of(cls, language: str, leads: dict[int | None, str] | None = None) -> "Layout":
-        """For a language."""
-        return cls(leads or {}, "" if language in UNSPACED else " ")
 
     def lines(self, words: Sequence[SpokenWord]) -> tuple[str, ...]:
-        """Words of one speaker in lines of at most `LINE` characters; a longer word has a line of its own."""
-        lead = self.leads.get(words[0].speaker, "")
-        texts = (lead + plain(words[0].word.text), *(plain(each.word.text) for each in words[1:]))
-        lines = [texts[0]]
-        for text in texts[1:]:
-            longer = lines[-1] + self.separator + text
-            if len(longer) <= LINE:
+        """Words of one speaker in lines of at most `LINE` columns; a longer word has a line of its own."""
+        lines = [self.leads.get(words[0].speaker, "") + plain(words[0].word.text)]
+        for each in words[1:]:
+            text = plain(each.word.text)
+            longer = f"{lines[-1]} {text}" if each.word.spaced else lines[-1] + text
+            if cell_len(longer) <= LINE:
                 lines[-1] = longer
             else:
                 lines.append(text)

@@ -82,7 +82,7 @@ def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names) -> d
 def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
     word = spoken.word
     times = {"start": _rounded(word.start), "end": _rounded(word.end), "score": _rounded(word.probability)}
-    return {"word": word.text, **times, **_whose(spoken.speaker, names), "overlap": spoken.overlap}
+    return {"word": word.text, "space_before": word.spaced, **times, **_whose(spoken.speaker, names), "overlap": spoken.overlap}
 
 
 def _whose(speaker: int | None, names: Names) -> dict[str, str]:

@@ -31,9 +31,7 @@ def vtt(transcript: StoredTranscript) -> str:
     """WebVTT (W3C) with a voice span per cue."""
     names = names_of(transcript)
     head = f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(plain(transcript.video.url))}\n"
-    return head + "".join(
-        f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout.of(transcript.run.language))
-    )
+    return head + "".join(f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout()))
 
 
 def _spoken(cue: Cue, names: Mapping[int | None, str]) -> str:
@@ -54,7 +52,7 @@ def _harmless(text: str) -> str:
 def srt(transcript: StoredTranscript) -> str:
     """SubRip: numbered cues, each begins with its speaker's name."""
     leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
-    found = cues(transcript.words, Layout.of(transcript.run.language, leads))
+    found = cues(transcript.words, Layout(leads))
     return "\n".join(f"{i}\n{_times(cue, ',')}\n{_harmless(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1))
 
 

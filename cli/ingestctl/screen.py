@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Self
 
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -14,7 +15,7 @@ PLAIN_EVERY: Final = 15.0
 """Seconds between two lines about a recording that merely goes on."""
 
 _SHOWN: Final = 44
-"""Characters of a title."""
+"""Columns of a title."""
 
 
 def duration(seconds: float | None) -> str:
@@ -28,8 +29,13 @@ def duration(seconds: float | None) -> str:
 
 def title_of(item: Item) -> str:
     """What people call a recording, cut to a readable length."""
-    name = item.title or item.url.rsplit("/", 1)[-1] or item.id
-    return name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…"
+    name = one_line(item.title) or one_line(item.url.rsplit("/", 1)[-1]) or item.id
+    return name if cell_len(name) <= _SHOWN else chop_cells(name, _SHOWN - 1)[0] + "…"
+
+
+def one_line(text: str) -> str:
+    """Text without a line's end: in a log, a second line of a title would look like one of ours."""
+    return " ".join(text.split())
 
 
 def summary(status: IngestBatchStatus) -> str:
@@ -84,13 +90,17 @@ def change_of(row: VideoStatus, item: Item) -> str:
         case ItemState.SUCCEEDED:
             return f"done      {name}" + (f"  RTF {row.rtf}" if row.rtf else "")
         case ItemState.FAILED | ItemState.SKIPPED:
-            return f"{row.state.value.lower():9} {name}  {row.reason}: {row.message}"
+            return f"{row.state.value.lower():9} {name}  {_why(row)}"
         case ItemState.WAITING:
-            return f"again     {name}  after try {row.number}: {row.reason}: {row.message}"
+            return f"again     {name}  after try {row.number}: {_why(row)}"
         case ItemState.RUNNING:
             return f"started   {name}" + (f"  try {row.number}" if row.number > 1 else "")
         case ItemState.PENDING:
             return f"pending   {name}"
+
+
+def _why(row: VideoStatus) -> str:
+    return f"{row.reason}: {one_line(row.message or '')}"
 
 
 def _where(row: VideoStatus) -> str:
@@ -138,7 +148,7 @@ class TerminalWatcher:
 
     def _move(self, row: VideoStatus, item: Item) -> None:
         if row.index not in self._tasks:
-            self._tasks[row.index] = self._bars.add_task(title_of(item).ljust(_SHOWN), total=100, note="")
+            self._tasks[row.index] = self._bars.add_task(set_cell_size(title_of(item), _SHOWN), total=100, note="")
         self._bars.update(self._tasks[row.index], completed=row.percent or 0, note=row.stage.value if row.stage else "starting")
 
 
@@ -149,7 +159,7 @@ def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in sorted(status.videos, key=lambda row: row.index):
         item = items[row.index]
-        why = f"{row.reason}: {row.message}" if row.reason else ""
-        cells = (str(row.index), row.state.value, str(row.number), duration(item.duration_seconds), row.rtf or "", title_of(item), why)
+        shown = (title_of(item), _why(row) if row.reason else "")
+        cells = (str(row.index), row.state.value, str(row.number), duration(item.duration_seconds), row.rtf or "", *shown)
         table.add_row(*cells)
     return table

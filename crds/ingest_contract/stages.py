@@ -29,7 +29,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later try resumes behind the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.TRANSCRIBE: 1,
+    Stage.TRANSCRIBE: 2,
     Stage.DIARIZE: 1,
     Stage.IDENTIFY: 1,
     Stage.SEGMENT: 1,

@@ -37,7 +37,7 @@ def transcript_of(words: tuple[SpokenWord, ...], *, language: str = "en", title:
         },
         None,
     )
-    segments = segment(words, SegmentationProfile(), language)
+    segments = segment(words, SegmentationProfile())
     url = "https://www.youtube.com/watch?v=abc"
     video = VideoRow("youtube:abc", url, title, "Channel", NOON, 60.0, "Ingested", None, len(segments), len(LABELS))
     speakers = tuple(

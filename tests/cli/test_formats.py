@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from ingest_worker.domain import SpokenWord
+from ingest_worker.domain import SpokenWord, Word
 from ingest_worker.store.reads import StoredTranscript
 from ingestctl.cues import LINE, LINES, LONGEST, Layout, cues
 from ingestctl.document import SCHEMA_VERSION, document
@@ -61,19 +62,19 @@ def label(speaker: int | None) -> str | None:
 
 @given(any_words())
 def test_cues_are_in_order_do_not_overlap_and_are_short_enough_to_read(words: tuple[SpokenWord, ...]) -> None:
-    found = cues(words, Layout.of("en"))
+    found = cues(words, Layout())
     assert all(cue.start < cue.end <= cue.start + LONGEST for cue in found)
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     alone = [cue.words[1] - cue.words[0] == 1 for cue in found]
     assert all(len(cue.lines) <= LINES for cue in found)
-    assert all(len(line) <= LINE or " " not in line for cue in found for line in cue.lines)
+    assert all(cell_len(line) <= LINE or " " not in line for cue in found for line in cue.lines)
     spans = [words[cue.words[1] - 1].word.end - words[cue.words[0]].word.start for cue in found]
     assert all(one or seconds * 1000 <= LONGEST for one, seconds in zip(alone, spans, strict=True))
 
 
 @given(any_words())
 def test_every_word_is_in_exactly_one_cue_and_no_cue_has_two_speakers(words: tuple[SpokenWord, ...]) -> None:
-    found = cues(words, Layout.of("en"))
+    found = cues(words, Layout())
     assert [i for cue in found for i in range(*cue.words)] == list(range(len(words)))
     assert all(words[i].speaker == cue.speaker for cue in found for i in range(*cue.words))
 
@@ -104,17 +105,31 @@ def test_text_and_json_say_every_word_once_and_in_order(words: tuple[SpokenWord,
     assert [(entry["word"], entry.get("speaker")) for entry in entries] == [(each.word.text, label(each.speaker)) for each in words]
 
 
-@given(st.lists(st.sampled_from(["向", "量", "索", "引", "，"]), min_size=1, max_size=200))
-def test_languages_without_spaces_get_none(characters: list[str]) -> None:
-    found = cues(said((0.0, 0, " ".join(characters))), Layout.of("zh"))
-    assert "".join(line for cue in found for line in cue.lines) == "".join(characters)
-    assert all(len(line) <= LINE for cue in found for line in cue.lines)
+@given(st.lists(st.tuples(st.sampled_from(["向", "量", "索", "引", "，", "กี่", "Chrome"]), st.booleans()), min_size=1, max_size=200))
+def test_words_have_the_spaces_that_whisper_wrote_and_lines_are_as_wide_as_they_look(characters: list[tuple[str, bool]]) -> None:
+    words = tuple(
+        SpokenWord(Word(i / 10, (i + 1) / 10, text, 0.9, spaced), 0, overlap=False) for i, (text, spaced) in enumerate(characters)
+    )
+    found = cues(words, Layout())
+    whole = "".join(f" {text}" if spaced else text for text, spaced in characters)
+    assert "".join(line for cue in found for line in cue.lines).replace(" ", "") == whole.replace(" ", "")
+    inside = [line for cue in found for line in cue.lines]
+    assert all(line in whole for line in inside)
+    assert all(cell_len(line) <= LINE for line in inside)
+
+
+def test_a_line_of_wide_characters_holds_half_as_many() -> None:
+    words = tuple(SpokenWord(Word(i / 10, (i + 1) / 10, "東", 0.9, spaced=False), 0, overlap=False) for i in range(60))
+    assert [len(line) for cue in cues(words, Layout()) for line in cue.lines] == [21, 21, 18]
+
+
+def test_marks_over_letters_take_no_room_in_a_line() -> None:
+    words = tuple(SpokenWord(Word(i / 10, (i + 1) / 10, "กี่", 0.9, spaced=False), 0, overlap=False) for i in range(60))
+    assert [len(line) for cue in cues(words, Layout()) for line in cue.lines] == [126, 54]
 
 
 def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None:
-    found = cues(
-        said((0.0, 0, "This first sentence takes up more than half of the cue, as planned. But this one does not fit.")), Layout.of("en")
-    )
+    found = cues(said((0.0, 0, "This first sentence takes up more than half of the cue, as planned. But this one does not fit.")), Layout())
     assert [" ".join(cue.lines) for cue in found] == [
         "This first sentence takes up more than half of the cue, as planned.",
         "But this one does not fit.",
@@ -122,7 +137,7 @@ def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None
 
 
 def test_a_short_word_stays_long_enough_to_read_unless_somebody_else_speaks() -> None:
-    alone, interrupted, _ = cues(said((0.0, 0, "Yes."), (5.0, 0, "No."), (5.3, 1, "Wait.")), Layout.of("en"))
+    alone, interrupted, _ = cues(said((0.0, 0, "Yes."), (5.0, 0, "No."), (5.3, 1, "Wait.")), Layout())
     assert (alone.end - alone.start, interrupted.end - interrupted.start) == (833, 300)
 
 
@@ -144,7 +159,7 @@ def test_json_has_whisperx_s_fields_and_no_speaker_where_nobody_is_known() -> No
     first, *_, last = found["segments"]
     assert found["schema_version"] == SCHEMA_VERSION
     assert {"start", "end", "text", "speaker", "words"} == set(first)
-    assert {"word", "start", "end", "score", "speaker", "overlap"} == set(first["words"][0])
+    assert {"word", "space_before", "start", "end", "score", "speaker", "overlap"} == set(first["words"][0])
     assert "speaker" not in last
     assert "speaker" not in last["words"][0]
 

@@ -15,7 +15,7 @@ from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Se
 reals = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=20)
 counts = st.integers(0, 10**9)
-words = st.builds(Word, reals, reals, texts, reals)
+words = st.builds(Word, reals, reals, texts, reals, st.booleans())
 spans = st.lists(st.tuples(reals, reals), max_size=5).map(tuple)
 speakers = st.none() | st.integers(0, 50)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Stored beside every value; one of another format is not read but made again. Raised by hand when a form below changes."""
 
 _LEVEL: Final = 6
@@ -89,11 +89,12 @@ def decode_spoken(data: bytes) -> tuple[SpokenWord, ...]:
 
 
 def _columns(words: Sequence[Word]) -> list[list[Any]]:
-    return [[w.start for w in words], [w.end for w in words], [w.text for w in words], [w.probability for w in words]]
+    times, texts = ([w.start for w in words], [w.end for w in words]), [w.text for w in words]
+    return [*times, texts, [w.probability for w in words], [int(w.spaced) for w in words]]
 
 
 def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
-    return tuple(Word(*row) for row in zip(*columns, strict=True))
+    return tuple(Word(start, end, text, score, bool(spaced)) for start, end, text, score, spaced in zip(*columns, strict=True))
 
 
 def _pairs(value: list[list[float]]) -> tuple[tuple[float, float], ...]:

@@ -16,7 +16,8 @@ SAMPLE_RATE: Final = 16_000
 """Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
 
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Languages written without spaces between words; Whisper's words are single characters there (its `split_to_word_tokens`)."""
+"""Languages written without spaces between words: Whisper's words are single characters and parts of foreign words there (its
+`split_to_word_tokens`)."""
 
 FloatArray = NDArray[np.float32]
 
@@ -65,6 +66,9 @@ class Word:
     text: str
     """As Whisper writes it, punctuation attached, without surrounding spaces."""
     probability: float
+    spaced: bool = True
+    """Whether a space stands before it where words are written one behind the other. Not for languages to say: English names in a Chinese
+    sentence have their spaces, and Thai puts them between clauses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Pipeline:
         identities = self._identified(diarization)
         if self._tools.diarizer.loaded:
             self._tools.diarizer.get().release()
-        segments, vectors = self._embedded(words, transcript.language)
+        segments, vectors = self._embedded(words)
         return Found(transcript, diarization, words, identities, segments, vectors)
 
     def _resume(self) -> None:
@@ -177,11 +177,11 @@ class Pipeline:
         profile = self._order.settings.identification
         return self._made(IDENTITIES, lambda _: identify(diarization, self._tools.enrolment.voices(), profile))
 
-    def _embedded(self, words: tuple[SpokenWord, ...], language: str) -> Passages:
+    def _embedded(self, words: tuple[SpokenWord, ...]) -> Passages:
         if Stage.EMBED in self._kept:
             return PASSAGES.decode(self._kept[Stage.EMBED])
         with self._watch.stage(Stage.SEGMENT):
-            segments = segment(words, self._order.settings.segmentation, language)
+            segments = segment(words, self._order.settings.segmentation)
         engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
         return self._made(PASSAGES, lambda report: (segments, _one_each(segments, engine.embed(texts, report))), self._tools.embedder)
 

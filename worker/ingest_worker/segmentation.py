@@ -4,11 +4,11 @@ Called by the pipeline after attribution. A passage has one speaker, so that a s
 pause does, so that its vector means something. Must not change, drop or repeat a word.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ingest_contract.profile import SegmentationProfile
-from ingest_worker.domain import UNSPACED, Segment, SpokenWord
+from ingest_worker.domain import Segment, SpokenWord, Word
 
 SENTENCE_END: Final = (".", "?", "!", "…", "。", "？", "！", '."', '?"', '!"', ".”", "?”", "!”")
 
@@ -19,7 +19,12 @@ Run = tuple[int, int]
 """First word and one past the last."""
 
 
-def segment(words: Sequence[SpokenWord], profile: SegmentationProfile, language: str) -> tuple[Segment, ...]:
+def written(words: Iterable[Word]) -> str:
+    """Words one behind the other, with the spaces that were between them."""
+    return "".join(f" {word.text}" if word.spaced else word.text for word in words).strip()
+
+
+def segment(words: Sequence[SpokenWord], profile: SegmentationProfile) -> tuple[Segment, ...]:
     """Every word in exactly one passage, in order; each passage starts before it ends.
 
     A passage longer than `max_seconds` is cut behind the last sentence end in its second half, else behind the longest pause there. Only
@@ -28,11 +33,9 @@ def segment(words: Sequence[SpokenWord], profile: SegmentationProfile, language:
     Args:
         words: In time order.
         profile: `max_seconds` and `max_gap_seconds`.
-        language: Of the words; it says how they are joined.
     """
-    separator = "" if language in UNSPACED else " "
     runs = (part for run in _runs(words, profile.max_gap_seconds) for part in _short_enough(words, run, profile.max_seconds))
-    return tuple(_segment(words, run, separator) for run in runs)
+    return tuple(_segment(words, run) for run in runs)
 
 
 def _runs(words: Sequence[SpokenWord], max_gap: float) -> Iterator[Run]:
@@ -69,12 +72,12 @@ def _pause(words: Sequence[SpokenWord], i: int) -> float:
     return words[i].word.start - words[i - 1].word.end
 
 
-def _segment(words: Sequence[SpokenWord], run: Run, separator: str) -> Segment:
+def _segment(words: Sequence[SpokenWord], run: Run) -> Segment:
     inside = [spoken.word for spoken in words[run[0] : run[1]]]
     return Segment(
         start=inside[0].start,
         end=max(word.end for word in inside),
         speaker=words[run[0]].speaker,
-        text=separator.join(word.text for word in inside),
+        text=written(inside),
         words=run,
     )

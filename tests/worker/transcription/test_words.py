@@ -1,13 +1,20 @@
 """Word times that later stages can rely on."""
 
+import unicodedata
 from itertools import pairwise
 
 import pytest
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import merge_punctuations
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as HuggingFaces
 
 from ingest_worker.domain import Word
+from ingest_worker.engines.decoding import CLOSING, OPENING
 from ingest_worker.engines.words import SHORTEST, collapsed, joined, timed
+from ingest_worker.segmentation import written
+from tests.support.models import model
 
 
 def said(text: str) -> list[Word]:
@@ -65,6 +72,60 @@ def test_pieces_without_a_space_belong_to_the_word_before() -> None:
 
 def test_characters_of_a_language_without_spaces_stay_words() -> None:
     assert [word.text for word in joined([Word(0.0, 0.2, "你", 1.0), Word(0.2, 0.3, "好", 1.0)], "zh")] == ["你", "好"]
+
+
+MIXED = (
+    ("zh", "我们用 Google Chrome 和 Microsoft Windows 打开网页。"),
+    ("zh", "他在2020年买了iPhone，很贵。"),
+    ("ja", "東京で Google Chrome と Microsoft Windows を使います。"),
+    ("th", "เราใช้ Google Chrome และ Microsoft Windows ที่กรุงเทพ"),
+    ("yue", "我哋用 OpenAI 嘅 Whisper 模型"),
+    ("my", "ကျွန်တော် Google Chrome သုံးတယ်"),
+    ("en", "We open Google Chrome at 5.30, don't we?"),
+    ("fr", "L'homme dit : « c'est 50 % moins cher »."),
+)
+
+
+def pieces_of(text: str, language: str) -> list[Word]:
+    """A text in the pieces that faster-whisper makes of it, by the tokenizer of a real model: all of them know all bytes."""
+    tokenizer = Tokenizer(HuggingFaces.from_file(str(model("tiny.en") / "tokenizer.json")), multilingual=False)
+    tokenizer.language_code = language
+    pieces, _ = tokenizer.split_to_word_tokens([*tokenizer.encode(text), tokenizer.eot])
+    alignment = [{"word": piece, "tokens": []} for piece in pieces[:-1]]
+    merge_punctuations(alignment, OPENING, CLOSING)
+    return [Word(0.1 * i, 0.1 * (i + 1), row["word"], 1.0) for i, row in enumerate(alignment) if row["word"]]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("language", "text"), MIXED)
+def test_words_are_written_together_as_whisper_wrote_them_whatever_the_language(language: str, text: str) -> None:
+    words = joined(pieces_of(text, language), language)
+    assert written(words) == text
+    assert not [word.text for word in words if unicodedata.combining(word.text[0])], "a mark stands on the letter before it"
+
+
+@pytest.mark.models
+def test_a_name_in_another_script_is_one_word_in_a_language_without_spaces() -> None:
+    said = [word.text for word in joined(pieces_of(MIXED[0][1], "zh"), "zh")]
+    assert [text for text in said if text.isascii()] == ["Google", "Chrome", "Microsoft", "Windows"]
+
+
+def test_a_space_that_is_a_piece_of_its_own_is_kept_with_the_word_behind_it() -> None:
+    pieces = [
+        Word(0.0, 0.2, "用", 1.0),
+        Word(0.2, 0.2, " ", 1.0),
+        Word(0.2, 0.6, "Go", 1.0),
+        Word(0.6, 0.9, "ogle ", 1.0),
+        Word(1, 2, "吧", 1.0),
+    ]
+    assert [(word.text, word.spaced) for word in joined(pieces, "zh")] == [("用", False), ("Google", True), ("吧", True)]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "spaced"), [("en", "So", True), ("zh", "好", False), ("zh", "Google", True), ("th", "กรุง", True)]
+)
+def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(language: str, first: str, spaced: bool) -> None:  # noqa: FBT001 - a row
+    assert joined([Word(0.0, 0.2, first, 1.0)], language)[0].spaced is spaced
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ Called by the Whisper adapter with the words of one chunk. Pure. Times are secon
 the recording.
 """
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
@@ -24,18 +26,37 @@ LONGEST: Final = 5.0
 SENTENCE_END: Final = tuple(".?!。？！")
 
 
+LETTER: Final = re.compile(r"[0-9A-Za-z\u00c0-\u052f]")
+"""Digits and letters of scripts with spaces between words (Latin, Greek, Cyrillic): a name among Chinese words comes in parts of a word."""
+
+
 def joined(words: Sequence[Word], language: str) -> list[Word]:
-    """Pieces without a space before them joined to the word they belong to ("50" and "%"), and the spaces taken off."""
+    """Pieces joined to the word they belong to ("50" and "%"), the spaces taken off, and for each word whether it had one before it."""
     whole: list[Word] = []
+    space = False
     for word in words:
         text = word.text.strip()
-        if whole and text and not word.text.startswith(" ") and language not in UNSPACED:
+        space = space or word.text[:1].isspace()
+        if whole and text and not space and _continues(whole[-1].text, text, language):
             before = whole[-1]
             probability = min(before.probability, word.probability)
-            whole[-1] = Word(before.start, max(before.end, word.end), before.text + text, probability)
+            whole[-1] = Word(before.start, max(before.end, word.end), before.text + text, probability, before.spaced)
         elif text:
-            whole.append(replace(word, text=text))
+            whole.append(replace(word, text=text, spaced=space or (not whole and _begins_apart(text, language))))
+        space = word.text[-1:].isspace() or (space and not text)
     return whole
+
+
+def _continues(before: str, text: str, language: str) -> bool:
+    """Whether two pieces without a space between them are one word. A mark (a vowel of Thai) is written over the letter before it."""
+    if language not in UNSPACED or unicodedata.category(text[0]).startswith("M"):
+        return True
+    return bool(LETTER.match(before[-1]) and LETTER.match(text))
+
+
+def _begins_apart(text: str, language: str) -> bool:
+    """Whether a space belongs between a pause and what is said behind it: everywhere but in the scripts that are as wide as high."""
+    return language not in UNSPACED or unicodedata.east_asian_width(text[0]) not in "WF"
 
 
 def timed(words: Sequence[Word], seconds: float) -> list[Word]:
