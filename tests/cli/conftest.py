@@ -5,9 +5,6 @@ from pathlib import Path
 import pytest
 
 from ingestctl.place import Workplace
-from tests.support.postgres import database, empty_database
-
-__all__ = ["database", "empty_database"]
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 
 from ingest_contract.documents import read
 from ingest_contract.failures import Reason
-from ingest_contract.generated import files
 from ingest_operator.kube.refusals import ANSWERS, NAME_TAKEN
 from ingest_operator.kube.seen import POD_NOT_CREATED
 
@@ -15,11 +14,6 @@ HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))
 PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-
-
-@pytest.mark.parametrize("path", files())
-def test_generated_files_have_not_drifted(path: str) -> None:
-    assert (HOUSE / path).read_text(encoding="utf-8") == files()[path], "run `make generate`"
 
 
 def test_there_are_examples() -> None:

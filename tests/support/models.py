@@ -20,3 +20,16 @@ def models() -> Path:
 def model(name: str) -> Path:
     """The folder of one model of the demo's set."""
     return models() / "demo" / name
+
+
+def main() -> None:
+    """Before the tests, whose runner keeps to itself what is said meanwhile: everything that they hear, and hear it with."""
+    from demo import community1, media, speech
+
+    print(models(), community1.kit(), media.folder(), sep="\n")
+    for recording in speech.recordings().values():
+        print(recording.path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,15 +1,15 @@
-"""A real Postgres for tests: one server per session, one migrated template in it, and a clone of the template per test.
+"""A real Postgres for tests: one server per run, one migrated template in it, and a clone of the template per test.
 
-A conftest imports the fixtures it wants: `from tests.support.postgres import database`. However many do, there is one server.
+A plugin of `tests/conftest.py`.
 """
 
-import atexit
-import functools
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.roles import create_roles
 from ingest_worker.store.schema import ensure_dimension, migrate
+from tests.support.shared_servers import reach
 
 DIMENSION = 8
 """Of the test vectors: small, so that a test can write them down."""
@@ -28,46 +29,51 @@ TEMPLATE = "template_of_tests"
 _numbers = itertools.count(1)
 
 
-@functools.cache
-def server() -> str:
-    """The address of the session's server, which ends with the process."""
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The run's server."""
+
+    dsn: str
+    template: str
+    """The name of a database with the schema, the roles and one dimension."""
+
+
+def started(ends: ExitStack) -> Server:
+    """A server with the template in it. Asked for by all through `server()`."""
     folder = Path(tempfile.mkdtemp(prefix="ingest-pg-"))
-    open_until_exit = ExitStack()
-    atexit.register(open_until_exit.close)
-    open_until_exit.callback(shutil.rmtree, folder, ignore_errors=True)
-    dsn = open_until_exit.enter_context(embedded(folder))
+    ends.callback(shutil.rmtree, folder, ignore_errors=True)
+    dsn = ends.enter_context(embedded(folder))
     with connect(dsn, application="tests") as connection:
         # Durability is Postgres' own business and not what these tests ask about; a clone takes a third of the time without it.
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
-    return dsn
-
-
-@functools.cache
-def template() -> str:
-    """The name of a database with the schema, the roles and one dimension."""
-    with connect(server(), application="tests") as connection:
         connection.execute(f"create database {TEMPLATE}")
-    dsn = make_conninfo(server(), dbname=TEMPLATE)
-    migrate(dsn)
-    create_roles(dsn)
-    ensure_dimension(dsn, DIMENSION)
-    return TEMPLATE
+    in_template = make_conninfo(dsn, dbname=TEMPLATE)
+    migrate(in_template)
+    create_roles(in_template)
+    ensure_dimension(in_template, DIMENSION)
+    return Server(dsn, TEMPLATE)
 
 
-def fresh(like: str) -> Iterator[str]:
-    """The address of a new database, a clone of another, dropped afterwards with whoever is still in it."""
-    name = sql.Identifier(f"test_{next(_numbers)}")
-    with connect(server(), application="tests") as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(like)))
-        yield make_conninfo(server(), dbname=name.as_string().strip('"'))
+def server() -> Server:
+    """The one of this run."""
+    return reach("postgres")
+
+
+def fresh(like: str | None = None) -> Iterator[str]:
+    """The address of a new database, a clone of the template or of another, dropped afterwards with whoever is still in it."""
+    name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
+    dsn = server().dsn
+    with connect(dsn, application="tests") as connection:
+        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(like or server().template)))
+        yield make_conninfo(dsn, dbname=name.as_string().strip('"'))
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
 
 
 @pytest.fixture
 def database() -> Iterator[str]:
     """The address of a migrated database of the test's own, as its owner."""
-    yield from fresh(template())
+    yield from fresh()
 
 
 @pytest.fixture

@@ -9,9 +9,6 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import expected_version
 from tests.support.commands import run_module
 from tests.support.models import models
-from tests.support.postgres import database, empty_database
-
-__all__ = ["database", "empty_database"]
 
 CHECK = "ingest_worker.check"
 

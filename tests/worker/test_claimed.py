@@ -15,10 +15,7 @@ from ingest_worker.store.commit import FINAL
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import stored
 from ingest_worker.store.records import Video
-from tests.support.postgres import database
 from tests.support.worker import order_for, place_in
-
-__all__ = ["database"]
 
 pytestmark = pytest.mark.postgres
 

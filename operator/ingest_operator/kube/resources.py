@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, VERSION
+from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, VERSION
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -46,4 +46,4 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 BATCHES: Final = Resource(GROUP, VERSION, "ingestbatches", BATCH_KIND)
 PROFILES: Final = Resource(GROUP, VERSION, "ingestprofiles", PROFILE_KIND)
-SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", "IngestSchedule")
+SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)

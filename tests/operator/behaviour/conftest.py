@@ -6,11 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import control_plane, namespace, pytest_collection_modifyitems
 from tests.support.cluster.scene import Scene
 from tests.support.hurry import hurry
-
-__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
 
 
 @pytest.fixture

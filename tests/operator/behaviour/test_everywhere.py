@@ -9,10 +9,18 @@ from ingest_operator.kube.names import MANAGER
 from ingest_operator.kube.operator import Options
 from ingest_operator.kube.rbac import Account, cluster_role_objects
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fixtures import with_our_kinds
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.program import until
 from tests.support.cluster.running_operator import RunningOperator
 from tests.support.cluster.scene import Scene
+
+
+@pytest.fixture
+def control_plane() -> Iterator[ControlPlane]:
+    """A cluster of its own: this operator would serve the batches of all tests that run beside it."""
+    with with_our_kinds() as plane:
+        yield plane
 
 
 @pytest.fixture

@@ -22,11 +22,17 @@ class Pair:
 class Certificates:
     """What one authority has signed, below a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, authority: tuple[bytes, bytes] | None = None) -> None:
+        """`authority` is another's, as PEM: what is signed here is trusted there."""
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
         self._turn, self._made = threading.Lock(), set[Pair]()
-        self._authority = trustme.CA(organization_name="tests of video-ingest-operator")
+        new = authority is None
+        self._authority = trustme.CA(organization_name="tests of video-ingest-operator") if new else trustme.CA.from_pem(*authority)
+
+    def as_pem(self) -> tuple[bytes, bytes]:
+        """Certificate and key of the authority."""
+        return self._authority.cert_pem.bytes(), self._authority.private_key_pem.bytes()
 
     @cached_property
     def authority(self) -> Path:

@@ -5,9 +5,11 @@ pods brings its own kubelet. Everything ends with the test run, however that end
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,19 @@ SERVICES, SERVICE = "10.96.0.0/16", "10.96.0.1"
 ADMIN, ADMINS = "admin", "system:masters"
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What another process needs to talk to a control plane that runs already."""
+
+    folder: Path
+    """The plane's own; who refers to it has one of its own within."""
+    port: int
+    etcd: str
+    """The address of etcd."""
+    authority: tuple[bytes, bytes]
+    """Certificate and key of the plane's authority, as PEM."""
+
+
 class ControlPlane:
     """The three programs and what it takes to talk to them."""
 
@@ -32,13 +47,29 @@ class ControlPlane:
         self, folder: Path, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = (), address: str | None = None
     ) -> None:
         """`address` is an address of this machine's at which real nodes and pods reach the API server; without one nobody but us does."""
-        self.folder, self.address = folder, address
-        self.port = free_port()
-        self.certificates = Certificates(folder / "certificates")
-        self.etcd = Etcd(folder)
-        self.audit = AuditLog(folder / "audit.jsonl")
-        self.admin = Client(self.port, self.certificates.authority, self.certificates.user(ADMIN, ADMINS))
+        self._set_up(folder, free_port(), Certificates(folder / "certificates"), Etcd(folder))
+        self.audit, self.address = AuditLog(folder / "audit.jsonl"), address
         self._api_server_flags, self._controller_manager_flags = tuple(api_server_flags), tuple(controller_manager_flags)
+
+    @classmethod
+    def at(cls, reference: Reference) -> "ControlPlane":
+        """One that another process runs, and that only that process can start, kill and end."""
+        plane = cls.__new__(cls)
+        folder = reference.folder / f"process-{os.getpid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        certificates = Certificates(folder / "certificates", reference.authority)
+        plane._set_up(folder, reference.port, certificates, Etcd(folder, reference.etcd))
+        plane.audit, plane.address = AuditLog(reference.folder / "audit.jsonl"), None
+        return plane
+
+    def _set_up(self, folder: Path, port: int, certificates: Certificates, etcd: Etcd) -> None:
+        self.folder, self.port, self.certificates, self.etcd = folder, port, certificates, etcd
+        self.admin = Client(self.port, self.certificates.authority, self.certificates.user(ADMIN, ADMINS))
+
+    @property
+    def reference(self) -> Reference:
+        """For other processes of this run."""
+        return Reference(self.folder, self.port, self.etcd.url, self.certificates.as_pem())
 
     @property
     def url(self) -> str:

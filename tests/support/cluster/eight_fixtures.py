@@ -9,14 +9,14 @@ from tests.support.cluster.eight import Outcome, lived
 from tests.support.cluster.operator_processes import OperatorProcesses
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def processes() -> Iterator[OperatorProcesses]:
-    """For all operators of a module."""
+    """For all operators of a process of the run."""
     with OperatorProcesses() as starting:
         yield starting
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(control_plane: ControlPlane, processes: OperatorProcesses) -> Outcome:
     """What every other life is compared with."""
     return lived(control_plane, processes)

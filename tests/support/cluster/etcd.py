@@ -24,16 +24,16 @@ class Written:
 class Etcd:
     """One member, on the loopback, without waiting for the disk: it ends with the tests, and so does what it holds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        """`url` is that of one that runs already."""
         self._folder = folder
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self._peers = f"http://127.0.0.1:{free_port()}"
+        self.url = url or f"http://127.0.0.1:{free_port()}"
 
     @cached_property
     def program(self) -> Program:
         urls = [f"--listen-client-urls={self.url}", f"--advertise-client-urls={self.url}"]
-        urls += [f"--listen-peer-urls={self._peers}", f"--initial-advertise-peer-urls={self._peers}"]
-        urls += [f"--initial-cluster=default={self._peers}"]
+        peers = f"http://127.0.0.1:{free_port()}"
+        urls += [f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=default={peers}"]
         # One member elects itself; nobody's heartbeat can be late.
         quick = ["--unsafe-no-fsync", "--heartbeat-interval=20", "--election-timeout=200", "--quota-backend-bytes=8589934592"]
         command = [program("etcd"), f"--data-dir={self._folder / 'etcd'}", *urls, *quick, "--log-level=error"]

@@ -1,6 +1,7 @@
-"""What tests of the cluster side ask for: one real control plane per session with our CRDs, a namespace per test, and a connected client.
+"""What tests of the cluster side ask for: one real control plane per run with our CRDs, a namespace per test, and a connected client.
 
-A conftest imports the fixtures it wants; a test that uses one of them is marked `control_plane` by itself.
+A plugin of `tests/conftest.py`, and imported by no conftest: pytest would make a fixture anew for each that did. A test that uses the
+plane is marked `control_plane` by itself.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from ingest_operator.kube.api import Api, connected
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.program import until
+from tests.support.shared_servers import reach
 
 CRDS = sorted((Path(__file__).parents[3] / "crds").glob("*.yaml"))
 
@@ -29,15 +31,21 @@ def definitions() -> list[dict[str, Any]]:
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CRDS]
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    """etcd, API server and controller manager with our CRDs, for all tests of the session."""
+@contextmanager
+def with_our_kinds() -> Iterator[ControlPlane]:
+    """A control plane with our CRDs."""
     with starting() as plane:
         plane.install(*definitions())
         for definition in definitions():  # what is established may still be without its storage
             path = f"/apis/{API_VERSION}/{definition['spec']['names']['plural']}"
             until(lambda path=path: plane.admin.send("GET", path)[0] == 200, f"{path} can be listed")
         yield plane
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> ControlPlane:
+    """etcd, API server and controller manager with our CRDs, for all processes of the run."""
+    return ControlPlane.at(reach("control plane"))
 
 
 @contextmanager
@@ -77,7 +85,7 @@ def api(control_plane: ControlPlane, run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the control plane, so that it can be left out; pytest calls this in a conftest that imports it."""
+    """Mark what needs the control plane, so that it can be left out."""
     for item in items:
         if "control_plane" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.control_plane)

@@ -1,3 +1,0 @@
-from tests.support.cluster.fixtures import control_plane, namespace, pytest_collection_modifyitems
-
-__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
