@@ -16,10 +16,10 @@ def main() -> None:
         app()
     except InvalidDocumentError as error:
         for mistake in error.mistakes:
-            people().print(mistake, markup=False, soft_wrap=True)
+            people().print(mistake, soft_wrap=True)
         sys.exit(USAGE_EXIT)
     except EXPECTED as error:
-        people().print(f"ingestctl: {error}", markup=False, soft_wrap=True)
+        people().print(f"ingestctl: {error}", soft_wrap=True)
         sys.exit(1)
 
 

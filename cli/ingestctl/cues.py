@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from ingest_contract.text import legible
 from ingest_worker.domain import SpokenWord
 from ingest_worker.segmentation import SENTENCE_END
 
@@ -61,8 +62,8 @@ class Layout:
 
 
 def plain(text: str) -> str:
-    """Text on one line: an empty line would end a cue."""
-    return " ".join(text.split())
+    """Text on one line, without controls: an empty line would end a cue, and text is shown on terminals."""
+    return legible(text)
 
 
 def cues(words: Sequence[SpokenWord], layout: Layout) -> tuple[Cue, ...]:

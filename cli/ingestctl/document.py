@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ingest_contract.text import escaped, without_credentials
 from ingest_worker.domain import Segment, SpokenWord
 from ingest_worker.store.reads import StoredSpeaker, StoredTranscript, VideoRow
 
@@ -24,7 +25,7 @@ def names_of(transcript: StoredTranscript) -> dict[int | None, str]:
 
 def as_json(transcript: StoredTranscript) -> str:
     """The document, in one order of fields, so that two exports can be compared as text."""
-    return json.dumps(document(transcript), ensure_ascii=False, indent=2) + "\n"
+    return escaped(json.dumps(document(transcript), ensure_ascii=False, indent=2)) + "\n"
 
 
 def document(transcript: StoredTranscript) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
 def _video(video: VideoRow) -> dict[str, Any]:
     return {
         "id": video.id,
-        "url": video.url,
+        "url": without_credentials(video.url),
         "title": video.title,
         "channel": video.channel,
         "published_at": video.published_at.isoformat() if video.published_at else None,

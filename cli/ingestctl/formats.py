@@ -3,15 +3,20 @@
 docs/how-to.md describes each form. Each says every word once, and nothing that the store does not hold.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from ingest_contract.text import without_credentials
 from ingest_worker.store.reads import StoredTranscript
 from ingestctl.cues import Cue, Layout, cues, plain
 from ingestctl.document import as_json, names_of
 from ingestctl.links import clock, stamp
+
+_ARROW: Final = re.compile("-{2,}>")
+_TAG: Final = re.compile("<(?=/?[a-z][^<>]*>)", re.IGNORECASE)
 
 NOBODY: Final = "unknown"
 """Who speaks the words that lie in nobody's turn."""
@@ -30,7 +35,7 @@ class Format(StrEnum):
 def vtt(transcript: StoredTranscript) -> str:
     """WebVTT (W3C) with a voice span per cue."""
     names = names_of(transcript)
-    head = f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(plain(transcript.video.url))}\n"
+    head = f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(address_of(transcript))}\n"
     return head + "".join(f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout()))
 
 
@@ -45,15 +50,20 @@ def _escaped(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Text where nothing can be escaped: a comment, or SRT."""
-    return text.replace("-->", "->")
+    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however long it was drawn."""
+    return _ARROW.sub("->", text)
+
+
+def _unmarked(text: str) -> str:
+    """SRT's text, of which players take tags and SubStation's overrides (in braces, behind a backslash) for markup."""
+    return _TAG.sub("\u2039", _harmless(text)).replace("{\\", "{/")
 
 
 def srt(transcript: StoredTranscript) -> str:
     """SubRip: numbered cues, each begins with its speaker's name."""
     leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
     found = cues(transcript.words, Layout(leads))
-    return "\n".join(f"{i}\n{_times(cue, ',')}\n{_harmless(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1))
+    return "\n".join(f"{i}\n{_times(cue, ',')}\n{_unmarked(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1))
 
 
 def _times(cue: Cue, mark: str) -> str:
@@ -63,7 +73,7 @@ def _times(cue: Cue, mark: str) -> str:
 def txt(transcript: StoredTranscript) -> str:
     """For reading: a paragraph per passage, with its time and its speaker."""
     names = names_of(transcript)
-    head = f"{plain(transcript.video.title)}\n{plain(transcript.video.url)}\n"
+    head = f"{plain(transcript.video.title)}\n{address_of(transcript)}\n"
     spoken = (f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n" for each in transcript.segments)
     return head + "".join(spoken)
 
@@ -78,7 +88,12 @@ def rttm(transcript: StoredTranscript) -> str:
 
 
 def _one_field(text: str) -> str:
-    return "_".join(text.split())
+    return "_".join(plain(text).split())
+
+
+def address_of(transcript: StoredTranscript) -> str:
+    """Where the recording is, for people."""
+    return plain(without_credentials(transcript.video.url))
 
 
 FORMATS: Final[Mapping[Format, Callable[[StoredTranscript], str]]] = MappingProxyType(

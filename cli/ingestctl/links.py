@@ -8,8 +8,12 @@ _YOUTUBE: Final = ("youtube.com", "youtu.be")
 
 def link_at(url: str, seconds: float) -> str:
     """The address of a moment: `t=SECONDS` in YouTube's query, a media fragment elsewhere (W3C Media Fragments URI 1.0, 4.2.1)."""
-    parts, at = urlsplit(url), int(seconds)
-    host = (parts.hostname or "").lower()
+    at = int(seconds)
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+    except ValueError:  # an address that an older program has stored
+        return url
     if any(host == site or host.endswith(f".{site}") for site in _YOUTUBE):
         query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "t"]
         return urlunsplit(parts._replace(query=urlencode([*query, ("t", at)]), fragment=""))

@@ -79,7 +79,7 @@ def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock
             bars.update(tasks[name], completed=share)
             if not console.is_terminal and name not in begun:
                 begun.add(name)
-                console.print(f"{name}: {'here' if share >= 1 else 'fetching'}", markup=False, highlight=False)
+                console.print(f"{name}: {'here' if share >= 1 else 'fetching'}")
 
         return fetch(model_set, folder, report)
 

@@ -22,7 +22,12 @@ EXPECTED: Final = (BatchBusyError, PlanningError, SourceError, StageError, Unkno
 
 def people() -> Console:
     """Where words for people go; standard output carries results only."""
-    return Console(stderr=True, highlight=False)
+    return console(stderr=True)
+
+
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A console that takes no text for markup, colour or emoji: what is shown comes from sites, files and the store."""
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)

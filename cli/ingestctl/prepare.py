@@ -26,7 +26,7 @@ def prepared(place: Workplace, profile: IngestProfileSpec, dsn: str, console: Co
     dimension = dimension_of(place.models / profile.model_set / profile.embedding.model)
     if place.dsn is None:
         if applied := migrate(dsn):
-            console.print(f"store: made the schema ({', '.join(name.removesuffix('.sql') for name in applied)})", highlight=False)
+            console.print(f"store: made the schema ({', '.join(name.removesuffix('.sql') for name in applied)})")
         ensure_dimension(dsn, dimension)
     else:
         require_store(dsn, dimension)

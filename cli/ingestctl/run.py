@@ -23,6 +23,7 @@ from ingest_contract.order import Item
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import PlanningInterruptedError, read_items
 from ingest_operator.local.session import Request, Watcher, run
+from ingestctl.place import console
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
 
 EXIT_FAILED: Final = 1
@@ -116,23 +117,23 @@ def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
 
 def _console() -> Console:
     """Standard output: as wide as the terminal, or as a file can take."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    return console(width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
-def _show_table(batch: IngestBatch, items: tuple[Item, ...], console: Console) -> None:
+def _show_table(batch: IngestBatch, items: tuple[Item, ...], to: Console) -> None:
     status = batch.status
     if status is None:
         return
-    console.print(f"{batch.metadata.namespace}/{batch.metadata.name}: {status.state} ({summary(status)})", markup=False)
+    to.print(f"{batch.metadata.namespace}/{batch.metadata.name}: {status.state} ({summary(status)})")
     for condition in status.conditions:
         if condition.status is ConditionStatus.TRUE and condition.message:
-            console.print(f"{condition.type}: {condition.reason}: {condition.message}", markup=False)
+            to.print(f"{condition.type}: {condition.reason}: {condition.message}")
     if status.plan and status.plan.left_out:
-        console.print("left out by the plan: " + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out), markup=False)
+        to.print("left out by the plan: " + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out))
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
             code = FAILURES[Reason(entry.reason)].exit_code
             told = f"exit code {code}" if code is not None else "seen from outside"
-            console.print(f"{entry.count} {word}: {entry.reason} ({told}): {entry.sentence}", markup=False)
+            to.print(f"{entry.count} {word}: {entry.reason} ({told}): {entry.sentence}")
     if status.videos:
-        console.print(table_of(status, items))
+        to.print(table_of(status, items))

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus, ItemState, VideoStatus
+from ingest_contract.text import legible, without_credentials
 
 PLAIN_EVERY: Final = 15.0
 """Seconds between two lines about a recording that merely goes on."""
@@ -29,13 +30,8 @@ def duration(seconds: float | None) -> str:
 
 def title_of(item: Item) -> str:
     """What people call a recording, cut to a readable length."""
-    name = one_line(item.title) or one_line(item.url.rsplit("/", 1)[-1]) or item.id
+    name = item.title or legible(without_credentials(item.url).rsplit("/", 1)[-1]) or item.id
     return name if cell_len(name) <= _SHOWN else chop_cells(name, _SHOWN - 1)[0] + "…"
-
-
-def one_line(text: str) -> str:
-    """Text without a line's end: in a log, a second line of a title would look like one of ours."""
-    return " ".join(text.split())
 
 
 def summary(status: IngestBatchStatus) -> str:
@@ -67,7 +63,7 @@ class PlainWatcher:
 
     def said(self, text: str) -> None:
         """A line."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(legible(text), soft_wrap=True)
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         """A line per change, and one about the batch when nothing has been said for a while."""
@@ -100,7 +96,7 @@ def change_of(row: VideoStatus, item: Item) -> str:
 
 
 def _why(row: VideoStatus) -> str:
-    return f"{row.reason}: {one_line(row.message or '')}"
+    return f"{row.reason}: {legible(row.message or '')}"
 
 
 def _where(row: VideoStatus) -> str:
@@ -129,7 +125,7 @@ class TerminalWatcher:
 
     def said(self, text: str) -> None:
         """A line above the bars."""
-        self._bars.console.print(text, highlight=False, markup=False)
+        self._bars.console.print(legible(text))
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         """Move the bars; what ended becomes a line above them."""

@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from ingest_contract.failures import Reason
+from ingest_contract.text import escaped, legible, without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, read_lock
@@ -121,21 +122,27 @@ def show(passages: Sequence[Passage], output: Output, console: Console) -> None:
     """Print passages, for a person or for a program."""
     match output:
         case Output.JSON:
-            print(json.dumps([as_value(each) for each in passages], ensure_ascii=False, indent=2))
+            print(escaped(json.dumps([as_value(each) for each in passages], ensure_ascii=False, indent=2)))
         case Output.YAML:
             print(yaml.safe_dump([as_value(each) for each in passages], allow_unicode=True, sort_keys=False), end="")
         case Output.TABLE:
             for number, each in enumerate(passages, 1):
-                console.print(as_text(number, each), markup=False, soft_wrap=True)
+                console.print(as_text(number, each), soft_wrap=True)
 
 
 def as_text(number: int, passage: Passage) -> str:
     """One passage for people."""
-    head = f"{number}. {passage.title or passage.video}  |  {passage.speaker or NOBODY}  |  {clock(passage.start)}  |  {passage.score:.4f}"
-    return f"{head}\n   {link_at(passage.url, passage.start)}\n   {passage.text}\n"
+    title, speaker = legible(passage.title) or passage.video, legible(passage.speaker or NOBODY)
+    head = f"{number}. {title}  |  {speaker}  |  {clock(passage.start)}  |  {passage.score:.4f}"
+    return f"{head}\n   {_link(passage)}\n   {legible(passage.text)}\n"
 
 
 def as_value(passage: Passage) -> dict[str, Any]:
     """One passage as JSON: the store's fields, with the time for people and the link."""
     published = passage.published_at.isoformat() if passage.published_at else None
-    return {**asdict(passage), "published_at": published, "time": clock(passage.start), "link": link_at(passage.url, passage.start)}
+    url = without_credentials(passage.url)
+    return {**asdict(passage), "url": url, "published_at": published, "time": clock(passage.start), "link": _link(passage)}
+
+
+def _link(passage: Passage) -> str:
+    return legible(link_at(without_credentials(passage.url), passage.start))

@@ -22,6 +22,7 @@ from ingest_contract.profile import (
     Vocabulary,
 )
 from ingest_contract.selection import Reprocess, Select
+from ingest_contract.text import ForeignLine
 
 ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 """The environment variable that carries the order."""
@@ -71,7 +72,7 @@ class Item(ContractModel):
     url: Location
     """Where it is."""
 
-    title: ShortText = ""
+    title: ForeignLine = ""
     """What its source calls it."""
 
     duration_seconds: Seconds | None = None
@@ -80,7 +81,7 @@ class Item(ContractModel):
     published_at: Timestamp | None = None
     """When it was published, where the source says."""
 
-    channel: ShortText | None = None
+    channel: ForeignLine | None = None
     """Whose it is, where the source says."""
 
     speakers: SpeakerCount = SpeakerCount()

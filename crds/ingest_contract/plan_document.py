@@ -16,9 +16,10 @@ from typing import Annotated, Final
 
 from pydantic import Field, ValidationError
 
-from ingest_contract.base import ContractModel, Count, ShortText
+from ingest_contract.base import ContractModel, Count
 from ingest_contract.order import Item
 from ingest_contract.receipt import PlanSummary
+from ingest_contract.text import ForeignLine
 
 MAX_ITEMS: Final = 10_000
 """Recordings of one batch."""
@@ -57,6 +58,8 @@ class SkipReason(StrEnum):
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
+    ADDRESS_INVALID = "AddressInvalid"
+    """Its address is none that is fetched: of another scheme, or with a host or a port that cannot be."""
 
 
 class Skipped(ContractModel):
@@ -65,13 +68,13 @@ class Skipped(ContractModel):
     reason: SkipReason
     """Why."""
 
-    id: ShortText
+    id: ForeignLine
     """What it would have been known by."""
 
-    title: ShortText = ""
+    title: ForeignLine = ""
     """What its source calls it."""
 
-    detail: ShortText = ""
+    detail: ForeignLine = ""
     """The value that decided, for people."""
 
 

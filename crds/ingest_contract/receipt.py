@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from ingest_contract.base import ContractModel, Count
 from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
+from ingest_contract.text import said
 
 RECEIPT_LIMIT: Final = 4096
 """Bytes: where a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`, `MaxContainerTerminationMessageLength`)."""
@@ -25,8 +26,8 @@ _LEAST_MEDIA: Final = 0.001
 
 
 def _legible(text: object) -> object:
-    """Any text that an error may carry, as text that JSON can: file names bring lone surrogates. A report is cut, never refused."""
-    return text.encode("utf-8", "replace").decode()[:MAX_MESSAGE] if isinstance(text, str) else text
+    """Whatever an error says, as people may read it (`text.said`). A report is cut, never refused."""
+    return said(text)[:MAX_MESSAGE] if isinstance(text, str) else text
 
 
 class StageFigures(ContractModel):

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from ingest_contract.batch import Source
 from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.text import said
 
 MAX_PLANNED: Final = 1000
 """Addresses that one plan order takes."""
@@ -17,6 +18,9 @@ _SHOWN: Final = 60
 
 class SourceError(ValueError):
     """A source of a batch cannot be planned as it is written; the message names the field and says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(said(message))  # it may quote a line of somebody's list, with a password in its address
 
 
 def listed_sources(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
@@ -38,7 +42,7 @@ def fit_for_one_plan(sources: Sequence[PlannedSource]) -> tuple[PlannedSource, .
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """(number, content) of the lines that count."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):  # some editors begin a file with a mark
         content = line.strip()
         if content and not content.startswith("#"):
             yield number, content

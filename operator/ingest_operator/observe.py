@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ingest_contract.failures import FAILURES, OK_EXIT, Reason, reason_of_exit
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt, decode
+from ingest_contract.text import said
 
 SIGKILL: Final = 9
 SIGTERM: Final = 15
@@ -98,7 +99,7 @@ def outcome_of(ended: Ended) -> Outcome:
     if ended.receipt_gone and ended.exit_code == OK_EXIT:
         return Outcome(None, "", None)
     reason = _reason(ended, receipt)
-    told = ended.particulars or (receipt.message if receipt is not None and receipt.reason is reason else "")
+    told = said(ended.particulars) or (receipt.message if receipt is not None and receipt.reason is reason else "")
     unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
     return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
 

@@ -69,7 +69,7 @@ TALK = transcript_of(
     )
 )
 
-_TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=60) | st.sampled_from(
+_TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Cf", "Z"]), min_size=1, max_size=60) | st.sampled_from(
     ["-->", "<v", "&amp;", "so,", "end.", "WEBVTT", "NOTE", "7"]
 )
 _GAPS = st.floats(0, 4) | st.just(0.0)

@@ -4,7 +4,7 @@ import html
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -141,10 +141,35 @@ def test_a_short_word_stays_long_enough_to_read_unless_somebody_else_speaks() ->
     assert (alone.end - alone.start, interrupted.end - interrupted.start) == (833, 300)
 
 
-def test_a_title_cannot_begin_a_cue() -> None:
-    text = vtt(transcript_of((), title="00:00:00.000 --> 00:00:09.000\n\n00:00 --> 00:01"))
+@pytest.mark.parametrize("arrow", ["-->", "--->", "------>", "--\x00>", "-\u202e->"])
+def test_a_title_cannot_begin_a_cue(arrow: str) -> None:
+    text = vtt(transcript_of((), title=f"00:00:00.000 {arrow} 00:00:09.000\n\n00:00 {arrow} 00:01"))
     assert read_vtt(text) == []
     assert "-->" not in text
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202eevil\u2066 [/INST] [link=http://evil.example]x[/link] :boom:"
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_no_form_hands_a_terminal_anything_that_it_obeys(form: Format) -> None:
+    words = (SpokenWord(Word(0.0, 1.0, HOSTILE, 0.9), 0, overlap=False), *said((2.0, 1, "<i>so</i> {\\an8}")))
+    text = FORMATS[form](transcript_of(words, title=HOSTILE))
+    assert OBEYED.search(text) is None
+    if form is Format.JSON:
+        assert json.loads(text)["video"]["title"] == HOSTILE  # a program reads what is stored
+    if form is Format.SRT:
+        assert not re.search(r"<i>|\{\\", text)
+
+
+@pytest.mark.parametrize("form", Format)
+def test_no_form_shows_what_lets_somebody_in(form: Format) -> None:
+    transcript = transcript_of(())
+    address = "https://ann:geheim@media.example.org/talk.mp3?episode=7&token=geheim&X-Amz-Signature=geheim"
+    text = FORMATS[form](replace(transcript, video=replace(transcript.video, url=address)))
+    assert "geheim" not in text
+    assert form in (Format.SRT, Format.RTTM) or "https://media.example.org/talk.mp3?episode=7" in text
 
 
 def test_rttm_has_ten_fields_and_the_turns() -> None:

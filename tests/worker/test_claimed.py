@@ -53,6 +53,28 @@ def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(databas
     assert holders(database) == []
 
 
+def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_not_behind_it(database: str, order: IngestOrder) -> None:
+    with connect(database, application="test") as connection:
+        connection.execute("alter table ingest.video add constraint no_talks check (id not like '%talk')")
+    worked: list[str] = []
+
+    def work() -> None:
+        with claimed_video(database, order):
+            worked.append("for hours")
+
+    with pytest.raises(StageError, match="constraint no_talks") as told:
+        work()
+    assert told.value.reason is Reason.DATABASE_REJECTED
+    assert worked == []
+    assert holders(database) == []
+
+
+def test_looking_whether_a_recording_could_be_stored_leaves_no_trace(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+    video.rehearse(Video.of(order.item))
+    with connect(database, application="test") as connection:
+        assert stored(connection, [VIDEO]) == {}
+
+
 def test_what_was_kept_is_found_under_its_hash_by_the_next_run(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
     video.keep(Stage.TRANSCRIBE, HASH, b"words")
     assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"

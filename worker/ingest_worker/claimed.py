@@ -16,7 +16,7 @@ from ingest_contract.stages import Stage
 from ingest_worker.errors import StageError
 from ingest_worker.store import artifacts
 from ingest_worker.store.claims import Claim, Heartbeat, claim, heartbeat, release
-from ingest_worker.store.commit import commit, record_outcome
+from ingest_worker.store.commit import commit, record_outcome, rehearse
 from ingest_worker.store.connect import connect
 from ingest_worker.store.records import Content, Run, Video
 from ingest_worker.store.schema import check
@@ -65,6 +65,11 @@ class ClaimedVideo:
                 raise
             log.warning("action=keep-later stage=%s error=%s", stage.value, error)
 
+    def rehearse(self, video: Video) -> None:
+        """Raise `StageError(DATABASE_REJECTED)` now, before hours of work, if the store would refuse the recording behind them."""
+        with connect(self._dsn, application="rehearse") as connection:
+            rehearse(connection, video)
+
     def commit(self, video: Video, run: Run, content: Content) -> None:
         """Store everything at once and give the claim up. Raises as `store.commit.commit`."""
         self._end()
@@ -97,7 +102,7 @@ def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
     """The order's video, ours inside the block. Left by an exception, the claim is given up; a commit has given it up already.
 
     Raises:
-        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`.
+        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED`, where it could not be stored.
     """
     with connect(dsn, application="claim") as connection:
         check(connection)
@@ -106,6 +111,7 @@ def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
         since = order.artifacts_since
         video = ClaimedVideo(dsn, held, beats, datetime.fromisoformat(since) if since else None)
         try:
+            video.rehearse(Video.of(order.item))
             yield video
         except BaseException:
             video.give_up()

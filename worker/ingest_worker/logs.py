@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from ingest_contract.text import escaped, redacted, said
+
 _FIELD: Final = re.compile(r"([a-z_]+)=(\"[^\"]*\"|\S+)(?:\s+|$)")
 
 
@@ -32,10 +34,10 @@ class JsonLines(logging.Formatter):
             "traceId": self._trace_id,
             "logger": record.name,
         }
-        line |= fields_of(record.getMessage())
+        line |= fields_of(said(record.getMessage()))
         if record.exc_info:
-            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+            line["traceback"] = redacted("".join(traceback.format_exception(*record.exc_info)))
+        return escaped(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def fields_of(message: str) -> dict[str, str]:

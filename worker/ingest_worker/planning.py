@@ -19,9 +19,6 @@ from ingest_contract.selection import Include, Order, Reprocess, Select
 MAX_ADDRESS: Final = 2048
 """Characters: what `Location` in the contract allows."""
 
-_LINE: Final = 256
-"""Characters: what `ShortText` in the contract allows."""
-
 
 class Liveness(StrEnum):
     """Where a recording stands between announced and archived."""
@@ -49,6 +46,8 @@ class Candidate:
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
     """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the like."""
+    fault: str = ""
+    """Why its address is none that can be fetched; empty for one that can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +128,8 @@ def _repeated(known: Iterable[str]) -> Rule:
 
 
 def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
+    if candidate.fault:
+        return SkipReason.ADDRESS_INVALID, candidate.fault
     if candidate.outcome is not None:
         return SkipReason.KNOWN_OUTCOME, candidate.outcome.value
     if len(candidate.url) > MAX_ADDRESS:
@@ -206,14 +207,14 @@ def _item(candidate: Candidate, index: int) -> Item:
         index=index,
         id=candidate.id,
         url=candidate.url,
-        title=candidate.title[:_LINE],
+        title=candidate.title,
         duration_seconds=candidate.duration_seconds,
         published_at=candidate.published_at,
-        channel=None if candidate.channel is None else candidate.channel[:_LINE],
+        channel=candidate.channel,
         speakers=candidate.speakers,
     )
 
 
 def _skipped(left: LeftOut) -> Skipped:
     candidate = left.candidate
-    return Skipped(reason=left.reason, id=candidate.id[:_LINE], title=candidate.title[:_LINE], detail=left.detail[:_LINE])
+    return Skipped(reason=left.reason, id=candidate.id, title=candidate.title, detail=left.detail)

@@ -77,9 +77,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     console = people()
     with place.store() as address:
         prepared(place, profile.spec, address, console)
-        console.print(
-            f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time", highlight=False
-        )
+        console.print(f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time")
         request = Request(batch, profile, place.home, place.models, address, machine, mounts, limit)
         raise typer.Exit(run_batch(request, Screen(console, output)))
 

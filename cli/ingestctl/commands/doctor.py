@@ -62,4 +62,4 @@ def migrate(
             ensure_dimension(address, size)
         if roles and not create_roles(address):
             raise StageError(Reason.DATABASE_REJECTED, NO_ROLES)
-    console.print(f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}", highlight=False)
+    console.print(f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}")

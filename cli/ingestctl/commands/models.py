@@ -3,12 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ingest_worker.models import load_set, lock
 from ingestctl import models as sets
 from ingestctl.commands.app import Home, app
-from ingestctl.place import Workplace, people
+from ingestctl.place import Workplace, console, people
 from ingestctl.search import set_name_of
 
 group = typer.Typer(
@@ -29,10 +28,10 @@ SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a 
 @group.command("list", epilog="Example: ingestctl models list")
 def list_sets(home: Home = None) -> None:
     """List every model of every set: what it is for, its size and licence, and whether it is here."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
-    console.print(sets.table_of(sets.listed(Workplace.of(home, None).models)))
+    to = console()
+    if not to.is_terminal:
+        to = console(width=_WIDE)
+    to.print(sets.table_of(sets.listed(Workplace.of(home, None).models)))
 
 
 @group.command(epilog="Example: ingestctl models fetch default")
@@ -43,14 +42,14 @@ def fetch(name: SetName, home: Home = None) -> None:
     """
     folder, wanted = Workplace.of(home, None).models, load_set(name)
     found = sets.fetch_with_bars(wanted, folder, people())
-    people().print(sets.told(found, wanted, folder), markup=False, soft_wrap=True)
+    people().print(sets.told(found, wanted, folder), soft_wrap=True)
 
 
 @group.command("lock", epilog="Example: ingestctl models lock default")
 def lock_set(name: SetName, home: Home = None) -> None:
     """Lock models that you have put into the folder by hand, as on a machine without a network."""
     folder, wanted = Workplace.of(home, None).models, load_set(name)
-    people().print(sets.told(lock(wanted, folder), wanted, folder), markup=False, soft_wrap=True)
+    people().print(sets.told(lock(wanted, folder), wanted, folder), soft_wrap=True)
 
 
 @group.command(epilog="Example: ingestctl models verify default")

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ingestctl import search as searching
 from ingestctl.commands.app import Dsn, Format, Home, app
 from ingestctl.export import NoTranscriptError, stored_transcript, write
 from ingestctl.formats import Format as Form
-from ingestctl.place import Workplace, people
+from ingestctl.place import Workplace, console, people
 from ingestctl.run import Output
 
 _DAY = ["%Y-%m-%d"]
@@ -50,7 +49,7 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     first, last = (None if day is None else day.date() for day in (since, until))
     question = searching.Question(query, limit, speaker, first, last, video, model_set, model)
     found = searching.find(Workplace.of(home, dsn), question)
-    searching.show(found, output, Console(highlight=False))
+    searching.show(found, output, console())
     if not found:
         people().print("nothing found")
 

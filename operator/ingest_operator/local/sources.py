@@ -42,7 +42,7 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
     if name not in mounts.config_maps:
         raise SourceError(f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER")
     file = mounts.config_maps[name] / key
-    return list(listed_sources(file.read_text(encoding="utf-8"), source.speakers, f"{where}.configMap: {file}"))
+    return list(listed_sources(file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"))
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:

@@ -1,14 +1,17 @@
 """Descriptions in the shapes that yt-dlp gives, and the candidates they become."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from yt_dlp.utils import smuggle_url
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.order import Item, PlannedSource, SpeakerCount
 from ingest_worker.planning import Liveness
-from ingest_worker.sources.addresses import id_of_url
+from ingest_worker.sources.addresses import NotAnAddressError, id_of_url
 from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.resolve import told
 
@@ -26,6 +29,59 @@ FLAT = {
     "live_status": None,
     "timestamp": None,
 }
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("id", "ie_key", "url", "webpage_url", "title", "channel", "duration", "timestamp", "upload_date", "release_date", "live_status")
+ADDRESSES = st.sampled_from(["https://media.example.org/a.mp3", "http://[::1", "ftp://a/b", "https://h/\ud83d \x00", "http://h:99999/"])
+
+
+@given(
+    entry=st.dictionaries(st.sampled_from(FIELDS), JSON),
+    address=st.none() | ADDRESSES | JSON,
+    day=st.none() | st.sampled_from(["00000000", "20260230", "\u0662\u0660\u0662\u0666\u0660\u0661\u0660\u0661", "20260131"]),
+    alone=st.booleans(),
+)
+def test_whatever_an_entry_says_it_is_a_recording_that_a_plan_takes_or_no_address(
+    entry: dict[str, Any], address: Any, day: str | None, *, alone: bool
+) -> None:
+    info = {**entry, **({} if address is None else {"url": address}), **({} if day is None else {"upload_date": day})}
+    try:
+        found = candidate_of(info, SOURCE, alone=alone)
+    except NotAnAddressError:
+        return
+    item = Item(
+        index=0,
+        id=found.id,
+        url=found.url[:2048],
+        title=found.title,
+        duration_seconds=found.duration_seconds,
+        published_at=found.published_at,
+        channel=found.channel,
+    )
+    assert Item.model_validate_json(item.to_json()) == item
+    assert found.published_at is None or datetime.fromisoformat(found.published_at)
+    assert found.url.isascii()
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ({"upload_date": "20260131"}, "2026-01-31T00:00:00Z"),
+        ({"upload_date": "00000000"}, None),
+        ({"upload_date": "20260230"}, None),
+        ({"upload_date": "\u0662\u0660\u0662\u0666\u0660\u0661\u0660\u0661"}, None),
+        ({"timestamp": -40_000_000_000}, "0702-06-15T00:53:20Z"),
+        ({"timestamp": float("nan")}, None),
+        ({"timestamp": 1e18, "upload_date": "20260131"}, "2026-01-31T00:00:00Z"),
+    ],
+)
+def test_a_date_is_one_of_the_calendar_or_unknown(told: dict[str, Any], moment: str | None) -> None:
+    assert candidate_of({**FLAT, **told}, SOURCE, alone=False).published_at == moment
 
 
 def test_an_entry_of_a_channel_keeps_the_sites_id() -> None:

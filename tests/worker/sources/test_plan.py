@@ -1,8 +1,10 @@
 """Plans from real servers and real folders: what is found, what is asked of whom, and what a broken source does to the others."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
@@ -229,6 +231,72 @@ def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(site: Site,
     assert unframe(frames(first)) == first
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/a.mp4", "ytsearch:talk", "not an address"])
-def test_what_is_no_address_fails_the_plan(url: str, planner: Planner) -> None:
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/a.mp4", "ytsearch:talk", "not an address", "http://[::1", "http://a.example:99999/a.mp3"]
+)
+def test_a_plan_of_one_source_that_is_no_address_says_so(url: str, planner: Planner) -> None:
     assert planner.failure(url).reason is Reason.SOURCE_UNSUPPORTED
+
+
+NO_ADDRESSES = [
+    "magnet:?xt=urn:btih:1",
+    "ftp://example.org/a.mp3",
+    "mailto:ann@example.org",
+    "file:///etc/passwd",
+    "http://example.org:99999/a.mp3",
+    "http://example.org:-1/a.mp3",
+    "http://[::1",
+    "http://[zz]/a.mp3",
+    "http://a b.example/a.mp3",
+    f"http://{'a' * 64}.example/a.mp3",
+    "http:///a.mp3",
+    "javascript:alert(1)",
+    "/episode.mp3",
+]
+
+
+def entry(number: int, url: str, title: str = "") -> str:
+    return f"<item><title>{title or f'Episode {number}'}</title><guid>g{number}</guid><enclosure url={quoteattr(url)}/></item>"
+
+
+@pytest.mark.parametrize("bad", NO_ADDRESSES)
+def test_an_entry_that_is_no_address_is_left_out_and_counted_and_takes_no_other_with_it(bad: str, site: Site, planner: Planner) -> None:
+    good = [entry(number, site.url(f"/e{number}.mp3")) for number in (1, 3)]
+    found = planner.plan(feed(site, good[0], entry(2, bad), good[1]), site.url("/other.mp3"), order=Order.SOURCE)
+    assert [item.url for item in found.items] == [site.url(f"/{name}.mp3") for name in ("e1", "e3", "other")]
+    assert found.skip_counts == {SkipReason.ADDRESS_INVALID: 1}
+    assert found.skipped[0].title == "Episode 2"
+    assert "is not an address" in found.skipped[0].detail
+
+
+def test_a_source_that_is_no_address_is_left_out_beside_others(site: Site, planner: Planner) -> None:
+    found = planner.plan("http://[::1", site.url("/a.mp3"), "http://a.example:99999/b.mp3", order=Order.SOURCE)
+    assert [item.url for item in found.items] == [site.url("/a.mp3")]
+    assert found.skip_counts == {SkipReason.ADDRESS_INVALID: 2}
+
+
+def test_a_title_is_one_legible_line_whatever_its_feed_says(site: Site, planner: Planner) -> None:
+    title = "A\u202e b&#x9b;31m \n\t c\u2066 d"
+    found = planner.plan(feed(site, entry(1, site.url("/e1.mp3"), title)), order=Order.SOURCE)
+    assert [item.title for item in found.items] == ["A b31m c d"]
+
+
+def test_a_page_whose_title_has_half_an_emoji_is_planned_with_the_others(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+    site.put("/v/film.mp4", media["film.mp4"])
+    head = "<title>Half &#xd83d; of &#0;it</title>"
+    page = site.put("/page.html", f'<html><head>{head}</head><body><video src="/v/film.mp4"></video></body></html>')
+    found = planner.plan(page, site.url("/other.mp3"), order=Order.SOURCE)
+    assert unframe(frames(found)) == found
+    assert found.items[0].title == "Half \ufffd of it (1)"
+    assert len(found.items) == 2
+
+
+def test_file_names_that_are_no_text_are_planned_with_legible_titles(tmp_path: Path, media: dict[str, bytes], planner: Planner) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    (folder / os.fsdecode(b"half \xff and \x1b[31mred.mp4")).write_bytes(media["film.mp4"])
+    (folder / "good.mp3").write_bytes(media["short.mp3"])
+    planner.allow = {"folders": (str(folder),)}
+    found = planner.plan(folder.as_uri(), order=Order.SOURCE)
+    assert unframe(frames(found)) == found
+    assert {item.title for item in found.items} == {"half \ufffd and [31mred", "good"}

@@ -128,6 +128,11 @@ def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(lan
     assert joined([Word(0.0, 0.2, first, 1.0)], language)[0].spaced is spaced
 
 
+def test_a_word_holds_nothing_that_a_store_or_a_terminal_would_not_take() -> None:
+    pieces = [Word(0.0, 0.2, " a\x00b", 1.0), Word(0.2, 0.3, " \x1b", 1.0), Word(0.4, 0.5, " \u202ec", 1.0)]
+    assert [word.text for word in joined(pieces, "en")] == ["ab", "c"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -11,6 +11,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Final
 
+from ingest_contract.text import legible
 from ingest_worker.domain import UNSPACED, Word
 from ingest_worker.engines.chunks import Chunk
 
@@ -35,7 +36,7 @@ def joined(words: Sequence[Word], language: str) -> list[Word]:
     whole: list[Word] = []
     space = False
     for word in words:
-        text = word.text.strip()
+        text = legible(word.text)
         space = space or word.text[:1].isspace()
         if whole and text and not space and _continues(whole[-1].text, text, language):
             before = whole[-1]

@@ -18,6 +18,9 @@ WEB: Final = frozenset({"http", "https"})
 _PORTS: Final = {"http": 80, "https": 443}
 _TRIPLET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_NAME: Final = re.compile(r"[a-z0-9._-]+")
+"""Of a host, as names are looked up: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that some have."""
+
 _HASH_DIGITS: Final = 16
 _LONGEST_ID: Final = 128
 """Characters: what `ItemId` in the contract allows."""
@@ -35,7 +38,7 @@ def canonical_url(url: str) -> str:
     RFC 3986, 6.2.2 and 6.2.3: case, percent-encoding, dot segments, default port. The order of the query stays: it can matter.
 
     Raises:
-        StageError: `SOURCE_UNSUPPORTED` for what is no http or https address.
+        NotAnAddressError: what is no http or https address.
     """
     parts = split(url)
     host = parts.hostname or ""
@@ -44,19 +47,42 @@ def canonical_url(url: str) -> str:
     return urlunsplit((parts.scheme, shown + port, _without_dots(_encoded(parts.path)) or "/", _encoded(parts.query), ""))
 
 
+class NotAnAddressError(StageError):
+    """What should be an address is none that can be fetched; a `SOURCE_UNSUPPORTED`."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(Reason.SOURCE_UNSUPPORTED, f"{shown(url) or 'nothing'} is not an address: {why}")
+
+
 def split(url: str) -> SplitResult:
-    """The parts of an http or https address, scheme and host in lower case. Raises `StageError(SOURCE_UNSUPPORTED)` for anything else."""
+    """The parts of an http or https address, scheme and host in lower case. Raises `NotAnAddressError` for anything else."""
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").rstrip(".")
-        if not host.isascii():
-            host = host.encode("idna").decode("ascii")
+        host = host if ":" in host or not host else host.encode("idna").decode("ascii")  # raises for labels that no name may have
         port = f":{parts.port}" if parts.port is not None else ""  # raises for what is no number
     except ValueError as error:
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{shown(url)} is not an address: {error}") from error
+        raise NotAnAddressError(url, str(error)) from error
     if parts.scheme not in WEB or not host:
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{shown(url)} is not an address: http, https and file are read")
+        raise NotAnAddressError(url, "http, https and file are read")
+    if ":" not in host and not _NAME.fullmatch(host):
+        raise NotAnAddressError(url, "no host has such a name")
     return parts._replace(netloc=(f"[{host}]" if ":" in host else host) + port)
+
+
+def as_sent(url: str) -> str:
+    """An http or https address in ASCII: what may not stand bare is percent-encoded, and nothing else is changed.
+
+    Raises:
+        NotAnAddressError: what is no http or https address.
+    """
+    checked = split(url)
+    parts = urlsplit(url.strip())
+    if url.isascii() and url.isprintable() and " " not in url:
+        return url
+    user, mark, _ = parts.netloc.rpartition("@")
+    place = quote(user, safe="%:!$&'()*+,;=~-._", errors="replace") + mark + checked.netloc
+    return urlunsplit((parts.scheme, place, _encoded(parts.path), _encoded(parts.query), _encoded(parts.fragment)))
 
 
 def shown(url: str) -> str:
@@ -83,6 +109,11 @@ def is_media_file(name: str) -> bool:
 def id_of_url(url: str) -> str:
     """`url:` and 16 hex digits of the canonical address' sha256."""
     return f"url:{_digest(canonical_url(url))}"
+
+
+def id_of_nothing(text: str) -> str:
+    """`url:` and a hash, for what has no address: such an entry is named in what is left out, and never stored."""
+    return f"url:{_digest(text)}"
 
 
 def id_of_file(uri: str) -> str:

@@ -4,7 +4,6 @@ The id decides whether a recording is ingested twice, so it comes from the site 
 where it does not: yt-dlp's generic extractors call a recording by its file name, and every podcast has an `episode-1.mp3`.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,8 +11,9 @@ from typing import Any, Final
 from yt_dlp.utils import unsmuggle_url
 
 from ingest_contract.order import PlannedSource
+from ingest_contract.text import legible
 from ingest_worker.planning import Candidate, Liveness
-from ingest_worker.sources.addresses import id_of_url, id_of_video
+from ingest_worker.sources.addresses import as_sent, id_of_url, id_of_video
 
 _NAMELESS: Final = frozenset({"", "generic", "html5", "html5mediaembed"})
 """Extractors whose ids are file names."""
@@ -37,20 +37,20 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
         alone: Whether the source is this recording: then the source's own address is the one to keep.
 
     Raises:
-        StageError: `SOURCE_UNSUPPORTED` for an entry whose address is none.
+        NotAnAddressError: an entry whose address is none.
     """
     site = str(info.get("ie_key") or info.get("extractor_key") or "").lower()
     name = info.get("id")
     if site in _NAMELESS or not name:
-        address = source.url if alone else address_of(info)
+        address = as_sent(source.url if alone else address_of(info))
         identity = id_of_url(address)
     else:
-        address = str(info.get("webpage_url") or address_of(info))
+        address = as_sent(str(info.get("webpage_url") or address_of(info)))
         identity = id_of_video(site, str(name))
     return Candidate(
         id=identity,
         url=address,
-        title=" ".join(str(info.get("title") or "").split()),
+        title=title_of(info),
         duration_seconds=seconds_of(info.get("duration")),
         published_at=_published(info),
         channel=_channel(info),
@@ -59,9 +59,14 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
     )
 
 
+def title_of(info: Mapping[str, Any]) -> str:
+    """What the source calls it, as people may read it; empty where it does not say."""
+    return legible(str(info.get("title") or ""))
+
+
 def seconds_of(duration: object) -> int | None:
     """A length in whole seconds, rounded; None for what is no length."""
-    if not isinstance(duration, int | float) or not math.isfinite(duration) or not 0 < duration < 100_000_000:  # noqa: PLR2004 -- `Seconds`
+    if not isinstance(duration, int | float) or not 0 < duration < 100_000_000:  # noqa: PLR2004 -- `Seconds`; not so for NaN
         return None
     return max(1, round(duration))
 
@@ -74,7 +79,7 @@ def address_of(info: Mapping[str, Any]) -> str:
 
 def _channel(info: Mapping[str, Any]) -> str | None:
     name = info.get("channel") or info.get("uploader") or info.get("playlist_channel") or info.get("playlist_uploader")
-    return str(name) if name else None
+    return legible(str(name)) or None if name else None
 
 
 def _published(info: Mapping[str, Any]) -> str | None:
@@ -83,10 +88,15 @@ def _published(info: Mapping[str, Any]) -> str | None:
         moment = info.get(key)
         if isinstance(moment, int | float):
             try:
-                return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                return _written(datetime.fromtimestamp(moment, UTC))
             except (OverflowError, OSError, ValueError):
                 continue
-    day = str(info.get("release_date") or info.get("upload_date") or "")
-    if len(day) == 8 and day.isdecimal():  # noqa: PLR2004 -- YYYYMMDD
-        return f"{day[:4]}-{day[4:6]}-{day[6:]}T00:00:00Z"
-    return None
+    try:
+        return _written(datetime.strptime(str(info.get("release_date") or info.get("upload_date")), "%Y%m%d").replace(tzinfo=UTC))
+    except ValueError:
+        return None  # no day, or none of the calendar
+
+
+def _written(moment: datetime) -> str:
+    """As the contract writes moments; `strftime` leaves the zeros of a year before 1000 out."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"

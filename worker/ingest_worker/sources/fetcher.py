@@ -11,10 +11,12 @@ from typing_extensions import override
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
+from ingest_contract.text import legible, without_credentials
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
+from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Guard, Policy, policy_of
 from ingest_worker.sources.ytdlp import Info, Session
 
@@ -44,7 +46,7 @@ class SourceFetcher(Fetcher):
             path = files.media_file(item.url, self._fetch.allow)
             self._check_size(path.stat().st_size)
             report(1.0)
-            return Media(path, item.title or path.stem, None)
+            return Media(path, item.title or legible(path.stem), None)
         media = _fetched_before(item, into) or self._download(item, into, report)
         report(1.0)
         return media
@@ -58,7 +60,7 @@ class SourceFetcher(Fetcher):
         path, info = session.download(item.url, self._check)
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
-        media = Media(path, str(info.get("title") or item.title or path.stem), float(duration) if duration else None)
+        media = Media(path, title_of(info) or item.title or path.stem, float(duration) if duration else None)
         _remember(item, media)
         return media
 
@@ -102,14 +104,14 @@ def _fetched_before(item: Item, into: Path) -> Media | None:
     try:
         note = json.loads((into / _NOTE).read_text(encoding="utf-8"))
         path = into / note["name"]
-        whole = note["id"] == item.id and note["url"] == item.url and path.stat().st_size == note["size"]
+        whole = note["id"] == item.id and note["url"] == without_credentials(item.url) and path.stat().st_size == note["size"]
         return Media(path, note["title"], note["seconds"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _remember(item: Item, media: Media) -> None:
-    note = {"id": item.id, "url": item.url, "name": media.path.name, "size": media.path.stat().st_size}
+    note = {"id": item.id, "url": without_credentials(item.url), "name": media.path.name, "size": media.path.stat().st_size}
     text = json.dumps({**note, "title": media.title, "seconds": media.duration_seconds})
     draft = media.path.with_name(f"{_NOTE}.part")
     try:

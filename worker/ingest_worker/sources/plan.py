@@ -18,11 +18,11 @@ from ingest_worker.audio.probe import announced_lengths
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate, StoredVideo, plan, sift
 from ingest_worker.sources import files
-from ingest_worker.sources.addresses import has_header
+from ingest_worker.sources.addresses import NotAnAddressError, has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.guard import Policy, policy_of
 from ingest_worker.sources.headers import announced_length
-from ingest_worker.sources.resolve import Resolver, told
+from ingest_worker.sources.resolve import Resolver, told, unusable
 from ingest_worker.sources.ytdlp import Info
 
 LOG = logging.getLogger("ingest_worker.sources")
@@ -43,11 +43,22 @@ def make_plan(order: PlanOrder, stored: Stored, *, policy: Policy | None = None)
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
     """
     resolver = Resolver(order.fetch, policy or policy_of(order.fetch.allow))
-    found = [candidate for source in order.sources for candidate in resolver.candidates(source)]
+    found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).look(kept)
     return plan([detailed.get(candidate.id, candidate) for candidate in found], order, known)
+
+
+def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:
+    """Every recording of every source. A source that is no address is left out beside others; alone it fails the plan, in its own words."""
+    for source in sources:
+        try:
+            yield from resolver.candidates(source)
+        except NotAnAddressError as error:
+            if len(sources) == 1:
+                raise
+            yield unusable(source.url, "", error)
 
 
 class _Closer:

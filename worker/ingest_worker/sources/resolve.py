@@ -11,11 +11,22 @@ from typing import Final
 from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import FetchProfile
+from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate, Liveness
 from ingest_worker.sources import files, options
-from ingest_worker.sources.addresses import id_of_file, id_of_url, id_of_video, is_media_file, looks_like_media, shown
-from ingest_worker.sources.entries import address_of, candidate_of
+from ingest_worker.sources.addresses import (
+    NotAnAddressError,
+    as_sent,
+    id_of_file,
+    id_of_nothing,
+    id_of_url,
+    id_of_video,
+    is_media_file,
+    looks_like_media,
+    shown,
+)
+from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session
 
@@ -40,13 +51,16 @@ class Resolver:
         """Every recording of a source, in its order.
 
         Raises:
+            NotAnAddressError: the source's address is none.
             StageError: a list, page or folder that cannot be read, with the source's name in the message.
         """
         try:
             if files.is_local(source.url):
                 yield from self._local(source)
             else:
-                yield from self._remote(source)
+                yield from self._remote(source.model_copy(update={"url": as_sent(source.url)}))
+        except NotAnAddressError:
+            raise
         except StageError as error:
             raise StageError(error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds) from error
 
@@ -62,7 +76,7 @@ class Resolver:
         else:
             found = files.files_in(place, source.glob, allow) if place.is_dir() else [files.media_file(source.url, allow)]
         for path in found:
-            yield Candidate(id_of_file(path.as_uri()), path.as_uri(), path.stem, speakers=source.speakers)
+            yield Candidate(id_of_file(path.as_uri()), path.as_uri(), legible(path.stem), speakers=source.speakers)
 
     def _remote(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
@@ -76,19 +90,26 @@ class Resolver:
             yield told(candidate_of(found, source, alone=True), found)
 
     def _entries(self, found: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
+        """Each entry by itself: one whose address is none is left out, counted and named, and the others go on."""
         for entry in found["entries"]:
-            key = entry.get("ie_key")
-            if depth > 1 and key and entry.get("duration") is None and self.session.gives_lists(key):
-                inner = self.session.look(entry["url"])
-                yield from self._entries(inner if "entries" in inner else {"entries": [inner]}, source, depth - 1)
-            else:
-                yield told(candidate_of(self._named(entry), source, alone=False), entry)
+            try:
+                yield from self._entry(entry, source, depth)
+            except NotAnAddressError as error:
+                yield unusable(str(entry.get("url") or ""), title_of(entry), error)
+
+    def _entry(self, entry: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
+        key = entry.get("ie_key")
+        if depth > 1 and key and entry.get("duration") is None and self.session.gives_lists(key):
+            inner = self.session.look(address_of(entry))
+            yield from self._entries(inner if "entries" in inner else {"entries": [inner]}, source, depth - 1)
+        else:
+            yield told(candidate_of(self._named(entry), source, alone=False), entry)
 
     def _named(self, entry: Info) -> Info:
         """The entry with its own extractor: a feed may list a site's pages, which the site's own list names by their ids."""
         if entry.get("ie_key") or entry.get("_type") not in _LINKS:
             return entry
-        address = address_of(entry)
+        address = as_sent(address_of(entry))  # extractors' patterns meet nothing that is no address
         if looks_like_media(address):  # thousands of episodes need not be shown to thousands of extractors
             return {**entry, "ie_key": GENERIC}
         extractor = self.session.extractor_of(address)
@@ -104,6 +125,11 @@ class Resolver:
         if error.failure.kind is not Kind.INPUT and extractor.key != _STABLE:
             raise error  # it may be read tomorrow, under another id
         return _without_media(source, extractor, error)
+
+
+def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
+    """What stands in for what cannot be fetched, so that the plan counts and names it."""
+    return Candidate(id_of_nothing(address), "", title, fault=str(error))
 
 
 def _without_media(source: PlannedSource, extractor: Extractor, error: StageError) -> Candidate:

@@ -20,6 +20,7 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 from ingest_worker.sources.errors import chain, stage_error
 from ingest_worker.sources.guard import Guard
+from ingest_worker.sources.listing import Listing
 
 Info = Mapping[str, Any]
 """yt-dlp's description of something (`yt_dlp/extractor/common.py`, `InfoExtractor`)."""
@@ -57,7 +58,7 @@ class Session:
     @contextmanager
     def _open(self) -> Iterator[YoutubeDL]:
         """A yt-dlp under the guard."""
-        with self._guard.up(), YoutubeDL(self._parameters, auto_init="no_verbose_header") as downloader:
+        with self._guard.up(), Listing(self._parameters, auto_init="no_verbose_header") as downloader:
             yield downloader
 
     @contextmanager

@@ -44,7 +44,7 @@ def commit(connection: Connection, held: Claim, video: Video, run: Run, content:
     with translated(f"storing {video.id}"), connection.transaction():
         hold(connection, held)
         use_vectors(connection)
-        connection.execute(_VIDEO, [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds])
+        _put_video(connection, video)
         _insert_run(connection, video, run, content)
         segments = _copy_segments(connection, run, content)
         _copy_vectors(connection, segments, content.vectors)
@@ -52,6 +52,16 @@ def commit(connection: Connection, held: Claim, video: Video, run: Run, content:
         _copy_speakers(connection, run, content, number_unknowns(connection, video.id, content))
         _supersede(connection, video, run)
         connection.execute("delete from ingest.claim where video = %s", [video.id])
+
+
+def rehearse(connection: Connection, video: Video) -> None:
+    """See whether the store would take this recording, and leave no trace: asked before hours of work that it might refuse.
+
+    Raises:
+        StageError: as `commit`.
+    """
+    with translated(f"making sure that {video.id} can be stored"), connection.transaction(force_rollback=True):
+        _put_video(connection, video)
 
 
 def record_outcome(connection: Connection, held: Claim, video: Video, reason: Reason, told: tuple[str, str]) -> None:
@@ -72,7 +82,7 @@ def record_outcome(connection: Connection, held: Claim, video: Video, reason: Re
         raise ValueError(f"{reason} is not final: the video may be ingested tomorrow")
     with translated(f"recording how {video.id} ended"), connection.transaction():
         hold(connection, held)
-        connection.execute(_VIDEO, [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds])
+        _put_video(connection, video)
         connection.execute(
             "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on conflict (video) do update"
             " set reason = excluded.reason, message = excluded.message, pipeline_hash = excluded.pipeline_hash,"
@@ -80,6 +90,11 @@ def record_outcome(connection: Connection, held: Claim, video: Video, reason: Re
             [video.id, reason.value, *told],
         )
         connection.execute("delete from ingest.claim where video = %s", [video.id])
+
+
+def _put_video(connection: Connection, video: Video) -> None:
+    row = [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds]
+    connection.execute(_VIDEO, row)
 
 
 def _require_vectors(content: Content) -> None:

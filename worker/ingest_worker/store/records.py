@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ingest_contract.order import Item
+from ingest_contract.text import legible, without_credentials
 from ingest_worker.domain import Diarization, Identity, Segment, SpokenWord, Vectors
 
 
@@ -27,7 +28,7 @@ class Video:
         published = datetime.fromisoformat(item.published_at) if item.published_at else None
         announced = None if item.duration_seconds is None else float(item.duration_seconds)
         length = announced if duration_seconds is None else duration_seconds
-        return cls(item.id, item.url, item.title or title, item.channel, published, length)
+        return cls(item.id, without_credentials(item.url), item.title or legible(title), item.channel, published, length)
 
 
 @dataclass(frozen=True, slots=True)

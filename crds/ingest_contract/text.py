@@ -1,0 +1,94 @@
+"""Text that came from outside, made harmless where it comes in: titles, channels, messages, addresses. Pure and total.
+
+What a site, a file's name, a library or a node says is data. It is shown on terminals and stored in Postgres, and neither takes every
+character: Postgres refuses NUL and half a surrogate pair, a terminal obeys ESC and the C1 controls, and a bidirectional control shows a
+line in another order than it has ("Trojan Source", CVE-2021-42574).
+"""
+
+import re
+from typing import Annotated, Final
+from urllib.parse import unquote_plus
+
+from pydantic import BeforeValidator, StringConstraints
+
+LINE: Final = 256
+"""Characters of a line for people."""
+
+_BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+"""Controls that part words (`str.isspace`)."""
+
+_GONE: Final = re.compile(
+    "[\x00-\x1b\x7f-\x9f"  # C0, DEL and C1 (ECMA-48); those in `_BLANK` are spaces by then
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # Bidi_Control (Unicode PropList.txt)
+    "\ufeff\ufff9-\ufffb]"  # a byte order mark, and the controls of interlinear annotation
+)
+_OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_BLANKS: Final = str.maketrans(dict.fromkeys(_BLANK, " "))
+
+_ADDRESS: Final = re.compile(
+    r"(?P<head>(?:[a-z][a-z0-9+.-]*:)?//)(?P<place>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_IN_TEXT: Final = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s\"'<>]+", re.IGNORECASE)
+
+_SECRETS: Final = frozenset({"auth", "authorization", "hdnea", "hdnts", "hmac", "jwt", "key", "pass", "pwd", "sas", "sid", "sig"})
+_SECRET_ENDS: Final = (
+    "accesskey", "accesskeyid", "apikey", "credential", "credentials", "keypairid", "passphrase", "passwd", "password", "secret",
+    "secretkey", "sessionid", "signature", "token",
+)  # fmt: skip
+"""Names of query parameters whose value lets somebody in, in lower case, letters and digits alone: `token` and `apiKey`, and what S3
+(`X-Amz-Signature`), Google (`X-Goog-Credential`), CloudFront (`Key-Pair-Id`), Azure (`sig`) and Akamai (`hdnts`) sign addresses with."""
+
+
+def legible(text: str) -> str:
+    """The text on one line, as every terminal, database and JSON parser takes it.
+
+    Halves of surrogate pairs that belong together are joined, others become U+FFFD; white space of any kind becomes one space; control
+    characters and bidirectional controls go. What is left is unchanged, so the function may be applied again.
+    """
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be stored and shown: without user and password, and without query parameters that let somebody in.
+
+    A secret in a path cannot be told from a folder and stays.
+    """
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None:
+        return address
+    rest, mark, fragment = parts["rest"].partition("#")
+    kept = [pair for pair in re.split("[&;]", rest[1:]) if not _lets_in(pair)]
+    query = rest if len(kept) == len(re.split("[&;]", rest[1:])) else ("?" + "&".join(kept) if kept else "")
+    if any(_lets_in(pair) for pair in re.split("[?&;]", fragment)):
+        mark, fragment = "", ""
+    return parts["head"] + parts["place"].rpartition("@")[2] + parts["path"] + query + mark + fragment
+
+
+def redacted(text: str) -> str:
+    """The text with every address in it as `without_credentials` shows it."""
+    return _IN_TEXT.sub(lambda found: without_credentials(found[0]), text)
+
+
+def said(text: str) -> str:
+    """What somebody said, for messages: legible, and without credentials."""
+    return redacted(legible(text))
+
+
+def escaped(json_text: str) -> str:
+    """JSON with what a terminal would obey as an escape: it says the same to every parser. JSON itself escapes C0 controls only."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
+
+
+def _lets_in(pair: str) -> bool:
+    name = re.sub(r"[^a-z0-9]", "", unquote_plus(pair.partition("=")[0]).lower())
+    return name in _SECRETS or name.endswith(_SECRET_ENDS)
+
+
+def _line(text: object) -> object:
+    """Cut, never refused: what a site says must not cost the recording."""
+    return legible(text)[:LINE] if isinstance(text, str) else text
+
+
+ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE)]
+"""A line for people that somebody else wrote: made legible and cut to its length where it enters the contract."""

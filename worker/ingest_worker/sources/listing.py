@@ -1,0 +1,33 @@
+"""yt-dlp as the sources use it: one entry of a list that it stumbles over does not end the list. Called by `ytdlp`.
+
+yt-dlp looks at each entry once more while it lists (`YoutubeDL.process_ie_result`): it parses the address, it wants formats. What it raises
+there ends the whole list, or, with `ignoreerrors`, drops the entry without a word; neither is told. So such an entry stays as its list
+shows it, and whoever reads the list decides about it alone.
+"""
+
+from typing import Any, Final
+
+from typing_extensions import override
+from yt_dlp import YoutubeDL
+from yt_dlp.utils import DownloadCancelled
+
+from ingest_worker.errors import StageError
+
+_ALONE: Final = frozenset({"url", "url_transparent", "video"})
+"""Entries that are one recording each, as yt-dlp types them; an entry that is a list itself is read over the network, and may fail."""
+
+
+class Listing(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
+    """A yt-dlp that loses no list to one of its entries."""
+
+    @override
+    def process_ie_result(self, ie_result: Any, download: bool = True, extra_info: Any = None) -> Any:
+        in_a_list = "playlist" in (extra_info or {}) and ie_result.get("_type", "video") in _ALONE
+        try:
+            return super().process_ie_result(ie_result, download, extra_info)
+        except (DownloadCancelled, StageError):
+            raise
+        except Exception:
+            if not in_a_list:
+                raise
+            return {**extra_info, **ie_result}
