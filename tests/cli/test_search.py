@@ -119,6 +119,13 @@ def test_a_home_in_which_nothing_has_run_says_so_and_stays_empty(place: Workplac
     assert not place.home.exists()
 
 
+@pytest.mark.parametrize("asked", ["", "  ", "?", "。"])
+def test_a_question_without_a_word_is_not_asked(place: Workplace, asked: str) -> None:
+    done = CliRunner().invoke(app, ["search", asked, "--home", str(place.home)])
+    assert done.exit_code == 2
+    assert "has no word to search for" in done.output
+
+
 def test_days_that_cannot_be_are_refused(place: Workplace) -> None:
     done = CliRunner().invoke(app, ["search", "x", "--since", "2025-02-02", "--until", "2025-02-01", "--home", str(place.home)])
     assert done.exit_code == 2

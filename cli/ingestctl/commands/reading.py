@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ingest_worker.store.search import fault_of
 from ingestctl import search as searching
 from ingestctl.commands.app import Dsn, Format, Home, app
 from ingestctl.export import NoTranscriptError, stored_transcript, write
@@ -44,6 +45,8 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
 
     The question is embedded by the model that the stored vectors are of. The score adds 1 / (60 + rank) of the two lists.
     """
+    if fault := fault_of(query):
+        raise typer.BadParameter(fault, param_hint="QUERY")
     if since and until and until < since:
         raise typer.BadParameter("is before --since", param_hint="--until")
     first, last = (None if day is None else day.date() for day in (since, until))

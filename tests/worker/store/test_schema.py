@@ -18,6 +18,7 @@ from ingest_worker.store.claims import claim, release, renew
 from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.search import Query, search
+from tests.support.postgres import DIMENSION
 from tests.worker.store.makers import MODEL, a_run, a_video, content, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
@@ -81,6 +82,32 @@ def test_a_migration_that_fails_leaves_the_version_before_it(empty_database: str
     with connect(empty_database, application="tests") as connection:
         assert connection.execute("select version from ingest.schema_version").fetchall() == [(1,)]
         assert connection.execute("select to_regclass('ingest.half')").fetchone() == (None,)
+
+
+def test_what_was_stored_before_pairs_of_characters_were_words_is_found_by_them_afterwards(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tuple(migration for migration in schema.migrations() if migration.name < "0004")
+    with monkeypatch.context() as old:
+        old.setattr(schema, "migrations", lambda: before)
+        schema.migrate(empty_database)
+    schema.ensure_dimension(empty_database, DIMENSION)
+    with connect(empty_database, application="tests") as connection:
+        store(connection, replace(content("東京は大きい"), language="ja"))
+        assert schema.migrate(empty_database) == tuple(migration.name for migration in schema.migrations()[len(before) :])
+        assert search(connection, Query("東京", unit(1), MODEL))[0].text_rank == 1
+
+
+def test_a_database_that_cannot_write_every_language_is_refused(empty_database: str) -> None:
+    with connect(empty_database, application="tests") as connection:
+        connection.execute("create database latin encoding 'LATIN1' locale_provider libc locale 'C' template template0")
+    try:
+        with pytest.raises(StageError, match="encoded in LATIN1") as caught:
+            schema.migrate(make_conninfo(empty_database, dbname="latin"))
+        assert caught.value.reason is Reason.SCHEMA_MISMATCH
+    finally:
+        with connect(empty_database, application="tests") as connection:
+            connection.execute("drop database latin")
 
 
 @pytest.mark.parametrize("dimension", [0, 4001])

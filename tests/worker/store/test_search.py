@@ -72,7 +72,90 @@ def test_a_minus_and_quotes_mean_what_they_do_in_a_web_search(corpus: Connection
     assert by_words("graphics") == {TEXTS[0], TEXTS[2]}
     assert by_words("graphics -memory") == {TEXTS[0]}
     assert by_words('"graphics memory"') == {TEXTS[2]}
-    assert by_words("' & | ! (") == set()
+    assert by_words("' & | ! ( zebra") == set()
+
+
+UNSPACED = {
+    "ja": ("東京は大きい。Google Chromeを使う", "大阪と京都の茶", "ｶﾀｶﾅの話、２０２６年"),
+    "zh": ("我们用 Google Chrome 打开网页", "北京的猫喜欢喝茶，2026年", "机器学习很有意思"),
+    "th": ("เราใช้ Google ที่กรุงเทพ", "อาหารไทยอร่อย"),
+    "ko": ("서울에서 만나요", "부산으로 갑니다"),
+    "my": ("ကျွန်တော် Google သုံးတယ်", "မြန်မာစာ"),
+}
+
+
+ANSWERS: dict[str, set[str]] = {
+    "東京": {"東京は大きい。Google Chromeを使う"},
+    "大きい": {"東京は大きい。Google Chromeを使う"},
+    "京": {"東京は大きい。Google Chromeを使う", "大阪と京都の茶", "北京的猫喜欢喝茶，2026年"},
+    "京は大": {"東京は大きい。Google Chromeを使う"},
+    "京大": set(),
+    "東京　Ｇｏｏｇｌｅ": {"東京は大きい。Google Chromeを使う"},
+    "京都、大阪": {"大阪と京都の茶"},
+    "茶 -猫": {"大阪と京都の茶"},
+    "茶 -京都": {"北京的猫喜欢喝茶，2026年"},
+    "カタカナ": {"ｶﾀｶﾅの話、２０２６年"},
+    "2026年": {"ｶﾀｶﾅの話、２０２６年", "北京的猫喜欢喝茶，2026年"},
+    "猫": {"北京的猫喜欢喝茶，2026年"},
+    "学习": {"机器学习很有意思"},
+    "学习 or 网页": {"机器学习很有意思", "我们用 Google Chrome 打开网页"},
+    '"用 Google Chrome 打开"': {"我们用 Google Chrome 打开网页"},
+    '"Google 打开"': set(),
+    "Chrome打开": {"我们用 Google Chrome 打开网页"},
+    "กรุงเทพ": {"เราใช้ Google ที่กรุงเทพ"},
+    "ไทย": {"อาหารไทยอร่อย"},
+    "서울": {"서울에서 만나요"},
+    "မြန်မာ": {"မြန်မာစာ"},
+    "google": {"東京は大きい。Google Chromeを使う", "我们用 Google Chrome 打开网页", "เราใช้ Google ที่กรุงเทพ", "ကျွန်တော် Google သုံးတယ်"},
+}
+
+
+@pytest.fixture
+def unspaced(connection: Connection) -> Connection:
+    for language, texts in UNSPACED.items():
+        store(connection, replace(content(*texts), language=language), a_video(f"test:{language}"))
+    store(connection, content("We met in Tokyo, at the 渋谷タワー."), a_video("test:en"))
+    return connection
+
+
+def test_words_are_found_in_scripts_that_put_no_spaces_between_them(unspaced: Connection) -> None:
+    def by_words(asked: str) -> set[str]:
+        return {passage.text for passage in search(unspaced, Query(asked, NEAR, MODEL, limit=50)) if passage.text_rank}
+
+    assert {asked: by_words(asked) for asked in ANSWERS} == ANSWERS
+
+
+def test_a_japanese_name_in_an_english_recording_is_found(unspaced: Connection) -> None:
+    found = search(unspaced, Query("タワー", NEAR, MODEL))
+    assert [passage.video for passage in found if passage.text_rank] == ["test:en"]
+
+
+def test_words_of_unspaced_scripts_are_asked_of_the_index(connection: Connection) -> None:
+    texts = [f"第{i}章は東京の話" for i in range(3000)]
+    store(connection, replace(content(*texts), language="ja"))
+    connection.execute("analyze")
+    connection.execute("set enable_seqscan = off")
+    plan = _plan(connection, Query("第2026章", NEAR, MODEL))
+    assert "Bitmap Index Scan on segment_text" in plan
+    found = search(connection, Query("第2026章", NEAR, MODEL))
+    assert [passage.text for passage in found if passage.text_rank] == [texts[2026]]
+
+
+def test_a_question_without_a_word_is_refused_rather_than_answered_with_anything(corpus: Connection) -> None:
+    for asked in ("", "  \n", "?!", '""', "-", "' & | ! (", "。、「」", "\u200b", "🎉"):
+        with pytest.raises(StageError, match="has no word to search for") as caught:
+            search(corpus, Query(asked, NEAR, MODEL))
+        assert caught.value.reason is Reason.ORDER_INVALID
+
+
+def test_a_question_longer_than_anything_can_read_is_refused(corpus: Connection) -> None:
+    with pytest.raises(StageError, match="has 1,001 characters; at most 1,000 can be asked"):
+        search(corpus, Query("東" * 1001, NEAR, MODEL))
+
+
+def test_no_question_breaks_the_search(unspaced: Connection) -> None:
+    hostile = ["東" * 1000, "東 " * 500, '"' * 998 + "東京", "-" * 999 + "京", "東\\\\'京''\"':*", "東:*&!|<->京", "京\u200b都", "x\\"]
+    assert [len(search(unspaced, Query(asked, NEAR, MODEL, limit=3))) for asked in hostile] == [3] * len(hostile)
 
 
 def test_filters_leave_what_they_say(corpus: Connection) -> None:

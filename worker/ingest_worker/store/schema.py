@@ -139,6 +139,9 @@ def _require_server(connection: Connection) -> None:
     if connection.info.server_version < MINIMUM_POSTGRES:
         said = f"Postgres {connection.info.server_version // 10_000} is too old: {MINIMUM_POSTGRES // 10_000} or newer is needed."
         raise StageError(Reason.SCHEMA_MISMATCH, said)
+    if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+        said = f"The database is encoded in {encoding}, and people speak more languages than it can write. Make one with ENCODING 'UTF8'."
+        raise StageError(Reason.SCHEMA_MISMATCH, said)
     try:
         connection.execute("create extension if not exists vector")
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile, psycopg.errors.InsufficientPrivilege) as error:

@@ -2,9 +2,11 @@
 
 Score = sum of 1 / (60 + rank) over the two lists (Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion", SIGIR 2009, whose k = 60 it is).
 Ranks need no common scale, so a cosine and a text rank can be added. Full text is Postgres' web search: all words must occur, quotes make
-a phrase, a minus excludes; each language is asked in its own dictionary.
+a phrase, a minus excludes; each language is asked in its own dictionary. Scripts without spaces between words are stored and asked in pairs
+of characters (`migrations/*_search.sql`, docs/decisions/0013).
 """
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -20,6 +22,9 @@ from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
 
 FUSION_K: Final = 60
+
+LONGEST_QUESTION: Final = 1_000
+"""Characters. Text models see some 512 tokens, and Postgres reads a question of 20,000 words deeper than its stack is."""
 
 _CANDIDATES: Final = 4
 """Each list holds so many times the passages that are wanted, and at least `_FEWEST`: what only one list finds late may be early in the
@@ -82,7 +87,7 @@ with eligible as not materialized (
    limit %(candidates)s
 ), worded as materialized (
   select s.id, ts_rank_cd(s.tsv, asked.query) as rank
-    from (select language, websearch_to_tsquery(ingest.text_configuration(language), %(text)s) as query
+    from (select language, ingest.asked(ingest.text_configuration(language), %(text)s) as query
             from (select distinct r.language from ingest.run r join ingest.video v on v.current_run = r.id) languages) asked
     join eligible s on s.language = asked.language and s.tsv @@ asked.query
    order by rank desc, s.id
@@ -112,8 +117,12 @@ _FILTERS: Final = {
 def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
     """The best passages, best first; none, while nothing is stored.
 
-    Raises `StageError(DIMENSION_MISMATCH)` if the store's vectors are of other models only: half an answer would look like a whole one.
+    Raises:
+        StageError: `DIMENSION_MISMATCH` if the store's vectors are of other models only: half an answer would look like a whole one.
+            `ORDER_INVALID` for a question that cannot be answered (`fault_of`).
     """
+    if fault := fault_of(query.text):
+        raise StageError(Reason.ORDER_INVALID, f"The question {fault}.")
     with translated("searching"), connection.transaction():
         use_vectors(connection)
         model = _model(connection, query)
@@ -125,6 +134,18 @@ def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
         connection.execute("set local hnsw.ef_search = 100")
         with connection.cursor(row_factory=class_row(Passage)) as cursor:
             return tuple(cursor.execute(statement(query), _parameters(query, model)))
+
+
+def fault_of(question: str) -> str | None:
+    """Why a question cannot be answered; None if it can.
+
+    Every text has a nearest passage: of a question without a letter or a digit it would be any.
+    """
+    if not any(unicodedata.category(character)[0] in "LN" for character in question):
+        return "has no word to search for"
+    if len(question) > LONGEST_QUESTION:
+        return f"has {len(question):,} characters; at most {LONGEST_QUESTION:,} can be asked"
+    return None
 
 
 def statement(query: Query) -> sql.Composed:
