@@ -33,6 +33,9 @@ ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not in the order."""
 
+BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
+"""A namespace and the name of an object in it, with a slash between them."""
+
 TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """One per batch, in the form of a W3C trace id; it runs through Jobs, logs and rows."""
 
@@ -164,7 +167,7 @@ class IngestOrder(ContractModel):
     trace_id: TraceId
     """The batch's trace."""
 
-    batch: ShortText
+    batch: BatchName
     """`<namespace>/<name>` of the batch, for the store's records."""
 
     item: Item
@@ -212,7 +215,7 @@ class PlanOrder(ContractModel):
     trace_id: TraceId
     """The batch's trace."""
 
-    batch: ShortText
+    batch: BatchName
     """`<namespace>/<name>` of the batch."""
 
     sources: Annotated[tuple[PlannedSource, ...], Field(min_length=1, max_length=1000)]

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Count, Decimal, Name, Seconds, cel
+from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
 from ingest_contract.pods import PodProfile
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
@@ -206,8 +206,8 @@ class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS)):
 class ObjectMeta(ContractModel, extra="ignore"):
     """The part of an object's metadata that the command line reads; clusters add more, which is theirs."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-    """The object's name."""
+    name: ObjectName
+    """The object's name: all that a cluster takes."""
 
     namespace: Name = "default"
     """The object's namespace."""

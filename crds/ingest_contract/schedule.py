@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel, Count, Name, ObjectName, ShortText, Timestamp, cel
+from ingest_contract.base import ContractModel, Count, ObjectName, ShortText, Timestamp, cel
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import Condition
 from ingest_contract.profile import ObjectMeta
@@ -154,7 +154,7 @@ class IngestScheduleStatus(ContractModel):
 class ScheduleMeta(ObjectMeta, extra="ignore"):
     """The part of a schedule's metadata that the command line reads."""
 
-    name: Annotated[Name, StringConstraints(max_length=MAX_SCHEDULE_NAME)]
+    name: Annotated[ObjectName, StringConstraints(max_length=MAX_SCHEDULE_NAME)]
     """The schedule's name."""
 
 

@@ -41,7 +41,7 @@ WHOLE = {
     "no name": ((HEAD + SPEC).replace("{name: talks}", "{}"), "metadata.name: is required"),
     "a bad name": (
         (HEAD + SPEC).replace("talks}", "My Talks}"),
-        "metadata.name: must match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, not 'My Talks'",
+        "metadata.name: must match ^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$, not 'My Talks'",
     ),
     "a key that stands twice": (
         HEAD + SPEC + "  parallelism: 1\n  parallelism: 2\n",

@@ -1,12 +1,13 @@
 """One look at one batch in a cluster: its profile, its plans, then the reconcile that is the same everywhere."""
 
-import json
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, Protocol
 
-from ingest_contract.batch import IngestBatch
+from ingest_contract.batch import IngestBatch, SuspendMode
+from ingest_contract.names import BATCH_KIND, PROFILE_KIND
 from ingest_contract.profile import IngestProfile
 from ingest_contract.progress import Progress
 from ingest_contract.status import IngestBatchStatus
@@ -20,11 +21,13 @@ from ingest_operator.kube.cluster import KubeCluster, Remembered, Try
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
+from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
+from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, unreadable
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
@@ -107,6 +110,12 @@ class Batches:
             except PlanDamagedError as error:
                 memory.frozen = None  # it is read again by the next look: somebody may restore it
                 return await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+            except UnreadableError as error:
+                await memory.keeper.tell(error.hindrance, now)
+                return await self._stop_if_wanted(owner, memory, now)
+            except FAILED_LOOKS as error:
+                await memory.keeper.tell(look_failed(error), now)
+                raise  # whoever calls repeats it, later and later, and writes down where it failed
 
     def rest(self, key: Key) -> float:
         """For how many seconds a batch is left alone after a look: the larger the status that the look wrote, the longer."""
@@ -122,7 +131,7 @@ class Batches:
         if memory is None or memory.uid != body["metadata"]["uid"]:
             memory = Memory(body["metadata"]["uid"], StatusKeeper(self._world.api, body, self._accepted))
             self._memories[key] = memory
-            self._world.found(body, memory.keeper.read())
+            self._world.found(body, memory.keeper.shown())
         return memory
 
     def _accepted(self, body: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
@@ -152,11 +161,18 @@ class Batches:
         return await self._reconcile(scene, plan, memory, now)
 
     def _scene(self, owner: Owner, memory: Memory) -> Scene:
-        batch = IngestBatch.model_validate_json(json.dumps({**memory.keeper.batch, "status": None}))
-        found = self._world.profiles.get((owner.namespace, batch.spec.profile_ref.name))
+        read = reading(IngestBatch, {**memory.keeper.batch, "status": None})
+        if read.value is None:
+            raise UnreadableError(unreadable(BATCH_KIND, owner.name, read))
+        found = self._world.profiles.get((owner.namespace, name := read.value.spec.profile_ref.name))
+        passed_over = [unreadable(BATCH_KIND, owner.name, read)] if read.mistakes else []
         if found is not None:
-            memory.profile = IngestProfile.model_validate_json(json.dumps(found))
-        return scene_of(owner, batch, memory.profile, memory.frozen[0] if memory.frozen else None, missing=found is None)
+            profile = reading(IngestProfile, found)
+            passed_over += [unreadable(PROFILE_KIND, name, profile)] if profile.mistakes else []
+            # One that is read whole is better than what is left of a newer one, for those that run.
+            memory.profile = profile.value if not profile.mistakes else memory.profile or profile.value
+        scene = scene_of(owner, read.value, memory.profile, memory.frozen[0] if memory.frozen else None, missing=found is None)
+        return replace(scene, hindrances=(*passed_over, *scene.hindrances))
 
     async def _planned(self, scene: Scene, memory: Memory, now: float) -> PlanLook:
         frozen = memory.frozen or ()
@@ -201,6 +217,17 @@ class Batches:
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
         generation = memory.keeper.batch["metadata"]["generation"]
         return await self._keep(halted(memory.keeper.read(), hindrance, generation, now), memory, None, now)
+
+    async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> float:
+        """End what runs where `suspend` asks for it, though the status cannot be read: nothing of that needs to be remembered."""
+        with contextlib.suppress(UnreadableError):
+            scene = self._scene(owner, memory)
+            if scene.orders.batch.spec.suspend and scene.orders.batch.spec.suspend_mode is SuspendMode.KILL:
+                cluster = KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now)
+                for run in await cluster.runs():
+                    if run.ended is None:
+                        await cluster.stop(run.index, run.number)
+        return RESYNC
 
     async def _keep(self, status: IngestBatchStatus, memory: Memory, again_at: float | None, now: float) -> float | None:
         """Write the status of a batch of which nothing can be started, if it says something new."""

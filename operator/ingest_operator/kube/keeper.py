@@ -6,23 +6,29 @@ Job that it made does not exist yet.
 
 import json
 from collections.abc import Callable
-from typing import Final
-
-from pydantic import ValidationError
+from math import inf
+from typing import Any, Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import version_of
 from ingest_operator.kube.errors import ConflictError
+from ingest_operator.kube.lenient import Reading, reading
 from ingest_operator.kube.resources import BATCHES, Object
+from ingest_operator.kube.telling import UnreadableError, told
 
 Accepted = Callable[[Object, IngestBatchStatus | None, IngestBatchStatus], None]
 """Told of every accepted write: (the batch, the status before, the status now). Metrics and Events follow it."""
 
 
-class UnreadableStatusError(Exception):
-    """The status was written by another version of the operator. Nothing is done, or what it remembers would be lost."""
+class UnreadableStatusError(UnreadableError):
+    """The status was written by another version of the operator. Nothing is started, or what it remembers would be lost."""
+
+    def __init__(self, where: str, found: Reading[Any]) -> None:
+        message = f"The status of {where} comes from another version of the operator: {found.text}. Run one that knows it. Nothing starts."
+        super().__init__(Hindrance("StatusUnreadable", message, inf))
 
 
 class StatusKeeper:
@@ -53,14 +59,31 @@ class StatusKeeper:
             self._status, self._parsed = _parsed(self._batch), version
         return self._status
 
+    def shown(self) -> IngestBatchStatus | None:
+        """What can be read of the newest status, for those who only tell of it."""
+        status = self._batch.get("status")
+        return None if status is None else reading(IngestBatchStatus, status).value
+
+    async def tell(self, hindrance: Hindrance, now: float) -> None:
+        """Say why nothing goes on, and leave everything else in the status as it is, readable or not."""
+        status = told(self._batch, hindrance, now, has_state=True)
+        if status is None:
+            return
+        before = self.shown()
+        self.offer(await self._api.replace_status(BATCHES, self._body(status)))
+        if (after := self.shown()) is not None:
+            self._accepted(self._batch, before, after)
+
+    def _body(self, status: Object) -> Object:
+        metadata = _precondition(self._batch)
+        return {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": self._batch["spec"], "status": status}
+
     async def write(self, status: IngestBatchStatus) -> None:
         """Write a status over the one that `read` gave. Raises `ConflictError` when another has taken its place."""
         before = self.read()
-        body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": _precondition(self._batch), "spec": self._batch["spec"]}
         text = status.to_json()
-        body["status"] = json.loads(text)
         try:
-            written = await self._api.replace_status(BATCHES, body)
+            written = await self._api.replace_status(BATCHES, self._body(json.loads(text)))
         except ConflictError:
             written = await self._api.get(BATCHES, *_where(self._batch))
             if written["metadata"]["uid"] != self._batch["metadata"]["uid"] or _parsed(written) != status:
@@ -87,9 +110,7 @@ def _parsed(batch: Object) -> IngestBatchStatus | None:
     status = batch.get("status")
     if status is None:
         return None
-    try:
-        return IngestBatchStatus.model_validate_json(json.dumps(status))
-    except ValidationError as error:
-        raise UnreadableStatusError(
-            f"{error.errors()[0]['loc']}: the status of {'/'.join(_where(batch))} comes from another version of the operator"
-        ) from error
+    found = reading(IngestBatchStatus, status)
+    if found.value is None or found.mistakes:
+        raise UnreadableStatusError("/".join(_where(batch)), found)
+    return found.value

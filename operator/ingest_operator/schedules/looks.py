@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key
-from ingest_operator.schedules.reconcile import Look, look
+from ingest_operator.kube.resources import Object
+from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, told
+from ingest_operator.schedules.reconcile import Look, look, write
 
 LONGEST_REST: Final = 60.0
 """Seconds between two looks at most. They count time that passes, schedules go by a clock that may be set; a look at nothing new asks
@@ -25,8 +28,21 @@ class Schedules:
         schedule = self._schedules.get(key)
         if schedule is None:
             return None
-        found = await look(schedule, self._batches.of(schedule["metadata"]["uid"]), self._api, self._clock())
+        try:
+            found = await look(schedule, self._batches.of(schedule["metadata"]["uid"]), self._api, self._clock())
+        except UnreadableError as error:
+            await self._tell(schedule, error.hindrance)
+            return LONGEST_REST
+        except FAILED_LOOKS as error:
+            await self._tell(schedule, look_failed(error))
+            raise  # whoever calls repeats it, later and later, and writes down where it failed
         if found.schedule is not None:
             self._schedules.offer(found.schedule)
         self._looked(found)
         return None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock()))
+
+    async def _tell(self, schedule: Object, hindrance: Hindrance) -> None:
+        """Say why nothing starts, and leave everything else in the status as it is, readable or not."""
+        status = told(schedule, hindrance, self._clock(), has_state=False)
+        if status is not None:
+            self._schedules.offer(await write(schedule, status, self._api))

@@ -19,6 +19,7 @@ from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, Inge
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError, RefusedError
 from ingest_operator.kube.keeper import UnreadableStatusError
+from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, hindrance_of_refusal
 from ingest_operator.kube.resources import BATCHES, SCHEDULES, Object
 from ingest_operator.moments import as_seconds, as_text
@@ -151,7 +152,7 @@ async def _conclude(subject: Subject, deed: Deed, found: Survey | None, api: Api
     outlook = Outlook(body["metadata"]["generation"], suspended, found, subject.trouble or deed.trouble)
     status = render(outlook, subject.previous, deed.children, now)
     if status != subject.previous:
-        body = await _write(body, status, api)
+        body = await write(body, json.loads(status.to_json()), api)
     surplus = beyond_limits(deed.children, wanted.spec) if wanted else ()
     deleted = await _delete(surplus, body, api)
     moments = [moment for moment in (found.next if found else None, deed.until) if moment is not None]
@@ -168,10 +169,10 @@ async def _delete(children: Iterable[Child], schedule: Object, api: Api) -> tupl
     return tuple(gone)
 
 
-async def _write(schedule: Object, status: IngestScheduleStatus, api: Api) -> Object:
+async def write(schedule: Object, status: Object, api: Api) -> Object:
+    """Write the status of a schedule over the version that was read; the schedule since then. Raises `ConflictError` over a newer one."""
     precondition = {field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
-    content = json.loads(status.to_json())
-    body = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": precondition, "spec": schedule["spec"], "status": content}
+    body = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": precondition, "spec": schedule["spec"], "status": status}
     return await api.replace_status(SCHEDULES, body)
 
 
@@ -179,10 +180,7 @@ def _status(schedule: Object) -> IngestScheduleStatus | None:
     status = schedule.get("status")
     if status is None:
         return None
-    try:
-        return IngestScheduleStatus.model_validate_json(json.dumps(status))
-    except ValidationError as error:
-        about = schedule["metadata"]
-        raise UnreadableStatusError(
-            f"{error.errors()[0]['loc']}: the status of {about['namespace']}/{about['name']} comes from another version of the operator"
-        ) from error
+    found = reading(IngestScheduleStatus, status)
+    if found.value is None or found.mistakes:
+        raise UnreadableStatusError("/".join(schedule["metadata"][part] for part in ("namespace", "name")), found)
+    return found.value

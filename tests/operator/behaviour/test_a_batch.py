@@ -50,3 +50,17 @@ def test_a_batch_that_does_everything_anew_lets_no_worker_take_what_is_kept(scen
     told = [order.artifacts_since for order in kubelet.orders() if isinstance(order, IngestOrder)]
     assert len(told) == 3
     assert None not in told
+
+
+LONG = f"{'l' * 60}.{'o' * 60}.{'n' * 60}.{'g' * 70}"
+"""The longest name that a cluster takes: 253 letters."""
+
+
+@pytest.mark.parametrize(("batch", "profile"), [("talks.2026", "gpu.large"), ("t" * 64, "p" * 64), (LONG, LONG)])
+def test_whatever_name_the_api_server_takes_is_served(scene: Scene, batch: str, profile: str) -> None:
+    scene.profile(profile)
+    kubelet = scene.play(sequence({}, count=1))
+    scene.operate()
+    scene.batch(batch, profileRef={"name": profile})
+    assert final(scene.until_state("Complete", batch))["succeeded"] == 1
+    assert {order.batch for order in kubelet.orders()} == {f"{scene.namespace}/{batch}"}
