@@ -100,7 +100,7 @@ def definitions() -> dict[str, Crd]:
     return {
         "ingestbatches.yaml": _definition(BATCH_KIND, short="ib", schema=batch, columns=_BATCH_COLUMNS, status=True),
         "ingestprofiles.yaml": _definition(
-            PROFILE_KIND, short="ip", schema=profile, columns=[_column("Models", ".spec.modelSet"), *age], status=False
+            PROFILE_KIND, short="iprofile", schema=profile, columns=[_column("Models", ".spec.modelSet"), *age], status=False
         ),
-        "ingestschedules.yaml": _definition(SCHEDULE_KIND, short="is", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True),
+        "ingestschedules.yaml": _definition(SCHEDULE_KIND, short="ischedule", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True),
     }

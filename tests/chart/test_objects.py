@@ -15,7 +15,7 @@ from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job
 from ingest_operator.kube.mounts import MODELS, MODELS_CLAIM
 from ingest_operator.kube.plan_jobs import plan_job
-from ingest_operator.kube.rbac import Scope, rules, user_roles
+from ingest_operator.kube.rbac import rules, user_roles
 from ingest_operator.kube.untracked import untracked
 from ingest_worker.sources.guard import is_public
 from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
@@ -26,10 +26,10 @@ START = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
 
 def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_no_others() -> None:
     (everywhere,) = [each for each in of_kind(case("default"), "ClusterRole") if each["metadata"]["name"] == f"{RELEASE}-{NAMESPACE}"]
-    assert everywhere["rules"] == rules(Scope.CLUSTER)
+    assert everywhere["rules"] == rules()
     roles = of_kind(case("namespaces"), "Role")
     assert {role["metadata"]["namespace"] for role in roles} == {"media", "research"}
-    assert all(role["rules"] == rules(Scope.NAMESPACES) for role in roles)
+    assert all(role["rules"] == rules() for role in roles)
     assert of_kind(case("namespaces"), "ClusterRole") + of_kind(case("namespaces"), "ClusterRoleBinding") == []
 
 

@@ -101,14 +101,14 @@ def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Pla
         here.kubectl(f"apply --filename {path.name}")
         here.until(lambda: _complete(here), "a batch of the schedule is complete")
         here.until(lambda: _last_state(here).startswith("Complete"), "the schedule says so")
-        here.kubectl("get is every-minute")
+        here.kubectl("get ischedule every-minute")
         first = _complete(here)[0]["status"]
     assert first["counts"]["total"] == 0
     left_out = {each["reason"]: each["count"] for each in first["plan"]["leftOut"]}
     assert sum(left_out.values()) == 3, left_out
     here.transcript.chapter("Away with it")
     with here.transcript.phase("deletion"):
-        here.kubectl("delete is every-minute")
+        here.kubectl("delete ischedule every-minute")
         here.kubectl("delete ib demo")
         here.until(lambda: not here.listed("jobs", OURS), "the Jobs are gone")
     if written := here.transcript.write():

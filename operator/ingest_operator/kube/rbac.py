@@ -6,7 +6,6 @@ pods refer to them by name, and a missing one shows in the pod. No right to `upd
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from ingest_contract.names import GROUP
@@ -19,15 +18,6 @@ READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
 
 
-class Scope(StrEnum):
-    """How much of a cluster the operator serves."""
-
-    NAMESPACES = "Namespaces"
-    """Some namespaces: a Role in each of them, and nothing beyond."""
-    CLUSTER = "Cluster"
-    """All namespaces, those of tomorrow as well: a ClusterRole."""
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """The ServiceAccount that the operator runs as."""
@@ -36,9 +26,9 @@ class Account:
     name: str = MANAGER
 
 
-def rules(scope: Scope) -> list[Object]:
-    """The operator's rules, as they stand in a role."""
-    everywhere = [
+def rules() -> list[Object]:
+    """The operator's rules, as they stand in a Role, or in one ClusterRole for all namespaces, those of tomorrow as well."""
+    return [
         _rule(BATCHES, *READ, "create", "delete"),  # schedules make batches, and trim their old ones
         _rule(BATCHES, "update", subresource="status"),
         _rule(SCHEDULES, *READ),
@@ -50,22 +40,18 @@ def rules(scope: Scope) -> list[Object]:
         _rule(CONFIG_MAPS, "get", "list", "create", "patch", "delete"),  # plans and shared orders; the lists of addresses that batches name
         _rule(EVENTS, "create"),
     ]
-    if scope is Scope.NAMESPACES:
-        return everywhere
-    # Definitions have no namespace; watching them is how kopf notices that our kinds came or went.
-    return [*everywhere, {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["list", "watch"]}]
 
 
 def role_objects(namespace: str, account: Account) -> tuple[Object, Object]:
     """The Role and RoleBinding by which the account may serve one namespace."""
     where = {"namespace": namespace}
-    role = _role("Role", MANAGER, rules(Scope.NAMESPACES), where)
+    role = _role("Role", MANAGER, rules(), where)
     return role, _binding(role, account, where)
 
 
 def cluster_role_objects(account: Account) -> tuple[Object, Object]:
     """The ClusterRole and ClusterRoleBinding by which the account may serve every namespace."""
-    role = _role("ClusterRole", MANAGER, rules(Scope.CLUSTER))
+    role = _role("ClusterRole", MANAGER, rules())
     return role, _binding(role, account)
 
 

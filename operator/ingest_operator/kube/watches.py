@@ -103,7 +103,7 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
     HEARING.set(Hearing(saw))
     tasks = await kopf.spawn_tasks(
         registry=registry(kinds),
-        settings=settings(kinds, namespaced=bool(namespaces)),
+        settings=settings(kinds),
         standalone=True,
         namespaces=namespaces,
         clusterwide=not namespaces,
@@ -148,13 +148,15 @@ def registry(watched: Iterable[Watched]) -> kopf.OperatorRegistry:
     return made
 
 
-def settings(watched: Iterable[Watched], *, namespaced: bool) -> kopf.OperatorSettings:
+def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
     """Kopf's settings: what to ask the server for, and nothing that writes to objects."""
     made = kopf.OperatorSettings()
     made.persistence.diffbase_storage = NothingToCompare()
     made.posting.enabled = False
     made.peering.standalone = True
-    made.scanning.disabled = namespaced  # a namespaced role may not list namespaces and definitions
+    # Else kopf follows the definitions: it stops the watches of a kind that goes, and when the kind is made again it asks once which kinds
+    # there are, as often as not a moment before the API server serves it. A watch that begins again until it is answered needs none of it.
+    made.scanning.disabled = True
     made.watching.chunk_size = PAGE
     made.watching.server_timeout, made.watching.client_timeout = SERVER_SECONDS, CLIENT_SECONDS
     made.watching.connect_timeout = 5

@@ -34,12 +34,14 @@ class Child:
     due: float
     state: str
     finished: bool
-    """Whether it is Complete or Failed."""
+    """Whether it is Complete, or Failed and nothing of it runs any more: until then it holds its place and its Jobs."""
     failed: bool
     completed: float | None
     """When it was complete."""
     leaving: bool
     """Whether it is being deleted."""
+    held: str = ""
+    """Why it does not go on, in its own words; empty where it does."""
 
     @property
     def active(self) -> bool:
@@ -89,15 +91,17 @@ def child_of(schedule: Object, batch: Object) -> Child | None:
     if due is None:
         return None
     complete, failed = (_holding(status, kind) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
+    running = (status.get("counts") or {}).get("running", 0)
     return Child(
         name=about["name"],
         uid=about["uid"],
         due=due,
         state=status.get("state") or "Pending",
-        finished=complete is not None or failed is not None,
+        finished=complete is not None or (failed is not None and not running),
         failed=failed is not None,
         completed=as_seconds(complete["lastTransitionTime"]) if complete and not failed else None,
         leaving="deletionTimestamp" in about,
+        held=_held(batch),
     )
 
 
@@ -124,6 +128,17 @@ def _holding(status: Object, kind: ConditionType) -> Object | None:
     """A condition of the status, if it holds."""
     conditions: Iterable[Object] = status.get("conditions") or ()
     return next((each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None)
+
+
+def _held(batch: Object) -> str:
+    """Why a batch that is not finished does not go on by itself."""
+    if "deletionTimestamp" in batch["metadata"]:
+        return "it is being deleted" + (f", which {' and '.join(waits)} hold up" if (waits := batch["metadata"].get("finalizers")) else "")
+    if (batch.get("spec") or {}).get("suspend") is True:
+        return "it is suspended"
+    status = batch.get("status") or {}
+    stalled = None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)  # what failed ends by itself
+    return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
 
 
 def _reference(about: Object) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Survey:
     """The first time that is still to come; None while suspended."""
     timetable: str
     """What the times were found by."""
+    waits: float | None = None
+    """The time whose batch waits for an earlier one."""
 
 
 def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float) -> Survey:
@@ -44,11 +46,12 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
     spec, table = wanted.spec, wanted.timetable
     since = settled_before(wanted, previous, now)
     settled = max((since, *(child.due for child in children)))
-    open_, start = None if spec.suspend else table.passed(settled, now).latest, None
+    open_, start, waits = None if spec.suspend else table.passed(settled, now).latest, None, None
     if open_ is not None and _too_late(spec, open_, now):
         settled = open_
     elif open_ is not None:
-        start = None if _in_the_way(spec, children) else open_
+        waits = open_ if _in_the_way(spec, children) else None
+        start = None if waits is not None else open_
         # The times before the open one will get no batch any more; where there are none, nothing has changed that must be written down.
         settled = open_ - 1 if table.passed(settled, open_ - 1).count else settled
     return Survey(
@@ -57,6 +60,7 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
         missed=_missed(table, children, since, settled),
         next=None if spec.suspend else table.after(max(now, settled)),
         timetable=str(table),
+        waits=waits,
     )
 
 

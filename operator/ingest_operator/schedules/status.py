@@ -14,6 +14,9 @@ from ingest_operator.schedules.due import Survey
 MOST_MISSED: Final = 1_000_000_000
 """Where counting ends."""
 
+WAITS: Final = "WaitsForBatch"
+"""The reason of a schedule whose next batch waits for an earlier one."""
+
 DELETED: Final = "Deleted"
 """The state of a batch that went before it was finished."""
 
@@ -42,7 +45,7 @@ def render(outlook: Outlook, previous: IngestScheduleStatus | None, children: Se
     active = [child.name for child in children if child.active]
     return IngestScheduleStatus(
         observed_generation=outlook.generation,
-        conditions=_conditions(outlook, before, now),
+        conditions=_conditions(outlook, before, children, now),
         last_scheduled_time=_latest(before.last_scheduled_time, *(child.due for child in children)),
         next_scheduled_time=as_text(survey.next) if survey and survey.next else None,
         last_batch=_last_batch(before.last_batch, children),
@@ -55,15 +58,31 @@ def render(outlook: Outlook, previous: IngestScheduleStatus | None, children: Se
     )
 
 
-def _conditions(outlook: Outlook, before: IngestScheduleStatus, now: float) -> tuple[Condition, ...]:
-    return with_conditions(before.conditions, as_conditions(_observations(outlook, now), now, outlook.generation))
+def _conditions(outlook: Outlook, before: IngestScheduleStatus, children: Sequence[Child], now: float) -> tuple[Condition, ...]:
+    return with_conditions(before.conditions, as_conditions(_observations(outlook, children, now), now, outlook.generation))
 
 
-def _observations(outlook: Outlook, now: float) -> Iterator[Observation]:
-    trouble = outlook.trouble or _clock_behind(outlook.survey, now)
-    reason, message = trouble or ("NothingHeld", "")
+def _observations(outlook: Outlook, children: Sequence[Child], now: float) -> Iterator[Observation]:
+    waits = _waiting(outlook.survey, children)
+    held = waits if waits is not None and any(child.held for child in children if not child.finished) else None
+    trouble = outlook.trouble or _clock_behind(outlook.survey, now) or held
+    reason, message = trouble or waits or ("NothingHeld", "")
     yield ConditionType.STALLED, trouble is not None, reason, message[:1024]
     yield ConditionType.SUSPENDED, outlook.suspended, "BySpec" if outlook.suspended else "NotSuspended", ""
+
+
+def _waiting(survey: Survey | None, children: Sequence[Child]) -> tuple[str, str] | None:
+    """What the batch that is due waits for, and why that is not finished; None where nothing waits.
+
+    It is trouble only where an earlier batch does not go on by itself: one that works is what `Forbid` waits for.
+    """
+    ahead = [child for child in children if not child.finished]
+    if survey is None or survey.waits is None or not ahead:
+        return None
+    child = next((child for child in ahead if child.held), ahead[0])
+    others = f" (and {len(ahead) - 1} more)" if len(ahead) > 1 else ""
+    why = child.held or f"it is {child.state}"
+    return WAITS, f"The batch that was due at {as_text(survey.waits)} waits for {child.name}{others}: {why}"
 
 
 def _clock_behind(survey: Survey | None, now: float) -> tuple[str, str] | None:

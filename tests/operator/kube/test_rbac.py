@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from ingest_operator.kube.rbac import Account, Scope, cluster_role_objects, role_objects, rules, user_roles
+from ingest_operator.kube.rbac import Account, cluster_role_objects, role_objects, rules, user_roles
 from tests.support.cluster.authority import Right, allowed, granted, known_rights
 from tests.support.cluster.client import Refused
 from tests.support.cluster.control_plane import ControlPlane
@@ -53,34 +53,31 @@ def office(control_plane: ControlPlane, namespace: str, known: list[Right]) -> I
         control_plane.admin.delete(path)
 
 
-def rights_in(scope: Scope) -> set[Right]:
-    return set(granted(rules(scope)))
+def its_rights() -> set[Right]:
+    return set(granted(rules()))
 
 
 def test_in_its_namespace_the_operator_has_these_rights_and_no_others_and_beyond_it_none(office: Office) -> None:
     office.give(*role_objects(office.account.namespace, office.account))
-    assert office.rights(office.account.namespace, office.known) == rights_in(Scope.NAMESPACES)
+    assert office.rights(office.account.namespace, office.known) == its_rights()
     for elsewhere in ("default", None):
-        assert office.rights(elsewhere, rights_in(Scope.CLUSTER)) == set()
+        assert office.rights(elsewhere, its_rights()) == set()
 
 
 def test_in_the_whole_cluster_the_operator_has_these_rights_and_no_others(office: Office) -> None:
     office.give(*cluster_role_objects(office.account))
-    assert office.rights(None, office.known) == rights_in(Scope.CLUSTER)
-    beyond = rights_in(Scope.CLUSTER) - rights_in(Scope.NAMESPACES)
-    assert {right.resource for right in beyond} == {"customresourcedefinitions"}
+    assert office.rights(None, office.known) == its_rights()
 
 
 def test_every_resource_of_the_rules_is_one_that_the_server_knows(known: list[Right]) -> None:
     resources = {(right.group, right.resource) for right in known}
-    assert {(right.group, right.resource) for right in rights_in(Scope.CLUSTER)} <= resources
+    assert {(right.group, right.resource) for right in its_rights()} <= resources
 
 
-@pytest.mark.parametrize("scope", Scope)
-def test_no_rule_reaches_secrets_or_everything(scope: Scope) -> None:
-    resources = {right.resource for right in rights_in(scope)}
+def test_no_rule_reaches_secrets_or_everything() -> None:
+    resources = {right.resource for right in its_rights()}
     assert not resources & {"secrets", "*", "pods/exec", "serviceaccounts/token"}
-    assert not {right.verb for right in rights_in(scope)} & {"*", "impersonate", "bind", "escalate", "deletecollection"}
+    assert not {right.verb for right in its_rights()} & {"*", "impersonate", "bind", "escalate", "deletecollection"}
 
 
 def test_the_operator_cannot_read_a_secret_even_when_it_serves_the_whole_cluster(office: Office) -> None:

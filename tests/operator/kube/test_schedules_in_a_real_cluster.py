@@ -42,15 +42,15 @@ class Scene:
         result: Look = self.run(look(at or self.schedule(), self.batches() if seen is None else seen, self.api, now))
         return result
 
-    def finish(self, batch: Object, now: float) -> None:
+    def finish(self, batch: Object, now: float, kind: str = "Complete", **counts: int) -> None:
         condition = {
-            "type": "Complete",
+            "type": kind,
             "status": "True",
-            "reason": "Succeeded",
+            "reason": "Tested",
             "lastTransitionTime": as_text(now),
             "observedGeneration": 1,
         }
-        status = {"observedGeneration": 1, "state": "Complete", "conditions": [condition]}
+        status = {"observedGeneration": 1, "state": kind, "conditions": [condition], "counts": {"total": 9} | counts}
         self.run(self.api.replace_status(BATCHES, batch | {"status": status}))
 
 
@@ -118,8 +118,25 @@ def test_batches_go_with_their_schedule(scene: Scene) -> None:
 
 def test_kubectl_shows_when_and_what_became_of_it(scene: Scene, control_plane: ControlPlane) -> None:
     scene.look(scene.first)
-    header, row = (line.split() for line in control_plane.kubectl("get", "is", "-n", scene.namespace).stdout.splitlines())
+    header, row = (line.split() for line in control_plane.kubectl("get", "ischedule", "-n", scene.namespace).stdout.splitlines())
     assert header == ["NAME", "SCHEDULE", "ZONE", "SUSPEND", "LAST", "STATE", "NEXT", "ACTIVE", "AGE"]
     assert row[:-1] == [
         "nightly", "30", "2", "*", "*", "*", "Etc/UTC", "false", as_text(scene.first), "Pending", as_text(scene.first + DAY), "1",
     ]  # fmt: skip
+
+
+def test_one_that_has_failed_is_in_the_way_and_is_kept_for_as_long_as_recordings_of_it_run(api: Api, run: Run, namespace: str) -> None:
+    scene = Scene(api, run, namespace, failedHistoryLimit=0)
+    scene.look(scene.first)
+    (failing,) = scene.batches()
+    scene.finish(failing, scene.first + 60, "Failed", failed=6, running=3)
+    waiting = scene.look(scene.first + DAY)
+    assert (waiting.started, waiting.deleted) == (None, ()), "seven pods, or three killed ones"
+    (stalled,) = [each for each in status_of(scene.schedule()).conditions if each.type is ConditionType.STALLED]
+    assert (stalled.status, stalled.reason) == (ConditionStatus.FALSE, "WaitsForBatch")
+    assert stalled.message.endswith(f"waits for {failing['metadata']['name']}: it is Failed")
+    (failing,) = scene.batches()
+    scene.finish(failing, scene.first + DAY + 60, "Failed", failed=9)
+    after = scene.look(scene.first + DAY + 120)
+    assert after.started is not None
+    assert after.deleted == (failing["metadata"]["name"],)

@@ -50,6 +50,36 @@ def test_what_was_missed_adds_up() -> None:
     assert rendered(outlook=replace(SEEN, survey=replace(FOUND, missed=3)), previous=first).missed == 5
 
 
+WAITING = replace(SEEN, survey=replace(FOUND, waits=FIRST + DAY))
+"""The batch of the next night is due, and waits."""
+
+
+def stalled(status: IngestScheduleStatus) -> tuple[str, str, str]:
+    return next((each.status.value, each.reason, each.message) for each in status.conditions if each.type is ConditionType.STALLED)
+
+
+def test_a_batch_that_waits_for_one_that_works_is_told_and_is_no_trouble() -> None:
+    message = "The batch that was due at 2026-01-12T02:30:00Z waits for nightly-202601110230: it is Running"
+    assert stalled(rendered(a_child(FIRST), outlook=WAITING)) == ("False", "WaitsForBatch", message)
+    assert stalled(rendered(a_child(FIRST))) == ("False", "NothingHeld", "")
+
+
+def test_a_batch_that_waits_for_one_that_goes_on_by_nobody_is_trouble_with_the_reason() -> None:
+    held = a_child(FIRST, ConditionType.STALLED)
+    held["status"]["conditions"][0] |= {"reason": "QuotaExceeded", "message": "A quota is used up."}
+    status, reason, message = stalled(rendered(held, outlook=WAITING))
+    assert (status, reason) == ("True", "WaitsForBatch")
+    assert message.endswith("waits for nightly-202601110230: it is stalled by QuotaExceeded: A quota is used up.")
+    assert stalled(rendered(held))[0] == "False", "nothing waits yet"
+    _, _, message = stalled(rendered(a_child(FIRST) | {"spec": {"suspend": True}}, outlook=WAITING))
+    assert message.endswith("it is suspended")
+    leaving = a_child(FIRST, deletionTimestamp="2026-01-11T02:31:00Z", finalizers=["example.org/archive"])
+    assert stalled(rendered(leaving, outlook=WAITING))[2].endswith("it is being deleted, which example.org/archive hold up")
+    failing = a_child(FIRST, FAILED, ConditionType.STALLED)
+    failing["status"]["counts"] = {"running": 1}
+    assert stalled(rendered(failing, outlook=WAITING))[0] == "False", "what still runs of one that failed ends by itself"
+
+
 def test_times_never_go_back_though_the_clock_and_the_batches_do() -> None:
     first = rendered(a_child(FIRST, DONE))
     earlier = replace(SEEN, survey=replace(FOUND, settled=FIRST - DAY))
