@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from ingest_contract.base import ContractModel, Count, Seconds, ShortText, Timestamp, cel, in_order
+from ingest_contract.base import ContractModel, Count, Seconds, Timestamp, cel, in_order
 from ingest_contract.profile import (
     ComputeType,
     DiarizationProfile,

@@ -7,7 +7,6 @@ from math import inf
 from typing import Final, Protocol
 
 from ingest_contract.batch import IngestBatch, SuspendMode
-from ingest_contract.names import BATCH_KIND, PROFILE_KIND
 from ingest_contract.profile import IngestProfile
 from ingest_contract.progress import Progress
 from ingest_contract.status import IngestBatchStatus
@@ -27,7 +26,7 @@ from ingest_operator.kube.names import Owner
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
-from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, unreadable
+from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
@@ -163,12 +162,12 @@ class Batches:
     def _scene(self, owner: Owner, memory: Memory) -> Scene:
         read = reading(IngestBatch, {**memory.keeper.batch, "status": None})
         if read.value is None:
-            raise UnreadableError(unreadable(BATCH_KIND, owner.name, read))
+            raise UnreadableError(spec_unreadable(read))
         found = self._world.profiles.get((owner.namespace, name := read.value.spec.profile_ref.name))
-        passed_over = [unreadable(BATCH_KIND, owner.name, read)] if read.mistakes else []
+        passed_over = [spec_unreadable(read)] if read.mistakes else []
         if found is not None:
             profile = reading(IngestProfile, found)
-            passed_over += [unreadable(PROFILE_KIND, name, profile)] if profile.mistakes else []
+            passed_over += [profile_unreadable(name, profile)] if profile.mistakes else []
             # One that is read whole is better than what is left of a newer one, for those that run.
             memory.profile = profile.value if not profile.mistakes else memory.profile or profile.value
         scene = scene_of(owner, read.value, memory.profile, memory.frozen[0] if memory.frozen else None, missing=found is None)

@@ -5,7 +5,6 @@ from math import inf
 from typing import Any, Final
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
-from ingest_contract.names import BATCH_KIND, PROFILE_KIND
 from ingest_operator.conclude import as_conditions
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.lenient import Reading
@@ -13,12 +12,9 @@ from ingest_operator.kube.resources import Object
 
 OTHER_VERSION: Final = "It comes from another version: run an operator that knows it, or take it out."
 
-_REASONS: Final = {BATCH_KIND: "SpecUnreadable", PROFILE_KIND: "ProfileUnreadable"}
-
 FAILED_LOOKS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a look raises that meets something which nobody thought of: it would fail again, and nobody would know but the log."""
 
-LOOK_FAILED: Final = "LookFailed"
 _WORDS: Final = 600
 """Characters of an error's own words: a condition has room for 1024."""
 
@@ -31,17 +27,25 @@ class UnreadableError(Exception):
         self.hindrance: Final = hindrance
 
 
-def unreadable(kind: str, name: str, found: Reading[Any]) -> Hindrance:
-    """What is told of a batch or a profile that cannot be read whole: what runs goes on, nothing starts."""
-    message = f"This operator cannot read {kind} {name!r}: {found.text}. {OTHER_VERSION} Nothing new starts."
-    return Hindrance(_REASONS[kind], message, inf)
+def spec_unreadable(found: Reading[Any]) -> Hindrance:
+    """What is told of a batch that cannot be read whole."""
+    return Hindrance("SpecUnreadable", _passed_over("the spec", found), inf)
+
+
+def profile_unreadable(name: str, found: Reading[Any]) -> Hindrance:
+    """What is told of a batch whose profile cannot be read whole."""
+    return Hindrance("ProfileUnreadable", _passed_over(f"IngestProfile {name!r}", found), inf)
+
+
+def _passed_over(what: str, found: Reading[Any]) -> str:
+    return f"This operator cannot read {what}: {found.text}. {OTHER_VERSION} What runs goes on, nothing new starts."
 
 
 def look_failed(error: Exception) -> Hindrance:
     """What is told of an object that a look cannot get through."""
     said = " ".join(str(error).split())[:_WORDS]
     message = f"The operator cannot work on this: {type(error).__name__}: {said}. Its log says where; it goes on trying."
-    return Hindrance(LOOK_FAILED, message, inf)
+    return Hindrance("LookFailed", message, inf)
 
 
 def told(thing: Object, hindrance: Hindrance, now: float, *, has_state: bool) -> Object | None:
