@@ -62,6 +62,7 @@ class Reason(StrEnum):
     UNDECODABLE = "Undecodable"
     TRUNCATED = "Truncated"
     TOO_LONG = "TooLong"
+    UNAVAILABLE = "Unavailable"
     BOT_CHECK = "BotCheck"
     RATE_LIMITED = "RateLimited"
     DOWNLOAD_FAILED = "DownloadFailed"
@@ -132,6 +133,12 @@ FAILURES: Final = MappingProxyType(
         _R.UNDECODABLE: Failure(32, _K.INPUT, _V.GIVE_UP, "The media cannot be decoded: it is damaged or in an unknown codec."),
         _R.TRUNCATED: Failure(33, _K.INPUT, _V.RETRY, "The media ends before its announced duration. It is fetched anew, then given up."),
         _R.TOO_LONG: Failure(34, _K.INPUT, _V.GIVE_UP, "The media is longer or larger than the profile's limit."),
+        _R.UNAVAILABLE: Failure(
+            36,
+            _K.INPUT,
+            _V.RETRY,
+            "The site does not give this one recording; the message has its words. Others go on.",
+        ),
         _R.BOT_CHECK: Failure(40, _K.SOURCE, _V.RETRY_LATER, "The site asks whether we are a robot. All downloads pause for a while."),
         _R.RATE_LIMITED: Failure(41, _K.SOURCE, _V.RETRY_LATER, "The site asks us to slow down. All downloads pause for a while."),
         _R.DOWNLOAD_FAILED: Failure(42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."),
@@ -212,7 +219,7 @@ FAILURES: Final = MappingProxyType(
 )
 """Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the code of SIGTERM."""
 
-RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED})
+RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.UNAVAILABLE, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED})
 """Charged reasons that rarely mend: one more try, whatever `maxAttempts` says."""
 
 BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})

@@ -1,6 +1,7 @@
 """A list of addresses, one per line, as sources of a plan. Pure; the same list means the same in a cluster and on a workstation."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
@@ -11,6 +12,9 @@ from ingest_contract.text import said
 
 MAX_PLANNED: Final = 1000
 """Addresses that one plan order takes."""
+
+MAX_CHARACTERS: Final = 400_000
+"""Of addresses in one plan order of several sources: in a cluster it lies in a ConfigMap of a mebibyte, beside the ids of earlier plans."""
 
 _SHOWN: Final = 60
 """Characters of a line that are worth reading."""
@@ -23,21 +27,58 @@ class SourceError(ValueError):
         super().__init__(said(message))  # it may quote a line of somebody's list, with a password in its address
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What one plan order takes of a batch's sources."""
+
+    sources: tuple[PlannedSource, ...]
+    """Addresses; doubles are among them only where there is room."""
+    covered: int
+    """Entries of `spec.sources` that are planned when this plan is frozen."""
+
+
 def listed_sources(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
     """The addresses of a list. Empty lines and lines that begin with `#` are left out. Raises `SourceError`, naming the line."""
     return tuple(PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers) for number, line in _lines(text))
 
 
-def fit_for_one_plan(sources: Sequence[PlannedSource]) -> tuple[PlannedSource, ...]:
-    """The sources, if a plan order can take them. Raises `SourceError`."""
-    if not sources:
+def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) -> Fitting:
+    """As many whole sources as one plan order takes, from the first on; the next plan takes the next ones.
+
+    Args:
+        groups: For each entry of `spec.sources`, from number `first` on, the addresses that it stands for.
+        first: The number of the first one, for messages.
+
+    Raises:
+        SourceError: one entry alone has more addresses than an order takes, or none of them has any.
+    """
+    taken: list[PlannedSource] = []
+    for position, group in enumerate(groups, start=first):
+        fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
+        if len(fresh) > MAX_PLANNED:
+            said = f"{len(fresh)} different addresses, and one plan takes {MAX_PLANNED}: make two sources of this list"
+            raise SourceError(f"spec.sources[{position}]: {said}")
+        if taken and not _fits([*taken, *fresh]):
+            return Fitting(tuple(taken), position)
+        taken += fresh
+    if not taken:
         raise SourceError("spec.sources: the lists hold no address; every line is empty or begins with #")
-    if len(sources) > MAX_PLANNED:
-        raise SourceError(
-            f"spec.sources: {len(sources)} addresses are not planned yet, and one plan takes {MAX_PLANNED}: "
-            "list fewer, and add the others as a further source when these are planned"
-        )
-    return tuple(sources)
+    return Fitting(tuple(taken), first + len(groups))
+
+
+def _fits(sources: Sequence[PlannedSource]) -> bool:
+    return len(sources) <= MAX_PLANNED and sum(len(source.url) for source in sources) <= MAX_CHARACTERS
+
+
+def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
+    """What the plan would leave out as `Duplicate` anyway, left out before it is counted; of a double, the first place counts."""
+    seen = {(source.url, source.glob) for source in taken}
+    fresh: list[PlannedSource] = []
+    for source in group:
+        if (source.url, source.glob) not in seen:
+            seen.add((source.url, source.glob))
+            fresh.append(source)
+    return fresh
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -32,11 +32,40 @@ def test_whatever_a_list_holds_each_source_is_an_address_or_the_list_is_refused(
     assert all(source.url.startswith(("http://", "https://", "file://")) for source in found)
 
 
-def test_a_plan_takes_no_more_addresses_than_its_order_has_room_for() -> None:
-    one = PlannedSource(url="https://media.example.org/a.mp4")
-    assert len(fit_for_one_plan([one] * MAX_PLANNED)) == MAX_PLANNED
-    with pytest.raises(SourceError, match=r"1001 addresses are not planned yet, and one plan takes 1000: list fewer"):
-        fit_for_one_plan([one] * (MAX_PLANNED + 1))
+def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:
+    return [PlannedSource(url=f"https://media.example.org/{name}{i}{'-' * size}.mp4") for i in range(count)]
+
+
+def test_a_list_takes_no_more_addresses_than_an_order_has_room_for() -> None:
+    assert len(fit_for_one_plan([a_list(MAX_PLANNED)]).sources) == MAX_PLANNED
+    with pytest.raises(SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"):
+        fit_for_one_plan([a_list(1), a_list(MAX_PLANNED + 1, "b")], first=2)
+
+
+def test_of_lists_that_do_not_fit_together_as_many_whole_ones_are_planned_as_do_and_then_the_next() -> None:
+    lists = [a_list(1000, "a"), a_list(1000, "b"), a_list(400, "c"), a_list(600, "d"), [], a_list(1, "e")]
+    first = 0
+    plans = []
+    while first < len(lists):
+        found = fit_for_one_plan(lists[first:], first)
+        plans.append(found.covered)
+        assert found.sources == tuple(source for each in lists[first : found.covered] for source in each)
+        first = found.covered
+    assert plans == [1, 2, 5, 6]
+
+
+def test_doubles_go_before_anything_is_counted_and_the_first_place_counts() -> None:
+    once = a_list(700)
+    twice = [source.model_copy(update={"speakers": SpeakerCount(max=2)}) for source in once]
+    found = fit_for_one_plan([[*once, *once], twice, a_list(300, "b")])
+    assert len(fit_for_one_plan([[*once[:9], *once[:9]]]).sources) == 18, "where there is room the plan counts them"
+    assert found.covered == 3
+    assert found.sources == (*once, *a_list(300, "b"))
+
+
+def test_long_addresses_are_parted_by_their_length_too() -> None:
+    found = fit_for_one_plan([a_list(200, size=1500), a_list(200, "b", size=1500)])
+    assert (len(found.sources), found.covered) == (200, 1)
 
 
 def test_lists_without_any_address_are_a_mistake_that_is_told() -> None:

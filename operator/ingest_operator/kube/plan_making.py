@@ -42,9 +42,9 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
     if len(planned) > MAX_ITEMS:
         raise SourceError(f"spec.sources: the batch holds {len(planned)} recordings; put what was added into another batch")
     lists = {name: await _list(api, owner, name) for name in needed_config_maps(spec, first, pods)}
-    sources = planned_sources(spec, first, pods, {name: data for name, data in lists.items() if data is not None})
-    order = plan_order_map(owner, orders, sources, planned, len(frozen))
-    return Wanted(order, Asked.of(len(spec.sources), order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)))
+    fitting = planned_sources(spec, first, pods, {name: data for name, data in lists.items() if data is not None})
+    order = plan_order_map(owner, orders, fitting.sources, planned, len(frozen))
+    return Wanted(order, Asked.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)))
 
 
 async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: Make, wanted: Wanted) -> None:

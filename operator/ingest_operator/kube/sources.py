@@ -7,7 +7,7 @@ from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, Volu
 from ingest_contract.order import PlannedSource
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
-from ingest_operator.listed import SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.listed import Fitting, SourceError, fit_for_one_plan, listed_sources
 
 CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
@@ -23,14 +23,17 @@ def needed_config_maps(spec: IngestBatchSpec, first: int, pods: PodProfile) -> t
     return tuple(sorted(named.intersection(pods.config_maps)))
 
 
-def planned_sources(
-    spec: IngestBatchSpec, first: int, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
-) -> tuple[PlannedSource, ...]:
-    """The sources from number `first` on. `config_maps` has the `data` of those that exist. Raises `SourceError` naming the field."""
-    found: list[PlannedSource] = []
-    for position, source in enumerate(spec.sources[first:], start=first):
-        found += _planned(source, f"spec.sources[{position}]", pods, config_maps)
-    return fit_for_one_plan(found)
+def planned_sources(spec: IngestBatchSpec, first: int, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]) -> Fitting:
+    """The sources from number `first` on, as many as one plan takes. `config_maps` has the `data` of those that exist.
+
+    Raises:
+        SourceError: naming the field.
+    """
+    found = [
+        _planned(source, f"spec.sources[{position}]", pods, config_maps)
+        for position, source in enumerate(spec.sources[first:], start=first)
+    ]
+    return fit_for_one_plan(found, first)
 
 
 def with_claims_allowed(fetch: FetchProfile, claims: Sequence[str]) -> FetchProfile:

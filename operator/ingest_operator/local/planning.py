@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.order import Item, Place
+from ingest_contract.order import Item, Place, PlannedSource
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_contract.status import PlanStatus
 from ingest_operator.local.cluster import Site
@@ -46,14 +46,14 @@ async def make_plans(
     """(every item of the batch, what the plans found); plans what is not planned yet."""
     spec = orders.batch.spec
     done = _frozen(site.folder)
-    covered = covered_by(done)
-    if covered < len(spec.sources):
-        say(f"planning: looking at {len(spec.sources) - covered} sources")
-        document = await _planned(orders, site, mounts, covered, items_of(done), stop)
+    while (covered := covered_by(done)) < len(spec.sources):
+        fitting = planned_sources(spec, mounts, covered)
+        say(f"planning: looking at {fitting.covered - covered} sources")
+        document = await _planned(orders, site, fitting.sources, (covered, items_of(done)), stop)
         number = len(done)
-        frozen = {"sources": len(spec.sources), "at": as_text(time.time()), "document": json.loads(document.to_json())}
+        frozen = {"sources": fitting.covered, "at": as_text(time.time()), "document": json.loads(document.to_json())}
         write_atomically(site.folder.plan(number), json.dumps(frozen))
-        done = (*done, Plan(len(spec.sources), document))
+        done = (*done, Plan(fitting.covered, document))
         say(f"planned: {len(document.items)} recordings" + _left_out(document))
     return items_of(done), status_of(done)
 
@@ -78,9 +78,10 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
 
 
 async def _planned(
-    orders: Orders, site: Site, mounts: Mounts, covered: int, earlier: tuple[Item, ...], stop: asyncio.Event
+    orders: Orders, site: Site, sources: tuple[PlannedSource, ...], before: tuple[int, tuple[Item, ...]], stop: asyncio.Event
 ) -> PlanDocument:
-    sources = planned_sources(orders.batch.spec, mounts, covered)
+    """The plan of these sources. `before` is how many entries of `spec.sources` earlier plans cover, and what they found."""
+    covered, earlier = before
     for attempt in range(1, TRIES + 1):
         folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
         place = Place(

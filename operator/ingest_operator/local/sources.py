@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import MAX_FOLDERS, FetchProfile
-from ingest_operator.listed import SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.listed import Fitting, SourceError, fit_for_one_plan, listed_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,15 @@ class Mounts:
     """ConfigMap to folder; its keys are files in it."""
 
 
-def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> tuple[PlannedSource, ...]:
-    """The sources from number `first` on. Raises `SourceError` naming the field, and `OSError` naming the file."""
-    found: list[PlannedSource] = []
-    for position, source in enumerate(spec.sources[first:], start=first):
-        found += _planned(source, f"spec.sources[{position}]", mounts)
-    return fit_for_one_plan(found)
+def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fitting:
+    """The sources from number `first` on, as many as one plan takes.
+
+    Raises:
+        SourceError: naming the field.
+        OSError: naming the file.
+    """
+    found = [_planned(source, f"spec.sources[{position}]", mounts) for position, source in enumerate(spec.sources[first:], start=first)]
+    return fit_for_one_plan(found, first)
 
 
 def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:

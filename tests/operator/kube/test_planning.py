@@ -4,7 +4,9 @@ import asyncio
 import time
 from unittest import mock
 
-from ingest_contract.batch import Source
+import pytest
+
+from ingest_contract.batch import ConfigMapSource, Source
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import TranscriptionProfile
 from ingest_operator.kube import frozen
@@ -116,6 +118,21 @@ def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(api
         await planned(scene)
         assert [plan.sources for plan in scene.frozen] == [1, 3]
         assert [(item.index, item.id) for plan in scene.frozen for item in plan.document.items] == [(0, "url:first"), (1, "url:second")]
+
+    run(story())
+
+
+def test_lists_that_fit_one_by_one_get_a_plan_each(api: Api, namespace: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_operator.listed.MAX_PLANNED", 3)
+
+    async def story() -> None:
+        scene = await PlanScene.made(api, namespace)
+        await scene.offer_list("\n".join(f"https://media.example.org/{name}" for name in ("a", "b", "c")))
+        backlog = Source(config_map=ConfigMapSource(name="backlog"))
+        scene.sources = (PAGE, backlog, OTHER)
+        await planned(scene)
+        assert [plan.sources for plan in scene.frozen] == [1, 2, 3]
+        assert [item.index for plan in scene.frozen for item in plan.document.items] == list(range(5))
 
     run(story())
 

@@ -24,7 +24,7 @@ def spec(*sources: Source) -> IngestBatchSpec:
 
 
 def test_each_kind_becomes_what_a_worker_can_reach_with_its_speakers() -> None:
-    assert planned_sources(spec(PAGE, VOLUME, LIST), 0, PODS, MAPS) == (
+    assert planned_sources(spec(PAGE, VOLUME, LIST), 0, PODS, MAPS).sources == (
         PlannedSource(url="https://media.example.org/talks", speakers=SpeakerCount(max=2)),
         PlannedSource(url="file:///sources/recordings", glob="2025/**/*.mp4", speakers=SpeakerCount(min=1)),
         PlannedSource(url="https://media.example.org/1", speakers=SpeakerCount(max=4)),
@@ -34,12 +34,20 @@ def test_each_kind_becomes_what_a_worker_can_reach_with_its_speakers() -> None:
 
 def test_a_later_plan_looks_at_added_sources_only() -> None:
     added = spec(LIST, VOLUME, PAGE)
-    assert [source.url for source in planned_sources(added, 1, PODS, {})] == ["file:///sources/recordings", PAGE.url]
+    assert [source.url for source in planned_sources(added, 1, PODS, {}).sources] == ["file:///sources/recordings", PAGE.url]
     assert needed_config_maps(added, 1, PODS) == ()
 
 
+def test_lists_that_fit_one_by_one_are_planned_one_by_one() -> None:
+    maps = {"backlog": {key: "\n".join(f"https://media.example.org/{key}/{i}" for i in range(1000)) for key in ("a", "b", "c")}}
+    lists = spec(*(Source(config_map=ConfigMapSource(name="backlog", key=key)) for key in maps["backlog"]))
+    for first in range(3):
+        found = planned_sources(lists, first, PODS, maps)
+        assert (len(found.sources), found.covered) == (1000, first + 1)
+
+
 def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
-    assert [source.url for source in planned_sources(spec(LOCAL), 0, PODS, {})] == ["file:///etc/passwd"]
+    assert [source.url for source in planned_sources(spec(LOCAL), 0, PODS, {}).sources] == ["file:///etc/passwd"]
 
 
 @pytest.mark.parametrize(

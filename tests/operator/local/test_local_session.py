@@ -102,6 +102,14 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
     assert (status.plan.sources, status.plan.items) == (2, 2)
 
 
+def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_operator.listed.MAX_PLANNED", 1)
+    status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound"))
+    assert status.plan is not None
+    assert (status.plan.sources, status.plan.items, status.state) == (3, 3, "CompleteWithFailures")
+    assert BatchFolder.of(tmp_path, "default", "batch").plan(1).exists()
+
+
 def test_added_sources_that_cannot_be_planned_cost_nothing_of_what_was_done(tmp_path: Path) -> None:
     before, _ = ran(a_request(tmp_path, "succeed", "mute"))
     with pytest.raises(PlanningError, match="NotFound: as asked"):

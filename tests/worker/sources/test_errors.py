@@ -16,7 +16,7 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
-from ingest_contract.failures import Reason
+from ingest_contract.failures import Kind, Reason
 from ingest_worker.errors import StageError
 from ingest_worker.sources.errors import stage_error
 
@@ -44,6 +44,11 @@ SENTENCES = {
     "Video unavailable. This content isn't available, try again later.": Reason.RATE_LIMITED,
     "This live event will begin in 3 hours.": Reason.LIVE_OR_UPCOMING,
     "Premieres in 12 hours": Reason.LIVE_OR_UPCOMING,
+    "This live event has ended.": Reason.LIVE_OR_UPCOMING,
+    "We're processing this video. Check back later.": Reason.LIVE_OR_UPCOMING,
+    "This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
+    "Video unavailable. This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
+    "The page needs to be reloaded.": Reason.EXTRACTOR_BROKEN,
     "This video is DRM protected": Reason.DRM_PROTECTED,
     "This format is DRM protected; Try selecting another format with --format": Reason.DRM_PROTECTED,
     "The requested site is known to use DRM protection. It will NOT be supported by yt-dlp.": Reason.DRM_PROTECTED,
@@ -72,7 +77,44 @@ def test_each_sentence_has_its_reason(text: str, reason: Reason) -> None:
     ],
 )
 def test_a_sentence_counts_only_from_its_beginning(text: str) -> None:
-    assert told(ExtractorError(text, expected=True)).reason is Reason.EXTRACTOR_BROKEN
+    assert told(ExtractorError(text)).reason is Reason.EXTRACTOR_BROKEN
+
+
+OF_ONE_VIDEO = [
+    "This video is not available",
+    "Video unavailable. This video is not available",
+    "This video is unavailable",
+    "Video unavailable. This video is unavailable",
+    "This content isn't available",
+    "This live stream recording is not available.",
+    "This clip is gone, says a site that nobody here knows",
+    "You need to be logged in to view this lecture",
+    "Dieses Video ist nicht mehr verf\u00fcgbar",
+]
+
+
+@pytest.mark.parametrize("text", OF_ONE_VIDEO)
+def test_what_a_site_says_of_one_recording_is_that_recordings_and_told_in_its_words(text: str) -> None:
+    error = told(ExtractorError(text, expected=True, video_id="CNxH0rHS320", ie="youtube"))
+    assert error.reason is Reason.UNAVAILABLE
+    assert str(error) == text
+    assert error.failure.kind is Kind.INPUT
+
+
+@pytest.mark.parametrize("text", OF_ONE_VIDEO)
+def test_the_same_words_from_an_extractor_that_did_not_expect_them_mean_that_it_no_longer_fits_its_site(text: str) -> None:
+    assert told(ExtractorError(text)).reason is Reason.EXTRACTOR_BROKEN
+
+
+def test_an_expected_error_made_of_one_that_was_not_is_no_word_of_the_site() -> None:
+    assert (
+        told(ExtractorError("It is gone", expected=True, cause=RegexNotFoundError("Unable to extract id"))).reason
+        is Reason.EXTRACTOR_BROKEN
+    )
+
+
+def test_an_expected_error_of_a_network_is_the_networks() -> None:
+    assert told(ExtractorError("No answer", expected=True, cause=TransportError("reset"))).reason is Reason.DOWNLOAD_FAILED
 
 
 def told(error: Exception, *, downloading: bool = False) -> StageError:

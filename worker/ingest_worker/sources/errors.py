@@ -1,8 +1,11 @@
 """What yt-dlp's exceptions mean, in the failure table's words.
 
 Called by `ytdlp` for everything it catches. Classes and fields first: the HTTP status, the error number, the geo-restriction. Then
-sentences, always from their beginning: matched anywhere, "age" is in "Unable to download webpage". The sentences are YouTube's and
-yt-dlp's own; where a site words it otherwise the reason is `ExtractorBroken` or `DownloadFailed` and the message shows the words.
+sentences, always from their beginning: matched anywhere, "age" is in "Unable to download webpage". They are YouTube's and yt-dlp's own.
+
+What no sentence knows is told by the flag that yt-dlp sets where an extractor has understood what the site says (`expected`): it
+speaks of this one recording, which is `Unavailable` in the site's own words, and a backlog goes on. Without the flag yt-dlp has not
+understood its site, and that is everybody's: `ExtractorBroken`.
 """
 
 import errno
@@ -70,10 +73,12 @@ _SENTENCES: Final = tuple(
         (r"This video contains content from .* blocked it", Reason.REMOVED),
         (r"The uploader has not made this video available in your country", Reason.GEO_BLOCKED),
         (r"This video is not available in your country", Reason.GEO_BLOCKED),
+        (r"(?:This video|This content) is not available on this country domain", Reason.GEO_BLOCKED),
         (
-            r"(?:This live event will begin|Premieres? (?:in|will begin)|Waiting for |The channel is not currently live)",
+            r"(?:This live event (?:will begin|has ended)|Premieres? (?:in|will begin)|Waiting for |The channel is not currently live)",
             Reason.LIVE_OR_UPCOMING,
         ),
+        (r"We[’']re processing this video", Reason.LIVE_OR_UPCOMING),
         (r"(?:This video|This format|The requested site) is (?:known to use )?DRM[- ]protect", Reason.DRM_PROTECTED),
         (r"This video does not exist", Reason.NOT_FOUND),
         (r"m3u8 download detected but ffmpeg could not be found", Reason.SOURCE_UNSUPPORTED),
@@ -84,6 +89,12 @@ _SENTENCES: Final = tuple(
     )
 )
 """Beginnings of sentences, the particular before the general."""
+
+_NOT_READ: Final = re.compile(
+    r"(?:Requested format is not available|No video formats found|The page needs to be reloaded|(?:Unable|Failed) to )", re.IGNORECASE
+)
+"""yt-dlp's own words for a site that it could not read; it flags some of them as expected. A page that must be reloaded is YouTube's way
+of refusing a client that it does not know."""
 
 _LOCAL: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL}
 
@@ -144,11 +155,13 @@ def _by_sentence(links: list[BaseException]) -> Reason | None:
 
 
 def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
-    """A network that failed, or code that no longer fits the site. Everything that is neither is yet to be named."""
+    """A network that failed, a site that refuses one recording, or code that no longer fits it. What is none of them is yet to be named."""
     if any(isinstance(link, RequestError | OSError) for link in links):
         return Reason.DOWNLOAD_FAILED
-    if any(isinstance(link, ExtractorError) for link in links):
-        return Reason.EXTRACTOR_BROKEN
+    spoken = [link for link in links if isinstance(link, ExtractorError)]
+    if spoken:
+        of_one = all(link.expected and not _NOT_READ.match(_words(link)) for link in spoken)
+        return Reason.UNAVAILABLE if of_one else Reason.EXTRACTOR_BROKEN
     if downloading and isinstance(links[0], DownloadError):
         return Reason.DOWNLOAD_FAILED
     return Reason.UNKNOWN
