@@ -1,8 +1,8 @@
 """Whether the operator lives, whether it sees and acts, and its metrics: three pages on one port.
 
 `/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people and alerts: whether every
-kind of object was listed lately, whether every watch speaks, and whether looks come to an end. An API server that is away makes the
-operator unready, never restarts it.
+kind of object was listed lately, whether every watch speaks, and whether every key is reconciled in time: one batch that hangs among a
+hundred is seen. An API server that is away makes the operator unready, never restarts it.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ BEAT: Final = 1.0
 BEATS_WITHIN: Final = 60.0
 """Seconds without a beat after which the loop counts as dead, though this page is still served."""
 
-LOOKS_WITHIN: Final = 300.0
-"""Seconds that a wanted look may take to end, failed or not: longer than every request of one look that is answered late."""
+RECONCILED_WITHIN: Final = 300.0
+"""Seconds that one reconcile may take, failed or not: longer than every request of it that is answered late."""
 
 Body = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class Health:
         self._within: dict[str, float] = {}
         self._seen: dict[str, float] = {}
         self._beat = clock()
-        self._wanted: float | None = None
+        self._running: dict[str, Callable[[], float]] = {}
 
     def expect(self, what: str, within: float) -> None:
         """From now on readiness needs `what` to have been seen in the last `within` seconds."""
@@ -51,14 +51,9 @@ class Health:
         """`what` has come."""
         self._seen[what] = self._clock()
 
-    def wanted(self) -> None:
-        """Something wants a look."""
-        if self._wanted is None:
-            self._wanted = self._clock()
-
-    def looked(self) -> None:
-        """A look has ended."""
-        self._wanted = None
+    def limit(self, what: str, seconds: Callable[[], float]) -> None:
+        """From now on readiness needs that `seconds()` is `RECONCILED_WITHIN` at most."""
+        self._running[what] = seconds
 
     def beat(self) -> None:
         """The event loop has come round."""
@@ -74,8 +69,8 @@ class Health:
         now = self._clock()
         ages = {what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within}
         stale = {what: age for what, age in ages.items() if age is None or age > self._within[what]}
-        if self._wanted is not None and now - self._wanted > LOOKS_WITHIN:
-            stale["looks"] = round(now - self._wanted, 3)
+        running = {what: round(seconds(), 3) for what, seconds in self._running.items()}
+        stale |= {what: seconds for what, seconds in running.items() if seconds > RECONCILED_WITHIN}
         return not stale, {"stale": stale, "fresh": {what: age for what, age in ages.items() if what not in stale}}
 
 

@@ -35,6 +35,5 @@ class Instruments:
     def looked(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
         """A look has ended."""
         self.metrics.reconciled(kind, seconds, type(error).__name__ if error else None)
-        self.health.looked()
         if error is not None:
             LOG.warning("a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"})

@@ -37,6 +37,8 @@ class Loop(Generic[K]):
         self._look, self._looked, self._asked_rest = look, looked, rest
         self._woken: dict[K, asyncio.Event] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
+        self._began: dict[K, float] = {}
+        """When the look began that a key is having, by the event loop's clock."""
 
     def wake(self, key: K) -> None:
         """Look at a key soon."""
@@ -48,6 +50,10 @@ class Loop(Generic[K]):
     def waiting(self) -> int:
         """Keys that want a look and have not had it."""
         return sum(event.is_set() for event in self._woken.values())
+
+    def longest_running(self) -> float:
+        """Seconds since the beginning of the oldest look that has not ended; 0 where there is none."""
+        return asyncio.get_running_loop().time() - min(self._began.values()) if self._began else 0.0
 
     @property
     def keys(self) -> int:
@@ -61,26 +67,28 @@ class Loop(Generic[K]):
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _serve(self, key: K) -> None:
-        clock = asyncio.get_running_loop().time
         failures = 0
         while True:
             await asyncio.sleep(GATHERING)
             self._woken[key].clear()
-            started = clock()
+            self._began[key] = asyncio.get_running_loop().time()
             try:
                 again = await self._look(key)
                 failures = 0
-                self._looked(key, clock() - started, None)
+                self._ended(key, None)
             except Exception as error:  # noqa: BLE001 -- whatever a look meets, the next one may not
                 failures += 1
                 again = None
-                self._looked(key, clock() - started, error)
+                self._ended(key, error)
                 await asyncio.sleep(min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
                 self._woken[key].set()
             if again is None and not self._woken[key].is_set():
                 del self._tasks[key], self._woken[key]
                 return
             await self._rest(key, again)
+
+    def _ended(self, key: K, error: BaseException | None) -> None:
+        self._looked(key, asyncio.get_running_loop().time() - self._began.pop(key), error)
 
     async def _rest(self, key: K, seconds: float | None) -> None:
         """At least a while, at most until the next look is due."""

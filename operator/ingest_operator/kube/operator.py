@@ -74,6 +74,8 @@ class Operator:
         self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"), self._looks.rest)
         times = Schedules(api, self._schedules, self._batches, clock, self._looked_at_schedule)
         self._schedule_loop: Loop[Key] = Loop(times.look, partial(instruments.looked, "schedule"))
+        instruments.health.limit("batch reconciles", self._batch_loop.longest_running)
+        instruments.health.limit("schedule reconciles", self._schedule_loop.longest_running)
         metrics.queue("batch", lambda: self._batch_loop.waiting)
         metrics.queue("schedule", lambda: self._schedule_loop.waiting)
         self.watched: Final = (
@@ -151,10 +153,6 @@ class Operator:
         if refused:
             raise refused[0]
 
-    def _wake(self, loop: Loop[Key], key: Key) -> None:
-        self._instruments.health.wanted()
-        loop.wake(key)
-
     def _wake_batch(self, batch: Object) -> None:
         """The batch, and the schedule that made it: whether the next one may start depends on how far this one is."""
         key, schedule = key_of(batch), (batch["metadata"].get("labels") or {}).get(SCHEDULE_UID)
@@ -163,24 +161,24 @@ class Operator:
             self._seen.forget(batch["metadata"]["uid"])
             self._instruments.forgotten(batch)
         else:
-            self._wake(self._batch_loop, key)
+            self._batch_loop.wake(key)
         if (made_by := self._schedules.with_uid(schedule)) is not None:
-            self._wake(self._schedule_loop, made_by)
+            self._schedule_loop.wake(made_by)
 
     def _wake_schedule(self, schedule: Object) -> None:
-        self._wake(self._schedule_loop, key_of(schedule))
+        self._schedule_loop.wake(key_of(schedule))
 
     def _wake_users(self, profile: Object) -> None:
         """Every batch of the profile's namespace: which of them use it, their look finds out."""
         for key in self._batches.known:
             if key[0] == profile["metadata"]["namespace"]:
-                self._wake(self._batch_loop, key)
+                self._batch_loop.wake(key)
 
     def _wake_owner(self, thing: Object) -> None:
         """The batch whose uid the object carries."""
         uid = (thing["metadata"].get("labels") or {}).get(BATCH_UID)
         if (key := self._batches.with_uid(uid)) is not None:
-            self._wake(self._batch_loop, key)
+            self._batch_loop.wake(key)
         elif uid is not None:
             self._seen.forget(uid)
 

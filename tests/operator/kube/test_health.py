@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ingest_operator.kube.health import BEATS_WITHIN, LOOKS_WITHIN, Health, served
+from ingest_operator.kube.health import BEATS_WITHIN, RECONCILED_WITHIN, Health, served
 
 
 class Clock:
@@ -72,17 +72,14 @@ def test_what_is_seen_and_not_expected_is_no_matter(clock: Clock) -> None:
     assert health.is_ready() == (True, {"stale": {}, "fresh": {}})
 
 
-def test_looks_that_do_not_end_make_it_unready_and_an_idle_operator_stays_ready(clock: Clock) -> None:
-    health = Health(clock)
-    clock.now += 10 * LOOKS_WITHIN
+def test_a_reconcile_that_does_not_end_makes_it_unready_for_as_long_as_it_does_not(clock: Clock) -> None:
+    health, wait = Health(clock), {"batch reconciles": 0.0, "schedule reconciles": RECONCILED_WITHIN}
+    health.limit("batch reconciles", lambda: wait["batch reconciles"])
+    health.limit("schedule reconciles", lambda: wait["schedule reconciles"])
     assert asked(health, "/readyz")[0] == 200
-    health.wanted()
-    clock.now += LOOKS_WITHIN - 1
-    health.wanted()
-    assert asked(health, "/readyz")[0] == 200
-    clock.now += 2
-    assert asked(health, "/readyz")[2]["stale"] == {"looks": LOOKS_WITHIN + 1}
-    health.looked()
+    wait["batch reconciles"] = RECONCILED_WITHIN + 1
+    assert asked(health, "/readyz")[2]["stale"] == {"batch reconciles": RECONCILED_WITHIN + 1}
+    wait["batch reconciles"] = 0.0
     assert asked(health, "/readyz")[0] == 200
 
 
@@ -102,8 +99,8 @@ def test_the_loop_beats_while_it_is_served(clock: Clock) -> None:
 def test_staleness_never_kills(clock: Clock) -> None:
     health = Health(clock)
     health.expect("jobs", 1)
-    health.wanted()
-    clock.now += 100 * LOOKS_WITHIN
+    health.limit("batch reconciles", lambda: clock.now)
+    clock.now += 100 * RECONCILED_WITHIN
     assert asked(health, "/readyz")[0] == 503
     assert asked(health, "/healthz")[0] == 200
 

@@ -85,6 +85,31 @@ def test_a_key_that_hangs_keeps_no_other_waiting() -> None:
     run(look, script)
 
 
+def test_the_age_of_the_oldest_look_is_that_of_one_that_hangs_among_a_hundred_that_do_not() -> None:
+    looks: Counter[str] = Counter()
+    go_on = asyncio.Event()
+
+    async def look(key: str) -> None:
+        looks[key] += 1
+        if key == "hangs":
+            await go_on.wait()
+
+    async def script(loop: Loop[str]) -> None:
+        assert loop.longest_running() == 0
+        loop.wake("hangs")
+        await until(lambda: looks["hangs"] == 1)
+        began = asyncio.get_running_loop().time()
+        for key in map(str, range(100)):
+            loop.wake(key)
+        await until(lambda: looks.total() == 101)
+        assert loop.longest_running() >= asyncio.get_running_loop().time() - began
+        go_on.set()
+        await idle(loop)
+        assert loop.longest_running() == 0
+
+    run(look, script)
+
+
 def test_a_look_that_fails_is_repeated_until_it_does_not_and_is_told_each_time() -> None:
     failures = iter([ValueError("no"), ValueError("no")])
 
