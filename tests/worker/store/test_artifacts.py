@@ -35,7 +35,7 @@ def test_the_newest_result_of_a_stage_takes_the_place_of_the_one_before(connecti
 
 def test_a_result_in_another_format_is_made_again_and_not_misread(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts.put(connection, claim(connection, "test:one", "first"), Stage.EMBED, "hash", b"form 1")
-    monkeypatch.setattr(artifacts, "FORMAT", 2)
+    monkeypatch.setattr(artifacts, "FORMAT", artifacts.FORMAT + 1)
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash") is None
 
 
