@@ -49,6 +49,28 @@ class StageFigures(ContractModel):
     """The most memory in use on the device during the stage (NVML); None on a CPU."""
 
 
+class Tracks(ContractModel):
+    """What was heard of the media file, where it was decoded in this run."""
+
+    found: Count
+    """Audio tracks in it."""
+
+    taken: Count
+    """The one that was heard, counted from 1."""
+
+    passed_over: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Which tracks were tried before it or could not be, and why."""
+
+    damaged_packets: Count = 0
+    """Packets of the track that did not decode: each leaves a hole of some hundredths of a second."""
+
+    filled_seconds: Real = 0.0
+    """Silence in place of holes between the track's timestamps."""
+
+    gain: Real = 1.0
+    """What the samples were multiplied by: less than 1 where they were far beyond full scale, more where a mix of channels was faint."""
+
+
 class Coverage(ContractModel):
     """How much of the recording really got what it should."""
 
@@ -178,6 +200,7 @@ class Receipt(ContractModel):
     run_id: Annotated[str, StringConstraints(max_length=36)] | None = None
     """The committed run."""
 
+    tracks: Tracks | None = None
     coverage: Coverage | None = None
     speakers: Speakers | None = None
     quality: Quality | None = None

@@ -29,6 +29,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later try resumes behind the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
+    Stage.DECODE: 2,
     Stage.TRANSCRIBE: 2,
     Stage.DIARIZE: 1,
     Stage.IDENTIFY: 1,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest_contract.order import Item, SpeakerCount
 from ingest_contract.stages import Stage
-from ingest_worker.domain import SAMPLE_RATE, Audio, Diarization, EnrolledVoice, FloatArray, Media, Transcript, Turn, Vectors, Word
+from ingest_worker.domain import SAMPLE_RATE, Audio, Diarization, EnrolledVoice, FloatArray, Media, Sound, Transcript, Turn, Vectors, Word
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
@@ -25,6 +25,7 @@ class Studio:
     """Everything that a pipeline asks for."""
 
     seconds: float = 4.0
+    sound: Sound | None = None
     transcript: Transcript = field(
         default_factory=lambda: Transcript(words("Good", "morning,", "Ann.", "Hello,", "Bob."), "en", 1.0, 2.5, 1, 0, ())
     )
@@ -60,7 +61,7 @@ class Studio:
         self.work("decode", report)
         samples = round(self.seconds * SAMPLE_RATE)
         np.zeros(samples, "<i2").tofile(into / "audio.pcm")
-        return Audio(into / "audio.pcm", samples)
+        return Audio(into / "audio.pcm", samples, self.sound)
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
         self.work("voices", lambda _: None)

@@ -13,6 +13,7 @@ from ingest_contract.profile import (
     TranscriptionProfile,
     Voice,
 )
+from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.hashes import Hashes, Identities, hashes_of
 
 MODELS = Identities("tiny.en@1", "community-1@2", "minilm@3")
@@ -67,3 +68,11 @@ def test_votes_on_the_language_count_only_where_nobody_names_it() -> None:
     many = TranscriptionProfile(model="tiny.en", language_votes=20)
     assert hashes(transcription=many).transcribe != hashes().transcribe
     assert hashes(transcription=many, language="en").transcribe == hashes(language="en").transcribe
+
+
+def test_a_mended_decoder_makes_everything_that_was_heard_count_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hashes()
+    monkeypatch.setitem(STAGE_VERSION, Stage.DECODE, STAGE_VERSION[Stage.DECODE] + 1)  # type: ignore[misc]  # a dict behind a Mapping
+    after = hashes()
+    assert before.pipeline != after.pipeline
+    assert all(getattr(before, stage) != getattr(after, stage) for stage in EVERYTHING_BUT_VOICES | VOICES)

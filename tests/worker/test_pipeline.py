@@ -19,9 +19,9 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
-from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, encode
+from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, Tracks, encode
 from ingest_contract.stages import KEPT, Stage
-from ingest_worker.domain import Decision, EnrolledVoice, Transcript, Vectors
+from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Identities, hashes_of
 from ingest_worker.interruption import Control, Interruption
@@ -223,6 +223,15 @@ def test_where_nobody_speaks_nobody_is_told_apart(run: Callable[..., Run], studi
     assert ended.receipt.reason is Reason.NO_SPEECH
     assert ended.receipt.media_seconds == 4.0
     assert "diarize" not in studio.asked
+
+
+def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_told(run: Callable[..., Run], studio: Studio) -> None:
+    studio.transcript = Transcript((), "und", 0.0, 0.0, 0, 0, ())
+    studio.sound = Sound(tracks=3, track=2, passed_over="1 is silent")
+    receipt = run().receipt
+    assert receipt.reason is Reason.NO_SPEECH
+    assert "track 2 of 3" in receipt.message
+    assert receipt.tracks == Tracks(found=3, taken=2, passed_over="1 is silent")
 
 
 def test_words_without_any_voice_are_no_speech_either(run: Callable[..., Run], studio: Studio) -> None:

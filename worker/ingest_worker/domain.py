@@ -34,11 +34,31 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """What was heard of a media file, and what was not."""
+
+    tracks: int
+    """Audio tracks in the file."""
+    track: int
+    """Which one was taken, counted from 1."""
+    passed_over: str = ""
+    """Which others were tried or could not be, and why."""
+    damaged_packets: int = 0
+    """Those of the track that did not decode; there is a hole of some hundredths of a second for each."""
+    filled_seconds: float = 0.0
+    """Silence in place of holes between the track's timestamps."""
+    gain: float = 1.0
+    """What the samples were multiplied by, where they were far beyond full scale or far below their loudest channel."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audio:
     """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, memory-mapped, so that RAM does not grow with length."""
 
     path: Path
     samples: int
+    sound: Sound | None = None
+    """Where it came from; None for audio that no media file was decoded for."""
 
     @property
     def seconds(self) -> float:

@@ -69,11 +69,13 @@ class Hashes:
 def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) -> Hashes:
     """The hashes of a recording in which so many people speak.
 
+    Both hearings build on the decoder, so that a recording in which it wrongly found nothing counts as changed when it is mended.
     Vectors do not build on names, so a newly enrolled voice costs an identification and no embedding (docs/decisions/0006). A voice is
     known by its name and the addresses of its recordings: who puts another recording in the same place must enrol it under a new one.
     """
-    transcribe = stage_hash(Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription})
-    diarize = stage_hash(Stage.DIARIZE, parameters=speakers.model_dump(mode="json") | {"model": models.diarization})
+    audio = (stage_hash(Stage.DECODE, parameters={}),)
+    transcribe = stage_hash(Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription}, builds_on=audio)
+    diarize = stage_hash(Stage.DIARIZE, parameters=speakers.model_dump(mode="json") | {"model": models.diarization}, builds_on=audio)
     segment = stage_hash(Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(transcribe, diarize))
     return Hashes(
         transcribe=transcribe,

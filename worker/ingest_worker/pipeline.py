@@ -19,7 +19,7 @@ from ingest_contract.order import IngestOrder
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker import codec
 from ingest_worker.attribution import attribute
-from ingest_worker.domain import Audio, Diarization, Identity, Media, Segment, SpokenWord, Transcript, Vectors
+from ingest_worker.domain import Audio, Diarization, Identity, Media, Segment, Sound, SpokenWord, Transcript, Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Hashes
 from ingest_worker.identification import identify
@@ -93,6 +93,8 @@ class Pipeline:
         self._kept: dict[Stage, bytes] = {}
         self.media: Media | None = None
         """What was fetched, as soon as it was; None where nothing had to be."""
+        self.sound: Sound | None = None
+        """What was heard of the media, as soon as they were decoded; None where nothing had to be."""
         self.media_seconds = 0.0
         """The recording's length, as soon as it is known. Where no stage had to hear it again: as announced, or to its last word."""
 
@@ -132,7 +134,7 @@ class Pipeline:
             transcript = self._transcribed()
             diarization = self._diarized() if transcript.words else None
         if not transcript.words:
-            raise StageError(Reason.NO_SPEECH)
+            raise StageError(Reason.NO_SPEECH, _which_track(self.sound))
         if diarization is None or not diarization.turns:
             raise StageError(Reason.NO_SPEECH, f"{len(transcript.words)} words were heard, but no voice that they could belong to.")
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
@@ -153,7 +155,7 @@ class Pipeline:
             self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
         with self._watch.stage(Stage.DECODE) as (_, report):
             audio = self._tools.decoder.decode(self.media, scratch, report)
-        self.media_seconds = audio.seconds
+        self.media_seconds, self.sound = audio.seconds, audio.sound
         return audio
 
     def _transcribed(self) -> Transcript:
@@ -200,6 +202,13 @@ class Pipeline:
         """The length of a recording that nobody had to hear again."""
         said = self._order.item.duration_seconds
         return float(said) if said is not None else max(transcript.words[-1].end, diarization.turns[-1].end)
+
+
+def _which_track(sound: Sound | None) -> str:
+    """Where nobody speaks; nothing for a file with one track."""
+    if sound is None or sound.tracks == 1:
+        return ""
+    return f"Nobody speaks in track {sound.track} of {sound.tracks}, which is the one that was heard."
 
 
 def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:

@@ -25,7 +25,7 @@ class Decoder(Protocol):
     """Turns media that nobody trusts into audio that everybody can."""
 
     def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
-        """Decode the first audio track to 16 kHz mono PCM below `into`, in a process with limits."""
+        """Decode one audio track to 16 kHz mono PCM below `into`, in a process with limits."""
 
 
 class Transcriber(Protocol):

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, encode
+from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, Tracks, encode
 from ingest_contract.stages import Stage
-from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord, Transcript, Vectors
+from ingest_worker.domain import Decision, Diarization, Identity, Segment, Sound, SpokenWord, Transcript, Vectors
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
 
@@ -48,6 +48,18 @@ def quality_of(transcript: Transcript) -> Quality:
         redecoded=transcript.redecoded,
         dropped=len(transcript.dropped),
         dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
+    )
+
+
+def tracks_of(sound: Sound) -> Tracks:
+    """What was heard of the media."""
+    return Tracks(
+        found=sound.tracks,
+        taken=sound.track,
+        passed_over=sound.passed_over,
+        damaged_packets=sound.damaged_packets,
+        filled_seconds=rounded(sound.filled_seconds),
+        gain=float(f"{sound.gain:.3g}"),
     )
 
 

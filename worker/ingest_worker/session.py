@@ -20,7 +20,7 @@ from ingest_worker.memory import classify
 from ingest_worker.pipeline import Found, Pipeline, Watch
 from ingest_worker.progress import Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
-from ingest_worker.receipts import coverage_of, memory_of, quality_of, rounded, speakers_of, stages_of
+from ingest_worker.receipts import coverage_of, memory_of, quality_of, rounded, speakers_of, stages_of, tracks_of
 from ingest_worker.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Session:
     def receipt(self, error: StageError | None) -> Receipt:
         """How the run ended, with every figure there is."""
         found, effective = self.found, self.effective
+        sound = self.pipeline.sound if self.pipeline else None
         return Receipt(
             result="Failed" if error else "Succeeded",
             reason=error.reason if error else None,
@@ -71,6 +72,7 @@ class Session:
             overhead_seconds=rounded(self.clock.overhead),
             stages=stages_of(self.clock),
             run_id=self.run_id,
+            tracks=tracks_of(sound) if sound else None,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors) if found else None,
             speakers=speakers_of(found.identities, found.diarization) if found else None,
             quality=quality_of(found.transcript) if found else None,

@@ -17,7 +17,7 @@ from ingest_contract.profile import FetchProfile
 from ingest_worker.audio import process
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.audio.limits import Limits, limits_for
-from ingest_worker.domain import SAMPLE_RATE, Audio, Media
+from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError
 from tests.worker.audio.media import TONE, cut, index_first, make, silent_film
 
@@ -267,6 +267,19 @@ def test_decoding_that_takes_too_much_memory_is_undecodable(tmp_path: Path) -> N
 )
 def test_each_way_in_which_a_child_can_be_ended_has_its_reason(ending: signal.Signals, reason: Reason) -> None:
     assert process._ended(-ending, limits_for(600, SAMPLE_RATE)).reason is reason
+
+
+def test_whatever_leaves_the_decoder_is_undecodable_with_its_words(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mp3", "libmp3lame")
+    request = {"do": "decode", "source": str(path), "target": str(tmp_path / "a.pcm"), "rate": -5, "most": 100_000, "expected": None}
+    with pytest.raises(StageError, match="Numerical result out of range") as caught:
+        list(process.run(request, limits_for(60, SAMPLE_RATE)))
+    assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_what_was_heard_is_told_now_and_when_it_is_found_again(tmp_path: Path) -> None:
+    path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
+    assert decode(path, scratch).sound == decode(path, scratch).sound == Sound(tracks=1, track=1)
 
 
 def test_a_child_without_a_last_word_is_unknown() -> None:

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from av.error import FFmpegError
+
 from ingest_contract.failures import Reason
-from ingest_worker.audio import pcm
+from ingest_worker.audio import media
 from ingest_worker.audio.limits import Limits, limit_this_process
+from ingest_worker.audio.listen import Listener, Order
 from ingest_worker.errors import StageError
 
 _TELL_EVERY: Final = 15
@@ -34,11 +37,15 @@ def main() -> int:
         _say({"failed": error.reason.value, "message": str(error)})
     except MemoryError:
         _say({"failed": Reason.UNDECODABLE.value, "message": f"decoding wants more than {request['limits']['address_space'] >> 20} MiB"})
+    except FFmpegError as error:  # before OSError, which some of them are as well
+        _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     except OSError as error:
         if error.errno == errno.EPIPE:
             return 1
         reason = _REASONS_OF_ERRNO.get(error.errno or 0, Reason.UNDECODABLE)
         _say({"failed": reason.value, "message": f"{type(error).__name__}: {error}"})
+    except Exception as error:  # noqa: BLE001 -- whatever PyAV raises is about the media, and has words that help
+        _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     return 0
 
 
@@ -47,8 +54,9 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _decode(request: dict[str, Any]) -> dict[str, Any]:
-    """Decode `source` into `target`, at `rate`, at most `most` samples; their number, and the seconds that the container announces."""
+    """Decode `source` into `target`, at `rate`, at most `most` samples; `expected` is the length in seconds as its source announces it."""
     source = Path(request["source"])
+    order = Order(source.name, request["rate"], request["most"], request.get("expected"))
     told = 0
 
     def tell(samples: int) -> None:
@@ -57,27 +65,22 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
             told = samples
             _say({"samples": samples})
 
-    with source.open("rb") as file, pcm.opened(file, source.name) as container, Path(request["target"]).open("wb") as sink:
-        track = pcm.audio_track(container, source.name)
-        announced = pcm.announced_seconds(container, track, file)
-        _say({"announced": announced})
-        writer = pcm.PcmWriter(sink, request["rate"], request["most"], tell)
-        pcm.decode(container, track, writer)
-    return {"samples": writer.samples, "announced": announced}
+    with source.open("rb") as file, Path(request["target"]).open("wb") as sink:
+        return Listener(file, order, tell).listen(sink, lambda seconds: _say({"announced": seconds}))
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:
     """The announced length of each of `sources`, one line each, as it is found: a file that kills this process costs only itself."""
     for place, source in enumerate(request["sources"]):
         _say({"probing": place})
-        with contextlib.suppress(StageError, OSError), Path(source).open("rb") as file:
+        with contextlib.suppress(Exception), Path(source).open("rb") as file:
             _say({"probed": place, "seconds": _length(file, source)})
     return {}
 
 
 def _length(file: BinaryIO, source: str) -> float | None:
-    with pcm.opened(file, source) as container:
-        return pcm.announced_seconds(container, pcm.audio_track(container, source), file)
+    with media.opened(file, source) as container:
+        return media.announced_seconds(container, media.audio_tracks(container, source)[0], file)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 Pure over a function that reads bytes, so that it serves a file on disk and a file on a web server alike. Must decode nothing.
 """
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-Read = Callable[[int, int], bytes]
-"""(offset, count) to at most `count` bytes; fewer at the end."""
+from ingest_worker.audio import mpeg, riff
+from ingest_worker.audio.reading import Read
 
 _MAX_BOXES: Final = 10_000
 """Top-level boxes looked at: a fragmented mp4 has two for every few seconds."""
@@ -16,8 +17,25 @@ _MAX_BOXES: Final = 10_000
 _FIRST_BOXES: Final = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 """What an mp4 or QuickTime file begins with (ISO/IEC 14496-12; `libavformat/mov.c`, `mov_probe`)."""
 
-_UNTOLD_SIZES: Final = frozenset({0, 0xFFFFFFFF})
-"""What a RIFF header says when its writer could not go back to fill in the size."""
+_CONTENT: Final = frozenset({b"mdat", b"moov", b"moof"})
+"""The boxes that a recording cannot do without. Cameras write what they like behind them, and it need not be boxes."""
+
+_CLUSTER: Final = b"\x1f\x43\xb6\x75"
+"""Where the content of a Matroska file begins (RFC 9559, 5.1.3)."""
+
+_LOCKS: Final = {
+    "mov": (b"drms",),
+    "matroska": (b"\x47\xe1\x81\x05",),
+    "asf": (
+        uuid.UUID("2211b3fb-bd23-11d2-b4b7-00a0c955fc6e").bytes_le,
+        uuid.UUID("298ae614-2622-4c17-b935-dae07ee9289c").bytes_le,
+    ),
+}
+"""Demuxer to what stands in the head of encrypted media: FairPlay's sample entry; ContentEncAlgo AES (RFC 9559, 5.1.4.1.31.9); the Content
+Encryption Object and its extended form (ASF specification, 3.14 and 3.15)."""
+
+_LARGEST_HEAD: Final = 1 << 20
+"""Bytes of a head that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +67,32 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
 
 def missing_bytes(read: Read, size: int) -> int:
     """How many bytes a file's own headers promise beyond its end: more than 0 means that it was cut. mp4, QuickTime and WAV only."""
-    head = read(0, 12)
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        told = int.from_bytes(head[4:8], "little")
-        return 0 if told in _UNTOLD_SIZES else max(0, told + 8 - size)
-    return max((box.end - size for box in boxes(read, size) if box.end > size), default=0)
+    if riff.is_wave(read(0, 12)):
+        return riff.missing_bytes(read, size)
+    return max((box.end - size for box in boxes(read, size) if box.end > size and box.kind in _CONTENT), default=0)
+
+
+def is_whole(demuxer: str, read: Read, size: int) -> bool:
+    """Whether a file's own count of its bytes shows that nothing is missing, whatever it says about seconds. mp3 only.
+
+    Args:
+        demuxer: libavformat's name.
+        read: The file.
+        size: Its bytes.
+    """
+    told = mpeg.told_bytes(read) if demuxer == "mp3" else None
+    return told is not None and told <= size
+
+
+def is_locked(demuxer: str, read: Read, size: int) -> bool:
+    """Whether the headers say that the content is encrypted: WebM and ASF here, mp4's old `drms`; ISO's `cenc` shows in the packets."""
+    marks, head = _LOCKS.get(demuxer.partition(",")[0], ()), b""
+    if demuxer.startswith("mov"):
+        index = next((box for box in boxes(read, size) if box.kind == b"moov"), None)
+        head = read(index.start, min(index.end - index.start, _LARGEST_HEAD)) if index is not None else b""
+    elif marks:
+        head = read(0, _LARGEST_HEAD).partition(_CLUSTER)[0]
+    return any(mark in head for mark in marks)
 
 
 def tells_its_length(demuxer: str, read: Read) -> bool:
@@ -66,16 +105,7 @@ def tells_its_length(demuxer: str, read: Read) -> bool:
         read: The file.
     """
     if demuxer == "mp3":
-        start = _id3_length(read(0, 10))
-        return any(mark in read(start, 256) for mark in (b"Xing", b"Info", b"VBRI"))  # the frame that counts the others
+        return mpeg.counting_frame(read) is not None
+    if demuxer == "wav":
+        return riff.tells_its_length(read)
     return bool({"mov", "matroska", "flac", "ogg", "wav", "w64", "aiff", "caf"} & set(demuxer.split(",")))
-
-
-def _id3_length(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that the file begins with (id3.org, 3.1: a size of 7-bit bytes behind a head of 10)."""
-    if head[:3] != b"ID3" or len(head) < 10:  # noqa: PLR2004 -- the length of the tag's head
-        return 0
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
-    return size + 10

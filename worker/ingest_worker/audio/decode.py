@@ -9,24 +9,18 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
 from ingest_contract.profile import FetchProfile
+from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.audio.limits import SAMPLE_BYTES, Limits, limits_for
 from ingest_worker.audio.process import run
-from ingest_worker.domain import SAMPLE_RATE, Audio, Media
+from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Decoder, Report
-
-DECODER_VERSION: Final = 1
-"""Raised by hand when the same media would become other samples."""
-
-_TOLERANCE_SECONDS: Final = 2.0
-_TOLERANCE_SHARE: Final = 0.02
-"""How much shorter than announced a recording may be: sites round, and a picture often outlasts its sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class _Origin:
 
     size: int
     modified_ns: int
-    version: int = DECODER_VERSION
+    version: int = STAGE_VERSION[Stage.DECODE]
 
 
 class LimitedDecoder(Decoder):
@@ -48,40 +42,44 @@ class LimitedDecoder(Decoder):
 
     @override
     def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
-        """The first audio track as `into/audio.pcm`.
+        """The audio track that a player would take, and that has something in it, as `into/audio.pcm`.
 
         What an earlier try decoded from the same media counts. Media below `into` that prove to be truncated are deleted, so that the
         next try fetches them anew.
 
         Raises:
-            StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `TRUNCATED`, `TOO_LONG`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+            StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `DRM_PROTECTED`, `TRUNCATED`, `TOO_LONG`, `SCRATCH_FULL`,
+                `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
         """
         into.mkdir(parents=True, exist_ok=True)
         target, part = into / "audio.pcm", into / "audio.pcm.part"
         origin = _origin(media.path)
-        if (samples := _decoded_before(target, origin)) is not None:
+        if (audio := _decoded_before(target, origin)) is not None:
             report(1.0)
-            return Audio(target, samples)
+            return audio
         target.with_suffix(".json").unlink(missing_ok=True)
         try:
-            samples = self._run(media, part, report)
+            done = self._run(media, part, report)
         except StageError as error:
             part.unlink(missing_ok=True)
             if error.reason is Reason.TRUNCATED and media.path.resolve().is_relative_to(into.resolve()):
                 media.path.unlink(missing_ok=True)
             raise
         part.replace(target)
-        _remember(target, origin, samples)
+        sound = sound_of(done)
+        audio = Audio(target, int(done["samples"]), sound)
+        _remember(audio, sound, origin)
         report(1.0)
-        return Audio(target, samples)
+        return audio
 
-    def _run(self, media: Media, part: Path, report: Report) -> int:
+    def _run(self, media: Media, part: Path, report: Report) -> Mapping[str, Any]:
         request = {
             "do": "decode",
             "source": str(media.path.resolve()),
             "target": str(part.resolve()),
             "rate": SAMPLE_RATE,
             "most": self._most_seconds * SAMPLE_RATE,
+            "expected": media.duration_seconds,
         }
         expected, done = media.duration_seconds, 0.0
         with closing(run(request, self._limits)) as lines:
@@ -92,17 +90,20 @@ class LimitedDecoder(Decoder):
                     done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
                     report(done)
                 elif "done" in said:
-                    return _checked(said["done"], expected)
+                    return dict(said["done"])
         raise StageError(Reason.UNKNOWN, "the decoding process said nothing")
 
 
-def _checked(done: Mapping[str, Any], expected: float | None) -> int:
-    """The number of samples. Raises `StageError(TRUNCATED)` when they are clearly fewer than announced; more is no harm."""
-    samples = int(done["samples"])
-    seconds = samples / SAMPLE_RATE
-    if expected is not None and seconds < expected - max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * expected):
-        raise StageError(Reason.TRUNCATED, f"{seconds:.1f} s of audio decode, and {expected:.1f} s are announced")
-    return samples
+def sound_of(done: Mapping[str, Any]) -> Sound:
+    """What the child says about the track that it took. Raises `KeyError`, `TypeError` or `ValueError` for another version's words."""
+    return Sound(
+        tracks=int(done["tracks"]),
+        track=int(done["track"]),
+        passed_over=str(done["passed_over"]),
+        damaged_packets=int(done["damaged"]),
+        filled_seconds=float(done["filled_seconds"]),
+        gain=float(done["gain"]),
+    )
 
 
 def _origin(path: Path) -> _Origin:
@@ -113,21 +114,22 @@ def _origin(path: Path) -> _Origin:
     return _Origin(status.st_size, status.st_mtime_ns)
 
 
-def _decoded_before(target: Path, origin: _Origin) -> int | None:
-    """The samples on scratch that came from this media, if they are all there."""
+def _decoded_before(target: Path, origin: _Origin) -> Audio | None:
+    """The audio on scratch that came from this media, if it is all there."""
     try:
         note = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
-        samples = int(note.pop("samples"))
-        whole = target.stat().st_size == samples * SAMPLE_BYTES
+        audio = Audio(target, int(note.pop("samples")), Sound(**note.pop("sound")))
+        whole = target.stat().st_size == audio.samples * SAMPLE_BYTES
+        return audio if whole and note == asdict(origin) else None
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
-    return samples if whole and note == asdict(origin) else None
 
 
-def _remember(target: Path, origin: _Origin, samples: int) -> None:
-    draft = target.with_suffix(".json.part")
+def _remember(audio: Audio, sound: Sound, origin: _Origin) -> None:
+    draft = audio.path.with_suffix(".json.part")
     try:
-        draft.write_text(json.dumps({**asdict(origin), "samples": samples}), encoding="utf-8")
-        draft.replace(target.with_suffix(".json"))
+        note = {**asdict(origin), "samples": audio.samples, "sound": asdict(sound)}
+        draft.write_text(json.dumps(note), encoding="utf-8")
+        draft.replace(audio.path.with_suffix(".json"))
     except OSError as error:
         raise StageError(Reason.SCRATCH_FULL, f"{draft.name}: {error.strerror}") from error

@@ -1,132 +1,85 @@
-"""Decoding proper: one media file in, mono PCM out, in constant memory. Imports PyAV; runs in the limited child and nowhere else.
+"""Decoding proper: frames of one audio track in, mono PCM out, in constant memory.
 
-libavformat is given an open file and no way to open another: no protocol is allowed, and no demuxer that follows references (HLS, DASH,
-concat, image sequences: youtube-dl#8227 is how such files read /etc/passwd).
+Imports PyAV; runs in the limited child and nowhere else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 import av
+import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.stream import Discard
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio.containers import missing_bytes, tells_its_length
+from ingest_worker.audio.levels import LOUDEST, Levels
 from ingest_worker.audio.limits import SAMPLE_BYTES
+from ingest_worker.audio.mixing import BLOCK_SECONDS, Mixer, weights
+from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
 
-_OPTIONS: Final = {
-    "protocol_whitelist": "none",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,w64,flac,ogg,mpegts,mpeg,avi,asf,flv,aac,ac3,eac3,aiff,au,caf,amr",
-}
-
-_GAP_SECONDS: Final = 0.25
-"""A hole between frames that is worth filling. Coarser than any container's rounding of time, finer than anyone hears in a search hit."""
-
-_LONGEST_GAP_SECONDS: Final = 600.0
-"""A longer hole is a clock that was set anew (a TS discontinuity), and not ten minutes of silence."""
-
-_DAMAGED_SHARE: Final = 0.02
-"""Packets that may fail before the recording counts as damaged: the tolerance that its length has too."""
+_FULL_SCALE: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "flt": 1.0, "dbl": 1.0}
+"""Of each sample format that numpy has; unsigned ones lie around it."""
 
 Tell = Callable[[int], None]
 """Told how many samples are written."""
 
 
-def opened(file: BinaryIO, name: str) -> InputContainer:
-    """The container. Raises `StageError(UNDECODABLE)`, or `TRUNCATED` where the file's own headers promise more than there is."""
-    try:
-        container: InputContainer = av.open(file, mode="r", options=dict(_OPTIONS), metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        missing = missing_bytes(reader(file), _size(file))
-        if missing:
-            raise StageError(Reason.TRUNCATED, f"{name} lacks its last {missing} bytes, the index among them") from error
-        raise StageError(Reason.UNDECODABLE, f"{name} is not media that can be read: {error.strerror}") from error
-    return container
-
-
-def audio_track(container: InputContainer, name: str) -> AudioStream:
-    """The first audio track; the others are not read. Raises `StageError(NO_AUDIO_TRACK)`."""
-    if not container.streams.audio:
-        raise StageError(Reason.NO_AUDIO_TRACK, f"{name} has no audio track among its {len(container.streams)}")
-    track = container.streams.audio[0]
-    for other in container.streams:
-        if other.index != track.index:
-            other.discard = Discard.all
-    return track
-
-
-def announced_seconds(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
-    """How long the container says that its audio is; None where it does not say or guesses."""
-    if missing := missing_bytes(read := reader(file), _size(file)):
-        raise StageError(Reason.TRUNCATED, f"the media lacks its last {missing} bytes")
-    if not tells_its_length(container.format.name, read):
-        return None
-    if track.duration is not None and track.time_base is not None:
-        return float(track.duration * track.time_base)
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def reader(file: BinaryIO) -> Callable[[int, int], bytes]:
-    """Reads from places in a file and leaves its position alone."""
-
-    def read(offset: int, count: int) -> bytes:
-        here = file.tell()
-        file.seek(offset)
-        content = file.read(count)
-        file.seek(here)
-        return content
-
-    return read
-
-
-def _size(file: BinaryIO) -> int:
-    here = file.tell()
-    end = file.seek(0, 2)
-    file.seek(here)
-    return end
-
-
 class PcmWriter:
-    """Frames in, PCM out, on the recording's own clock: where frames are missing there is silence, so that times stay true."""
+    """Frames in, mono PCM out, block by block: many channels are mixed, and the level is watched."""
 
-    def __init__(self, sink: BinaryIO, rate: int, most: int, tell: Tell) -> None:
-        """`rate` is in samples per second, `most` in samples."""
+    def __init__(self, sink: BinaryIO, rate: int, most: int, tell: Tell, gain: float = 1.0) -> None:
+        """`rate` is in samples per second, `most` in samples; `gain` is what every sample is multiplied by."""
         self.samples = 0
+        self.levels = Levels()
+        self.gain = gain
         self._sink, self._rate, self._most, self._tell = sink, rate, most, tell
+        self._form: tuple[tuple[str, ...], int] | None = None
+        self._mixer: Any = None
         self._resampler: Any = None
-        self._form: tuple[str, str, int] | None = None
-        self._clock = 0.0
-        """Seconds of media time that the frames so far cover."""
+        self._held: list[FloatArray] = []
 
-    def add(self, frame: AudioFrame, time: float | None) -> None:
-        """Write one frame; `time` is its place in seconds from the recording's start, None where it has none."""
-        gap = 0.0 if time is None else time - self._clock
-        if _GAP_SECONDS < gap <= _LONGEST_GAP_SECONDS:
-            self._skip(round(gap * self._rate))
-        if time is not None and abs(gap) > _GAP_SECONDS:
-            self._clock = time
-        self._clock += frame.samples / frame.sample_rate
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+    def add(self, frame: AudioFrame) -> None:
+        """Write one frame."""
+        form = (tuple(channel.name for channel in frame.layout.channels), frame.sample_rate)
         if form != self._form:  # HE-AAC and concatenated streams change theirs in the middle
             self.flush()
-            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate)
             self._form = form
-        frame.pts = None
-        self._write(self._resampler.resample(frame))
+            self._mixer = Mixer(weights(form[0]), frame.sample_rate)
+        self._held.append(samples_of(frame))
+        if sum(part.shape[1] for part in self._held) >= BLOCK_SECONDS * frame.sample_rate:
+            self._mix()
+
+    def skip(self, seconds: float) -> None:
+        """Write silence."""
+        self.flush()
+        samples = round(seconds * self._rate)
+        self._sink.seek(samples * SAMPLE_BYTES, 1)  # a hole in the file reads as zeros and takes no room
+        self._count(samples)
 
     def flush(self) -> None:
-        """Write what the resampler holds back."""
+        """Write what is held back here and in the resampler."""
+        self._mix()
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
             self._resampler = None
 
-    def _skip(self, samples: int) -> None:
-        self._sink.seek(samples * SAMPLE_BYTES, 1)  # a hole in the file reads as zeros and takes no room
-        self._count(samples)
+    def finish(self) -> None:
+        """Write the rest. Silence at the end takes no room, but it counts."""
+        self.flush()
+        self._sink.truncate(self.samples * SAMPLE_BYTES)
+
+    def _mix(self) -> None:
+        if not self._held or self._form is None:
+            return
+        block, rate = np.concatenate(self._held, axis=1), self._form[1]
+        self._held.clear()
+        mixed = self._mixer.mix(block)
+        self.levels.heard(mixed, np.abs(block).max(axis=0), rate)
+        frame = av.AudioFrame.from_ndarray((mixed * np.float32(self.gain))[None], format="flt", layout="mono")
+        frame.sample_rate = rate
+        if self._resampler is None:
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate)
+        self._write(self._resampler.resample(frame))
 
     def _write(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
@@ -140,34 +93,17 @@ class PcmWriter:
         self._tell(self.samples)
 
 
-def decode(container: InputContainer, track: AudioStream, writer: PcmWriter) -> None:
-    """The whole track through `writer`.
-
-    Raises:
-        StageError: `UNDECODABLE` when nothing or too little of it decodes, `TOO_LONG`.
-        OSError: the sink's.
-    """
-    start: int | None = container.start_time  # the stubs leave None out
-    origin = 0.0 if start is None else start / av.time_base
-    good = damaged = 0
-    last = "no packet"
-    for packet in _packets(container, track):
-        try:
-            frames = packet.decode()
-        except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
-            damaged, last = damaged + 1, str(error.strerror)
-            continue
-        good += 1
-        for frame in frames:
-            writer.add(frame, None if frame.time is None else frame.time - origin)
-    writer.flush()
-    if not writer.samples or damaged > 1 + _DAMAGED_SHARE * good:
-        raise StageError(Reason.UNDECODABLE, f"{damaged} of {good + damaged} packets of the audio track do not decode: {last}")
-
-
-def _packets(container: InputContainer, track: AudioStream) -> Iterator[Any]:
-    """The track's packets. A container that breaks off has ended: how much is missing shows in the length."""
-    try:
-        yield from container.demux(track)
-    except (av.error.InvalidDataError, av.error.EOFError):
-        return
+def samples_of(frame: AudioFrame) -> FloatArray:
+    """(channels, samples) of a frame, 1 at full scale. What is no number is silence."""
+    kind = frame.format.packed.name
+    if kind not in _FULL_SCALE:  # 64-bit integers
+        frame = av.AudioResampler(format="dblp").resample(frame)[0]
+        kind = "dbl"
+    content = frame.to_ndarray()
+    shaped = content if frame.format.is_planar else content.reshape(frame.samples, -1).T
+    if kind == "u8":
+        shaped = shaped.astype(np.int16) - 128
+    found: FloatArray = shaped.astype(np.float32)
+    if kind in ("flt", "dbl"):
+        return np.clip(np.nan_to_num(found, copy=False, nan=0.0), -LOUDEST, LOUDEST)
+    return found * np.float32(1 / _FULL_SCALE[kind])

@@ -1,0 +1,89 @@
+"""How loud a mix came out, and how much louder or quieter it ought to be. Pure.
+
+Called by `pcm` with every block. Samples beyond full scale would be cut off when they become integers, and a voice on one of sixty
+channels comes out sixty times too quiet; both show only at the end, and are mended by decoding once more with the gain that is told here.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest_worker.domain import FloatArray
+
+PIECE_SECONDS: Final = 0.01
+"""What one peak is taken of."""
+
+_BINS_PER_OCTAVE: Final = 4
+_LOWEST, _HIGHEST = -20, 40
+"""Powers of two that are told apart: from a fifteenth of a 16-bit step to a thousandth of `LOUDEST`."""
+_BINS: Final = (_HIGHEST - _LOWEST) * _BINS_PER_OCTAVE
+
+LOUDEST: Final = float(1 << 40)
+"""What a sample is cut to, and what infinity becomes: 1.5 dB a bit over the 32-bit integers that some files hold as floats."""
+
+_RARE: Final = 0.001
+"""Share of pieces that may be louder: a click must not make everything else inaudible."""
+
+_HOT: Final = 2**0.25
+"""A peak of lossy codecs is often 1 dB beyond full scale, and every player cuts it off. More than 1.5 dB is another thing."""
+
+_HOT_SHARE: Final = 0.01
+_FAINT: Final = 4.0
+"""A mix quieter than its loudest channel by more (12 dB) has been thinned by channels where nobody is."""
+
+_SILENT: Final = 2.0**-14
+"""Two steps of 16 bits: what an encoder makes of zeros stays below it."""
+
+
+class Levels:
+    """Peaks of the mix and of its loudest channel, counted by loudness."""
+
+    def __init__(self) -> None:
+        self._mix: NDArray[np.int64] = np.zeros(_BINS, np.int64)
+        self._channel: NDArray[np.int64] = np.zeros(_BINS, np.int64)
+        self._peak = 0.0
+
+    @property
+    def silent(self) -> bool:
+        """Whether there was nothing but digital silence in any channel."""
+        return self._peak <= _SILENT
+
+    def heard(self, mixed: FloatArray, loudest: FloatArray, rate: int) -> None:
+        """Count a block: (samples,) of the mix, and (samples,) of the largest magnitude in any channel."""
+        self._peak = max(self._peak, float(loudest.max(initial=0.0)))
+        piece = max(1, round(PIECE_SECONDS * rate))
+        self._mix += _counted(np.abs(mixed), piece)
+        self._channel += _counted(loudest, piece)
+
+    @property
+    def gain(self) -> float:
+        """What the mix should be multiplied by; 1 where it is right as it is."""
+        mix, channel = _loud(self._mix), _loud(self._channel)
+        if not mix:
+            return 1.0
+        if mix > _HOT and _share_above(self._mix, _HOT) > _HOT_SHARE:
+            return 1 / mix
+        return min(channel, 1.0) / mix if min(channel, 1.0) > _FAINT * mix else 1.0
+
+
+def _counted(samples: FloatArray, piece: int) -> NDArray[np.int64]:
+    """(bins,) pieces by their peaks, without those of zeros."""
+    peaks = np.maximum.reduceat(samples, np.arange(0, len(samples), piece))
+    octaves = np.log2(np.maximum(peaks[peaks > 0], 2.0**_LOWEST))
+    places = np.clip(np.ceil((octaves - _LOWEST) * _BINS_PER_OCTAVE), 0, _BINS - 1).astype(np.int64)
+    return np.bincount(places, minlength=_BINS)
+
+
+def _loud(counts: NDArray[np.int64]) -> float:
+    """The peak that only rare pieces exceed, rounded up; 0 where there is no sound."""
+    total = int(counts.sum())
+    if not total:
+        return 0.0
+    place = int(np.searchsorted(np.cumsum(counts), np.ceil((1 - _RARE) * total)))
+    return float(2.0 ** (_LOWEST + place / _BINS_PER_OCTAVE))
+
+
+def _share_above(counts: NDArray[np.int64], level: float) -> float:
+    first = int(np.ceil((np.log2(level) - _LOWEST) * _BINS_PER_OCTAVE)) + 1
+    return float(counts[first:].sum() / counts.sum())

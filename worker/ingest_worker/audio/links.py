@@ -1,0 +1,107 @@
+"""A file that is several files one behind the other, taken apart.
+
+A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links are of another form than the
+first: libavformat ends where they begin. The fragments of an mp4 in HLS with an advertisement between them, which brings a head of its
+own: libavformat reads them by the first head, and leaves some out. Called by `listen`. Pure, over a file.
+"""
+
+import io
+import itertools
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+from typing_extensions import override
+
+from ingest_worker.audio.containers import boxes
+from ingest_worker.audio.reading import reader, size_of
+
+_PAGE: Final = b"OggS"
+_HEAD: Final = 27
+"""Bytes of a page's head, before its segment table."""
+
+_BEGINS: Final = 2
+"""The flag of a page that begins a logical stream."""
+
+_BLOCK: Final = 1 << 20
+
+
+class ChainedError(Exception):
+    """The file has links that the demuxer cannot go on with."""
+
+
+class EmptyLinkError(Exception):
+    """A link without the track that the others have."""
+
+
+def parts_of(file: BinaryIO) -> list[BinaryIO]:
+    """A file for each link."""
+    size = file.seek(0, io.SEEK_END)
+    starts = [*(heads_of_mp4(file) or _starts(file)), size]
+    return [io.BufferedReader(_Part(file, start, end)) for start, end in itertools.pairwise(starts)]
+
+
+def heads_of_mp4(file: BinaryIO) -> list[int]:
+    """Where the links of a fragmented mp4 begin, each with its own `moov`; nothing for any other file."""
+    starts, begin, kinds = [], None, set()
+    for box in boxes(reader(file), size_of(file)):
+        begin = box.start if box.kind == b"ftyp" else begin
+        if box.kind == b"moov":
+            starts.append(box.start if begin is None else begin)
+            begin = None
+        kinds.add(box.kind)
+    return starts if b"moof" in kinds else []
+
+
+def _starts(file: BinaryIO) -> Iterator[int]:
+    """Where links begin: at a page that begins a stream behind one that does not."""
+    in_head = False
+    for place, flags in _pages(file):
+        begins = bool(flags & _BEGINS)
+        if begins and not in_head:
+            yield place
+        in_head = begins
+
+
+def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """(place, flags) of every page."""
+    file.seek(0)
+    place, kept = 0, b""
+    while block := file.read(_BLOCK):
+        data = kept + block
+        found = data.find(_PAGE)
+        while 0 <= found <= len(data) - _HEAD:
+            if data[found + 4] == 0:  # the only version that there is
+                yield place + found, data[found + 5]
+            found = data.find(_PAGE, found + 1)
+        rest = min(len(data), _HEAD - 1) if found < 0 else len(data) - found
+        place, kept = place + len(data) - rest, data[len(data) - rest :]
+
+
+class _Part(io.RawIOBase):
+    """A stretch of another file, as a file."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        super().__init__()
+        self._file, self._start, self._end, self._at = file, start, end, start
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = offset + {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at - self._start
+
+    @override
+    def readinto(self, buffer: Any, /) -> int:
+        self._file.seek(self._at)
+        wanted = max(0, min(len(buffer), self._end - self._at))
+        content = self._file.read(wanted)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)

@@ -1,0 +1,139 @@
+"""A media file opened: its container, its audio tracks in the order in which they are tried, and how long it says that it is.
+
+Imports PyAV; runs in the limited child and nowhere else. libavformat is given an open file and no way to open another: no protocol is
+allowed, and no demuxer that follows references (HLS, DASH, concat, image sequences: youtube-dl#8227 is how such files read /etc/passwd).
+"""
+
+from typing import Any, BinaryIO, Final
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+
+from ingest_contract.failures import Reason
+from ingest_worker.audio.containers import boxes, missing_bytes, tells_its_length
+from ingest_worker.audio.reading import reader, size_of
+from ingest_worker.errors import StageError
+
+_OPTIONS: Final = {
+    "protocol_whitelist": "none",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,w64,flac,ogg,mpegts,mpeg,avi,asf,flv,aac,ac3,eac3,aiff,au,caf,amr",
+}
+
+_MANY_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
+"""Demuxers of streams that are cut and joined without touching their timestamps."""
+
+_ASIDE: Final = (
+    Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.descriptions | Disposition.karaoke
+)
+"""Tracks that somebody made beside the recording's own sound."""
+
+_ENCRYPTED: Final = ("encryption_info", "encryption_init_info")
+
+
+def opened(file: BinaryIO, name: str) -> InputContainer:
+    """The container, read from its beginning.
+
+    Raises:
+        StageError: `UNDECODABLE`, or `TRUNCATED` where the file's own headers promise more than there is.
+    """
+    file.seek(0)
+    try:
+        container: InputContainer = av.open(file, mode="r", options=dict(_OPTIONS), metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        missing = missing_bytes(reader(file), size_of(file))
+        if missing:
+            raise StageError(Reason.TRUNCATED, f"{name} lacks its last {missing} bytes, the index among them") from error
+        raise StageError(Reason.UNDECODABLE, f"{name} is not media that can be read: {error.strerror}") from error
+    return container
+
+
+def audio_tracks(container: InputContainer, name: str) -> list[AudioStream]:
+    """The audio tracks that can be decoded, the one to try first in front.
+
+    What a player would take: the one that is flagged as default, and else the first that is not meant for somebody in particular.
+
+    Raises:
+        StageError: `NO_AUDIO_TRACK`; `UNDECODABLE` where there is no decoder for any.
+    """
+    tracks = container.streams.audio
+    if not tracks:
+        raise StageError(Reason.NO_AUDIO_TRACK, f"{name} has no audio track among its {len(container.streams)}")
+    usable = [track for track in tracks if has_decoder(track)]
+    if not usable:
+        raise StageError(Reason.UNDECODABLE, f"{name}: decoder not found for any of its {len(tracks)} audio tracks")
+    return sorted(usable, key=lambda track: (not track.disposition & Disposition.default, bool(track.disposition & _ASIDE)))
+
+
+def has_decoder(track: AudioStream) -> bool:
+    """Whether libavcodec knows the track's codec; PyAV gives it no context where it does not."""
+    context: object = track.codec_context  # the stubs leave None out
+    return context is not None
+
+
+def only(container: InputContainer, *tracks: Stream) -> None:
+    """Read these tracks and no others."""
+    wanted = {track.index for track in tracks}
+    for track in container.streams:
+        if track.index not in wanted:
+            track.discard = Discard.all
+
+
+def is_encrypted(packet: "Packet[Any]") -> bool:
+    """Whether a packet is encrypted (ISO/IEC 23001-7), as its demuxer says."""
+    return any(packet.has_sidedata(kind) for kind in _ENCRYPTED)
+
+
+def announced_seconds(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
+    """How long the container says that its audio is; None where it does not say or guesses.
+
+    Raises:
+        StageError: `TRUNCATED` where the file's own headers promise more bytes than there are.
+    """
+    if missing := missing_bytes(reader(file), size_of(file)):
+        raise StageError(Reason.TRUNCATED, f"the media lacks its last {missing} bytes")
+    return announced_track(container, track, file)
+
+
+def announced_track(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
+    """How long the container says that a track is, or all of it where it says nothing about the track; None where it guesses."""
+    if not tells_its_length(container.format.name, reader(file)):
+        return None
+    if track.duration is not None and track.time_base is not None:
+        return float(track.duration * track.time_base)
+    return announced_whole(container, file)
+
+
+def announced_whole(container: InputContainer, file: BinaryIO) -> float | None:
+    """How long the container says that it is, with all its tracks; None where it does not say or guesses."""
+    duration: int | None = container.duration
+    told = duration is not None and tells_its_length(container.format.name, reader(file))
+    return None if duration is None or not told else float(duration / av.time_base)
+
+
+def started(container: InputContainer) -> float:
+    """The first timestamp of any track, in seconds of the container's clock."""
+    start: int | None = container.start_time  # the stubs leave None out
+    return 0.0 if start is None else start / av.time_base
+
+
+def has_many_clocks(container: InputContainer, file: BinaryIO) -> bool:
+    """Whether timestamps may begin anew in the middle: transport streams, and what HLS makes of mp4.
+
+    Fragments of mp4 are joined like those of transport streams; who records into fragments by himself says how long they are together.
+    """
+    if container.format.name in _MANY_CLOCKS:
+        return True
+    return is_fragmented(container, file) and not container.duration
+
+
+def is_mp4(container: InputContainer) -> bool:
+    """Whether it is an mp4 or QuickTime file."""
+    return container.format.name.startswith("mov")
+
+
+def is_fragmented(container: InputContainer, file: BinaryIO) -> bool:
+    """Whether an mp4 comes in fragments, which say themselves at what time they are."""
+    return is_mp4(container) and any(box.kind == b"moof" for box in boxes(reader(file), size_of(file)))

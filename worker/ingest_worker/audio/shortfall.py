@@ -1,0 +1,22 @@
+"""When a recording is shorter than it should be, and how much of it may be missing. Pure."""
+
+from typing import Final
+
+_SECONDS: Final = 2.0
+_SHARE: Final = 0.02
+"""How much shorter than announced a recording may be: sites round, and headers do too."""
+
+
+def tolerance(seconds: float) -> float:
+    """Seconds that need not be there of so many."""
+    return max(_SECONDS, _SHARE * seconds)
+
+
+def is_short(seconds: float, announced: float) -> bool:
+    """Whether so many seconds are clearly fewer than announced; more is no harm."""
+    return seconds < announced - tolerance(announced)
+
+
+def is_much(lost: float, seconds: float) -> bool:
+    """Whether so many lost seconds of a recording are more than may be missing: the same, and never more than half of it."""
+    return lost > min(tolerance(seconds), seconds / 2)

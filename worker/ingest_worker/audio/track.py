@@ -1,0 +1,90 @@
+"""One audio track of an opened container, packet by packet: what decodes, and what does not.
+
+Imports PyAV; runs in the limited child and nowhere else. A damaged packet is a damaged packet, whatever FFmpeg calls it: its decoders
+return anything from "invalid data" to "operation not permitted" (which is what -1 means as an error number).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from ingest_contract.failures import Reason
+from ingest_worker.audio import media
+from ingest_worker.errors import StageError
+
+_MOST_FAILURES: Final = 16
+"""Reads that may fail in a row before the container counts as broken off."""
+
+
+@dataclass(slots=True)
+class Packets:
+    """What became of a track's packets."""
+
+    good: int = 0
+    damaged: int = 0
+    words: str = ""
+    """What FFmpeg said about the last damaged one."""
+
+
+class TrackReader:
+    """The frames of one track."""
+
+    def __init__(self, container: InputContainer, track: AudioStream) -> None:
+        self.packets = Packets()
+        self._container, self._track = container, track
+
+    def frames(self, *others: Stream) -> Iterator["AudioFrame | Packet[Any]"]:
+        """The track's frames, and between them the packets of other tracks that are wanted.
+
+        Raises:
+            StageError: `DRM_PROTECTED`.
+            PatchWelcomeError: the demuxer does not go on, because the stream is another one from here.
+        """
+        for packet in self._read(self._track, *others):
+            if packet.stream_index != self._track.index:
+                yield packet
+                continue
+            if media.is_encrypted(packet):
+                raise StageError(Reason.DRM_PROTECTED, "the packets of the audio track are encrypted")
+            yield from self._decoded(packet)
+
+    def _read(self, *tracks: Stream) -> Iterator["Packet[Any]"]:
+        """Packets in the container's order. One that cannot be read is damaged; a container that breaks off has ended.
+
+        How much is missing then shows in the length.
+        """
+        failures = 0
+        while failures <= _MOST_FAILURES:
+            try:
+                for packet in self._container.demux(*tracks):
+                    failures = 0
+                    yield packet
+            except av.error.PatchWelcomeError:
+                raise
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                failures += 1
+            else:
+                return
+
+    def _decoded(self, packet: "Packet[Any]") -> list[AudioFrame]:
+        try:
+            frames: list[AudioFrame] = self._track.codec_context.decode(packet if packet.size else None)
+        except av.error.EOFError:  # it has been told of the end already
+            return []
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- PyAV raises whatever FFmpeg's error number maps to
+            self.packets.damaged += 1
+            self.packets.words = str(getattr(error, "strerror", None) or error)
+            return []
+        self.packets.good += bool(packet.size)
+        return [frame for frame in frames if frame.samples]
