@@ -53,6 +53,7 @@ def a_job(*conditions: Object, suspend: bool = False, stopped: bool = False, **s
         "generation": 1,
         "creationTimestamp": at(0),
         "labels": labels,
+        "ownerReferences": [{"uid": labels[BATCH_UID], "controller": True}],
     }
     if stopped:
         metadata["annotations"] = {STOPPED: at(30)}
@@ -131,6 +132,7 @@ def a_pod(phase: str, *containers: Object, conditions: Iterable[Object], deleted
         "resourceVersion": "4720",
         "creationTimestamp": at(0),
         "labels": {"batch.kubernetes.io/job-name": JOB, INDEX: "12", TRY: "3"},
+        "ownerReferences": [{"uid": "0c7b9d52-3f6e-4a53-8d35-0a4f4f0a8b02", "controller": True}],
     }
     if deleted is not None:
         metadata |= {"deletionTimestamp": at(deleted), "deletionGracePeriodSeconds": 30}

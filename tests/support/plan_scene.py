@@ -14,7 +14,7 @@ from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.pods import PodProfile
 from ingest_contract.receipt import Receipt, encode
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.children import JOB_NAME, pods_by_job, slim_job, slim_pod
+from ingest_operator.kube.children import Seen
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import BATCH_UID, Owner, plan_order_map_name
@@ -94,8 +94,13 @@ class PlanScene:
         """One look, `after` so many seconds."""
         jobs, pods = await self.jobs(), await self.made_pods()
         now = time.time() + after
-        seen = [slim_job(job) for job in jobs], pods_by_job(slim_pod(pod) for pod in pods)
-        look = await look_at_plans(self.operator, PlanGround(self.owner, self.orders, *seen, self.frozen), now, self.last)
+        seen = Seen()
+        for job in jobs:
+            seen.jobs.offer(job)
+        for pod in pods:
+            seen.pods.offer(pod)
+        shown = seen.jobs.of(self.owner.identity), seen.pods_of(self.owner.identity)
+        look = await look_at_plans(self.operator, PlanGround(self.owner, self.orders, *shown, self.frozen), now, self.last)
         self.last, self.frozen = look, look.frozen
         return look
 
@@ -122,7 +127,7 @@ class PlanScene:
 
     async def plan(self, pod: Object, begins: int = 0) -> PlanDocument:
         """Play a worker that plans: one recording per source, none that is known."""
-        order = await self.order(int(pod["metadata"]["labels"][JOB_NAME].split("-")[-2]))
+        order = await self.order(int(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].split("-")[-2]))
         fresh = [source.url for source in order.sources if _id(source.url) not in order.known]
         items = [
             Item(index=order.first_index + begins + place, id=_id(url), url=url, duration_seconds=60) for place, url in enumerate(fresh)

@@ -17,6 +17,7 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key, key_of
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.cluster import KubeCluster, Remembered, Try
+from ingest_operator.kube.confirming import ask_again
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
@@ -147,6 +148,7 @@ class Batches:
                 self._world.folded(run)
 
     async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
+        await ask_again(self._world.api, self._world.seen, owner.identity)
         if memory.frozen is None:
             memory.frozen = await read_frozen(self._world.api, owner)
             require_all(memory.frozen, memory.keeper.read())
@@ -177,8 +179,8 @@ class Batches:
         frozen = memory.frozen or ()
         if scene.hindrances or (scene.orders.batch.spec.suspend and not frozen):
             return PlanLook.of(frozen)
-        seen, uid = self._world.seen, scene.owner.uid
-        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(uid), seen.pods_of(uid), frozen)
+        seen, batch = self._world.seen, scene.owner.identity
+        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(batch), seen.pods_of(batch), frozen)
         memory.plan = await look_at_plans(self._world.api, around, now, memory.plan)
         return memory.plan
 
@@ -203,9 +205,8 @@ class Batches:
         )  # fmt: skip
         # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at once.
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
-        cluster = KubeCluster(
-            self._world.api, self._world.seen, replace(scene, hindrances=(*scene.hindrances, *shown)), memory.remembered, now
-        )
+        shown_scene = replace(scene, hindrances=(*scene.hindrances, *shown))
+        cluster = KubeCluster(self._world.api, self._world.seen, shown_scene, memory.remembered, now, total=len(plan.items))
         await cluster.confirm((index, before.trying[index].number) for index in before.running)
         await self._read_progress(cluster, memory, now)
         memory.runs = await cluster.runs()

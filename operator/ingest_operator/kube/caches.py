@@ -5,10 +5,10 @@ what the watch has gathered, now and then. Answers to our own writes go in at on
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from ingest_operator.kube.names import BATCH_UID
+from ingest_operator.kube.ownership import Identity, controller_of
 from ingest_operator.kube.resources import Object
 
 Key = tuple[str, str]
@@ -34,16 +34,17 @@ class Cache:
     def __init__(
         self,
         slim: Callable[[Object], Object] = lambda thing: thing,
-        label: str = BATCH_UID,
+        whose: Callable[[Object], Identity | None] = controller_of,
         outlives: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        """`label` holds the uid of the object that each belongs to. What `outlives` its deletion is known until it is forgotten."""
-        self._slim, self._label, self._outlives = slim, label, outlives
+        """By `whose` objects are found together. What `outlives` its deletion is known until it is forgotten."""
+        self._slim, self._whose, self._outlives = slim, whose, outlives
         self._objects: dict[Key, Object] = {}
-        self._of: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
+        self._of: defaultdict[Identity, dict[Key, Object]] = defaultdict(dict)
         self._where: dict[str, Key] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, int] = OrderedDict()
         self._left: set[Key] = set()
+        self._unwatched: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -61,9 +62,9 @@ class Cache:
         """Where the object with a uid is."""
         return self._where.get(uid or "")
 
-    def of(self, uid: str) -> tuple[Object, ...]:
-        """The objects whose label says that they belong to the one with this uid."""
-        return tuple(self._of.get(uid, {}).values())
+    def of(self, owner: Identity) -> tuple[Object, ...]:
+        """The objects that belong to this one."""
+        return tuple(self._of.get(owner, {}).values())
 
     def is_gone(self, thing: Object) -> bool:
         """Whether an object is known that was deleted."""
@@ -75,17 +76,39 @@ class Cache:
         same = known is not None and all(known["metadata"][part] == thing["metadata"][part] for part in ("uid", "resourceVersion"))
         return known if known is not None and same else self._slim(thing)
 
-    def offer(self, thing: Object) -> bool:
-        """Take an object if it is news; whether it was."""
+    def is_watched(self, thing: Object) -> bool:
+        """Whether a watch or a list would show the next version of an object: not of one that has lost the labels they ask for."""
+        return key_of(thing) not in self._unwatched
+
+    def tell(self, thing: Object) -> None:
+        """Take what the API server answers about one object: it is there, though a watch that goes by labels may have called it gone."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
+        if version_of(thing) < self._gone.get(uid, 0):
+            return
         known = self._objects.get(key)
-        if uid in self._gone or (known is not None and version_of(known) >= version_of(thing)):
+        watched = known is not None and known["metadata"]["uid"] == uid and key not in self._unwatched | self._left
+        self._gone.pop(uid, None)
+        if key in self._left:
+            self._remove(key)
+        self._take(thing)
+        if not watched:
+            self._unwatched.add(key)
+
+    def offer(self, thing: Object) -> bool:
+        """Take an object that a watch shows, or that we have made, if it is news; whether it was."""
+        self._unwatched.discard(key_of(thing))
+        return thing["metadata"]["uid"] not in self._gone and self._take(thing)
+
+    def _take(self, thing: Object) -> bool:
+        key = key_of(thing)
+        known = self._objects.get(key)
+        if known is not None and version_of(known) >= version_of(thing):
             return False
         if known is not None:
             self._remove(key)
         slim = self._objects[key] = self._slim(thing)
-        self._where[uid] = key
-        if (owner := self._owner(slim)) is not None:
+        self._where[thing["metadata"]["uid"]] = key
+        if (owner := self._whose(slim)) is not None:
             self._of[owner][key] = slim
         return True
 
@@ -93,7 +116,7 @@ class Cache:
         """Forget an object that was deleted, unless another one has its name by now, or it outlives that."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
         self.offer(thing)  # a deletion brings the last version, which may be the first to say how it ended
-        self._gone[uid] = None
+        self._gone[uid] = version_of(thing)
         if len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
         known = self._objects.get(key)
@@ -125,13 +148,10 @@ class Cache:
     def _remove(self, key: Key) -> None:
         thing = self._objects.pop(key)
         self._left.discard(key)
+        self._unwatched.discard(key)
         del self._where[thing["metadata"]["uid"]]
-        owner = self._owner(thing)
+        owner = self._whose(thing)
         if owner is not None:
             self._of[owner].pop(key, None)
             if not self._of[owner]:
                 del self._of[owner]
-
-    def _owner(self, thing: Object) -> str | None:
-        labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
-        return labels.get(self._label)

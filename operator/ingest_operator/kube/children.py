@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ingest_operator.kube.caches import Cache, version_of
+from ingest_operator.kube.names import BATCH_UID
+from ingest_operator.kube.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.pods import is_terminal
 from ingest_operator.kube.resources import Object
 
@@ -12,34 +14,53 @@ from ingest_operator.kube.resources import Object
 class Seen:
     """The Jobs and pods of all batches.
 
-    A pod that has ended is known as long as its Job is, though it was deleted: the Receipt stands in it and nowhere else.
+    Both are known longer than they are there. A Job that somebody deleted is, until its batch has counted how it ended, and a pod that has
+    ended is as long as its Job: the Receipt stands in it and nowhere else.
     """
 
     def __init__(self) -> None:
-        self.jobs, self.pods = Cache(slim_job), Cache(slim_pod, outlives=is_terminal)
+        self.jobs = Cache(slim_job, outlives=lambda job: controller_of(job) is not None)
+        self.pods = Cache(slim_pod, whose_pod, outlives=lambda pod: is_terminal(pod) and self._job_of(pod) is not None)
 
-    def pods_of(self, uid: str) -> dict[str, Object]:
+    def pods_of(self, batch: Identity) -> dict[str, Object]:
         """The newest pod of each Job of a batch, by the Job's name."""
-        jobs = {job["metadata"]["name"] for job in self.jobs.of(uid)}
-        for pod in self.pods.of(uid):
-            if (pod["metadata"].get("labels") or {}).get(JOB_NAME) not in jobs:
-                self.pods.forget(pod)
-        return pods_by_job(self.pods.of(uid))
+        found = ((job, self.pods.of(identity_of(job))) for job in self.jobs.of(batch))
+        return {job["metadata"]["name"]: max(pods, key=_age) for job, pods in found if pods}
 
-    def forget(self, uid: str) -> None:
-        """A batch is gone."""
-        for pod in self.pods.of(uid):
+    def orphans_of(self, batch: Identity) -> tuple[Object, ...]:
+        """Pods that say they are a batch's, run, and have no Job: it was deleted, and they were kept."""
+        return tuple(pod for pod in self.pods.of(batch) if controller_of(pod) is None and not is_terminal(pod))
+
+    def batch_of(self, pod: Object) -> Identity | None:
+        """Whom a pod concerns. Where its Job is not known its label says so: to look once too often does no harm."""
+        job = self._job_of(pod)
+        return _told(pod) if job is None else controller_of(job)
+
+    def forget_job(self, job: Object) -> None:
+        """The end of a Job that is gone is counted."""
+        for pod in self.pods.of(identity_of(job)):
             self.pods.forget(pod)
+        self.jobs.forget(job)
+
+    def forget(self, batch: Identity) -> None:
+        """A batch is gone."""
+        for job in self.jobs.of(batch):
+            self.forget_job(job)
+
+    def _job_of(self, pod: Object) -> Object | None:
+        holder = controller_of(pod)
+        key = None if holder is None else self.jobs.with_uid(holder.uid)
+        return None if holder is None or key is None or key[0] != holder.namespace else self.jobs.get(key)
 
 
-def pods_by_job(pods: Iterable[Object]) -> dict[str, Object]:
-    """The newest pod of each Job, by the Job's name."""
-    newest: dict[str, Object] = {}
-    for pod in pods:
-        name = (pod["metadata"].get("labels") or {}).get(JOB_NAME)
-        if name is not None and (name not in newest or _age(pod) > _age(newest[name])):
-            newest[name] = pod
-    return newest
+def whose_pod(pod: Object) -> Identity | None:
+    """By what a pod is found: its Job, or, of one that has none any more, the batch that its label names."""
+    return controller_of(pod) or _told(pod)
+
+
+def _told(pod: Object) -> Identity | None:
+    uid = (pod["metadata"].get("labels") or {}).get(BATCH_UID)
+    return None if uid is None else Identity(pod["metadata"]["namespace"], uid)
 
 
 def _age(pod: Object) -> tuple[str, int]:
@@ -47,16 +68,13 @@ def _age(pod: Object) -> tuple[str, int]:
     return pod["metadata"]["creationTimestamp"], version_of(pod)
 
 
-JOB_NAME: Final = "batch.kubernetes.io/job-name"
-"""The label by which the Job controller says whose a pod is."""
-
 _METADATA: Final = (
     "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels", "annotations", "ownerReferences",
 )  # fmt: skip
 _OF_POD: Final = ("phase", "reason", "message", "startTime", "podIP", "conditions", "initContainerStatuses", "containerStatuses")
 _CONDITION: Final = ("type", "status", "reason", "message", "lastTransitionTime")
 _CONTAINER: Final = ("name", "state")
-_OWNER: Final = ("uid",)
+_OWNER: Final = ("uid", "controller")
 
 WORD: Final = 64
 """Characters of what may be a word that many objects have in common. Of ten thousand objects most of the memory is such words."""

@@ -13,15 +13,19 @@ from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Seen
+from ingest_operator.kube.confirming import ask
+from ingest_operator.kube.ends import decided
 from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError, UnreachableError
-from ingest_operator.kube.jobs import ingest_job, shared_order_map
-from ingest_operator.kube.names import INDEX, INGEST, PROGRESS_PORT, ROLE, STOPPED, TRY, Owner, ingest_job_name
+from ingest_operator.kube.jobs import ingest_job
+from ingest_operator.kube.names import INGEST, PROGRESS_PORT, STOPPED, Place, ingest_job_name, place_of
 from ingest_operator.kube.order_text import OrderTooLargeError
 from ingest_operator.kube.overlay import OverlayError
-from ingest_operator.kube.refusals import hindrance_of_refusal, name_taken
-from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object
+from ingest_operator.kube.ownership import is_controlled
+from ingest_operator.kube.refusals import NameTakenError, hindrance_of_refusal, name_taken
+from ingest_operator.kube.resources import JOBS, Object
 from ingest_operator.kube.scene import Scene
 from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
+from ingest_operator.kube.shared_orders import SharedOrders
 from ingest_operator.moments import as_text
 from ingest_operator.observe import Run, outcome_of
 
@@ -49,9 +53,6 @@ class Remembered:
     """Jobs whose end is recorded, and when they may go."""
     doubtful: dict[Try, float] = field(default_factory=dict)
     """Starts without an answer, and until when one may still be carried out. Their Jobs stay till then, or the same would be made again."""
-    made: set[str] = field(default_factory=set)
-    """ConfigMaps that are known to exist."""
-    making: asyncio.Lock = field(default_factory=asyncio.Lock)
     progress: Mapping[Try, Progress] = field(default_factory=dict)
     """What the workers said last."""
 
@@ -59,17 +60,19 @@ class Remembered:
 class KubeCluster:
     """The Jobs of one batch, during one look."""
 
-    def __init__(self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float) -> None:
+    def __init__(self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float, *, total: int) -> None:
+        """`total` recordings are planned: no Job of any other is one of the batch."""
         self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
-        self._outside, self._remembered, self._now = scene.hindrances, remembered, now
+        self._outside, self._remembered, self._now, self._total = scene.hindrances, remembered, now, total
+        self._shared = SharedOrders(api, scene.owner, scene.orders)
         self._live: dict[Try, tuple[Object, Object | None]] = {}
         self.passed_over = False
         """Whether a recording could not take its place, which is for another one now."""
 
     async def confirm(self, expected: Iterable[Try]) -> None:
-        """Ask for Jobs that the status knows as running and no watch has shown: only the API server itself can say that one is gone."""
-        missing = [each for each in expected if self._job(*each) is None]
-        await asyncio.gather(*(self._look_up(index, number) for index, number in missing))
+        """Ask for Jobs that the status knows as running and no watch has shown."""
+        missing = (each for each in expected if self._job(*each) is None)
+        await ask(self._api, self._seen, self._owner.namespace, [ingest_job_name(self._owner, *each) for each in missing])
 
     def addresses(self) -> Mapping[Try, str]:
         """Where the workers that run serve their progress."""
@@ -91,7 +94,7 @@ class KubeCluster:
         return (*self._outside, *self._remembered.refusals.values(), *(each for each in stuck if each is not None))
 
     async def start(self, start: Start, item: Item) -> None:
-        """Create the Job. One that is there already is ours if its owner and labels are; else the item is blocked."""
+        """Create the Job. One that is there already is ours if the batch controls it; else the item is blocked."""
         refusals = self._remembered.refusals
         if None in refusals and refusals[None].until > self._now:
             return
@@ -102,6 +105,8 @@ class KubeCluster:
         except UnreachableError:
             self._remembered.doubtful[start.index, start.number] = self._now + DOUBT
             raise
+        except NameTakenError as error:
+            refusals[None] = name_taken(error.kind, error.name, self._now)
         except OverlayError as error:
             refusals[None] = Hindrance("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED)
         except OrderTooLargeError as error:
@@ -114,7 +119,7 @@ class KubeCluster:
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
         try:
-            self._seen.jobs.offer(
+            self._seen.jobs.tell(
                 await self._api.patch(JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": {"suspend": True}})
             )
         except (NotFoundError, ConflictError):
@@ -125,6 +130,9 @@ class KubeCluster:
         del final  # what later tries need is in the store
         job, pod = self._live.get((run.index, run.number), (None, None))
         if job is None or run.ended is None:
+            return
+        if self._seen.jobs.is_gone(job):
+            self._seen.forget_job(job)
             return
         if needs_ending(job, pod, run):
             await self._delete(job)
@@ -140,7 +148,7 @@ class KubeCluster:
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
         await asyncio.gather(*(self._delete(job) for job in (self._job(*key) for key in due) if job is not None))
         for key in due:
-            del self._remembered.kept[key]
+            del self._remembered.kept[key]  # one that somebody else deleted is found no longer hidden by the next look, and forgotten
         return min(self._remembered.kept.values(), default=None)
 
     @property
@@ -149,64 +157,51 @@ class KubeCluster:
 
     def _found(self) -> dict[Try, tuple[Object, Object | None]]:
         """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Whoever asks goes through all that are kept."""
-        pods, kept = self._seen.pods_of(self._owner.uid), self._remembered.kept
-        mine = (job for job in self._seen.jobs.of(self._owner.uid) if job["metadata"]["labels"].get(ROLE) == INGEST)
-        return {_try(job): (job, pods.get(_name(job))) for job in mine if _try(job) not in kept and _is_owned(job, self._owner)}
+        pods, found = self._seen.pods_of(self._owner.identity), {}
+        for job in self._seen.jobs.of(self._owner.identity):
+            place = self._place(job)
+            if place is None or (place.index, place.number) in self._remembered.kept:
+                continue
+            if self._seen.jobs.is_gone(job) and decided(job) is None:
+                self._seen.forget_job(job)  # deleted before it was over: nothing else will ever be known of it
+                continue
+            found[place.index, place.number] = job, pods.get(_name(job))
+        return found
+
+    def _place(self, job: Object) -> Place | None:
+        """Which try of a planned item a Job is; None for any other."""
+        place = place_of(_name(job))
+        ours = place is not None and place.role == INGEST and place.index < self._total and place.name(self._owner) == _name(job)
+        return place if ours else None
 
     def _job(self, index: int, number: int) -> Object | None:
-        """The Job of one try, if it is known and the batch's own."""
+        """The Job of one try, if it is there, as far as is known, and the batch's own."""
         job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
-        return job if job is not None and _is_owned(job, self._owner) else None
+        there = job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
+        return job if there else None
 
     async def _create(self, start: Start, item: Item) -> None:
-        await self._make_order_map(start.rung)
+        await self._shared.ensure(start.rung)
         body = ingest_job(self._owner, self._orders, item, start)
         refusals = self._remembered.refusals
         try:
-            job = await self._api.create(JOBS, self._owner.namespace, body)
+            self._seen.jobs.offer(await self._api.create(JOBS, self._owner.namespace, body))
         except AlreadyExistsError:
             job = await self._api.get(JOBS, self._owner.namespace, _name(body))
-            if not _is_owned(job, self._owner) or _try(job) != (start.index, start.number):
+            if not is_controlled(job, self._owner.identity):
                 refusals[start.index] = name_taken("Job", _name(body), self._now, start.index)
                 self.passed_over = True
                 return
-        self._seen.jobs.offer(job)
+            self._seen.jobs.tell(job)
         refusals.pop(None, None)
         refusals.pop(start.index, None)
-
-    async def _make_order_map(self, rung: int) -> None:
-        """The ConfigMap that the Jobs read the shared part of their order from. Its name says its content, so one that exists is right."""
-        body = shared_order_map(self._owner, self._orders, rung)
-        async with self._remembered.making:  # starts come several at a time
-            if _name(body) in self._remembered.made:
-                return
-            try:
-                await self._api.create(CONFIG_MAPS, self._owner.namespace, body)
-            except AlreadyExistsError:  # it may be about to go, and without it the pods of every Job would wait for ever
-                await self._api.get(CONFIG_MAPS, self._owner.namespace, _name(body))
-            self._remembered.made.add(_name(body))
-
-    async def _look_up(self, index: int, number: int) -> None:
-        try:
-            job = await self._api.get(JOBS, self._owner.namespace, ingest_job_name(self._owner, index, number))
-        except NotFoundError:
-            return
-        self._seen.jobs.offer(job)
 
     async def _delete(self, job: Object) -> None:
         await self._api.delete(JOBS, self._owner.namespace, _name(job), uid=job["metadata"]["uid"])
         self._seen.jobs.drop(job)
+        self._seen.forget_job(job)
 
 
 def _name(thing: Object) -> str:
     name: str = thing["metadata"]["name"]
     return name
-
-
-def _try(job: Object) -> Try:
-    labels = job["metadata"].get("labels") or {}
-    return int(labels.get(INDEX, -1)), int(labels.get(TRY, -1))
-
-
-def _is_owned(thing: Object, owner: Owner) -> bool:
-    return any(reference.get("uid") == owner.uid for reference in thing["metadata"].get("ownerReferences") or ())

@@ -16,10 +16,11 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, BusyError, Cause, NotFoundError, RefusedError, UnreachableError
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_config_maps, plans_selector, to_config_maps
 from ingest_operator.kube.names import CONTAINER, Owner, plan_order_map_name
+from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.plan_jobs import ORDER_FILE
-from ingest_operator.kube.plan_making import NameTakenError
-from ingest_operator.kube.plan_tries import PlanTry, digest_of, is_owned
+from ingest_operator.kube.plan_tries import PlanTry, digest_of
 from ingest_operator.kube.pods import created_at
+from ingest_operator.kube.refusals import NameTakenError
 from ingest_operator.kube.resources import CONFIG_MAPS, Object
 from ingest_operator.moments import as_text
 from ingest_operator.planned import items_of
@@ -39,7 +40,7 @@ class LogOutOfReachError(Exception):
 async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
     """Every frozen plan of a batch. Raises `PlanDamagedError` and `ApiError`."""
     listed, _ = await api.list(CONFIG_MAPS, owner.namespace, labels=plans_selector(owner))
-    mine = [each for each in listed if is_owned(each, owner)]
+    mine = [each for each in listed if is_controlled(each, owner.identity)]
     return await asyncio.to_thread(from_config_maps, owner, mine)
 
 
@@ -117,7 +118,7 @@ async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[Froze
             await api.create(CONFIG_MAPS, owner.namespace, body)
         except AlreadyExistsError:
             there = await api.get(CONFIG_MAPS, owner.namespace, body["metadata"]["name"])
-            if not is_owned(there, owner):
+            if not is_controlled(there, owner.identity):
                 raise NameTakenError("ConfigMap", body["metadata"]["name"]) from None
             if there.get("binaryData") != body["binaryData"]:
                 return await _others(api, owner, there, plan.number)

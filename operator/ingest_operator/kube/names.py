@@ -4,10 +4,13 @@ A name says whose it is and what for, and is the same whenever it is asked for: 
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
+from ingest_contract.order import MAX_NUMBER
+from ingest_operator.kube.ownership import Identity
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 """On everything that the operator makes, with `MANAGER` as its value."""
@@ -15,7 +18,7 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "video-ingest-operator"
 
 BATCH_UID: Final = f"{GROUP}/batch-uid"
-"""Whose it is."""
+"""Whose it says it is: for people, and for watches that need not see everything. Whose it is says `ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
 """What a Job is for: `INGEST` or `PLAN`."""
@@ -24,7 +27,7 @@ INGEST: Final = "ingest"
 PLAN: Final = "plan"
 
 INDEX: Final = f"{GROUP}/index"
-"""The item of an ingest Job; the number of the plan of a plan Job."""
+"""The item of an ingest Job; the number of the plan of a plan Job. Like `TRY`, for people: the name says the same, and cannot be edited."""
 
 TRY: Final = f"{GROUP}/try"
 """Which process of it."""
@@ -52,6 +55,7 @@ MAX_NAME: Final = 63
 
 _UID: Final = 8
 _DIGEST: Final = 10
+_PLACE: Final = re.compile(rf"-[0-9a-f]{{{_UID}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ class Owner:
     namespace: str
     name: str
     uid: str
+
+    @property
+    def identity(self) -> Identity:
+        """By which what it controls is known."""
+        return Identity(self.namespace, self.uid)
 
     @property
     def trace_id(self) -> str:
@@ -85,6 +94,31 @@ class Owner:
     def pod_labels(self, role: str) -> dict[str, str]:
         """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what is asked for."""
         return {BATCH_UID: self.uid, ROLE: role}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a Job is for, and which try of it. Read from its name, which nobody can change; labels repeat it for people."""
+
+    role: str
+    """`INGEST` or `PLAN`."""
+    index: int
+    """The item, or the number of the plan."""
+    number: int
+    """Which process of it."""
+
+    def name(self, owner: Owner) -> str:
+        """The Job of that place."""
+        name = plan_job_name if self.role == PLAN else ingest_job_name
+        return name(owner, self.index, self.number)
+
+
+def place_of(job_name: str) -> Place | None:
+    """Back from a name; None for a name of another kind. Only `Place.name` tells whether it is the name that a batch would give."""
+    found = _PLACE.search(job_name)
+    if found is None or int(found[3]) > MAX_NUMBER:
+        return None
+    return Place(PLAN if found[1] else INGEST, int(found[2]), int(found[3]))
 
 
 def ingest_job_name(owner: Owner, index: int, number: int) -> str:

@@ -25,11 +25,11 @@ from ingest_operator.kube.health import Health, served
 from ingest_operator.kube.instruments import Instruments
 from ingest_operator.kube.loop import Loop
 from ingest_operator.kube.metrics import Metrics
-from ingest_operator.kube.names import BATCH_UID, MANAGED_BY, MANAGER
+from ingest_operator.kube.names import BATCH_UID
+from ingest_operator.kube.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.progress import ProgressPoller
 from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
 from ingest_operator.kube.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
-from ingest_operator.schedules.children import SCHEDULE_UID
 from ingest_operator.schedules.looks import Schedules
 from ingest_operator.schedules.reconcile import Look
 
@@ -43,8 +43,6 @@ SWEEP_TAKES: Final = 60.0
 
 BEGIN_AGAIN: Final = 2.0
 """Seconds between two attempts to begin."""
-
-OURS: Final = f"{MANAGED_BY}={MANAGER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Operator:
         self, api: Api, poller: ProgressPoller, instruments: Instruments, options: Options, clock: Callable[[], float] = time.time
     ) -> None:
         self._api, self._options, self._instruments = api, options, instruments
-        self._batches, self._schedules, self._profiles, self._seen = Cache(label=SCHEDULE_UID), Cache(), Cache(), Seen()
+        self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), Seen()
         metrics = instruments.metrics
         world = World(
             api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted, metrics.folded
@@ -82,8 +80,8 @@ class Operator:
             Watched(BATCHES, self._batches, self._wake_batch),
             Watched(SCHEDULES, self._schedules, self._wake_schedule),
             Watched(PROFILES, self._profiles, self._wake_users),
-            Watched(JOBS, self._seen.jobs, self._wake_owner, OURS),
-            Watched(PODS, self._seen.pods, self._wake_owner, BATCH_UID),
+            Watched(JOBS, self._seen.jobs, lambda job: self._wake_owner(controller_of(job)), BATCH_UID),
+            Watched(PODS, self._seen.pods, lambda pod: self._wake_owner(self._seen.batch_of(pod)), BATCH_UID),
         )
         for each, namespace in product(self.watched, options.namespaces or (None,)):
             instruments.health.expect(list_of(each.resource.plural, namespace), within=2 * options.sweep_seconds + SWEEP_TAKES)
@@ -155,14 +153,14 @@ class Operator:
 
     def _wake_batch(self, batch: Object) -> None:
         """The batch, and the schedule that made it: whether the next one may start depends on how far this one is."""
-        key, schedule = key_of(batch), (batch["metadata"].get("labels") or {}).get(SCHEDULE_UID)
+        key = key_of(batch)
         if self._batches.get(key) is None:
             self._looks.forget(key)
-            self._seen.forget(batch["metadata"]["uid"])
+            self._seen.forget(identity_of(batch))
             self._instruments.forgotten(batch)
         else:
             self._batch_loop.wake(key)
-        if (made_by := self._schedules.with_uid(schedule)) is not None:
+        if (made_by := _where(self._schedules, controller_of(batch))) is not None:
             self._schedule_loop.wake(made_by)
 
     def _wake_schedule(self, schedule: Object) -> None:
@@ -174,18 +172,23 @@ class Operator:
             if key[0] == profile["metadata"]["namespace"]:
                 self._batch_loop.wake(key)
 
-    def _wake_owner(self, thing: Object) -> None:
-        """The batch whose uid the object carries."""
-        uid = (thing["metadata"].get("labels") or {}).get(BATCH_UID)
-        if (key := self._batches.with_uid(uid)) is not None:
+    def _wake_owner(self, batch: Identity | None) -> None:
+        """The batch that controls what has changed."""
+        if (key := _where(self._batches, batch)) is not None:
             self._batch_loop.wake(key)
-        elif uid is not None:
-            self._seen.forget(uid)
+        elif batch is not None:
+            self._seen.forget(batch)
 
     def _looked_at_schedule(self, look: Look) -> None:
         self._instruments.metrics.schedule(fired=look.started is not None, missed=look.missed)
         if look.started is not None and self._batches.offer(look.started):
             self._wake_batch(look.started)
+
+
+def _where(cache: Cache, thing: Identity | None) -> Key | None:
+    """Where that very object is, if it is known: nobody owns anything in another namespace."""
+    key = None if thing is None else cache.with_uid(thing.uid)
+    return key if thing is not None and key is not None and key[0] == thing.namespace else None
 
 
 @contextlib.asynccontextmanager

@@ -9,22 +9,16 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError
 from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import Owner, plan_order_map_name
+from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.plan_jobs import ORDER_FILE, plan_job, plan_order_map
 from ingest_operator.kube.plan_steps import Make
-from ingest_operator.kube.plan_tries import ASKED, Asked, PlanTry, is_owned
+from ingest_operator.kube.plan_tries import ASKED, Asked, PlanTry
+from ingest_operator.kube.refusals import NameTakenError
 from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object, Resource
 from ingest_operator.kube.sources import needed_config_maps, planned_sources
 from ingest_operator.listed import SourceError
 from ingest_operator.orders import Orders
 from ingest_operator.planned import covered_by, items_of
-
-
-class NameTakenError(Exception):
-    """Another object has a name that ours would have."""
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"{kind} {name}")
-        self.kind, self.name = kind, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Obje
         return await api.create(resource, owner.namespace, body)
     except AlreadyExistsError:
         there = await api.get(resource, owner.namespace, body["metadata"]["name"])
-    if not is_owned(there, owner):
+    if not is_controlled(there, owner.identity):
         raise NameTakenError(resource.kind, body["metadata"]["name"])
     return there
 
@@ -100,5 +94,5 @@ async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Obje
 async def _delete(api: Api, owner: Owner, name: str) -> None:
     with contextlib.suppress(NotFoundError):
         there = await api.get(CONFIG_MAPS, owner.namespace, name)
-        if is_owned(there, owner):
+        if is_controlled(there, owner.identity):
             await api.delete(CONFIG_MAPS, owner.namespace, name, uid=there["metadata"]["uid"])

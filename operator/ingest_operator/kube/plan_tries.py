@@ -15,7 +15,8 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.names import GROUP
 from ingest_contract.pods import PodProfile
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.kube.names import PLAN, ROLE, Owner
+from ingest_operator.kube.names import PLAN, Owner, place_of
+from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.pods import gone_by, metadata_of
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
@@ -99,18 +100,15 @@ def digest_of(text: str) -> str:
 def tries_of(
     owner: Owner, jobs: Iterable[Object], pods: Mapping[str, Object], profile: PodProfile, now: float
 ) -> Mapping[int, tuple[PlanTry, ...]]:
-    """The tries of each plan of a batch in their order, by the plan's number. `pods` has the newest pod of each Job by the Job's name."""
+    """The tries of each plan of a batch in their order, by the plan's number. `jobs` are the batch's, `pods` the newest of each by name."""
     found: dict[int, list[PlanTry]] = {}
     for job in jobs:
-        if is_owned(job, owner) and (metadata_of(job).get("labels") or {}).get(ROLE) == PLAN:
+        place = place_of(job["metadata"]["name"])
+        named = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
+        if named and is_controlled(job, owner.identity):
             one = _try_of(job, pods.get(job["metadata"]["name"]), profile, now)
             found.setdefault(one.run.index, []).append(one)
     return {number: _in_order(tries) for number, tries in found.items()}
-
-
-def is_owned(thing: Object, owner: Owner) -> bool:
-    """Whether it is this batch's: a name and labels can be anybody's."""
-    return any(reference.get("uid") == owner.uid for reference in metadata_of(thing).get("ownerReferences") or ())
 
 
 def _try_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> PlanTry:

@@ -19,10 +19,10 @@ from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import Owner
 from ingest_operator.kube.order_text import OrderTooLargeError
 from ingest_operator.kube.overlay import OverlayError
-from ingest_operator.kube.plan_making import NameTakenError, clear, find_wanted, make
+from ingest_operator.kube.plan_making import clear, find_wanted, make
 from ingest_operator.kube.plan_steps import Ask, Blocked, Make, Read, Step, Wait, next_step
 from ingest_operator.kube.plan_tries import PlanTry, tries_of
-from ingest_operator.kube.refusals import hindrance_of_refusal, name_taken
+from ingest_operator.kube.refusals import NameTakenError, hindrance_of_refusal, name_taken
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.sources import MissingListError
 from ingest_operator.listed import SourceError

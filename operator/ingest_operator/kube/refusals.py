@@ -32,6 +32,14 @@ _WORDS: Final = 600
 """Characters of the server's own words: a condition has room for 1024, and ours come first."""
 
 
+class NameTakenError(Exception):
+    """Another object has a name that ours would have."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name}")
+        self.kind, self.name = kind, name
+
+
 def hindrance_of_refusal(error: RefusedError, now: float, index: int | None = None) -> Hindrance:
     """What keeps an object from being made. The server may name a longer wait than ours."""
     reason, seconds, advice = ANSWERS[error.cause]
@@ -39,6 +47,6 @@ def hindrance_of_refusal(error: RefusedError, now: float, index: int | None = No
 
 
 def name_taken(kind: str, name: str, now: float, index: int | None = None) -> Hindrance:
-    """An object of somebody else has the name that ours would have."""
-    message = f"A {kind} named {name} exists and is not this batch's: delete or rename it. Nothing of it was touched."
+    """An object has the name that ours would have, and is somebody else's or says something else."""
+    message = f"A {kind} named {name} exists and is not this batch's: delete or rename it. Nothing of it was touched or used."
     return Hindrance(NAME_TAKEN, message, now + NAME_TAKEN_SECONDS, index)

@@ -8,7 +8,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.causes import stuck
 from ingest_operator.kube.ends import PARTICULARS, Look, decided, end_of, is_final, is_suspended
-from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
+from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INGEST, RUNG, Place, place_of
 from ingest_operator.kube.pods import (
     created_at,
     gone_by,
@@ -22,6 +22,7 @@ from ingest_operator.kube.pods import (
 )
 from ingest_operator.kube.resources import Object
 from ingest_operator.observe import Run, Waits
+from ingest_operator.rungs import LAST_RUNG
 
 CUT: Final = 0.999
 """What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was due."""
@@ -29,6 +30,9 @@ CUT: Final = 0.999
 
 POD_NOT_CREATED: Final = "PodNotCreated"
 """The reason of a Job without a pod."""
+
+COUNTED: Final = 1000
+"""Attempts and disruptions that a label may tell of: no budget is larger, and waits double with each."""
 
 POD_PATIENCE: Final = 30.0
 """Seconds for which the Job controller may leave a Job without a pod before a person should know."""
@@ -39,7 +43,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 
     Nodes have clocks of their own: nothing here begins before its Job was made, ends before it began, or lies in the future.
     """
-    end = end_of(Look(job, pod, pods, now))
+    end, place = end_of(Look(job, pod, pods, now)), _place(job)
     created = created_at(job)
     made = now if created is None else created
     started = None if pod is None else worker_started_at(pod)
@@ -48,11 +52,11 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     scheduled = None if pod is None else scheduled_at(pod)
     held = over_at - scheduled if over_at is not None and scheduled is not None else 0.0
     return Run(
-        index=_number(job, INDEX),
-        number=_number(job, TRY),
-        attempts=_number(job, ATTEMPTS),
-        rung=_number(job, RUNG),
-        disruptions=_number(job, DISRUPTIONS),
+        index=place.index,
+        number=place.number,
+        attempts=_count(job, ATTEMPTS),
+        rung=_count(job, RUNG, LAST_RUNG),
+        disruptions=_count(job, DISRUPTIONS),
         started_at=started_at,
         ended_at=over_at,
         ended=end.ended if end else None,
@@ -70,7 +74,7 @@ def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) 
     cause = None if gone_by(pod) is not None else stuck(pod)
     if cause is None or cause.reason is None:
         return None
-    return Hindrance(cause.reason.value, f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}", inf, _number(job, INDEX))
+    return Hindrance(cause.reason.value, f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}", inf, _place(job).index)
 
 
 def _without_pod(job: Object, now: float) -> Hindrance | None:
@@ -81,7 +85,7 @@ def _without_pod(job: Object, now: float) -> Hindrance | None:
         return None
     name = metadata_of(job).get("name")
     message = f"No pod could be made for Job {name}. Its events say why, a quota or a policy mostly: kubectl describe job {name}"
-    return Hindrance(POD_NOT_CREATED, message, inf, _number(job, INDEX))
+    return Hindrance(POD_NOT_CREATED, message, inf, _place(job).index)
 
 
 def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
@@ -96,10 +100,15 @@ def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
     return decided(job) is None and (pod is None or is_suspended(job))
 
 
-def _number(job: Object, label: str) -> int:
-    """A label that is a number; left out when it is 0."""
+def _place(job: Object) -> Place:
+    """Which try it is. Whoever takes a Job for the batch's has looked whether it has a place."""
+    return place_of(str(metadata_of(job).get("name"))) or Place(INGEST, 0, 0)
+
+
+def _count(job: Object, label: str, most: int = COUNTED) -> int:
+    """A label that is a count; left out when it is 0. Anybody may edit labels: what is no count is 0, and none is without end."""
     text = (metadata_of(job).get("labels") or {}).get(label) or ""
-    return int(text) if text.isdecimal() else 0
+    return min(most, int(text)) if text.isdecimal() else 0
 
 
 def _waits(pod: Object, made: float, until: float) -> Waits:

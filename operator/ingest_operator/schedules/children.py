@@ -12,11 +12,12 @@ from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
 from ingest_contract.schedule import IngestScheduleSpec
 from ingest_operator.kube.names import MANAGED_BY, MANAGER
+from ingest_operator.kube.ownership import identity_of, is_controlled
 from ingest_operator.kube.resources import Object
 from ingest_operator.moments import as_seconds, as_text
 
 SCHEDULE_UID: Final = f"{GROUP}/schedule-uid"
-"""Label of a batch: whose it is."""
+"""Label of a batch: whose it is, for people. Its owner reference is what counts."""
 
 SCHEDULED_TIME: Final = f"{GROUP}/scheduled-time"
 """Annotation of a batch: when it was due."""
@@ -72,15 +73,9 @@ def child_object(schedule: Object, due: float) -> Object:
     }
 
 
-def is_owned(batch: Object, schedule: Object) -> bool:
-    """Whether a schedule controls a batch."""
-    references: Iterable[Object] = batch["metadata"].get("ownerReferences") or ()
-    return any(each.get("controller") is True and each["uid"] == schedule["metadata"]["uid"] for each in references)
-
-
 def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...]:
     """The batches that a schedule has made, earliest first. Others are none of its business, whatever they are called."""
-    found = [child for batch in batches if is_owned(batch, schedule) and (child := child_of(schedule, batch)) is not None]
+    found = [child for batch in batches if is_controlled(batch, identity_of(schedule)) and (child := child_of(schedule, batch)) is not None]
     return tuple(sorted(found, key=lambda child: child.due))
 
 

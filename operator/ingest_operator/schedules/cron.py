@@ -33,6 +33,10 @@ class InvalidTimetableError(Exception):
         self.reason, self.message = reason, message
 
 
+class CalendarEndError(Exception):
+    """The year 9999 is the last that a moment of the API can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """The times between two moments."""
@@ -54,11 +58,16 @@ class Timetable:
         return f"{' '.join(self.schedule.split())} {self.zone.key}"
 
     def after(self, moment: float) -> float:
-        """The first time after a moment."""
-        return next(self._times(moment))
+        """The first time after a moment. Raises `CalendarEndError` where the calendar ends before it."""
+        try:
+            return next(self._times(moment))
+        except (OverflowError, ValueError) as error:
+            raise CalendarEndError(f"{self} has no time after {moment:.0f} that can be written down") from error
 
     def passed(self, since: float, until: float) -> Passed:
         """The times after `since`, up to `until` and with it."""
+        if since >= until:
+            return Passed(0, None)
         times = list(islice(self._within(since, until), MOST_COUNTED))
         return Passed(len(times), max(times, default=None) if len(times) < MOST_COUNTED else self._latest(since, until))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
 from ingest_operator.moments import as_seconds
 from ingest_operator.schedules.children import Child
-from ingest_operator.schedules.cron import Timetable
+from ingest_operator.schedules.cron import CalendarEndError, Timetable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
     """What is due at `now`, given the last accepted status and the batches that are there."""
     spec, table = wanted.spec, wanted.timetable
     since = settled_before(wanted, previous, now)
-    settled = max((since, *(child.due for child in children)))
+    settled = max((since, *(child.due for child in come_due(children, now))))
     open_, start, waits = None if spec.suspend else table.passed(settled, now).latest, None, None
     if open_ is not None and _too_late(spec, open_, now):
         settled = open_
@@ -58,10 +58,15 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
         start=start,
         settled=settled,
         missed=_missed(table, children, since, settled),
-        next=None if spec.suspend else table.after(max(now, settled)),
+        next=None if spec.suspend else _next(table, max(now, settled)),
         timetable=str(table),
         waits=waits,
     )
+
+
+def come_due(children: Sequence[Child], now: float) -> tuple[Child, ...]:
+    """Those whose time has come. A name may promise any year: one of a later moment settles nothing, or nothing would start till then."""
+    return tuple(child for child in children if child.due <= now)
 
 
 def settled_before(wanted: Wanted, previous: IngestScheduleStatus | None, now: float) -> float:
@@ -79,6 +84,13 @@ def _too_late(spec: IngestScheduleSpec, due: float, now: float) -> bool:
 def _in_the_way(spec: IngestScheduleSpec, children: Sequence[Child]) -> bool:
     """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is gone."""
     return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(not child.finished for child in children)
+
+
+def _next(table: Timetable, after: float) -> float | None:
+    try:
+        return table.after(after)
+    except CalendarEndError:
+        return None
 
 
 def _missed(table: Timetable, children: Sequence[Child], since: float, settled: float) -> int:

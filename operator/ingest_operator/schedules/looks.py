@@ -6,6 +6,7 @@ from typing import Final
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key
+from ingest_operator.kube.ownership import identity_of
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, told
 from ingest_operator.schedules.reconcile import Look, look, write
@@ -19,7 +20,7 @@ class Schedules:
     """All of them, and whoever wants to know what a look came to."""
 
     def __init__(self, api: Api, schedules: Cache, batches: Cache, clock: Callable[[], float], looked: Callable[[Look], None]) -> None:
-        """`batches` are found by the uid of their schedule."""
+        """`batches` are found by the schedule that controls them."""
         self._api, self._schedules, self._batches = api, schedules, batches
         self._clock, self._looked = clock, looked
 
@@ -29,7 +30,7 @@ class Schedules:
         if schedule is None:
             return None
         try:
-            found = await look(schedule, self._batches.of(schedule["metadata"]["uid"]), self._api, self._clock())
+            found = await look(schedule, self._batches.of(identity_of(schedule)), self._api, self._clock())
         except UnreadableError as error:
             await self._tell(schedule, error.hindrance)
             return LONGEST_REST

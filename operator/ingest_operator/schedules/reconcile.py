@@ -20,10 +20,11 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError, RefusedError
 from ingest_operator.kube.keeper import UnreadableStatusError
 from ingest_operator.kube.lenient import reading
+from ingest_operator.kube.ownership import identity_of, is_controlled
 from ingest_operator.kube.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, hindrance_of_refusal
 from ingest_operator.kube.resources import BATCHES, SCHEDULES, Object
 from ingest_operator.moments import as_seconds, as_text
-from ingest_operator.schedules.children import Child, beyond_limits, child_object, child_of, children_of, is_owned
+from ingest_operator.schedules.children import Child, beyond_limits, child_object, child_of, children_of
 from ingest_operator.schedules.cron import InvalidTimetableError, timetable
 from ingest_operator.schedules.due import Survey, Wanted, survey
 from ingest_operator.schedules.status import Outlook, render
@@ -133,7 +134,7 @@ async def _start(subject: Subject, children: tuple[Child, ...], due: float, api:
         LOG.info("batch %s started", name, extra={"schedule": subject.body["metadata"]["name"], "batch": name})
     except AlreadyExistsError:
         made = await api.get(BATCHES, body["metadata"]["namespace"], name)
-        if not is_owned(made, subject.body):
+        if not is_controlled(made, identity_of(subject.body)):
             message = f"An IngestBatch named {name} exists and is not this schedule's: delete it. Nothing of it was touched."
             return Deed(children, None, replaced, (NAME_TAKEN, message), now + NAME_TAKEN_SECONDS)
     except RefusedError as error:

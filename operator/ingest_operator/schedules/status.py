@@ -9,7 +9,7 @@ from ingest_contract.schedule import MAX_ACTIVE_NAMES, IngestScheduleStatus, Las
 from ingest_operator.conclude import Observation, as_conditions
 from ingest_operator.moments import as_seconds, as_text
 from ingest_operator.schedules.children import Child
-from ingest_operator.schedules.due import Survey
+from ingest_operator.schedules.due import Survey, come_due
 
 MOST_MISSED: Final = 1_000_000_000
 """Where counting ends."""
@@ -43,6 +43,7 @@ def render(outlook: Outlook, previous: IngestScheduleStatus | None, children: Se
     """The whole status. What it remembers never goes back, whatever the clock does."""
     before, survey = previous or IngestScheduleStatus(), outlook.survey
     active = [child.name for child in children if child.active]
+    children = come_due(children, now)
     return IngestScheduleStatus(
         observed_generation=outlook.generation,
         conditions=_conditions(outlook, before, children, now),

@@ -11,7 +11,7 @@ from ingest_contract.status import ProfileStatus
 from ingest_operator.actions import Start
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.cluster import DOUBT, KubeCluster, Remembered
-from ingest_operator.kube.errors import UnreachableError
+from ingest_operator.kube.errors import NotFoundError, UnreachableError
 from ingest_operator.kube.jobs import ingest_job
 from ingest_operator.kube.scene import Scene
 from ingest_operator.observe import Ended
@@ -31,6 +31,9 @@ class Mute:
         self.deleted: list[str] = []
         self._mute = mute
 
+    async def get(self, _: object, __: str, name: str) -> dict[str, Any]:
+        raise NotFoundError(404, "NotFound", name)
+
     async def create(self, _: object, __: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._mute and body["kind"] == "Job":
             raise UnreachableError("TimeoutError", "no answer in time")
@@ -43,7 +46,7 @@ class Mute:
 def lived(*, mute: bool) -> tuple[Mute, KubeCluster, Remembered]:
     """A cluster in which the start was made, the Job has ended at once, and its end is recorded."""
     api, seen, remembered = Mute(mute=mute), Seen(), Remembered()
-    cluster = KubeCluster(api, seen, SCENE, remembered, NOW)
+    cluster = KubeCluster(api, seen, SCENE, remembered, NOW, total=ITEM.index + 1)
     job = ingest_job(OWNER, SCENE.orders, ITEM, START)
     job["metadata"] |= MADE | {"resourceVersion": "2"}
 
@@ -69,7 +72,7 @@ def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out
 
 def test_it_goes_when_that_time_is_over() -> None:
     api, _, remembered = lived(mute=True)
-    early, late = (KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset) for offset in (-1, 1))
+    early, late = (KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1) for offset in (-1, 1))
     assert asyncio.run(early.clear()) == NOW + DOUBT
     assert asyncio.run(late.clear()) is None
     assert remembered.doubtful == {}

@@ -2,13 +2,18 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_operator.kube.names import (
+    INGEST,
+    PLAN,
     Owner,
+    Place,
     ingest_job_name,
     order_map_name,
+    place_of,
     plan_job_name,
     plan_map_name,
     plan_order_map_name,
@@ -50,6 +55,17 @@ def test_two_tries_share_a_name_only_if_they_are_one(owner: Owner, other: Owner,
 @given(owners, indexes, tries)
 def test_a_plan_never_has_the_name_of_an_item(owner: Owner, index: int, number: int) -> None:
     assert plan_job_name(owner, index, number) != ingest_job_name(owner, index, number)
+
+
+@given(owners, indexes, tries, st.sampled_from([INGEST, PLAN]))
+def test_a_place_is_read_back_from_the_name_that_was_made_of_it(owner: Owner, index: int, number: int, role: str) -> None:
+    place = Place(role, index, number)
+    assert place_of(place.name(owner)) == place
+
+
+@pytest.mark.parametrize("name", ["", "talks", "talks-0-1", "talks-0b3f6c1e-x-1", "talks-0b3f6c1e-0-1x", "talks-0b3f6c1e-0-0", "-٢-1"])
+def test_a_name_of_another_kind_has_no_place(name: str) -> None:
+    assert place_of(name) is None
 
 
 def test_a_short_name_is_kept_whole_and_a_long_one_is_cut_before_the_uid() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.names import INDEX, PLAN, ROLE, TRY
+from ingest_operator.kube.names import INDEX, PLAN, ROLE, TRY, ingest_job_name, plan_job_name
 from ingest_operator.kube.plan_jobs import plan_job
 from ingest_operator.kube.plan_tries import ASKED, Asked, PlanTry, tries_of
 from ingest_operator.kube.resources import Object
@@ -25,7 +25,7 @@ ONE = Asked(3, "0123456789abcdef", "fedcba9876543210")
 def a_plan_job(plan: int = 0, number: int = 1, base: Object | None = None, **metadata: Any) -> Object:
     job = base or complete()
     facts = {
-        "name": f"talks-plan-{plan}-{number}",
+        "name": plan_job_name(OWNER, plan, number),
         "labels": {ROLE: PLAN, INDEX: str(plan), TRY: str(number)},
         "annotations": {ASKED: ONE.text},
         "ownerReferences": [OWNER.reference()],
@@ -44,10 +44,24 @@ def test_tries_come_in_their_order_and_by_their_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [{"ownerReferences": []}, {"ownerReferences": [{"uid": "another"}]}, {"labels": {ROLE: "ingest", INDEX: "0", TRY: "1"}}]
+    "metadata",
+    [
+        pytest.param({"ownerReferences": []}, id="of nobody"),
+        pytest.param({"ownerReferences": [{"uid": "another", "controller": True}]}, id="of another batch"),
+        pytest.param({"ownerReferences": [{"uid": OWNER.uid}]}, id="owned and not controlled"),
+        pytest.param({"namespace": "elsewhere"}, id="in another namespace"),
+        pytest.param({"name": ingest_job_name(OWNER, 0, 1)}, id="of an item"),
+        pytest.param({"name": "made-by-hand"}, id="named by hand"),
+        pytest.param({"name": f"another-{OWNER.uid[:8]}-plan-0-1"}, id="named after another batch"),
+    ],
 )
 def test_jobs_of_others_and_of_items_are_no_tries(metadata: dict[str, Any]) -> None:
     assert tries(a_plan_job(**metadata)) == {}
+
+
+def test_what_a_job_is_for_says_its_name_whatever_its_labels_have_become() -> None:
+    (one,) = tries(a_plan_job(2, 7, labels={ROLE: "x", INDEX: "x", TRY: "-1"}))[2]
+    assert (one.run.index, one.run.number) == (2, 7)
 
 
 def test_a_success_that_was_followed_by_another_try_is_one_whose_plan_could_not_be_had() -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.seen import CUT, run_of
+from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
+from ingest_operator.kube.seen import COUNTED, CUT, run_of
 from ingest_operator.observe import Run, Waits
+from ingest_operator.rungs import LAST_RUNG
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
     ENDED,
@@ -35,16 +37,26 @@ def look(job: Object, pod: Object | None, after: float = 200, pods: PodProfile =
     return run_of(job, pod, pods, NOW + after)
 
 
-def test_a_run_is_what_the_labels_of_its_job_say() -> None:
+def test_a_run_is_what_the_name_and_the_labels_of_its_job_say() -> None:
     run = look(a_job(), None)
     assert (run.index, run.number, run.attempts, run.rung, run.disruptions) == (12, 3, 1, 2, 1)
 
 
 def test_labels_that_are_left_out_are_nought() -> None:
     job = a_job()
-    job["metadata"]["labels"] = {"video-ingest.dev/index": "12", "video-ingest.dev/try": "1"}
+    job["metadata"]["labels"] = {}
     run = look(job, None)
-    assert (run.index, run.number, run.attempts, run.rung, run.disruptions) == (12, 1, 0, 0, 0)
+    assert (run.index, run.number, run.attempts, run.rung, run.disruptions) == (12, 3, 0, 0, 0)
+
+
+@pytest.mark.parametrize("label", [ATTEMPTS, RUNG, DISRUPTIONS, INDEX, TRY])
+@pytest.mark.parametrize("text", ["x", "-1", "", "9" * 63, "1e9", "²"])
+def test_a_label_that_somebody_has_edited_is_a_count_of_ours_or_none(label: str, text: str) -> None:
+    job = a_job()
+    job["metadata"]["labels"][label] = text
+    run = look(job, None)
+    assert (run.index, run.number) == (12, 3)
+    assert (run.attempts in (0, 1, COUNTED), run.rung in (0, 2, LAST_RUNG), run.disruptions in (0, 1, COUNTED)) == (True, True, True)
 
 
 def test_a_run_begins_with_its_process_or_else_with_its_job() -> None:

@@ -73,6 +73,7 @@ OTHER = a_schedule(uid="22222222-bbbb")
         pytest.param(a_child(DUE, ownerReferences=[]), id="nobody's"),
         pytest.param(a_child(DUE, owner=OTHER), id="of an earlier schedule of this name"),
         pytest.param(a_child(DUE, ownerReferences=[{"uid": "11111111-aaaa", "controller": False}]), id="owned and not controlled"),
+        pytest.param(a_child(DUE, namespace="elsewhere"), id="in another namespace"),
         pytest.param(a_child(DUE, name="made-by-hand"), id="named by hand"),
         pytest.param(a_child(DUE, name="nightly-202613010000"), id="named after no month"),
         pytest.param(a_child(DUE, name="nightly-x-202610250030"), id="named after a longer name"),

@@ -107,6 +107,17 @@ def test_a_batch_that_is_being_deleted_is_in_the_way_until_it_is_gone() -> None:
     assert surveyed(FIRST + DAY, previous=settled(FIRST)).start == FIRST + DAY
 
 
+@pytest.mark.parametrize("year", [2050, 9999])
+def test_a_batch_that_bears_a_time_to_come_settles_nothing(year: int) -> None:
+    promised = a_child(at(f"{year}-12-31 23:59"), DONE)
+    found = surveyed(FIRST + HOUR, promised)
+    assert (found.start, found.settled, found.missed, found.next) == (FIRST, MADE, 0, FIRST + DAY)
+
+
+def test_a_status_that_settles_every_time_there_will_be_has_no_next_one() -> None:
+    assert surveyed(FIRST, previous=settled(at("9999-12-31 23:59"), "30 2 * * * Pacific/Apia"), timeZone="Pacific/Apia").next is None
+
+
 def test_what_waited_starts_when_the_way_is_free_and_is_missed_when_that_was_too_late() -> None:
     finished = a_child(FIRST, DONE)
     assert surveyed(FIRST + DAY + HOUR, finished, previous=settled(FIRST), startingDeadlineSeconds=7200).start == FIRST + DAY
