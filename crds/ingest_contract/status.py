@@ -206,6 +206,9 @@ class PlanStatus(ContractModel):
     left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
     """Recordings that were found and not planned, by reason."""
 
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)] | None = None
+    """Of what the plans say. A status that counts by other plans, as one out of a backup may, is known by it."""
+
 
 class ProfileStatus(ContractModel):
     """Which profile a batch goes by."""
@@ -231,7 +234,8 @@ class IngestBatchStatus(ContractModel):
     """One word for a column, made from the conditions; programs should read those."""
 
     trace_id: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")] | None = None
-    """Runs through processes, logs and rows of the store."""
+    """Runs through processes, logs and rows of the store. It is the batch's uid without its dashes: a status that bears another one, as
+    one out of a backup does, is not believed."""
 
     plan: PlanStatus | None = None
     """What the plan found."""

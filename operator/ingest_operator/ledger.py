@@ -137,6 +137,20 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
     )
 
 
+def within(ledger: Ledger, total: int) -> Ledger:
+    """The ledger without what a batch of `total` recordings cannot have: others, or one recording at two places.
+
+    The status says so only if somebody else has written it. What is doubtful is done again, which costs a run; what was believed wrongly
+    would be lost.
+    """
+    succeeded = frozenset(index for index in ledger.succeeded if index < total)
+    skipped = frozenset(index for index in ledger.skipped - succeeded if index < total)
+    failed = frozenset(index for index in ledger.failed - succeeded - skipped if index < total)
+    final = succeeded | skipped | failed
+    trying = {index: item for index, item in ledger.trying.items() if index < total and index not in final}
+    return replace(ledger, trying=trying, succeeded=succeeded, skipped=skipped, failed=failed)
+
+
 def _under_way(status: IngestBatchStatus) -> Mapping[int, Trying]:
     rows = {row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)}
     for group in status.running:

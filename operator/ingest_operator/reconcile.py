@@ -17,7 +17,7 @@ from ingest_operator.actions import Action, Start
 from ingest_operator.cluster import Cluster
 from ingest_operator.fold import fold, is_recorded
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import restore
+from ingest_operator.ledger import restore, within
 from ingest_operator.mend import mended
 from ingest_operator.observe import Run
 from ingest_operator.plan import plan
@@ -59,7 +59,7 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     """One look; the status that was accepted."""
     previous = keeper.read()
     runs = await cluster.runs()
-    before = restore(previous)
+    before = within(restore(previous), len(batch.items))
     before = mended(before) if batch.setup_mended else before
     ledger = fold(before, runs, batch.spec, {item.index: item.id for item in batch.items}, now)
     status = render(_view(batch, runs, cluster.hindrances()), ledger, previous, now)

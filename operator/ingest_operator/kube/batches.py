@@ -16,19 +16,19 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key, key_of
 from ingest_operator.kube.children import Seen
-from ingest_operator.kube.cluster import KubeCluster, Remembered, Try
+from ingest_operator.kube.cluster import ANY, KubeCluster, Remembered, Try
 from ingest_operator.kube.confirming import ask_again
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
-from ingest_operator.kube.names import Owner
+from ingest_operator.kube.names import Owner, trace_of
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
-from ingest_operator.ledger import Ledger, restore
+from ingest_operator.ledger import Ledger, restore, within
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
 from ingest_operator.status import View, render
@@ -151,7 +151,7 @@ class Batches:
         await ask_again(self._world.api, self._world.seen, owner.identity)
         if memory.frozen is None:
             memory.frozen = await read_frozen(self._world.api, owner)
-            require_all(memory.frozen, memory.keeper.read())
+        require_all(memory.frozen, memory.keeper.read())  # at each look: a backup may bring back another status at any time
         scene = self._scene(owner, memory)
         plan = await self._planned(scene, memory, now)
         if memory.frozen != plan.frozen:  # from its first start on a batch works by what is frozen
@@ -197,7 +197,7 @@ class Batches:
         assert plan.items is not None  # noqa: S101 -- the caller has seen to it
         assert plan.plan is not None  # noqa: S101 -- it comes with the items
         previous, batch = memory.keeper.read(), scene.orders.batch
-        before = restore(previous)
+        before = within(restore(previous), len(plan.items))
         known = previous.profile.generation if previous and previous.profile else 0
         planned = Planned(
             batch.spec, batch.metadata.generation, scene.orders.trace_id, plan.items, plan.plan, scene.profile,
@@ -207,6 +207,7 @@ class Batches:
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
         shown_scene = replace(scene, hindrances=(*scene.hindrances, *shown))
         cluster = KubeCluster(self._world.api, self._world.seen, shown_scene, memory.remembered, now, total=len(plan.items))
+        cluster.keep_hidden(before)
         await cluster.confirm((index, before.trying[index].number) for index in before.running)
         await self._read_progress(cluster, memory, now)
         memory.runs = await cluster.runs()
@@ -216,14 +217,15 @@ class Batches:
 
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
         generation = memory.keeper.batch["metadata"]["generation"]
-        return await self._keep(halted(memory.keeper.read(), hindrance, generation, now), memory, None, now)
+        status = halted(memory.keeper.read(), hindrance, generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
+        return await self._keep(status, memory, None, now)
 
     async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> float:
         """End what runs where `suspend` asks for it, though the status cannot be read: nothing of that needs to be remembered."""
         with contextlib.suppress(UnreadableError):
             scene = self._scene(owner, memory)
             if scene.orders.batch.spec.suspend and scene.orders.batch.spec.suspend_mode is SuspendMode.KILL:
-                cluster = KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now)
+                cluster = KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY)
                 for run in await cluster.runs():
                     if run.ended is None:
                         await cluster.stop(run.index, run.number)

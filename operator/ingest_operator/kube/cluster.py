@@ -10,6 +10,7 @@ from ingest_contract.order import Item
 from ingest_contract.pods import PodProfile
 from ingest_contract.progress import Progress
 from ingest_operator.actions import Start
+from ingest_operator.fold import is_recorded
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Seen
@@ -26,11 +27,15 @@ from ingest_operator.kube.resources import JOBS, Object
 from ingest_operator.kube.scene import Scene
 from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
 from ingest_operator.kube.shared_orders import SharedOrders
+from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
 from ingest_operator.observe import Run, outcome_of
 
 Try = tuple[int, int]
 """(index, number)."""
+
+ANY: Final = 10_000_000
+"""As many recordings as a name can tell apart: for who does not know the plan."""
 
 DELETIONS: Final = 100
 """Jobs that are deleted in one look at most: a batch whose ten thousand Jobs fall due together must still be looked at."""
@@ -68,6 +73,12 @@ class KubeCluster:
         self._live: dict[Try, tuple[Object, Object | None]] = {}
         self.passed_over = False
         """Whether a recording could not take its place, which is for another one now."""
+
+    def keep_hidden(self, ledger: Ledger) -> None:
+        """Hide Jobs that are kept only as long as the status records their ends: one that was wiped, or is another's, does not."""
+        kept = self._remembered.kept
+        for key in [key for key in kept if not is_recorded(ledger, Run(*key, attempts=0, rung=0, disruptions=0, started_at=0.0))]:
+            del kept[key]
 
     async def confirm(self, expected: Iterable[Try]) -> None:
         """Ask for Jobs that the status knows as running and no watch has shown."""

@@ -6,6 +6,7 @@ wins. Nothing is believed that does not fit together: the log with the Receipt, 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -113,7 +114,8 @@ async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
 
 async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[FrozenPlan]) -> tuple[FrozenPlan, ...]:
     """Make the plan's ConfigMaps. Where the first part is there already, the plan that it belongs to is the batch's."""
-    for body in await asyncio.to_thread(to_config_maps, owner, plan):
+    bodies = await asyncio.to_thread(to_config_maps, owner, plan)
+    for body in bodies:
         try:
             await api.create(CONFIG_MAPS, owner.namespace, body)
         except AlreadyExistsError:
@@ -122,7 +124,7 @@ async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[Froze
                 raise NameTakenError("ConfigMap", body["metadata"]["name"]) from None
             if there.get("binaryData") != body["binaryData"]:
                 return await _others(api, owner, there, plan.number)
-    return (*frozen, plan)
+    return (*frozen, replace(plan, digest=bodies[-1]["data"]["sha256"]))
 
 
 async def _others(api: Api, owner: Owner, there: Object, number: int) -> tuple[FrozenPlan, ...]:

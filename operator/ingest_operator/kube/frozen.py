@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import ValidationError
@@ -51,6 +51,8 @@ class FrozenPlan(Plan):
     """When its Job was made: what a worker finished later is newer than the plan."""
     settings: Settings
     """What it was made with. A batch keeps those of its first plan."""
+    digest: str = field(default="", compare=False)
+    """Of how it lies in its ConfigMaps."""
 
 
 class _Content(ContractModel):
@@ -99,11 +101,21 @@ def from_config_maps(owner: Owner, objects: Iterable[Object]) -> tuple[FrozenPla
     return tuple(_plan(owner, number, firsts[number], others) for number in sorted(firsts))
 
 
+def digest_of(plans: Iterable[FrozenPlan]) -> str:
+    """By which a status knows the plans that it counts by: 32 hex digits."""
+    return hashlib.sha256("\n".join(plan.digest for plan in plans).encode()).hexdigest()[:32]
+
+
 def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -> None:
-    """Nothing, if every source that the status counts as planned is in a plan. Raises `PlanDamagedError`."""
-    counted = status.plan.sources if status and status.plan else 0
-    if covered_by(plans) < counted:
-        raise PlanDamagedError(f"The status counts {counted} planned sources, and the ConfigMaps of their plans are gone. {_ADVICE}")
+    """Nothing, if the plans are those that the status counts by, or these and more. Raises `PlanDamagedError`."""
+    counted = status.plan if status else None
+    if counted is None:
+        return
+    if covered_by(plans) < counted.sources:
+        raise PlanDamagedError(f"The status counts {counted.sources} planned sources; the ConfigMaps of their plans are gone. {_ADVICE}")
+    then = [plan for plan in plans if plan.sources <= counted.sources]
+    if counted.digest is not None and counted.digest != digest_of(then):
+        raise PlanDamagedError(f"The plan that is there is not the one by which the status counts {counted.items} recordings. {_ADVICE}")
 
 
 def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Object:
@@ -138,7 +150,7 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
             raise PlanDamagedError(f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}")
         pieces.append(_read(others[name]).piece)
     content = _content(pieces, first)
-    return FrozenPlan(sources=content.sources, document=content.document, number=number, at=content.at, settings=content.settings)
+    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, first.digest)
 
 
 def _content(pieces: Sequence[bytes], first: _Part) -> _Content:

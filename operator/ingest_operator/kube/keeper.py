@@ -16,6 +16,7 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import version_of
 from ingest_operator.kube.errors import ConflictError
 from ingest_operator.kube.lenient import Reading, reading
+from ingest_operator.kube.names import trace_of
 from ingest_operator.kube.resources import BATCHES, Object
 from ingest_operator.kube.telling import UnreadableError, told
 
@@ -53,7 +54,11 @@ class StatusKeeper:
             self._batch = batch
 
     def read(self) -> IngestBatchStatus | None:
-        """The newest accepted status. Raises `UnreadableStatusError`."""
+        """The newest accepted status. Raises `UnreadableStatusError`.
+
+        One that was written for another batch, and brought back with this one by a backup, tells nothing but whose it was: its recordings
+        were never processed for this batch, and its plan is not there.
+        """
         version = version_of(self._batch)
         if self._parsed != version:
             self._status, self._parsed = _parsed(self._batch), version
@@ -111,6 +116,9 @@ def _parsed(batch: Object) -> IngestBatchStatus | None:
     if status is None:
         return None
     found = reading(IngestBatchStatus, status)
+    told = found.value.trace_id if found.value else None
+    if told is not None and told != trace_of(batch["metadata"]["uid"]):
+        return IngestBatchStatus(trace_id=told)
     if found.value is None or found.mistakes:
         raise UnreadableStatusError("/".join(_where(batch)), found)
     return found.value

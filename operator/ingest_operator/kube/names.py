@@ -58,6 +58,11 @@ _DIGEST: Final = 10
 _PLACE: Final = re.compile(rf"-[0-9a-f]{{{_UID}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z")
 
 
+def trace_of(uid: str) -> str:
+    """The trace of everything that is done for a batch, and by which its status is known to be its own."""
+    return uid.replace("-", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The batch that owns everything that is made for it."""
@@ -74,7 +79,7 @@ class Owner:
     @property
     def trace_id(self) -> str:
         """Of everything that is done for it: 32 hex digits, as W3C Trace Context has them."""
-        return self.uid.replace("-", "")
+        return trace_of(self.uid)
 
     def reference(self) -> dict[str, str | bool]:
         """The ownerReference. Deleting the batch deletes what it owns, and waits for none of it."""

@@ -43,6 +43,7 @@ Teller = Callable[[IngestBatchStatus | None, IngestBatchStatus], Note | None]
 class Aspect(StrEnum):
     """What is told independently."""
 
+    ORIGIN = "Origin"
     PLAN = "Plan"
     PROFILE = "Profile"
     FAILURES = "Failures"
@@ -50,6 +51,15 @@ class Aspect(StrEnum):
     SUSPENSION = "Suspension"
     VERDICT = "Verdict"
     END = "End"
+
+
+def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """A status that was written for another batch has given way."""
+    other = before.trace_id if before else None
+    if other is None or after.trace_id in (None, other):
+        return None
+    text = f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every recording is looked at anew."
+    return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
 
 
 def _planned(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -143,6 +153,7 @@ def _end(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | N
 
 TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
     {
+        Aspect.ORIGIN: _origin,
         Aspect.PLAN: _planned,
         Aspect.PROFILE: _profile,
         Aspect.FAILURES: _failures,

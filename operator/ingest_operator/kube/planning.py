@@ -15,7 +15,7 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import RefusedError
 from ingest_operator.kube.freezing import LogOutOfReachError, UnreadablePlanError, freeze
-from ingest_operator.kube.frozen import FrozenPlan
+from ingest_operator.kube.frozen import FrozenPlan, digest_of
 from ingest_operator.kube.names import Owner
 from ingest_operator.kube.order_text import OrderTooLargeError
 from ingest_operator.kube.overlay import OverlayError
@@ -58,7 +58,9 @@ class PlanLook:
     @classmethod
     def of(cls, frozen: tuple[FrozenPlan, ...]) -> "PlanLook":
         """What is planned, and nothing else to say."""
-        return cls(frozen, items_of(frozen), status_of(frozen)) if frozen else cls(frozen, None, None)
+        if not frozen:
+            return cls(frozen, None, None)
+        return cls(frozen, items_of(frozen), status_of(frozen).model_copy(update={"digest": digest_of(frozen)}))
 
 
 @dataclass(frozen=True, slots=True)

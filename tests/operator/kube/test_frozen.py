@@ -3,6 +3,8 @@
 import copy
 import json
 import random
+from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 from ingest_contract.order import Item, PlannedSource
 from ingest_contract.plan_document import PlanDocument, SkipReason
+from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.kube import frozen
-from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_config_maps, to_config_maps
+from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, digest_of, from_config_maps, require_all, to_config_maps
 from ingest_operator.kube.names import plan_map_name
 from ingest_operator.kube.plan_jobs import plan_order_map
 from ingest_operator.kube.resources import Object
@@ -41,7 +44,7 @@ plans = st.builds(
     document=st.builds(
         PlanDocument,
         items=st.lists(st.text(max_size=40), max_size=40).map(
-            lambda titles: tuple(ITEM.model_copy(update={"index": index, "title": title}) for index, title in enumerate(titles))
+            lambda titles: tuple(Item(**ITEM.model_dump() | {"index": index, "title": title}) for index, title in enumerate(titles))
         ),
         skip_counts=st.dictionaries(st.sampled_from(SkipReason), st.integers(0, 1000)),
     ),
@@ -97,6 +100,24 @@ def test_a_plan_that_is_gone_from_between_others_is_named() -> None:
     rest = [part for part in maps if part["metadata"]["name"] != plan_map_name(OWNER, 1, 0)]
     with pytest.raises(PlanDamagedError, match=rf"ConfigMap {plan_map_name(OWNER, 1, 0)} is gone, and with it a plan"):
         from_config_maps(OWNER, rest)
+
+
+def counted(plans: tuple[FrozenPlan, ...], **said: Any) -> IngestBatchStatus:
+    found = {"sources": plans[-1].sources, "items": 2, "media_seconds": 0, "digest": digest_of(plans)}
+    return IngestBatchStatus(plan=PlanStatus(**found | said))
+
+
+def test_a_status_that_counts_by_another_plan_is_not_gone_by() -> None:
+    (one,) = from_config_maps(OWNER, to_config_maps(OWNER, a_frozen_plan(recordings=items(2))))
+    (other,) = from_config_maps(OWNER, to_config_maps(OWNER, a_frozen_plan(recordings=items(3)[1:])))
+    more = replace(other, number=1, sources=2)
+    for status in (None, counted((one,)), counted((one,), digest=None)):
+        require_all((one,), status)
+        require_all((one, more), status)
+    with pytest.raises(PlanDamagedError, match="is not the one by which the status counts 2 recordings"):
+        require_all((other,), counted((one,)))
+    with pytest.raises(PlanDamagedError, match="counts 2 planned sources; the ConfigMaps"):
+        require_all((one,), counted((one, more)))
 
 
 def test_a_part_with_other_content_is_found_out() -> None:

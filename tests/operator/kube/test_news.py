@@ -150,6 +150,13 @@ def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() ->
     assert [note.action for note in notes if note] == ["Ingest", "Plan"]
 
 
+def test_a_status_of_another_batch_that_gives_way_is_told_once() -> None:
+    other = IngestBatchStatus(trace_id="f" * 32)
+    assert "belonged to another batch" in told(other, a_status())["StatusNotBelieved"]
+    assert "StatusNotBelieved" not in told(a_status(), a_status(a_run(0)))
+    assert "StatusNotBelieved" not in told(None, a_status())
+
+
 WARNINGS = {"ItemFailed", "Stalled", "ProfileDiffers", "CompletedWithFailures", "Failed"}
 
 
