@@ -56,6 +56,8 @@ class SkipReason(StrEnum):
     """The batch has as many recordings as it wants."""
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
+    ENDING_UNKNOWN = "EndingUnknown"
+    """A file of a folder whose name has no ending of a media format; files are counted, and named by their ending."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"

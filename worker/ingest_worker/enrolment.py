@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ingest_contract.order import Item
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_worker.domain import EnrolledVoice, FloatArray
 from ingest_worker.errors import StageError
+from ingest_worker.paths import path_of
 from ingest_worker.ports import Decoder, Diarizer, Fetcher
 
 
@@ -76,7 +76,7 @@ class ProfileEnrolment:
 
 def key_of(recording: str, model: str) -> str:
     """What a vector is kept under: where the recording is, which file that is now if it is a local one, and the model."""
-    path = Path(urlsplit(recording).path if recording.startswith("file:") else recording)
+    path = path_of(recording) if recording.startswith("file:") else Path(recording)
     facts = [recording, model]
     try:
         status = path.stat()

@@ -46,6 +46,8 @@ class Candidate:
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
     """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the like."""
+    unread: int = 0
+    """Files of a folder that it stands for, which no decoder reads; 0 for a recording."""
     fault: str = ""
     """Why its address is none that can be fetched; empty for one that can."""
 
@@ -90,7 +92,9 @@ def plan(candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str,
     room = max(0, order.select.limit - order.first_index)
     left += [LeftOut(each, SkipReason.OVER_LIMIT, f"limit {order.select.limit}") for each in ordered[room:]]
     taken = ordered[:room]
-    counts = Counter(each.reason for each in left)
+    counts: Counter[SkipReason] = Counter()
+    for each in left:
+        counts[each.reason] += each.candidate.unread or 1
     return PlanDocument(
         items=tuple(_item(each, order.first_index + place) for place, each in enumerate(taken)),
         skip_counts={reason: counts[reason] for reason in SkipReason if counts[reason]},
@@ -128,6 +132,8 @@ def _repeated(known: Iterable[str]) -> Rule:
 
 
 def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
+    if candidate.unread:
+        return SkipReason.ENDING_UNKNOWN, candidate.title
     if candidate.fault:
         return SkipReason.ADDRESS_INVALID, candidate.fault
     if candidate.outcome is not None:

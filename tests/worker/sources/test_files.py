@@ -75,13 +75,29 @@ def test_a_folder_gives_its_media_sorted_and_nothing_from_outside(folder: Path) 
     (folder / "in/again.mp4").symlink_to(folder / "in/b.mp4")
     allowed = allow(folder / "in")
     place = located(f"file://{folder}/in", allowed)
-    assert [path.name for path in files_in(place, None, allowed)] == ["a.MP3", "b.mp4", "c.webm"]
-    assert [path.name for path in files_in(place, "*.mp4", allowed)] == ["b.mp4"]
-    assert [path.name for path in files_in(place, "**/*.webm", allowed)] == ["c.webm"]
-    assert files_in(place, "../out/*.mp4", allowed) == []
+    assert [path.name for path in files_in(place, None, allowed)[0]] == ["a.MP3", "b.mp4", "c.webm"]
+    assert [path.name for path in files_in(place, "*.mp4", allowed)[0]] == ["b.mp4"]
+    assert [path.name for path in files_in(place, "**/*.webm", allowed)[0]] == ["c.webm"]
+    assert files_in(place, "../out/*.mp4", allowed) == ([], {})
 
 
 def test_a_pattern_that_is_none_is_told(folder: Path) -> None:
     with pytest.raises(StageError) as caught:
         files_in(folder / "in", "/etc/*", allow(folder / "in"))
     assert caught.value.reason is Reason.SOURCE_UNSUPPORTED
+
+
+def test_what_is_no_media_is_counted_by_its_ending(folder: Path) -> None:
+    for name in ("in/b.TXT", "in/README", "in/.hidden", "in/deep/c.xyz"):
+        (folder / name).write_text("x")
+    (folder / "in/theirs.txt").symlink_to(folder / "out/secret.txt")
+    (folder / "out/secret.txt").write_text("x")
+    _, others = files_in(folder / "in", None, allow(folder / "in"))
+    assert others == {"txt": 2, "m3u8": 1, "": 2, "xyz": 1}
+
+
+def test_a_name_that_is_no_text_is_found_again_by_its_address(folder: Path) -> None:
+    name = os.fsdecode(b"in/r\xe9union 1.mp4")
+    (folder / name).write_text("x")
+    path = (folder / name).resolve()
+    assert media_file(path.as_uri(), allow(folder / "in")) == path

@@ -16,10 +16,11 @@ from ingest_contract.failures import Reason
 from ingest_worker.audio.containers import boxes, missing_bytes, tells_its_length
 from ingest_worker.audio.reading import reader, size_of
 from ingest_worker.errors import StageError
+from ingest_worker.formats import ENDINGS
 
 _OPTIONS: Final = {
     "protocol_whitelist": "none",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,w64,flac,ogg,mpegts,mpeg,avi,asf,flv,aac,ac3,eac3,aiff,au,caf,amr",
+    "format_whitelist": ",".join(ENDINGS),
 }
 
 _MANY_CLOCKS: Final = frozenset({"mpegts", "mpeg"})

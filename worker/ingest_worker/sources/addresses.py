@@ -5,12 +5,12 @@ Two spellings of one address must give one id, or a nightly schedule ingests the
 
 import hashlib
 import re
-from pathlib import PurePath
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
+from ingest_worker.formats import ALL_ENDINGS, ending_of
 
 WEB: Final = frozenset({"http", "https"})
 """The schemes that are fetched; `file` is handled apart."""
@@ -26,10 +26,6 @@ _LONGEST_ID: Final = 128
 """Characters: what `ItemId` in the contract allows."""
 
 _MANIFESTS: Final = frozenset({"m3u8", "mpd"})
-_SOUNDS: Final = frozenset(
-    {"aac", "ac3", "aif", "aiff", "amr", "caf", "flac", "m4a", "m4b", "mka", "mp3", "oga", "ogg", "opus", "wav", "weba", "wma"}
-)
-_FILMS: Final = frozenset({"3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv"})
 
 
 def canonical_url(url: str) -> str:
@@ -93,7 +89,7 @@ def shown(url: str) -> str:
 
 def looks_like_media(url: str) -> bool:
     """Whether an address names a media file, as far as its ending tells."""
-    return urlsplit(url).path.rpartition(".")[2].lower() in _SOUNDS | _FILMS | _MANIFESTS
+    return ending_of(urlsplit(url).path) in ALL_ENDINGS | _MANIFESTS
 
 
 def has_header(url: str) -> bool:
@@ -103,7 +99,7 @@ def has_header(url: str) -> bool:
 
 def is_media_file(name: str) -> bool:
     """Whether a file is media, as far as its ending tells."""
-    return PurePath(name).suffix[1:].lower() in _SOUNDS | _FILMS
+    return ending_of(name) in ALL_ENDINGS
 
 
 def id_of_url(url: str) -> str:

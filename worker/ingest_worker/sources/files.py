@@ -4,14 +4,17 @@ Symbolic links are resolved before anything is compared, and only regular files 
 """
 
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ingest_contract.failures import Reason
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
+from ingest_worker.formats import ending_of
+from ingest_worker.paths import path_of
 from ingest_worker.sources.addresses import is_media_file
 
 MOST_FILES: Final = 20_000
@@ -57,22 +60,31 @@ def media_file(url: str, allow: AllowedSources) -> Path:
     return path
 
 
-def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> list[Path]:
+def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[list[Path], Counter[str]]:
     """The media files of a folder, sorted by path: those that `glob` matches, or all in it and below it.
 
     What a link leads to outside the allowed folders is left out, as is every name without a media ending: a folder has notes too.
+
+    Returns:
+        The files, and how many others there are by their ending.
 
     Raises:
         StageError: `SOURCE_UNSUPPORTED` for a pattern that is none, or for more files than a plan can hold.
     """
     try:
-        found = sorted({path.resolve() for path in _matches(folder, glob) if is_media_file(path.name)})
+        matches = {path.resolve() for path in _matches(folder, glob)}
     except (ValueError, NotImplementedError) as error:
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"the glob {glob!r} cannot be used: {error}") from error
+    found = sorted(path for path in matches if is_media_file(path.name))
     if len(found) > MOST_FILES:
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it")
     folders = _folders(allow)
-    return [path for path in found if path.is_file() and any(path.is_relative_to(allowed) for allowed in folders)]
+
+    def is_allowed(path: Path) -> bool:
+        return path.is_file() and any(path.is_relative_to(allowed) for allowed in folders)
+
+    others = Counter(ending_of(path.name) for path in matches.difference(found) if is_allowed(path))
+    return [path for path in found if is_allowed(path)], others
 
 
 def _matches(folder: Path, glob: str | None) -> Iterator[Path]:
@@ -89,7 +101,7 @@ def _path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} lies on another machine: file addresses begin with file:///")
-    path = Path(unquote(parts.path))
+    path = path_of(url)
     if not path.is_absolute():
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} is not a whole path: file addresses begin with file:///")
     return path

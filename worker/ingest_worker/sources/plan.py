@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ingest_contract.failures import BREAKERS, Verdict
 from ingest_contract.order import PlannedSource, PlanOrder
@@ -16,6 +16,7 @@ from ingest_contract.plan_document import PlanDocument
 from ingest_contract.selection import Order, Select
 from ingest_worker.audio.probe import announced_lengths
 from ingest_worker.errors import StageError
+from ingest_worker.paths import path_of
 from ingest_worker.planning import Candidate, StoredVideo, plan, sift
 from ingest_worker.sources import files
 from ingest_worker.sources.addresses import NotAnAddressError, has_header
@@ -90,7 +91,7 @@ class _Closer:
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
-            lengths = announced_lengths([Path(unquote(urlsplit(each.url).path)) for each in candidates])
+            lengths = announced_lengths([path_of(each.url) for each in candidates])
             for candidate, seconds in zip(candidates, lengths, strict=True):
                 yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
 

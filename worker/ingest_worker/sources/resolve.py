@@ -4,8 +4,10 @@ A recording whose address does not answer is still a recording: it becomes a can
 told, and takes no other with it. A list that cannot be read fails the plan, because nobody can say what is missing.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
@@ -74,7 +76,10 @@ class Resolver:
                 raise
             found = [path]
         else:
-            found = files.files_in(place, source.glob, allow) if place.is_dir() else [files.media_file(source.url, allow)]
+            found, others = (
+                files.files_in(place, source.glob, allow) if place.is_dir() else ([files.media_file(source.url, allow)], Counter())
+            )
+            yield from _unread_files(place, others)
         for path in found:
             yield Candidate(id_of_file(path.as_uri()), path.as_uri(), legible(path.stem), speakers=source.speakers)
 
@@ -125,6 +130,13 @@ class Resolver:
         if error.failure.kind is not Kind.INPUT and extractor.key != _STABLE:
             raise error  # it may be read tomorrow, under another id
         return _without_media(source, extractor, error)
+
+
+def _unread_files(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
+    """What stands in for the files of a folder that no decoder reads, one for each ending, so that the plan counts and names them."""
+    for ending, count in sorted(others.items()):
+        told = f"{count} without an ending" if not ending else f"{count} .{ending}"
+        yield Candidate(id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{told} in {folder.name}"), unread=count)
 
 
 def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
