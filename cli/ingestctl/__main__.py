@@ -3,6 +3,7 @@
 import sys
 
 from ingest_contract.documents import InvalidDocumentError
+from ingest_worker.sandbox.kernel import undumpable
 from ingestctl.commands import app
 from ingestctl.place import EXPECTED, people
 
@@ -12,6 +13,7 @@ USAGE_EXIT = 2
 
 def main() -> None:
     """Run the command; what is expected to go wrong is one line, without a traceback."""
+    undumpable()  # it may hold the store's password, and starts what reads hostile content
     try:
         app()
     except InvalidDocumentError as error:

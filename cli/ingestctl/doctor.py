@@ -105,6 +105,14 @@ def javascript(facts: Facts) -> Finding:
     return Finding("javascript", State.OK, f"{facts.js_runtime}, for YouTube")
 
 
+def walls(facts: Facts) -> Finding:
+    """What stands around the process that decodes."""
+    if facts.lacking:
+        told = f"this kernel or container lacks {', '.join(facts.lacking)}, so media are decoded without"
+        return Finding("walls", State.NOTE, f"{told}. Ingest what you trust, or use Linux 5.13 or newer (SECURITY.md)")
+    return Finding("walls", State.OK, "media are decoded behind no_new_privs, landlock and seccomp")
+
+
 def models(facts: Facts) -> Finding:
     """The profile's model set."""
     if facts.models.fault:
@@ -142,7 +150,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (python, memory, disk, gpu, cublas, javascript, models, store)
+CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (python, memory, disk, gpu, cublas, javascript, walls, models, store)
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ import psutil
 
 from ingest_contract.profile import IngestProfileSpec
 from ingest_worker.errors import StageError
+from ingest_worker.sandbox.walls import Wall, walls_lacking
 from ingest_worker.store.connect import connect, redacted
 from ingest_worker.store.schema import migrate
 from ingestctl.catalog import pgvector_version, schema_version, server_version
@@ -77,6 +78,8 @@ class Facts:
     js_runtime: str | None
     """Such as `deno 2.9.8`."""
     profile: IngestProfileSpec
+    lacking: tuple[Wall, ...]
+    """The walls around the decoder that this kernel does not have."""
     models: ModelFacts
     store: StoreFacts
 
@@ -93,6 +96,7 @@ def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
         gpu=gpu_here(),
         js_runtime=js_runtime(),
         profile=profile,
+        lacking=walls_lacking(),
         models=models_of(place, profile),
         store=store_of(place),
     )

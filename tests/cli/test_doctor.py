@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest_contract.profile import Device, IngestProfileSpec, RuntimeProfile
+from ingest_worker.sandbox.walls import Wall
 from ingest_worker.store.schema import expected_version
 from ingestctl import doctor
 from ingestctl.commands import app
@@ -28,6 +29,7 @@ GOOD = Facts(
     gpu=GPU,
     js_runtime="deno 2.9.8",
     profile=IngestProfileSpec(),
+    lacking=(),
     models=ModelFacts("default", 4 * GIB),
     store=STORE,
 )
@@ -37,7 +39,7 @@ CPU_ONLY = IngestProfileSpec(runtime=RuntimeProfile(device=Device.CPU))
 
 def test_a_machine_that_has_everything_gets_a_line_per_check_and_all_are_ok() -> None:
     found = findings(GOOD)
-    assert [finding.name for finding in found] == ["python", "memory", "disk", "gpu", "cublas", "javascript", "models", "store"]
+    assert [finding.name for finding in found] == ["python", "memory", "disk", "gpu", "cublas", "javascript", "walls", "models", "store"]
     assert {finding.state for finding in found} == {State.OK}
     assert str(found[-1]) == f"ok      store       embedded: Postgres 18, pgvector 0.8.6, schema {expected_version()}"
 
@@ -56,6 +58,7 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
     (doctor.cublas, {"gpu": None}, State.OK, "not needed without a GPU"),
     (doctor.cublas, {"gpu": replace(GPU, cublas=False)}, State.MISSING, "pip install nvidia-cublas-cu12"),
     (doctor.javascript, {"js_runtime": None}, State.MISSING, "pip install 'yt-dlp[default,deno]'"),
+    (doctor.walls, {"lacking": (Wall.LANDLOCK, Wall.SECCOMP)}, State.NOTE, "lacks landlock, seccomp, so media are decoded without"),
     (doctor.models, {"models": ModelFacts("default", fault="Not here. Run `x`.")}, State.MISSING, "Not here. Run `x`."),
     (doctor.store, {"store": StoreFacts("db", fault="Postgres failed.")}, State.MISSING, "Postgres failed."),
     (doctor.store, {"store": replace(STORE, server=150_004)}, State.MISSING, "Postgres 16 or newer is needed"),
@@ -116,4 +119,4 @@ def test_the_exit_code_says_whether_something_needed_is_missing(
     path = place.home.parent / "profile.yaml"
     path.write_text(f"{{apiVersion: video-ingest.dev/v1alpha1, kind: IngestProfile, metadata: {{name: p}}, spec: {spec}}}")
     done = CliRunner().invoke(app, ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database], catch_exceptions=False)
-    assert (done.exit_code, len(done.stdout.splitlines())) == (code, 8)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (code, 9)

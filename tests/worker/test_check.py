@@ -16,21 +16,22 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.models
-def test_a_good_installation_is_told_in_three_lines(database: str) -> None:
+def test_a_good_installation_is_told_in_four_lines(database: str) -> None:
     run = run_module(CHECK, "--models", str(models()), "--set", "demo", environment={"INGEST_DSN": database})
     assert (run.returncode, run.stderr) == (0, "")
-    gpu, found, store = run.stdout.splitlines()
+    gpu, found, store, walls = run.stdout.splitlines()
     assert gpu == "ok      gpu: none asked for; the models run on the CPU"
     assert found.startswith("ok      models: set demo, every file as locked: ")
     assert "community-1@" in found
     assert store.startswith("ok      store: ")
     assert store.endswith(f"has schema {expected_version()}")
+    assert walls == "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 
 def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_exit_code(tmp_path: Path) -> None:
     nowhere = {"INGEST_DSN": "postgresql://ann:secret@127.0.0.1:1/video", "CUDA_VISIBLE_DEVICES": ""}
     run = run_module(CHECK, "--gpu", "--models", str(tmp_path), environment=nowhere)
-    gpu, found, store = run.stdout.splitlines()
+    gpu, found, store, _ = run.stdout.splitlines()
     assert gpu.startswith("missing gpu: GpuUnavailable: ")
     assert found.startswith("missing models: ModelsUnavailable: ")
     assert store.startswith("missing store: DatabaseUnavailable: ")
@@ -49,7 +50,7 @@ def test_a_store_of_another_version_is_not_one(tmp_path: Path, database: str, ch
     with connect(database, application="tests") as owner:
         owner.execute(change.encode())
     run = run_module(CHECK, "--models", str(tmp_path), environment={"INGEST_DSN": database})
-    assert run.stdout.splitlines()[-1].startswith(f"missing store: {reason.value}: ")
+    assert run.stdout.splitlines()[-2].startswith(f"missing store: {reason.value}: ")
     assert run.returncode == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
 
 

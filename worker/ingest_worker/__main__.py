@@ -19,6 +19,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import DSN_VARIABLE, ORDER_FILE_VARIABLE, ORDER_VARIABLE, IngestOrder, WorkOrder, read_order
 from ingest_contract.receipt import MAX_MESSAGE, Receipt, encode
 from ingest_worker import logs
+from ingest_worker.sandbox.kernel import undumpable
 
 QUIET: Final = MappingProxyType(
     {
@@ -44,6 +45,7 @@ def main() -> NoReturn:
 
     Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and the kernel frees everything.
     """
+    undumpable()  # before the first secret is taken: nothing that reads hostile content may read it here
     faulthandler.enable()
     text, dsn = "", os.environ.pop(DSN_VARIABLE, "")  # out of the environment, like the order, so that no child inherits them
     try:

@@ -17,6 +17,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
 from ingest_worker.models.locks import read_lock
 from ingest_worker.models.opening import open_models
+from ingest_worker.sandbox.walls import walls_lacking
 from ingest_worker.store.connect import connect, redacted
 from ingest_worker.store.schema import check as check_schema
 from ingest_worker.store.schema import expected_version
@@ -54,6 +55,7 @@ def _told(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
         except StageError as fault:
             faults.append(fault)
             yield f"missing {name}: {fault.reason.value}: {fault}"
+    yield _walls()
 
 
 def _gpu(wanted: Wanted) -> str:
@@ -78,6 +80,13 @@ def _store(_: Wanted) -> str:
     with connect(dsn, application="check") as connection:
         check_schema(connection)
     return f"{redacted(dsn)} has schema {expected_version()}"
+
+
+def _walls() -> str:
+    """What stands around the decoder on this node. A wall that is lacking fails nothing: media are decoded without it."""
+    if lacking := walls_lacking():
+        return f"note    walls: this kernel or its container lacks {', '.join(lacking)}, so the decoder runs without (SECURITY.md)"
+    return "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import DSN_VARIABLE
 from ingest_worker import logs
 from ingest_worker.errors import StageError
+from ingest_worker.sandbox.kernel import undumpable
 
 UNTOLD: Final = 1
 """For what the failure table does not know: a bug, and Python's own code for one."""
@@ -32,6 +33,7 @@ def carried_out(work: Callable[[], Iterable[str]]) -> int:
 
 def store_address() -> str:
     """The address of the store, out of the environment, so that no child inherits it. Raises `StageError(ORDER_INVALID)`."""
+    undumpable()
     if dsn := os.environ.pop(DSN_VARIABLE, ""):
         return dsn
     raise StageError(

@@ -25,4 +25,5 @@ def test_a_node_on_whose_cpus_the_models_are_to_run_passes(here: Place) -> None:
         "ok      gpu",
         "ok      models",
         "ok      store",
+        "ok      walls",  # in a pod that is restricted, on this kernel
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import FetchProfile
 from ingest_worker.audio import process
 from ingest_worker.audio.decode import LimitedDecoder
-from ingest_worker.audio.limits import Limits, limits_for
+from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError
+from ingest_worker.sandbox.limits import Limits
 from tests.worker.audio.media import TONE, cut, index_first, make, silent_film
 
 FORMATS = {
@@ -288,16 +290,17 @@ def test_a_child_without_a_last_word_is_unknown() -> None:
 
 def test_the_child_knows_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_DSN", "postgresql://secret")
-    fifo = tmp_path / "a.mp3"
-    os.mkfifo(fifo)  # the child waits here, so that it can be looked at
-    lines = process.run({"do": "probe", "sources": [str(fifo)]}, limits_for(60, SAMPLE_RATE))
-    assert next(lines) == {"probing": 0}
-    child = int(subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "audio.child"]).split()[0])
-    proc = Path(f"/proc/{child}")
+    request = {"do": "decode", "source": str(nine_hours(tmp_path)), "target": str(tmp_path / "audio.pcm")}
+    request |= {"rate": SAMPLE_RATE, "most": 36_000 * SAMPLE_RATE}
+    lines = process.run(request, limits_for(36_000, SAMPLE_RATE))
+    assert "announced" in next(lines)
+    (child,) = (each for each in psutil.Process().children() if "ingest_worker.audio.child" in each.cmdline())
+    proc = Path(f"/proc/{child.pid}")
     assert proc.joinpath("environ").read_bytes() == b""
-    assert os.getsid(child) == child
+    assert os.getsid(child.pid) == child.pid
     limits = proc.joinpath("limits").read_text()
-    assert "Max core file size        0" in limits
+    assert re.search(r"Max core file size +0 +0", limits)
+    assert re.search(r"Max processes +0 +0", limits)
     lines.close()
     assert not proc.exists()
 

@@ -11,8 +11,9 @@ from ingest_worker.domain import SAMPLE_RATE
 from tests.worker.audio.media import make
 
 OBSERVER = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+import json, os, resource, subprocess, sys
+order = json.dumps({**json.load(sys.stdin), "parent": os.getpid()})
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, input=order.encode())
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 """Stands between: a process's `ru_maxrss` begins with the memory of the one it was forked from, and a test process is large."""

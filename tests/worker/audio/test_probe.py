@@ -35,9 +35,8 @@ def test_no_files_need_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_ends_the_child_costs_only_its_own_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killer = tmp_path / "killer"
     crash = "echo '{\"probing\": 0}'; kill -SEGV $$"
-    killer.write_text(
-        f'#!/bin/sh\norder=$(cat)\ncase "$order" in *bad*) {crash};; esac\nprintf %s "$order" | {sys.executable} "$@"\n', encoding="utf-8"
-    )
+    look = f'cat > {tmp_path}/order\ncase "$(cat {tmp_path}/order)" in *bad*) {crash};; esac'
+    killer.write_text(f'#!/bin/sh\n{look}\nexec {sys.executable} "$@" < {tmp_path}/order\n', encoding="utf-8")
     killer.chmod(0o755)
     good, bad = make(tmp_path / "good.wav", "pcm_s16le"), make(tmp_path / "bad.wav", "pcm_s16le")
     monkeypatch.setattr("sys.executable", str(killer))

@@ -1,24 +1,30 @@
-"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment, without a network.
+"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment, behind walls.
 
-Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, and only then opens the media; it
-speaks in JSON lines on standard output and ends with a `done` or a `failed` line. It ends itself when nobody reads them any more.
+Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, opens the files, raises the walls,
+and only then looks at what is in them; it speaks in JSON lines on standard output and ends with a `done` or a `failed` line. It ends when
+its parent does.
 """
 
-import contextlib
 import errno
 import json
 import os
+import stat
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import av.subtitles.codeccontext
+import av.subtitles.stream  # noqa: F401 -- PyAV imports both when it meets a track of that kind, and behind the walls that is too late
 from av.error import FFmpegError
 
 from ingest_contract.failures import Reason
 from ingest_worker.audio import media
-from ingest_worker.audio.limits import Limits, limit_this_process
 from ingest_worker.audio.listen import Listener, Order
 from ingest_worker.errors import StageError
+from ingest_worker.sandbox.kernel import die_with
+from ingest_worker.sandbox.limits import Limits, limit_this_process
+from ingest_worker.sandbox.walls import raise_walls
 
 _TELL_EVERY: Final = 15
 """Seconds of audio between two progress lines: a tenth of a second of work or less."""
@@ -28,7 +34,8 @@ _REASONS_OF_ERRNO: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Rea
 
 def main() -> int:
     """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.buffer.readline())
+    die_with(request["parent"])
     limit_this_process(Limits(**request["limits"]))
     work = {"decode": _decode, "probe": _probe}[request["do"]]
     try:
@@ -65,17 +72,46 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
             told = samples
             _say({"samples": samples})
 
-    with source.open("rb") as file, Path(request["target"]).open("wb") as sink:
+    with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
+        _wall_off()
         return Listener(file, order, tell).listen(sink, lambda seconds: _say({"announced": seconds}))
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:
     """The announced length of each of `sources`, one line each, as it is found: a file that kills this process costs only itself."""
-    for place, source in enumerate(request["sources"]):
-        _say({"probing": place})
-        with contextlib.suppress(Exception), Path(source).open("rb") as file:
-            _say({"probed": place, "seconds": _length(file, source)})
+    with ExitStack() as stack:
+        files: list[BinaryIO | None] = []
+        for source in request["sources"]:
+            try:
+                files.append(stack.enter_context(_media(source)))
+            except OSError:
+                files.append(None)
+        _wall_off()
+        for place, (source, file) in enumerate(zip(request["sources"], files, strict=True)):
+            _say({"probing": place})
+            if file is not None:
+                with suppress(Exception):
+                    _say({"probed": place, "seconds": _length(file, source)})
     return {}
+
+
+def _media(source: str) -> BinaryIO:
+    """The open file. Raises `OSError` for what is none: a pipe or a device would keep us waiting."""
+    file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file")
+    return file
+
+
+def _wall_off() -> None:
+    """Raise the walls, and say which this kernel lacks. Nothing was read from the media yet.
+
+    Behind them nothing can be imported, and messages want codecs that Python imports when it meets them: so one is made before.
+    """
+    StageError(Reason.UNDECODABLE, "rehearsed: \ud800 https://ann:secret@example.org/")
+    if lacking := raise_walls():
+        _say({"lacking": ", ".join(lacking)})
 
 
 def _length(file: BinaryIO, source: str) -> float | None:

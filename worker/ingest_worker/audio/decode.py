@@ -16,11 +16,12 @@ from typing_extensions import override
 from ingest_contract.failures import Reason
 from ingest_contract.profile import FetchProfile
 from ingest_contract.stages import STAGE_VERSION, Stage
-from ingest_worker.audio.limits import SAMPLE_BYTES, Limits, limits_for
+from ingest_worker.audio.limits import SAMPLE_BYTES, limits_for
 from ingest_worker.audio.process import run
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Decoder, Report
+from ingest_worker.sandbox.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
 from ingest_contract.failures import Reason
+from ingest_worker.audio.codecs import AUDIO_CODECS, CODEC_WHITELIST
 from ingest_worker.audio.containers import boxes, missing_bytes, tells_its_length
 from ingest_worker.audio.reading import reader, size_of
 from ingest_worker.errors import StageError
@@ -20,6 +21,7 @@ from ingest_worker.formats import ENDINGS
 
 _OPTIONS: Final = {
     "protocol_whitelist": "none",
+    "codec_whitelist": CODEC_WHITELIST,
     "format_whitelist": ",".join(ENDINGS),
 }
 
@@ -64,14 +66,20 @@ def audio_tracks(container: InputContainer, name: str) -> list[AudioStream]:
         raise StageError(Reason.NO_AUDIO_TRACK, f"{name} has no audio track among its {len(container.streams)}")
     usable = [track for track in tracks if has_decoder(track)]
     if not usable:
-        raise StageError(Reason.UNDECODABLE, f"{name}: decoder not found for any of its {len(tracks)} audio tracks")
+        found = ", ".join(sorted({_codec(track) or "unknown" for track in tracks}))
+        raise StageError(Reason.UNDECODABLE, f"{name}: decoder not found for any of its {len(tracks)} audio tracks ({found})")
     return sorted(usable, key=lambda track: (not track.disposition & Disposition.default, bool(track.disposition & _ASIDE)))
 
 
 def has_decoder(track: AudioStream) -> bool:
-    """Whether libavcodec knows the track's codec; PyAV gives it no context where it does not."""
-    context: object = track.codec_context  # the stubs leave None out
-    return context is not None
+    """Whether the track is in a codec in which people record."""
+    return _codec(track) in AUDIO_CODECS
+
+
+def _codec(track: AudioStream) -> str | None:
+    """Libavcodec's name of the track's decoder; None where there is none: PyAV gives the track no context then."""
+    context: Any = track.codec_context  # the stubs leave None out
+    return None if context is None else str(context.codec.name)
 
 
 def only(container: InputContainer, *tracks: Stream) -> None:

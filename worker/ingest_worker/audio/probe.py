@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ingest_worker.audio.limits import Limits
 from ingest_worker.audio.process import run
 from ingest_worker.errors import StageError
-
-_LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0)
-"""Headers take milliseconds; a probe writes nothing."""
+from ingest_worker.sandbox.limits import Limits
 
 _TOGETHER: Final = 200
 """Files of one child: starting one takes longer than probing ten files."""
+
+_LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0, open_files=_TOGETHER + 32, processes=0)
+"""Headers take milliseconds; a probe writes nothing, and opens all files before it looks into one."""
 
 
 def announced_lengths(files: Sequence[Path]) -> list[float | None]:

@@ -1,28 +1,41 @@
-"""Starts the limited child, listens to it, and says in the failure table's words how it ended.
+"""Starts the walled child, listens to it, and says in the failure table's words how it ended.
 
-Called by `decode` and `probe`. Must not open media itself: this process holds the models and the store's address.
+Called by `decode` and `probe`. Must not open media itself: this process holds the models and the store's address. What the child says is
+believed as far as it can be true of media: their lengths, and the reasons for which media are refused.
 """
 
-import json
+import logging
 import signal
-import subprocess
-import sys
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import asdict
+from functools import cache
 from typing import Any, Final
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio.limits import Limits
+from ingest_contract.receipt import MAX_MESSAGE
 from ingest_worker.errors import StageError
+from ingest_worker.sandbox.limits import Limits
+from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
+
+log = logging.getLogger(__name__)
 
 _ENDINGS: Final = {
     signal.SIGXCPU: (Reason.UNDECODABLE, "decoding took more than {cpu} s of CPU, more than any recording of the permitted length needs"),
+    signal.SIGSYS: (Reason.UNDECODABLE, "the media made the decoder ask the system for what no decoder needs"),
     signal.SIGKILL: (Reason.HOST_OUT_OF_MEMORY, "the decoder was killed from outside, as a machine without memory does"),
     signal.SIGTERM: (Reason.INTERRUPTED, "the decoder was asked to end"),
     signal.SIGINT: (Reason.INTERRUPTED, "the decoder was asked to end"),
 }
 _CRASH: Final = (Reason.UNDECODABLE, "the media made the decoder crash")
+
+_TELLABLE: Final = frozenset(
+    {Reason.NO_AUDIO_TRACK, Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_LONG, Reason.SCRATCH_FULL, Reason.NOT_FOUND}
+)
+"""What a decoder may say of its own end. It cannot know more, and must not be able to stop a batch by saying so."""
+
+_PATIENCE: Final = 4
+"""Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a dead disk nothing."""
 
 
 def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], None, None]:
@@ -34,29 +47,33 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
     Raises:
         StageError: what the child reports as failed, or what its end means when it could not speak.
     """
-    command = [sys.executable, "-I", "-m", "ingest_worker.audio.child"]
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, start_new_session=True, text=True
-    )
-    assert child.stdin is not None  # noqa: S101 -- PIPE was asked for
-    assert child.stdout is not None  # noqa: S101 -- likewise
-    try:
-        with suppress(BrokenPipeError), child.stdin:  # a child that is dead already tells so by its exit
-            json.dump({**request, "limits": asdict(limits)}, child.stdin)
-        for line in child.stdout:
-            if not line.endswith("\n"):
-                break  # killed while it spoke
-            said = json.loads(line)
-            if "failed" in said:
-                raise StageError(Reason(said["failed"]), said["message"])
-            yield said
-            if "done" in said:
-                return
-        raise _ended(child.wait(), limits)
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
+    wall = limits.cpu_seconds * _PATIENCE
+    with closing(Child("ingest_worker.audio.child", {})) as child:
+        try:
+            for said in child.ask({**request, "limits": asdict(limits)}, seconds=wall, last=True):
+                if "failed" in said:
+                    raise _failed(said)
+                if "lacking" in said:
+                    _warn(str(said["lacking"])[:MAX_MESSAGE])
+                else:
+                    yield said
+        except TimeoutError as error:
+            raise StageError(Reason.UNDECODABLE, f"decoding was not done after {wall} s") from error
+        except ChildEndedError as error:
+            raise _ended(error.code, limits) from error
+        except ChildGarbledError as error:
+            raise StageError(Reason.UNDECODABLE, f"the media made the decoder say what no decoder says: {error}") from error
+
+
+def _failed(said: dict[str, Any]) -> StageError:
+    """The child's own words about its end."""
+    reason = next((each for each in _TELLABLE if each.value == said["failed"]), Reason.UNDECODABLE)
+    return StageError(reason, str(said.get("message", ""))[:MAX_MESSAGE])
+
+
+@cache
+def _warn(lacking: str) -> None:
+    log.warning('action=lack-walls lacking="%s"', lacking)
 
 
 def _ended(code: int, limits: Limits) -> StageError:
