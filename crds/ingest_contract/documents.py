@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatch
 from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDULE_KIND
+from ingest_contract.plain_yaml import PlainLoader, load_all
 from ingest_contract.profile import IngestProfile
 from ingest_contract.schedule import IngestSchedule
 
@@ -55,7 +56,7 @@ class InvalidDocumentError(Exception):
         self.mistakes = mistakes
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """YAML as a cluster reads it: a date is the text that was written, and a key that stands twice is a mistake."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own form
@@ -76,7 +77,7 @@ class _Loader(yaml.SafeLoader):
 def read(path: Path) -> tuple[Document, ...]:
     """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and `OSError` for no file."""
     try:
-        raw = [document for document in yaml.load_all(path.read_text(encoding="utf-8"), _Loader) if document is not None]
+        raw = [document for document in load_all(path.read_text(encoding="utf-8"), _Loader) if document is not None]
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).split()).replace(_NAMELESS, ', ')}",)) from error
     if not raw:

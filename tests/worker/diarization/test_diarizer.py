@@ -17,6 +17,7 @@ from ingest_worker.errors import StageError
 
 pytestmark = pytest.mark.models
 ANY = SpeakerCount()
+NAME = "pyannote.audio.pipelines.SpeakerDiarization"
 
 
 def quiet(_: float) -> None:
@@ -160,13 +161,12 @@ def test_a_full_gpu_is_answered_with_smaller_batches_and_the_same_turns(
     [
         (None, "describes no diarization pipeline"),
         ("pipeline: 3", "describes no diarization pipeline"),
-        ("pipeline: {name: a.VoiceActivityDetection, params: {}}", "not VBxClustering"),
-        ("pipeline: {name: a.SpeakerDiarization, params: {clustering: AgglomerativeClustering}}", "not VBxClustering"),
-        ("pipeline: {name: a.SpeakerDiarization, params: {segmentation: hub/model}}", "no segmentation in its own folder"),
-        (
-            "pipeline: {name: a.SpeakerDiarization, params: {segmentation: $model/s, embedding: $model/s, plda: $model/s}}",
-            "cannot be loaded",
-        ),
+        ("pipeline: {name: pyannote.audio.pipelines.VoiceActivityDetection, params: {}}", "with VBxClustering"),
+        (f"pipeline: {{name: {NAME}, params: {{clustering: AgglomerativeClustering}}}}", "with VBxClustering"),
+        (f"pipeline: {{name: {NAME}, params: {{segmentation: hub/model}}}}", "no segmentation in its own folder"),
+        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/../s, embedding: $model/s, plda: $model/s}}}}", "no segmentation in"),
+        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s@main, plda: $model/s}}}}", "no embedding in"),
+        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s, plda: $model/s}}}}", "cannot be loaded"),
     ],
 )
 def test_a_folder_without_the_pipeline_is_refused(tmp_path: Path, config: str | None, complaint: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from ingest_contract import plain_yaml
 from ingest_contract.base import ContractModel, Name, ShortText
 from ingest_contract.failures import Reason
 from ingest_contract.profile import ModelName
@@ -62,7 +63,7 @@ def read_lock(folder: Path, set_name: str) -> Lock:
     """The lock of a set. Raises `StageError(MODELS_UNAVAILABLE)` where there is none or it cannot be read."""
     path = folder / set_name / LOCK_FILE
     try:
-        return Lock.model_validate_json(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        return Lock.model_validate_json(json.dumps(plain_yaml.load(path.read_text(encoding="utf-8"))))
     except FileNotFoundError as error:
         raise unavailable(f"The model set {set_name!r} is not in {folder}.", set_name) from error
     except (OSError, yaml.YAMLError, ValidationError) as error:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from ingest_contract import plain_yaml
 from ingest_contract.base import ContractModel, Name, ShortText
 from ingest_contract.failures import Reason
 from ingest_contract.profile import ModelName
@@ -145,7 +146,7 @@ def load_set(name_or_path: str) -> ModelSet:
     """
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else BUILT_IN / f"{name_or_path}.yaml"
     try:
-        return ModelSet.model_validate_json(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        return ModelSet.model_validate_json(json.dumps(plain_yaml.load(path.read_text(encoding="utf-8"))))
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.stem for file in BUILT_IN.glob("*.yaml")))
         raise StageError(
