@@ -2,20 +2,26 @@
 
 import json
 import logging
+import struct
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from socket import socket
+from socket import SO_LINGER, SOL_SOCKET, create_connection, socket
 
 import pytest
 
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
+from ingest_worker import progress_server
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.progress import WEIGHTS, Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
 from ingest_worker.stopwatch import Stopwatch
+from tests.worker.store.makers import eventually
 
 
 def board(display: ProgressFile | None = None) -> Board:
@@ -118,6 +124,50 @@ def test_a_port_serves_metrics_of_finished_stages(served: tuple[Board, Stopwatch
     assert 'ingest_worker_stage_seconds{stage="fetch"}' in metrics
     assert "ingest_worker_progress_ratio 0.1" in metrics
     assert "process_resident_memory_bytes" in metrics
+
+
+def test_who_asks_slowly_is_hung_up_on_however_steadily(served: tuple[Board, Stopwatch, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_server, "LONGEST", 1.0)
+    _, _, url = served
+    with create_connection(("127.0.0.1", port_of(url)), timeout=20) as slow:
+        began = time.monotonic()
+        slow.settimeout(0.1)
+        while time.monotonic() - began < 20:
+            try:
+                slow.sendall(b"G")
+                if slow.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        assert time.monotonic() - began < 10
+
+
+def test_who_holds_many_connections_keeps_nobody_out_and_costs_few_threads(served: tuple[Board, Stopwatch, str]) -> None:
+    shown, _, url = served
+    shown.begin(Stage.TRANSCRIBE)
+    before = threading.active_count()
+    with ExitStack() as held:
+        silent = [held.enter_context(create_connection(("127.0.0.1", port_of(url)), timeout=20)) for _ in range(100)]
+        assert json.loads(get(f"{url}/progress"))["stage"] == "transcribe"
+        assert silent[0].recv(1) == b"", "the oldest was hung up on"
+        eventually(lambda: threading.active_count() - before <= progress_server.MOST)
+    eventually(lambda: threading.active_count() <= before)
+
+
+def test_a_client_that_goes_away_is_no_news(served: tuple[Board, Stopwatch, str], capfd: pytest.CaptureFixture[str]) -> None:
+    _, _, url = served
+    for _ in range(20):
+        with create_connection(("127.0.0.1", port_of(url)), timeout=20) as gone:
+            gone.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+            gone.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+    assert "ingest_worker" in get(f"{url}/metrics")
+    assert capfd.readouterr().err == ""
+
+
+def port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
 
 
 def test_a_taken_port_is_told_and_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,14 +1,18 @@
 """`/progress` and `/metrics` on a port of the pod, read-only: what the operator polls and Prometheus scrapes.
 
-Called by the composition root where the order names a port. A port that is taken is told once; the run goes on without.
+Called by the composition root where the order names a port. A port that is taken is told once; the run goes on without. Nobody is
+waited for: whoever asks slowly, or holds many connections, costs neither threads nor the answers of the others.
 """
 
 import logging
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -21,6 +25,11 @@ from ingest_worker.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 
 _PREFIX: Final = "ingest_worker"
+
+LONGEST: Final = 5.0
+"""Seconds of a connection, from its beginning to its end, however it goes on: an answer takes milliseconds."""
+MOST: Final = 16
+"""Connections at once, each with a thread. One more ends the oldest, so that who holds all of them keeps nobody else out."""
 
 
 class _Run(Collector):
@@ -41,6 +50,48 @@ class _Run(Collector):
         yield GaugeMetricFamily(f"{_PREFIX}_overhead_seconds", "Time in no stage.", self._watch.overhead)
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that hangs up on who takes too long, and on the oldest of too many."""
+
+    daemon_threads = True
+    request_queue_size = MOST
+
+    def __init__(self, *arguments: Any) -> None:
+        self._since: dict[socket.socket, float] = {}
+        """Every open connection and the moment it began, the oldest first."""
+        self._gate = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin with a connection, in a thread of its own."""
+        with self._gate:
+            if len(self._since) >= MOST:
+                self._hang_up(next(iter(self._since)))
+            self._since[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Called twice a second and after each connection."""
+        with self._gate:
+            for connection in [each for each, since in self._since.items() if time.monotonic() - since > LONGEST]:
+                self._hang_up(connection)
+
+    def _hang_up(self, connection: socket.socket) -> None:
+        """Its thread reads an end, and ends."""
+        del self._since[connection]
+        with suppress(OSError):  # it has gone by itself
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The end of a connection, in its thread."""
+        with self._gate:
+            self._since.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone before its answer is no news."""
+
+
 class ProgressServer:
     """A board that can be asked over HTTP."""
 
@@ -50,11 +101,10 @@ class ProgressServer:
         registry.register(_Run(progress, watch))
         self._server: ThreadingHTTPServer | None = None
         try:
-            self._server = ThreadingHTTPServer(("", port), _handler(progress, registry))
+            self._server = _Server(("", port), _handler(progress, registry))
         except OSError as error:
             log.warning("action=lose-progress port=%d error=%s", port, error.strerror)
             return
-        self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
 
     def close(self) -> None:
