@@ -22,12 +22,12 @@ class PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """One value. Raises `yaml.composer.ComposerError`."""
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
+        place = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            said = f"`*{event.anchor}` repeats a value from elsewhere; write it out"
-            raise yaml.composer.ComposerError(None, None, said, event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"`*{event.anchor}` repeats a value from elsewhere; write it out", place)
         if self._depth == DEEPEST:
-            raise yaml.composer.ComposerError(None, None, f"more than {DEEPEST} values inside one another", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"more than {DEEPEST} values inside one another", place)
         self._depth += 1
         try:
             return super().compose_node(parent, index)
