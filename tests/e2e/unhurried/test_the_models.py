@@ -48,7 +48,7 @@ def served() -> Iterator[hub.Hub]:
         assert isinstance(each.source, HubSource)
         folder = model(STAND_INS[each.name])
         files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-        repositories[each.source.repository] = hub.Repository(files, "c" * 40, gated=each.source.gated)
+        repositories[each.source.repository] = hub.Repository(files, each.source.revision or "c" * 40, gated=each.source.gated)
     with hub.serving(hub.Hub(repositories, "hf_right")) as made, relay(HOST, PORT, to_port(made.port)):
         yield made
 

@@ -19,7 +19,7 @@ DEMO = "demo/models.yaml"
 def test_the_default_set_says_that_its_hashes_are_not_known() -> None:
     default = load_set("default")
     assert not default.verified
-    assert all(isinstance(model.source, HubSource) and model.source.revision is None and not model.files for model in default.models)
+    assert all(isinstance(model.source, HubSource) and model.source.revision is not None and not model.files for model in default.models)
 
 
 def test_the_default_profile_names_models_of_the_default_set() -> None:
