@@ -1,5 +1,6 @@
 """Where frames belong: jumps that are pauses, and jumps that are none. Frames are numbers here, one for each second."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,18 @@ def test_a_jump_at_the_end_is_a_pause_as_well() -> None:
 
 def test_a_jump_that_comes_back_was_a_damaged_timestamp() -> None:
     assert holes(OneClock(None), seconds(0, 5) + seconds(40_000, 5) + seconds(10, 40)) == {}
+
+
+@pytest.mark.parametrize("moved", [-300, -4, 3, 9, 500])
+def test_one_cluster_with_a_damaged_timestamp_moves_nothing_behind_it(moved: float) -> None:
+    clock: OneClock[int] = OneClock(None)
+    times = seconds(0, 400)
+    times[310:315] = [310 + moved + number for number in range(5)]
+    assert holes(clock, [*times, *seconds(405, 5)]) == {400: 5}
+
+
+def test_a_clock_that_begins_again_goes_on_behind_what_was() -> None:
+    assert holes(OneClock(None), seconds(0, 100) + seconds(0, 50) + seconds(60, 50)) == {150: 10}
 
 
 def test_a_jump_beyond_what_is_announced_is_none_and_is_told() -> None:

@@ -13,7 +13,7 @@ Frame = TypeVar("Frame")
 GAP_SECONDS: Final = 0.25
 """A hole between frames that is worth filling. Coarser than any container's rounding of time, finer than anyone hears in a search hit."""
 
-_PLAIN_SECONDS: Final = 10.0
+_PLAIN_SECONDS: Final = 1.0
 """A jump that is believed at once. A longer one must last: a damaged timestamp moves one cluster, and the next comes back."""
 
 _LASTING_SECONDS: Final = 35.0
@@ -66,6 +66,10 @@ class _Held(Generic[Frame]):
     seconds: float = 0.0
     samples: int = 0
 
+    def comes_back(self, gap: float) -> bool:
+        """Whether a second jump takes back more than half of the first."""
+        return gap < -self.jump / 2 if self.jump > 0 else gap > -self.jump / 2
+
     def add(self, frame: Frame, gap: float, seconds: float, samples: int) -> None:
         self.frames.append((gap if gap > GAP_SECONDS else 0.0, frame))
         self.clock += seconds + (gap if abs(gap) > GAP_SECONDS else 0.0)
@@ -89,14 +93,13 @@ class OneClock(Generic[Frame]):
         if self._held is not None:
             return self._while_held(self._held, frame, time, seconds, size)
         gap = 0.0 if time is None else time - self._clock
-        if gap > _PLAIN_SECONDS or (gap > GAP_SECONDS and self._is_beyond(self._clock + gap + seconds)):
+        is_doubtful = gap > _PLAIN_SECONDS or gap < -GAP_SECONDS
+        if is_doubtful or (gap > GAP_SECONDS and self._is_beyond(self._clock + gap + seconds)):
             self._held = _Held(gap, self._clock + gap)
             self._held.add(frame, 0.0, seconds, size)
             return self._released(self._held) if self._is_certain(self._held) else []
         hole = gap if gap > GAP_SECONDS else 0.0
-        if abs(gap) > GAP_SECONDS:
-            self._clock += gap
-        self._clock += seconds
+        self._clock += hole + seconds
         return [(hole, frame)]
 
     def end(self) -> list[Placed[Frame]]:
@@ -105,7 +108,7 @@ class OneClock(Generic[Frame]):
 
     def _while_held(self, held: _Held[Frame], frame: Frame, time: float | None, seconds: float, size: int) -> list[Placed[Frame]]:
         gap = 0.0 if time is None else time - held.clock
-        if gap < -GAP_SECONDS and held.jump + gap < held.jump / 2:  # it came back: the jump was a damaged timestamp
+        if abs(gap) > GAP_SECONDS and held.comes_back(gap):  # the jump was a damaged timestamp
             return [*self._in_a_row(held), *self.place(frame, time, seconds, size)]
         held.add(frame, gap, seconds, size)
         return self._released(held) if self._is_certain(held) else []
@@ -123,7 +126,7 @@ class OneClock(Generic[Frame]):
             return self._in_a_row(held)
         self._held, self._clock = None, held.clock
         (hole, first), *others = held.frames
-        return [(held.jump + hole, first), *others]
+        return [(max(0.0, held.jump) + hole, first), *others]
 
     def _in_a_row(self, held: _Held[Frame]) -> list[Placed[Frame]]:
         self._held = None

@@ -33,20 +33,23 @@ class PcmWriter:
         self.levels = Levels()
         self.gain = gain
         self._sink, self._rate, self._most, self._tell = sink, rate, most, tell
-        self._form: tuple[tuple[str, ...], int] | None = None
+        self._form: tuple[str, int] | None = None
+        """Layout and rate of the frames that are held."""
         self._mixer: Any = None
         self._resampler: Any = None
         self._held: list[FloatArray] = []
+        self._held_samples = 0
 
     def add(self, frame: AudioFrame) -> None:
         """Write one frame."""
-        form = (tuple(channel.name for channel in frame.layout.channels), frame.sample_rate)
+        form = (frame.layout.name, frame.sample_rate)
         if form != self._form:  # HE-AAC and concatenated streams change theirs in the middle
             self.flush()
             self._form = form
-            self._mixer = Mixer(weights(form[0]), frame.sample_rate)
+            self._mixer = Mixer(weights([channel.name for channel in frame.layout.channels]), frame.sample_rate)
         self._held.append(samples_of(frame))
-        if sum(part.shape[1] for part in self._held) >= BLOCK_SECONDS * frame.sample_rate:
+        self._held_samples += frame.samples
+        if self._held_samples >= BLOCK_SECONDS * frame.sample_rate:
             self._mix()
 
     def skip(self, seconds: float) -> None:
@@ -73,8 +76,13 @@ class PcmWriter:
             return
         block, rate = np.concatenate(self._held, axis=1), self._form[1]
         self._held.clear()
+        self._held_samples = 0
+        loudest = np.abs(block).max(axis=0)
+        if not loudest.max() <= LOUDEST:  # also where it is no number, which is silence
+            np.clip(np.nan_to_num(block, copy=False, nan=0.0), -LOUDEST, LOUDEST, out=block)
+            loudest = np.abs(block).max(axis=0)
         mixed = self._mixer.mix(block)
-        self.levels.heard(mixed, np.abs(block).max(axis=0), rate)
+        self.levels.heard(mixed, loudest, rate)
         frame = av.AudioFrame.from_ndarray((mixed * np.float32(self.gain))[None], format="flt", layout="mono")
         frame.sample_rate = rate
         if self._resampler is None:
@@ -94,7 +102,7 @@ class PcmWriter:
 
 
 def samples_of(frame: AudioFrame) -> FloatArray:
-    """(channels, samples) of a frame, 1 at full scale. What is no number is silence."""
+    """(channels, samples) of a frame, 1 at full scale."""
     kind = frame.format.packed.name
     if kind not in _FULL_SCALE:  # 64-bit integers
         frame = av.AudioResampler(format="dblp").resample(frame)[0]
@@ -103,7 +111,5 @@ def samples_of(frame: AudioFrame) -> FloatArray:
     shaped = content if frame.format.is_planar else content.reshape(frame.samples, -1).T
     if kind == "u8":
         shaped = shaped.astype(np.int16) - 128
-    found: FloatArray = shaped.astype(np.float32)
-    if kind in ("flt", "dbl"):
-        return np.clip(np.nan_to_num(found, copy=False, nan=0.0), -LOUDEST, LOUDEST)
-    return found * np.float32(1 / _FULL_SCALE[kind])
+    found: FloatArray = shaped.astype(np.float32, copy=False)
+    return found if kind in ("flt", "dbl") else found * np.float32(1 / _FULL_SCALE[kind])
