@@ -8,8 +8,8 @@ from dataclasses import replace
 from bench.operator_at_scale.scene import Scene
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.kube.frozen import from_config_maps, plans_selector
-from ingest_operator.kube.names import Owner
+from ingest_operator.kube.frozen import PART, digest_of, from_parts
+from ingest_operator.kube.names import BATCH_UID, Owner
 from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
 from ingest_operator.ledger import restore
 from ingest_operator.planned import items_of, status_of
@@ -20,11 +20,13 @@ def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
     """Record them in the status of a batch that is planned, while no operator runs."""
     batch, admin = scene.batch(name), scene.plane.admin
     owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
-    plans = from_config_maps(owner, admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=plans_selector(owner))["items"])
+    (plan,) = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=f"{BATCH_UID}={owner.uid},{PART}")["items"]
+    plans = (from_parts(owner, 0, (plan,)),)
     before = IngestBatchStatus.model_validate_json(json.dumps(batch["status"]))
     ledger = restore(before)
     ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
     spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
-    view = View(spec, before.observed_generation, owner.trace_id, items_of(plans), status_of(plans), {}, None, (), before.profile)
+    planned = status_of(plans).model_copy(update={"digest": digest_of(plans)})
+    view = View(spec, before.observed_generation, owner.trace_id, items_of(plans), planned, {}, None, (), before.profile)
     status = render(view, ledger, before, time.time())
     admin.merge(BATCHES.path(scene.namespace, name, "status"), {"status": json.loads(status.to_json())})

@@ -25,13 +25,20 @@ MAX_ITEMS: Final = 10_000
 """Recordings of one batch."""
 
 MAX_NAMED: Final = 1000
-"""Left-out recordings that a plan names; the counts are always complete."""
+"""Left-out recordings that a plan names at most; the counts are always complete."""
 
 FRAME_CHARACTERS: Final = 8_000
 """Base64 characters of one line: with its head below the 16 KiB at which container runtimes cut lines (CRI, `P` and `F` tags)."""
 
-MAX_BYTES: Final = 64 * 1024 * 1024
-"""A document before compression; 10,000 items with every field at its longest take 48 MB. More is refused while it inflates."""
+MAX_BYTES: Final = 7 * 1024 * 1024
+"""A document before compression. More is refused while it inflates: an operator keeps the plans of every batch that is not done. Framed,
+what cannot be compressed at all takes 9.4 MiB, and a kubelet keeps 10 MiB of a log (`containerLogMaxSize`)."""
+
+MAX_ITEM_BYTES: Final = 6 * 1024 * 1024
+"""Of that, the items: 10,000 of 629 bytes each, which holds a title of a hundred characters in any script. What is more is left out."""
+
+MAX_NAMED_BYTES: Final = 512 * 1024
+"""Of that, the left-out recordings that are named."""
 
 _FRAME: Final = re.compile(r"plan/([1-9][0-9]{0,5})/([1-9][0-9]{0,5}):([A-Za-z0-9+/]*={0,2})\s*")
 _DIGEST: Final = 64
@@ -54,6 +61,8 @@ class SkipReason(StrEnum):
     """Another source, or an earlier plan of the batch, has it."""
     OVER_LIMIT = "OverLimit"
     """The batch has as many recordings as it wants."""
+    PLAN_FULL = "PlanFull"
+    """The plan has as many bytes as an operator keeps of one (6 MiB of recordings): put the others into another batch."""
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
     ENDING_UNKNOWN = "EndingUnknown"

@@ -1,5 +1,6 @@
 """What a batch takes and what it leaves out, rule by rule, and on any input."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Place, PlannedSource, PlanOrder, Settings
-from ingest_contract.plan_document import PlanDocument, SkipReason
+from ingest_contract.plan_document import MAX_BYTES, PlanDocument, SkipReason, frames
 from ingest_contract.profile import (
     DiarizationProfile,
     EmbeddingProfile,
@@ -160,6 +161,17 @@ def test_the_counts_are_complete_when_the_names_are_cut() -> None:
     found = plan([video(str(number), 1) for number in range(1500)], order(min_duration_seconds=2), {})
     assert len(found.skipped) == 1000
     assert found.skip_counts == {SkipReason.TOO_SHORT: 1500}
+
+
+def test_what_a_plan_has_no_bytes_for_is_left_out_and_counted_and_the_rest_fits_into_a_log() -> None:
+    chance = random.Random(7)  # noqa: S311 -- addresses, not secrets
+    long = [Candidate(f"url:{number}", f"https://e.org/{chance.randbytes(1000).hex()}") for number in range(4000)]
+    found = plan(long, order(), {})
+    assert len(found.items) + found.skip_counts[SkipReason.PLAN_FULL] == 4000
+    assert 2800 < len(found.items) < 3200
+    assert [item.index for item in found.items] == list(range(len(found.items)))
+    assert len(found.to_json()) < MAX_BYTES
+    assert sum(len(line) + 60 for line in frames(found)) < 10 * 1024 * 1024  # a runtime puts a time and a stream before each line
 
 
 candidates = st.lists(

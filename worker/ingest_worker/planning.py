@@ -5,16 +5,19 @@ What a source does not say never decides: a recording of unknown length, date or
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median_low
-from typing import Final
+from typing import Final, TypeVar
 
+from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
-from ingest_contract.plan_document import MAX_NAMED, PlanDocument, Skipped, SkipReason
+from ingest_contract.plan_document import MAX_ITEM_BYTES, MAX_NAMED, MAX_NAMED_BYTES, PlanDocument, Skipped, SkipReason
 from ingest_contract.selection import Include, Order, Reprocess, Select
+
+M = TypeVar("M", bound=ContractModel)
 
 MAX_ADDRESS: Final = 2048
 """Characters: what `Location` in the contract allows."""
@@ -91,18 +94,37 @@ def plan(candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str,
     ordered = _ordered(kept, order.select.order)
     room = max(0, order.select.limit - order.first_index)
     left += [LeftOut(each, SkipReason.OVER_LIMIT, f"limit {order.select.limit}") for each in ordered[room:]]
-    taken = ordered[:room]
+    items = _fitting(_item(each, order.first_index + place) for place, each in enumerate(ordered[:room]))
+    taken, beyond = ordered[: len(items)], ordered[len(items) : room]
+    left += [LeftOut(each, SkipReason.PLAN_FULL, f"{MAX_ITEM_BYTES} bytes") for each in beyond]
     counts: Counter[SkipReason] = Counter()
     for each in left:
         counts[each.reason] += each.candidate.unread or 1
     return PlanDocument(
-        items=tuple(_item(each, order.first_index + place) for place, each in enumerate(taken)),
+        items=items,
         skip_counts={reason: counts[reason] for reason in SkipReason if counts[reason]},
-        skipped=tuple(_skipped(each) for each in left[:MAX_NAMED]),
+        skipped=_named(left),
         media_seconds=sum(each.duration_seconds or 0 for each in taken),
         unknown_durations=sum(each.duration_seconds is None for each in taken),
         undated=sum(each.published_at is None for each in taken),
     )
+
+
+def _fitting(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The first items, as many as a plan has bytes for."""
+    return tuple(_within(items, MAX_ITEM_BYTES))
+
+
+def _named(left: Sequence[LeftOut]) -> tuple[Skipped, ...]:
+    return tuple(_within(map(_skipped, left[:MAX_NAMED]), MAX_NAMED_BYTES))
+
+
+def _within(models: Iterable[M], room: int) -> Iterator[M]:
+    for model in models:
+        room -= len(model.to_json().encode()) + len(",")
+        if room < 0:
+            return
+        yield model
 
 
 def sift(candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]) -> tuple[list[Candidate], list[LeftOut]]:

@@ -39,6 +39,9 @@ REPEATS: Final = 3
 LONGEST_WAIT: Final = 5.0
 """Seconds that a request waits before it is sent again. A server that wants more time gets it from the caller, who sees `retry_after`."""
 
+LOG_BYTES: Final = 16 * 1024 * 1024
+"""Of a log that is read: more than a kubelet keeps by default, and no pod fills our memory."""
+
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
@@ -107,7 +110,8 @@ class Api:
     async def log(self, namespace: str, pod: str, container: str) -> str:
         """What a container has written; `RefusedError` (Invalid) while it waits to begin, `NotFoundError` when its pod is gone."""
         path = PODS.path(namespace, pod, "log")
-        return (await self._send("get", "pods/log", path, query={"container": container})).decode(errors="replace")
+        query = {"container": container, "limitBytes": str(LOG_BYTES)}
+        return (await self._send("get", "pods/log", path, query=query)).decode(errors="replace")
 
     async def _pages(self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]) -> Listing:
         items: list[Object] = []

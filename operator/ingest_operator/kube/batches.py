@@ -1,5 +1,6 @@
 """One look at one batch in a cluster: its profile, its plans, then the reconcile that is the same everywhere."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,14 @@ from ingest_operator.kube.caches import Cache, Key, key_of
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.cluster import ANY, KubeCluster, Remembered, Try
 from ingest_operator.kube.confirming import ask_again
+from ingest_operator.kube.done import clear_up, is_cleared, is_done
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
+from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
@@ -86,6 +89,12 @@ class Memory:
     written: int = 0
     """Bytes of the status that the last look wrote, if it wrote one."""
 
+    @property
+    def generation(self) -> int:
+        """Of the batch's spec."""
+        found: int = self.keeper.batch["metadata"]["generation"]
+        return found
+
 
 class Batches:
     """The looks at every batch."""
@@ -93,6 +102,7 @@ class Batches:
     def __init__(self, world: World) -> None:
         self._world = world
         self._memories: dict[Key, Memory] = {}
+        self._room, self._reading = PlanRoom(), asyncio.Lock()
 
     async def look(self, key: Key) -> float | None:
         """Bring one batch nearer to what is wanted of it; seconds until it wants another look."""
@@ -110,6 +120,9 @@ class Batches:
             except PlanDamagedError as error:
                 memory.frozen = None  # it is read again by the next look: somebody may restore it
                 return await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+            except NoRoomError as error:
+                memory.frozen = memory.plan = None
+                return await self._halt(Hindrance("PlansTooLarge", str(error), inf), memory, now)
             except UnreadableError as error:
                 await memory.keeper.tell(error.hindrance, now)
                 return await self._stop_if_wanted(owner, memory, now)
@@ -125,6 +138,7 @@ class Batches:
     def forget(self, key: Key) -> None:
         """A batch is gone."""
         self._memories.pop(key, None)
+        self._room.release(key)
 
     def _memory(self, key: Key, body: Object) -> Memory:
         memory = self._memories.get(key)
@@ -150,7 +164,11 @@ class Batches:
     async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
         await ask_again(self._world.api, self._world.seen, owner.identity)
         if memory.frozen is None:
-            memory.frozen = await read_frozen(self._world.api, owner)
+            if (done := await self._clear_up(owner, memory, now)) is not None:
+                return done[0]
+            async with self._reading:  # while one is read it stands there several times: one at once
+                memory.frozen = await read_frozen(self._world.api, owner)
+        self._make_room(owner, memory)
         require_all(memory.frozen, memory.keeper.read())  # at each look: a backup may bring back another status at any time
         scene = self._scene(owner, memory)
         plan = await self._planned(scene, memory, now)
@@ -159,7 +177,32 @@ class Batches:
             scene = self._scene(owner, memory)
         if plan.items is None:
             return await self._write_unplanned(scene, plan, memory, now)
-        return await self._reconcile(scene, plan, memory, now)
+        seconds = await self._reconcile(scene, plan, memory, now)
+        if plan.again_at == inf and is_done(memory.keeper.read(), memory.generation):
+            self._let_go(owner, memory)
+        return seconds
+
+    async def _clear_up(self, owner: Owner, memory: Memory, now: float) -> tuple[float | None] | None:
+        """When to look again at a batch that is done and needs nothing of its plan; None of any other."""
+        status, seen = memory.keeper.read(), self._world.seen
+        if status is None or not is_done(status, memory.generation) or not is_cleared(seen.jobs.of(owner.identity)):
+            return None
+        scene = self._scene(owner, memory)
+        cluster = KubeCluster(self._world.api, seen, scene, memory.remembered, now, total=status.counts.total)
+        found = await clear_up(cluster, restore(status))
+        return None if found is None else (rest(status, found, now),)
+
+    def _make_room(self, owner: Owner, memory: Memory) -> None:
+        """Keep the plans in memory, at the cost of a larger namespace's if need be. Raises `NoRoomError`."""
+        assert memory.frozen is not None  # noqa: S101 -- it was read
+        for key in self._room.take((owner.namespace, owner.name), sum(plan.weight for plan in memory.frozen)):
+            if (other := self._memories.get(key)) is not None:
+                other.frozen = other.plan = None
+
+    def _let_go(self, owner: Owner, memory: Memory) -> None:
+        """The plans of a batch that is done are read again if anything is ever asked of it."""
+        memory.frozen = memory.plan = None
+        self._room.release((owner.namespace, owner.name))
 
     def _scene(self, owner: Owner, memory: Memory) -> Scene:
         read = reading(IngestBatch, {**memory.keeper.batch, "status": None})
@@ -216,8 +259,7 @@ class Batches:
         return rest(status, (*moments, now + PASSED_ON if cluster.passed_over else None), now)
 
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
-        generation = memory.keeper.batch["metadata"]["generation"]
-        status = halted(memory.keeper.read(), hindrance, generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
+        status = halted(memory.keeper.read(), hindrance, memory.generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
         return await self._keep(status, memory, None, now)
 
     async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> float:

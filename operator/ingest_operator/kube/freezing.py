@@ -6,7 +6,6 @@ wins. Nothing is believed that does not fit together: the log with the Receipt, 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -15,8 +14,8 @@ from ingest_contract.order import PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, BusyError, Cause, NotFoundError, RefusedError, UnreachableError
-from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_config_maps, plans_selector, to_config_maps
-from ingest_operator.kube.names import CONTAINER, Owner, plan_order_map_name
+from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_parts, parts_after, to_config_maps
+from ingest_operator.kube.names import CONTAINER, Owner, plan_map_name, plan_order_map_name
 from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.plan_jobs import ORDER_FILE
 from ingest_operator.kube.plan_tries import PlanTry, digest_of
@@ -39,10 +38,26 @@ class LogOutOfReachError(Exception):
 
 
 async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
-    """Every frozen plan of a batch. Raises `PlanDamagedError` and `ApiError`."""
-    listed, _ = await api.list(CONFIG_MAPS, owner.namespace, labels=plans_selector(owner))
-    mine = [each for each in listed if is_controlled(each, owner.identity)]
-    return await asyncio.to_thread(from_config_maps, owner, mine)
+    """Every frozen plan of a batch, by the names that its ConfigMaps must have: whatever else is labelled like one is never read, nor kept.
+
+    Raises `PlanDamagedError` and `ApiError`.
+    """
+    plans: list[FrozenPlan] = []
+    while (first := await _own(api, owner, plan_map_name(owner, len(plans), 0))) is not None:
+        others = [await _own(api, owner, name) for name in parts_after(owner, len(plans), first)]
+        parts = (first, *(each for each in others if each is not None))
+        plans.append(await asyncio.to_thread(from_parts, owner, len(plans), parts))
+        if plans[-1].document.items and plans[-1].document.items[0].index != len(items_of(plans[:-1])):
+            raise PlanDamagedError(f"ConfigMap {first['metadata']['name']} holds a plan that does not follow the one before it: delete it")
+    return tuple(plans)
+
+
+async def _own(api: Api, owner: Owner, name: str) -> Object | None:
+    try:
+        found = await api.get(CONFIG_MAPS, owner.namespace, name)
+    except NotFoundError:
+        return None
+    return found if is_controlled(found, owner.identity) else None
 
 
 async def freeze(api: Api, owner: Owner, source: PlanTry, frozen: Sequence[FrozenPlan], now: float) -> tuple[FrozenPlan, ...]:
@@ -66,6 +81,7 @@ async def freeze(api: Api, owner: Owner, source: PlanTry, frozen: Sequence[Froze
         number=len(frozen),
         at=as_text(created_at(source.job) or now),  # a moment that every attempt finds the same: its parts have the same names
         settings=order.settings,
+        digest=document.summary.sha256,
     )
     return await _made(api, owner, plan, frozen)
 
@@ -114,8 +130,7 @@ async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
 
 async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[FrozenPlan]) -> tuple[FrozenPlan, ...]:
     """Make the plan's ConfigMaps. Where the first part is there already, the plan that it belongs to is the batch's."""
-    bodies = await asyncio.to_thread(to_config_maps, owner, plan)
-    for body in bodies:
+    for body in await asyncio.to_thread(to_config_maps, owner, plan):
         try:
             await api.create(CONFIG_MAPS, owner.namespace, body)
         except AlreadyExistsError:
@@ -124,7 +139,7 @@ async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[Froze
                 raise NameTakenError("ConfigMap", body["metadata"]["name"]) from None
             if there.get("binaryData") != body["binaryData"]:
                 return await _others(api, owner, there, plan.number)
-    return (*frozen, replace(plan, digest=bodies[-1]["data"]["sha256"]))
+    return (*frozen, plan)
 
 
 async def _others(api: Api, owner: Owner, there: Object, number: int) -> tuple[FrozenPlan, ...]:

@@ -20,7 +20,7 @@ from ingest_contract.names import GROUP
 from ingest_contract.order import Settings
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.kube.names import BATCH_UID, INDEX, PLAN, Owner, plan_map_name
+from ingest_operator.kube.names import INDEX, PLAN, Owner, plan_map_name
 from ingest_operator.kube.resources import CONFIG_MAPS, Object
 from ingest_operator.planned import Plan, covered_by
 
@@ -29,6 +29,15 @@ PART: Final = f"{GROUP}/part"
 
 PART_BYTES: Final = 700_000
 """Compressed bytes of one part: a ConfigMap holds 1 MiB, and in JSON, as base64, it takes a third more."""
+
+MAX_PARTS: Final = -(-MAX_BYTES // PART_BYTES) + 1
+"""Parts of one plan, even if nothing of it can be compressed."""
+
+MAX_INFLATED: Final = MAX_BYTES + 1024 * 1024
+"""Bytes of a plan with what it was made with: 110,000 of settings at most, and some to spare."""
+
+ITEM_WEIGHT: Final = 1500
+"""Bytes of memory that an item takes beside its text."""
 
 _KEY: Final = "plan.json.gz"
 _GZIP: Final = 31
@@ -52,7 +61,13 @@ class FrozenPlan(Plan):
     settings: Settings
     """What it was made with. A batch keeps those of its first plan."""
     digest: str = field(default="", compare=False)
-    """Of how it lies in its ConfigMaps."""
+    """Of its document: worked out once, because it takes as long as to write it down."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about."""
+        text = sum(len(item.url) + len(item.title) + len(item.id) for item in self.document.items)
+        return 2 * text + ITEM_WEIGHT * len(self.document.items)
 
 
 class _Content(ContractModel):
@@ -70,9 +85,10 @@ class _Part:
     digest: str
 
 
-def plans_selector(owner: Owner) -> str:
-    """The label selector that finds the frozen plans of a batch, and nothing else."""
-    return f"{BATCH_UID}={owner.uid},{PART}"
+def parts_after(owner: Owner, number: int, first: Object) -> tuple[str, ...]:
+    """The names of a plan's further parts, as its first one tells. Raises `PlanDamagedError`."""
+    part = _read(first)
+    return tuple(plan_map_name(owner, number, each, part.digest) for each in range(1, part.of))
 
 
 def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
@@ -85,20 +101,9 @@ def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
     return tuple(_config_map(owner, plan.number, number, part) for number, part in reversed(list(enumerate(parts))))
 
 
-def from_config_maps(owner: Owner, objects: Iterable[Object]) -> tuple[FrozenPlan, ...]:
-    """The batch's plans, in order; ConfigMaps of other kinds are passed over. Raises `PlanDamagedError`."""
-    firsts: dict[int, _Part] = {}
-    others: dict[str, Object] = {}
-    for thing in objects:
-        labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
-        if labels.get(PART) == "0":
-            firsts[int(labels[INDEX])] = _read(thing)
-        elif PART in labels:
-            others[thing["metadata"]["name"]] = thing
-    for number in range(max(firsts, default=-1) + 1):
-        if number not in firsts:
-            raise PlanDamagedError(f"ConfigMap {plan_map_name(owner, number, 0)} is gone, and with it a plan of this batch. {_ADVICE}")
-    return tuple(_plan(owner, number, firsts[number], others) for number in sorted(firsts))
+def from_parts(owner: Owner, number: int, parts: Sequence[Object]) -> FrozenPlan:
+    """One plan from its ConfigMaps, the first part first. Raises `PlanDamagedError`."""
+    return _plan(owner, number, _read(parts[0]), {each["metadata"]["name"]: each for each in parts[1:]})
 
 
 def digest_of(plans: Iterable[FrozenPlan]) -> str:
@@ -137,9 +142,12 @@ def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Obj
 def _read(thing: Object) -> _Part:
     name = thing["metadata"]["name"]
     try:
-        return _Part(name, base64.b64decode(thing["binaryData"][_KEY], validate=True), int(thing["data"]["of"]), thing["data"]["sha256"])
+        part = _Part(name, base64.b64decode(thing["binaryData"][_KEY], validate=True), int(thing["data"]["of"]), thing["data"]["sha256"])
     except (KeyError, TypeError, ValueError) as error:
-        raise PlanDamagedError(f"ConfigMap {name} holds no part of a plan, though its labels say so. {_ADVICE}") from error
+        raise PlanDamagedError(f"ConfigMap {name} holds no part of a plan, though its name says so. {_ADVICE}") from error
+    if not 1 <= part.of <= MAX_PARTS:
+        raise PlanDamagedError(f"ConfigMap {name} is said to be one of {part.of} parts, and a plan has {MAX_PARTS} at most. {_ADVICE}")
+    return part
 
 
 def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object]) -> FrozenPlan:
@@ -150,7 +158,7 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
             raise PlanDamagedError(f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}")
         pieces.append(_read(others[name]).piece)
     content = _content(pieces, first)
-    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, first.digest)
+    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, content.document.sha256)
 
 
 def _content(pieces: Sequence[bytes], first: _Part) -> _Content:
@@ -158,7 +166,9 @@ def _content(pieces: Sequence[bytes], first: _Part) -> _Content:
     if hashlib.sha256(body).hexdigest() != first.digest:
         raise PlanDamagedError(f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. {_ADVICE}")
     inflater = zlib.decompressobj(_GZIP)
-    text = inflater.decompress(body, 2 * MAX_BYTES)
+    text = inflater.decompress(body, MAX_INFLATED)
+    if not inflater.eof:
+        raise PlanDamagedError(f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED} bytes, which none is. {_ADVICE}")
     try:
         return _Content.model_validate_json(text)
     except ValidationError as error:
