@@ -11,7 +11,7 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.errors import translated
-from ingest_worker.store.schema import check, expected_version, migrate
+from ingest_worker.store.schema import applied, check, expected_version, migrate
 from ingestctl.place import Workplace
 
 
@@ -42,10 +42,8 @@ def require_schema(connection: Connection) -> None:
 def schema_version(connection: Connection) -> int | None:
     """The newest migration that was applied; None where none was."""
     with translated("reading the schema's version"):
-        if connection.execute("select to_regclass('ingest.schema_version')").fetchone() == (None,):
-            return None
-        row = connection.execute("select max(version) from ingest.schema_version").fetchone()
-    return None if row is None else row[0]
+        found = applied(connection)
+    return None if found is None else max(found, default=None)
 
 
 def has_table(connection: Connection, dimension: int) -> bool:
@@ -57,8 +55,8 @@ def has_table(connection: Connection, dimension: int) -> bool:
 def stored_models(connection: Connection) -> tuple[str, ...]:
     """Text models, as `name@sha256-prefix`, of which the store holds vectors; a superseded model's row stays, and does not count."""
     with translated("asking whose vectors are stored"):
-        rows = connection.execute("select id, model, dimension from ingest.embedding_model order by model").fetchall()
-        asked = "select exists (select from ingest.embeddings_{} where model = %s)"
+        rows = connection.execute("select id, model, dimension from ingest.shown_model order by model").fetchall()
+        asked = "select exists (select from ingest.shown_embeddings_{} where model = %s)"
         return tuple(m for number, m, size in rows if connection.execute(asked.format(int(size)).encode(), [number]).fetchone() == (True,))
 
 

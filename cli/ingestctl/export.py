@@ -37,4 +37,4 @@ def write(found: StoredTranscript, form: Format, to: Path | None) -> None:
     if to is None:
         sys.stdout.write(text)
     else:
-        write_atomically(to, text)
+        write_atomically(to, text, 0o666)

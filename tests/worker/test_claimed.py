@@ -10,12 +10,14 @@ from ingest_contract.order import IngestOrder
 from ingest_contract.stages import Stage
 from ingest_worker.claimed import REMEMBERED, ClaimedVideo, claimed_video, holder_of
 from ingest_worker.errors import StageError
+from ingest_worker.store.addresses import address_of, keep
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import FINAL
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import stored
 from ingest_worker.store.records import Video
 from tests.support.worker import order_for, place_in
+from tests.worker.store.makers import content, store
 
 pytestmark = pytest.mark.postgres
 
@@ -73,6 +75,28 @@ def test_looking_whether_a_recording_could_be_stored_leaves_no_trace(database: s
     video.rehearse(Video.of(order.item))
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
+
+
+def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(database: str, order: IngestOrder) -> None:
+    secret = "https://ann:geheim@media.example.org/talk.wav"
+    with connect(database, application="test") as connection:
+        keep(connection, order.batch, {VIDEO: secret})
+        keep(connection, "other/batch", {VIDEO: "https://bob:geheim@media.example.org/talk.wav"})
+    with claimed_video(database, order) as claimed:
+        assert claimed.order.item.url == secret
+        claimed.remember(Video.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
+    with connect(database, application="test") as connection:
+        assert connection.execute("select url from ingest.video").fetchall() == [("https://media.example.org/talk.wav",)]
+        assert connection.execute("select count(*) from ingest.address").fetchone() == (0,)
+
+
+def test_an_address_is_let_go_with_the_commit_of_its_batch(database: str) -> None:
+    with connect(database, application="test") as connection:
+        keep(connection, "default/batch", {"test:one": "https://ann:geheim@h/a"})
+        keep(connection, "default/other", {"test:one": "https://ann:geheim@h/a"})
+        store(connection, content())
+        assert address_of(connection, "default/batch", "test:one") is None
+        assert address_of(connection, "default/other", "test:one") == "https://ann:geheim@h/a"
 
 
 def test_what_was_kept_is_found_under_its_hash_by_the_next_run(database: str, order: IngestOrder, video: ClaimedVideo) -> None:

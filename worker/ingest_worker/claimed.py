@@ -15,6 +15,7 @@ from ingest_contract.order import IngestOrder
 from ingest_contract.stages import Stage
 from ingest_worker.errors import StageError
 from ingest_worker.store import artifacts
+from ingest_worker.store.addresses import address_of
 from ingest_worker.store.claims import Claim, Heartbeat, claim, heartbeat, release
 from ingest_worker.store.commit import commit, record_outcome, rehearse
 from ingest_worker.store.connect import connect
@@ -33,10 +34,19 @@ log = logging.getLogger(__name__)
 class ClaimedVideo:
     """`tools.Keeper` by the store, from the claim to the commit."""
 
-    def __init__(self, dsn: str, held: Claim, beats: Heartbeat, since: datetime | None) -> None:
-        self._dsn, self._held, self._beats, self._since = dsn, held, beats, since
+    def __init__(self, dsn: str, held: Claim, beats: Heartbeat, order: IngestOrder, address: str | None) -> None:
+        """`address` is what the recording is fetched from, where that is not the order's own."""
+        self._dsn, self._held, self._beats, self._order, self._address = dsn, held, beats, order, address
+        self._since = datetime.fromisoformat(order.artifacts_since) if order.artifacts_since else None
         self._unsaved: dict[Stage, tuple[str, bytes]] = {}
         self._over = False
+
+    @property
+    def order(self) -> IngestOrder:
+        """The order with the address to fetch from, credentials and all: for the pipeline, and for nobody else."""
+        if self._address is None:
+            return self._order
+        return self._order.model_copy(update={"item": self._order.item.model_copy(update={"url": self._address})})
 
     def check(self) -> None:
         """Raise `StageError(LEASE_LOST)` if somebody took the video over."""
@@ -107,9 +117,9 @@ def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
     with connect(dsn, application="claim") as connection:
         check(connection)
         held = claim(connection, order.item.id, holder_of(order))
+        address = address_of(connection, order.batch, order.item.id)
     with heartbeat(dsn, held) as beats:
-        since = order.artifacts_since
-        video = ClaimedVideo(dsn, held, beats, datetime.fromisoformat(since) if since else None)
+        video = ClaimedVideo(dsn, held, beats, order, address)
         try:
             video.rehearse(Video.of(order.item))
             yield video

@@ -39,7 +39,7 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
     with session.sampler, claimed_video(dsn, order) as video, session.shown(order.place) as watch:
         session.control.watch(video.check)
         session.give_up = video.give_up
-        session.pipeline = pipeline = Pipeline(order, hashes, tools, video, watch)
+        session.pipeline = pipeline = Pipeline(video.order, hashes, tools, video, watch)
         try:
             found = pipeline.run()
         except StageError as error:

@@ -15,6 +15,7 @@ from ingest_worker.hashes import hashes_of, identities_of
 from ingest_worker.models import open_models
 from ingest_worker.planning import StoredVideo
 from ingest_worker.session import Session
+from ingest_worker.store.addresses import keep as keep_addresses
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import Stored, stored
 from ingest_worker.store.schema import check
@@ -36,7 +37,11 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
             found = stored(connection, ids)
         return {video: known for video, row in found.items() if (known := stored_video(row, today)) is not None}
 
-    document = make_plan(order, known)
+    def keep(addresses: Mapping[str, str]) -> None:
+        with connect(dsn, application="plan") as connection:
+            keep_addresses(connection, order.batch, addresses)
+
+    document = make_plan(order, known, keep)
     for line in frames(document):
         print(line)
     sys.stdout.flush()

@@ -16,6 +16,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
 from ingest_contract.plan_document import MAX_ITEM_BYTES, MAX_NAMED, MAX_NAMED_BYTES, PlanDocument, Skipped, SkipReason
 from ingest_contract.selection import Include, Order, Reprocess, Select
+from ingest_contract.text import without_credentials
 
 M = TypeVar("M", bound=ContractModel)
 
@@ -234,7 +235,7 @@ def _item(candidate: Candidate, index: int) -> Item:
     return Item(
         index=index,
         id=candidate.id,
-        url=candidate.url,
+        url=without_credentials(candidate.url),
         title=candidate.title,
         duration_seconds=candidate.duration_seconds,
         published_at=candidate.published_at,

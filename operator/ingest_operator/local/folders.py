@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 
 def home_folder() -> Path:
@@ -18,11 +18,16 @@ def home_folder() -> Path:
     return Path(base) / "video-ingest"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """A file that is whole or not there, also after a power cut."""
+PRIVATE: Final = 0o600
+"""What a batch and its orders say is its owner's to read: addresses may let somebody in."""
+
+
+def write_atomically(path: Path, text: str, mode: int = PRIVATE) -> None:
+    """A file that is whole or not there, also after a power cut; `mode` as for open(2), before the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("w", encoding="utf-8") as file:
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -29,6 +29,7 @@ class Planner:
         self.stored: dict[str, StoredVideo] = {}
         self.allow: dict[str, Any] = {"private_addresses": True}
         self.asked: list[Sequence[str]] = []
+        self.kept: dict[str, str] = {}
 
     def store(self, ids: Sequence[str]) -> Mapping[str, StoredVideo]:
         self.asked.append(ids)
@@ -45,7 +46,7 @@ class Planner:
             fetch=FetchProfile(allow=AllowedSources(**self.allow)),
             place=Place(models="/m", scratch=str(self.scratch), receipt="/r"),
         )
-        return make_plan(order, self.store)
+        return make_plan(order, self.store, self.kept.update)
 
     def failure(self, *sources: str, **select: Any) -> StageError:
         with pytest.raises(StageError) as caught:
@@ -313,3 +314,13 @@ def test_a_folder_is_planned_whole_and_what_is_no_media_is_counted(tmp_path: Pat
     assert [item.duration_seconds for item in found.items] == [6]
     assert found.skip_counts == {SkipReason.ENDING_UNKNOWN: 4}
     assert sorted(each.detail.partition(" in ")[0] for each in found.skipped) == ["1 .pdf", "1 without an ending", "2 .txt"]
+
+
+def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(site: Site, planner: Planner) -> None:
+    open_one, signed = site.url("/e1.mp3"), site.url("/e2.mp3?episode=2&token=geheim")
+    logged_in = site.url("/e3.mp3").replace("//", "//ann:geheim@")
+    found = planner.plan(feed(site, entry(1, open_one), entry(2, signed)), logged_in, signed, order=Order.SOURCE)
+    assert [item.url for item in found.items] == [open_one, site.url("/e2.mp3?episode=2"), site.url("/e3.mp3")]
+    assert planner.kept == {found.items[1].id: signed, found.items[2].id: logged_in}
+    assert "geheim" not in found.to_json()
+    assert found.items[2].id == id_of_url(site.url("/e3.mp3"))

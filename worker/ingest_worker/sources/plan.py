@@ -32,12 +32,17 @@ Stored = Callable[[Sequence[str]], Mapping[str, StoredVideo]]
 """Asks the store: ids to what it knows about them; ids that it does not know are left out."""
 
 
-def make_plan(order: PlanOrder, stored: Stored, *, policy: Policy | None = None) -> PlanDocument:
+Keep = Callable[[Mapping[str, str]], None]
+"""Keeps addresses with credentials for the runs that fetch from them: ids to addresses."""
+
+
+def make_plan(order: PlanOrder, stored: Stored, keep: Keep, *, policy: Policy | None = None) -> PlanDocument:
     """The plan.
 
     Args:
         order: What is wanted.
         stored: The store's answer; it may raise `StageError`.
+        keep: Called before the plan is returned, if it holds recordings whose address nobody else may see; the plan shows it without.
         policy: Which addresses may be reached, if not what the profile allows.
 
     Raises:
@@ -48,7 +53,11 @@ def make_plan(order: PlanOrder, stored: Stored, *, policy: Policy | None = None)
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).look(kept)
-    return plan([detailed.get(candidate.id, candidate) for candidate in found], order, known)
+    document = plan([detailed.get(candidate.id, candidate) for candidate in found], order, known)
+    planned = {item.id: item.url for item in document.items}
+    if secret := {each.id: each.url for each in reversed(found) if each.url != planned.get(each.id, each.url)}:
+        keep(secret)
+    return document
 
 
 def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:

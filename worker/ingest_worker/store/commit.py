@@ -11,6 +11,7 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_worker.codec import FORMAT, encode_spoken
 from ingest_worker.domain import Vectors
 from ingest_worker.errors import StageError
+from ingest_worker.store.addresses import let_go
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
@@ -51,6 +52,7 @@ def commit(connection: Connection, held: Claim, video: Video, run: Run, content:
         _copy_turns(connection, run, content)
         _copy_speakers(connection, run, content, number_unknowns(connection, video.id, content))
         _supersede(connection, video, run)
+        let_go(connection, video.id, run.batch)
         connection.execute("delete from ingest.claim where video = %s", [video.id])
 
 
@@ -89,6 +91,7 @@ def record_outcome(connection: Connection, held: Claim, video: Video, reason: Re
             " recorded_at = excluded.recorded_at",
             [video.id, reason.value, *told],
         )
+        let_go(connection, video.id)
         connection.execute("delete from ingest.claim where video = %s", [video.id])
 
 

@@ -97,7 +97,7 @@ class StoredTranscript:
 _RUNS = """
 select r.id, r.video, v.title, r.batch, r.try as number, r.pipeline_hash, r.started_at, r.finished_at, r.seconds, r.media_seconds, r.rtf,
        r.language, r.models, r.figures, r.superseded_at
-  from ingest.run r join ingest.video v on v.id = r.video
+  from ingest.shown_run r join ingest.shown_video v on v.id = r.video
 """
 _VIDEOS = "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, speakers from public.videos"
 
@@ -144,12 +144,13 @@ def _content(
     connection: Connection, run: RunRow
 ) -> tuple[tuple[Segment, ...], tuple[SpokenWord, ...], tuple[Turn, ...], tuple[StoredSpeaker, ...]]:
     segments = connection.execute(
-        "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.segment where run = %s order by seq", [run.id]
+        "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.shown_segment where run = %s order by seq",
+        [run.id],
     )
-    turns = connection.execute("select start_seconds, end_seconds, speaker from ingest.turn where run = %s order by seq", [run.id])
+    turns = connection.execute("select start_seconds, end_seconds, speaker from ingest.shown_turn where run = %s order by seq", [run.id])
     speakers = connection.execute(
-        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds from ingest.speaker where run = %s"
-        " order by speaker",
+        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds"
+        " from ingest.shown_speaker where run = %s order by speaker",
         [run.id],
     )
     return (
@@ -161,7 +162,7 @@ def _content(
 
 
 def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
-    row = connection.execute("select format, content from ingest.words where run = %s", [run.id], binary=True).fetchone()
+    row = connection.execute("select format, content from ingest.shown_words where run = %s", [run.id], binary=True).fetchone()
     assert row is not None  # noqa: S101  committed with its run
     if row[0] != FORMAT:
         said = f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. Process the video again."

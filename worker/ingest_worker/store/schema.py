@@ -71,7 +71,7 @@ def migrate(dsn: str) -> tuple[str, ...]:
             "create table if not exists ingest.schema_version (version integer primary key, name text not null,"
             " checksum text not null, applied_at timestamptz not null default now())"
         )
-        known = _applied(connection)
+        known = applied(connection) or {}
         _refuse_drift(known)
         pending = [migration for migration in migrations() if migration.version not in known]
         for migration in pending:
@@ -83,11 +83,11 @@ def migrate(dsn: str) -> tuple[str, ...]:
 def check(connection: Connection) -> None:
     """Refuse a database whose schema is not exactly this version's. Raises `StageError(SCHEMA_MISMATCH)`."""
     with translated("reading the schema's version"):
-        known = _applied(connection)
+        known = applied(connection) or {}
     _refuse_drift(known)
-    if max(known, default=0) != expected_version():
-        said = f"The database's schema is version {max(known, default=0)}, this worker's is {expected_version()}. Run the migration."
-        raise StageError(Reason.SCHEMA_MISMATCH, said)
+    if missing := [migration.name for migration in migrations() if migration.version not in known]:
+        said = f"The database's schema is version {max(known, default=0)}, this worker's is {expected_version()}. Run the migration:"
+        raise StageError(Reason.SCHEMA_MISMATCH, f"{said} it lacks {', '.join(missing)}.")
 
 
 def ensure_dimension(dsn: str, dimension: int) -> None:
@@ -108,11 +108,21 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
                 sql.Identifier(f"{table}_nearest"), sql.Identifier("ingest", table)
             )
         )
+        shown = sql.SQL("create or replace view {} as select segment, model, vector from {}")
+        connection.execute(shown.format(sql.Identifier("ingest", f"shown_{table}"), sql.Identifier("ingest", table)))
         grant_again(connection)
 
 
-def _applied(connection: Connection) -> dict[int, str]:
-    return dict(connection.execute("select version, checksum from ingest.schema_version").fetchall())
+def applied(connection: Connection) -> dict[int, str] | None:
+    """Version to checksum of every migration that was applied; None where there is no schema.
+
+    By the view that readers may read, or by the table where the schema is older than the view.
+    """
+    for name in ("shown_version", "schema_version"):
+        if connection.execute("select to_regclass(%s)", [f"ingest.{name}"]).fetchone() != (None,):
+            rows = connection.execute(sql.SQL("select version, checksum from {}").format(sql.Identifier("ingest", name)))
+            return dict(rows.fetchall())
+    return None
 
 
 def _refuse_drift(known: dict[int, str]) -> None:

@@ -75,9 +75,9 @@ class Passage:
 _SEARCH: Final = """
 with eligible as not materialized (
   select s.id, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label, v.id as video, v.title, v.url, v.published_at
-    from ingest.segment s
-    join ingest.video v on v.current_run = s.run
-    left join ingest.speaker p on p.run = s.run and p.speaker = s.speaker
+    from ingest.shown_segment s
+    join ingest.shown_video v on v.current_run = s.run
+    left join ingest.shown_speaker p on p.run = s.run and p.speaker = s.speaker
    where {filters}
 ), nearest as materialized (
   select e.segment as id, e.vector <=> %(vector)s as distance
@@ -88,7 +88,7 @@ with eligible as not materialized (
 ), worded as materialized (
   select s.id, ts_rank_cd(s.tsv, asked.query) as rank
     from (select language, ingest.asked(ingest.text_configuration(language), %(text)s) as query
-            from (select distinct r.language from ingest.run r join ingest.video v on v.current_run = r.id) languages) asked
+            from (select distinct r.language from ingest.shown_run r join ingest.shown_video v on v.current_run = r.id) languages) asked
     join eligible s on s.language = asked.language and s.tsv @@ asked.query
    order by rank desc, s.id
    limit %(candidates)s
@@ -151,7 +151,7 @@ def fault_of(question: str) -> str | None:
 def statement(query: Query) -> sql.Composed:
     """The query's SQL, with the conditions that it sets and no others, so that the planner sees what there is."""
     filters = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
-    table = sql.Identifier("ingest", f"embeddings_{query.vector.shape[0]}")
+    table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
     return sql.SQL(_SEARCH).format(table=table, filters=sql.SQL(" and ").join(filters or [sql.SQL("true")]))
 
 
@@ -162,7 +162,7 @@ def _parameters(query: Query, model: int) -> dict[str, Any]:
 
 
 def _model(connection: Connection, query: Query) -> int | None:
-    known = {row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.embedding_model")}
+    known = {row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.shown_model")}
     if not known:
         return None
     dimension = query.vector.shape[0]
