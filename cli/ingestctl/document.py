@@ -83,7 +83,9 @@ def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names) -> d
 def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
     word = spoken.word
     times = {"start": _rounded(word.start), "end": _rounded(word.end), "score": _rounded(word.probability)}
-    return {"word": word.text, "space_before": word.spaced, **times, **_whose(spoken.speaker, names), "overlap": spoken.overlap}
+    language = {} if word.language is None else {"language": word.language}
+    whose = {**_whose(spoken.speaker, names), "overlap": spoken.overlap}
+    return {"word": word.text, "space_before": word.spaced, **times, **whose, **language}
 
 
 def _whose(speaker: int | None, names: Names) -> dict[str, str]:

@@ -52,6 +52,15 @@ class Sums(ContractModel):
     voiced_seconds: Decimal = "0"
     """Whose speaker has a voice vector."""
 
+    dropped_seconds: Decimal = "0"
+    """Of speech, by voice activity, that gave no words."""
+
+    wordless_seconds: Decimal = "0"
+    """Of somebody's turns without a word, by diarization: the same question asked of another judge."""
+
+    cut_words: SumOfMany = 0
+    """Left out as repeats that the sound cannot hold."""
+
     segments: SumOfMany = 0
     """Passages."""
 

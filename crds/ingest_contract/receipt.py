@@ -86,6 +86,12 @@ class Coverage(ContractModel):
     attributed_words: Count
     """Words that lie in some speaker's turn."""
 
+    wordless_seconds: Real = 0.0
+    """Seconds of turns, by diarization, in which no word lies for more than four seconds on end: what transcription may have missed."""
+
+    wordless_speakers: Count = 0
+    """Speakers with more than four seconds of turns and no word."""
+
     segments: Count
     """Passages."""
 
@@ -110,19 +116,28 @@ class Quality(ContractModel):
     """What the transcription's gates saw."""
 
     language: Annotated[str, StringConstraints(max_length=8)]
-    """The language decoded."""
+    """The language of most of the speech."""
+
+    language_probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """How sure all of the speech is of it, 0 to 1; 1 where it was ordered."""
 
     chunks: Count
     """Pieces of speech decoded."""
 
     redecoded: Count
-    """Pieces that failed a gate and were decoded again."""
+    """Pieces that failed a gate, or had speech without a word over it, and were decoded again."""
 
     dropped: Count
-    """Pieces that failed every decoding and were left out."""
+    """Stretches of speech, by voice activity, that are without words after every decoding."""
 
     dropped_seconds: Real
     """Their length."""
+
+    cut_words: Count = 0
+    """Words left out as repeats that the sound cannot hold."""
+
+    foreign_chunks: Count = 0
+    """Pieces that are most like another language than `language`. Those that are sure of it were decoded in it, unless one was ordered."""
 
 
 class Memory(ContractModel):

@@ -54,6 +54,9 @@ class Totals:
     overhead: float = 0.0
     speech: float = 0.0
     voiced: float = 0.0
+    dropped: float = 0.0
+    wordless: float = 0.0
+    cut_words: int = 0
     segments: int = 0
     vectors: int = 0
     stages: Mapping[Stage, float] = field(default_factory=dict)
@@ -181,6 +184,9 @@ def _totals(status: IngestBatchStatus) -> Totals:
         overhead=float(sums.overhead_seconds),
         speech=float(sums.speech_seconds),
         voiced=float(sums.voiced_seconds),
+        dropped=float(sums.dropped_seconds),
+        wordless=float(sums.wordless_seconds),
+        cut_words=sums.cut_words,
         segments=sums.segments,
         vectors=sums.vectors,
         stages={entry.stage: float(entry.seconds) for entry in sums.stages},

@@ -94,7 +94,7 @@ def with_waits(ledger: Ledger, run: Run) -> Ledger:
 
 
 def _summed(totals: Totals, receipt: Receipt) -> Totals:
-    coverage = receipt.coverage
+    coverage, quality = receipt.coverage, receipt.quality
     stages: dict[Stage, float] = dict(totals.stages)
     for stage, figures in receipt.stages.items():
         stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
@@ -105,6 +105,9 @@ def _summed(totals: Totals, receipt: Receipt) -> Totals:
         overhead=round(totals.overhead + receipt.overhead_seconds, 3),
         speech=round(totals.speech + (coverage.speech_seconds if coverage else 0.0), 3),
         voiced=round(totals.voiced + (coverage.voiced_seconds if coverage else 0.0), 3),
+        dropped=round(totals.dropped + (quality.dropped_seconds if quality else 0.0), 3),
+        wordless=round(totals.wordless + (coverage.wordless_seconds if coverage else 0.0), 3),
+        cut_words=totals.cut_words + (quality.cut_words if quality else 0),
         segments=totals.segments + (coverage.segments if coverage else 0),
         vectors=totals.vectors + (coverage.vectors if coverage else 0),
         stages=stages,

@@ -34,6 +34,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
     figures = StageFigures(seconds=LONG, resumed=True, batch=MUCH, halvings=MUCH, peak_vram_mib=MUCH)
     coverage = Coverage(
         speech_seconds=LONG, voiced_seconds=LONG, words=MUCH, attributed_words=MUCH, segments=MUCH, vectors=MUCH,
+        wordless_seconds=LONG, wordless_speakers=MUCH,
     )  # fmt: skip
     memory = Memory(
         peak_rss_mib=MUCH, gpu_uuid=CONTROL * 64, free_vram_at_start_mib=MUCH, peak_vram_mib=MUCH, busy_percent=100,
@@ -42,7 +43,10 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
         device="cuda", compute_type="int8_float16", threads=MUCH, transcription_batch=MUCH, diarization_batch=MUCH,
         embedding_batch_tokens=MUCH, models={f"role-{index}": "model@0123456789ab" * 9 for index in range(30)},
     )  # fmt: skip
-    quality = Quality(language="xx", chunks=MUCH, redecoded=MUCH, dropped=MUCH, dropped_seconds=LONG)
+    quality = Quality(
+        language="xx", language_probability=LONG, chunks=MUCH, redecoded=MUCH, dropped=MUCH, dropped_seconds=LONG, cut_words=MUCH,
+        foreign_chunks=MUCH,
+    )  # fmt: skip
     return Receipt(
         result="Failed", reason=Reason.IDENTIFICATION_FAILED, message=message, stage=Stage.TRANSCRIBE, retry_after_seconds=MUCH,
         seconds=LONG, media_seconds=LONG, overhead_seconds=LONG, stages=dict.fromkeys(Stage, figures), run_id=CONTROL * 36,

@@ -46,8 +46,9 @@ def items(count: int, seconds: int | None = 600) -> tuple[Item, ...]:
 def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12, **fields: Any) -> Receipt:
     """A success of a ten-minute recording at RTF 0.1."""
     coverage = Coverage(
-        speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990, segments=segments, vectors=segments
-    )
+        speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990, segments=segments, vectors=segments,
+        wordless_seconds=6.5, wordless_speakers=1,
+    )  # fmt: skip
     stages = {Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2), Stage.DIARIZE: StageFigures(seconds=seconds / 4)}
     facts: dict[str, Any] = {
         "result": "Succeeded",

@@ -38,6 +38,7 @@ _trying = st.builds(
 _totals = st.builds(
     Totals,
     media=_seconds, processing=_seconds, overhead=_seconds, speech=_seconds, voiced=_seconds,
+    dropped=_seconds, wordless=_seconds, cut_words=_sums,
     segments=_sums, vectors=_sums, stages=st.dictionaries(st.sampled_from(Stage), _seconds),
 )  # fmt: skip
 _open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1000), message=_messages)

@@ -15,7 +15,7 @@ from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Se
 reals = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=20)
 counts = st.integers(0, 10**9)
-words = st.builds(Word, reals, reals, texts, reals, st.booleans())
+words = st.builds(Word, reals, reals, texts, reals, st.booleans(), st.none() | st.sampled_from(["en", "de", "zh"]))
 spans = st.lists(st.tuples(reals, reals), max_size=5).map(tuple)
 speakers = st.none() | st.integers(0, 50)
 
@@ -36,7 +36,7 @@ def same_bits(left: FloatArray, right: FloatArray) -> bool:
     return left.shape == right.shape and left.dtype == right.dtype and left.tobytes() == right.tobytes()
 
 
-@given(st.builds(Transcript, several(words), texts, reals, reals, counts, counts, spans))
+@given(st.builds(Transcript, several(words), texts, reals, reals, counts, counts, spans, counts, counts))
 def test_a_transcript_comes_back_as_it_was(value: Transcript) -> None:
     assert codec.decode_transcript(codec.encode_transcript(value)) == value
 

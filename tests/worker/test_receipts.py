@@ -9,7 +9,7 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, decode
 from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
-from ingest_worker.receipts import ReceiptFile, coverage_of, peak_rss_mib, quality_of, rounded, speakers_of
+from ingest_worker.receipts import ReceiptFile, coverage_of, peak_rss_mib, quality_of, rounded, speakers_of, wordless
 
 DIARIZATION = Diarization(
     turns=(Turn(0.0, 8.0, 0), Turn(8.0, 9.0, 1), Turn(9.0, 10.0, 2)),
@@ -39,8 +39,25 @@ def test_a_number_of_speakers_that_the_batch_did_not_say_is_told() -> None:
 
 
 def test_what_was_left_out_is_told_in_seconds() -> None:
-    found = quality_of(Transcript((), "en", 1.0, 60.0, chunks=4, redecoded=2, dropped=((1.0, 2.5), (7.0, 8.0))))
+    found = quality_of(Transcript((), "en", 0.87654, 60.0, chunks=4, redecoded=2, dropped=((1.0, 2.5), (7.0, 8.0)), cut=12, foreign=1))
     assert (found.language, found.chunks, found.redecoded, found.dropped, found.dropped_seconds) == ("en", 4, 2, 2, 2.5)
+    assert (found.language_probability, found.cut_words, found.foreign_chunks) == (0.877, 12, 1)
+
+
+def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
+    heard = tuple(SpokenWord(Word(start, start + 0.5, "w", 0.9), 0, overlap=False) for start in (0.2, 1.0, 7.0, 29.5))
+    turns = (Turn(0.0, 8.0, 0), Turn(8.0, 14.5, 1), Turn(15.0, 18.0, 2), Turn(29.0, 31.0, 0))
+    said = replace(DIARIZATION, turns=turns)
+    assert wordless(heard, said) == [(1.5, 7.0), (8.0, 14.5)]
+    found = coverage_of(heard, said, (), Vectors(np.ones((0, 2), np.float32), "m@1"))
+    assert (found.wordless_seconds, found.wordless_speakers) == (12.0, 1)
+
+
+def test_a_turn_full_of_words_is_not_told_and_one_without_any_word_is() -> None:
+    said = replace(DIARIZATION, turns=(Turn(0.0, 20.0, 0),))
+    full = tuple(SpokenWord(Word(start, start + 1.0, "w", 0.9), 0, overlap=False) for start in range(0, 20, 2))
+    assert wordless(full, said) == []
+    assert wordless((), said) == [(0.0, 20.0)]
 
 
 def test_times_are_rounded_and_never_negative() -> None:

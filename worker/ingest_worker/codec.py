@@ -18,7 +18,7 @@ import numpy as np
 
 from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Stored beside every value; one of another format is not read but made again. Raised by hand when a form below changes."""
 
 _LEVEL: Final = 6
@@ -28,15 +28,16 @@ _LENGTH: Final = struct.Struct(">I")
 
 def encode_transcript(value: Transcript) -> bytes:
     """A whole transcript."""
-    told = (value.language, value.language_probability, value.speech_seconds, value.chunks, value.redecoded, value.dropped)
+    counts = (value.chunks, value.redecoded, value.dropped, value.cut, value.foreign)
+    told = (value.language, value.language_probability, value.speech_seconds, *counts)
     return _pack({"words": _columns(value.words), "told": told})
 
 
 def decode_transcript(data: bytes) -> Transcript:
     """The inverse of `encode_transcript`."""
     content, _ = _unpack(data)
-    language, probability, speech, chunks, redecoded, dropped = content["told"]
-    return Transcript(_words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped))
+    language, probability, speech, chunks, redecoded, dropped, *others = content["told"]
+    return Transcript(_words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped), *others)
 
 
 def encode_diarization(value: Diarization) -> bytes:
@@ -90,11 +91,12 @@ def decode_spoken(data: bytes) -> tuple[SpokenWord, ...]:
 
 def _columns(words: Sequence[Word]) -> list[list[Any]]:
     times, texts = ([w.start for w in words], [w.end for w in words]), [w.text for w in words]
-    return [*times, texts, [w.probability for w in words], [int(w.spaced) for w in words]]
+    return [*times, texts, [w.probability for w in words], [int(w.spaced) for w in words], [w.language for w in words]]
 
 
 def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
-    return tuple(Word(start, end, text, score, bool(spaced)) for start, end, text, score, spaced in zip(*columns, strict=True))
+    rows = zip(*columns, strict=True)
+    return tuple(Word(start, end, text, score, bool(spaced), language) for start, end, text, score, spaced, language in rows)
 
 
 def _pairs(value: list[list[float]]) -> tuple[tuple[float, float], ...]:

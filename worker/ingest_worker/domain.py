@@ -89,6 +89,8 @@ class Word:
     spaced: bool = True
     """Whether a space stands before it where words are written one behind the other. Not for languages to say: English names in a Chinese
     sentence have their spaces, and Thai puts them between clauses."""
+    language: str | None = None
+    """The language that it was decoded in, where that is not the transcript's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,12 @@ class Transcript:
     redecoded: int
     """Pieces that failed a gate and were decoded again."""
     dropped: tuple[tuple[float, float], ...]
-    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, or Whisper heard nobody. Never silent."""
+    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, Whisper heard nobody, or it wrote down
+    what was said before and after. Never silent."""
+    cut: int = 0
+    """Words left out as repeats that the sound cannot hold."""
+    foreign: int = 0
+    """Pieces that are most like another language than `language`, however sure."""
 
 
 @dataclass(frozen=True, slots=True)

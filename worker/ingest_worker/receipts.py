@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,9 @@ from ingest_contract.stages import Stage
 from ingest_worker.domain import Decision, Diarization, Identity, Segment, Sound, SpokenWord, Transcript, Vectors
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
+
+WORDLESS: Final = 4.0
+"""Seconds of a turn without a word that are told: twice what voice activity is asked for, as turns hold pauses, laughter and coughs."""
 
 _MILLISECONDS: Final = 3
 """Digits of seconds that a Receipt shows: it has 4,096 bytes."""
@@ -29,9 +33,32 @@ def coverage_of(words: Sequence[SpokenWord], diarization: Diarization, segments:
         voiced_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns if turn.speaker in usable)),
         words=len(words),
         attributed_words=sum(word.speaker is not None for word in words),
+        wordless_seconds=rounded(sum(end - start for start, end in wordless(words, diarization))),
+        wordless_speakers=sum(diarization.seconds_of(speaker) > WORDLESS for speaker in silent_speakers(words, diarization)),
         segments=len(segments),
         vectors=len(vectors.values),
     )
+
+
+def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tuple[float, float]]:
+    """(start, end) of turns, or parts of turns, of more than `WORDLESS` seconds over which no word lies."""
+    starts = [spoken.word.start for spoken in words]
+    found = []
+    for turn in diarization.turns:
+        # A word that began before the turn may reach into it; words are in order and apart, so one is enough.
+        inside = words[max(0, bisect_right(starts, turn.start) - 1) : bisect_left(starts, turn.end)]
+        free = turn.start
+        for start, end in [*((spoken.word.start, spoken.word.end) for spoken in inside), (turn.end, turn.end)]:
+            if start - free > WORDLESS:
+                found.append((free, start))
+            free = max(free, end)
+    return found
+
+
+def silent_speakers(words: Sequence[SpokenWord], diarization: Diarization) -> list[int]:
+    """Speakers to whom no word was given."""
+    spoken = {word.speaker for word in words}
+    return [speaker for speaker in range(diarization.speakers) if speaker not in spoken]
 
 
 def speakers_of(identities: Sequence[Identity], diarization: Diarization) -> Speakers:
@@ -44,10 +71,13 @@ def quality_of(transcript: Transcript) -> Quality:
     """What the transcription's gates saw."""
     return Quality(
         language=transcript.language,
+        language_probability=round(min(1.0, max(0.0, transcript.language_probability)), _MILLISECONDS),
         chunks=transcript.chunks,
         redecoded=transcript.redecoded,
         dropped=len(transcript.dropped),
         dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
+        cut_words=transcript.cut,
+        foreign_chunks=transcript.foreign,
     )
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as HuggingFaces
 
 from ingest_worker.domain import Word
 from ingest_worker.engines.decoding import CLOSING, OPENING
-from ingest_worker.engines.words import SHORTEST, collapsed, joined, timed
+from ingest_worker.engines.words import SHORTEST, apart, collapsed, joined, timed
 from ingest_worker.segmentation import written
 from tests.support.models import model
 
@@ -57,6 +57,14 @@ def test_a_pause_is_taken_from_the_words_beside_a_sentence_end() -> None:
     ]
     times = [(word.start, round(word.end, 6)) for word in timed(words, 8.0)]
     assert times == [(0.0, 0.3), (0.3, 0.6), (3.4, 4.0), (4.0, 4.3), (4.3, 4.9)]
+
+
+def test_a_word_that_is_stretched_over_speech_without_words_is_as_long_as_it_is_said() -> None:
+    words = [Word(0.0, 0.3, "I", 1.0), Word(0.3, 18.0, "am", 1.0), Word(18.0, 18.4, "glad.", 1.0)]
+    assert [word.start for word in timed(words, 20.0)] == [0.0, 0.3, 18.0]
+    assert timed(words, 20.0)[1].end == pytest.approx(0.63, abs=0.1)
+    number = [Word(0.0, 0.3, "it", 1.0), Word(0.3, 2.9, "2,500,000", 1.0), Word(2.9, 3.2, "cost", 1.0)]
+    assert timed(number, 4.0)[1] == number[1]
 
 
 def test_pieces_without_a_space_belong_to_the_word_before() -> None:
@@ -140,10 +148,51 @@ def test_a_word_holds_nothing_that_a_store_or_a_terminal_would_not_take() -> Non
         ("a thanks for watching thanks for watching thanks for watching b", None),
         ("no no no no no no no", None),
         ("you know you know you know I mean", None),
+        ("a 0 7 0 7 0 7 0 7 b", None),
         ("so it goes " * 9 + "on", "so it goes on"),
         ("it was the best of times it was the worst of times it was the age of wisdom it was the age of foolishness", None),
         ("", None),
     ],
 )
-def test_a_phrase_said_four_times_running_is_kept_once(text: str, expected: str | None) -> None:
-    assert " ".join(word.text for word in collapsed(said(text))) == (" ".join(text.split()) if expected is None else expected)
+def test_a_phrase_that_runs_on_over_a_joint_is_kept_once(text: str, expected: str | None) -> None:
+    assert " ".join(word.text for word in collapsed(said(text), [6.0])) == (" ".join(text.split()) if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the code is zero seven " * 4,
+        "come on " * 4,
+        "so never again never again never again never again he said",
+        "0 7 " * 6,
+        "售 " * 15,
+        "no " * 12,
+    ],
+)
+def test_what_the_sound_can_hold_stays_however_often_it_is_said(text: str) -> None:
+    assert [word.text for word in collapsed(said(text), [200.0])] == text.split()
+
+
+def test_repeats_crowded_into_less_sound_than_they_need_are_cut_and_the_others_stay() -> None:
+    slow = [Word(i * 1.0, i + 0.9, "never", 0.9) for i in range(3)]
+    crowded = [Word(3.0 + i * SHORTEST, 3.0 + (i + 1) * SHORTEST, "never", 0.9) for i in range(9)]
+    assert collapsed([*slow, *crowded, Word(4.0, 4.4, "mind", 0.9)]) == [*slow, Word(4.0, 4.4, "mind", 0.9)]
+
+
+def test_a_phrase_loses_only_the_turns_that_nobody_can_say() -> None:
+    turns = [[Word(t, t + 0.4, "thank", 0.9), Word(t + 0.4, t + 0.8, "you", 0.9)] for t in range(4)]
+    crowded = [[Word(5.0 + i / 25, 5.02 + i / 25, "thank", 0.9), Word(5.02 + i / 25, 5.04 + i / 25, "you", 0.9)] for i in range(20)]
+    assert collapsed([word for turn in [*turns, *crowded] for word in turn]) == [word for turn in turns for word in turn]
+
+
+def test_numbers_are_never_cut() -> None:
+    crowded = [Word(i * SHORTEST, (i + 1) * SHORTEST, "50" if i % 2 else "1,", 0.9) for i in range(20)]
+    assert collapsed(crowded, [0.1]) == crowded
+
+
+def test_where_two_decodings_meet_no_word_reaches_into_the_next() -> None:
+    words = [Word(0.0, 1.0, "a", 1.0), Word(0.5, 0.7, "b", 1.0), Word(0.5, 0.6, "c", 1.0), Word(2.0, 3.0, "d", 1.0)]
+    result = apart(words)
+    assert sorted(word.text for word in result) == ["a", "b", "c", "d"]
+    assert all(here.end <= there.start + 1e-9 for here, there in pairwise(result))
+    assert all(word.end - word.start >= SHORTEST - 1e-9 for word in result)

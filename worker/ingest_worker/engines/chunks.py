@@ -3,17 +3,21 @@
 Called by the Whisper adapter with the voice activity of a whole recording. Pure: it sees probabilities and numbers of samples, no sound.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, takewhile
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
 from ingest_worker.engines.vad import FRAME
 
 Span = tuple[int, int]
 """First sample and one past the last."""
+
+Flags = NDArray[np.bool_]
 
 SPEECH: Final = 0.5
 """Probability from which a frame is speech (silero-vad `get_speech_timestamps`)."""
@@ -49,6 +53,10 @@ class Chunk:
     def seconds(self) -> float:
         """Length of the sound."""
         return self.samples / SAMPLE_RATE
+
+    def holds(self, second: float) -> bool:
+        """Whether a moment of the recording lies in the chunk's sound."""
+        return any(start <= second * SAMPLE_RATE < end for start, end in self.spans)
 
     def original(self, start: float, end: float) -> tuple[float, float]:
         """Where a stretch of the chunk's sound lies in the recording, in seconds.
@@ -102,6 +110,19 @@ def halves(chunk: Chunk, probabilities: FloatArray) -> tuple[Chunk, ...]:
     left = tuple((start, min(end, cut)) for start, end in chunk.spans if start < cut)
     right = tuple((max(start, cut), end) for start, end in chunk.spans if end > cut)
     return tuple(Chunk(part) for part in (left, right) if part)
+
+
+def voiced(probabilities: FloatArray, samples: int) -> Flags:
+    """(frames,) whether somebody speaks in each frame: `speech_spans` without the padding."""
+    flags = np.zeros(probabilities.size, np.bool_)
+    for start, end in _hysteresis(probabilities, samples):
+        flags[start // FRAME : -(-end // FRAME)] = True
+    return flags
+
+
+def within(spans: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
+    """What of the spans lies between two samples."""
+    return tuple((max(start, first), min(end, last)) for start, end in spans if start < last and end > first)
 
 
 def _hysteresis(probabilities: FloatArray, samples: int) -> list[Span]:

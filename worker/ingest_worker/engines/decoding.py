@@ -14,7 +14,8 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines import cublas
-from ingest_worker.engines.quality import DEGENERATE, Decoded, fault_of
+from ingest_worker.engines.languages import sure_of
+from ingest_worker.engines.quality import UNALIGNED, Decoded, fault_of
 from ingest_worker.errors import StageError
 from ingest_worker.memory import classify
 
@@ -31,7 +32,7 @@ OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`, `append_punctuations`)."""
 
 Piece = tuple[Decoded, list[Word]]
-"""A decoding and its words at times of its sound. No words where the text is degenerate: aligning it would be wasted."""
+"""A decoding and its words at times of its sound. No words where nothing could be said so: aligning it would be wasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ class Task:
     """How to decode."""
 
     language: str
+    """Of the recording."""
     hotwords: str | None
     """A sentence with words that the decoder is told to expect; None for none."""
     beam_size: int
+    follow: bool = False
+    """Whether a sound that is sure of another language is decoded in that one."""
 
 
 class Engine:
@@ -70,8 +74,7 @@ class Engine:
 
     def language_of(self, sounds: Sequence[FloatArray]) -> list[dict[str, float]]:
         """For each sound the probability of every language."""
-        results = self._model.model.detect_language(self._encoded(sounds))
-        return [{token[2:-2]: probability for token, probability in result} for result in results]
+        return self._ballots(self._encoded(sounds))
 
     def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
         """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last one anywhere."""
@@ -86,21 +89,40 @@ class Engine:
         from ctranslate2 import set_random_seed
 
         set_random_seed(SEED)
-        tokenizer = self._tokenizer(task.language)
         encoded = self._encoded(sounds)
-        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords)
+        ballots = self._ballots(encoded) if self._model.model.is_multilingual else [{} for _ in sounds]
+        spoken = [(sure_of(ballot) if task.follow else None) or task.language for ballot in ballots]
+        tokenizers = {language: self._tokenizer(language) for language in sorted(set(spoken))}
+        prompts = {language: self._prompt(tokenizer, task) for language, tokenizer in tokenizers.items()}
         results = self._model.model.generate(
             encoded,
-            [prompt] * len(sounds),
+            [prompts[language] for language in spoken],
             max_length=self._model.max_length,
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=_suppressed(tokenizer),
+            suppress_tokens=_suppressed(tokenizers[spoken[0]]),
             **_search(task, temperature),
         )
-        room = self._model.max_length - len(prompt)
-        decoded = [_decoded(result, tokenizer, sound, room) for result, sound in zip(results, sounds, strict=True)]
-        return list(zip(decoded, self._words(encoded, tokenizer, results, decoded), strict=True))
+        room = self._model.max_length - len(prompts[spoken[0]])
+        decoded = [
+            _decoded(result, tokenizers[language], sound, room).spoken_in(language, task.language, ballot)
+            for result, sound, language, ballot in zip(results, sounds, spoken, ballots, strict=True)
+        ]
+        words: list[list[Word]] = [[] for _ in sounds]
+        for language, tokenizer in tokenizers.items():
+            own = [its == language for its in spoken]
+            for row, aligned in enumerate(self._words(encoded, tokenizer, results, decoded, own)):
+                words[row] += aligned
+        return list(zip(decoded, words, strict=True))
+
+    def _ballots(self, encoded: Any) -> list[dict[str, float]]:
+        """For each sound the probability of every language."""
+        results = self._model.model.detect_language(encoded)
+        return [{token[2:-2]: probability for token, probability in result} for result in results]
+
+    def _prompt(self, tokenizer: Any, task: Task) -> list[int]:
+        """As long in every language: a batch has prompts of one length."""
+        return list(self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords))
 
     def _encoded(self, sounds: Sequence[FloatArray]) -> Any:
         from faster_whisper.audio import pad_or_trim
@@ -113,12 +135,13 @@ class Engine:
 
         return Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language)
 
-    def _words(self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded]) -> list[list[Word]]:
+    def _words(self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded], own: list[bool]) -> list[list[Word]]:
+        """The words of the batch's sounds that are the tokenizer's `own`; of the others none: an empty text costs nothing to align."""
         from faster_whisper.transcribe import merge_punctuations
 
         texts = [
-            [] if fault_of(piece) in DEGENERATE else [token for token in result.sequences_ids[0] if token < tokenizer.eot]
-            for piece, result in zip(decoded, results, strict=True)
+            [token for token in result.sequences_ids[0] if token < tokenizer.eot] if its and fault_of(piece) not in UNALIGNED else []
+            for piece, result, its in zip(decoded, results, own, strict=True)
         ]
         if not any(texts):
             return [[] for _ in texts]

@@ -1,12 +1,12 @@
 """One recording being heard: every chunk once, and again, in other ways, what cannot be believed.
 
 Called by `whisper`. A piece that fails a gate is decoded again with all the others that failed: at higher temperatures, then in halves.
-Must not drop a piece without handing it back.
+One that goes in circles is first compared with its halves: what both hear was said. Must not drop a piece without handing it back.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from ingest_worker.domain import Audio, FloatArray, Word
 from ingest_worker.engines.chunks import Chunk, halves
 from ingest_worker.engines.decoding import Engine, Piece, Task
-from ingest_worker.engines.quality import DEGENERATE, fault_of, is_silence
+from ingest_worker.engines.loops import heard_alike, may_be_said
+from ingest_worker.engines.quality import DEGENERATE, IN_CIRCLES, Decoded, fault_of, is_silence
 from ingest_worker.engines.words import joined, timed
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
@@ -33,8 +34,12 @@ class Hearing:
     """Believed; times of the chunk's sound."""
     doubtful: dict[Chunk, Piece] = field(default_factory=dict)
     """The best decoding of a piece that failed a gate without being degenerate."""
+    circling: dict[Chunk, Piece] = field(default_factory=dict)
+    """The first decoding of a piece that repeats itself, with times for its words."""
     silent: list[Chunk] = field(default_factory=list)
     """Pieces in which the model heard nobody."""
+    ballots: dict[Chunk, Mapping[str, float]] = field(default_factory=dict)
+    """What language each piece is in by its own sound: the first look's, and none where a model knows one language only."""
 
 
 class Session:
@@ -43,23 +48,65 @@ class Session:
     def __init__(self, engine: Engine, runner: BatchRunner, audio: Audio, task: Task, probabilities: FloatArray) -> None:
         self._engine, self._runner, self._audio, self._task, self._probabilities = engine, runner, audio, task, probabilities
 
-    def hear(self, chunks: Sequence[Chunk], hearing: Hearing, temperature: float, report: Report) -> list[Chunk]:
-        """Decode every chunk once; what can be believed goes into `hearing`. Returns the others."""
+    @property
+    def follows(self) -> bool:
+        """Whether sounds that are sure of another language than the recording's are decoded in it."""
+        return self._task.follow
+
+    def ballots(self, chunks: Sequence[Chunk]) -> list[Mapping[str, float]]:
+        """For each chunk the probability of every language."""
+        return self._runner.map(chunks, lambda unit: self._engine.language_of([sound_of(self._audio, chunk) for chunk in unit]))
+
+    def decoded(self, chunks: Sequence[Chunk], temperature: float, report: Report) -> list[Piece]:
+        """Each chunk's decoding."""
 
         def work(unit: Sequence[Chunk]) -> list[Piece]:
             return self._engine.decode([sound_of(self._audio, chunk) for chunk in unit], self._task, temperature)
 
-        pieces = self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
+        return self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
+
+    def hear(self, chunks: Sequence[Chunk], hearing: Hearing, temperature: float, report: Report) -> list[Chunk]:
+        """Decode every chunk once; what can be believed goes into `hearing`. Returns the others."""
+        pieces = self.decoded(chunks, temperature, report)
+        for chunk, (decoded, _) in zip(chunks, pieces, strict=True):
+            hearing.ballots.setdefault(chunk, decoded.ballot)
         return [chunk for chunk, piece in zip(chunks, pieces, strict=True) if not self._believe(chunk, piece, hearing)]
 
+    def forget(self, chunk: Chunk, hearing: Hearing) -> None:
+        """Take back all that was heard in a chunk: others will stand in its place."""
+        for kept in (hearing.words, hearing.doubtful, hearing.circling, hearing.ballots):
+            kept.pop(chunk, None)
+        hearing.silent = [silent for silent in hearing.silent if silent != chunk]
+
     def mend(self, failed: Sequence[Chunk], hearing: Hearing) -> list[Chunk]:
-        """Decode again what failed: at higher temperatures, then in halves. Returns what is lost."""
+        """Decode again what failed: in halves what repeats itself, at higher temperatures, then in halves. Returns what is lost."""
+        failed = [chunk for chunk in failed if not self._said_twice(chunk, hearing)]
         for temperature in TEMPERATURES[1:]:
-            failed = self.hear(failed, hearing, temperature, _nobody)
+            failed = self.hear(failed, hearing, temperature, nobody)
         lost: list[Chunk] = []
         for chunk in failed:
             lost += self._in_halves(chunk, hearing)
         return lost
+
+    def words_of(self, piece: Piece, seconds: float) -> list[Word]:
+        """A decoding's words, made fit to use, with the language that they were decoded in."""
+        language = piece[0].language or self._task.language
+        return [replace(word, language=language) for word in timed(joined(piece[1], language), seconds)]
+
+    def _said_twice(self, chunk: Chunk, hearing: Hearing) -> bool:
+        """Whether a chunk that repeats itself does so in its halves too, which then stand in its place."""
+        if chunk not in hearing.circling or not may_be_said(hearing.circling[chunk][0].text):
+            return False
+        parts = halves(chunk, self._probabilities)
+        pieces = self.decoded(parts, TEMPERATURES[0], nobody)
+        alike = all(_is_possible(decoded) for decoded, _ in pieces) and heard_alike(
+            hearing.circling[chunk][0].text, " ".join(decoded.text for decoded, _ in pieces)
+        )
+        if alike:
+            log.info("action=believe-repetition seconds=%.1f", chunk.seconds)
+            for part, piece in zip(parts, pieces, strict=True):
+                self._accept(part, piece, hearing)
+        return alike
 
     def _in_halves(self, chunk: Chunk, hearing: Hearing) -> list[Chunk]:
         """Hear a chunk's halves in its place. Returns the parts that stay degenerate, unless there is a doubtful decoding of the whole."""
@@ -67,7 +114,7 @@ class Session:
         attempt = Hearing()
         failed: Sequence[Chunk] = parts
         for temperature in TEMPERATURES if len(parts) > 1 else ():
-            failed = self.hear(failed, attempt, temperature, _nobody)
+            failed = self.hear(failed, attempt, temperature, nobody)
         lost = [part for part in failed if part not in attempt.doubtful]
         if chunk in hearing.doubtful and failed:
             self._accept(chunk, hearing.doubtful[chunk], hearing)
@@ -90,13 +137,15 @@ class Session:
             self._accept(chunk, piece, hearing)
             return True
         log.info("action=decode-again fault=%s seconds=%.1f logprob=%.2f", fault.value, decoded.seconds, decoded.logprob)
+        if fault in IN_CIRCLES:
+            hearing.circling.setdefault(chunk, piece)
         best = hearing.doubtful.get(chunk)
         if fault not in DEGENERATE and (best is None or decoded.logprob > best[0].logprob):
             hearing.doubtful[chunk] = piece
         return False
 
     def _accept(self, chunk: Chunk, piece: Piece, hearing: Hearing) -> None:
-        hearing.words[chunk] = timed(joined(piece[1], self._task.language), chunk.seconds)
+        hearing.words[chunk] = self.words_of(piece, chunk.seconds)
 
 
 def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
@@ -105,5 +154,10 @@ def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
     return np.concatenate([pcm[start:end] for start, end in chunk.spans]).astype(np.float32) / np.float32(32_768)
 
 
-def _nobody(_: float) -> None:
+def nobody(_: float) -> None:
     """Progress of a second look is not told: the share of the work that it is cannot be known before."""
+
+
+def _is_possible(decoded: Decoded) -> bool:
+    """Whether a decoding can be what was said, but for repeating itself."""
+    return not is_silence(decoded) and (fault_of(decoded) is None or fault_of(decoded) in IN_CIRCLES)

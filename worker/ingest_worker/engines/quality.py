@@ -5,9 +5,12 @@ Called by the Whisper adapter for every decoding. faster-whisper's batched mode 
 """
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
+
+from ingest_worker.engines.loops import loop_of
 
 MAX_COMPRESSION: Final = 2.4
 """Text that zlib shrinks more than this repeats itself (Radford et al. 2022, 4.5; openai/whisper `compression_ratio_threshold`)."""
@@ -17,11 +20,6 @@ MIN_LOGPROB: Final = -1.0
 
 MAX_NO_SPEECH: Final = 0.6
 """Probability of "no speech" above which a doubtful decoding is silence (same place, `no_speech_threshold`)."""
-
-MIN_LOOP_WORDS: Final = 10
-MIN_LOOP_TURNS: Final = 4
-LONGEST_PHRASE: Final = 10
-"""A phrase of up to ten words said four times running and filling ten words is a loop. zlib's overhead hides it in a short text."""
 
 MAX_PACE: Final = 40.0
 """Characters a second that nobody says: eight words of five letters, where fast English stays below six words (Tauroza and Allison 1990:
@@ -47,6 +45,12 @@ class Fault(StrEnum):
 DEGENERATE: Final = frozenset({Fault.REPETITIVE, Fault.LOOPING, Fault.TOO_FAST, Fault.CUT_OFF})
 """Text that nobody said: better none. The other faults only ask for a second opinion, and the best decoding is kept, as upstream does."""
 
+UNALIGNED: Final = frozenset({Fault.TOO_FAST, Fault.CUT_OFF})
+"""Text that the sound cannot hold, whoever else should hear it: times for its words would mean nothing."""
+
+IN_CIRCLES: Final = frozenset({Fault.REPETITIVE, Fault.LOOPING})
+"""Degenerate, unless another decoding says the same: people do repeat themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -61,6 +65,14 @@ class Decoded:
     """Probability that nobody speaks."""
     complete: bool
     """False where the decoder ran out of tokens."""
+    language: str | None = None
+    """The language it was decoded in, where that is not the task's: the sound was sure of another."""
+    ballot: Mapping[str, float] = field(default_factory=dict)
+    """The probability of every language by the sound itself; empty where the model knows one only."""
+
+    def spoken_in(self, language: str, ordinary: str, ballot: Mapping[str, float]) -> "Decoded":
+        """The same with its language, which is told where it is not the `ordinary` one, and the ballot behind it."""
+        return replace(self, language=None if language == ordinary else language, ballot=ballot)
 
 
 def fault_of(decoded: Decoded) -> Fault | None:
@@ -90,18 +102,4 @@ def compression_ratio(text: str) -> float:
 
 def is_loop(text: str) -> bool:
     """Whether a phrase is said over and over, without a break."""
-    words = text.lower().split()
-    return any(
-        turns * length >= MIN_LOOP_WORDS and turns >= MIN_LOOP_TURNS
-        for length in range(1, LONGEST_PHRASE + 1)
-        for turns in _turns(words, length)
-    )
-
-
-def _turns(words: list[str], length: int) -> list[int]:
-    """How often each run of one phrase of `length` words is said without a break."""
-    run, turns = 0, [1]
-    for here, there in zip(words, words[length:], strict=False):
-        run = run + 1 if here == there else 0
-        turns.append(1 + run // length)
-    return turns
+    return loop_of(text) is not None

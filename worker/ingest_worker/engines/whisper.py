@@ -7,6 +7,7 @@ a gate are decoded again, together, at other temperatures and then in halves. Mu
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,13 @@ import numpy as np
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Settings
-from ingest_worker.domain import SAMPLE_RATE, Audio, Transcript, Word
-from ingest_worker.engines.chunks import Chunk, pack, speech_spans
+from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
+from ingest_worker.engines.chunks import Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
-from ingest_worker.engines.hearing import TEMPERATURES, Hearing, Session, sound_of
-from ingest_worker.engines.vad import speech_probabilities
+from ingest_worker.engines.filling import Filling
+from ingest_worker.engines.hearing import TEMPERATURES, Hearing, Session, nobody, sound_of
+from ingest_worker.engines.languages import at_borders, by_language, elected, pieces_of, voted_by
+from ingest_worker.engines.vad import FRAME, speech_probabilities
 from ingest_worker.engines.words import collapsed, placed
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
@@ -58,23 +61,33 @@ class WhisperTranscriber:
                 language that the model does not hear, and every memory reason.
         """
         probabilities = speech_probabilities(audio, lambda share: report(LISTENING * share))
-        chunks = pack(speech_spans(probabilities, audio.samples))
+        spans = speech_spans(probabilities, audio.samples)
+        chunks = pack(spans)
         language, certainty = self._language(audio, chunks)
         session = Session(self._engine, self.runner, audio, self._task(language), probabilities)
         hearing = Hearing()
         failed = session.hear(chunks, hearing, TEMPERATURES[0], lambda share: report(LISTENING + (1 - LISTENING) * share))
+        votes = [voted_by(hearing.ballots[chunk]) for chunk in chunks]
+        failed = _by_language(session, hearing, chunks, failed)
         lost = session.mend(failed, hearing)
         speech = sum(chunk.seconds for chunk in chunks)
         _require(sum(chunk.seconds for chunk in lost), speech)
+        given_up = [*lost, *hearing.silent]
+        filling = Filling(session, spans, _expected(probabilities, audio, given_up), probabilities)
+        filled = filling.fill(_in_order(hearing.words), chunks)
+        language, certainty = _spoken(session, hearing, (language, certainty))
+        kept = collapsed(filled.words, [chunk.spans[0][0] / SAMPLE_RATE for chunk in chunks])
         report(1.0)
         return Transcript(
-            words=tuple(collapsed(_in_order(hearing.words))),
+            words=tuple(replace(word, language=None if word.language == language else word.language) for word in kept),
             language=language,
             language_probability=certainty,
             speech_seconds=speech,
             chunks=len(chunks),
-            redecoded=len(failed),
-            dropped=_spans([*lost, *hearing.silent]),
+            redecoded=len({*failed, *(chunk for chunk in chunks if filled.touches(chunk))}),
+            dropped=tuple(sorted([*_spans(given_up), *filling.empty(filled.words)])),
+            cut=len(filled.words) - len(kept),
+            foreign=sum(vote not in {None, language} for vote in votes),
         )
 
     def _task(self, language: str) -> Task:
@@ -82,7 +95,8 @@ class WhisperTranscriber:
         fitting = self._engine.fitting(vocabulary)
         if len(fitting) < len(vocabulary):
             log.warning("action=shorten-vocabulary kept=%d of=%d", len(fitting), len(vocabulary))
-        return Task(language, sentence_of(fitting), self._settings.transcription.beam_size)
+        follow = self._settings.language is None and len(self._engine.languages) > 1
+        return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
     def _language(self, audio: Audio, chunks: Sequence[Chunk]) -> tuple[str, float]:
         """The language and its probability: as ordered, the model's only one, or by a vote of pieces from all over the recording."""
@@ -101,15 +115,37 @@ class WhisperTranscriber:
         return elected(ballots)
 
 
-def elected(ballots: Sequence[Mapping[str, float]]) -> tuple[str, float]:
-    """The language with the largest sum of probabilities, and its mean. Sums and not heads: a sure piece outweighs a doubtful one."""
-    sums = {language: sum(ballot.get(language, 0.0) for ballot in ballots) for language in sorted(set().union(*ballots))}
-    winner = max(sums, key=lambda language: sums[language])
-    return winner, sums[winner] / len(ballots)
+def _by_language(session: Session, hearing: Hearing, chunks: Sequence[Chunk], failed: Sequence[Chunk]) -> list[Chunk]:
+    """Hear chunks in which the language changes in parts of one language each. Returns what cannot be believed now."""
+    still = list(failed)
+    for chunk in at_borders(chunks, hearing.ballots) if session.follows else ():
+        pieces = pieces_of(chunk)
+        parts = by_language(pieces, session.ballots(pieces))
+        if len(parts) > 1:
+            session.forget(chunk, hearing)
+            still = [each for each in still if each != chunk] + session.hear(parts, hearing, TEMPERATURES[0], nobody)
+    return still
+
+
+def _spoken(session: Session, hearing: Hearing, before: tuple[str, float]) -> tuple[str, float]:
+    """The language of most of the speech and how sure all of it is of that one; as ordered or elected before where nothing else voted."""
+    heard = {chunk: ballot for chunk, ballot in hearing.ballots.items() if ballot}
+    if not session.follows or not heard:
+        return before
+    return elected(list(heard.values()), [chunk.seconds for chunk in heard])
 
 
 def _in_order(words: Mapping[Chunk, Sequence[Word]]) -> list[Word]:
     return [word for chunk in sorted(words, key=lambda chunk: chunk.spans) for word in placed(words[chunk], chunk)]
+
+
+def _expected(probabilities: FloatArray, audio: Audio, given_up: Sequence[Chunk]) -> Flags:
+    """(frames,) whether somebody speaks and words are still to be expected."""
+    flags = voiced(probabilities, audio.samples)
+    for chunk in given_up:
+        for start, end in chunk.spans:
+            flags[start // FRAME : -(-end // FRAME)] = False
+    return flags
 
 
 def _spans(chunks: Sequence[Chunk]) -> tuple[tuple[float, float], ...]:

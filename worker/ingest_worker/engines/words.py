@@ -14,6 +14,7 @@ from typing import Final
 from ingest_contract.text import legible
 from ingest_worker.domain import UNSPACED, Word
 from ingest_worker.engines.chunks import Chunk
+from ingest_worker.engines.quality import MAX_PACE
 
 SHORTEST: Final = 0.02
 """Seconds of a word at least: one frame of Whisper's encoder, the resolution of its alignment."""
@@ -21,8 +22,18 @@ SHORTEST: Final = 0.02
 LONGEST_MEDIAN: Final = 0.7
 """The median word length that is believed at most, in seconds (openai/whisper `timing.py`)."""
 
-LONGEST: Final = 5.0
-"""Seconds of any word at most. The alignment gives a whole pause to a word beside it (openai/whisper `timing.py`, the same repair)."""
+WORD_SECONDS: Final = 0.8
+CHARACTER_SECONDS: Final = 0.1
+DIGIT_SECONDS: Final = 0.4
+"""What a word of so many characters fills at most: a letter takes 0.07 s (Tauroza and Allison 1990: 170 words a minute), and "1984" is read
+as three words. Chunks hold no longer pauses than their padding, so a word that fills more lies over speech that the decoder left out: one
+"am" over 18 s."""
+
+STRETCHED: Final = 3
+"""Such a word was said in a third of that at its start."""
+
+PUNCTUATION: Final = ".,!?;:…\"'。，！？、"
+"""Around a word that is said again."""
 
 SENTENCE_END: Final = tuple(".?!。？！")
 
@@ -90,36 +101,77 @@ def placed(words: Sequence[Word], chunk: Chunk) -> list[Word]:
     return moved
 
 
-def collapsed(words: Sequence[Word], *, turns: int = 4, phrase: int = 10) -> list[Word]:
-    """Without the repeats of a phrase of two to `phrase` words that is said `turns` times running or more: the first is kept.
+def apart(words: Sequence[Word]) -> list[Word]:
+    """Words in order of their starts, none reaching into the next: where two decodings meet, the earlier word gives way."""
+    ordered = sorted(words, key=lambda word: (word.start, word.end))
+    kept: list[Word] = []
+    for word in ordered:
+        if kept and kept[-1].end > word.start:
+            before = kept[-1]
+            edge = max(word.start, before.start + SHORTEST)
+            kept[-1] = replace(before, end=edge)
+            word = replace(word, start=edge, end=max(word.end, edge + SHORTEST))  # noqa: PLW2901 - the same word, moved
+        kept.append(word)
+    return kept
 
-    A loop can begin in one chunk and go on in the next, where no gate sees it whole. A single word may be said often ("no, no, no").
+
+def collapsed(words: Sequence[Word], joints: Sequence[float] = (), *, turns: int = 4, phrase: int = 10) -> list[Word]:
+    """Without the repeats of a phrase that the sound cannot hold; the first of each run is kept. The caller counts what is left out.
+
+    A phrase of one to `phrase` words, `turns` times running or more, loses the repeats that nobody can say so fast: an alignment crowds a
+    decoder's loop into the end of its sound. One of two words or more that runs over a joint, the second at which a chunk ends and the
+    next begins, loses all repeats: it is a loop of which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
     """
     kept = list(words)
-    for length in range(2, phrase + 1):
-        texts = [word.text.lower() for word in kept]
+    for length in range(1, phrase + 1):
+        texts = [word.text.lower().strip(PUNCTUATION) for word in kept]
         first = 0
         while first + length * turns <= len(kept):
             last = first + length
             while texts[last : last + length] == texts[first : first + length]:
                 last += length
-            if last - first >= length * turns and len(set(texts[first : first + length])) > 1:
-                del kept[first + length : last], texts[first + length : last]
-            first += 1
+            if last - first >= length * turns:
+                held = _held(kept[first:last], length, joints)
+                kept[first:last] = held
+                texts[first:last] = [word.text.lower().strip(PUNCTUATION) for word in held]
+                first += max(1, len(held) - length)
+            else:
+                first += 1
     return kept
+
+
+def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Word]:
+    """What of a run of one phrase the sound can hold."""
+    phrase = {word.text.lower().strip(PUNCTUATION) for word in run[:length]}
+    if any(character.isdigit() for text in phrase for character in text):
+        return list(run)
+    if len(phrase) > 1 and any(run[0].end <= joint <= run[-1].start for joint in joints):
+        return list(run[:length])
+    said = [run[i : i + length] for i in range(0, len(run), length)]
+    fits = [turn for turn in said[1:] if sum(len(word.text) for word in turn) <= MAX_PACE * (turn[-1].end - turn[0].start)]
+    return [word for turn in (said[0], *fits) for word in turn]
+
+
+def longest_said(text: str) -> float:
+    """Seconds that a word takes at most."""
+    digits = sum(character.isdigit() for character in text)
+    return WORD_SECONDS + CHARACTER_SECONDS * len(text) + DIGIT_SECONDS * digits
 
 
 def _without_pauses(words: Sequence[Word]) -> list[Word]:
     lengths = [word.end - word.start for word in words if word.end > word.start]
-    longest = 2 * min(LONGEST_MEDIAN, median(lengths)) if lengths else LONGEST
+    longest = 2 * min(LONGEST_MEDIAN, median(lengths) if lengths else LONGEST_MEDIAN)
     shorter: list[Word] = []
     begins = True
     for word in words:
         ends = word.text.endswith(SENTENCE_END)
-        room = longest if begins or ends else LONGEST
-        if word.end - word.start > room:
-            pause_before = begins and not ends
-            shorter.append(replace(word, start=word.end - room) if pause_before else replace(word, end=word.start + room))
+        seconds, most = word.end - word.start, longest_said(word.text)
+        if seconds > longest and begins and not ends:
+            shorter.append(replace(word, start=word.end - longest))
+        elif seconds > longest and ends:
+            shorter.append(replace(word, end=word.start + longest))
+        elif seconds > most:
+            shorter.append(replace(word, end=word.start + most / STRETCHED))
         else:
             shorter.append(word)
         begins = ends

@@ -1,0 +1,232 @@
+"""Words lost by where chunks fall: recordings behind silence of many lengths, louder and quieter, through codecs; three ways to decode.
+
+Chunks fall elsewhere with every lead, so no example can be tuned to. Each row is one sound: a model, a recording, a lead in milliseconds,
+a gain in dB and a codec, heard by this project's transcriber and by faster-whisper's two, sequential and batched, at their defaults and
+the same beam. The whole grid has 23,040 rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to go on.
+
+    python -m bench.hearing [--again] [ROW ...]
+"""
+
+import io
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.accuracy import word_error_rate
+from bench.rows import Figures, rows_main
+from demo import audio
+from demo.multilingual import base
+from demo.speech import recordings
+from ingest_contract.order import Settings
+from ingest_contract.profile import (
+    DiarizationProfile,
+    EmbeddingProfile,
+    IdentificationProfile,
+    SegmentationProfile,
+    TranscriptionProfile,
+)
+from ingest_worker.domain import SAMPLE_RATE, Audio
+from ingest_worker.engines.whisper import WhisperTranscriber
+from tests.support.models import model
+
+Sound = NDArray[np.int16]
+
+LEADS: Final = tuple(round(1000 * i / 60) for i in range(60))
+"""Milliseconds of silence in front."""
+GAINS: Final = (0, -6, -12, -20, -30, -40)
+"""dB."""
+CODECS: Final = {
+    "pcm": None,
+    "mp3": ("mp3", "libmp3lame", 16_000),
+    "aac": ("adts", "aac", 16_000),
+    "opus": ("ogg", "libopus", 48_000),
+    "ac3": ("ac3", "ac3", 48_000),
+    "g722": ("wav", "g722", 16_000),
+    "mulaw": ("wav", "pcm_mulaw", 8_000),
+    "adpcm": ("wav", "adpcm_ima_wav", 16_000),
+}
+"""Name -> container, encoder and its samples per second."""
+SHORT: Final = ("two_cities", "sample", "apart")
+"""Beside the dialogue of 299 s; `apart` is three voices with 25 and 90 s of silence before and between them."""
+BEAM: Final = 5
+BATCH: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sound for one model."""
+
+    model: str
+    recording: str
+    lead: int
+    gain: int
+    codec: str
+
+    @property
+    def name(self) -> str:
+        """The row's name on the command line."""
+        return f"{self.model}/{self.recording}/{self.lead}ms/{self.gain}dB/{self.codec}"
+
+
+def sample() -> list[Row]:
+    """What is measured: six of the long recording, 24 of the short ones by tiny.en, six by base; and the lead that was reported."""
+    draw = random.Random(11).sample  # noqa: S311 - a sample of a grid
+    chosen = [Row("tiny.en", "dialogue", 114, 0, "pcm"), Row("tiny.en", "apart", 0, 0, "pcm")]
+    for name, places, count in (("tiny.en", ("dialogue",), 5), ("tiny.en", SHORT, 24), ("base", SHORT, 6)):
+        chosen += draw([Row(name, *rest) for rest in product(places, LEADS, GAINS, CODECS)], count)
+    return chosen
+
+
+def measured(row: Row) -> Figures:
+    """Word error rate and words of the three, and what this project's transcriber tells beside."""
+    text, sound = source(row.recording)
+    heard = coded(levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain), row.codec)
+    figures: Figures = {"wer": {}, "words": {}, "seconds": {}}
+    for name, hear in HEARERS.items():
+        start = time.process_time()
+        words, told = hear(row.model, heard)
+        figures["seconds"][name] = round(time.process_time() - start, 2)
+        figures["wer"][name] = round(word_error_rate(text, words), 4)
+        figures["words"][name] = len(words)
+        figures |= told
+    return figures
+
+
+@cache
+def source(name: str) -> tuple[str, Sound]:
+    """What is said, and its sound at 16 kHz."""
+    known = recordings()
+    if name != "apart":
+        return known[name].text or "", pcm(known[name].path)
+    parts = [(25.0, "voice-joe"), (90.0, "voice-mina"), (25.0, "voice-ken")]
+    text = " ".join(known[voice].text or "" for _, voice in parts)
+    return text, np.concatenate(
+        [each for s, voice in parts for each in (np.zeros(round(s * SAMPLE_RATE), np.int16), pcm(known[voice].path))]
+    )
+
+
+def pcm(path: Path) -> Sound:
+    """A recording's samples."""
+    return np.round(audio.read(path) * 32_767).astype(np.int16)
+
+
+def levelled(sound: Sound, decibels: int) -> Sound:
+    """The sound, quieter."""
+    return np.round(sound * 10 ** (decibels / 20)).astype(np.int16)
+
+
+def coded(sound: Sound, codec: str) -> Sound:
+    """The sound as a codec gives it back."""
+    if (how := CODECS[codec]) is None:
+        return sound
+    container, encoder, rate = how
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream: Any = output.add_stream(encoder, rate=rate)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(sound[None, :], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.frame_size or 1024)
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            output.mux(stream.encode(piece))
+    file.seek(0)
+    with av.open(file) as again:
+        back = av.AudioResampler("s16", "mono", SAMPLE_RATE)
+        frames = [out for each in again.decode(audio=0) for out in back.resample(each)] + back.resample(None)
+    return np.concatenate([each.to_ndarray()[0] for each in frames])
+
+
+Heard = tuple[list[str], Figures]
+
+
+def ours(name: str, sound: Sound) -> Heard:
+    """This project's transcriber."""
+    with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
+        file.write(sound.astype("<i2").tobytes())
+        file.flush()
+        transcript = transcriber(name).transcribe(Audio(Path(file.name), sound.size), lambda _: None)
+    told = {
+        "speech": round(transcript.speech_seconds, 1),
+        "chunks": transcript.chunks,
+        "redecoded": transcript.redecoded,
+        "dropped": round(sum(end - start for start, end in transcript.dropped), 1),
+        "cut": transcript.cut,
+    }
+    return [word.text for word in transcript.words], told
+
+
+def stock(name: str, sound: Sound, *, batched: bool) -> Heard:
+    """faster-whisper's own loops."""
+    from faster_whisper import BatchedInferencePipeline
+
+    wave = sound.astype(np.float32) / np.float32(32_768)
+    engine = transcriber(name)._engine._model  # noqa: SLF001  the same weights, loaded once
+    if batched:
+        segments, _ = BatchedInferencePipeline(engine).transcribe(wave, language="en", beam_size=BEAM, batch_size=BATCH)
+    else:
+        segments, _ = engine.transcribe(wave, language="en", beam_size=BEAM)
+    return " ".join(segment.text for segment in segments).split(), {}
+
+
+HEARERS: Final[dict[str, Callable[[str, Sound], Heard]]] = {
+    "ours": ours,
+    "sequential": partial(stock, batched=False),
+    "batched": partial(stock, batched=True),
+}
+
+
+@cache
+def transcriber(name: str) -> WhisperTranscriber:
+    """A loaded model."""
+    settings = Settings(
+        model_set="demo",
+        transcription=TranscriptionProfile(model="tiny.en", beam_size=BEAM),
+        language="en",
+        vocabulary=(),
+        diarization=DiarizationProfile(),
+        identification=IdentificationProfile(),
+        segmentation=SegmentationProfile(),
+        embedding=EmbeddingProfile(),
+    )
+    folder = base() if name == "base" else model(name)
+    return WhisperTranscriber(folder, device="cpu", compute_type="int8", threads=2, batch=BATCH, settings=settings)
+
+
+def table(rows: dict[str, Figures]) -> str:
+    """By model and recording: mean and worst word error rate of the three, and what was told."""
+    groups: dict[str, list[Figures]] = {}
+    for name, row in rows.items():
+        groups.setdefault(" ".join(name.split("/")[:2]), []).append(row)
+    head = "| model, recording | sounds | WER ours, mean (worst) | stock sequential | stock batched | worst against stock's best"
+    lines = [head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |", "|---" * 9 + "|"]
+    return "\n".join([*lines, *(f"| {name} | {_line(rows_of)} |" for name, rows_of in groups.items())])
+
+
+def _line(rows: Sequence[Figures]) -> str:
+    rates = {name: [row["wer"][name] for row in rows] for name in HEARERS}
+    mean_worst = [f"{np.mean(each):.3f} ({max(each):.3f})" for each in rates.values()]
+    behind = max(row["wer"]["ours"] - min(row["wer"][name] for name in HEARERS if name != "ours") for row in rows)
+    chunks = f"{sum(row['redecoded'] for row in rows)} of {sum(row['chunks'] for row in rows)} chunks"
+    seconds = ", ".join(f"{np.mean([row['seconds'][name] for row in rows]):.1f}" for name in HEARERS)
+    told = f"{sum(row['dropped'] for row in rows):.1f} of {sum(row['speech'] for row in rows):.0f}"
+    return f"{len(rows)} | {' | '.join(mean_worst)} | {behind:+.3f} | {told} | {chunks} | {seconds}"
+
+
+def main() -> int:
+    """Measure what has no result yet, print."""
+    return rows_main("hearing", __doc__, {row.name: partial(measured, row) for row in sample()}, table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Each piece of a recording is decoded in the language that it is in. The sound is real, the languages are told to the tests' decoder."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
+from ingest_worker.engines.chunks import Chunk
+from ingest_worker.engines.decoding import Piece, Task
+from ingest_worker.engines.languages import Ballot, at_borders, by_language, elected, pieces_of, sure_of
+from ingest_worker.engines.quality import Decoded
+from ingest_worker.engines.whisper import WhisperTranscriber
+
+Cut = Callable[..., Audio]
+Make = Callable[..., WhisperTranscriber]
+
+EN, DE, UNSURE = {"en": 0.95, "de": 0.03}, {"de": 0.9, "en": 0.08}, {"en": 0.5, "nl": 0.4}
+
+
+def chunks(*seconds: float) -> list[Chunk]:
+    edges = np.cumsum([0.0, *seconds]) * SAMPLE_RATE
+    return [Chunk(((int(first), int(last)),)) for first, last in pairwise(edges)]
+
+
+@pytest.mark.parametrize(("ballot", "language"), [(EN, "en"), (DE, "de"), (UNSURE, None), ({}, None)])
+def test_a_sound_is_sure_of_a_language_or_of_none(ballot: Ballot, language: str | None) -> None:
+    assert sure_of(ballot) == language
+
+
+def test_a_long_piece_outweighs_a_short_one() -> None:
+    assert elected([EN, DE, DE], [60.0, 20.0, 10.0])[0] == "en"
+    assert elected([EN, DE, DE])[0] == "de"
+
+
+@pytest.mark.parametrize(
+    ("ballots", "borders"),
+    [
+        ([EN, EN, EN, EN], []),
+        ([EN, UNSURE, EN, EN], []),
+        ([EN, EN, DE, DE, DE], [1, 2]),
+        ([EN, UNSURE, DE, DE], [0, 1, 2]),
+        ([{}, {}, {}], []),
+    ],
+    ids=["one language", "one that is unsure", "a change", "unsure between", "a model of one language"],
+)
+def test_only_pieces_where_the_language_may_change_are_asked_again(ballots: list[Ballot], borders: list[int]) -> None:
+    every = chunks(*[28.0] * len(ballots))
+    assert [every.index(chunk) for chunk in at_borders(every, dict(zip(every, ballots, strict=True)))] == borders
+
+
+def test_a_chunk_is_asked_in_pieces_that_are_long_enough_and_hold_all_of_it() -> None:
+    spans = tuple((second * SAMPLE_RATE, (second + 1) * SAMPLE_RATE) for second in range(11))
+    pieces = pieces_of(Chunk(spans))
+    assert tuple(span for piece in pieces for span in piece.spans) == spans
+    assert [piece.seconds for piece in pieces] == [3.0, 3.0, 5.0]
+    assert pieces_of(Chunk(spans[:1])) == [Chunk(spans[:1])]
+
+
+def test_pieces_of_one_language_are_one_and_a_doubtful_one_goes_with_what_is_before_it() -> None:
+    pieces = chunks(4.0, 4.0, 4.0, 4.0, 4.0)
+    assert [part.seconds for part in by_language(pieces, [UNSURE, EN, UNSURE, DE, UNSURE])] == [12.0, 8.0]
+    assert [part.seconds for part in by_language(pieces, [UNSURE] * 5)] == [20.0]
+
+
+class Interpreter:
+    """Stands where the engine stands: English until a second of the recording's sound, German from there; writes what it was told."""
+
+    languages: Sequence[str] = ("en", "de")
+
+    def __init__(self, audio: Audio, change: float) -> None:
+        self._sound, self._change = audio.pcm(), change * SAMPLE_RATE
+        self.asked = 0
+
+    def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
+        return tuple(vocabulary)
+
+    def language_of(self, sounds: Sequence[FloatArray]) -> list[Ballot]:
+        self.asked += len(sounds)
+        return [self._ballot(sound) for sound in sounds]
+
+    def decode(self, sounds: Sequence[FloatArray], task: Task, _: float) -> list[Piece]:
+        return [self._piece(sound, task) for sound in sounds]
+
+    def _ballot(self, sound: FloatArray) -> Ballot:
+        """By the share of the sound that is English, as Whisper does: the larger part wins surely."""
+        first = self._place(sound)
+        english = float(np.clip((self._change - first) / sound.size, 0.0, 1.0))
+        return {"en": 0.99, "de": 0.01} if english >= 0.5 else {"en": 0.05, "de": 0.95}
+
+    def _place(self, sound: FloatArray) -> int:
+        """First sample in the recording of a sound that may have joints in it."""
+        start = np.round(sound[:400] * 32_768).astype(np.int16)
+        windows = np.lib.stride_tricks.sliding_window_view(self._sound, 400)
+        same = np.flatnonzero(windows[:, 0] == start[0])
+        return int(next(place for place in same if np.array_equal(windows[place], start)))
+
+    def _piece(self, sound: FloatArray, task: Task) -> Piece:
+        ballot = self._ballot(sound)
+        language = (sure_of(ballot) if task.follow else None) or task.language
+        seconds = sound.size / SAMPLE_RATE
+        words = [Word(start, start + 0.3, f" {language}", 0.9) for start in np.arange(0.0, seconds - 0.3, 1 / 3).tolist()]
+        heard = Decoded(hashlib.sha512(sound.tobytes()).hexdigest(), seconds, -0.1, 0.05, complete=True)
+        return heard.spoken_in(language, task.language, ballot), words
+
+
+def listen(make: Make, audio: Audio, change: float, **options: object) -> tuple[Transcript, Interpreter]:
+    hearing, engine = make(**options), Interpreter(audio, change)
+    hearing._engine = engine  # type: ignore[assignment]  # the protocol is the engine's own methods
+    return hearing.transcribe(audio, lambda _: None), engine
+
+
+@pytest.fixture(scope="module")
+def audio(cut: Cut) -> Audio:
+    return cut("dialogue", end=110.0)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("change", "language"), [(70.0, "en"), (40.0, "de")])
+def test_every_word_is_decoded_in_the_language_that_is_spoken_there(change: float, language: str, transcriber: Make, audio: Audio) -> None:
+    transcript, _ = listen(transcriber, audio, change)
+    assert transcript.language == language
+    assert 0.5 < transcript.language_probability < 0.9
+    assert 1 <= transcript.foreign < transcript.chunks
+    wrong = [word for word in transcript.words if word.text != ("en" if word.start < change else "de") and abs(word.start - change) > 4.0]
+    assert wrong == []
+    assert all(word.language == (None if word.text == language else word.text) for word in transcript.words)
+
+
+@pytest.mark.models
+def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(transcriber: Make, audio: Audio) -> None:
+    transcript, engine = listen(transcriber, audio, 999.0)
+    assert (transcript.language, transcript.foreign, engine.asked) == ("en", 0, transcript.chunks)
+    assert {word.language for word in transcript.words} == {None}
+
+
+@pytest.mark.models
+def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_told(transcriber: Make, audio: Audio) -> None:
+    transcript, _ = listen(transcriber, audio, 40.0, language="en")
+    assert {word.text for word in transcript.words} == {"en"}
+    assert (transcript.language, transcript.language_probability) == ("en", 1.0)
+    assert transcript.foreign >= 2

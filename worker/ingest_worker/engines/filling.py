@@ -1,0 +1,138 @@
+"""Speech that no word lies over is heard again by itself, in ever smaller parts, until there are words or it is given up and told.
+
+Called by `whisper` when every chunk is settled. Must not take a word away without one in its place.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
+from ingest_worker.engines.chunks import Chunk, Flags, Span, halves
+from ingest_worker.engines.decoding import Piece
+from ingest_worker.engines.gaps import LONGEST_GAP, around, covered, gaps
+from ingest_worker.engines.hearing import TEMPERATURES, Session, nobody
+from ingest_worker.engines.loops import units
+from ingest_worker.engines.quality import MAX_NO_SPEECH, fault_of
+from ingest_worker.engines.vad import FRAME
+from ingest_worker.engines.words import apart, placed
+
+LOOKS: Final = 3
+"""How often a gap is heard again: whole, in halves, in quarters."""
+
+EXTRA: Final = 1.0
+SPARE: Final = 8
+"""Parts heard for gaps at most: one for each chunk of the recording, and some. Each costs Whisper as much as a chunk, however short it is,
+and an hour of songs is full of gaps; the longest come first, and what is not heard again is told."""
+
+MIN_SECONDS: Final = 1.0
+"""Of a part that is worth hearing by itself."""
+
+DOUBLE_SECONDS: Final = 1.0
+"""Between two words that are one, heard in two decodings."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Filled:
+    """The words of a recording, and what was heard again for them."""
+
+    words: list[Word]
+    """In order, at times of the recording."""
+    parts: set[Chunk] = field(default_factory=set)
+    """Sounds that were heard already."""
+    again: set[Chunk] = field(default_factory=set)
+    """Those of them that were heard for a gap."""
+
+    def touches(self, chunk: Chunk) -> bool:
+        """Whether some of a chunk was heard again."""
+        return any(a[0] < b[1] and b[0] < a[1] for part in self.again for a in part.spans for b in chunk.spans)
+
+
+class Filling:
+    """The second net of one recording: voice activity against words."""
+
+    def __init__(self, session: Session, spans: Sequence[Span], speech: Flags, probabilities: FloatArray) -> None:
+        """`speech`: (frames,) in which somebody speaks and a word is expected."""
+        self._session, self._spans, self._speech, self._probabilities = session, spans, speech, probabilities
+
+    def fill(self, words: list[Word], heard: Sequence[Chunk]) -> Filled:
+        """Hear again every gap between the words. `heard` are the sounds that were decoded already."""
+        filled = Filled(words, set(heard))
+        room = round(EXTRA * len(heard)) + SPARE
+        for _ in range(LOOKS):
+            longest_first = sorted(self._untried(filled), key=lambda part: -part.seconds)
+            parts = longest_first[: room - len(filled.again)]
+            if not parts:
+                break
+            log.info("action=hear-gaps parts=%d seconds=%.1f", len(parts), sum(part.seconds for part in parts))
+            for part, piece in zip(parts, self._session.decoded(parts, TEMPERATURES[0], nobody), strict=True):
+                self._take(part, piece, filled)
+            filled.parts |= set(parts)
+            filled.again |= set(parts)
+        return filled
+
+    def empty(self, words: Sequence[Word]) -> list[tuple[float, float]]:
+        """(start, end) in seconds of speech without a word."""
+        return [(first * FRAME / SAMPLE_RATE, last * FRAME / SAMPLE_RATE) for first, last in gaps(words, self._speech)]
+
+    def _untried(self, filled: Filled) -> list[Chunk]:
+        """What to hear for the gaps that are left, each smaller than what was tried."""
+        parts: dict[Chunk, None] = {}
+        for gap in gaps(filled.words, self._speech):
+            for part in around(gap, self._spans, self._probabilities):
+                parts |= dict.fromkeys(self._smaller(part, gap, filled.parts))
+        return list(parts)
+
+    def _smaller(self, part: Chunk, gap: tuple[int, int], tried: set[Chunk]) -> list[Chunk]:
+        """The part, or those of its halves that hold some of the gap, or of theirs: the first that was not heard yet."""
+        waiting, found = [part], []
+        while waiting:
+            part = waiting.pop()
+            if part.seconds < MIN_SECONDS or not any(start < gap[1] * FRAME and end > gap[0] * FRAME for start, end in part.spans):
+                continue
+            if part not in tried:
+                found.append(part)
+            elif len(smaller := halves(part, self._probabilities)) > 1:
+                waiting += smaller
+        return found
+
+    def _take(self, part: Chunk, piece: Piece, filled: Filled) -> None:
+        """Put a part's words in the place of those that were there, if they lie over more of its speech."""
+        decoded, _ = piece
+        if fault_of(decoded) is not None or decoded.no_speech > MAX_NO_SPEECH:
+            return
+        new = placed(self._session.words_of(piece, part.seconds), part)
+        inside = [part.holds((word.start + word.end) / 2) for word in filled.words]
+        old = [word for word, its in zip(filled.words, inside, strict=True) if its]
+        if self._over(part, new) - self._over(part, old) > LONGEST_GAP // 4:
+            outside = [word for word, its in zip(filled.words, inside, strict=True) if not its]
+            filled.words = apart([*_without_doubles(outside, new), *new])
+
+    def _over(self, part: Chunk, words: Sequence[Word]) -> int:
+        """Frames of a part's speech that words lie over."""
+        first, last = part.spans[0][0] // FRAME, -(-part.spans[-1][1] // FRAME)
+        over = covered(words, self._speech.size) if words else np.zeros(self._speech.size, np.bool_)
+        return int((over & self._speech)[first:last].sum())
+
+
+def _without_doubles(words: Sequence[Word], new: Sequence[Word]) -> list[Word]:
+    """The words without those beside the new ones that are the same, said within a second, and surer there: what was heard twice.
+
+    A decoder that skips ahead often writes the last word before and the first one after with times of the other side.
+    """
+    before = max((word for word in words if word.start <= new[0].start), key=lambda word: word.start, default=None)
+    after = min((word for word in words if word.start > new[0].start), key=lambda word: word.start, default=None)
+    double = [
+        old
+        for old, fresh in ((before, new[0]), (after, new[-1]))
+        if old is not None
+        and units(old.text) == units(fresh.text)
+        and old.probability < fresh.probability
+        and max(fresh.start - old.end, old.start - fresh.end) < DOUBLE_SECONDS
+    ]
+    return [word for word in words if word not in double]

@@ -1,0 +1,62 @@
+"""Speech without a word over it: where the decoder stopped early or skipped ahead, and which sound to hear again.
+
+Called by `filling`. Whisper without timestamps ends a piece when it likes: of a chunk with twenty-eight seconds of speech it writes the
+first ten and the last word (faster-whisper#1179, vllm#53144). The mean pace of the chunk still passes, so every stretch is looked at.
+Pure: frames of voice activity and words at times of the recording.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
+from ingest_worker.engines.chunks import SILENCE, Chunk, Flags, Span, pack, within
+from ingest_worker.engines.vad import FRAME
+
+Gap = tuple[int, int]
+"""First frame of speech without a word, and one past the last."""
+
+LONGEST_GAP: Final = round(2.0 * SAMPLE_RATE / FRAME)
+"""Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity takes for speech."""
+
+REACH: Final = round(4.0 * SAMPLE_RATE / FRAME)
+"""Frames around a gap in which a pause to cut at is looked for: words beside it have uncertain times."""
+
+INSIDE: Final = round(0.3 * SAMPLE_RATE / FRAME)
+"""Frames of a gap itself in which that pause may lie."""
+
+
+def covered(words: Sequence[Word], frames: int) -> Flags:
+    """(frames,) whether a word lies over each frame."""
+    edges = np.zeros(frames + 1, np.int64)
+    for word in words:
+        first = min(int(word.start * SAMPLE_RATE) // FRAME, frames - 1)
+        edges[first] += 1
+        edges[min(frames, max(first + 1, -(-int(word.end * SAMPLE_RATE) // FRAME)))] -= 1
+    return np.cumsum(edges[:-1]) > 0
+
+
+def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> list[Gap]:
+    """Stretches with more than `longest` frames of speech between two words, before the first or behind the last, in order."""
+    over = covered(words, speech.size)
+    bare = np.flatnonzero(speech & ~over)
+    _, firsts, counts = np.unique(np.cumsum(over)[bare], return_index=True, return_counts=True)
+    return [(int(bare[first]), int(bare[first + count - 1]) + 1) for first, count in zip(firsts, counts, strict=True) if count > longest]
+
+
+def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[Chunk, ...]:
+    """What to hear again for a gap: its speech, from a pause before it to a pause behind it, in pieces that Whisper can take."""
+    first = _pause(gap[0], gap[0] - REACH, gap[0] + INSIDE, probabilities)
+    last = _pause(gap[1], gap[1] - INSIDE, gap[1] + REACH, probabilities)
+    return pack(within(spans, first * FRAME, last * FRAME))
+
+
+def _pause(frame: int, low: int, high: int, probabilities: FloatArray) -> int:
+    """The quiet frame nearest to `frame` between two others, else the quietest."""
+    low, high = max(0, low), min(probabilities.size, high)
+    near = probabilities[low:high]
+    quiet = low + np.flatnonzero(near < SILENCE)
+    if quiet.size:
+        return int(quiet[np.argmin(np.abs(quiet - frame))])
+    return low + int(np.argmin(near)) if near.size else frame

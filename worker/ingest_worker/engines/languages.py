@@ -1,0 +1,80 @@
+"""Which language is spoken where: a vote for the recording, and the pieces that are sure of another language.
+
+Called by the Whisper adapter. Whisper translates what it is told to hear in the wrong language: English under a German prompt comes out as
+German sentences that nobody said. Pure: it sees probabilities and spans.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final
+
+from ingest_worker.engines.chunks import Chunk
+
+Ballot = Mapping[str, float]
+"""Language -> its probability for one sound; empty where a model knows one language only."""
+
+SURE: Final = 0.8
+"""Probability from which a sound is of a language that is not the recording's. Music and noise seldom reach half of it."""
+
+MIN_SECONDS: Final = 3.0
+"""Of a sound that is asked for its language by itself. Of less Whisper is seldom sure (openai/whisper discussion 284)."""
+
+
+def voted_by(ballot: Ballot) -> str | None:
+    """The language that a sound is most like; None without a ballot."""
+    return max(ballot, key=lambda language: ballot[language], default=None)
+
+
+def sure_of(ballot: Ballot) -> str | None:
+    """The language that a sound is surely in; None where it is not sure of any."""
+    language = voted_by(ballot)
+    return language if language is not None and ballot[language] >= SURE else None
+
+
+def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float]:
+    """The language with the largest sum of probabilities, and its mean. Sums and not heads: a sure piece outweighs a doubtful one."""
+    given = [1.0] * len(ballots) if weights is None else list(weights)
+    sums = {
+        language: sum(weight * ballot.get(language, 0.0) for weight, ballot in zip(given, ballots, strict=True))
+        for language in sorted(set().union(*ballots))
+    }
+    winner = max(sums, key=lambda language: sums[language])
+    return winner, sums[winner] / sum(given)
+
+
+def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
+    """The chunks in which the language may change: those that are sure of none, or beside one that is sure of another.
+
+    None at all where no two chunks are sure of different languages: one language is the rule, and asking costs an encoding each.
+    """
+    sure = [sure_of(ballots.get(chunk, {})) for chunk in chunks]
+    if len({language for language in sure if language is not None}) <= 1:
+        return []
+    beside = [{*sure[max(0, i - 1) : i + 2]} for i in range(len(sure))]
+    return [chunk for chunk, languages in zip(chunks, beside, strict=True) if len(languages) > 1 or None in languages]
+
+
+def pieces_of(chunk: Chunk) -> list[Chunk]:
+    """A chunk in runs of its spans, each long enough to be asked for its language."""
+    pieces: list[Chunk] = []
+    spans: list[tuple[int, int]] = []
+    for span in chunk.spans:
+        spans.append(span)
+        if Chunk(tuple(spans)).seconds >= MIN_SECONDS:
+            pieces.append(Chunk(tuple(spans)))
+            spans = []
+    if spans and pieces:
+        pieces[-1] = Chunk((*pieces[-1].spans, *spans))
+    elif spans:
+        pieces.append(Chunk(tuple(spans)))
+    return pieces
+
+
+def by_language(pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[Chunk]:
+    """Neighbours of one language put together again. A piece that is sure of none belongs to what comes before it."""
+    languages = [sure_of(ballot) for ballot in ballots]
+    known = next((language for language in languages if language is not None), None)
+    for i, language in enumerate(languages):
+        languages[i] = known = language if language is not None else known
+    runs = groupby(zip(languages, pieces, strict=True), key=lambda pair: pair[0])
+    return [Chunk(tuple(span for _, piece in run for span in piece.spans)) for _, run in runs]
