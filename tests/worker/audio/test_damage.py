@@ -62,6 +62,15 @@ def test_whatever_a_decoder_calls_it_costs_one_packet(error: Exception) -> None:
     assert reader.packets.words in str(error)
 
 
+def test_the_end_of_the_file_is_the_end_whatever_is_said_of_other_tracks() -> None:
+    def demux(*_: Any) -> Any:
+        yield SimpleNamespace(dts=1, size=10, stream_index=0, has_sidedata=lambda _: False)
+        raise IndexError("list index out of range")
+
+    track = SimpleNamespace(index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)]))
+    assert len(list(TrackReader(SimpleNamespace(demux=demux), track).frames())) == 1  # type: ignore[arg-type]  # stand-ins
+
+
 def test_a_container_that_cannot_be_read_in_one_place_is_read_on_behind_it() -> None:
     packets = iter([1, FFmpegError(1, "Operation not permitted"), 2, FFmpegError(5, "Input/output error"), 3])
 

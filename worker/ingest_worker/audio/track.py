@@ -68,7 +68,7 @@ class TrackReader:
                     yield packet
             except av.error.PatchWelcomeError:
                 raise
-            except av.error.EOFError:
+            except (av.error.EOFError, IndexError):  # PyAV at the end, over a track that appeared only in the middle
                 return
             except av.error.FFmpegError:
                 failures += 1
