@@ -109,7 +109,9 @@ e2e: ## Images, chart and a batch on a real node (Linux, root; BASE_IMAGE=... st
 
 .PHONY: e2e-full
 e2e-full: ## The same, and what comes between: evictions, restarts, a store that is gone, upgrades (twenty minutes more)
-	@$(ON_NODE) $$bin/pytest -m node tests/node tests/e2e --capture=no
+	@$(ON_NODE) $$bin/pytest -m node tests/node tests/e2e --capture=no; \
+	  echo "== batches in queues of Kueue (the first run builds it from its Go module: about ten minutes)"; \
+	  $$bin/python -m tests.support.kueue.programs > /dev/null; $$bin/pytest -m kueue tests/queues
 
 .PHONY: audit
 audit: ## Known vulnerabilities in what the locks install (asks osv.dev; says so where there is no network)

@@ -133,6 +133,9 @@ class PodProfile(ContractModel):
     queue_name: ObjectName | None = None
     """Kueue's LocalQueue for the workers."""
 
+    queue_priority_class: ObjectName | None = None
+    """Kueue's WorkloadPriorityClass of the workers: who goes first in the queue, and who gives way. Pods keep their own priority."""
+
     priority_class: ObjectName | None = None
     """PriorityClass of the workers."""
 

@@ -25,6 +25,7 @@ NEEDS: dict[str, Json] = {
     "monitoring.serviceMonitor.enabled": {"monitoring.podMonitor.enabled": False},
     "monitoring.serviceMonitor.interval": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
     "monitoring.serviceMonitor.labels": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
+    "rbac.queues": {"worker.queueName": ""},
     "serviceAccount.create": {"serviceAccount.name": "ingest"},
     "store.migration.enabled": {"store.tryOut.enabled": False},
 }

@@ -33,6 +33,12 @@
   verbs: [create]
 {{- end }}
 
+{{- define "vio.rules.queues" -}}
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]
+  verbs: [list]
+{{- end }}
+
 {{- define "vio.rules.people" -}}
 - apiVersion: rbac.authorization.k8s.io/v1
   kind: ClusterRole

@@ -28,6 +28,7 @@ from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
 from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
+from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, waiting
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
@@ -85,6 +86,8 @@ class Memory:
     plan: PlanLook | None = None
     remembered: Remembered = field(default_factory=Remembered)
     profile: IngestProfile | None = None
+    answer: Answer | None = None
+    """What a queue said last of the first Job that waits."""
     progress_due: float = 0.0
     written: int = 0
     """Bytes of the status that the last look wrote, if it wrote one."""
@@ -248,6 +251,7 @@ class Batches:
         )  # fmt: skip
         # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at once.
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
+        shown += await self._in_queue(scene.owner, memory, now)
         shown_scene = replace(scene, hindrances=(*scene.hindrances, *shown))
         cluster = KubeCluster(self._world.api, self._world.seen, shown_scene, memory.remembered, now, total=len(plan.items))
         cluster.keep_hidden(before)
@@ -278,6 +282,16 @@ class Batches:
         if status != memory.keeper.read():
             await memory.keeper.write(status)
         return rest(status, (again_at,), now)
+
+    async def _in_queue(self, owner: Owner, memory: Memory, now: float) -> tuple[Hindrance, ...]:
+        """What is told of Jobs that a queue keeps waiting."""
+        jobs = waiting(self._world.seen.jobs.of(owner.identity), now)
+        if not jobs:
+            return ()
+        known = memory.answer
+        if known is None or known.uid != jobs[0]["metadata"]["uid"] or now - known.at >= ASK_EVERY:
+            known = memory.answer = await asked(self._world.api, jobs[0], now)
+        return (not_admitted(jobs, known.words, now),)
 
     async def _read_progress(self, cluster: KubeCluster, memory: Memory, now: float) -> None:
         if now >= memory.progress_due:

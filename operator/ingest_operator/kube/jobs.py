@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item
+from ingest_contract.pods import PodProfile
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
 from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
@@ -19,6 +20,9 @@ TTL_SECONDS: Final = 7 * 24 * 3600
 
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue's label for its queue."""
+
+QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
+"""Kueue's label for its WorkloadPriorityClass: who goes first in a queue, whatever the pods' own priority is."""
 
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 
@@ -40,7 +44,7 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         priority_class=pods.priority_class,
         template={"pods.workerTemplate": pods.worker_template},
     )
-    labels = owner.labels(INGEST) | _labels(start) | ({QUEUE: pods.queue_name} if pods.queue_name is not None else {})
+    labels = owner.labels(INGEST) | _labels(start) | _queue(pods)
     return one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
 
 
@@ -85,6 +89,13 @@ def _labels(start: Start) -> dict[str, str]:
     """Which try it is and with which budget: what a restarted operator must know of a Job that no status has recorded yet."""
     budget = {ATTEMPTS: start.attempts, RUNG: start.rung, DISRUPTIONS: start.disruptions}
     return {INDEX: str(start.index), TRY: str(start.number)} | {label: str(count) for label, count in budget.items() if count}
+
+
+def _queue(pods: PodProfile) -> dict[str, str]:
+    """Kueue's labels, where the profile names a queue."""
+    if pods.queue_name is None:
+        return {}
+    return {QUEUE: pods.queue_name} | ({QUEUE_PRIORITY: pods.queue_priority_class} if pods.queue_priority_class is not None else {})
 
 
 def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ingest_contract.names import GROUP
 from ingest_operator.kube.names import MANAGER
-from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, EVENTS, JOBS, PODS, PROFILES, SCHEDULES, Object, Resource
+from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, EVENTS, JOBS, PODS, PROFILES, SCHEDULES, WORKLOADS, Object, Resource
 
 RBAC: Final = "rbac.authorization.k8s.io"
 
@@ -40,6 +40,11 @@ def rules() -> list[Object]:
         _rule(CONFIG_MAPS, "get", "list", "create", "patch", "delete"),  # plans and shared orders; the lists of addresses that batches name
         _rule(EVENTS, "create"),
     ]
+
+
+def queue_rules() -> list[Object]:
+    """What more it may do where a queue of the cluster's admits its Jobs: read why one waits."""
+    return [_rule(WORKLOADS[0], "list")]
 
 
 def role_objects(namespace: str, account: Account) -> tuple[Object, Object]:

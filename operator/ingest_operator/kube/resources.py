@@ -46,4 +46,6 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 BATCHES: Final = Resource(GROUP, VERSION, "ingestbatches", BATCH_KIND)
 PROFILES: Final = Resource(GROUP, VERSION, "ingestprofiles", PROFILE_KIND)
+WORKLOADS: Final = tuple(Resource("kueue.x-k8s.io", version, "workloads", "Workload") for version in ("v1beta2", "v1beta1"))
+"""Kueue's record of each Job in a queue, by the versions that serve it: the newer first."""
 SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)

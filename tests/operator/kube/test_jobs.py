@@ -177,10 +177,19 @@ def test_a_pod_is_nobody_and_can_do_nothing() -> None:
 
 
 def test_what_the_profile_says_of_images_and_queues_is_done() -> None:
-    pods = PodProfile(image="w:1", pull_policy=PullPolicy.ALWAYS, pull_secrets=("a", "b"), queue_name="gpus", priority_class="low")
+    pods = PodProfile(
+        image="w:1",
+        pull_policy=PullPolicy.ALWAYS,
+        pull_secrets=("a", "b"),
+        queue_name="gpus",
+        priority_class="low",
+        queue_priority_class="backlog",
+    )
     made = job(pods=pods)
     assert (worker_of(made)["image"], worker_of(made)["imagePullPolicy"]) == ("w:1", "Always")
     assert pod_spec(made)["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
     assert pod_spec(made)["priorityClassName"] == "low"
     assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
-    assert "kueue.x-k8s.io/queue-name" not in job()["metadata"]["labels"]
+    assert made["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "backlog"
+    for others in (job(), job(pods=PodProfile(queue_priority_class="backlog"))):
+        assert not any(label.startswith("kueue.x-k8s.io/") for label in others["metadata"]["labels"])

@@ -1,0 +1,105 @@
+"""Batches in queues of the real Kueue: who waits is told with its words, who is preempted is tried again, and nobody is charged."""
+
+from ingest_contract.failures import Reason
+from tests.support.cluster.client import Json
+from tests.support.cluster.kubelet import RunningKubelet
+from tests.support.cluster.lives import hangs, sequence
+from tests.support.cluster.program import until
+from tests.support.cluster.scene import Scene, final, rows, stalled_by
+from tests.support.kueue.running import KUEUE, queue
+
+
+def in_queue(scene: Scene, name: str, profile: str = "default", **pods: str) -> None:
+    """A profile whose workers go to a queue."""
+    scene.profile(profile, pods={"queueName": name, **pods})
+
+
+def all_hang(scene: Scene) -> RunningKubelet:
+    """Every recording runs until the test ends it."""
+    return scene.play(sequence({}, otherwise=hangs()), gpus=8)
+
+
+def attempts(status: Json) -> set[int]:
+    return {row["attempts"] for row in rows(status).values()}
+
+
+def running(scene: Scene, batch: str) -> int:
+    """Pods of a batch that a queue has let in."""
+    path = f"/apis/batch/v1/namespaces/{scene.namespace}/jobs"
+    jobs = scene.admin.get(path, labelSelector="video-ingest.dev/role=ingest")["items"]
+    mine = [job for job in jobs if job["metadata"]["ownerReferences"][0]["name"] == batch]
+    return sum(job["status"].get("active", 0) for job in mine if not job["spec"]["suspend"])
+
+
+def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(scene: Scene) -> None:
+    queue(scene.plane, scene.namespace, "gpus", 1)
+    in_queue(scene, "gpus")
+    kubelet = all_hang(scene)
+    scene.operate()
+    scene.batch(parallelism=3)
+    message = scene.until_stalled("NotAdmitted")["message"]
+    assert message.startswith("2 recordings wait for admission by queue 'gpus', the first since ")
+    assert "insufficient unused quota for nvidia.com/gpu" in message
+    assert len(kubelet.tries()) == 1
+    for turn in range(1, 4):
+        until(lambda turn=turn: len(kubelet.tries()) == turn, "it is the next one's turn")
+        kubelet.finish(*kubelet.tries()[-1])
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], attempts(status), stalled_by(status)) == (3, {0}, None)
+
+
+def test_of_two_batches_each_gets_its_share_of_what_one_alone_may_borrow(scene: Scene) -> None:
+    preemption = {"reclaimWithinCohort": "Any"}
+    for name in ("one", "two"):
+        queue(scene.plane, scene.namespace, name, 1, cohort=scene.namespace, preemption=preemption)
+        in_queue(scene, name, name)
+    all_hang(scene)
+    scene.operate()
+    scene.batch("first", parallelism=2, profileRef={"name": "one"})
+    until(lambda: running(scene, "first") == 2, "it borrows what nobody wants")
+    scene.batch("second", parallelism=2, profileRef={"name": "two"})
+    until(lambda: (running(scene, "first"), running(scene, "second")) == (1, 1), "each has its own share")
+    for name in ("first", "second"):
+        told = scene.until(lambda status: "1 recording waits for admission" in str(status["conditions"]), "the other waits", name)
+        assert (stalled_by(told), attempts(told)) == ("NotAdmitted", {0})
+
+
+def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_tried_again_uncharged(scene: Scene) -> None:
+    queue(scene.plane, scene.namespace, "gpus", 1, preemption={"withinClusterQueue": "LowerPriority"})
+    for name, value in (("low", 1), ("high", 1000)):
+        wanted = {"apiVersion": KUEUE, "kind": "WorkloadPriorityClass", "metadata": {"name": f"{scene.namespace}-{name}"}, "value": value}
+        scene.admin.apply(wanted)
+        in_queue(scene, "gpus", name, queuePriorityClass=f"{scene.namespace}-{name}")
+    kubelet = all_hang(scene)
+    scene.operate()
+    scene.batch("backlog", profileRef={"name": "low"})
+    kubelet.until_running(0, 1, batch=f"{scene.namespace}/backlog")
+    scene.batch("news", profileRef={"name": "high"})
+    kubelet.until_running(0, 1, batch=f"{scene.namespace}/news")
+    status = scene.until(lambda status: rows(status).get(0, {}).get("reason") == Reason.EVICTED, "it is told", "backlog")
+    row = rows(status)[0]
+    assert (row["message"], row["attempts"], row["disruptions"]) == ("Its queue took its place back.", 0, 1)
+    scene.delete("news")
+    kubelet.until_running(0, 2, batch=f"{scene.namespace}/backlog")
+
+
+def test_a_queue_that_is_stopped_is_told_and_goes_on_when_it_is_opened(scene: Scene) -> None:
+    queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="Hold")
+    in_queue(scene, "gpus")
+    kubelet = scene.play(sequence({}), gpus=8)
+    scene.operate()
+    scene.batch(parallelism=2)
+    message = scene.until_stalled("NotAdmitted")["message"]
+    assert f"ClusterQueue {scene.namespace}-gpus is inactive" in message
+    assert kubelet.tries() == []
+    queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="None")
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], attempts(status)) == (3, {0})
+
+
+def test_a_queue_that_is_not_there_is_told(scene: Scene) -> None:
+    in_queue(scene, "nowhere")
+    scene.play()
+    scene.operate()
+    scene.batch()
+    assert "LocalQueue nowhere doesn't exist" in scene.until_stalled("NotAdmitted")["message"]
