@@ -1,5 +1,7 @@
 """Batches in queues of the real Kueue: who waits is told with its words, who is preempted is tried again, and nobody is charged."""
 
+from functools import partial
+
 from ingest_contract.failures import Reason
 from tests.support.cluster.client import Json
 from tests.support.cluster.kubelet import RunningKubelet
@@ -31,6 +33,11 @@ def running(scene: Scene, batch: str) -> int:
     return sum(job["status"].get("active", 0) for job in mine if not job["spec"]["suspend"])
 
 
+def tried(kubelet: RunningKubelet, count: int) -> bool:
+    """Whether so many recordings have begun."""
+    return len(kubelet.tries()) == count
+
+
 def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(scene: Scene) -> None:
     queue(scene.plane, scene.namespace, "gpus", 1)
     in_queue(scene, "gpus")
@@ -42,7 +49,7 @@ def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_qu
     assert "insufficient unused quota for nvidia.com/gpu" in message
     assert len(kubelet.tries()) == 1
     for turn in range(1, 4):
-        until(lambda turn=turn: len(kubelet.tries()) == turn, "it is the next one's turn")
+        until(partial(tried, kubelet, turn), "it is the next one's turn")
         kubelet.finish(*kubelet.tries()[-1])
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], attempts(status), stalled_by(status)) == (3, {0}, None)

@@ -33,7 +33,8 @@ class Kueue:
     """Answers lists of Workloads."""
 
     def __init__(self, *answers: object) -> None:
-        self.answers, self.asked = list(answers), list[tuple[str, str]]()
+        self.answers: list[Any] = list(answers)
+        self.asked: list[tuple[str, str]] = []
 
     async def list(self, resource: Any, namespace: str, *, labels: str) -> tuple[list[Object], str]:
         assert namespace == "media"

@@ -24,7 +24,7 @@ class Kueue(Module):
         self.say(f"building {self.takes}")
         with toolchain(oldest) as go:
             go.build(self.folder, list(self.packages), self.ldflags, programs)
-            command = [go.program, "list", "-m", "-f", "{{.Dir}}", MODULE]
+            command = [str(go.program), "list", "-m", "-f", "{{.Dir}}", MODULE]
             environment = dict(os.environ) | dict(go.environment)
             found = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True)
             for part in ("crd/bases", "webhook"):
