@@ -68,6 +68,8 @@ class Reason(StrEnum):
     DOWNLOAD_FAILED = "DownloadFailed"
     EXTRACTOR_BROKEN = "ExtractorBroken"
     CREDENTIALS_INVALID = "CredentialsInvalid"
+    TOO_SLOW = "TooSlow"
+    SOURCE_TOO_LARGE = "SourceTooLarge"
     GPU_OUT_OF_MEMORY = "GpuOutOfMemory"
     HOST_OUT_OF_MEMORY = "HostOutOfMemory"
     GPU_UNAVAILABLE = "GpuUnavailable"
@@ -144,6 +146,12 @@ FAILURES: Final = MappingProxyType(
         _R.DOWNLOAD_FAILED: Failure(42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."),
         _R.EXTRACTOR_BROKEN: Failure(43, _K.SOURCE, _V.RETRY, "The site has changed and yt-dlp does not read it. Update the worker image."),
         _R.CREDENTIALS_INVALID: Failure(44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."),
+        _R.TOO_SLOW: Failure(
+            45, _K.SOURCE, _V.RETRY, "The source answers too slowly: a look or a download takes longer than `fetch.timeoutSeconds`."
+        ),
+        _R.SOURCE_TOO_LARGE: Failure(
+            46, _K.INPUT, _V.GIVE_UP, "A page, feed or playlist is larger than any that is read. The message says what was exceeded."
+        ),
         _R.GPU_OUT_OF_MEMORY: Failure(50, _K.MEMORY, _V.RETRY_SMALLER, "A stage did not fit into the GPU's free memory, even at batch 1."),
         _R.HOST_OUT_OF_MEMORY: Failure(
             51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."

@@ -134,7 +134,7 @@ class FetchProfile(ContractModel):
     """The longest recording."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
-    """How long one download may take."""
+    """How long one download may take; a look at a page or list too, and ten minutes at most."""
 
 
 class RuntimeProfile(ContractModel):

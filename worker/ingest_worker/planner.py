@@ -27,7 +27,7 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
     Raises:
         StageError: a source cannot be read, or the store does not answer.
     """
-    from ingest_worker.sources.plan import make_plan
+    from ingest_worker.sources.apart import make_plan_apart
 
     today = pipelines_of(order)
 
@@ -41,7 +41,7 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         with connect(dsn, application="plan") as connection:
             keep_addresses(connection, order.batch, addresses)
 
-    document = make_plan(order, known, keep)
+    document = make_plan_apart(order, known, keep, session.control.check)
     for line in frames(document):
         print(line)
     sys.stdout.flush()

@@ -64,12 +64,12 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
     waits. From `LAST_EAGER_RUNG` on nothing is loaded early, because host memory may be what is short.
     """
     from ingest_worker.audio.decode import LimitedDecoder
-    from ingest_worker.sources.fetcher import SourceFetcher
+    from ingest_worker.sources.apart import FetcherApart
 
     runtime, settings = order.runtime, order.settings
     eager = order.rung <= LAST_EAGER_RUNG
     on_cpu = runtime.device == "cpu"
-    fetcher, decoder = SourceFetcher(order.fetch), LimitedDecoder(order.fetch)
+    fetcher, decoder = FetcherApart(order.fetch), LimitedDecoder(order.fetch)
     diarizer = _diarizer(order, models, plan, early=eager and (on_cpu or plan.together))
     cache = Path(order.place.scratch).parent / "voices"
     media = (fetcher, decoder)

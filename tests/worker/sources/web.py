@@ -1,6 +1,7 @@
 """A real web server on the loopback whose every answer a test decides, with byte ranges and a record of what was asked."""
 
 import re
+import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class Answer:
     ranges: bool = True
     length: int | None = None
     """The Content-Length to tell, where it is not the body's."""
+    pause: float = 0.0
+    """Seconds to keep the connection when the body is sent, unless the other side goes."""
 
 
 class Site:
@@ -83,6 +86,9 @@ def serving() -> Iterator[Site]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+            if answer.pause:
+                self.wfile.flush()
+                select.select([self.connection], [], [], answer.pause)
 
         do_HEAD = do_GET  # noqa: N815 -- the name that the base class calls
 

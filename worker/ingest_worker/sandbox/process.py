@@ -61,13 +61,14 @@ class Child:
         self._heard = bytearray()
 
     def ask(
-        self, request: Said, *, seconds: float, last: bool = False, waiting: Callable[[], None] = nothing
+        self, request: Said, *, seconds: float, last: bool = False, anew: bool = False, waiting: Callable[[], None] = nothing
     ) -> Generator[Said, None, None]:
         """What it says to a request, line by line, up to the `done` or `failed` line.
 
         Args:
             request: For its standard input, as one line.
             seconds: After which it is too late.
+            anew: Whether they are counted anew from every line.
             last: Whether nothing else will be asked: its standard input ends here.
             waiting: Called a few times a second while nothing comes; it may raise.
 
@@ -77,9 +78,9 @@ class Child:
             ChildGarbledError: what it said is no line of ours.
         """
         until = time.monotonic() + seconds
-        self._tell(request, last=last)
+        self.tell({**request, "parent": os.getpid()}, last=last)
         while True:
-            said = self._line(until, waiting)
+            said = self._line(time.monotonic() + seconds if anew else until, waiting)
             yield said
             if "done" in said or "failed" in said:
                 return
@@ -100,9 +101,10 @@ class Child:
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.kill()
 
-    def _tell(self, request: Said, *, last: bool) -> None:
+    def tell(self, line: Said, *, last: bool = False) -> None:
+        """One line for its standard input, which ends after the last."""
         assert self._popen.stdin is not None  # noqa: S101 -- PIPE was asked for
-        text = json.dumps({**request, "parent": os.getpid()}).encode() + b"\n"
+        text = json.dumps(line).encode() + b"\n"
         with contextlib.suppress(BrokenPipeError):  # a child that is dead already tells so by its exit
             self._popen.stdin.write(text)
             self._popen.stdin.flush()

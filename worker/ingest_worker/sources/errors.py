@@ -96,7 +96,7 @@ _NOT_READ: Final = re.compile(
 """yt-dlp's own words for a site that it could not read; it flags some of them as expected. A page that must be reloaded is YouTube's way
 of refusing a client that it does not know."""
 
-_LOCAL: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL}
+_LOCAL: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL, errno.EFBIG: Reason.TOO_LONG}
 
 _MOST_SECONDS: Final = 86_400
 """A server that asks us to wait longer than a day is asked again after a day."""

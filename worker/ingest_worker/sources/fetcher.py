@@ -1,8 +1,6 @@
 """Fetching for the pipeline: `ports.Fetcher` over yt-dlp and over folders. One recording, onto this disk, within the profile's limits."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +14,7 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
+from ingest_worker.sources.budget import for_a_download, for_a_look
 from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Guard, Policy, policy_of
 from ingest_worker.sources.ytdlp import Info, Session
@@ -30,9 +29,9 @@ _NOT_YET: Final = frozenset({"is_live", "is_upcoming", "post_live"})
 class SourceFetcher(Fetcher):
     """Implements `ports.Fetcher`."""
 
-    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None) -> None:
         """`policy` says which addresses may be reached, if not what the profile allows."""
-        self._fetch, self._clock = fetch, clock
+        self._fetch = fetch
         self._policy = policy or policy_of(fetch.allow)
 
     @override
@@ -55,9 +54,9 @@ class SourceFetcher(Fetcher):
         into.mkdir(parents=True, exist_ok=True)
         for leftover in into.glob("media.*"):
             leftover.unlink()
-        watch = _Watch(self._fetch, self._clock, report)
-        session = Session(Guard(self._policy), options.for_download(into, watch.block))
-        path, info = session.download(item.url, self._check)
+        watch = _Watch(self._fetch, report)
+        session = Session(Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_look(self._fetch))
+        path, info = session.download(item.url, self._check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
         media = Media(path, title_of(info) or item.title or path.stem, float(duration) if duration else None)
@@ -79,17 +78,14 @@ class SourceFetcher(Fetcher):
 
 
 class _Watch:
-    """Sees every block of a download: tells how far it is, and ends it when it takes too long or grows too large."""
+    """Sees every block of a download: tells how far it is, and ends it when it grows too large."""
 
-    def __init__(self, fetch: FetchProfile, clock: Callable[[], float], report: Report) -> None:
-        self._fetch, self._clock, self._report = fetch, clock, report
-        self._ends = clock() + fetch.timeout_seconds
+    def __init__(self, fetch: FetchProfile, report: Report) -> None:
+        self._fetch, self._report = fetch, report
         self._share = 0.0
 
     def block(self, progress: dict[str, Any]) -> None:
         """Called by yt-dlp."""
-        if self._clock() > self._ends:
-            raise StageError(Reason.DOWNLOAD_FAILED, f"the download takes longer than {self._fetch.timeout_seconds} s")
         done, total = progress.get("downloaded_bytes") or 0, progress.get("total_bytes")
         if max(done, total or 0) > self._fetch.max_bytes:
             raise StageError(Reason.TOO_LONG, f"{max(done, total or 0)} bytes, and the profile allows {self._fetch.max_bytes}")

@@ -9,16 +9,28 @@ from typing import Any, Final
 
 from typing_extensions import override
 from yt_dlp import YoutubeDL
+from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import DownloadCancelled
 
 from ingest_worker.errors import StageError
+from ingest_worker.sources.budget import Budget
 
 _ALONE: Final = frozenset({"url", "url_transparent", "video"})
 """Entries that are one recording each, as yt-dlp types them; an entry that is a list itself is read over the network, and may fail."""
 
 
 class Listing(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """A yt-dlp that loses no list to one of its entries."""
+    """A yt-dlp that loses no list to one of its entries, and reads no more than its budget allows."""
+
+    budget: Budget
+
+    @override
+    def urlopen(self, req: Any) -> Any:
+        try:
+            return self.budget.bounded(super().urlopen(req))
+        except HTTPError as error:  # extractors read the pages of refusals too
+            self.budget.bounded(error.response)
+            raise
 
     @override
     def process_ie_result(self, ie_result: Any, download: bool = True, extra_info: Any = None) -> Any:

@@ -5,12 +5,14 @@ out, is never looked at closely.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
-from ingest_contract.failures import BREAKERS, Verdict
+from ingest_contract.failures import BREAKERS, Reason, Verdict
 from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.selection import Order, Select
@@ -36,7 +38,9 @@ Keep = Callable[[Mapping[str, str]], None]
 """Keeps addresses with credentials for the runs that fetch from them: ids to addresses."""
 
 
-def make_plan(order: PlanOrder, stored: Stored, keep: Keep, *, policy: Policy | None = None) -> PlanDocument:
+def make_plan(
+    order: PlanOrder, stored: Stored, keep: Keep, *, policy: Policy | None = None, looked: Callable[[], None] = lambda: None
+) -> PlanDocument:
     """The plan.
 
     Args:
@@ -44,11 +48,12 @@ def make_plan(order: PlanOrder, stored: Stored, keep: Keep, *, policy: Policy | 
         stored: The store's answer; it may raise `StageError`.
         keep: Called before the plan is returned, if it holds recordings whose address nobody else may see; the plan shows it without.
         policy: Which addresses may be reached, if not what the profile allows.
+        looked: Called before every look, as a sign of life.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
     """
-    resolver = Resolver(order.fetch, policy or policy_of(order.fetch.allow))
+    resolver = Resolver(order.fetch, policy or policy_of(order.fetch.allow), looked)
     found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
@@ -71,6 +76,14 @@ def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Ca
             yield unusable(source.url, "", error)
 
 
+_MOST_SLOW: Final = 3
+"""Pages of one host that may be too slow, before its others are not waited for."""
+
+
+_PROBED_TOGETHER: Final = 1000
+"""Files between two signs of life: twenty seconds' work."""
+
+
 class _Closer:
     """Finds out lengths and dates that the sources did not tell and the selection asks for."""
 
@@ -82,6 +95,7 @@ class _Closer:
         """By id, the candidates about which more is known now. Raises `StageError` when a site slows us down and dates decide."""
         found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
         slowed: set[str | None] = set()
+        slow: Counter[str | None] = Counter()
         for candidate in candidates:
             host = urlsplit(candidate.url).hostname
             if files.is_local(candidate.url) or not self._lacks(candidate) or host in slowed:
@@ -89,6 +103,9 @@ class _Closer:
             try:
                 found[candidate.id] = self._from_the_web(candidate)
             except StageError as error:
+                slow[host] += error.reason is Reason.TOO_SLOW
+                if error.reason is Reason.TOO_SLOW and slow[host] < _MOST_SLOW:
+                    continue  # one page that does not end; the others may
                 if self._date:  # with its dates unknown, everything would count as new
                     raise
                 LOG.warning("%s slows us down, so lengths there stay unknown: %s", host, error)
@@ -100,14 +117,16 @@ class _Closer:
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
-            lengths = announced_lengths([path_of(each.url) for each in candidates])
-            for candidate, seconds in zip(candidates, lengths, strict=True):
-                yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
+            for start in range(0, len(candidates), _PROBED_TOGETHER):
+                self._resolver.looked()
+                some = candidates[start : start + _PROBED_TOGETHER]
+                for candidate, seconds in zip(some, announced_lengths([path_of(each.url) for each in some]), strict=True):
+                    yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
 
     def _from_the_web(self, candidate: Candidate) -> Candidate:
         """One closer look. What cannot be had stays unknown, and a recording that turns out to be private or the like says so.
 
-        Raises `StageError` only when the site asks us to slow down.
+        Raises `StageError` only when the site asks us to slow down, or is too slow itself.
         """
         session = self._resolver.session
         try:
@@ -117,7 +136,7 @@ class _Closer:
                 seconds = announced_length(lambda offset, count: session.read(candidate.url, offset, count), self._scratch)
                 candidate = replace(candidate, duration_seconds=seconds_of(seconds))
         except StageError as error:
-            if error.reason in BREAKERS:
+            if error.reason in BREAKERS or error.reason is Reason.TOO_SLOW:
                 raise
             return replace(candidate, outcome=error.reason) if error.failure.verdict is Verdict.SKIP else candidate
         return candidate

@@ -5,7 +5,7 @@ told, and takes no other with it. A list that cannot be read fails the plan, bec
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from ingest_worker.sources.addresses import (
     looks_like_media,
     shown,
 )
+from ingest_worker.sources.budget import Budget, for_a_look
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session
@@ -45,9 +46,15 @@ _STABLE: Final = "Youtube"
 class Resolver:
     """Looks at sources under one policy."""
 
-    def __init__(self, fetch: FetchProfile, policy: Policy) -> None:
-        self._fetch = fetch
-        self.session = Session(Guard(policy), options.for_listing(MOST_ENTRIES))
+    def __init__(self, fetch: FetchProfile, policy: Policy, looked: Callable[[], None] = lambda: None) -> None:
+        """`looked` is called before every look."""
+        self._fetch, self.looked = fetch, looked
+        self.session = Session(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
+
+    def _budget(self) -> Budget:
+        """Of the next look."""
+        self.looked()
+        return for_a_look(self._fetch)
 
     def candidates(self, source: PlannedSource) -> Iterator[Candidate]:
         """Every recording of a source, in its order.

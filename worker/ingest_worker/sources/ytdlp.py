@@ -18,6 +18,7 @@ from yt_dlp.networking.exceptions import HTTPError
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
+from ingest_worker.sources.budget import Budget, OverBudgetError
 from ingest_worker.sources.errors import chain, stage_error
 from ingest_worker.sources.guard import Guard
 from ingest_worker.sources.listing import Listing
@@ -52,13 +53,15 @@ class Extractor:
 class Session:
     """One yt-dlp, and one guard around everything it does."""
 
-    def __init__(self, guard: Guard, parameters: dict[str, Any]) -> None:
-        self._guard, self._parameters = guard, parameters
+    def __init__(self, guard: Guard, parameters: dict[str, Any], budget: Callable[[], Budget]) -> None:
+        """`budget` makes what one look may take."""
+        self._guard, self._parameters, self._budget = guard, parameters, budget
 
     @contextmanager
-    def _open(self) -> Iterator[YoutubeDL]:
-        """A yt-dlp under the guard."""
+    def _open(self, budget: Budget) -> Iterator[YoutubeDL]:
+        """A yt-dlp under the guard, on a budget of bytes."""
         with self._guard.up(), Listing(self._parameters, auto_init="no_verbose_header") as downloader:
+            downloader.budget = budget
             yield downloader
 
     @contextmanager
@@ -66,6 +69,9 @@ class Session:
         """Whatever yt-dlp raises becomes a `StageError`."""
         try:
             yield
+        except OverBudgetError as over:
+            _close(over)
+            raise over.why from over
         except StageError as error:
             _close(error)
             raise
@@ -73,6 +79,8 @@ class Session:
             _close(error)
             if self._guard.refused is not None:
                 raise self._guard.refusal(f"what it leads to is at {self._guard.refused}") from error
+            if any(isinstance(link, MemoryError) for link in chain(error)):
+                raise StageError(Reason.SOURCE_TOO_LARGE, "what is there takes more memory than is given to looking at it") from error
             raise stage_error(error, downloading=downloading) from error
 
     def look(self, url: str) -> Info:
@@ -82,7 +90,8 @@ class Session:
             StageError: whatever `errors` makes of it; `SOURCE_UNSUPPORTED` for a list of more than `MOST_ENTRIES`.
         """
         self._guard.check(url)
-        with self._open() as downloader, self._typed():
+        budget = self._budget()
+        with self._open(budget) as downloader, self._typed(), budget.running("looking at it"):
             found = dict(downloader.extract_info(url, download=False) or {})
             if "entries" in found:
                 found["entries"] = [entry for entry in found["entries"] if entry]
@@ -97,25 +106,33 @@ class Session:
         """
         self._guard.check(url)
         request = Request(url, headers={"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"})
-        with self._open() as downloader, self._typed(), downloader.urlopen(request) as response:
+        budget = self._budget()
+        with (
+            self._open(budget) as downloader,
+            self._typed(),
+            budget.running("reading it"),
+            downloader.urlopen(request) as response,
+        ):
             ranged = response.status == 206  # noqa: PLR2004 -- HTTP's Partial Content
             if offset and not ranged:
                 return b"", None
             told = response.headers.get("Content-Range", "").rpartition("/")[2] if ranged else response.headers.get("Content-Length", "")
             return response.read(count), int(told) if told.isdecimal() else None
 
-    def download(self, url: str, check: Callable[[Info], None]) -> tuple[Path, Info]:
+    def download(self, url: str, check: Callable[[Info], None], budget: Budget) -> tuple[Path, Info]:
         """One recording, in two steps: what it is, which `check` may refuse by raising, and then its media.
+
+        `budget` is for both, its time for the second.
 
         Raises:
             StageError: whatever `errors` makes of it, and what `check` raises.
         """
         self._guard.check(url)
-        with self._open() as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
-            with self._typed():
+        with self._open(budget) as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
+            with self._typed(), self._budget().running("looking at it"):
                 found = _the_one(downloader, downloader.extract_info(url, download=False))
             check(found)
-            with self._typed(downloading=True):
+            with self._typed(downloading=True), budget.running("the download"):
                 done = downloader.process_ie_result(dict(found), download=True)
         paths = [each["filepath"] for each in done.get("requested_downloads", ()) if each.get("filepath")]
         if len(paths) != 1 or not Path(paths[0]).is_file():

@@ -1,0 +1,230 @@
+"""Looking and downloading in a process apart: it can be killed, and it has budgets. Implements `ports.Fetcher`, and makes plans.
+
+Called by `tools` and `planner`. Must not import yt-dlp: this process holds the models and the store's address. What the child says is
+believed as far as it can be true of a source.
+"""
+
+import logging
+import math
+import os
+import signal
+import stat
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Self
+
+from typing_extensions import override
+
+from ingest_contract.failures import FAILURES, Kind, Reason
+from ingest_contract.order import Item, PlanOrder
+from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
+from ingest_contract.profile import FetchProfile
+from ingest_contract.receipt import MAX_MESSAGE
+from ingest_contract.text import legible, said
+from ingest_worker.domain import Media
+from ingest_worker.errors import StageError
+from ingest_worker.planning import StoredVideo
+from ingest_worker.ports import Fetcher, Report
+from ingest_worker.sandbox.limits import Limits
+from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
+from ingest_worker.sources import files
+from ingest_worker.sources.budget import MOST_LOOK_SECONDS
+
+log = logging.getLogger("ingest_worker.sources")
+
+_PASSED_ON: Final = (
+    "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_DIR", "DENO_CERT",
+)  # fmt: skip
+"""What the child learns of our environment: where programs and certificates are, and nothing that lets anybody in."""
+
+_DATA: Final = 1 << 30
+"""Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more than half of this to start."""
+
+_LARGEST_FILE: Final = 1 << 41
+"""A plan's outline of a media file is as long as the file, and a hole (`headers`)."""
+
+_SLACK: Final = 60
+"""Seconds beyond a child's own budgets, after which it is killed: its start, and what no timer of its own interrupts."""
+
+_ROOM: Final = 1 << 20
+"""Bytes that a file may be larger than the profile allows, so that it is told as that and not as a full disk."""
+
+_TELLABLE: Final = frozenset(
+    reason for reason, row in FAILURES.items() if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
+)
+"""What may be true of a source. That the store, a machine or a batch is at fault, the child cannot say."""
+
+_ENDINGS: Final = {
+    signal.SIGKILL: (Reason.HOST_OUT_OF_MEMORY, "the process that fetches was killed from outside, as a machine without memory does"),
+    signal.SIGTERM: (Reason.INTERRUPTED, "the process that fetches was asked to end"),
+    signal.SIGXCPU: (Reason.SOURCE_UNSUPPORTED, "looking at it takes more CPU than time: what is there cannot be understood"),
+}
+
+Said = dict[str, Any]
+Stored = Callable[[Sequence[str]], Mapping[str, StoredVideo]]
+Keep = Callable[[Mapping[str, str]], None]
+
+
+class FetcherApart(Fetcher):
+    """Implements `ports.Fetcher`: files where they lie, everything else by a child."""
+
+    def __init__(self, fetch: FetchProfile) -> None:
+        self._fetch = fetch
+
+    @override
+    def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
+        """The item's media, `into/media.<ext>` where they were downloaded.
+
+        Raises:
+            StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+        """
+        if files.is_local(item.url):
+            return self._local(item, report)
+        shown = _Shown(report)
+        request = {
+            "do": "fetch",
+            "fetch": self._fetch.to_json(),
+            "item": item.to_json(),
+        }
+        limits = Limits(self._fetch.timeout_seconds + MOST_LOOK_SECONDS, self._fetch.max_bytes + _ROOM, None, data=_DATA, open_files=256)
+        with _Asked({**request, "into": str(into)}, limits) as child:
+            for line in child.lines(_patience(self._fetch) + self._fetch.timeout_seconds, shown.again):
+                if "share" in line:
+                    shown.tell(line["share"])
+                elif "done" in line:
+                    media = _media(line["done"], into)
+                    report(1.0)
+                    return media
+        raise StageError(Reason.UNKNOWN, "the process that fetches said nothing")
+
+    def _local(self, item: Item, report: Report) -> Media:
+        path = files.media_file(item.url, self._fetch.allow)
+        if (size := path.stat().st_size) > self._fetch.max_bytes:
+            raise StageError(Reason.TOO_LONG, f"{size} bytes, and the profile allows {self._fetch.max_bytes}")
+        report(1.0)
+        return Media(path, item.title or legible(path.stem), None)
+
+
+def make_plan_apart(order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]) -> PlanDocument:
+    """The plan, as `plan.make_plan` makes it, in a process apart.
+
+    Args:
+        order: What is wanted.
+        stored: The store's answer; it may raise `StageError`.
+        keep: Keeps addresses with credentials; it may raise `StageError`.
+        waiting: Called a few times a second; it may raise.
+
+    Raises:
+        StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
+    """
+    framed: list[str] = []
+    limits = Limits(_DAY, _LARGEST_FILE, None, data=_DATA, open_files=256)
+    with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:
+        for line in child.lines(_patience(order.fetch), waiting):
+            if "stored" in line:
+                known = stored([str(each) for each in line["stored"]])
+                child.tell({"known": {name: (row.unchanged, row.outcome) for name, row in known.items()}})
+            elif "keep" in line:
+                keep({str(name): str(address) for name, address in line["keep"].items()})
+                child.tell({"kept": True})
+            elif "frame" in line:
+                framed.append(str(line["frame"]))
+    try:
+        return unframe(framed)
+    except PlanFramesError as error:
+        raise StageError(Reason.UNKNOWN, f"the plan was not told whole: {error}") from error
+
+
+_DAY: Final = 86_400
+
+
+def _patience(fetch: FetchProfile) -> int:
+    """Seconds that a look may go on without a word."""
+    return min(fetch.timeout_seconds, MOST_LOOK_SECONDS) + _SLACK
+
+
+class _Shown:
+    """How far the child is, as far as it can be believed: never back, never done."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._share = report, 0.0
+
+    def tell(self, share: Any) -> None:
+        """What it says."""
+        if isinstance(share, int | float) and math.isfinite(share):
+            self._share = max(self._share, min(float(share), 0.99))
+        self.again()
+
+    def again(self) -> None:
+        """The same once more, so that whoever wants to end the run can."""
+        self._report(self._share)
+
+
+class _Asked:
+    """A child with one request, whose end is told in the failure table's words."""
+
+    def __init__(self, request: Said, limits: Limits, *, asks: bool = False) -> None:
+        """`asks`: whether it asks back, and so goes on to read what it is told."""
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        self._child = Child("ingest_worker.sources.child", environment)
+        self._request, self._asks = {**request, "limits": asdict(limits)}, asks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.close()
+
+    def tell(self, line: Said) -> None:
+        """Answer what it asked."""
+        self._child.tell(line)
+
+    def lines(self, seconds: int, waiting: Callable[[], None]) -> Generator[Said, None, None]:
+        """What it says. `seconds` are for all of it, and of one that asks back, for each line. Raises `StageError`."""
+        try:
+            for line in self._child.ask(self._request, seconds=seconds, last=not self._asks, anew=self._asks, waiting=waiting):
+                if "failed" in line:
+                    raise _failed(line)
+                if "log" in line:
+                    log.warning("%s", said(str(line["log"]))[:MAX_MESSAGE])
+                else:
+                    yield line
+        except TimeoutError as error:
+            raise StageError(Reason.TOO_SLOW, f"nothing came of it in {seconds} s") from error
+        except ChildEndedError as error:
+            raise _ended(error.code) from error
+        except ChildGarbledError as error:
+            raise StageError(Reason.EXTRACTOR_BROKEN, f"the process that fetches says what it never says: {error}") from error
+
+
+def _failed(line: Said) -> StageError:
+    """The child's own words about its end."""
+    reason = next((each for each in _TELLABLE if each.value == line["failed"]), Reason.UNKNOWN)
+    later = line.get("retry_after_seconds")
+    seconds = min(max(later, 0), _DAY) if isinstance(later, int) else None
+    return StageError(reason, str(line.get("message", ""))[:MAX_MESSAGE], retry_after_seconds=seconds)
+
+
+def _ended(code: int) -> StageError:
+    """What it means that the child ended without a last word."""
+    if code >= 0:
+        return StageError(Reason.UNKNOWN, f"the process that fetches ended with code {code} and said nothing")
+    name = signal.Signals(-code)
+    reason, sentence = _ENDINGS.get(name, (Reason.EXTRACTOR_BROKEN, "what is there made yt-dlp crash"))
+    return StageError(reason, f"{sentence} ({name.name})")
+
+
+def _media(done: Any, into: Path) -> Media:
+    """What was fetched, if it is a file of ours. Raises `StageError(DOWNLOAD_FAILED)`."""
+    try:
+        name, title, seconds = str(done["name"]), legible(str(done["title"])), done["seconds"]
+        path = into / name
+        regular = name not in (".", "..") and "/" not in name and stat.S_ISREG(path.lstat().st_mode)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file") from error
+    if not regular:
+        raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file of its own")
+    known = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
+    return Media(path, title, float(seconds) if known else None)

@@ -1,0 +1,104 @@
+"""The process that meets sites: `python -I -m ingest_worker.sources.child`, with limits, and without a secret that is not for sites.
+
+Started by `apart` and by nobody else. It reads one request (JSON) from standard input, and more only where it asks back; it speaks in JSON
+lines on standard output and ends with a `done` or a `failed` line, and in any case when its parent does. It cannot be walled off as the
+decoder is: it needs the network, files, and deno for YouTube's scripts.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import Item, PlanOrder
+from ingest_contract.plan_document import frames
+from ingest_contract.profile import FetchProfile
+from ingest_worker.errors import StageError
+from ingest_worker.planning import StoredVideo
+from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
+from ingest_worker.sandbox.limits import Limits, limit_this_process
+from ingest_worker.sources.fetcher import SourceFetcher
+from ingest_worker.sources.plan import make_plan
+
+
+def main() -> int:
+    """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
+    request = json.loads(sys.stdin.buffer.readline())
+    die_with(request["parent"])
+    undumpable()
+    if sys.platform == "linux":
+        no_new_privileges()
+    limit_this_process(Limits(**request["limits"]))
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
+    work = {"fetch": _fetch, "plan": _plan}[request["do"]]
+    try:
+        _say({"done": work(request)})
+    except StageError as error:
+        _say({"failed": error.reason.value, "message": str(error), "retry_after_seconds": error.retry_after_seconds})
+    except MemoryError:
+        _say({"failed": Reason.SOURCE_TOO_LARGE.value, "message": "what is there takes more memory than is given to looking at it"})
+    except Exception as error:  # noqa: BLE001 -- what nobody has named yet is named by its parent
+        _say({"failed": Reason.UNKNOWN.value, "message": f"{type(error).__name__}: {error}"})
+    return 0
+
+
+class _Forward(logging.Handler):
+    """Warnings, for the parent's log."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        _say({"log": record.getMessage()})
+
+
+def _say(line: dict[str, Any]) -> None:
+    text = memoryview(json.dumps(line).encode() + b"\n")
+    while text:
+        text = text[os.write(1, text) :]
+
+
+def _fetch(request: dict[str, Any]) -> dict[str, Any]:
+    """One recording's media into a folder: the file's name there, its title, and the seconds that its source announces."""
+    fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]))
+    item = Item.model_validate_json(request["item"])
+    media = fetcher.fetch(item, Path(request["into"]), lambda share: _say({"share": share}))
+    return {"name": media.path.name, "title": media.title, "seconds": media.duration_seconds}
+
+
+def _plan(request: dict[str, Any]) -> dict[str, Any]:
+    """A plan, framed, one line each. What the store has, and what to keep there, goes by the parent: its address is not known here."""
+
+    def stored(ids: Sequence[str]) -> Mapping[str, StoredVideo]:
+        known: dict[str, StoredVideo] = {}
+        for start in range(0, len(ids), _ASK_TOGETHER):
+            _say({"stored": list(ids[start : start + _ASK_TOGETHER])})
+            answer = json.loads(sys.stdin.buffer.readline())["known"]
+            known |= {name: StoredVideo(unchanged, outcome and Reason(outcome)) for name, (unchanged, outcome) in answer.items()}
+        return known
+
+    def keep(addresses: Mapping[str, str]) -> None:
+        every = list(addresses.items())
+        for start in range(0, len(every), _KEEP_TOGETHER):
+            _say({"keep": dict(every[start : start + _KEEP_TOGETHER])})
+            sys.stdin.buffer.readline()
+
+    document = make_plan(PlanOrder.model_validate_json(request["order"]), stored, keep, looked=lambda: _say({"looked": True}))
+    for line in frames(document):
+        _say({"frame": line})
+    return {}
+
+
+_ASK_TOGETHER: Final = 1000
+"""Ids of one question: 128 kB at most."""
+
+_KEEP_TOGETHER: Final = 100
+"""Addresses of one line: 2,048 characters each, at most six bytes for each of them."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
