@@ -7,6 +7,10 @@ import pytest
 from av.stream import Disposition
 
 from ingest_contract.failures import Reason
+from ingest_contract.profile import FetchProfile
+from ingest_worker.audio.decode import LimitedDecoder
+from ingest_worker.domain import Media
+from ingest_worker.errors import StageError
 from tests.worker.audio.heard import heard, mux, refused, silence, tone
 
 NONE = Disposition(0)
@@ -84,6 +88,9 @@ KEYS = {
 
 def test_encrypted_media_are_told_as_that(tmp_path: Path) -> None:
     assert refused(mux(tmp_path / "a.mp4", [(0, tone(3))], options=KEYS)) is Reason.DRM_PROTECTED
+    with pytest.raises(StageError) as caught:  # what the child says, its parent believes
+        LimitedDecoder(FetchProfile()).decode(Media(tmp_path / "a.mp4", "a", None), tmp_path / "scratch", lambda _: None)
+    assert caught.value.reason is Reason.DRM_PROTECTED
     old = mux(tmp_path / "b.m4a", [(0, tone(3))], format="mp4")
     old.write_bytes(old.read_bytes().replace(b"mp4a", b"drms", 1))
     assert refused(old) is Reason.DRM_PROTECTED

@@ -30,7 +30,15 @@ _ENDINGS: Final = {
 _CRASH: Final = (Reason.UNDECODABLE, "the media made the decoder crash")
 
 _TELLABLE: Final = frozenset(
-    {Reason.NO_AUDIO_TRACK, Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_LONG, Reason.SCRATCH_FULL, Reason.NOT_FOUND}
+    {
+        Reason.NO_AUDIO_TRACK,
+        Reason.UNDECODABLE,
+        Reason.DRM_PROTECTED,
+        Reason.TRUNCATED,
+        Reason.TOO_LONG,
+        Reason.SCRATCH_FULL,
+        Reason.NOT_FOUND,
+    }
 )
 """What a decoder may say of its own end. It cannot know more, and must not be able to stop a batch by saying so."""
 
