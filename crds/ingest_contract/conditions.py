@@ -22,6 +22,8 @@ class ConditionType(StrEnum):
     """The batch is being planned."""
     SUSPENDED = "Suspended"
     """`spec.suspend` is set and nothing runs."""
+    NODES_AVOIDED = "NodesAvoided"
+    """Some nodes ended runs for reasons of their own, and get no more of this batch for a while. There once there were such nodes."""
 
 
 class ConditionStatus(StrEnum):

@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     STOP_BATCH = "StopBatch"
     """Every other item would fail the same way: nothing new starts until somebody mends it. Nothing is charged."""
     FORGIVE = "Forgive"
-    """The cluster took the machine back. Try again at once; never charged, but capped."""
+    """The cluster took the machine back. Try again, at once the first time and later each further time. Never charged, capped by time."""
 
 
 class Kind(StrEnum):
@@ -92,6 +92,10 @@ class Reason(StrEnum):
     POD_MISCONFIGURED = "PodMisconfigured"
     UNSCHEDULABLE = "Unschedulable"
     EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    NODE_PRESSURE = "NodePressure"
+    NODE_REJECTED = "NodeRejected"
+    NODE_RESTARTED = "NodeRestarted"
     NODE_LOST = "NodeLost"
     INTERRUPTED = "Interrupted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -112,6 +116,8 @@ class Failure:
     """What the planner does."""
     sentence: str
     """What it means and what to do, for people."""
+    against_node: int = 0
+    """How many such ends on one node, none having gone well there in between, make a batch avoid it; 0: it says nothing of the node."""
 
 
 _V, _K, _R = Verdict, Kind, Reason
@@ -156,11 +162,13 @@ FAILURES: Final = MappingProxyType(
         _R.HOST_OUT_OF_MEMORY: Failure(
             51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."
         ),
-        _R.GPU_UNAVAILABLE: Failure(52, _K.MACHINE, _V.RETRY_ELSEWHERE, "A GPU was asked for and CUDA found none. Nothing ran on the CPU."),
-        _R.GPU_BROKEN: Failure(
-            53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU."
+        _R.GPU_UNAVAILABLE: Failure(
+            52, _K.MACHINE, _V.RETRY_ELSEWHERE, "A GPU was asked for and CUDA found none. Nothing ran on the CPU.", 1
         ),
-        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room."),
+        _R.GPU_BROKEN: Failure(
+            53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU.", 1
+        ),
+        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room.", 2),
         _R.TRANSCRIPT_DEGENERATE: Failure(
             60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."
         ),
@@ -206,13 +214,30 @@ FAILURES: Final = MappingProxyType(
             "No node took the worker in all the time that the profile allows. Check that there is such a GPU.",
         ),
         _R.EVICTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the node or the pod away: preemption, drain, or a node short of something."
+            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the pod away: a drain, or a queue that gave its place to other work."
+        ),
+        _R.PREEMPTED: Failure(
+            None, _K.LIFECYCLE, _V.FORGIVE, "A pod of higher priority took its place. Give workers a priority, or accept the wait.", 2
+        ),
+        _R.NODE_PRESSURE: Failure(
+            None, _K.LIFECYCLE, _V.FORGIVE, "The node was short of memory, disk or process ids, and ended the pod. Look at the node.", 2
+        ),
+        _R.NODE_REJECTED: Failure(
+            None, _K.LIFECYCLE, _V.FORGIVE, "The node did not take in a pod that the scheduler gave it. The message has its words.", 2
+        ),
+        _R.NODE_RESTARTED: Failure(
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The node shut down or restarted under the process: nobody knows how that ended. Look at the node.",
+            2,
         ),
         _R.NODE_LOST: Failure(
             None,
             _K.LIFECYCLE,
             _V.FORGIVE,
             "The node stopped answering. What may still run there has lost its claim and stores nothing.",
+            1,
         ),
         _R.INTERRUPTED: Failure(143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."),
         _R.DEADLINE_EXCEEDED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."),

@@ -38,24 +38,27 @@ def _failures() -> str:
         "Every way in which a recording can end other than well is one row here. The same table drives the worker's exit codes, what is",
         "tried again, and the reasons in `status`. A reason without an exit code is seen from outside, when the worker could not speak.",
         "",
-        "| reason | exit code | from | what happens | what it means, and what to do |",
-        "|---|---|---|---|---|",
+        "The column *node* says after how many such ends on one node, none having gone well there in between, a batch sends nothing",
+        "more there for a while ([operating](operating.md#a-bad-node)).",
+        "",
+        "| reason | exit code | from | what happens | node | what it means, and what to do |",
+        "|---|---|---|---|---|---|",
     ]
     for reason, row in FAILURES.items():
         verdict = f"{row.verdict.value}, once" if reason in RETRIED_ONCE else row.verdict.value
-        lines.append(
-            f"| `{reason.value}` | {row.exit_code if row.exit_code is not None else '-'} | {row.kind.value} | {verdict} | {row.sentence} |"
-        )
+        code = row.exit_code if row.exit_code is not None else "-"
+        node = f"avoided after {row.against_node}" if row.against_node else "-"
+        lines.append(f"| `{reason.value}` | {code} | {row.kind.value} | {verdict} | {node} | {row.sentence} |")
     lines += ["", "## What the verdicts mean", "", "| verdict | charged | meaning |", "|---|---|---|"]
     lines += [
         "| Retry | yes | Tried again after a backoff that doubles, up to `retry.maxAttempts`. |",
         "| RetrySmaller | no | Tried again one rung down the memory ladder, which has its own end. |",
         "| RetryLater | no | Tried again when the world may be ready; rate limits and robot checks pause the whole batch. |",
-        "| RetryElsewhere | yes | Tried again, elsewhere where there is an elsewhere. |",
+        "| RetryElsewhere | yes | Tried again on another node, if there is one. Not charged where other recordings fared no better. |",
         "| GiveUp | - | Failed now. `spec.retryFailed` gives it another pass. |",
         "| Skip | - | Final, counted apart, not a failure. |",
         "| StopBatch | no | Nothing new starts until it is mended; one recording probes now and then. |",
-        "| Forgive | no | Tried again at once; capped, so that a broken node cannot keep it for ever. |",
+        "| Forgive | no | Tried again at once, then after waits that double; given up when these add up to a day. |",
     ]
     return "\n".join(lines) + "\n"
 

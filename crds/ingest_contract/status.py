@@ -15,6 +15,7 @@ from ingest_contract.conditions import Condition
 from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.intervals import Intervals
+from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
 from ingest_contract.order import MAX_NUMBER, ItemId
 from ingest_contract.stages import Stage
 
@@ -175,22 +176,6 @@ class ReasonCount(ContractModel):
     """What it means and what to do."""
 
 
-class Breaker(ContractModel):
-    """Why nothing new starts, and until when. After that one recording probes; its success closes the breaker."""
-
-    reason: Reason
-    """What opened it."""
-
-    until: Timestamp
-    """When a probe may start."""
-
-    opened: Annotated[int, Field(ge=1, le=1000)]
-    """How often it opened in a row: the wait doubles with each."""
-
-    message: ShortText = ""
-    """What the last failure said."""
-
-
 class PlanStatus(ContractModel):
     """What the plan found."""
 
@@ -290,6 +275,9 @@ class IngestBatchStatus(ContractModel):
 
     learned_rung: Count | None = None
     """The rung of the memory ladder on which recordings start, once experience has taught one."""
+
+    nodes: Annotated[tuple[NodeStatus, ...], Field(max_length=MAX_NODES, json_schema_extra=ATOMIC)] = ()
+    """Nodes that cost runs lately."""
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
     """The last `spec.retryFailed` that was acted on."""

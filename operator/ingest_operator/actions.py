@@ -12,6 +12,8 @@ class Start:
     attempts: int
     rung: int
     disruptions: int
+    avoid: tuple[str, ...] = ()
+    """Nodes that it must not be placed on."""
 
     def __str__(self) -> str:
         return f"start item {self.index}, try {self.number}" + (f", rung {self.rung}" if self.rung else "")

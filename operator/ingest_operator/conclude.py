@@ -1,5 +1,6 @@
 """The conditions of a batch, and the one word that a column shows. Pure observations of the ledger."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from ingest_contract.status import Counts
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
+from ingest_operator.nodes import avoided, told
 from ingest_operator.plan import failed_too_often
 
 Observation = tuple[ConditionType, bool, str, str]
@@ -60,6 +62,7 @@ def _observations(known: Known, counts: Counts, ledger: Ledger) -> Iterator[Obse
     yield failed
     yield _stalled(failed, ledger, known.hindrances, done=done)
     yield ConditionType.RECONCILING, not planned and known.trouble is None, "Planned" if planned else "Planning", ""
+    yield _nodes(ledger, done=done)
     draining = spec.suspend and counts.running > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
     yield ConditionType.SUSPENDED, spec.suspend and not draining, reason, f"{counts.running} still running" if draining else ""
@@ -90,6 +93,15 @@ def _stalled(failed: Observation, ledger: Ledger, hindrances: Sequence[Hindrance
         return ConditionType.STALLED, True, first.reason, (first.message + (f" (and {others} more)" if others else ""))[:1024]
     message = f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one recording probes. {held.message}"
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
+
+
+def _nodes(ledger: Ledger, *, done: bool) -> Observation:
+    """Whether some nodes get nothing more for a while. Of a batch that is done, `status.nodes` still says which did."""
+    names = () if done else avoided(ledger)
+    if not names:
+        return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""
+    worst = Counter(ledger.nodes[name].reason.value for name in names).most_common(1)[0][0]
+    return ConditionType.NODES_AVOIDED, True, worst, told(ledger)[:1024]
 
 
 def _word(holding: set[ConditionType], counts: Counts, known: Known) -> str:

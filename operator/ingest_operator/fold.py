@@ -4,28 +4,30 @@ Each run is folded exactly once: a run whose number the ledger already counts as
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
-from math import inf
+from dataclasses import replace
+from itertools import accumulate, count
+from math import floor, inf
 from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, RETRIED_ONCE, Kind, Reason, Verdict
+from ingest_contract.failures import FAILURES, RETRIED_ONCE, Reason, Verdict
 from ingest_contract.status import MAX_WAITING
-from ingest_operator.ledger import WINDOW, Ledger, Open, Trying
+from ingest_operator.breaker import LONGEST_WAIT, Finished, after, is_probe, verdict_of
+from ingest_operator.ledger import Ledger, Trying
+from ingest_operator.nodes import as_time_goes, blamed, cleared, is_alone, is_to_blame, tried_again
 from ingest_operator.observe import Outcome, Run, outcome_of
 from ingest_operator.rows import as_rows_allow
 from ingest_operator.rungs import LAST_RUNG
 from ingest_operator.tally import with_failure, with_skip, with_success, with_waits
 
-LONGEST_WAIT: Final = 3600.0
-"""Seconds between two tries at most."""
-
 LATER: Final = 60.0
 """Seconds until a `RetryLater` is tried again, where its source does not say."""
 
-MAX_DISRUPTIONS: Final = 10
-"""Forgiven interruptions per item: more of them are a node's fault that somebody should look at, not a run of bad luck."""
+DISRUPTION_WAIT: Final = 10.0
+"""Seconds until an item is tried again that was interrupted for the second time; the first time it is tried again at once."""
+
+DISRUPTED_FOR: Final = 24 * 3600.0
+"""Seconds that an item spends at least between forgiven interruptions before it is given up: by then somebody has looked."""
 
 WAITING_MESSAGE: Final = 120
 """Characters of what a waiting item's last try said: a hundred such rows must fit into a status beside the longest interval texts."""
@@ -33,44 +35,47 @@ WAITING_MESSAGE: Final = 120
 MAX_TRIES: Final = 10_000
 """Processes per item: at one a minute, a week of waiting for a world that does not get ready."""
 
-MAX_OPENED: Final = 1000
-"""Where the count of a breaker's failed probes stops; its wait has long reached the longest."""
 
-PREVAILS: Final = 8
-"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the breaker."""
-
-PROBE_AFTER: Final = 60.0
-"""Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
+def disruption_wait(disruptions: int) -> float:
+    """Seconds until the next try of an item that was interrupted so often before."""
+    return min(LONGEST_WAIT, DISRUPTION_WAIT * 2.0 ** (disruptions - 1)) if disruptions else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that is over, as the fold wants it."""
+def _most_disruptions() -> int:
+    """The first count of interruptions whose waits add up to `DISRUPTED_FOR`."""
+    waits = accumulate(map(disruption_wait, count()))
+    return next(number for number, waited in enumerate(waits, start=1) if waited >= DISRUPTED_FOR)
 
-    run: Run
-    outcome: Outcome
-    busy_since: float
-    """Since when this run, or one that ended later, has been under way."""
-    at: float
+
+MAX_DISRUPTIONS: Final = _most_disruptions()
+"""Forgiven interruptions per item: the cap by time, told by a number that the status has anyway."""
 
 
 def fold(ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mapping[int, str], now: float) -> Ledger:
     """The ledger after a look at the runs. `ids` names the items, for their rows."""
-    now = round(now, 3)
-    ledger = _another_pass(ledger, spec.retry_failed)
+    looked, now = floor(now * 1000) / 1000, round(now, 3)
+    ledger = as_time_goes(_another_pass(ledger, spec.retry_failed), now)
     seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
     fresh = [run for run in seen if not is_recorded(ledger, run)]
     for run, busy_since in zip(fresh, _busy_since(fresh), strict=True):
         if is_recorded(ledger, run):
             continue
         item = ledger.trying.get(run.index)
-        started = Trying(run.number, run.attempts, run.rung, run.disruptions, running=True, not_before=run.started_at)
-        ledger = ledger.with_trying(run.index, replace(started, stage=item.stage if item and item.number == run.number else None))
+        ledger = ledger.with_trying(run.index, _running(run, item))
         if run.ended is not None:
-            finished = Finished(run, outcome_of(run.ended), busy_since, run.ended_at or now)
+            at = run.ended_at or now
+            finished = Finished(run, outcome_of(run.ended), busy_since, at, max(looked, at), is_alone(ledger, run, seen))
             ledger = _folded(ledger, finished, spec, ids[run.index])
     ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
-    return as_rows_allow(ledger)
+    return as_rows_allow(tried_again(ledger, seen, now))
+
+
+def _running(run: Run, known: Trying | None) -> Trying:
+    """A run that is live, or was until now. What is known of it stays: where clocks differ, its start would be another one each time."""
+    item = Trying(run.number, run.attempts, run.rung, run.disruptions, running=True, not_before=run.started_at)
+    if known is None or known.number != run.number:
+        return item
+    return replace(item, stage=known.stage, not_before=known.not_before if known.running else item.not_before)
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:
@@ -104,11 +109,11 @@ def _another_pass(ledger: Ledger, token: str) -> Ledger:
     if token == ledger.retry_failed:
         return ledger
     rows = tuple(row for row in ledger.rows if row.index not in ledger.failed)
-    return replace(ledger, failed=frozenset(), failures={}, rows=rows, retry_failed=token, recent=(), breaker=None)
+    return replace(ledger, failed=frozenset(), failures={}, rows=rows, retry_failed=token, recent=(), breaker=None, nodes={})
 
 
 def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], ids: Mapping[int, str], now: float) -> Ledger:
-    """A run that should be there and is not was deleted from outside: its item is tried again at once, uncharged but capped.
+    """A run that should be there and is not was deleted from outside: that is a disruption like any other.
 
     No reason is given to it: that is how `is_recorded` tells it from a run whose end was seen.
     """
@@ -117,7 +122,8 @@ def _without_the_vanished(ledger: Ledger, seen: set[tuple[int, int]], ids: Mappi
         if (index, item.number) in seen or len(ledger.waiting) >= MAX_WAITING:
             continue
         if item.disruptions < MAX_DISRUPTIONS:
-            ledger = ledger.with_trying(index, replace(item, running=False, not_before=now, disruptions=item.disruptions + 1))
+            due = now + disruption_wait(item.disruptions)
+            ledger = ledger.with_trying(index, replace(item, running=False, not_before=due, disruptions=item.disruptions + 1))
         else:
             gone = Run(index, item.number, item.attempts, item.rung, item.disruptions, started_at=item.not_before)
             ledger = with_failure(ledger, gone, Outcome(Reason.INTERRUPTED, "Its processes were deleted from outside.", None), ids[index])
@@ -128,17 +134,19 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
     """One run's end: the item's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
     ledger = with_waits(_active(ledger, done.busy_since, done.at), run)
+    forgiven = is_to_blame(ledger, run)
     if reason is None:
-        ledger = with_success(ledger, run, done.outcome, item_id)
+        ledger = cleared(with_success(ledger, run, done.outcome, item_id), run)
         ledger = replace(ledger, learned_rung=max(ledger.learned_rung, run.rung))
     elif FAILURES[reason].verdict is Verdict.SKIP:
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
-        again = _again(done, spec) if run.number < MAX_TRIES else None
-        if again and len(ledger.waiting) >= MAX_WAITING + _is_probe(ledger, run):
+        again = _again(done, spec, forgiven=forgiven) if run.number < MAX_TRIES else None
+        if again and len(ledger.waiting) >= MAX_WAITING + is_probe(ledger, run):
             return before  # no row is free to remember it by: the run itself stays the memory until one is
+        ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone)
         ledger = ledger.with_trying(run.index, again) if again else with_failure(ledger, run, done.outcome, item_id)
-    return _breaker(ledger, done)
+    return after(ledger, done, forgiven=forgiven)
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:
@@ -147,60 +155,28 @@ def _active(ledger: Ledger, start: float, end: float) -> Ledger:
     return replace(ledger, active=round(ledger.active + gained, 3), active_until=max(ledger.active_until, end))
 
 
-def _again(done: Finished, spec: IngestBatchSpec) -> Trying | None:
+def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> Trying | None:
     """The item's next try, or None when its budget is spent."""
     run, outcome = done.run, done.outcome
     assert outcome.reason is not None  # noqa: S101 -- successes do not come here
     stage = outcome.receipt.stage if outcome.receipt else None
-    again = Trying(run.number, run.attempts, run.rung, run.disruptions, running=False, not_before=done.at, stage=stage)
+    again = Trying(run.number, run.attempts, run.rung, run.disruptions, running=False, not_before=done.seen_at, stage=stage)
     again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE])
-    match FAILURES[outcome.reason].verdict:
+    match verdict_of(outcome.reason, forgiven=forgiven):
         case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
             attempts = run.attempts + 1
             limit = min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
             wait = min(LONGEST_WAIT, spec.retry.backoff_seconds * 2.0 ** (attempts - 1))
-            return replace(again, attempts=attempts, not_before=done.at + wait) if attempts < limit else None
+            return replace(again, attempts=attempts, not_before=done.seen_at + wait) if attempts < limit else None
         case Verdict.RETRY_SMALLER:
             return replace(again, rung=run.rung + 1) if run.rung < LAST_RUNG else None
         case Verdict.RETRY_LATER | Verdict.STOP_BATCH:
             told = outcome.receipt.retry_after_seconds if outcome.receipt else None
-            return replace(again, not_before=done.at + min(LONGEST_WAIT, LATER if told is None else told))
+            return replace(again, not_before=done.seen_at + min(LONGEST_WAIT, LATER if told is None else told))
         case Verdict.FORGIVE:
             if run.ended is not None and run.ended.on_request:
                 return again  # our own doing is no disruption
-            return replace(again, disruptions=run.disruptions + 1) if run.disruptions < MAX_DISRUPTIONS else None
+            due = done.seen_at + disruption_wait(run.disruptions)
+            return replace(again, disruptions=run.disruptions + 1, not_before=due) if run.disruptions < MAX_DISRUPTIONS else None
         case Verdict.GIVE_UP | Verdict.SKIP:
             return None
-
-
-def _breaker(ledger: Ledger, done: Finished) -> Ledger:
-    """Open, keep or close the breaker, and slide the window of charged outcomes."""
-    reason = done.outcome.reason
-    probe = _is_probe(ledger, done.run)
-    if reason is None:
-        closed = None if probe else ledger.breaker
-        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
-    row = FAILURES[reason]
-    counted = row.verdict in CHARGED or row.verdict is Verdict.RETRY_SMALLER
-    if counted:
-        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW:])
-    prevails = counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
-    if reason in BREAKERS or row.verdict is Verdict.STOP_BATCH or prevails:
-        return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
-    if probe and row.verdict is not Verdict.FORGIVE:
-        return replace(ledger, breaker=None)  # the probe failed for a reason of its own: what opened the breaker is gone
-    return ledger
-
-
-def _is_probe(ledger: Ledger, run: Run) -> bool:
-    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing else may start."""
-    return ledger.breaker is not None and run.started_at >= ledger.breaker.until
-
-
-def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
-    """An open breaker; failed probes double the wait, runs that were under way when it opened do not."""
-    opened = min(MAX_OPENED, before.opened + probe) if before else 1
-    wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
-    told = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
-    until = done.at + min(LONGEST_WAIT, max(wait, told or 0))
-    return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

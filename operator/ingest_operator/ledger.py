@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ingest_contract.failures import Reason
 from ingest_contract.intervals import decode
+from ingest_contract.obstacles import NodeStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus, ItemState, VideoStatus
 from ingest_operator.moments import as_seconds
@@ -33,6 +34,22 @@ class Trying:
     reason: Reason | None = None
     message: str = ""
     stage: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A node on which runs ended for reasons of its own, and none has gone well since."""
+
+    reason: Reason
+    """Of the last of them."""
+    runs: int
+    first: int
+    """The item that met it first."""
+    others: bool
+    avoided: bool
+    times: int
+    until: float
+    """Epoch seconds until which it is avoided, or remembered. The others are as in `NodeStatus`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ class Totals:
     gpu: float = 0.0
 
 
-def _nothing() -> Mapping[Any, int]:
+def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
 
@@ -91,6 +108,8 @@ class Ledger:
     recent: tuple[str, ...] = ()
     breaker: Open | None = None
     learned_rung: int = 0
+    nodes: Mapping[str, Suspect] = field(default_factory=_nothing)
+    """Suspect nodes by name; `nodes.py` says what follows from them."""
     retry_failed: str = ""
 
     @property
@@ -136,6 +155,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         recent=status.recent,
         breaker=Open(breaker.reason, as_seconds(breaker.until), breaker.opened, breaker.message) if breaker else None,
         learned_rung=status.learned_rung or 0,
+        nodes={each.name: _suspect(each) for each in status.nodes},
         retry_failed=status.retry_failed,
     )
 
@@ -174,6 +194,10 @@ def _trying(row: VideoStatus) -> Trying:
         message=row.message or "",
         stage=row.stage,
     )
+
+
+def _suspect(node: NodeStatus) -> Suspect:
+    return Suspect(node.reason, node.runs, node.index, node.others, node.avoided, node.times, as_seconds(node.until))
 
 
 def _totals(status: IngestBatchStatus) -> Totals:

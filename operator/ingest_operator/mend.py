@@ -11,9 +11,10 @@ from ingest_operator.ledger import Ledger, Trying
 
 
 def mended(ledger: Ledger) -> Ledger:
-    """The ledger without the breaker, the waits and the window of outcomes that a broken setup left."""
+    """The ledger without the breaker, the waits, the window of outcomes and the suspicions that a broken setup left."""
     held = ledger.breaker if ledger.breaker and FAILURES[ledger.breaker.reason].verdict is Verdict.RETRY_LATER else None
-    return replace(ledger, breaker=held, recent=(), trying={index: _at_once(item) for index, item in ledger.trying.items()})
+    trying = {index: _at_once(item) for index, item in ledger.trying.items()}
+    return replace(ledger, breaker=held, recent=(), nodes={}, trying=trying)
 
 
 def of_setup(reason: Reason | None) -> bool:

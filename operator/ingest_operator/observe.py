@@ -77,6 +77,12 @@ class Run:
     """What passed before the process began, where the backend can tell."""
     gpu_seconds: float = 0.0
     """How long GPUs were held for it, each counted: from being placed on a node to the end."""
+    node: str | None = None
+    """Where it runs or ran; None on this machine, before it has a place, and where nobody says."""
+    unplaced_since: float | None = None
+    """Epoch seconds since which it has waited for a node; None of one that has one, or waits for something else."""
+    avoids: tuple[str, ...] = ()
+    """Nodes that it may not be placed on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from typing import Any, Final, Protocol
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus, PlanStatus, ProfileStatus
-from ingest_operator.actions import Action, Start
+from ingest_operator.actions import Action, Start, Stop
 from ingest_operator.cluster import Cluster
 from ingest_operator.fold import fold, is_recorded
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import restore, within
 from ingest_operator.mend import mended
+from ingest_operator.nodes import none_left, sent, stranded
 from ingest_operator.observe import Run
 from ingest_operator.plan import plan
 from ingest_operator.status import View, render
@@ -62,11 +63,14 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     before = within(restore(previous), len(batch.items))
     before = mended(before) if batch.setup_mended else before
     ledger = fold(before, runs, batch.spec, {item.index: item.id for item in batch.items}, now)
-    status = render(_view(batch, runs, cluster.hindrances()), ledger, previous, now)
+    shown = (*cluster.hindrances(), *none_left(ledger, runs, now))
+    status = render(_view(batch, runs, shown), ledger, previous, now)
     if status != previous:
         await keeper.write(status)
     live = {run.index for run in runs if run.ended is None}
-    actions = plan(batch.spec, len(batch.items), ledger, live, now, cluster.hindrances())
+    anew = () if batch.spec.suspend else (Stop(run.index, run.number) for run in stranded(ledger, runs, now))
+    wanted = plan(batch.spec, len(batch.items), ledger, live, now, cluster.hindrances())
+    actions = (*anew, *sent(ledger, runs, wanted))
     await _all(_act(action, batch, cluster) for action in actions)
     await _all(cluster.forget(run, final=run.index in ledger.final) for run in runs if run.ended is not None and is_recorded(ledger, run))
     return status

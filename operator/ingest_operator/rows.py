@@ -7,6 +7,7 @@ from typing import Final
 
 from ingest_contract.base import ContractModel
 from ingest_contract.intervals import encode
+from ingest_contract.obstacles import NodeStatus
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, ItemState, RunningItems, VideoStatus
@@ -27,7 +28,7 @@ def rows_of(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progre
     shown = running + waiting
     finished = ledger.rows[: MAX_ROWS - len(shown)]
     intervals = (ledger.succeeded, ledger.skipped, ledger.failed)
-    room = ROOM - sum(map(_size, (*shown, *groups_of(ledger)))) - sum(len(encode(indexes)) for indexes in intervals)
+    room = ROOM - sum(map(_size, (*shown, *groups_of(ledger), *nodes_of(ledger)))) - sum(len(encode(indexes)) for indexes in intervals)
     fitting = takewhile(lambda size: size <= room, accumulate(map(_size, finished)))
     return (*shown, *finished[: len(list(fitting))])
 
@@ -42,6 +43,17 @@ def groups_of(ledger: Ledger) -> tuple[RunningItems, ...]:
         RunningItems(number=number, attempts=attempts, rung=rung or None, disruptions=disruptions or None, indexes=encode(indexes))
         for (number, attempts, rung, disruptions), indexes in sorted(groups.items())
     )
+
+
+def nodes_of(ledger: Ledger) -> tuple[NodeStatus, ...]:
+    """The suspect nodes, by name."""
+    return tuple(
+        NodeStatus(
+            name=name, reason=node.reason, runs=node.runs, index=node.first, others=node.others,
+            avoided=node.avoided, times=node.times, until=as_text(node.until),
+        )
+        for name, node in sorted(ledger.nodes.items())
+    )  # fmt: skip
 
 
 def as_rows_allow(ledger: Ledger) -> Ledger:

@@ -1,20 +1,20 @@
 """The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always gives the same status."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
 from ingest_contract.base import MOST, decimal
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.conditions import with_conditions
+from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.figures import Rtf, StageSeconds, Sums
 from ingest_contract.intervals import encode
+from ingest_contract.obstacles import Breaker
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.status import (
     RTF_BUCKETS,
-    Breaker,
     Counts,
     IngestBatchStatus,
     ItemIntervals,
@@ -23,11 +23,11 @@ from ingest_contract.status import (
     ReasonCount,
     TryCount,
 )
-from ingest_operator.conclude import Known, as_conditions, conclusions
+from ingest_operator.conclude import Known, Observation, as_conditions, conclusions
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
-from ingest_operator.rows import groups_of, rows_of
+from ingest_operator.rows import groups_of, nodes_of, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
     done, total = _weights(items, ledger, view.progress)
     known = Known(view.spec, view.items is not None, view.trouble, view.hindrances)
     word, found = conclusions(known, counts, ledger)
-    wanted = as_conditions(found, now, view.generation)
+    wanted = as_conditions(_worth_telling(found, previous), now, view.generation)
     return IngestBatchStatus(
         observed_generation=view.generation,
         conditions=with_conditions(previous.conditions if previous else (), wanted),
@@ -82,9 +82,19 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         recent=ledger.recent,
         breaker=_breaker(ledger),
         learned_rung=ledger.learned_rung or None,
+        nodes=nodes_of(ledger),
         retry_failed=ledger.retry_failed,
         videos=rows_of(items, ledger, view.progress),
     )
+
+
+def _worth_telling(found: Iterable[Observation], previous: IngestBatchStatus | None) -> Iterator[Observation]:
+    """That no node is avoided is said of batches that have avoided some."""
+    told = {each.type for each in previous.conditions} if previous else set()
+    for each in found:
+        kind, holds, _, _ = each
+        if holds or kind is not ConditionType.NODES_AVOIDED or kind in told:
+            yield each
 
 
 def _counts(total: int, ledger: Ledger) -> Counts:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ingest_contract.batch import SuspendMode
-from ingest_contract.failures import Reason
+from ingest_contract.conditions import ConditionType
+from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import restore
@@ -19,6 +20,8 @@ from tests.support.statuses import under_way
 COUNT, AT_MOST, ATTEMPTS, PASSES_TO_THE_END = 4, 7, 2, 400
 PLACES = st.none() | st.integers(0, AT_MOST - 1)
 """One item, or all of them."""
+NODES = ("left", "right")
+AGAINST_NODES = [reason for reason, row in FAILURES.items() if row.against_node]
 ENDS = st.sampled_from([None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]) | st.sampled_from(Reason)
 """How a run ends: of the more telling ways more often."""
 LITTLE_ROOM = {"fold.MAX_WAITING": 1, "plan.MAX_WAITING": 1, "rows.MAX_RUNNING_ROWS": 1}
@@ -32,6 +35,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         retry = {"max_attempts": ATTEMPTS, "backoff_seconds": 30}
         self.operator = SimulatedOperator(COUNT, spec={"parallelism": 2, "retry": retry, "retry_failed": ""})
         self.cluster, self.books = self.operator.cluster, Books()
+        self.cluster.nodes = NODES
 
     def look(self) -> None:
         """One look, and what must be true of every look."""
@@ -83,20 +87,35 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @rule(reasons=st.lists(ENDS, min_size=AT_MOST, max_size=AT_MOST), seconds=st.sampled_from([0, 100, 4000]))
     def a_round_in_which_all_that_runs_ends_and_is_seen(self, reasons: list[Reason | None], seconds: float) -> None:
         self.a_look_at_what_is_there(seed=0)
-        for key, reason in zip(self.cluster.live(), reasons, strict=False):
+        for key, reason in zip(self.cluster.begun(), reasons, strict=False):
             self.cluster.end(key, reason)
         self.cluster.now += seconds
         self.a_look_at_what_is_there(seed=1)
 
-    @precondition(lambda self: self.cluster.live())
+    @precondition(lambda self: self.cluster.begun())
     @rule(data=st.data(), reason=ENDS)
     def a_run_ends(self, data: st.DataObject, reason: Reason | None) -> None:
-        self.cluster.end(data.draw(st.sampled_from(self.cluster.live())), reason)
+        self.cluster.end(data.draw(st.sampled_from(self.cluster.begun())), reason)
 
-    @precondition(lambda self: set(self.cluster.live()) - self.cluster.lost)
+    @precondition(lambda self: self.cluster.begun())
+    @rule(node=st.sampled_from(NODES), reason=st.sampled_from(AGAINST_NODES), seconds=st.sampled_from([0, 20, 4000]))
+    def a_node_ends_all_that_it_runs(self, node: str, reason: Reason, seconds: float) -> None:
+        for key in self.cluster.begun():
+            if self.cluster.truth[key].node == node:
+                self.cluster.end(key, reason)
+        self.cluster.now += seconds
+        self.a_look_at_what_is_there(seed=2)
+
+    @precondition(lambda self: set(self.cluster.live()) & self.cluster.stopping)
+    @rule()
+    def all_that_was_asked_to_end_does(self) -> None:
+        for key in set(self.cluster.live()) & self.cluster.stopping:
+            self.cluster.end(key, Reason.INTERRUPTED)
+
+    @precondition(lambda self: set(self.cluster.begun()) - self.cluster.lost)
     @rule(data=st.data())
     def nobody_hears_of_a_node_any_more(self, data: st.DataObject) -> None:
-        self.cluster.lost.add(data.draw(st.sampled_from(sorted(set(self.cluster.live()) - self.cluster.lost))))
+        self.cluster.lost.add(data.draw(st.sampled_from(sorted(set(self.cluster.begun()) - self.cluster.lost))))
 
     @precondition(lambda self: self.cluster.lost & set(self.cluster.live()))
     @rule(data=st.data())
@@ -180,6 +199,15 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert sum(entry.count for entry in status.skips) == status.counts.skipped
 
     @invariant()
+    def whatever_is_avoided_is_named_and_was_asked_for_by_an_end(self) -> None:
+        status = self.operator.status
+        avoided = {node.name for node in status.nodes if node.avoided}
+        told = [each.message for each in status.conditions if each.type is ConditionType.NODES_AVOIDED and each.status == "True"]
+        if not status.state.startswith("Complete"):
+            assert avoided == {part.split(" ")[0] for message in told for part in message.split("; ")}
+        assert {node.name for node in status.nodes} <= {*self.books.held_against}
+
+    @invariant()
     def the_sums_are_those_of_what_was_seen_each_once(self) -> None:
         ledger = restore(self.operator.status)
         assert ledger.succeeded == self.books.succeeded()
@@ -196,8 +224,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             self.a_look_at_what_is_there(seed=0)
             if self.operator.status.state.startswith("Complete") and not self.cluster.live():
                 break
-            self.cluster.stopping.clear()
-            for key in self.cluster.live():
+            for key in set(self.cluster.live()) & self.cluster.stopping:
+                self.cluster.end(key, Reason.INTERRUPTED)
+            for key in self.cluster.begun():
                 self.cluster.end(key, None)
             self.cluster.now += 3700
         status = self.operator.status

@@ -5,7 +5,7 @@ import pytest
 from ingest_contract.failures import BREAKERS, FAILURES, Kind, Reason, Verdict
 from ingest_contract.status import MAX_WAITING
 from ingest_operator.actions import Start
-from ingest_operator.fold import LONGEST_WAIT, MAX_OPENED, PREVAILS, PROBE_AFTER
+from ingest_operator.breaker import LONGEST_WAIT, MAX_OPENED, PREVAILS, PROBE_AFTER
 from ingest_operator.ledger import WINDOW, Ledger
 from ingest_operator.observe import Run
 from ingest_operator.plan import plan

@@ -3,7 +3,8 @@
 import pytest
 
 from ingest_contract.failures import CHARGED, FAILURES, RETRIED_ONCE, Reason, Verdict
-from ingest_operator.fold import LATER, LONGEST_WAIT, MAX_DISRUPTIONS, MAX_TRIES, WAITING_MESSAGE
+from ingest_operator.breaker import LONGEST_WAIT
+from ingest_operator.fold import DISRUPTED_FOR, DISRUPTION_WAIT, LATER, MAX_DISRUPTIONS, MAX_TRIES, WAITING_MESSAGE
 from ingest_operator.ledger import Ledger
 from ingest_operator.observe import Ended
 from ingest_operator.rungs import LAST_RUNG
@@ -109,10 +110,23 @@ def test_a_source_that_says_when_to_come_back_is_listened_to(told: int, wait: fl
 
 
 @pytest.mark.parametrize("reason", reasons(Verdict.FORGIVE), ids=str)
-def test_an_interruption_is_forgiven_at_once_but_not_for_ever(reason: Reason) -> None:
-    forgiven = folded(Ledger(), over(a_run(3, attempts=1), reason), retry={"max_attempts": 2}).trying[3]
-    assert (forgiven.attempts, forgiven.disruptions, forgiven.not_before) == (1, 1, END)
-    assert folded(Ledger(), over(a_run(3, 11, disruptions=MAX_DISRUPTIONS), reason)).failed == {3}
+def test_an_interruption_is_forgiven_at_once_and_then_after_waits_that_double(reason: Reason) -> None:
+    waits = []
+    for before in range(5):
+        forgiven = folded(Ledger(), over(a_run(3, 9, attempts=1, disruptions=before), reason), retry={"max_attempts": 2}).trying[3]
+        assert (forgiven.attempts, forgiven.disruptions) == (1, before + 1)
+        waits.append(forgiven.not_before - END)
+    assert waits == [0, DISRUPTION_WAIT, 2 * DISRUPTION_WAIT, 4 * DISRUPTION_WAIT, 8 * DISRUPTION_WAIT]
+
+
+def test_a_recording_that_is_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> None:
+    waited = 0.0
+    for before in range(MAX_DISRUPTIONS):
+        item = folded(Ledger(), over(a_run(3, before + 1, disruptions=before), Reason.EVICTED)).trying[3]
+        assert waited < DISRUPTED_FOR
+        waited += item.not_before - END
+    assert waited >= DISRUPTED_FOR
+    assert folded(Ledger(), over(a_run(3, 99, disruptions=MAX_DISRUPTIONS), Reason.EVICTED)).failed == {3}
 
 
 def test_a_stop_of_our_own_is_no_disruption() -> None:

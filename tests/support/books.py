@@ -1,6 +1,6 @@
 """Books that a test keeps beside an operator, of what it saw: what the status counts must be what these count."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -24,17 +24,28 @@ class Books:
     """How each run ended when its end was recorded. What is said of it later is late."""
     charged: Counter[int] = field(default_factory=Counter)
     """Ends that cost their item an attempt, since its last pass began."""
+    forgivable: Counter[int] = field(default_factory=Counter)
+    """Ends beside them that may have been charged to a machine instead, because others fared no better there."""
+    held_against: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Items whose runs spoke against a node."""
 
     def write_down(self, shown: Iterable[Run], before: IngestBatchStatus, after: IngestBatchStatus) -> None:
         """After a look whose status was accepted."""
         if after.retry_failed != before.retry_failed:
             for index in decode(before.items.failed):
-                self.charged[index] = 0
+                self.charged[index] = self.forgivable[index] = 0
         ledger = restore(after)
-        for run in shown:
-            if run.ended is not None and (run.index, run.number) not in self.ends and is_recorded(ledger, run):
-                reason = self.ends[run.index, run.number] = outcome_of(run.ended).reason
-                self.charged[run.index] += reason is not None and FAILURES[reason].verdict in CHARGED
+        fresh = [run for run in shown if run.ended is not None and (run.index, run.number) not in self.ends and is_recorded(ledger, run)]
+        for run in fresh:
+            reason = outcome_of(run.ended).reason if run.ended else None
+            self.ends[run.index, run.number] = reason
+            if run.node is not None and reason is not None and FAILURES[reason].against_node:
+                self.held_against[run.node].add(run.index)
+        for run in {(run.index, run.number): run for run in fresh}.values():
+            reason = self.ends[run.index, run.number]
+            if reason is not None and FAILURES[reason].verdict in CHARGED:
+                machine = FAILURES[reason].verdict is Verdict.RETRY_ELSEWHERE and self.held_against.get(run.node or "", set()) - {run.index}
+                (self.forgivable if machine else self.charged)[run.index] += 1
 
     def succeeded(self) -> set[int]:
         """Items of which a run was seen to succeed."""
@@ -42,5 +53,6 @@ class Books:
 
     def check(self, start: Start) -> None:
         """A start tells its worker the truth about those before it."""
-        assert start.attempts == self.charged[start.index]
-        assert start.number > self.charged[start.index] + start.disruptions
+        charged = self.charged[start.index]
+        assert charged <= start.attempts <= charged + self.forgivable[start.index]
+        assert start.number > start.attempts + start.disruptions

@@ -76,7 +76,17 @@ def ended_by(reason: Reason | None, *, receipt: Receipt | None = None, on_reques
 _UNTOLD: Mapping[Reason, Ended] = {
     **{
         reason: Ended(None, None, seen=reason)
-        for reason in (Reason.IMAGE_UNAVAILABLE, Reason.POD_MISCONFIGURED, Reason.UNSCHEDULABLE, Reason.EVICTED, Reason.NODE_LOST)
+        for reason in (
+            Reason.IMAGE_UNAVAILABLE,
+            Reason.POD_MISCONFIGURED,
+            Reason.UNSCHEDULABLE,
+            Reason.EVICTED,
+            Reason.PREEMPTED,
+            Reason.NODE_PRESSURE,
+            Reason.NODE_REJECTED,
+            Reason.NODE_RESTARTED,
+            Reason.NODE_LOST,
+        )
     },
     Reason.DEADLINE_EXCEEDED: Ended(137, None, seen=Reason.DEADLINE_EXCEEDED),
     Reason.KILLED: Ended(137, None),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest_operator import fold
+from ingest_operator import breaker, fold, nodes
 from ingest_operator.kube import batches, cluster, loop, plan_steps, planning, refusals
 
 SOON = 1.0
@@ -11,7 +11,7 @@ SOON = 1.0
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """For an operator in this process, as long as the patch holds."""
     for module, name in (
-        (fold, "LATER"), (fold, "PROBE_AFTER"),
+        (fold, "LATER"), (fold, "DISRUPTION_WAIT"), (breaker, "PROBE_AFTER"), (nodes, "SETTLED"),
         (planning, "LATER"), (planning, "SOON"), (plan_steps, "LONGEST_WAIT"),
         (refusals, "NAME_TAKEN_SECONDS"), (cluster, "RETRY_REFUSED"),
     ):  # fmt: skip

@@ -10,7 +10,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_WAITING, RTF_BUCKETS, ItemState, VideoStatus
 from ingest_operator.fold import WAITING_MESSAGE
-from ingest_operator.ledger import WINDOW, Ledger, Open, Totals, Trying
+from ingest_operator.ledger import WINDOW, Ledger, Open, Suspect, Totals, Trying
 from ingest_operator.rows import as_rows_allow
 
 TOTAL: Final = 300
@@ -42,6 +42,12 @@ _totals = st.builds(
     segments=_sums, vectors=_sums, stages=st.dictionaries(st.sampled_from(Stage), _seconds),
 )  # fmt: skip
 _open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1000), message=_messages)
+_names = st.from_regex(r"gpu-[a-z0-9]{1,20}", fullmatch=True)
+_suspects = st.builds(
+    Suspect,
+    reason=_reasons, runs=st.integers(1, 500), first=st.integers(0, TOTAL - 1), others=st.booleans(), avoided=st.booleans(),
+    times=st.integers(0, 9), until=_moments,
+)  # fmt: skip
 _histograms = st.lists(st.integers(0, TOTAL), min_size=len(RTF_BUCKETS) + 1, max_size=len(RTF_BUCKETS) + 1).map(tuple)
 
 
@@ -69,6 +75,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         active_until=draw(_moments),
         recent=tuple(draw(st.lists(_reasons.map(str) | st.just("Succeeded"), max_size=WINDOW))),
         breaker=draw(st.none() | _open),
+        nodes=draw(st.dictionaries(_names, _suspects, max_size=3)),
         learned_rung=draw(st.integers(0, 3)),
         retry_failed=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=64)),
     )

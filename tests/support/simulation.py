@@ -78,6 +78,8 @@ class SimulatedCluster:
     """What the operator remembers of refused starts: gone with it."""
     writes: Writes = field(default_factory=Writes)
     seed: int = 0
+    nodes: tuple[str, ...] = ()
+    """Where processes are placed, each with room for all of them; none: nobody says where."""
 
     async def runs(self) -> tuple[Run, ...]:
         """The cache, in any order, some of it twice."""
@@ -101,10 +103,18 @@ class SimulatedCluster:
                 return
         with self.writes.one(f"start {start.index}-{start.number}"):
             run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
-            self.truth[start.index, start.number] = run
+            self.truth[start.index, start.number] = self._placed(run, start)
             self.started[start.index].append(start)
             self.refused.pop(None, None)
             self.refused.pop(start.index, None)
+
+    def _placed(self, run: Run, start: Start) -> Run:
+        """On one of the nodes that it may be placed on; where there is none it waits, and never begins."""
+        fits = [node for node in self.nodes if node not in start.avoid]
+        if not self.nodes:
+            return run
+        node = fits[(run.index + run.number) % len(fits)] if fits else None
+        return replace(run, node=node, unplaced_since=None if fits else self.now, avoids=start.avoid)
 
     async def stop(self, index: int, number: int) -> None:
         """It will end, some time."""
@@ -130,6 +140,10 @@ class SimulatedCluster:
     def live(self) -> list[Key]:
         """Processes that run, seen or not."""
         return sorted(key for key, run in self.truth.items() if run.ended is None)
+
+    def begun(self) -> list[Key]:
+        """Those of them that have a place."""
+        return [key for key in self.live() if self.truth[key].unplaced_since is None]
 
     def end(self, key: Key, reason: Reason | None) -> None:
         """A process ends; one that was asked to says nothing else. What comes back from a lost node ends once more, and otherwise."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from ingest_contract.failures import OK_EXIT, Reason
 from ingest_operator.kube.names import CONTAINER
-from ingest_operator.kube.pods import condition, containers, has_begun, holds, sandbox_since, spec_of, state_of, status_of, worker
+from ingest_operator.kube.pods import condition, containers, gone_by, has_begun, holds, sandbox_since, spec_of, state_of, status_of, worker
 from ingest_operator.kube.resources import Object
 
 DISRUPTION: Final = "DisruptionTarget"
@@ -31,6 +31,33 @@ _SETUP: Final = frozenset(
 _NOT_STARTED: Final = frozenset({"ContainerCannotRun", "StartError"})
 """How a runtime tells that it made a container and could not start its process."""
 
+_TAKEN: Final = {
+    "PreemptionByScheduler": Reason.PREEMPTED,
+    "PreemptionByKubeScheduler": Reason.PREEMPTED,
+    "DeletionByTaintManager": Reason.NODE_LOST,
+    "DeletionByPodGC": Reason.NODE_LOST,
+    "TerminationByKubelet": Reason.NODE_PRESSURE,
+}
+"""Who took a pod away, by the reason of its condition (kubernetes `pkg/apis/core/types.go`; the second as it was called in 1.25). The
+taint manager removes pods from nodes that do not answer, and the collector those of nodes that are gone."""
+
+_BY_NODE: Final = {
+    "Evicted": Reason.NODE_PRESSURE,
+    "Preempting": Reason.PREEMPTED,
+    "NodeLost": Reason.NODE_LOST,
+    "Terminated": Reason.NODE_RESTARTED,
+    "Shutdown": Reason.NODE_RESTARTED,
+}
+"""What a kubelet did to a pod that it had taken in, by the reason of the pod (kubernetes `pkg/kubelet/eviction`, `preemption`,
+`nodeshutdown`). Every other reason is that of a pod which was not taken in."""
+
+_UNKNOWN_EXIT: Final = 255
+"""The exit code of a container of which the runtime knew nothing after a restart (containerd `internal/cri/server/restart.go`; CRI-O
+where its exit file is missing). No worker ends with it."""
+
+_STATUS_UNKNOWN: Final = "ContainerStatusUnknown"
+"""How a kubelet tells of a container that its runtime does not know any more (kubernetes `pkg/kubelet/kubelet_pods.go`)."""
+
 _EXIT_CODE: Final = re.compile(rf"Container {CONTAINER} for pod \S+ failed with exit code (\d+) matching")
 """What the Job controller says of a pod that a rule on exit codes matched."""
 
@@ -45,20 +72,41 @@ class Cause:
     """The cluster's own words, where they say more than the failure table."""
 
 
-def done_to(pod: Object, *, gpus: bool) -> Cause | None:
+def done_to(pod: Object) -> Cause | None:
     """What was done to a pod whose worker is over. The first that holds: what the cluster wanted explains a kill, never the other way."""
     said, why = status_of(pod).get("message") or "", status_of(pod).get("reason")
     if any(words in said for words in _OWN_DISK):
         return Cause(Reason.SCRATCH_FULL, said)
-    if holds(pod, DISRUPTION):
-        return Cause(Reason.EVICTED, condition(pod, DISRUPTION).get("message") or said)
     if why == "DeadlineExceeded":
         return Cause(Reason.DEADLINE_EXCEEDED, said)
-    if why == "UnexpectedAdmissionError" and gpus:
-        return Cause(Reason.GPU_UNAVAILABLE, said)  # forgiven, every recording would try the same broken node ten times in a minute
+    if holds(pod, DISRUPTION):
+        taken = condition(pod, DISRUPTION)
+        by = taken.get("reason") or ""
+        reason = _BY_NODE.get(why or "") if by == "TerminationByKubelet" else None
+        return Cause(reason or _TAKEN.get(by, Reason.EVICTED), taken.get("message") or said)
     if why:
-        return Cause(Reason.EVICTED, said)  # the node ended it, or never took it in
-    return _done_to_worker(worker(pod, "terminated") or {})
+        return Cause(_BY_NODE.get(why, Reason.NODE_REJECTED), said)
+    return _done_to_worker(worker(pod, "terminated") or {}) or _lost_by_node(pod)
+
+
+def _lost_by_node(pod: Object) -> Cause | None:
+    """What only a restart of the node explains: containers that ended and nobody saw how. Of a pod that was to go, its deletion does."""
+    for each in containers(pod):
+        terminated = state_of(each, "terminated") or {}
+        unknown = terminated.get("reason") == _STATUS_UNKNOWN
+        if unknown and gone_by(pod) is None:
+            return Cause(Reason.NODE_RESTARTED, terminated.get("message") or "")
+        if terminated.get("exitCode") == _UNKNOWN_EXIT and not terminated.get("message"):
+            name = spec_of(pod).get("nodeName") or "unknown"
+            return Cause(Reason.NODE_RESTARTED, f"Node {name} does not know how container {each.get('name')} ended.")
+    return None
+
+
+def deleted_unseen(pod: Object) -> Cause | None:
+    """Of a pod that somebody deleted before anybody saw its worker end: it never began, mostly, and nothing is charged for that."""
+    if (worker(pod, "terminated") or {}).get("reason") != _STATUS_UNKNOWN:
+        return None
+    return Cause(Reason.INTERRUPTED, "The pod was deleted, and its node does not know how its process ended.")
 
 
 def _done_to_worker(terminated: Object) -> Cause | None:
@@ -115,4 +163,5 @@ def told_by_job(failed: Object) -> tuple[int | None, Cause | None]:
     if f"has condition {DISRUPTION} " in message:
         return None, Cause(Reason.EVICTED)
     found = _EXIT_CODE.search(message)
-    return (int(found[1]) if found else None), None
+    code = int(found[1]) if found else None
+    return code, Cause(Reason.NODE_RESTARTED) if code == _UNKNOWN_EXIT else None

@@ -88,7 +88,7 @@ def slim_job(job: Object) -> Object:
 
 def slim_pod(pod: Object) -> Object:
     """A pod without what it was made from, and of its status what is looked at."""
-    return _slim(pod, {"nodeName": pod.get("spec", {}).get("nodeName")}, _picked(pod.get("status", {}), _OF_POD))
+    return _slim(pod, _picked(pod.get("spec", {}), ("nodeName", "activeDeadlineSeconds")), _picked(pod.get("status", {}), _OF_POD))
 
 
 def _slim(thing: Object, spec: Object, status: Object) -> Object:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ingest_contract.failures import OK_EXIT, Reason
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.causes import Cause, done_to, ended_by_another, late, told_by_job, unscheduled
+from ingest_operator.kube.causes import Cause, deleted_unseen, done_to, ended_by_another, late, told_by_job, unscheduled
 from ingest_operator.kube.names import STOPPED
 from ingest_operator.kube.pods import (
     condition,
@@ -103,10 +103,24 @@ def _of_lost_node(look: Look) -> End | None:
     return End(_ended(look, None, None, Cause(Reason.NODE_LOST)), by + look.profile.node_lost_seconds)
 
 
+def _of_deadline(look: Look) -> End | None:
+    """It is past the deadline that its node should have ended it at: a pod that tolerates everything stays on a dead node for ever."""
+    pod = look.pod
+    since = None if pod is None else moment(status_of(pod).get("startTime")) or scheduled_at(pod)
+    allowed = None if pod is None else spec_of(pod).get("activeDeadlineSeconds")
+    if pod is None or since is None or allowed is None or look.now - since <= allowed + look.profile.node_lost_seconds:
+        return None
+    name = spec_of(pod).get("nodeName") or "unknown"
+    cause = Cause(
+        Reason.NODE_LOST, f"Node {name} has not ended the pod {allowed} s after its start, as it should have: it does not answer."
+    )
+    return End(_ended(look, None, None, cause), since + allowed + look.profile.node_lost_seconds)
+
+
 def _by_worker(look: Look, pod: Object) -> End:
     terminated = worker(pod, "terminated") or {}
     code = terminated.get("exitCode")
-    cause = done_to(pod, gpus=look.profile.gpu.count > 0) or _taken_back(look) or (ended_by_another(pod) if code is None else None)
+    cause = done_to(pod) or _taken_back(look) or deleted_unseen(pod) or (ended_by_another(pod) if code is None else None)
     kind = decided(look.job)
     at = worker_finished_at(pod) or (held_since(look.job, kind) if kind else None)
     return End(_ended(look, code, terminated.get("message"), cause), at)
@@ -154,7 +168,7 @@ def _of_queue(look: Look) -> End | None:
     return End(_ended(look, None, None, unscheduled(look.pod)), since + look.profile.queue_deadline_seconds)
 
 
-_RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_start, _of_queue)
+_RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_start, _of_deadline, _of_queue)
 
 
 def _taken_back(look: Look) -> Cause | None:

@@ -7,6 +7,7 @@ from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item
 from ingest_contract.pods import PodProfile
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
+from ingest_operator.kube.avoiding import kept_from
 from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
 from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, INGEST, RUNG, TRY, Owner, ingest_job_name, order_map_name
 from ingest_operator.kube.order_text import SHARED_VARIABLE, in_pods, split
@@ -45,7 +46,8 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         template={"pods.workerTemplate": pods.worker_template},
     )
     labels = owner.labels(INGEST) | _labels(start) | _queue(pods)
-    return one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
+    job = one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
+    return kept_from(job, start.avoid)
 
 
 def shared_order_map(owner: Owner, orders: Orders, rung: int) -> Object:

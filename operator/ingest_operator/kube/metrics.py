@@ -1,7 +1,7 @@
 """What the operator counts, for Prometheus: its own work, what became of runs and recordings, and what stands now.
 
-Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract, namespaces or GPUs; no series
-bears the name of a batch or of a recording. Every metric has its row in `docs/metrics.md`.
+Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract, namespaces, nodes or GPUs; no
+series bears the name of a batch or of a recording. Every metric has its row in `docs/metrics.md`.
 """
 
 from collections.abc import Callable, Iterable

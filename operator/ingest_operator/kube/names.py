@@ -41,6 +41,9 @@ RUNG: Final = f"{GROUP}/rung"
 DISRUPTIONS: Final = f"{GROUP}/disruptions"
 """How often the cluster took the item's machine back before this Job."""
 
+AVOIDS: Final = f"{GROUP}/avoids"
+"""Annotation of a Job: the nodes that its pod may not be placed on, with commas between. Left out where there are none."""
+
 STOPPED: Final = f"{GROUP}/stopped"
 """Annotation of a Job that the operator itself ended, set together with `spec.suspend`."""
 

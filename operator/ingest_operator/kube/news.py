@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus, VideoStatus
 from ingest_operator.kube.differences import failed_since, is_same_pass
@@ -48,6 +49,7 @@ class Aspect(StrEnum):
     PROFILE = "Profile"
     FAILURES = "Failures"
     HOLD = "Hold"
+    NODES = "Nodes"
     SUSPENSION = "Suspension"
     VERDICT = "Verdict"
     END = "End"
@@ -115,6 +117,17 @@ def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | 
     return Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start") if was and over else None
 
 
+def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """A node that is avoided anew: each time in a row is news."""
+    known = {each.name: each.times for each in before.nodes if each.avoided} if before else {}
+    fresh = [each for each in after.nodes if each.avoided and known.get(each.name, 0) < each.times]
+    if not fresh:
+        return None
+    told = "; ".join(f"{each.name}: {each.runs} ended as {each.reason}, avoided until {each.until}" for each in fresh)
+    advice = FAILURES[fresh[0].reason].sentence
+    return Note("NodeAvoided", NoteType.WARNING, f"{told}. {advice} Nothing more of this batch goes there until then.", "Start")
+
+
 def _held(status: IngestBatchStatus | None) -> Condition | None:
     """What holds it up, if that is not its failure itself."""
     stalled, failed = _holding(ConditionType.STALLED, status), _holding(ConditionType.FAILED, status)
@@ -158,6 +171,7 @@ TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
         Aspect.PROFILE: _profile,
         Aspect.FAILURES: _failures,
         Aspect.HOLD: _hold,
+        Aspect.NODES: _nodes,
         Aspect.SUSPENSION: _suspension,
         Aspect.VERDICT: _verdict,
         Aspect.END: _end,

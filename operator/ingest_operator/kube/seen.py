@@ -6,6 +6,7 @@ from typing import Final
 from ingest_contract.failures import FAILURES
 from ingest_contract.pods import PodProfile
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.avoiding import avoids
 from ingest_operator.kube.causes import stuck
 from ingest_operator.kube.ends import PARTICULARS, Look, decided, end_of, is_final, is_suspended
 from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INGEST, RUNG, Place, place_of
@@ -17,6 +18,7 @@ from ingest_operator.kube.pods import (
     moment,
     sandbox_since,
     scheduled_at,
+    spec_of,
     status_of,
     worker_started_at,
 )
@@ -62,7 +64,16 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
         ended=end.ended if end else None,
         waits=None if pod is None else _waits(pod, made, now if over_at is None else over_at),
         gpu_seconds=pods.gpu.count * max(0.0, held),
+        node=None if pod is None else spec_of(pod).get("nodeName"),
+        unplaced_since=None if pod is None or end is not None else _unplaced_since(job, pod),
+        avoids=avoids(job),
     )
+
+
+def _unplaced_since(job: Object, pod: Object) -> float | None:
+    """Since when a pod has waited for a node. One that is about to go, or whose Job a queue holds, waits for something else."""
+    placed = spec_of(pod).get("nodeName") or gone_by(pod) is not None or is_suspended(job)
+    return None if placed else created_at(pod)
 
 
 def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Hindrance | None:

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import Memory
 from ingest_contract.status import Counts, IngestBatchStatus, ItemState
@@ -25,6 +26,8 @@ class _Batch:
     counts: Counts
     state: str
     held_by: Reason | None
+    avoided: tuple[tuple[str, str], ...]
+    """(node, reason)."""
 
 
 class Standing(Collector):
@@ -39,7 +42,8 @@ class Standing(Collector):
         if status is None:
             self._batches.pop((namespace, name), None)
         else:
-            self._batches[namespace, name] = _Batch(status.counts, status.state, status.breaker.reason if status.breaker else None)
+            held_by = status.breaker.reason if status.breaker else None
+            self._batches[namespace, name] = _Batch(status.counts, status.state, held_by, _avoided(status))
 
     def gpu(self, memory: Memory) -> None:
         """What a run found on its GPU."""
@@ -52,22 +56,31 @@ class Standing(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The gauges."""
-        items, batches, held = Counter[Labels](), Counter[Labels](), Counter[Labels]()
+        items, batches, held, avoided = Counter[Labels](), Counter[Labels](), Counter[Labels](), Counter[Labels]()
         for (namespace, _), batch in self._batches.items():
             batches[namespace, batch.state] += 1
             for state in ItemState:
                 items[namespace, state.value] += getattr(batch.counts, state.value.lower())
             if batch.held_by is not None:
                 held[batch.held_by.value,] += 1
+            avoided.update(batch.avoided)
         yield _gauge("video_ingest_items", "Recordings of all batches, by where they stand.", ("namespace", "state"), items)
         yield _gauge("video_ingest_batches", "Batches, by the one word of their status.", ("namespace", "state"), batches)
         yield _gauge("video_ingest_breakers_open", "Batches that start nothing new, by what opened their breaker.", ("reason",), held)
+        text = "Batches that send nothing to a node, by why their last run there ended."
+        yield _gauge("video_ingest_nodes_avoided", text, ("node", "reason"), avoided)
         yield _gauge(
             "video_ingest_gpu_free_vram_at_start_mib",
             "Free memory of a GPU before the last run on it started CUDA.",
             ("gpu_uuid",),
             {(uuid,): free for uuid, free in self._gpus.items()},
         )
+
+
+def _avoided(status: IngestBatchStatus) -> tuple[tuple[str, str], ...]:
+    """Of a batch that is not done: one that is sends nothing anywhere."""
+    told = any(each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE for each in status.conditions)
+    return tuple((each.name, each.reason.value) for each in status.nodes if told and each.avoided)
 
 
 def _gauge(name: str, text: str, labels: Labels, values: Mapping[Labels, int]) -> Metric:

@@ -20,6 +20,7 @@ from tests.support.cluster.fixtures import a_namespace
 from tests.support.cluster.kubelet_order import order_of
 from tests.support.cluster.life import Life
 from tests.support.cluster.lives import (
+    drained,
     evicted,
     fails,
     image_missing,
@@ -29,6 +30,9 @@ from tests.support.cluster.lives import (
     out_of_memory,
     past_deadline,
     plans,
+    preempted,
+    rebooted,
+    refused,
     secret_missing,
     succeeds,
 )
@@ -42,7 +46,11 @@ LIVES: Mapping[Reason, Life] = {
     Reason.IMAGE_UNAVAILABLE: image_missing(),
     Reason.POD_MISCONFIGURED: secret_missing(),
     Reason.UNSCHEDULABLE: succeeds(),  # on a node, if there were one
-    Reason.EVICTED: evicted(),
+    Reason.EVICTED: drained(),
+    Reason.PREEMPTED: preempted(),
+    Reason.NODE_PRESSURE: evicted(),
+    Reason.NODE_REJECTED: refused(),
+    Reason.NODE_RESTARTED: rebooted(),
     Reason.NODE_LOST: node_lost(),
     Reason.DEADLINE_EXCEEDED: past_deadline(),
     Reason.KILLED: killed(),

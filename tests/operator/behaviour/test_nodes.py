@@ -5,12 +5,25 @@ import time
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_operator import fold
+from ingest_operator import fold, nodes
 from ingest_operator.kube import batches
 from ingest_operator.moments import as_seconds
-from tests.support.cluster.lives import drained, evicted, fails, node_lost, preempted, sequence
+from tests.support.cluster.lives import (
+    drained,
+    evicted,
+    fails,
+    hangs,
+    is_plan,
+    node_lost,
+    preempted,
+    rebooted,
+    refused,
+    sequence,
+    silent,
+    where,
+)
 from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, final, rows
+from tests.support.cluster.scene import Scene, condition, final, rows
 
 BRIEF = {"nodeLostSeconds": 0, "template": {"spec": {"terminationGracePeriodSeconds": 1}}}
 
@@ -23,13 +36,14 @@ def test_recordings_whose_machines_are_taken_away_are_tried_again_at_once_and_un
     status = scene.until_state("Complete")
     assert {(row["try"], row["attempts"]) for row in rows(status).values()} == {(2, 0)}
     waiting = [row for each in history.of("talks") for row in each["videos"] if row["state"] == "Waiting"]
-    assert {(row["index"], row["reason"], row["disruptions"]) for row in waiting} == {(index, "Evicted", 1) for index in range(3)}
+    told = {(row["index"], row["reason"], row["disruptions"]) for row in waiting}
+    assert told == {(0, "Preempted", 1), (1, "Evicted", 1), (2, "NodePressure", 1)}
     assert sorted(kubelet.tries()) == [(index, number) for index in range(3) for number in (1, 2)]
 
 
 def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold, "MAX_DISRUPTIONS", 2)
-    kubelet = scene.play(sequence({0: [preempted()] * 9}, count=1))
+    kubelet = scene.play(sequence({0: [drained()] * 9}, count=1))
     scene.operate()
     scene.batch()
     row = rows(scene.until_state("CompleteWithFailures"))[0]
@@ -75,3 +89,90 @@ def test_clocks_that_differ_by_minutes_neither_delay_anything_nor_spoil_the_sums
     moments = [row["notBefore"] for each in history.of("talks") for row in each["videos"] if "notBefore" in row]
     assert moments
     assert all(begun - 1 <= as_seconds(moment) <= begun + took for moment in moments)
+
+
+BAD = {
+    "a device plugin fails": (refused("UnexpectedAdmissionError", "Allocate failed due to no healthy devices present"), "NodeRejected"),
+    "no room after all": (refused(), "NodeRejected"),
+    "it shuts down": (refused("NodeShutdown", "Pod was rejected as the node is shutting down."), "NodeRejected"),
+    "a broken GPU": (fails(Reason.GPU_BROKEN), "GpuBroken"),
+    "it restarts": (rebooted(), "NodeRestarted"),
+    "others go first": (preempted(), "Preempted"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_node_costs_no_recording_and_is_named_after_a_few_runs(scene: Scene, what: str) -> None:
+    life, reason = BAD[what]
+    bad = f"{scene.namespace}-bad"
+    kubelet = scene.play(where({bad: life}, count=20), nodes=("good", "bad"), gpus=2)
+    history = scene.history()
+    scene.operate()
+    scene.batch(parallelism=3)
+    status = scene.until(lambda status: status["state"].startswith("Complete"), "it is done")
+    assert final(status) == {"succeeded": 20, "skipped": 0, "failed": 0}
+    [node] = status["nodes"]
+    assert (node["name"], node["reason"], node["avoided"]) == (bad, reason, True)
+    assert 0 < node["runs"] <= 4
+    assert sum(row["attempts"] for row in rows(status).values()) <= 1, "the first that met it is charged at most"
+    told = [condition(each, "NodesAvoided") for each in history.of("talks")]
+    assert any(each.get("status") == "True" and each["reason"] == reason and bad in each["message"] for each in told)
+    assert condition(status, "NodesAvoided")["status"] == "False"
+    until(lambda: any(bad in note and reason in note for note in scene.events("NodeAvoided")), "an Event names the node")
+    assert len(kubelet.tries()) <= 24
+
+
+def test_the_only_node_is_tried_again_though_it_is_bad_and_the_batch_says_that_there_is_no_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "RESYNC", 1.0)
+    monkeypatch.setattr(nodes, "NO_OTHER_FOR", 3.0)
+    mended: list[bool] = []
+    planned = sequence({})
+    scene.play(lambda pod: planned(pod) if mended or is_plan(pod) else refused(), gpus=4)
+    scene.operate()
+    scene.batch(parallelism=3)
+    message = scene.until_stalled("NoOtherNode")["message"]
+    assert f"{scene.namespace}-1" in message
+    refusals = len([pod for pod in scene.pods() if pod["status"].get("reason") == "OutOfcpu"])
+    assert refusals <= 6, "what fails fast is not asked over and over"
+    mended.append(True)
+    assert final(scene.until_state("Complete")) == {"succeeded": 3, "skipped": 0, "failed": 0}
+    assert "nodes" not in scene.status() or scene.status()["nodes"] == []
+
+
+def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_done_elsewhere(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "RESYNC", 1.0)
+    ahead = [0.0]
+    scene.profile(pods={"template": {"spec": {"tolerations": [{"operator": "Exists"}]}}})
+    kubelet = scene.play(sequence({0: [silent()]}, count=2), nodes=("1", "2"))
+    scene.operate(clock=lambda: time.time() + ahead[0])
+    scene.batch(parallelism=1)
+    kubelet.until_running(0, 1)
+    scene.until(lambda status: status["counts"]["running"] == 1, "it runs")
+    ahead[0] = 30 * 24 * 3600.0
+    status = scene.until_state("Complete")
+    assert (rows(status)[0]["try"], rows(status)[0]["attempts"]) == (2, 0)
+    [node] = status["nodes"]
+    assert node["reason"] == "NodeLost"
+    assert kubelet.tries() == [(0, 1), (0, 2), (1, 1)]
+    kubelet.release()
+
+
+@pytest.mark.parametrize("seconds", [-600.0, 600.0], ids=["behind", "ahead"])
+def test_an_operator_whose_clock_differs_by_ten_minutes_writes_no_more_than_another(scene: Scene, seconds: float) -> None:
+    kubelet = scene.play(where({}, otherwise=hangs(), count=3))
+    history = scene.history()
+    scene.operate(clock=lambda: time.time() + seconds)
+    scene.batch(parallelism=3)
+    scene.until(lambda status: status["counts"]["running"] == 3, "all run")
+    for index in range(3):
+        kubelet.until_running(index, 1)
+    written = len(history.of("talks"))
+    time.sleep(6)
+    assert len(history.of("talks")) - written <= 2
+    for index in range(3):
+        kubelet.finish(index, 1)
+    assert {(row["try"], row["attempts"]) for row in rows(scene.until_state("Complete")).values()} == {(1, 0)}

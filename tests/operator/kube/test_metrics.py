@@ -77,6 +77,17 @@ def test_a_recording_that_fails_in_another_pass_is_another_outcome(metrics: Metr
     assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): 2}
 
 
+def test_an_avoided_node_is_seen_with_how_many_batches_avoid_it_until_they_are_done(metrics: Metrics) -> None:
+    avoiding = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), count=2)
+    for name in ("a", "b"):
+        metrics.accepted(a_batch(name), None, avoiding)
+    assert values(metrics, "video_ingest_nodes_avoided") == {("gpu-7", "GpuBroken"): 2}
+    done = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), over(a_run(0, 2, attempts=1)), count=1)
+    metrics.accepted(a_batch("a"), avoiding, done)
+    metrics.forgotten("default", "b")
+    assert values(metrics, "video_ingest_nodes_avoided") == {}
+
+
 def test_an_open_breaker_is_seen_until_it_closes(metrics: Metrics) -> None:
     metrics.seen(a_batch(), a_status(over(a_run(0), Reason.BOT_CHECK)))
     assert values(metrics, "video_ingest_breakers_open") == {("BotCheck",): 1}
@@ -173,12 +184,16 @@ def busy(metrics: Metrics) -> Metrics:
     test_a_success_brings_its_figures(metrics)
     test_the_operators_own_work_is_counted(metrics)
     metrics.folded(free("GPU-1", 1))
-    metrics.accepted(a_batch(), None, a_status(over(a_run(0), Reason.BOT_CHECK)))
+    metrics.accepted(a_batch(), None, a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)))
     return metrics
 
 
 def test_names_say_their_unit_counters_end_in_total_and_every_help_is_a_sentence(busy: Metrics) -> None:
-    units = {"histogram": ("_seconds", "_ratio"), "counter": ("_total",), "gauge": ("_items", "_batches", "_open", "_keys", "_mib")}
+    units = {
+        "histogram": ("_seconds", "_ratio"),
+        "counter": ("_total",),
+        "gauge": ("_items", "_batches", "_open", "_avoided", "_keys", "_mib"),
+    }
     for family in text_string_to_metric_families(busy.exposition().decode()):
         if family.name.startswith("process_"):
             continue

@@ -198,3 +198,12 @@ def test_what_is_held_back_is_told_in_sum(order: list[int], cuts: set[int]) -> N
         numbers.append(int(text.split()[0]) if text[0].isdigit() else 1)
     assert sum(numbers) == 8
     assert numbers == [after - before for before, after in pairwise(steps)]
+
+
+def test_a_node_that_is_avoided_is_told_each_time_anew() -> None:
+    one = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN))
+    assert told(a_status(a_run(0)), one)["NodeAvoided"].startswith("gpu-7: 1 ended as GpuBroken, avoided until ")
+    more = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN))
+    assert "NodeAvoided" not in told(one, more)
+    again = more.model_copy(update={"nodes": (more.nodes[0].model_copy(update={"times": 2}),)})
+    assert "NodeAvoided" in told(more, again)

@@ -80,6 +80,8 @@ class PlayedPod:
         with suppress(GoneError):  # nobody asks about it any more
             if not await self._prepared():
                 await self._end(KILLED)
+            elif self.life.refused is not None:
+                await self._refuse(self.life.refused)
             elif self.life.instant and not self.deleted:
                 self.house.begun.append(self.order)
                 await self._end(self.life.end, begun=True)
@@ -136,6 +138,13 @@ class PlayedPod:
             end = self.life.end if in_time else Taken.PAST_DEADLINE
             return end if isinstance(end, Exit) else await self._taken(end, serving)
 
+    async def _refuse(self, why: Stuck) -> None:
+        """A kubelet writes nothing but this of a pod that it does not admit (`pkg/kubelet/kubelet.go`, `rejectPod`)."""
+        await self._write({"phase": "Failed", "reason": why.reason, "message": f"Pod was rejected: {why.message}"})
+        self.over = True
+        if self.deleted:
+            await self.confirm()
+
     async def _taken(self, how: Taken, serving: AsyncExitStack) -> Exit:
         if how is Taken.PAST_DEADLINE:
             end = self.life.to_sigterm or KILLED
@@ -143,10 +152,10 @@ class PlayedPod:
         if how is Taken.DRAINED:
             eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": self.pod["metadata"]["name"]}}
             await self.house.api.create("eviction", self._path("eviction"), eviction)
-        else:
+        elif how is not Taken.SILENT:
             await self._write({"conditions": [disruption(self._now(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))]})
             await self.house.api.delete("removal", self._path())
-        if how is Taken.NODE_LOST:
+        if how in {Taken.NODE_LOST, Taken.SILENT}:
             self.lost = True
             await serving.aclose()
             await self._until(lambda: self.released)

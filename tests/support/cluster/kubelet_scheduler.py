@@ -8,6 +8,7 @@ from tests.support.cluster.kubelet_api import GoneError, KubeletApi, Object
 from tests.support.cluster.kubelet_status import unschedulable
 
 FINAL = frozenset({"Succeeded", "Failed"})
+HOST_NOT = ("kubernetes.io/hostname", "NotIn")
 
 
 @dataclass
@@ -54,18 +55,30 @@ class Scheduler:
             await asyncio.gather(*(self._bind(pod, node) for pod, node in self._placed()))
             # What arrived meanwhile is placed by the next round, if there is room.
             room = max(self.free.values())
-            waiting = [pod for need, group in self._waiting.items() if need > room for uid, pod in group.items() if uid not in self._told]
+            groups = self._waiting.items()
+            waiting = [
+                pod
+                for need, group in groups
+                for uid, pod in group.items()
+                if uid not in self._told and (need > room or self._node_for(pod) is None)
+            ]
             await asyncio.gather(*(self._tell(pod) for pod in waiting))
 
     def _placed(self) -> list[tuple[Object, str]]:
         placed = []
         for need, group in self._waiting.items():
-            while group and self.free[node := max(self.free, key=self.free.__getitem__)] >= need:
-                uid, pod = next(iter(group.items()))
-                del group[uid]
-                self._hold(uid, node, need)
-                placed.append((pod, node))
+            for uid, pod in list(group.items()):
+                node = self._node_for(pod)
+                if node is not None and self.free[node] >= need:
+                    del group[uid]
+                    self._hold(uid, node, need)
+                    placed.append((pod, node))
         return placed
+
+    def _node_for(self, pod: Object) -> str | None:
+        """The one with most room of those that its affinity allows."""
+        nodes = [node for node in self.free if node not in kept_from(pod)]
+        return max(nodes, key=self.free.__getitem__, default=None)
 
     def _hold(self, uid: str, node: str, need: int) -> None:
         self.free[node] -= need
@@ -94,3 +107,13 @@ class Scheduler:
 
     def _need(self, pod: Object) -> int:
         return sum(int(each.get("resources", {}).get("limits", {}).get(self.resource, 0)) for each in pod["spec"]["containers"])
+
+
+def kept_from(pod: Object) -> set[str]:
+    """The nodes that a pod's required affinity rules out by the names of their hosts; of several alternatives, all of them must."""
+    required = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    ruled_out = [
+        {value for each in term.get("matchExpressions", ()) if (each["key"], each["operator"]) == HOST_NOT for value in each["values"]}
+        for term in required.get("nodeSelectorTerms", ())
+    ]
+    return set.intersection(*ruled_out) if ruled_out else set()

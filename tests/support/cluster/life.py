@@ -39,6 +39,8 @@ class Taken(StrEnum):
     """By whoever empties the node, through the eviction API."""
     NODE_LOST = "node lost"
     """The node stops answering: the pod is deleted, and nobody ever says that it is gone."""
+    SILENT = "silent"
+    """The node stops answering, and the pod tolerates that: nobody deletes it, and no kubelet ends it at its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Life:
     """How long it runs; None: until somebody ends it."""
     stuck: tuple[Stuck, ...] = ()
     """States of a container that cannot be made, one after another; in the last it stays until it is released."""
+    refused: Stuck | None = None
+    """Why its node does not take it in: a reason of the pod, and the kubelet's words."""
     to_sigterm: Exit | None = INTERRUPTED
     """How it ends when it is asked to; None: not at all, and it is killed when its grace period is over."""
     log: str = ""

@@ -74,6 +74,21 @@ def node_lost(seconds: float = 0.0) -> Life:
     return Life(end=Taken.NODE_LOST, seconds=seconds)
 
 
+def silent(seconds: float = 0.0) -> Life:
+    """On a node that does not answer any more, and tolerated there."""
+    return Life(end=Taken.SILENT, seconds=seconds)
+
+
+def refused(reason: str = "OutOfcpu", message: str = "Node didn't have enough resource: cpu, requested: 4000, used: 7000") -> Life:
+    """Its node does not take it in."""
+    return Life(end=Exit(code=SIGKILLED), refused=Stuck(reason, message))
+
+
+def rebooted(seconds: float = 0.0) -> Life:
+    """Its node restarts, and the runtime there knows nothing of it any more."""
+    return Life(end=Exit(code=255, reason="Unknown"), seconds=seconds)
+
+
 def past_deadline() -> Life:
     """As if `activeDeadlineSeconds` were over. A worker is asked to end, and does."""
     return Life(end=Taken.PAST_DEADLINE)
@@ -126,6 +141,17 @@ def sequence(lives: Mapping[int, Sequence[Life]], *, otherwise: Life | None = No
         return otherwise or succeeds(media=order.item.duration_seconds or TALK)
 
     return choose
+
+
+def where(lives: Mapping[str, Life], *, otherwise: Life | None = None, count: int = 3) -> Script:
+    """The lives of items by the names of their nodes: a bad node does the same to whatever it is given."""
+    elsewhere = sequence({}, otherwise=otherwise, count=count)
+    return lambda pod: elsewhere(pod) if is_plan(pod) else lives.get(pod["spec"]["nodeName"]) or elsewhere(pod)
+
+
+def is_plan(pod: dict) -> bool:
+    """Whether it is the pod of a plan Job."""
+    return isinstance(order_of(pod), PlanOrder)
 
 
 def _new_items(order: PlanOrder, count: int) -> tuple[Item, ...]:

@@ -135,6 +135,11 @@ class Scene:
         found: list[Json] = self.admin.get(f"/api/v1/namespaces/{self.namespace}/pods")["items"]
         return found
 
+    def events(self, reason: str) -> list[str]:
+        """What Events of a reason say."""
+        listed = self.admin.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")["items"]
+        return [each["note"] for each in listed if each["reason"] == reason]
+
     def left(self) -> list[str]:
         """Kind and name of everything that was made for batches and is there."""
         paths = {"Job": "/apis/batch/v1", "ConfigMap": "/api/v1", "Pod": "/api/v1"}
