@@ -86,7 +86,8 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
         here = f"{path}.{name}" if path else name
         default = "**required**" if name in required else f"`{_plain(field['default'])}`" if field.get("default") not in (None, {}) else ""
         yield f"| `{here}` | {_type(field)} | {default} | {' '.join(field.get('description', '').split())} |"
-        inner = {} if here in _ONCE else field.get("items", field)
+        foreign = field.get("x-kubernetes-preserve-unknown-fields", False)  # what it may hold is somebody else's to describe
+        inner = {} if here in _ONCE or foreign else field.get("items", field)
         yield from _rows(inner, here + ("[]" if "items" in field else ""))
 
 

@@ -6,7 +6,7 @@ On a workstation the same profile runs without them: processes have no images an
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, ObjectName, Seconds, cel
 
@@ -84,7 +84,46 @@ class WorkerMemory(ContractModel):
     """Where doubling stops."""
 
 
-Template = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+_OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+_UNPROJECTED = (
+    "!has(self.spec) || !has(self.spec.volumes) || self.spec.volumes.all(volume, "
+    "!has(volume.projected) || !has(volume.projected.sources) || "
+    "volume.projected.sources.all(source, !has(source.serviceAccountToken)))"
+)
+_PROJECTED = "no volume may project a service account's token: a pod of ours has none"
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties} | _OPEN
+
+
+def _list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "maxItems": 64, "items": items, "x-kubernetes-list-type": "atomic"}
+
+
+_SOURCES = _list_of(_object(serviceAccountToken=_object()))
+_VOLUMES = _list_of(_object(projected=_object(sources=_SOURCES)))
+_TEMPLATE = _object(spec=_object(volumes=_VOLUMES)) | cel((_UNPROJECTED, _PROJECTED))
+
+
+def _without_token(template: dict[str, Any]) -> dict[str, Any]:
+    """The same rule as the CEL one, for people without a cluster. Other shapes are refused where the template is laid over ours."""
+    volumes = _entries(_field(_field(template, "spec"), "volumes"))
+    sources = [each for volume in volumes for each in _entries(_field(_field(volume, "projected"), "sources"))]
+    if any(_field(each, "serviceAccountToken") is not None for each in sources):
+        raise ValueError(f"spec.volumes: {_PROJECTED}")
+    return template
+
+
+def _field(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else None
+
+
+def _entries(thing: Any) -> list[Any]:
+    return thing if isinstance(thing, list) else []
+
+
+Template = Annotated[dict[str, Any], Field(json_schema_extra=_TEMPLATE), AfterValidator(_without_token)]
 """A partial pod template. Its fields are Kubernetes' own, and which there are depends on the cluster: the operator says what is wrong."""
 
 
@@ -104,7 +143,7 @@ class PodProfile(ContractModel):
     """Secrets for the image registry."""
 
     service_account: ObjectName = "default"
-    """Whose pods they are. No token is mounted, whatever it may do."""
+    """Whose pods they are. No token is mounted, whatever it may do, and a template that projects one is refused."""
 
     store: StoreSecret = StoreSecret()
     """Where the store's address is."""

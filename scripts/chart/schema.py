@@ -27,6 +27,8 @@ def values_schema(written: str) -> str:
 def _closed(field: dict[str, Any]) -> dict[str, Any]:
     """A structural schema as JSON Schema: no defaults, nothing required (it is laid over what the values make), nothing unknown."""
     kept = {name: value for name, value in field.items() if not name.startswith(_NOT_JSON_SCHEMA) and name not in ("default", "required")}
+    if field.get("x-kubernetes-preserve-unknown-fields"):
+        kept.pop("properties", None)  # what is open is not closed again by what our definitions say of a part of it
     if "properties" in kept:
         kept["properties"] = {name: _closed(inner) for name, inner in kept["properties"].items()}
         kept["additionalProperties"] = False

@@ -25,7 +25,7 @@ START = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
 
 
 def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_no_others() -> None:
-    (everywhere,) = [each for each in of_kind(case("default"), "ClusterRole") if each["metadata"]["name"] == f"{RELEASE}-{NAMESPACE}"]
+    (everywhere,) = [each for each in of_kind(case("cluster-wide"), "ClusterRole") if each["metadata"]["name"] == f"{RELEASE}-{NAMESPACE}"]
     assert everywhere["rules"] == rules()
     roles = of_kind(case("namespaces"), "Role")
     assert {role["metadata"]["namespace"] for role in roles} == {"media", "research"}
@@ -33,7 +33,16 @@ def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_
     assert of_kind(case("namespaces"), "ClusterRole") + of_kind(case("namespaces"), "ClusterRoleBinding") == []
 
 
-@pytest.mark.parametrize(("name", "kind"), [("default", "ClusterRoleBinding"), ("namespaces", "RoleBinding")])
+def test_by_default_the_operator_serves_the_releases_own_namespace_and_has_no_right_beyond() -> None:
+    assert {role["metadata"]["namespace"] for role in of_kind(case("default"), "Role")} == {NAMESPACE}
+    assert of_kind(case("default"), "ClusterRoleBinding") == []
+    (operator,) = of_kind(case("default"), "Deployment")
+    assert f"--namespace={NAMESPACE}" in operator["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("cluster-wide", "ClusterRoleBinding"), ("default", "RoleBinding"), ("namespaces", "RoleBinding")]
+)
 def test_the_rules_are_given_to_the_account_that_the_operator_runs_as(name: str, kind: str) -> None:
     (operator,) = of_kind(case(name), "Deployment")
     account = operator["spec"]["template"]["spec"]["serviceAccountName"]
@@ -267,7 +276,7 @@ def test_jobs_run_where_their_values_say_and_a_label_of_theirs_makes_another_job
 
 
 def test_two_releases_of_one_name_have_roles_of_their_own() -> None:
-    names = {each["metadata"]["name"] for kind in ("ClusterRole", "ClusterRoleBinding") for each in of_kind(case("default"), kind)}
+    names = {each["metadata"]["name"] for kind in ("ClusterRole", "ClusterRoleBinding") for each in of_kind(case("cluster-wide"), kind)}
     assert {name for name in names if name.startswith(RELEASE)} == {f"{RELEASE}-{NAMESPACE}"}
 
 

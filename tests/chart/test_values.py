@@ -120,6 +120,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("watchNamespace", ["media"], "additional properties 'watchNamespace' not allowed"),
     ("operator.sweepSecond", 5, "additional properties 'sweepSecond' not allowed"),
     ("operator.sweepSeconds", 1, "minimum: got 1, want 10"),
+    ("clusterWide", "yes", "got string, want boolean"),
     ("watchNamespaces", "media", "got string, want array"),
     ("watchNamespaces", ["Media"], "'Media' does not match pattern"),
     ("images.worker.digest", "sha256:short", "'sha256:short' does not match pattern"),
@@ -160,6 +161,8 @@ def test_helm_has_nothing_to_complain_about() -> None:
 
 
 def test_what_contradicts_itself_is_refused() -> None:
+    with pytest.raises(RefusedByHelm, match="clusterWide serves every namespace, and watchNamespaces names some"):
+        template(settings={"clusterWide": True, "watchNamespaces": ["media"]})
     both = {"monitoring.podMonitor.enabled": True, "monitoring.serviceMonitor.enabled": True}
     with pytest.raises(RefusedByHelm, match="would both scrape the operator: enable one of them"):
         template(settings=both)

@@ -41,6 +41,11 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default $.Chart.AppVersion $image.tag }}{{ end }}
 {{- end }}
 
+{{/* The namespaces that the operator serves, as JSON; none where it serves all of them. */}}
+{{- define "vio.watched" -}}
+{{- if .Values.clusterWide }}[]{{ else }}{{ include "vio.namespaces" . }}{{ end }}
+{{- end }}
+
 {{/* Where batches are made, as far as the chart knows: as JSON, because a template can return text only. */}}
 {{- define "vio.namespaces" -}}
 {{- .Values.watchNamespaces | default (list .Release.Namespace) | toJson }}

@@ -1,5 +1,8 @@
 {{/* What a schema cannot say: values that contradict each other, each with what to do. */}}
 {{- define "vio.validate" -}}
+{{- if and .Values.clusterWide .Values.watchNamespaces }}
+{{- fail "clusterWide serves every namespace, and watchNamespaces names some: take one of them" }}
+{{- end }}
 {{- if and (eq .Values.models.from "HostPath") (not .Values.models.hostPath) }}
 {{- fail "models.from is HostPath: say in models.hostPath which folder of the nodes holds the models" }}
 {{- end }}

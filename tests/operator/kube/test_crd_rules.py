@@ -121,6 +121,25 @@ CASES = [
 ]
 
 
+TOKEN = {"serviceAccountToken": {"path": "token"}}
+
+
+def projecting(source: Json) -> Json:
+    return {"spec": {"volumes": [{"name": "other", "emptyDir": {}}, {"name": "identity", "projected": {"sources": [source]}}]}}
+
+
+CASES += [
+    Case(
+        "IngestProfile",
+        "no volume may project a service account's token: a pod of ours has none",
+        f"spec.pods.{template}",
+        accepted={"pods": {template: projecting({"configMap": {"name": "trust"}}) | {"metadata": {"labels": {"a": "b"}}}}},
+        refused={"pods": {template: projecting(TOKEN)}},
+    )
+    for template in ("template", "workerTemplate", "planTemplate")
+]
+
+
 def rules(kind: str, schema: Json, path: str = "") -> Iterator[tuple[str, str, str]]:
     """(kind, path, message) of every rule in a schema."""
     yield from ((kind, path, rule["message"]) for rule in schema.get("x-kubernetes-validations", ()))
