@@ -11,6 +11,7 @@ from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.ends import decided
 from ingest_operator.kube.errors import NotFoundError
+from ingest_operator.kube.names import PLAN, place_of
 from ingest_operator.kube.ownership import Identity
 from ingest_operator.kube.resources import JOBS
 
@@ -25,6 +26,10 @@ async def ask_again(api: Api, seen: Seen, batch: Identity) -> None:
     jobs = seen.jobs
     doubted = [job for job in jobs.of(batch) if not jobs.is_watched(job) or (jobs.is_gone(job) and decided(job) is None)]
     await ask(api, seen, batch.namespace, [job["metadata"]["name"] for job in doubted])
+    for job in jobs.of(batch):
+        place = place_of(job["metadata"]["name"])
+        if jobs.is_gone(job) and place is not None and place.role == PLAN:
+            seen.forget_job(job)  # with it went the log, which is all that a plan leaves
 
 
 async def _ask(api: Api, seen: Seen, namespace: str, name: str) -> None:
