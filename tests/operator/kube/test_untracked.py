@@ -11,6 +11,8 @@ from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.one_job import OneJob
 from tests.support.cluster.program import until
 
+pytestmark = pytest.mark.control_plane
+
 NAMESPACE = "media"
 
 
