@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_operator.kube import batches, queues
+from ingest_operator.kube import batches, next_look, queues
 from ingest_operator.kube.names import MANAGER
 from ingest_operator.kube.rbac import queue_rules
 from tests.support.cluster.control_plane import ControlPlane
@@ -35,7 +35,7 @@ def control_plane() -> Iterator[ControlPlane]:
 def scene(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A namespace whose operator may read Workloads, as the chart lets it where there are queues."""
     hurry(monkeypatch)
-    for module, name in ((queues, "PATIENCE"), (queues, "ASK_EVERY"), (batches, "ASK_EVERY"), (batches, "RESYNC")):
+    for module, name in ((queues, "PATIENCE"), (queues, "ASK_EVERY"), (batches, "ASK_EVERY"), (next_look, "RESYNC")):
         monkeypatch.setattr(module, name, 1.0)
     with a_namespace(control_plane) as namespace, ExitStack() as ends:
         made = Scene(control_plane, namespace, ends)

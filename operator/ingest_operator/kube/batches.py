@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.fold import is_recorded
 from ingest_operator.halt import halted
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube import next_look
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key, key_of
 from ingest_operator.kube.children import Seen
@@ -26,19 +27,17 @@ from ingest_operator.kube.keeper import Accepted, StatusKeeper
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
+from ingest_operator.kube.next_look import due, rest
 from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, waiting
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
-from ingest_operator.ledger import Ledger, restore, within
+from ingest_operator.ledger import restore, within
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
 from ingest_operator.status import View, render
-
-RESYNC: Final = 30.0
-"""Seconds between two looks at a batch that is not done, and two readings of live progress: each may write the whole status."""
 
 BYTES_PER_SECOND: Final = 5000
 """What the status of one batch puts into etcd at most, while recordings end one by one: each write is a whole new version."""
@@ -275,7 +274,7 @@ class Batches:
                 for run in await cluster.runs():
                     if run.ended is None:
                         await cluster.stop(run.index, run.number)
-        return RESYNC
+        return next_look.RESYNC
 
     async def _keep(self, status: IngestBatchStatus, memory: Memory, again_at: float | None, now: float) -> float | None:
         """Write the status of a batch of which nothing can be started, if it says something new."""
@@ -295,19 +294,5 @@ class Batches:
 
     async def _read_progress(self, cluster: KubeCluster, memory: Memory, now: float) -> None:
         if now >= memory.progress_due:
-            memory.progress_due = now + RESYNC
+            memory.progress_due = now + next_look.RESYNC
             memory.remembered.progress = await self._world.poller.look(cluster.addresses())
-
-
-def due(ledger: Ledger) -> tuple[float, ...]:
-    """The moments at which the ledger itself lets something happen: retries, and the probe of an open breaker."""
-    waiting = tuple(ledger.trying[index].not_before for index in ledger.waiting)
-    return (*waiting, ledger.breaker.until) if ledger.breaker else waiting
-
-
-def rest(status: IngestBatchStatus, moments: Iterable[float | None], now: float) -> float | None:
-    """Seconds until a batch wants another look: the next moment that matters, and while it is not done no longer than `RESYNC`."""
-    coming = [moment - now for moment in moments if moment is not None and now < moment < inf]
-    if not status.state.startswith(("Complete", "DryRun")):
-        coming.append(RESYNC)
-    return min(coming, default=None)

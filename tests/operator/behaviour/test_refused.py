@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from ingest_operator.kube import batches, seen
+from ingest_operator.kube import next_look, seen
 from ingest_operator.kube.names import ROLE, Owner, ingest_job_name
 from tests.support.cluster.client import Json, Refused
 from tests.support.cluster.lives import hangs, sequence
@@ -86,7 +86,7 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
 
 
 def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "RESYNC", 1.0)
+    monkeypatch.setattr(next_look, "RESYNC", 1.0)
     monkeypatch.setattr(seen, "POD_PATIENCE", 1.0)
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from ingest_operator.kube import batches
+from ingest_operator.kube import batches, next_look
 from ingest_operator.kube.frozen import ITEM_WEIGHT
 from ingest_operator.kube.plan_room import PlanRoom
 from tests.support.cluster.client import Json
@@ -36,7 +36,7 @@ def test_a_namespace_whose_plans_take_its_share_stalls_its_own_batch_alone(
 ) -> None:
     three = 5 * ITEM_WEIGHT  # what three recordings weigh, and not six
     monkeypatch.setattr(batches, "PlanRoom", lambda: PlanRoom(total=2 * three, share=three))
-    monkeypatch.setattr(batches, "RESYNC", 1.0)
+    monkeypatch.setattr(next_look, "RESYNC", 1.0)
     kubelet = scene.play(only_the_first_hangs)
     elsewhere.play()
     scene.operate(also=(elsewhere.namespace,))
