@@ -8,7 +8,7 @@ or stand in `running`: what they need to be remembered by fits into groups.
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, LongText, ShortText, SumOfMany, Timestamp
 from ingest_contract.conditions import Condition
@@ -284,3 +284,11 @@ class IngestBatchStatus(ContractModel):
 
     videos: Annotated[tuple[VideoStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)] = ()
     """At most 100 recordings: the running ones that started last, all that wait, then failed ones, then the most recent."""
+
+    @field_validator("failures", "skips")
+    @classmethod
+    def _of_the_table(cls, counts: tuple[ReasonCount, ...]) -> tuple[ReasonCount, ...]:
+        """A reason of another version cannot be counted on: it is told, and the status kept as it is."""
+        for each in counts:
+            Reason(each.reason)
+        return counts

@@ -43,9 +43,8 @@ def avoided(ledger: Ledger) -> tuple[str, ...]:
 
 def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tuple[Action, ...]:
     """The actions, their starts kept from avoided nodes, and all but one of them from each node that is tried again."""
-    live = [run for run in runs if run.ended is None]
-    closed = {*avoided(ledger)}
-    closed |= {name for name in _tried(ledger) if any(name not in run.avoids and run.node in (None, name) for run in live)}
+    seen = tuple(runs)
+    closed = {*avoided(ledger), *(name for name in _tried(ledger) if _is_being_tried(name, seen))}
     result: list[Action] = []
     for action in actions:
         if isinstance(action, Start):
@@ -125,7 +124,8 @@ def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]
     freed = tuple(run for run in waiting if not suspects.issuperset(run.avoids))
     if freed or not _without_a_place(runs):
         return freed
-    return tuple(run for run in waiting if not _tried(ledger).isdisjoint(run.avoids))[:1]
+    untried = {name for name in _tried(ledger) if not _is_being_tried(name, runs)}
+    return tuple(run for run in waiting if not untried.isdisjoint(run.avoids))[:1]
 
 
 def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Hindrance]:
@@ -146,6 +146,11 @@ def _tried(ledger: Ledger) -> set[str]:
     return {name for name, node in ledger.nodes.items() if node.times and not node.avoided}
 
 
+def _is_being_tried(name: str, runs: Iterable[Run]) -> bool:
+    """Whether a live run may go to a node, or is there: it is tried by one run at a time."""
+    return any(name not in run.avoids and run.node in (None, name) for run in runs if run.ended is None)
+
+
 def _waits(run: Run) -> bool:
     """Whether a run waits for a node, and was kept from some."""
     return run.ended is None and run.unplaced_since is not None and bool(run.avoids)
@@ -164,7 +169,7 @@ def _without_a_place(runs: Iterable[Run]) -> list[float]:
 
 
 def _seconds(times: int) -> float:
-    return min(LONGEST, AVOIDED_FOR * 2.0 ** (times - 1))
+    return min(LONGEST, AVOIDED_FOR * 2.0 ** min(times - 1, 20))  # a status may say any number
 
 
 def _later(node: Suspect, now: float) -> Suspect | None:

@@ -22,18 +22,20 @@ def plan(
     if spec.suspend:
         killed = ledger.running if spec.suspend_mode is SuspendMode.KILL else ()
         return tuple(Stop(index, ledger.trying[index].number) for index in killed)
-    if failed_too_often(spec, total, ledger):
+    if is_held(spec, total, ledger, now, hindrances):
         return ()
-    held = [each for each in hindrances if each.until > now]
-    if any(each.index is None for each in held):
-        return ()
-    blocked = {each.index for each in held}
+    blocked = {each.index for each in hindrances if each.until > now}
     running = [index for index in ledger.running if index in live]
     candidates = _due(ledger, now)
     if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING:
         candidates += _untouched(total, ledger)
     free = [index for index in candidates if index not in blocked][: _free(spec, ledger, running, now)]
     return tuple(_start(ledger, index) for index in free)
+
+
+def is_held(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, hindrances: Sequence[Hindrance]) -> bool:
+    """Whether nothing of the batch may start, whatever else is the case: what runs, or waits for a node, goes on."""
+    return failed_too_often(spec, total, ledger) or any(each.index is None and each.until > now for each in hindrances)
 
 
 def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:

@@ -21,7 +21,7 @@ from ingest_operator.ledger import restore, within
 from ingest_operator.mend import mended
 from ingest_operator.nodes import none_left, sent, stranded
 from ingest_operator.observe import Run
-from ingest_operator.plan import plan
+from ingest_operator.plan import is_held, plan
 from ingest_operator.status import View, render
 
 LOG: Final = logging.getLogger(__name__)
@@ -68,8 +68,10 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     if status != previous:
         await keeper.write(status)
     live = {run.index for run in runs if run.ended is None}
-    anew = () if batch.spec.suspend else (Stop(run.index, run.number) for run in stranded(ledger, runs, now))
-    wanted = plan(batch.spec, len(batch.items), ledger, live, now, cluster.hindrances())
+    total, hindrances = len(batch.items), cluster.hindrances()
+    goes_on = batch.spec.suspend or ledger.breaker is not None or is_held(batch.spec, total, ledger, now, hindrances)
+    anew = () if goes_on else (Stop(run.index, run.number) for run in stranded(ledger, runs, now))  # it could not start again
+    wanted = plan(batch.spec, total, ledger, live, now, hindrances)
     actions = (*anew, *sent(ledger, runs, wanted))
     await _all(_act(action, batch, cluster) for action in actions)
     await _all(cluster.forget(run, final=run.index in ledger.final) for run in runs if run.ended is not None and is_recorded(ledger, run))

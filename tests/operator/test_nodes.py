@@ -180,3 +180,14 @@ def test_the_table_sends_elsewhere_what_a_machine_did_and_holds_that_against_it(
 
 def test_what_stops_is_sent_as_it_is() -> None:
     assert sent(AVOIDING, [], [Stop(1, 2)]) == (Stop(1, 2),)
+
+
+def test_while_one_run_waits_for_a_node_that_is_tried_again_no_other_begins_anew_for_it() -> None:
+    trying, others = a_run(0, 3, unplaced_since=NOW), tuple(unplaced(index, "bad") for index in range(1, 4))
+    assert stranded(OPEN, (trying, *others), END + AVOIDED_FOR) == ()
+    assert stranded(OPEN, others, END + AVOIDED_FOR) == others[:1]
+
+
+def test_any_number_of_times_in_a_status_gives_a_time() -> None:
+    bent = replace(AVOIDING, nodes={"bad": replace(AVOIDING.nodes["bad"], times=2000)})
+    assert after(ledger=bent, now=END + 2 * LONGEST).nodes["bad"].until == END + 3 * LONGEST

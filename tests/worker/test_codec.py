@@ -73,6 +73,13 @@ def test_spoken_words_come_back_as_they_were(value: tuple[SpokenWord, ...]) -> N
     assert codec.decode_spoken(codec.encode_spoken(value)) == value
 
 
+@pytest.mark.parametrize(("columns", "language", "spaced"), [(4, "en", True), (4, "zh", False), (5, "zh", True)])
+def test_words_of_an_older_form_are_read_as_they_were_written_then(columns: int, language: str, *, spaced: bool) -> None:
+    content = {"words": [[0.5], [1.0], ["one"], [0.9], [1]][:columns], "whose": [[3], [0]]}
+    (read,) = codec.decode_spoken(codec._pack(content), language=language)
+    assert read == SpokenWord(Word(0.5, 1.0, "one", 0.9, spaced), 3, overlap=False)
+
+
 def test_a_time_that_is_no_number_is_refused_and_not_stored() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         codec.encode_spoken([SpokenWord(Word(float("nan"), 1.0, "a", 1.0), None, overlap=False)])

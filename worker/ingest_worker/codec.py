@@ -16,10 +16,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
+from ingest_worker.domain import (
+    UNSPACED,
+    Decision,
+    Diarization,
+    FloatArray,
+    Identity,
+    Segment,
+    SpokenWord,
+    Transcript,
+    Turn,
+    Vectors,
+    Word,
+)
 
 FORMAT: Final = 3
 """Stored beside every value; one of another format is not read but made again. Raised by hand when a form below changes."""
+
+READABLE: Final = frozenset({1, 2, FORMAT})
+"""Forms of stored words that are still read: 1 says neither spaces nor languages, 2 no languages. Kept results are of today's form only."""
 
 _LEVEL: Final = 6
 """zlib's own default: level 9 takes twice as long for one per cent."""
@@ -82,11 +97,17 @@ def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
     return _pack({"words": _columns([w.word for w in value]), "whose": [[w.speaker for w in value], [int(w.overlap) for w in value]]})
 
 
-def decode_spoken(data: bytes) -> tuple[SpokenWord, ...]:
-    """The inverse of `encode_spoken`."""
+def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
+    """The inverse of `encode_spoken`, for every form in `READABLE`. In form 1 the recording's language says how words are written."""
     content, _ = _unpack(data)
-    whose = zip(_words(content["words"]), *content["whose"], strict=True)
+    columns = content["words"]
+    later = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
+    whose = zip(_words([*columns, *later[len(columns) - _FIRST_COLUMNS :]]), *content["whose"], strict=True)
     return tuple(SpokenWord(word, speaker, bool(overlap)) for word, speaker, overlap in whose)
+
+
+_FIRST_COLUMNS: Final = 4
+"""Of words in form 1: start, end, text, probability."""
 
 
 def _columns(words: Sequence[Word]) -> list[list[Any]]:

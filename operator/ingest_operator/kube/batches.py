@@ -235,7 +235,7 @@ class Batches:
         view = View(
             batch.spec, batch.metadata.generation, scene.orders.trace_id, None, None, {}, plan.trouble, hindrances, scene.profile
         )  # fmt: skip
-        status = render(view, restore(previous), previous, now)
+        status = render(view, within(restore(previous), 0), previous, now)
         return await self._keep(status, memory, plan.again_at, now)
 
     async def _reconcile(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> float | None:

@@ -90,8 +90,14 @@ def done_to(pod: Object) -> Cause | None:
 
 
 def _lost_by_node(pod: Object) -> Cause | None:
-    """What only a restart of the node explains: containers that ended and nobody saw how. Of a pod that was to go, its deletion does."""
+    """What only a restart of the node explains: containers that ended and nobody saw how. Of a pod that was to go, its deletion does.
+
+    Where the worker's own end was seen, that alone counts: a container beside it may end as it likes.
+    """
+    seen = worker(pod, "terminated") is not None
     for each in containers(pod):
+        if seen and each.get("name") != CONTAINER:
+            continue
         terminated = state_of(each, "terminated") or {}
         unknown = terminated.get("reason") == _STATUS_UNKNOWN
         if unknown and gone_by(pod) is None:

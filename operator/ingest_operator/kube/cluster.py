@@ -17,7 +17,7 @@ from ingest_operator.kube.children import Seen
 from ingest_operator.kube.confirming import ask
 from ingest_operator.kube.ends import decided
 from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError, UnreachableError
-from ingest_operator.kube.jobs import ingest_job
+from ingest_operator.kube.jobs import QUEUE, ingest_job
 from ingest_operator.kube.names import INGEST, PROGRESS_PORT, STOPPED, Place, ingest_job_name, place_of
 from ingest_operator.kube.order_text import OrderTooLargeError
 from ingest_operator.kube.overlay import OverlayError
@@ -124,9 +124,15 @@ class KubeCluster:
             refusals[None] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)  # what all items share is too large
 
     async def stop(self, index: int, number: int) -> None:
-        """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job."""
+        """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job.
+
+        One of a queue is deleted instead, and ends as one that somebody else has deleted: uncharged.
+        """
         job = self._job(index, number)
         if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
+            return
+        if QUEUE in (job["metadata"].get("labels") or {}):
+            await self._delete(job)  # a queue resumes what it has admitted: only a Job that is gone stays ended
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
         try:
@@ -171,6 +177,8 @@ class KubeCluster:
         pods, found = self._seen.pods_of(self._owner.identity), {}
         for job in self._seen.jobs.of(self._owner.identity):
             place = self._place(job)
+            if place is None and self._seen.jobs.is_gone(job):
+                self._seen.forget_job(job)  # none of ours: nobody will ever count how it ended
             if place is None or (place.index, place.number) in self._remembered.kept:
                 continue
             if self._seen.jobs.is_gone(job) and decided(job) is None:

@@ -5,6 +5,7 @@ wins. Nothing is believed that does not fit together: the log with the Receipt, 
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ from ingest_contract.order import PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, BusyError, Cause, NotFoundError, RefusedError, UnreachableError
-from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, from_parts, parts_after, to_config_maps
+from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, digest_of_document, from_parts, parts_after, to_config_maps
 from ingest_operator.kube.names import CONTAINER, Owner, plan_map_name, plan_order_map_name
 from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.plan_jobs import ORDER_FILE
@@ -81,7 +82,7 @@ async def freeze(api: Api, owner: Owner, source: PlanTry, frozen: Sequence[Froze
         number=len(frozen),
         at=as_text(created_at(source.job) or now),  # a moment that every attempt finds the same: its parts have the same names
         settings=order.settings,
-        digest=document.summary.sha256,
+        digest=digest_of_document(json.loads(document.to_json())),
     )
     return await _made(api, owner, plan, frozen)
 

@@ -8,10 +8,11 @@ attempt left. To read one by hand: `kubectl get configmap NAME -o json | jq -r '
 import base64
 import gzip
 import hashlib
+import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -157,11 +158,17 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
         if name not in others:
             raise PlanDamagedError(f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}")
         pieces.append(_read(others[name]).piece)
-    content = _content(pieces, first)
-    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, content.document.sha256)
+    content, digest = _content(pieces, first)
+    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, digest)
 
 
-def _content(pieces: Sequence[bytes], first: _Part) -> _Content:
+def digest_of_document(document: Any) -> str:
+    """Of a plan's document as its JSON says it: no later version that reads it with one more field takes it for another one."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
+    """What the parts say, and the digest of its document. Raises `PlanDamagedError`."""
     body = b"".join(pieces)
     if hashlib.sha256(body).hexdigest() != first.digest:
         raise PlanDamagedError(f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. {_ADVICE}")
@@ -170,7 +177,7 @@ def _content(pieces: Sequence[bytes], first: _Part) -> _Content:
     if not inflater.eof:
         raise PlanDamagedError(f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED} bytes, which none is. {_ADVICE}")
     try:
-        return _Content.model_validate_json(text)
+        return _Content.model_validate_json(text), digest_of_document(json.loads(text)["document"])
     except ValidationError as error:
         mistakes = f"{error.error_count()} fields are not understood"
         raise PlanDamagedError(f"ConfigMap {first.name} comes from another version: {mistakes}. Run the operator that made it") from error

@@ -82,7 +82,9 @@ def test_a_log_is_text_of_one_container(scene: Scene) -> None:
         return await api.log("media", "one", "worker")
 
     assert scene.play(use, says("plan/1/1: abc\nünd\n")) == "plan/1/1: abc\nünd\n"
-    assert (scene.server.asked[0].path, scene.server.asked[0].query) == ("/api/v1/namespaces/media/pods/one/log", {"container": "worker"})
+    asked = scene.server.asked[0]
+    assert asked.path == "/api/v1/namespaces/media/pods/one/log"
+    assert asked.query == {"container": "worker", "limitBytes": "16777216"}
     assert scene.observed == [("get", "pods/log", 200)]
 
 

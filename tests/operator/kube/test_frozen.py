@@ -23,7 +23,15 @@ from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.kube import frozen
 from ingest_operator.kube.errors import NotFoundError
 from ingest_operator.kube.freezing import read_frozen
-from ingest_operator.kube.frozen import MAX_INFLATED, FrozenPlan, PlanDamagedError, digest_of, require_all, to_config_maps
+from ingest_operator.kube.frozen import (
+    MAX_INFLATED,
+    FrozenPlan,
+    PlanDamagedError,
+    digest_of,
+    digest_of_document,
+    require_all,
+    to_config_maps,
+)
 from ingest_operator.kube.names import plan_map_name
 from ingest_operator.kube.plan_jobs import plan_order_map
 from ingest_operator.kube.resources import Object
@@ -183,6 +191,30 @@ def test_a_status_that_counts_by_another_plan_is_not_gone_by() -> None:
         require_all((other,), counted((one,)))
     with pytest.raises(PlanDamagedError, match="counts 2 planned sources; the ConfigMaps"):
         require_all((one,), counted((one, more)))
+
+
+def items_written(plan: FrozenPlan) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(plan.document.to_json())["items"]
+    return found
+
+
+def maps_of(plan: FrozenPlan, document: dict[str, Any]) -> tuple[Object, ...]:
+    """The plan's one ConfigMap, as a version would have written it that knew fewer fields."""
+    (only,) = to_config_maps(OWNER, plan)
+    content = json.loads(gzip.decompress(base64.b64decode(only["binaryData"]["plan.json.gz"]))) | {"document": document}
+    body = gzip.compress(json.dumps(content).encode())
+    only["binaryData"], only["data"]["sha256"] = {"plan.json.gz": base64.b64encode(body).decode()}, hashlib.sha256(body).hexdigest()
+    return (only,)
+
+
+def test_a_plan_is_known_by_what_was_written_and_not_by_what_a_version_makes_of_it() -> None:
+    plan = a_frozen_plan(recordings=items(2))
+    (known,) = read_back(to_config_maps(OWNER, plan))
+    assert known.digest == digest_of_document(json.loads(plan.document.to_json()))
+    shorter = {"items": [{key: value for key, value in item.items() if key != "title"} for item in items_written(plan)]}
+    (from_before,) = read_back(maps_of(plan, shorter))
+    assert from_before.document.items[0].title == ""
+    assert from_before.digest == digest_of_document(shorter) != digest_of_document(json.loads(from_before.document.to_json()))
 
 
 def test_a_part_with_other_content_is_found_out() -> None:

@@ -177,3 +177,10 @@ def test_the_clusters_words_are_cut() -> None:
     end = ended(disrupted_job(), disrupted_pod("EvictionByEvictionAPI", "x" * 5000))
     assert end is not None
     assert len(end.particulars) == 256
+
+
+def test_a_container_beside_the_worker_does_not_change_how_the_worker_ended() -> None:
+    beside = a_container(terminated(255, None, "Unknown"), "logs")
+    pod = ended_pod(0, RECEIPT)
+    pod["status"]["containerStatuses"].append(beside)
+    assert reason(failed(), pod) is None

@@ -109,7 +109,7 @@ def test_a_batch_that_is_being_deleted_is_in_the_way_until_it_is_gone() -> None:
 
 @pytest.mark.parametrize("year", [2050, 9999])
 def test_a_batch_that_bears_a_time_to_come_settles_nothing(year: int) -> None:
-    promised = a_child(at(f"{year}-12-31 23:59"), DONE)
+    promised = a_child(at(f"{year}-12-31 22:59"), DONE)
     found = surveyed(FIRST + HOUR, promised)
     assert (found.start, found.settled, found.missed, found.next) == (FIRST, MADE, 0, FIRST + DAY)
 

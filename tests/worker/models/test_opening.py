@@ -1,11 +1,11 @@
 """What a worker accepts as a model, and what it refuses."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
@@ -18,7 +18,7 @@ NAMES = {"words": Role.TRANSCRIPTION, "voices": Role.DIARIZATION}
 def folder(tmp_path: Path) -> Path:
     source = {"kind": "hub", "repository": "someone/model", "take": ["*.bin"]}
     models = [{"name": n, "role": r.value, "licence": "MIT", "attribution": "", "source": source} for n, r in NAMES.items()]
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"name": "s", "verified": False, "models": models}))
+    (tmp_path / "s.yaml").write_text(json.dumps({"name": "s", "verified": False, "models": models}))
     for name in NAMES:
         place = tmp_path / "s" / name / "sub"
         place.mkdir(parents=True)

@@ -143,3 +143,18 @@ def test_numbers_of_an_order_are_json(child: Path) -> None:
     child.write_text(SPEAKS + "print(json.dumps({'done': order}))", encoding="utf-8")
     with closing(Child("any", {})) as running:
         assert list(running.ask({"a": 1}, seconds=60)) == [{"done": {"a": 1, "parent": os.getpid()}}]
+
+
+@pytest.mark.parametrize("module", ["ingest_worker.audio.child", "ingest_worker.sources.child"])
+def test_a_child_computes_in_one_thread_however_many_processors_its_machine_has(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[dict[str, str]] = []
+
+    def start(*_: object, env: dict[str, str], **__: object) -> None:
+        started.append(env)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(FileNotFoundError):
+        Child(module, {"LANG": "C.UTF-8"})
+    assert {started[0].get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")} == {"1"}
+    assert started[0]["LANG"] == "C.UTF-8"

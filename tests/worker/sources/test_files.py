@@ -101,3 +101,10 @@ def test_a_name_that_is_no_text_is_found_again_by_its_address(folder: Path) -> N
     (folder / name).write_text("x")
     path = (folder / name).resolve()
     assert media_file(path.as_uri(), allow(folder / "in")) == path
+
+
+def test_a_link_that_leads_nowhere_or_in_a_circle_costs_no_other_file(folder: Path) -> None:
+    (folder / "in/circle.mp4").symlink_to("circle.mp4")
+    (folder / "in/gone.mp4").symlink_to("not-there.mp4")
+    found, _ = files_in(folder / "in", None, allow(folder / "in"))
+    assert sorted(path.name for path in found) == ["a.MP3", "b.mp4", "c.webm"]

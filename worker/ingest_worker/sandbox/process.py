@@ -23,6 +23,10 @@ _BLOCK: Final = 1 << 16
 _TICK: Final = 0.25
 """Seconds between two looks at whether the caller still wants to wait."""
 
+_ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of data (tried with 0.3.33):
+24 of them fill the limits of a child, and a child computes next to nothing."""
+
 _LAST_GRACE: Final = 5.0
 """Seconds that a child which has closed its mouth may take to be gone."""
 
@@ -55,7 +59,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=dict(environment),
+            env={**environment, **_ONE_THREAD},
             start_new_session=True,
         )
         self._heard = bytearray()

@@ -72,7 +72,7 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[lis
         StageError: `SOURCE_UNSUPPORTED` for a pattern that is none, or for more files than a plan can hold.
     """
     try:
-        matches = {path.resolve() for path in _matches(folder, glob)}
+        matches = {path for each in _matches(folder, glob) if (path := _resolved(each)) is not None}
     except (ValueError, NotImplementedError) as error:
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"the glob {glob!r} cannot be used: {error}") from error
     found = sorted(path for path in matches if is_media_file(path.name))
@@ -85,6 +85,14 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[lis
 
     others = Counter(ending_of(path.name) for path in matches.difference(found) if is_allowed(path))
     return [path for path in found if is_allowed(path)], others
+
+
+def _resolved(path: Path) -> Path | None:
+    """Where it really is; None for what leads nowhere, in a circle, or to where we may not look."""
+    try:
+        return path.resolve() if path.is_file() else None
+    except (OSError, RuntimeError):
+        return None
 
 
 def _matches(folder: Path, glob: str | None) -> Iterator[Path]:

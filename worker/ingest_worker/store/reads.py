@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from ingest_contract.failures import Reason
-from ingest_worker.codec import FORMAT, decode_spoken
+from ingest_worker.codec import FORMAT, READABLE, decode_spoken
 from ingest_worker.domain import Decision, Segment, SpokenWord, Turn
 from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection
@@ -164,7 +164,7 @@ def _content(
 def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
     row = connection.execute("select format, content from ingest.shown_words where run = %s", [run.id], binary=True).fetchone()
     assert row is not None  # noqa: S101  committed with its run
-    if row[0] != FORMAT:
+    if row[0] not in READABLE:
         said = f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. Process the video again."
         raise StageError(Reason.SCHEMA_MISMATCH, said)
-    return decode_spoken(bytes(row[1]))
+    return decode_spoken(bytes(row[1]), language=run.language)
