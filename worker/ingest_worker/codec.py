@@ -101,7 +101,7 @@ def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
     """The inverse of `encode_spoken`, for every form in `READABLE`. In form 1 the recording's language says how words are written."""
     content, _ = _unpack(data)
     columns = content["words"]
-    later = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
+    later: list[list[Any]] = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
     whose = zip(_words([*columns, *later[len(columns) - _FIRST_COLUMNS :]]), *content["whose"], strict=True)
     return tuple(SpokenWord(word, speaker, bool(overlap)) for word, speaker, overlap in whose)
 
