@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,17 +28,8 @@ TEMPLATE = "template_of_tests"
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The run's server."""
-
-    dsn: str
-    template: str
-    """The name of a database with the schema, the roles and one dimension."""
-
-
-def started(ends: ExitStack) -> Server:
-    """A server with the template in it. Asked for by all through `server()`."""
+def started(ends: ExitStack) -> str:
+    """The address of a server. Asked for by all through `server()`."""
     folder = Path(tempfile.mkdtemp(prefix="ingest-pg-"))
     ends.callback(shutil.rmtree, folder, ignore_errors=True)
     dsn = ends.enter_context(embedded(folder))
@@ -47,25 +37,31 @@ def started(ends: ExitStack) -> Server:
         # Durability is Postgres' own business and not what these tests ask about; a clone takes a third of the time without it.
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
+    return dsn
+
+
+def with_template() -> str:
+    """The name of a database with the schema, the roles and one dimension. Made when it is first asked for: roles are a whole server's."""
+    with connect(server(), application="tests") as connection:
         connection.execute(f"create database {TEMPLATE}")
-    in_template = make_conninfo(dsn, dbname=TEMPLATE)
-    migrate(in_template)
-    create_roles(in_template)
-    ensure_dimension(in_template, DIMENSION)
-    return Server(dsn, TEMPLATE)
+    dsn = make_conninfo(server(), dbname=TEMPLATE)
+    migrate(dsn)
+    create_roles(dsn)
+    ensure_dimension(dsn, DIMENSION)
+    return TEMPLATE
 
 
-def server() -> Server:
-    """The one of this run."""
-    return reach("postgres")
+def server() -> str:
+    """The address of this run's server, as its administrator."""
+    return str(reach("postgres"))
 
 
 def fresh(like: str | None = None) -> Iterator[str]:
     """The address of a new database, a clone of the template or of another, dropped afterwards with whoever is still in it."""
     name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
-    dsn = server().dsn
+    dsn = server()
     with connect(dsn, application="tests") as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(like or server().template)))
+        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(like or reach("postgres template"))))
         yield make_conninfo(dsn, dbname=name.as_string().strip('"'))
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
 

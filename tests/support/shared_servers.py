@@ -29,7 +29,18 @@ def _postgres(ends: ExitStack) -> Any:
     return started(ends)
 
 
-STARTS: Final[dict[str, Callable[[ExitStack], Any]]] = {"control plane": _control_plane, "postgres": _postgres}
+def _postgres_template(ends: ExitStack) -> Any:
+    from tests.support.postgres import with_template
+
+    del ends  # it goes with its server
+    return with_template()
+
+
+STARTS: Final[dict[str, Callable[[ExitStack], Any]]] = {
+    "control plane": _control_plane,
+    "postgres": _postgres,
+    "postgres template": _postgres_template,
+}
 """Starts a server, whose end is put onto the stack; returns how it is reached, as something that can be pickled."""
 
 
