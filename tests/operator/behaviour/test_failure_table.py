@@ -147,8 +147,11 @@ def test_what_becomes_of_a_recording_that_fails_is_what_the_table_says(told: Map
     verdict, seen = FAILURES[reason].verdict, told[reason]
     row, last = seen.row(reason), rows(seen.end)[seen.index]
     assert row["message"] == f"as {reason} is told" or LIVES[reason] is not TOLD.get(reason)
-    # Of recordings that one machine has failed, the first alone is charged, and which one that is the scheduler decides.
-    assert row["attempts"] == (verdict in CHARGED) or (verdict is Verdict.RETRY_ELSEWHERE and row["attempts"] == 0)
+    counted = (row["attempts"], row.get("disruptions", 0))
+    if verdict is Verdict.RETRY_ELSEWHERE:  # of recordings that one machine fails the first is charged; which one it is, nobody knows
+        assert counted in ((1, 0), (0, 1))
+    else:
+        assert counted == (verdict in CHARGED, verdict is Verdict.FORGIVE)
     if verdict in (Verdict.GIVE_UP, Verdict.SKIP):
         assert (row["state"], row["try"]) == ("Failed" if verdict is Verdict.GIVE_UP else "Skipped", 1)
         assert last == row
@@ -157,7 +160,6 @@ def test_what_becomes_of_a_recording_that_fails_is_what_the_table_says(told: Map
         return
     assert row["state"] == "Waiting"
     assert row.get("rung", 0) == (verdict is Verdict.RETRY_SMALLER)
-    assert row.get("disruptions", 0) == (verdict is Verdict.FORGIVE)
     assert (last["state"], last["try"], last["attempts"]) == ("Succeeded", 2, row["attempts"])
 
 
