@@ -67,6 +67,12 @@ def test_a_wheel_without_the_library_leaves_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [wheel]
 
 
+@pytest.fixture(autouse=True)
+def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are the demo's own; a worker's test in the same process may have had torch take weights alone."""
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
+
+
 @pytest.mark.models
 def test_building_twice_gives_the_same_bytes(tmp_path: Path, kit: Path) -> None:
     subprocess.run([sys.executable, "-m", "demo.community1", str(tmp_path / "again")], check=True, capture_output=True)
