@@ -27,10 +27,6 @@ class Seen:
         found = ((job, self.pods.of(identity_of(job))) for job in self.jobs.of(batch))
         return {job["metadata"]["name"]: max(pods, key=_age) for job, pods in found if pods}
 
-    def orphans_of(self, batch: Identity) -> tuple[Object, ...]:
-        """Pods that say they are a batch's, run, and have no Job: it was deleted, and they were kept."""
-        return tuple(pod for pod in self.pods.of(batch) if controller_of(pod) is None and not is_terminal(pod))
-
     def batch_of(self, pod: Object) -> Identity | None:
         """Whom a pod concerns. Where its Job is not known its label says so: to look once too often does no harm."""
         job = self._job_of(pod)
