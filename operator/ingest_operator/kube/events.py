@@ -98,7 +98,8 @@ class EventPoster:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._waiting.join(), GRACE)
+            async with asyncio.timeout(GRACE):
+                await self._waiting.join()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

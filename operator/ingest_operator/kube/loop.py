@@ -95,6 +95,8 @@ class Loop(Generic[K]):
         least = max(APART, self._asked_rest(key))
         await asyncio.sleep(least)
         try:
-            await asyncio.wait_for(self._woken[key].wait(), max(0.0, (seconds or 0.0) - least))
+            # Not `wait_for`: until Python 3.12 it forgets a cancellation that comes in the moment of the wake-up (python/cpython#86296).
+            async with asyncio.timeout(max(0.0, (seconds or 0.0) - least)):
+                await self._woken[key].wait()
         except TimeoutError:
             return

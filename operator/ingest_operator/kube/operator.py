@@ -118,7 +118,8 @@ class Operator:
             except ApiError as error:
                 LOG.warning("nothing can be listed yet: %s", error, extra={"action": "begin"})
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), BEGIN_AGAIN)
+                async with asyncio.timeout(BEGIN_AGAIN):
+                    await stop.wait()
         return False
 
     async def _sweep_now_and_then(self) -> None:

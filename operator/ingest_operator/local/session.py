@@ -125,6 +125,7 @@ async def _a_moment(stop: asyncio.Event) -> None:
         await asyncio.sleep(TICK)
         return
     try:
-        await asyncio.wait_for(stop.wait(), TICK)
+        async with asyncio.timeout(TICK):
+            await stop.wait()
     except TimeoutError:
         return

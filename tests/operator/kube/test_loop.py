@@ -179,3 +179,25 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def idle(loop: Loop[str]) -> None:
     await until(lambda: loop.keys == 0)
+
+
+def test_a_loop_that_is_closed_in_the_moment_of_a_wake_up_ends() -> None:
+    looks: Counter[str] = Counter()
+    rests = asyncio.Event()
+
+    async def look(key: str) -> float:
+        looks[key] += 1
+        rests.set()
+        return 60.0
+
+    async def play() -> None:
+        loop = Loop(look, lambda *_: None, lambda _: 0.0)
+        loop.wake("a")
+        await rests.wait()
+        await asyncio.sleep(2 * looping.APART)
+        loop.wake("a")
+        await asyncio.sleep(0)  # the wake-up has ended the wait, and the look's task has not gone on yet
+        await asyncio.wait_for(loop.close(), 5)
+
+    asyncio.run(play())
+    assert looks == {"a": 1}
