@@ -10,6 +10,8 @@ import pytest
 from demo import audio, media
 from demo.server import serving
 
+pytestmark = pytest.mark.slow
+
 
 def sound(seconds: float) -> audio.Samples:
     """A tone that comes and goes, so that no encoder can make it vanish."""
