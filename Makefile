@@ -45,8 +45,8 @@ check: ## The fast gate: style, types, import contracts, generated files
 	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check
 
 .PHONY: quick
-quick: ## The tests that need no models, Postgres or control plane and compute next to nothing
-	@$(IN_ENV) $$bin/pytest -n 2 -m "not models and not postgres and not control_plane and not gpu and not node and not nightly and not slow"
+quick: ## The tests that need neither models nor Postgres nor a control plane
+	@$(IN_ENV) $$bin/pytest -n 2 -m "not models and not postgres and not control_plane and not gpu and not node and not nightly"
 
 .PHONY: fix
 fix: ## Repair style

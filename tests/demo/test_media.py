@@ -10,8 +10,6 @@ import pytest
 from demo import audio, media
 from demo.server import serving
 
-pytestmark = pytest.mark.slow
-
 
 def sound(seconds: float) -> audio.Samples:
     """A tone that comes and goes, so that no encoder can make it vanish."""

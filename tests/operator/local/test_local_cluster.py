@@ -20,8 +20,6 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.observe import Outcome, Run, outcome_of
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
 
-pytestmark = pytest.mark.slow
-
 STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 
 

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from ingest_worker.audio.containers import Read, boxes, missing_bytes, tells_its_length
 
-pytestmark = pytest.mark.slow
-
 
 def of(content: bytes) -> Read:
     return lambda offset, count: content[offset : offset + count]

@@ -12,8 +12,6 @@ from av.error import FFmpegError
 from ingest_worker.audio.track import TrackReader
 from tests.worker.audio.heard import RATE, Sound, heard, mux, tone
 
-pytestmark = pytest.mark.slow
-
 FILES = [("a.m4a", "aac", "mp4", 4), ("a.mkv", "aac", None, 64), ("a.mka", "ac3", None, 64), ("a.mka", "libmp3lame", None, 64)]
 
 

@@ -7,8 +7,6 @@ import pytest
 from ingest_worker.formats import ALL_ENDINGS, ENDINGS, ending_of
 from tests.worker.audio.heard import heard, mux, tone
 
-pytestmark = pytest.mark.slow
-
 CODECS = {
     "mp2": ("mp2", "mp2"),
     "mpga": ("mp2", "mp2"),

@@ -7,8 +7,6 @@ import pytest
 from ingest_contract.failures import Reason
 from tests.worker.audio.heard import heard, mux, refused, tone
 
-pytestmark = pytest.mark.slow
-
 TS = {"format": "mpegts", "options": {"mpegts_copyts": "1"}}
 FRAGMENTS = {"options": {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "1000000"}}
 HEARD = [("g.mp4", "aac"), ("g.mkv", "aac"), ("g.mka", "libopus"), ("g.webm", "libopus"), ("g.ogg", "libopus"), ("g.ogg", "flac")]

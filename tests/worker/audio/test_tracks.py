@@ -13,8 +13,6 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from tests.worker.audio.heard import heard, mux, refused, silence, tone
 
-pytestmark = pytest.mark.slow
-
 NONE = Disposition(0)
 
 

@@ -18,8 +18,6 @@ from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
 
-pytestmark = pytest.mark.slow
-
 SPEAKS = "import json, os, sys, time; order = json.loads(sys.stdin.readline())\n"
 
 
