@@ -16,14 +16,20 @@ class RunningOperator(InThread):
         self._options, self._clock = options, clock
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        async with made(self._options, self._clock) as operator:
-            self._ready.set()
-            await operator.run(stop)
-        await _hang_up(asyncio.get_running_loop())
+        try:
+            async with made(self._options, self._clock) as operator:
+                self._ready.set()
+                await operator.run(stop)
+        finally:
+            await _hang_up(asyncio.get_running_loop())
 
 
 async def _hang_up(loop: asyncio.AbstractEventLoop) -> None:
-    """End the connections that kopf leaves to the end of its process: here the process goes on, and only the loop ends."""
+    """End what kopf leaves to the end of its process, however it ended: here the process goes on, and only the loop ends."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)  # first, or one of them could still open a connection
     for transport in list(loop._transports.values()):
         transport.abort()
     await asyncio.sleep(0)  # in which they are told
