@@ -1,8 +1,8 @@
 """The WorkOrder: everything one worker process is told, as one JSON in one environment variable, or in a file that one names.
 
 Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the store's address comes in an
-environment variable of its own, which a cluster fills from a Secret. Unknown fields are refused, so a worker of another version says
-`OrderInvalid` instead of leaving something out.
+environment variable of its own, which a cluster fills from a Secret. Unknown fields are refused, and no field of `Runtime` has a default,
+so a worker of another version says `OrderInvalid` instead of leaving something out or guessing it.
 """
 
 from typing import Annotated, Final, Literal, Self
@@ -140,6 +140,12 @@ class Runtime(ContractModel):
     embedding_batch_tokens: Annotated[int, Field(ge=1, le=1_000_000)]
     """Tokens embedded together."""
 
+    together: bool
+    """Whether transcription and diarization may share the GPU, where its memory holds both. Otherwise one follows the other."""
+
+    preload: bool
+    """Whether a model may be loaded before its stage begins. Otherwise host memory waits until it is needed."""
+
 
 class Place(ContractModel):
     """Where a worker finds things and leaves them."""
@@ -175,9 +181,6 @@ class IngestOrder(ContractModel):
 
     number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
     """Which try of this item it is: every process counts, charged or not."""
-
-    rung: Annotated[int, Field(ge=0, le=10)] = 0
-    """How far down the memory ladder this try stands; 0 is the top."""
 
     settings: Settings
     """What determines the output."""

@@ -59,6 +59,8 @@ def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -
         transcription_batch=wanted.transcription_batch,
         diarization_batch=wanted.diarization_batch,
         embedding_batch_tokens=wanted.embedding_batch_tokens,
+        together=True,
+        preload=True,
     )
 
 
@@ -86,7 +88,6 @@ class Orders:
             batch=self.name,
             item=item,
             number=start.number,
-            rung=start.rung,
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=self.profile.fetch,

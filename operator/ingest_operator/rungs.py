@@ -1,28 +1,50 @@
 """The memory ladder: what a try gives up to fit where an earlier one did not. Pure.
 
 One ladder for both memories: each rung takes less at once on the GPU and, in a cluster, asks for more of the host. The number of the rung
-is recorded on the item, so the next try, and the batch's other recordings, start where this one learned to.
+is recorded on the item, so the next try, and the batch's other recordings, start where this one learned to. A worker knows no rungs: its
+order says what the rung means.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.order import Runtime
 
-LAST_RUNG: Final = 3
-"""Rungs: 0 as the profile says; 1 half batches; 2 quarter batches, stages one after the other; 3 everything one at a time."""
 
-_DIVISORS: Final = (1, 2, 4, 1_000_000)
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """What is left of what the profile asks for."""
+
+    divisor: int
+    """Batches are divided by it, never below 1."""
+    together: bool
+    """Whether stages may share the GPU, and models be loaded before they are needed: both hold two models in one memory."""
+
+
+_LADDER: Final = (
+    _Rung(1, together=True),  # as the profile says
+    _Rung(2, together=True),
+    _Rung(4, together=False),
+    _Rung(1_000_000, together=False),  # everything one at a time
+)
+
+LAST_RUNG: Final = len(_LADDER) - 1
+"""The lowest rung; 0 is the top."""
+
+_ONE_TEXT: Final = 512
+"""Tokens of the longest text that the text model reads: a batch of texts is never smaller."""
 
 
 def on_rung(runtime: Runtime, rung: int) -> Runtime:
-    """The runtime of one rung: batch sizes divided, never below 1 (a text batch never below one text's 512 tokens), never larger."""
-    divisor = _DIVISORS[rung]
-    if divisor == 1:
-        return runtime
+    """The runtime of one rung: batches divided, never larger than they were; and what may be in memory together."""
+    divisor, together = _LADDER[rung].divisor, _LADDER[rung].together
+    tokens = runtime.embedding_batch_tokens
     return runtime.model_copy(
         update={
             "transcription_batch": max(1, runtime.transcription_batch // divisor),
             "diarization_batch": max(1, runtime.diarization_batch // divisor),
-            "embedding_batch_tokens": min(runtime.embedding_batch_tokens, max(512, runtime.embedding_batch_tokens // divisor)),
+            "embedding_batch_tokens": min(tokens, max(_ONE_TEXT, tokens // divisor)),
+            "together": runtime.together and together,
+            "preload": runtime.preload and together,
         }
     )

@@ -21,6 +21,7 @@ def orders() -> Orders:
 
 
 INGEST = orders().to_ingest(an_item(), Start(0, 2, 1, 1, 0), PLACE)
+RUNTIME: dict[str, Any] = json.loads(INGEST.to_json())["runtime"]
 PLAN = orders().to_plan((PlannedSource(url="https://media.example.org/talks"),), (an_item(0), an_item(1)), PLACE)
 
 
@@ -31,12 +32,18 @@ def test_an_order_is_read_as_it_was_written(order: Any) -> None:
 
 def test_an_order_says_which_try_it_is_and_what_it_runs_with() -> None:
     written = json.loads(INGEST.to_json())
-    assert (written["kind"], written["try"], written["rung"], written["batch"]) == ("Ingest", 2, 1, "default/talks")
+    assert (written["kind"], written["try"], written["batch"]) == ("Ingest", 2, "default/talks")
     assert written["runtime"]["transcriptionBatch"] == 4
+    assert (written["runtime"]["together"], written["runtime"]["preload"]) == (True, True)
 
 
 def test_a_plan_goes_on_where_the_last_one_ended() -> None:
     assert (PLAN.first_index, PLAN.known) == (2, (an_item(0).id, an_item(1).id))
+
+
+def without(field: str) -> dict[str, Any]:
+    """The runtime of an order that an operator froze into a Job before there was such a field."""
+    return {name: value for name, value in RUNTIME.items() if name != field}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,9 @@ def test_a_plan_goes_on_where_the_last_one_ended() -> None:
         pytest.param({"traceId": "abc"}, id="half a trace"),
         pytest.param({"item": {"index": 0, "id": "no-colon", "url": "x"}}, id="an id without its origin"),
         pytest.param({"runtime": None}, id="no runtime"),
+        pytest.param({"runtime": without("together")}, id="nothing said about sharing the GPU"),
+        pytest.param({"runtime": without("preload")}, id="nothing said about loading early"),
+        pytest.param({"rung": 2}, id="a rung, for the worker to know what it means"),
     ],
 )
 def test_an_order_that_this_version_does_not_understand_is_refused(change: dict[str, Any]) -> None:

@@ -64,6 +64,12 @@ def test_every_rung_takes_less_than_the_one_above_or_as_little_as_there_is(token
     assert sizes(ladder[-1]) == (1, 1, min(tokens, 512))
 
 
+def test_from_quarter_batches_on_nothing_shares_a_memory_with_what_could_wait() -> None:
+    top = runtime_of(PROFILE, GPU, 1)
+    ladder = [on_rung(top, rung) for rung in range(LAST_RUNG + 1)]
+    assert [(each.together, each.preload) for each in ladder] == [(True, True), (True, True), (False, False), (False, False)]
+
+
 def sizes(runtime: Runtime) -> tuple[int, int, int]:
     return runtime.transcription_batch, runtime.diarization_batch, runtime.embedding_batch_tokens
 

@@ -51,6 +51,8 @@ RUNTIME = Runtime(
     transcription_batch=8,
     diarization_batch=32,
     embedding_batch_tokens=16_384,
+    together=True,
+    preload=True,
 )
 
 

@@ -57,6 +57,8 @@ def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
             transcription_batch=8,
             diarization_batch=32,
             embedding_batch_tokens=512,
+            together=True,
+            preload=True,
         ),
         fetch=FetchProfile(),
         place=Place(models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")),

@@ -223,7 +223,7 @@ def test_a_gpu_that_is_not_there_ends_the_run_and_nothing_runs_on_the_cpu(store:
 
 
 def test_an_order_of_another_version_is_refused_in_the_place_that_it_names(tmp_path: Path) -> None:
-    text = order_for(sample(), place_in(tmp_path, models())).to_json().replace('"rung":0', '"rung":0,"colour":"red"')
+    text = order_for(sample(), place_in(tmp_path, models())).to_json().replace('"kind":"Ingest"', '"kind":"Ingest","colour":"red"')
     ended = Worker(text, "", tmp_path).end()
     assert ended.code == FAILURES[Reason.ORDER_INVALID].exit_code
     assert ended.receipt is not None

@@ -56,7 +56,7 @@ def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> Re
     """What may be in memory together, and at what batch."""
     weights = models.size_of(Role.TRANSCRIPTION, order.settings.transcription.model) // (1 << 20)
     asked = Batches(order.runtime.transcription_batch, order.runtime.diarization_batch)
-    return plan_residency(free_mib, Whisper(weights, order.runtime.compute_type), asked, order.rung)
+    return plan_residency(free_mib, Whisper(weights, order.runtime.compute_type), asked, together=order.runtime.together)
 
 
 def effective_of(order: IngestOrder, residency: ResidencyPlan, identities: Identities) -> Effective:

@@ -18,9 +18,6 @@ from ingest_worker.later import Later
 from ingest_worker.models import Models, Role
 from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, Transcriber
 
-LAST_EAGER_RUNG = 1
-"""The last rung of the memory ladder on which models are loaded before they are needed (`ingest_operator.rungs`)."""
-
 
 class Keeper(Protocol):
     """Keeps the results of finished stages: `claimed.ClaimedVideo`."""
@@ -61,16 +58,15 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
     """The real ones.
 
     On a CPU everything is loaded at once. On a GPU a model that must wait for another's memory is imported only; the text model always
-    waits. From `LAST_EAGER_RUNG` on nothing is loaded early, because host memory may be what is short.
+    waits. Where the order does not allow it nothing is loaded early, because host memory may be what is short.
     """
     from ingest_worker.audio.decode import LimitedDecoder
     from ingest_worker.sources.apart import FetcherApart
 
     runtime, settings = order.runtime, order.settings
-    eager = order.rung <= LAST_EAGER_RUNG
     on_cpu = runtime.device == "cpu"
     fetcher, decoder = FetcherApart(order.fetch), LimitedDecoder(order.fetch)
-    diarizer = _diarizer(order, models, plan, early=eager and (on_cpu or plan.together))
+    diarizer = _diarizer(order, models, plan, early=runtime.preload and (on_cpu or plan.together))
     cache = Path(order.place.scratch).parent / "voices"
     media = (fetcher, decoder)
     return Tools(
@@ -78,7 +74,7 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
         decoder=decoder,
         transcriber=_transcriber(order, models, plan),
         diarizer=diarizer,
-        embedder=_embedder(order, models, identities, early=eager and on_cpu),
+        embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
         enrolment=ProfileEnrolment(settings.identification, cache, identities.diarization, media, diarizer.get),
         together=plan.together,
     )

@@ -28,7 +28,7 @@ class Card:
     whisper: Whisper
     together: bool
     batches: Batches
-    rung: int = 0
+    allowed: bool = True
 
 
 CARDS = {
@@ -38,8 +38,7 @@ CARDS = {
     "4 GB slice: one after the other": Card(3_600, TURBO, together=False, batches=Batches(4, 32)),
     "8 GB card, large-v3 in 16 bits: together at half": Card(7_600, LARGE, together=True, batches=Batches(4, 16)),
     "6 GB card, large-v3 in 16 bits: one after the other": Card(5_600, LARGE, together=False, batches=Batches(2, 32)),
-    "rung 1 may still overlap": Card(22_400, TURBO, together=True, batches=DEFAULT, rung=1),
-    "rung 2 never overlaps": Card(22_400, TURBO, together=False, batches=DEFAULT, rung=2),
+    "an order that wants one after the other": Card(22_400, TURBO, together=False, batches=DEFAULT, allowed=False),
     "nothing seems to fit: a batch of one is tried": Card(500, LARGE, together=False, batches=Batches(1, 1)),
     "no GPU": Card(None, TURBO, together=False, batches=DEFAULT),
 }
@@ -47,7 +46,7 @@ CARDS = {
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
 def test_the_plan_for(card: Card) -> None:
-    plan = plan_residency(card.free_mib, card.whisper, DEFAULT, card.rung)
+    plan = plan_residency(card.free_mib, card.whisper, DEFAULT, together=card.allowed)
     assert (plan.together, plan.batches) == (card.together, card.batches)
 
 
@@ -69,30 +68,30 @@ def test_the_footprint_is_not_below_what_was_measured(weights: int, compute: Com
 
 
 batches = st.builds(Batches, st.integers(1, 128), st.integers(1, 256))
-plans = st.tuples(st.integers(0, 200_000), batches, st.integers(0, 3))
+plans = st.tuples(st.integers(0, 200_000), batches, st.booleans())
 
 
-def planned(free: int, asked: Batches, rung: int) -> ResidencyPlan:
-    return plan_residency(free, TURBO, asked, rung)
+def planned(free: int, asked: Batches, *, allowed: bool) -> ResidencyPlan:
+    return plan_residency(free, TURBO, asked, together=allowed)
 
 
 @given(plans)
-def test_a_plan_never_takes_more_than_was_asked_or_less_than_one(case: tuple[int, Batches, int]) -> None:
-    free, asked, rung = case
-    got = planned(free, asked, rung).batches
+def test_a_plan_never_takes_more_than_was_asked_or_less_than_one(case: tuple[int, Batches, bool]) -> None:
+    free, asked, allowed = case
+    got = planned(free, asked, allowed=allowed).batches
     assert 1 <= got.transcription <= asked.transcription
     assert 1 <= got.diarization <= asked.diarization
 
 
 @given(plans)
-def test_what_runs_together_fits_together(case: tuple[int, Batches, int]) -> None:
-    free, asked, rung = case
-    plan = planned(free, asked, rung)
+def test_what_runs_together_fits_together(case: tuple[int, Batches, bool]) -> None:
+    free, asked, allowed = case
+    plan = planned(free, asked, allowed=allowed)
     need = CONTEXT_MIB + transcription_mib(TURBO, plan.batches.transcription) + diarization_mib(plan.batches.diarization)
     assert not plan.together or need <= free
 
 
 @given(plans, st.integers(0, 50_000))
-def test_more_memory_never_ends_the_overlap(case: tuple[int, Batches, int], more: int) -> None:
-    free, asked, rung = case
-    assert not planned(free, asked, rung).together or planned(free + more, asked, rung).together
+def test_more_memory_never_ends_the_overlap(case: tuple[int, Batches, bool], more: int) -> None:
+    free, asked, allowed = case
+    assert not planned(free, asked, allowed=allowed).together or planned(free + more, asked, allowed=allowed).together

@@ -36,9 +36,6 @@ _DIARIZATION_MIB: Final = ((8, 640), (16, 954), (32, 1_900), (64, 4_600), (128, 
 """(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`), for one call per window. Ours
 runs its trunk in blocks and needs less; nobody has measured how much less on a GPU."""
 
-_LAST_TOGETHER: Final = 1
-"""The last rung of the memory ladder on which stages may share the GPU (`ingest_operator.rungs`; the order's batches are that rung's)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batches:
@@ -84,7 +81,7 @@ def diarization_mib(batch: int) -> int:
     return round(MARGIN * need)
 
 
-def plan_residency(free_mib: int | None, whisper: Whisper, asked: Batches, rung: int) -> ResidencyPlan:
+def plan_residency(free_mib: int | None, whisper: Whisper, asked: Batches, *, together: bool) -> ResidencyPlan:
     """What a run begins with.
 
     Together at the asked batches, else together at half of them, else one after the other at the largest halves that fit alone. Half is
@@ -94,13 +91,13 @@ def plan_residency(free_mib: int | None, whisper: Whisper, asked: Batches, rung:
     Args:
         free_mib: Free memory of the device before CUDA started; None on a CPU.
         whisper: The transcription model.
-        asked: The order's batches, which are the rung's already.
-        rung: From 2 on, stages run one after the other.
+        asked: The order's batches.
+        together: Whether the order allows that they share the GPU.
     """
     if free_mib is None:
         return ResidencyPlan(together=False, batches=asked, why="cpu: the stages share the same cores")
     usable = free_mib - CONTEXT_MIB
-    if rung <= _LAST_TOGETHER:
+    if together:
         for batches in (asked, asked.halved()):
             need = transcription_mib(whisper, batches.transcription) + diarization_mib(batches.diarization)
             if need <= usable:
@@ -109,7 +106,7 @@ def plan_residency(free_mib: int | None, whisper: Whisper, asked: Batches, rung:
         _largest(asked.transcription, lambda batch: transcription_mib(whisper, batch) <= usable),
         _largest(asked.diarization, lambda batch: diarization_mib(batch) <= usable),
     )
-    why = f"{usable} MiB are too few for both" if rung <= _LAST_TOGETHER else f"rung {rung}"
+    why = f"{usable} MiB are too few for both" if together else "the order wants one after the other"
     return ResidencyPlan(together=False, batches=alone, why=why)
 
 
