@@ -34,8 +34,9 @@ def test_the_order_of_what_it_builds_on_counts_and_the_order_of_parameters_does_
     assert stage_hash(Stage.SEGMENT, parameters={}, builds_on=("a", "b")) != stage_hash(Stage.SEGMENT, parameters={}, builds_on=("b", "a"))
 
 
-def test_every_stage_whose_result_is_kept_has_a_version() -> None:
-    assert set(KEPT) <= set(STAGE_VERSION)
+def test_every_stage_that_determines_what_is_stored_has_a_version() -> None:
+    """A fetched file is its source's, and the store keeps what it is given."""
+    assert set(KEPT) <= set(STAGE_VERSION) == set(Stage) - {Stage.FETCH, Stage.STORE}
 
 
 def test_settings_and_runtime_have_nothing_in_common_so_speed_can_never_enter_a_hash() -> None:

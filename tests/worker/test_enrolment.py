@@ -8,6 +8,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.profile import IdentificationProfile, Voice
+from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.domain import FloatArray
 from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.errors import StageError
@@ -50,6 +51,16 @@ def test_a_recording_is_heard_once_and_nothing_of_it_is_left(
     assert studio.asked == ["fetch", "decode", "voice_of"]
     assert np.array_equal(first[0].vectors, again[0].vectors)
     assert [path.suffix for path in (tmp_path / "voices").iterdir()] == [".npy"]
+
+
+@pytest.mark.parametrize("stage", [Stage.DECODE, Stage.DIARIZE])
+def test_what_older_code_of_ours_heard_is_heard_anew(
+    enrolment: Callable[..., ProfileEnrolment], studio: Studio, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    enrolment().voices()
+    monkeypatch.setitem(STAGE_VERSION, stage, STAGE_VERSION[stage] + 1)  # type: ignore[misc]  # a dict behind a Mapping
+    enrolment().voices()
+    assert studio.asked.count("voice_of") == 2
 
 
 def test_another_model_hears_it_anew(enrolment: Callable[..., ProfileEnrolment], studio: Studio) -> None:

@@ -16,6 +16,7 @@ from ingest_contract.order import Item
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_worker.domain import EnrolledVoice, FloatArray
 from ingest_worker.errors import StageError
+from ingest_worker.hashes import voice_hash
 from ingest_worker.paths import path_of
 from ingest_worker.ports import Decoder, Diarizer, Fetcher
 
@@ -75,9 +76,12 @@ class ProfileEnrolment:
 
 
 def key_of(recording: str, model: str) -> str:
-    """What a vector is kept under: where the recording is, which file that is now if it is a local one, and the model."""
+    """What a vector is kept under: where the recording is, which file that is now if it is a local one, the model, and our own code.
+
+    A vector that another version of the decoder or of the diarizer has heard does not count as today's.
+    """
     path = path_of(recording) if recording.startswith("file:") else Path(recording)
-    facts = [recording, model]
+    facts = [recording, voice_hash(model)]
     try:
         status = path.stat()
         facts += [str(status.st_size), str(status.st_mtime_ns)]

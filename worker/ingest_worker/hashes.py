@@ -76,7 +76,8 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     transcribe = stage_hash(Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription}, builds_on=audio)
     diarize = stage_hash(Stage.DIARIZE, parameters=speakers.model_dump(mode="json") | {"model": models.diarization}, builds_on=audio)
-    segment = stage_hash(Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(transcribe, diarize))
+    attribute = stage_hash(Stage.ATTRIBUTE, parameters={}, builds_on=(transcribe, diarize))
+    segment = stage_hash(Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(attribute,))
     return Hashes(
         transcribe=transcribe,
         diarize=diarize,
@@ -84,6 +85,12 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
         segment=segment,
         embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),
     )
+
+
+def voice_hash(diarization: str) -> str:
+    """Of the vector of an enrolled voice: what hears it, and with which decoder. `diarization` is a model as `name@sha256-prefix`."""
+    audio = (stage_hash(Stage.DECODE, parameters={}),)
+    return stage_hash(Stage.DIARIZE, parameters={"model": diarization}, builds_on=audio)
 
 
 def _hearing(settings: Settings) -> dict[str, object]:
