@@ -1,4 +1,4 @@
-"""What the planner can ask for: a closed union of frozen values. A plan is a tuple of them, and prints as its own report."""
+"""What the planner can ask for: a closed union of frozen values. A plan is a tuple of them, and prints as its own report. Pure."""
 
 from dataclasses import dataclass
 

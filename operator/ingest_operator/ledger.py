@@ -1,4 +1,4 @@
-"""The Ledger: all that is remembered about a batch's items between two looks. Frozen; restored from the status and from nothing else.
+"""The Ledger: all that is remembered about a batch's items between two looks. Frozen; restored from the status and from nothing else. Pure.
 
 Nothing here may be known to memory alone: `restore(render(ledger))` gives the ledger back (a property test), so an operator that is
 killed at any point goes on where it was.

@@ -23,8 +23,8 @@ from ingest_worker.attribution import attribute
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.domain import SAMPLE_RATE, Diarization, EnrolledVoice, Media, SpokenWord, Turn, Word
 from ingest_worker.engines import chunks, quality, turns, words
+from ingest_worker.engines.chunks import FRAME
 from ingest_worker.engines.embedding import _normalised
-from ingest_worker.engines.vad import FRAME
 from ingest_worker.identification import identify
 from ingest_worker.segmentation import segment
 

@@ -1,4 +1,4 @@
-"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known here.
+"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known here. Pure.
 
 Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the order in which they first
 speak; who they are is another stage's matter.

@@ -1,7 +1,7 @@
 """Out of memory, in every shape it takes, and the one way the worker answers it: halve that stage's batch and redo only the failing unit.
 
 `classify` knows the shapes; `BatchRunner` is the loop that every stage with an engine runs its work through. Must import no engine:
-exceptions are recognised by their class names and texts, so this file is tested without a GPU.
+exceptions are recognised by their class names and texts, so this file is tested without a GPU. Pure.
 """
 
 import errno

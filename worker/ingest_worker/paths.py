@@ -1,4 +1,4 @@
-"""Addresses of files on this machine, as paths. Pure."""
+"""Addresses of files on this machine, as paths."""
 
 import os
 from pathlib import Path

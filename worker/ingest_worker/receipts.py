@@ -1,6 +1,6 @@
 """The Receipt's figures from what a run found, and the one write of it.
 
-Called by the composition root when a run ends, however it ends. Pure but for `ReceiptFile` and `peak_rss_mib`.
+Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` touch anything.
 """
 
 import os

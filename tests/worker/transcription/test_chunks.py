@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
-from ingest_worker.engines.chunks import LONGEST, PAD, Chunk, halves, pack, speech_spans
-from ingest_worker.engines.vad import FRAME
+from ingest_worker.engines.chunks import FRAME, LONGEST, PAD, Chunk, halves, pack, speech_spans
 
 
 def activity(*runs: tuple[float, float]) -> FloatArray:

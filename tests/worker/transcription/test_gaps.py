@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, Word
-from ingest_worker.engines.chunks import speech_spans, voiced
+from ingest_worker.engines.chunks import FRAME, speech_spans, voiced
 from ingest_worker.engines.gaps import around, gaps
-from ingest_worker.engines.vad import FRAME
 
 SECOND = SAMPLE_RATE / FRAME
 

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
-from ingest_worker.engines.vad import FRAME
 
 Span = tuple[int, int]
 """First sample and one past the last."""
 
 Flags = NDArray[np.bool_]
+
+FRAME: Final = 512
+"""Samples per probability of voice activity at 16 kHz (silero-vad v5 and v6)."""
 
 SPEECH: Final = 0.5
 """Probability from which a frame is speech (silero-vad `get_speech_timestamps`)."""

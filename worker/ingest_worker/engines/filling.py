@@ -11,13 +11,12 @@ from typing import Final
 import numpy as np
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
-from ingest_worker.engines.chunks import Chunk, Flags, Span, halves
+from ingest_worker.engines.chunks import FRAME, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
 from ingest_worker.engines.gaps import LONGEST_GAP, around, covered, gaps
 from ingest_worker.engines.hearing import TEMPERATURES, Session, nobody
 from ingest_worker.engines.loops import units
 from ingest_worker.engines.quality import MAX_NO_SPEECH, fault_of
-from ingest_worker.engines.vad import FRAME
 from ingest_worker.engines.words import apart, placed
 
 LOOKS: Final = 3

@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
-from ingest_worker.engines.chunks import SILENCE, Chunk, Flags, Span, pack, within
-from ingest_worker.engines.vad import FRAME
+from ingest_worker.engines.chunks import FRAME, SILENCE, Chunk, Flags, Span, pack, within
 
 Gap = tuple[int, int]
 """First frame of speech without a word, and one past the last."""

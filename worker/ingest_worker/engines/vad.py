@@ -10,10 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from ingest_worker.domain import Audio, FloatArray
+from ingest_worker.engines.chunks import FRAME
 from ingest_worker.ports import Report
-
-FRAME: Final = 512
-"""Samples per probability at 16 kHz (silero-vad v5 and v6)."""
 
 CONTEXT: Final = 64
 """Samples before each frame that the network also sees (silero-vad v5 and v6)."""

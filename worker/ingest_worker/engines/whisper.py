@@ -16,12 +16,12 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_contract.order import Settings
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
-from ingest_worker.engines.chunks import Chunk, Flags, pack, speech_spans, voiced
+from ingest_worker.engines.chunks import FRAME, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
 from ingest_worker.engines.hearing import TEMPERATURES, Hearing, Session, nobody, sound_of
 from ingest_worker.engines.languages import at_borders, by_language, elected, pieces_of, voted_by
-from ingest_worker.engines.vad import FRAME, speech_probabilities
+from ingest_worker.engines.vad import speech_probabilities
 from ingest_worker.engines.words import collapsed, placed
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
