@@ -55,7 +55,7 @@ class Screen:
 def run_batch(request: Request, screen: Screen) -> int:
     """Run it; the process's exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    watcher = TerminalWatcher(screen.people, time.monotonic) if screen.people.is_terminal else PlainWatcher(screen.people, time.monotonic)
+    watcher = TerminalWatcher(screen.people) if screen.people.is_terminal else PlainWatcher(screen.people, time.monotonic)
     try:
         with watcher:
             batch, interrupted = asyncio.run(_run(request, watcher))

@@ -63,7 +63,7 @@ class PlainWatcher:
 
     def said(self, text: str) -> None:
         """A line."""
-        self._console.print(legible(text), soft_wrap=True)
+        self._console.print(_one_line(text), soft_wrap=True)
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         """A line per change, and one about the batch when nothing has been said for a while."""
@@ -95,6 +95,11 @@ def change_of(row: VideoStatus, item: Item) -> str:
             return f"pending   {name}"
 
 
+def _one_line(text: str) -> str:
+    """What `legible` makes of it, but for the spaces by which our own words stand in columns."""
+    return " ".join(legible(part) for part in text.split(" "))
+
+
 def _why(row: VideoStatus) -> str:
     return f"{row.reason}: {legible(row.message or '')}"
 
@@ -106,8 +111,7 @@ def _where(row: VideoStatus) -> str:
 class TerminalWatcher:
     """A bar per running recording, and one for the batch."""
 
-    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        self._plain = PlainWatcher(console, clock)
+    def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"))
         self._bars = Progress(
             *columns, TimeElapsedColumn(), TextColumn("{task.fields[note]}", markup=False), console=console, transient=True
@@ -125,7 +129,7 @@ class TerminalWatcher:
 
     def said(self, text: str) -> None:
         """A line above the bars."""
-        self._bars.console.print(legible(text))
+        self._bars.console.print(_one_line(text))
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         """Move the bars; what ended becomes a line above them."""
@@ -136,11 +140,16 @@ class TerminalWatcher:
                 self._move(row, items[row.index])
             elif known != (row.state, row.number):
                 self.said(change_of(row, items[row.index]))
-                if (task := self._tasks.pop(row.index, None)) is not None:
-                    self._bars.remove_task(task)
+        self._end_bars(status)
         if self._batch is None:
             self._batch = self._bars.add_task("batch".ljust(_SHOWN), total=100, note="")
         self._bars.update(self._batch, completed=status.progress_percent, note=summary(status))
+
+    def _end_bars(self, status: IngestBatchStatus) -> None:
+        """A run that is over, or that has no row any more because others need the room, has no bar."""
+        running = {row.index for row in status.videos if row.state is ItemState.RUNNING}
+        for index in self._tasks.keys() - running:
+            self._bars.remove_task(self._tasks.pop(index))
 
     def _move(self, row: VideoStatus, item: Item) -> None:
         if row.index not in self._tasks:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_table_shows_a_title_as_it_is_written(title: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("title", TITLES)
-@pytest.mark.parametrize("watcher", [PlainWatcher, TerminalWatcher])
+@pytest.mark.parametrize("watcher", [partial(PlainWatcher, clock=lambda: 0.0), TerminalWatcher], ids=["lines", "bars"])
 def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(title: str, watcher: Any) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=watcher is TerminalWatcher, width=200, markup=False, emoji=False, highlight=False)
@@ -69,7 +70,7 @@ def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(tit
     status = batch_of(items, title).status
     assert status is not None
     running = status.videos[0].model_copy(update={"state": "Running"})
-    with watcher(console, lambda: 0.0) as shown:
+    with watcher(console) as shown:
         shown.showed(status.model_copy(update={"videos": (running, status.videos[1])}), items)
         shown.said(f"planning: {title}")
     told = STYLES.sub("", screen.getvalue())

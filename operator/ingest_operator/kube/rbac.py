@@ -1,29 +1,19 @@
-"""What the operator may do in a cluster, and what people may: the rules as data, and the roles made from them. Pure.
+"""What the operator may do in a cluster, and what people may: the rules as data, and the roles made for people. Pure.
 
 Every verb here is one that the operator sends; the tests ask the real authorizer that nothing else is allowed. Secrets are not among them:
 pods refer to them by name, and a missing one shows in the pod. No right to `update` a batch: its spec belongs to people.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from ingest_contract.names import GROUP
-from ingest_operator.kube.names import MANAGER
 from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, EVENTS, JOBS, PODS, PROFILES, SCHEDULES, WORKLOADS, Object, Resource
 
 RBAC: Final = "rbac.authorization.k8s.io"
 
 READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The ServiceAccount that the operator runs as."""
-
-    namespace: str
-    name: str = MANAGER
 
 
 def rules() -> list[Object]:
@@ -47,19 +37,6 @@ def queue_rules() -> list[Object]:
     return [_rule(WORKLOADS[0], "list")]
 
 
-def role_objects(namespace: str, account: Account) -> tuple[Object, Object]:
-    """The Role and RoleBinding by which the account may serve one namespace."""
-    where = {"namespace": namespace}
-    role = _role("Role", MANAGER, rules(), where)
-    return role, _binding(role, account, where)
-
-
-def cluster_role_objects(account: Account) -> tuple[Object, Object]:
-    """The ClusterRole and ClusterRoleBinding by which the account may serve every namespace."""
-    role = _role("ClusterRole", MANAGER, rules())
-    return role, _binding(role, account)
-
-
 def user_roles() -> tuple[Object, Object, Object]:
     """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which has what the one before it has.
 
@@ -77,18 +54,5 @@ def _rule(resource: Resource, *verbs: str, subresource: str | None = None) -> Ob
 
 def _added_to(role: str, its_rules: Sequence[Object]) -> Object:
     labels = {f"{RBAC}/aggregate-to-{role}": "true"}
-    return _role("ClusterRole", f"{GROUP}:{role}", its_rules, {"labels": labels})
-
-
-def _role(kind: str, name: str, its_rules: Iterable[Object], metadata: dict[str, Any] | None = None) -> Object:
-    return {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": {"name": name} | (metadata or {}), "rules": list(its_rules)}
-
-
-def _binding(role: Object, account: Account, metadata: dict[str, Any] | None = None) -> Object:
-    return {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": f"{role['kind']}Binding",
-        "metadata": {"name": role["metadata"]["name"]} | (metadata or {}),
-        "roleRef": {"apiGroup": RBAC, "kind": role["kind"], "name": role["metadata"]["name"]},
-        "subjects": [{"kind": "ServiceAccount", "namespace": account.namespace, "name": account.name}],
-    }
+    metadata = {"name": f"{GROUP}:{role}", "labels": labels}
+    return {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": list(its_rules)}

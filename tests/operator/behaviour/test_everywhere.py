@@ -7,13 +7,13 @@ import pytest
 
 from ingest_operator.kube.names import MANAGER
 from ingest_operator.kube.operator import Options
-from ingest_operator.kube.rbac import Account, cluster_role_objects
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import with_our_kinds
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.program import until
 from tests.support.cluster.running_operator import RunningOperator
 from tests.support.cluster.scene import Scene
+from tests.support.roles import Account, cluster_role_objects
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from ingest_operator.kube.rbac import Account, cluster_role_objects, role_objects, rules, user_roles
+from ingest_operator.kube.rbac import rules, user_roles
 from tests.support.cluster.authority import Right, allowed, granted, known_rights
 from tests.support.cluster.client import Refused
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.program import until
+from tests.support.roles import Account, cluster_role_objects, role_objects
 
 
 class Office:

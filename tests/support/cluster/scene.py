@@ -15,7 +15,6 @@ from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
 from ingest_contract.pods import PodProfile
 from ingest_operator.kube.names import INGEST, MANAGER, ROLE
 from ingest_operator.kube.operator import Options
-from ingest_operator.kube.rbac import Account, role_objects
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.history import History
@@ -23,6 +22,7 @@ from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Script
 from tests.support.cluster.program import until
 from tests.support.cluster.running_operator import RunningOperator
+from tests.support.roles import Account, role_objects
 
 SOURCE = {"url": "https://media.example.org/talks"}
 STORE = PodProfile().store
