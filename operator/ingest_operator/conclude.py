@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
@@ -13,6 +14,9 @@ from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
 from ingest_operator.nodes import avoided, told
 from ingest_operator.plan import failed_too_often
+
+TOO_MANY_FAILURES: Final = "TooManyFailures"
+"""The reason of a batch of which more failed than it allows."""
 
 Observation = tuple[ConditionType, bool, str, str]
 """(type, whether it holds, reason, message)."""
@@ -75,7 +79,7 @@ def _failed(known: Known, counts: Counts, ledger: Ledger) -> Observation:
         return ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
     if known.planned and failed_too_often(spec, counts.total, ledger):
         limit = spec.retry.max_failed_percent
-        return ConditionType.FAILED, True, "TooManyFailures", f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
+        return ConditionType.FAILED, True, TOO_MANY_FAILURES, f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
     return ConditionType.FAILED, False, "WithinLimits", ""
 
 

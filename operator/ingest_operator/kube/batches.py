@@ -20,14 +20,16 @@ from ingest_operator.kube.caches import Cache, Key, key_of
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.cluster import ANY, KubeCluster, Remembered, Try
 from ingest_operator.kube.confirming import ask_again
-from ingest_operator.kube.done import clear_up, is_cleared, is_done
+from ingest_operator.kube.done import clear_up, is_cleared, needs_no_plan
+from ingest_operator.kube.ending import end_plans, end_runs
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
 from ingest_operator.kube.keeper import Accepted, StatusKeeper
+from ingest_operator.kube.leaving import being_deleted, is_deleted, leaves_all_behind
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
-from ingest_operator.kube.next_look import due, rest
+from ingest_operator.kube.next_look import after_writing, due, rest
 from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, waiting
@@ -38,12 +40,6 @@ from ingest_operator.ledger import restore, within
 from ingest_operator.observe import Run
 from ingest_operator.reconcile import Planned, reconcile
 from ingest_operator.status import View, render
-
-BYTES_PER_SECOND: Final = 5000
-"""What the status of one batch puts into etcd at most, while recordings end one by one: each write is a whole new version."""
-
-LONGEST_REST: Final = 3.0
-"""Seconds for which an end may wait to be recorded because of that, and a slot to be taken again."""
 
 PASSED_ON: Final = 1.0
 """Seconds until a place that a recording could not take is given to another one."""
@@ -82,6 +78,8 @@ class Memory:
     runs: tuple[Run, ...] = ()
     """What the newest look saw."""
     frozen: tuple[FrozenPlan, ...] | None = None
+    weight: int = 0
+    """Bytes of memory that its plans took when they were read last: where there is no room for them they are not read again."""
     plan: PlanLook | None = None
     remembered: Remembered = field(default_factory=Remembered)
     profile: IngestProfile | None = None
@@ -109,8 +107,8 @@ class Batches:
     async def look(self, key: Key) -> float | None:
         """Bring one batch nearer to what is wanted of it; seconds until it wants another look."""
         body = self._world.batches.get(key)
-        if body is None or "deletionTimestamp" in body["metadata"]:
-            return None  # what it owns goes by its owner references
+        if body is None or leaves_all_behind(body):
+            return None
         owner = Owner(*key, body["metadata"]["uid"])
         with about("/".join(key), owner.trace_id):
             memory = self._memory(key, body)
@@ -118,24 +116,25 @@ class Batches:
             memory.written = 0
             now = self._world.clock()
             try:
-                return await self._look(owner, memory, now)
+                seconds = await self._look(owner, memory, now)
+                return await self._stop_if_wanted(owner, memory, now) if is_deleted(memory.keeper.batch) else seconds
             except PlanDamagedError as error:
                 memory.frozen = None  # it is read again by the next look: somebody may restore it
-                return await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+                await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
             except NoRoomError as error:
                 memory.frozen = memory.plan = None
-                return await self._halt(Hindrance("PlansTooLarge", str(error), inf), memory, now)
+                await self._halt(Hindrance("PlansTooLarge", str(error), inf), memory, now)
             except UnreadableError as error:
                 await memory.keeper.tell(error.hindrance, now)
-                return await self._stop_if_wanted(owner, memory, now)
             except FAILED_LOOKS as error:
                 await memory.keeper.tell(look_failed(error), now)
                 raise  # whoever calls repeats it, later and later, and writes down where it failed
+            return await self._stop_if_wanted(owner, memory, now)
 
     def rest(self, key: Key) -> float:
         """For how many seconds a batch is left alone after a look: the larger the status that the look wrote, the longer."""
         memory = self._memories.get(key)
-        return min(LONGEST_REST, memory.written / BYTES_PER_SECOND) if memory is not None else 0.0
+        return after_writing(memory.written) if memory is not None else 0.0
 
     def forget(self, key: Key) -> None:
         """A batch is gone."""
@@ -169,7 +168,9 @@ class Batches:
             if (done := await self._clear_up(owner, memory, now)) is not None:
                 return done[0]
             async with self._reading:  # while one is read it stands there several times: one at once
+                self._make_room(owner, memory)
                 memory.frozen = await read_frozen(self._world.api, owner)
+        memory.weight = sum(plan.weight for plan in memory.frozen)
         self._make_room(owner, memory)
         require_all(memory.frozen, memory.keeper.read())  # at each look: a backup may bring back another status at any time
         scene = self._scene(owner, memory)
@@ -180,14 +181,14 @@ class Batches:
         if plan.items is None:
             return await self._write_unplanned(scene, plan, memory, now)
         seconds = await self._reconcile(scene, plan, memory, now)
-        if plan.again_at == inf and is_done(memory.keeper.read(), memory.generation):
+        if plan.again_at == inf and needs_no_plan(memory.keeper.read(), memory.keeper.batch):
             self._let_go(owner, memory)
         return seconds
 
     async def _clear_up(self, owner: Owner, memory: Memory, now: float) -> tuple[float | None] | None:
-        """When to look again at a batch that is done and needs nothing of its plan; None of any other."""
+        """When to look again at a batch that needs nothing of its plan; None of any other."""
         status, seen = memory.keeper.read(), self._world.seen
-        if status is None or not is_done(status, memory.generation) or not is_cleared(seen.jobs.of(owner.identity)):
+        if status is None or not needs_no_plan(status, memory.keeper.batch) or not is_cleared(seen.jobs.of(owner.identity)):
             return None
         scene = self._scene(owner, memory)
         cluster = KubeCluster(self._world.api, seen, scene, memory.remembered, now, total=status.counts.total)
@@ -196,13 +197,12 @@ class Batches:
 
     def _make_room(self, owner: Owner, memory: Memory) -> None:
         """Keep the plans in memory, at the cost of a larger namespace's if need be. Raises `NoRoomError`."""
-        assert memory.frozen is not None  # noqa: S101 -- it was read
-        for key in self._room.take((owner.namespace, owner.name), sum(plan.weight for plan in memory.frozen)):
+        for key in self._room.take((owner.namespace, owner.name), memory.weight):
             if (other := self._memories.get(key)) is not None:
                 other.frozen = other.plan = None
 
     def _let_go(self, owner: Owner, memory: Memory) -> None:
-        """The plans of a batch that is done are read again if anything is ever asked of it."""
+        """The plans of a batch that needs none are read again if anything is ever asked of it."""
         memory.frozen = memory.plan = None
         self._room.release((owner.namespace, owner.name))
 
@@ -211,7 +211,7 @@ class Batches:
         if read.value is None:
             raise UnreadableError(spec_unreadable(read))
         found = self._world.profiles.get((owner.namespace, name := read.value.spec.profile_ref.name))
-        passed_over = [spec_unreadable(read)] if read.mistakes else []
+        passed_over = [*being_deleted(memory.keeper.batch), *([spec_unreadable(read)] if read.mistakes else [])]
         if found is not None:
             profile = reading(IngestProfile, found)
             passed_over += [profile_unreadable(name, profile)] if profile.mistakes else []
@@ -261,19 +261,19 @@ class Batches:
         moments = (plan.again_at, *due(restore(status)), *(each.until for each in cluster.hindrances()), await cluster.clear())
         return rest(status, (*moments, now + PASSED_ON if cluster.passed_over else None), now)
 
-    async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> float | None:
+    async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> None:
         status = halted(memory.keeper.read(), hindrance, memory.generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
-        return await self._keep(status, memory, None, now)
+        await self._keep(status, memory, None, now)
 
     async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> float:
-        """End what runs where `suspend` asks for it, though the status cannot be read: nothing of that needs to be remembered."""
+        """End what runs where `suspend` or a deletion asks for it, whatever can be read: nothing of that needs to be remembered."""
         with contextlib.suppress(UnreadableError):
             scene = self._scene(owner, memory)
-            if scene.orders.batch.spec.suspend and scene.orders.batch.spec.suspend_mode is SuspendMode.KILL:
-                cluster = KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY)
-                for run in await cluster.runs():
-                    if run.ended is None:
-                        await cluster.stop(run.index, run.number)
+            spec = scene.orders.batch.spec
+            if is_deleted(memory.keeper.batch) or (spec.suspend and spec.suspend_mode is SuspendMode.KILL):
+                await end_runs(KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY))
+        if is_deleted(memory.keeper.batch):
+            await end_plans(self._world.api, self._world.seen, owner)
         return next_look.RESYNC
 
     async def _keep(self, status: IngestBatchStatus, memory: Memory, again_at: float | None, now: float) -> float | None:

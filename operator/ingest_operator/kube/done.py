@@ -1,9 +1,10 @@
-"""Looks at batches that are done. Their plans are not kept, and such a look needs none."""
+"""Looks at batches of which nothing starts until somebody changes them. Their plans are not kept, and such a look needs none."""
 
 from collections.abc import Iterable
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.conclude import TOO_MANY_FAILURES
 from ingest_operator.fold import is_recorded
 from ingest_operator.kube.cluster import KubeCluster
 from ingest_operator.kube.names import PLAN, place_of
@@ -12,11 +13,22 @@ from ingest_operator.kube.resources import Object
 from ingest_operator.ledger import Ledger
 
 
-def is_done(status: IngestBatchStatus | None, generation: int) -> bool:
-    """Whether nothing more happens to a batch unless somebody changes it."""
-    if status is None or status.observed_generation != generation:
+def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
+    """Whether nothing of a batch's plan is needed until somebody changes the batch.
+
+    That is so of one that is done, and of one that is suspended or has failed too often, once nothing of it runs. What else may hold such a
+    batch up is told at each look, which needs the plan.
+    """
+    if status is None or status.observed_generation != batch["metadata"]["generation"]:
         return False
-    return any(each.type is ConditionType.COMPLETE and each.status is ConditionStatus.TRUE for each in status.conditions)
+    holding = {each.type: each.reason for each in status.conditions if each.status is ConditionStatus.TRUE}
+    if ConditionType.COMPLETE in holding:
+        return True
+    if status.counts.running or status.plan is None or status.plan.sources < len(batch["spec"].get("sources") or ()):
+        return False
+    expected = (None, TOO_MANY_FAILURES, status.breaker.reason.value if status.breaker else None)
+    rests = ConditionType.SUSPENDED in holding or holding.get(ConditionType.FAILED) == TOO_MANY_FAILURES
+    return rests and holding.get(ConditionType.STALLED) in expected
 
 
 def is_cleared(jobs: Iterable[Object]) -> bool:

@@ -1,7 +1,7 @@
 """How much memory plans may take, together and per namespace. Pure.
 
-A plan is kept as long as its batch is not done. Where room runs out, the namespace that takes most of it gives way: one namespace with many
-large plans stalls its own batches and nobody else's.
+A plan is kept as long as something of its batch runs or may start: one that is done, is suspended or has failed takes no room. Where room
+runs out, the namespace that takes most of it gives way: one namespace with many large plans stalls its own batches and nobody else's.
 """
 
 from collections import Counter
@@ -55,7 +55,7 @@ class PlanRoom:
         self.release(key)
         here, everywhere = used[key[0]] >> 20, used.total() >> 20
         return NoRoomError(
-            f"The plans of the batches in {key[0]} that are not done would take {here} MiB of the operator's memory, "
+            f"The plans of the batches in {key[0]} that are at work would take {here} MiB of the operator's memory, "
             f"and all plans {everywhere}; it keeps {self._share >> 20} of one namespace and {self._total >> 20} of all. "
-            "This batch goes on when others are done. Put fewer recordings into a batch, or run fewer batches at once"
+            "This batch goes on when others are done or suspended. Put fewer recordings into a batch, or run fewer batches at once"
         )

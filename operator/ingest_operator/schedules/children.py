@@ -11,6 +11,7 @@ from typing import Any, Final
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
 from ingest_contract.schedule import IngestScheduleSpec
+from ingest_operator.kube.leaving import held_up_by, is_deleted
 from ingest_operator.kube.names import MANAGED_BY, MANAGER
 from ingest_operator.kube.ownership import identity_of, is_controlled
 from ingest_operator.kube.resources import Object
@@ -95,7 +96,7 @@ def child_of(schedule: Object, batch: Object) -> Child | None:
         finished=complete is not None or (failed is not None and not running),
         failed=failed is not None,
         completed=as_seconds(complete["lastTransitionTime"]) if complete and not failed else None,
-        leaving="deletionTimestamp" in about,
+        leaving=is_deleted(batch),
         held=_held(batch),
     )
 
@@ -127,8 +128,8 @@ def _holding(status: Object, kind: ConditionType) -> Object | None:
 
 def _held(batch: Object) -> str:
     """Why a batch that is not finished does not go on by itself."""
-    if "deletionTimestamp" in batch["metadata"]:
-        return "it is being deleted" + (f", which {' and '.join(waits)} hold up" if (waits := batch["metadata"].get("finalizers")) else "")
+    if is_deleted(batch):
+        return f"it is being deleted{held_up_by(batch)}"
     if (batch.get("spec") or {}).get("suspend") is True:
         return "it is suspended"
     status = batch.get("status") or {}

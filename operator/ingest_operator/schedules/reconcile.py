@@ -19,6 +19,7 @@ from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, Inge
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError, RefusedError
 from ingest_operator.kube.keeper import UnreadableStatusError
+from ingest_operator.kube.leaving import held_up_by, is_deleted, leaves_all_behind
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.ownership import identity_of, is_controlled
 from ingest_operator.kube.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, hindrance_of_refusal
@@ -88,8 +89,8 @@ async def look(schedule: Object, children: Iterable[Object], api: Api, now: floa
             return Look()
         subject = read(fresh)
         found = subject.survey(mine, now)
-    if "deletionTimestamp" in subject.body["metadata"]:
-        return Look()  # its batches go by their owner references
+    if leaves_all_behind(subject.body):
+        return Look()
     deed = Deed(mine)
     if found is not None and found.start is not None:
         deed = await _start(subject, mine, found.start, api, now)
@@ -98,8 +99,14 @@ async def look(schedule: Object, children: Iterable[Object], api: Api, now: floa
 
 
 def read(schedule: Object) -> Subject:
-    """The object as values. What is wrong with its spec is a finding; raises `UnreadableStatusError` for a status that is not ours."""
+    """The object as values. What is wrong with its spec is a finding; raises `UnreadableStatusError` for a status that is not ours.
+
+    Of one that is being deleted nothing is wanted any more, and it is told so. Its batches go with it, as soon as it goes.
+    """
     previous = _status(schedule)
+    if is_deleted(schedule):
+        message = f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on until it is gone."
+        return Subject(schedule, None, previous, ("BeingDeleted", message))
     try:
         spec = IngestScheduleSpec.model_validate_json(json.dumps(schedule["spec"]))
         table = timetable(spec.schedule, spec.time_zone)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fixtures import a_namespace
 from tests.support.cluster.scene import Scene
 from tests.support.hurry import hurry
 
@@ -16,6 +17,16 @@ def scene(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.Monke
     hurry(monkeypatch)
     with ExitStack() as ends:
         made = Scene(control_plane, namespace, ends)
+        made.secret()
+        made.profile()
+        yield made
+
+
+@pytest.fixture
+def elsewhere(scene: Scene) -> Iterator[Scene]:
+    """Somebody else's namespace, with nobody at work yet."""
+    with a_namespace(scene.plane) as name, ExitStack() as ends:
+        made = Scene(scene.plane, name, ends)
         made.secret()
         made.profile()
         yield made

@@ -1,10 +1,7 @@
 """Objects that say they are a batch's and are not: with the role `edit` in one namespace nobody does anything to a batch in another."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-
-import pytest
+from contextlib import suppress
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, SCHEDULE_KIND
 from ingest_contract.receipt import encode
@@ -13,20 +10,9 @@ from ingest_operator.moments import as_seconds, as_text
 from ingest_operator.schedules.children import SCHEDULE_UID
 from tests.support.builders import NOW, a_receipt
 from tests.support.cluster.client import Json, Refused
-from tests.support.cluster.fixtures import a_namespace
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.program import until
 from tests.support.cluster.scene import SOURCE, Scene, final, stalled_by
-
-
-@pytest.fixture
-def elsewhere(scene: Scene) -> Iterator[Scene]:
-    """The stranger's namespace, which the same operator serves."""
-    with a_namespace(scene.plane) as name, ExitStack() as ends:
-        made = Scene(scene.plane, name, ends)
-        made.secret()
-        made.profile()
-        yield made
 
 
 def pod_like(pod: Json, **metadata: object) -> Json:

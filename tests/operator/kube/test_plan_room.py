@@ -12,7 +12,7 @@ KEYS = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"))
 def test_a_namespace_has_its_share_and_no_more_though_nobody_else_wants_it() -> None:
     room = PlanRoom(total=100, share=50)
     assert room.take(("a", "1"), 50) == ()
-    with pytest.raises(NoRoomError, match="in a that are not done would take"):
+    with pytest.raises(NoRoomError, match="in a that are at work would take"):
         room.take(("a", "2"), 1)
     room.release(("a", "1"))
     assert room.take(("a", "2"), 1) == ()

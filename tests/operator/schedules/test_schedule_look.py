@@ -254,11 +254,23 @@ def test_a_schedule_suspended_a_moment_ago_starts_nothing_though_the_watch_has_n
 
 
 @pytest.mark.parametrize("now", [FIRST - HOUR, FIRST])
-def test_a_schedule_that_is_being_deleted_is_left_alone(now: float) -> None:
+def test_a_schedule_that_is_being_deleted_starts_nothing_and_says_why_it_is_still_there(now: float) -> None:
     api = an_api()
     schedule = api.schedule()
-    api.put(SCHEDULES, schedule | {"metadata": schedule["metadata"] | {"deletionTimestamp": as_text(FIRST)}})
-    assert (looked(api, now), api.log) == (Look(), [])
+    leaving = {"deletionTimestamp": as_text(FIRST), "finalizers": ["example.org/archive", "example.org/audit"]}
+    api.put(SCHEDULES, schedule | {"metadata": schedule["metadata"] | leaving})
+    assert looked(api, now).started is None
+    assert api.batches() == ()
+    stalled = next(each for each in api.schedule()["status"]["conditions"] if each["type"] == "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "BeingDeleted")
+    assert "which example.org/archive and example.org/audit hold up" in stalled["message"]
+
+
+def test_a_schedule_that_leaves_its_batches_behind_is_left_alone() -> None:
+    api = an_api()
+    schedule = api.schedule()
+    api.put(SCHEDULES, schedule | {"metadata": schedule["metadata"] | {"deletionTimestamp": as_text(FIRST), "finalizers": ["orphan"]}})
+    assert (looked(api, FIRST - HOUR), api.log) == (Look(), [])
 
 
 @pytest.mark.parametrize("replaced", [True, False], ids=["another has its name", "nothing has its name"])

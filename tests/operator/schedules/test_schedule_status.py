@@ -74,7 +74,7 @@ def test_a_batch_that_waits_for_one_that_goes_on_by_nobody_is_trouble_with_the_r
     _, _, message = stalled(rendered(a_child(FIRST) | {"spec": {"suspend": True}}, outlook=WAITING))
     assert message.endswith("it is suspended")
     leaving = a_child(FIRST, deletionTimestamp="2026-01-11T02:31:00Z", finalizers=["example.org/archive"])
-    assert stalled(rendered(leaving, outlook=WAITING))[2].endswith("it is being deleted, which example.org/archive hold up")
+    assert stalled(rendered(leaving, outlook=WAITING))[2].endswith("it is being deleted, which example.org/archive holds up")
     failing = a_child(FIRST, FAILED, ConditionType.STALLED)
     failing["status"]["counts"] = {"running": 1}
     assert stalled(rendered(failing, outlook=WAITING))[0] == "False", "what still runs of one that failed ends by itself"

@@ -1,0 +1,25 @@
+"""Ending whatever runs of a batch, when all that is known of it is that nothing of it is wanted any more."""
+
+from ingest_operator.kube.api import Api
+from ingest_operator.kube.children import Seen
+from ingest_operator.kube.cluster import KubeCluster
+from ingest_operator.kube.ends import is_final
+from ingest_operator.kube.leaving import is_deleted
+from ingest_operator.kube.names import PLAN, Owner, place_of
+from ingest_operator.kube.resources import JOBS
+
+
+async def end_runs(cluster: KubeCluster) -> None:
+    """Stop every run that is not over. Raises `ApiError`."""
+    for run in await cluster.runs():
+        if run.ended is None:
+            await cluster.stop(run.index, run.number)
+
+
+async def end_plans(api: Api, seen: Seen, owner: Owner) -> None:
+    """Delete the plan Jobs that are not over: a plan that nobody will read is not worth its pod. Raises `ApiError`."""
+    for job in seen.jobs.of(owner.identity):
+        place = place_of(job["metadata"]["name"])
+        ours = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
+        if ours and not (is_final(job) or is_deleted(job) or seen.jobs.is_gone(job)):
+            await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
