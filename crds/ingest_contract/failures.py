@@ -70,6 +70,7 @@ class Reason(StrEnum):
     CREDENTIALS_INVALID = "CredentialsInvalid"
     TOO_SLOW = "TooSlow"
     SOURCE_TOO_LARGE = "SourceTooLarge"
+    SOURCE_CHANGED = "SourceChanged"
     GPU_OUT_OF_MEMORY = "GpuOutOfMemory"
     HOST_OUT_OF_MEMORY = "HostOutOfMemory"
     GPU_UNAVAILABLE = "GpuUnavailable"
@@ -157,6 +158,12 @@ FAILURES: Final = MappingProxyType(
         ),
         _R.SOURCE_TOO_LARGE: Failure(
             46, _K.INPUT, _V.GIVE_UP, "A page, feed or playlist is larger than any that is read. The message says what was exceeded."
+        ),
+        _R.SOURCE_CHANGED: Failure(
+            47,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "The file is not the one that was planned: it was replaced or has grown. A new batch takes it as it is.",
         ),
         _R.GPU_OUT_OF_MEMORY: Failure(50, _K.MEMORY, _V.RETRY_SMALLER, "A stage did not fit into the GPU's free memory, even at batch 1."),
         _R.HOST_OUT_OF_MEMORY: Failure(

@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from ingest_contract.base import ContractModel, Count, Seconds, Timestamp, cel, in_order
+from ingest_contract.base import ContractModel, Count, ObjectName, Seconds, Timestamp, cel, in_order
 from ingest_contract.profile import (
+    MAX_FOLDERS,
     ComputeType,
     DiarizationProfile,
     EmbeddingProfile,
@@ -40,7 +41,8 @@ TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """One per batch, in the form of a W3C trace id; it runs through Jobs, logs and rows."""
 
 ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
-"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, or `url:` and `file:` with a hash of the canonical address."""
+"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or
+`file:` with one of the content and, for a file on a claim, of namespace and claim."""
 
 
 MAX_NUMBER: Final = 1_000_000
@@ -223,6 +225,9 @@ class PlanOrder(ContractModel):
 
     sources: Annotated[tuple[PlannedSource, ...], Field(min_length=1, max_length=1000)]
     """What to look at."""
+
+    claims: Annotated[dict[ObjectName, Location], Field(max_length=MAX_FOLDERS, default_factory=dict)]
+    """Where each PersistentVolumeClaim lies. Files on one are known by it and the batch's namespace as well as by their content."""
 
     select: Select
     """Filter, order and limit."""

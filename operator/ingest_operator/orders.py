@@ -1,5 +1,6 @@
 """Work orders from a batch, its profile and an item. Pure; the one place where batch and profile are put together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest_contract.batch import IngestBatch
@@ -95,12 +96,13 @@ class Orders:
             place=place,
         )
 
-    def to_plan(self, sources: tuple[PlannedSource, ...], planned: tuple[Item, ...], place: Place) -> PlanOrder:
-        """The order to resolve sources that no plan holds yet."""
+    def to_plan(self, sources: tuple[PlannedSource, ...], claims: Mapping[str, str], planned: tuple[Item, ...], place: Place) -> PlanOrder:
+        """The order to resolve sources that no plan holds yet. `claims` says in which folder each claim lies."""
         return PlanOrder(
             trace_id=self.trace_id,
             batch=self.name,
             sources=sources,
+            claims=dict(claims),
             select=self.batch.spec.select,
             reprocess=self.batch.spec.reprocess,
             first_index=len(planned),

@@ -10,6 +10,7 @@ from ingest_contract.failures import Reason
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import connect
+from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.schema import ensure_dimension, migrate
 from ingestctl.commands import app
 from ingestctl.place import Workplace
@@ -24,7 +25,9 @@ def talk(database: str) -> str:
     with connect(database, application="tests") as connection:
         store(connection, content("Hello", "there", identities=(unknown(0), unknown(1))))
         silent = a_video("test:silent")
-        record_outcome(connection, claim(connection, silent.id, "tester"), silent, Reason.NO_SPEECH, ("Nobody.", "hash-1"))
+        record_outcome(
+            connection, claim(connection, silent.id, "tester"), silent, FinalEnd("default/batch", Reason.NO_SPEECH, "Nobody.", "hash-1")
+        )
     return database
 
 

@@ -22,7 +22,9 @@ def orders() -> Orders:
 
 INGEST = orders().to_ingest(an_item(), Start(0, 2, 1, 1, 0), PLACE)
 RUNTIME: dict[str, Any] = json.loads(INGEST.to_json())["runtime"]
-PLAN = orders().to_plan((PlannedSource(url="https://media.example.org/talks"),), (an_item(0), an_item(1)), PLACE)
+PLAN = orders().to_plan(
+    (PlannedSource(url="https://media.example.org/talks"),), {"talks": "/sources/talks"}, (an_item(0), an_item(1)), PLACE
+)
 
 
 @pytest.mark.parametrize("order", [INGEST, PLAN], ids=["ingest", "plan"])

@@ -56,6 +56,10 @@ class Studio:
         path.write_bytes(item.id.encode())
         return Media(path, "A title", self.seconds)
 
+    def confirm(self, _item: Item, _media: Media, /) -> None:
+        if "confirm" in self.fails:
+            raise self.fails["confirm"]
+
     def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
         assert media.path.exists()
         self.work("decode", report)

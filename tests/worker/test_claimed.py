@@ -87,7 +87,8 @@ def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(data
         claimed.remember(Video.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
     with connect(database, application="test") as connection:
         assert connection.execute("select url from ingest.video").fetchall() == [("https://media.example.org/talk.wav",)]
-        assert connection.execute("select count(*) from ingest.address").fetchone() == (0,)
+        assert address_of(connection, order.batch, VIDEO) is None
+        assert address_of(connection, "other/batch", VIDEO) == "https://bob:geheim@media.example.org/talk.wav"
 
 
 def test_an_address_is_let_go_with_the_commit_of_its_batch(database: str) -> None:

@@ -318,3 +318,15 @@ def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of
         shelf, order = Shelf(), order_in(tmp_path / str(number), duration_seconds=announced)
         Run(studio, shelf, order).go()
         assert Run(studio, shelf, order).go().receipt.media_seconds == expected
+
+
+@pytest.mark.parametrize("decoded", [None, StageError(Reason.NO_AUDIO_TRACK), StageError(Reason.TRUNCATED)])
+def test_a_file_that_changed_while_it_was_decoded_is_told_as_that_and_nothing_is_kept_of_it(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf, decoded: StageError | None
+) -> None:
+    studio.fails["confirm"] = StageError(Reason.SOURCE_CHANGED)
+    if decoded is not None:
+        studio.fails["decode"] = decoded
+    receipt = run().receipt
+    assert (receipt.reason, receipt.stage) == (Reason.SOURCE_CHANGED, Stage.DECODE)
+    assert shelf.results == {}

@@ -19,7 +19,7 @@ from ingest_worker.store.addresses import address_of
 from ingest_worker.store.claims import Claim, Heartbeat, claim, heartbeat, release
 from ingest_worker.store.commit import commit, record_outcome, rehearse
 from ingest_worker.store.connect import connect
-from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.records import Content, FinalEnd, Run, Video
 from ingest_worker.store.schema import check
 
 REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
@@ -91,7 +91,8 @@ class ClaimedVideo:
         if error.reason in REMEMBERED:
             self._end()
             with connect(self._dsn, application="outcome") as connection:
-                record_outcome(connection, self._held, video, error.reason, (str(error), pipeline_hash))
+                end = FinalEnd(self._order.batch, error.reason, str(error), pipeline_hash)
+                record_outcome(connection, self._held, video, end)
 
     def give_up(self) -> None:
         """Release the claim, if it is still ours; if the database is away, the lease ends by itself."""

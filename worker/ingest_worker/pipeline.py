@@ -154,7 +154,12 @@ class Pipeline:
         with self._watch.stage(Stage.FETCH) as (_, report):
             self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
         with self._watch.stage(Stage.DECODE) as (_, report):
-            audio = self._tools.decoder.decode(self.media, scratch, report)
+            try:
+                audio = self._tools.decoder.decode(self.media, scratch, report)
+            except StageError:
+                self._tools.fetcher.confirm(self._order.item, self.media)  # of another file it says nothing
+                raise
+            self._tools.fetcher.confirm(self._order.item, self.media)
         self.media_seconds, self.sound = audio.seconds, audio.sound
         return audio
 

@@ -143,12 +143,12 @@ def sift(candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str,
 
 
 def _repeated(known: Iterable[str]) -> Rule:
-    seen = set(known)
+    seen = dict.fromkeys(known, "")
 
     def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
         if candidate.id in seen:
-            return SkipReason.DUPLICATE, ""
-        seen.add(candidate.id)
+            return SkipReason.DUPLICATE, seen[candidate.id]
+        seen[candidate.id] = candidate.title
         return None
 
     return rule

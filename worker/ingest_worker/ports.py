@@ -20,6 +20,9 @@ class Fetcher(Protocol):
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
         """Download or find the item's media; temporary files go below `into`."""
 
+    def confirm(self, item: Item, media: Media, /) -> None:
+        """Called when the media were read: raise if they are not what was fetched any more. What is our own copy cannot change."""
+
 
 class Decoder(Protocol):
     """Turns media that nobody trusts into audio that everybody can."""

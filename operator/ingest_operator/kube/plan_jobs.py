@@ -15,7 +15,7 @@ from ingest_operator.kube.names import INDEX, PLAN, TRY, Owner, plan_job_name, p
 from ingest_operator.kube.order_text import in_pods, plan_text
 from ingest_operator.kube.pod import Work, pod_template, requested
 from ingest_operator.kube.resources import Object
-from ingest_operator.kube.sources import CLAIMS
+from ingest_operator.kube.sources import CLAIMS, folders_of
 from ingest_operator.orders import Orders
 
 DEADLINE_SECONDS: Final = 3600
@@ -49,7 +49,8 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) ->
 
 def plan_order_map(owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int) -> Object:
     """What the plan Jobs of one number are told. Raises `OrderTooLargeError`."""
-    text = plan_text(in_pods(orders).to_plan(tuple(sources), tuple(planned), PLACE))
+    claimed = folders_of(orders.profile.pods.claims)
+    text = plan_text(in_pods(orders).to_plan(tuple(sources), claimed, tuple(planned), PLACE))
     labels = owner.labels(PLAN) | {INDEX: str(plan_number)}
     return config_map(owner, plan_order_map_name(owner, plan_number), labels, {ORDER_FILE: text})
 

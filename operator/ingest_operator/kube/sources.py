@@ -38,8 +38,13 @@ def planned_sources(spec: IngestBatchSpec, first: int, pods: PodProfile, config_
 
 def with_claims_allowed(fetch: FetchProfile, claims: Sequence[str]) -> FetchProfile:
     """The fetch settings, with the folders of the claims that the profile mounts allowed as well."""
-    folders = {*fetch.allow.folders, *(_folder(claim) for claim in claims)}
+    folders = {*fetch.allow.folders, *folders_of(claims).values()}
     return fetch.model_copy(update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})})
+
+
+def folders_of(claims: Sequence[str]) -> dict[str, str]:
+    """Where each claim is mounted in a pod that reads it."""
+    return {claim: _folder(claim) for claim in claims}
 
 
 def _planned(source: Source, where: str, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]) -> Sequence[PlannedSource]:

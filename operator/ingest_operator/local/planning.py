@@ -4,16 +4,17 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.order import Item, Place, PlannedSource
+from ingest_contract.order import Item, Place, PlanOrder
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_contract.status import PlanStatus
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
-from ingest_operator.local.sources import Mounts, planned_sources
+from ingest_operator.local.sources import Mounts, folders_of, planned_sources
 from ingest_operator.moments import as_text
 from ingest_operator.observe import Ended, outcome_of
 from ingest_operator.orders import Orders
@@ -49,7 +50,8 @@ async def make_plans(
     while (covered := covered_by(done)) < len(spec.sources):
         fitting = planned_sources(spec, mounts, covered)
         say(f"planning: looking at {fitting.covered - covered} sources")
-        document = await _planned(orders, site, fitting.sources, (covered, items_of(done)), stop)
+        order = partial(orders.to_plan, fitting.sources, folders_of(mounts), items_of(done))
+        document = await _planned(order, site, covered, stop)
         number = len(done)
         frozen = {"sources": fitting.covered, "at": as_text(time.time()), "document": json.loads(document.to_json())}
         write_atomically(site.folder.plan(number), json.dumps(frozen))
@@ -77,17 +79,14 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
     return tuple(found)
 
 
-async def _planned(
-    orders: Orders, site: Site, sources: tuple[PlannedSource, ...], before: tuple[int, tuple[Item, ...]], stop: asyncio.Event
-) -> PlanDocument:
-    """The plan of these sources. `before` is how many entries of `spec.sources` earlier plans cover, and what they found."""
-    covered, earlier = before
+async def _planned(order_at: Callable[[Place], PlanOrder], site: Site, covered: int, stop: asyncio.Event) -> PlanDocument:
+    """The plan that an order asks for. `covered` is how many entries of `spec.sources` earlier plans cover."""
     for attempt in range(1, TRIES + 1):
         folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
         place = Place(
             models=site.models, scratch=str(folder.path / "scratch"), receipt=str(folder.receipt), progress_file=str(folder.progress)
         )
-        ended = await _ran(folder, orders.to_plan(sources, earlier, place).to_json(), site, stop)
+        ended = await _ran(folder, order_at(place).to_json(), site, stop)
         outcome = outcome_of(ended)
         reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
         if outcome.succeeded and outcome.receipt is not None:

@@ -48,9 +48,14 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
     return list(listed_sources(file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"))
 
 
+def folders_of(mounts: Mounts) -> dict[str, str]:
+    """Where each claim is here."""
+    return {claim: str(folder.resolve()) for claim, folder in mounts.volumes.items()}
+
+
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
     """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well. Raises `SourceError`."""
-    folders = {*fetch.allow.folders, *(str(folder.resolve()) for folder in mounts.volumes.values())}
+    folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
         raise SourceError(f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, and workers take {MAX_FOLDERS}")
     return fetch.model_copy(update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})})

@@ -48,9 +48,10 @@ def test_the_worker_finds_its_order_in_the_file_that_is_named() -> None:
     made = plan_order_map(OWNER, orders, SOURCES, items(3), 2)
     assert (volume, writable) == ({"configMap": {"name": made["metadata"]["name"]}}, False)
     order = read_order(made["data"][name])
-    assert order == in_pods(orders).to_plan(SOURCES, items(3), PLACE)
     assert isinstance(order, PlanOrder)
+    assert order == in_pods(orders).to_plan(SOURCES, order.claims, items(3), PLACE)
     assert order.fetch.allow.folders == ("/sources/recordings", "/sources/voices")
+    assert order.claims == {"recordings": "/sources/recordings", "voices": "/sources/voices"}
 
 
 def test_every_try_of_a_plan_is_a_job_of_its_own_with_the_same_order() -> None:

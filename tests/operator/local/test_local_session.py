@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.documents import InvalidDocumentError, parse
 from ingest_contract.names import API_VERSION
-from ingest_contract.order import Item
+from ingest_contract.order import Item, PlanOrder, read_order
 from ingest_contract.profile import IngestProfile
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local import planning
+from ingest_operator.local.folders import BatchFolder, RunFolder
 from ingest_operator.local.keeper import BatchBusyError, holding
 from ingest_operator.local.planning import PlanningError
+from ingest_operator.local.processes import WorkerProcess, launch
 from ingest_operator.local.session import Request, run
+from ingest_operator.local.sources import Mounts
 from ingest_operator.orders import Machine
 
 STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
@@ -74,6 +78,23 @@ def test_every_recording_ends_in_its_own_way_and_the_batch_says_so(tmp_path: Pat
     assert states(status) == {0: ("Succeeded", 1), 1: ("Skipped", 1), 2: ("Failed", 1), 3: ("Failed", 2)}
     assert status.state == "CompleteWithFailures"
     assert status.progress_percent == 100
+
+
+def test_the_plan_of_a_volume_says_which_claim_lies_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def launched(folder: RunFolder, order: str, *rest: Any) -> WorkerProcess:
+        told.append(order)
+        return launch(folder, order, *rest)
+
+    monkeypatch.setattr(planning, "launch", launched)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    mounts = Mounts(volumes={"talks": tmp_path / "link", "other": tmp_path})
+    ran(replace(a_request(tmp_path / "home", "succeed"), mounts=mounts))
+    order = read_order(told[0])
+    assert isinstance(order, PlanOrder)
+    assert order.claims == {"talks": str((tmp_path / "in").resolve()), "other": str(tmp_path.resolve())}
 
 
 def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from ingest_contract.order import ItemId
 from ingest_worker.errors import StageError
-from ingest_worker.sources.addresses import canonical_url, has_header, id_of_file, id_of_url, id_of_video, looks_like_media, shown
+from ingest_worker.sources.addresses import canonical_url, has_header, id_of_url, id_of_video, looks_like_media, shown
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,11 @@ def test_ids_are_the_sites_own_where_there_is_room() -> None:
     assert id_of_video("Youtube", "CNxH0rHS320") == "youtube:CNxH0rHS320"
     assert id_of_video("Twitch:Vod", "v" * 300).startswith("twitchvod:")
     assert len(id_of_video("x", "v" * 300)) < 30
-    assert len(id_of_file("file:///a")) == len("file:") + 16
+
+
+@pytest.mark.parametrize("extractor", ["File", "URL", "voice"])
+def test_no_site_names_a_recording_as_ours_are_named(extractor: str) -> None:
+    assert id_of_video(extractor, "content.0123456789abcdef").startswith("site")
 
 
 def test_endings_tell_media_from_pages() -> None:

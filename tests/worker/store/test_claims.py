@@ -14,6 +14,7 @@ from ingest_worker.store import artifacts
 from ingest_worker.store.claims import Claim, claim, heartbeat, hold, release, renew
 from ingest_worker.store.commit import commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.records import FinalEnd
 from tests.worker.store.makers import a_run, a_video, content, count, counts, eventually
 
 pytestmark = pytest.mark.postgres
@@ -84,7 +85,7 @@ def _keep(connection: Connection, held: Claim) -> None:
 
 
 def _end(connection: Connection, held: Claim) -> None:
-    record_outcome(connection, held, a_video(), Reason.NO_SPEECH, ("", "hash"))
+    record_outcome(connection, held, a_video(), FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash"))
 
 
 @pytest.mark.parametrize("write", [_commit, _keep, _end])

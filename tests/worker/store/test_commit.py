@@ -1,8 +1,10 @@
 """One video, one transaction: what becomes visible, and when nothing does."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -16,7 +18,7 @@ from ingest_worker.store import reads
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import FINAL, commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
-from ingest_worker.store.records import Content
+from ingest_worker.store.records import Content, FinalEnd
 from tests.worker.store.makers import a_run, a_video, content, count, counts, eventually, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
@@ -143,9 +145,13 @@ def test_an_interrupt_between_two_statements_rolls_everything_back(connection: C
     assert set(counts(connection).values()) == {0}
 
 
+def an_end(reason: Reason) -> FinalEnd:
+    return FinalEnd("default/batch", reason, "nobody speaks", "hash-1")
+
+
 def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection: Connection) -> None:
     video = a_video("test:silent")
-    record_outcome(connection, claim(connection, video.id, "tester"), video, Reason.NO_SPEECH, ("nobody speaks", "hash-1"))
+    record_outcome(connection, claim(connection, video.id, "tester"), video, an_end(Reason.NO_SPEECH))
     known = reads.stored(connection, ["test:silent", "test:other"])
     assert known == {"test:silent": reads.Stored(None, Reason.NO_SPEECH, "hash-1")}
     assert connection.execute("select state, reason, in_progress from videos").fetchall() == [("NotIngestible", "NoSpeech", False)]
@@ -156,7 +162,7 @@ def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection
 def test_a_failure_that_may_mend_is_not_recorded_as_final(connection: Connection) -> None:
     assert Reason.DOWNLOAD_FAILED not in FINAL
     with pytest.raises(ValueError, match="DownloadFailed is not final"):
-        record_outcome(connection, claim(connection, "test:x", "tester"), a_video("test:x"), Reason.DOWNLOAD_FAILED, ("", ""))
+        record_outcome(connection, claim(connection, "test:x", "tester"), a_video("test:x"), an_end(Reason.DOWNLOAD_FAILED))
 
 
 def test_what_a_source_does_not_say_does_not_erase_what_it_once_said(connection: Connection) -> None:
@@ -171,3 +177,14 @@ def test_the_store_refuses_a_run_that_is_stored_already(connection: Connection) 
     with pytest.raises(StageError, match="constraint run_pkey") as caught:
         store(connection, content(), run=run)
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
+
+
+def test_what_the_upgrade_page_says_removes_recordings_known_by_their_paths_and_no_other(connection: Connection) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "install.md").read_text(encoding="utf-8")
+    (statement,) = re.findall(r"`(delete from ingest\.video [^`]+)`", page)
+    ids = ("file:0123456789abcdef", "file:content.0123456789abcdef", "file:0123456789abcdef.0123456789abcdef", "url:0123456789abcdef")
+    for name in ids:
+        store(connection, content(), a_video(name))
+    connection.execute(statement)
+    assert connection.execute("select id from ingest.video order by id").fetchall() == [(name,) for name in sorted(ids[1:])]
+    assert count(connection, "run") == 3

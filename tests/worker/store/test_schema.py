@@ -17,6 +17,7 @@ from ingest_worker.store import artifacts, reads, schema
 from ingest_worker.store.claims import claim, release, renew
 from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.search import Query, search
 from tests.support.postgres import DIMENSION
 from tests.worker.store.makers import MODEL, a_run, a_video, content, named, store, unit, unknown
@@ -157,7 +158,7 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
         store(worker, content("one", "two", identities=both))
         store(worker, content("three", "four", identities=both), run=a_run())
         silent = a_video("test:silent")
-        record_outcome(worker, claim(worker, silent.id, "worker"), silent, Reason.NO_SPEECH, ("", "hash-1"))
+        record_outcome(worker, claim(worker, silent.id, "worker"), silent, FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash-1"))
         assert artifacts.get(worker, "test:one", Stage.EMBED, "hash") == b"kept"
         assert reads.transcript(worker, "test:one") is not None
         assert set(reads.stored(worker, ["test:one", "test:silent"])) == {"test:one", "test:silent"}

@@ -25,6 +25,9 @@ _HASH_DIGITS: Final = 16
 _LONGEST_ID: Final = 128
 """Characters: what `ItemId` in the contract allows."""
 
+_OURS: Final = frozenset({"file", "url", "voice"})
+"""What begins ids that no site gives."""
+
 _MANIFESTS: Final = frozenset({"m3u8", "mpd"})
 
 
@@ -112,14 +115,10 @@ def id_of_nothing(text: str) -> str:
     return f"url:{_digest(text)}"
 
 
-def id_of_file(uri: str) -> str:
-    """`file:` and 16 hex digits of the resolved path's sha256, as a URI."""
-    return f"file:{_digest(uri)}"
-
-
 def id_of_video(extractor: str, name: str) -> str:
     """`<extractor>:<id>` as the site names it, or a hash of it where the contract has no room or no letters for it."""
     site = re.sub(r"[^a-z0-9]", "", extractor.lower()) or "site"
+    site = f"site{site}" if site in _OURS else site
     found = f"{site}:{name}"
     return found if len(found) <= _LONGEST_ID and name.isprintable() and name else f"{site}:{_digest(name)}"
 

@@ -30,6 +30,7 @@ from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
 from ingest_worker.sources import files
 from ingest_worker.sources.budget import MOST_LOOK_SECONDS
+from ingest_worker.sources.contents import check
 
 log = logging.getLogger("ingest_worker.sources")
 
@@ -81,7 +82,9 @@ class FetcherApart(Fetcher):
             StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
         """
         if files.is_local(item.url):
-            return self._local(item, report)
+            media = files.planned_file(item, self._fetch)
+            report(1.0)
+            return media
         shown = _Shown(report)
         request = {
             "do": "fetch",
@@ -99,12 +102,11 @@ class FetcherApart(Fetcher):
                     return media
         raise StageError(Reason.UNKNOWN, "the process that fetches said nothing")
 
-    def _local(self, item: Item, report: Report) -> Media:
-        path = files.media_file(item.url, self._fetch.allow)
-        if (size := path.stat().st_size) > self._fetch.max_bytes:
-            raise StageError(Reason.TOO_LONG, f"{size} bytes, and the profile allows {self._fetch.max_bytes}")
-        report(1.0)
-        return Media(path, item.title or legible(path.stem), None)
+    @override
+    def confirm(self, item: Item, media: Media, /) -> None:
+        """Raise `StageError(SOURCE_CHANGED)` for a file that was replaced or has grown while it was read."""
+        if files.is_local(item.url):
+            check(item.id, media.path)
 
 
 def make_plan_apart(order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]) -> PlanDocument:

@@ -9,12 +9,13 @@ from typing_extensions import override
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
-from ingest_contract.text import legible, without_credentials
+from ingest_contract.text import without_credentials
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
 from ingest_worker.sources.budget import for_a_download, for_a_look
+from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Guard, Policy, policy_of
 from ingest_worker.sources.ytdlp import Info, Session
@@ -42,13 +43,18 @@ class SourceFetcher(Fetcher):
             StageError: any reason of the kinds `Input` and `Source`, and `SCRATCH_FULL`.
         """
         if files.is_local(item.url):
-            path = files.media_file(item.url, self._fetch.allow)
-            self._check_size(path.stat().st_size)
+            media = files.planned_file(item, self._fetch)
             report(1.0)
-            return Media(path, item.title or legible(path.stem), None)
+            return media
         media = _fetched_before(item, into) or self._download(item, into, report)
         report(1.0)
         return media
+
+    @override
+    def confirm(self, item: Item, media: Media, /) -> None:
+        """Raise `StageError(SOURCE_CHANGED)` for a file that was replaced or has grown while it was read."""
+        if files.is_local(item.url):
+            check(item.id, media.path)
 
     def _download(self, item: Item, into: Path, report: Report) -> Media:
         into.mkdir(parents=True, exist_ok=True)

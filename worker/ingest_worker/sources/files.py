@@ -3,6 +3,7 @@
 Symbolic links are resolved before anything is compared, and only regular files are media: a pipe or a device would hang a worker.
 """
 
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +12,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest_contract.failures import Reason
-from ingest_contract.profile import AllowedSources
+from ingest_contract.order import Item
+from ingest_contract.profile import AllowedSources, FetchProfile
+from ingest_contract.text import legible
+from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ending_of
 from ingest_worker.paths import path_of
 from ingest_worker.sources.addresses import is_media_file
+from ingest_worker.sources.contents import check
 
 MOST_FILES: Final = 20_000
 """Media files of one folder that a plan looks at."""
@@ -37,10 +42,7 @@ def located(url: str, allow: AllowedSources) -> Path:
     if not any(path.is_relative_to(folder) for folder in _folders(allow)):
         told = ", ".join(allow.folders) or "no folder"
         raise StageError(Reason.SOURCE_REFUSED, f"{path} is outside what the profile allows: `fetch.allow.folders` has {told}.")
-    try:
-        path.stat()
-    except OSError as error:
-        raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
+    _status(path)
     return path
 
 
@@ -55,9 +57,22 @@ def resolved(url: str) -> Path:
 def media_file(url: str, allow: AllowedSources) -> Path:
     """The resolved path of one regular file. Raises `StageError` as `located`, and `SOURCE_UNSUPPORTED` for a folder or a device."""
     path = located(url, allow)
-    if not stat.S_ISREG(path.stat().st_mode):
+    if not stat.S_ISREG(_status(path).st_mode):
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"{path} is not a file")
     return path
+
+
+def planned_file(item: Item, fetch: FetchProfile) -> Media:
+    """A file that a plan names, where it lies.
+
+    Raises:
+        StageError: as `media_file`; `TOO_LONG`; `SOURCE_CHANGED` for a file that is another one than was planned.
+    """
+    path = media_file(item.url, fetch.allow)
+    if (size := _status(path).st_size) > fetch.max_bytes:
+        raise StageError(Reason.TOO_LONG, f"{size} bytes, and the profile allows {fetch.max_bytes}")
+    check(item.id, path)
+    return Media(path, item.title or legible(path.stem), None)
 
 
 def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[list[Path], Counter[str]]:
@@ -85,6 +100,14 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[lis
 
     others = Counter(ending_of(path.name) for path in matches.difference(found) if is_allowed(path))
     return [path for path in found if is_allowed(path)], others
+
+
+def _status(path: Path) -> os.stat_result:
+    """Raises `StageError(NOT_FOUND)`."""
+    try:
+        return path.stat()
+    except OSError as error:
+        raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
 
 
 def _resolved(path: Path) -> Path | None:

@@ -53,16 +53,22 @@ def make_plan(
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
     """
-    resolver = Resolver(order.fetch, policy or policy_of(order.fetch.allow), looked)
+    resolver = Resolver(order, policy or policy_of(order.fetch.allow), looked)
     found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).look(kept)
-    document = plan([detailed.get(candidate.id, candidate) for candidate in found], order, known)
-    planned = {item.id: item.url for item in document.items}
-    if secret := {each.id: each.url for each in reversed(found) if each.url != planned.get(each.id, each.url)}:
+    document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
+    first = {candidate.id: candidate.url for candidate in reversed(found)}  # of a double the first place counts
+    if secret := {item.id: first[item.id] for item in document.items if first[item.id] != item.url}:
         keep(secret)
     return document
+
+
+def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candidate:
+    """What is known about it by now. A double at another place, as a second copy of a file, keeps its own name."""
+    found = detailed.get(candidate.id, candidate)
+    return found if found.url == candidate.url else candidate
 
 
 def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:

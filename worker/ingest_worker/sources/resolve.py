@@ -5,22 +5,20 @@ told, and takes no other with it. A list that cannot be read fails the plan, bec
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
-from ingest_contract.order import PlannedSource
-from ingest_contract.profile import FetchProfile
+from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate, Liveness
-from ingest_worker.sources import files, options
+from ingest_worker.sources import contents, files, options
 from ingest_worker.sources.addresses import (
     NotAnAddressError,
     as_sent,
-    id_of_file,
     id_of_nothing,
     id_of_url,
     id_of_video,
@@ -46,9 +44,11 @@ _STABLE: Final = "Youtube"
 class Resolver:
     """Looks at sources under one policy."""
 
-    def __init__(self, fetch: FetchProfile, policy: Policy, looked: Callable[[], None] = lambda: None) -> None:
-        """`looked` is called before every look."""
-        self._fetch, self.looked = fetch, looked
+    def __init__(self, order: PlanOrder, policy: Policy, looked: Callable[[], None] = lambda: None) -> None:
+        """`looked` is called before every look, and before every file."""
+        self._fetch, self.looked = order.fetch, looked
+        self._namespace = order.batch.partition("/")[0]
+        self._claims: Mapping[str, Path] = {claim: Path(folder).resolve() for claim, folder in order.claims.items()}
         self.session = Session(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
     def _budget(self) -> Budget:
@@ -88,7 +88,9 @@ class Resolver:
             )
             yield from _unread_files(place, others)
         for path in found:
-            yield Candidate(id_of_file(path.as_uri()), path.as_uri(), legible(path.stem), speakers=source.speakers)
+            self.looked()
+            identity = contents.id_of(path, contents.scope_of(path, self._namespace, self._claims))
+            yield Candidate(identity, path.as_uri(), legible(path.stem), speakers=source.speakers)
 
     def _remote(self, source: PlannedSource) -> Iterator[Candidate]:
         try:

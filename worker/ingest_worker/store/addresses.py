@@ -33,6 +33,6 @@ def address_of(connection: Connection, batch: str, video: str) -> str | None:
     return None if row is None else row[0]
 
 
-def let_go(connection: Connection, video: str, batch: str | None = None) -> None:
-    """Forget a recording's address: that of one batch, or of all. Part of the transaction that makes it needless."""
-    connection.execute("delete from ingest.address where video = %s and (batch = %s or %s::text is null)", [video, batch, batch])
+def let_go(connection: Connection, batch: str, video: str) -> None:
+    """Forget one batch's address of a recording: another one's may let in where this did not. In the transaction that makes it needless."""
+    connection.execute("delete from ingest.address where batch = %s and video = %s", [batch, video])

@@ -15,7 +15,7 @@ from ingest_worker.store.addresses import let_go
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
-from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.records import Content, FinalEnd, Run, Video
 from ingest_worker.store.voices import number_unknowns
 
 FINAL: Final = frozenset(reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP})
@@ -52,7 +52,7 @@ def commit(connection: Connection, held: Claim, video: Video, run: Run, content:
         _copy_turns(connection, run, content)
         _copy_speakers(connection, run, content, number_unknowns(connection, video.id, content))
         _supersede(connection, video, run)
-        let_go(connection, video.id, run.batch)
+        let_go(connection, run.batch, video.id)
         connection.execute("delete from ingest.claim where video = %s", [video.id])
 
 
@@ -66,22 +66,21 @@ def rehearse(connection: Connection, video: Video) -> None:
         _put_video(connection, video)
 
 
-def record_outcome(connection: Connection, held: Claim, video: Video, reason: Reason, told: tuple[str, str]) -> None:
+def record_outcome(connection: Connection, held: Claim, video: Video, end: FinalEnd) -> None:
     """Remember that a video will not be ingested, and why, and give the claim up. A run that is stored already stays.
 
     Args:
         connection: to the store.
         held: the claim on the video.
         video: which.
-        reason: one of `FINAL`; another one is not the video's own.
-        told: the message for people, and the pipeline hash under which it was tried.
+        end: why; its reason is one of `FINAL`: another one is not the video's own.
 
     Raises:
         StageError: as `commit`.
 
     """
-    if reason not in FINAL:
-        raise ValueError(f"{reason} is not final: the video may be ingested tomorrow")
+    if end.reason not in FINAL:
+        raise ValueError(f"{end.reason} is not final: the video may be ingested tomorrow")
     with translated(f"recording how {video.id} ended"), connection.transaction():
         hold(connection, held)
         _put_video(connection, video)
@@ -89,9 +88,9 @@ def record_outcome(connection: Connection, held: Claim, video: Video, reason: Re
             "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on conflict (video) do update"
             " set reason = excluded.reason, message = excluded.message, pipeline_hash = excluded.pipeline_hash,"
             " recorded_at = excluded.recorded_at",
-            [video.id, reason.value, *told],
+            [video.id, end.reason.value, end.message, end.pipeline_hash],
         )
-        let_go(connection, video.id)
+        let_go(connection, end.batch, video.id)
         connection.execute("delete from ingest.claim where video = %s", [video.id])
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.text import legible, without_credentials
 from ingest_worker.domain import Diarization, Identity, Segment, SpokenWord, Vectors
@@ -51,6 +52,19 @@ class Run:
     """Role to `name@sha256-prefix`."""
     figures: Mapping[str, Any]
     """Stage times, coverage, quality, memory: JSON values, as in the Receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalEnd:
+    """Why a recording will not be ingested."""
+
+    batch: str
+    """Of the run that found it out."""
+    reason: Reason
+    message: str
+    """For people."""
+    pipeline_hash: str
+    """Under which it was tried."""
 
 
 @dataclass(frozen=True, slots=True)
