@@ -23,6 +23,7 @@ from ingest_operator.nodes import none_left, sent, stranded
 from ingest_operator.observe import Run
 from ingest_operator.plan import is_held, plan
 from ingest_operator.status import View, render
+from ingest_operator.vanished import vanished
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ async def reconcile(batch: Planned, cluster: Cluster, keeper: Keeper, now: float
     before = within(restore(previous), len(batch.items))
     before = mended(before) if batch.setup_mended else before
     ledger = fold(before, runs, batch.spec, {item.index: item.id for item in batch.items}, now)
-    shown = (*cluster.hindrances(), *none_left(ledger, runs, now))
+    shown = (*cluster.hindrances(), *none_left(ledger, runs, now), *vanished(ledger, now))
     status = render(_view(batch, runs, shown), ledger, previous, now)
     if status != previous:
         await keeper.write(status)

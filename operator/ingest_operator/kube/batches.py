@@ -30,6 +30,7 @@ from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
 from ingest_operator.kube.next_look import after_writing, due, rest
+from ingest_operator.kube.orphans import end_orphans, left_behind
 from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, waiting
@@ -92,8 +93,7 @@ class Memory:
     @property
     def generation(self) -> int:
         """Of the batch's spec."""
-        found: int = self.keeper.batch["metadata"]["generation"]
-        return found
+        return int(self.keeper.batch["metadata"]["generation"])
 
 
 class Batches:
@@ -163,7 +163,8 @@ class Batches:
                 self._world.folded(run)
 
     async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
-        await ask_again(self._world.api, self._world.seen, owner.identity)
+        await ask_again(self._world.api, self._world.seen, owner.identity, now)
+        await end_orphans(self._world.api, self._world.seen, owner)
         if memory.frozen is None:
             if (done := await self._clear_up(owner, memory, now)) is not None:
                 return done[0]
@@ -196,7 +197,7 @@ class Batches:
         return None if found is None else (rest(status, found, now),)
 
     def _make_room(self, owner: Owner, memory: Memory) -> None:
-        """Keep the plans in memory, at the cost of a larger namespace's if need be. Raises `NoRoomError`."""
+        """Keep the plans in memory, or take room for them, at a larger namespace's cost if need be. Raises `NoRoomError`."""
         for key in self._room.take((owner.namespace, owner.name), memory.weight):
             if (other := self._memories.get(key)) is not None:
                 other.frozen = other.plan = None
@@ -225,7 +226,7 @@ class Batches:
         if scene.hindrances or (scene.orders.batch.spec.suspend and not frozen):
             return PlanLook.of(frozen)
         seen, batch = self._world.seen, scene.owner.identity
-        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(batch), seen.pods_of(batch), frozen)
+        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(batch), seen.pods_of(batch), frozen, seen.lost_plans(batch))
         memory.plan = await look_at_plans(self._world.api, around, now, memory.plan)
         return memory.plan
 
@@ -250,7 +251,8 @@ class Batches:
         )  # fmt: skip
         # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at once.
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
-        shown += await self._in_queue(scene.owner, memory, now)
+        left = left_behind(self._world.seen, scene.owner, scene.orders.profile.pods)
+        shown += (*left, *await self._in_queue(scene.owner, memory, now))
         shown_scene = replace(scene, hindrances=(*scene.hindrances, *shown))
         cluster = KubeCluster(self._world.api, self._world.seen, shown_scene, memory.remembered, now, total=len(plan.items))
         cluster.keep_hidden(before)

@@ -142,6 +142,12 @@ def stuck(pod: Object) -> Cause | None:
     return None
 
 
+def lacks_something(pod: Object) -> bool:
+    """Whether a pod cannot begin for want of what it is told, or of anything else that a kubelet looks for before a container is made."""
+    cause = stuck(pod)
+    return cause is not None and cause.reason is Reason.POD_MISCONFIGURED
+
+
 def late(pod: Object) -> Cause | None:
     """Why a pod that has a node has not begun in all its time; None where it has, or something of it is at work."""
     named = stuck(pod)

@@ -2,13 +2,26 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_operator.kube.caches import Cache, version_of
-from ingest_operator.kube.names import BATCH_UID
+from ingest_operator.kube.names import BATCH_UID, Place
 from ingest_operator.kube.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.pods import is_terminal
 from ingest_operator.kube.resources import Object
+
+LOST: Final = 16
+"""Plan Jobs that are remembered of one batch when they are gone: by then the wait between two has long stopped growing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A plan Job that was gone before its plan was frozen, and with it the log, which is all that a plan leaves."""
+
+    place: Place
+    at: float
+    """Epoch seconds: when that was noticed."""
 
 
 class Seen:
@@ -20,6 +33,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.jobs = Cache(slim_job, outlives=lambda job: controller_of(job) is not None)
+        self._lost: dict[Identity, tuple[Lost, ...]] = {}
         self.pods = Cache(slim_pod, whose_pod, outlives=lambda pod: is_terminal(pod) and self._job_of(pod) is not None)
 
     def pods_of(self, batch: Identity) -> dict[str, Object]:
@@ -38,8 +52,17 @@ class Seen:
             self.pods.forget(pod)
         self.jobs.forget(job)
 
+    def lose_plan(self, batch: Identity, lost: Lost) -> None:
+        """A plan Job is gone. After a restart these are counted anew: that costs one Job."""
+        self._lost[batch] = (*self.lost_plans(batch), lost)[-LOST:]
+
+    def lost_plans(self, batch: Identity) -> tuple[Lost, ...]:
+        """The plan Jobs that a batch has lost, in the order in which they went."""
+        return self._lost.get(batch, ())
+
     def forget(self, batch: Identity) -> None:
         """A batch is gone."""
+        self._lost.pop(batch, None)
         for job in self.jobs.of(batch):
             self.forget_job(job)
 

@@ -13,6 +13,7 @@ from ingest_operator.actions import Start
 from ingest_operator.fold import is_recorded
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
+from ingest_operator.kube.causes import lacks_something
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.confirming import ask
 from ingest_operator.kube.ends import decided
@@ -25,7 +26,7 @@ from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.refusals import NameTakenError, hindrance_of_refusal, name_taken
 from ingest_operator.kube.resources import JOBS, Object
 from ingest_operator.kube.scene import Scene
-from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of
+from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of, rung_of
 from ingest_operator.kube.shared_orders import SharedOrders
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
@@ -94,6 +95,7 @@ class KubeCluster:
     async def runs(self) -> tuple[Run, ...]:
         """Every Job whose end is not recorded."""
         self._live = self._found()
+        await self._restore_orders()
         runs = {key: run_of(job, pod, self._profile, self._now) for key, (job, pod) in self._live.items()}
         said = self._remembered.progress
         return tuple(replace(run, progress=said[key]) if run.ended is None and key in said else run for key, run in runs.items())
@@ -198,6 +200,17 @@ class KubeCluster:
         job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
         there = job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
         return job if there else None
+
+    async def _restore_orders(self) -> None:
+        """Make anew the orders that pods may be waiting for: those of a batch that starts nothing more would wait for ever."""
+        stuck = {rung_of(job) for job, pod in self._live.values() if pod is not None and lacks_something(pod)}
+        for rung in sorted(stuck):
+            try:
+                await self._shared.ensure(rung)
+            except NameTakenError as error:
+                self._remembered.refusals[None] = name_taken(error.kind, error.name, self._now)
+            except RefusedError as error:
+                self._remembered.refusals[None] = hindrance_of_refusal(error, self._now)
 
     async def _create(self, start: Start, item: Item) -> None:
         await self._shared.ensure(start.rung)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.children import Seen
+from ingest_operator.kube.children import Lost, Seen
 from ingest_operator.kube.ends import decided
 from ingest_operator.kube.errors import NotFoundError
 from ingest_operator.kube.names import PLAN, place_of
@@ -21,15 +21,21 @@ async def ask(api: Api, seen: Seen, namespace: str, names: Iterable[str]) -> Non
     await asyncio.gather(*(_ask(api, seen, namespace, name) for name in names))
 
 
-async def ask_again(api: Api, seen: Seen, batch: Identity) -> None:
-    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over. Raises `ApiError`."""
+async def ask_again(api: Api, seen: Seen, batch: Identity, now: float) -> None:
+    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over. Raises `ApiError`.
+
+    Plan Jobs that are gone are forgotten, and the newest of each plan counts as lost.
+    """
     jobs = seen.jobs
     doubted = [job for job in jobs.of(batch) if not jobs.is_watched(job) or (jobs.is_gone(job) and decided(job) is None)]
     await ask(api, seen, batch.namespace, [job["metadata"]["name"] for job in doubted])
-    for job in jobs.of(batch):
-        place = place_of(job["metadata"]["name"])
-        if jobs.is_gone(job) and place is not None and place.role == PLAN:
-            seen.forget_job(job)  # with it went the log, which is all that a plan leaves
+    plans = [(job, place) for job in jobs.of(batch) if (place := place_of(job["metadata"]["name"])) is not None and place.role == PLAN]
+    for job, place in plans:
+        if not jobs.is_gone(job):
+            continue
+        if not any(other.index == place.index and other.number > place.number for _, other in plans):
+            seen.lose_plan(batch, Lost(place, now))
+        seen.forget_job(job)
 
 
 async def _ask(api: Api, seen: Seen, namespace: str, name: str) -> None:

@@ -10,10 +10,13 @@ from math import inf
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_operator.fold import disruption_wait
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.children import Lost
 from ingest_operator.kube.plan_tries import Asked, PlanTry
 from ingest_operator.kube.resources import Object
 from ingest_operator.moments import as_text
+from ingest_operator.vanished import job_vanished
 
 TRIES: Final = 3
 """Tries that may fail for a passing reason."""
@@ -73,34 +76,46 @@ class Blocked:
 Step = Ask | Wait | Make | Read | Blocked
 
 
-def next_step(tries: Sequence[PlanTry], wanted: Asked | None, now: float) -> Step:
-    """The next step towards one plan. `wanted` is what its Job would be asked now; None while nobody has looked: it costs calls."""
+def next_step(tries: Sequence[PlanTry], wanted: Asked | None, now: float, lost: Sequence[Lost] = ()) -> Step:
+    """The next step towards one plan. `wanted` is what its Job would be asked now; None while nobody has looked: it costs calls.
+
+    `lost` are its Jobs that are gone, in the order in which they went. They wait as recordings do whose machines were taken away.
+    """
     present = [one for one in tries if not one.deleted]
-    following = tries[-1].run.number + 1 if tries else 1
+    following = max((*(one.run.number for one in tries), *(each.place.number for each in lost)), default=0) + 1
+    if lost and lost[-1].place.number > max((one.run.number for one in present), default=0):
+        return _after_loss(lost, present, following, wanted, now)
     if not present:
         return Make(following) if wanted is not None else Ask()
     last = present[-1]
     if last.run.ended is None:
-        return _while_it_lives(present, following, wanted)
+        return _while_it_lives(present, following, wanted, _vanished(lost, None))
     if last.verdict is None:
         return Read(last)
-    if wanted is None:
-        return Ask()
-    failed = _asked_the_same(present, wanted)
-    if not failed:
-        return Make(following, _ending(present))
-    return _after_failure(failed, present, following, now)
+    return Ask() if wanted is None else _after_end(present, following, wanted, now)
 
 
-def _while_it_lives(present: Sequence[PlanTry], following: int, wanted: Asked | None) -> Step:
+def _after_loss(lost: Sequence[Lost], present: Sequence[PlanTry], following: int, wanted: Asked | None, now: float) -> Step:
+    due = lost[-1].at + disruption_wait(len(lost) - 1)
+    if now < due:
+        return Wait(due, _vanished(lost, due))
+    return Ask() if wanted is None else Make(following, _ending(present) if present else (), _vanished(lost, None))
+
+
+def _while_it_lives(present: Sequence[PlanTry], following: int, wanted: Asked | None, vanished: Hindrance | None) -> Step:
     """A try that runs is left alone, whatever is wanted by now. One that cannot begin makes room when its profile or order is mended."""
     last = present[-1]
     if last.hindrance is None:
         before = present[-2] if len(present) > 1 and present[-2].asked == last.asked else None
-        return Wait(hindrance=_hindrance(before, None) if before else None)
+        return Wait(hindrance=(_hindrance(before, None) if before else None) or vanished)
     if wanted is None:
         return Ask()
     return Wait(hindrance=last.hindrance) if last.asked == wanted else Make(following, _ending(present))
+
+
+def _after_end(present: Sequence[PlanTry], following: int, wanted: Asked, now: float) -> Step:
+    failed = _asked_the_same(present, wanted)
+    return _after_failure(failed, present, following, now) if failed else Make(following, _ending(present))
 
 
 def _after_failure(failed: Sequence[PlanTry], present: Sequence[PlanTry], following: int, now: float) -> Step:
@@ -130,10 +145,22 @@ def _hindrance(one: PlanTry, due: float | None) -> Hindrance | None:
     reason = one.outcome.reason
     if reason is None or one.verdict not in _MENDED_OUTSIDE:
         return None
-    again = f"Planning is tried again at {as_text(due)}." if due is not None else "Planning is being tried again."
+    again = _again(due)
     particulars = one.outcome.message
     said = "" if particulars == FAILURES[reason].sentence else f" {particulars}"
     return Hindrance(reason.value, f"{FAILURES[reason].sentence}{said} {again}", inf if due is None else due)
+
+
+def _vanished(lost: Sequence[Lost], due: float | None) -> Hindrance | None:
+    """What is told of Jobs that are gone, from the second on: one may have been deleted by hand, and another one is there at once."""
+    if len(lost) <= 1:
+        return None
+    gone = f"{len(lost)} plan Jobs were deleted before their plan was read, the last at {as_text(lost[-1].at)}."
+    return job_vanished(gone, _again(due), inf if due is None else due)
+
+
+def _again(due: float | None) -> str:
+    return f"Planning is tried again at {as_text(due)}." if due is not None else "Planning is being tried again."
 
 
 def _asked_the_same(present: Sequence[PlanTry], wanted: Asked) -> list[PlanTry]:

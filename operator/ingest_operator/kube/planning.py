@@ -13,6 +13,7 @@ from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
+from ingest_operator.kube.children import Lost
 from ingest_operator.kube.errors import RefusedError
 from ingest_operator.kube.freezing import LogOutOfReachError, UnreadablePlanError, freeze
 from ingest_operator.kube.frozen import FrozenPlan, digest_of
@@ -75,6 +76,8 @@ class PlanGround:
     """The newest pod of each, by the Job's name."""
     frozen: tuple[FrozenPlan, ...]
     """Every plan so far."""
+    lost: tuple[Lost, ...] = ()
+    """Plan Jobs that are gone."""
 
 
 async def look_at_plans(api: Api, scene: PlanGround, now: float, last: PlanLook | None = None) -> PlanLook:
@@ -86,7 +89,8 @@ async def look_at_plans(api: Api, scene: PlanGround, now: float, last: PlanLook 
     owner, orders, frozen = scene.owner, scene.orders, scene.frozen
     if last is not None and now < last.again_at and last.rests_on == orders:
         return last
-    look = _Look(api, owner, orders, frozen, now)
+    lost = tuple(each for each in scene.lost if each.place.index == len(frozen))
+    look = _Look(api, owner, orders, frozen, lost, now)
     tries = tries_of(owner, scene.jobs, scene.pods, orders.profile.pods, now)
     try:
         await clear(api, owner, tries, len(frozen))
@@ -105,6 +109,7 @@ class _Look:
     owner: Owner
     orders: Orders
     frozen: tuple[FrozenPlan, ...]
+    lost: tuple[Lost, ...]
     now: float
 
     def answer(self, hindrance: Hindrance | None = None, again_at: float = inf) -> PlanLook:
@@ -127,13 +132,13 @@ class _Look:
         return replace(self.answer(hindrance, hindrance.until), rests_on=self.orders)
 
     async def step(self, tries: tuple[PlanTry, ...]) -> PlanLook:
-        step = next_step(tries, None, self.now)
+        step = next_step(tries, None, self.now, self.lost)
         if isinstance(step, Read):
             return await self._read(step.source, tries)
         if not isinstance(step, Ask):
             return self._waiting(step)
         wanted = await find_wanted(self.api, self.owner, self.orders, self.frozen)
-        step = next_step(tries, wanted.asked, self.now)
+        step = next_step(tries, wanted.asked, self.now, self.lost)
         if isinstance(step, Make):
             await make(self.api, self.owner, self.orders, len(self.frozen), step, wanted)
             return self.answer(step.hindrance)

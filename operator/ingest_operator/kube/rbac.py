@@ -25,7 +25,7 @@ def rules() -> list[Object]:
         _rule(SCHEDULES, "update", subresource="status"),
         _rule(PROFILES, *READ),
         _rule(JOBS, *READ, "create", "patch", "delete"),
-        _rule(PODS, *READ),
+        _rule(PODS, *READ, "delete"),  # of a Job that is gone without its pod
         _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log
         _rule(CONFIG_MAPS, "get", "list", "create", "patch", "delete"),  # plans and shared orders; the lists of addresses that batches name
         _rule(EVENTS, "create"),

@@ -57,7 +57,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
         index=place.index,
         number=place.number,
         attempts=_count(job, ATTEMPTS),
-        rung=_count(job, RUNG, LAST_RUNG),
+        rung=rung_of(job),
         disruptions=_count(job, DISRUPTIONS),
         started_at=started_at,
         ended_at=over_at,
@@ -109,6 +109,11 @@ def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
     if pod is not None and not is_terminal(pod):
         return True
     return decided(job) is None and (pod is None or is_suspended(job))
+
+
+def rung_of(job: Object) -> int:
+    """On which rung of the memory ladder a Job stands."""
+    return _count(job, RUNG, LAST_RUNG)
 
 
 def _place(job: Object) -> Place:

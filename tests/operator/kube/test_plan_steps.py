@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_operator.breaker import LONGEST_WAIT
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.children import Lost
+from ingest_operator.kube.names import PLAN, Place
 from ingest_operator.kube.plan_steps import KEPT, TRIES, Ask, Blocked, Make, Read, Step, Wait, next_step
 from ingest_operator.kube.plan_tries import PlanTry
 from tests.support.builders import NOW
@@ -116,6 +119,38 @@ def test_a_plan_that_cannot_be_read_is_made_again_and_counts_as_a_try() -> None:
     assert step([lost], 90.0) == Make(2)
     three = [replace(a_success(number), unreadable="its pod was gone") for number in (1, 2, 3)]
     assert step(three, 9e9) == Blocked(Reason.RECEIPT_MISSING, "its pod was gone")
+
+
+def a_loss(number: int, at: float) -> Lost:
+    return Lost(Place(PLAN, 0, number), at)
+
+
+def test_jobs_that_are_gone_are_made_again_at_once_the_first_time_and_later_each_further_time() -> None:
+    one, two = [a_loss(1, NOW)], [a_loss(1, NOW), a_loss(2, NOW + 1)]
+    assert next_step([], None, NOW, one) == Ask()
+    assert next_step([], ASKED, NOW, one) == Make(2)
+    waits = next_step([], ASKED, NOW + 10.9, two)
+    assert isinstance(waits, Wait)
+    assert (waits.until, waits.hindrance and waits.hindrance.reason) == (NOW + 11, "JobVanished")
+    made = next_step([], ASKED, NOW + 11, two)
+    assert isinstance(made, Make)
+    assert (made.number, made.hindrance and made.hindrance.until) == (3, inf)
+    many = [a_loss(number, NOW) for number in range(1, 17)]
+    longest = next_step([], ASKED, NOW, many)
+    assert isinstance(longest, Wait)
+    assert longest.until == NOW + LONGEST_WAIT
+
+
+def test_a_job_that_is_gone_waits_though_earlier_ones_that_failed_are_there_and_no_longer_once_another_one_lives() -> None:
+    losses = [a_loss(2, NOW), a_loss(3, NOW)]
+    assert isinstance(next_step([a_failed_try(1)], ASKED, NOW + 9.9, losses), Wait)
+    made = next_step([a_failed_try(1)], ASKED, NOW + 10, losses)
+    assert isinstance(made, Make)
+    assert made.number == 4
+    living = next_step([a_failed_try(1), a_live_try(4)], ASKED, NOW, losses)
+    assert isinstance(living, Wait)
+    assert (living.until, living.hindrance and living.hindrance.reason) == (inf, "JobVanished")
+    assert next_step([a_success(4)], ASKED, NOW, losses) == Read(a_success(4))
 
 
 def test_a_job_that_is_being_deleted_counts_for_nothing_but_its_number() -> None:

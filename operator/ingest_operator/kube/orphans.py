@@ -1,0 +1,51 @@
+"""Pods that run on without their Job, which somebody deleted with `--cascade=orphan`, or took them from by its selector's labels.
+
+Nobody would ever end such a pod, or count how it ended. It is known by its labels, which name the Job that made it and the batch: whoever
+can write them in the batch's namespace can delete the pod as well. What it may still do there is fenced: the next try has another claim.
+"""
+
+from collections.abc import Iterator
+from math import inf
+from typing import Final
+
+from ingest_contract.pods import PodProfile
+from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.api import Api
+from ingest_operator.kube.children import Seen
+from ingest_operator.kube.names import INGEST, Owner, Place, place_of
+from ingest_operator.kube.ownership import controller_of
+from ingest_operator.kube.pods import gone_by, is_terminal, metadata_of
+from ingest_operator.kube.resources import PODS, Object
+
+JOB_NAME: Final = "batch.kubernetes.io/job-name"
+"""The Job controller's label of a pod: which Job made it."""
+
+
+async def end_orphans(api: Api, seen: Seen, owner: Owner) -> None:
+    """Delete those of a batch that nobody has deleted yet. Raises `ApiError`."""
+    for _, pod in _orphans(seen, owner):
+        if gone_by(pod) is None:
+            await api.delete(PODS, owner.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+
+
+def left_behind(seen: Seen, owner: Owner, profile: PodProfile) -> tuple[Hindrance, ...]:
+    """What is told of them: a recording is not tried again beside itself, as long as its node can be expected to answer."""
+    return tuple(_told(place, pod, profile) for place, pod in _orphans(seen, owner) if place.role == INGEST)
+
+
+def _told(place: Place, pod: Object, profile: PodProfile) -> Hindrance:
+    by, name = gone_by(pod), pod["metadata"]["name"]
+    message = (
+        f"Pod {name} ran on without its Job, which somebody deleted and left it behind. It is being ended; then its recording goes on."
+    )
+    return Hindrance("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index)
+
+
+def _orphans(seen: Seen, owner: Owner) -> Iterator[tuple[Place, Object]]:
+    """The pods of the batch's Jobs that nobody controls and that have not ended."""
+    for pod in seen.pods.of(owner.identity):
+        job_name = (metadata_of(pod).get("labels") or {}).get(JOB_NAME) or ""
+        place = place_of(job_name)
+        ours = place is not None and place.name(owner) == job_name and controller_of(pod) is None
+        if place is not None and ours and not is_terminal(pod) and not seen.pods.is_gone(pod):
+            yield place, pod
