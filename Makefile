@@ -5,6 +5,8 @@ PYTHON ?= python3
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
+# Where it is set, each of the processes that tests start compiles everything it imports anew: half as much time again.
+unexport PYTHONDONTWRITEBYTECODE
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
 ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
   $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/python -m tests.support.node.firewall > /dev/null;
@@ -45,8 +47,8 @@ check: ## The fast gate: style, types, import contracts, generated files
 	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check
 
 .PHONY: quick
-quick: ## The tests that need neither models nor Postgres nor a control plane
-	@$(IN_ENV) $$bin/pytest -n 2 -m "not models and not postgres and not control_plane and not gpu and not node and not nightly"
+quick: ## The tests that need neither models nor Postgres nor a control plane, with fewer examples and without the slow
+	@$(IN_ENV) $$bin/pytest -n 2 --hypothesis-profile=quick -m "not models and not postgres and not control_plane and not gpu and not node and not nightly and not slow"
 
 .PHONY: fix
 fix: ## Repair style

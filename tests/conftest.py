@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
+from tests.support import thoroughness
 from tests.support.shared_servers import sharing
 
 pytest_plugins = [
@@ -17,8 +17,7 @@ pytest_plugins = [
 ]
 """Each once: pytest makes a fixture anew for every conftest that imports it. Who imports another stands behind it."""
 
-settings.register_profile("house", deadline=None, print_blob=True)  # a busy machine is no fault of the code under test
-settings.load_profile("house")
+thoroughness.register()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

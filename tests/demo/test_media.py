@@ -94,6 +94,7 @@ def test_the_folder_holds_every_kind_once() -> None:
     assert audio.read(folder / "silent.mp4").size / audio.RATE == pytest.approx(media.SILENT_SECONDS, abs=0.1)
 
 
+@pytest.mark.models
 def test_every_file_is_made_of_the_same_bytes_again(tmp_path: Path) -> None:
     """Not compared with what is kept: that may have been made by a CPU of another kind."""
     first, second = tmp_path / "first", tmp_path / "second"

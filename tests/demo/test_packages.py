@@ -42,6 +42,7 @@ def test_a_member_that_is_not_there_is_named(package: Package) -> None:
         packages.read(package, "toy/other.bin")
 
 
+@pytest.mark.slow
 def test_an_index_without_the_package_is_told_with_the_next_step(cache: Path, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     missing = replace(package, version="9.9", filename="toy-9.9-py3-none-any.whl")
@@ -50,6 +51,7 @@ def test_an_index_without_the_package_is_told_with_the_next_step(cache: Path, pa
     assert [path.name for path in (cache / "packages").iterdir()] == [package.filename]
 
 
+@pytest.mark.slow
 def test_what_the_index_serves_must_be_what_was_pinned(package: Package, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = cache / "index"
     served.mkdir()

@@ -3,7 +3,6 @@
 from math import inf
 from unittest.mock import patch
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -16,6 +15,7 @@ from ingest_operator.ledger import restore
 from tests.support.books import Books
 from tests.support.simulated_operator import SimulatedOperator
 from tests.support.statuses import under_way
+from tests.support.thoroughness import examples
 
 COUNT, AT_MOST, ATTEMPTS, PASSES_TO_THE_END = 4, 7, 2, 400
 PLACES = st.none() | st.integers(0, AT_MOST - 1)
@@ -255,4 +255,4 @@ class AnyOrderOfEventsInLittleRoom(AnyOrderOfEvents):
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
 TestAnyOrderOfEventsInLittleRoom = AnyOrderOfEventsInLittleRoom.TestCase
-TestAnyOrderOfEvents.settings = TestAnyOrderOfEventsInLittleRoom.settings = settings(max_examples=50, stateful_step_count=30)
+TestAnyOrderOfEvents.settings = TestAnyOrderOfEventsInLittleRoom.settings = examples(50, stateful_step_count=30)

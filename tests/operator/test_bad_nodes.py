@@ -11,6 +11,7 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize("kinds", [*([kind] for kind in ENDS), list(ENDS)], ids=" and ".join)
+@pytest.mark.slow
 def test_no_bad_node_costs_a_recording_and_each_is_named_after_a_few_runs(kinds: list[Kind]) -> None:
     bad = dict(zip(NODES[::2], [kind for kind in kinds for _ in range(2)], strict=False))
     outcome = played({name: bad.get(name, Kind.GOOD) for name in NODES}, recordings=1000, parallelism=40)

@@ -18,6 +18,9 @@ RELEASE, NAMESPACE = "video-ingest-operator", "media"
 
 Json = dict[str, Any]
 
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same objects in a tenth of the time, where PyYAML was built with libyaml."""
+
 CASES = tuple(sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml")))
 """The sets of values that are kept as data."""
 
@@ -50,7 +53,7 @@ class RefusedByHelm(Exception):  # noqa: N818 -- what Helm did
 
 def objects_in(manifest: str) -> list[Json]:
     """Every object, in Helm's order."""
-    return [each for each in yaml.safe_load_all(manifest) if each]
+    return [each for each in yaml.load_all(manifest, FAST) if each]
 
 
 @cache

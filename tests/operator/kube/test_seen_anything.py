@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
@@ -33,6 +33,7 @@ from tests.support.kube_objects import (
     unscheduled_pod,
     waiting_pod,
 )
+from tests.support.thoroughness import examples
 
 JOBS = (
     a_job(),
@@ -90,7 +91,7 @@ def mutilated(draw: st.DrawFn, things: tuple[Object, ...]) -> Object:
     return without(thing, draw(st.lists(st.sampled_from(list(paths(thing))), max_size=6)))
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(job=mutilated(JOBS), pod=st.none() | mutilated(PODS), after=st.floats(-100, 200_000))
 def test_whatever_an_object_lacks_it_has_an_answer(job: Object, pod: Object | None, after: float) -> None:
     run = run_of(job, pod, PROFILE, NOW + after)

@@ -25,6 +25,8 @@ from ingest_operator.local.session import Request, run
 from ingest_operator.local.sources import Mounts
 from ingest_operator.orders import Machine
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_operator.schedules.cron import MOST_COUNTED, InvalidTimetableError, Timetable, timetable, zones
 from tests.support.schedules import DAY, HOUR, at
+from tests.support.thoroughness import examples
 
 PAGE = (Path(__file__).parents[3] / "docs/schedules.md").read_text(encoding="utf-8")
 TABLE = re.findall(r"^\| `([^`]+ [^`]+)` \| ([\w/]+) \| (\d{4}-\d\d-\d\d)([^|]*) \| ([^|]+) \|$", PAGE, re.MULTILINE)
@@ -74,7 +75,7 @@ def test_an_hourly_time_comes_in_every_real_hour_of_a_year(zone: str) -> None:
     assert {later - earlier for earlier, later in pairwise(times)} == {HOUR}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     schedule=st.sampled_from(SCHEDULES),
     zone=st.sampled_from(ZONES),
@@ -88,7 +89,6 @@ def test_the_next_time_is_the_same_from_wherever_one_asks(schedule: str, zone: s
     assert first == next(each for each in every(table, change - 40 * DAY, change + 40 * DAY) if each > moment)
 
 
-@settings(max_examples=100, deadline=None)
 @given(schedule=st.sampled_from(SCHEDULES), zone=st.sampled_from(ZONES), change=st.sampled_from(CHANGES), days=st.floats(0, 5))
 def test_what_has_passed_is_counted_with_its_end_and_without_its_beginning(schedule: str, zone: str, change: float, days: float) -> None:
     table = timetable(schedule, zone)
@@ -153,7 +153,7 @@ def test_every_zone_can_be_used() -> None:
     assert all(timetable("30 2 * * *", zone).after(0.0) > 0.0 for zone in zones())
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(schedule=st.from_regex(r"[0-9A-Za-z*/,#-]{1,6}( [0-9A-Z*/,#-]{1,4}){4}", fullmatch=True), zone=st.text(max_size=20))
 def test_whatever_is_written_is_a_timetable_or_told(schedule: str, zone: str) -> None:
     for where in ("Europe/Berlin", zone):

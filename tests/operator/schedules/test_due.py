@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.conditions import ConditionType
@@ -14,6 +14,7 @@ from ingest_operator.schedules.children import children_of
 from ingest_operator.schedules.due import Survey, Wanted, survey
 from ingest_operator.schedules.reconcile import read
 from tests.support.schedules import DAY, HOUR, MADE, a_child, a_schedule, at
+from tests.support.thoroughness import examples
 
 DONE, FAILED = ConditionType.COMPLETE, ConditionType.FAILED
 FIRST = at("2026-01-11 02:30")
@@ -171,7 +172,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(moves)
 def test_every_time_is_settled_once_whatever_happens(moves: list[tuple[float, str, bool, int | None, bool]]) -> None:
     now, previous, batches, missed, started = MADE, settled(MADE), list[Object](), 0, list[float]()

@@ -21,6 +21,8 @@ from ingest_operator.schedules.cron import timetable
 from ingest_operator.schedules.reconcile import look
 from tests.support.schedules import DAY, HOUR, MADE, MemoryApi, a_schedule, ended, status_of
 
+pytestmark = pytest.mark.slow
+
 SEED = 20_260_110
 ZONES = ("Europe/Berlin", "America/New_York", "Etc/UTC", "Asia/Kathmandu")
 

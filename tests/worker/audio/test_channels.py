@@ -53,6 +53,7 @@ def test_three_people_on_the_first_fourth_and_fifth_of_six_channels_are_all_hear
 
 
 @pytest.mark.parametrize("count", [60, 64, 65, 120])
+@pytest.mark.slow
 def test_people_on_single_channels_of_very_many_are_heard_as_loud_as_they_are(count: int, tmp_path: Path) -> None:
     channels = [hiss(4, channel) * 0.05 for channel in range(count)]
     channels[3][:32_000] += note(2, 440)

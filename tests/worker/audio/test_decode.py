@@ -213,6 +213,7 @@ def test_a_later_try_finds_the_audio_and_does_not_decode_again(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("change", ["media", "audio cut", "note lost", "note of another version"])
+@pytest.mark.slow
 def test_audio_that_may_not_be_whole_or_of_this_media_is_made_again(change: str, tmp_path: Path) -> None:
     path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
     first = decode(path, scratch)
@@ -316,6 +317,7 @@ LimitedDecoder(FetchProfile()).decode(Media(Path(sys.argv[1]), "a", 31250.0), Pa
 """
 
 
+@pytest.mark.slow
 def test_a_child_whose_worker_was_killed_ends_by_itself(tmp_path: Path) -> None:
     path, scratch = nine_hours(tmp_path), tmp_path / "scratch"
     with subprocess.Popen([sys.executable, "-c", PARENT, str(path), str(scratch)], stdout=subprocess.PIPE) as parent:

@@ -6,6 +6,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE
 from tests.worker.audio.media import make
@@ -27,6 +29,7 @@ def peak(path: Path, into: Path) -> int:
     return int(subprocess.check_output([sys.executable, "-I", "-c", OBSERVER, *child], input=order.encode()))
 
 
+@pytest.mark.slow
 def test_twenty_minutes_take_as_much_memory_as_one(tmp_path: Path) -> None:
     short = make(tmp_path / "short.mp4", "flac", seconds=60, rate=SAMPLE_RATE, picture="mpeg4")
     long = make(tmp_path / "long.mp4", "flac", seconds=1200, rate=SAMPLE_RATE, picture="mpeg4")

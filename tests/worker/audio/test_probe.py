@@ -43,6 +43,7 @@ def test_a_file_that_ends_the_child_costs_only_its_own_length(tmp_path: Path, mo
     assert [length and round(length) for length in announced_lengths([bad, good])] == [None, 6]
 
 
+@pytest.mark.slow
 def test_long_paths_of_many_files_are_no_trouble(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d" * 200] * 5)
     deep.mkdir(parents=True)

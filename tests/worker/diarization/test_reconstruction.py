@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
@@ -19,7 +19,6 @@ def pipeline(folder: Path) -> Any:
 
 
 @pytest.mark.models
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3))
 def test_reconstruction_is_pyannotes_to_the_last_bit(pipeline: Any, seed: int, windows: int, speakers: int, most: int) -> None:
     random = np.random.default_rng(seed)

@@ -13,6 +13,8 @@ from ingest_worker.models import Role, load_set, lock, open_models
 from ingest_worker.models.locks import read_lock
 from tests.support.hub import Hub, Repository, serving
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FETCH = """
 import sys

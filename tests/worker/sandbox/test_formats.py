@@ -13,6 +13,8 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from tests.worker.audio.media import make
 
+pytestmark = pytest.mark.slow
+
 FORMATS = {
     "film.mp4": {"codec": "aac", "picture": "mpeg4"},
     "book.m4a": {"codec": "alac"},

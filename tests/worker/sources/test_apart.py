@@ -26,6 +26,8 @@ from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from tests.support.worker import SETTINGS, TRACE, place_in
 from tests.worker.sources.web import Site
 
+pytestmark = pytest.mark.slow
+
 HERE = AllowedSources(private_addresses=True)
 
 

@@ -67,6 +67,7 @@ def test_hls_is_put_together_without_any_program(
     assert found.duration_seconds == pytest.approx(6.0)
 
 
+@pytest.mark.slow
 def test_a_page_with_a_player_gives_its_recording(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
     site.put("/v/film.mp4", media["film.mp4"])
     page = '<html><head><title>t</title><meta property="og:title" content="A talk"></head>'

@@ -76,6 +76,7 @@ def titles(document: PlanDocument) -> list[str]:
     return [item.title for item in document.items]
 
 
+@pytest.mark.slow
 def test_media_files_get_their_lengths_from_their_headers_and_the_longest_comes_first(
     site: Site, media: dict[str, bytes], planner: Planner
 ) -> None:
@@ -225,6 +226,7 @@ def test_folders_and_files_are_planned_with_their_lengths(tmp_path: Path, media:
     assert planner.failure((folder / "2030").as_uri()).reason is Reason.NOT_FOUND
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(site: Site, media: dict[str, bytes], planner: Planner) -> None:
     urls = [site.put(f"/{name}", media[name]) for name in ("film.mp4", "clip.webm", "talk.mp3")]
     first = planner.plan(*urls)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
@@ -25,7 +25,6 @@ RUNS = st.lists(st.tuples(st.floats(0.05, 50.0), st.sampled_from([0.0, 0.1, 0.4,
 
 
 @given(RUNS)
-@settings(deadline=None)
 def test_every_frame_of_speech_lies_in_exactly_one_chunk(runs: list[tuple[float, float]]) -> None:
     probabilities = activity(*runs)
     samples = probabilities.size * FRAME
@@ -42,7 +41,6 @@ def test_every_frame_of_speech_lies_in_exactly_one_chunk(runs: list[tuple[float,
 
 
 @given(RUNS)
-@settings(deadline=None)
 def test_halves_hold_what_the_whole_held(runs: list[tuple[float, float]]) -> None:
     probabilities = activity(*runs)
     for chunk in pack(speech_spans(probabilities, probabilities.size * FRAME)):

@@ -1,0 +1,23 @@
+"""How many examples a property is tried with: as many as it needs in `make test`, and the same share of them in `make quick`."""
+
+from typing import Any, Final
+
+from hypothesis import settings
+
+WHOLE: Final = 100
+"""Examples of a property that says nothing else, in `make test`."""
+
+QUICK: Final = 15
+"""The same in `make quick`: most mistakes show in the first few."""
+
+
+def register() -> None:
+    """The profiles `house`, which is loaded, and `quick` (`pytest --hypothesis-profile=quick`)."""
+    settings.register_profile("house", deadline=None, print_blob=True, max_examples=WHOLE)  # a busy machine is no fault of the code
+    settings.register_profile("quick", settings.get_profile("house"), max_examples=QUICK)
+    settings.load_profile("house")
+
+
+def examples(number: int, **more: Any) -> settings:
+    """For a property that needs another number of examples than most."""
+    return settings(max_examples=max(5, number * settings().max_examples // WHOLE), **more)
