@@ -14,11 +14,11 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import version_of
-from ingest_operator.kube.errors import ConflictError
+from ingest_operator.kube.errors import Cause, ConflictError, RefusedError
 from ingest_operator.kube.lenient import Reading, reading
 from ingest_operator.kube.names import trace_of
-from ingest_operator.kube.resources import BATCHES, Object
-from ingest_operator.kube.telling import UnreadableError, told
+from ingest_operator.kube.resources import BATCHES, Object, Resource
+from ingest_operator.kube.telling import UnreadableError, definitions_differ, told
 
 Accepted = Callable[[Object, IngestBatchStatus | None, IngestBatchStatus], None]
 """Told of every accepted write: (the batch, the status before, the status now). Metrics and Events follow it."""
@@ -30,6 +30,23 @@ class UnreadableStatusError(UnreadableError):
     def __init__(self, where: str, found: Reading[Any]) -> None:
         message = f"The status of {where} comes from another version of the operator: {found.text}. Run one that knows it. Nothing starts."
         super().__init__(Hindrance("StatusUnreadable", message, inf))
+
+
+class UnwritableStatusError(UnreadableError):
+    """The definition in the cluster is another version's and has no word for what the status says. Nothing that follows from it happens."""
+
+    def __init__(self, error: RefusedError) -> None:
+        super().__init__(definitions_differ(error))
+
+
+async def replaced(api: Api, resource: Resource, body: Object) -> Object:
+    """An object with its status replaced. Raises `UnwritableStatusError` and `ApiError`."""
+    try:
+        return await api.replace_status(resource, body)
+    except RefusedError as error:
+        if error.cause is not Cause.INVALID:
+            raise
+        raise UnwritableStatusError(error) from error
 
 
 class StatusKeeper:
@@ -84,11 +101,14 @@ class StatusKeeper:
         return {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": self._batch["spec"], "status": status}
 
     async def write(self, status: IngestBatchStatus) -> None:
-        """Write a status over the one that `read` gave. Raises `ConflictError` when another has taken its place."""
+        """Write a status over the one that `read` gave.
+
+        Raises `ConflictError` when another has taken its place, and `UnwritableStatusError` where the cluster has no words for it.
+        """
         before = self.read()
         text = status.to_json()
         try:
-            written = await self._api.replace_status(BATCHES, self._body(json.loads(text)))
+            written = await replaced(self._api, BATCHES, self._body(json.loads(text)))
         except ConflictError:
             written = await self._api.get(BATCHES, *_where(self._batch))
             if written["metadata"]["uid"] != self._batch["metadata"]["uid"] or _parsed(written) != status:

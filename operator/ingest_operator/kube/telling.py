@@ -7,6 +7,7 @@ from typing import Any, Final
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_operator.conclude import as_conditions
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube.errors import RefusedError
 from ingest_operator.kube.lenient import Reading
 from ingest_operator.kube.resources import Object
 
@@ -35,6 +36,16 @@ def spec_unreadable(found: Reading[Any]) -> Hindrance:
 def profile_unreadable(name: str, found: Reading[Any]) -> Hindrance:
     """What is told of a batch whose profile cannot be read whole."""
     return Hindrance("ProfileUnreadable", _passed_over(f"IngestProfile {name!r}", found), inf)
+
+
+def definitions_differ(error: RefusedError) -> Hindrance:
+    """What is told of an object whose status the API server does not take as this operator writes it."""
+    said = " ".join(error.message.split())[:_WORDS]
+    advice = "Apply those that came with this operator (crds/), or run the operator that they came with."
+    message = (
+        f"The cluster's CustomResourceDefinitions are not this operator's: they refuse what it writes. {advice} The server says: {said}"
+    )
+    return Hindrance("DefinitionsDiffer", message, inf)
 
 
 def _passed_over(what: str, found: Reading[Any]) -> str:

@@ -7,9 +7,9 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key
 from ingest_operator.kube.ownership import identity_of
-from ingest_operator.kube.resources import Object
+from ingest_operator.kube.resources import SCHEDULES, Object
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, told
-from ingest_operator.schedules.reconcile import Look, look, write
+from ingest_operator.schedules.reconcile import Look, look, over
 
 LONGEST_REST: Final = 60.0
 """Seconds between two looks at most. They count time that passes, schedules go by a clock that may be set; a look at nothing new asks
@@ -46,4 +46,4 @@ class Schedules:
         """Say why nothing starts, and leave everything else in the status as it is, readable or not."""
         status = told(schedule, hindrance, self._clock(), has_state=False)
         if status is not None:
-            self._schedules.offer(await write(schedule, status, self._api))
+            self._schedules.offer(await self._api.replace_status(SCHEDULES, over(schedule, status)))

@@ -18,7 +18,7 @@ from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError, RefusedError
-from ingest_operator.kube.keeper import UnreadableStatusError
+from ingest_operator.kube.keeper import UnreadableStatusError, replaced
 from ingest_operator.kube.leaving import held_up_by, is_deleted, leaves_all_behind
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.ownership import identity_of, is_controlled
@@ -160,7 +160,7 @@ async def _conclude(subject: Subject, deed: Deed, found: Survey | None, api: Api
     outlook = Outlook(body["metadata"]["generation"], suspended, found, subject.trouble or deed.trouble)
     status = render(outlook, subject.previous, deed.children, now)
     if status != subject.previous:
-        body = await write(body, json.loads(status.to_json()), api)
+        body = await replaced(api, SCHEDULES, over(body, json.loads(status.to_json())))
     surplus = beyond_limits(deed.children, wanted.spec) if wanted else ()
     deleted = await _delete(surplus, body, api)
     moments = [moment for moment in (found.next if found else None, deed.until) if moment is not None]
@@ -177,11 +177,10 @@ async def _delete(children: Iterable[Child], schedule: Object, api: Api) -> tupl
     return tuple(gone)
 
 
-async def write(schedule: Object, status: Object, api: Api) -> Object:
-    """Write the status of a schedule over the version that was read; the schedule since then. Raises `ConflictError` over a newer one."""
+def over(schedule: Object, status: Object) -> Object:
+    """What replaces the status of the version that was read: over a newer one the API server refuses it as a conflict."""
     precondition = {field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
-    body = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": precondition, "spec": schedule["spec"], "status": status}
-    return await api.replace_status(SCHEDULES, body)
+    return {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": precondition, "spec": schedule["spec"], "status": status}
 
 
 def _status(schedule: Object) -> IngestScheduleStatus | None:
