@@ -93,6 +93,7 @@ class Reason(StrEnum):
     POD_MISCONFIGURED = "PodMisconfigured"
     UNSCHEDULABLE = "Unschedulable"
     EVICTED = "Evicted"
+    QUEUE_PREEMPTED = "QueuePreempted"
     PREEMPTED = "Preempted"
     NODE_PRESSURE = "NodePressure"
     NODE_REJECTED = "NodeRejected"
@@ -221,7 +222,10 @@ FAILURES: Final = MappingProxyType(
             "No node took the worker in all the time that the profile allows. Check that there is such a GPU.",
         ),
         _R.EVICTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the pod away: a drain, or a queue that gave its place to other work."
+            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the pod away: a drain, mostly, or somebody suspended its Job."
+        ),
+        _R.QUEUE_PREEMPTED: Failure(
+            None, _K.LIFECYCLE, _V.FORGIVE, "Its queue gave its place to other work, or was stopped. It waits in the queue again."
         ),
         _R.PREEMPTED: Failure(
             None, _K.LIFECYCLE, _V.FORGIVE, "A pod of higher priority took its place. Give workers a priority, or accept the wait.", 2

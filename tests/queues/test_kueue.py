@@ -83,7 +83,7 @@ def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_t
     kubelet.until_running(0, 1, batch=f"{scene.namespace}/backlog")
     scene.batch("news", profileRef={"name": "high"})
     kubelet.until_running(0, 1, batch=f"{scene.namespace}/news")
-    status = scene.until(lambda status: rows(status).get(0, {}).get("reason") == Reason.EVICTED, "it is told", "backlog")
+    status = scene.until(lambda status: rows(status).get(0, {}).get("reason") == Reason.QUEUE_PREEMPTED, "it is told", "backlog")
     row = rows(status)[0]
     assert (row["message"], row["attempts"], row["disruptions"]) == ("Its queue took its place back.", 0, 1)
     scene.delete("news")

@@ -81,6 +81,7 @@ _UNTOLD: Mapping[Reason, Ended] = {
             Reason.POD_MISCONFIGURED,
             Reason.UNSCHEDULABLE,
             Reason.EVICTED,
+            Reason.QUEUE_PREEMPTED,
             Reason.PREEMPTED,
             Reason.NODE_PRESSURE,
             Reason.NODE_REJECTED,

@@ -10,6 +10,7 @@ from typing import Final
 from ingest_contract.failures import OK_EXIT, Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.kube.causes import Cause, deleted_unseen, done_to, ended_by_another, late, told_by_job, unscheduled
+from ingest_operator.kube.jobs import QUEUE
 from ingest_operator.kube.names import STOPPED
 from ingest_operator.kube.pods import (
     condition,
@@ -172,10 +173,13 @@ _RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_star
 
 
 def _taken_back(look: Look) -> Cause | None:
-    """A Job that somebody else suspended while it ran: a queue gave its place to other work, and its pod was deleted."""
+    """A Job that somebody else suspended while it ran, so that its pod was deleted: its queue, where it has one, for other work."""
     deleted = look.pod is None or gone_by(look.pod) is not None
     taken = deleted and is_suspended(look.job) and not look.stopped
-    return Cause(Reason.EVICTED, "Its queue took its place back.") if taken else None
+    if not taken:
+        return None
+    queued = QUEUE in (metadata_of(look.job).get("labels") or {})
+    return Cause(Reason.QUEUE_PREEMPTED, "Its queue took its place back.") if queued else Cause(Reason.EVICTED, "Its Job was suspended.")
 
 
 def _ended(look: Look, code: int | None, receipt: str | None, cause: Cause | None = None, *, receipt_gone: bool = False) -> Ended:

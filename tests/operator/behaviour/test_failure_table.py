@@ -35,6 +35,7 @@ from tests.support.cluster.lives import (
     refused,
     secret_missing,
     succeeds,
+    taken_by_its_queue,
 )
 from tests.support.cluster.scene import Scene, condition, final, rows, stalled_by
 from tests.support.hurry import hurry
@@ -47,6 +48,7 @@ LIVES: Mapping[Reason, Life] = {
     Reason.POD_MISCONFIGURED: secret_missing(),
     Reason.UNSCHEDULABLE: succeeds(),  # on a node, if there were one
     Reason.EVICTED: drained(),
+    Reason.QUEUE_PREEMPTED: taken_by_its_queue(),
     Reason.PREEMPTED: preempted(),
     Reason.NODE_PRESSURE: evicted(),
     Reason.NODE_REJECTED: refused(),

@@ -5,6 +5,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.kube.ends import LINGER, PATIENCE
+from ingest_operator.kube.jobs import QUEUE
 from ingest_operator.kube.seen import needs_ending, run_of
 from ingest_operator.observe import Ended, outcome_of
 from tests.support.builders import NOW, a_failure
@@ -161,5 +162,8 @@ def test_a_job_that_waits_in_a_queue_of_the_clusters_is_live() -> None:
 
 
 @pytest.mark.parametrize("pod", [ended_pod(137, None, deleted=60), None], ids=["its pod is there", "its pod is gone"])
-def test_a_job_whose_queue_took_its_place_back_is_forgiven(pod: Object | None) -> None:
-    assert reason(failed(suspend=True), pod) is Reason.EVICTED
+def test_a_job_whose_queue_took_its_place_back_is_told_apart_from_one_that_somebody_suspended(pod: Object | None) -> None:
+    job = failed(suspend=True)
+    assert reason(job, pod) is Reason.EVICTED
+    job["metadata"]["labels"][QUEUE] = "gpus"
+    assert reason(job, pod) is Reason.QUEUE_PREEMPTED

@@ -157,7 +157,7 @@ def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(control_plane: Contro
 
 
 @pytest.mark.parametrize("code", [143, 137], ids=["it ends when it is asked to", "it is killed"])
-def test_a_run_whose_queue_takes_its_place_back_is_forgiven_and_does_not_go_on(live: Live, code: int) -> None:
+def test_a_run_whose_job_somebody_suspends_is_forgiven_and_does_not_go_on(live: Live, code: int) -> None:
     live.place()
     live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
     live.client.merge(live.job_path, {"spec": {"suspend": True}})
@@ -166,5 +166,5 @@ def test_a_run_whose_queue_takes_its_place_back_is_forgiven_and_does_not_go_on(l
     pod = live.must_have_pod()
     live.until(lambda job: not job["status"].get("terminating"), "the pod has ended")
     run = live.look(pod)
-    assert run.ended == Ended(code, None, Reason.EVICTED, "Its queue took its place back.")
+    assert run.ended == Ended(code, None, Reason.EVICTED, "Its Job was suspended.")
     assert needs_ending(live.job, pod, run) or decided(live.job) == "Failed"

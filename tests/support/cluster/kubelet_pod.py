@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 
 from ingest_contract.order import WorkOrder
+from ingest_operator.kube.jobs import QUEUE
 from tests.support.cluster.kubelet_api import GoneError, KubeletApi, Object
 from tests.support.cluster.kubelet_order import Resolver, UnresolvedError, order_of
 from tests.support.cluster.kubelet_servers import progress
@@ -152,6 +153,10 @@ class PlayedPod:
         if how is Taken.DRAINED:
             eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": self.pod["metadata"]["name"]}}
             await self.house.api.create("eviction", self._path("eviction"), eviction)
+        elif how is Taken.QUEUE:
+            metadata = self.pod["metadata"]
+            job = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['ownerReferences'][0]['name']}"
+            await self.house.api.patch("queue", job, {"metadata": {"labels": {QUEUE: "gpus"}}, "spec": {"suspend": True}})
         elif how is not Taken.SILENT:
             await self._write({"conditions": [disruption(self._now(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))]})
             await self.house.api.delete("removal", self._path())

@@ -37,6 +37,8 @@ class Taken(StrEnum):
     """By the scheduler."""
     DRAINED = "drained"
     """By whoever empties the node, through the eviction API."""
+    QUEUE = "queue"
+    """By the queue that its Job is in: it suspends the Job."""
     NODE_LOST = "node lost"
     """The node stops answering: the pod is deleted, and nobody ever says that it is gone."""
     SILENT = "silent"

@@ -70,6 +70,11 @@ def drained(seconds: float = 0.0) -> Life:
     return Life(end=Taken.DRAINED, seconds=seconds)
 
 
+def taken_by_its_queue(seconds: float = 0.0) -> Life:
+    """As if its Job were in a queue, which gives its place to other work."""
+    return Life(end=Taken.QUEUE, seconds=seconds)
+
+
 def node_lost(seconds: float = 0.0) -> Life:
     return Life(end=Taken.NODE_LOST, seconds=seconds)
 
