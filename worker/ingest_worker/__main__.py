@@ -81,12 +81,12 @@ def refuse(text: str, error: OSError | ValueError) -> int:
     """Say that the order is not understood, in the place that it names, if it names one. Returns the exit code."""
     logs.start("")
     message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
-    log.error('action=refuse-order message="%s"', message)
+    log.error("the order is refused: %s", message, extra={"action": "refuse-order"})
     receipt = Receipt(result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0)
     try:
         Path(json.loads(text)["place"]["receipt"]).write_bytes(encode(receipt))
     except (ValueError, KeyError, TypeError, OSError):
-        log.warning("action=leave-no-receipt")
+        log.warning("the order names no place for a Receipt that can be written", extra={"action": "leave-no-receipt"})
     return FAILURES[Reason.ORDER_INVALID].exit_code or 1
 
 

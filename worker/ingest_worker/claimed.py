@@ -73,7 +73,7 @@ class ClaimedVideo:
         except StageError as error:
             if error.reason is not Reason.DATABASE_UNAVAILABLE:
                 raise
-            log.warning("action=keep-later stage=%s error=%s", stage.value, error)
+            log.warning("a result is kept later: %s", error, extra={"action": "keep-later", "stage": stage.value})
 
     def rehearse(self, video: Video) -> None:
         """Raise `StageError(DATABASE_REJECTED)` now, before hours of work, if the store would refuse the recording behind them."""
@@ -101,7 +101,7 @@ class ClaimedVideo:
             with connect(self._dsn, application="release", statement_timeout_seconds=_LAST_WORD) as connection:
                 release(connection, self._held)
         except StageError as error:
-            log.warning("action=leave-claim error=%s", error)
+            log.warning("the claim is left to its lease: %s", error, extra={"action": "leave-claim"})
 
     def _end(self) -> None:
         self._over = True  # from here on, a claim that is gone was ended by us

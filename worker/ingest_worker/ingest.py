@@ -33,7 +33,7 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
     identities = identities_of(order.settings, models)
     hashes = hashes_of(order.settings, order.item.speakers, identities)
     residency = residency_of(order, models, session.free_at_start_mib)
-    log.info('action=plan-memory together=%s why="%s"', residency.together, residency.why)
+    log.info("memory is planned: %s", residency.why, extra={"action": "plan-memory", "together": residency.together})
     session.effective = effective_of(order, residency, identities)
     tools = tools_for(order, models, identities, residency)
     with session.sampler, claimed_video(dsn, order) as video, session.shown(order.place) as watch:

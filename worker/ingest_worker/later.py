@@ -63,5 +63,6 @@ class Later(Generic[T]):
     def _timed(self, what: str, do: Callable[[], Made]) -> Made:
         start = time.monotonic()
         made = do()
-        log.info("action=%s engine=%s seconds=%.2f", what, self._name, time.monotonic() - start)
+        seconds = round(time.monotonic() - start, 2)
+        log.info("%s: %s", what, self._name, extra={"action": what, "engine": self._name, "seconds": seconds})
         return made

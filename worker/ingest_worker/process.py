@@ -92,7 +92,7 @@ class Process:
         except Exception as foreign:
             error = named(foreign)
             level = logging.ERROR if error.reason is Reason.UNKNOWN else logging.INFO
-            log.log(level, "action=fail reason=%s", error.reason.value, exc_info=foreign)
+            log.log(level, "the run failed: %s", foreign, exc_info=foreign, extra={"action": "fail", "reason": error.reason.value})
         try:
             self._end(error)
         finally:
@@ -120,9 +120,10 @@ class Process:
             first = self._receipts.write(receipt)
         except OSError as foreign:
             first = True
-            log.warning("action=leave-no-receipt error=%s", foreign.strerror)
+            log.warning("no Receipt can be written: %s", foreign.strerror, extra={"action": "leave-no-receipt"})
         if first:
-            log.info("action=end exit=%d reason=%s seconds=%.1f", code, receipt.reason.value if receipt.reason else "none", receipt.seconds)
+            reason = receipt.reason.value if receipt.reason else None
+            log.info("the run is over", extra={"action": "end", "exit": code, "reason": reason, "seconds": round(receipt.seconds, 1)})
             self._code = code
 
 

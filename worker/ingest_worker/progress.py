@@ -107,4 +107,4 @@ class ProgressFile:
                 self._draft.replace(self._path)
             except OSError as error:
                 self._broken = True
-                log.warning("action=lose-progress path=%s error=%s", self._path, error.strerror)
+                log.warning("progress cannot be written: %s", error.strerror, extra={"action": "lose-progress", "path": self._path})

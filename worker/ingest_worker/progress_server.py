@@ -103,7 +103,7 @@ class ProgressServer:
         try:
             self._server = _Server(("", port), _handler(progress, registry))
         except OSError as error:
-            log.warning("action=lose-progress port=%d error=%s", port, error.strerror)
+            log.warning("progress cannot be served: %s", error.strerror, extra={"action": "lose-progress", "port": port})
             return
         threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
 

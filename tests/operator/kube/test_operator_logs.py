@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from ingest_operator.kube.logs import JsonLines, about
-from ingest_worker.logs import JsonLines as WorkerLines
+from ingest_operator.kube.logs import about, formatter
+from ingest_worker import logs as worker_logs
 
 
 def line(message: str = "hello", *, logger: str = "ingest_operator.reconcile", error: BaseException | None = None, **extra: Any) -> Any:
     """What a record becomes."""
     told = (type(error), error, error.__traceback__) if error else None
     record = logging.getLogger(logger).makeRecord(logger, logging.INFO, __file__, 1, message, (), told, extra=extra)
-    text = JsonLines().format(record)
+    text = formatter().format(record)
     assert "\n" not in text
     return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
@@ -39,9 +39,9 @@ def test_a_line_has_the_fields_of_its_record_and_what_it_brings_along() -> None:
 def test_a_workers_fields_have_the_same_names_here() -> None:
     error = ValueError("two\nlines")
     record = logging.LogRecord("x", logging.ERROR, __file__, 1, "hello", (), (ValueError, error, None))
-    theirs = json.loads(WorkerLines("0" * 32).format(record))
+    theirs = json.loads(worker_logs.formatter("0" * 32).format(record))
     with about("default/talks", "0" * 32):
-        ours = json.loads(JsonLines().format(record))
+        ours = json.loads(formatter().format(record))
     assert theirs.items() <= ours.items()
     assert ours.keys() - theirs.keys() == {"batch"}
 
@@ -71,6 +71,13 @@ def test_nothing_that_is_brought_along_takes_the_place_of_a_records_own_fields()
     found = line(level="loud", time="now")
     assert found["level"] == "info"
     assert found["time"] != "now"
+
+
+def test_a_password_in_an_address_is_in_no_log_and_nothing_that_a_terminal_obeys_is() -> None:
+    error = OSError("postgres://ann:geheim@db.example.org/x refused\x9b2J")
+    found = line("asking https://ann:geheim@example.org\n\x1b[31m", error=error, where="https://example.org/a?token=geheim", why=error)
+    assert "geheim" not in json.dumps(found)
+    assert found["message"] == "asking https://example.org [31m"
 
 
 def test_of_kopfs_records_only_the_object_is_kept() -> None:

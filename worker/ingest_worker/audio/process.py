@@ -81,7 +81,7 @@ def _failed(said: dict[str, Any]) -> StageError:
 
 @cache
 def _warn(lacking: str) -> None:
-    log.warning('action=lack-walls lacking="%s"', lacking)
+    log.warning("the kernel lacks what keeps the decoder in: %s", lacking, extra={"action": "lack-walls", "lacking": lacking})
 
 
 def _ended(code: int, limits: Limits) -> StageError:

@@ -68,7 +68,8 @@ class Filling:
             parts = longest_first[: room - len(filled.again)]
             if not parts:
                 break
-            log.info("action=hear-gaps parts=%d seconds=%.1f", len(parts), sum(part.seconds for part in parts))
+            seconds = round(sum(part.seconds for part in parts), 1)
+            log.info("gaps are heard again", extra={"action": "hear-gaps", "parts": len(parts), "seconds": seconds})
             for part, piece in zip(parts, self._session.decoded(parts, TEMPERATURES[0], nobody), strict=True):
                 self._take(part, piece, filled)
             filled.parts |= set(parts)

@@ -103,7 +103,7 @@ class Session:
             hearing.circling[chunk][0].text, " ".join(decoded.text for decoded, _ in pieces)
         )
         if alike:
-            log.info("action=believe-repetition seconds=%.1f", chunk.seconds)
+            log.info("a repetition is believed", extra={"action": "believe-repetition", "seconds": round(chunk.seconds, 1)})
             for part, piece in zip(parts, pieces, strict=True):
                 self._accept(part, piece, hearing)
         return alike
@@ -136,7 +136,8 @@ class Session:
         if fault is None:
             self._accept(chunk, piece, hearing)
             return True
-        log.info("action=decode-again fault=%s seconds=%.1f logprob=%.2f", fault.value, decoded.seconds, decoded.logprob)
+        facts = {"fault": fault.value, "seconds": round(decoded.seconds, 1), "logprob": round(decoded.logprob, 2)}
+        log.info("a piece is decoded again: %s", fault.value, extra={"action": "decode-again", **facts})
         if fault in IN_CIRCLES:
             hearing.circling.setdefault(chunk, piece)
         best = hearing.doubtful.get(chunk)

@@ -94,7 +94,8 @@ class WhisperTranscriber:
         vocabulary = self._settings.vocabulary
         fitting = self._engine.fitting(vocabulary)
         if len(fitting) < len(vocabulary):
-            log.warning("action=shorten-vocabulary kept=%d of=%d", len(fitting), len(vocabulary))
+            kept, of = len(fitting), len(vocabulary)
+            log.warning("Whisper takes %d of the %d words", kept, of, extra={"action": "shorten-vocabulary", "kept": kept, "of": of})
         follow = self._settings.language is None and len(self._engine.languages) > 1
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
