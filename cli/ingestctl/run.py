@@ -20,6 +20,7 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
+from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import PlanningInterruptedError, read_items
 from ingest_operator.local.session import Request, Watcher, run
@@ -104,8 +105,11 @@ def exit_code(batch: IngestBatch) -> int:
 
 
 def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
-    """The resource with its status, in the form asked for."""
+    """The resource with its status, in the form asked for; addresses without what lets somebody in."""
     document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
+    for source in document["spec"]["sources"]:
+        if "url" in source:
+            source["url"] = without_credentials(source["url"])
     match screen.output:
         case Output.JSON:
             print(json.dumps(document, indent=2))

@@ -21,6 +21,7 @@ from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDUL
 from ingest_contract.plain_yaml import PlainLoader, load_all
 from ingest_contract.profile import IngestProfile
 from ingest_contract.schedule import IngestSchedule
+from ingest_contract.text import redacted
 
 KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
     {BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile, SCHEDULE_KIND: IngestSchedule}
@@ -177,6 +178,6 @@ def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value as a person would recognise it, cut to a readable length."""
-    text = "nothing" if value is None else repr(value)
+    """A value as a person would recognise it, cut to a readable length; an address in it without what lets somebody in."""
+    text = "nothing" if value is None else redacted(repr(value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ingest_contract.batch import IngestBatch
+from ingest_contract.batch import IngestBatch, Source, VolumeSource
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
@@ -77,3 +77,15 @@ def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(tit
     assert OBEYED.search(told) is None
     assert "\x1b" not in told
     assert items[0].title in told
+
+
+@pytest.mark.parametrize("output", [Output.JSON, Output.YAML])
+@pytest.mark.parametrize("secret", ["https://ann:geheim@media.example.org/feed", "https://media.example.org/feed?a=b&token=geheim"])
+def test_a_batch_is_shown_without_what_its_addresses_let_in_with(output: Output, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = batch_of((), "")
+    sources = (*batch.spec.sources, Source(url=secret), Source(volume=VolumeSource(claim_name="talks")))
+    show(batch.model_copy(update={"spec": batch.spec.model_copy(update={"sources": sources})}), (), Screen(place.people(), output))
+    told = capsys.readouterr().out
+    assert "geheim" not in told
+    assert told.count("https://media.example.org/feed") == 2
+    assert "talks" in told

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import InvalidDocumentError, parse, read
@@ -165,3 +166,12 @@ def test_bytes_that_are_no_text_are_told_as_such(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidDocumentError, match="not YAML"):
         read(path)
+
+
+@pytest.mark.parametrize("given", ["ftp://ann:geheim@h/feed", "[https://ann:geheim@h/feed]", "{a: 'http://h/?token=geheim'}"])
+def test_a_mistake_is_told_without_the_credentials_of_an_address(given: str) -> None:
+    text = f"{HEAD}spec: {{sources: [{{url: {given}}}]}}\n"
+    with pytest.raises(InvalidDocumentError) as caught:
+        parse(yaml.safe_load(text))
+    assert "spec.sources[0].url" in str(caught.value)
+    assert "geheim" not in str(caught.value)

@@ -17,7 +17,7 @@ from typing import Final, Protocol, Self
 
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.errors import AlreadyExistsError
-from ingest_operator.kube.news import TELLERS, Aspect, Note
+from ingest_operator.kube.news import TELLERS, Aspect, Note, exposed
 from ingest_operator.kube.resources import BATCHES, EVENTS, Object, Resource
 
 LOG: Final = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class EventPoster:
         """A status was accepted over another one; `batch` is the object as it is since then."""
         now = self._clock()
         voice = self._voices.setdefault(batch["metadata"]["uid"], _Voice())
-        for note in voice.told(before, after, now):
+        for note in (*voice.told(before, after, now), *filter(None, [exposed(batch, before, after)])):
             if note is None:
                 self._counted("held")
                 continue

@@ -14,7 +14,9 @@ from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus, VideoStatus
+from ingest_contract.text import without_credentials
 from ingest_operator.kube.differences import failed_since, is_same_pass
+from ingest_operator.kube.resources import Object
 
 
 class NoteType(StrEnum):
@@ -62,6 +64,23 @@ def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note 
         return None
     text = f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every recording is looked at anew."
     return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
+
+
+def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """Addresses of a spec that was not known before let somebody in: a batch is no Secret."""
+    if before is not None and before.observed_generation == after.observed_generation:
+        return None
+    sources = batch.get("spec", {}).get("sources") or ()
+    urls = [str(source.get("url", "")) if isinstance(source, Mapping) else "" for source in sources]
+    places = [f"spec.sources[{place}]" for place, url in enumerate(urls) if without_credentials(url) != url]
+    if not places:
+        return None
+    text = (
+        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in the address. Everybody who may "
+        "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, and ingest this source by "
+        "`ingestctl run` against the same store."
+    )
+    return Note("CredentialsExposed", NoteType.WARNING, text, "Plan")
 
 
 def _planned(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:

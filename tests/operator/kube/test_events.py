@@ -16,7 +16,7 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.errors import AlreadyExistsError, BusyError
 from ingest_operator.kube.events import MINUTE, NOTE_BYTES, PER_MINUTE, WAITING, EventPoster, event_of
-from ingest_operator.kube.news import Note, NoteType
+from ingest_operator.kube.news import Note, NoteType, exposed
 from ingest_operator.kube.resources import BATCHES, EVENTS, Object, Resource
 from tests.support.builders import NOW, a_run, over
 from tests.support.cluster.control_plane import ControlPlane
@@ -228,3 +228,25 @@ def test_a_batchs_story_in_a_real_cluster_is_told_once(control_plane: ControlPla
     reasons = [each["reason"] for each in kept if each["regarding"]["name"] == "talks"]
     assert sorted(reasons) == ["Completed", "Planned", "Planned", "Recovered", "Stalled"]
     assert counts == {"posted": 5, "repeated": 5}
+
+
+@pytest.mark.parametrize(
+    "sources", [None, [], [None], ["x"], [{}], [{"url": None}], [{"url": "https://h/feed?episode=1"}], [{"volume": {}}]]
+)
+def test_a_batch_whose_addresses_let_nobody_in_is_not_warned_of(sources: Any) -> None:
+    assert exposed(a_batch() | {"spec": {"sources": sources}}, None, FREE) is None
+    assert exposed(a_batch(), None, FREE) is None
+
+
+@pytest.mark.parametrize("url", ["https://ann:geheim@h/feed", "https://h/feed?token=geheim", "https://h/a.mp3?X-Amz-Signature=geheim"])
+def test_who_puts_a_credential_into_a_batch_is_told_once_for_each_spec_and_not_told_what_it_is(url: str) -> None:
+    batch = a_batch() | {"spec": {"sources": [{"url": "https://h/a"}, {"url": url}, {"url": url}]}}
+    note = exposed(batch, None, FREE)
+    assert note is not None
+    assert (note.reason, note.type) == ("CredentialsExposed", NoteType.WARNING)
+    assert note.text.startswith("spec.sources[1] and 1 more:")
+    assert "geheim" not in note.text
+    assert len(note.text.encode()) <= NOTE_BYTES
+    assert exposed(batch, FREE, HELD) is None
+    newer = FREE.model_copy(update={"observed_generation": FREE.observed_generation + 1})
+    assert exposed(batch, FREE, newer) == note

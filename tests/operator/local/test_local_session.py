@@ -99,6 +99,13 @@ def test_the_plan_of_a_volume_says_which_claim_lies_where(tmp_path: Path, monkey
     assert order.claims == {"talks": str((tmp_path / "in").resolve()), "other": str(tmp_path.resolve())}
 
 
+def test_files_with_an_address_that_lets_somebody_in_are_their_owners_to_read(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed", sources=[{"url": "http://ann:geheim@media/succeed"}]))
+    holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"geheim" in path.read_bytes()]
+    assert holding
+    assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
+
+
 def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None:
     first, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
     second, lines = ran(a_request(tmp_path, "succeed", "fail NotFound"))
