@@ -8,12 +8,14 @@ from dataclasses import replace
 from bench.operator_at_scale.scene import Scene
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.batch import Batch, PlannedItems
 from ingest_operator.kube.frozen import PART, digest_of, from_parts
 from ingest_operator.kube.names import BATCH_UID, Owner
 from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
 from ingest_operator.ledger import restore
+from ingest_operator.observe import Observation
 from ingest_operator.planned import items_of, status_of
-from ingest_operator.status import View, render
+from ingest_operator.status import render
 
 
 def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
@@ -26,7 +28,7 @@ def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
     ledger = restore(before)
     ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
     spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
-    planned = status_of(plans).model_copy(update={"digest": digest_of(plans)})
-    view = View(spec, before.observed_generation, owner.trace_id, items_of(plans), planned, {}, None, (), before.profile)
-    status = render(view, ledger, before, time.time())
+    planned = PlannedItems(items_of(plans), status_of(plans).model_copy(update={"digest": digest_of(plans)}))
+    known = Batch(spec, before.observed_generation, owner.trace_id, planned, before.profile)
+    status = render(known, Observation(), ledger, before, time.time())
     admin.merge(BATCHES.path(scene.namespace, name, "status"), {"status": json.loads(status.to_json())})

@@ -8,23 +8,30 @@ from typing import Protocol
 from ingest_contract.order import Item
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.observe import Run
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Observation, Run
 
 
 class Cluster(Protocol):
     """A place where one process per try of one item runs."""
 
-    async def runs(self) -> tuple[Run, ...]:
-        """Every run that is live, or over and not yet forgotten."""
+    async def observe(self, ledger: Ledger) -> Observation:
+        """Every run that is live, or over and not yet forgotten, and what keeps things from starting.
 
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        """What keeps things from starting now. A start that is refused shows here; it does not raise."""
+        `ledger` is what the last accepted status remembers: whoever caches asks again for what should run.
+        """
 
-    async def start(self, start: Start, item: Item) -> None:
-        """Start a try. One that exists already, by index and number, is left as it is."""
+    async def start(self, start: Start, item: Item) -> Hindrance | None:
+        """Start a try. One that exists already, by index and number, is left as it is.
+
+        A start that is refused does not raise: what is in its way is returned, and observed from then on.
+        """
 
     async def stop(self, index: int, number: int) -> None:
-        """Ask a try to end; it stays among `runs` until it has."""
+        """Ask a try to end; it stays among what is observed until it has."""
 
     async def forget(self, run: Run, *, final: bool) -> None:
-        """Clean up after a run whose end is recorded; of a final item, what later tries would have used as well."""
+        """Clean up after a run that was observed and whose end is recorded.
+
+        Of a final item that is also what later tries would have used.
+        """

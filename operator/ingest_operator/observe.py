@@ -1,9 +1,10 @@
-"""What became of a run, from what can be seen of it: exit code, signal, Receipt, or none of these. Pure; asks nothing, logs nothing.
+"""What is seen of a batch, and what became of each run, from exit code, signal, Receipt, or none of these. Pure; asks and logs nothing.
 
 A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the process later. Everything else is
 believed from the outside in: a kill for memory or for the deadline explains an exit code, never the other way round.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from ingest_contract.failures import FAILURES, OK_EXIT, Reason, reason_of_exit
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt, decode
 from ingest_contract.text import said
+from ingest_operator.hindrance import Hindrance
 
 SIGKILL: Final = 9
 SIGTERM: Final = 15
@@ -95,6 +97,26 @@ class Waits:
     """Until its sandbox, network and volumes stood."""
     pulling: float = 0.0
     """Until its container ran: the image, if it was not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is seen of a batch at one moment. Each run is looked at once for it, and everything that is decided goes by that."""
+
+    runs: tuple[Run, ...] = ()
+    """Every run that is live, or over and not yet forgotten; in any order."""
+    blockers: tuple[Hindrance, ...] = ()
+    """What must change outside before more can start."""
+
+    @property
+    def live(self) -> frozenset[int]:
+        """Items of which a process is seen to run."""
+        return frozenset(run.index for run in self.runs if run.ended is None)
+
+    @property
+    def progress(self) -> Mapping[int, Progress]:
+        """Live progress by index, as far as it could be read."""
+        return {run.index: run.progress for run in self.runs if run.progress is not None and run.ended is None}
 
 
 def outcome_of(ended: Ended) -> Outcome:

@@ -1,11 +1,9 @@
 """The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always gives the same status."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import fsum
 
 from ingest_contract.base import MOST, decimal
-from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.figures import Rtf, StageSeconds, Sums
@@ -18,57 +16,35 @@ from ingest_contract.status import (
     Counts,
     IngestBatchStatus,
     ItemIntervals,
-    PlanStatus,
-    ProfileStatus,
     ReasonCount,
     TryCount,
 )
-from ingest_operator.conclude import Known, Observation, as_conditions, conclusions
-from ingest_operator.hindrance import Hindrance
+from ingest_operator.batch import Batch
+from ingest_operator.conclude import ConditionDraft, as_conditions, conclusions
 from ingest_operator.ledger import Ledger, Totals
 from ingest_operator.moments import as_text
+from ingest_operator.observe import Observation
 from ingest_operator.rows import groups_of, nodes_of, rows_of
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a status is rendered from, beside the ledger."""
-
-    spec: IngestBatchSpec
-    generation: int
-    trace_id: str
-    items: Sequence[Item] | None
-    """The plan; None while there is none."""
-    plan: PlanStatus | None
-    progress: Mapping[int, Progress]
-    """Live progress by index, as far as it could be read."""
-    trouble: tuple[str, str] | None = None
-    """Why planning is impossible: (reason, message)."""
-    hindrances: Sequence[Hindrance] = ()
-    """What must change outside before more can start."""
-    profile: ProfileStatus | None = None
-    """Which profile the batch goes by."""
-
-
-def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: float) -> IngestBatchStatus:
+def render(batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float) -> IngestBatchStatus:
     """The whole status, from the ledger and what can be seen now."""
-    items = view.items or ()
+    items, planned, progress = batch.items, batch.planned, seen.progress
     counts = _counts(len(items), ledger)
     unfinished = counts.running + counts.pending + counts.waiting
-    done, total = _weights(items, ledger, view.progress)
-    known = Known(view.spec, view.items is not None, view.trouble, view.hindrances)
-    word, found = conclusions(known, counts, ledger)
-    wanted = as_conditions(_worth_telling(found, previous), now, view.generation)
+    done, total = _weights(items, ledger, progress)
+    word, found = conclusions(batch, seen.blockers, counts, ledger)
+    wanted = as_conditions(_worth_telling(found, previous), now, batch.generation)
     return IngestBatchStatus(
-        observed_generation=view.generation,
+        observed_generation=batch.generation,
         conditions=with_conditions(previous.conditions if previous else (), wanted),
         state=word,
-        trace_id=view.trace_id,
-        plan=view.plan,
-        profile=view.profile,
+        trace_id=batch.trace_id,
+        plan=planned.status if planned else None,
+        profile=batch.profile,
         counts=counts,
-        progress_percent=int(100 * (done / total)) if total else 100 if view.items is not None else 0,
-        eta_seconds=_eta(total - done, ledger, min(view.spec.parallelism, unfinished)) if unfinished else None,
+        progress_percent=int(100 * (done / total)) if total else 100 if planned else 0,
+        eta_seconds=_eta(total - done, ledger, min(batch.spec.parallelism, unfinished)) if unfinished else None,
         audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2) if ledger.active and ledger.totals.media else None,
         active_seconds=decimal(ledger.active),
         active_until=as_text(ledger.active_until) if ledger.active_until else None,
@@ -84,11 +60,11 @@ def render(view: View, ledger: Ledger, previous: IngestBatchStatus | None, now: 
         learned_rung=ledger.learned_rung or None,
         nodes=nodes_of(ledger),
         retry_failed=ledger.retry_failed,
-        videos=rows_of(items, ledger, view.progress),
+        videos=rows_of(items, ledger, progress),
     )
 
 
-def _worth_telling(found: Iterable[Observation], previous: IngestBatchStatus | None) -> Iterator[Observation]:
+def _worth_telling(found: Iterable[ConditionDraft], previous: IngestBatchStatus | None) -> Iterator[ConditionDraft]:
     """That no node is avoided is said of batches that have avoided some."""
     told = {each.type for each in previous.conditions} if previous else set()
     for each in found:

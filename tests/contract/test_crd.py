@@ -11,8 +11,7 @@ from ingest_contract.crd import definitions
 from ingest_contract.failures import Reason
 from ingest_contract.names import GROUP
 from ingest_operator.ledger import Ledger
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_batch, a_run, a_view, folded, over
+from tests.support.builders import NOW, a_batch, a_planned_batch, a_run, folded, over, rendered
 from tests.support.cel import broken, defaulted
 
 Json = dict[str, Any]
@@ -114,7 +113,7 @@ def test_batches_and_schedules_have_a_status() -> None:
 
 def test_a_batch_with_a_status_of_every_kind_is_accepted() -> None:
     runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [over(a_run(98)), a_run(99)]
-    status = render(a_view(100), folded(Ledger(), *runs), None, NOW)
+    status = rendered(a_planned_batch(100), folded(Ledger(), *runs), None, NOW)
     assert status.breaker is not None
     batch = yaml.safe_load(a_batch().model_copy(update={"status": status}).to_json())
     closed = forbidding_unknown(schema_of("ingestbatches.yaml"))

@@ -35,13 +35,13 @@ def an_object(kind: str, status: ContractModel, generation: int = 1) -> Json:
 
 
 _batch = partial(an_object, "IngestBatch")
-_not_planned = {"items": None, "plan": None}
+_not_planned = {"planned": None}
 
 BATCHES: Mapping[str, Json] = {
     "applied, and not seen yet": _batch(IngestBatchStatus()),
-    "planning": _batch(a_status(view=_not_planned)),
-    "planning, and its profile is missing": _batch(halted(a_status(view=_not_planned), NO_PROFILE, 1, NOW)),
-    "planning is impossible": _batch(a_status(view=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})),
+    "planning": _batch(a_status(known=_not_planned)),
+    "planning, and its profile is missing": _batch(halted(a_status(known=_not_planned), NO_PROFILE, 1, NOW)),
+    "planning is impossible": _batch(a_status(known=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})),
     "running": _batch(a_status(a_run(0), a_run(1))),
     "running, and changed since": _batch(a_status(a_run(0)), generation=2),
     "stalled": _batch(a_status(a_run(0), ledger=Ledger(breaker=BREAKER))),

@@ -40,7 +40,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def look(self) -> None:
         """One look, and what must be true of every look."""
         operator, cluster = self.operator, self.cluster
-        before, thought, held, written = operator.status, operator.thinks(), cluster.hindrances(), len(cluster.writes.log)
+        before, thought, held, written = operator.status, operator.thinks(), cluster.blockers(), len(cluster.writes.log)
         shown, started = list(cluster.cache.values()), {index: len(starts) for index, starts in cluster.started.items()}
         undisturbed, expected = cluster.writes.dies_at is None and not operator.keeper.conflict, operator.would(seed=cluster.seed + 1)
         stands = operator.look()
@@ -53,7 +53,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert not undisturbed or expected == (operator.keeper.text, sorted(cluster.writes.log[written:])), "another would do the same"
         ended = {f"forget {index}-{number}" for index, number in self.books.ends}
         assert ended.issuperset(entry for entry in cluster.writes.log[written:] if entry.startswith("forget")), "only what is recorded goes"
-        settled = set(thought.running) <= {run.index for run in shown if run.ended is None} and cluster.hindrances() == held
+        settled = set(thought.running) <= {run.index for run in shown if run.ended is None} and cluster.blockers() == held
         assert not settled or operator.would(seed=0)[0] == operator.keeper.text, "a second look says nothing new"
         for start in begun:
             self.books.check(start)

@@ -12,8 +12,8 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_run, a_view, folded, over
+from ingest_operator.observe import Observation
+from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 RUNNING = folded(Ledger(), a_run(0))
 DONE = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE))
@@ -50,63 +50,66 @@ def condition(status: IngestBatchStatus, kind: ConditionType) -> Condition:
     ],
 )  # fmt: skip
 def test_what_holds_of_a_batch(ledger: Ledger, spec: dict[str, Any], word: str, expected: dict[str, str]) -> None:
-    status = render(a_view(2, **spec), ledger, None, NOW)
+    status = rendered(a_planned_batch(2, **spec), ledger, None, NOW)
     assert (status.state, holding(status)) == (word, expected)
 
 
 def test_a_night_that_brings_nothing_is_a_batch_that_is_complete_at_once() -> None:
-    status = render(a_view(0), Ledger(), None, NOW)
+    status = rendered(a_planned_batch(0), Ledger(), None, NOW)
     assert (status.state, holding(status), status.progress_percent) == ("Complete", {"Complete": "Succeeded"}, 100)
 
 
 def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
-    status = render(replace(a_view(2), items=None, plan=None), Ledger(), None, NOW)
+    status = rendered(replace(a_planned_batch(2), planned=None), Ledger(), None, NOW)
     assert (status.state, holding(status)) == ("Planning", {"Reconciling": "Planning"})
 
 
 def test_a_batch_that_has_failed_and_is_held_up_by_something_else_says_what_that_is() -> None:
-    view = replace(a_view(3, retry={"max_failed_percent": 10}), hindrances=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
-    assert holding(render(view, MIXED, None, NOW)) == {"Failed": "TooManyFailures", "Stalled": "QuotaExceeded"}
+    seen = Observation(blockers=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
+    assert holding(rendered(a_planned_batch(3, retry={"max_failed_percent": 10}), MIXED, seen=seen)) == {
+        "Failed": "TooManyFailures",
+        "Stalled": "QuotaExceeded",
+    }
 
 
 def test_a_dry_run_that_is_complete_is_held_up_by_nothing() -> None:
-    view = replace(a_view(2, dry_run=True), hindrances=(Hindrance("ProfileMissing", "there is none", inf),))
-    assert holding(render(view, Ledger(), None, NOW)) == {"Complete": "DryRun"}
+    seen = Observation(blockers=(Hindrance("ProfileMissing", "there is none", inf),))
+    assert holding(rendered(a_planned_batch(2, dry_run=True), Ledger(), seen=seen)) == {"Complete": "DryRun"}
 
 
 def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
     trouble = ("NotFound", "spec.sources[0]: HTTP 404")
-    status = render(replace(a_view(2), items=None, plan=None, trouble=trouble), Ledger(), None, NOW)
+    status = rendered(replace(a_planned_batch(2), planned=None, trouble=trouble), Ledger(), None, NOW)
     assert (status.state, holding(status)) == ("Failed", {"Failed": "PlanningFailed", "Stalled": "PlanningFailed"})
     assert condition(status, ConditionType.FAILED).message == "NotFound: spec.sources[0]: HTTP 404"
 
 
 def test_every_condition_is_always_there_and_answers_for_the_generation_that_was_seen() -> None:
-    status = render(replace(a_view(2), generation=7), RUNNING, None, NOW)
+    status = rendered(replace(a_planned_batch(2), generation=7), RUNNING, None, NOW)
     assert [each.type for each in status.conditions] == [each for each in ConditionType if each is not ConditionType.NODES_AVOIDED]
     assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
 
 
 def test_what_holds_a_batch_is_told_with_the_moment_of_the_next_probe() -> None:
-    message = condition(render(a_view(2), HELD, None, NOW), ConditionType.STALLED).message
+    message = condition(rendered(a_planned_batch(2), HELD, None, NOW), ConditionType.STALLED).message
     assert HELD.breaker is not None
     assert as_text(HELD.breaker.until) in message
     assert message.startswith("The site asks whether we are a robot.")
 
 
 def test_a_conditions_clock_moves_only_when_its_status_does() -> None:
-    first = render(a_view(2), RUNNING, None, NOW)
-    second = render(a_view(2), DONE, first, NOW + 60)
+    first = rendered(a_planned_batch(2), RUNNING, None, NOW)
+    second = rendered(a_planned_batch(2), DONE, first, NOW + 60)
     assert condition(second, ConditionType.COMPLETE).last_transition_time == as_text(NOW + 60)
     assert condition(second, ConditionType.FAILED).last_transition_time == as_text(NOW)
 
 
 def test_a_new_message_is_told_without_moving_the_clock() -> None:
-    first = render(a_view(3), RUNNING, None, NOW)
-    second = condition(render(a_view(3), DONE, first, NOW + 60), ConditionType.COMPLETE)
+    first = rendered(a_planned_batch(3), RUNNING, None, NOW)
+    second = condition(rendered(a_planned_batch(3), DONE, first, NOW + 60), ConditionType.COMPLETE)
     assert (second.message, second.last_transition_time) == ("1 succeeded, 1 skipped, 0 failed of 3", as_text(NOW))
 
 
 def test_a_word_is_found_for_a_message_of_any_length() -> None:
-    status = render(replace(a_view(1), items=None, plan=None, trouble=("Unknown", "x" * 5000)), Ledger(), None, NOW)
+    status = rendered(replace(a_planned_batch(1), planned=None, trouble=("Unknown", "x" * 5000)), Ledger(), None, NOW)
     assert len(condition(status, ConditionType.FAILED).message) == 1024

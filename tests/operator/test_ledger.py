@@ -1,7 +1,5 @@
 """The status is all the memory there is: a ledger that went through a status and its JSON is the ledger that it was."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 
@@ -11,15 +9,15 @@ from ingest_contract.receipt import StageFigures
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, MAX_WAITING, IngestBatchStatus
 from ingest_operator.ledger import Ledger, restore
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_receipt, a_run, a_view, ended_by, folded, over
+from ingest_operator.observe import Observation, Run
+from tests.support.builders import NOW, a_planned_batch, a_receipt, a_run, ended_by, folded, over, rendered
 from tests.support.ledgers import TOTAL, ledgers
 
-VIEW = a_view(TOTAL)
+BATCH = a_planned_batch(TOTAL)
 
 
-def through_a_status(ledger: Ledger, view: Any = VIEW) -> Ledger:
-    text = render(view, ledger, None, NOW).to_json()
+def through_a_status(ledger: Ledger, *seen: Run) -> Ledger:
+    text = rendered(BATCH, ledger, None, NOW, seen=Observation(seen)).to_json()
     return restore(IngestBatchStatus.model_validate_json(text))
 
 
@@ -34,8 +32,8 @@ def test_every_ledger_survives_a_restart(ledger: Ledger) -> None:
 
 @given(ledgers())
 def test_rendering_a_restored_ledger_gives_the_same_status(ledger: Ledger) -> None:
-    status = render(VIEW, ledger, None, NOW)
-    assert render(VIEW, restore(status), status, NOW + 99) == status
+    status = rendered(BATCH, ledger, None, NOW)
+    assert rendered(BATCH, restore(status), status, NOW + 99) == status
 
 
 @pytest.mark.parametrize("started", [NOW + 0.1234567, NOW + 0.0005, NOW + 0.9999999, NOW + 1e-9], ids=str)
@@ -57,7 +55,7 @@ def test_measured_seconds_of_any_size_add_up_the_same_before_and_after_a_restart
 
 def test_an_items_last_stage_is_the_only_thing_that_live_progress_changes() -> None:
     ledger = folded(Ledger(), a_run(0))
-    live = a_view(TOTAL, progress={0: Progress(stage=Stage.EMBED, percent=90, seconds=50.0)})
+    live = a_run(0, progress=Progress(stage=Stage.EMBED, percent=90, seconds=50.0))
     assert through_a_status(ledger, live).trying[0].stage is Stage.EMBED
     assert folded(through_a_status(ledger, live), over(a_run(0))) == folded(ledger, over(a_run(0)))
 
@@ -66,7 +64,7 @@ def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_r
     runs = [a_run(index, 1 + index % 4, attempts=index % 3, rung=index % 2, disruptions=index % 2) for index in range(150)]
     waiting = [over(a_run(200 + index, 1), Reason.TRUNCATED) for index in range(MAX_WAITING)]
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(170, 190)), *waiting, *runs)
-    status = render(VIEW, ledger, None, NOW)
+    status = rendered(BATCH, ledger, None, NOW)
     assert (status.counts.running, status.counts.waiting, len(status.videos)) == (150, MAX_WAITING, MAX_ROWS)
     assert len(status.running) == 12
     assert through_a_status(ledger) == ledger
@@ -77,7 +75,7 @@ def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_r
 
 def test_the_items_that_started_last_have_the_rows_so_that_a_probe_is_known_as_one() -> None:
     runs = [a_run(index, started_at=NOW + index % 100) for index in range(150)]
-    rows = render(VIEW, folded(Ledger(), *runs), None, NOW).videos
+    rows = rendered(BATCH, folded(Ledger(), *runs), None, NOW).videos
     assert [row.index for row in rows] == sorted(sorted(range(150), key=lambda index: (-(index % 100), index))[:MAX_RUNNING_ROWS])
     assert folded(Ledger(), *runs).trying[99].not_before == NOW + 99
 

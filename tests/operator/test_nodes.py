@@ -13,8 +13,7 @@ from ingest_operator.ledger import Ledger, restore
 from ingest_operator.mend import mended
 from ingest_operator.nodes import ALONE, AVOIDED_FOR, LONGEST, NO_OTHER_FOR, SETTLED, avoided, none_left, sent, stranded
 from ingest_operator.observe import Run
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_run, a_view, folded, over
+from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 END = NOW + 60
 ELSEWHERE = a_run(99, node="other")
@@ -154,14 +153,14 @@ def test_a_batch_that_waits_for_any_other_node_says_so_once_a_scheduler_had_its_
 
 def test_a_condition_names_avoided_nodes_and_is_there_only_where_there_were_some() -> None:
     def told(ledger: Ledger, before: IngestBatchStatus | None = None) -> list[tuple[ConditionStatus, str, str]]:
-        found = render(a_view(200), ledger, before, NOW).conditions
+        found = rendered(a_planned_batch(200), ledger, before, NOW).conditions
         return [(each.status, each.reason, each.message) for each in found if each.type is ConditionType.NODES_AVOIDED]
 
     assert told(Ledger()) == []
     [(status, reason, message)] = told(AVOIDING)
     assert (status, reason) == (ConditionStatus.TRUE, "GpuBroken")
     assert message == "bad (1 GpuBroken, until 2027-01-15T08:31:00Z)"
-    assert told(OPEN, render(a_view(200), AVOIDING, None, NOW)) == [(ConditionStatus.FALSE, "NoneAvoided", "")]
+    assert told(OPEN, rendered(a_planned_batch(200), AVOIDING, None, NOW)) == [(ConditionStatus.FALSE, "NoneAvoided", "")]
 
 
 def test_no_more_nodes_are_remembered_than_the_status_has_room_for_and_those_that_are_avoided_stay() -> None:
@@ -170,7 +169,7 @@ def test_no_more_nodes_are_remembered_than_the_status_has_room_for_and_those_tha
     ledger = after(*weak, *strong)
     assert len(ledger.nodes) == MAX_NODES
     assert len(avoided(ledger)) == 5
-    status = render(a_view(200), ledger, None, NOW)
+    status = rendered(a_planned_batch(200), ledger, None, NOW)
     assert restore(IngestBatchStatus.model_validate_json(status.to_json())) == ledger
 
 

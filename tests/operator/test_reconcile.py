@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -10,12 +12,14 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_WAITING, IngestBatchStatus, PlanStatus
+from ingest_contract.status import MAX_WAITING, IngestBatchStatus
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.observe import Run
-from ingest_operator.reconcile import Planned, reconcile
-from tests.support.builders import NOW, TRACE, a_run, a_spec, items, over
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Observation, Run
+from ingest_operator.plan import Decision, Previous, decide
+from ingest_operator.reconcile import PASSED_ON, reconcile
+from tests.support.builders import NOW, a_planned_batch, a_run, over
 from tests.support.simulated_operator import ConflictError, TextKeeper
 
 COUNT = 200
@@ -28,17 +32,19 @@ class Recorder:
         self.shown, self.asked = shown, list[str]()
         self.hindered: tuple[Hindrance, ...] = ()
         self.broken: frozenset[int] = frozenset()
+        self.refused: dict[int, Hindrance] = {}
+        self.expected: tuple[int, ...] = ()
+        """Items that should run, by what it was told when it was asked what it sees."""
 
-    async def runs(self) -> tuple[Run, ...]:
-        return self.shown
+    async def observe(self, ledger: Ledger) -> Observation:
+        self.expected = ledger.running
+        return Observation(self.shown, self.hindered)
 
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        return self.hindered
-
-    async def start(self, start: Start, item: Item) -> None:
+    async def start(self, start: Start, item: Item) -> Hindrance | None:
         if item.index in self.broken:
             raise ConnectionError(f"no answer about {item.index}")
         self.asked.append(f"start {item.index}-{start.number}")
+        return self.refused.get(item.index)
 
     async def stop(self, index: int, number: int) -> None:
         self.asked.append(f"stop {index}-{number}")
@@ -47,9 +53,12 @@ class Recorder:
         self.asked.append(f"forget {run.index}-{run.number}{' for good' if final else ''}")
 
 
+def decided(cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object) -> Decision:
+    return asyncio.run(reconcile(a_planned_batch(count, **spec), cluster, keeper, now))
+
+
 def look(cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object) -> IngestBatchStatus:
-    batch = Planned(a_spec(**spec), 1, TRACE, items(count), PlanStatus(sources=1, items=count, media_seconds=600 * count))
-    return asyncio.run(reconcile(batch, cluster, keeper, now))
+    return decided(cluster, keeper, count, now, **spec).status
 
 
 def test_starts_come_before_clearing_up_and_final_items_are_cleared_for_good() -> None:
@@ -130,3 +139,73 @@ def test_an_item_that_is_blocked_does_not_block_the_others() -> None:
     cluster.hindered = (Hindrance("NameTaken", "somebody else's Job has this name", until=NOW + 90, index=0),)
     look(cluster, TextKeeper(), parallelism=2)
     assert cluster.asked == ["start 1-1", "start 2-1"]
+
+
+def test_who_wants_to_know_is_told_what_ended_when_the_status_stands_and_before_anything_is_done() -> None:
+    cluster, keeper = Recorder(over(a_run(0)), a_run(1)), TextKeeper()
+    told: list[tuple[list[int], list[str], bool]] = []
+
+    def accepted(before: IngestBatchStatus | None, decision: Decision) -> None:
+        assert before is None
+        told.append(([run.index for run in decision.ended], list(cluster.asked), keeper.read() == decision.status))
+
+    asyncio.run(reconcile(a_planned_batch(COUNT), cluster, keeper, NOW + 60, accepted))
+    asyncio.run(reconcile(a_planned_batch(COUNT), cluster, keeper, NOW + 60, lambda *_: told.append(([], [], False))))
+    assert told == [([0], [], True)]
+
+
+def test_nobody_is_told_of_a_status_that_was_not_accepted() -> None:
+    told: list[Decision] = []
+    with pytest.raises(ConflictError):
+        asyncio.run(
+            reconcile(a_planned_batch(2), Recorder(over(a_run(0))), TextKeeper(conflict=True), NOW, lambda _, now: told.append(now))
+        )
+    assert told == []
+
+
+def test_the_cluster_is_told_what_should_run_when_it_is_asked_what_it_sees() -> None:
+    keeper = TextKeeper()
+    look(Recorder(a_run(0), a_run(3), over(a_run(1))), keeper)
+    lagging = Recorder()
+    look(lagging, keeper)
+    assert lagging.expected == (0, 3)
+
+
+def test_a_run_that_is_listed_twice_ended_once() -> None:
+    assert decided(Recorder(over(a_run(0)), over(a_run(0))), TextKeeper()).ended == (over(a_run(0)),)
+
+
+def test_a_decision_says_when_the_next_retry_is_due() -> None:
+    decision = decided(Recorder(over(a_run(0), Reason.DOWNLOAD_FAILED)), TextKeeper(), 1)
+    assert decision.next_at == decision.ledger.trying[0].not_before > NOW + 60
+
+
+def test_where_nothing_can_happen_by_itself_nothing_is_due() -> None:
+    assert decided(Recorder(a_run(0)), TextKeeper(), 1).next_at == inf
+
+
+def test_a_start_that_is_refused_is_due_when_it_is_worth_another_attempt() -> None:
+    cluster = Recorder()
+    cluster.refused = {0: Hindrance("QuotaExceeded", "exceeded quota: gpus", until=NOW + 90)}
+    assert decided(cluster, TextKeeper(), parallelism=2).next_at == NOW + 90
+
+
+def test_the_place_of_a_recording_that_cannot_take_it_is_given_to_another_one_soon() -> None:
+    cluster = Recorder()
+    cluster.refused = {0: Hindrance("NameTaken", "somebody else's Job has this name", until=NOW + 120, index=0)}
+    assert decided(cluster, TextKeeper(), parallelism=2).next_at == NOW + 60 + PASSED_ON
+
+
+def test_a_batch_is_idle_when_nothing_is_seen_to_run_and_nothing_starts() -> None:
+    assert not decided(Recorder(a_run(0)), TextKeeper(), 1).is_idle
+    assert not decided(Recorder(), TextKeeper(), 1).is_idle
+    assert decided(Recorder(over(a_run(0))), TextKeeper(), 1).is_idle
+
+
+def test_without_a_plan_nothing_is_forgotten_or_begun() -> None:
+    keeper = TextKeeper()
+    look(Recorder(over(a_run(0), Reason.BOT_CHECK)), keeper)
+    batch = replace(a_planned_batch(COUNT, retry_failed="again"), planned=None)
+    decision = decide(batch, Previous.of(batch, keeper.read()), Observation(), NOW + 60)
+    assert (decision.actions, decision.recorded, decision.status.retry_failed) == ((), (), "")
+    assert decision.status.state != "Complete"

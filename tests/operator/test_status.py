@@ -2,6 +2,8 @@
 
 import random
 import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,19 +13,25 @@ from hypothesis import strategies as st
 from ingest_contract.batch import SuspendMode
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
+from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, IngestBatchStatus, ItemState
 from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Observation, Run
 from ingest_operator.rows import RECENT
 from ingest_operator.status import percentile, render
-from tests.support.builders import NOW, a_receipt, a_run, a_view, an_item, ended_by, folded, over
+from tests.support.builders import NOW, a_planned_batch, a_receipt, a_run, an_item, ended_by, folded, over, planned
 from tests.support.ledgers import TOTAL, ledgers
 from tests.support.statuses import under_way
 
 
-def rendered(ledger: Ledger, count: int = TOTAL, **view: Any) -> IngestBatchStatus:
-    return render(a_view(count, **view), ledger, None, NOW)
+def rendered(
+    ledger: Ledger, count: int = TOTAL, *, given: Sequence[Item] | None = None, seen: tuple[Run, ...] = (), **spec: Any
+) -> IngestBatchStatus:
+    batch = a_planned_batch(count, **spec)
+    batch = batch if given is None else replace(batch, planned=planned(given))
+    return render(batch, Observation(seen), ledger, None, NOW)
 
 
 def succeeded(index: int, *, rtf: float, media: float = 600.0) -> Any:
@@ -50,9 +58,9 @@ def test_an_unplanned_batch_has_no_progress_and_a_planned_one_without_items_has_
 def test_progress_is_measured_in_media_and_counts_what_runs() -> None:
     recordings = (an_item(0, 3000), an_item(1, 500), an_item(2, 500))
     ledger = folded(Ledger(), over(a_run(1)), a_run(0))
-    live = {0: Progress(stage=Stage.TRANSCRIBE, percent=50, seconds=9.0)}
+    live = a_run(0, progress=Progress(stage=Stage.TRANSCRIBE, percent=50, seconds=9.0))
     assert rendered(ledger, given=recordings).progress_percent == 12
-    assert rendered(ledger, given=recordings, progress=live).progress_percent == 50
+    assert rendered(ledger, given=recordings, seen=(live,)).progress_percent == 50
 
 
 def test_a_recording_of_unknown_length_weighs_as_much_as_the_others_do_on_average() -> None:
@@ -132,8 +140,8 @@ def test_at_most_a_hundred_rows_are_shown_however_many_failed() -> None:
 
 
 def test_a_row_shows_what_its_run_is_doing() -> None:
-    live = {0: Progress(stage=Stage.DIARIZE, percent=40, seconds=9.0)}
-    row = rendered(folded(Ledger(), a_run(0, 2, attempts=1, rung=1)), progress=live).videos[0]
+    live = a_run(0, 2, attempts=1, rung=1, progress=Progress(stage=Stage.DIARIZE, percent=40, seconds=9.0))
+    row = rendered(folded(Ledger(), live), seen=(live,)).videos[0]
     assert (row.state, row.number, row.attempts, row.rung, row.stage, row.percent) == ("Running", 2, 1, 1, Stage.DIARIZE, 40)
 
 

@@ -11,8 +11,7 @@ from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING, ItemState
 from ingest_operator.fold import WAITING_MESSAGE
 from ingest_operator.ledger import Ledger, Trying
 from ingest_operator.rows import as_rows_allow
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_run, a_view, folded, over
+from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 COUNT = 10_000
 KINDS = 40
@@ -60,11 +59,11 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     ],
 )
 def test_ten_thousand_recordings_in_the_worst_order_stay_below_100_kb(split: Callable[[int], int], live: int) -> None:
-    assert len(render(a_view(COUNT), worst(split, live), None, NOW).to_json().encode()) < 100_000
+    assert len(rendered(a_planned_batch(COUNT), worst(split, live), None, NOW).to_json().encode()) < 100_000
 
 
 def test_eight_recordings_take_less_than_4_kb() -> None:
     ends = [None, None, None, None, None, Reason.NOT_FOUND, Reason.TRUNCATED, Reason.NO_SPEECH]
     runs = [over(a_run(index), reason) for index, reason in enumerate(ends)]
-    status = render(a_view(8), folded(folded(Ledger(), *runs), over(a_run(6, 2, attempts=1), Reason.TRUNCATED)), None, NOW)
+    status = rendered(a_planned_batch(8), folded(folded(Ledger(), *runs), over(a_run(6, 2, attempts=1), Reason.TRUNCATED)), None, NOW)
     assert len(status.to_json().encode()) < 4_000

@@ -13,13 +13,12 @@ from math import inf
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
-from ingest_contract.status import IngestBatchStatus, PlanStatus
+from ingest_contract.status import IngestBatchStatus
 from ingest_operator.actions import Start
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import restore
-from ingest_operator.observe import Ended, Run
-from ingest_operator.reconcile import Planned, reconcile
-from tests.support.builders import NOW, TRACE, a_spec, ended_by, items
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Ended, Observation, Run
+from ingest_operator.reconcile import reconcile
+from tests.support.builders import NOW, a_planned_batch, ended_by
 from tests.support.simulated_operator import TextKeeper
 
 Key = tuple[int, int]
@@ -58,7 +57,7 @@ class NodeCluster:
 
     nodes: Mapping[str, Kind]
     now: float = NOW
-    runs_: dict[Key, Run] = field(default_factory=dict)
+    runs: dict[Key, Run] = field(default_factory=dict)
     due: dict[Key, tuple[float, Ended]] = field(default_factory=dict)
     """When and how what has a place will end."""
     ended: Counter[str] = field(default_factory=Counter)
@@ -67,19 +66,16 @@ class NodeCluster:
     """When every node is good."""
     chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 -- lengths, not secrets
 
-    async def runs(self) -> tuple[Run, ...]:
-        """All that are not forgotten."""
-        return tuple(self.runs_.values())
-
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        """None."""
-        return ()
+    async def observe(self, ledger: Ledger) -> Observation:
+        """All runs that are not forgotten; nothing else is in the way."""
+        del ledger
+        return Observation(tuple(self.runs.values()))
 
     async def start(self, start: Start, item: Item) -> None:
         """It waits for a node."""
         del item
         run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
-        self.runs_.setdefault((start.index, start.number), replace(run, unplaced_since=self.now, avoids=start.avoid))
+        self.runs.setdefault((start.index, start.number), replace(run, unplaced_since=self.now, avoids=start.avoid))
 
     async def stop(self, index: int, number: int) -> None:
         """It ends at once."""
@@ -88,7 +84,7 @@ class NodeCluster:
     async def forget(self, run: Run, *, final: bool) -> None:
         """Gone."""
         del final
-        self.runs_.pop((run.index, run.number), None)
+        self.runs.pop((run.index, run.number), None)
 
     def pass_time(self) -> None:
         """Until the next look: what is due ends, and what waits takes its place."""
@@ -100,24 +96,24 @@ class NodeCluster:
         self._place()
 
     def _place(self) -> None:
-        held = Counter(run.node for run in self.runs_.values() if run.ended is None)
-        for key, run in list(self.runs_.items()):
+        held = Counter(run.node for run in self.runs.values() if run.ended is None)
+        for key, run in list(self.runs.items()):
             if run.ended is not None or run.node is not None:
                 continue
             fits = [name for name in self.nodes if held[name] < GPUS and name not in run.avoids]
             if fits:
                 node = min(fits, key=lambda name: (held[name], name))
                 held[node] += 1
-                self.runs_[key] = replace(run, node=node, unplaced_since=None)
+                self.runs[key] = replace(run, node=node, unplaced_since=None)
                 kind = self.nodes[node] if self.now < self.mended_at else Kind.GOOD
                 seconds, reason = ENDS.get(kind, (self.chance.uniform(40, 80), None))
                 self.due[key] = (self.now + seconds, ended_by(reason))
 
     def _end(self, key: Key, ended: Ended) -> None:
         self.due.pop(key, None)
-        run = self.runs_.get(key)
+        run = self.runs.get(key)
         if run is not None and run.ended is None:
-            self.runs_[key] = replace(run, ended=ended, ended_at=self.now, unplaced_since=None)
+            self.runs[key] = replace(run, ended=ended, ended_at=self.now, unplaced_since=None)
             self.ended["Succeeded" if ended.exit_code == 0 else "wasted"] += 1
 
 
@@ -140,14 +136,14 @@ class Outcome:
 def played(nodes: Mapping[str, Kind], recordings: int, parallelism: int, mended_after: float = inf, **spec: object) -> Outcome:
     """A batch from its first look to its end, however long that takes: at most a week."""
     cluster, keeper, named = NodeCluster(nodes, mended_at=NOW + mended_after), TextKeeper(), set[str]()
-    plan = PlanStatus(sources=1, items=recordings, media_seconds=600 * recordings)
-    batch = Planned(a_spec(parallelism=parallelism, **spec), 1, TRACE, items(recordings), plan)
+    batch = a_planned_batch(recordings, parallelism=parallelism, **spec)
     while True:
-        status = asyncio.run(reconcile(batch, cluster, keeper, cluster.now))
+        decision = asyncio.run(reconcile(batch, cluster, keeper, cluster.now))
+        status = decision.status
         named |= _named(status)
         if status.state.startswith("Complete"):
             return Outcome(status, cluster.ended, named, cluster.now - NOW)
-        assert cluster.now < NOW + 7 * 24 * 3600, f"it never ends: {status.state}, {restore(status).nodes}"
+        assert cluster.now < NOW + 7 * 24 * 3600, f"it never ends: {status.state}, {decision.ledger.nodes}"
         cluster.pass_time()
 
 

@@ -8,14 +8,14 @@ from ingest_contract.batch import IngestBatch, IngestBatchSpec, Source
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import ObjectMeta
-from ingest_contract.progress import Progress
 from ingest_contract.receipt import Coverage, Receipt, StageFigures
 from ingest_contract.stages import Stage
-from ingest_contract.status import PlanStatus
+from ingest_contract.status import IngestBatchStatus, PlanStatus
+from ingest_operator.batch import Batch, PlannedItems
 from ingest_operator.fold import fold
 from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Ended, Run
-from ingest_operator.status import View
+from ingest_operator.observe import Ended, Observation, Run
+from ingest_operator.status import render
 
 NOW = 1_800_000_000.0
 """A moment, in epoch seconds."""
@@ -111,7 +111,18 @@ def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, **spec: Any) -> Le
     return fold(ledger, runs, a_spec(**spec), _IDS, now)
 
 
-def a_view(count: int, *, progress: Mapping[int, Progress] | None = None, given: Sequence[Item] | None = None, **spec: Any) -> View:
-    recordings = items(count) if given is None else given
+def planned(recordings: Sequence[Item]) -> PlannedItems:
     plan = PlanStatus(sources=1, items=len(recordings), media_seconds=sum(item.duration_seconds or 0 for item in recordings))
-    return View(a_spec(**spec), 1, TRACE, recordings, plan, progress or {})
+    return PlannedItems(tuple(recordings), plan)
+
+
+def a_planned_batch(count: int, *, setup_mended: bool = False, **spec: Any) -> Batch:
+    """As the core knows it."""
+    return Batch(a_spec(**spec), 1, TRACE, planned(items(count)), setup_mended=setup_mended)
+
+
+def rendered(
+    batch: Batch, ledger: Ledger, previous: IngestBatchStatus | None = None, now: float = NOW, *, seen: Observation | None = None
+) -> IngestBatchStatus:
+    """The status of a batch of which nothing else is seen."""
+    return render(batch, seen or Observation(), ledger, previous, now)

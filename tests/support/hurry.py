@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest_operator import breaker, fold, nodes
-from ingest_operator.kube import batches, cluster, loop, plan_steps, planning, refusals
+from ingest_operator import breaker, fold, nodes, reconcile
+from ingest_operator.kube import cluster, loop, plan_steps, planning, refusals
 
 SOON = 1.0
 
@@ -16,7 +16,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         (refusals, "NAME_TAKEN_SECONDS"), (cluster, "RETRY_REFUSED"),
     ):  # fmt: skip
         patch.setattr(module, name, SOON)
-    for module, name in ((loop, "APART"), (batches, "PASSED_ON")):
+    for module, name in ((loop, "APART"), (reconcile, "PASSED_ON")):
         patch.setattr(module, name, 0.2)
     for cause, (reason, _, advice) in refusals.ANSWERS.items():
         patch.setitem(refusals.ANSWERS, cause, (reason, SOON, advice))

@@ -110,6 +110,11 @@ class PlanScene:
         self.last = None
         self.frozen = await read_frozen(self._api, self.owner)
 
+    def sources_planned(self) -> int:
+        """As the last look says."""
+        found = self.last.planned if self.last else None
+        return found.status.sources if found else 0
+
     async def jobs(self) -> list[Object]:
         return (await self._api.list(JOBS, self.owner.namespace, labels=f"{BATCH_UID}={self.owner.uid}"))[0]
 
@@ -172,7 +177,7 @@ async def pod_of(scene: PlanScene) -> Object:
 async def planned(scene: PlanScene) -> None:
     """Look and play the worker until every source is planned and nothing is left to clear."""
     async with asyncio.timeout(60):
-        while scene.last is None or scene.last.plan is None or scene.last.plan.sources < len(scene.sources) or await scene.jobs():
+        while scene.sources_planned() < len(scene.sources) or await scene.jobs():
             await scene.look()
             if (pod := await scene.live_pod()) is not None:
                 await scene.plan(pod)

@@ -4,12 +4,13 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from ingest_contract.status import IngestBatchStatus, PlanStatus
-from ingest_operator.fold import fold
-from ingest_operator.ledger import Ledger, restore
-from ingest_operator.mend import mended
-from ingest_operator.reconcile import Planned, reconcile
-from tests.support.builders import TRACE, a_spec, items
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.batch import Batch
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Observation
+from ingest_operator.plan import Previous, decide
+from ingest_operator.reconcile import reconcile
+from tests.support.builders import a_planned_batch
 from tests.support.simulation import CrashError, Key, SimulatedCluster, Writes
 
 
@@ -31,13 +32,14 @@ class TextKeeper:
         """What was accepted last."""
         return None if self.text is None else IngestBatchStatus.model_validate_json(self.text)
 
-    async def write(self, status: IngestBatchStatus) -> None:
+    async def write(self, status: IngestBatchStatus) -> int:
         """Accept, or refuse once."""
         self.accepted = False
         if self.conflict:
             raise ConflictError
         with self.writes.one("status"):
             self.text, self.accepted = status.to_json(), True
+        return len(self.text)
 
 
 @dataclass
@@ -80,10 +82,8 @@ class SimulatedOperator:
 
     def thinks(self) -> Ledger:
         """What a look now would hold in memory, before a status carries it."""
-        before = restore(self.keeper.read())
-        ids = {item.index: item.id for item in self._batch.items}
-        before = mended(before) if self.setup_mended else before
-        return fold(before, self.cluster.cache.values(), self._batch.spec, ids, self.cluster.now)
+        previous = Previous.of(self._batch, self.keeper.read())
+        return decide(self._batch, previous, Observation(tuple(self.cluster.cache.values())), self.cluster.now).ledger
 
     def would(self, seed: int) -> tuple[str | None, list[str]]:
         """(the status, the writes in alphabetical order) of a fresh operator that looks now at the same API. Nothing is changed."""
@@ -94,6 +94,5 @@ class SimulatedOperator:
         return twin.keeper.text, sorted(twin.cluster.writes.log)
 
     @property
-    def _batch(self) -> Planned:
-        plan = PlanStatus(sources=1, items=self.count, media_seconds=600 * self.count)
-        return Planned(a_spec(**self.spec), 1, TRACE, items(self.count), plan, setup_mended=self.setup_mended)
+    def _batch(self) -> Batch:
+        return a_planned_batch(self.count, setup_mended=self.setup_mended, **self.spec)

@@ -13,7 +13,8 @@ from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
 from ingest_operator.actions import Start
 from ingest_operator.hindrance import Hindrance
-from ingest_operator.observe import Ended, Run, Waits
+from ingest_operator.ledger import Ledger
+from ingest_operator.observe import Ended, Observation, Run, Waits
 from tests.support.builders import NOW, a_receipt, ended_by
 
 Key = tuple[int, int]
@@ -81,32 +82,34 @@ class SimulatedCluster:
     nodes: tuple[str, ...] = ()
     """Where processes are placed, each with room for all of them; none: nobody says where."""
 
-    async def runs(self) -> tuple[Run, ...]:
-        """The cache, in any order, some of it twice."""
+    async def observe(self, ledger: Ledger) -> Observation:
+        """The cache, in any order, some of it twice, and what is in the way, as far as it is known."""
+        del ledger
         chance = random.Random(self.seed)  # noqa: S311 -- an order, not a secret
         listed = [run for run in self.cache.values() for _ in range(chance.choice([1, 1, 2]))]
         chance.shuffle(listed)
-        return tuple(listed)
+        return Observation(tuple(listed), self.blockers())
 
-    def hindrances(self) -> tuple[Hindrance, ...]:
+    def blockers(self) -> tuple[Hindrance, ...]:
         """What is in the way, as far as it is known."""
         return (*self.missing.values(), *self.refused.values())
 
-    async def start(self, start: Start, item: Item) -> None:
+    async def start(self, start: Start, item: Item) -> Hindrance | None:
         """Begin a process, unless this one exists, or starts are refused."""
         assert item.index == start.index
         if (start.index, start.number) in self.truth:
-            return
+            return None
         for place in (None, start.index):
             if place in self.refusing:
                 self.refused[place] = Hindrance("Refused", "not now", self.now + REFUSED_FOR, place)
-                return
+                return self.refused[place]
         with self.writes.one(f"start {start.index}-{start.number}"):
             run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
             self.truth[start.index, start.number] = self._placed(run, start)
             self.started[start.index].append(start)
             self.refused.pop(None, None)
             self.refused.pop(start.index, None)
+        return None
 
     def _placed(self, run: Run, start: Start) -> Run:
         """On one of the nodes that it may be placed on; where there is none it waits, and never begins."""

@@ -4,19 +4,28 @@ from dataclasses import replace
 from typing import Any
 
 from ingest_contract.intervals import decode
-from ingest_contract.status import IngestBatchStatus, ItemState
+from ingest_contract.status import IngestBatchStatus, ItemState, PlanStatus
+from ingest_operator.batch import PlannedItems
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Run
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_view, folded
+from ingest_operator.observe import Observation, Run
+from tests.support.builders import NOW, a_planned_batch, folded, rendered
 
 
 def a_status(
-    *runs: Run, count: int = 10, ledger: Ledger | None = None, view: dict[str, Any] | None = None, **spec: Any
+    *runs: Run,
+    count: int = 10,
+    ledger: Ledger | None = None,
+    plan: PlanStatus | None = None,
+    known: dict[str, Any] | None = None,
+    blockers: tuple[Hindrance, ...] = (),
+    **spec: Any,
 ) -> IngestBatchStatus:
-    """The status of a planned batch of `count` items after a look at these runs. `view` replaces what else was known."""
-    known = replace(a_view(count, **spec), **(view or {}))
-    return render(known, folded(ledger or Ledger(), *runs, **spec), None, NOW + 60)
+    """The status of a planned batch of `count` items after a look at these runs. `known` replaces what else is known of it."""
+    batch = replace(a_planned_batch(count, **spec), **(known or {}))
+    if plan is not None:
+        batch = replace(batch, planned=PlannedItems(tuple(batch.items), plan))
+    return rendered(batch, folded(ledger or Ledger(), *runs, **spec), None, NOW + 60, seen=Observation(blockers=blockers))
 
 
 def under_way(status: IngestBatchStatus) -> set[int]:

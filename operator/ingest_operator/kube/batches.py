@@ -2,34 +2,33 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Final, Protocol
+from typing import Protocol
 
 from ingest_contract.batch import IngestBatch, SuspendMode
 from ingest_contract.profile import IngestProfile
-from ingest_contract.progress import Progress
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.fold import is_recorded
+from ingest_operator.batch import Batch
 from ingest_operator.halt import halted
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube import next_look
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.caches import Cache, Key, key_of
+from ingest_operator.kube.caches import Cache, Key
 from ingest_operator.kube.children import Seen
-from ingest_operator.kube.cluster import ANY, KubeCluster, Remembered, Try
+from ingest_operator.kube.cluster import ANY, KubeCluster, Poller, Remembered
 from ingest_operator.kube.confirming import ask_again
 from ingest_operator.kube.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.ending import end_plans, end_runs
 from ingest_operator.kube.freezing import read_frozen
 from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, require_all
-from ingest_operator.kube.keeper import Accepted, StatusKeeper
+from ingest_operator.kube.keeper import StatusKeeper
 from ingest_operator.kube.leaving import being_deleted, is_deleted, leaves_all_behind
 from ingest_operator.kube.lenient import reading
 from ingest_operator.kube.logs import about
 from ingest_operator.kube.names import Owner, trace_of
-from ingest_operator.kube.next_look import after_writing, due, rest
+from ingest_operator.kube.next_look import Requeue, after_writing, requeue
 from ingest_operator.kube.orphans import end_orphans, left_behind
 from ingest_operator.kube.plan_room import NoRoomError, PlanRoom
 from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
@@ -37,20 +36,17 @@ from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, 
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
-from ingest_operator.ledger import restore, within
+from ingest_operator.ledger import restore
 from ingest_operator.observe import Run
-from ingest_operator.reconcile import Planned, reconcile
-from ingest_operator.status import View, render
-
-PASSED_ON: Final = 1.0
-"""Seconds until a place that a recording could not take is given to another one."""
+from ingest_operator.plan import Decision
+from ingest_operator.reconcile import reconcile
 
 
-class Poller(Protocol):
-    """Whoever reads live progress."""
+class Accepted(Protocol):
+    """Whoever wants to know of every accepted status: metrics and Events."""
 
-    async def look(self, targets: Mapping[Try, str]) -> Mapping[Try, Progress]:
-        """The progress of each try whose address answers."""
+    def __call__(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()) -> None:
+        """The batch as it is since then, and the runs whose ends the status is the first to record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +62,6 @@ class World:
     found: Callable[[Object, IngestBatchStatus | None], None]
     """Told of every batch that was not known, with its status."""
     accepted: Accepted
-    folded: Callable[[Run], None]
-    """Told of every run whose end was recorded."""
 
 
 @dataclass(slots=True)
@@ -76,8 +70,6 @@ class Memory:
 
     uid: str
     keeper: StatusKeeper
-    runs: tuple[Run, ...] = ()
-    """What the newest look saw."""
     frozen: tuple[FrozenPlan, ...] | None = None
     weight: int = 0
     """Bytes of memory that its plans took when they were read last: where there is no room for them they are not read again."""
@@ -86,9 +78,6 @@ class Memory:
     profile: IngestProfile | None = None
     answer: Answer | None = None
     """What a queue said last of the first Job that waits."""
-    progress_due: float = 0.0
-    written: int = 0
-    """Bytes of the status that the last look wrote, if it wrote one."""
 
     @property
     def generation(self) -> int:
@@ -104,37 +93,33 @@ class Batches:
         self._memories: dict[Key, Memory] = {}
         self._room, self._reading = PlanRoom(), asyncio.Lock()
 
-    async def look(self, key: Key) -> float | None:
-        """Bring one batch nearer to what is wanted of it; seconds until it wants another look."""
+    async def look(self, key: Key) -> Requeue:
+        """Bring one batch nearer to what is wanted of it; when it wants another look."""
         body = self._world.batches.get(key)
         if body is None or leaves_all_behind(body):
-            return None
+            return Requeue()
         owner = Owner(*key, body["metadata"]["uid"])
         with about("/".join(key), owner.trace_id):
             memory = self._memory(key, body)
             memory.keeper.offer(body)
-            memory.written = 0
             now = self._world.clock()
             try:
-                seconds = await self._look(owner, memory, now)
-                return await self._stop_if_wanted(owner, memory, now) if is_deleted(memory.keeper.batch) else seconds
+                again = await self._look(owner, memory, now)
+                if not is_deleted(memory.keeper.batch):
+                    return again
             except PlanDamagedError as error:
                 memory.frozen = None  # it is read again by the next look: somebody may restore it
-                await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
+                again = await self._halt(Hindrance("PlanDamaged", str(error), inf), memory, now)
             except NoRoomError as error:
                 memory.frozen = memory.plan = None
-                await self._halt(Hindrance("PlansTooLarge", str(error), inf), memory, now)
+                again = await self._halt(Hindrance("PlansTooLarge", str(error), inf), memory, now)
             except UnreadableError as error:
-                await memory.keeper.tell(error.hindrance, now)
+                again = await self._tell(error.hindrance, memory, now)
             except FAILED_LOOKS as error:
-                await memory.keeper.tell(look_failed(error), now)
+                await self._tell(look_failed(error), memory, now)
                 raise  # whoever calls repeats it, later and later, and writes down where it failed
-            return await self._stop_if_wanted(owner, memory, now)
-
-    def rest(self, key: Key) -> float:
-        """For how many seconds a batch is left alone after a look: the larger the status that the look wrote, the longer."""
-        memory = self._memories.get(key)
-        return after_writing(memory.written) if memory is not None else 0.0
+            await self._stop_if_wanted(owner, memory, now)
+            return replace(again, after=next_look.RESYNC)
 
     def forget(self, key: Key) -> None:
         """A batch is gone."""
@@ -144,30 +129,17 @@ class Batches:
     def _memory(self, key: Key, body: Object) -> Memory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != body["metadata"]["uid"]:
-            memory = Memory(body["metadata"]["uid"], StatusKeeper(self._world.api, body, self._accepted))
+            memory = Memory(body["metadata"]["uid"], StatusKeeper(self._world.api, body))
             self._memories[key] = memory
             self._world.found(body, memory.keeper.shown())
         return memory
 
-    def _accepted(self, body: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
-        """A status was accepted; so was the end of every run that it records for the first time."""
-        memory = self._memories[key_of(body)]
-        memory.written = memory.keeper.size
-        self._world.accepted(body, before, after)
-        ended = [run for run in memory.runs if run.ended is not None]
-        if not ended:
-            return  # most writes tell of progress only, and to restore what they hold takes a while
-        then, now = restore(before), restore(after)
-        for run in ended:
-            if is_recorded(now, run) and not is_recorded(then, run):
-                self._world.folded(run)
-
-    async def _look(self, owner: Owner, memory: Memory, now: float) -> float | None:
+    async def _look(self, owner: Owner, memory: Memory, now: float) -> Requeue:
         await ask_again(self._world.api, self._world.seen, owner.identity, now)
         await end_orphans(self._world.api, self._world.seen, owner)
         if memory.frozen is None:
             if (done := await self._clear_up(owner, memory, now)) is not None:
-                return done[0]
+                return done
             async with self._reading:  # while one is read it stands there several times: one at once
                 self._make_room(owner, memory)
                 memory.frozen = await read_frozen(self._world.api, owner)
@@ -179,14 +151,12 @@ class Batches:
         if memory.frozen != plan.frozen:  # from its first start on a batch works by what is frozen
             memory.frozen = plan.frozen
             scene = self._scene(owner, memory)
-        if plan.items is None:
-            return await self._write_unplanned(scene, plan, memory, now)
-        seconds = await self._reconcile(scene, plan, memory, now)
-        if plan.again_at == inf and needs_no_plan(memory.keeper.read(), memory.keeper.batch):
+        decision, again = await self._reconcile(scene, plan, memory, now)
+        if plan.again_at == inf and needs_no_plan(decision.status, memory.keeper.batch):
             self._let_go(owner, memory)
-        return seconds
+        return again
 
-    async def _clear_up(self, owner: Owner, memory: Memory, now: float) -> tuple[float | None] | None:
+    async def _clear_up(self, owner: Owner, memory: Memory, now: float) -> Requeue | None:
         """When to look again at a batch that needs nothing of its plan; None of any other."""
         status, seen = memory.keeper.read(), self._world.seen
         if status is None or not needs_no_plan(status, memory.keeper.batch) or not is_cleared(seen.jobs.of(owner.identity)):
@@ -194,7 +164,7 @@ class Batches:
         scene = self._scene(owner, memory)
         cluster = KubeCluster(self._world.api, seen, scene, memory.remembered, now, total=status.counts.total)
         found = await clear_up(cluster, restore(status))
-        return None if found is None else (rest(status, found, now),)
+        return None if found is None else requeue(status, found, now)
 
     def _make_room(self, owner: Owner, memory: Memory) -> None:
         """Keep the plans in memory, or take room for them, at a larger namespace's cost if need be. Raises `NoRoomError`."""
@@ -230,44 +200,63 @@ class Batches:
         memory.plan = await look_at_plans(self._world.api, around, now, memory.plan)
         return memory.plan
 
-    async def _write_unplanned(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> float | None:
-        previous, batch = memory.keeper.read(), scene.orders.batch
-        hindrances = (*scene.hindrances, *plan.hindrances)
-        view = View(
-            batch.spec, batch.metadata.generation, scene.orders.trace_id, None, None, {}, plan.trouble, hindrances, scene.profile
-        )  # fmt: skip
-        status = render(view, within(restore(previous), 0), previous, now)
-        return await self._keep(status, memory, plan.again_at, now)
+    async def _reconcile(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> tuple[Decision, Requeue]:
+        """What was decided, and when to look again."""
+        batch = self._batch(scene, plan, memory)
+        blockers = await self._blockers(scene, plan, memory, now)
+        around = replace(scene, hindrances=(*scene.hindrances, *blockers))
+        cluster = KubeCluster(self._world.api, self._world.seen, around, memory.remembered, now, total=len(batch.items))
+        if batch.planned is not None:
+            await cluster.ask_for_progress(self._world.poller)
 
-    async def _reconcile(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> float | None:
-        assert plan.items is not None  # noqa: S101 -- the caller has seen to it
-        assert plan.plan is not None  # noqa: S101 -- it comes with the items
+        def told(before: IngestBatchStatus | None, decision: Decision) -> None:
+            self._world.accepted(memory.keeper.batch, before, decision.status, decision.ended)
+
+        decision = await reconcile(batch, cluster, memory.keeper, now, told)
+        moments = (decision.next_at, plan.again_at, await cluster.clear())
+        return decision, requeue(decision.status, moments, now, decision.written)
+
+    def _batch(self, scene: Scene, plan: PlanLook, memory: Memory) -> Batch:
         previous, batch = memory.keeper.read(), scene.orders.batch
-        before = within(restore(previous), len(plan.items))
         known = previous.profile.generation if previous and previous.profile else 0
-        planned = Planned(
-            batch.spec, batch.metadata.generation, scene.orders.trace_id, plan.items, plan.plan, scene.profile,
-            setup_mended=known != scene.profile.generation, trouble=plan.trouble,
-        )  # fmt: skip
+        return Batch(
+            spec=batch.spec,
+            generation=batch.metadata.generation,
+            trace_id=scene.orders.trace_id,
+            planned=plan.planned,
+            profile=scene.profile,
+            trouble=plan.trouble,
+            setup_mended=known != scene.profile.generation,
+        )
+
+    async def _blockers(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> tuple[Hindrance, ...]:
+        """What must change outside, as planning, pods that were left behind and queues say."""
+        if plan.planned is None:
+            return plan.hindrances
         # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at once.
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
         left = left_behind(self._world.seen, scene.owner, scene.orders.profile.pods)
-        shown += (*left, *await self._in_queue(scene.owner, memory, now))
-        shown_scene = replace(scene, hindrances=(*scene.hindrances, *shown))
-        cluster = KubeCluster(self._world.api, self._world.seen, shown_scene, memory.remembered, now, total=len(plan.items))
-        cluster.keep_hidden(before)
-        await cluster.confirm((index, before.trying[index].number) for index in before.running)
-        await self._read_progress(cluster, memory, now)
-        memory.runs = await cluster.runs()
-        status = await reconcile(planned, cluster, memory.keeper, now)
-        moments = (plan.again_at, *due(restore(status)), *(each.until for each in cluster.hindrances()), await cluster.clear())
-        return rest(status, (*moments, now + PASSED_ON if cluster.passed_over else None), now)
+        return (*shown, *left, *await self._in_queue(scene.owner, memory, now))
 
-    async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> None:
-        status = halted(memory.keeper.read(), hindrance, memory.generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
-        await self._keep(status, memory, None, now)
+    async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> Requeue:
+        """Say of a batch that its plan is out of reach: nothing of it can be observed or started."""
+        before = memory.keeper.read()
+        status = halted(before, hindrance, memory.generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
+        if status == before:
+            return Requeue()
+        written = await memory.keeper.write(status)
+        self._world.accepted(memory.keeper.batch, before, status)
+        return Requeue(rest=after_writing(written))
 
-    async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> float:
+    async def _tell(self, hindrance: Hindrance, memory: Memory, now: float) -> Requeue:
+        """Say why nothing goes on in a status that cannot be worked out anew."""
+        before = memory.keeper.shown()
+        news = await memory.keeper.tell(hindrance, now)
+        if news and (after := memory.keeper.shown()) is not None:
+            self._world.accepted(memory.keeper.batch, before, after)
+        return Requeue()
+
+    async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> None:
         """End what runs where `suspend` or a deletion asks for it, whatever can be read: nothing of that needs to be remembered."""
         with contextlib.suppress(UnreadableError):
             scene = self._scene(owner, memory)
@@ -276,13 +265,6 @@ class Batches:
                 await end_runs(KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY))
         if is_deleted(memory.keeper.batch):
             await end_plans(self._world.api, self._world.seen, owner)
-        return next_look.RESYNC
-
-    async def _keep(self, status: IngestBatchStatus, memory: Memory, again_at: float | None, now: float) -> float | None:
-        """Write the status of a batch of which nothing can be started, if it says something new."""
-        if status != memory.keeper.read():
-            await memory.keeper.write(status)
-        return rest(status, (again_at,), now)
 
     async def _in_queue(self, owner: Owner, memory: Memory, now: float) -> tuple[Hindrance, ...]:
         """What is told of Jobs that a queue keeps waiting."""
@@ -293,8 +275,3 @@ class Batches:
         if known is None or known.uid != jobs[0]["metadata"]["uid"] or now - known.at >= ASK_EVERY:
             known = memory.answer = await asked(self._world.api, jobs[0], now)
         return (not_admitted(jobs, known.words, now),)
-
-    async def _read_progress(self, cluster: KubeCluster, memory: Memory, now: float) -> None:
-        if now >= memory.progress_due:
-            memory.progress_due = now + next_look.RESYNC
-            memory.remembered.progress = await self._world.poller.look(cluster.addresses())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from ingest_contract.failures import FAILURES, Verdict
 from ingest_contract.order import Item
@@ -12,6 +12,7 @@ from ingest_contract.progress import Progress
 from ingest_operator.actions import Start
 from ingest_operator.fold import is_recorded
 from ingest_operator.hindrance import Hindrance
+from ingest_operator.kube import next_look
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.causes import lacks_something
 from ingest_operator.kube.children import Seen
@@ -30,10 +31,13 @@ from ingest_operator.kube.seen import hindrance_of, needs_ending, run_of, rung_o
 from ingest_operator.kube.shared_orders import SharedOrders
 from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
-from ingest_operator.observe import Run, outcome_of
+from ingest_operator.observe import Observation, Run, outcome_of
 
 Try = tuple[int, int]
 """(index, number)."""
+
+JobAndPod = tuple[Object, Object | None]
+"""A Job, and its newest pod if there is one."""
 
 ANY: Final = 10_000_000
 """As many recordings as a name can tell apart: for who does not know the plan."""
@@ -61,6 +65,15 @@ class Remembered:
     """Starts without an answer, and until when one may still be carried out. Their Jobs stay till then, or the same would be made again."""
     progress: Mapping[Try, Progress] = field(default_factory=dict)
     """What the workers said last."""
+    progress_due: float = 0.0
+    """When they are asked again."""
+
+
+class Poller(Protocol):
+    """Whoever reads live progress."""
+
+    async def look(self, targets: Mapping[Try, str]) -> Mapping[Try, Progress]:
+        """The progress of each try whose address answers."""
 
 
 class KubeCluster:
@@ -71,59 +84,88 @@ class KubeCluster:
         self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
         self._outside, self._remembered, self._now, self._total = scene.hindrances, remembered, now, total
         self._shared = SharedOrders(api, scene.owner, scene.orders)
-        self._live: dict[Try, tuple[Object, Object | None]] = {}
-        self.passed_over = False
-        """Whether a recording could not take its place, which is for another one now."""
+        self._live: Mapping[Try, JobAndPod] = {}
 
-    def keep_hidden(self, ledger: Ledger) -> None:
+    async def observe(self, ledger: Ledger) -> Observation:
+        """Every Job whose end the ledger does not hold, those included that should run and no watch has shown."""
+        self._keep_hidden(ledger)
+        await self._confirm((index, ledger.trying[index].number) for index in ledger.running)
+        found = self._found()
+        await self._restore_orders(found)
+        return self._classified(found)
+
+    def shown(self) -> Observation:
+        """What the watches show, whatever the ledger says."""
+        return self._classified(self._found())
+
+    def _classified(self, found: Mapping[Try, JobAndPod]) -> Observation:
+        """Each Job looked at once: its run, or what keeps it from beginning.
+
+        What is missing altogether comes first among what is in the way, then refused starts, then Jobs that cannot begin.
+        """
+        self._live = found
+        said, runs, stuck = self._remembered.progress, list[Run](), list[Hindrance]()
+        for key, (job, pod) in sorted(found.items()):
+            run = run_of(job, pod, self._profile, self._now)
+            runs.append(replace(run, progress=said[key]) if run.ended is None and key in said else run)
+            blocker = hindrance_of(job, pod, run, self._now)
+            if blocker is not None:
+                stuck.append(blocker)
+        return Observation(tuple(runs), (*self._outside, *self._remembered.refusals.values(), *stuck))
+
+    async def ask_for_progress(self, poller: Poller) -> None:
+        """Ask the workers now and then how far they are: what they say is observed with their runs."""
+        if self._now >= self._remembered.progress_due:
+            self._remembered.progress_due = self._now + next_look.RESYNC
+            self._remembered.progress = await poller.look(self._addresses())
+
+    def _keep_hidden(self, ledger: Ledger) -> None:
         """Hide Jobs that are kept only as long as the status records their ends: one that was wiped, or is another's, does not."""
         kept = self._remembered.kept
         for key in [key for key in kept if not is_recorded(ledger, Run(*key, attempts=0, rung=0, disruptions=0, started_at=0.0))]:
             del kept[key]
 
-    async def confirm(self, expected: Iterable[Try]) -> None:
+    async def _confirm(self, expected: Iterable[Try]) -> None:
         """Ask for Jobs that the status knows as running and no watch has shown."""
         missing = (each for each in expected if self._job(*each) is None)
         await ask(self._api, self._seen, self._owner.namespace, [ingest_job_name(self._owner, *each) for each in missing])
 
-    def addresses(self) -> Mapping[Try, str]:
+    def _addresses(self) -> Mapping[Try, str]:
         """Where the workers that run serve their progress."""
         pods = {key: pod for key, (_, pod) in self._found().items() if pod is not None}
         found = {key: pod["status"].get("podIP") for key, pod in pods.items() if pod["status"].get("phase") == "Running"}
         return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
 
-    async def runs(self) -> tuple[Run, ...]:
-        """Every Job whose end is not recorded."""
-        self._live = self._found()
-        await self._restore_orders()
-        runs = {key: run_of(job, pod, self._profile, self._now) for key, (job, pod) in self._live.items()}
-        said = self._remembered.progress
-        return tuple(replace(run, progress=said[key]) if run.ended is None and key in said else run for key, run in runs.items())
-
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        """What is missing altogether, then refused starts, then Jobs that cannot begin."""
-        live = sorted((key, found) for key, found in self._live.items() if key not in self._remembered.kept)
-        stuck = (hindrance_of(job, pod, self._profile, self._now) for _, (job, pod) in live)
-        return (*self._outside, *self._remembered.refusals.values(), *(each for each in stuck if each is not None))
-
-    async def start(self, start: Start, item: Item) -> None:
+    async def start(self, start: Start, item: Item) -> Hindrance | None:
         """Create the Job. One that is there already is ours if the batch controls it; else the item is blocked."""
         refusals = self._remembered.refusals
         if None in refusals and refusals[None].until > self._now:
-            return
+            return refusals[None]
         try:
-            await self._create(start, item)
-        except RefusedError as error:
-            refusals[None] = hindrance_of_refusal(error, self._now)
+            blocker = await self._create(start, item)
         except UnreachableError:
             self._remembered.doubtful[start.index, start.number] = self._now + DOUBT
             raise
-        except NameTakenError as error:
-            refusals[None] = name_taken(error.kind, error.name, self._now)
-        except OverlayError as error:
-            refusals[None] = Hindrance("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED)
-        except OrderTooLargeError as error:
-            refusals[None] = Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)  # what all items share is too large
+        except (NameTakenError, OrderTooLargeError, OverlayError, RefusedError) as error:
+            blocker = self._refusal(error)
+        if blocker is not None:
+            refusals[blocker.index] = blocker
+            return blocker
+        refusals.pop(None, None)
+        refusals.pop(start.index, None)
+        return None
+
+    def _refusal(self, error: Exception) -> Hindrance:
+        """What keeps every start of the batch from being made."""
+        match error:
+            case RefusedError():
+                return hindrance_of_refusal(error, self._now)
+            case NameTakenError():
+                return name_taken(error.kind, error.name, self._now)
+            case OverlayError():
+                return Hindrance("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED)
+            case _:  # what all items share is too large
+                return Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)
 
     async def stop(self, index: int, number: int) -> None:
         """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job.
@@ -174,7 +216,7 @@ class KubeCluster:
     def _profile(self) -> PodProfile:
         return self._orders.profile.pods
 
-    def _found(self) -> dict[Try, tuple[Object, Object | None]]:
+    def _found(self) -> dict[Try, JobAndPod]:
         """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Whoever asks goes through all that are kept."""
         pods, found = self._seen.pods_of(self._owner.identity), {}
         for job in self._seen.jobs.of(self._owner.identity):
@@ -201,32 +243,26 @@ class KubeCluster:
         there = job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
         return job if there else None
 
-    async def _restore_orders(self) -> None:
+    async def _restore_orders(self, found: Mapping[Try, JobAndPod]) -> None:
         """Make anew the orders that pods may be waiting for: those of a batch that starts nothing more would wait for ever."""
-        stuck = {rung_of(job) for job, pod in self._live.values() if pod is not None and lacks_something(pod)}
+        stuck = {rung_of(job) for job, pod in found.values() if pod is not None and lacks_something(pod)}
         for rung in sorted(stuck):
             try:
                 await self._shared.ensure(rung)
-            except NameTakenError as error:
-                self._remembered.refusals[None] = name_taken(error.kind, error.name, self._now)
-            except RefusedError as error:
-                self._remembered.refusals[None] = hindrance_of_refusal(error, self._now)
+            except (NameTakenError, RefusedError) as error:
+                self._remembered.refusals[None] = self._refusal(error)
 
-    async def _create(self, start: Start, item: Item) -> None:
+    async def _create(self, start: Start, item: Item) -> Hindrance | None:
         await self._shared.ensure(start.rung)
         body = ingest_job(self._owner, self._orders, item, start)
-        refusals = self._remembered.refusals
         try:
             self._seen.jobs.offer(await self._api.create(JOBS, self._owner.namespace, body))
         except AlreadyExistsError:
             job = await self._api.get(JOBS, self._owner.namespace, _name(body))
             if not is_controlled(job, self._owner.identity):
-                refusals[start.index] = name_taken("Job", _name(body), self._now, start.index)
-                self.passed_over = True
-                return
+                return name_taken("Job", _name(body), self._now, start.index)
             self._seen.jobs.tell(job)
-        refusals.pop(None, None)
-        refusals.pop(start.index, None)
+        return None
 
     async def _delete(self, job: Object) -> None:
         await self._api.delete(JOBS, self._owner.namespace, _name(job), uid=job["metadata"]["uid"])

@@ -39,10 +39,9 @@ def is_cleared(jobs: Iterable[Object]) -> bool:
 
 async def clear_up(cluster: KubeCluster, ledger: Ledger) -> tuple[float | None] | None:
     """Delete Jobs that were kept long enough; when the next one may go. None where one is there whose end is not recorded."""
-    cluster.keep_hidden(ledger)
-    runs = await cluster.runs()
-    if not all(run.ended is not None and is_recorded(ledger, run) for run in runs):
+    seen = await cluster.observe(ledger)
+    if not all(run.ended is not None and is_recorded(ledger, run) for run in seen.runs):
         return None
-    for run in runs:
+    for run in seen.runs:
         await cluster.forget(run, final=True)
     return (await cluster.clear(),)

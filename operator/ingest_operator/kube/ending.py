@@ -11,7 +11,7 @@ from ingest_operator.kube.resources import JOBS
 
 async def end_runs(cluster: KubeCluster) -> None:
     """Stop every run that is not over. Raises `ApiError`."""
-    for run in await cluster.runs():
+    for run in cluster.shown().runs:
         if run.ended is None:
             await cluster.stop(run.index, run.number)
 

@@ -1,6 +1,7 @@
 """By what people see the operator at work: metrics, health and Events, each told of the same moments."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from ingest_operator.kube.events import EventPoster
 from ingest_operator.kube.health import Health
 from ingest_operator.kube.metrics import Metrics
 from ingest_operator.kube.resources import Object
+from ingest_operator.observe import Run
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -22,10 +24,12 @@ class Instruments:
     health: Health
     events: EventPoster
 
-    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
-        """A status was accepted."""
+    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()) -> None:
+        """A status was accepted over another one; `ended` are the runs whose ends it is the first to record."""
         self.metrics.accepted(batch, before, after)
         self.events.accepted(batch, before, after)
+        for run in ended:
+            self.metrics.folded(run)
 
     def forgotten(self, batch: Object) -> None:
         """A batch is gone."""

@@ -5,7 +5,6 @@ Job that it made does not exist yet.
 """
 
 import json
-from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
@@ -19,9 +18,6 @@ from ingest_operator.kube.lenient import Reading, reading
 from ingest_operator.kube.names import trace_of
 from ingest_operator.kube.resources import BATCHES, Object, Resource
 from ingest_operator.kube.telling import UnreadableError, definitions_differ, told
-
-Accepted = Callable[[Object, IngestBatchStatus | None, IngestBatchStatus], None]
-"""Told of every accepted write: (the batch, the status before, the status now). Metrics and Events follow it."""
 
 
 class UnreadableStatusError(UnreadableError):
@@ -52,13 +48,10 @@ async def replaced(api: Api, resource: Resource, body: Object) -> Object:
 class StatusKeeper:
     """Keeps the status of one batch."""
 
-    def __init__(self, api: Api, batch: Object, accepted: Accepted) -> None:
-        self._api, self._accepted = api, accepted
-        self._batch = batch
+    def __init__(self, api: Api, batch: Object) -> None:
+        self._api, self._batch = api, batch
         self._status: IngestBatchStatus | None = None
         self._parsed = -1
-        self.size = 0
-        """Bytes of the status that was written last."""
 
     @property
     def batch(self) -> Object:
@@ -86,26 +79,23 @@ class StatusKeeper:
         status = self._batch.get("status")
         return None if status is None else reading(IngestBatchStatus, status).value
 
-    async def tell(self, hindrance: Hindrance, now: float) -> None:
-        """Say why nothing goes on, and leave everything else in the status as it is, readable or not."""
+    async def tell(self, hindrance: Hindrance, now: float) -> bool:
+        """Say why nothing goes on, and leave everything else in the status as it is, readable or not. Whether that was news."""
         status = told(self._batch, hindrance, now, has_state=True)
         if status is None:
-            return
-        before = self.shown()
+            return False
         self.offer(await self._api.replace_status(BATCHES, self._body(status)))
-        if (after := self.shown()) is not None:
-            self._accepted(self._batch, before, after)
+        return True
 
     def _body(self, status: Object) -> Object:
         metadata = _precondition(self._batch)
         return {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": self._batch["spec"], "status": status}
 
-    async def write(self, status: IngestBatchStatus) -> None:
-        """Write a status over the one that `read` gave.
+    async def write(self, status: IngestBatchStatus) -> int:
+        """Write a status over the one that `read` gave; how many bytes it has.
 
         Raises `ConflictError` when another has taken its place, and `UnwritableStatusError` where the cluster has no words for it.
         """
-        before = self.read()
         text = status.to_json()
         try:
             written = await replaced(self._api, BATCHES, self._body(json.loads(text)))
@@ -116,8 +106,7 @@ class StatusKeeper:
                 raise
             # It was our own write that came first: its answer was lost on the way and the client asked again.
         self.offer(written)
-        self.size = len(text)
-        self._accepted(self._batch, before, status)
+        return len(text)
 
 
 _PRECONDITION: Final = ("name", "namespace", "uid", "resourceVersion")

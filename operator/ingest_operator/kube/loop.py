@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
+from ingest_operator.kube.next_look import Requeue
+
 LOG: Final = logging.getLogger(__name__)
 
 APART: Final = 1.0
@@ -23,18 +25,15 @@ LONGEST_BACKOFF: Final = 60.0
 
 K = TypeVar("K", bound=Hashable)
 
-Look = Callable[[K], Awaitable[float | None]]
-"""One look at a key; seconds until the next one if nothing wakes it before, None for no next one."""
+Look = Callable[[K], Awaitable[Requeue]]
+"""One look at a key."""
 
 
 class Loop(Generic[K]):
     """Serves keys until it is cancelled."""
 
-    def __init__(
-        self, look: Look[K], looked: Callable[[K, float, BaseException | None], None], rest: Callable[[K], float] = lambda _: 0.0
-    ) -> None:
-        """`rest` says for how many seconds a key wants no other look after the one that it has just had."""
-        self._look, self._looked, self._asked_rest = look, looked, rest
+    def __init__(self, look: Look[K], looked: Callable[[K, float, BaseException | None], None]) -> None:
+        self._look, self._looked = look, looked
         self._woken: dict[K, asyncio.Event] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._began: dict[K, float] = {}
@@ -78,11 +77,11 @@ class Loop(Generic[K]):
                 self._ended(key, None)
             except Exception as error:  # noqa: BLE001 -- whatever a look meets, the next one may not
                 failures += 1
-                again = None
+                again = Requeue()
                 self._ended(key, error)
                 await asyncio.sleep(min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
                 self._woken[key].set()
-            if again is None and not self._woken[key].is_set():
+            if again.after is None and not self._woken[key].is_set():
                 del self._tasks[key], self._woken[key]
                 return
             await self._rest(key, again)
@@ -90,13 +89,13 @@ class Loop(Generic[K]):
     def _ended(self, key: K, error: BaseException | None) -> None:
         self._looked(key, asyncio.get_running_loop().time() - self._began.pop(key), error)
 
-    async def _rest(self, key: K, seconds: float | None) -> None:
+    async def _rest(self, key: K, again: Requeue) -> None:
         """At least a while, at most until the next look is due."""
-        least = max(APART, self._asked_rest(key))
+        least = max(APART, again.rest)
         await asyncio.sleep(least)
         try:
             # Not `wait_for`: until Python 3.12 it forgets a cancellation that comes in the moment of the wake-up (python/cpython#86296).
-            async with asyncio.timeout(max(0.0, (seconds or 0.0) - least)):
+            async with asyncio.timeout(max(0.0, (again.after or 0.0) - least)):
                 await self._woken[key].wait()
         except TimeoutError:
             return

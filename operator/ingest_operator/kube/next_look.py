@@ -1,11 +1,11 @@
-"""When a batch wants another look if nothing wakes it before. Pure."""
+"""When something wants another look. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.ledger import Ledger
 
 RESYNC: Final = 30.0
 """Seconds between two looks at a batch that is not done, and two readings of live progress: each may write the whole status."""
@@ -22,15 +22,22 @@ def after_writing(written: int) -> float:
     return min(LONGEST_REST, written / BYTES_PER_SECOND)
 
 
-def due(ledger: Ledger) -> tuple[float, ...]:
-    """The moments at which the ledger itself lets something happen: retries, and the probe of an open breaker."""
-    waiting = tuple(ledger.trying[index].not_before for index in ledger.waiting)
-    return (*waiting, ledger.breaker.until) if ledger.breaker else waiting
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """When something wants to be looked at again."""
+
+    after: float | None = None
+    """Seconds until then if nothing wakes it before; None: something must wake it."""
+    rest: float = 0.0
+    """Seconds for which it is left alone at least, whatever wakes it."""
 
 
-def rest(status: IngestBatchStatus, moments: Iterable[float | None], now: float) -> float | None:
-    """Seconds until a batch wants another look: the next moment that matters, and while it is not done no longer than `RESYNC`."""
+def requeue(status: IngestBatchStatus, moments: Iterable[float | None], now: float, written: int = 0) -> Requeue:
+    """At the next moment that matters (epoch seconds), of a batch that is not done after `RESYNC` at the latest.
+
+    The more bytes of its status a look has written, the longer the batch is left alone.
+    """
     coming = [moment - now for moment in moments if moment is not None and now < moment < inf]
     if not status.state.startswith(("Complete", "DryRun")):
         coming.append(RESYNC)
-    return min(coming, default=None)
+    return Requeue(min(coming, default=None), after_writing(written))

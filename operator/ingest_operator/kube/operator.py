@@ -66,10 +66,10 @@ class Operator:
         self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), Seen()
         metrics = instruments.metrics
         world = World(
-            api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted, metrics.folded
+            api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted
         )  # fmt: skip
         self._looks = Batches(world)
-        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"), self._looks.rest)
+        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"))
         times = Schedules(api, self._schedules, self._batches, clock, self._looked_at_schedule)
         self._schedule_loop: Loop[Key] = Loop(times.look, partial(instruments.looked, "schedule"))
         instruments.health.limit("batch reconciles", self._batch_loop.longest_running)

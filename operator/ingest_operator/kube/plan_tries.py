@@ -113,7 +113,7 @@ def tries_of(
 
 def _try_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> PlanTry:
     run = run_of(job, pod, profile, now)
-    hindrance = hindrance_of(job, pod, profile, now)
+    hindrance = hindrance_of(job, pod, run, now)
     return PlanTry(
         job=job,
         pod=None if pod is None else pod["metadata"]["name"],

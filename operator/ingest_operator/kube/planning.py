@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
-from ingest_contract.order import Item
-from ingest_contract.status import PlanStatus
+from ingest_operator.batch import PlannedItems
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Lost
@@ -43,10 +42,8 @@ class PlanLook:
 
     frozen: tuple[FrozenPlan, ...]
     """Every plan, with the one that this look froze."""
-    items: tuple[Item, ...] | None
-    """Every planned item; None while there is no plan."""
-    plan: PlanStatus | None
-    """What the plans found."""
+    planned: PlannedItems | None
+    """What the plans came to; None while there is none."""
     trouble: tuple[str, str] | None = None
     """Why the sources that are not planned cannot be: (reason, message)."""
     hindrances: tuple[Hindrance, ...] = ()
@@ -60,8 +57,9 @@ class PlanLook:
     def of(cls, frozen: tuple[FrozenPlan, ...]) -> "PlanLook":
         """What is planned, and nothing else to say."""
         if not frozen:
-            return cls(frozen, None, None)
-        return cls(frozen, items_of(frozen), status_of(frozen).model_copy(update={"digest": digest_of(frozen)}))
+            return cls(frozen, None)
+        status = status_of(frozen).model_copy(update={"digest": digest_of(frozen)})
+        return cls(frozen, PlannedItems(items_of(frozen), status))
 
 
 @dataclass(frozen=True, slots=True)

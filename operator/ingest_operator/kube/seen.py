@@ -76,9 +76,9 @@ def _unplaced_since(job: Object, pod: Object) -> float | None:
     return None if placed else created_at(pod)
 
 
-def hindrance_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Hindrance | None:
+def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindrance | None:
     """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then other items go on."""
-    if is_suspended(job) or end_of(Look(job, pod, pods, now)) is not None:
+    if is_suspended(job) or run.ended is not None:
         return None
     if pod is None:
         return _without_pod(job, now)

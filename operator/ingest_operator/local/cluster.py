@@ -10,10 +10,10 @@ from ingest_contract.order import Item, Place
 from ingest_contract.progress import Progress
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
-from ingest_operator.hindrance import Hindrance
+from ingest_operator.ledger import Ledger
 from ingest_operator.local.folders import BatchFolder, RunFolder
 from ingest_operator.local.processes import Limits, Started, WorkerProcess, bury_orphan, launch, read_ended, read_started
-from ingest_operator.observe import Ended, Run
+from ingest_operator.observe import Ended, Observation, Run
 from ingest_operator.orders import Orders
 
 
@@ -50,8 +50,13 @@ class LocalCluster:
             self._over[index, number] = replace(_run(index, number, started), ended_at=at, ended=ended)
         return orphans
 
-    async def runs(self) -> tuple[Run, ...]:
-        """Live runs with their progress, and ended ones that are not forgotten."""
+    async def observe(self, ledger: Ledger) -> Observation:
+        """Live runs with their progress, and ended ones that are not forgotten. They are its own processes: none is unknown to it.
+
+        Nothing is in the way here: whatever keeps a process of this machine from starting ends it, and the failure table says what that
+        means.
+        """
+        del ledger
         for (index, number), process in list(self._live.items()):
             ended = process.look(self._clock())
             if ended is not None:
@@ -60,11 +65,7 @@ class LocalCluster:
             replace(_run(index, number, process.started), progress=_progress(process.folder))
             for (index, number), process in self._live.items()
         ]
-        return (*live, *self._over.values())
-
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        """None: whatever keeps a process of this machine from starting ends it, and the failure table says what that means."""
-        return ()
+        return Observation((*live, *self._over.values()))
 
     async def start(self, start: Start, item: Item) -> None:
         """Launch a worker, unless this try exists already."""

@@ -66,10 +66,12 @@ class FileKeeper:
         """The last status that was written."""
         return self.batch.status
 
-    async def write(self, status: IngestBatchStatus) -> None:
+    async def write(self, status: IngestBatchStatus) -> int:
         """Write the resource with its status."""
         self.batch = self.batch.model_copy(update={"status": status})
-        write_atomically(self.folder.status, self.batch.model_dump_json(exclude_none=True, indent=1))
+        text = self.batch.model_dump_json(exclude_none=True, indent=1)
+        write_atomically(self.folder.status, text)
+        return len(text)
 
 
 def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, bool]:

@@ -10,7 +10,7 @@ from typing import Final
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, Place, PlanOrder
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
-from ingest_contract.status import PlanStatus
+from ingest_operator.batch import PlannedItems
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
@@ -41,10 +41,8 @@ class PlanningInterruptedError(Exception):
     """Somebody asked us to stop while the plan was being made; the next run makes it."""
 
 
-async def make_plans(
-    orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event
-) -> tuple[tuple[Item, ...], PlanStatus]:
-    """(every item of the batch, what the plans found); plans what is not planned yet."""
+async def make_plans(orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event) -> PlannedItems:
+    """What the plans of the batch come to; plans what is not planned yet."""
     spec = orders.batch.spec
     done = _frozen(site.folder)
     while (covered := covered_by(done)) < len(spec.sources):
@@ -57,7 +55,7 @@ async def make_plans(
         write_atomically(site.folder.plan(number), json.dumps(frozen))
         done = (*done, Plan(fitting.covered, document))
         say(f"planned: {len(document.items)} recordings" + _left_out(document))
-    return items_of(done), status_of(done)
+    return PlannedItems(items_of(done), status_of(done))
 
 
 def planned_at(folder: BatchFolder) -> str | None:
@@ -69,6 +67,13 @@ def planned_at(folder: BatchFolder) -> str | None:
 def read_items(folder: BatchFolder) -> tuple[Item, ...]:
     """Every planned item of a batch."""
     return items_of(_frozen(folder))
+
+
+def read_planned(folder: BatchFolder) -> PlannedItems | None:
+    """What the plans so far come to; None while they have found nothing."""
+    done = _frozen(folder)
+    items = items_of(done)
+    return PlannedItems(items, status_of(done)) if items else None
 
 
 def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:

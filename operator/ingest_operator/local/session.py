@@ -15,16 +15,19 @@ from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfile
 from ingest_contract.status import IngestBatchStatus, ProfileStatus
-from ingest_operator.ledger import Ledger, restore
+from ingest_operator.batch import Batch
+from ingest_operator.ledger import restore
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
-from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_items
+from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
 from ingest_operator.mend import of_setup
+from ingest_operator.observe import Observation
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
-from ingest_operator.reconcile import Planned, reconcile
-from ingest_operator.status import View, render
+from ingest_operator.plan import Decision
+from ingest_operator.reconcile import reconcile
+from ingest_operator.status import render
 
 TICK: Final = 0.25
 """Seconds between two looks at the processes."""
@@ -63,23 +66,23 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
         keeper = FileKeeper(folder, batch)
         orders, differs = _orders(request, batch, folder, watcher)
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes)
+        ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None)
         try:
-            items, plan = await make_plans(orders, site, request.mounts, watcher.said, stop)
+            planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
         except PlanningError as error:
             # Sources that were added cannot be planned: what the earlier plans brought in stays as it is.
-            earlier, known = read_items(folder) or None, batch.status.plan if batch.status else None
-            view = View(batch.spec, batch.metadata.generation, orders.trace_id, earlier, known, {}, (error.reason, str(error)))
-            await keeper.write(render(view, restore(batch.status), batch.status, clock()))
+            ours = replace(ours, planned=read_planned(folder), trouble=(error.reason, str(error)))
+            await keeper.write(render(ours, Observation(), restore(batch.status), batch.status, clock()))
             raise
         profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
-        planned = Planned(batch.spec, batch.metadata.generation, orders.trace_id, items, plan, profile)
+        ours = replace(ours, planned=planned, profile=profile)
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings were interrupted when an earlier session died; they resume where they were")
         ledger = restore(batch.status)
-        if len(ledger.final) == len(items) and ledger.retry_failed == batch.spec.retry_failed:
+        if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
-        await _until_done(planned, cluster, keeper, watcher, stop, clock)
+        await _until_done(ours, cluster, keeper, watcher, stop, clock)
         return keeper.batch
 
 
@@ -96,27 +99,27 @@ def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: 
 
 
 async def _until_done(
-    planned: Planned, cluster: LocalCluster, keeper: FileKeeper, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
+    batch: Batch, cluster: LocalCluster, keeper: FileKeeper, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
 ) -> None:
-    stopped = replace(planned, spec=planned.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL}))
-    looked = replace(planned, setup_mended=True)  # whoever runs a batch again says so
+    stopped = replace(batch, spec=batch.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL}))
+    looked = replace(batch, setup_mended=True)  # whoever runs a batch again says so
     while True:
-        status = await reconcile(stopped if stop.is_set() else looked, cluster, keeper, clock())
-        looked = planned
-        watcher.showed(status, tuple(planned.items))
-        ledger = restore(status)
-        if not any(run.ended is None for run in await cluster.runs()) and (stop.is_set() or _over(planned, status, ledger)):
-            break
+        ending = stop.is_set()
+        decision = await reconcile(stopped if ending else looked, cluster, keeper, clock())
+        looked = batch
+        watcher.showed(decision.status, tuple(batch.items))
+        if decision.is_idle and (ending or _over(batch, decision)):
+            return
         await _a_moment(stop)
-    await reconcile(stopped if stop.is_set() else planned, cluster, keeper, clock())  # what ended during the last look
 
 
-def _over(planned: Planned, status: IngestBatchStatus, ledger: Ledger) -> bool:
+def _over(batch: Batch, decision: Decision) -> bool:
     """Whether nothing more can happen by itself: all final, failed, suspended, or held until a person mends the setup."""
-    holding_now = {condition.type for condition in status.conditions if condition.status is ConditionStatus.TRUE}
-    if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or planned.spec.suspend:
+    holding_now = {condition.type for condition in decision.status.conditions if condition.status is ConditionStatus.TRUE}
+    if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or batch.spec.suspend:
         return True
-    return ledger.breaker is not None and of_setup(ledger.breaker.reason)
+    breaker = decision.ledger.breaker
+    return breaker is not None and of_setup(breaker.reason)
 
 
 async def _a_moment(stop: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.caches import Cache, Key
+from ingest_operator.kube.next_look import Requeue
 from ingest_operator.kube.ownership import identity_of
 from ingest_operator.kube.resources import SCHEDULES, Object
 from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, told
@@ -24,23 +25,23 @@ class Schedules:
         self._api, self._schedules, self._batches = api, schedules, batches
         self._clock, self._looked = clock, looked
 
-    async def look(self, key: Key) -> float | None:
-        """Start what is due of one schedule; seconds until it wants another look."""
+    async def look(self, key: Key) -> Requeue:
+        """Start what is due of one schedule; when it wants another look."""
         schedule = self._schedules.get(key)
         if schedule is None:
-            return None
+            return Requeue()
         try:
             found = await look(schedule, self._batches.of(identity_of(schedule)), self._api, self._clock())
         except UnreadableError as error:
             await self._tell(schedule, error.hindrance)
-            return LONGEST_REST
+            return Requeue(LONGEST_REST)
         except FAILED_LOOKS as error:
             await self._tell(schedule, look_failed(error))
             raise  # whoever calls repeats it, later and later, and writes down where it failed
         if found.schedule is not None:
             self._schedules.offer(found.schedule)
         self._looked(found)
-        return None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock()))
+        return Requeue(None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock())))
 
     async def _tell(self, schedule: Object, hindrance: Hindrance) -> None:
         """Say why nothing starts, and leave everything else in the status as it is, readable or not."""

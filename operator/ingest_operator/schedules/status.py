@@ -6,7 +6,7 @@ from typing import Final
 
 from ingest_contract.conditions import Condition, ConditionType, with_conditions
 from ingest_contract.schedule import MAX_ACTIVE_NAMES, IngestScheduleStatus, LastBatch
-from ingest_operator.conclude import Observation, as_conditions
+from ingest_operator.conclude import ConditionDraft, as_conditions
 from ingest_operator.moments import as_seconds, as_text
 from ingest_operator.schedules.children import Child
 from ingest_operator.schedules.due import Survey, come_due
@@ -63,7 +63,7 @@ def _conditions(outlook: Outlook, before: IngestScheduleStatus, children: Sequen
     return with_conditions(before.conditions, as_conditions(_observations(outlook, children, now), now, outlook.generation))
 
 
-def _observations(outlook: Outlook, children: Sequence[Child], now: float) -> Iterator[Observation]:
+def _observations(outlook: Outlook, children: Sequence[Child], now: float) -> Iterator[ConditionDraft]:
     waits = _waiting(outlook.survey, children)
     held = waits if waits is not None and any(child.held for child in children if not child.finished) else None
     trouble = outlook.trouble or _clock_behind(outlook.survey, now) or held

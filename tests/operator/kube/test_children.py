@@ -28,8 +28,9 @@ EVERY_POD = [
 @pytest.mark.parametrize("now", [NOW + 100, NOW + 10_000])
 def test_what_is_kept_means_the_same_as_what_was_sent(job: dict[str, Any], pod: dict[str, Any] | None, now: float) -> None:
     kept = slim_job(job), None if pod is None else slim_pod(pod)
-    assert run_of(*kept, PODS, now) == run_of(job, pod, PODS, now)
-    assert hindrance_of(*kept, PODS, now) == hindrance_of(job, pod, PODS, now)
+    run = run_of(job, pod, PODS, now)
+    assert run_of(*kept, PODS, now) == run
+    assert hindrance_of(*kept, run, now) == hindrance_of(job, pod, run, now)
 
 
 def test_of_two_objects_the_words_are_kept_once() -> None:

@@ -15,8 +15,7 @@ from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.ledger import Ledger
-from ingest_operator.status import render
-from tests.support.builders import NOW, a_run, a_view, folded, over
+from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 from tests.support.cluster.client import Refused
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import definitions
@@ -116,7 +115,7 @@ def test_a_pod_template_is_kept_as_it_was_written(control_plane: ControlPlane, n
 
 def test_a_status_of_every_kind_comes_back_as_it_was_written(control_plane: ControlPlane, namespace: str) -> None:
     runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [over(a_run(98)), a_run(99)]
-    status = json.loads(render(a_view(100), folded(Ledger(), *runs), None, NOW).to_json())
+    status = json.loads(rendered(a_planned_batch(100), folded(Ledger(), *runs), None, NOW).to_json())
     made = control_plane.admin.create(an_object("IngestBatch", namespace))
     where = f"{control_plane.admin.path_of(made)}/status"
     written = control_plane.admin.request("PUT", where, made | {"status": status}, fieldValidation="Strict")

@@ -23,7 +23,7 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import Run
 from tests.support.statuses import a_status
 
-FREE, HELD = a_status(), a_status(view={"hindrances": (Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),)})
+FREE, HELD = a_status(), a_status(blockers=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
 Before = IngestBatchStatus | None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ingest_operator.kube import loop as looping
-from ingest_operator.kube.loop import Loop
+from ingest_operator.kube.loop import Loop, Requeue
 
 Look = Callable[[str], Awaitable[float | None]]
 
@@ -18,12 +18,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(looping, name, seconds)
 
 
-def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: Callable[[str], float] = lambda _: 0.0) -> list[tuple[str, str]]:
-    """Play a script against a loop; what was reported of the looks."""
+def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: float = 0.0) -> list[tuple[str, str]]:
+    """Play a script against a loop whose keys are left alone for `rest` seconds after each look; what was reported of the looks."""
     reported: list[tuple[str, str]] = []
 
+    async def requeued(key: str) -> Requeue:
+        return Requeue(await look(key), rest)
+
     async def play() -> None:
-        loop = Loop(look, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")), rest)
+        loop = Loop(requeued, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")))
         await asyncio.wait_for(script(loop), 20)
         await loop.close()
 
@@ -154,7 +157,7 @@ def test_a_key_is_left_alone_as_long_as_it_asks_for_however_often_it_is_woken() 
         loop.wake("a")
         await idle(loop)
 
-    run(look, script, lambda _: 0.1)
+    run(look, script, rest=0.1)
     assert len(looks) == 2
     assert looks[1] - looks[0] >= 0.1
 

@@ -18,7 +18,7 @@ from tests.support.builders import a_failure, a_run, folded, over
 from tests.support.ledgers import ledgers
 from tests.support.statuses import a_status
 
-UNPLANNED = {"items": None, "plan": None}
+UNPLANNED = {"planned": None}
 QUOTA = Hindrance("QuotaExceeded", "exceeded quota: gpus", inf)
 Before = IngestBatchStatus | None
 
@@ -41,22 +41,20 @@ def test_nothing_is_told_where_nothing_changed(ledger: Ledger) -> None:
 
 
 def test_a_batch_that_is_planned_says_how_much_there_is_and_what_was_left_out() -> None:
-    waiting = a_status(view=UNPLANNED)
+    waiting = a_status(known=UNPLANNED)
     left_out = tuple(ReasonCount(reason=reason, count=count) for reason, count in (("AlreadyStored", 3), ("TooShort", 1)))
     plan = PlanStatus(sources=1, items=30, media_seconds=45_000, left_out=left_out)
     text = "30 recordings planned, 12.5 h. Left out: 3 AlreadyStored, 1 TooShort."
     assert told(None, waiting) == {}
-    assert told(waiting, a_status(count=30, view={"plan": plan})) == {"Planned": text}
-    assert told(None, a_status(count=30, view={"plan": plan})) == {"Planned": text}
+    assert told(waiting, a_status(count=30, plan=plan)) == {"Planned": text}
+    assert told(None, a_status(count=30, plan=plan)) == {"Planned": text}
 
 
 def test_added_sources_are_told_as_more() -> None:
     first, more = PlanStatus(sources=1, items=10, media_seconds=1), PlanStatus(sources=2, items=11, media_seconds=2)
-    assert told(a_status(view={"plan": first}), a_status(count=11, view={"plan": more})) == {
-        "Planned": "1 more recording planned, 11 in all."
-    }
+    assert told(a_status(plan=first), a_status(count=11, plan=more)) == {"Planned": "1 more recording planned, 11 in all."}
     nothing = PlanStatus(sources=3, items=11, media_seconds=2)
-    assert told(a_status(view={"plan": more}), a_status(view={"plan": nothing})) == {"Planned": "0 more recordings planned, 11 in all."}
+    assert told(a_status(plan=more), a_status(plan=nothing)) == {"Planned": "0 more recordings planned, 11 in all."}
 
 
 def test_one_failure_is_told_with_its_particulars() -> None:
@@ -90,27 +88,27 @@ def test_a_try_that_is_tried_again_or_a_recording_without_speech_is_no_news() ->
 
 
 def test_what_holds_a_batch_up_is_told_and_when_it_is_over() -> None:
-    free, held = a_status(), a_status(view={"hindrances": (QUOTA,)})
+    free, held = a_status(), a_status(blockers=(QUOTA,))
     assert told(free, held) == {"Stalled": "QuotaExceeded: exceeded quota: gpus"}
-    assert told(held, a_status(view={"hindrances": (QUOTA, QUOTA)})) == {}
+    assert told(held, a_status(blockers=(QUOTA, QUOTA))) == {}
     assert told(held, a_status(over(a_run(0), Reason.BOT_CHECK)))["Stalled"].startswith("BotCheck: The site asks whether we are a robot.")
     assert told(held, free) == {"Recovered": "QuotaExceeded holds nothing up any more."}
 
 
 def test_a_batch_that_is_done_has_not_recovered_but_ended() -> None:
-    held = a_status(over(a_run(0)), count=1, view={"hindrances": (QUOTA,)}, suspend=False)
-    stalled = a_status(a_run(0), count=1, view={"hindrances": (QUOTA,)})
+    held = a_status(over(a_run(0)), count=1, blockers=(QUOTA,), suspend=False)
+    stalled = a_status(a_run(0), count=1, blockers=(QUOTA,))
     assert list(told(stalled, held)) == ["Completed"]
 
 
 def test_a_batch_that_is_held_up_and_fails_has_not_recovered() -> None:
     strict = {"retry": Retry(max_failed_percent=10)}
-    held = a_status(*failed(0), view={"hindrances": (QUOTA,)}, **strict)
-    assert list(told(held, a_status(*failed(0, 1), view={"hindrances": (QUOTA,)}, **strict))) == ["ItemFailed", "Failed"]
+    held = a_status(*failed(0), blockers=(QUOTA,), **strict)
+    assert list(told(held, a_status(*failed(0, 1), blockers=(QUOTA,), **strict))) == ["ItemFailed", "Failed"]
 
 
 def test_a_profile_that_says_something_else_is_told_once() -> None:
-    same, other, later = (a_status(view={"profile": ProfileStatus(generation=n, differs=n > 1)}) for n in (1, 2, 3))
+    same, other, later = (a_status(known={"profile": ProfileStatus(generation=n, differs=n > 1)}) for n in (1, 2, 3))
     assert list(told(same, other)) == ["ProfileDiffers"]
     assert told(a_status(), same) == told(other, later) == told(other, same) == {}
 
@@ -130,7 +128,7 @@ def test_the_end_says_how_it_went() -> None:
     assert told(running, well) == {"Completed": "3 succeeded, 0 skipped, 0 failed of 3."}
     partly = a_status(over(a_run(0)), over(a_run(1), Reason.NO_SPEECH), *failed(2), count=3)
     assert told(running, partly)["CompletedWithFailures"] == "1 succeeded, 1 skipped, 1 failed of 3: 1 NotFound."
-    assert told(a_status(count=3, view=UNPLANNED), a_status(count=3, dry_run=True))["Completed"] == "3 recordings would be ingested."
+    assert told(a_status(count=3, known=UNPLANNED), a_status(count=3, dry_run=True))["Completed"] == "3 recordings would be ingested."
 
 
 def test_a_batch_that_is_done_and_gets_more_to_do_ends_again() -> None:
@@ -143,8 +141,8 @@ def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() ->
     strict = {"retry": Retry(max_failed_percent=10)}
     few, many = a_status(*failed(0), **strict), a_status(*failed(0, 1), **strict)
     assert told(few, many)["Failed"] == "TooManyFailures: 2 of 10 failed; retry.maxFailedPercent is 10"
-    impossible = a_status(view=UNPLANNED | {"trouble": ("SourceRefused", "not allowed")})
-    assert told(a_status(view=UNPLANNED), impossible) == {"Failed": "PlanningFailed: SourceRefused: not allowed"}
+    impossible = a_status(known=UNPLANNED | {"trouble": ("SourceRefused", "not allowed")})
+    assert told(a_status(known=UNPLANNED), impossible) == {"Failed": "PlanningFailed: SourceRefused: not allowed"}
     assert told(many, a_status(*failed(0, 1))) == {}, "what is taken back is no recovery of something outside"
     notes = [TELLERS[Aspect.VERDICT](None, status) for status in (many, impossible)]
     assert [note.action for note in notes if note] == ["Ingest", "Plan"]
@@ -166,15 +164,15 @@ def story() -> list[Before]:
     profile = {"profile": ProfileStatus(generation=2, differs=True)}
     return [
         None,
-        a_status(view=UNPLANNED),
+        a_status(known=UNPLANNED),
         a_status(count=2),
-        a_status(a_run(0), count=2, view=profile),
-        a_status(a_run(0), count=2, view=profile | {"hindrances": (QUOTA,)}),
-        a_status(a_run(0), count=2, view=profile),
-        a_status(over(a_run(0)), count=2, view=profile, suspend=True),
-        a_status(over(a_run(0)), count=2, view=profile),
-        a_status(over(a_run(0)), *failed(1), count=2, view=profile),
-        a_status(over(a_run(0)), over(a_run(1, 2)), count=2, view=profile),
+        a_status(a_run(0), count=2, known=profile),
+        a_status(a_run(0), count=2, known=profile, blockers=(QUOTA,)),
+        a_status(a_run(0), count=2, known=profile),
+        a_status(over(a_run(0)), count=2, known=profile, suspend=True),
+        a_status(over(a_run(0)), count=2, known=profile),
+        a_status(over(a_run(0)), *failed(1), count=2, known=profile),
+        a_status(over(a_run(0)), over(a_run(1, 2)), count=2, known=profile),
     ]
 
 

@@ -42,7 +42,7 @@ async def a_batch(api: Api, namespace: str) -> Object:
 
 def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_know(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
-        keeper = StatusKeeper(Newer(api), await a_batch(api, namespace), lambda *_: None)
+        keeper = StatusKeeper(Newer(api), await a_batch(api, namespace))
         with pytest.raises(UnwritableStatusError) as caught:
             await keeper.write(IngestBatchStatus(state="Running"))
         await keeper.tell(caught.value.hindrance, NOW)
@@ -59,7 +59,7 @@ def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_k
 
 def test_another_refusal_is_not_taken_for_that(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
-        keeper = StatusKeeper(Refusing(), await a_batch(api, namespace), lambda *_: None)
+        keeper = StatusKeeper(Refusing(), await a_batch(api, namespace))
         with pytest.raises(RefusedError):
             await keeper.write(IngestBatchStatus(state="Running"))
 

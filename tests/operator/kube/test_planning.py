@@ -26,16 +26,16 @@ def test_a_plan_job_is_made_read_frozen_and_cleared_away(api: Api, namespace: st
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         look = await scene.look()
-        assert (look.items, look.trouble, look.hindrances) == (None, None, ())
+        assert (look.planned, look.trouble, look.hindrances) == (None, None, ())
         assert [job["metadata"]["name"] for job in await scene.jobs()] == [plan_job_name(scene.owner, 0, 1)]
         pod = await pod_of(scene)
-        assert (await scene.look()).items is None
+        assert (await scene.look()).planned is None
         document = await scene.plan(pod)
         look = await scene.look()
         assert look.again_at <= time.time()  # something is left to clear, and there may be more to plan
-        assert look.items == document.items
-        assert look.plan is not None
-        assert (look.plan.sources, look.plan.items, look.plan.media_seconds) == (1, 1, 60)
+        assert look.planned is not None
+        assert look.planned.items == document.items
+        assert (look.planned.status.sources, look.planned.status.items, look.planned.status.media_seconds) == (1, 1, 60)
         await scene.look()
         assert await scene.jobs() == []
         assert await scene.config_maps() == [plan_map_name(scene.owner, 0, 0)]
@@ -100,7 +100,8 @@ def test_a_plan_that_somebody_froze_first_is_the_batchs_and_another_one_of_its_n
             await api.create(CONFIG_MAPS, namespace, part)
         look = await scene.look()
         assert look.frozen == (first,) == await read_frozen(api, scene.owner)
-        assert look.items == items(3)
+        assert look.planned is not None
+        assert look.planned.items == items(3)
 
     run(story())
 
@@ -113,8 +114,8 @@ def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(api
         scene.sources = (PAGE, OTHER, Source(url="https://media.example.org/again/first"))
         await scene.plan(pod)
         look = await scene.look()
-        assert look.plan is not None
-        assert (look.plan.sources, look.plan.items) == (1, 1)
+        assert look.planned is not None
+        assert (look.planned.status.sources, look.planned.status.items) == (1, 1)
         await planned(scene)
         assert [plan.sources for plan in scene.frozen] == [1, 3]
         assert [(item.index, item.id) for plan in scene.frozen for item in plan.document.items] == [(0, "url:first"), (1, "url:second")]

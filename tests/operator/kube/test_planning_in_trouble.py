@@ -37,8 +37,8 @@ def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_chan
     async def planned_of_second_try(scene: PlanScene) -> None:
         await scene.plan(await pod_of(scene))
         look = await scene.look()
-        assert look.plan is not None
-        assert look.plan.sources == 2
+        assert look.planned is not None
+        assert look.planned.status.sources == 2
         await scene.look()
         assert [job["metadata"]["name"] for job in await scene.jobs()] == [plan_job_name(scene.owner, 0, 1)]  # kept for its log
 
@@ -74,7 +74,8 @@ def test_a_list_is_waited_for_and_then_planned_line_by_line(api: Api, namespace:
         assert await scene.look() == look  # it rests
         assert (await scene.look(after=31)).hindrances == ()
         await scene.plan(await pod_of(scene))
-        assert [item.id for item in (await scene.look()).items or ()] == ["url:a", "url:b"]
+        found = (await scene.look()).planned
+        assert [item.id for item in (found.items if found else ())] == ["url:a", "url:b"]
 
     run(story())
 
@@ -108,7 +109,8 @@ def test_a_batch_that_is_full_says_so_instead_of_planning_more(api: Api, namespa
         scene.sources, scene.frozen = (PAGE, OTHER, LIST), full
         look = await scene.look()
         assert look.trouble == ("SourcesInvalid", "spec.sources: the batch holds 10001 recordings; put what was added into another batch")
-        assert len(look.items or ()) == MAX_ITEMS + 1
+        assert look.planned is not None
+        assert len(look.planned.items) == MAX_ITEMS + 1
         assert await scene.jobs() == []
 
     run(story())
@@ -217,10 +219,10 @@ def test_a_plan_that_does_not_fit_together_is_made_again(api: Api, namespace: st
         if how == "the node is gone":
             del scene.logs[name]  # the real server answers: there is no node that could be asked
         look = await scene.look()
-        assert (look.items, look.hindrances) == (None, ())
+        assert (look.planned, look.hindrances) == (None, ())
         await scene.look(after=31)
         assert len(await scene.jobs()) == 2
         await scene.plan(await pod_of(scene))
-        assert (await scene.look(after=31)).items is not None
+        assert (await scene.look(after=31)).planned is not None
 
     run(story())

@@ -95,7 +95,7 @@ def mutilated(draw: st.DrawFn, things: tuple[Object, ...]) -> Object:
 @given(job=mutilated(JOBS), pod=st.none() | mutilated(PODS), after=st.floats(-100, 200_000))
 def test_whatever_an_object_lacks_it_has_an_answer(job: Object, pod: Object | None, after: float) -> None:
     run = run_of(job, pod, PROFILE, NOW + after)
-    hindrance = hindrance_of(job, pod, PROFILE, NOW + after)
+    hindrance = hindrance_of(job, pod, run, NOW + after)
     assert (run.ended is None) == (run.ended_at is None)
     assert run.started_at <= (run.ended_at or NOW + after) <= NOW + after
     assert run.gpu_seconds >= 0

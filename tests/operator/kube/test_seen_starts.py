@@ -6,6 +6,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
+from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.seen import POD_PATIENCE, hindrance_of, needs_ending, run_of
 from ingest_operator.observe import Ended, Run
 from tests.support.builders import NOW
@@ -49,42 +50,46 @@ def look(job: Object, pod: Object | None, now: float) -> Run:
     return run_of(job, pod, PODS, now)
 
 
+def blocker(job: Object, pod: Object | None, now: float) -> Hindrance | None:
+    return hindrance_of(job, pod, look(job, pod, now), now)
+
+
 @pytest.mark.parametrize("pod", [None, unscheduled_pod(), waiting_pod(), running_pod()], ids=["no pod", "no node", "starting", "running"])
 def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
     run = look(a_job(), pod, NOW + 60)
     assert (run.ended, run.ended_at, run.gpu_seconds) == (None, None, 0.0)
-    assert hindrance_of(a_job(), pod, PODS, NOW + 60) is None
+    assert blocker(a_job(), pod, NOW + 60) is None
     assert not needs_ending(a_job(), pod, run)
 
 
 def test_a_job_that_gets_no_pod_is_told_after_a_moment_and_only_if_it_never_had_one() -> None:
     job = a_job(active=0)
-    told = hindrance_of(job, None, PODS, NOW + POD_PATIENCE + 1)
+    told = blocker(job, None, NOW + POD_PATIENCE + 1)
     assert told is not None
     assert (told.reason, told.until, told.index) == ("PodNotCreated", inf, 12)
     assert f"kubectl describe job {job['metadata']['name']}" in told.message
-    assert hindrance_of(job, None, PODS, NOW + POD_PATIENCE - 1) is None
+    assert blocker(job, None, NOW + POD_PATIENCE - 1) is None
     for had_one in (a_job(), a_job(active=0, terminating=1), a_job(active=0, failed=1), suspended(active=0)):
-        assert hindrance_of(had_one, None, PODS, NOW + POD_PATIENCE + 1) is None
+        assert blocker(had_one, None, NOW + POD_PATIENCE + 1) is None
 
 
 @pytest.mark.parametrize(("why", "reason"), STUCK)
 def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_run_in_time(why: str, reason: Reason) -> None:
     pod = waiting_pod(why, PULL)
-    hindrance = hindrance_of(a_job(), pod, PODS, START)
+    hindrance = blocker(a_job(), pod, START)
     assert hindrance is not None
     assert (hindrance.reason, hindrance.until, hindrance.index) == (reason.value, inf, 12)
     assert hindrance.message.endswith(f"{why}: {PULL}")
     assert look(a_job(), pod, START).ended is None
     run = look(a_job(), pod, START + 1)
     assert (run.ended, run.ended_at) == (Ended(None, None, reason, f"{why}: {PULL}"), START)
-    assert hindrance_of(a_job(), pod, PODS, START + 1) is None
+    assert blocker(a_job(), pod, START + 1) is None
     assert needs_ending(a_job(), pod, run)
 
 
 def test_the_image_of_another_container_hinders_as_well() -> None:
     pod = waiting_pod("PodInitializing", initContainerStatuses=[a_container(waiting("ErrImagePull"), "warm")])
-    hindrance = hindrance_of(a_job(), pod, PODS, NOW + 60)
+    hindrance = blocker(a_job(), pod, NOW + 60)
     assert hindrance is not None
     assert hindrance.reason == Reason.IMAGE_UNAVAILABLE.value
 
@@ -113,7 +118,7 @@ def test_a_container_that_prepares_something_may_take_its_time() -> None:
 
 def test_what_keeps_another_container_from_beginning_is_no_hindrance_once_the_worker_has_begun() -> None:
     stuck = a_container(waiting("ErrImagePull"), "mesh")
-    assert hindrance_of(a_job(), running_pod(stuck), PODS, NOW + 60) is None
+    assert blocker(a_job(), running_pod(stuck), NOW + 60) is None
     assert look(a_job(), running_pod(stuck), START + 1).ended is None
 
 
@@ -127,19 +132,19 @@ def test_a_worker_that_ended_a_moment_ago_has_begun() -> None:
 def test_a_pod_that_somebody_deletes_before_it_began_is_waited_for() -> None:
     pod = waiting_pod("ErrImagePull", deleted=600)
     assert look(a_job(), pod, START + 1).ended is None
-    assert hindrance_of(a_job(), pod, PODS, START) is None
+    assert blocker(a_job(), pod, START) is None
 
 
 def test_nothing_hinders_a_run_that_is_stopped_or_over() -> None:
-    assert hindrance_of(suspended(stopped=True), waiting_pod("ErrImagePull"), PODS, NOW + 60) is None
+    assert blocker(suspended(stopped=True), waiting_pod("ErrImagePull"), NOW + 60) is None
     assert look(suspended(stopped=True, active=1), waiting_pod("ErrImagePull"), START + 1).ended is None
-    assert hindrance_of(failed(), ended_pod(128, None, "StartError"), PODS, NOW + 100) is None
+    assert blocker(failed(), ended_pod(128, None, "StartError"), NOW + 100) is None
 
 
 def test_waiting_for_a_gpu_is_no_failure_until_there_can_be_none() -> None:
     message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     assert look(a_job(), unscheduled_pod(message), QUEUE).ended is None
-    assert hindrance_of(a_job(), unscheduled_pod(message), PODS, QUEUE) is None
+    assert blocker(a_job(), unscheduled_pod(message), QUEUE) is None
     run = look(a_job(), unscheduled_pod(message), QUEUE + 1)
     assert (run.ended, run.ended_at) == (Ended(None, None, Reason.UNSCHEDULABLE, message), QUEUE)
     assert needs_ending(a_job(), unscheduled_pod(message), run)

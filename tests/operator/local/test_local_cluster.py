@@ -15,6 +15,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfileSpec
 from ingest_operator.actions import Start
+from ingest_operator.ledger import Ledger
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.observe import Outcome, Run, outcome_of
@@ -57,9 +58,13 @@ def until(look: Callable[[], Any], within: float = 30.0) -> Any:
     raise AssertionError(f"nothing after {within} s")
 
 
+def runs(cluster: LocalCluster) -> tuple[Run, ...]:
+    return asyncio.run(cluster.observe(Ledger())).runs
+
+
 def the_end(cluster: LocalCluster) -> Run:
     def look() -> Run | None:
-        return next((run for run in asyncio.run(cluster.runs()) if run.ended is not None), None)
+        return next((run for run in runs(cluster) if run.ended is not None), None)
 
     return until(look)
 
@@ -142,7 +147,7 @@ def test_the_same_try_is_never_started_twice(tmp_path: Path) -> None:
     started(cluster, "hang")
     ready(tmp_path)
     started(cluster, "succeed")
-    assert [run.ended for run in asyncio.run(cluster.runs())] == [None]
+    assert [run.ended for run in runs(cluster)] == [None]
     asyncio.run(cluster.stop(0, 1))
     the_end(cluster)
 
