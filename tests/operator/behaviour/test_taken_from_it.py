@@ -10,6 +10,7 @@ from ingest_operator.kube import next_look
 from ingest_operator.kube.names import BATCH_UID, INGEST, MANAGED_BY, PLAN, ROLE
 from tests.support.builders import items
 from tests.support.cluster.client import Json
+from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Life, Script
 from tests.support.cluster.lives import deaf, hangs, is_plan, plans, sequence
 from tests.support.cluster.program import until
@@ -118,17 +119,18 @@ def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for
     kubelet.until_running(0, 1)
     scene.change(parallelism=2)
     the_job(scene, "-1-1")  # there is no GPU for it yet, and it will be the last to start but one
-    take_the_order(scene)
+    take_the_order(scene, kubelet)
     kubelet.finish(0, 1)
     kubelet.until_running(1, 1)
     the_job(scene, "-2-1")  # the last one: nothing starts after it
-    take_the_order(scene)
+    take_the_order(scene, kubelet)
     kubelet.finish(1, 1)
     assert final(scene.until_state("Complete"))["succeeded"] == 3
     assert sorted(kubelet.tries()) == [(0, 1), (1, 1), (2, 1)]
 
 
-def take_the_order(scene: Scene) -> None:
+def take_the_order(scene: Scene, kubelet: RunningKubelet) -> None:
     path = f"/api/v1/namespaces/{scene.namespace}/configmaps"
-    (found,) = [each for each in scene.admin.get(path)["items"] if f"{INGEST}" == each["metadata"].get("labels", {}).get(ROLE)]
+    (found,) = [each for each in scene.admin.get(path)["items"] if each["metadata"].get("labels", {}).get(ROLE) == INGEST]
     scene.admin.delete(f"{path}/{found['metadata']['name']}")
+    kubelet.forget_maps()

@@ -63,6 +63,10 @@ class RunningKubelet(InThread):
 
         until(runs, f"try {number} of item {index} runs")
 
+    def forget_maps(self) -> None:
+        """Ask for every ConfigMap anew, as a kubelet does that has no pod of it any more."""
+        self._ask(lambda stand_in: stand_in.house.resolver.forget())
+
     def _ask(self, question: Callable[[StandIn], Any]) -> Any:
         """Answered in its own thread: nothing in there is made for two."""
 

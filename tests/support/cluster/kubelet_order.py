@@ -35,6 +35,9 @@ class Resolver:
     _immutable: dict[tuple[str, str], Object] = field(default_factory=dict)
     """ConfigMaps that nobody can change, by namespace and name: thousands of pods name the same."""
 
+    def forget(self) -> None:
+        self._immutable.clear()
+
     async def resolved(self, pod: Object) -> Object:
         """A copy of the pod with every variable's value, and the files of its ConfigMaps. Raises `UnresolvedError`."""
         pod = deepcopy(pod)
