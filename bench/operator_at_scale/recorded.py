@@ -24,10 +24,10 @@ def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
     owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
     (plan,) = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=f"{BATCH_UID}={owner.uid},{PART}")["items"]
     plans = (from_parts(owner, 0, (plan,)),)
-    before = IngestBatchStatus.model_validate_json(json.dumps(batch["status"]))
+    before = IngestBatchStatus.from_object(batch["status"])
     ledger = restore(before)
     ledger = replace(ledger, succeeded=ledger.succeeded | frozenset(indexes))
-    spec = IngestBatchSpec.model_validate_json(json.dumps(batch["spec"]))
+    spec = IngestBatchSpec.from_object(batch["spec"])
     planned = PlannedItems(items_of(plans), status_of(plans).model_copy(update={"digest": digest_of(plans)}))
     known = Batch(spec, before.observed_generation, owner.trace_id, planned, before.profile)
     status = render(known, Observation(), ledger, before, time.time())

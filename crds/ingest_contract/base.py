@@ -4,8 +4,9 @@ Outside, fields are camelCase and unknown ones are refused; inside, they are sna
 descriptions that `kubectl explain` shows, so there is one text for the editor, the cluster and the reference page.
 """
 
+import json
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -24,6 +25,14 @@ class ContractModel(BaseModel):
         strict=True,
         use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def from_object(cls, value: object) -> Self:
+        """The value in an object of JSON, such as an API or YAML gives: read as JSON is, where a list may become a tuple and `1` no text.
+
+        Raises `pydantic.ValidationError` for what the model refuses, `TypeError` and `ValueError` for what JSON cannot say.
+        """
+        return cls.model_validate_json(json.dumps(value))
 
     def to_json(self) -> str:
         """The shortest JSON of this value: camelCase, no nulls, no spaces."""

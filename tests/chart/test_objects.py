@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import json
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NoReturn
@@ -136,7 +135,7 @@ def test_a_command_that_is_misspelt_would_be_told(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", CASES)
 def test_the_profile_is_one_by_which_a_worker_is_made(name: str) -> None:
     for found in of_kind(case(name), "IngestProfile"):
-        profile = KINDS["IngestProfile"].model_validate_json(json.dumps(found))
+        profile = KINDS["IngestProfile"].from_object(found)
         assert isinstance(profile, IngestProfile)
         job = ingest_job(OWNER, orders_for(profile.spec.pods), ITEM, START)
         assert pod_spec(job)["automountServiceAccountToken"] is False
@@ -145,7 +144,7 @@ def test_the_profile_is_one_by_which_a_worker_is_made(name: str) -> None:
 
 def test_a_worker_gets_the_slices_nodes_runtime_and_variables_that_were_asked_for() -> None:
     (found,) = of_kind(case("mig"), "IngestProfile")
-    pods = IngestProfile.model_validate_json(json.dumps(found)).spec.pods
+    pods = IngestProfile.from_object(found).spec.pods
     job = ingest_job(OWNER, orders_for(pods), ITEM, START)
     spec = pod_spec(job)
     assert worker_of(job)["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
@@ -163,7 +162,7 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
     variable = {"name": "PGSSLROOTCERT", "value": "/etc/trust/ca.crt"}
     settings = {"profile.spec": {"pods": {"template": {"spec": more}}}, "worker.extraEnv": [variable]}
     (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
-    job = ingest_job(OWNER, orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods), ITEM, START)
+    job = ingest_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
     assert pod_spec(job)["tolerations"] == [bears, {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert trusts in worker_of(job)["volumeMounts"]
     assert variable in worker_of(job)["env"]
@@ -178,7 +177,7 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
 def test_a_plan_waits_for_no_gpu_node_and_runs_where_the_values_say_of_jobs() -> None:
     settings = {"gpu.nodeSelector": {"gpu": "l4"}, "gpu.runtimeClassName": "nvidia", "jobs.nodeSelector": {"pool": "small"}}
     (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
-    orders = orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods)
+    orders = orders_for(IngestProfile.from_object(found).spec.pods)
     plan, worker = pod_spec(plan_job(OWNER, orders, 0, 1)), pod_spec(ingest_job(OWNER, orders, ITEM, START))
     assert (plan["nodeSelector"], plan.get("runtimeClassName"), plan.get("tolerations")) == ({"pool": "small"}, None, None)
     assert (worker["nodeSelector"], worker["runtimeClassName"]) == ({"gpu": "l4"}, "nvidia")
@@ -215,7 +214,7 @@ def test_the_check_and_the_puller_go_by_the_profile_that_workers_go_by() -> None
 def test_the_profile_may_say_itself_where_models_are_and_the_check_finds_them_as_a_worker_does(place: Json) -> None:
     objects = objects_in(template(settings={"profile.spec": {"pods": {"models": place, "pullPolicy": "Never"}}}))
     (found,), (check,) = of_kind(objects, "IngestProfile"), of_kind(objects, "Pod")
-    job = ingest_job(OWNER, orders_for(IngestProfile.model_validate_json(json.dumps(found)).spec.pods), ITEM, START)
+    job = ingest_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
     worker, tried = ({each["name"]: each for each in spec["volumes"]} for spec in (pod_spec(job), check["spec"]))
     assert tried["models"] == worker["models"]
 

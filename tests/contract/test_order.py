@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ingest_contract.order import Item, Place, PlannedSource, read_order
+from ingest_contract.order import Item, Place, PlannedSource, PlanOrder, read_order
 from ingest_contract.profile import IngestProfileSpec
 from ingest_operator.actions import Start
 from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
@@ -30,6 +30,15 @@ PLAN = orders().to_plan(
 @pytest.mark.parametrize("order", [INGEST, PLAN], ids=["ingest", "plan"])
 def test_an_order_is_read_as_it_was_written(order: Any) -> None:
     assert read_order(order.to_json()) == order
+
+
+def test_a_value_is_read_from_an_object_as_from_its_text_and_no_number_is_taken_for_a_text() -> None:
+    written = json.loads(PLAN.to_json())
+    assert PlanOrder.from_object(written) == PLAN
+    with pytest.raises(ValidationError):
+        PlanOrder.from_object(written | {"batch": 7})
+    with pytest.raises(TypeError):
+        PlanOrder.from_object(written | {"batch": object()})
 
 
 def test_an_order_says_which_try_it_is_and_what_it_runs_with() -> None:

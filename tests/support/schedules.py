@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,7 +49,7 @@ def ended(batch: Object, *ends: ConditionType, at: float) -> Object:
 
 
 def status_of(schedule: Object) -> IngestScheduleStatus:
-    return IngestScheduleStatus.model_validate_json(json.dumps(schedule["status"]))
+    return IngestScheduleStatus.from_object(schedule["status"])
 
 
 @dataclass

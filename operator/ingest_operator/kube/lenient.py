@@ -5,13 +5,13 @@ here may mean anything, so whoever reads an object this way tells what was passe
 """
 
 import copy
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from ingest_contract.base import ContractModel
 from ingest_contract.documents import mistakes_of
 from ingest_operator.kube.resources import Object
 
@@ -24,7 +24,7 @@ SHOWN: Final = 3
 WORDS: Final = 240
 """Characters of each of them: the list of known fields may be long."""
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=ContractModel)
 
 Place = tuple[int | str, ...]
 """Keys and positions from the root of a document."""
@@ -51,7 +51,7 @@ def reading(model: type[M], content: Object) -> Reading[M]:
     left, mistakes = content, list[str]()
     for _ in range(ROUNDS):
         try:
-            return Reading(model.model_validate_json(json.dumps(left)), tuple(mistakes))
+            return Reading(model.from_object(left), tuple(mistakes))
         except ValidationError as error:
             mistakes += mistakes_of(error, model)
             left = _without(left, (details["loc"] for details in error.errors(include_url=False)))

@@ -80,7 +80,7 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
     """Each plan so far, in order."""
     found: list[Plan] = []
     while (saved := read_json(folder.plan(len(found)))) is not None:
-        found.append(Plan(saved["sources"], PlanDocument.model_validate_json(json.dumps(saved["document"]))))
+        found.append(Plan(saved["sources"], PlanDocument.from_object(saved["document"])))
     return tuple(found)
 
 

@@ -108,7 +108,7 @@ def read(schedule: Object) -> Subject:
         message = f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on until it is gone."
         return Subject(schedule, None, previous, ("BeingDeleted", message))
     try:
-        spec = IngestScheduleSpec.model_validate_json(json.dumps(schedule["spec"]))
+        spec = IngestScheduleSpec.from_object(schedule["spec"])
         table = timetable(spec.schedule, spec.time_zone)
     except ValidationError as error:
         return Subject(schedule, None, previous, ("InvalidSpec", "; ".join(mistakes_of(error, IngestScheduleSpec))))

@@ -63,7 +63,7 @@ def read_lock(folder: Path, set_name: str) -> Lock:
     """The lock of a set. Raises `StageError(MODELS_UNAVAILABLE)` where there is none or it cannot be read."""
     path = folder / set_name / LOCK_FILE
     try:
-        return Lock.model_validate_json(json.dumps(plain_yaml.load(path.read_text(encoding="utf-8"))))
+        return Lock.from_object(plain_yaml.load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise unavailable(f"The model set {set_name!r} is not in {folder}.", set_name) from error
     except (OSError, yaml.YAMLError, ValidationError) as error:

@@ -4,7 +4,6 @@ Called by the command and by fetching; workers read locks instead. A set says `v
 reach a network.
 """
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -146,7 +145,7 @@ def load_set(name_or_path: str) -> ModelSet:
     """
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else BUILT_IN / f"{name_or_path}.yaml"
     try:
-        return ModelSet.model_validate_json(json.dumps(plain_yaml.load(path.read_text(encoding="utf-8"))))
+        return ModelSet.from_object(plain_yaml.load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.stem for file in BUILT_IN.glob("*.yaml")))
         raise StageError(
