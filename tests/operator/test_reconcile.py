@@ -171,6 +171,13 @@ def test_the_cluster_is_told_what_should_run_when_it_is_asked_what_it_sees() -> 
     assert lagging.expected == (0, 3)
 
 
+def test_an_end_that_an_earlier_status_records_is_not_told_with_a_later_one() -> None:
+    keeper = TextKeeper()
+    decided(Recorder(over(a_run(0))), keeper)
+    later = decided(Recorder(over(a_run(0)), over(a_run(1))), keeper)
+    assert ([run.index for run in later.ended], [run.index for run in later.recorded]) == ([1], [0, 1])
+
+
 def test_a_run_that_is_listed_twice_ended_once() -> None:
     assert decided(Recorder(over(a_run(0)), over(a_run(0))), TextKeeper()).ended == (over(a_run(0)),)
 
