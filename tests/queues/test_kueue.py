@@ -104,6 +104,26 @@ def test_a_queue_that_is_stopped_is_told_and_goes_on_when_it_is_opened(scene: Sc
     assert (final(status)["succeeded"], attempts(status)) == (3, {0})
 
 
+def test_what_a_person_ends_its_queue_does_not_resume(scene: Scene) -> None:
+    queue(scene.plane, scene.namespace, "gpus", 2)
+    in_queue(scene, "gpus")
+    kubelet = all_hang(scene, 2)
+    scene.operate()
+    scene.batch(parallelism=2)
+    for index in (0, 1):
+        kubelet.until_running(index, 1)
+    scene.change(suspend=True, suspendMode="Kill")
+    status = scene.until_state("Suspended")
+    assert (status["counts"]["waiting"], attempts(status)) == (2, {0})
+    assert scene.jobs() == [], "a Job that is there would be resumed by its queue"
+    scene.change(suspend=False)
+    for index in (0, 1):
+        kubelet.finish(index, 2)
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], attempts(status)) == (2, {0})
+    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
 def test_a_queue_that_is_not_there_is_told(scene: Scene) -> None:
     in_queue(scene, "nowhere")
     scene.play()
