@@ -4,6 +4,7 @@ Nobody would ever end such a pod, or count how it ended. It is known by its labe
 can write them in the batch's namespace can delete the pod as well. What it may still do there is fenced: the next try has another claim.
 """
 
+import contextlib
 from collections.abc import Iterator
 from math import inf
 from typing import Final
@@ -12,6 +13,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.api import Api
 from ingest_operator.kube.children import Seen
+from ingest_operator.kube.errors import RefusedError
 from ingest_operator.kube.names import INGEST, Owner, Place, place_of
 from ingest_operator.kube.ownership import controller_of
 from ingest_operator.kube.pods import gone_by, is_terminal, metadata_of
@@ -22,10 +24,11 @@ JOB_NAME: Final = "batch.kubernetes.io/job-name"
 
 
 async def end_orphans(api: Api, seen: Seen, owner: Owner) -> None:
-    """Delete those of a batch that nobody has deleted yet. Raises `ApiError`."""
+    """Delete those of a batch that nobody has deleted yet. Raises `ApiError`, but for a role of an earlier version that may not."""
     for _, pod in _orphans(seen, owner):
         if gone_by(pod) is None:
-            await api.delete(PODS, owner.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+            with contextlib.suppress(RefusedError):  # what is told of it says so
+                await api.delete(PODS, owner.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
 
 
 def left_behind(seen: Seen, owner: Owner, profile: PodProfile) -> tuple[Hindrance, ...]:
@@ -36,7 +39,8 @@ def left_behind(seen: Seen, owner: Owner, profile: PodProfile) -> tuple[Hindranc
 def _told(place: Place, pod: Object, profile: PodProfile) -> Hindrance:
     by, name = gone_by(pod), pod["metadata"]["name"]
     message = (
-        f"Pod {name} ran on without its Job, which somebody deleted and left it behind. It is being ended; then its recording goes on."
+        f"Pod {name} ran on without its Job, which somebody deleted without it. Its recording goes on when it has gone: "
+        "the operator ends it, if its role lets it delete pods."
     )
     return Hindrance("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index)
 
