@@ -200,7 +200,10 @@ FAILURES: Final = MappingProxyType(
             75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."
         ),
         _R.ORDER_INVALID: Failure(
-            80, _K.SETUP, _V.STOP_BATCH, "The worker does not understand its order: operator and worker images differ. Use one version."
+            80,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The worker does not take its order: operator and worker images differ, or its ConfigMap was replaced.",
         ),
         _R.MODELS_UNAVAILABLE: Failure(
             81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."

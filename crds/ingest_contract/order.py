@@ -5,6 +5,7 @@ environment variable of its own, which a cluster fills from a Secret. Unknown fi
 so a worker of another version says `OrderInvalid` instead of leaving something out or guessing it.
 """
 
+import hashlib
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
@@ -30,6 +31,9 @@ ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 
 ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
 """The environment variable that names a file with the order, where it may be longer than a variable can be: that of a plan."""
+
+ORDER_DIGEST_VARIABLE: Final = "INGEST_WORK_ORDER_SHA256"
+"""The environment variable that says what order the operator wrote, where other hands may come between: 32 hex digits of its sha256."""
 
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not in the order."""
@@ -253,6 +257,11 @@ class PlanOrder(ContractModel):
 
 WorkOrder = IngestOrder | PlanOrder
 _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
+
+
+def order_digest(text: str) -> str:
+    """What `ORDER_DIGEST_VARIABLE` says of an order's text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def read_order(text: str) -> WorkOrder:

@@ -16,7 +16,16 @@ from typing import Final, NoReturn
 from pydantic import ValidationError
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import DSN_VARIABLE, ORDER_FILE_VARIABLE, ORDER_VARIABLE, IngestOrder, WorkOrder, read_order
+from ingest_contract.order import (
+    DSN_VARIABLE,
+    ORDER_DIGEST_VARIABLE,
+    ORDER_FILE_VARIABLE,
+    ORDER_VARIABLE,
+    IngestOrder,
+    WorkOrder,
+    order_digest,
+    read_order,
+)
 from ingest_contract.receipt import MAX_MESSAGE, Receipt, encode
 from ingest_worker import logs
 from ingest_worker.sandbox.kernel import undumpable
@@ -67,7 +76,10 @@ def main() -> NoReturn:
 def order_text() -> str:
     """The order as it came in: the variable itself, or the file that another one names. Raises `OSError` and `ValueError`."""
     text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
-    return text or (Path(file).read_text(encoding="utf-8") if file else "")
+    text = text or (Path(file).read_text(encoding="utf-8") if file else "")
+    if (written := os.environ.pop(ORDER_DIGEST_VARIABLE, "")) and written != order_digest(text):
+        raise ValueError("the order is not the one that the operator wrote: somebody has replaced the ConfigMap that it lies in")
+    return text
 
 
 def settle(order: WorkOrder) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item
+from ingest_contract.order import ORDER_DIGEST_VARIABLE, ORDER_VARIABLE, IngestOrder, Item, order_digest
 from ingest_contract.pods import PodProfile
 from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
 from ingest_operator.kube.avoiding import kept_from
 from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
 from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, INGEST, RUNG, TRY, Owner, ingest_job_name, order_map_name
-from ingest_operator.kube.order_text import SHARED_VARIABLE, in_pods, split
+from ingest_operator.kube.order_text import SHARED_VARIABLE, in_pods, joined, split
 from ingest_operator.kube.pod import Work, memory_mib, pod_template, requested
 from ingest_operator.kube.policy import failure_policy
 from ingest_operator.kube.resources import CONFIG_MAPS, JOBS, Object
@@ -38,7 +38,7 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         role=INGEST,
         image=pods.image,
         shared=(order_map_name(owner, shared),),
-        variables=({"name": ORDER_VARIABLE, "value": own},),
+        variables=({"name": ORDER_VARIABLE, "value": own}, digest_variable(joined(own, shared))),
         resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
         mounts=_mounts(order, orders),
         deadline_seconds=deadline_seconds(item.duration_seconds, order.runtime.device),
@@ -85,6 +85,11 @@ def config_map(owner: Owner, name: str, labels: Mapping[str, str], data: Mapping
 
 def _metadata(owner: Owner, name: str, labels: Mapping[str, str]) -> Object:
     return {"name": name, "namespace": owner.namespace, "labels": dict(labels), "ownerReferences": [owner.reference()]}
+
+
+def digest_variable(text: str) -> Object:
+    """By which the worker sees that its order is the one that was written: between our look and its start a ConfigMap may be replaced."""
+    return {"name": ORDER_DIGEST_VARIABLE, "value": order_digest(text)}
 
 
 def _labels(start: Start) -> dict[str, str]:

@@ -37,6 +37,11 @@ def split(order: IngestOrder) -> tuple[str, str]:
     return own.replace("$", r"\u0024") + f",$({SHARED_VARIABLE})", _fitting(shared)
 
 
+def joined(own: str, shared: str) -> str:
+    """What the kubelet makes of both parts."""
+    return own.removesuffix(f"$({SHARED_VARIABLE})") + shared
+
+
 def plan_text(order: PlanOrder) -> str:
     """A plan's order, as it lies in a ConfigMap. Raises `OrderTooLargeError`."""
     text = order.to_json()

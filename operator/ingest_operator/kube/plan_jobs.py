@@ -9,9 +9,9 @@ from typing import Final
 
 from ingest_contract.order import ORDER_FILE_VARIABLE, Item, PlannedSource
 from ingest_contract.selection import Reprocess
-from ingest_operator.kube.jobs import config_map, one_try
+from ingest_operator.kube.jobs import config_map, digest_variable, one_try
 from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
-from ingest_operator.kube.names import INDEX, PLAN, TRY, Owner, plan_job_name, plan_order_map_name
+from ingest_operator.kube.names import CONTAINER, INDEX, PLAN, TRY, Owner, plan_job_name, plan_order_map_name
 from ingest_operator.kube.order_text import in_pods, plan_text
 from ingest_operator.kube.pod import Work, pod_template, requested
 from ingest_operator.kube.resources import Object
@@ -45,6 +45,14 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) ->
     )
     labels = owner.labels(PLAN) | {INDEX: str(plan_number), TRY: str(try_number)}
     return one_try(owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work))
+
+
+def knowing(job: Object, order: Object) -> Object:
+    """The Job, whose worker takes this order and no other."""
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        if container["name"] == CONTAINER:
+            container["env"] = [*container["env"], digest_variable(order["data"][ORDER_FILE])]
+    return job
 
 
 def plan_order_map(owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int) -> Object:

@@ -10,7 +10,7 @@ from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError
 from ingest_operator.kube.frozen import FrozenPlan
 from ingest_operator.kube.names import Owner, plan_order_map_name
 from ingest_operator.kube.ownership import is_controlled
-from ingest_operator.kube.plan_jobs import ORDER_FILE, plan_job, plan_order_map
+from ingest_operator.kube.plan_jobs import ORDER_FILE, knowing, plan_job, plan_order_map
 from ingest_operator.kube.plan_steps import Make
 from ingest_operator.kube.plan_tries import ASKED, Asked, PlanTry
 from ingest_operator.kube.refusals import NameTakenError
@@ -45,7 +45,7 @@ async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: M
     """Make the Job of one try. Raises `NameTakenError`; what was made by an earlier call is left as it is."""
     for job in step.ending:
         await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
-    job = plan_job(owner, orders, plan_number, step.number)
+    job = knowing(plan_job(owner, orders, plan_number, step.number), wanted.order)
     job["metadata"]["annotations"] = {ASKED: wanted.asked.text}
     await _tell(api, owner, wanted.order, job)
     await _create_or_meet(api, owner, JOBS, job)

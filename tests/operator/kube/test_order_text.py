@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item, read_order
+from ingest_contract.order import ORDER_DIGEST_VARIABLE, ORDER_VARIABLE, IngestOrder, Item, order_digest, read_order
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_contract.selection import Reprocess
 from ingest_operator.actions import Start
 from ingest_operator.kube.jobs import ingest_job, shared_order_map
 from ingest_operator.kube.mounts import PLACE
-from ingest_operator.kube.order_text import MAX_SHARED, SHARED_VARIABLE, OrderTooLargeError, in_pods, split
+from ingest_operator.kube.order_text import MAX_SHARED, SHARED_VARIABLE, OrderTooLargeError, in_pods, joined, split
 from tests.support.cluster.kubelet_order import expand
 from tests.support.manifests import ITEM, OWNER, orders_for, variables, worker_of
 
@@ -45,6 +45,7 @@ def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_
     order = orders.to_ingest(item, Start(3, number, 0, rung, 0), PLACE)
     own, shared = split(order)
     assert read_order(expand(own, {SHARED_VARIABLE: shared, "HOME": "/root"})) == order
+    assert joined(own, shared) == expand(own, {SHARED_VARIABLE: shared})
 
 
 @pytest.mark.parametrize("reprocess", Reprocess)
@@ -53,7 +54,9 @@ def test_a_jobs_variable_and_the_batchs_map_together_are_the_order(reprocess: Re
     start = Start(7, 2, 1, 1, 0)
     job, shared = ingest_job(OWNER, orders, ITEM, start), shared_order_map(OWNER, orders, start.rung)
     assert worker_of(job)["envFrom"] == [{"configMapRef": {"name": shared["metadata"]["name"]}}]
-    order = read_order(expand(variables(job)[ORDER_VARIABLE], shared["data"]))
+    text = expand(variables(job)[ORDER_VARIABLE], shared["data"])
+    assert variables(job)[ORDER_DIGEST_VARIABLE] == order_digest(text)
+    order = read_order(text)
     assert order == in_pods(orders).to_ingest(ITEM, start, PLACE)
     assert isinstance(order, IngestOrder)
     assert order.fetch.allow.folders == ("/sources/recordings",)

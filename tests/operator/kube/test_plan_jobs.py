@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from ingest_contract.batch import ConfigMapSource, Source, VolumeSource
-from ingest_contract.order import Item, PlannedSource, PlanOrder, read_order
+from ingest_contract.order import ORDER_DIGEST_VARIABLE, Item, PlannedSource, PlanOrder, order_digest, read_order
 from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_operator.kube.mounts import PLACE
 from ingest_operator.kube.order_text import MAX_PLAN_ORDER, OrderTooLargeError, in_pods
-from ingest_operator.kube.plan_jobs import plan_job, plan_order_map
+from ingest_operator.kube.plan_jobs import knowing, plan_job, plan_order_map
 from ingest_operator.kube.resources import Object
 from ingest_operator.orders import Orders
 from tests.support.builders import items
@@ -109,3 +109,10 @@ def test_an_order_that_fits_into_no_map_is_refused_with_what_to_do() -> None:
 
 def test_a_plan_job_is_small() -> None:
     assert len(json.dumps(job(), separators=(",", ":")).encode()) < 2800
+
+
+def test_a_plans_worker_takes_the_order_that_was_made_for_it_and_no_other() -> None:
+    orders = orders_for()
+    order = plan_order_map(OWNER, orders, SOURCES, (), 2)
+    made = knowing(plan_job(OWNER, orders, 2, 1), order)
+    assert variables(made) == variables(job()) | {ORDER_DIGEST_VARIABLE: order_digest(order["data"]["order.json"])}
