@@ -289,3 +289,11 @@ def test_a_file_is_used_where_it_lies(tmp_path: Path, media: dict[str, bytes]) -
     with pytest.raises(StageError) as caught:
         SourceFetcher(FetchProfile()).fetch(item(path.as_uri()), tmp_path / "scratch", lambda _: None)
     assert caught.value.reason is Reason.SOURCE_REFUSED
+
+
+@pytest.mark.parametrize("length", ["INF:2.0", "\x00\x000", "two"])
+def test_a_playlist_over_which_yt_dlp_stumbles_is_told_as_that_and_not_as_an_error_of_ours(site: Site, tmp_path: Path, length: str) -> None:
+    url = site.put("/a.m3u8", f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:{length},\n0.ts\n#EXT-X-ENDLIST\n")
+    error = failure(url, tmp_path)
+    assert error.reason is Reason.EXTRACTOR_BROKEN
+    assert "could not convert string to float" in str(error)

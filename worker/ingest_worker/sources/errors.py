@@ -12,6 +12,7 @@ import errno
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from traceback import walk_tb
 from typing import Any, Final
 
 from yt_dlp.networking.exceptions import HTTPError, NoSupportingHandlers, RequestError, UnsupportedRequest
@@ -164,7 +165,14 @@ def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
         return Reason.UNAVAILABLE if of_one else Reason.EXTRACTOR_BROKEN
     if downloading and isinstance(links[0], DownloadError):
         return Reason.DOWNLOAD_FAILED
-    return Reason.UNKNOWN
+    return Reason.EXTRACTOR_BROKEN if any(map(_is_ytdlps, links)) else Reason.UNKNOWN
+
+
+def _is_ytdlps(link: BaseException) -> bool:
+    """Whether yt-dlp stumbled over what it read, as over lengths that are no numbers: of its frames and ours, its is the last."""
+    names = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(link.__traceback__)]
+    whose = [name for name in names if name in ("yt_dlp", "ingest_worker")]
+    return whose[-1:] == ["yt_dlp"]
 
 
 def _words(link: BaseException) -> str:
