@@ -30,7 +30,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 2,
-    Stage.TRANSCRIBE: 3,
+    Stage.TRANSCRIBE: 4,
     Stage.DIARIZE: 1,
     Stage.ATTRIBUTE: 1,
     Stage.IDENTIFY: 1,

@@ -17,7 +17,8 @@ from ingest_worker.engines.whisper import WhisperTranscriber
 Cut = Callable[..., Audio]
 Make = Callable[..., WhisperTranscriber]
 
-EN, DE, UNSURE = {"en": 0.95, "de": 0.03}, {"de": 0.9, "en": 0.08}, {"en": 0.5, "nl": 0.4}
+EN, DE, UNSURE = {"en": 0.95, "de": 0.03}, {"de": 0.93, "en": 0.06}, {"en": 0.5, "nl": 0.4}
+DIVIDED, NEARLY = {"ja": 0.83, "en": 0.16}, {"ja": 0.91, "en": 0.05}
 
 
 def chunks(*seconds: float) -> list[Chunk]:
@@ -39,12 +40,22 @@ def test_a_long_piece_outweighs_a_short_one() -> None:
     ("ballots", "borders"),
     [
         ([EN, EN, EN, EN], []),
-        ([EN, UNSURE, EN, EN], []),
+        ([EN, UNSURE, EN, EN], [1]),
+        ([DIVIDED], [0]),
+        ([NEARLY, UNSURE, DIVIDED, NEARLY], [1, 2]),
         ([EN, EN, DE, DE, DE], [1, 2]),
         ([EN, UNSURE, DE, DE], [0, 1, 2]),
         ([{}, {}, {}], []),
     ],
-    ids=["one language", "one that is unsure", "a change", "unsure between", "a model of one language"],
+    ids=[
+        "one language",
+        "an unsure one",
+        "a divided one alone",
+        "many divided ones",
+        "a change",
+        "unsure between",
+        "a model of one language",
+    ],
 )
 def test_only_pieces_where_the_language_may_change_are_asked_again(ballots: list[Ballot], borders: list[int]) -> None:
     every = chunks(*[28.0] * len(ballots))

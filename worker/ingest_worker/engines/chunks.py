@@ -87,7 +87,7 @@ def speech_spans(probabilities: FloatArray, samples: int) -> tuple[Span, ...]:
     return tuple(part for span in zip(starts, ends, strict=True) for part in _short_enough(span, probabilities))
 
 
-def pack(spans: tuple[Span, ...]) -> tuple[Chunk, ...]:
+def pack(spans: tuple[Span, ...], probabilities: FloatArray) -> tuple[Chunk, ...]:
     """Chunks of at most `LONGEST`, in order, every span in exactly one of them."""
     chunks: list[Chunk] = []
     first = 0
@@ -96,10 +96,22 @@ def pack(spans: tuple[Span, ...]) -> tuple[Chunk, ...]:
         last = first + len(ends) - 1
         if last + 1 < len(spans):
             full = [first + i for i, length in enumerate(ends) if length >= EARLIEST_CUT] or [last]
-            last = max(full, key=lambda i: (spans[i + 1][0] - spans[i][1], i))
+            last = max(full, key=lambda i: (_pause(spans[i][1], spans[i + 1][0], probabilities), i))
         chunks.append(Chunk(spans[first : last + 1]))
         first = last + 1
     return tuple(chunks)
+
+
+def _pause(end: int, start: int, probabilities: FloatArray) -> int:
+    """Frames without speech between two spans, with what of their padding is silent: most pauses are shorter than two pads."""
+    first, last, pad = end // FRAME, start // FRAME, PAD // FRAME
+    return last - first + _quiet(probabilities[max(0, first - pad) : first][::-1]) + _quiet(probabilities[last : last + pad])
+
+
+def _quiet(probabilities: FloatArray) -> int:
+    """How many frames come before the first one that may be speech."""
+    loud = np.flatnonzero(probabilities >= SILENCE)
+    return int(loud[0]) if loud.size else probabilities.size
 
 
 def halves(chunk: Chunk, probabilities: FloatArray) -> tuple[Chunk, ...]:

@@ -48,7 +48,7 @@ def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[
     """What to hear again for a gap: its speech, from a pause before it to a pause behind it, in pieces that Whisper can take."""
     first = _pause(gap[0], gap[0] - REACH, gap[0] + INSIDE, probabilities)
     last = _pause(gap[1], gap[1] - INSIDE, gap[1] + REACH, probabilities)
-    return pack(within(spans, first * FRAME, last * FRAME))
+    return pack(within(spans, first * FRAME, last * FRAME), probabilities)
 
 
 def _pause(frame: int, low: int, high: int, probabilities: FloatArray) -> int:

@@ -62,7 +62,7 @@ class WhisperTranscriber:
         """
         probabilities = speech_probabilities(audio, lambda share: report(LISTENING * share))
         spans = speech_spans(probabilities, audio.samples)
-        chunks = pack(spans)
+        chunks = pack(spans, probabilities)
         language, certainty = self._language(audio, chunks)
         session = Session(self._engine, self.runner, audio, self._task(language), probabilities)
         hearing = Hearing()
