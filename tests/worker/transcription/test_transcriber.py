@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from demo.speech import Recording
@@ -53,6 +54,17 @@ def test_known_speech_is_heard_within_its_error_rate(
     assert 0.5 * audio.seconds < transcript.speech_seconds <= audio.seconds
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("decibels", [-40, -50])
+def test_speech_that_is_very_faint_is_heard(
+    decibels: int, transcriber: Make, cut: Cut, wer: Rate, recording: Known, tmp_path: Path
+) -> None:
+    loud, path = cut("sample"), tmp_path / "faint.pcm"
+    path.write_bytes(np.round(loud.pcm() * 10 ** (decibels / 20)).astype("<i2").tobytes())
+    transcript = transcriber().transcribe(Audio(path, loud.samples), quiet)
+    assert transcript.speech_seconds > 22.0
+    assert wer(recording("sample").text or "", text_of(transcript)) <= 0.25
 
 
 def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: Known) -> None:

@@ -33,8 +33,12 @@ MIN_SILENCE: Final = round(0.160 * SAMPLE_RATE / FRAME)
 PAD: Final = round(0.4 * SAMPLE_RATE)
 """Samples kept around each span: 400 ms (faster-whisper `VadOptions`). Word ends are quiet."""
 
-LONGEST: Final = 30 * SAMPLE_RATE
-"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1)."""
+LEAD: Final = round(0.2 * SAMPLE_RATE)
+"""Samples of silence that Whisper is given before each chunk. Of a window that begins with a word it often leaves out the first ones, and
+where two words are closer than two pads a chunk does begin so ("... or in short" at a joint: neither chunk had it)."""
+
+LONGEST: Final = 30 * SAMPLE_RATE - LEAD
+"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1), without what it is given before them."""
 
 EARLIEST_CUT: Final = LONGEST * 2 // 3
 """A chunk this full ends at the longest pause there is, so that it ends with a sentence rather than with the last span that fits."""

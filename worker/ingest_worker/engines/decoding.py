@@ -14,6 +14,7 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines import cublas
+from ingest_worker.engines.chunks import LEAD
 from ingest_worker.engines.languages import sure_of
 from ingest_worker.engines.quality import UNALIGNED, Decoded, fault_of
 from ingest_worker.errors import StageError
@@ -85,7 +86,7 @@ class Engine:
         return tuple(kept)
 
     def decode(self, sounds: Sequence[FloatArray], task: Task, temperature: float) -> list[Piece]:
-        """Decode and align, all together. Sounds are float32 in -1..1 at 16 kHz, at most 30 s each."""
+        """Decode and align, all together. Sounds are float32 in -1..1 at 16 kHz, at most `LONGEST` each."""
         from ctranslate2 import set_random_seed
 
         set_random_seed(SEED)
@@ -125,10 +126,11 @@ class Engine:
         return list(self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords))
 
     def _encoded(self, sounds: Sequence[FloatArray]) -> Any:
+        """Each sound behind `LEAD`."""
         from faster_whisper.audio import pad_or_trim
 
-        extract = self._model.feature_extractor
-        return self._model.encode(np.stack([pad_or_trim(extract(sound)[..., :-1]) for sound in sounds]))
+        extract, lead = self._model.feature_extractor, np.zeros(LEAD, np.float32)
+        return self._model.encode(np.stack([pad_or_trim(extract(np.concatenate([lead, sound]))[..., :-1]) for sound in sounds]))
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -145,7 +147,7 @@ class Engine:
         ]
         if not any(texts):
             return [[] for _ in texts]
-        frames = [max(2, round(piece.seconds * self._model.frames_per_second)) for piece in decoded]
+        frames = [max(2, round((LEAD / SAMPLE_RATE + piece.seconds) * self._model.frames_per_second)) for piece in decoded]
         alignments = self._model.find_alignment(tokenizer, texts, encoded, frames)
         for alignment in alignments:
             merge_punctuations(alignment, OPENING, CLOSING)
@@ -198,4 +200,6 @@ def _decoded(result: Any, tokenizer: Any, sound: FloatArray, room: int) -> Decod
 
 
 def _word(row: dict[str, Any]) -> Word:
-    return Word(float(row["start"]), float(row["end"]), row["word"], float(row["probability"]))
+    """At its time of the sound, which begins behind `LEAD`."""
+    start, end = (max(0.0, float(row[edge]) - LEAD / SAMPLE_RATE) for edge in ("start", "end"))
+    return Word(start, end, row["word"], float(row["probability"]))
