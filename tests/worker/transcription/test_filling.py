@@ -70,7 +70,7 @@ def bare(transcript: Transcript, seconds: float) -> float:
 
 @pytest.fixture(scope="module")
 def audio(cut: Cut) -> Audio:
-    return cut("dialogue", end=110.0)
+    return cut("dialogue", end=100.0)
 
 
 @pytest.mark.parametrize(("first", "last"), [(9.0, 22.0), (0.0, 6.0), (12.0, 99.0)], ids=["in the middle", "at its start", "at its end"])

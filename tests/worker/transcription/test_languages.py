@@ -125,7 +125,7 @@ def listen(make: Make, audio: Audio, change: float, **options: object) -> tuple[
 
 @pytest.fixture(scope="module")
 def audio(cut: Cut) -> Audio:
-    return cut("dialogue", end=110.0)
+    return cut("dialogue", end=100.0)
 
 
 @pytest.mark.models

@@ -77,7 +77,7 @@ def listen(make: Make, audio: Audio, hears: Hears, **options: object) -> tuple[T
 
 @pytest.fixture(scope="module")
 def audio(cut: Cut) -> Audio:
-    return cut("dialogue", end=110.0)
+    return cut("dialogue", end=100.0)
 
 
 def test_what_is_heard_well_is_heard_once(transcriber: Make, audio: Audio) -> None:
