@@ -1,8 +1,10 @@
-"""How right the result is, against recordings whose words and turns are known: what `docs/accuracy.md` says and the tests hold to.
+"""How right the result is, against recordings whose words and turns are known: what `docs/accuracy.md` says
+and the tests hold to.
 
 WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar,
-outside speech that overlaps: stored turns are exclusive, at most one speaker at a time (with overlaps: `bench/diarization.py`).
-The share of words given to the right person counts every word that was heard, by the person whose turn its middle lies in.
+outside speech that overlaps: stored turns are exclusive, at most one speaker at a time (with overlaps:
+`bench/diarization.py`). The share of words given to the right person counts every word that was heard, by the
+person whose turn its middle lies in.
 
     python -m bench.accuracy
 """
@@ -80,7 +82,11 @@ def word_error_rate(reference: str, words: Iterable[str]) -> float:
 def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:
     """Missed, false and confused speech over reference speech, where one person speaks."""
     whole = Timeline([Segment(0.0, seconds)])
-    return float(DiarizationErrorRate(collar=0.0, skip_overlap=True)(_reference(reference), _hypothesis(turns), uem=whole))
+    return float(
+        DiarizationErrorRate(collar=0.0, skip_overlap=True)(
+            _reference(reference), _hypothesis(turns), uem=whole
+        )
+    )
 
 
 def _reference(turns: Sequence[Reference]) -> Annotation:
@@ -98,7 +104,8 @@ def _hypothesis(turns: Sequence[Turn]) -> Annotation:
 
 
 def right_person(reference: Sequence[Reference], words: Sequence[SpokenWord]) -> float:
-    """Share of words, among those that lie in exactly one reference turn, that went to its person under the best one-to-one naming."""
+    """Share of words, among those that lie in exactly one reference turn, that went to its person under the
+    best one-to-one naming."""
     pairs: Counter[tuple[int | None, str]] = Counter()
     for spoken in words:
         middle = (spoken.word.start + spoken.word.end) / 2
@@ -125,7 +132,9 @@ def measured(home: Path) -> dict[str, Accuracy]:
     """Ingest the recordings and read them back from the store."""
     with serving(media.folder()) as base:
         status = run_batch(home, [f"{base}/{file}" for file in FILES])
-    plan = json.loads((home / "batches" / "default" / "demo" / "plan-0.json").read_text())["document"]["items"]
+    plan = json.loads((home / "batches" / "default" / "demo" / "plan-0.json").read_text())["document"][
+        "items"
+    ]
     names = {item["id"]: item["url"].rsplit("/", 1)[-1] for item in plan}
     found: dict[str, Accuracy] = {}
     with embedded(home / "postgres") as dsn, connect(dsn, application="bench") as connection:

@@ -1,4 +1,5 @@
-"""Real batches for the benchmarks: the demo's profile and models, by `ingestctl run`, in a home that goes away afterwards."""
+"""Real batches for the benchmarks: the demo's profile and models, by `ingestctl run`, in a home that goes
+away afterwards."""
 
 import json
 import os
@@ -22,11 +23,18 @@ NAMES: Final = ("joe", "mina")
 
 def run_batch(home: Path, urls: Sequence[str]) -> dict[str, Any]:
     """Ingest the recordings behind `urls`, one at a time; the batch's final status."""
-    environment = os.environ | {"INGEST_HOME": str(home), "INGEST_MODELS": str(cache_folder() / "models-of-tests")}
+    environment = os.environ | {
+        "INGEST_HOME": str(home),
+        "INGEST_MODELS": str(cache_folder() / "models-of-tests"),
+    }
     models = str(ROOT / "demo" / "models.yaml")
-    subprocess.run([sys.executable, "-m", "ingestctl", "models", "fetch", models], env=environment, check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-m", "ingestctl", "models", "fetch", models], env=environment, check=True, cwd=ROOT
+    )
     command = [sys.executable, "-m", "ingestctl", "run", str(_batch(home, urls)), "--output", "json"]
-    result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    result = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT
+    )
     return dict(json.loads(result.stdout)["status"])
 
 

@@ -1,8 +1,9 @@
-"""Diarization three ways in one run: as shipped, with one trunk call per window, and with the trunk run once. `make bench-diarization`.
+"""Diarization three ways in one run: as shipped, with one trunk call per window, and with the trunk run once.
+`make bench-diarization`.
 
-Prints a table and writes `bench/results/diarization.json` after every recording. Seconds are of the whole diarization without loading, on
-one thread: two that wait for each other on a machine with other work on it measure that work (17.7 s instead of 1.5 s was seen). CPU
-seconds stand beside them for the same reason.
+Prints a table and writes `bench/results/diarization.json` after every recording. Seconds are of the whole
+diarization without loading, on one thread: two that wait for each other on a machine with other work on it
+measure that work (17.7 s instead of 1.5 s was seen). CPU seconds stand beside them for the same reason.
 """
 
 import json
@@ -53,7 +54,8 @@ class Row:
     der: float
     speakers: int
     slot_cosine_mean: float
-    """Voice vectors against stock's, over (window, slot) pairs with the clean speech that clustering asks for."""
+    """Voice vectors against stock's, over (window, slot) pairs with the clean speech that clustering asks
+    for."""
     slot_cosine_p5: float
     centroid_cosine_min: float
     largest_difference: float
@@ -61,8 +63,13 @@ class Row:
 
 
 def measured(name: str, audio: Audio, truth: Sequence[Turn], folder: Path) -> list[Row]:
-    """Three rows. The product runs before, between and after the others, so that a drift of the machine meets all."""
-    diarizer, shared, shipped = PyannoteDiarizer(folder, device="cpu", batch=BATCH), once_per_window(folder), stock(folder)
+    """Three rows. The product runs before, between and after the others, so that a drift of the machine meets
+    all."""
+    diarizer, shared, shipped = (
+        PyannoteDiarizer(folder, device="cpu", batch=BATCH),
+        once_per_window(folder),
+        stock(folder),
+    )
     product: Callable[[], Run] = lambda: run_product(diarizer, audio)  # noqa: E731 - said three times below
     first = product()
     per_window = run_reference(shared, audio)
@@ -77,7 +84,10 @@ def compared(name: str, way: str, runs: Sequence[Run], base: Run, known: tuple[A
     """The figures of one way, against stock's run."""
     audio, truth = known
     run = runs[-1]
-    seconds, cpu = (statistics.median(values) for values in zip(*((each.seconds, each.cpu_seconds) for each in runs), strict=True))
+    seconds, cpu = (
+        statistics.median(values)
+        for values in zip(*((each.seconds, each.cpu_seconds) for each in runs), strict=True)
+    )
     slots = cosine(run.vectors, base.vectors)[base.heard()]
     mine, theirs = run.output.speaker_embeddings, base.output.speaker_embeddings
     return Row(
@@ -106,7 +116,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name, seconds in INPUTS:
             audio = pcm(known[name].path, Path(scratch) / f"{name}.pcm", seconds)
-            truth = [Turn(t.start, min(t.end, seconds), t.speaker) for t in known[name].turns or () if t.start < seconds]
+            truth = [
+                Turn(t.start, min(t.end, seconds), t.speaker)
+                for t in known[name].turns or ()
+                if t.start < seconds
+            ]
             rows += measured(name, audio, truth, folder)
             written(rows)
             for each in rows[-3:]:
@@ -116,9 +130,12 @@ def main() -> None:
 def line(row: Row) -> str:
     """A row for people."""
     return (
-        f"{row.recording:9}{row.audio_seconds:6.1f} s  {row.way:18}{row.seconds:8.2f} s ({row.times_faster:5.1f}x)"
-        f"  CPU {row.cpu_seconds:8.2f} s ({row.times_less_cpu:5.1f}x)  DER {row.der:.4f}  {row.speakers} speakers"
-        f"  cosine {row.slot_cosine_mean:.4f} centroids {row.centroid_cosine_min:.4f}  difference {row.largest_difference:.2g}"
+        f"{row.recording:9}{row.audio_seconds:6.1f} s  {row.way:18}{row.seconds:8.2f} s "
+        f"({row.times_faster:5.1f}x)"
+        f"  CPU {row.cpu_seconds:8.2f} s ({row.times_less_cpu:5.1f}x)  DER {row.der:.4f}  {row.speakers} "
+        "speakers"
+        f"  cosine {row.slot_cosine_mean:.4f} centroids {row.centroid_cosine_min:.4f}  difference "
+        f"{row.largest_difference:.2g}"
     )
 
 

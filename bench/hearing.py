@@ -1,8 +1,10 @@
-"""Words lost by where chunks fall: recordings behind silence of many lengths, louder and quieter, through codecs; three ways to decode.
+"""Words lost by where chunks fall: recordings behind silence of many lengths, louder and quieter, through
+codecs; three ways to decode.
 
-Chunks fall elsewhere with every lead, so no example can be tuned to. Each row is one sound: a model, a recording, a lead in milliseconds,
-a gain in dB and a codec, heard by this project's transcriber and by faster-whisper's two, sequential and batched, at their defaults and
-the same beam. The whole grid has 23,040 rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to go on.
+Chunks fall elsewhere with every lead, so no example can be tuned to. Each row is one sound: a model, a
+recording, a lead in milliseconds, a gain in dB and a codec, heard by this project's transcriber and by
+faster-whisper's two, sequential and batched, at their defaults and the same beam. The whole grid has 23,040
+rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to go on.
 
     python -m bench.hearing [--again] [ROW ...]
 """
@@ -58,7 +60,8 @@ CODECS: Final = {
 }
 """Name -> container, encoder and its samples per second."""
 SHORT: Final = ("two_cities", "sample", "apart")
-"""Beside the dialogue of 299 s; `apart` is three voices with 25 and 90 s of silence before and between them."""
+"""Beside the dialogue of 299 s; `apart` is three voices with 25 and 90 s of silence before and between
+them."""
 BEAM: Final = 5
 BATCH: Final = 8
 
@@ -80,7 +83,8 @@ class Row:
 
 
 def sample() -> list[Row]:
-    """What is measured: six of the long recording, 24 of the short ones by tiny.en, six by base; and the lead that was reported."""
+    """What is measured: six of the long recording, 24 of the short ones by tiny.en, six by base; and the lead
+    that was reported."""
     draw = random.Random(11).sample  # noqa: S311 - a sample of a grid
     chosen = [Row("tiny.en", "dialogue", 114, 0, "pcm"), Row("tiny.en", "apart", 0, 0, "pcm")]
     for name, places, count in (("tiny.en", ("dialogue",), 5), ("tiny.en", SHORT, 24), ("base", SHORT, 6)):
@@ -91,7 +95,10 @@ def sample() -> list[Row]:
 def measured(row: Row) -> Figures:
     """Word error rate and words of the three, and what this project's transcriber tells beside."""
     text, sound = source(row.recording)
-    heard = coded(levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain), row.codec)
+    heard = coded(
+        levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain),
+        row.codec,
+    )
     figures: Figures = {"wer": {}, "words": {}, "seconds": {}}
     for name, hear in HEARERS.items():
         start = time.process_time()
@@ -112,7 +119,11 @@ def source(name: str) -> tuple[str, Sound]:
     parts = [(25.0, "voice-joe"), (90.0, "voice-mina"), (25.0, "voice-ken")]
     text = " ".join(known[voice].text or "" for _, voice in parts)
     return text, np.concatenate(
-        [each for s, voice in parts for each in (np.zeros(round(s * SAMPLE_RATE), np.int16), pcm(known[voice].path))]
+        [
+            each
+            for s, voice in parts
+            for each in (np.zeros(round(s * SAMPLE_RATE), np.int16), pcm(known[voice].path))
+        ]
     )
 
 
@@ -173,7 +184,9 @@ def stock(name: str, sound: Sound, *, batched: bool) -> Heard:
     wave = sound.astype(np.float32) / np.float32(32_768)
     engine = transcriber(name)._engine._model  # noqa: SLF001  the same weights, loaded once
     if batched:
-        segments, _ = BatchedInferencePipeline(engine).transcribe(wave, language="en", beam_size=BEAM, batch_size=BATCH)
+        segments, _ = BatchedInferencePipeline(engine).transcribe(
+            wave, language="en", beam_size=BEAM, batch_size=BATCH
+        )
     else:
         segments, _ = engine.transcribe(wave, language="en", beam_size=BEAM)
     return " ".join(segment.text for segment in segments).split(), {}
@@ -200,7 +213,9 @@ def transcriber(name: str) -> WhisperTranscriber:
         embedding=EmbeddingProfile(),
     )
     folder = base() if name == "base" else model(name)
-    return WhisperTranscriber(folder, device="cpu", compute_type="int8", threads=2, batch=BATCH, settings=settings)
+    return WhisperTranscriber(
+        folder, device="cpu", compute_type="int8", threads=2, batch=BATCH, settings=settings
+    )
 
 
 def table(rows: dict[str, Figures]) -> str:
@@ -208,15 +223,23 @@ def table(rows: dict[str, Figures]) -> str:
     groups: dict[str, list[Figures]] = {}
     for name, row in rows.items():
         groups.setdefault(" ".join(name.split("/")[:2]), []).append(row)
-    head = "| model, recording | sounds | WER ours, mean (worst) | stock sequential | stock batched | worst against stock's best"
-    lines = [head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |", "|---" * 9 + "|"]
+    head = (
+        "| model, recording | sounds | WER ours, mean (worst) | stock sequential | stock batched | worst "
+        "against stock's best"
+    )
+    lines = [
+        head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |",
+        "|---" * 9 + "|",
+    ]
     return "\n".join([*lines, *(f"| {name} | {_line(rows_of)} |" for name, rows_of in groups.items())])
 
 
 def _line(rows: Sequence[Figures]) -> str:
     rates = {name: [row["wer"][name] for row in rows] for name in HEARERS}
     mean_worst = [f"{np.mean(each):.3f} ({max(each):.3f})" for each in rates.values()]
-    behind = max(row["wer"]["ours"] - min(row["wer"][name] for name in HEARERS if name != "ours") for row in rows)
+    behind = max(
+        row["wer"]["ours"] - min(row["wer"][name] for name in HEARERS if name != "ours") for row in rows
+    )
     chunks = f"{sum(row['redecoded'] for row in rows)} of {sum(row['chunks'] for row in rows)} chunks"
     seconds = ", ".join(f"{np.mean([row['seconds'][name] for row in rows]):.1f}" for name in HEARERS)
     told = f"{sum(row['dropped'] for row in rows):.1f} of {sum(row['speech'] for row in rows):.0f}"

@@ -1,7 +1,9 @@
-"""`python -m bench.hostile`: mutated media and mutated pages through the real entries, and what the walls cost. Resumable row by row.
+"""`python -m bench.hostile`: mutated media and mutated pages through the real entries, and what the walls
+cost. Resumable row by row.
 
-Every row is a seed, so that any file can be made again: `media-007` is 100 media of 14 formats, `pages-003` 50 feeds and pages. A mutation
-overwrites, cuts, doubles, deletes or bends a few places of a good file. An end is typed when it is the failure table's and not `Unknown`.
+Every row is a seed, so that any file can be made again: `media-007` is 100 media of 14 formats, `pages-003`
+50 feeds and pages. A mutation overwrites, cuts, doubles, deletes or bends a few places of a good file. An end
+is typed when it is the failure table's and not `Unknown`.
 """
 
 import random
@@ -33,19 +35,30 @@ from tests.worker.sources.web import serving
 MEDIA_ROWS, MEDIA_EACH = 100, 100
 PAGE_ROWS, PAGES_EACH = 20, 50
 
-PROFILE = FetchProfile(allow=AllowedSources(private_addresses=True), timeout_seconds=60, max_bytes=1 << 26, max_duration_seconds=3600)
+PROFILE = FetchProfile(
+    allow=AllowedSources(private_addresses=True),
+    timeout_seconds=60,
+    max_bytes=1 << 26,
+    max_duration_seconds=3600,
+)
 
 FEED = (
     "<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel><title>Talks</title>"
-    + "".join(f"<item><title>Talk {n}</title><enclosure url='/a{n}.mp3' type='audio/mpeg'/><guid>{n}</guid></item>" for n in range(1, 6))
+    + "".join(
+        f"<item><title>Talk {n}</title><enclosure url='/a{n}.mp3' type='audio/mpeg'/><guid>{n}</guid></item>"
+        for n in range(1, 6)
+    )
     + "</channel></rss>"
 )
 PAGES = {
     "xml": FEED,
-    "html": '<html><head><title>t</title><meta property="og:video" content="/v.mp4"></head><body><video src="/v.mp4"></video>',
+    "html": '<html><head><title>t</title><meta property="og:video" content="/v.mp4"></head><body><video '
+    'src="/v.mp4"></video>',
     "m3u8": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n0.ts\n#EXTINF:2.0,\n1.ts\n#EXT-X-ENDLIST\n",
-    "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet mimeType="audio/mp4">'
-    '<Representation id="1" bandwidth="1"><BaseURL>/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
+    "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
+    'type="static"><Period><AdaptationSet mimeType="audio/mp4">'
+    '<Representation id="1" '
+    'bandwidth="1"><BaseURL>/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
     "json": '{"@context": "https://schema.org", "@type": "VideoObject", "contentUrl": "/v.mp4", "duration": "PT5S", "name": "t"}',
 }
 
@@ -54,7 +67,9 @@ PAGES = {
 def good() -> dict[str, bytes]:
     """One second of each format."""
     with tempfile.TemporaryDirectory() as folder:
-        return {name: make(Path(folder) / name, seconds=1, **how).read_bytes() for name, how in FORMATS.items()}  # type: ignore[arg-type]  # a table of keyword arguments
+        return {
+            name: make(Path(folder) / name, seconds=1, **how).read_bytes() for name, how in FORMATS.items()
+        }  # type: ignore[arg-type]  # a table of keyword arguments
 
 
 def mutated(content: bytes, chance: random.Random) -> bytes:
@@ -87,7 +102,10 @@ def media(row: int) -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(mutated(good()[name], chance))
-            ends.of(partial(decoder.decode, Media(path, name, None), Path(folder) / "scratch", lambda _: None), f"{row}/{number} {name}")
+            ends.of(
+                partial(decoder.decode, Media(path, name, None), Path(folder) / "scratch", lambda _: None),
+                f"{row}/{number} {name}",
+            )
     return ends.figures()
 
 
@@ -101,7 +119,10 @@ def pages(row: int) -> Figures:
             url = site.put(f"/{number}.{kind}", mutated(PAGES[kind].encode(), chance))
             item = Item(index=0, id="url:0123456789abcdef", url=url, title="")
             with tempfile.TemporaryDirectory() as folder:
-                ends.of(partial(FetcherApart(PROFILE).fetch, item, Path(folder), lambda _: None), f"{row}/{number} {kind}")
+                ends.of(
+                    partial(FetcherApart(PROFILE).fetch, item, Path(folder), lambda _: None),
+                    f"{row}/{number} {kind}",
+                )
     return ends.figures()
 
 
@@ -154,7 +175,10 @@ def walls() -> Figures:
             "second": make(folder / "a.mp3", "libmp3lame", seconds=1),
             "ten minutes": make(folder / "b.mp3", "libmp3lame", seconds=600),
         }
-        return {what: _ratio(path, folder, str(bare), repeats=15 if what == "second" else 5) for what, path in files.items()}
+        return {
+            what: _ratio(path, folder, str(bare), repeats=15 if what == "second" else 5)
+            for what, path in files.items()
+        }
 
 
 def _ratio(path: Path, folder: Path, bare: str, repeats: int) -> Figures:
@@ -165,7 +189,13 @@ def _ratio(path: Path, folder: Path, bare: str, repeats: int) -> Figures:
         for how, program in (("with", before), ("without", bare)):
             sys.executable = program
             begun = resource.getrusage(resource.RUSAGE_CHILDREN)
-            request = {"do": "decode", "source": str(path), "target": str(folder / "x.pcm"), "rate": 16_000, "most": 16_000 * 3600}
+            request = {
+                "do": "decode",
+                "source": str(path),
+                "target": str(folder / "x.pcm"),
+                "rate": 16_000,
+                "most": 16_000 * 3600,
+            }
             list(process.run(request, Limits(600, 1 << 30)))
             ended = resource.getrusage(resource.RUSAGE_CHILDREN)
             found[how].append(ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime)
@@ -193,7 +223,9 @@ def table(found: dict[str, Figures]) -> str:
             slowest: Any = max((figures["slowest_seconds"], figures["slowest"]) for figures in rows)
             untyped = [each for figures in rows for each in figures["untyped"]]
             largest = max(figures["largest_mib"] for figures in rows)
-            lines.append(f"{kind}: {sum(ends.values())} tried, {len(untyped)} untyped {untyped}; {dict(ends)}")
+            lines.append(
+                f"{kind}: {sum(ends.values())} tried, {len(untyped)} untyped {untyped}; {dict(ends)}"
+            )
             lines.append(f"  slowest {slowest}, largest {largest} MiB")
     return "\n".join(lines)
 

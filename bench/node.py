@@ -1,7 +1,8 @@
-"""Thirty short recordings on a real node, by the chart and the operator; and what the node's memory is after each of the first ten.
+"""Thirty short recordings on a real node, by the chart and the operator; and what the node's memory is after
+each of the first ten.
 
-The node, its images and what stands around them are those of `make e2e`. Models compute on the CPU; the node says that it has one GPU, and
-the scheduler gives it to one worker at a time.
+The node, its images and what stands around them are those of `make e2e`. Models compute on the CPU; the node
+says that it has one GPU, and the scheduler gives it to one worker at a time.
 
     python -m bench.node [--again] [ROW ...]
 """
@@ -27,7 +28,8 @@ from tests.support.node.fitness import hindrance
 
 SERIES: Final = 10
 WAITS: Final = ("queued", "pulling", "starting", "overhead")
-"""What the status says of the time before and between stages: for a GPU, for the image, for the container, for imports and models."""
+"""What the status says of the time before and between stages: for a GPU, for the image, for the container,
+for imports and models."""
 
 
 def series() -> Figures:
@@ -53,7 +55,10 @@ def thirty() -> Figures:
 @contextmanager
 def _cluster() -> Iterator[Place]:
     """A node with the chart on it, where the recordings are served."""
-    with tempfile.TemporaryDirectory(prefix="ingest-node-") as folder, installed(Transcript(os.cpu_count() or 1), Path(folder)) as here:
+    with (
+        tempfile.TemporaryDirectory(prefix="ingest-node-") as folder,
+        installed(Transcript(os.cpu_count() or 1), Path(folder)) as here,
+    ):
         for path in _recordings():
             (here.folder / "recordings" / path.name).symlink_to(path)
         yield here
@@ -81,7 +86,9 @@ def _figures(status: dict[str, Any], workers: list[dict[str, Any]]) -> Figures:
         "rtf_p50": status["rtf"]["p50"],
         "rtf_p95": status["rtf"]["p95"],
         "hours_per_hour": status["audioHoursPerHour"],
-        "seconds_per_recording": {name: round(float(sums[f"{name}Seconds"]) / counts["total"], 2) for name in WAITS},
+        "seconds_per_recording": {
+            name: round(float(sums[f"{name}Seconds"]) / counts["total"], 2) for name in WAITS
+        },
         "peak_rss_mib_median": median(receipt.memory.peak_rss_mib for receipt in receipts if receipt.memory),
     }
 
@@ -92,7 +99,9 @@ def _worker(pod: dict[str, Any]) -> dict[str, Any]:
 
 def table(rows: dict[str, Figures]) -> str:
     """The rows as Markdown."""
-    lines = [f"| {name} | {figure} | {value} |" for name, row in rows.items() for figure, value in row.items()]
+    lines = [
+        f"| {name} | {figure} | {value} |" for name, row in rows.items() for figure, value in row.items()
+    ]
     return "\n".join(["| row | figure | |", "|---|---|---|", *lines])
 
 

@@ -1,7 +1,9 @@
-"""What the product's diarizer is compared with: the same pipeline as pyannote ships it, and with one call of the trunk per window.
+"""What the product's diarizer is compared with: the same pipeline as pyannote ships it, and with one call of
+the trunk per window.
 
-The second is bit-identical to the first (pyannote.audio 4.0.7 passes the same sound through the trunk once for each of a window's speaker
-slots), so it stands for stock where stock would take too long. Used by `bench/diarization.py` and by tests; the product never runs either.
+The second is bit-identical to the first (pyannote.audio 4.0.7 passes the same sound through the trunk once
+for each of a window's speaker slots), so it stands for stock where stock would take too long. Used by
+`bench/diarization.py` and by tests; the product never runs either.
 """
 
 import time
@@ -26,8 +28,9 @@ from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.engines.pyannote_folder import loaded
 
 SLOTS: Final = 24
-"""Slots in a batch of pyannote's own path: a multiple of a window's three, so that none is divided. The same for both references, because
-kernels are chosen by the batch's size: with 32 against 24 some vectors differ by 5e-7."""
+"""Slots in a batch of pyannote's own path: a multiple of a window's three, so that none is divided. The same
+for both references, because kernels are chosen by the batch's size: with 32 against 24 some vectors differ by
+5e-7."""
 
 
 @dataclass
@@ -53,10 +56,13 @@ class Run:
         return found
 
     def heard(self) -> NDArray[np.bool_]:
-        """(windows, slots) whether a slot has the clean speech that pyannote asks of vectors it clusters by: a fifth of the window."""
+        """(windows, slots) whether a slot has the clean speech that pyannote asks of vectors it clusters by:
+        a fifth of the window."""
         active = self.steps["segmentation"].data
         clean = active * (active.sum(2, keepdims=True) == 1)
-        enough: NDArray[np.bool_] = clean.sum(1) >= 0.2 * active.shape[1]  # `min_active_ratio` of `filter_embeddings`
+        enough: NDArray[np.bool_] = (
+            clean.sum(1) >= 0.2 * active.shape[1]
+        )  # `min_active_ratio` of `filter_embeddings`
         return enough
 
     def error_rate(self, reference: Sequence[Turn]) -> float:
@@ -66,7 +72,11 @@ class Run:
             annotation[Segment(turn.start, turn.end), number] = turn.speaker
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that no UEM is given: the whole recording is scored
-            return float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(annotation, self.output.speaker_diarization))
+            return float(
+                DiarizationErrorRate(collar=0.0, skip_overlap=False)(
+                    annotation, self.output.speaker_diarization
+                )
+            )
 
 
 class OncePerWindow:
@@ -87,7 +97,9 @@ class OncePerWindow:
             which.append(len(distinct) - 1)
         with torch.inference_mode():
             frames = model.resnet.forward_frames(model.compute_fbank(waveforms[distinct]))
-            vectors: NDArray[np.float32] = model.resnet.forward_embedding(frames[which], weights=masks)[1].numpy()
+            vectors: NDArray[np.float32] = model.resnet.forward_embedding(frames[which], weights=masks)[
+                1
+            ].numpy()
         return vectors
 
 
@@ -116,7 +128,10 @@ def timed(run: Run) -> Iterator[None]:
 def run_reference(pipeline: Any, audio: Audio) -> Run:
     """A pipeline of pyannote's on a whole recording in memory."""
     run = Run()
-    file: Mapping[str, Any] = {"waveform": torch.from_numpy(audio.window(0, audio.seconds))[None], "sample_rate": SAMPLE_RATE}
+    file: Mapping[str, Any] = {
+        "waveform": torch.from_numpy(audio.window(0, audio.seconds))[None],
+        "sample_rate": SAMPLE_RATE,
+    }
     with timed(run):
         run.output = pipeline(file, hook=run.hook)
     return run

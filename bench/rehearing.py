@@ -1,7 +1,9 @@
-"""What hearing again costs: CPU seconds of this tree's transcriber against the one before speech without a word was looked for.
+"""What hearing again costs: CPU seconds of this tree's transcriber against the one before speech without a
+word was looked for.
 
-Both hear the same sound with the same model, one after the other, `ROUNDS` times, each in a process of its own; the least of each counts,
-because a busy machine only adds. The earlier tree is taken out of Git's history. Kept row by row: run it again to go on.
+Both hear the same sound with the same model, one after the other, `ROUNDS` times, each in a process of its
+own; the least of each counts, because a busy machine only adds. The earlier tree is taken out of Git's
+history. Kept row by row: run it again to go on.
 
     python -m bench.rehearing [--again] [ROW ...]
 """
@@ -24,7 +26,8 @@ BEFORE: Final = "e8d5996"
 """The last commit that looked again only at what a gate of the whole chunk had refused."""
 ROOT: Final = Path(__file__).parents[1]
 SOUNDS: Final = {"dialogue": 0, "dialogue-114ms": 114, "apart": 0, "two_cities": 0, "sample": 0}
-"""Recording (see `bench.hearing`) and milliseconds of silence in front of it: behind 114 the earlier tree lost 61 of 927 words."""
+"""Recording (see `bench.hearing`) and milliseconds of silence in front of it: behind 114 the earlier tree
+lost 61 of 927 words."""
 ROUNDS: Final = 2
 
 LISTENER: Final = """
@@ -56,7 +59,9 @@ _folder = tempfile.TemporaryDirectory(prefix="before-")
 def earlier() -> Path:
     """The packages of the earlier tree, in a folder that lives as long as this process."""
     folder = Path(_folder.name)
-    archive = subprocess.run(["git", "archive", BEFORE, "worker", "crds"], cwd=ROOT, check=True, capture_output=True).stdout
+    archive = subprocess.run(
+        ["git", "archive", BEFORE, "worker", "crds"], cwd=ROOT, check=True, capture_output=True
+    ).stdout
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
     return folder
 
@@ -68,7 +73,11 @@ def measured(name: str) -> Figures:
     seconds: dict[str, list[float]] = {tree: [] for tree in trees}
     words: dict[str, int] = {}
     with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
-        file.write(np.concatenate([np.zeros(SOUNDS[name] * SAMPLE_RATE // 1000, np.int16), sound]).astype("<i2").tobytes())
+        file.write(
+            np.concatenate([np.zeros(SOUNDS[name] * SAMPLE_RATE // 1000, np.int16), sound])
+            .astype("<i2")
+            .tobytes()
+        )
         file.flush()
         for _ in range(ROUNDS):
             for tree, folder in trees.items():
@@ -90,7 +99,10 @@ def table(rows: dict[str, Figures]) -> str:
     lines = ["| recording | CPU s before | now | ratio | words before | now |", "|---" * 6 + "|"]
     for name, row in rows.items():
         before, now = row["seconds"]["before"], row["seconds"]["now"]
-        lines.append(f"| {name} | {before} | {now} | {now / before:.2f} | {row['words']['before']} | {row['words']['now']} |")
+        lines.append(
+            f"| {name} | {before} | {now} | {now / before:.2f} | {row['words']['before']} | "
+            f"{row['words']['now']} |"
+        )
     before, now = (sum(row["seconds"][tree] for row in rows.values()) for tree in ("before", "now"))
     return "\n".join([*lines, f"| all | {before:.1f} | {now:.1f} | {now / before:.2f} | | |"])
 

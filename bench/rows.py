@@ -1,4 +1,5 @@
-"""Benchmarks of several rows: each is kept as it finishes, so that an interrupted run goes on, and one row can be measured again."""
+"""Benchmarks of several rows: each is kept as it finishes, so that an interrupted run goes on, and one row
+can be measured again."""
 
 import argparse
 import json
@@ -12,13 +13,23 @@ from demo.once import say
 Figures = dict[str, Any]
 
 
-def rows_main(prog: str, about: str | None, rows: Mapping[str, Callable[[], Figures]], table: Callable[[dict[str, Figures]], str]) -> int:
-    """The command `python -m bench.<prog> [--again] [ROW ...]`: measure what has no result yet, then print `table` of all results."""
+def rows_main(
+    prog: str,
+    about: str | None,
+    rows: Mapping[str, Callable[[], Figures]],
+    table: Callable[[dict[str, Figures]], str],
+) -> int:
+    """The command `python -m bench.<prog> [--again] [ROW ...]`: measure what has no result yet, then print
+    `table` of all results."""
     name = prog.partition("_")[0]
     parser = argparse.ArgumentParser(
-        prog=f"python -m bench.{prog}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m bench.{prog}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(rows)}; all of them if none is named")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"{', '.join(rows)}; all of them if none is named"
+    )
     parser.add_argument("--again", action="store_true", help="measure again what has a result")
     arguments = parser.parse_args()
     if unknown := [each for each in arguments.rows if each not in rows]:

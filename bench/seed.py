@@ -1,7 +1,9 @@
-"""The old system's own four tests, on this machine: a short, a medium and a long recording, and a batch of thirty.
+"""The old system's own four tests, on this machine: a short, a medium and a long recording, and a batch of
+thirty.
 
-Each row is one batch by `ingestctl run`, with the demo's models, from HTTP to the store. What is told comes from the status and the
-receipts; nothing is asserted about seconds. Rows are kept as they finish, so an interrupted run goes on.
+Each row is one batch by `ingestctl run`, with the demo's models, from HTTP to the store. What is told comes
+from the status and the receipts; nothing is asserted about seconds. Rows are kept as they finish, so an
+interrupted run goes on.
 
     python -m bench.seed [--again] [ROW ...]
 """
@@ -32,7 +34,8 @@ OLD: Final = {
     "long": "114 min: RTF 0.144, 34 % of voices, 63 % of segments Unknown",
     "batch": "30 videos, 16.6 h: 1.7 h/h, RTF 0.59, GPU 2 %; 5 of 50 succeeded at worst",
 }
-"""What the pipeline that this one replaces reported, on an RTX 5080: another machine, so only the shape compares."""
+"""What the pipeline that this one replaces reported, on an RTX 5080: another machine, so only the shape
+compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,18 @@ def figures(status: dict[str, Any], folder: Path) -> dict[str, Any]:
     media = float(sums["mediaSeconds"])
     return {
         "succeeded": f"{counts['succeeded']} of {counts['total']}",
-        "out_of_memory": sum(receipt.get("reason") in ("GpuOutOfMemory", "HostOutOfMemory") for receipt in receipts),
+        "out_of_memory": sum(
+            receipt.get("reason") in ("GpuOutOfMemory", "HostOutOfMemory") for receipt in receipts
+        ),
         "media_seconds": round(media),
         "rtf": round(float(sums["processingSeconds"]) / media, 3),
         "hours_per_hour": status["audioHoursPerHour"],
-        "overhead_seconds_per_recording": round(float(sums["overheadSeconds"]) / max(1, counts["succeeded"]), 1),
-        "rtf_by_stage": {entry["stage"]: round(float(entry["seconds"]) / media, 4) for entry in sums["stages"]},
+        "overhead_seconds_per_recording": round(
+            float(sums["overheadSeconds"]) / max(1, counts["succeeded"]), 1
+        ),
+        "rtf_by_stage": {
+            entry["stage"]: round(float(entry["seconds"]) / media, 4) for entry in sums["stages"]
+        },
         "voice_coverage": round(float(sums["voicedSeconds"]) / float(sums["speechSeconds"]), 4),
         "text_coverage": sums["vectors"] / sums["segments"],
         "peak_rss_mib": max(receipt["memory"]["peakRssMib"] for receipt in receipts),
@@ -98,11 +107,25 @@ def figures(status: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """The rows as Markdown, beside the old system's."""
-    columns = ("test", "recordings", "media", "OOM", "RTF", "h/h", "voice", "text", "peak RSS", "left in memory", "the old system")
+    columns = (
+        "test",
+        "recordings",
+        "media",
+        "OOM",
+        "RTF",
+        "h/h",
+        "voice",
+        "text",
+        "peak RSS",
+        "left in memory",
+        "the old system",
+    )
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
     lines = (
-        f"| {name} | {row['succeeded']} | {row['media_seconds']} s | {row['out_of_memory']} | {row['rtf']} | {row['hours_per_hour']} | "
-        f"{row['voice_coverage']:.1%} | {row['text_coverage']:.0%} | {row['peak_rss_mib']} MiB | {row['processes_left']} processes | "
+        f"| {name} | {row['succeeded']} | {row['media_seconds']} s | {row['out_of_memory']} | {row['rtf']} "
+        f"| {row['hours_per_hour']} | "
+        f"{row['voice_coverage']:.1%} | {row['text_coverage']:.0%} | {row['peak_rss_mib']} MiB | "
+        f"{row['processes_left']} processes | "
         f"{OLD[name]} |"
         for name, row in rows.items()
     )

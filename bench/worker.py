@@ -1,7 +1,8 @@
-"""Where one worker's time and memory go: imports, unhidden start, stages, peak RSS. Makes the tables of `docs/performance.md`.
+"""Where one worker's time and memory go: imports, unhidden start, stages, peak RSS. Makes the tables of
+`docs/performance.md`.
 
-Imports are timed as whole processes, the minimum of several, because noise only ever adds. Stages come from the receipts of real runs over
-the demo's recordings, one worker at a time.
+Imports are timed as whole processes, the minimum of several, because noise only ever adds. Stages come from
+the receipts of real runs over the demo's recordings, one worker at a time.
 
     python -m bench.worker
 """
@@ -20,7 +21,13 @@ from demo import media
 from demo.server import serving
 
 REPEATS: Final = 3
-IMPORTS: Final = ("ingest_worker.pipeline", "faster_whisper", "torch", "pyannote.audio", "sentence_transformers")
+IMPORTS: Final = (
+    "ingest_worker.pipeline",
+    "faster_whisper",
+    "torch",
+    "pyannote.audio",
+    "sentence_transformers",
+)
 FILES: Final = ("talk.mp4", "call.webm")
 
 
@@ -48,14 +55,25 @@ def runs() -> dict[str, dict[str, Any]]:
 
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
-    lines = ["| import | seconds |", "|---|---|", *(f"| `{module}` | {seconds} |" for module, seconds in result["imports"].items()), ""]
+    lines = [
+        "| import | seconds |",
+        "|---|---|",
+        *(f"| `{module}` | {seconds} |" for module, seconds in result["imports"].items()),
+        "",
+    ]
     stages = sorted({stage for receipt in result["receipts"].values() for stage in receipt["stages"]})
-    lines += ["| recording | media | all | not hidden | " + " | ".join(stages) + " | peak RSS |", "|---" * (5 + len(stages)) + "|"]
+    lines += [
+        "| recording | media | all | not hidden | " + " | ".join(stages) + " | peak RSS |",
+        "|---" * (5 + len(stages)) + "|",
+    ]
     for file, receipt in result["receipts"].items():
         per = " | ".join(f"{receipt['stages'].get(stage, {}).get('seconds', 0):.1f}" for stage in stages)
         whole = f"{receipt['seconds']:.1f} s (RTF {receipt['seconds'] / receipt['mediaSeconds']:.3f})"
         memory = receipt["memory"]["peakRssMib"]
-        lines.append(f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | {per} | {memory} MiB |")
+        lines.append(
+            f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | "
+            f"{per} | {memory} MiB |"
+        )
     return "\n".join(lines)
 
 

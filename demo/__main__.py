@@ -1,7 +1,9 @@
-"""`make demo`: the main job on this machine, with nothing faked: recordings over HTTP, real models, real Postgres, a search.
+"""`make demo`: the main job on this machine, with nothing faked: recordings over HTTP, real models, real
+Postgres, a search.
 
-Every step is a command that a person could type, shown before it runs. Ends with 0 only if each recording ended as it must, the broken ones
-with their reasons. A second run finds everything done and reprocesses nothing.
+Every step is a command that a person could type, shown before it runs. Ends with 0 only if each recording
+ended as it must, the broken ones with their reasons. A second run finds everything done and reprocesses
+nothing.
 """
 
 import json
@@ -18,7 +20,8 @@ from demo.server import serving
 from scripts.environment import cache_folder
 
 PORT: Final = int(os.environ.get("INGEST_DEMO_PORT", "18080"))
-"""Fixed, because a recording's identity is its address: with another port at each run, nothing would ever be known already."""
+"""Fixed, because a recording's identity is its address: with another port at each run, nothing would ever be
+known already."""
 
 EXPECTED: Final = {
     "talk.mp4": ("Succeeded", None),
@@ -46,7 +49,9 @@ def ingestctl(*arguments: str, home: Path, quiet: bool = False) -> subprocess.Co
         print(f"\n$ ingestctl {' '.join(arguments)}", flush=True)
     environment = os.environ | {"INGEST_HOME": str(home)}
     command = [sys.executable, "-m", "ingestctl", *arguments]
-    return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE if quiet else None, check=False)
+    return subprocess.run(
+        command, env=environment, text=True, stdout=subprocess.PIPE if quiet else None, check=False
+    )
 
 
 def written_batch(base: str, home: Path) -> Path:
@@ -64,7 +69,11 @@ def written_batch(base: str, home: Path) -> Path:
 def unexpected(batch: dict[str, Any], urls: dict[str, str]) -> list[str]:
     """One line for each recording that did not end as it must."""
     ended = {urls[row["id"]]: (row["state"], row.get("reason")) for row in batch["status"]["videos"]}
-    return [f"{name}: {ended.get(name)} instead of {wanted}" for name, wanted in EXPECTED.items() if ended.get(name) != wanted]
+    return [
+        f"{name}: {ended.get(name)} instead of {wanted}"
+        for name, wanted in EXPECTED.items()
+        if ended.get(name) != wanted
+    ]
 
 
 def names_by_id(home: Path) -> dict[str, str]:
@@ -89,7 +98,9 @@ def main() -> int:
     status = json.loads(ingestctl("status", "demo", "--output", "json", home=home, quiet=True).stdout)
     wrong = unexpected(status, names_by_id(home))
     for query, filters in SEARCHES:
-        ingestctl("search", query, *filters, "--limit", "2", "--model-set", str(HERE / "models.yaml"), home=home)
+        ingestctl(
+            "search", query, *filters, "--limit", "2", "--model-set", str(HERE / "models.yaml"), home=home
+        )
     talk = next(item for item, name in names_by_id(home).items() if name == "talk.mp4")
     ingestctl("export", talk, "--format", "vtt", "--to", str(home / "talk.vtt"), home=home)
     print("\n".join((home / "talk.vtt").read_text().splitlines()[:12]))

@@ -1,6 +1,7 @@
 """Sound as arrays: read from any file, brought to 16 kHz mono, written as WAV.
 
-Samples are float32 in -1..1, shape (samples,), 16,000 a second, unless a docstring says otherwise. PyAV decodes and resamples.
+Samples are float32 in -1..1, shape (samples,), 16,000 a second, unless a docstring says otherwise. PyAV
+decodes and resamples.
 """
 
 import wave
@@ -41,7 +42,8 @@ def resampled(samples: Samples, rate: int) -> Samples:
 
 
 def trimmed(samples: Samples, threshold: float = 0.01, margin: float = 0.03) -> Samples:
-    """Without silence at the ends: from the first to the last sample above `threshold` of full scale, and `margin` seconds more."""
+    """Without silence at the ends: from the first to the last sample above `threshold` of full scale, and
+    `margin` seconds more."""
     loud = np.flatnonzero(np.abs(samples) > threshold)
     pad = int(margin * RATE)
     return samples[max(0, loud[0] - pad) : loud[-1] + pad] if loud.size else samples[:0]

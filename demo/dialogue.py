@@ -1,7 +1,9 @@
-"""The dialogue: three voices, about five minutes, every word and every turn's time known because it is made here.
+"""The dialogue: three voices, about five minutes, every word and every turn's time known because it is made
+here.
 
-Called by `demo.speech`. Turns follow each other after 0.3 to 0.9 s and never overlap; a faint noise lies under everything, because
-digital silence between turns would make detection of speech too easy. The same machine makes the same bytes at every run.
+Called by `demo.speech`. Turns follow each other after 0.3 to 0.9 s and never overlap; a faint noise lies
+under everything, because digital silence between turns would make detection of speech too easy. The same
+machine makes the same bytes at every run.
 """
 
 import json
@@ -39,7 +41,10 @@ class Turn:
 
 def rttm(uri: str, turns: Sequence[Turn]) -> str:
     """Turns in NIST's Rich Transcription Time Marked format (RT-09 evaluation plan, appendix A)."""
-    rows = (f"SPEAKER {uri} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> {turn.speaker} <NA> <NA>\n" for turn in turns)
+    rows = (
+        f"SPEAKER {uri} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> {turn.speaker} <NA> <NA>\n"
+        for turn in turns
+    )
     return "".join(rows)
 
 
@@ -75,8 +80,13 @@ def _recited(script: phonemes.Script) -> Mapping[str, Mapping[str, audio.Samples
     """Voice -> sentence -> samples."""
     ipa = phonemes.pronounced(script, phonemes.table(phonemes.TABLE.read_text()))
     lines = (*script.dialogue, *script.enrolment.values())
-    wanted = {voice: list(dict.fromkeys(s for line in lines if line.voice == voice for s in line.sentences)) for voice in voices.VOICES}
-    spoken = voices.all_spoken({voice: [ipa[sentence] for sentence in sentences] for voice, sentences in wanted.items()})
+    wanted = {
+        voice: list(dict.fromkeys(s for line in lines if line.voice == voice for s in line.sentences))
+        for voice in voices.VOICES
+    }
+    spoken = voices.all_spoken(
+        {voice: [ipa[sentence] for sentence in sentences] for voice, sentences in wanted.items()}
+    )
     return {voice: dict(zip(sentences, spoken[voice], strict=True)) for voice, sentences in wanted.items()}
 
 
@@ -87,7 +97,10 @@ def make(folder: Path) -> None:
         phonemes.ScriptError: the script has sentences that the table of phonemes lacks.
         packages.PackageError: a voice cannot be fetched.
     """
-    say("synthesising the dialogue (three voices, about five minutes of speech; 2 to 4 minutes on 2 cores, once)")
+    say(
+        "synthesising the dialogue (three voices, about five minutes of speech; 2 to 4 minutes on 2 cores, "
+        "once)"
+    )
     script = phonemes.parsed(phonemes.SCRIPT.read_text())
     samples = _recited(script)
 
@@ -95,7 +108,10 @@ def make(folder: Path) -> None:
         return joined([samples[line.voice][sentence] for sentence in line.sentences])
 
     whole, spans = assembled([read_out(line) for line in script.dialogue])
-    turns = [Turn(start, end, line.voice, line.text) for line, (start, end) in zip(script.dialogue, spans, strict=True)]
+    turns = [
+        Turn(start, end, line.voice, line.text)
+        for line, (start, end) in zip(script.dialogue, spans, strict=True)
+    ]
     audio.write(folder / "dialogue.wav", whole)
     (folder / "dialogue.rttm").write_text(rttm("dialogue", turns))
     (folder / "dialogue.json").write_text(json.dumps([asdict(turn) for turn in turns], indent=1) + "\n")

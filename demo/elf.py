@@ -1,7 +1,8 @@
 """The named data of a shared library, read as bytes.
 
-`demo.community1` takes the arrays and networks that moonshine-voice's library exports from it. The library is only read, never loaded:
-nothing in it runs, and it need not be for this machine. Layout: System V ABI, chapters 4 and 5 (gabi.xinuos.com), 64-bit little-endian.
+`demo.community1` takes the arrays and networks that moonshine-voice's library exports from it. The library is
+only read, never loaded: nothing in it runs, and it need not be for this machine. Layout: System V ABI,
+chapters 4 and 5 (gabi.xinuos.com), 64-bit little-endian.
 """
 
 import struct
@@ -63,7 +64,9 @@ def _sections(raw: bytes) -> Iterator[Section]:
     (start,) = struct.unpack_from("<Q", raw, 0x28)
     size, count = struct.unpack_from("<HH", raw, 0x3A)
     for index in range(count):
-        _, kind, _, _, offset, length, link, _, _, entry = struct.unpack_from("<IIQQQQIIQQ", raw, start + index * size)
+        _, kind, _, _, offset, length, link, _, _, entry = struct.unpack_from(
+            "<IIQQQQIIQQ", raw, start + index * size
+        )
         yield Section(kind, offset, length, link, entry)
 
 
@@ -76,7 +79,9 @@ def _segments(raw: bytes) -> Iterator[Segment]:
             yield Segment(offset, address, length)
 
 
-def _symbols(raw: bytes, table: Section, names: Section, segments: list[Segment]) -> Iterator[tuple[str, bytes]]:
+def _symbols(
+    raw: bytes, table: Section, names: Section, segments: list[Segment]
+) -> Iterator[tuple[str, bytes]]:
     for place in range(table.offset, table.offset + table.size, table.entry_size):
         name, info, _, section, address, size = struct.unpack_from("<IBBHQQ", raw, place)
         if not size or not section or info & 0xF != DATA_OBJECT:  # section 0: imported from elsewhere

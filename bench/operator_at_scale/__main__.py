@@ -1,4 +1,5 @@
-"""`python -m bench.operator_at_scale [--again] [ROW ...]`: measure what has no result yet, then print the tables.
+"""`python -m bench.operator_at_scale [--again] [ROW ...]`: measure what has no result yet, then print the
+tables.
 
 Counts and bytes do not depend on the machine; seconds do, and on what else it does meanwhile.
 """
@@ -24,7 +25,12 @@ ROWS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """The rows as Markdown, one figure a line."""
-    lines = (f"| {name} | {figure} | {json.dumps(value)} |" for name in ROWS if name in rows for figure, value in rows[name].items())
+    lines = (
+        f"| {name} | {figure} | {json.dumps(value)} |"
+        for name in ROWS
+        if name in rows
+        for figure, value in rows[name].items()
+    )
     return "\n".join(("| row | figure | value |", "|---|---|---|", *lines))
 
 

@@ -1,4 +1,5 @@
-"""The bytes that each recording puts into etcd, everything counted: the batch, ConfigMaps, Jobs, pods, Events; ours beside plain Jobs."""
+"""The bytes that each recording puts into etcd, everything counted: the batch, ConfigMaps, Jobs, pods,
+Events; ours beside plain Jobs."""
 
 import time
 from contextlib import nullcontext
@@ -16,7 +17,8 @@ from tests.support.cluster.life import Exit, Life
 
 IN_FLIGHT: Final = 50
 KEPT: Final = 20
-"""Seconds for which Jobs that succeeded are kept: they are deleted while the row is measured, which puts one more version of each pod."""
+"""Seconds for which Jobs that succeeded are kept: they are deleted while the row is measured, which puts one
+more version of each pod."""
 
 AFTER: Final = 5.0
 """Seconds for what the control plane still writes when all is done."""
@@ -48,7 +50,9 @@ WAYS: Final = {
 
 def measured(way: Way, count: int = 1000) -> dict[str, Any]:
     """One row's figures."""
-    life = script(count, way.seconds) if way.is_ours else lambda _: Life(end=Exit(code=0), seconds=way.seconds())
+    life = (
+        script(count, way.seconds) if way.is_ours else lambda _: Life(end=Exit(code=0), seconds=way.seconds())
+    )
     with cluster(is_untracked=way.is_untracked) as plane:
         scene = Scene.made(plane, keepSucceededSeconds=KEPT)
         before, began = revision(plane.etcd), time.monotonic()
@@ -61,7 +65,9 @@ def measured(way: Way, count: int = 1000) -> dict[str, Any]:
                 plain.run(scene, count, IN_FLIGHT)
             seconds = time.monotonic() - began
             scene.until(
-                lambda: not scene.count(JOBS) + scene.count(PODS), "until all are deleted", lambda: f"{scene.count(PODS)} pods left"
+                lambda: not scene.count(JOBS) + scene.count(PODS),
+                "until all are deleted",
+                lambda: f"{scene.count(PODS)} pods left",
             )
             time.sleep(AFTER)
         history = puts(plane.etcd, before, revision(plane.etcd))

@@ -1,4 +1,5 @@
-"""What there would be without an operator: Jobs made by hand, so many in flight, each with the least of a pod. The measure of the rest."""
+"""What there would be without an operator: Jobs made by hand, so many in flight, each with the least of a
+pod. The measure of the rest."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,5 @@
-"""The operator as a process of its own, watched from outside: its memory, its processor time, and its requests by the audit log."""
+"""The operator as a process of its own, watched from outside: its memory, its processor time, and its
+requests by the audit log."""
 
 import sys
 import threading
@@ -21,13 +22,22 @@ EVERY: Final = 0.2
 
 
 class RunningOperator:
-    """`with RunningOperator(plane, namespace) as operator:`. It is killed in the end: nothing that it knows is kept."""
+    """`with RunningOperator(plane, namespace) as operator:`. It is killed in the end: nothing that it knows
+    is kept."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
         self._plane = plane
         self._mark = plane.audit.now()
         variables = f"KUBECONFIG={plane.kubeconfig_for(USER, ADMINS)}"
-        command = [sys.executable, "-m", "ingest_operator", "--namespace", namespace, "--port", str(free_port())]
+        command = [
+            sys.executable,
+            "-m",
+            "ingest_operator",
+            "--namespace",
+            namespace,
+            "--port",
+            str(free_port()),
+        ]
         self._program = Program(["env", variables, *command], plane.folder / "operator.log")
         self._over = threading.Event()
         self._sampling = threading.Thread(target=self._sample, daemon=True)
@@ -38,7 +48,9 @@ class RunningOperator:
         self._sampling.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         self._sampling.join()
         self._program.kill()
@@ -63,7 +75,11 @@ class RunningOperator:
 
     def refused(self) -> Counter[str]:
         """How many were not, by status, verb and resource."""
-        return Counter(f"{each.code} {each.verb} {each.resource}" for each in self._writes() if each.code >= HTTPStatus.BAD_REQUEST)
+        return Counter(
+            f"{each.code} {each.verb} {each.resource}"
+            for each in self._writes()
+            if each.code >= HTTPStatus.BAD_REQUEST
+        )
 
     def _writes(self) -> list[Request]:
         return self._plane.audit.writes(self._mark, user=USER)

@@ -1,4 +1,5 @@
-"""Recordings taken for succeeded, as if a batch had been under way for long: written by the operator's own rules for a status."""
+"""Recordings taken for succeeded, as if a batch had been under way for long: written by the operator's own
+rules for a status."""
 
 import json
 import time
@@ -22,7 +23,9 @@ def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:
     """Record them in the status of a batch that is planned, while no operator runs."""
     batch, admin = scene.batch(name), scene.plane.admin
     owner = Owner(scene.namespace, name, batch["metadata"]["uid"])
-    (plan,) = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=f"{BATCH_UID}={owner.uid},{PART}")["items"]
+    (plan,) = admin.get(CONFIG_MAPS.path(scene.namespace), labelSelector=f"{BATCH_UID}={owner.uid},{PART}")[
+        "items"
+    ]
     plans = (from_parts(owner, 0, (plan,)),)
     before = IngestBatchStatus.from_object(batch["status"])
     ledger = restore(before)

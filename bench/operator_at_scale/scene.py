@@ -1,4 +1,5 @@
-"""The stage of a row: a control plane of its own that forgets nothing, namespaces in which batches run, and batches."""
+"""The stage of a row: a control plane of its own that forgets nothing, namespaces in which batches run, and
+batches."""
 
 import json
 import sys
@@ -36,8 +37,11 @@ def say(text: str) -> None:
 
 @contextmanager
 def cluster(*, is_untracked: bool = False) -> Iterator[ControlPlane]:
-    """A control plane with our kinds, whose etcd keeps every version of everything; if wanted with the policy that leaves out who wrote."""
-    with control_plane(api_server_flags=("--etcd-compaction-interval=0", *(admission.FLAGS if is_untracked else ()))) as plane:
+    """A control plane with our kinds, whose etcd keeps every version of everything; if wanted with the policy
+    that leaves out who wrote."""
+    with control_plane(
+        api_server_flags=("--etcd-compaction-interval=0", *(admission.FLAGS if is_untracked else ()))
+    ) as plane:
         plane.install(*definitions())
         if is_untracked:
             for each in untracked(admission.VERSION):
@@ -60,9 +64,22 @@ class Scene:
         admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"  # without it no pod is admitted
         until(lambda: admin.send("GET", account)[0] == 200, f"{namespace} has its ServiceAccount")  # noqa: PLR2004 -- HTTP's OK
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": store.name}, "stringData": {store.key: "host=db"}}
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": store.name},
+            "stringData": {store.key: "host=db"},
+        }
         admin.create(secret, namespace)
-        admin.create({"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": {"name": "default"}, "spec": {"pods": pods}}, namespace)
+        admin.create(
+            {
+                "apiVersion": API_VERSION,
+                "kind": PROFILE_KIND,
+                "metadata": {"name": "default"},
+                "spec": {"pods": pods},
+            },
+            namespace,
+        )
         return scene
 
     def make(self, name: str, **spec: Any) -> Object:
@@ -99,11 +116,16 @@ class Scene:
         """Return once these batches are."""
 
         def complete() -> bool:
-            return all(str(self.batch(name).get("status", {}).get("state")).startswith("Complete") for name in names)
+            return all(
+                str(self.batch(name).get("status", {}).get("state")).startswith("Complete") for name in names
+            )
 
         def told() -> str:
             every = [self.counts(name) for name in names]
-            return f"{sum(each.get('succeeded', 0) for each in every)} of {sum(each.get('total', 0) for each in every)}"
+            return (
+                f"{sum(each.get('succeeded', 0) for each in every)} of "
+                f"{sum(each.get('total', 0) for each in every)}"
+            )
 
         self.until(complete, f"until {len(names)} batches are complete", told)
 

@@ -1,4 +1,5 @@
-"""One batch of so many recordings, none of which does anything: what the operator writes, and what it takes of the machine."""
+"""One batch of so many recordings, none of which does anything: what the operator writes, and what it takes
+of the machine."""
 
 import json
 import time
@@ -16,11 +17,13 @@ from tests.support.cluster.kubelet import RunningKubelet
 PARALLELISM: Final = 100
 A_DAY: Final = 86_400
 KEPT: Final = {100: 30, 1000: 60, 10_000: A_DAY}
-"""Seconds for which Jobs that succeeded are kept. Of the largest batch all are there in the end: that is what memory has to hold."""
+"""Seconds for which Jobs that succeeded are kept. Of the largest batch all are there in the end: that is what
+memory has to hold."""
 
 
 def measured(planned: int, recorded: int = 0) -> dict[str, Any]:
-    """One row's figures. Some of the recordings may be taken for recorded: then it is told what the others cost."""
+    """One row's figures. Some of the recordings may be taken for recorded: then it is told what the others
+    cost."""
     count = planned - recorded
     with cluster() as plane:
         scene = Scene.made(plane, keepSucceededSeconds=KEPT[planned])
@@ -29,7 +32,11 @@ def measured(planned: int, recorded: int = 0) -> dict[str, Any]:
             scene.make("talks", parallelism=1 if recorded else PARALLELISM)
             if recorded:
                 with RunningOperator(plane, scene.namespace):
-                    scene.until(lambda: scene.counts("talks").get("total") == planned, "until it is planned", lambda: "not yet")
+                    scene.until(
+                        lambda: scene.counts("talks").get("total") == planned,
+                        "until it is planned",
+                        lambda: "not yet",
+                    )
                 record(scene, "talks", range(count, planned))
                 plane.admin.merge(scene.path("talks"), {"spec": {"parallelism": PARALLELISM}})
             figures = _run(scene, count, wait_for_deletions=KEPT[planned] < A_DAY)
@@ -43,7 +50,11 @@ def _run(scene: Scene, count: int, *, wait_for_deletions: bool) -> dict[str, Any
         scene.until_complete("talks")
         complete, cpu = time.monotonic() - began, operator.cpu_seconds
         if wait_for_deletions:
-            scene.until(lambda: not scene.count(JOBS), "until every Job is deleted", lambda: f"{scene.count(JOBS)} left")
+            scene.until(
+                lambda: not scene.count(JOBS),
+                "until every Job is deleted",
+                lambda: f"{scene.count(JOBS)} left",
+            )
         writes, left = operator.writes(), scene.count(JOBS)
         return {
             "writes_per_item": round((writes.total() + left) / count, 2),

@@ -1,4 +1,5 @@
-"""From the start of the operator's process to its first write, with a thousand Jobs running and ten thousand recordings behind it."""
+"""From the start of the operator's process to its first write, with a thousand Jobs running and ten thousand
+recordings behind it."""
 
 import time
 from datetime import datetime
@@ -34,7 +35,11 @@ def measured() -> dict[str, Any]:
             with RunningOperator(plane, scene.namespace):
                 for name in SIZES:
                     scene.make(name, parallelism=RUNNING)
-                scene.until(lambda: running(scene) == RUNNING * len(SIZES), "until all Jobs run", lambda: str(running(scene)))
+                scene.until(
+                    lambda: running(scene) == RUNNING * len(SIZES),
+                    "until all Jobs run",
+                    lambda: str(running(scene)),
+                )
             for name, count in SIZES.items():
                 record(scene, name, range(RUNNING, count - LEFT))
             recorded = sum(scene.counts(name)["succeeded"] for name in SIZES)
@@ -67,10 +72,22 @@ def _start(scene: Scene, kubelet: RunningKubelet, number: int) -> Started:
 
         def firsts() -> dict[str, float]:
             """The first status of each batch."""
-            return {each.name: _moment(each) - began for each in reversed(operator.accepted()) if each.resource == "ingestbatches/status"}
+            return {
+                each.name: _moment(each) - began
+                for each in reversed(operator.accepted())
+                if each.resource == "ingestbatches/status"
+            }
 
-        scene.until(lambda: firsts().keys() >= SIZES.keys(), "until every batch has a new status", lambda: f"{len(firsts())} have")
-        return min(_moment(each) - began for each in operator.accepted()), max(firsts().values()), operator.cpu_seconds
+        scene.until(
+            lambda: firsts().keys() >= SIZES.keys(),
+            "until every batch has a new status",
+            lambda: f"{len(firsts())} have",
+        )
+        return (
+            min(_moment(each) - began for each in operator.accepted()),
+            max(firsts().values()),
+            operator.cpu_seconds,
+        )
 
 
 def _moment(request: Request) -> float:

@@ -1,4 +1,5 @@
-"""The recordings of the benchmark, as long-winded as real ones, and the pods that ingest them: they leave a receipt as workers do."""
+"""The recordings of the benchmark, as long-winded as real ones, and the pods that ingest them: they leave a
+receipt as workers do."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -53,7 +54,14 @@ def receipt() -> Receipt:
         overhead_seconds=4.321,
         stages=figures,
         run_id="0b3f6c1e-7d2a-4c58-9a51-3f0f7c1d2e4b",
-        coverage=Coverage(speech_seconds=3100.5, voiced_seconds=3090.2, words=9000, attributed_words=8990, segments=210, vectors=210),
+        coverage=Coverage(
+            speech_seconds=3100.5,
+            voiced_seconds=3090.2,
+            words=9000,
+            attributed_words=8990,
+            segments=210,
+            vectors=210,
+        ),
         speakers=Speakers(found=3, named=2),
         quality=Quality(language="en", chunks=130, redecoded=2, dropped=0, dropped_seconds=0.0),
         memory=Memory(
@@ -76,7 +84,8 @@ def receipt() -> Receipt:
 
 
 def script(count: int | Mapping[str, int], seconds: Seconds = lambda: 0.0) -> Script:
-    """Plans find so many recordings, by `<namespace>/<name>` of the batch where batches differ; each pod runs as long as `seconds` says."""
+    """Plans find so many recordings, by `<namespace>/<name>` of the batch where batches differ; each pod runs
+    as long as `seconds` says."""
     end = told(receipt())
     sizes = {count} if isinstance(count, int) else set(count.values())
     found = {each: plans(tuple(recording(index) for index in range(each))) for each in sizes}

@@ -1,4 +1,5 @@
-"""Twenty batches at once: how long each waits for its first Job. If one waited for another, the last would be late."""
+"""Twenty batches at once: how long each waits for its first Job. If one waited for another, the last would be
+late."""
 
 from datetime import datetime
 from statistics import median
@@ -20,7 +21,10 @@ def measured() -> dict[str, Any]:
     names = [f"channel{number:02}" for number in range(COUNT)]
     with cluster() as plane:
         scene = Scene.made(plane)
-        with RunningKubelet(plane, script(ITEMS), namespace=scene.namespace), RunningOperator(plane, scene.namespace):
+        with (
+            RunningKubelet(plane, script(ITEMS), namespace=scene.namespace),
+            RunningOperator(plane, scene.namespace),
+        ):
             scene.make("first", parallelism=5)  # from here on the operator is awake
             scene.until_complete("first")
             mark = plane.audit.now()
@@ -40,7 +44,11 @@ def measured() -> dict[str, Any]:
 
 def _until_first_job(batch: str, requests: list[Request]) -> float:
     """From the batch's creation to the first Job that ingests."""
-    made = next(each for each in requests if (each.verb, each.resource, each.name) == ("create", "ingestbatches", batch))
+    made = next(
+        each
+        for each in requests
+        if (each.verb, each.resource, each.name) == ("create", "ingestbatches", batch)
+    )
     jobs = (each for each in requests if (each.user, each.verb, each.resource) == (USER, "create", "jobs"))
     first = next(each for each in jobs if each.name.startswith(f"{batch}-") and "-plan-" not in each.name)
     return round((_moment(first) - _moment(made)).total_seconds(), 2)

@@ -1,4 +1,5 @@
-"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands stand in `commands`, the work of each in a module beside it."""
+"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands stand in `commands`, the work of
+each in a module beside it."""
 
 import sys
 

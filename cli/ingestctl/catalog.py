@@ -1,7 +1,8 @@
-"""What the command asks a store about itself: does it fit this program, whose vectors does it hold, which tables has it.
+"""What the command asks a store about itself: does it fit this program, whose vectors does it hold, which
+tables has it.
 
-Called by `search`, `export`, `prepare` and `doctor`. Changes nothing, with one exception: the embedded store is the command's own, and is
-brought up to date before it is read.
+Called by `search`, `export`, `prepare` and `doctor`. Changes nothing, with one exception: the embedded store
+is the command's own, and is brought up to date before it is read.
 """
 
 from collections.abc import Iterator
@@ -17,9 +18,13 @@ from ingestctl.place import Workplace
 
 @contextmanager
 def reading(place: Workplace) -> Iterator[Connection]:
-    """A connection to a store that fits this program. Raises `StageError` with the next step where there is none, or another one."""
+    """A connection to a store that fits this program. Raises `StageError` with the next step where there is
+    none, or another one."""
     if place.dsn is None and not (place.home / "postgres" / "data" / "PG_VERSION").exists():
-        said = f"Nothing is stored in {place.home} yet. Next: `ingestctl run batch.yaml`, or name another store with --dsn or --home."
+        said = (
+            f"Nothing is stored in {place.home} yet. Next: `ingestctl run batch.yaml`, or name another "
+            "store with --dsn or --home."
+        )
         raise StageError(Reason.DATABASE_UNAVAILABLE, said)
     with place.store() as dsn:
         if place.dsn is None:
@@ -30,11 +35,15 @@ def reading(place: Workplace) -> Iterator[Connection]:
 
 
 def require_schema(connection: Connection) -> None:
-    """Refuse a schema that is not this program's, with the command that mends it. Raises `StageError(SCHEMA_MISMATCH)`."""
+    """Refuse a schema that is not this program's, with the command that mends it. Raises
+    `StageError(SCHEMA_MISMATCH)`."""
     found = schema_version(connection)
     if found is None or found < expected_version():
         has = "no schema of this program" if found is None else f"schema version {found}"
-        said = f"The database has {has}, and version {expected_version()} is wanted. Run `ingestctl migrate --dsn ...` as its owner."
+        said = (
+            f"The database has {has}, and version {expected_version()} is wanted. Run `ingestctl migrate "
+            "--dsn ...` as its owner."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     check(connection)
 
@@ -49,20 +58,33 @@ def schema_version(connection: Connection) -> int | None:
 def has_table(connection: Connection, dimension: int) -> bool:
     """Whether vectors of this many numbers have a table."""
     with translated("looking for the table of vectors"):
-        return connection.execute("select to_regclass(%s)", [f"ingest.embeddings_{dimension}"]).fetchone() != (None,)
+        return connection.execute(
+            "select to_regclass(%s)", [f"ingest.embeddings_{dimension}"]
+        ).fetchone() != (None,)
 
 
 def stored_models(connection: Connection) -> tuple[str, ...]:
-    """Text models, as `name@sha256-prefix`, of which the store holds vectors; a superseded model's row stays, and does not count."""
+    """Text models, as `name@sha256-prefix`, of which the store holds vectors; a superseded model's row stays,
+    and does not count."""
     with translated("asking whose vectors are stored"):
-        rows = connection.execute("select id, model, dimension from ingest.shown_model order by model").fetchall()
+        rows = connection.execute(
+            "select id, model, dimension from ingest.shown_model order by model"
+        ).fetchall()
         asked = "select exists (select from ingest.shown_embeddings_{} where model = %s)"
-        return tuple(m for number, m, size in rows if connection.execute(asked.format(int(size)).encode(), [number]).fetchone() == (True,))
+        return tuple(
+            m
+            for number, m, size in rows
+            if connection.execute(asked.format(int(size)).encode(), [number]).fetchone() == (True,)
+        )
 
 
 def pgvector_version(connection: Connection) -> str | None:
-    """Of the extension in this database, else of the one that the server could make; None where the server has none."""
-    asked = "select coalesce(installed_version, default_version) from pg_available_extensions where name = 'vector'"
+    """Of the extension in this database, else of the one that the server could make; None where the server
+    has none."""
+    asked = (
+        "select coalesce(installed_version, default_version) from pg_available_extensions where name = "
+        "'vector'"
+    )
     with translated("looking for pgvector"):
         row = connection.execute(asked).fetchone()
     return None if row is None else row[0]

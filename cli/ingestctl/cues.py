@@ -1,4 +1,5 @@
-"""Captions from words: short stretches of one speaker that a person can read while they are shown. Pure; VTT and SRT are made of it.
+"""Captions from words: short stretches of one speaker that a person can read while they are shown. Pure; VTT
+and SRT are made of it.
 
 Called by `formats`. Every word is in exactly one cue, cues do not overlap, and none has two speakers.
 """
@@ -14,9 +15,9 @@ from ingest_worker.domain import SpokenWord
 from ingest_worker.segmentation import SENTENCE_END
 
 LINE: Final = 42
-"""Columns per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else speaks meanwhile: Netflix
-Timed Text Style Guide, General Requirements and English. Columns as they are seen: a Chinese, Japanese or Korean character takes two, a
-mark over a letter none."""
+"""Columns per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else
+speaks meanwhile: Netflix Timed Text Style Guide, General Requirements and English. Columns as they are seen:
+a Chinese, Japanese or Korean character takes two, a mark over a letter none."""
 LINES: Final = 2
 LONGEST: Final = 7_000
 """Milliseconds."""
@@ -24,7 +25,8 @@ SHORTEST: Final = 833
 """Milliseconds."""
 
 PAUSE: Final = 2.0
-"""Seconds of silence behind which a new cue begins: text that waits on the screen for the next word gives it away."""
+"""Seconds of silence behind which a new cue begins: text that waits on the screen for the next word gives it
+away."""
 
 CLAUSE_END: Final = (",", ";", ":", "，", "；", "：", "、")
 
@@ -84,7 +86,11 @@ def _runs(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
     """Stretches of one speaker without a long silence."""
     first = 0
     for i in range(1, len(words) + 1):
-        if i == len(words) or words[i].speaker != words[first].speaker or words[i].word.start - words[i - 1].word.end > PAUSE:
+        if (
+            i == len(words)
+            or words[i].speaker != words[first].speaker
+            or words[i].word.start - words[i - 1].word.end > PAUSE
+        ):
             yield first, i
             first = i
 
@@ -107,7 +113,8 @@ def _fits(words: Sequence[SpokenWord], layout: Layout) -> bool:
 
 
 def _cut(words: Sequence[SpokenWord], first: int, last: int) -> int:
-    """Behind the last sentence, else the last clause, that ends in the second half of what fits; else where it is full."""
+    """Behind the last sentence, else the last clause, that ends in the second half of what fits; else where
+    it is full."""
     half = first + (last - first + 1) // 2
     for marks in (SENTENCE_END, CLAUSE_END):
         for i in range(last, half, -1):

@@ -1,6 +1,8 @@
-"""How many numbers a text model's vectors have, read from its files: torch takes seconds to import, and a table must be there before.
+"""How many numbers a text model's vectors have, read from its files: torch takes seconds to import, and a
+table must be there before.
 
-Called by `prepare` and `migrate`. Knows the modules whose output size stands in a configuration; others are refused, never guessed.
+Called by `prepare` and `migrate`. Knows the modules whose output size stands in a configuration; others are
+refused, never guessed.
 """
 
 import json
@@ -16,7 +18,8 @@ _POOLED: Final = "pooling_mode_"
 
 
 def dimension_of(folder: Path) -> int:
-    """As sentence-transformers counts it (6.2, `SentenceTransformer.get_embedding_dimension`): the last module that has a size.
+    """As sentence-transformers counts it (6.2, `SentenceTransformer.get_embedding_dimension`): the last
+    module that has a size.
 
     Raises `StageError(MODELS_UNAVAILABLE)` for a folder that does not say.
     """
@@ -51,7 +54,8 @@ def _of_transformer(config: dict[str, Any]) -> Any:
 
 
 def _of_pooling(config: dict[str, Any]) -> Any:
-    """One stretch of numbers per kind of pooling; the older form has a flag for each, the newer a list of names."""
+    """One stretch of numbers per kind of pooling; the older form has a flag for each, the newer a list of
+    names."""
     size = config.get("embedding_dimension", config.get("word_embedding_dimension"))
     modes = config.get("pooling_mode")
     flags = sum(bool(value) for name, value in config.items() if name.startswith(_POOLED))
@@ -73,8 +77,12 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{path} cannot be read, and it says how long the model's vectors are.") from error
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE, f"{path} cannot be read, and it says how long the model's vectors are."
+        ) from error
 
 
 def _unknown(folder: Path) -> StageError:
-    return StageError(Reason.MODELS_UNAVAILABLE, f"The model in {folder} does not say how many numbers its vectors have.")
+    return StageError(
+        Reason.MODELS_UNAVAILABLE, f"The model in {folder} does not say how many numbers its vectors have."
+    )

@@ -1,4 +1,5 @@
-"""What this machine lacks, and how to get it: one pure check per need, over the facts that `machine` gathers."""
+"""What this machine lacks, and how to get it: one pure check per need, over the facts that `machine`
+gathers."""
 
 import re
 from collections.abc import Callable
@@ -16,14 +17,17 @@ PYTHON: Final = (3, 11)
 """`requires-python` of the package."""
 
 ENGINES: Final = 2**30
-"""Bytes that a worker holds before any model: importing torch, pyannote.audio, sentence-transformers and faster-whisper leaves 0.8 GiB
-resident (`python -c "import ..."`, ru_maxrss, the versions in locks/dev.txt). On a CPU the weights come on top."""
+"""Bytes that a worker holds before any model: importing torch, pyannote.audio, sentence-transformers and
+faster-whisper leaves 0.8 GiB resident (`python -c "import ..."`, ru_maxrss, the versions in locks/dev.txt).
+On a CPU the weights come on top."""
 
 DISK: Final = 5 * 2**30
-"""Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz), and room for the store to grow."""
+"""Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz), and room for the store to
+grow."""
 
 DRIVER: Final = (525, 60, 13)
-"""The oldest Linux driver that runs CUDA 12 (CUDA Toolkit release notes, "CUDA Toolkit and Minimum Required Driver Version")."""
+"""The oldest Linux driver that runs CUDA 12 (CUDA Toolkit release notes, "CUDA Toolkit and Minimum Required
+Driver Version")."""
 
 
 class State(StrEnum):
@@ -53,7 +57,9 @@ def python(facts: Facts) -> Finding:
     """The interpreter."""
     found = ".".join(map(str, facts.python))
     if facts.python[:2] < PYTHON:
-        return Finding("python", State.MISSING, f"{found}; 3.11 or newer is needed. Make a new environment with one")
+        return Finding(
+            "python", State.MISSING, f"{found}; 3.11 or newer is needed. Make a new environment with one"
+        )
     return Finding("python", State.OK, found)
 
 
@@ -62,7 +68,10 @@ def memory(facts: Facts) -> Finding:
     told = f"{facts.cores} cores, {size(facts.memory)}"
     needed = ENGINES + facts.models.size
     if facts.memory < needed:
-        advice = f"a worker with these models needs {size(needed)} or more. Use smaller models, or a bigger machine"
+        advice = (
+            f"a worker with these models needs {size(needed)} or more. Use smaller models, or a bigger "
+            "machine"
+        )
         return Finding("memory", State.MISSING, f"{told}; {advice}")
     return Finding("memory", State.OK, told)
 
@@ -71,7 +80,11 @@ def disk(facts: Facts) -> Finding:
     """Room for media and the store."""
     told = f"{size(facts.disk)} free for {facts.home}"
     if facts.disk < DISK:
-        return Finding("disk", State.NOTE, f"{told}; long recordings may not fit. Make room, or name another folder with --home")
+        return Finding(
+            "disk",
+            State.NOTE,
+            f"{told}; long recordings may not fit. Make room, or name another folder with --home",
+        )
     return Finding("disk", State.OK, told)
 
 
@@ -80,13 +93,21 @@ def gpu(facts: Facts) -> Finding:
     wanted = facts.profile.runtime.device
     if facts.gpu is None:
         if wanted is Device.CUDA:
-            advice = "the profile wants one (runtime.device: Cuda). Install NVIDIA's driver, or set device: Auto"
+            advice = (
+                "the profile wants one (runtime.device: Cuda). Install NVIDIA's driver, or set device: Auto"
+            )
             return Finding("gpu", State.MISSING, f"no GPU, and {advice}")
         return Finding("gpu", State.OK, "no GPU: workers run on the CPU")
     told = f"{facts.gpu.uuid}, {size(facts.gpu.total_mib * 2**20)}, driver {facts.gpu.driver or 'unknown'}"
     if facts.gpu.driver and _numbers(facts.gpu.driver) < DRIVER:
-        return Finding("gpu", State.MISSING, f"{told}; CUDA 12 needs {'.'.join(map(str, DRIVER))} or newer. Update NVIDIA's driver")
-    return Finding("gpu", State.OK, told + (": not used, the profile says Cpu" if wanted is Device.CPU else ""))
+        return Finding(
+            "gpu",
+            State.MISSING,
+            f"{told}; CUDA 12 needs {'.'.join(map(str, DRIVER))} or newer. Update NVIDIA's driver",
+        )
+    return Finding(
+        "gpu", State.OK, told + (": not used, the profile says Cpu" if wanted is Device.CPU else "")
+    )
 
 
 def cublas(facts: Facts) -> Finding:
@@ -94,14 +115,22 @@ def cublas(facts: Facts) -> Finding:
     if facts.gpu is None:
         return Finding("cublas", State.OK, "not needed without a GPU")
     if not facts.gpu.cublas:
-        return Finding("cublas", State.MISSING, "libcublas.so.12 is not found. Get it with: pip install nvidia-cublas-cu12")
+        return Finding(
+            "cublas",
+            State.MISSING,
+            "libcublas.so.12 is not found. Get it with: pip install nvidia-cublas-cu12",
+        )
     return Finding("cublas", State.OK, "libcublas.so.12 is found")
 
 
 def javascript(facts: Facts) -> Finding:
     """What yt-dlp runs YouTube's scripts with; other sources do without."""
     if facts.js_runtime is None:
-        return Finding("javascript", State.MISSING, "no deno, which YouTube needs. Get it with: pip install 'yt-dlp[default,deno]'")
+        return Finding(
+            "javascript",
+            State.MISSING,
+            "no deno, which YouTube needs. Get it with: pip install 'yt-dlp[default,deno]'",
+        )
     return Finding("javascript", State.OK, f"{facts.js_runtime}, for YouTube")
 
 
@@ -109,7 +138,9 @@ def walls(facts: Facts) -> Finding:
     """What stands around the process that decodes."""
     if facts.lacking:
         told = f"this kernel or container lacks {', '.join(facts.lacking)}, so media are decoded without"
-        return Finding("walls", State.NOTE, f"{told}. Ingest what you trust, or use Linux 5.13 or newer (SECURITY.md)")
+        return Finding(
+            "walls", State.NOTE, f"{told}. Ingest what you trust, or use Linux 5.13 or newer (SECURITY.md)"
+        )
     return Finding("walls", State.OK, "media are decoded behind no_new_privs, landlock and seccomp")
 
 
@@ -117,7 +148,9 @@ def models(facts: Facts) -> Finding:
     """The profile's model set."""
     if facts.models.fault:
         return Finding("models", State.MISSING, facts.models.fault)
-    return Finding("models", State.OK, f"set {facts.models.set_name}, {size(facts.models.size)}, every file as locked")
+    return Finding(
+        "models", State.OK, f"set {facts.models.set_name}, {size(facts.models.size)}, every file as locked"
+    )
 
 
 def store(facts: Facts) -> Finding:
@@ -125,7 +158,10 @@ def store(facts: Facts) -> Finding:
     found = facts.store
     if found.fault:
         return Finding("store", State.MISSING, found.fault)
-    told = f"{found.address}: Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema {found.schema}"
+    told = (
+        f"{found.address}: Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema "
+        f"{found.schema}"
+    )
     advice = _store_advice(facts)
     return Finding("store", State.MISSING if advice else State.OK, f"{told}; {advice}" if advice else told)
 
@@ -142,7 +178,9 @@ def _store_advice(facts: Facts) -> str | None:
         return str(error)
     if found.schema != expected_version():
         newer = found.schema is not None and found.schema > expected_version()
-        return f"this program's is {expected_version()}. " + ("Use the newer program" if newer else "Run: ingestctl migrate --dsn ...")
+        return f"this program's is {expected_version()}. " + (
+            "Use the newer program" if newer else "Run: ingestctl migrate --dsn ..."
+        )
     return None
 
 
@@ -150,7 +188,17 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (python, memory, disk, gpu, cublas, javascript, walls, models, store)
+CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (
+    python,
+    memory,
+    disk,
+    gpu,
+    cublas,
+    javascript,
+    walls,
+    models,
+    store,
+)
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:

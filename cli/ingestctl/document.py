@@ -1,4 +1,5 @@
-"""A stored transcript as JSON: WhisperX's `segments` and `words`, with who, how and how good around them. Pure; called by `formats`.
+"""A stored transcript as JSON: WhisperX's `segments` and `words`, with who, how and how good around them.
+Pure; called by `formats`.
 
 docs/how-to.md has a table of the fields, which a test compares with what is written here.
 """
@@ -38,11 +39,23 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
         "language": run.language,
         "models": dict(sorted(run.models.items())),
         "parameters": {"pipeline_hash": run.pipeline_hash, **parameters},
-        "quality": {"coverage": figures.get("coverage"), "transcription": figures.get("quality"), "rtf": _rounded(run.rtf)},
-        "run": {"id": str(run.id), "batch": run.batch, "try": run.number, "finished_at": run.finished_at.isoformat()},
+        "quality": {
+            "coverage": figures.get("coverage"),
+            "transcription": figures.get("quality"),
+            "rtf": _rounded(run.rtf),
+        },
+        "run": {
+            "id": str(run.id),
+            "batch": run.batch,
+            "try": run.number,
+            "finished_at": run.finished_at.isoformat(),
+        },
         "speakers": [_speaker(each) for each in transcript.speakers],
         "segments": [_segment(each, transcript.words, names) for each in transcript.segments],
-        "turns": [{"start": _rounded(t.start), "end": _rounded(t.end), "speaker": names[t.speaker]} for t in transcript.turns],
+        "turns": [
+            {"start": _rounded(t.start), "end": _rounded(t.end), "speaker": names[t.speaker]}
+            for t in transcript.turns
+        ],
     }
 
 

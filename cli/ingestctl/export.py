@@ -18,7 +18,8 @@ class NoTranscriptError(Exception):
 
 
 def stored_transcript(place: Workplace, video: str) -> StoredTranscript:
-    """A recording's current transcript. Raises `NoTranscriptError`, and `StageError` where the store cannot be read."""
+    """A recording's current transcript. Raises `NoTranscriptError`, and `StageError` where the store cannot
+    be read."""
     with reading(place) as connection:
         found = transcript(connection, video)
         if found is not None:

@@ -1,4 +1,5 @@
-"""From the files a person names to one batch and its profile. Every mistake in every file is told at once, before anything runs."""
+"""From the files a person names to one batch and its profile. Every mistake in every file is told at once,
+before anything runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +26,17 @@ def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
 
 
 def batch_and_profile(paths: Sequence[Path]) -> tuple[IngestBatch, IngestProfile]:
-    """The one batch in the files and the profile that it refers to; `default` exists without being written."""
+    """The one batch in the files and the profile that it refers to; `default` exists without being
+    written."""
     documents = read_all(paths)
     batches = [document for document in documents if isinstance(document, IngestBatch)]
     if len(batches) != 1:
-        raise InvalidDocumentError((f"{', '.join(map(str, paths))}: one IngestBatch is wanted, and {len(batches)} are there",))
-    return batches[0], profile_of(batches[0], [document for document in documents if isinstance(document, IngestProfile)])
+        raise InvalidDocumentError(
+            (f"{', '.join(map(str, paths))}: one IngestBatch is wanted, and {len(batches)} are there",)
+        )
+    return batches[0], profile_of(
+        batches[0], [document for document in documents if isinstance(document, IngestProfile)]
+    )
 
 
 def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestProfile:
@@ -40,8 +46,13 @@ def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestP
         if profile.metadata.name == wanted:
             return profile
     if wanted == "default":
-        return IngestProfile(api_version="video-ingest.dev/v1alpha1", kind="IngestProfile", metadata=ObjectMeta(name="default"))
+        return IngestProfile(
+            api_version="video-ingest.dev/v1alpha1", kind="IngestProfile", metadata=ObjectMeta(name="default")
+        )
     known = ", ".join(profile.metadata.name for profile in profiles) or "none"
     raise InvalidDocumentError(
-        (f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add its file with --profile",)
+        (
+            f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add its "
+            "file with --profile",
+        )
     )

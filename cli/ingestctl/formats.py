@@ -1,4 +1,5 @@
-"""A stored transcript as text in the forms that other programs read: JSON, VTT, SRT, TXT and RTTM. Pure; `export` calls `FORMATS`.
+"""A stored transcript as text in the forms that other programs read: JSON, VTT, SRT, TXT and RTTM. Pure;
+`export` calls `FORMATS`.
 
 docs/how-to.md describes each form. Each says every word once, and nothing that the store does not hold.
 """
@@ -35,8 +36,12 @@ class Format(StrEnum):
 def vtt(transcript: StoredTranscript) -> str:
     """WebVTT (W3C) with a voice span per cue."""
     names = names_of(transcript)
-    head = f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(address_of(transcript))}\n"
-    return head + "".join(f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout()))
+    head = (
+        f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(address_of(transcript))}\n"
+    )
+    return head + "".join(
+        f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout())
+    )
 
 
 def _spoken(cue: Cue, names: Mapping[int | None, str]) -> str:
@@ -50,12 +55,14 @@ def _escaped(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however long it was drawn."""
+    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however long it was
+    drawn."""
     return _ARROW.sub("->", text)
 
 
 def _unmarked(text: str) -> str:
-    """SRT's text, of which players take tags and SubStation's overrides (in braces, behind a backslash) for markup."""
+    """SRT's text, of which players take tags and SubStation's overrides (in braces, behind a backslash) for
+    markup."""
     return _TAG.sub("\u2039", _harmless(text)).replace("{\\", "{/")
 
 
@@ -63,7 +70,9 @@ def srt(transcript: StoredTranscript) -> str:
     """SubRip: numbered cues, each begins with its speaker's name."""
     leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
     found = cues(transcript.words, Layout(leads))
-    return "\n".join(f"{i}\n{_times(cue, ',')}\n{_unmarked(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1))
+    return "\n".join(
+        f"{i}\n{_times(cue, ',')}\n{_unmarked(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1)
+    )
 
 
 def _times(cue: Cue, mark: str) -> str:
@@ -74,15 +83,20 @@ def txt(transcript: StoredTranscript) -> str:
     """For reading: a paragraph per passage, with its time and its speaker."""
     names = names_of(transcript)
     head = f"{plain(transcript.video.title)}\n{address_of(transcript)}\n"
-    spoken = (f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n" for each in transcript.segments)
+    spoken = (
+        f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n"
+        for each in transcript.segments
+    )
     return head + "".join(spoken)
 
 
 def rttm(transcript: StoredTranscript) -> str:
-    """Rich Transcription Time Marked (NIST RT-09 evaluation plan, appendix A): a SPEAKER line per turn; spaces become underscores."""
+    """Rich Transcription Time Marked (NIST RT-09 evaluation plan, appendix A): a SPEAKER line per turn;
+    spaces become underscores."""
     names, file = names_of(transcript), _one_field(transcript.video.id)
     return "".join(
-        f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> {_one_field(names[turn.speaker])} <NA> <NA>\n"
+        f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> "
+        f"{_one_field(names[turn.speaker])} <NA> <NA>\n"
         for turn in transcript.turns
     )
 

@@ -1,4 +1,5 @@
-"""Links into the middle of a recording, and times as people write them. Pure; called by `search` and by the exports."""
+"""Links into the middle of a recording, and times as people write them. Pure; called by `search` and by the
+exports."""
 
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -7,7 +8,8 @@ _YOUTUBE: Final = ("youtube.com", "youtu.be")
 
 
 def link_at(url: str, seconds: float) -> str:
-    """The address of a moment: `t=SECONDS` in YouTube's query, a media fragment elsewhere (W3C Media Fragments URI 1.0, 4.2.1)."""
+    """The address of a moment: `t=SECONDS` in YouTube's query, a media fragment elsewhere (W3C Media
+    Fragments URI 1.0, 4.2.1)."""
     at = int(seconds)
     try:
         parts = urlsplit(url)
@@ -15,7 +17,9 @@ def link_at(url: str, seconds: float) -> str:
     except ValueError:  # an address that an older program has stored
         return url
     if any(host == site or host.endswith(f".{site}") for site in _YOUTUBE):
-        query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "t"]
+        query = [
+            (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "t"
+        ]
         return urlunsplit(parts._replace(query=urlencode([*query, ("t", at)]), fragment=""))
     return urlunsplit(parts._replace(fragment=f"t={at}"))
 

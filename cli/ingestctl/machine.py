@@ -103,7 +103,8 @@ def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
 
 
 def gpu_here() -> GpuFacts | None:
-    """The GPU that a worker started now would use; None where there is none, or `CUDA_VISIBLE_DEVICES` hides it."""
+    """The GPU that a worker started now would use; None where there is none, or `CUDA_VISIBLE_DEVICES` hides
+    it."""
     from ingest_worker.gpu.nvml import find_gpu
 
     try:
@@ -132,7 +133,9 @@ def js_runtime() -> str | None:
     if program is None:
         return None
     try:
-        said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True, timeout=20).stdout
+        said = subprocess.run(
+            [program, "--version"], check=True, capture_output=True, text=True, timeout=20
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.match(r"deno \S+", said)
@@ -143,7 +146,9 @@ def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
     """Whether the profile's models are here, and every file of their set is what the lock says."""
     try:
         used = require_models(place, profile)
-        fault = next((verdict.fault for verdict in verified(place.models, profile.model_set) if verdict.fault), None)
+        fault = next(
+            (verdict.fault for verdict in verified(place.models, profile.model_set) if verdict.fault), None
+        )
     except StageError as error:
         return ModelFacts(profile.model_set, fault=str(error))
     return ModelFacts(profile.model_set, sum(file.size for model in used for file in model.files), fault)
@@ -156,7 +161,10 @@ def store_of(place: Workplace) -> StoreFacts:
     from ingest_worker.store.embedded import embedded
 
     try:
-        with tempfile.TemporaryDirectory(prefix="video-ingest-") as folder, embedded(Path(folder) / "postgres") as dsn:
+        with (
+            tempfile.TemporaryDirectory(prefix="video-ingest-") as folder,
+            embedded(Path(folder) / "postgres") as dsn,
+        ):
             migrate(dsn)
             return _asked("embedded", dsn)
     except StageError as error:
@@ -166,6 +174,8 @@ def store_of(place: Workplace) -> StoreFacts:
 def _asked(address: str, dsn: str) -> StoreFacts:
     try:
         with connect(dsn, application="doctor") as connection:
-            return StoreFacts(address, server_version(connection), pgvector_version(connection), schema_version(connection))
+            return StoreFacts(
+                address, server_version(connection), pgvector_version(connection), schema_version(connection)
+            )
     except StageError as error:
         return StoreFacts(address, fault=str(error))

@@ -41,14 +41,28 @@ def listed(folder: Path) -> tuple[Row, ...]:
 
 def _locked_rows(lock: Lock) -> list[Row]:
     return [
-        Row(lock.set, model.name, model.role.value, sum(file.size for file in model.files), model.licence, f"here, {model.identity}")
+        Row(
+            lock.set,
+            model.name,
+            model.role.value,
+            sum(file.size for file in model.files),
+            model.licence,
+            f"here, {model.identity}",
+        )
         for model in lock.models
     ]
 
 
 def _wanted_rows(model_set: ModelSet) -> list[Row]:
     return [
-        Row(model_set.name, model.name, model.role.value, sum(file.size for file in model.files) or None, model.licence, "not fetched")
+        Row(
+            model_set.name,
+            model.name,
+            model.role.value,
+            sum(file.size for file in model.files) or None,
+            model.licence,
+            "not fetched",
+        )
         for model in model_set.models
     ]
 
@@ -70,7 +84,11 @@ def size(count: int | None) -> str:
 
 def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock:
     """Fetch a set with a bar per model; plain lines where there is no terminal."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:3.0f}%"),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks = {model.name: bars.add_task(model.name, total=1.0) for model in model_set.models}
         begun: set[str] = set()
@@ -90,7 +108,8 @@ def told(lock: Lock, model_set: ModelSet, folder: Path) -> str:
     text = f"{lock.set}: {len(lock.models)} models, {size(total)}, locked in {folder / lock.set / LOCK_FILE}"
     if not model_set.verified:
         text += (
-            "\nThe set itself does not pin every file's hash: what was fetched first is what the lock holds, and nothing else is opened "
+            "\nThe set itself does not pin every file's hash: what was fetched first is what the lock "
+            "holds, and nothing else is opened "
             "from now on. Keep the lock to have the same models elsewhere."
         )
     return text
@@ -105,7 +124,8 @@ class Verdict:
 
 
 def verified(folder: Path, set_name: str) -> tuple[Verdict, ...]:
-    """Every model of a fetched set, each file hashed. Raises `StageError(MODELS_UNAVAILABLE)` for a set that is not here."""
+    """Every model of a fetched set, each file hashed. Raises `StageError(MODELS_UNAVAILABLE)` for a set that
+    is not here."""
     models = open_models(folder, set_name)
     found: list[Verdict] = []
     for model in read_lock(folder, set_name).models:

@@ -26,7 +26,8 @@ def people() -> Console:
 
 
 def console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """A console that takes no text for markup, colour or emoji: what is shown comes from sites, files and the store."""
+    """A console that takes no text for markup, colour or emoji: what is shown comes from sites, files and the
+    store."""
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 

@@ -1,6 +1,8 @@
-"""What must be true before a batch is planned: the store has this program's schema and the right table, and the models are here.
+"""What must be true before a batch is planned: the store has this program's schema and the right table, and
+the models are here.
 
-Called by `ingestctl run`. It must be quick: files are looked at and not hashed (each worker does that), and no engine is imported.
+Called by `ingestctl run`. It must be quick: files are looked at and not hashed (each worker does that), and
+no engine is imported.
 """
 
 from rich.console import Console
@@ -20,20 +22,24 @@ from ingestctl.place import Workplace
 def prepared(place: Workplace, profile: IngestProfileSpec, dsn: str, console: Console) -> None:
     """See to it that workers find what they need, and say what was done.
 
-    Raises `StageError`: `MODELS_UNAVAILABLE` or `SCHEMA_MISMATCH` with the command that mends it, or what the store's own errors say.
+    Raises `StageError`: `MODELS_UNAVAILABLE` or `SCHEMA_MISMATCH` with the command that mends it, or what the
+    store's own errors say.
     """
     require_models(place, profile)
     dimension = dimension_of(place.models / profile.model_set / profile.embedding.model)
     if place.dsn is None:
         if applied := migrate(dsn):
-            console.print(f"store: made the schema ({', '.join(name.removesuffix('.sql') for name in applied)})")
+            console.print(
+                f"store: made the schema ({', '.join(name.removesuffix('.sql') for name in applied)})"
+            )
         ensure_dimension(dsn, dimension)
     else:
         require_store(dsn, dimension)
 
 
 def require_models(place: Workplace, profile: IngestProfileSpec) -> tuple[LockedModel, ...]:
-    """The models that a profile names, all here. Raises `StageError(MODELS_UNAVAILABLE)` with the command that fetches."""
+    """The models that a profile names, all here. Raises `StageError(MODELS_UNAVAILABLE)` with the command
+    that fetches."""
     wanted = (
         (Role.TRANSCRIPTION, profile.transcription.model),
         (Role.DIARIZATION, profile.diarization.model),
@@ -51,8 +57,13 @@ def locked_model(place: Workplace, set_name: str, role: Role, name: ModelName) -
     model = lock.of(name)
     if model is None or model.role is not role:
         known = ", ".join(each.name for each in lock.models if each.role is role) or "none"
-        said = f"The model set {set_name!r} in {place.models} has no {role.value} model {name!r}; it has {known}."
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{said} Name one of these in the profile, or another set.")
+        said = (
+            f"The model set {set_name!r} in {place.models} has no {role.value} model {name!r}; it has "
+            f"{known}."
+        )
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE, f"{said} Name one of these in the profile, or another set."
+        )
     return model
 
 
@@ -64,9 +75,13 @@ def _require_files(place: Workplace, set_name: str, model: LockedModel) -> None:
 
 
 def require_store(dsn: str, dimension: int) -> None:
-    """Refuse another's server that is not ready: its schema is its owner's to change. Raises `StageError(SCHEMA_MISMATCH)`."""
+    """Refuse another's server that is not ready: its schema is its owner's to change. Raises
+    `StageError(SCHEMA_MISMATCH)`."""
     with connect(dsn, application="ingestctl") as connection:
         require_schema(connection)
         if not has_table(connection, dimension):
-            said = f"The store has no table for vectors of {dimension} numbers. Run `ingestctl migrate --dsn ... --dimension {dimension}`"
+            said = (
+                f"The store has no table for vectors of {dimension} numbers. Run `ingestctl migrate "
+                f"--dsn ... --dimension {dimension}`"
+            )
             raise StageError(Reason.SCHEMA_MISMATCH, f"{said} as its owner.")

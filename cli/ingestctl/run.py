@@ -56,7 +56,11 @@ class Screen:
 def run_batch(request: Request, screen: Screen) -> int:
     """Run it; the process's exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    watcher = TerminalWatcher(screen.people) if screen.people.is_terminal else PlainWatcher(screen.people, time.monotonic)
+    watcher = (
+        TerminalWatcher(screen.people)
+        if screen.people.is_terminal
+        else PlainWatcher(screen.people, time.monotonic)
+    )
     try:
         with watcher:
             batch, interrupted = asyncio.run(_run(request, watcher))
@@ -83,7 +87,10 @@ def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None
         if stop.is_set():
             os._exit(EXIT_INTERRUPTED)
         stop.set()
-        watcher.said("stopping: workers roll back and end; run the same command to go on (Ctrl-C again to leave at once)")
+        watcher.said(
+            "stopping: workers roll back and end; run the same command to go on (Ctrl-C again to leave at "
+            "once)"
+        )
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
@@ -99,9 +106,14 @@ def exit_code(batch: IngestBatch) -> int:
     """0 only if the batch is complete and nothing failed."""
     status = batch.status
     complete = status is not None and any(
-        condition.type is ConditionType.COMPLETE and condition.status is ConditionStatus.TRUE for condition in status.conditions
+        condition.type is ConditionType.COMPLETE and condition.status is ConditionStatus.TRUE
+        for condition in status.conditions
     )
-    return 0 if status is not None and (complete or batch.spec.suspend) and not status.counts.failed else EXIT_FAILED
+    return (
+        0
+        if status is not None and (complete or batch.spec.suspend) and not status.counts.failed
+        else EXIT_FAILED
+    )
 
 
 def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
@@ -133,7 +145,10 @@ def _show_table(batch: IngestBatch, items: tuple[Item, ...], to: Console) -> Non
         if condition.status is ConditionStatus.TRUE and condition.message:
             to.print(f"{condition.type}: {condition.reason}: {condition.message}")
     if status.plan and status.plan.left_out:
-        to.print("left out by the plan: " + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out))
+        to.print(
+            "left out by the plan: "
+            + ", ".join(f"{entry.count} {entry.reason}" for entry in status.plan.left_out)
+        )
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
             code = FAILURES[Reason(entry.reason)].exit_code

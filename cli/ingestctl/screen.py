@@ -37,7 +37,12 @@ def title_of(item: Item) -> str:
 def summary(status: IngestBatchStatus) -> str:
     """One line about a batch."""
     counts = status.counts
-    parts = [f"{counts.succeeded} done", f"{counts.skipped} skipped", f"{counts.failed} failed", f"of {counts.total}"]
+    parts = [
+        f"{counts.succeeded} done",
+        f"{counts.skipped} skipped",
+        f"{counts.failed} failed",
+        f"of {counts.total}",
+    ]
     if status.rtf:
         parts.append(f"RTF {status.rtf.p50}")
     if status.audio_hours_per_hour:
@@ -75,7 +80,11 @@ class PlainWatcher:
             self._told_at = self._clock()
         elif self._clock() - self._told_at > PLAIN_EVERY:
             self._told_at = self._clock()
-            running = "; ".join(f"{title_of(items[row.index])}: {_where(row)}" for row in status.videos if row.state is ItemState.RUNNING)
+            running = "; ".join(
+                f"{title_of(items[row.index])}: {_where(row)}"
+                for row in status.videos
+                if row.state is ItemState.RUNNING
+            )
             self.said(f"{status.progress_percent:3}%  {running or status.state} ({summary(status)})")
 
 
@@ -112,9 +121,17 @@ class TerminalWatcher:
     """A bar per running recording, and one for the batch."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f}%"),
+        )
         self._bars = Progress(
-            *columns, TimeElapsedColumn(), TextColumn("{task.fields[note]}", markup=False), console=console, transient=True
+            *columns,
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=console,
+            transient=True,
         )
         self._tasks: dict[int, TaskID] = {}
         self._batch: TaskID | None = None
@@ -153,18 +170,39 @@ class TerminalWatcher:
 
     def _move(self, row: VideoStatus, item: Item) -> None:
         if row.index not in self._tasks:
-            self._tasks[row.index] = self._bars.add_task(set_cell_size(title_of(item), _SHOWN), total=100, note="")
-        self._bars.update(self._tasks[row.index], completed=row.percent or 0, note=row.stage.value if row.stage else "starting")
+            self._tasks[row.index] = self._bars.add_task(
+                set_cell_size(title_of(item), _SHOWN), total=100, note=""
+            )
+        self._bars.update(
+            self._tasks[row.index],
+            completed=row.percent or 0,
+            note=row.stage.value if row.stage else "starting",
+        )
 
 
 def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
     """The batch as a table: one line per recording that has one in the status."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, right in (("#", True), ("STATE", False), ("TRY", True), ("LENGTH", True), ("RTF", True), ("TITLE", False), ("REASON", False)):
+    for name, right in (
+        ("#", True),
+        ("STATE", False),
+        ("TRY", True),
+        ("LENGTH", True),
+        ("RTF", True),
+        ("TITLE", False),
+        ("REASON", False),
+    ):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in sorted(status.videos, key=lambda row: row.index):
         item = items[row.index]
         shown = (title_of(item), _why(row) if row.reason else "")
-        cells = (str(row.index), row.state.value, str(row.number), duration(item.duration_seconds), row.rtf or "", *shown)
+        cells = (
+            str(row.index),
+            row.state.value,
+            str(row.number),
+            duration(item.duration_seconds),
+            row.rtf or "",
+            *shown,
+        )
         table.add_row(*cells)
     return table

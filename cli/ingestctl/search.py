@@ -1,6 +1,8 @@
-"""`ingestctl search`: a question as a vector of the model that the store's vectors are of, and the passages that answer it.
+"""`ingestctl search`: a question as a vector of the model that the store's vectors are of, and the passages
+that answer it.
 
-The store decides which model that is. Where no set on this machine has it, nothing is searched: by words alone would be half an answer.
+The store decides which model that is. Where no set on this machine has it, nothing is searched: by words
+alone would be half an answer.
 """
 
 import json
@@ -55,7 +57,8 @@ class TextModel:
 
 
 def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
-    """The passages, best first. Raises `StageError`, saying so where the store's vectors are of models that are not here."""
+    """The passages, best first. Raises `StageError`, saying so where the store's vectors are of models that
+    are not here."""
     with reading(place) as connection:
         stored = stored_models(connection)
         if not stored:
@@ -65,8 +68,13 @@ def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
 
 
 def models_here(place: Workplace, only: str | None) -> tuple[TextModel, ...]:
-    """The text models of every fetched set, or of one that is named. Raises `StageError(MODELS_UNAVAILABLE)` if that one is not here."""
-    names = [set_name_of(only)] if only else sorted(path.parent.name for path in place.models.glob(f"*/{LOCK_FILE}"))
+    """The text models of every fetched set, or of one that is named. Raises `StageError(MODELS_UNAVAILABLE)`
+    if that one is not here."""
+    names = (
+        [set_name_of(only)]
+        if only
+        else sorted(path.parent.name for path in place.models.glob(f"*/{LOCK_FILE}"))
+    )
     return tuple(
         TextModel(name, model.name, model.identity)
         for name in names
@@ -81,17 +89,26 @@ def set_name_of(name_or_path: str) -> str:
 
 
 def choose(stored: Sequence[str], here: Sequence[TextModel], name: str | None) -> TextModel:
-    """The model to ask with: the one that is both stored and here. Raises `StageError(DIMENSION_MISMATCH)` for none, and for several."""
-    fitting = {model.identity: model for model in here if model.identity in stored and name in (None, model.name)}
+    """The model to ask with: the one that is both stored and here. Raises `StageError(DIMENSION_MISMATCH)`
+    for none, and for several."""
+    fitting = {
+        model.identity: model for model in here if model.identity in stored and name in (None, model.name)
+    }
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     if fitting:
-        said = f"The store has vectors of {', '.join(sorted(fitting))}. Say with --model which of them to search."
+        said = (
+            f"The store has vectors of {', '.join(sorted(fitting))}. Say with --model which of them to "
+            "search."
+        )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     has = ", ".join(sorted({model.identity for model in here})) or "none"
     asked = f" named {name!r}" if name else ""
     said = f"The store has vectors of {', '.join(stored)}; text models here{asked}: {has}."
-    raise StageError(Reason.DIMENSION_MISMATCH, f"{said} Next: `ingestctl models fetch SET` with the set that the batch was made with.")
+    raise StageError(
+        Reason.DIMENSION_MISMATCH,
+        f"{said} Next: `ingestctl models fetch SET` with the set that the batch was made with.",
+    )
 
 
 def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
@@ -114,7 +131,8 @@ def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
 
 
 def day_after(day: date | None) -> date | None:
-    """The first day that no longer counts; None where every day does, as after the last one that a calendar has."""
+    """The first day that no longer counts; None where every day does, as after the last one that a calendar
+    has."""
     return None if day is None or day == date.max else day + timedelta(days=1)
 
 
@@ -124,7 +142,10 @@ def show(passages: Sequence[Passage], output: Output, console: Console) -> None:
         case Output.JSON:
             print(escaped(json.dumps([as_value(each) for each in passages], ensure_ascii=False, indent=2)))
         case Output.YAML:
-            print(yaml.safe_dump([as_value(each) for each in passages], allow_unicode=True, sort_keys=False), end="")
+            print(
+                yaml.safe_dump([as_value(each) for each in passages], allow_unicode=True, sort_keys=False),
+                end="",
+            )
         case Output.TABLE:
             for number, each in enumerate(passages, 1):
                 console.print(as_text(number, each), soft_wrap=True)
@@ -141,7 +162,13 @@ def as_value(passage: Passage) -> dict[str, Any]:
     """One passage as JSON: the store's fields, with the time for people and the link."""
     published = passage.published_at.isoformat() if passage.published_at else None
     url = without_credentials(passage.url)
-    return {**asdict(passage), "url": url, "published_at": published, "time": clock(passage.start), "link": _link(passage)}
+    return {
+        **asdict(passage),
+        "url": url,
+        "published_at": published,
+        "time": clock(passage.start),
+        "link": _link(passage),
+    }
 
 
 def _link(passage: Passage) -> str:

@@ -1,4 +1,5 @@
-"""`python -m ingest_contract`: write every generated file below the current folder, or with `--check` say which ones have drifted."""
+"""`python -m ingest_contract`: write every generated file below the current folder, or with `--check` say
+which ones have drifted."""
 
 import sys
 

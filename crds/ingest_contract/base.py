@@ -1,7 +1,8 @@
 """The base of every model in the contract, and the bounded types they are made of.
 
-Outside, fields are camelCase and unknown ones are refused; inside, they are snake_case and frozen. Attribute docstrings become the
-descriptions that `kubectl explain` shows, so there is one text for the editor, the cluster and the reference page.
+Outside, fields are camelCase and unknown ones are refused; inside, they are snake_case and frozen. Attribute
+docstrings become the descriptions that `kubectl explain` shows, so there is one text for the editor, the
+cluster and the reference page.
 """
 
 import json
@@ -28,9 +29,11 @@ class ContractModel(BaseModel):
 
     @classmethod
     def from_object(cls, value: object) -> Self:
-        """The value in an object of JSON, such as an API or YAML gives: read as JSON is, where a list may become a tuple and `1` no text.
+        """The value in an object of JSON, such as an API or YAML gives: read as JSON is, where a list may
+        become a tuple and `1` no text.
 
-        Raises `pydantic.ValidationError` for what the model refuses, `TypeError` and `ValueError` for what JSON cannot say.
+        Raises `pydantic.ValidationError` for what the model refuses, `TypeError` and `ValueError` for what
+        JSON cannot say.
         """
         return cls.model_validate_json(json.dumps(value))
 
@@ -48,20 +51,28 @@ ShortText = Annotated[str, StringConstraints(max_length=256)]
 LongText = Annotated[str, StringConstraints(max_length=1024)]
 """A sentence or two for people."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
 """A name as Kubernetes knows it (RFC 1123 label)."""
 
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+ObjectName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
 """The name of an object (RFC 1123 subdomain)."""
 
 Timestamp = Annotated[
-    str, StringConstraints(max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")
+    str,
+    StringConstraints(
+        max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+    ),
 ]
 """A moment in UTC, for example `2026-01-31T12:00:00Z`."""
 
 
 def _a_real_day(text: str) -> str:
-    """Refuse the 30th of February: a pattern cannot, and `format: date` makes the API server refuse it as well."""
+    """Refuse the 30th of February: a pattern cannot, and `format: date` makes the API server refuse it as
+    well."""
     try:
         date.fromisoformat(text)
     except ValueError as error:
@@ -87,7 +98,8 @@ MOST: Final = 100_000_000_000_000
 """A hundred million, the most of anything, for each of a million recordings."""
 
 SumOfMany = Annotated[int, Field(ge=0, le=MOST)]
-"""What 10,000 recordings add up to, in counts or in seconds: no sum of allowed values may be a value that is not allowed."""
+"""What 10,000 recordings add up to, in counts or in seconds: no sum of allowed values may be a value that is
+not allowed."""
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """`IngestBatch`: what a person asks for: these recordings, in the store, so many at a time.
 
-`select`, `retry` and the rest have defaults; only `sources` must be written. What may change while a batch runs is said here once:
-`MUTABLE` fields and appended sources; everything else is frozen by a CEL rule, because half a batch made one way and half another is a
-corpus that nobody can explain.
+`select`, `retry` and the rest have defaults; only `sources` must be written. What may change while a batch
+runs is said here once: `MUTABLE` fields and appended sources; everything else is frozen by a CEL rule,
+because half a batch made one way and half another is a corpus that nobody can explain.
 """
 
 from enum import StrEnum
@@ -17,16 +17,20 @@ from ingest_contract.selection import Reprocess, Select
 from ingest_contract.status import MAX_RUNNING, IngestBatchStatus
 
 MAX_SOURCES: Final = 100
-"""A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API server's CEL cost limit."""
+"""A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API
+server's CEL cost limit."""
 
 
 class ConfigMapSource(ContractModel):
-    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are left out."""
+    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are left
+    out."""
 
     name: ObjectName
     """The ConfigMap, in the batch's namespace."""
 
-    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "urls.txt"
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = (
+        "urls.txt"
+    )
     """The key that holds the list."""
 
 
@@ -34,7 +38,8 @@ class VolumeSource(ContractModel):
     """Media files on a volume."""
 
     claim_name: ObjectName
-    """The PersistentVolumeClaim, in the batch's namespace. `ingestctl run --volume CLAIM=FOLDER` says where it is on a workstation."""
+    """The PersistentVolumeClaim, in the batch's namespace. `ingestctl run --volume CLAIM=FOLDER` says where
+    it is on a workstation."""
 
     glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
     """Which of its files, as a pattern relative to its root."""
@@ -43,11 +48,17 @@ class VolumeSource(ContractModel):
 _ONE_KIND: Final = "[has(self.url), has(self.configMap), has(self.volume)].filter(x, x).size() == 1"
 
 
-class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of url, configMap and volume must be set"))):
+class Source(
+    ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of url, configMap and volume must be set"))
+):
     """Where recordings come from: exactly one of `url`, `configMap` and `volume`."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")] | None = None
-    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a workstation."""
+    url: (
+        Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
+        | None
+    ) = None
+    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a
+    workstation."""
 
     config_map: ConfigMapSource | None = None
     """A list of addresses."""
@@ -61,9 +72,15 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of ur
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> Self:
         """The same rule as the CEL one, for people without a cluster."""
-        kinds = [name for name, value in (("url", self.url), ("configMap", self.config_map), ("volume", self.volume)) if value is not None]
+        kinds = [
+            name
+            for name, value in (("url", self.url), ("configMap", self.config_map), ("volume", self.volume))
+            if value is not None
+        ]
         if len(kinds) != 1:
-            raise ValueError(f"exactly one of url, configMap and volume must be set, not {' and '.join(kinds) or 'none'}")
+            raise ValueError(
+                f"exactly one of url, configMap and volume must be set, not {' and '.join(kinds) or 'none'}"
+            )
         return self
 
 
@@ -88,7 +105,8 @@ class BatchSpeakers(ContractModel):
     """Whom to look for."""
 
     profiles: Annotated[tuple[Name, ...], Field(max_length=200)] | None = None
-    """Names of enrolled voices. Omitted: every voice of the profile. Who is not recognised stays `unknown #k`."""
+    """Names of enrolled voices. Omitted: every voice of the profile. Who is not recognised stays
+    `unknown #k`."""
 
 
 class Retry(ContractModel):
@@ -121,7 +139,8 @@ FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess
 
 def _immutable(field: str) -> tuple[str, str]:
     return (
-        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == "
+        f"oldSelf.{field})",
         f"{field} cannot change once the batch exists: make a new batch",
     )
 
@@ -145,7 +164,8 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """Which of the recordings, and in which order."""
 
     parallelism: Annotated[int, Field(ge=1, le=MAX_RUNNING)] = 1
-    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. May change at any time."""
+    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. May change
+    at any time."""
 
     transcription: BatchTranscription = BatchTranscription()
     """What is known about the language."""
@@ -166,7 +186,8 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """What happens to running recordings when `suspend` is set. May change at any time."""
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
-    """A new value, whatever it is, starts one more pass over the failed recordings. May change at any time."""
+    """A new value, whatever it is, starts one more pass over the failed recordings. May change at any
+    time."""
 
     dry_run: bool = False
     """Plan only: the status shows what would be done."""

@@ -1,4 +1,5 @@
-"""Conditions: observations about a resource in the standard form of the Kubernetes API conventions, never a state machine."""
+"""Conditions: observations about a resource in the standard form of the Kubernetes API conventions, never a
+state machine."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -23,7 +24,8 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
     """`spec.suspend` is set and nothing runs."""
     NODES_AVOIDED = "NodesAvoided"
-    """Some nodes ended runs for reasons of their own, and get no more of this batch for a while. There once there were such nodes."""
+    """Some nodes ended runs for reasons of their own, and get no more of this batch for a while. There once
+    there were such nodes."""
 
 
 class ConditionStatus(StrEnum):
@@ -43,7 +45,9 @@ class Condition(ContractModel):
     status: ConditionStatus
     """Whether it holds."""
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z]([A-Za-z0-9]*)$")]
+    reason: Annotated[
+        str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z]([A-Za-z0-9]*)$")
+    ]
     """Why, in one word for machines."""
 
     message: LongText = ""
@@ -57,12 +61,15 @@ class Condition(ContractModel):
 
 
 def with_conditions(current: Iterable[Condition], wanted: Iterable[Condition]) -> tuple[Condition, ...]:
-    """Put the wanted conditions in their places, sorted by type. A condition's clock moves only when its status does."""
+    """Put the wanted conditions in their places, sorted by type. A condition's clock moves only when its
+    status does."""
     by_type = {condition.type: condition for condition in current}
     for condition in wanted:
         old = by_type.get(condition.type)
         if old is not None and old.status is condition.status:
-            by_type[condition.type] = condition.model_copy(update={"last_transition_time": old.last_transition_time})
+            by_type[condition.type] = condition.model_copy(
+                update={"last_transition_time": old.last_transition_time}
+            )
         else:
             by_type[condition.type] = condition
     return tuple(by_type[kind] for kind in ConditionType if kind in by_type)

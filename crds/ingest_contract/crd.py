@@ -1,4 +1,5 @@
-"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema in one value per kind. Pure."""
+"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema in one value per
+kind. Pure."""
 
 from typing import Any, Final
 
@@ -73,7 +74,13 @@ def _definition(kind: str, *, short: str, schema: Crd, columns: list[dict[str, A
     }
 
 
-def _object(description: str, spec: type[ContractModel], status: type[ContractModel] | None = None, *, spec_required: bool) -> Crd:
+def _object(
+    description: str,
+    spec: type[ContractModel],
+    status: type[ContractModel] | None = None,
+    *,
+    spec_required: bool,
+) -> Crd:
     properties: Crd = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
@@ -82,8 +89,12 @@ def _object(description: str, spec: type[ContractModel], status: type[ContractMo
     }
     if status is not None:
         # An object that no operator has seen yet must not look reconciled: -1 is older than every generation.
-        properties["status"] = structural(status.model_json_schema()) | {"default": {"observedGeneration": -1}}
-    return {"type": "object", "description": description, "properties": properties} | ({"required": ["spec"]} if spec_required else {})
+        properties["status"] = structural(status.model_json_schema()) | {
+            "default": {"observedGeneration": -1}
+        }
+    return {"type": "object", "description": description, "properties": properties} | (
+        {"required": ["spec"]} if spec_required else {}
+    )
 
 
 def definitions() -> dict[str, Crd]:
@@ -94,13 +105,26 @@ def definitions() -> dict[str, Crd]:
         IngestBatchStatus,
         spec_required=True,
     )
-    profile = _object("What a platform team decides once for many batches.", IngestProfileSpec, spec_required=False)
-    schedule = _object("A batch whenever it is due.", IngestScheduleSpec, IngestScheduleStatus, spec_required=True) | SHORT_NAME_RULE
+    profile = _object(
+        "What a platform team decides once for many batches.", IngestProfileSpec, spec_required=False
+    )
+    schedule = (
+        _object("A batch whenever it is due.", IngestScheduleSpec, IngestScheduleStatus, spec_required=True)
+        | SHORT_NAME_RULE
+    )
     age = [_column("Age", ".metadata.creationTimestamp", "date")]
     return {
-        "ingestbatches.yaml": _definition(BATCH_KIND, short="ib", schema=batch, columns=_BATCH_COLUMNS, status=True),
-        "ingestprofiles.yaml": _definition(
-            PROFILE_KIND, short="iprofile", schema=profile, columns=[_column("Models", ".spec.modelSet"), *age], status=False
+        "ingestbatches.yaml": _definition(
+            BATCH_KIND, short="ib", schema=batch, columns=_BATCH_COLUMNS, status=True
         ),
-        "ingestschedules.yaml": _definition(SCHEDULE_KIND, short="ischedule", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True),
+        "ingestprofiles.yaml": _definition(
+            PROFILE_KIND,
+            short="iprofile",
+            schema=profile,
+            columns=[_column("Models", ".spec.modelSet"), *age],
+            status=False,
+        ),
+        "ingestschedules.yaml": _definition(
+            SCHEDULE_KIND, short="ischedule", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True
+        ),
     }

@@ -1,7 +1,8 @@
-"""YAML files into models, and mistakes into sentences: one readable line per mistake, naming the file, the field and what is wrong.
+"""YAML files into models, and mistakes into sentences: one readable line per mistake, naming the file, the
+field and what is wrong.
 
-Called by the command line before anything runs. Validation is strict and goes through JSON, so that `parallelism: 2.5`, `"4"` and an
-unknown field are mistakes here exactly as they are for the API server.
+Called by the command line before anything runs. Validation is strict and goes through JSON, so that
+`parallelism: 2.5`, `"4"` and an unknown field are mistakes here exactly as they are for the API server.
 """
 
 import difflib
@@ -58,7 +59,8 @@ class InvalidDocumentError(Exception):
 
 
 class _Loader(PlainLoader):
-    """YAML as a cluster reads it: a date is the text that was written, and a key that stands twice is a mistake."""
+    """YAML as a cluster reads it: a date is the text that was written, and a key that stands twice is a
+    mistake."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own form
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -70,19 +72,30 @@ class _Loader(PlainLoader):
         written: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in written:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"`{key.value}` stands twice", key.start_mark
+                )
             written.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def read(path: Path) -> tuple[Document, ...]:
-    """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and `OSError` for no file."""
+    """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and
+    `OSError` for no file."""
     try:
-        raw = [document for document in load_all(path.read_text(encoding="utf-8"), _Loader) if document is not None]
+        raw = [
+            document
+            for document in load_all(path.read_text(encoding="utf-8"), _Loader)
+            if document is not None
+        ]
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise InvalidDocumentError((f"{path}: not YAML: {' '.join(str(error).split()).replace(_NAMELESS, ', ')}",)) from error
+        raise InvalidDocumentError(
+            (f"{path}: not YAML: {' '.join(str(error).split()).replace(_NAMELESS, ', ')}",)
+        ) from error
     if not raw:
-        raise InvalidDocumentError((f"{path}: the file is empty; `ingestctl example` prints a batch to start from",))
+        raise InvalidDocumentError(
+            (f"{path}: the file is empty; `ingestctl example` prints a batch to start from",)
+        )
     found: list[Document] = []
     mistakes: list[str] = []
     for document in raw:
@@ -98,13 +111,17 @@ def read(path: Path) -> tuple[Document, ...]:
 def parse(document: object) -> Document:
     """One document as YAML gave it. Raises `InvalidDocumentError`."""
     if not isinstance(document, dict):
-        raise InvalidDocumentError((f"a mapping with apiVersion, kind, metadata and spec is wanted, not {_shown(document)}",))
+        raise InvalidDocumentError(
+            (f"a mapping with apiVersion, kind, metadata and spec is wanted, not {_shown(document)}",)
+        )
     kind = document.get("kind")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise InvalidDocumentError((f"kind: must be one of {', '.join(KINDS)}, not {_shown(kind)}",))
     if document.get("apiVersion") != API_VERSION:
-        raise InvalidDocumentError((f"apiVersion: must be {API_VERSION}, not {_shown(document.get('apiVersion'))}",))
+        raise InvalidDocumentError(
+            (f"apiVersion: must be {API_VERSION}, not {_shown(document.get('apiVersion'))}",)
+        )
     try:
         text = json.dumps(document)
     except (TypeError, ValueError) as error:
@@ -122,7 +139,9 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[str]
     found = error.errors(include_url=False)
     for details in found:
         where = details["loc"]
-        if details["type"] == "too_short" and any(other["loc"][: len(where)] == where for other in found if other is not details):
+        if details["type"] == "too_short" and any(
+            other["loc"][: len(where)] == where for other in found if other is not details
+        ):
             continue  # only because pydantic does not count the entries that are wrong themselves
         yield f"{_path(details['loc'])}: {_sentence(details, model)}"
 
@@ -143,7 +162,9 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "too_short":
         return "must have at least one entry"
     if kind == "too_long":
-        return f"must have at most {details['ctx']['max_length']} entries, not {details['ctx']['actual_length']}"
+        return (
+            f"must have at most {details['ctx']['max_length']} entries, not {details['ctx']['actual_length']}"
+        )
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     if kind == "string_pattern_mismatch":
         message = f"must match {details['ctx']['pattern']}"
@@ -178,6 +199,7 @@ def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value as a person would recognise it, cut to a readable length; an address in it without what lets somebody in."""
+    """A value as a person would recognise it, cut to a readable length; an address in it without what lets
+    somebody in."""
     text = "nothing" if value is None else redacted(repr(value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -1,4 +1,5 @@
-"""What commands that write generated files have in common: they write them, or with `--check` say which ones have drifted."""
+"""What commands that write generated files have in common: they write them, or with `--check` say which ones
+have drifted."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,11 +7,20 @@ from pathlib import Path
 
 
 def written_or_checked(prog: str, about: str | None, files: Mapping[str, str]) -> int:
-    """The command: `files` from path below the current folder to content. 0 when all are written, or when nothing has drifted."""
+    """The command: `files` from path below the current folder to content. 0 when all are written, or when
+    nothing has drifted."""
     parser = argparse.ArgumentParser(prog=prog, description=about)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not what it should be")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail if a generated file is not what it should be",
+    )
     check = parser.parse_args().check
-    drifted = {path: text for path, text in files.items() if not Path(path).exists() or Path(path).read_text(encoding="utf-8") != text}
+    drifted = {
+        path: text
+        for path, text in files.items()
+        if not Path(path).exists() or Path(path).read_text(encoding="utf-8") != text
+    }
     for path, text in drifted.items():
         print(f"{path}: {'has drifted; run `make generate`' if check else 'written'}")
         if not check:

@@ -1,7 +1,8 @@
 """The failure table: every way an item can end other than well, in one place.
 
-The worker's exit codes, the Job's podFailurePolicy, the planner's verdicts, Events, metric labels and `docs/failures.md` are all made
-from it. A reason is either *told* by the worker (it has an exit code) or *seen* from outside when the worker could not speak.
+The worker's exit codes, the Job's podFailurePolicy, the planner's verdicts, Events, metric labels and
+`docs/failures.md` are all made from it. A reason is either *told* by the worker (it has an exit code) or
+*seen* from outside when the worker could not speak.
 """
 
 from dataclasses import dataclass
@@ -26,13 +27,16 @@ class Verdict(StrEnum):
     SKIP = "Skip"
     """There is nothing to ingest. Final, counted apart, and not a failure."""
     STOP_BATCH = "StopBatch"
-    """Every other item would fail the same way: nothing new starts until somebody mends it. Nothing is charged."""
+    """Every other item would fail the same way: nothing new starts until somebody mends it. Nothing is
+    charged."""
     FORGIVE = "Forgive"
-    """The cluster took the machine back. Try again, at once the first time and later each further time. Never charged, capped by time."""
+    """The cluster took the machine back. Try again, at once the first time and later each further time. Never
+    charged, capped by time."""
 
 
 class Kind(StrEnum):
-    """Where a failure comes from. Only failures that are not of the input's own making count towards a stall."""
+    """Where a failure comes from. Only failures that are not of the input's own making count towards a
+    stall."""
 
     INPUT = "Input"
     SOURCE = "Source"
@@ -119,98 +123,203 @@ class Failure:
     sentence: str
     """What it means and what to do, for people."""
     against_node: int = 0
-    """How many such ends on one node, none having gone well there in between, make a batch avoid it; 0: it says nothing of the node."""
+    """How many such ends on one node, none having gone well there in between, make a batch avoid it; 0: it
+    says nothing of the node."""
 
 
 _V, _K, _R = Verdict, Kind, Reason
 
 FAILURES: Final = MappingProxyType(
     {
-        _R.PRIVATE: Failure(20, _K.INPUT, _V.SKIP, "The video is private. Ask its owner, or remove it from the sources."),
+        _R.PRIVATE: Failure(
+            20, _K.INPUT, _V.SKIP, "The video is private. Ask its owner, or remove it from the sources."
+        ),
         _R.MEMBERS_ONLY: Failure(21, _K.INPUT, _V.SKIP, "The video is for members of the channel only."),
         _R.REMOVED: Failure(22, _K.INPUT, _V.SKIP, "The video was removed, or its account was closed."),
         _R.AGE_GATED: Failure(23, _K.INPUT, _V.SKIP, "The site wants a signed-in adult for this video."),
-        _R.GEO_BLOCKED: Failure(24, _K.INPUT, _V.SKIP, "The video is not available where this cluster stands."),
-        _R.LIVE_OR_UPCOMING: Failure(25, _K.INPUT, _V.SKIP, "The video is live or has not been shown yet. A later batch will find it."),
-        _R.DRM_PROTECTED: Failure(26, _K.INPUT, _V.GIVE_UP, "The media is encrypted (DRM) and cannot be read."),
-        _R.NOT_FOUND: Failure(27, _K.INPUT, _V.GIVE_UP, "Nothing is at this address (HTTP 404 or 410, or no such file). Check the link."),
-        _R.SOURCE_REFUSED: Failure(
-            28, _K.INPUT, _V.GIVE_UP, "The profile does not allow this address. Its `fetch.allow` says what workers may reach."
+        _R.GEO_BLOCKED: Failure(
+            24, _K.INPUT, _V.SKIP, "The video is not available where this cluster stands."
         ),
-        _R.SOURCE_UNSUPPORTED: Failure(29, _K.INPUT, _V.GIVE_UP, "No extractor knows how to read this address."),
+        _R.LIVE_OR_UPCOMING: Failure(
+            25, _K.INPUT, _V.SKIP, "The video is live or has not been shown yet. A later batch will find it."
+        ),
+        _R.DRM_PROTECTED: Failure(
+            26, _K.INPUT, _V.GIVE_UP, "The media is encrypted (DRM) and cannot be read."
+        ),
+        _R.NOT_FOUND: Failure(
+            27,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "Nothing is at this address (HTTP 404 or 410, or no such file). Check the link.",
+        ),
+        _R.SOURCE_REFUSED: Failure(
+            28,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "The profile does not allow this address. Its `fetch.allow` says what workers may reach.",
+        ),
+        _R.SOURCE_UNSUPPORTED: Failure(
+            29, _K.INPUT, _V.GIVE_UP, "No extractor knows how to read this address."
+        ),
         _R.NO_AUDIO_TRACK: Failure(30, _K.INPUT, _V.SKIP, "The media has a picture but no sound."),
         _R.NO_SPEECH: Failure(31, _K.INPUT, _V.SKIP, "Nobody speaks in this recording."),
-        _R.UNDECODABLE: Failure(32, _K.INPUT, _V.GIVE_UP, "The media cannot be decoded: it is damaged or in an unknown codec."),
-        _R.TRUNCATED: Failure(33, _K.INPUT, _V.RETRY, "The media ends before its announced duration. It is fetched anew, then given up."),
-        _R.TOO_LONG: Failure(34, _K.INPUT, _V.GIVE_UP, "The media is longer or larger than the profile's limit."),
+        _R.UNDECODABLE: Failure(
+            32, _K.INPUT, _V.GIVE_UP, "The media cannot be decoded: it is damaged or in an unknown codec."
+        ),
+        _R.TRUNCATED: Failure(
+            33,
+            _K.INPUT,
+            _V.RETRY,
+            "The media ends before its announced duration. It is fetched anew, then given up.",
+        ),
+        _R.TOO_LONG: Failure(
+            34, _K.INPUT, _V.GIVE_UP, "The media is longer or larger than the profile's limit."
+        ),
         _R.UNAVAILABLE: Failure(
             36,
             _K.INPUT,
             _V.RETRY,
             "The site does not give this one recording; the message has its words. Others go on.",
         ),
-        _R.BOT_CHECK: Failure(40, _K.SOURCE, _V.RETRY_LATER, "The site asks whether we are a robot. All downloads pause for a while."),
-        _R.RATE_LIMITED: Failure(41, _K.SOURCE, _V.RETRY_LATER, "The site asks us to slow down. All downloads pause for a while."),
-        _R.DOWNLOAD_FAILED: Failure(42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."),
-        _R.EXTRACTOR_BROKEN: Failure(43, _K.SOURCE, _V.RETRY, "The site has changed and yt-dlp does not read it. Update the worker image."),
-        _R.CREDENTIALS_INVALID: Failure(44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."),
+        _R.BOT_CHECK: Failure(
+            40,
+            _K.SOURCE,
+            _V.RETRY_LATER,
+            "The site asks whether we are a robot. All downloads pause for a while.",
+        ),
+        _R.RATE_LIMITED: Failure(
+            41, _K.SOURCE, _V.RETRY_LATER, "The site asks us to slow down. All downloads pause for a while."
+        ),
+        _R.DOWNLOAD_FAILED: Failure(
+            42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."
+        ),
+        _R.EXTRACTOR_BROKEN: Failure(
+            43,
+            _K.SOURCE,
+            _V.RETRY,
+            "The site has changed and yt-dlp does not read it. Update the worker image.",
+        ),
+        _R.CREDENTIALS_INVALID: Failure(
+            44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."
+        ),
         _R.TOO_SLOW: Failure(
-            45, _K.SOURCE, _V.RETRY, "The source answers too slowly: a look or a download takes longer than `fetch.timeoutSeconds`."
+            45,
+            _K.SOURCE,
+            _V.RETRY,
+            "The source answers too slowly: a look or a download takes longer than `fetch.timeoutSeconds`.",
         ),
         _R.SOURCE_TOO_LARGE: Failure(
-            46, _K.INPUT, _V.GIVE_UP, "A page, feed or playlist is larger than any that is read. The message says what was exceeded."
+            46,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "A page, feed or playlist is larger than any that is read. The message says what was exceeded.",
         ),
         _R.SOURCE_CHANGED: Failure(
             47,
             _K.INPUT,
             _V.GIVE_UP,
-            "The file is not the one that was planned: it was replaced or has grown. A new batch takes it as it is.",
+            "The file is not the one that was planned: it was replaced or has grown. A new batch takes it "
+            "as it is.",
         ),
-        _R.GPU_OUT_OF_MEMORY: Failure(50, _K.MEMORY, _V.RETRY_SMALLER, "A stage did not fit into the GPU's free memory, even at batch 1."),
+        _R.GPU_OUT_OF_MEMORY: Failure(
+            50,
+            _K.MEMORY,
+            _V.RETRY_SMALLER,
+            "A stage did not fit into the GPU's free memory, even at batch 1.",
+        ),
         _R.HOST_OUT_OF_MEMORY: Failure(
-            51, _K.MEMORY, _V.RETRY_SMALLER, "The process reached its memory limit. It is tried again with more."
+            51,
+            _K.MEMORY,
+            _V.RETRY_SMALLER,
+            "The process reached its memory limit. It is tried again with more.",
         ),
         _R.GPU_UNAVAILABLE: Failure(
-            52, _K.MACHINE, _V.RETRY_ELSEWHERE, "A GPU was asked for and CUDA found none. Nothing ran on the CPU.", 1
+            52,
+            _K.MACHINE,
+            _V.RETRY_ELSEWHERE,
+            "A GPU was asked for and CUDA found none. Nothing ran on the CPU.",
+            1,
         ),
         _R.GPU_BROKEN: Failure(
-            53, _K.MACHINE, _V.RETRY_ELSEWHERE, "CUDA reported an error that poisons the process. Look at the node's GPU.", 1
+            53,
+            _K.MACHINE,
+            _V.RETRY_ELSEWHERE,
+            "CUDA reported an error that poisons the process. Look at the node's GPU.",
+            1,
         ),
-        _R.SCRATCH_FULL: Failure(54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room.", 2),
+        _R.SCRATCH_FULL: Failure(
+            54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room.", 2
+        ),
         _R.TRANSCRIPT_DEGENERATE: Failure(
-            60, _K.ENGINE, _V.RETRY, "The transcript repeats itself or is noise, and re-decoding did not mend it."
+            60,
+            _K.ENGINE,
+            _V.RETRY,
+            "The transcript repeats itself or is noise, and re-decoding did not mend it.",
         ),
         _R.DIARIZATION_FAILED: Failure(
-            61, _K.ENGINE, _V.RETRY, "Speakers could not be told apart: the engine failed. Nothing was assumed."
+            61,
+            _K.ENGINE,
+            _V.RETRY,
+            "Speakers could not be told apart: the engine failed. Nothing was assumed.",
         ),
         _R.IDENTIFICATION_FAILED: Failure(
-            62, _K.ENGINE, _V.RETRY, "Voices could not be compared with the enrolled ones. Nothing was assumed."
+            62,
+            _K.ENGINE,
+            _V.RETRY,
+            "Voices could not be compared with the enrolled ones. Nothing was assumed.",
         ),
-        _R.EMBEDDING_INCOMPLETE: Failure(63, _K.ENGINE, _V.RETRY, "Not every segment got a finite vector, so nothing was stored."),
+        _R.EMBEDDING_INCOMPLETE: Failure(
+            63, _K.ENGINE, _V.RETRY, "Not every segment got a finite vector, so nothing was stored."
+        ),
         _R.DATABASE_UNAVAILABLE: Failure(
-            70, _K.STORE, _V.RETRY_LATER, "Postgres did not answer. Finished stages are kept where they could be."
+            70,
+            _K.STORE,
+            _V.RETRY_LATER,
+            "Postgres did not answer. Finished stages are kept where they could be.",
         ),
-        _R.DATABASE_REJECTED: Failure(71, _K.STORE, _V.RETRY, "Postgres refused the rows. The message names the constraint."),
-        _R.SCHEMA_MISMATCH: Failure(72, _K.SETUP, _V.STOP_BATCH, "The database's schema is not this worker's. Run the migration."),
+        _R.DATABASE_REJECTED: Failure(
+            71, _K.STORE, _V.RETRY, "Postgres refused the rows. The message names the constraint."
+        ),
+        _R.SCHEMA_MISMATCH: Failure(
+            72, _K.SETUP, _V.STOP_BATCH, "The database's schema is not this worker's. Run the migration."
+        ),
         _R.DIMENSION_MISMATCH: Failure(
-            73, _K.SETUP, _V.STOP_BATCH, "The model's vectors have another dimension than its name in the store says. Check the model set."
+            73,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The model's vectors have another dimension than its name in the store says. Check the model "
+            "set.",
         ),
-        _R.CLAIMED_ELSEWHERE: Failure(74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."),
+        _R.CLAIMED_ELSEWHERE: Failure(
+            74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."
+        ),
         _R.LEASE_LOST: Failure(
-            75, _K.STORE, _V.RETRY_LATER, "Another worker took this video over while we were away. Ours was not stored."
+            75,
+            _K.STORE,
+            _V.RETRY_LATER,
+            "Another worker took this video over while we were away. Ours was not stored.",
         ),
         _R.ORDER_INVALID: Failure(
             80,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The worker does not take its order: operator and worker images differ, or its ConfigMap was replaced.",
+            "The worker does not take its order: operator and worker images differ, or its ConfigMap was "
+            "replaced.",
         ),
         _R.MODELS_UNAVAILABLE: Failure(
-            81, _K.SETUP, _V.STOP_BATCH, "A model is missing or differs from its lock. Run `ingestctl models fetch`."
+            81,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "A model is missing or differs from its lock. Run `ingestctl models fetch`.",
         ),
-        _R.VOICE_UNUSABLE: Failure(82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."),
+        _R.VOICE_UNUSABLE: Failure(
+            82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."
+        ),
         _R.IMAGE_UNAVAILABLE: Failure(
-            None, _K.SETUP, _V.STOP_BATCH, "The worker's image cannot be pulled. Check its name, and the pull secret of the profile."
+            None,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The worker's image cannot be pulled. Check its name, and the pull secret of the profile.",
         ),
         _R.POD_MISCONFIGURED: Failure(
             None,
@@ -222,28 +331,48 @@ FAILURES: Final = MappingProxyType(
             None,
             _K.SETUP,
             _V.STOP_BATCH,
-            "No node took the worker in all the time that the profile allows. Check that there is such a GPU.",
+            "No node took the worker in all the time that the profile allows. Check that there is such a "
+            "GPU.",
         ),
         _R.EVICTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "The cluster took the pod away: a drain, mostly, or somebody suspended its Job."
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The cluster took the pod away: a drain, mostly, or somebody suspended its Job.",
         ),
         _R.QUEUE_PREEMPTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "Its queue gave its place to other work, or was stopped. It waits in the queue again."
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "Its queue gave its place to other work, or was stopped. It waits in the queue again.",
         ),
         _R.PREEMPTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "A pod of higher priority took its place. Give workers a priority, or accept the wait.", 2
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "A pod of higher priority took its place. Give workers a priority, or accept the wait.",
+            2,
         ),
         _R.NODE_PRESSURE: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "The node was short of memory, disk or process ids, and ended the pod. Look at the node.", 2
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The node was short of memory, disk or process ids, and ended the pod. Look at the node.",
+            2,
         ),
         _R.NODE_REJECTED: Failure(
-            None, _K.LIFECYCLE, _V.FORGIVE, "The node did not take in a pod that the scheduler gave it. The message has its words.", 2
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The node did not take in a pod that the scheduler gave it. The message has its words.",
+            2,
         ),
         _R.NODE_RESTARTED: Failure(
             None,
             _K.LIFECYCLE,
             _V.FORGIVE,
-            "The node shut down or restarted under the process: nobody knows how that ended. Look at the node.",
+            "The node shut down or restarted under the process: nobody knows how that ended. Look at the "
+            "node.",
             2,
         ),
         _R.NODE_LOST: Failure(
@@ -253,20 +382,35 @@ FAILURES: Final = MappingProxyType(
             "The node stopped answering. What may still run there has lost its claim and stores nothing.",
             1,
         ),
-        _R.INTERRUPTED: Failure(143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."),
-        _R.DEADLINE_EXCEEDED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."),
-        _R.KILLED: Failure(None, _K.LIFECYCLE, _V.RETRY, "The process was killed from outside and nobody said why."),
+        _R.INTERRUPTED: Failure(
+            143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."
+        ),
+        _R.DEADLINE_EXCEEDED: Failure(
+            None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."
+        ),
+        _R.KILLED: Failure(
+            None, _K.LIFECYCLE, _V.RETRY, "The process was killed from outside and nobody said why."
+        ),
         _R.RECEIPT_MISSING: Failure(
-            None, _K.LIFECYCLE, _V.RETRY, "The worker said it was done but left no receipt, so nothing is believed."
+            None,
+            _K.LIFECYCLE,
+            _V.RETRY,
+            "The worker said it was done but left no receipt, so nothing is believed.",
         ),
         _R.UNKNOWN: Failure(
-            1, _K.ENGINE, _V.RETRY, "An error nobody has named yet. Please report it with its message, so that it gets a name."
+            1,
+            _K.ENGINE,
+            _V.RETRY,
+            "An error nobody has named yet. Please report it with its message, so that it gets a name.",
         ),
     }
 )
-"""Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the code of SIGTERM."""
+"""Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the
+code of SIGTERM."""
 
-RETRIED_ONCE: Final = frozenset({Reason.UNKNOWN, Reason.TRUNCATED, Reason.UNAVAILABLE, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED})
+RETRIED_ONCE: Final = frozenset(
+    {Reason.UNKNOWN, Reason.TRUNCATED, Reason.UNAVAILABLE, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED}
+)
 """Charged reasons that rarely mend: one more try, whatever `maxAttempts` says."""
 
 BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
@@ -278,7 +422,9 @@ CHARGED: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE
 OK_EXIT: Final = 0
 """The exit code of a worker whose result is committed."""
 
-_BY_EXIT_CODE: Final = MappingProxyType({row.exit_code: reason for reason, row in FAILURES.items() if row.exit_code is not None})
+_BY_EXIT_CODE: Final = MappingProxyType(
+    {row.exit_code: reason for reason, row in FAILURES.items() if row.exit_code is not None}
+)
 
 
 def reason_of_exit(code: int) -> Reason:

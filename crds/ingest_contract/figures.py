@@ -1,4 +1,5 @@
-"""What a status adds up: real-time factors, and where time and GPUs went. Sums count each recording, or process, once."""
+"""What a status adds up: real-time factors, and where time and GPUs went. Sums count each recording, or
+process, once."""
 
 from typing import Annotated
 
@@ -32,7 +33,8 @@ class Rtf(ContractModel):
 
 
 class Sums(ContractModel):
-    """Totals over the succeeded recordings, and from `queuedSeconds` on over every process that ended: what was waited for and held.
+    """Totals over the succeeded recordings, and from `queuedSeconds` on over every process that ended: what
+    was waited for and held.
 
     Folded in by the write that records the end, so each counts exactly once.
     """
@@ -74,10 +76,12 @@ class Sums(ContractModel):
     """Of every process: from its order until a node took it, mostly for a free GPU."""
 
     starting_seconds: Decimal = "0"
-    """Of processes that never began: until their sandbox, network and volumes stood. A pod that ran and ended tells that no more."""
+    """Of processes that never began: until their sandbox, network and volumes stood. A pod that ran and ended
+    tells that no more."""
 
     pulling_seconds: Decimal = "0"
-    """Of every process: from its node until its container ran: the image pulled where it was not there, and what began its sandbox."""
+    """Of every process: from its node until its container ran: the image pulled where it was not there, and
+    what began its sandbox."""
 
     gpu_seconds: Decimal = "0"
     """Of every process: how long it held its GPUs, each counted, from its place on a node to its end."""

@@ -1,4 +1,5 @@
-"""Every file that is made from the contract, as a mapping of path to text. Pure; `python -m ingest_contract` writes or checks it."""
+"""Every file that is made from the contract, as a mapping of path to text. Pure; `python -m ingest_contract`
+writes or checks it."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -24,7 +25,10 @@ _ONCE: Final = frozenset({"template.spec"})
 
 def files() -> dict[str, str]:
     """Path below the checkout to content."""
-    crds = {name: f"# {HEADER}\n" + yaml.safe_dump(crd, sort_keys=False, width=140) for name, crd in definitions().items()}
+    crds = {
+        name: f"# {HEADER}\n" + yaml.safe_dump(crd, sort_keys=False, width=140)
+        for name, crd in definitions().items()
+    }
     made = {f"{folder}/{name}": text for folder in CRDS for name, text in crds.items()}
     return made | {"docs/failures.md": _failures(), "docs/reference.md": _reference()}
 
@@ -35,10 +39,13 @@ def _failures() -> str:
         "",
         f"<!-- {HEADER} -->",
         "",
-        "Every way in which a recording can end other than well is one row here. The same table drives the worker's exit codes, what is",
-        "tried again, and the reasons in `status`. A reason without an exit code is seen from outside, when the worker could not speak.",
+        "Every way in which a recording can end other than well is one row here. The same table drives the "
+        "worker's exit codes, what is",
+        "tried again, and the reasons in `status`. A reason without an exit code is seen from outside, when "
+        "the worker could not speak.",
         "",
-        "The column *node* says after how many such ends on one node, none having gone well there in between, a batch sends nothing",
+        "The column *node* says after how many such ends on one node, none having gone well there in "
+        "between, a batch sends nothing",
         "more there for a while ([operating](operating.md#a-bad-node)).",
         "",
         "| reason | exit code | from | what happens | node | what it means, and what to do |",
@@ -48,17 +55,22 @@ def _failures() -> str:
         verdict = f"{row.verdict.value}, once" if reason in RETRIED_ONCE else row.verdict.value
         code = row.exit_code if row.exit_code is not None else "-"
         node = f"avoided after {row.against_node}" if row.against_node else "-"
-        lines.append(f"| `{reason.value}` | {code} | {row.kind.value} | {verdict} | {node} | {row.sentence} |")
+        lines.append(
+            f"| `{reason.value}` | {code} | {row.kind.value} | {verdict} | {node} | {row.sentence} |"
+        )
     lines += ["", "## What the verdicts mean", "", "| verdict | charged | meaning |", "|---|---|---|"]
     lines += [
         "| Retry | yes | Tried again after a backoff that doubles, up to `retry.maxAttempts`. |",
         "| RetrySmaller | no | Tried again one rung down the memory ladder, which has its own end. |",
-        "| RetryLater | no | Tried again when the world may be ready; rate limits and robot checks pause the whole batch. |",
-        "| RetryElsewhere | yes | Tried again on another node, if there is one. Not charged where other recordings fared no better. |",
+        "| RetryLater | no | Tried again when the world may be ready; rate limits and robot checks pause "
+        "the whole batch. |",
+        "| RetryElsewhere | yes | Tried again on another node, if there is one. Not charged where other "
+        "recordings fared no better. |",
         "| GiveUp | - | Failed now. `spec.retryFailed` gives it another pass. |",
         "| Skip | - | Final, counted apart, not a failure. |",
         "| StopBatch | no | Nothing new starts until it is mended; one recording probes now and then. |",
-        "| Forgive | no | Tried again at once, then after waits that double; given up when these add up to a day. |",
+        "| Forgive | no | Tried again at once, then after waits that double; given up when these add up to "
+        "a day. |",
     ]
     return "\n".join(lines) + "\n"
 
@@ -84,9 +96,17 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         here = f"{path}.{name}" if path else name
-        default = "**required**" if name in required else f"`{_plain(field['default'])}`" if field.get("default") not in (None, {}) else ""
+        default = (
+            "**required**"
+            if name in required
+            else f"`{_plain(field['default'])}`"
+            if field.get("default") not in (None, {})
+            else ""
+        )
         yield f"| `{here}` | {_type(field)} | {default} | {' '.join(field.get('description', '').split())} |"
-        foreign = field.get("x-kubernetes-preserve-unknown-fields", False)  # what it may hold is somebody else's to describe
+        foreign = field.get(
+            "x-kubernetes-preserve-unknown-fields", False
+        )  # what it may hold is somebody else's to describe
         inner = {} if here in _ONCE or foreign else field.get("items", field)
         yield from _rows(inner, here + ("[]" if "items" in field else ""))
 
@@ -94,9 +114,19 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
 def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    limits = [f"{word} {field[key]}" for word, key in (("from", "minimum"), ("to", "maximum"), ("at most", "maxItems")) if key in field]
+    limits = [
+        f"{word} {field[key]}"
+        for word, key in (("from", "minimum"), ("to", "maximum"), ("at most", "maxItems"))
+        if key in field
+    ]
     return " ".join([field["type"], *limits])
 
 
 def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value) if value not in ("", [], ()) else "empty"
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+        if value not in ("", [], ())
+        else "empty"
+    )

@@ -1,4 +1,5 @@
-"""Sets of item indexes as short text: `0-3,7,9-12`. Complete truth at any size, and readable in `kubectl get -o yaml`."""
+"""Sets of item indexes as short text: `0-3,7,9-12`. Complete truth at any size, and readable in
+`kubectl get -o yaml`."""
 
 import re
 from collections.abc import Container, Iterable
@@ -13,7 +14,8 @@ _PART: Final = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
 
 def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
-    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text. Runs go on across indexes that mean nothing to the reader."""
+    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text. Runs go on across indexes that
+    mean nothing to the reader."""
     runs: list[list[int]] = []
     for index in sorted(set(indexes)):
         if runs and all(between in across for between in range(runs[-1][1] + 1, index)):
@@ -24,7 +26,8 @@ def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
 
 
 def decode(text: str) -> frozenset[int]:
-    """The set that `encode` wrote. Raises `ValueError` for anything else, overlapping or unordered runs among it."""
+    """The set that `encode` wrote. Raises `ValueError` for anything else, overlapping or unordered runs among
+    it."""
     found: set[int] = set()
     after = -1
     for part in text.split(",") if text else ():
@@ -46,7 +49,9 @@ def _checked(text: str) -> str:
 
 Intervals = Annotated[
     str,
-    StringConstraints(max_length=MAX_LENGTH, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"),
+    StringConstraints(
+        max_length=MAX_LENGTH, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"
+    ),
     AfterValidator(_checked),
 ]
 """A set of item indexes, for example `0-3,7`."""

@@ -1,8 +1,9 @@
-"""The log of operator and worker: one JSON object per line on standard error, in one form, so that one query finds both.
+"""The log of operator and worker: one JSON object per line on standard error, in one form, so that one query
+finds both.
 
-Each composition root calls `start` once. Our own records bring their fields as `extra`, first of all their `action`; what other libraries
-attach to theirs is for themselves. Texts are made safe here and nowhere else: one line, no address with a password, nothing that a
-terminal obeys.
+Each composition root calls `start` once. Our own records bring their fields as `extra`, first of all their
+`action`; what other libraries attach to theirs is for themselves. Texts are made safe here and nowhere else:
+one line, no address with a password, nothing that a terminal obeys.
 """
 
 import json
@@ -28,7 +29,10 @@ class JsonLines(logging.Formatter):
     """Records as JSON lines."""
 
     def __init__(
-        self, ours: str, subject: Callable[[], Fields] = dict, of_others: Callable[[logging.LogRecord], Fields] = lambda _: {}
+        self,
+        ours: str,
+        subject: Callable[[], Fields] = dict,
+        of_others: Callable[[logging.LogRecord], Fields] = lambda _: {},
     ) -> None:
         """Make a formatter.
 
@@ -61,7 +65,8 @@ class JsonLines(logging.Formatter):
 
 
 def start(formatter: JsonLines, ours: str) -> None:
-    """Log like this from now on: our own news, and other libraries' warnings. Standard output stays free: a plan is printed there."""
+    """Log like this from now on: our own news, and other libraries' warnings. Standard output stays free: a
+    plan is printed there."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -1,4 +1,5 @@
-"""What a batch has met that stands in its way for a while: what opened its breaker, and nodes that cost runs."""
+"""What a batch has met that stands in its way for a while: what opened its breaker, and nodes that cost
+runs."""
 
 from typing import Annotated, Final
 
@@ -27,7 +28,8 @@ class NodeStatus(ContractModel):
     """The recording that met it first."""
 
     others: bool = False
-    """Whether another recording fared no better there: then it is the node's fault for certain, and charged to nobody."""
+    """Whether another recording fared no better there: then it is the node's fault for certain, and charged
+    to nobody."""
 
     avoided: bool = False
     """Whether nothing of this batch is sent there now."""
@@ -40,7 +42,8 @@ class NodeStatus(ContractModel):
 
 
 class Breaker(ContractModel):
-    """Why nothing new starts, and until when. After that one recording probes; its success closes the breaker."""
+    """Why nothing new starts, and until when. After that one recording probes; its success closes the
+    breaker."""
 
     reason: Reason
     """What opened it."""

@@ -1,8 +1,10 @@
-"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable, or in a file that one names.
+"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable, or in a file
+that one names.
 
-Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the store's address comes in an
-environment variable of its own, which a cluster fills from a Secret. Unknown fields are refused, and no field of `Runtime` has a default,
-so a worker of another version says `OrderInvalid` instead of leaving something out or guessing it.
+Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the
+store's address comes in an environment variable of its own, which a cluster fills from a Secret. Unknown
+fields are refused, and no field of `Runtime` has a default, so a worker of another version says
+`OrderInvalid` instead of leaving something out or guessing it.
 """
 
 import hashlib
@@ -30,13 +32,16 @@ ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 """The environment variable that carries the order."""
 
 ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
-"""The environment variable that names a file with the order, where it may be longer than a variable can be: that of a plan."""
+"""The environment variable that names a file with the order, where it may be longer than a variable can be:
+that of a plan."""
 
 ORDER_DIGEST_VARIABLE: Final = "INGEST_WORK_ORDER_SHA256"
-"""The environment variable that says what order the operator wrote, where other hands may come between: 32 hex digits of its sha256."""
+"""The environment variable that says what order the operator wrote, where other hands may come between: 32
+hex digits of its sha256."""
 
 DSN_VARIABLE: Final = "INGEST_DSN"
-"""The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not in the order."""
+"""The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
+in the order."""
 
 BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
 """A namespace and the name of an object in it, with a slash between them."""
@@ -50,7 +55,8 @@ ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=
 
 
 MAX_NUMBER: Final = 1_000_000
-"""The highest number of a process of one item. `fold.MAX_TRIES` ends a pass long before; every `retryFailed` goes on counting."""
+"""The highest number of a process of one item. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
+goes on counting."""
 
 
 class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
@@ -147,10 +153,12 @@ class Runtime(ContractModel):
     """Tokens embedded together."""
 
     together: bool
-    """Whether transcription and diarization may share the GPU, where its memory holds both. Otherwise one follows the other."""
+    """Whether transcription and diarization may share the GPU, where its memory holds both. Otherwise one
+    follows the other."""
 
     preload: bool
-    """Whether a model may be loaded before its stage begins. Otherwise host memory waits until it is needed."""
+    """Whether a model may be loaded before its stage begins. Otherwise host memory waits until it is
+    needed."""
 
 
 class Place(ContractModel):
@@ -198,7 +206,8 @@ class IngestOrder(ContractModel):
     """What may be fetched, and how."""
 
     artifacts_since: Timestamp | None = None
-    """Results of finished stages that are older do not count: `reprocess: Always` sets it to when the batch was planned."""
+    """Results of finished stages that are older do not count: `reprocess: Always` sets it to when the batch
+    was planned."""
 
     place: Place
     """Where things are."""
@@ -208,7 +217,8 @@ class PlannedSource(ContractModel):
     """One source, as the plan sees it."""
 
     url: Location
-    """A page, playlist, channel, feed, media file or local path (`file:`); of a folder, every media file that `glob` matches."""
+    """A page, playlist, channel, feed, media file or local path (`file:`); of a folder, every media file that
+    `glob` matches."""
 
     glob: Annotated[str, StringConstraints(max_length=256)] | None = None
     """Which files of a folder."""
@@ -231,7 +241,8 @@ class PlanOrder(ContractModel):
     """What to look at."""
 
     claims: Annotated[dict[ObjectName, Location], Field(max_length=MAX_FOLDERS, default_factory=dict)]
-    """Where each PersistentVolumeClaim lies. Files on one are known by it and the batch's namespace as well as by their content."""
+    """Where each PersistentVolumeClaim lies. Files on one are known by it and the batch's namespace as well
+    as by their content."""
 
     select: Select
     """Filter, order and limit."""
@@ -265,5 +276,6 @@ def order_digest(text: str) -> str:
 
 
 def read_order(text: str) -> WorkOrder:
-    """The order in a worker's environment. Raises `pydantic.ValidationError` for anything this version does not understand."""
+    """The order in a worker's environment. Raises `pydantic.ValidationError` for anything this version does
+    not understand."""
     return _ORDERS.validate_json(text)

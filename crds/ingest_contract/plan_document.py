@@ -1,8 +1,9 @@
-"""The plan document: which recordings a batch takes and what it leaves out, as a plan process prints it into its log.
+"""The plan document: which recordings a batch takes and what it leaves out, as a plan process prints it into
+its log.
 
-Made by the worker's planning, read by whoever started it. A log may be cut into lines, mixed with other lines and end early, so the
-document travels as numbered frames, `plan/<n>/<of>:<base64>`, of zlib-compressed JSON behind its own sha256. Must not know where items
-come from.
+Made by the worker's planning, read by whoever started it. A log may be cut into lines, mixed with other lines
+and end early, so the document travels as numbered frames, `plan/<n>/<of>:<base64>`, of zlib-compressed JSON
+behind its own sha256. Must not know where items come from.
 """
 
 import base64
@@ -28,14 +29,17 @@ MAX_NAMED: Final = 1000
 """Left-out recordings that a plan names at most; the counts are always complete."""
 
 FRAME_CHARACTERS: Final = 8_000
-"""Base64 characters of one line: with its head below the 16 KiB at which container runtimes cut lines (CRI, `P` and `F` tags)."""
+"""Base64 characters of one line: with its head below the 16 KiB at which container runtimes cut lines (CRI,
+`P` and `F` tags)."""
 
 MAX_BYTES: Final = 7 * 1024 * 1024
-"""A document before compression. More is refused while it inflates: an operator keeps the plans of every batch that is not done. Framed,
-what cannot be compressed at all takes 9.4 MiB, and a kubelet keeps 10 MiB of a log (`containerLogMaxSize`)."""
+"""A document before compression. More is refused while it inflates: an operator keeps the plans of every
+batch that is not done. Framed, what cannot be compressed at all takes 9.4 MiB, and a kubelet keeps 10 MiB of
+a log (`containerLogMaxSize`)."""
 
 MAX_ITEM_BYTES: Final = 6 * 1024 * 1024
-"""Of that, the items: 10,000 of 629 bytes each, which holds a title of a hundred characters in any script. What is more is left out."""
+"""Of that, the items: 10,000 of 629 bytes each, which holds a title of a hundred characters in any script.
+What is more is left out."""
 
 MAX_NAMED_BYTES: Final = 512 * 1024
 """Of that, the left-out recordings that are named."""
@@ -62,11 +66,13 @@ class SkipReason(StrEnum):
     OVER_LIMIT = "OverLimit"
     """The batch has as many recordings as it wants."""
     PLAN_FULL = "PlanFull"
-    """The plan has as many bytes as an operator keeps of one (6 MiB of recordings): put the others into another batch."""
+    """The plan has as many bytes as an operator keeps of one (6 MiB of recordings): put the others into
+    another batch."""
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
     ENDING_UNKNOWN = "EndingUnknown"
-    """A file of a folder whose name has no ending of a media format; files are counted, and named by their ending."""
+    """A file of a folder whose name has no ending of a media format; files are counted, and named by their
+    ending."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"
@@ -138,7 +144,8 @@ def unframe(lines: Iterable[str]) -> PlanDocument:
     """The plan in a log, whatever else stands between its lines.
 
     Raises:
-        PlanFramesError: a frame is missing, contradicts another one or does not inflate, or the document is not what was written.
+        PlanFramesError: a frame is missing, contradicts another one or does not inflate, or the document is
+            not what was written.
     """
     return _parsed(_inflated("".join(_pieces(lines))))
 
@@ -157,7 +164,9 @@ def _pieces(lines: Iterable[str]) -> list[str]:
     if not announced:
         raise PlanFramesError("the log holds no plan")
     if len(announced) > 1:
-        raise PlanFramesError(f"the log holds lines of plans of {' and '.join(map(str, sorted(announced)))} lines")
+        raise PlanFramesError(
+            f"the log holds lines of plans of {' and '.join(map(str, sorted(announced)))} lines"
+        )
     total = announced.pop()
     if found.keys() != set(range(1, total + 1)):
         raise PlanFramesError(f"the log holds {len(found)} of the plan's {total} lines")
@@ -182,4 +191,6 @@ def _parsed(body: bytes) -> PlanDocument:
     try:
         return PlanDocument.model_validate_json(content)
     except ValidationError as error:
-        raise PlanFramesError(f"the plan comes from another version: {error.error_count()} fields are not understood") from error
+        raise PlanFramesError(
+            f"the plan comes from another version: {error.error_count()} fields are not understood"
+        ) from error

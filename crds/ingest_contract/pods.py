@@ -1,4 +1,5 @@
-"""How the pods of a profile look in a cluster: image, store, models, GPUs, memory, limits of waiting. Read by the operator only.
+"""How the pods of a profile look in a cluster: image, store, models, GPUs, memory, limits of waiting. Read by
+the operator only.
 
 On a workstation the same profile runs without them: processes have no images and no volumes.
 """
@@ -41,8 +42,12 @@ class StoreSecret(ContractModel):
 _ONE_PLACE = "[has(self.claimName), has(self.hostPath), has(self.image)].filter(x, x).size() <= 1"
 
 
-class ModelVolume(ContractModel, json_schema_extra=cel((_ONE_PLACE, "at most one of claimName, hostPath and image may be set"))):
-    """Where the locked sets of models are: at most one of the three; none means the claim `video-ingest-models`."""
+class ModelVolume(
+    ContractModel,
+    json_schema_extra=cel((_ONE_PLACE, "at most one of claimName, hostPath and image may be set")),
+):
+    """Where the locked sets of models are: at most one of the three; none means the claim
+    `video-ingest-models`."""
 
     claim_name: ObjectName | None = None
     """A PersistentVolumeClaim in the batch's namespace, mounted read-only."""
@@ -64,7 +69,9 @@ class ModelVolume(ContractModel, json_schema_extra=cel((_ONE_PLACE, "at most one
 class GpuShare(ContractModel):
     """What a worker asks the scheduler for."""
 
-    resource: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9./-]+$")] = "nvidia.com/gpu"
+    resource: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9./-]+$")] = (
+        "nvidia.com/gpu"
+    )
     """The extended resource: a whole GPU, a MIG slice (`nvidia.com/mig-1g.10gb`) or a shared one."""
 
     count: Annotated[int, Field(ge=0, le=16)] = 1
@@ -72,7 +79,8 @@ class GpuShare(ContractModel):
 
 
 class WorkerMemory(ContractModel):
-    """Host memory of a worker: a base, something per hour of media, doubled with each rung of the memory ladder."""
+    """Host memory of a worker: a base, something per hour of media, doubled with each rung of the memory
+    ladder."""
 
     base_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 8192
     """For models and libraries."""
@@ -94,7 +102,8 @@ _PROJECTED = "no volume may project a service account's token: a pod of ours has
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    """What an API server keeps of it: it drops empty properties, and the chart compares its definition with the cluster's."""
+    """What an API server keeps of it: it drops empty properties, and the chart compares its definition with
+    the cluster's."""
     return {"type": "object"} | ({"properties": properties} if properties else {}) | _OPEN
 
 
@@ -108,9 +117,12 @@ _TEMPLATE = _object(spec=_object(volumes=_VOLUMES)) | cel((_UNPROJECTED, _PROJEC
 
 
 def _without_token(template: dict[str, Any]) -> dict[str, Any]:
-    """The same rule as the CEL one, for people without a cluster. Other shapes are refused where the template is laid over ours."""
+    """The same rule as the CEL one, for people without a cluster. Other shapes are refused where the template
+    is laid over ours."""
     volumes = _entries(_field(_field(template, "spec"), "volumes"))
-    sources = [each for volume in volumes for each in _entries(_field(_field(volume, "projected"), "sources"))]
+    sources = [
+        each for volume in volumes for each in _entries(_field(_field(volume, "projected"), "sources"))
+    ]
     if any(_field(each, "serviceAccountToken") is not None for each in sources):
         raise ValueError(f"spec.volumes: {_PROJECTED}")
     return template
@@ -125,7 +137,8 @@ def _entries(thing: Any) -> list[Any]:
 
 
 Template = Annotated[dict[str, Any], Field(json_schema_extra=_TEMPLATE), AfterValidator(_without_token)]
-"""A partial pod template. Its fields are Kubernetes' own, and which there are depends on the cluster: the operator says what is wrong."""
+"""A partial pod template. Its fields are Kubernetes' own, and which there are depends on the cluster: the
+operator says what is wrong."""
 
 
 class PodProfile(ContractModel):
@@ -144,7 +157,8 @@ class PodProfile(ContractModel):
     """Secrets for the image registry."""
 
     service_account: ObjectName = "default"
-    """Whose pods they are. No token is mounted, whatever it may do, and a template that projects one is refused."""
+    """Whose pods they are. No token is mounted, whatever it may do, and a template that projects one is
+    refused."""
 
     store: StoreSecret = StoreSecret()
     """Where the store's address is."""
@@ -174,16 +188,19 @@ class PodProfile(ContractModel):
     """Kueue's LocalQueue for the workers."""
 
     queue_priority_class: ObjectName | None = None
-    """Kueue's WorkloadPriorityClass of the workers: who goes first in the queue, and who gives way. Pods keep their own priority."""
+    """Kueue's WorkloadPriorityClass of the workers: who goes first in the queue, and who gives way. Pods keep
+    their own priority."""
 
     priority_class: ObjectName | None = None
     """PriorityClass of the workers."""
 
     start_deadline_seconds: Seconds = 600
-    """How long a pod may fail to begin (image, Secret, volume) before its try ends, uncharged, and the batch stalls and probes."""
+    """How long a pod may fail to begin (image, Secret, volume) before its try ends, uncharged, and the batch
+    stalls and probes."""
 
     queue_deadline_seconds: Seconds = 86_400
-    """How long a pod may wait for a node. Waiting for a GPU is no failure; waiting for one that does not exist is."""
+    """How long a pod may wait for a node. Waiting for a GPU is no failure; waiting for one that does not
+    exist is."""
 
     node_lost_seconds: Seconds = 300
     """How long a pod on a silent node may be terminating before its slot is given away."""
@@ -195,11 +212,13 @@ class PodProfile(ContractModel):
     """How long other Jobs are kept, for their logs."""
 
     template: Template = Field(default_factory=dict)
-    """A partial pod template (`metadata`, `spec`) laid over what the operator makes, of workers and of plan Jobs: affinity, more volumes.
-    Containers merge by name (ours is `worker` in both); lists of tolerations, volumes, mounts and variables are added to."""
+    """A partial pod template (`metadata`, `spec`) laid over what the operator makes, of workers and of plan
+    Jobs: affinity, more volumes. Containers merge by name (ours is `worker` in both); lists of tolerations,
+    volumes, mounts and variables are added to."""
 
     worker_template: Template = Field(default_factory=dict)
-    """The same for workers alone, laid over `template`: what GPU nodes need, which a plan must not wait for."""
+    """The same for workers alone, laid over `template`: what GPU nodes need, which a plan must not wait
+    for."""
 
     plan_template: Template = Field(default_factory=dict)
     """The same for plan Jobs alone, laid over `template`."""

@@ -1,7 +1,9 @@
-"""`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, voices, and which sources are allowed.
+"""`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, voices, and
+which sources are allowed.
 
-The settings fall into two halves. Everything but `runtime` determines what is produced, and so enters the stage hashes; `runtime` says
-how fast and in how much memory, and never does. The values that were really used stand in every Receipt.
+The settings fall into two halves. Everything but `runtime` determines what is produced, and so enters the
+stage hashes; `runtime` says how fast and in how much memory, and never does. The values that were really used
+stand in every Receipt.
 """
 
 from enum import StrEnum
@@ -12,7 +14,9 @@ from pydantic import Field, StringConstraints, model_validator
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
 from ingest_contract.pods import PodProfile
 
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+ModelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+]
 """The name of a model in its set."""
 
 Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -21,7 +25,9 @@ Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 MAX_FOLDERS: Final = 32
 """Folders that workers may read files from."""
 
-Vocabulary = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)]
+Vocabulary = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)
+]
 """Words that the recordings use and a model may not know."""
 
 
@@ -58,7 +64,8 @@ class TranscriptionProfile(ContractModel):
     """Beams of the search. 1 is greedy: about a fifth faster and slightly less accurate."""
 
     language_votes: Annotated[int, Field(ge=1, le=20)] = 5
-    """How many pieces of speech vote on the language when the batch names none. The first 30 seconds alone are often a jingle."""
+    """How many pieces of speech vote on the language when the batch names none. The first 30 seconds alone
+    are often a jingle."""
 
 
 class DiarizationProfile(ContractModel):
@@ -75,7 +82,8 @@ class Voice(ContractModel):
     """The name that transcripts will show."""
 
     recordings: Annotated[tuple[Location, ...], Field(min_length=1, max_length=16)]
-    """Recordings in which only this person speaks: ten seconds or more of clean speech each; several rooms and microphones help."""
+    """Recordings in which only this person speaks: ten seconds or more of clean speech each; several rooms
+    and microphones help."""
 
 
 class IdentificationProfile(ContractModel):
@@ -85,10 +93,12 @@ class IdentificationProfile(ContractModel):
     """The voices to look for."""
 
     threshold: Decimal = "0.40"
-    """Cosine similarity below which a voice is unknown. How to judge it on your own corpus: `docs/accuracy.md`."""
+    """Cosine similarity below which a voice is unknown. How to judge it on your own corpus:
+    `docs/accuracy.md`."""
 
     margin: Decimal = "0.05"
-    """How much better than the runner-up a match must be; below it the voice is `Ambiguous` and stays unknown."""
+    """How much better than the runner-up a match must be; below it the voice is `Ambiguous` and stays
+    unknown."""
 
     min_speech_seconds: Seconds = 5
     """Clean speech that a speaker needs in one recording before any name is considered."""
@@ -101,7 +111,8 @@ class SegmentationProfile(ContractModel):
     """The longest passage. Longer turns are cut at sentence ends, then at pauses."""
 
     max_gap_seconds: Annotated[int, Field(ge=0, le=60)] = 3
-    """Turns of one speaker merge into one passage over silences up to this long, never across another speaker."""
+    """Turns of one speaker merge into one passage over silences up to this long, never across another
+    speaker."""
 
 
 class EmbeddingProfile(ContractModel):
@@ -118,7 +129,8 @@ class AllowedSources(ContractModel):
     """Whether media may come from loopback, private, link-local and metadata addresses."""
 
     folders: Annotated[tuple[Location, ...], Field(max_length=MAX_FOLDERS)] = ()
-    """Absolute folders below which `file:` sources may lie. The claims of `pods.claims` count among them: 32 of both together."""
+    """Absolute folders below which `file:` sources may lie. The claims of `pods.claims` count among them: 32
+    of both together."""
 
 
 class FetchProfile(ContractModel):
@@ -138,7 +150,8 @@ class FetchProfile(ContractModel):
 
 
 class RuntimeProfile(ContractModel):
-    """Speed and memory. Nothing here changes what is produced beyond rounding, so nothing here enters a stage hash."""
+    """Speed and memory. Nothing here changes what is produced beyond rounding, so nothing here enters a stage
+    hash."""
 
     device: Device = Device.AUTO
     """Where the models run."""
@@ -150,7 +163,8 @@ class RuntimeProfile(ContractModel):
     """CPU threads of one worker; 0 shares the machine's cores evenly between the workers that run at once."""
 
     transcription_batch: Annotated[int, Field(ge=1, le=128)] = 8
-    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU measured in public."""
+    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU measured in
+    public."""
 
     diarization_batch: Annotated[int, Field(ge=1, le=256)] = 32
     """Ten-second windows that the segmentation network sees together."""

@@ -1,4 +1,5 @@
-"""Live progress of one worker: served on `/progress` or written to a file; losing it loses percentages and nothing else."""
+"""Live progress of one worker: served on `/progress` or written to a file; losing it loses percentages and
+nothing else."""
 
 from typing import Annotated
 

@@ -1,7 +1,8 @@
 """The Receipt: what a worker says when it ends, in at most 4,096 bytes of termination message.
 
-Written once, in place (in a pod the file is a bind mount, so it cannot be renamed over), by the worker; read by the operator and the
-local backend, which must also cope without it. Plain counts and seconds here; what people read is made from it in the status.
+Written once, in place (in a pod the file is a bind mount, so it cannot be renamed over), by the worker; read
+by the operator and the local backend, which must also cope without it. Plain counts and seconds here; what
+people read is made from it in the status.
 """
 
 from typing import Annotated, Final, Literal
@@ -14,10 +15,12 @@ from ingest_contract.stages import Stage
 from ingest_contract.text import said
 
 RECEIPT_LIMIT: Final = 4096
-"""Bytes: where a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`, `MaxContainerTerminationMessageLength`)."""
+"""Bytes: where a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
+`MaxContainerTerminationMessageLength`)."""
 
 Real = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
-"""A measured quantity. Floats are fine here: a Receipt is not an API object. Bounded, so that 10,000 of them still add up in the status."""
+"""A measured quantity. Floats are fine here: a Receipt is not an API object. Bounded, so that 10,000 of them
+still add up in the status."""
 
 MAX_MESSAGE: Final = 1024
 
@@ -68,7 +71,8 @@ class Tracks(ContractModel):
     """Silence in place of holes between the track's timestamps."""
 
     gain: Real = 1.0
-    """What the samples were multiplied by: less than 1 where they were far beyond full scale, more where a mix of channels was faint."""
+    """What the samples were multiplied by: less than 1 where they were far beyond full scale, more where a
+    mix of channels was faint."""
 
 
 class Coverage(ContractModel):
@@ -87,7 +91,8 @@ class Coverage(ContractModel):
     """Words that lie in some speaker's turn."""
 
     wordless_seconds: Real = 0.0
-    """Seconds of turns, by diarization, in which no word lies for more than four seconds on end: what transcription may have missed."""
+    """Seconds of turns, by diarization, in which no word lies for more than four seconds on end: what
+    transcription may have missed."""
 
     wordless_speakers: Count = 0
     """Speakers with more than four seconds of turns and no word."""
@@ -137,7 +142,8 @@ class Quality(ContractModel):
     """Words left out as repeats that the sound cannot hold."""
 
     foreign_chunks: Count = 0
-    """Pieces that are most like another language than `language`. Those that are sure of it were decoded in it, unless one was ordered."""
+    """Pieces that are most like another language than `language`. Those that are sure of it were decoded in
+    it, unless one was ordered."""
 
 
 class Memory(ContractModel):
@@ -150,7 +156,8 @@ class Memory(ContractModel):
     """Which GPU; None on a CPU, like everything below."""
 
     free_vram_at_start_mib: Count | None = None
-    """Free memory before CUDA started: over many runs on one GPU this is the series that shows whether memory came back."""
+    """Free memory before CUDA started: over many runs on one GPU this is the series that shows whether memory
+    came back."""
 
     peak_vram_mib: Count | None = None
     """The most in use on the device."""
@@ -231,13 +238,16 @@ class Receipt(ContractModel):
 
 
 def encode(receipt: Receipt) -> bytes:
-    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details go; how it ended always stays."""
+    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details go; how it
+    ended always stays."""
     brief = receipt.model_copy(update={"message": receipt.message[:256]})
     for candidate in (receipt, brief):
         data = _short(candidate)
         if len(data) <= RECEIPT_LIMIT:
             return data
-    return _short(brief.model_copy(update={"effective": None, "quality": None}))  # every field that is left is bounded
+    return _short(
+        brief.model_copy(update={"effective": None, "quality": None})
+    )  # every field that is left is bounded
 
 
 def _short(receipt: Receipt) -> bytes:
@@ -246,5 +256,6 @@ def _short(receipt: Receipt) -> bytes:
 
 
 def decode(data: bytes | str) -> Receipt:
-    """The receipt in a termination message. Raises `pydantic.ValidationError` for log text, half a message or another version's."""
+    """The receipt in a termination message. Raises `pydantic.ValidationError` for log text, half a message or
+    another version's."""
     return Receipt.model_validate_json(data)

@@ -1,7 +1,7 @@
 """`IngestSchedule`: a batch every night, or whenever a cron expression says, and what became of it.
 
-The words are those of a CronJob. What differs is said in docs/schedules.md: `Forbid` is the default, and one missed time is caught up,
-never more.
+The words are those of a CronJob. What differs is said in docs/schedules.md: `Forbid` is the default, and one
+missed time is caught up, never more.
 """
 
 from enum import StrEnum
@@ -22,17 +22,26 @@ MAX_ACTIVE_NAMES: Final = 20
 """Names in `activeBatches`."""
 
 SHORT_NAME_RULE: Final = cel(
-    (f"self.metadata.name.size() <= {MAX_SCHEDULE_NAME}", f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters")
+    (
+        f"self.metadata.name.size() <= {MAX_SCHEDULE_NAME}",
+        f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters",
+    )
 )
 """About the whole object: the name of a custom resource is no part of its schema."""
 
-CronText = Annotated[str, StringConstraints(max_length=128, pattern=r"^[0-9A-Za-z*/,#-]+( +[0-9A-Za-z*/,#-]+){4}$")]
+CronText = Annotated[
+    str, StringConstraints(max_length=128, pattern=r"^[0-9A-Za-z*/,#-]+( +[0-9A-Za-z*/,#-]+){4}$")
+]
 """Five fields of a cron expression."""
 
-ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")]
+ZoneName = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
+]
 """A time zone of the IANA database."""
 
-LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+LabelValue = Annotated[
+    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
 """What may stand in a label."""
 
 
@@ -53,7 +62,9 @@ class TemplateMeta(ContractModel):
     labels: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = None
     """Labels of each batch."""
 
-    annotations: Annotated[dict[str, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)] | None = None
+    annotations: (
+        Annotated[dict[str, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)] | None
+    ) = None
     """Annotations of each batch."""
 
 
@@ -68,15 +79,16 @@ class BatchTemplate(ContractModel):
     """Labels and annotations of each batch. Its name is the schedule's with the minute it was due."""
 
     spec: TemplateSpec
-    """The spec of each batch, as of an IngestBatch. What the store has is not done again: the same spec each night brings what is new."""
+    """The spec of each batch, as of an IngestBatch. What the store has is not done again: the same spec each
+    night brings what is new."""
 
 
 class IngestScheduleSpec(ContractModel):
     """What is wanted, and when."""
 
     schedule: CronText
-    """When: minute, hour, day of month, month, day of week, for example `30 2 * * *`. Also `L` for the last day of a month or the last such
-    weekday (`5L`), and `MON#2` for the second Monday."""
+    """When: minute, hour, day of month, month, day of week, for example `30 2 * * *`. Also `L` for the last
+    day of a month or the last such weekday (`5L`), and `MON#2` for the second Monday."""
 
     time_zone: ZoneName = "Etc/UTC"
     """Whose clock that is, for example `Europe/Berlin`."""
@@ -85,7 +97,8 @@ class IngestScheduleSpec(ContractModel):
     """What happens when a batch is due while an earlier one is not finished."""
 
     starting_deadline_seconds: Annotated[int, Field(ge=10, le=100_000_000)] | None = None
-    """How late a batch may still start, when the operator was away or an earlier batch was in its way. Omitted: however late."""
+    """How late a batch may still start, when the operator was away or an earlier batch was in its way.
+    Omitted: however late."""
 
     suspend: bool = False
     """Start nothing. On return at most one of the times that have passed is caught up."""
@@ -134,21 +147,24 @@ class IngestScheduleStatus(ContractModel):
     active: Count = 0
     """How many batches are not finished."""
 
-    active_batches: Annotated[tuple[ObjectName, ...], Field(max_length=MAX_ACTIVE_NAMES, json_schema_extra=ATOMIC)] = ()
+    active_batches: Annotated[
+        tuple[ObjectName, ...], Field(max_length=MAX_ACTIVE_NAMES, json_schema_extra=ATOMIC)
+    ] = ()
     """Their names, earliest first, at most 20."""
 
     last_successful_time: Timestamp | None = None
     """When a batch was last complete without having failed."""
 
     missed: Count = 0
-    """Scheduled times that have passed without a batch of their own: the operator was away, the schedule suspended, an earlier batch in the
-    way for too long, or the batch refused."""
+    """Scheduled times that have passed without a batch of their own: the operator was away, the schedule
+    suspended, an earlier batch in the way for too long, or the batch refused."""
 
     settled_until: Timestamp | None = None
     """Scheduled times up to this one have their batch or count as missed. Never goes back."""
 
     timetable: ShortText | None = None
-    """The schedule and zone that `settledUntil` was found by. With another one, times before the change do not count."""
+    """The schedule and zone that `settledUntil` was found by. With another one, times before the change do
+    not count."""
 
 
 class ScheduleMeta(ObjectMeta, extra="ignore"):

@@ -1,7 +1,8 @@
 """Pydantic's JSON schema as a structural OpenAPI v3 schema, the form that a CustomResourceDefinition accepts.
 
-Pydantic writes `$ref`, `anyOf` with null, `const`, titles and `additionalProperties: false`; a structural schema takes none of them.
-What is not known here raises instead of being passed on or left out: a schema that silently lost a rule would accept what it must refuse.
+Pydantic writes `$ref`, `anyOf` with null, `const`, titles and `additionalProperties: false`; a structural
+schema takes none of them. What is not known here raises instead of being passed on or left out: a schema that
+silently lost a rule would accept what it must refuse.
 """
 
 from collections.abc import Mapping
@@ -34,13 +35,16 @@ class UnstructuralSchemaError(ValueError):
 
 
 def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = None) -> Schema:
-    """The structural form of a pydantic schema: references inlined, optional fields simply absent, defaults kept."""
+    """The structural form of a pydantic schema: references inlined, optional fields simply absent, defaults
+    kept."""
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     flat = _resolved(schema, definitions)
     unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
     is_map = "maxProperties" in flat and isinstance(flat.get("additionalProperties"), dict)
     if flat.get("additionalProperties") and not (is_map or flat.get("x-kubernetes-preserve-unknown-fields")):
-        unknown.append("additionalProperties")  # a map without bounds; only its absence, `false`, is what a structural schema does anyway
+        unknown.append(
+            "additionalProperties"
+        )  # a map without bounds; only its absence, `false`, is what a structural schema does anyway
     if unknown:
         raise UnstructuralSchemaError(f"no structural form for {', '.join(unknown)} in {flat}")
     result: Schema = {word: flat[word] for word in _COPIED if word in flat}
@@ -49,13 +53,16 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
     if "const" in flat:
         result["enum"] = [flat["const"]]
     if flat.get("default") is not None:
-        # An object's fields have defaults of their own; with `{}` here they are filled in, so that a rule which compares a field before and
-        # after a change sees no difference between one that was left out and one that was written out.
+        # An object's fields have defaults of their own; with `{}` here they are filled in, so that a rule
+        # which compares a field before and after a change sees no difference between one that was left out
+        # and one that was written out.
         result["default"] = {} if "properties" in flat else flat["default"]
     for word in {"items"} & set(flat) | ({"additionalProperties"} if is_map else set()):
         result[word] = structural(flat[word], definitions=definitions)
     if "properties" in flat:
-        result["properties"] = {name: structural(field, definitions=definitions) for name, field in flat["properties"].items()}
+        result["properties"] = {
+            name: structural(field, definitions=definitions) for name, field in flat["properties"].items()
+        }
         if flat.get("required"):
             result["required"] = sorted(flat["required"])
     if "type" not in result:
@@ -64,7 +71,8 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
 
 
 def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """The schema with its reference and its optional branch merged in; what the field itself says wins over what its type says."""
+    """The schema with its reference and its optional branch merged in; what the field itself says wins over
+    what its type says."""
     merged: Schema = {}
     branches = [branch for branch in schema.get("anyOf", ()) if branch.get("type") != "null"]
     if len(branches) > 1:

@@ -12,7 +12,8 @@ class Order(StrEnum):
     """In which order items are admitted."""
 
     LONGEST_FIRST = "LongestFirst"
-    """Longest processing time first: the batch ends earliest (Graham 1969 bounds it at 4/3 of the optimum)."""
+    """Longest processing time first: the batch ends earliest (Graham 1969 bounds it at 4/3 of the
+    optimum)."""
     SHORTEST_FIRST = "ShortestFirst"
     """Something to look at soonest."""
     NEWEST_FIRST = "NewestFirst"
@@ -39,7 +40,9 @@ class Reprocess(StrEnum):
     """Nothing counts."""
 
 
-_RULES: Final = cel(in_order("minDurationSeconds", "maxDurationSeconds"), in_order("publishedAfter", "publishedBefore"))
+_RULES: Final = cel(
+    in_order("minDurationSeconds", "maxDurationSeconds"), in_order("publishedAfter", "publishedBefore")
+)
 
 
 class Select(ContractModel, json_schema_extra=_RULES):
@@ -71,7 +74,11 @@ class Select(ContractModel, json_schema_extra=_RULES):
         wrong = []
         if self.max_duration_seconds is not None and self.min_duration_seconds > self.max_duration_seconds:
             wrong.append("minDurationSeconds must not be above maxDurationSeconds")
-        if self.published_after is not None and self.published_before is not None and self.published_after > self.published_before:
+        if (
+            self.published_after is not None
+            and self.published_before is not None
+            and self.published_after > self.published_before
+        ):
             wrong.append("publishedAfter must not be above publishedBefore")
         if wrong:
             raise ValueError("; ".join(wrong))

@@ -1,7 +1,8 @@
 """The stages of one video, and the hashes that say when a stored result still counts.
 
-A stage hash covers what determines the stage's output: the identity of its model (the sha256 of its files), its parameters, its own
-version, and the hashes it builds on. Image, batch sizes, number format and rung are left out: they change speed and memory, not meaning.
+A stage hash covers what determines the stage's output: the identity of its model (the sha256 of its files),
+its parameters, its own version, and the hashes it builds on. Image, batch sizes, number format and rung are
+left out: they change speed and memory, not meaning.
 """
 
 import hashlib
@@ -37,12 +38,14 @@ STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.SEGMENT: 1,
     Stage.EMBED: 1,
 }
-"""Raised by hand when a stage's own code changes what it produces: each stage that determines what is stored, kept by itself or not.
-`tests/worker/test_stage_versions.py` notices a change of result under the same number where no model has a part in it."""
+"""Raised by hand when a stage's own code changes what it produces: each stage that determines what is stored,
+kept by itself or not. `tests/worker/test_stage_versions.py` notices a change of result under the same number
+where no model has a part in it."""
 
 
 def stage_hash(stage: Stage, *, parameters: Mapping[str, Any], builds_on: tuple[str, ...] = ()) -> str:
-    """Sixteen hex digits over the stage's name and version, its parameters (JSON values) and the hashes it builds on."""
+    """Sixteen hex digits over the stage's name and version, its parameters (JSON values) and the hashes it
+    builds on."""
     content = [stage.value, STAGE_VERSION[stage], dict(parameters), list(builds_on)]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

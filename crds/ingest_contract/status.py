@@ -1,8 +1,10 @@
-"""`IngestBatch.status`: what is seen. Also all that a restarted operator needs to know beside the plan and the Jobs themselves.
+"""`IngestBatch.status`: what is seen. Also all that a restarted operator needs to know beside the plan and
+the Jobs themselves.
 
-Bounded at any size of batch: counts and sums are exact, interval strings name every final item, and `videos` shows at most 100 rows.
-Items between tries always have a row, because their `try`, `attempts`, `rung` and `notBefore` live nowhere else. Running ones have a row
-or stand in `running`: what they need to be remembered by fits into groups.
+Bounded at any size of batch: counts and sums are exact, interval strings name every final item, and `videos`
+shows at most 100 rows. Items between tries always have a row, because their `try`, `attempts`, `rung` and
+`notBefore` live nowhere else. Running ones have a row or stand in `running`: what they need to be remembered
+by fits into groups.
 """
 
 from enum import StrEnum
@@ -35,7 +37,8 @@ MAX_GROUPS: Final = 600
 """Groups of running items: each item may be unlike all others, though in practice there are a handful."""
 
 RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
-"""Upper bounds of the RTF histogram; the last bucket is open. Percentiles are read from it, so they survive any restart."""
+"""Upper bounds of the RTF histogram; the last bucket is open. Percentiles are read from it, so they survive
+any restart."""
 
 ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-list-type": "atomic"}
 MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
@@ -135,13 +138,15 @@ class ItemIntervals(ContractModel):
 
 
 class TryCount(ContractModel):
-    """How many processes the named recordings have had: a process's name must never repeat, not even after a `retryFailed`."""
+    """How many processes the named recordings have had: a process's name must never repeat, not even after a
+    `retryFailed`."""
 
     number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
     """Processes so far."""
 
     indexes: Intervals
-    """Of these recordings, those among them left aside that succeeded or were skipped: nothing is tried of them again."""
+    """Of these recordings, those among them left aside that succeeded or were skipped: nothing is tried of
+    them again."""
 
 
 class RunningItems(ContractModel):
@@ -192,7 +197,8 @@ class PlanStatus(ContractModel):
     """Recordings that were found and not planned, by reason."""
 
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)] | None = None
-    """Of what the plans say. A status that counts by other plans, as one out of a backup may, is known by it."""
+    """Of what the plans say. A status that counts by other plans, as one out of a backup may, is known by
+    it."""
 
 
 class ProfileStatus(ContractModel):
@@ -202,8 +208,8 @@ class ProfileStatus(ContractModel):
     """The generation of the profile that was last looked at."""
 
     differs: bool = False
-    """Whether its models or parameters are no longer those that the batch was planned with. The batch keeps those: half a batch made one
-    way and half another would be a corpus that nobody can explain."""
+    """Whether its models or parameters are no longer those that the batch was planned with. The batch keeps
+    those: half a batch made one way and half another would be a corpus that nobody can explain."""
 
 
 class IngestBatchStatus(ContractModel):
@@ -219,8 +225,8 @@ class IngestBatchStatus(ContractModel):
     """One word for a column, made from the conditions; programs should read those."""
 
     trace_id: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")] | None = None
-    """Runs through processes, logs and rows of the store. It is the batch's uid without its dashes: a status that bears another one, as
-    one out of a backup does, is not believed."""
+    """Runs through processes, logs and rows of the store. It is the batch's uid without its dashes: a status
+    that bears another one, as one out of a backup does, is not believed."""
 
     plan: PlanStatus | None = None
     """What the plan found."""
@@ -256,7 +262,8 @@ class IngestBatchStatus(ContractModel):
     """Which recordings are final."""
 
     tries: Annotated[tuple[TryCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
-    """Processes of recordings that failed, those among them that `retryFailed` made pending again included."""
+    """Processes of recordings that failed, those among them that `retryFailed` made pending again
+    included."""
 
     running: Annotated[tuple[RunningItems, ...], Field(max_length=MAX_GROUPS, json_schema_extra=ATOMIC)] = ()
     """Running recordings without a row in `videos`: those that have run for longest, where there are many."""
@@ -267,7 +274,10 @@ class IngestBatchStatus(ContractModel):
     skips: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Skipped recordings by reason."""
 
-    recent: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
+    recent: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=64)], ...],
+        Field(max_length=32, json_schema_extra=ATOMIC),
+    ] = ()
     """The last outcomes: a window in which one reason prevails opens the breaker."""
 
     breaker: Breaker | None = None
@@ -283,7 +293,8 @@ class IngestBatchStatus(ContractModel):
     """The last `spec.retryFailed` that was acted on."""
 
     videos: Annotated[tuple[VideoStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)] = ()
-    """At most 100 recordings: the running ones that started last, all that wait, then failed ones, then the most recent."""
+    """At most 100 recordings: the running ones that started last, all that wait, then failed ones, then the
+    most recent."""
 
     @field_validator("failures", "skips")
     @classmethod

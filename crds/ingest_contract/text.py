@@ -1,7 +1,10 @@
-"""Text that came from outside, made harmless where it comes in: titles, channels, messages, addresses. Pure and total.
+"""Text that came from outside, made harmless where it comes in: titles, channels, messages, addresses. Pure
+and total.
 
-What a site, a file's name, a library or a node says is data. It is shown on terminals and stored in Postgres, and neither takes every
-character: Postgres refuses NUL and half a surrogate pair, a terminal obeys ESC and the C1 controls, and a bidirectional control shows a
+What a site, a file's name, a library or a node says is data. It is shown on terminals and stored in Postgres,
+and neither takes every
+character: Postgres refuses NUL and half a surrogate pair, a terminal obeys ESC and the C1 controls, and a
+    bidirectional control shows a
 line in another order than it has ("Trojan Source", CVE-2021-42574).
 """
 
@@ -26,31 +29,37 @@ _OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 _BLANKS: Final = str.maketrans(dict.fromkeys(_BLANK, " "))
 
 _ADDRESS: Final = re.compile(
-    r"(?P<head>(?:[a-z][a-z0-9+.-]*:)?//)(?P<place>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+    r"(?P<head>(?:[a-z][a-z0-9+.-]*:)?//)(?P<place>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 _IN_TEXT: Final = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s\"'<>]+", re.IGNORECASE)
 
-_SECRETS: Final = frozenset({"auth", "authorization", "hdnea", "hdnts", "hmac", "jwt", "key", "pass", "pwd", "sas", "sid", "sig"})
+_SECRETS: Final = frozenset(
+    {"auth", "authorization", "hdnea", "hdnts", "hmac", "jwt", "key", "pass", "pwd", "sas", "sid", "sig"}
+)
 _SECRET_ENDS: Final = (
     "accesskey", "accesskeyid", "apikey", "credential", "credentials", "keypairid", "passphrase", "passwd", "password", "secret",
     "secretkey", "sessionid", "signature", "token",
 )  # fmt: skip
-"""Names of query parameters whose value lets somebody in, in lower case, letters and digits alone: `token` and `apiKey`, and what S3
-(`X-Amz-Signature`), Google (`X-Goog-Credential`), CloudFront (`Key-Pair-Id`), Azure (`sig`) and Akamai (`hdnts`) sign addresses with."""
+"""Names of query parameters whose value lets somebody in, in lower case, letters and digits alone: `token`
+and `apiKey`, and what S3 (`X-Amz-Signature`), Google (`X-Goog-Credential`), CloudFront (`Key-Pair-Id`), Azure
+(`sig`) and Akamai (`hdnts`) sign addresses with."""
 
 
 def legible(text: str) -> str:
     """The text on one line, as every terminal, database and JSON parser takes it.
 
-    Halves of surrogate pairs that belong together are joined, others become U+FFFD; white space of any kind becomes one space; control
-    characters and bidirectional controls go. What is left is unchanged, so the function may be applied again.
+    Halves of surrogate pairs that belong together are joined, others become U+FFFD; white space of any kind
+    becomes one space; control characters and bidirectional controls go. What is left is unchanged, so the
+    function may be applied again.
     """
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
 
 
 def without_credentials(address: str) -> str:
-    """An address as it may be stored and shown: without user and password, and without query parameters that let somebody in.
+    """An address as it may be stored and shown: without user and password, and without query parameters that
+    let somebody in.
 
     A secret in a path cannot be told from a folder and stays.
     """
@@ -76,7 +85,8 @@ def said(text: str) -> str:
 
 
 def escaped(json_text: str) -> str:
-    """JSON with what a terminal would obey as an escape: it says the same to every parser. JSON itself escapes C0 controls only."""
+    """JSON with what a terminal would obey as an escape: it says the same to every parser. JSON itself
+    escapes C0 controls only."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
@@ -91,4 +101,5 @@ def _line(text: object) -> object:
 
 
 ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE)]
-"""A line for people that somebody else wrote: made legible and cut to its length where it enters the contract."""
+"""A line for people that somebody else wrote: made legible and cut to its length where it enters the
+contract."""

@@ -1,4 +1,5 @@
-"""`python -m ingest_operator`: watch batches, run their Jobs, tell what became of them. Stops cleanly on SIGTERM and Ctrl-C."""
+"""`python -m ingest_operator`: watch batches, run their Jobs, tell what became of them. Stops cleanly on
+SIGTERM and Ctrl-C."""
 
 import argparse
 import asyncio
@@ -31,20 +32,34 @@ async def _serve(options: Options) -> None:
             await operator.run(stop)
         except WatchesEndedError:
             LOG.exception("the operator ends, to be started again", extra={"action": "end"})
-            os._exit(1)  # an orderly end would wait for tasks that never end; what was not written yet, the next process finds out
+            os._exit(
+                1
+                # an orderly end would wait for tasks that never end; what was not written yet, the next
+                # process finds out
+            )
 
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(
         prog="python -m ingest_operator",
-        description="Serves IngestBatch and IngestSchedule resources. Credentials: the pod's service account, else $KUBECONFIG.",
+        description="Serves IngestBatch and IngestSchedule resources. Credentials: the pod's service "
+        "account, else $KUBECONFIG.",
     )
     parser.add_argument(
-        "--namespace", action="append", default=[], metavar="NAME", help="serve this namespace only; may be repeated (default: all of them)"
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve this namespace only; may be repeated (default: all of them)",
     )
-    parser.add_argument("--port", type=int, default=8080, help="port of /healthz, /readyz and /metrics (default: %(default)s)")
     parser.add_argument(
-        "--sweep-seconds", type=float, default=SWEEP_EVERY, help="seconds between two lists of everything (default: %(default)s)"
+        "--port", type=int, default=8080, help="port of /healthz, /readyz and /metrics (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sweep-seconds",
+        type=float,
+        default=SWEEP_EVERY,
+        help="seconds between two lists of everything (default: %(default)s)",
     )
     chosen = parser.parse_args()
     return Options(tuple(chosen.namespace), chosen.port, chosen.sweep_seconds)

@@ -1,4 +1,5 @@
-"""What the planner can ask for: a closed union of frozen values. A plan is a tuple of them, and prints as its own report. Pure."""
+"""What the planner can ask for: a closed union of frozen values. A plan is a tuple of them, and prints as its
+own report. Pure."""
 
 from dataclasses import dataclass
 

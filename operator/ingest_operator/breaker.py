@@ -1,4 +1,5 @@
-"""The breaker of a batch: what one run's end says about all the others, and when something may start again. Pure."""
+"""The breaker of a batch: what one run's end says about all the others, and when something may start again.
+Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,7 +15,8 @@ MAX_OPENED: Final = 1000
 """Where the count of a breaker's failed probes stops; its wait has long reached the longest."""
 
 PREVAILS: Final = 8
-"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the breaker."""
+"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the
+breaker."""
 
 PROBE_AFTER: Final = 60.0
 """Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
@@ -30,7 +32,8 @@ class Finished:
     """Since when this run, or one that ended later, has been under way."""
     at: float
     seen_at: float
-    """When this operator sees it: waits count from here, or they would be over at once by a clock that is ahead of the cluster's."""
+    """When this operator sees it: waits count from here, or they would be over at once by a clock that is
+    ahead of the cluster's."""
     alone: bool
     """Whether nothing of the batch is seen on another node."""
 
@@ -56,12 +59,15 @@ def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
     if reason in BREAKERS or verdict is Verdict.STOP_BATCH or prevails:
         return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
     if probe and verdict is not Verdict.FORGIVE:
-        return replace(ledger, breaker=None)  # the probe failed for a reason of its own: what opened the breaker is gone
+        return replace(
+            ledger, breaker=None
+        )  # the probe failed for a reason of its own: what opened the breaker is gone
     return ledger
 
 
 def is_probe(ledger: Ledger, run: Run) -> bool:
-    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing else may start."""
+    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing
+    else may start."""
     return ledger.breaker is not None and run.started_at >= ledger.breaker.until
 
 

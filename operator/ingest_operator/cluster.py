@@ -1,6 +1,7 @@
 """What a reconcile asks of the place where processes run: a Kubernetes cluster, or this machine.
 
-Every method is idempotent: a reconcile that is repeated after a crash at any point asks for the same things again.
+Every method is idempotent: a reconcile that is repeated after a crash at any point asks for the same things
+again.
 """
 
 from typing import Protocol

@@ -26,8 +26,11 @@ def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
     return len(ledger.failed) * 100 > spec.retry.max_failed_percent * total
 
 
-def conclusions(batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger) -> tuple[str, tuple[ConditionDraft, ...]]:
-    """(state word, what holds of every type). `blockers` are what must change outside before more can start."""
+def conclusions(
+    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+) -> tuple[str, tuple[ConditionDraft, ...]]:
+    """(state word, what holds of every type). `blockers` are what must change outside before more can
+    start."""
     found = tuple(_conditions(batch, blockers, counts, ledger))
     return _word({kind for kind, holds, _, _ in found if holds}, counts, batch), found
 
@@ -45,24 +48,43 @@ def as_conditions(found: Iterable[ConditionDraft], now: float, generation: int) 
         )
 
 
-def _conditions(batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger) -> Iterator[ConditionDraft]:
+def _conditions(
+    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+) -> Iterator[ConditionDraft]:
     spec, planned = batch.spec, batch.planned is not None
     done = planned and (spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total)
-    final = f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
+    final = (
+        f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
+    )
     if spec.dry_run and planned:
         yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
     elif done:
         yield ConditionType.COMPLETE, True, "WithFailures" if counts.failed else "Succeeded", final
     else:
-        yield ConditionType.COMPLETE, False, "InProgress" if planned else "NotPlanned", final if planned else ""
+        yield (
+            ConditionType.COMPLETE,
+            False,
+            "InProgress" if planned else "NotPlanned",
+            final if planned else "",
+        )
     failed = _failed(batch, counts, ledger)
     yield failed
     yield _stalled(failed, ledger, blockers, done=done)
-    yield ConditionType.RECONCILING, not planned and batch.trouble is None, "Planned" if planned else "Planning", ""
+    yield (
+        ConditionType.RECONCILING,
+        not planned and batch.trouble is None,
+        "Planned" if planned else "Planning",
+        "",
+    )
     yield _nodes(ledger, done=done)
     draining = spec.suspend and counts.running > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
-    yield ConditionType.SUSPENDED, spec.suspend and not draining, reason, f"{counts.running} still running" if draining else ""
+    yield (
+        ConditionType.SUSPENDED,
+        spec.suspend and not draining,
+        reason,
+        f"{counts.running} still running" if draining else "",
+    )
 
 
 def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
@@ -72,28 +94,50 @@ def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
         return ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
     if batch.planned is not None and failed_too_often(spec, counts.total, ledger):
         limit = spec.retry.max_failed_percent
-        return ConditionType.FAILED, True, TOO_MANY_FAILURES, f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}"
+        return (
+            ConditionType.FAILED,
+            True,
+            TOO_MANY_FAILURES,
+            f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}",
+        )
     return ConditionType.FAILED, False, "WithinLimits", ""
 
 
-def _stalled(failed: ConditionDraft, ledger: Ledger, blockers: Sequence[Hindrance], *, done: bool) -> ConditionDraft:
-    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last runs met with.
+def _stalled(
+    failed: ConditionDraft, ledger: Ledger, blockers: Sequence[Hindrance], *, done: bool
+) -> ConditionDraft:
+    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last
+    runs met with.
 
-    One that has failed says so here as well, if nothing else holds it up: this is the condition that kstatus knows.
+    One that has failed says so here as well, if nothing else holds it up: this is the condition that kstatus
+    knows.
     """
     held = ledger.breaker
     if done or (held is None and not blockers):
         _, fails, reason, message = failed
-        return (ConditionType.STALLED, True, reason, message) if fails else (ConditionType.STALLED, False, "NothingHeld", "")
+        return (
+            (ConditionType.STALLED, True, reason, message)
+            if fails
+            else (ConditionType.STALLED, False, "NothingHeld", "")
+        )
     if held is None:
         first, others = blockers[0], len(blockers) - 1
-        return ConditionType.STALLED, True, first.reason, (first.message + (f" (and {others} more)" if others else ""))[:1024]
-    message = f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one recording probes. {held.message}"
+        return (
+            ConditionType.STALLED,
+            True,
+            first.reason,
+            (first.message + (f" (and {others} more)" if others else ""))[:1024],
+        )
+    message = (
+        f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one "
+        f"recording probes. {held.message}"
+    )
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
 
 
 def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
-    """Whether some nodes get nothing more for a while. Of a batch that is done, `status.nodes` still says which did."""
+    """Whether some nodes get nothing more for a while. Of a batch that is done, `status.nodes` still says
+    which did."""
     names = () if done else avoided(ledger)
     if not names:
         return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""

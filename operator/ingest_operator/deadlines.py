@@ -3,10 +3,12 @@
 from typing import Final, Literal
 
 FLOOR: Final = 1800
-"""Seconds for everything that does not grow with the media: start, model loads, a slow download of something short."""
+"""Seconds for everything that does not grow with the media: start, model loads, a slow download of something
+short."""
 
 PER_MEDIA_SECOND: Final = {"cuda": 1.0, "cpu": 20.0}
-"""Ten times the slowest real-time factor that is seen on such a device: the deadline ends hangs, it does not police speed."""
+"""Ten times the slowest real-time factor that is seen on such a device: the deadline ends hangs, it does not
+police speed."""
 
 UNKNOWN_LENGTH: Final = 4 * 3600
 """Media seconds to allow for where nobody announces a length."""

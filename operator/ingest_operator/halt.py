@@ -6,14 +6,20 @@ from ingest_operator.conclude import as_conditions
 from ingest_operator.hindrance import Hindrance
 
 
-def halted(previous: IngestBatchStatus | None, hindrance: Hindrance, generation: int, now: float) -> IngestBatchStatus:
-    """The status of a batch whose plan is out of reach: as it was, and why nothing goes on. One that is done stays as it is."""
+def halted(
+    previous: IngestBatchStatus | None, hindrance: Hindrance, generation: int, now: float
+) -> IngestBatchStatus:
+    """The status of a batch whose plan is out of reach: as it was, and why nothing goes on. One that is done
+    stays as it is."""
     before = previous or IngestBatchStatus()
     if before.observed_generation == generation and any(
-        each.type is ConditionType.COMPLETE and each.status is ConditionStatus.TRUE for each in before.conditions
+        each.type is ConditionType.COMPLETE and each.status is ConditionStatus.TRUE
+        for each in before.conditions
     ):
         return before
     stalled = (ConditionType.STALLED, True, hindrance.reason, hindrance.message)
     conditions = with_conditions(before.conditions, as_conditions([stalled], now, generation))
     state = "Failed" if before.state == "Failed" else "Stalled"
-    return before.model_copy(update={"observed_generation": generation, "conditions": conditions, "state": state})
+    return before.model_copy(
+        update={"observed_generation": generation, "conditions": conditions, "state": state}
+    )

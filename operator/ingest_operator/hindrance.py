@@ -1,4 +1,5 @@
-"""What keeps a cluster from starting things, or what was started from beginning: somebody outside must change something. Pure.
+"""What keeps a cluster from starting things, or what was started from beginning: somebody outside must change
+something. Pure.
 
 A hindrance is no outcome: nobody is charged, nothing is remembered, and it is found out anew after a restart.
 """

@@ -1,7 +1,8 @@
-"""The Ledger: all that is remembered about a batch's items between two looks. Frozen; restored from the status and from nothing else. Pure.
+"""The Ledger: all that is remembered about a batch's items between two looks. Frozen; restored from the
+status and from nothing else. Pure.
 
-Nothing here may be known to memory alone: `restore(render(ledger))` gives the ledger back (a property test), so an operator that is
-killed at any point goes on where it was.
+Nothing here may be known to memory alone: `restore(render(ledger))` gives the ledger back (a property test),
+so an operator that is killed at any point goes on where it was.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ class Trying:
     disruptions: int
     running: bool
     not_before: float
-    """Epoch seconds; of a running item, when its process started, or 0 where others have started since and have the rows."""
+    """Epoch seconds; of a running item, when its process started, or 0 where others have started since and
+    have the rows."""
     reason: Reason | None = None
     message: str = ""
     stage: Stage | None = None
@@ -64,7 +66,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums in seconds and counts: over the succeeded items, and from `queued` on over every process that ended."""
+    """Sums in seconds and counts: over the succeeded items, and from `queued` on over every process that
+    ended."""
 
     media: float = 0.0
     processing: float = 0.0
@@ -96,9 +99,11 @@ class Ledger:
     skipped: frozenset[int] = frozenset()
     failed: frozenset[int] = frozenset()
     tries: Mapping[int, int] = field(default_factory=_nothing)
-    """Processes of items that failed, `retryFailed` or not: no later process of theirs may have such a number, or a lower one."""
+    """Processes of items that failed, `retryFailed` or not: no later process of theirs may have such a
+    number, or a lower one."""
     rows: tuple[VideoStatus, ...] = ()
-    """Particulars of finished items, for people only: failed ones, then the others, newest first; as many as the rows of `trying` leave."""
+    """Particulars of finished items, for people only: failed ones, then the others, newest first; as many as
+    the rows of `trying` leave."""
     failures: Mapping[Reason, int] = field(default_factory=_nothing)
     skips: Mapping[Reason, int] = field(default_factory=_nothing)
     totals: Totals = Totals()
@@ -144,7 +149,11 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         succeeded=succeeded,
         skipped=skipped,
         failed=decode(status.items.failed),
-        tries={index: group.number for group in status.tries for index in decode(group.indexes) - succeeded - skipped},
+        tries={
+            index: group.number
+            for group in status.tries
+            for index in decode(group.indexes) - succeeded - skipped
+        },
         rows=tuple(row for row in status.videos if row.state not in (ItemState.RUNNING, ItemState.WAITING)),
         failures={Reason(entry.reason): entry.count for entry in status.failures},
         skips={Reason(entry.reason): entry.count for entry in status.skips},
@@ -153,7 +162,9 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         active=float(status.active_seconds),
         active_until=as_seconds(status.active_until) if status.active_until else 0.0,
         recent=status.recent,
-        breaker=Open(breaker.reason, as_seconds(breaker.until), breaker.opened, breaker.message) if breaker else None,
+        breaker=Open(breaker.reason, as_seconds(breaker.until), breaker.opened, breaker.message)
+        if breaker
+        else None,
         learned_rung=status.learned_rung or 0,
         nodes={each.name: _suspect(each) for each in status.nodes},
         retry_failed=status.retry_failed,
@@ -161,10 +172,11 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
 
 
 def within(ledger: Ledger, total: int) -> Ledger:
-    """The ledger without what a batch of `total` recordings cannot have: others, or one recording at two places.
+    """The ledger without what a batch of `total` recordings cannot have: others, or one recording at two
+    places.
 
-    The status says so only if somebody else has written it. What is doubtful is done again, which costs a run; what was believed wrongly
-    would be lost.
+    The status says so only if somebody else has written it. What is doubtful is done again, which costs a
+    run; what was believed wrongly would be lost.
     """
     succeeded = frozenset(index for index in ledger.succeeded if index < total)
     skipped = frozenset(index for index in ledger.skipped - succeeded if index < total)
@@ -175,9 +187,20 @@ def within(ledger: Ledger, total: int) -> Ledger:
 
 
 def _under_way(status: IngestBatchStatus) -> Mapping[int, Trying]:
-    rows = {row.index: _trying(row) for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)}
+    rows = {
+        row.index: _trying(row)
+        for row in status.videos
+        if row.state in (ItemState.RUNNING, ItemState.WAITING)
+    }
     for group in status.running:
-        item = Trying(group.number, group.attempts, group.rung or 0, group.disruptions or 0, running=True, not_before=0.0)
+        item = Trying(
+            group.number,
+            group.attempts,
+            group.rung or 0,
+            group.disruptions or 0,
+            running=True,
+            not_before=0.0,
+        )
         rows |= dict.fromkeys(decode(group.indexes), item)
     return rows
 
@@ -197,7 +220,9 @@ def _trying(row: VideoStatus) -> Trying:
 
 
 def _suspect(node: NodeStatus) -> Suspect:
-    return Suspect(node.reason, node.runs, node.index, node.others, node.avoided, node.times, as_seconds(node.until))
+    return Suspect(
+        node.reason, node.runs, node.index, node.others, node.avoided, node.times, as_seconds(node.until)
+    )
 
 
 def _totals(status: IngestBatchStatus) -> Totals:

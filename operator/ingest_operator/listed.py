@@ -1,4 +1,5 @@
-"""A list of addresses, one per line, as sources of a plan. Pure; the same list means the same in a cluster and on a workstation."""
+"""A list of addresses, one per line, as sources of a plan. Pure; the same list means the same in a cluster
+and on a workstation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,21 @@ MAX_PLANNED: Final = 1000
 """Addresses that one plan order takes."""
 
 MAX_CHARACTERS: Final = 400_000
-"""Of addresses in one plan order of several sources: in a cluster it lies in a ConfigMap of a mebibyte, beside the ids of earlier plans."""
+"""Of addresses in one plan order of several sources: in a cluster it lies in a ConfigMap of a mebibyte,
+beside the ids of earlier plans."""
 
 _SHOWN: Final = 60
 """Characters of a line that are worth reading."""
 
 
 class SourceError(ValueError):
-    """A source of a batch cannot be planned as it is written; the message names the field and says what to do."""
+    """A source of a batch cannot be planned as it is written; the message names the field and says what to
+    do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(said(message))  # it may quote a line of somebody's list, with a password in its address
+        super().__init__(
+            said(message)
+        )  # it may quote a line of somebody's list, with a password in its address
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,12 @@ class Fitting:
 
 
 def listed_sources(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
-    """The addresses of a list. Empty lines and lines that begin with `#` are left out. Raises `SourceError`, naming the line."""
-    return tuple(PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers) for number, line in _lines(text))
+    """The addresses of a list. Empty lines and lines that begin with `#` are left out. Raises `SourceError`,
+    naming the line."""
+    return tuple(
+        PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers)
+        for number, line in _lines(text)
+    )
 
 
 def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) -> Fitting:
@@ -56,7 +65,10 @@ def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) 
     for position, group in enumerate(groups, start=first):
         fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
         if len(fresh) > MAX_PLANNED:
-            said = f"{len(fresh)} different addresses, and one plan takes {MAX_PLANNED}: make two sources of this list"
+            said = (
+                f"{len(fresh)} different addresses, and one plan takes {MAX_PLANNED}: make two sources "
+                "of this list"
+            )
             raise SourceError(f"spec.sources[{position}]: {said}")
         if taken and not _fits([*taken, *fresh]):
             return Fitting(tuple(taken), position)
@@ -71,7 +83,8 @@ def _fits(sources: Sequence[PlannedSource]) -> bool:
 
 
 def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
-    """What the plan would leave out as `Duplicate` anyway, left out before it is counted; of a double, the first place counts."""
+    """What the plan would leave out as `Duplicate` anyway, left out before it is counted; of a double, the
+    first place counts."""
     seen = {(source.url, source.glob) for source in taken}
     fresh: list[PlannedSource] = []
     for source in group:
@@ -83,7 +96,9 @@ def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSour
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """(number, content) of the lines that count."""
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):  # some editors begin a file with a mark
+    for number, line in enumerate(
+        text.removeprefix("\ufeff").splitlines(), start=1
+    ):  # some editors begin a file with a mark
         content = line.strip()
         if content and not content.startswith("#"):
             yield number, content
@@ -95,5 +110,7 @@ def _address(line: str, where: str) -> str:
         Source(url=line)
     except ValidationError:
         shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
-        raise SourceError(f"{where}: not an address (http://, https:// or file://, at most 2048 characters): {shown!r}") from None
+        raise SourceError(
+            f"{where}: not an address (http://, https:// or file://, at most 2048 characters): {shown!r}"
+        ) from None
     return line

@@ -1,7 +1,7 @@
 """What a batch need not wait for any more once somebody has mended its setup. Pure.
 
-A new run of the command says so on a workstation, a changed profile in a cluster. A site that asked us to slow down has not been mended
-by either, so its breaker stays.
+A new run of the command says so on a workstation, a changed profile in a cluster. A site that asked us to
+slow down has not been mended by either, so its breaker stays.
 """
 
 from dataclasses import replace
@@ -11,8 +11,13 @@ from ingest_operator.ledger import Ledger, Trying
 
 
 def mended(ledger: Ledger) -> Ledger:
-    """The ledger without the breaker, the waits, the window of outcomes and the suspicions that a broken setup left."""
-    held = ledger.breaker if ledger.breaker and FAILURES[ledger.breaker.reason].verdict is Verdict.RETRY_LATER else None
+    """The ledger without the breaker, the waits, the window of outcomes and the suspicions that a broken
+    setup left."""
+    held = (
+        ledger.breaker
+        if ledger.breaker and FAILURES[ledger.breaker.reason].verdict is Verdict.RETRY_LATER
+        else None
+    )
     trying = {index: _at_once(item) for index, item in ledger.trying.items()}
     return replace(ledger, breaker=held, recent=(), nodes={}, trying=trying)
 

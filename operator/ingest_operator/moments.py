@@ -1,4 +1,5 @@
-"""Moments as text and as numbers: the API carries RFC 3339 in UTC, the core counts seconds since the epoch. Pure; reads no clock."""
+"""Moments as text and as numbers: the API carries RFC 3339 in UTC, the core counts seconds since the epoch.
+Pure; reads no clock."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,9 @@
-"""What is seen of a batch, and what became of each run, from exit code, signal, Receipt, or none of these. Pure; asks and logs nothing.
+"""What is seen of a batch, and what became of each run, from exit code, signal, Receipt, or none of these.
+Pure; asks and logs nothing.
 
-A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the process later. Everything else is
-believed from the outside in: a kill for memory or for the deadline explains an exit code, never the other way round.
+A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the
+process later. Everything else is believed from the outside in: a kill for memory or for the deadline explains
+an exit code, never the other way round.
 """
 
 from collections.abc import Mapping
@@ -31,13 +33,15 @@ class Ended:
     receipt: str | None
     """The Receipt's text, or whatever stands where it should be."""
     seen: Reason | None = None
-    """What was done to it from outside, where that can be seen: killed at its memory limit or deadline, evicted, never begun."""
+    """What was done to it from outside, where that can be seen: killed at its memory limit or deadline,
+    evicted, never begun."""
     particulars: str = ""
     """What the runtime says about that, for people."""
     on_request: bool = False
     """Whether it ended because we asked it to: a suspended batch, a Ctrl-C."""
     receipt_gone: bool = False
-    """Whether the place of the Receipt is gone with its pod: then exit code 0 has to be believed, and the figures stay unknown."""
+    """Whether the place of the Receipt is gone with its pod: then exit code 0 has to be believed, and the
+    figures stay unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Run:
     node: str | None = None
     """Where it runs or ran; None on this machine, before it has a place, and where nobody says."""
     unplaced_since: float | None = None
-    """Epoch seconds since which it has waited for a node; None of one that has one, or waits for something else."""
+    """Epoch seconds since which it has waited for a node; None of one that has one, or waits for something
+    else."""
     avoids: tuple[str, ...] = ()
     """Nodes that it may not be placed on."""
 
@@ -101,7 +106,8 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is seen of a batch at one moment. Each run is looked at once for it, and everything that is decided goes by that."""
+    """What is seen of a batch at one moment. Each run is looked at once for it, and everything that is
+    decided goes by that."""
 
     runs: tuple[Run, ...] = ()
     """Every run that is live, or over and not yet forgotten; in any order."""
@@ -116,7 +122,9 @@ class Observation:
     @property
     def progress(self) -> Mapping[int, Progress]:
         """Live progress by index, as far as it could be read."""
-        return {run.index: run.progress for run in self.runs if run.progress is not None and run.ended is None}
+        return {
+            run.index: run.progress for run in self.runs if run.progress is not None and run.ended is None
+        }
 
 
 def outcome_of(ended: Ended) -> Outcome:
@@ -127,16 +135,19 @@ def outcome_of(ended: Ended) -> Outcome:
     if ended.receipt_gone and ended.exit_code == OK_EXIT:
         return Outcome(None, "", None)
     reason = _reason(ended, receipt)
-    told = said(ended.particulars) or (receipt.message if receipt is not None and receipt.reason is reason else "")
+    told = said(ended.particulars) or (
+        receipt.message if receipt is not None and receipt.reason is reason else ""
+    )
     unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
     return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
 
 
 def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
-    """The first row that holds; a Receipt tells more than an exit code, and what was done to the process more than either.
+    """The first row that holds; a Receipt tells more than an exit code, and what was done to the process more
+    than either.
 
-    A stop of our own comes before what the worker says of it: the signal goes to the whole process group, so a decoder or a downloader
-    dies first, and its worker would call a good recording undecodable.
+    A stop of our own comes before what the worker says of it: the signal goes to the whole process group, so
+    a decoder or a downloader dies first, and its worker would call a good recording undecodable.
     """
     code = ended.exit_code
     rows: tuple[tuple[bool, Reason], ...] = (
@@ -150,7 +161,8 @@ def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
 
 
 def _receipt(text: str | None) -> Receipt | None:
-    """The Receipt, if that is what the text is. Log text, half a Receipt and another version's are all the same here: no Receipt."""
+    """The Receipt, if that is what the text is. Log text, half a Receipt and another version's are all the
+    same here: no Receipt."""
     if not text:
         return None
     try:

@@ -1,4 +1,5 @@
-"""Work orders from a batch, its profile and an item. Pure; the one place where batch and profile are put together."""
+"""Work orders from a batch, its profile and an item. Pure; the one place where batch and profile are put
+together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,14 +45,19 @@ def _voices(batch: IngestBatch, identification: IdentificationProfile) -> Identi
     enrolled = {voice.name: voice for voice in identification.voices}
     if missing := [name for name in wanted if name not in enrolled]:
         known = ", ".join(enrolled) or "none"
-        raise UnknownVoiceError(f"spec.speakers.profiles: {', '.join(missing)} not enrolled; the profile has {known}")
+        raise UnknownVoiceError(
+            f"spec.speakers.profiles: {', '.join(missing)} not enrolled; the profile has {known}"
+        )
     return identification.model_copy(update={"voices": tuple(enrolled[name] for name in wanted)})
 
 
 def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
-    """How to run on the top rung. `Auto` is resolved here and nowhere else, so that a worker never chooses for itself."""
+    """How to run on the top rung. `Auto` is resolved here and nowhere else, so that a worker never chooses
+    for itself."""
     wanted = profile.runtime
-    device = wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
+    device = (
+        wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
+    )
     automatic = ComputeType.INT8_FLOAT16 if device is Device.CUDA else ComputeType.INT8
     return Runtime(
         device="cuda" if device is Device.CUDA else "cpu",
@@ -96,8 +102,15 @@ class Orders:
             place=place,
         )
 
-    def to_plan(self, sources: tuple[PlannedSource, ...], claims: Mapping[str, str], planned: tuple[Item, ...], place: Place) -> PlanOrder:
-        """The order to resolve sources that no plan holds yet. `claims` says in which folder each claim lies."""
+    def to_plan(
+        self,
+        sources: tuple[PlannedSource, ...],
+        claims: Mapping[str, str],
+        planned: tuple[Item, ...],
+        place: Place,
+    ) -> PlanOrder:
+        """The order to resolve sources that no plan holds yet. `claims` says in which folder each claim
+        lies."""
         return PlanOrder(
             trace_id=self.trace_id,
             batch=self.name,

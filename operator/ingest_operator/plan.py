@@ -1,4 +1,5 @@
-"""What follows from what is wanted, remembered and seen. Pure: touches nothing, logs nothing, reads no clock."""
+"""What follows from what is wanted, remembered and seen. Pure: touches nothing, logs nothing, reads no
+clock."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from ingest_operator.vanished import vanished
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The last accepted status of a batch, and the ledger that it holds: restored once, for all who go by it."""
+    """The last accepted status of a batch, and the ledger that it holds: restored once, for all who go by
+    it."""
 
     status: IngestBatchStatus | None
     ledger: Ledger
@@ -60,7 +62,8 @@ class Decision:
 
 
 def decide(batch: Batch, previous: Previous, seen: Observation, now: float) -> Decision:
-    """What follows from what is seen at `now` (epoch seconds): the new status, and what to do once it stands."""
+    """What follows from what is seen at `now` (epoch seconds): the new status, and what to do once it
+    stands."""
     before, ledger = previous.ledger, previous.ledger
     if batch.planned is not None:  # without a plan nothing runs, and no pass of `retryFailed` can begin
         ledger = fold(before, seen.runs, batch.spec, {item.index: item.id for item in batch.items}, now)
@@ -83,14 +86,17 @@ def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tup
     """What to do next, nodes that are avoided or tried again considered."""
     spec, total = batch.spec, len(batch.items)
     held = spec.suspend or ledger.breaker is not None or is_held(spec, total, ledger, now, seen.blockers)
-    anew = () if held else stranded(ledger, seen.runs, now)  # where nothing may start it would not start again
+    anew = (
+        () if held else stranded(ledger, seen.runs, now)
+    )  # where nothing may start it would not start again
     stops = tuple(Stop(run.index, run.number) for run in anew)
     wanted = plan(spec, total, ledger, seen.live, now, seen.blockers)
     return (*stops, *sent(ledger, seen.runs, wanted))
 
 
 def _moments(ledger: Ledger, seen: Observation) -> Iterator[float]:
-    """When something may happen by itself: retries, the probe of an open breaker, starts that were refused."""
+    """When something may happen by itself: retries, the probe of an open breaker, starts that were
+    refused."""
     yield from (ledger.trying[index].not_before for index in ledger.waiting)
     if ledger.breaker is not None:
         yield ledger.breaker.until
@@ -98,12 +104,18 @@ def _moments(ledger: Ledger, seen: Observation) -> Iterator[float]:
 
 
 def plan(
-    spec: IngestBatchSpec, total: int, ledger: Ledger, live: Collection[int], now: float, hindrances: Sequence[Hindrance] = ()
+    spec: IngestBatchSpec,
+    total: int,
+    ledger: Ledger,
+    live: Collection[int],
+    now: float,
+    hindrances: Sequence[Hindrance] = (),
 ) -> tuple[Action, ...]:
-    """The actions that bring a planned batch of `total` items nearer to done, in a stated order: retries that are due, then new items.
+    """The actions that bring a planned batch of `total` items nearer to done, in a stated order: retries that
+    are due, then new items.
 
-    `live` are the items of which a process is seen to run. Others may count as running for as long as no row is free to remember by how
-    they ended: they hold no slot, or those that wait would wait for them.
+    `live` are the items of which a process is seen to run. Others may count as running for as long as no row
+    is free to remember by how they ended: they hold no slot, or those that wait would wait for them.
     """
     if spec.dry_run:
         return ()
@@ -121,13 +133,19 @@ def plan(
     return tuple(_start(ledger, index) for index in free)
 
 
-def is_held(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, hindrances: Sequence[Hindrance]) -> bool:
-    """Whether nothing of the batch may start, whatever else is the case: what runs, or waits for a node, goes on."""
-    return failed_too_often(spec, total, ledger) or any(each.index is None and each.until > now for each in hindrances)
+def is_held(
+    spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, hindrances: Sequence[Hindrance]
+) -> bool:
+    """Whether nothing of the batch may start, whatever else is the case: what runs, or waits for a node, goes
+    on."""
+    return failed_too_often(spec, total, ledger) or any(
+        each.index is None and each.until > now for each in hindrances
+    )
 
 
 def _free(spec: IngestBatchSpec, ledger: Ledger, running: Sequence[int], now: float) -> int:
-    """How many processes may start: the free slots, or one probe where the breaker's time has come, or none while it is open."""
+    """How many processes may start: the free slots, or one probe where the breaker's time has come, or none
+    while it is open."""
     slots = max(0, spec.parallelism - len(running))
     if ledger.breaker is None:
         return slots
@@ -150,5 +168,7 @@ def _untouched(total: int, ledger: Ledger) -> list[int]:
 def _start(ledger: Ledger, index: int) -> Start:
     item = ledger.trying.get(index)
     if item is None:
-        return Start(index, ledger.tries.get(index, 0) + 1, attempts=0, rung=ledger.learned_rung, disruptions=0)
+        return Start(
+            index, ledger.tries.get(index, 0) + 1, attempts=0, rung=ledger.learned_rung, disruptions=0
+        )
     return Start(index, item.number + 1, item.attempts, max(item.rung, ledger.learned_rung), item.disruptions)

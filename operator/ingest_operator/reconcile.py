@@ -1,7 +1,9 @@
-"""One look at one batch: what is there, what that means, what to do next. Level-triggered: it may run at any time, any number of times.
+"""One look at one batch: what is there, what that means, what to do next. Level-triggered: it may run at any
+time, any number of times.
 
-The order matters and is the same for every cluster. The status is written before anything is forgotten, so that what a restart needs is
-never only in a run that is already gone; actions follow the accepted status, and a crash between the two only repeats them.
+The order matters and is the same for every cluster. The status is written before anything is forgotten, so
+that what a restart needs is never only in a run that is already gone; actions follow the accepted status, and
+a crash between the two only repeats them.
 """
 
 import asyncio
@@ -21,7 +23,8 @@ from ingest_operator.plan import Decision, Previous, decide
 LOG: Final = logging.getLogger(__name__)
 
 AT_ONCE: Final = 16
-"""Starts, stops and clean-ups of one batch under way together: a hundred starts must not wait for one slow answer after the other."""
+"""Starts, stops and clean-ups of one batch under way together: a hundred starts must not wait for one slow
+answer after the other."""
 
 PASSED_ON: Final = 1.0
 """Seconds until a place that a recording could not take is given to another one."""
@@ -43,14 +46,17 @@ class Keeper(Protocol):
 
 
 Accepted = Callable[[IngestBatchStatus | None, Decision], None]
-"""Told of the status before and of the decision, once its status is written and before anything else is done."""
+"""Told of the status before and of the decision, once its status is written and before anything else is
+done."""
 
 
 def ignored(_: IngestBatchStatus | None, __: Decision) -> None:
     """Nobody wants to know."""
 
 
-async def reconcile(batch: Batch, cluster: Cluster, keeper: Keeper, now: float, accepted: Accepted = ignored) -> Decision:
+async def reconcile(
+    batch: Batch, cluster: Cluster, keeper: Keeper, now: float, accepted: Accepted = ignored
+) -> Decision:
     """Observe, decide, write, act: each once. The decision that was carried out."""
     previous = Previous.of(batch, keeper.read())
     seen = await cluster.observe(previous.ledger)
@@ -65,7 +71,11 @@ async def reconcile(batch: Batch, cluster: Cluster, keeper: Keeper, now: float, 
 
 async def _act(action: Action, batch: Batch, cluster: Cluster) -> Hindrance | None:
     """Carry out one action; what is in its way."""
-    LOG.info("%s", action, extra={"action": type(action).__name__.lower(), "index": action.index, "try": action.number})
+    LOG.info(
+        "%s",
+        action,
+        extra={"action": type(action).__name__.lower(), "index": action.index, "try": action.number},
+    )
     if isinstance(action, Start):
         return await cluster.start(action, batch.items[action.index])
     await cluster.stop(action.index, action.number)
@@ -73,14 +83,16 @@ async def _act(action: Action, batch: Batch, cluster: Cluster) -> Hindrance | No
 
 
 def _moments(met: Iterable[Hindrance | None], now: float) -> Iterator[float]:
-    """When refused starts are worth another attempt. The place of a recording that cannot take it is for another."""
+    """When refused starts are worth another attempt. The place of a recording that cannot take it is for
+    another."""
     for blocker in met:
         if blocker is not None:
             yield blocker.until if blocker.index is None else min(blocker.until, now + PASSED_ON)
 
 
 async def _all(steps: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Take every step, a few at a time; one that fails keeps no other from being taken. Raises the first failure in the end."""
+    """Take every step, a few at a time; one that fails keeps no other from being taken. Raises the first
+    failure in the end."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def through(step: Coroutine[Any, Any, T]) -> T:

@@ -15,20 +15,31 @@ from ingest_operator.ledger import Ledger, Trying
 from ingest_operator.moments import as_text
 
 ROOM: Final = 80_000
-"""Bytes for rows and the intervals of final items, so that a status stays below 100 kB: finished rows, for people only, give way first."""
+"""Bytes for rows and the intervals of final items, so that a status stays below 100 kB: finished rows, for
+people only, give way first."""
 
 RECENT: Final = 20
 """Rows of recordings that ended well, once more of them are final than there are rows."""
 
 
-def rows_of(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[VideoStatus, ...]:
-    """Running ones that started last, all that wait (their tries live nowhere else), then failed ones, then the most recent."""
-    running = [_trying_row(items[index], ledger.trying[index], progress.get(index)) for index in sorted(_with_rows(ledger))]
+def rows_of(
+    items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]
+) -> tuple[VideoStatus, ...]:
+    """Running ones that started last, all that wait (their tries live nowhere else), then failed ones, then
+    the most recent."""
+    running = [
+        _trying_row(items[index], ledger.trying[index], progress.get(index))
+        for index in sorted(_with_rows(ledger))
+    ]
     waiting = [_trying_row(items[index], ledger.trying[index], None) for index in ledger.waiting]
     shown = running + waiting
     finished = ledger.rows[: MAX_ROWS - len(shown)]
     intervals = (ledger.succeeded, ledger.skipped, ledger.failed)
-    room = ROOM - sum(map(_size, (*shown, *groups_of(ledger), *nodes_of(ledger)))) - sum(len(encode(indexes)) for indexes in intervals)
+    room = (
+        ROOM
+        - sum(map(_size, (*shown, *groups_of(ledger), *nodes_of(ledger))))
+        - sum(len(encode(indexes)) for indexes in intervals)
+    )
     fitting = takewhile(lambda size: size <= room, accumulate(map(_size, finished)))
     return (*shown, *finished[: len(list(fitting))])
 
@@ -40,7 +51,13 @@ def groups_of(ledger: Ledger) -> tuple[RunningItems, ...]:
         item = ledger.trying[index]
         groups.setdefault((item.number, item.attempts, item.rung, item.disruptions), []).append(index)
     return tuple(
-        RunningItems(number=number, attempts=attempts, rung=rung or None, disruptions=disruptions or None, indexes=encode(indexes))
+        RunningItems(
+            number=number,
+            attempts=attempts,
+            rung=rung or None,
+            disruptions=disruptions or None,
+            indexes=encode(indexes),
+        )
         for (number, attempts, rung, disruptions), indexes in sorted(groups.items())
     )
 
@@ -57,9 +74,11 @@ def nodes_of(ledger: Ledger) -> tuple[NodeStatus, ...]:
 
 
 def as_rows_allow(ledger: Ledger) -> Ledger:
-    """The ledger as the rows can hold it: running items without one keep what groups can say, and the oldest finished rows give way.
+    """The ledger as the rows can hold it: running items without one keep what groups can say, and the oldest
+    finished rows give way.
 
-    The items that started last have the rows, so that a probe, which starts after everything else, is always known as one.
+    The items that started last have the rows, so that a probe, which starts after everything else, is always
+    known as one.
     """
     shown = _with_rows(ledger)
     grouped = {index: _in_a_group(ledger.trying[index]) for index in ledger.running if index not in shown}
@@ -69,14 +88,17 @@ def as_rows_allow(ledger: Ledger) -> Ledger:
 
 
 def _failed_and_recent(rows: Sequence[VideoStatus]) -> tuple[VideoStatus, ...]:
-    """Where not all can be shown anyway: every write of the status is kept whole, and few people read fifty successes of ten thousand."""
+    """Where not all can be shown anyway: every write of the status is kept whole, and few people read fifty
+    successes of ten thousand."""
     failed = tuple(row for row in rows if row.state is ItemState.FAILED)
     return failed + tuple(row for row in rows if row.state is not ItemState.FAILED)[:RECENT]
 
 
 def _with_rows(ledger: Ledger) -> set[int]:
     """The running items that have rows."""
-    return set(sorted(ledger.running, key=lambda index: (-ledger.trying[index].not_before, index))[:MAX_RUNNING_ROWS])
+    return set(
+        sorted(ledger.running, key=lambda index: (-ledger.trying[index].not_before, index))[:MAX_RUNNING_ROWS]
+    )
 
 
 def _in_a_group(item: Trying) -> Trying:

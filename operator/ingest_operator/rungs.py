@@ -1,8 +1,8 @@
 """The memory ladder: what a try gives up to fit where an earlier one did not. Pure.
 
-One ladder for both memories: each rung takes less at once on the GPU and, in a cluster, asks for more of the host. The number of the rung
-is recorded on the item, so the next try, and the batch's other recordings, start where this one learned to. A worker knows no rungs: its
-order says what the rung means.
+One ladder for both memories: each rung takes less at once on the GPU and, in a cluster, asks for more of the
+host. The number of the rung is recorded on the item, so the next try, and the batch's other recordings, start
+where this one learned to. A worker knows no rungs: its order says what the rung means.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ class _Rung:
     divisor: int
     """Batches are divided by it, never below 1."""
     together: bool
-    """Whether stages may share the GPU, and models be loaded before they are needed: both hold two models in one memory."""
+    """Whether stages may share the GPU, and models be loaded before they are needed: both hold two models in
+    one memory."""
 
 
 _LADDER: Final = (
@@ -36,7 +37,8 @@ _ONE_TEXT: Final = 512
 
 
 def on_rung(runtime: Runtime, rung: int) -> Runtime:
-    """The runtime of one rung: batches divided, never larger than they were; and what may be in memory together."""
+    """The runtime of one rung: batches divided, never larger than they were; and what may be in memory
+    together."""
     divisor, together = _LADDER[rung].divisor, _LADDER[rung].together
     tokens = runtime.embedding_batch_tokens
     return runtime.model_copy(

@@ -1,4 +1,5 @@
-"""The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always gives the same status."""
+"""The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always
+gives the same status."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
@@ -27,7 +28,9 @@ from ingest_operator.observe import Observation
 from ingest_operator.rows import groups_of, nodes_of, rows_of
 
 
-def render(batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float) -> IngestBatchStatus:
+def render(
+    batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float
+) -> IngestBatchStatus:
     """The whole status, from the ledger and what can be seen now."""
     items, planned, progress = batch.items, batch.planned, seen.progress
     counts = _counts(len(items), ledger)
@@ -44,13 +47,19 @@ def render(batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatc
         profile=batch.profile,
         counts=counts,
         progress_percent=int(100 * (done / total)) if total else 100 if planned else 0,
-        eta_seconds=_eta(total - done, ledger, min(batch.spec.parallelism, unfinished)) if unfinished else None,
-        audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2) if ledger.active and ledger.totals.media else None,
+        eta_seconds=_eta(total - done, ledger, min(batch.spec.parallelism, unfinished))
+        if unfinished
+        else None,
+        audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2)
+        if ledger.active and ledger.totals.media
+        else None,
         active_seconds=decimal(ledger.active),
         active_until=as_text(ledger.active_until) if ledger.active_until else None,
         rtf=_rtf(ledger.histogram),
         sums=_sums(ledger.totals),
-        items=ItemIntervals(succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)),
+        items=ItemIntervals(
+            succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)
+        ),
         tries=_tries(ledger),
         running=groups_of(ledger),
         failures=_reasons(ledger.failures),
@@ -64,7 +73,9 @@ def render(batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatc
     )
 
 
-def _worth_telling(found: Iterable[ConditionDraft], previous: IngestBatchStatus | None) -> Iterator[ConditionDraft]:
+def _worth_telling(
+    found: Iterable[ConditionDraft], previous: IngestBatchStatus | None
+) -> Iterator[ConditionDraft]:
     """That no node is avoided is said of batches that have avoided some."""
     told = {each.type for each in previous.conditions} if previous else set()
     for each in found:
@@ -109,11 +120,14 @@ def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
     if not sum(histogram):
         return None
-    return Rtf(p50=decimal(percentile(histogram, 0.5)), p95=decimal(percentile(histogram, 0.95)), histogram=histogram)
+    return Rtf(
+        p50=decimal(percentile(histogram, 0.5)), p95=decimal(percentile(histogram, 0.95)), histogram=histogram
+    )
 
 
 def percentile(histogram: tuple[int, ...], share: float) -> float:
-    """A percentile of the RTFs, linear within its bucket as Prometheus' `histogram_quantile`; the open bucket gives its lower bound."""
+    """A percentile of the RTFs, linear within its bucket as Prometheus' `histogram_quantile`; the open bucket
+    gives its lower bound."""
     rank, below = share * sum(histogram), 0
     for position, count in enumerate(histogram):
         if count and below + count >= rank:
@@ -137,7 +151,10 @@ def _sums(totals: Totals) -> Sums:
         cut_words=totals.cut_words,
         segments=totals.segments,
         vectors=totals.vectors,
-        stages=tuple(StageSeconds(stage=stage, seconds=decimal(seconds)) for stage, seconds in sorted(totals.stages.items())),
+        stages=tuple(
+            StageSeconds(stage=stage, seconds=decimal(seconds))
+            for stage, seconds in sorted(totals.stages.items())
+        ),
         queued_seconds=decimal(totals.queued),
         starting_seconds=decimal(totals.starting),
         pulling_seconds=decimal(totals.pulling),
@@ -150,15 +167,24 @@ def _tries(ledger: Ledger) -> tuple[TryCount, ...]:
     groups: dict[int, list[int]] = {}
     for index, number in ledger.tries.items():
         groups.setdefault(number, []).append(index)
-    return tuple(TryCount(number=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups))
+    return tuple(
+        TryCount(number=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups)
+    )
 
 
 def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
     """Most frequent first."""
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    return tuple(ReasonCount(reason=reason.value, count=count, sentence=FAILURES[reason].sentence) for reason, count in ordered)
+    return tuple(
+        ReasonCount(reason=reason.value, count=count, sentence=FAILURES[reason].sentence)
+        for reason, count in ordered
+    )
 
 
 def _breaker(ledger: Ledger) -> Breaker | None:
     held = ledger.breaker
-    return Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message) if held else None
+    return (
+        Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message)
+        if held
+        else None
+    )

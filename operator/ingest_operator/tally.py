@@ -1,4 +1,5 @@
-"""Making an item final: its set, its reason's count, its sums and its row, in one step, so that each is counted exactly once. Pure."""
+"""Making an item final: its set, its reason's count, its sums and its row, in one step, so that each is
+counted exactly once. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -20,7 +21,10 @@ TRY_GROUPS: Final = 64
 def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
     """The item is in the store."""
     receipt = outcome.receipt
-    ledger = replace(_finished(ledger, run, outcome, item_id, ItemState.SUCCEEDED), succeeded=ledger.succeeded | {run.index})
+    ledger = replace(
+        _finished(ledger, run, outcome, item_id, ItemState.SUCCEEDED),
+        succeeded=ledger.succeeded | {run.index},
+    )
     if receipt is None:
         return ledger
     rtf = receipt.rtf
@@ -32,7 +36,11 @@ def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Le
 def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
     """There was nothing to ingest."""
     skips = _counted(ledger.skips, outcome.reason)
-    return replace(_finished(ledger, run, outcome, item_id, ItemState.SKIPPED), skipped=ledger.skipped | {run.index}, skips=skips)
+    return replace(
+        _finished(ledger, run, outcome, item_id, ItemState.SKIPPED),
+        skipped=ledger.skipped | {run.index},
+        skips=skips,
+    )
 
 
 def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
@@ -44,7 +52,8 @@ def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Le
 
 
 def _grouped(tries: Mapping[int, int]) -> Mapping[int, int]:
-    """At most `TRY_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out, only never repeated."""
+    """At most `TRY_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out,
+    only never repeated."""
     numbers = sorted(set(tries.values()))
     if len(numbers) <= TRY_GROUPS:
         return tries
@@ -65,7 +74,9 @@ def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: I
         number=run.number,
         attempts=run.attempts + (outcome.reason is not None and FAILURES[outcome.reason].verdict in CHARGED),
         rung=run.rung or None,
-        rtf=decimal(receipt.rtf) if receipt and receipt.rtf is not None and state is ItemState.SUCCEEDED else None,
+        rtf=decimal(receipt.rtf)
+        if receipt and receipt.rtf is not None and state is ItemState.SUCCEEDED
+        else None,
         stage=receipt.stage if receipt else None,
         reason=outcome.reason,
         message=outcome.message[:256] or None,

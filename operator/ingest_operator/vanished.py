@@ -1,4 +1,5 @@
-"""Recordings whose Jobs are deleted by somebody else again and again: they wait longer each time, and it is told. Pure."""
+"""Recordings whose Jobs are deleted by somebody else again and again: they wait longer each time, and it is
+told. Pure."""
 
 from typing import Final
 
@@ -7,7 +8,8 @@ from ingest_operator.ledger import Ledger
 from ingest_operator.moments import as_text
 
 _WHO_DELETES: Final = (
-    "A policy may give all Jobs a `ttlSecondsAfterFinished`, or something cleans up what it does not know: leave Jobs of "
+    "A policy may give all Jobs a `ttlSecondsAfterFinished`, or something cleans up what it does not know: "
+    "leave Jobs of "
     "app.kubernetes.io/managed-by=video-ingest-operator out of it."
 )
 
@@ -18,7 +20,8 @@ def job_vanished(gone: str, again: str, until: float, index: int | None = None) 
 
 
 def vanished(ledger: Ledger, now: float) -> tuple[Hindrance, ...]:
-    """What is told of recordings that wait because of it, from the second time on. It holds nothing else up."""
+    """What is told of recordings that wait because of it, from the second time on. It holds nothing else
+    up."""
     waiting = {index: ledger.trying[index] for index in ledger.waiting}
     found = {index: item for index, item in waiting.items() if item.reason is None and item.disruptions > 1}
     if not found:

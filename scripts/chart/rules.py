@@ -1,4 +1,5 @@
-"""The operator's rules, people's roles and the admission policy as named templates, from the same data that the tests try. Pure."""
+"""The operator's rules, people's roles and the admission policy as named templates, from the same data that
+the tests try. Pure."""
 
 from typing import Final
 

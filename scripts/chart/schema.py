@@ -1,6 +1,8 @@
-"""values.schema.json: the schema as it is written in `values.schema.yaml`, with the profile's own fields from the contract. Pure.
+"""values.schema.json: the schema as it is written in `values.schema.yaml`, with the profile's own fields from
+the contract. Pure.
 
-Helm's client drops what a definition does not know, with a warning that nobody reads; so a profile's misspelt field must be refused here.
+Helm's client drops what a definition does not know, with a warning that nobody reads; so a profile's misspelt
+field must be refused here.
 """
 
 import json
@@ -25,10 +27,17 @@ def values_schema(written: str) -> str:
 
 
 def _closed(field: dict[str, Any]) -> dict[str, Any]:
-    """A structural schema as JSON Schema: no defaults, nothing required (it is laid over what the values make), nothing unknown."""
-    kept = {name: value for name, value in field.items() if not name.startswith(_NOT_JSON_SCHEMA) and name not in ("default", "required")}
+    """A structural schema as JSON Schema: no defaults, nothing required (it is laid over what the values
+    make), nothing unknown."""
+    kept = {
+        name: value
+        for name, value in field.items()
+        if not name.startswith(_NOT_JSON_SCHEMA) and name not in ("default", "required")
+    }
     if field.get("x-kubernetes-preserve-unknown-fields"):
-        kept.pop("properties", None)  # what is open is not closed again by what our definitions say of a part of it
+        kept.pop(
+            "properties", None
+        )  # what is open is not closed again by what our definitions say of a part of it
     if "properties" in kept:
         kept["properties"] = {name: _closed(inner) for name, inner in kept["properties"].items()}
         kept["additionalProperties"] = False

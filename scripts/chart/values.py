@@ -1,4 +1,5 @@
-"""Reads values.yaml with its prose: every value with its path, its default and what the comment above it says. Pure."""
+"""Reads values.yaml with its prose: every value with its path, its default and what the comment above it
+says. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ class Value:
 
 
 def values_in(text: str) -> tuple[Value, ...]:
-    """Every value of the file, in its order. A mapping with keys is a group of values; an empty one is a value."""
+    """Every value of the file, in its order. A mapping with keys is a group of values; an empty one is a
+    value."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     return tuple(_below(root, (), text.splitlines()))
 
@@ -27,7 +29,12 @@ def _below(node: yaml.Node | None, path: tuple[str, ...], lines: Sequence[str]) 
         raise TypeError(f"{'.'.join(path) or 'values.yaml'} is no mapping")
     for key, value in node.value:
         here = (*path, str(key.value))
-        if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style and not _is_value(key, lines):
+        if (
+            isinstance(value, yaml.MappingNode)
+            and value.value
+            and not value.flow_style
+            and not _is_value(key, lines)
+        ):
             yield from _below(value, here, lines)
         else:
             yield Value(here, _plain(value), _comment(key, lines))

@@ -14,8 +14,12 @@ GOLDENS = Path(__file__).parents[1] / "goldens" / "chart"
 
 
 def shown(objects: list[Json]) -> str:
-    """The objects as a person compares them: sorted, and without what lies in files of the chart word by word."""
-    ordered = sorted(objects, key=lambda each: (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]))
+    """The objects as a person compares them: sorted, and without what lies in files of the chart word by
+    word."""
+    ordered = sorted(
+        objects,
+        key=lambda each: (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]),
+    )
     return yaml.safe_dump_all([short(each) for each in ordered], sort_keys=True, width=140)
 
 

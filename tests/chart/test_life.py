@@ -1,4 +1,5 @@
-"""Helm itself with the chart on a real API server that knows nothing of us yet: install, upgrade, uninstall, install again."""
+"""Helm itself with the chart on a real API server that knows nothing of us yet: install, upgrade, uninstall,
+install again."""
 
 import json
 import shutil
@@ -47,7 +48,9 @@ def first_install(plane: ControlPlane) -> str:
     """In a cluster that serves none of our kinds, without `--wait`: once, as a person does it."""
     helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", kubeconfig=plane.kubeconfig)
     for kind in KINDS:
-        plane.admin.send("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.video-ingest.dev")
+        plane.admin.send(
+            "DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.video-ingest.dev"
+        )
     until(lambda: not served(plane), "none of our kinds is served")
     return carried_out(plane, "install", RELEASE, str(CHART), "--create-namespace")
 
@@ -59,12 +62,17 @@ def served(plane: ControlPlane) -> set[str]:
 
 
 def jobs(plane: ControlPlane) -> set[str]:
-    return {each["metadata"]["name"] for each in plane.admin.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]}
+    return {
+        each["metadata"]["name"]
+        for each in plane.admin.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]
+    }
 
 
 def delete_migration(plane: ControlPlane) -> None:
     (name,) = {name for name in jobs(plane) if "-migrate-" in name}
-    plane.admin.send("DELETE", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}?propagationPolicy=Background")
+    plane.admin.send(
+        "DELETE", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}?propagationPolicy=Background"
+    )
     until(lambda: name not in jobs(plane), "the migration's Job is gone")
 
 
@@ -133,7 +141,9 @@ def test_the_profile_is_what_the_values_of_a_revision_say_whatever_the_way_to_it
         install(bare, "--set=worker.cpus=4")
     uid = profile(bare)["metadata"]["uid"]
     install(bare, "--set=worker.cpus=6")
-    assert (cpus(), profile(bare)["metadata"]["uid"]) == (6, uid), "an upgrade changes it and puts no other in its place"
+    assert (cpus(), profile(bare)["metadata"]["uid"]) == (6, uid), (
+        "an upgrade changes it and puts no other in its place"
+    )
 
 
 def next_chart(folder: Path) -> Path:
@@ -141,7 +151,9 @@ def next_chart(folder: Path) -> Path:
     chart = Path(shutil.copytree(CHART, folder / CHART.name))
     path = chart / "files" / "crds" / "ingestprofiles.yaml"
     definition = yaml.safe_load(path.read_text(encoding="utf-8"))
-    fields = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    fields = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"][
+        "properties"
+    ]
     fields["pods"]["properties"]["colour"] = {"type": "string", "default": "grey"}
     path.write_text(yaml.safe_dump(definition), encoding="utf-8")
     template = chart / "templates" / "profile.yaml"
@@ -151,7 +163,9 @@ def next_chart(folder: Path) -> Path:
     return chart
 
 
-def test_a_field_that_comes_with_the_next_chart_is_in_the_profile_after_every_way_to_it(bare: ControlPlane, tmp_path: Path) -> None:
+def test_a_field_that_comes_with_the_next_chart_is_in_the_profile_after_every_way_to_it(
+    bare: ControlPlane, tmp_path: Path
+) -> None:
     """The API server drops a field that comes before its definition, and Helm never sends it again."""
 
     def pods() -> Json:
@@ -179,9 +193,13 @@ def test_a_field_that_comes_with_the_next_chart_is_in_the_profile_after_every_wa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_definitions_that_the_chart_installs_are_those_of_the_project(bare: ControlPlane, kind: str) -> None:
+def test_the_definitions_that_the_chart_installs_are_those_of_the_project(
+    bare: ControlPlane, kind: str
+) -> None:
     install(bare)
     found = bare.admin.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.video-ingest.dev")
     assert found["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    given = bare.admin.apply(yaml.safe_load((CHART.parents[1] / "crds" / f"{kind}.yaml").read_text(encoding="utf-8")), dryRun="All")
+    given = bare.admin.apply(
+        yaml.safe_load((CHART.parents[1] / "crds" / f"{kind}.yaml").read_text(encoding="utf-8")), dryRun="All"
+    )
     assert given["spec"] == found["spec"]

@@ -1,4 +1,5 @@
-"""Monitors, alerts and the dashboard: what they name is what the operator exposes, and every alert has its page."""
+"""Monitors, alerts and the dashboard: what they name is what the operator exposes, and every alert has its
+page."""
 
 import json
 import re
@@ -19,12 +20,15 @@ DASHBOARD: Json = yaml.safe_load((CHART / "files" / "dashboard.yaml").read_text(
 SERIES = re.compile(r"video_ingest_\w+")
 ROW = re.compile(r"\| `(video_ingest_\w+)` \| (\w+) \| (.*?) \|")
 PAGE = {
-    name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall((HOUSE / "docs/metrics.md").read_text("utf-8"))
+    name: (kind, set(re.findall(r"`(\w+)`", labels)))
+    for name, kind, labels in ROW.findall((HOUSE / "docs/metrics.md").read_text("utf-8"))
 }
 
 
 def expressions() -> list[str]:
-    return [alert["expr"] for alert in ALERTS] + [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [alert["expr"] for alert in ALERTS] + [
+        target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
+    ]
 
 
 def series() -> set[str]:
@@ -43,26 +47,43 @@ def test_an_expression_names_series_and_labels_that_there_are(expression: str) -
     named = set(SERIES.findall(expression))
     assert named
     assert named <= series()
-    labels = {label for name in named for label in PAGE[re.sub(r"_(bucket|sum|count)$", "", name) if name not in PAGE else name][1]} | {
-        "le"
-    }
+    labels = {
+        label
+        for name in named
+        for label in PAGE[re.sub(r"_(bucket|sum|count)$", "", name) if name not in PAGE else name][1]
+    } | {"le"}
     if "$NAMESPACE" in expression:
         labels |= {"namespace"}  # Prometheus' own: of the pod that was scraped
-    grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")}
+    grouped = {
+        label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")
+    }
     chosen = set(re.findall(r"[{,]\s*(\w+)\s*(?:=~|!=|=|!~)", expression))
     assert grouped | chosen <= labels
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
-    shown = {name for panel in DASHBOARD["panels"] for target in panel["targets"] for name in SERIES.findall(target["expr"])}
+    shown = {
+        name
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+        for name in SERIES.findall(target["expr"])
+    }
     assert {name for name in PAGE if not any(each.startswith(name) for each in shown)} == set()
 
 
 def test_the_dashboard_is_whole() -> None:
-    (found,) = [each for each in of_kind(case("everything"), "ConfigMap") if each["metadata"]["name"].endswith("-dashboard")]
+    (found,) = [
+        each
+        for each in of_kind(case("everything"), "ConfigMap")
+        if each["metadata"]["name"].endswith("-dashboard")
+    ]
     board = json.loads(found["data"]["video-ingest.json"])
     assert [panel["id"] for panel in board["panels"]] == list(range(1, len(board["panels"]) + 1))
-    places = {(panel["gridPos"]["x"] + x, panel["gridPos"]["y"]) for panel in board["panels"] for x in range(panel["gridPos"]["w"])}
+    places = {
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"])
+        for panel in board["panels"]
+        for x in range(panel["gridPos"]["w"])
+    }
     assert len(places) == sum(panel["gridPos"]["w"] for panel in board["panels"])
     assert max(x for x, _ in places) < 24
 
@@ -77,7 +98,10 @@ def test_every_alert_says_what_it_is_and_has_its_page() -> None:
         assert alert["labels"]["severity"] in ("info", "warning", "critical")
         assert alert["annotations"]["summary"]
         assert alert["annotations"]["description"].endswith(".")
-        assert alert["annotations"]["runbook_url"] == f"https://git.example.org/ingest/blob/main/docs/alerts.md#{alert['alert'].lower()}"
+        assert (
+            alert["annotations"]["runbook_url"]
+            == f"https://git.example.org/ingest/blob/main/docs/alerts.md#{alert['alert'].lower()}"
+        )
 
 
 def test_states_and_reasons_in_expressions_are_words_that_there_are() -> None:
@@ -95,27 +119,41 @@ def test_states_and_reasons_in_expressions_are_words_that_there_are() -> None:
     }
     for expression in expressions():
         assert set(re.findall(r'state="(\w+)"', expression)) <= states
-        assert set(re.findall(r'reason="(\w+)"', expression)) <= {"Succeeded", *(reason.value for reason in Reason)}
+        assert set(re.findall(r'reason="(\w+)"', expression)) <= {
+            "Succeeded",
+            *(reason.value for reason in Reason),
+        }
 
 
 def test_the_monitors_find_the_pods_that_they_are_for() -> None:
     everything = case("everything")
-    (deployment,) = [each for each in of_kind(everything, "Deployment") if "try-out" not in each["metadata"]["name"]]
+    (deployment,) = [
+        each for each in of_kind(everything, "Deployment") if "try-out" not in each["metadata"]["name"]
+    ]
     (operator,) = of_kind(everything, "PodMonitor", "-operator-operator")
-    assert operator["spec"]["selector"]["matchLabels"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    assert (
+        operator["spec"]["selector"]["matchLabels"].items()
+        <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    )
     assert operator["metadata"]["labels"]["release"] == "prometheus"
     (workers,) = of_kind(everything, "PodMonitor", "-worker")
     job = ingest_job(OWNER, orders_for(), ITEM, Start(index=0, number=1, attempts=0, rung=0, disruptions=0))
-    assert workers["spec"]["selector"]["matchLabels"].items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    assert (
+        workers["spec"]["selector"]["matchLabels"].items()
+        <= job["spec"]["template"]["metadata"]["labels"].items()
+    )
     (service,) = of_kind(case("service-monitor"), "Service")
     (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (port,) = service["spec"]["ports"]
-    assert monitor["spec"]["endpoints"] == [{"port": port["name"], "path": "/metrics", "interval": "1m", "honorLabels": True}]
+    assert monitor["spec"]["endpoints"] == [
+        {"port": port["name"], "path": "/metrics", "interval": "1m", "honorLabels": True}
+    ]
 
 
 def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:
-    """Without `honorLabels` Prometheus calls the label `exported_namespace`, and its own `namespace` is that of the pod it asked."""
+    """Without `honorLabels` Prometheus calls the label `exported_namespace`, and its own `namespace` is that
+    of the pod it asked."""
     ours = {name for name, (_, labels) in PAGE.items() if "namespace" in labels}
     assert ours == {"video_ingest_batches", "video_ingest_items"}
     (operator,) = of_kind(case("everything"), "PodMonitor", "-operator-operator")

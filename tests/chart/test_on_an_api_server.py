@@ -1,4 +1,5 @@
-"""What a real API server says to the objects of each set of values: schemas, admission, and the restricted Pod Security Standard."""
+"""What a real API server says to the objects of each set of values: schemas, admission, and the restricted
+Pod Security Standard."""
 
 from collections.abc import Iterator
 
@@ -10,15 +11,19 @@ from tests.support.cluster.control_plane import ControlPlane
 
 NAMESPACES = (NAMESPACE, "research")
 FOREIGN = ("monitoring.coreos.com/v1", "admissionregistration.k8s.io/v1beta1")
-"""What is not served here: it is looked at in test_monitoring.py, and in force in tests/operator/kube/test_untracked.py."""
+"""What is not served here: it is looked at in test_monitoring.py, and in force in
+tests/operator/kube/test_untracked.py."""
 
 
 @pytest.fixture(scope="module")
 def restricted(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The control plane with namespaces in which nothing runs that could harm a node, and a warning for what would make such pods."""
+    """The control plane with namespaces in which nothing runs that could harm a node, and a warning for what
+    would make such pods."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     for name in NAMESPACES:
-        control_plane.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        control_plane.admin.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        )
     yield control_plane
     for name in NAMESPACES:
         control_plane.admin.delete(f"/api/v1/namespaces/{name}")
@@ -34,12 +39,18 @@ def tried(plane: ControlPlane, objects: list[Json]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "mig"])
-def test_every_object_is_accepted_as_it_is_where_only_restricted_pods_are(restricted: ControlPlane, name: str) -> None:
+def test_every_object_is_accepted_as_it_is_where_only_restricted_pods_are(
+    restricted: ControlPlane, name: str
+) -> None:
     assert tried(restricted, case(name)) == []
 
 
-def test_a_folder_of_the_node_is_all_that_is_not_restricted_where_models_lie_there(restricted: ControlPlane) -> None:
-    assert tried(restricted, case("mig")) == []  # only Jobs' pods mount the folder, and those the operator makes
+def test_a_folder_of_the_node_is_all_that_is_not_restricted_where_models_lie_there(
+    restricted: ControlPlane,
+) -> None:
+    assert (
+        tried(restricted, case("mig")) == []
+    )  # only Jobs' pods mount the folder, and those the operator makes
     profile = next(each for each in case("mig") if each["kind"] == "IngestProfile")
     assert profile["spec"]["pods"]["models"] == {"hostPath": "/srv/models"}
 

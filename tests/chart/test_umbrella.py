@@ -23,12 +23,16 @@ def rendered(folder: Path, **ours: Any) -> str:
     (folder / "charts").mkdir()
     (folder / "Chart.yaml").write_text(PARENT, encoding="utf-8")
     (folder / "charts" / CHART.name).symlink_to(CHART)
-    (folder / "values.yaml").write_text(json.dumps({CHART.name: ours, "global": {"region": "here"}}), encoding="utf-8")
+    (folder / "values.yaml").write_text(
+        json.dumps({CHART.name: ours, "global": {"region": "here"}}), encoding="utf-8"
+    )
     run = helm("template", "platform", str(folder), "--namespace=media")
     assert run.returncode == 0, run.stderr
     return run.stdout
 
 
 @pytest.mark.parametrize("operators", [0, 1])
-def test_it_may_switch_us_on_and_off_by_the_condition_that_everybody_uses(tmp_path: Path, operators: int) -> None:
+def test_it_may_switch_us_on_and_off_by_the_condition_that_everybody_uses(
+    tmp_path: Path, operators: int
+) -> None:
     assert len(of_kind(objects_in(rendered(tmp_path, enabled=operators == 1)), "Deployment")) == operators

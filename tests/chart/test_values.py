@@ -23,8 +23,14 @@ NEEDS: dict[str, Json] = {
     "models.hostPath": {"models.from": "HostPath", "models.hostPath": "/srv/models"},
     "models.image": {"models.from": "Image", "models.image": "models:1"},
     "monitoring.serviceMonitor.enabled": {"monitoring.podMonitor.enabled": False},
-    "monitoring.serviceMonitor.interval": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
-    "monitoring.serviceMonitor.labels": {"monitoring.podMonitor.enabled": False, "monitoring.serviceMonitor.enabled": True},
+    "monitoring.serviceMonitor.interval": {
+        "monitoring.podMonitor.enabled": False,
+        "monitoring.serviceMonitor.enabled": True,
+    },
+    "monitoring.serviceMonitor.labels": {
+        "monitoring.podMonitor.enabled": False,
+        "monitoring.serviceMonitor.enabled": True,
+    },
     "rbac.queues": {"worker.queueName": ""},
     "serviceAccount.create": {"serviceAccount.name": "ingest"},
     "store.migration.enabled": {"store.tryOut.enabled": False},
@@ -34,7 +40,9 @@ NEEDS: dict[str, Json] = {
 
 def resolved(schema: Json) -> Json:
     if "$ref" in schema:
-        return resolved(SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]]) | {k: v for k, v in schema.items() if k != "$ref"}
+        return resolved(SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]]) | {
+            k: v for k, v in schema.items() if k != "$ref"
+        }
     return schema
 
 
@@ -84,7 +92,9 @@ def groups(schema: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 @pytest.mark.parametrize("value", VALUES, ids=named)
 def test_a_value_changes_what_is_rendered(value: Value) -> None:
     needs = NEEDS.get(named(value), {})
-    assert template(EVERYTHING, settings=needs | {named(value): other_value(value)}) != before(json.dumps(needs))
+    assert template(EVERYTHING, settings=needs | {named(value): other_value(value)}) != before(
+        json.dumps(needs)
+    )
 
 
 @pytest.mark.parametrize("value", VALUES, ids=named)
@@ -102,7 +112,8 @@ def test_the_schema_knows_the_values_and_no_others() -> None:
         (*path, name)
         for path, group in groups(SCHEMA)
         for name in group["properties"]
-        if (*path, name) not in leaves and not any((*path, name)[: len(one)] == one and len((*path, name)) > len(one) for one in written)
+        if (*path, name) not in leaves
+        and not any((*path, name)[: len(one)] == one and len((*path, name)) > len(one) for one in written)
     }
     assert known - {("global",), ("enabled",)} - written == set()
 
@@ -145,8 +156,12 @@ REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED, ids=[f"{path}={value}" for path, value, _ in REFUSED])
-def test_a_wrong_value_is_refused_in_a_sentence_that_names_its_place(path: str, value: Any, said: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "value", "said"), REFUSED, ids=[f"{path}={value}" for path, value, _ in REFUSED]
+)
+def test_a_wrong_value_is_refused_in_a_sentence_that_names_its_place(
+    path: str, value: Any, said: str
+) -> None:
     with pytest.raises(RefusedByHelm) as refused:
         template(settings={path: value})
     text = str(refused.value)
@@ -161,7 +176,9 @@ def test_helm_has_nothing_to_complain_about() -> None:
 
 
 def test_what_contradicts_itself_is_refused() -> None:
-    with pytest.raises(RefusedByHelm, match="clusterWide serves every namespace, and watchNamespaces names some"):
+    with pytest.raises(
+        RefusedByHelm, match="clusterWide serves every namespace, and watchNamespaces names some"
+    ):
         template(settings={"clusterWide": True, "watchNamespaces": ["media"]})
     both = {"monitoring.podMonitor.enabled": True, "monitoring.serviceMonitor.enabled": True}
     with pytest.raises(RefusedByHelm, match="would both scrape the operator: enable one of them"):

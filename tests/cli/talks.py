@@ -14,7 +14,9 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 LABELS = ("ann", "unknown #1", "a-name-that-is-longer-than-any-line-of-a-caption-may-ever-become")
 
 
-def transcript_of(words: tuple[SpokenWord, ...], *, language: str = "en", title: str = "Vectors --> and more") -> StoredTranscript:
+def transcript_of(
+    words: tuple[SpokenWord, ...], *, language: str = "en", title: str = "Vectors --> and more"
+) -> StoredTranscript:
     """A stored transcript of these words."""
     run = RunRow(
         UUID(int=7),
@@ -31,7 +33,11 @@ def transcript_of(words: tuple[SpokenWord, ...], *, language: str = "en", title:
         language,
         {"transcription": "tiny.en@0123456789ab", "embedding": "mini@ba9876543210"},
         {
-            "effective": {"device": "cpu", "computeType": "int8", "models": {"transcription": "tiny.en@0123456789ab"}},
+            "effective": {
+                "device": "cpu",
+                "computeType": "int8",
+                "models": {"transcription": "tiny.en@0123456789ab"},
+            },
             "coverage": {"words": len(words)},
             "quality": {"language": language, "redecoded": 0},
         },
@@ -39,10 +45,20 @@ def transcript_of(words: tuple[SpokenWord, ...], *, language: str = "en", title:
     )
     segments = segment(words, SegmentationProfile())
     url = "https://www.youtube.com/watch?v=abc"
-    video = VideoRow("youtube:abc", url, title, "Channel", NOON, 60.0, "Ingested", None, len(segments), len(LABELS))
+    video = VideoRow(
+        "youtube:abc", url, title, "Channel", NOON, 60.0, "Ingested", None, len(segments), len(LABELS)
+    )
     speakers = tuple(
         StoredSpeaker(
-            i, label, Decision.UNKNOWN if "#" in label else Decision.NAMED, None if "#" in label else label, 0.81234, None, None, 0.4, 10.0
+            i,
+            label,
+            Decision.UNKNOWN if "#" in label else Decision.NAMED,
+            None if "#" in label else label,
+            0.81234,
+            None,
+            None,
+            0.4,
+            10.0,
         )
         for i, label in enumerate(LABELS)
     )
@@ -61,17 +77,26 @@ def said(*parts: tuple[float, int | None, str]) -> tuple[SpokenWord, ...]:
 
 TALK = transcript_of(
     said(
-        (0.5, 0, "Welcome back. Today we ask what a vector index is, and why R&D wants x < y --> z to be fast."),
+        (
+            0.5,
+            0,
+            "Welcome back. Today we ask what a vector index is, and why R&D wants x < y --> z to be fast.",
+        ),
         (6.25, 1, "Right."),
         (7.0, 0, "So?"),
-        (8.0, 1, "A graph of neighbours, walked from the top; nothing more is needed to find what is near, as far as I can tell today."),
+        (
+            8.0,
+            1,
+            "A graph of neighbours, walked from the top; nothing more is needed to find what is near, as "
+            "far as I can tell today.",
+        ),
         (15.0, None, "Applause."),
     )
 )
 
-_TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Cf", "Z"]), min_size=1, max_size=60) | st.sampled_from(
-    ["-->", "<v", "&amp;", "so,", "end.", "WEBVTT", "NOTE", "7"]
-)
+_TEXTS = st.text(
+    st.characters(blacklist_categories=["Cs", "Cc", "Cf", "Z"]), min_size=1, max_size=60
+) | st.sampled_from(["-->", "<v", "&amp;", "so,", "end.", "WEBVTT", "NOTE", "7"])
 _GAPS = st.floats(0, 4) | st.just(0.0)
 
 

@@ -19,13 +19,25 @@ def test_minilm_makes_384_numbers() -> None:
 @pytest.mark.parametrize(
     ("pooling", "dimension"),
     [
-        ({"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, 8),
-        ({"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, 16),
+        (
+            {
+                "word_embedding_dimension": 8,
+                "pooling_mode_mean_tokens": True,
+                "pooling_mode_cls_token": False,
+            },
+            8,
+        ),
+        (
+            {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True},
+            16,
+        ),
         ({"embedding_dimension": 8, "pooling_mode": "mean"}, 8),
         ({"embedding_dimension": 8, "pooling_mode": ["mean", "max"]}, 16),
     ],
 )
-def test_each_kind_of_pooling_adds_its_numbers(tmp_path: Path, pooling: dict[str, object], dimension: int) -> None:
+def test_each_kind_of_pooling_adds_its_numbers(
+    tmp_path: Path, pooling: dict[str, object], dimension: int
+) -> None:
     (text_model(tmp_path, 8) / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     assert dimension_of(tmp_path) == dimension
 
@@ -33,7 +45,11 @@ def test_each_kind_of_pooling_adds_its_numbers(tmp_path: Path, pooling: dict[str
 def with_module(folder: Path, kind: str) -> None:
     """One more module at the end."""
     path = text_model(folder, 8) / "modules.json"
-    path.write_text(json.dumps([*json.loads(path.read_text()), {"idx": 3, "path": "3_Last", "type": f"some.where.{kind}"}]))
+    path.write_text(
+        json.dumps(
+            [*json.loads(path.read_text()), {"idx": 3, "path": "3_Last", "type": f"some.where.{kind}"}]
+        )
+    )
     (folder / "3_Last").mkdir()
     (folder / "3_Last" / "config.json").write_text(json.dumps({"out_features": 5}))
 

@@ -39,29 +39,67 @@ CPU_ONLY = IngestProfileSpec(runtime=RuntimeProfile(device=Device.CPU))
 
 def test_a_machine_that_has_everything_gets_a_line_per_check_and_all_are_ok() -> None:
     found = findings(GOOD)
-    assert [finding.name for finding in found] == ["python", "memory", "disk", "gpu", "cublas", "javascript", "walls", "models", "store"]
+    assert [finding.name for finding in found] == [
+        "python",
+        "memory",
+        "disk",
+        "gpu",
+        "cublas",
+        "javascript",
+        "walls",
+        "models",
+        "store",
+    ]
     assert {finding.state for finding in found} == {State.OK}
-    assert str(found[-1]) == f"ok      store       embedded: Postgres 18, pgvector 0.8.6, schema {expected_version()}"
+    assert (
+        str(found[-1])
+        == f"ok      store       embedded: Postgres 18, pgvector 0.8.6, schema {expected_version()}"
+    )
 
 
 CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
     (doctor.python, {"python": (3, 10, 14)}, State.MISSING, "3.10.14; 3.11 or newer is needed"),
     (doctor.memory, {"memory": 4 * GIB}, State.MISSING, "needs 5.0 GiB or more"),
-    (doctor.memory, {"memory": 4 * GIB, "models": ModelFacts("demo", GIB // 4)}, State.OK, "8 cores, 4.0 GiB"),
+    (
+        doctor.memory,
+        {"memory": 4 * GIB, "models": ModelFacts("demo", GIB // 4)},
+        State.OK,
+        "8 cores, 4.0 GiB",
+    ),
     (doctor.disk, {"disk": GIB}, State.NOTE, "name another folder with --home"),
     (doctor.gpu, {"gpu": None}, State.OK, "no GPU: workers run on the CPU"),
     (doctor.gpu, {"gpu": None, "profile": WANTS_GPU}, State.MISSING, "Install NVIDIA's driver"),
-    (doctor.gpu, {"gpu": replace(GPU, driver="470.256.02")}, State.MISSING, "CUDA 12 needs 525.60.13 or newer"),
+    (
+        doctor.gpu,
+        {"gpu": replace(GPU, driver="470.256.02")},
+        State.MISSING,
+        "CUDA 12 needs 525.60.13 or newer",
+    ),
     (doctor.gpu, {"gpu": replace(GPU, driver="525.60.13")}, State.OK, "GPU-1, 23.4 GiB, driver 525.60.13"),
     (doctor.gpu, {"gpu": replace(GPU, driver=None)}, State.OK, "driver unknown"),
     (doctor.gpu, {"profile": CPU_ONLY}, State.OK, "not used, the profile says Cpu"),
     (doctor.cublas, {"gpu": None}, State.OK, "not needed without a GPU"),
     (doctor.cublas, {"gpu": replace(GPU, cublas=False)}, State.MISSING, "pip install nvidia-cublas-cu12"),
     (doctor.javascript, {"js_runtime": None}, State.MISSING, "pip install 'yt-dlp[default,deno]'"),
-    (doctor.walls, {"lacking": (Wall.LANDLOCK, Wall.SECCOMP)}, State.NOTE, "lacks landlock, seccomp, so media are decoded without"),
-    (doctor.models, {"models": ModelFacts("default", fault="Not here. Run `x`.")}, State.MISSING, "Not here. Run `x`."),
+    (
+        doctor.walls,
+        {"lacking": (Wall.LANDLOCK, Wall.SECCOMP)},
+        State.NOTE,
+        "lacks landlock, seccomp, so media are decoded without",
+    ),
+    (
+        doctor.models,
+        {"models": ModelFacts("default", fault="Not here. Run `x`.")},
+        State.MISSING,
+        "Not here. Run `x`.",
+    ),
     (doctor.store, {"store": StoreFacts("db", fault="Postgres failed.")}, State.MISSING, "Postgres failed."),
-    (doctor.store, {"store": replace(STORE, server=150_004)}, State.MISSING, "Postgres 16 or newer is needed"),
+    (
+        doctor.store,
+        {"store": replace(STORE, server=150_004)},
+        State.MISSING,
+        "Postgres 16 or newer is needed",
+    ),
     (doctor.store, {"store": replace(STORE, pgvector=None)}, State.MISSING, "the server has no pgvector"),
     (doctor.store, {"store": replace(STORE, pgvector="0.7.4")}, State.MISSING, "pgvector 0.7.4 is too old"),
     (doctor.store, {"store": replace(STORE, schema=None)}, State.MISSING, "Run: ingestctl migrate --dsn"),
@@ -70,7 +108,9 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
 
 
 @pytest.mark.parametrize(("check", "change", "state", "told"), CASES)
-def test_each_lack_is_told_with_how_to_mend_it(check: Callable[[Facts], Finding], change: dict[str, Any], state: State, told: str) -> None:
+def test_each_lack_is_told_with_how_to_mend_it(
+    check: Callable[[Facts], Finding], change: dict[str, Any], state: State, told: str
+) -> None:
     found = check(replace(GOOD, **change))
     assert found.state is state
     assert told in found.told
@@ -93,14 +133,18 @@ def test_the_embedded_postgres_is_really_started(place: Workplace) -> None:
 
 
 @pytest.mark.postgres
-def test_another_server_is_asked_and_left_as_it_is(place: Workplace, database: str, empty_database: str) -> None:
+def test_another_server_is_asked_and_left_as_it_is(
+    place: Workplace, database: str, empty_database: str
+) -> None:
     good, bare = (store_of(replace(place, dsn=dsn)) for dsn in (database, empty_database))
     assert doctor.store(replace(GOOD, store=good)).state is State.OK
     assert (bare.schema, doctor.store(replace(GOOD, store=bare)).state) == (None, State.MISSING)
 
 
 def test_a_server_that_does_not_answer_is_told_without_its_password(place: Workplace) -> None:
-    found = doctor.store(replace(GOOD, store=store_of(replace(place, dsn="postgresql://ann:secret@127.0.0.1:1/video"))))
+    found = doctor.store(
+        replace(GOOD, store=store_of(replace(place, dsn="postgresql://ann:secret@127.0.0.1:1/video")))
+    )
     assert found.state is State.MISSING
     assert "ann@127.0.0.1:1/video" in found.told
     assert "secret" not in found.told
@@ -117,6 +161,12 @@ def test_the_exit_code_says_whether_something_needed_is_missing(
     monkeypatch.setenv("INGEST_MODELS", str(models()))
     spec = f"{{{profile}, transcription: {{model: tiny.en}}, embedding: {{model: all-MiniLM-L6-v2}}}}"
     path = place.home.parent / "profile.yaml"
-    path.write_text(f"{{apiVersion: video-ingest.dev/v1alpha1, kind: IngestProfile, metadata: {{name: p}}, spec: {spec}}}")
-    done = CliRunner().invoke(app, ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database], catch_exceptions=False)
+    path.write_text(
+        f"{{apiVersion: video-ingest.dev/v1alpha1, kind: IngestProfile, metadata: {{name: p}}, spec: {spec}}}"
+    )
+    done = CliRunner().invoke(
+        app,
+        ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database],
+        catch_exceptions=False,
+    )
     assert (done.exit_code, len(done.stdout.splitlines())) == (code, 9)

@@ -1,4 +1,5 @@
-"""What the pages tell people to type is what the command understands, and what they tell people to write is valid."""
+"""What the pages tell people to type is what the command understands, and what they tell people to write is
+valid."""
 
 import json
 import re
@@ -51,7 +52,8 @@ def mentioned() -> Iterator[tuple[str, str]]:
 
 
 def understood(line: str) -> None:
-    """Parse a command as the shell and the program would, and run nothing. Raises what the program would say."""
+    """Parse a command as the shell and the program would, and run nothing. Raises what the program would
+    say."""
     words = shlex.split(line, comments=True)
     end = next((i for i, word in enumerate(words) if word in (">", "|")), len(words))
     command, context, rest = typer.main.get_command(app), None, words[1:end]
@@ -79,7 +81,13 @@ def test_every_command_in_the_text_exists_with_its_options(page: str, line: str)
 
 
 @pytest.mark.parametrize(
-    "line", ["ingestctl serach x", "ingestctl search x --speeker ann", "ingestctl search x --limit many", "ingestctl models"]
+    "line",
+    [
+        "ingestctl serach x",
+        "ingestctl search x --speeker ann",
+        "ingestctl search x --limit many",
+        "ingestctl models",
+    ],
 )
 def test_a_mistake_on_a_page_would_be_found(line: str) -> None:
     with pytest.raises((typer.TyperException, SystemExit, typer.Exit)):
@@ -100,10 +108,15 @@ def test_every_file_on_the_pages_is_valid(block: str, tmp_path: Path) -> None:
 
 def commands() -> list[tuple[str, str | None]]:
     """(words behind `ingestctl`, epilog) of every command."""
-    own = [(info, "") for info in app.registered_commands] + [(info, "models ") for info in models_group.registered_commands]
+    own = [(info, "") for info in app.registered_commands] + [
+        (info, "models ") for info in models_group.registered_commands
+    ]
     return [
         ("models", models_group.info.epilog),
-        *((f"{path}{info.name or getattr(info.callback, '__name__', '')}", info.epilog) for info, path in own),
+        *(
+            (f"{path}{info.name or getattr(info.callback, '__name__', '')}", info.epilog)
+            for info, path in own
+        ),
     ]
 
 
@@ -120,7 +133,11 @@ def test_every_command_s_help_ends_with_an_example_that_is_understood(words: str
 
 def test_the_json_form_has_the_fields_that_the_page_describes() -> None:
     found = document(TALK)
-    told = dict(re.findall(r"^\| `([a-z_\[\].]+)` \| (.*) \|$", HOW_TO.split("The JSON has")[1].split("## ")[0], re.MULTILINE))
+    told = dict(
+        re.findall(
+            r"^\| `([a-z_\[\].]+)` \| (.*) \|$", HOW_TO.split("The JSON has")[1].split("## ")[0], re.MULTILINE
+        )
+    )
     assert told.keys() - {"segments[].words"} == found.keys()
     for field, value in (
         ("video", found["video"]),
@@ -135,7 +152,11 @@ def test_the_json_form_has_the_fields_that_the_page_describes() -> None:
 @pytest.mark.postgres
 def test_the_sql_runs_and_answers(database: str) -> None:
     statements = [
-        each for each in blocks(HOW_TO, "sql")[0].replace("embeddings_1024", f"embeddings_{DIMENSION}").split(";\n") if each.strip()
+        each
+        for each in blocks(HOW_TO, "sql")[0]
+        .replace("embeddings_1024", f"embeddings_{DIMENSION}")
+        .split(";\n")
+        if each.strip()
     ]
     ensure_dimension(database, DIMENSION)
     with connect(database, application="tests") as connection:

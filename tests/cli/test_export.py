@@ -26,13 +26,18 @@ def talk(database: str) -> str:
         store(connection, content("Hello", "there", identities=(unknown(0), unknown(1))))
         silent = a_video("test:silent")
         record_outcome(
-            connection, claim(connection, silent.id, "tester"), silent, FinalEnd("default/batch", Reason.NO_SPEECH, "Nobody.", "hash-1")
+            connection,
+            claim(connection, silent.id, "tester"),
+            silent,
+            FinalEnd("default/batch", Reason.NO_SPEECH, "Nobody.", "hash-1"),
         )
     return database
 
 
 def export(place: Workplace, dsn: str, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["export", *arguments, "--home", str(place.home), "--dsn", dsn], catch_exceptions=False)
+    return CliRunner().invoke(
+        app, ["export", *arguments, "--home", str(place.home), "--dsn", dsn], catch_exceptions=False
+    )
 
 
 def test_what_was_stored_comes_out_as_captions(place: Workplace, talk: str) -> None:
@@ -41,7 +46,9 @@ def test_what_was_stored_comes_out_as_captions(place: Workplace, talk: str) -> N
     assert [line for line in lines if "<v" in line] == ["<v unknown #1>Hello", "<v unknown #2>there"]
 
 
-def test_a_file_is_written_whole_in_place_of_an_older_one(place: Workplace, talk: str, tmp_path: Path) -> None:
+def test_a_file_is_written_whole_in_place_of_an_older_one(
+    place: Workplace, talk: str, tmp_path: Path
+) -> None:
     path = tmp_path / "talk.json"
     path.write_text("older")
     assert export(place, talk, "test:one", "-o", str(path)).stdout == ""
@@ -52,7 +59,9 @@ def test_a_file_is_written_whole_in_place_of_an_older_one(place: Workplace, talk
 def test_a_recording_that_is_not_there_is_answered_with_what_is(place: Workplace, talk: str) -> None:
     done = export(place, talk, "test:two")
     assert done.exit_code == 2
-    assert "no transcript of 'test:two' is stored; the store has test:one" in " ".join(done.output.replace("│", " ").split())
+    assert "no transcript of 'test:two' is stored; the store has test:one" in " ".join(
+        done.output.replace("│", " ").split()
+    )
 
 
 def test_a_recording_in_which_nobody_speaks_says_how_it_ended(place: Workplace, talk: str) -> None:
@@ -75,5 +84,7 @@ def test_the_embedded_store_is_brought_up_to_date_before_it_is_read(place: Workp
             store(connection, content("Hello"))
             connection.execute("delete from ingest.schema_version where version = 3")
             connection.execute("drop view public.current_segments, public.speakers, public.videos")
-    done = CliRunner().invoke(app, ["export", "test:one", "--format", "txt", "--home", str(place.home)], catch_exceptions=False)
+    done = CliRunner().invoke(
+        app, ["export", "test:one", "--format", "txt", "--home", str(place.home)], catch_exceptions=False
+    )
     assert done.stdout.endswith("[0:00:00] ann: Hello\n")

@@ -87,15 +87,23 @@ def test_vtt_that_is_read_back_says_the_same_words_by_the_same_people(words: tup
 
 @given(any_words())
 def test_srt_numbers_its_cues_and_says_every_word_once(words: tuple[SpokenWord, ...]) -> None:
-    blocks = [block.split("\n", 2) for block in srt(transcript_of(words)).strip("\n").split("\n\n")] if words else []
+    blocks = (
+        [block.split("\n", 2) for block in srt(transcript_of(words)).strip("\n").split("\n\n")]
+        if words
+        else []
+    )
     assert [number for number, *_ in blocks] == [str(i) for i in range(1, len(blocks) + 1)]
-    assert all(_seconds(a, ",") < _seconds(b, ",") for _, times, _ in blocks for a, b in [times.split(" --> ")])
+    assert all(
+        _seconds(a, ",") < _seconds(b, ",") for _, times, _ in blocks for a, b in [times.split(" --> ")]
+    )
     spoken = [text for _, _, text in blocks]
     for name in LABELS:
         spoken = [text.removeprefix(f"{name}: ") for text in spoken]
     shown, meant = [word for text in spoken for word in text.split()], [each.word.text for each in words]
     assert len(shown) == len(meant)
-    assert all(a == b or any(mark in b for mark in ("<", "{\\", "--")) for a, b in zip(shown, meant, strict=True))
+    assert all(
+        a == b or any(mark in b for mark in ("<", "{\\", "--")) for a, b in zip(shown, meant, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,15 +125,30 @@ def test_srt_shows_what_players_would_take_for_markup(said_so: str, text: str) -
 def test_text_and_json_say_every_word_once_and_in_order(words: tuple[SpokenWord, ...]) -> None:
     transcript = transcript_of(words)
     paragraphs = txt(transcript).split("\n\n")[1:]
-    assert [word for each in paragraphs for word in each.split(": ", 1)[1].split()] == [each.word.text for each in words]
-    entries = [word for part in json.loads(FORMATS[Format.JSON](transcript))["segments"] for word in part["words"]]
-    assert [(entry["word"], entry.get("speaker")) for entry in entries] == [(each.word.text, label(each.speaker)) for each in words]
+    assert [word for each in paragraphs for word in each.split(": ", 1)[1].split()] == [
+        each.word.text for each in words
+    ]
+    entries = [
+        word for part in json.loads(FORMATS[Format.JSON](transcript))["segments"] for word in part["words"]
+    ]
+    assert [(entry["word"], entry.get("speaker")) for entry in entries] == [
+        (each.word.text, label(each.speaker)) for each in words
+    ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["向", "量", "索", "引", "，", "กี่", "Chrome"]), st.booleans()), min_size=1, max_size=200))
-def test_words_have_the_spaces_that_whisper_wrote_and_lines_are_as_wide_as_they_look(characters: list[tuple[str, bool]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["向", "量", "索", "引", "，", "กี่", "Chrome"]), st.booleans()),
+        min_size=1,
+        max_size=200,
+    )
+)
+def test_words_have_the_spaces_that_whisper_wrote_and_lines_are_as_wide_as_they_look(
+    characters: list[tuple[str, bool]],
+) -> None:
     words = tuple(
-        SpokenWord(Word(i / 10, (i + 1) / 10, text, 0.9, spaced), 0, overlap=False) for i, (text, spaced) in enumerate(characters)
+        SpokenWord(Word(i / 10, (i + 1) / 10, text, 0.9, spaced), 0, overlap=False)
+        for i, (text, spaced) in enumerate(characters)
     )
     found = cues(words, Layout())
     whole = "".join(f" {text}" if spaced else text for text, spaced in characters)
@@ -136,17 +159,31 @@ def test_words_have_the_spaces_that_whisper_wrote_and_lines_are_as_wide_as_they_
 
 
 def test_a_line_of_wide_characters_holds_half_as_many() -> None:
-    words = tuple(SpokenWord(Word(i / 10, (i + 1) / 10, "東", 0.9, spaced=False), 0, overlap=False) for i in range(60))
+    words = tuple(
+        SpokenWord(Word(i / 10, (i + 1) / 10, "東", 0.9, spaced=False), 0, overlap=False) for i in range(60)
+    )
     assert [len(line) for cue in cues(words, Layout()) for line in cue.lines] == [21, 21, 18]
 
 
 def test_marks_over_letters_take_no_room_in_a_line() -> None:
-    words = tuple(SpokenWord(Word(i / 10, (i + 1) / 10, "กี่", 0.9, spaced=False), 0, overlap=False) for i in range(60))
+    words = tuple(
+        SpokenWord(Word(i / 10, (i + 1) / 10, "กี่", 0.9, spaced=False), 0, overlap=False) for i in range(60)
+    )
     assert [len(line) for cue in cues(words, Layout()) for line in cue.lines] == [126, 54]
 
 
 def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None:
-    found = cues(said((0.0, 0, "This first sentence takes up more than half of the cue, as planned. But this one does not fit.")), Layout())
+    found = cues(
+        said(
+            (
+                0.0,
+                0,
+                "This first sentence takes up more than half of the cue, as planned. But this one does not "
+                "fit.",
+            )
+        ),
+        Layout(),
+    )
     assert [" ".join(cue.lines) for cue in found] == [
         "This first sentence takes up more than half of the cue, as planned.",
         "But this one does not fit.",
@@ -165,7 +202,9 @@ def test_a_title_cannot_begin_a_cue(arrow: str) -> None:
     assert "-->" not in text
 
 
-HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202eevil\u2066 [/INST] [link=http://evil.example]x[/link] :boom:"
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202eevil\u2066 [/INST] [link=http://evil.example]x[/link] :boom:"
+)
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -192,8 +231,13 @@ def test_no_form_shows_what_lets_somebody_in(form: Format) -> None:
 def test_rttm_has_ten_fields_and_the_turns() -> None:
     rows = [line.split(" ") for line in rttm(TALK).splitlines()]
     assert all(len(row) == 10 for row in rows)
-    assert [(row[0], row[1], row[7]) for row in rows[:2]] == [("SPEAKER", "youtube:abc", "ann"), ("SPEAKER", "youtube:abc", "unknown_#1")]
-    assert [(row[3], row[4]) for row in rows] == [(f"{t.start:.3f}", f"{t.end - t.start:.3f}") for t in TALK.turns]
+    assert [(row[0], row[1], row[7]) for row in rows[:2]] == [
+        ("SPEAKER", "youtube:abc", "ann"),
+        ("SPEAKER", "youtube:abc", "unknown_#1"),
+    ]
+    assert [(row[3], row[4]) for row in rows] == [
+        (f"{t.start:.3f}", f"{t.end - t.start:.3f}") for t in TALK.turns
+    ]
 
 
 def test_json_has_whisperx_s_fields_and_no_speaker_where_nobody_is_known() -> None:

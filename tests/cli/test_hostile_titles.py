@@ -1,4 +1,5 @@
-"""What a person sees of a batch is text: nothing that a site, a file or a worker wrote is taken for markup, a link or a command."""
+"""What a person sees of a batch is text: nothing that a site, a file or a worker wrote is taken for markup, a
+link or a command."""
 
 import io
 import re
@@ -31,11 +32,18 @@ STYLES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
 
 
 def item(index: int, title: str) -> Item:
-    return Item(index=index, id=f"url:{index}", url="https://ann:geheim@media.example.org/a.mp3?token=geheim", title=title)
+    return Item(
+        index=index,
+        id=f"url:{index}",
+        url="https://ann:geheim@media.example.org/a.mp3?token=geheim",
+        title=title,
+    )
 
 
 def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
-    text = message.encode("utf-8", "replace").decode()[:200]  # a status that an older program has written: JSON, and so no surrogates
+    text = message.encode("utf-8", "replace").decode()[
+        :200
+    ]  # a status that an older program has written: JSON, and so no surrogates
     row = {"state": "Failed", "try": 1, "reason": Reason.NOT_FOUND, "message": text}
     rows = [{"index": each.index, "id": each.id, **row} for each in items]
     whole: dict[str, Any] = {
@@ -62,10 +70,21 @@ def test_a_table_shows_a_title_as_it_is_written(title: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("title", TITLES)
-@pytest.mark.parametrize("watcher", [partial(PlainWatcher, clock=lambda: 0.0), TerminalWatcher], ids=["lines", "bars"])
-def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(title: str, watcher: Any) -> None:
+@pytest.mark.parametrize(
+    "watcher", [partial(PlainWatcher, clock=lambda: 0.0), TerminalWatcher], ids=["lines", "bars"]
+)
+def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(
+    title: str, watcher: Any
+) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=watcher is TerminalWatcher, width=200, markup=False, emoji=False, highlight=False)
+    console = Console(
+        file=screen,
+        force_terminal=watcher is TerminalWatcher,
+        width=200,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
     items = (item(0, title), item(1, title))
     status = batch_of(items, title).status
     assert status is not None
@@ -80,11 +99,19 @@ def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(tit
 
 
 @pytest.mark.parametrize("output", [Output.JSON, Output.YAML])
-@pytest.mark.parametrize("secret", ["https://ann:geheim@media.example.org/feed", "https://media.example.org/feed?a=b&token=geheim"])
-def test_a_batch_is_shown_without_what_its_addresses_let_in_with(output: Output, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "secret", ["https://ann:geheim@media.example.org/feed", "https://media.example.org/feed?a=b&token=geheim"]
+)
+def test_a_batch_is_shown_without_what_its_addresses_let_in_with(
+    output: Output, secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     batch = batch_of((), "")
     sources = (*batch.spec.sources, Source(url=secret), Source(volume=VolumeSource(claim_name="talks")))
-    show(batch.model_copy(update={"spec": batch.spec.model_copy(update={"sources": sources})}), (), Screen(place.people(), output))
+    show(
+        batch.model_copy(update={"spec": batch.spec.model_copy(update={"sources": sources})}),
+        (),
+        Screen(place.people(), output),
+    )
     told = capsys.readouterr().out
     assert "geheim" not in told
     assert told.count("https://media.example.org/feed") == 2

@@ -27,7 +27,9 @@ def test_the_list_shows_what_is_not_here_too(place: Workplace) -> None:
     assert "bge-large-en-v1.5" in text
 
 
-def test_models_put_there_by_hand_can_be_locked_by_their_sets_file_and_are_listed_then(place: Workplace) -> None:
+def test_models_put_there_by_hand_can_be_locked_by_their_sets_file_and_are_listed_then(
+    place: Workplace,
+) -> None:
     path = small_set(place.models)
     code, text = run(place, "models", "lock", str(path))
     assert code == 0
@@ -41,7 +43,10 @@ def test_models_put_there_by_hand_can_be_locked_by_their_sets_file_and_are_liste
 def test_a_changed_file_is_found_by_name_or_by_path_and_the_exit_code_says_so(place: Workplace) -> None:
     path = small_set(place.models)
     run(place, "models", "lock", str(path))
-    assert run(place, "models", "verify", str(path)) == (0, "".join(f"{name}: every file as locked\n" for name in ("tiny", "who", "mini")))
+    assert run(place, "models", "verify", str(path)) == (
+        0,
+        "".join(f"{name}: every file as locked\n" for name in ("tiny", "who", "mini")),
+    )
     weights = place.models / "small" / "who" / "weights.bin"
     weights.write_text(weights.read_text().upper())
     code, text = run(place, "models", "verify", "small")
@@ -63,7 +68,9 @@ def test_a_set_that_was_never_fetched_cannot_be_verified(place: Workplace) -> No
 
 
 @pytest.mark.models
-def test_the_demo_set_is_fetched_locked_and_then_only_checked(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_set_is_fetched_locked_and_then_only_checked(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.support.models import models
 
     monkeypatch.setenv("INGEST_MODELS", str(models()))

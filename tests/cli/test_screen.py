@@ -1,4 +1,5 @@
-"""What a person reads while a batch runs: a line for a change, whatever a site put into a title; on a terminal, bars below the lines."""
+"""What a person reads while a batch runs: a line for a change, whatever a site put into a title; on a
+terminal, bars below the lines."""
 
 import io
 import re
@@ -37,11 +38,15 @@ def test_a_row_of_the_table_is_one_line_too() -> None:
     status = a_status(count=1)
     out = io.StringIO()
     rows = (a_row(ItemState.FAILED, message=FORGED),)
-    Console(file=out, width=300).print(table_of(status.model_copy(update={"videos": rows}), (an_item(FORGED),)))
+    Console(file=out, width=300).print(
+        table_of(status.model_copy(update={"videos": rows}), (an_item(FORGED),))
+    )
     assert len(out.getvalue().splitlines()) == 2, "the head and the row"
 
 
-@pytest.mark.parametrize(("title", "shown"), [("東" * 30, "東" * 21 + "…"), ("กี่" * 44, "กี่" * 44), ("a" * 45, "a" * 43 + "…")])
+@pytest.mark.parametrize(
+    ("title", "shown"), [("東" * 30, "東" * 21 + "…"), ("กี่" * 44, "กี่" * 44), ("a" * 45, "a" * 43 + "…")]
+)
 def test_a_title_is_cut_where_it_is_as_wide_as_there_is_room(title: str, shown: str) -> None:
     assert title_of(an_item(title)) == shown
     assert cell_len(shown) <= 44
@@ -52,7 +57,10 @@ def test_a_title_of_nothing_but_line_ends_gives_way_to_the_address() -> None:
 
 
 STYLES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
-ITEMS = tuple(Item(index=index, id=f"test:{index}", url="https://media.example/a.mp4", title=f"Talk {index}") for index in range(3))
+ITEMS = tuple(
+    Item(index=index, id=f"test:{index}", url="https://media.example/a.mp4", title=f"Talk {index}")
+    for index in range(3)
+)
 
 
 class Terminal:
@@ -60,7 +68,11 @@ class Terminal:
 
     def __init__(self) -> None:
         self._file = io.StringIO()
-        self.watcher = TerminalWatcher(Console(file=self._file, force_terminal=True, width=120, markup=False, emoji=False, highlight=False))
+        self.watcher = TerminalWatcher(
+            Console(
+                file=self._file, force_terminal=True, width=120, markup=False, emoji=False, highlight=False
+            )
+        )
 
     def shows(self, *rows: VideoStatus, percent: int = 0) -> list[str]:
         """The bars after this status, as text, as they are drawn next."""
@@ -68,7 +80,11 @@ class Terminal:
         self.watcher.showed(status, ITEMS)
         before = self._file.tell()
         self.watcher._bars.refresh()
-        return [line.rstrip() for line in STYLES.sub("", self._file.getvalue()[before:]).splitlines() if line.strip()]
+        return [
+            line.rstrip()
+            for line in STYLES.sub("", self._file.getvalue()[before:]).splitlines()
+            if line.strip()
+        ]
 
     def above(self) -> str:
         """Everything that was ever written."""
@@ -82,7 +98,9 @@ def terminal() -> Iterator[Terminal]:
         yield made
 
 
-def running(index: int, stage: Stage | None = None, percent: int | None = None, number: int = 1) -> VideoStatus:
+def running(
+    index: int, stage: Stage | None = None, percent: int | None = None, number: int = 1
+) -> VideoStatus:
     row = VideoStatus(index=index, id=f"test:{index}", state=ItemState.RUNNING, number=number)
     return row.model_copy(update={"stage": stage, "percent": percent})
 
@@ -91,16 +109,24 @@ def test_each_recording_that_runs_has_a_bar_that_moves_and_the_batch_has_one(ter
     first, batch = terminal.shows(running(0), percent=3)
     assert re.match(r"Talk 0 +\S+ +0% +\S+ +starting$", first)
     assert re.match(r"batch +\S+ +3% +\S+ +0 done, 0 skipped, 0 failed, of 3$", batch)
-    first, batch, second = terminal.shows(running(0, Stage.TRANSCRIBE, 40), running(1, Stage.FETCH, 9), percent=13)
+    first, batch, second = terminal.shows(
+        running(0, Stage.TRANSCRIBE, 40), running(1, Stage.FETCH, 9), percent=13
+    )
     assert re.match(r"Talk 0 +\S+ +40% +\S+ +transcribe$", first)
     assert re.match(r"Talk 1 +\S+ +9% +\S+ +fetch$", second)
     assert " 13% " in batch
 
 
-@pytest.mark.parametrize("state", [ItemState.SUCCEEDED, ItemState.FAILED, ItemState.SKIPPED, ItemState.WAITING])
-def test_what_ended_is_a_line_above_the_bars_once_and_has_no_bar(terminal: Terminal, state: ItemState) -> None:
+@pytest.mark.parametrize(
+    "state", [ItemState.SUCCEEDED, ItemState.FAILED, ItemState.SKIPPED, ItemState.WAITING]
+)
+def test_what_ended_is_a_line_above_the_bars_once_and_has_no_bar(
+    terminal: Terminal, state: ItemState
+) -> None:
     terminal.shows(running(0, Stage.EMBED, 90), running(1))
-    ended = VideoStatus(index=0, id="test:0", state=state, number=1, reason=Reason.UNKNOWN, message="what happened")
+    ended = VideoStatus(
+        index=0, id="test:0", state=state, number=1, reason=Reason.UNKNOWN, message="what happened"
+    )
     for _ in range(2):
         assert [line[:6].strip() for line in terminal.shows(ended, running(1))] == ["Talk 1", "batch"]
     assert terminal.above().count(change_of(ended, ITEMS[0])) == 1
@@ -108,7 +134,11 @@ def test_what_ended_is_a_line_above_the_bars_once_and_has_no_bar(terminal: Termi
 
 def test_a_recording_that_is_tried_again_has_a_bar_again(terminal: Terminal) -> None:
     terminal.shows(running(0, Stage.EMBED, 90))
-    terminal.shows(VideoStatus(index=0, id="test:0", state=ItemState.WAITING, number=1, reason=Reason.UNKNOWN, message=""))
+    terminal.shows(
+        VideoStatus(
+            index=0, id="test:0", state=ItemState.WAITING, number=1, reason=Reason.UNKNOWN, message=""
+        )
+    )
     assert re.match(r"Talk 0 +\S+ +0% +\S+ +starting$", terminal.shows(running(0, number=2))[-1])
 
 
@@ -119,6 +149,10 @@ def test_a_run_that_a_status_has_no_row_for_leaves_no_bar_behind(terminal: Termi
 
 def test_lines_of_a_log_stand_in_columns_too() -> None:
     out = io.StringIO()
-    ended = VideoStatus(index=0, id="test:0", state=ItemState.SKIPPED, number=1, reason=Reason.NO_SPEECH, message="music")
-    PlainWatcher(Console(file=out, width=20), lambda: 0.0).showed(a_status(count=3).model_copy(update={"videos": (ended,)}), ITEMS)
+    ended = VideoStatus(
+        index=0, id="test:0", state=ItemState.SKIPPED, number=1, reason=Reason.NO_SPEECH, message="music"
+    )
+    PlainWatcher(Console(file=out, width=20), lambda: 0.0).showed(
+        a_status(count=3).model_copy(update={"videos": (ended,)}), ITEMS
+    )
     assert out.getvalue() == "  0%  skipped   Talk 0  NoSpeech: music\n"

@@ -1,4 +1,5 @@
-"""Search as a person does it: the store's own model embeds the question, and every passage comes with a link to its moment."""
+"""Search as a person does it: the store's own model embeds the question, and every passage comes with a link
+to its moment."""
 
 import json
 from dataclasses import replace
@@ -24,7 +25,11 @@ from ingestctl.search import TextModel, choose, day_after
 from tests.support.models import models
 from tests.worker.store.makers import MODEL, NOON, a_video, content, store
 
-TEXTS = ("The bridge is repaired in March.", "The night bus costs two million a year.", "Bees dance to tell where flowers are.")
+TEXTS = (
+    "The bridge is repaired in March.",
+    "The night bus costs two million a year.",
+    "Bees dance to tell where flowers are.",
+)
 TINY, MAXI = TextModel("one", "tiny", "tiny@1"), TextModel("two", "maxi", "maxi@2")
 
 
@@ -38,7 +43,8 @@ def test_the_same_weights_in_two_sets_are_one_model() -> None:
 
 def test_a_store_of_another_model_is_told_by_name_with_what_is_here() -> None:
     with pytest.raises(
-        StageError, match=r"vectors of other@3; text models here: maxi@2, tiny@1\. Next: `ingestctl models fetch SET`"
+        StageError,
+        match=r"vectors of other@3; text models here: maxi@2, tiny@1\. Next: `ingestctl models fetch SET`",
     ) as told:
         choose(["other@3"], [TINY, MAXI], None)
     assert told.value.reason is Reason.DIMENSION_MISMATCH
@@ -61,7 +67,9 @@ def talks(database: str) -> str:
     opened = open_models(models(), "demo")
     name = "all-MiniLM-L6-v2"
     folder, key = opened.path(Role.EMBEDDING, name), opened.identity(Role.EMBEDDING, name)
-    vectors = SentenceEmbedder(folder, device="cpu", batch_tokens=512, model_key=key).embed(TEXTS, lambda _: None)
+    vectors = SentenceEmbedder(folder, device="cpu", batch_tokens=512, model_key=key).embed(
+        TEXTS, lambda _: None
+    )
     with connect(database, application="tests") as connection:
         found = replace(content(*TEXTS), vectors=vectors)
         store(connection, found, a_video("youtube:abc", url="https://www.youtube.com/watch?v=abc"))
@@ -69,7 +77,9 @@ def talks(database: str) -> str:
 
 
 def search(place: Workplace, dsn: str, *arguments: str) -> Any:
-    done = CliRunner().invoke(app, ["search", *arguments, "--home", str(place.home), "--dsn", dsn], catch_exceptions=False)
+    done = CliRunner().invoke(
+        app, ["search", *arguments, "--home", str(place.home), "--dsn", dsn], catch_exceptions=False
+    )
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -80,14 +90,20 @@ def test_a_question_in_other_words_finds_its_passage_with_speaker_time_and_link(
     place: Workplace, talks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INGEST_MODELS", str(models()))
-    best = json.loads(search(place, talks, "insects showing each other the way to nectar", "--output", "json"))[0]
+    best = json.loads(
+        search(place, talks, "insects showing each other the way to nectar", "--output", "json")
+    )[0]
     assert (best["text"], best["speaker"], best["time"]) == (TEXTS[2], "ann", "0:00:04")
     assert best["link"] == "https://www.youtube.com/watch?v=abc&t=4"
-    first, link, text, *_ = search(place, talks, "public transport after midnight", "--limit", "1").splitlines()
+    first, link, text, *_ = search(
+        place, talks, "public transport after midnight", "--limit", "1"
+    ).splitlines()
     assert first.startswith("1. Title of youtube:abc  |  ann  |  0:00:02  |  0.0")
     assert (link.strip(), text.strip()) == ("https://www.youtube.com/watch?v=abc&t=2", TEXTS[1])
     day = NOON.date().isoformat()
-    assert len(yaml.safe_load(search(place, talks, "bridge", "--since", day, "--until", day, "-o", "yaml"))) == 3
+    assert (
+        len(yaml.safe_load(search(place, talks, "bridge", "--since", day, "--until", day, "-o", "yaml"))) == 3
+    )
     assert json.loads(search(place, talks, "bridge", "--until", "2025-05-31", "-o", "json")) == []
     assert json.loads(search(place, talks, "bridge", "--speaker", "bob", "-o", "json")) == []
 
@@ -100,7 +116,9 @@ def test_a_store_made_with_a_model_that_is_not_here_is_not_searched_by_half(
     monkeypatch.setenv("INGEST_MODELS", str(models()))
     with connect(database, application="tests") as connection:
         store(connection, content("said"))
-    with pytest.raises(StageError, match=f"The store has vectors of {MODEL}; text models here: all-MiniLM-L6-v2@"):
+    with pytest.raises(
+        StageError, match=f"The store has vectors of {MODEL}; text models here: all-MiniLM-L6-v2@"
+    ):
         search(place, database, "said")
 
 
@@ -109,7 +127,10 @@ def test_a_model_whose_vectors_were_all_replaced_does_not_count(database: str) -
     with connect(database, application="tests") as connection:
         store(connection, content("said"))
         again = content("said")
-        store(connection, replace(again, vectors=Vectors(np.asarray(again.vectors.values), "newer@000000000000")))
+        store(
+            connection,
+            replace(again, vectors=Vectors(np.asarray(again.vectors.values), "newer@000000000000")),
+        )
         assert stored_models(connection) == ("newer@000000000000",)
 
 
@@ -127,6 +148,8 @@ def test_a_question_without_a_word_is_not_asked(place: Workplace, asked: str) ->
 
 
 def test_days_that_cannot_be_are_refused(place: Workplace) -> None:
-    done = CliRunner().invoke(app, ["search", "x", "--since", "2025-02-02", "--until", "2025-02-01", "--home", str(place.home)])
+    done = CliRunner().invoke(
+        app, ["search", "x", "--since", "2025-02-02", "--until", "2025-02-01", "--home", str(place.home)]
+    )
     assert done.exit_code == 2
     assert "is before --since" in done.output

@@ -13,7 +13,9 @@ from ingest_contract.crd import definitions
 from tests.support.cel import broken, defaulted, holds
 
 Json = dict[str, Any]
-SCHEMA: Json = definitions()["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+SCHEMA: Json = definitions()["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"][
+    "properties"
+]["spec"]
 A, B = {"url": "https://a"}, {"configMap": {"name": "b"}}
 
 CHANGES = {
@@ -48,14 +50,18 @@ def model(fields: Json) -> IngestBatchSpec:
 
 
 @pytest.mark.parametrize(("before", "after", "allowed"), CHANGES.values(), ids=CHANGES)
-def test_a_change_is_judged_alike_by_cluster_and_workstation(before: Json, after: Json, *, allowed: bool) -> None:
+def test_a_change_is_judged_alike_by_cluster_and_workstation(
+    before: Json, after: Json, *, allowed: bool
+) -> None:
     by_rules = broken(SCHEMA, defaulted(SCHEMA, spec(after)), defaulted(SCHEMA, spec(before)))
     by_python = refused_changes(model(before), model(after))
     assert (not by_rules, not by_python) == (allowed, allowed)
 
 
 def test_every_refused_field_has_a_line_of_its_own() -> None:
-    lines = refused_changes(model({}), model({"profileRef": {"name": "p"}, "retry": {"maxAttempts": 9}, "sources": [B]}))
+    lines = refused_changes(
+        model({}), model({"profileRef": {"name": "p"}, "retry": {"maxAttempts": 9}, "sources": [B]})
+    )
     assert [line.split(":")[0] for line in lines] == ["spec.profileRef", "spec.retry", "spec.sources"]
 
 

@@ -46,10 +46,14 @@ def ours(name: str) -> list[tuple[str, Json]]:
 @pytest.mark.parametrize("name", CRDS)
 def test_a_schema_is_structural(name: str) -> None:
     for path, node in ours(name):
-        assert node["type"] in ("object", "array", "string", "integer", "boolean"), f"{path}: the API conventions forbid floats"
+        assert node["type"] in ("object", "array", "string", "integer", "boolean"), (
+            f"{path}: the API conventions forbid floats"
+        )
         assert not {"$ref", "anyOf", "oneOf", "allOf", "title", "const", "nullable"} & set(node), path
         shapes = ({OPEN} if OPEN in node else {"properties", "additionalProperties"}) & set(node)
-        assert len(shapes) == (node["type"] == "object"), f"{path}: of an object exactly one thing is said of what is in it"
+        assert len(shapes) == (node["type"] == "object"), (
+            f"{path}: of an object exactly one thing is said of what is in it"
+        )
 
 
 @pytest.mark.parametrize("name", CRDS)
@@ -90,7 +94,10 @@ def test_names_agree(name: str) -> None:
     names = crd["spec"]["names"]
     assert crd["metadata"]["name"] == f"{names['plural']}.{GROUP}" == f"{name.removesuffix('.yaml')}.{GROUP}"
     assert names["singular"] == names["kind"].lower()
-    assert (crd["spec"]["scope"], [version["storage"] for version in crd["spec"]["versions"]]) == ("Namespaced", [True])
+    assert (crd["spec"]["scope"], [version["storage"] for version in crd["spec"]["versions"]]) == (
+        "Namespaced",
+        [True],
+    )
 
 
 @pytest.mark.parametrize("name", CRDS)
@@ -112,7 +119,10 @@ def test_batches_and_schedules_have_a_status() -> None:
 
 
 def test_a_batch_with_a_status_of_every_kind_is_accepted() -> None:
-    runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [over(a_run(98)), a_run(99)]
+    runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [
+        over(a_run(98)),
+        a_run(99),
+    ]
     status = rendered(a_planned_batch(100), folded(Ledger(), *runs), None, NOW)
     assert status.breaker is not None
     batch = yaml.safe_load(a_batch().model_copy(update={"status": status}).to_json())
@@ -131,7 +141,10 @@ def forbidding_unknown(schema: Json) -> Json:
     """The schema as an API server reads it with strict field validation."""
     closed = dict(schema)
     if "properties" in schema:
-        fields = {name: field if name == "metadata" else forbidding_unknown(field) for name, field in schema["properties"].items()}
+        fields = {
+            name: field if name == "metadata" else forbidding_unknown(field)
+            for name, field in schema["properties"].items()
+        }
         closed |= {"properties": fields, "additionalProperties": False}
     if "items" in schema:
         closed["items"] = forbidding_unknown(schema["items"])

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, OK_EXIT, RETRIED_ONCE, Failure, Kind, Reason, Verdict, reason_of_exit
+from ingest_contract.failures import (
+    BREAKERS,
+    CHARGED,
+    FAILURES,
+    OK_EXIT,
+    RETRIED_ONCE,
+    Failure,
+    Kind,
+    Reason,
+    Verdict,
+    reason_of_exit,
+)
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.schema import structural
 
@@ -28,7 +39,11 @@ def test_no_two_reasons_share_an_exit_code() -> None:
 
 @pytest.mark.parametrize(("reason", "row"), ROWS)
 def test_exit_codes_are_the_workers_own(reason: Reason, row: Failure) -> None:
-    assert row.exit_code is None or OK_EXIT < row.exit_code < SHELL_OWN or (reason, row.exit_code) == (Reason.INTERRUPTED, SIGTERM_EXIT)
+    assert (
+        row.exit_code is None
+        or OK_EXIT < row.exit_code < SHELL_OWN
+        or (reason, row.exit_code) == (Reason.INTERRUPTED, SIGTERM_EXIT)
+    )
 
 
 @pytest.mark.parametrize(("reason", "row"), ROWS)
@@ -50,14 +65,22 @@ def test_a_reason_is_one_word_and_its_sentence_is_a_sentence(reason: Reason, row
     assert 20 < len(row.sentence) < 160
 
 
-@pytest.mark.parametrize("reason", [reason for reason, row in FAILURES.items() if row.verdict is Verdict.STOP_BATCH], ids=str)
+@pytest.mark.parametrize(
+    "reason", [reason for reason, row in FAILURES.items() if row.verdict is Verdict.STOP_BATCH], ids=str
+)
 def test_what_stops_a_batch_says_what_a_person_can_do(reason: Reason) -> None:
-    assert re.search(r"\b(Renew|Run|Look|Raise|Use|Check|Name|Give|differ|names it)\b", FAILURES[reason].sentence)
+    assert re.search(
+        r"\b(Renew|Run|Look|Raise|Use|Check|Name|Give|differ|names it)\b", FAILURES[reason].sentence
+    )
 
 
 @pytest.mark.parametrize(("reason", "row"), ROWS)
 def test_what_a_sentence_points_to_exists(reason: Reason, row: Failure) -> None:
-    known = {path for model in (IngestProfileSpec, IngestBatchSpec) for path in paths(structural(model.model_json_schema()))}
+    known = {
+        path
+        for model in (IngestProfileSpec, IngestBatchSpec)
+        for path in paths(structural(model.model_json_schema()))
+    }
     for named in re.findall(r"`([^`]+)`", row.sentence):
         assert named in known or named.startswith("ingestctl "), reason
 

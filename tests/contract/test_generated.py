@@ -27,7 +27,10 @@ def test_drift_is_told_by_name_and_mended_by_generating(tmp_path: Path) -> None:
     checked = generate(tmp_path, "--check")
     assert (checked.returncode, checked.stdout.splitlines()) == (
         1,
-        ["crds/ingestprofiles.yaml: has drifted; run `make generate`", "docs/failures.md: has drifted; run `make generate`"],
+        [
+            "crds/ingestprofiles.yaml: has drifted; run `make generate`",
+            "docs/failures.md: has drifted; run `make generate`",
+        ],
     )
     assert (tmp_path / "docs/failures.md").read_text(encoding="utf-8") == "edited by hand"
     assert generate(tmp_path).returncode == 0
@@ -47,7 +50,9 @@ def test_a_definition_reads_back_as_it_was_made(name: str) -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_on_the_failure_page_with_its_sentence(reason: Reason) -> None:
-    (row,) = [line for line in MADE["docs/failures.md"].splitlines() if line.startswith(f"| `{reason.value}` |")]
+    (row,) = [
+        line for line in MADE["docs/failures.md"].splitlines() if line.startswith(f"| `{reason.value}` |")
+    ]
     assert FAILURES[reason].sentence in row
 
 
@@ -59,5 +64,7 @@ def test_every_verdict_is_explained_there(verdict: Verdict) -> None:
 def test_every_table_on_a_page_has_rows_of_one_width() -> None:
     for path in ("docs/failures.md", "docs/reference.md"):
         for table in MADE[path].split("\n\n"):
-            widths = {line.replace("\\|", "").count("|") for line in table.splitlines() if line.startswith("|")}
+            widths = {
+                line.replace("\\|", "").count("|") for line in table.splitlines() if line.startswith("|")
+            }
             assert len(widths) <= 1, path

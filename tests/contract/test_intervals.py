@@ -17,13 +17,23 @@ def test_every_set_comes_back_as_it_was(indexes: frozenset[int]) -> None:
 
 
 @given(INDEXES, INDEXES)
-def test_runs_that_go_across_what_means_nothing_lose_and_add_nothing_else(indexes: frozenset[int], nothing: frozenset[int]) -> None:
+def test_runs_that_go_across_what_means_nothing_lose_and_add_nothing_else(
+    indexes: frozenset[int], nothing: frozenset[int]
+) -> None:
     wanted = indexes - nothing
     assert decode(encode(wanted, across=nothing)) - nothing == wanted
 
 
 @pytest.mark.parametrize(
-    ("indexes", "text"), [((), ""), ((0,), "0"), ((2, 1, 0, 7), "0-2,7"), ((3, 3, 4), "3-4"), ((0, 2, 4), "0,2,4"), ((9_999,), "9999")]
+    ("indexes", "text"),
+    [
+        ((), ""),
+        ((0,), "0"),
+        ((2, 1, 0, 7), "0-2,7"),
+        ((3, 3, 4), "3-4"),
+        ((0, 2, 4), "0,2,4"),
+        ((9_999,), "9999"),
+    ],
 )
 def test_neighbours_share_a_run(indexes: tuple[int, ...], text: str) -> None:
     assert encode(indexes) == text

@@ -17,13 +17,22 @@ PLACE = Place(models="/models", scratch="/scratch/1", receipt="/dev/termination-
 
 def orders() -> Orders:
     batch, profile = a_batch(), IngestProfileSpec()
-    return Orders(batch, profile, settings_of(batch, profile), runtime_of(profile, Machine(has_gpu=True, cores=8), 2), TRACE)
+    return Orders(
+        batch,
+        profile,
+        settings_of(batch, profile),
+        runtime_of(profile, Machine(has_gpu=True, cores=8), 2),
+        TRACE,
+    )
 
 
 INGEST = orders().to_ingest(an_item(), Start(0, 2, 1, 1, 0), PLACE)
 RUNTIME: dict[str, Any] = json.loads(INGEST.to_json())["runtime"]
 PLAN = orders().to_plan(
-    (PlannedSource(url="https://media.example.org/talks"),), {"talks": "/sources/talks"}, (an_item(0), an_item(1)), PLACE
+    (PlannedSource(url="https://media.example.org/talks"),),
+    {"talks": "/sources/talks"},
+    (an_item(0), an_item(1)),
+    PLACE,
 )
 
 
@@ -92,6 +101,8 @@ def test_speakers_are_a_range(low: int, high: int) -> None:
 
 def test_the_largest_plan_that_can_be_told_still_fits_into_an_environment_variable() -> None:
     """Linux takes 128 kB per variable (MAX_ARG_STRLEN, 32 pages)."""
-    long = an_item().model_copy(update={"title": "t" * 256, "channel": "c" * 256, "url": "https://x/" + "u" * 2038})
+    long = an_item().model_copy(
+        update={"title": "t" * 256, "channel": "c" * 256, "url": "https://x/" + "u" * 2038}
+    )
     order = orders().to_ingest(long, Start(99_999, 10_000, 19, 3, 10), PLACE)
     assert len(order.to_json()) < 131_072

@@ -27,7 +27,12 @@ DEEP = "[" * 100_000
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [(LAUGHS, r"`\*a0` repeats"), (MERGED, r"`\*base` repeats"), (ITSELF, r"`\*a` repeats"), (DEEP, "more than 50 values")],
+    [
+        (LAUGHS, r"`\*a0` repeats"),
+        (MERGED, r"`\*base` repeats"),
+        (ITSELF, r"`\*a` repeats"),
+        (DEEP, "more than 50 values"),
+    ],
 )
 def test_aliases_and_endless_nesting_are_refused_with_the_place(text: str, told: str) -> None:
     for read_text in (plain_yaml.load, lambda text: list(plain_yaml.load_all(text))):
@@ -61,12 +66,18 @@ def test_every_reader_of_files_refuses_it_in_its_own_words(tmp_path: Path, text:
 def test_a_file_of_a_few_hundred_bytes_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "batch.yaml").write_text(LAUGHS)
     program = (
-        "import resource, sys; from pathlib import Path; from ingest_contract.documents import InvalidDocumentError, read\n"
+        "import resource, sys; from pathlib import Path; from ingest_contract.documents import "
+        "InvalidDocumentError, read\n"
         "resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, 256 << 20))\n"
         "try: read(Path(sys.argv[1]))\n"
         "except InvalidDocumentError: print('refused')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "batch.yaml")], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "batch.yaml")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "refused\n", done.stderr
 
 
@@ -76,6 +87,9 @@ def test_nothing_in_the_product_reads_yaml_in_another_way() -> None:
         str(path.relative_to(ROOT))
         for package in packages
         for path in (ROOT / package).rglob("*.py")
-        if re.search(r"yaml\.(safe_|full_|unsafe_)?load", path.read_text(encoding="utf-8").replace("plain_yaml.load", ""))
+        if re.search(
+            r"yaml\.(safe_|full_|unsafe_)?load",
+            path.read_text(encoding="utf-8").replace("plain_yaml.load", ""),
+        )
     }
     assert readers == {"crds/ingest_contract/plain_yaml.py"}

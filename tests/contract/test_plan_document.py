@@ -29,7 +29,9 @@ documents = st.builds(
     PlanDocument,
     items=st.lists(items, max_size=30).map(tuple),
     skip_counts=st.dictionaries(st.sampled_from(SkipReason), st.integers(0, 10_000)),
-    skipped=st.lists(st.builds(Skipped, reason=st.sampled_from(SkipReason), id=text, title=text, detail=text), max_size=5).map(tuple),
+    skipped=st.lists(
+        st.builds(Skipped, reason=st.sampled_from(SkipReason), id=text, title=text, detail=text), max_size=5
+    ).map(tuple),
     media_seconds=st.integers(0, 10**9),
     unknown_durations=st.integers(0, 30),
     undated=st.integers(0, 30),
@@ -63,7 +65,10 @@ def test_every_plan_comes_back_as_it_was_written(document: PlanDocument) -> None
     assert unframe(frames(document)) == document
 
 
-@given(document=documents, noise=st.lists(st.text(max_size=30).filter(lambda line: not line.startswith("plan/")), max_size=5))
+@given(
+    document=documents,
+    noise=st.lists(st.text(max_size=30).filter(lambda line: not line.startswith("plan/")), max_size=5),
+)
 def test_other_lines_of_the_log_do_not_matter(document: PlanDocument, noise: list[str]) -> None:
     lines = [line + "\r\n" for frame in frames(document) for line in (*noise, frame)]
     assert unframe([*lines, *noise]) == document

@@ -84,7 +84,10 @@ def test_a_long_message_is_shortened_before_any_figure_goes() -> None:
 
 
 def test_a_file_name_that_is_no_unicode_can_be_reported() -> None:
-    assert a_failure(Reason.NOT_FOUND, message="talk-\udcff.mp4: not found").message == "talk-\ufffd.mp4: not found"
+    assert (
+        a_failure(Reason.NOT_FOUND, message="talk-\udcff.mp4: not found").message
+        == "talk-\ufffd.mp4: not found"
+    )
 
 
 @pytest.mark.parametrize(

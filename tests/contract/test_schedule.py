@@ -19,7 +19,12 @@ SOURCES = [{"url": "https://media.example.org/talks"}]
 
 def a_schedule(name: str = "nightly", **spec: Any) -> Json:
     written = {"schedule": "30 2 * * *", "template": {"spec": {"sources": SOURCES}}} | spec
-    return {"apiVersion": "video-ingest.dev/v1alpha1", "kind": "IngestSchedule", "metadata": {"name": name}, "spec": written}
+    return {
+        "apiVersion": "video-ingest.dev/v1alpha1",
+        "kind": "IngestSchedule",
+        "metadata": {"name": name},
+        "spec": written,
+    }
 
 
 def accepted_by(schedule: Json) -> tuple[bool, bool]:
@@ -39,10 +44,13 @@ def accepted_by(schedule: Json) -> tuple[bool, bool]:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"schedule": "0 3 * * MON#2"}, {"schedule": "*/15  1-5 L 1,JUL *"}, {"timeZone": "America/Argentina/Buenos_Aires"},
+        {"schedule": "0 3 * * "
+                     "MON#2"}, {"schedule": "*/15  1-5 L 1,JUL "
+                                                    "*"}, {"timeZone": "America/Argentina/Buenos_Aires"},
         {"timeZone": "Etc/GMT+5"}, {"startingDeadlineSeconds": 10}, {"successfulHistoryLimit": 0, "failedHistoryLimit": 100},
         {"template": {"metadata": {"labels": {"team": "media", "empty": ""}}, "spec": {"sources": SOURCES}}},
-        {"template": {"metadata": {"annotations": {"why": "any text: it is ours"}}, "spec": {"sources": SOURCES}}},
+        {"template": {"metadata": {"annotations": {"why": "any text: it is "
+                                                          "ours"}}, "spec": {"sources": SOURCES}}},
     ],
     ids=str,
 )  # fmt: skip
@@ -74,7 +82,9 @@ def test_a_name_leaves_room_for_the_minute(length: int, accepted: bool) -> None:
 
 
 def test_a_template_may_be_changed_in_every_field() -> None:
-    before = a_schedule(template={"spec": {"sources": SOURCES, "profileRef": {"name": "small"}, "reprocess": "Always"}})
+    before = a_schedule(
+        template={"spec": {"sources": SOURCES, "profileRef": {"name": "small"}, "reprocess": "Always"}}
+    )
     after = a_schedule(template={"spec": {"sources": [{"url": "https://media.example.org/others"}]}})
     assert broken(SCHEMA, defaulted(SCHEMA, after), defaulted(SCHEMA, before)) == []
 
@@ -96,4 +106,7 @@ def test_nobody_has_looked_at_a_new_schedule() -> None:
 
 
 def test_a_schedule_without_what_it_is_for_is_refused() -> None:
-    assert accepted_by({field: value for field, value in a_schedule().items() if field != "spec"}) == (False, False)
+    assert accepted_by({field: value for field, value in a_schedule().items() if field != "spec"}) == (
+        False,
+        False,
+    )

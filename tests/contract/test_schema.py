@@ -33,7 +33,11 @@ class Outer(ContractModel):
 def test_references_are_inlined_and_the_fields_own_words_win() -> None:
     needed = structural(Outer.model_json_schema())["properties"]["needed"]
     count = {"description": "How many.", "type": "integer", "minimum": 0, "default": 3}
-    assert needed == {"type": "object", "description": "What its field says, on one line.", "properties": {"count": count}}
+    assert needed == {
+        "type": "object",
+        "description": "What its field says, on one line.",
+        "properties": {"count": count},
+    }
 
 
 def test_an_object_with_defaults_begins_empty_and_an_optional_one_does_not_begin() -> None:
@@ -45,7 +49,9 @@ def test_an_object_with_defaults_begins_empty_and_an_optional_one_does_not_begin
 
 def test_a_map_of_bounded_size_keeps_what_is_said_of_its_values() -> None:
     values = {"type": "string", "maxLength": 9}
-    assert structural({"type": "object", "maxProperties": 3, "additionalProperties": values | {"title": "Value"}}) == {
+    assert structural(
+        {"type": "object", "maxProperties": 3, "additionalProperties": values | {"title": "Value"}}
+    ) == {
         "type": "object",
         "maxProperties": 3,
         "additionalProperties": values,
@@ -56,15 +62,22 @@ def test_a_map_of_bounded_size_keeps_what_is_said_of_its_values() -> None:
     "schema",
     [
         pytest.param({"type": "string", "writeOnly": True}, id="a word that is not known"),
-        pytest.param({"type": "object", "additionalProperties": {"type": "string"}}, id="a map without bounds"),
-        pytest.param({"type": "object", "additionalProperties": True, "maxProperties": 3}, id="a map of anything"),
+        pytest.param(
+            {"type": "object", "additionalProperties": {"type": "string"}}, id="a map without bounds"
+        ),
+        pytest.param(
+            {"type": "object", "additionalProperties": True, "maxProperties": 3}, id="a map of anything"
+        ),
         pytest.param({"type": "object", "additionalProperties": True}, id="anything"),
         pytest.param({"anyOf": [{"type": "string"}, {"type": "integer"}]}, id="one of two types"),
         pytest.param({"type": "array", "prefixItems": [{"type": "string"}]}, id="a tuple of fixed length"),
         pytest.param({"type": "integer", "exclusiveMinimum": 0}, id="an open bound"),
         pytest.param({"type": "array", "uniqueItems": True}, id="a set"),
         pytest.param({"description": "anything"}, id="no type"),
-        pytest.param({"type": "object", "properties": {"deep": {"type": "string", "examples": ["x"]}}}, id="something deep inside"),
+        pytest.param(
+            {"type": "object", "properties": {"deep": {"type": "string", "examples": ["x"]}}},
+            id="something deep inside",
+        ),
     ],
 )
 def test_what_has_no_structural_form_is_refused(schema: dict[str, Any]) -> None:

@@ -24,14 +24,20 @@ def test_a_hash_is_short_and_always_the_same() -> None:
         pytest.param(Stage.TRANSCRIBE, PARAMETERS, ("0123456789abcdef",), id="something it builds on"),
     ],
 )
-def test_what_determines_the_output_changes_the_hash(stage: Stage, parameters: dict[str, object], builds_on: tuple[str, ...]) -> None:
-    assert stage_hash(stage, parameters=parameters, builds_on=builds_on) != stage_hash(Stage.TRANSCRIBE, parameters=PARAMETERS)
+def test_what_determines_the_output_changes_the_hash(
+    stage: Stage, parameters: dict[str, object], builds_on: tuple[str, ...]
+) -> None:
+    assert stage_hash(stage, parameters=parameters, builds_on=builds_on) != stage_hash(
+        Stage.TRANSCRIBE, parameters=PARAMETERS
+    )
 
 
 def test_the_order_of_what_it_builds_on_counts_and_the_order_of_parameters_does_not() -> None:
     backwards = dict(reversed(PARAMETERS.items()))
     assert stage_hash(Stage.SEGMENT, parameters=backwards) == stage_hash(Stage.SEGMENT, parameters=PARAMETERS)
-    assert stage_hash(Stage.SEGMENT, parameters={}, builds_on=("a", "b")) != stage_hash(Stage.SEGMENT, parameters={}, builds_on=("b", "a"))
+    assert stage_hash(Stage.SEGMENT, parameters={}, builds_on=("a", "b")) != stage_hash(
+        Stage.SEGMENT, parameters={}, builds_on=("b", "a")
+    )
 
 
 def test_every_stage_that_determines_what_is_stored_has_a_version() -> None:

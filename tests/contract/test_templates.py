@@ -23,6 +23,8 @@ def test_other_volumes_are_for_the_cluster_to_judge(source: object) -> None:
     PodProfile(template=projecting(source))
 
 
-@pytest.mark.parametrize("template", [{"spec": None}, {"spec": {"volumes": "x"}}, {"spec": {"volumes": [1, {"projected": 2}]}}])
+@pytest.mark.parametrize(
+    "template", [{"spec": None}, {"spec": {"volumes": "x"}}, {"spec": {"volumes": [1, {"projected": 2}]}}]
+)
 def test_a_template_of_no_sense_is_refused_where_it_is_laid_over_ours(template: dict[str, object]) -> None:
     PodProfile(template=template)

@@ -44,7 +44,17 @@ def test_whatever_it_was_it_is_text_that_every_store_and_terminal_takes(text: st
     once = legible(text)
     assert legible(once) == once
     assert not {unicodedata.category(each) for each in once} & {"Cc", "Cs", "Zl", "Zp"}
-    assert not {unicodedata.bidirectional(each) for each in once} & {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    assert not {unicodedata.bidirectional(each) for each in once} & {
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    }
     once.encode()
 
 
@@ -83,7 +93,10 @@ def test_json_for_a_terminal_says_the_same(text: str) -> None:
         ("https://h/a?b=1&access_token=x&c=2", "https://h/a?b=1&c=2"),
         ("https://h/a?API-Key=x&b=1", "https://h/a?b=1"),
         ("https://h/a?%74oken=x&b=1", "https://h/a?b=1"),
-        ("https://h/a?X-Amz-Date=1&X-Amz-Credential=x&X-Amz-Signature=x&X-Amz-Security-Token=x", "https://h/a?X-Amz-Date=1"),
+        (
+            "https://h/a?X-Amz-Date=1&X-Amz-Credential=x&X-Amz-Signature=x&X-Amz-Security-Token=x",
+            "https://h/a?X-Amz-Date=1",
+        ),
         ("https://h/a?sv=2024&sig=x", "https://h/a?sv=2024"),
         ("https://h/a?Expires=1;Signature=x;Key-Pair-Id=x", "https://h/a?Expires=1"),
         ("https://h/a#access_token=x", "https://h/a"),
@@ -99,5 +112,8 @@ def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: 
 
 
 def test_a_message_shows_no_credentials_wherever_its_addresses_stand() -> None:
-    text = "Unable to download (https://ann:secret@h/a?b=1&token=secret): see 'postgresql://me:secret@db/x', xhttps://u:secret@h"
+    text = (
+        "Unable to download (https://ann:secret@h/a?b=1&token=secret): see "
+        "'postgresql://me:secret@db/x', xhttps://u:secret@h"
+    )
     assert said(text) == "Unable to download (https://h/a?b=1 see 'postgresql://db/x', xhttps://h"

@@ -23,7 +23,8 @@ PINNED = {
     "plda/xvec_transform.npz": "23371fb105ea709d0f7092cbc136701bb7d555b5aa1958cf2d2d9d4d072c3cfa",
     "segmentation/pytorch_model.bin": "f2d7f74143ed30b4d6e2dd9fe1a2c9a0c7eac3952b5432f70fcd8acec7ce3e03",
 }
-"""What `python -m demo.community1` printed in two processes; the locked set `demo` rests on these staying the same."""
+"""What `python -m demo.community1` printed in two processes; the locked set `demo` rests on these staying the
+same."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,11 @@ def speech() -> NDArray[np.float32]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): packages.sha256_of(path) for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): packages.sha256_of(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_bytes_that_are_no_library_are_refused() -> None:
@@ -62,20 +67,26 @@ def test_a_wheel_without_the_library_leaves_no_folder(tmp_path: Path) -> None:
     wheel = tmp_path / "moonshine_voice-0.1.5-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("moonshine_voice/__init__.py", "")
-    with pytest.raises(Community1Error, match=r"moonshine_voice-0\.1\.5.* does not hold community-1 as moonshine-voice==0\.1\.0 does"):
+    with pytest.raises(
+        Community1Error,
+        match=r"moonshine_voice-0\.1\.5.* does not hold community-1 as moonshine-voice==0\.1\.0 does",
+    ):
         community1.build(wheel, tmp_path / "kit")
     assert list(tmp_path.iterdir()) == [wheel]
 
 
 @pytest.fixture(autouse=True)
 def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files are the demo's own; a worker's test in the same process may have had torch take weights alone."""
+    """The files are the demo's own; a worker's test in the same process may have had torch take weights
+    alone."""
     monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
 
 
 @pytest.mark.models
 def test_building_twice_gives_the_same_bytes(tmp_path: Path, kit: Path) -> None:
-    subprocess.run([sys.executable, "-m", "demo.community1", str(tmp_path / "again")], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "demo.community1", str(tmp_path / "again")], check=True, capture_output=True
+    )
     assert hashes(tmp_path / "again") == hashes(kit) == PINNED
 
 
@@ -87,14 +98,18 @@ def test_a_finished_kit_is_not_written_over(kit: Path) -> None:
 
 
 @pytest.mark.models
-def test_segmentation_agrees_with_its_source_on_every_frame(kit: Path, source: Mapping[str, bytes], speech: NDArray[np.float32]) -> None:
+def test_segmentation_agrees_with_its_source_on_every_frame(
+    kit: Path, source: Mapping[str, bytes], speech: NDArray[np.float32]
+) -> None:
     import onnxruntime
     import torch
     from pyannote.audio import Model
     from pyannote.audio.utils.powerset import Powerset
 
     window: NDArray[Any] = np.ascontiguousarray(speech[6 * 16000 : 16 * 16000])[None, None]
-    reference = onnxruntime.InferenceSession(source["segmentation_ort_data"], providers=["CPUExecutionProvider"])
+    reference = onnxruntime.InferenceSession(
+        source["segmentation_ort_data"], providers=["CPUExecutionProvider"]
+    )
     (expected,) = reference.run(None, {"waveforms": window})
     model = Model.from_pretrained(kit / "segmentation").eval()
     with torch.inference_mode():
@@ -105,7 +120,9 @@ def test_segmentation_agrees_with_its_source_on_every_frame(kit: Path, source: M
 
 
 @pytest.mark.models
-def test_embeddings_agree_with_their_source(kit: Path, source: Mapping[str, bytes], speech: NDArray[np.float32]) -> None:
+def test_embeddings_agree_with_their_source(
+    kit: Path, source: Mapping[str, bytes], speech: NDArray[np.float32]
+) -> None:
     import onnxruntime
     import torch
     from pyannote.audio import Model

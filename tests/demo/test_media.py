@@ -1,4 +1,5 @@
-"""The demo's media files: each is what its name says, and the broken ones are broken in the way that is meant."""
+"""The demo's media files: each is what its name says, and the broken ones are broken in the way that is
+meant."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -44,7 +45,9 @@ def decodable_seconds(path: Path) -> float:
     [(media.TALK, {"h264", "aac"}), (media.CALL, {"vp8", "opus"}), (media.PODCAST, {"mp3float"})],
     ids=["mp4", "webm", "mp3"],
 )
-def test_a_form_holds_its_tracks_and_the_whole_sound(form: media.Form, expected: set[str], tmp_path: Path) -> None:
+def test_a_form_holds_its_tracks_and_the_whole_sound(
+    form: media.Form, expected: set[str], tmp_path: Path
+) -> None:
     path = media.packed(tmp_path / form.filename, form, sound(7.0))
     assert codecs(path) == expected
     assert declared(path) == pytest.approx(7.0, abs=0.6)
@@ -102,4 +105,7 @@ def test_every_file_is_made_of_the_same_bytes_again(tmp_path: Path) -> None:
         folder.mkdir()
         media.make(folder)
     for path in (path for path in first.rglob("*") if path.is_file()):
-        assert sha256(path.read_bytes()).digest() == sha256((second / path.relative_to(first)).read_bytes()).digest(), path.name
+        assert (
+            sha256(path.read_bytes()).digest()
+            == sha256((second / path.relative_to(first)).read_bytes()).digest()
+        ), path.name

@@ -43,16 +43,22 @@ def test_a_member_that_is_not_there_is_named(package: Package) -> None:
 
 
 @pytest.mark.slow
-def test_an_index_without_the_package_is_told_with_the_next_step(cache: Path, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_without_the_package_is_told_with_the_next_step(
+    cache: Path, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     missing = replace(package, version="9.9", filename="toy-9.9-py3-none-any.whl")
-    with pytest.raises(PackageError, match=r"toy==9.9 could not be fetched: (.|\n)*Next: see which index pip asks"):
+    with pytest.raises(
+        PackageError, match=r"toy==9.9 could not be fetched: (.|\n)*Next: see which index pip asks"
+    ):
         packages.fetch(missing)
     assert [path.name for path in (cache / "packages").iterdir()] == [package.filename]
 
 
 @pytest.mark.slow
-def test_what_the_index_serves_must_be_what_was_pinned(package: Package, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_index_serves_must_be_what_was_pinned(
+    package: Package, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served = cache / "index"
     served.mkdir()
     with zipfile.ZipFile(served / "toy-2.0-py3-none-any.whl", "w") as wheel:

@@ -26,7 +26,9 @@ def test_every_sentence_of_the_script_has_its_phonemes_and_no_other_has() -> Non
 
 def test_a_sentence_without_phonemes_is_told_with_the_command_that_makes_them() -> None:
     script = phonemes.parsed("joe: Something new. And more.\n")
-    with pytest.raises(ScriptError, match=r"lacks 'Something new\.' and 1 more\. Run `python -m demo\.phonemes`"):
+    with pytest.raises(
+        ScriptError, match=r"lacks 'Something new\.' and 1 more\. Run `python -m demo\.phonemes`"
+    ):
         phonemes.pronounced(script, {})
 
 
@@ -37,7 +39,12 @@ def test_a_line_of_the_script_that_nobody_says_is_refused_by_number() -> None:
 
 def test_enrolment_says_nothing_that_the_dialogue_says() -> None:
     said = {sentence for line in SCRIPT.dialogue for sentence in line.sentences}
-    assert set(SCRIPT.enrolment) == {line.voice for line in SCRIPT.dialogue} == set(voices.VOICES) == set(speech.VOICES)
+    assert (
+        set(SCRIPT.enrolment)
+        == {line.voice for line in SCRIPT.dialogue}
+        == set(voices.VOICES)
+        == set(speech.VOICES)
+    )
     assert not said & {sentence for line in SCRIPT.enrolment.values() for sentence in line.sentences}
 
 
@@ -52,7 +59,9 @@ def test_turns_stand_where_the_sound_is() -> None:
 
 def test_silence_at_the_ends_is_cut_off() -> None:
     quiet = np.zeros(audio.RATE, np.float32)
-    assert audio.trimmed(np.concatenate([quiet, tone(1.0), quiet])).size == pytest.approx(1.06 * audio.RATE, abs=100)
+    assert audio.trimmed(np.concatenate([quiet, tone(1.0), quiet])).size == pytest.approx(
+        1.06 * audio.RATE, abs=100
+    )
     assert audio.trimmed(quiet).size == 0
 
 
@@ -87,7 +96,11 @@ def test_the_sample_has_two_speakers_with_turns_and_words() -> None:
     assert sample.seconds == 30.0
     assert sample.turns is not None
     assert sample.utterances is not None
-    assert {turn.speaker for turn in sample.turns} == {turn.speaker for turn in sample.utterances} == {"speaker90", "speaker91"}
+    assert (
+        {turn.speaker for turn in sample.turns}
+        == {turn.speaker for turn in sample.utterances}
+        == {"speaker90", "speaker91"}
+    )
     assert sample.text is not None
     assert sample.text.startswith("Hello? Hello? Oh, hello.")
 
@@ -107,14 +120,19 @@ def test_the_dialogue_is_five_minutes_of_three_voices_with_exact_words_and_turns
     found = speech.recordings()["dialogue"]
     assert 270 <= found.seconds <= 330
     assert found.turns is not None
-    assert [(turn.speaker, turn.text) for turn in found.turns] == [(line.voice, line.text) for line in SCRIPT.dialogue]
+    assert [(turn.speaker, turn.text) for turn in found.turns] == [
+        (line.voice, line.text) for line in SCRIPT.dialogue
+    ]
     assert {turn.speaker for turn in found.turns} == set(speech.VOICES)
-    assert speech.parsed_rttm(found.path.with_suffix(".rttm").read_text(), "dialogue")[0].end == pytest.approx(
-        found.turns[0].end, abs=0.001
-    )
+    assert speech.parsed_rttm(found.path.with_suffix(".rttm").read_text(), "dialogue")[
+        0
+    ].end == pytest.approx(found.turns[0].end, abs=0.001)
     assert json.loads(found.path.with_suffix(".json").read_text())[0]["speaker"] == "joe"
     samples = audio.read(found.path)
-    inside = [np.sqrt(np.mean(samples[int(t.start * audio.RATE) : int(t.end * audio.RATE)] ** 2)) for t in found.turns]
+    inside = [
+        np.sqrt(np.mean(samples[int(t.start * audio.RATE) : int(t.end * audio.RATE)] ** 2))
+        for t in found.turns
+    ]
     assert inside == pytest.approx([dialogue.LEVEL] * len(inside), rel=0.05)
 
 
@@ -143,8 +161,12 @@ def test_whisper_tiny_follows(name: str, bound: float) -> None:
 
     recording = speech.recordings()[name]
     assert recording.text is not None
-    model = BatchedInferencePipeline(WhisperModel(str(model_folder("tiny.en")), device="cpu", compute_type="int8", cpu_threads=2))
-    segments, _ = model.transcribe(audio.read(recording.path), language="en", batch_size=8, word_timestamps=True)
+    model = BatchedInferencePipeline(
+        WhisperModel(str(model_folder("tiny.en")), device="cpu", compute_type="int8", cpu_threads=2)
+    )
+    segments, _ = model.transcribe(
+        audio.read(recording.path), language="en", batch_size=8, word_timestamps=True
+    )
     heard = " ".join(segment.text for segment in segments)
     plain = [" ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split()) for text in (recording.text, heard)]
     assert jiwer.wer(*plain) <= bound

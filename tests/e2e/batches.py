@@ -1,4 +1,5 @@
-"""Batches of one recording or several, made and awaited as a test needs them. Each does all its work, whatever earlier ones have kept."""
+"""Batches of one recording or several, made and awaited as a test needs them. Each does all its work,
+whatever earlier ones have kept."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -47,7 +48,8 @@ class Batch:
         self.here.until(look, f"{self.name}: {what}")
 
     def until_working(self) -> str:
-        """Wait until one of its workers says itself that it transcribes or tells speakers apart; the name of its pod."""
+        """Wait until one of its workers says itself that it transcribes or tells speakers apart; the name of
+        its pod."""
         working: list[str] = []
 
         def look() -> list[str]:
@@ -80,12 +82,16 @@ class Batch:
 
 
 def batch(here: Place, name: str, files: Sequence[str], *, parallelism: int = 1, **fields: Any) -> Batch:
-    """Apply a batch of these files, or addresses. Its profile is the chart's with these `fields`, and pods that are kept."""
+    """Apply a batch of these files, or addresses. Its profile is the chart's with these `fields`, and pods
+    that are kept."""
     profile = here.read("ingestprofiles", "default")["spec"]
     profile["pods"]["keepSucceededSeconds"] = 86_400
     for field, value in fields.items():
         profile[field] |= value
-    apply(here, {"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile})
+    apply(
+        here,
+        {"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": name}, "spec": profile},
+    )
     sources = [{"url": file if "://" in file else f"{BASE}/{file}"} for file in files]
     spec = {
         "profileRef": {"name": name},

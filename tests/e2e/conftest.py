@@ -1,4 +1,5 @@
-"""A cluster of one real node with our chart in it, once for all tests of the session, which `make e2e` runs and `make test` does not."""
+"""A cluster of one real node with our chart in it, once for all tests of the session, which `make e2e` runs
+and `make test` does not."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""The cluster that tests and benchmarks use: a real node with our images on it, its surroundings, and the chart installed."""
+"""The cluster that tests and benchmarks use: a real node with our images on it, its surroundings, and the
+chart installed."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,8 @@ INSTALL = f"{RELEASE} charts/{CHART.name} --namespace {NAMESPACE} --values value
 
 @contextmanager
 def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
-    """Build what is not built yet, start the node, install. `folder` is for files; everything else is gone afterwards."""
+    """Build what is not built yet, start the node, install. `folder` is for files; everything else is gone
+    afterwards."""
     with transcript.phase("system packages"):
         install()
     storage = Storage()
@@ -32,7 +34,11 @@ def installed(transcript: Transcript, folder: Path) -> Iterator[Place]:
             for reference in (storage.pause(), *(image.reference for image in IMAGES)):
                 one.containerd.take(storage.layered(reference))
         figures = [built.most, built.kept, used() - before]
-        print("e2e: disk: {:.1f} GB at most while images were built, {:.1f} kept; {:.1f} for the node".format(*(n / 1e9 for n in figures)))
+        print(
+            "e2e: disk: {:.1f} GB at most while images were built, {:.1f} kept; {:.1f} for the node".format(
+                *(n / 1e9 for n in figures)
+            )
+        )
         with transcript.phase("recordings and store"):
             here = ends.enter_context(place(one, transcript, folder))
         with transcript.phase("helm install"):
@@ -52,12 +58,15 @@ def _build(transcript: Transcript, storage: Storage) -> None:
 def _install(here: Place) -> None:
     here.transcript.chapter(
         "Install",
-        f"The Secrets `video-ingest-store` and `video-ingest-store-owner` are in the namespace `{NAMESPACE}`; the node has the models in a"
+        "The Secrets `video-ingest-store` and `video-ingest-store-owner` are in the namespace "
+        f"`{NAMESPACE}`; the node has the models in a"
         " folder; the recordings are served beside it.",
     )
     here.written("values.yaml")
     (here.folder / "charts").symlink_to(CHART.parent)
     here.helm(f"install {INSTALL}")
     here.kubectl(f"rollout status deployment/{RELEASE} --timeout=60m")
-    here.kubectl("wait --timeout=60m --for=condition=Complete job --selector=app.kubernetes.io/component=migrate")
+    here.kubectl(
+        "wait --timeout=60m --for=condition=Complete job --selector=app.kubernetes.io/component=migrate"
+    )
     here.kubectl("get ingestprofile,pods,jobs")

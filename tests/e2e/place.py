@@ -1,4 +1,5 @@
-"""What stands around a cluster of tests: recordings over HTTP, a Postgres, and the people who type commands."""
+"""What stands around a cluster of tests: recordings over HTTP, a Postgres, and the people who type
+commands."""
 
 import os
 import shlex
@@ -37,7 +38,9 @@ NAMESPACE = "media"
 RELEASE = "video-ingest-operator"
 MEDIA_PORT, STORE_PORT = 18_080, 15_432
 BASE = f"http://{HOST}:{MEDIA_PORT}"
-ROOTS: Final[Mapping[str, str]] = MappingProxyType({"pods": "/api/v1", "services": "/api/v1", "jobs": "/apis/batch/v1"})
+ROOTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"pods": "/api/v1", "services": "/api/v1", "jobs": "/apis/batch/v1"}
+)
 """Where the API has kinds that are not ours."""
 PATIENCE = 3600
 """Seconds that anything may take: a machine may be busy."""
@@ -57,8 +60,15 @@ class Place:
     """For files that are typed."""
 
     def written(self, name: str) -> Path:
-        """One of our files with the addresses of this run in it, shown in the transcript but for the folder of this machine."""
-        addresses = {"BASE": BASE, "HOST": HOST, "MEDIA_PORT": MEDIA_PORT, "STORE_PORT": STORE_PORT, "API_PORT": self.node.plane.port}
+        """One of our files with the addresses of this run in it, shown in the transcript but for the folder
+        of this machine."""
+        addresses = {
+            "BASE": BASE,
+            "HOST": HOST,
+            "MEDIA_PORT": MEDIA_PORT,
+            "STORE_PORT": STORE_PORT,
+            "API_PORT": self.node.plane.port,
+        }
         text = Template((HERE / name).read_text(encoding="utf-8"))
         self.transcript.file(name, text.substitute(addresses, MODELS="/srv/models"))
         path = self.folder / name
@@ -66,8 +76,13 @@ class Place:
         return path
 
     def kubectl(self, line: str, *, shown: bool = True, fails: bool | None = False) -> str:
-        """A kubectl command as a person types it, its answer in the transcript; None for one that may fail or not."""
-        flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--cache-dir={self.folder}/kubectl-cache", f"--namespace={NAMESPACE}")
+        """A kubectl command as a person types it, its answer in the transcript; None for one that may fail or
+        not."""
+        flags = (
+            f"--kubeconfig={self.node.plane.kubeconfig}",
+            f"--cache-dir={self.folder}/kubectl-cache",
+            f"--namespace={NAMESPACE}",
+        )
         return self._typed("kubectl", program("kubectl"), flags, line, shown=shown, fails=fails)
 
     def helm(self, line: str, *, fails: bool = False) -> str:
@@ -75,14 +90,26 @@ class Place:
         flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--namespace={NAMESPACE}")
         return self._typed("helm", tool("helm"), flags, line, shown=True, fails=fails)
 
-    def _typed(self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool, fails: bool | None) -> str:
-        homeless = os.environ | {f"HELM_{kind}_HOME": f"{self.folder}/helm" for kind in ("CACHE", "CONFIG", "DATA")}
+    def _typed(
+        self, name: str, path: Path, flags: tuple[str, ...], line: str, *, shown: bool, fails: bool | None
+    ) -> str:
+        homeless = os.environ | {
+            f"HELM_{kind}_HOME": f"{self.folder}/helm" for kind in ("CACHE", "CONFIG", "DATA")
+        }
         done = subprocess.run(
-            [path, *flags, *shlex.split(line)], cwd=self.folder, env=homeless, capture_output=True, text=True, check=False, timeout=PATIENCE
+            [path, *flags, *shlex.split(line)],
+            cwd=self.folder,
+            env=homeless,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
         if shown:
             self.transcript.command(f"{name} {line}", done.stdout + done.stderr)
-        assert fails is None or (done.returncode != 0) is fails, f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
+        assert fails is None or (done.returncode != 0) is fails, (
+            f"{name} {line}: {done.stdout}{done.stderr}\n{self.trouble()}"
+        )
         return done.stdout
 
     def read(self, plural: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any]:
@@ -91,7 +118,11 @@ class Place:
 
     def listed(self, plural: str, selector: str) -> list[dict[str, Any]]:
         """Objects."""
-        return list(self.node.plane.admin.get(f"{_root(plural)}/namespaces/{NAMESPACE}/{plural}", labelSelector=selector)["items"])
+        return list(
+            self.node.plane.admin.get(
+                f"{_root(plural)}/namespaces/{NAMESPACE}/{plural}", labelSelector=selector
+            )["items"]
+        )
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait as long as it takes."""
@@ -105,9 +136,19 @@ class Place:
     def trouble(self) -> str:
         """What a person would look at first."""
         said = []
-        for line in ("get pods,jobs,ib,is --output=wide", "get events --sort-by=.lastTimestamp", f"logs deployment/{RELEASE} --tail=40"):
-            flags = (f"--kubeconfig={self.node.plane.kubeconfig}", f"--namespace={NAMESPACE}", "--request-timeout=20s")
-            done = subprocess.run([program("kubectl"), *flags, *line.split()], capture_output=True, text=True, check=False)
+        for line in (
+            "get pods,jobs,ib,is --output=wide",
+            "get events --sort-by=.lastTimestamp",
+            f"logs deployment/{RELEASE} --tail=40",
+        ):
+            flags = (
+                f"--kubeconfig={self.node.plane.kubeconfig}",
+                f"--namespace={NAMESPACE}",
+                "--request-timeout=20s",
+            )
+            done = subprocess.run(
+                [program("kubectl"), *flags, *line.split()], capture_output=True, text=True, check=False
+            )
             said.append(f"$ kubectl {line}\n{done.stdout}{done.stderr}")
         return "\n".join(said)
 
@@ -130,15 +171,23 @@ def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
         node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         for name, user in (("video-ingest-store-owner", "owner"), ("video-ingest-store", "worker")):
             address = f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}"
-            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"dsn": address}}
+            secret = {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name},
+                "stringData": {"dsn": address},
+            }
             node.plane.admin.create(secret, NAMESPACE)
         yield here
 
 
 def _roles(dsn: str, database: str) -> None:
-    """The store as docs/install.md has it set up: an owner who is no superuser, and a login role for workers."""
+    """The store as docs/install.md has it set up: an owner who is no superuser, and a login role for
+    workers."""
     with connect(dsn, application="e2e") as connection:
-        connection.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")  # an earlier place's: roles are the server's
+        connection.execute(
+            "drop role if exists worker, owner, ingest_writer, ingest_reader"
+        )  # an earlier place's: roles are the server's
         connection.execute("create role owner login createrole")
         connection.execute("create role worker login")
         connection.execute(sql.SQL("alter database {} owner to owner").format(sql.Identifier(database)))

@@ -1,4 +1,5 @@
-"""The whole way on a real node: the chart, a batch over the demo's recordings, rows with vectors, a schedule that finds nothing new."""
+"""The whole way on a real node: the chart, a batch over the demo's recordings, rows with vectors, a schedule
+that finds nothing new."""
 
 import json
 from typing import Any
@@ -15,7 +16,8 @@ FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in E
 OURS = f"{MANAGED_BY}={MANAGER}"
 QUERIES = (
     "select url, state, reason, segments, speakers from videos order by url",
-    "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers group by label order by label",
+    "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers group by label "
+    "order by label",
     "select count(*) as vectors from ingest.embeddings_384",
 )
 
@@ -23,16 +25,23 @@ QUERIES = (
 def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     seen_all = here.transcript
     seen_all.chapter(
-        "Ingest", "Eight recordings, three of them broken: one in which nobody speaks, one that ends early, one that is not there."
+        "Ingest",
+        "Eight recordings, three of them broken: one in which nobody speaks, one that ends early, one that "
+        "is not there.",
     )
     batch = here.written("batch.yaml")
     with seen_all.phase("the batch"), watching(here.node.plane.admin) as seen:
         here.kubectl(f"apply --filename {batch.name}")
-        here.until(lambda: here.read("ingestbatches", "demo").get("status", {}).get("plan"), "the batch is planned")
+        here.until(
+            lambda: here.read("ingestbatches", "demo").get("status", {}).get("plan"), "the batch is planned"
+        )
         here.kubectl("get ib demo")
         here.kubectl("wait --timeout=60m --for=condition=Complete ib demo")
     here.kubectl("get ib demo --output=wide")
-    here.until(lambda: all(_has_ended(job) for job in here.listed("jobs", OURS)), "the Job controller has seen all ends too")
+    here.until(
+        lambda: all(_has_ended(job) for job in here.listed("jobs", OURS)),
+        "the Job controller has seen all ends too",
+    )
     here.kubectl(f"get jobs --selector={OURS} --sort-by=.metadata.name")
     status = here.read("ingestbatches", "demo")["status"]
     _ended_as_it_must(here, status)
@@ -45,14 +54,21 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
 
 
 def _has_ended(job: dict[str, Any]) -> bool:
-    return any((each["type"], each["status"]) in (("Complete", "True"), ("Failed", "True")) for each in job["status"].get("conditions", ()))
+    return any(
+        (each["type"], each["status"]) in (("Complete", "True"), ("Failed", "True"))
+        for each in job["status"].get("conditions", ())
+    )
 
 
 def _ended_as_it_must(here: Place, status: dict[str, Any]) -> None:
     names = {id_of_url(f"{BASE}/{path}"): path.rpartition("/")[2] for path in FILES}
     ended = {names[row["id"]]: (row["state"], row.get("reason")) for row in status["videos"]}
     assert ended == EXPECTED, here.trouble()
-    assert (status["counts"]["succeeded"], status["counts"]["skipped"], status["counts"]["failed"]) == (5, 1, 2)
+    assert (status["counts"]["succeeded"], status["counts"]["skipped"], status["counts"]["failed"]) == (
+        5,
+        1,
+        2,
+    )
 
 
 def _told(here: Place, status: dict[str, Any]) -> None:
@@ -62,12 +78,20 @@ def _told(here: Place, status: dict[str, Any]) -> None:
     assert float(sums["voicedSeconds"]) >= 0.95 * float(sums["speechSeconds"]) > 0
     assert float(status["rtf"]["p50"]) > 0
     here.transcript.chapter(
-        "What the status says", "Where the time went, in seconds; how much of the speech has a speaker and words; why what failed failed."
+        "What the status says",
+        "Where the time went, in seconds; how much of the speech has a speaker and words; why what failed "
+        "failed.",
     )
-    about = {key: status[key] for key in ("counts", "rtf", "audioHoursPerHour", "sums", "skips", "failures") if key in status}
+    about = {
+        key: status[key]
+        for key in ("counts", "rtf", "audioHoursPerHour", "sums", "skips", "failures")
+        if key in status
+    }
     wanted = ", ".join(f".{key}" for key in about)
     answer = "\n".join(json.dumps(each, separators=(",", ":")) for each in about.values())
-    here.transcript.command(f"kubectl get ib demo --output=json | jq --compact-output '.status | {wanted}'", answer)
+    here.transcript.command(
+        f"kubectl get ib demo --output=json | jq --compact-output '.status | {wanted}'", answer
+    )
 
 
 def _stored(here: Place, status: dict[str, Any]) -> None:
@@ -81,7 +105,9 @@ def _stored(here: Place, status: dict[str, Any]) -> None:
             rows = cursor.fetchall()
             here.transcript.command(
                 f'psql "$DSN" --csv -c "{query}"',
-                "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in [heads, *rows]),
+                "\n".join(
+                    ",".join("" if cell is None else str(cell) for cell in row) for row in [heads, *rows]
+                ),
             )
             found.append(rows)
     videos, speakers, ((vectors,),) = found
@@ -95,7 +121,9 @@ def _stored(here: Place, status: dict[str, Any]) -> None:
 
 
 def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Place) -> None:
-    here.transcript.chapter("Every minute", "The same sources by a schedule: what the store has is not done again.")
+    here.transcript.chapter(
+        "Every minute", "The same sources by a schedule: what the store has is not done again."
+    )
     path = here.written("schedule.yaml")
     with here.transcript.phase("the schedule"):
         here.kubectl(f"apply --filename {path.name}")

@@ -1,4 +1,5 @@
-"""What a node does to workers: it kills the one that takes more memory than it may, and it takes one away in mid-recording."""
+"""What a node does to workers: it kills the one that takes more memory than it may, and it takes one away in
+mid-recording."""
 
 from tests.e2e.batches import batch
 from tests.e2e.place import Place
@@ -8,7 +9,12 @@ TOO_LITTLE_MIB = 600
 
 
 def test_a_worker_that_is_killed_for_its_memory_is_given_more_until_it_has_enough(here: Place) -> None:
-    tight = batch(here, "tight", ["meeting.ogg"], pods={"memory": {"baseMib": TOO_LITTLE_MIB, "mibPerMediaHour": 0, "maxMib": 8192}})
+    tight = batch(
+        here,
+        "tight",
+        ["meeting.ogg"],
+        pods={"memory": {"baseMib": TOO_LITTLE_MIB, "mibPerMediaHour": 0, "maxMib": 8192}},
+    )
     with here.transcript.phase("out of memory"):
         done = tight.done()
     (row,) = done["videos"]

@@ -1,6 +1,8 @@
-"""What a worker could do if somebody took it over: it has no token, and the chart's network policies and its own guard bar its ways.
+"""What a worker could do if somebody took it over: it has no token, and the chart's network policies and its
+own guard bar its ways.
 
-The node's firewall enforces the policies here and in every other test on it. What they say of other values is seen in tests/chart.
+The node's firewall enforces the policies here and in every other test on it. What they say of other values is
+seen in tests/chart.
 """
 
 import json
@@ -29,20 +31,31 @@ print(json.dumps([address for address in sys.argv[1:] if answers(address)]))
 """
 
 
-def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_operator_reach_the_worker(here: Place) -> None:
+def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_operator_reach_the_worker(
+    here: Place,
+) -> None:
     operator, api, cloud = _operator(here), f"{HOST}:{here.node.plane.port}", f"{METADATA}:80"
     needed = [f"{HOST}:{STORE_PORT}", f"{HOST}:{MEDIA_PORT}"]
     with here.transcript.phase("network policies"), ExitStack() as ends:
         ends.enter_context(metadata(here.node.inside))
         server, caller = (ends.enter_context(_stranger(here, name)) for name in ("server", "caller"))
-        foreign = [api, cloud, f"{_address(here, server)}:{MEDIA_PORT}"]  # two of them at ports that workers may use elsewhere
-        here.until(lambda: _reached(here, caller, needed + foreign) == needed + foreign, "a pod of which no policy speaks reaches all")
+        foreign = [
+            api,
+            cloud,
+            f"{_address(here, server)}:{MEDIA_PORT}",
+        ]  # two of them at ports that workers may use elsewhere
+        here.until(
+            lambda: _reached(here, caller, needed + foreign) == needed + foreign,
+            "a pod of which no policy speaks reaches all",
+        )
         barred = batch(here, "barred", ["talk.mp4"])
         worker = barred.until_working()
         assert _reached(here, worker, needed + foreign) == needed
         pages = [f"{_address(here, pod)}:{PROGRESS_PORT}" for pod in (operator, worker)]
         assert _reached(here, caller, pages) == []
-        assert _reached(here, operator, [*pages, *needed, *foreign]) == [*pages, api], "workers' progress and the API server"
+        assert _reached(here, operator, [*pages, *needed, *foreign]) == [*pages, api], (
+            "workers' progress and the API server"
+        )
         assert barred.done()["counts"]["succeeded"] == 1
 
 
@@ -67,7 +80,10 @@ def _stranger(here: Place, name: str) -> Iterator[str]:
     command = ["python", "-m", "http.server", str(MEDIA_PORT), "--directory", "/srv"]
     container = {"name": "main", "image": LIGHT.reference, "command": command}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
-    apply(here, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec})
+    apply(
+        here,
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec},
+    )
     try:
         here.kubectl(f"wait --for=condition=Ready --timeout=5m pod {name}", shown=False)
         yield name
@@ -79,7 +95,10 @@ def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
     curious = batch(here, "curious", ["talk.mp4"])
     with here.transcript.phase("no token"):
         worker = curious.until_working()
-        spec, mounts = here.read("pods", worker)["spec"], here.kubectl(f"exec {worker} -- cat /proc/mounts", shown=False)
+        spec, mounts = (
+            here.read("pods", worker)["spec"],
+            here.kubectl(f"exec {worker} -- cat /proc/mounts", shown=False),
+        )
         here.kubectl("delete ib curious", shown=False)
     places = {line.split()[1] for line in mounts.splitlines()}
     assert "/tmp" in places
@@ -89,8 +108,14 @@ def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
 
 def test_a_worker_refuses_private_and_metadata_addresses_unless_its_profile_allows_them(here: Place) -> None:
     service = here.read("services", "kubernetes", namespace="default")["spec"]["clusterIP"]
-    addresses = ["http://169.254.169.254/latest/meta-data/iam.mp4", f"https://{service}/api/v1/secrets.mp4", f"{BASE}/call.webm"]
+    addresses = [
+        "http://169.254.169.254/latest/meta-data/iam.mp4",
+        f"https://{service}/api/v1/secrets.mp4",
+        f"{BASE}/call.webm",
+    ]
     outside = batch(here, "outside", addresses, fetch={"allow": {"privateAddresses": False}})
     with here.transcript.phase("private addresses"):
         done = outside.done()
-    assert [(row["state"], row["reason"], row["try"]) for row in done["videos"]] == [("Failed", "SourceRefused", 1)] * len(addresses)
+    assert [(row["state"], row["reason"], row["try"]) for row in done["videos"]] == [
+        ("Failed", "SourceRefused", 1)
+    ] * len(addresses)

@@ -1,4 +1,5 @@
-"""What a person sees who goes the same way: each command and its answer, as a page; and how long each phase took."""
+"""What a person sees who goes the same way: each command and its answer, as a page; and how long each phase
+took."""
 
 import difflib
 import re
@@ -23,7 +24,8 @@ VOLATILE = (
     (re.compile(r" +"), " "),
     (re.compile(r"0([smhd]0)*[smhd]"), "0s"),
 )
-"""What is another one each time: names that a server makes up, days, figures, hashes and ages, and how wide a column is for them."""
+"""What is another one each time: names that a server makes up, days, figures, hashes and ages, and how wide a
+column is for them."""
 
 
 class Transcript:
@@ -39,7 +41,11 @@ class Transcript:
 
     def command(self, line: str, answer: str) -> None:
         """What was typed and what came."""
-        self._parts.append(f"\n```console\n$ {line}\n{answer.strip()}\n```\n" if answer.strip() else f"\n```console\n$ {line}\n```\n")
+        self._parts.append(
+            f"\n```console\n$ {line}\n{answer.strip()}\n```\n"
+            if answer.strip()
+            else f"\n```console\n$ {line}\n```\n"
+        )
 
     def file(self, name: str, text: str) -> None:
         """What was in a file."""
@@ -61,13 +67,18 @@ class Transcript:
         return "\n".join(f"{seconds:7.0f} s  {name}" for name, seconds in self._phases)
 
     def write(self) -> str:
-        """Keep the page, unless the one that is there differs in figures only. The difference, in short, if it was written."""
+        """Keep the page, unless the one that is there differs in figures only. The difference, in short, if
+        it was written."""
         page = "".join(self._parts)
         before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
         if still(page) == still(before):
             return ""
         PAGE.write_text(page, encoding="utf-8")
-        return "\n".join(difflib.unified_diff(still(before).splitlines(), still(page).splitlines(), "before", "now", lineterm="", n=0))
+        return "\n".join(
+            difflib.unified_diff(
+                still(before).splitlines(), still(page).splitlines(), "before", "now", lineterm="", n=0
+            )
+        )
 
 
 def still(page: str) -> str:

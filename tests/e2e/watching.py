@@ -1,4 +1,5 @@
-"""What happens on the node while a test waits: which pods run at a time, and what the node's memory is after each."""
+"""What happens on the node while a test waits: which pods run at a time, and what the node's memory is after
+each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ class Left:
 def left_now() -> Left:
     """At this moment."""
     commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return Left(psutil.virtual_memory().available // 2**20, sum("-m ingest_worker" in command for command in commands))
+    return Left(
+        psutil.virtual_memory().available // 2**20, sum("-m ingest_worker" in command for command in commands)
+    )
 
 
 @dataclass
@@ -45,14 +48,24 @@ class Seen:
 
     def look(self, pods: list[dict[str, Any]]) -> None:
         """Add what one list shows."""
-        workers = [pod for pod in pods if any(GPU in each["resources"].get("limits", {}) for each in pod["spec"]["containers"])]
+        workers = [
+            pod
+            for pod in pods
+            if any(GPU in each["resources"].get("limits", {}) for each in pod["spec"]["containers"])
+        ]
         running = [pod for pod in workers if pod["status"]["phase"] == "Running"]
         self.most = max(self.most, len(running))
         self.order += [name for pod in running if (name := _job(pod)) not in self.order]
-        for name in {_job(pod) for pod in workers if pod["status"]["phase"] in ("Succeeded", "Failed")} - self._over:
+        for name in {
+            _job(pod) for pod in workers if pod["status"]["phase"] in ("Succeeded", "Failed")
+        } - self._over:
             self._over.add(name)
             self.left.append(left_now())
-        self.waited |= {_job(pod) for pod in workers if any(each.get("reason") == "Unschedulable" for each in _conditions(pod))}
+        self.waited |= {
+            _job(pod)
+            for pod in workers
+            if any(each.get("reason") == "Unschedulable" for each in _conditions(pod))
+        }
 
 
 def _job(pod: dict[str, Any]) -> str:
@@ -69,5 +82,7 @@ def watching(client: Client) -> Iterator[Seen]:
     path = f"/api/v1/namespaces/{NAMESPACE}/pods"
     before = {pod["metadata"]["uid"] for pod in client.get(path)["items"]}
     seen = Seen()
-    with looking(lambda: seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])):
+    with looking(
+        lambda: seen.look([pod for pod in client.get(path)["items"] if pod["metadata"]["uid"] not in before])
+    ):
         yield seen

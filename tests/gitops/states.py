@@ -23,14 +23,20 @@ from tests.support.statuses import a_status
 Json = dict[str, Any]
 
 NO_PROFILE = Hindrance("ProfileMissing", "There is no IngestProfile gpus. Make it, or name another one.", NOW)
-BREAKER = Open(reason=Reason.BOT_CHECK, until=NOW + 3600, opened=1, message="Sign in to confirm you are not a bot")
+BREAKER = Open(
+    reason=Reason.BOT_CHECK, until=NOW + 3600, opened=1, message="Sign in to confirm you are not a bot"
+)
 DONE = [over(a_run(index)) for index in range(9)]
 FAILURE = over(a_run(9, attempts=2), Reason.NOT_FOUND)
 
 
 def an_object(kind: str, status: ContractModel, generation: int = 1) -> Json:
     """An object with a status, its spec written so often."""
-    made = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "talks", "namespace": "media", "generation": generation}}
+    made = {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "metadata": {"name": "talks", "namespace": "media", "generation": generation},
+    }
     return made | {"spec": {}, "status": json.loads(status.to_json())}
 
 
@@ -41,7 +47,9 @@ BATCHES: Mapping[str, Json] = {
     "applied, and not seen yet": _batch(IngestBatchStatus()),
     "planning": _batch(a_status(known=_not_planned)),
     "planning, and its profile is missing": _batch(halted(a_status(known=_not_planned), NO_PROFILE, 1, NOW)),
-    "planning is impossible": _batch(a_status(known=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})),
+    "planning is impossible": _batch(
+        a_status(known=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})
+    ),
     "running": _batch(a_status(a_run(0), a_run(1))),
     "running, and changed since": _batch(a_status(a_run(0)), generation=2),
     "stalled": _batch(a_status(a_run(0), ledger=Ledger(breaker=BREAKER))),
@@ -64,7 +72,9 @@ def _child(state: str) -> Child:
 
 
 def _schedule(*children: Child, suspended: bool = False, trouble: tuple[str, str] | None = None) -> Json:
-    return an_object("IngestSchedule", render_schedule(Outlook(1, suspended, _SURVEY, trouble), None, children, NOW))
+    return an_object(
+        "IngestSchedule", render_schedule(Outlook(1, suspended, _SURVEY, trouble), None, children, NOW)
+    )
 
 
 SCHEDULES: Mapping[str, Json] = {

@@ -18,10 +18,13 @@ HOUSE = Path(__file__).parents[2]
 GITOPS = HOUSE / "examples" / "gitops"
 EXPRESSIONS: dict[str, dict[str, str]] = {
     each["kind"]: {name: each[name] for name in ("inProgress", "failed", "current")}
-    for each in yaml.safe_load((GITOPS / "flux" / "batches.yaml").read_text(encoding="utf-8"))["spec"]["healthCheckExprs"]
+    for each in yaml.safe_load((GITOPS / "flux" / "batches.yaml").read_text(encoding="utf-8"))["spec"][
+        "healthCheckExprs"
+    ]
 }
 SCRIPTS = {
-    kind: (GITOPS / "argocd" / "health" / kind / "health.lua").read_text(encoding="utf-8") for kind in ("IngestBatch", "IngestSchedule")
+    kind: (GITOPS / "argocd" / "health" / kind / "health.lua").read_text(encoding="utf-8")
+    for kind in ("IngestBatch", "IngestSchedule")
 }
 OBJECTS = [*BATCHES.items(), *SCHEDULES.items()]
 NAMES = [f"{thing['kind']}: {state}" for state, thing in OBJECTS]
@@ -53,15 +56,25 @@ def test_argo_cd_shows_why() -> None:
         return argocd(BATCHES[state], SCRIPTS["IngestBatch"])[1]
 
     assert why("too many failures").startswith("TooManyFailures: 1 of 10 failed")
-    assert why("planning, and its profile is missing").startswith("ProfileMissing: There is no IngestProfile gpus")
+    assert why("planning, and its profile is missing").startswith(
+        "ProfileMissing: There is no IngestProfile gpus"
+    )
     assert why("complete with failures") == "WithFailures: 9 succeeded, 0 skipped, 1 failed of 10"
     assert why("running") == "Running: 0 %"
-    assert argocd(SCHEDULES["the last batch has failed"], SCRIPTS["IngestSchedule"])[1] == "nightly-202701150230: Failed"
+    assert (
+        argocd(SCHEDULES["the last batch has failed"], SCRIPTS["IngestSchedule"])[1]
+        == "nightly-202701150230: Failed"
+    )
 
 
 @pytest.mark.parametrize("kind", SCRIPTS)
 def test_an_object_without_any_status_is_waited_for(kind: str) -> None:
-    bare = {"apiVersion": "video-ingest.dev/v1alpha1", "kind": kind, "metadata": {"name": "talks", "generation": 1}, "spec": {}}
+    bare = {
+        "apiVersion": "video-ingest.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "talks", "generation": 1},
+        "spec": {},
+    }
     assert argocd(bare, SCRIPTS[kind]) == ("Progressing", "Waiting for the operator")
 
 
@@ -73,12 +86,21 @@ def test_a_wait_for_a_batch_never_lasts_as_long_as_its_work() -> None:
 
 def test_a_mistake_in_an_expression_or_a_script_would_be_told() -> None:
     with pytest.raises(RefusedByJudge, match="condition"):
-        flux(BATCHES["running"], EXPRESSIONS["IngestBatch"] | {"current": "status.condition.exists(c, c.type == 'Ready')"})
+        flux(
+            BATCHES["running"],
+            EXPRESSIONS["IngestBatch"] | {"current": "status.condition.exists(c, c.type == 'Ready')"},
+        )
     with pytest.raises(RefusedByJudge, match="nil"):
-        argocd(BATCHES["running"], "return {status = string.upper('healthy')}")  # Argo CD gives scripts no strings
+        argocd(
+            BATCHES["running"], "return {status = string.upper('healthy')}"
+        )  # Argo CD gives scripts no strings
 
 
 def test_argo_cd_is_taught_with_the_scripts_that_are_tested() -> None:
-    built = subprocess.run([program("kubectl"), "kustomize", str(GITOPS / "argocd")], capture_output=True, text=True, check=True).stdout
+    built = subprocess.run(
+        [program("kubectl"), "kustomize", str(GITOPS / "argocd")], capture_output=True, text=True, check=True
+    ).stdout
     data = yaml.safe_load(built)["data"]
-    assert data == {f"resource.customizations.health.video-ingest.dev_{kind}": script for kind, script in SCRIPTS.items()}
+    assert data == {
+        f"resource.customizations.health.video-ingest.dev_{kind}": script for kind, script in SCRIPTS.items()
+    }

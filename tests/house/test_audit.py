@@ -10,7 +10,11 @@ def found(*packages: dict[str, object]) -> str:
 
 
 FINE = {"name": "pyyaml", "version": "6.0.3", "vulns": []}
-HOLED = {"name": "torch", "version": "2.9.1", "vulns": [{"id": "CVE-2026-24747", "fix_versions": ["2.10.0"], "aliases": []}]}
+HOLED = {
+    "name": "torch",
+    "version": "2.9.1",
+    "vulns": [{"id": "CVE-2026-24747", "fix_versions": ["2.10.0"], "aliases": []}],
+}
 
 
 def test_nothing_known_is_clean_and_says_how_much_was_asked_for() -> None:
@@ -25,9 +29,14 @@ def test_an_advisory_is_told_once_with_the_version_that_mends_it() -> None:
 
 def test_without_a_network_it_says_that_nothing_was_audited() -> None:
     for out in ("", "not JSON", "[]", "{}"):
-        lines, code = report(out, "WARNING: x\nERROR:pip_audit._cli:Could not connect to the vulnerability feed")
+        lines, code = report(
+            out, "WARNING: x\nERROR:pip_audit._cli:Could not connect to the vulnerability feed"
+        )
         assert code == NOT_AUDITED
-        assert lines[0] == "Nothing was audited: ERROR:pip_audit._cli:Could not connect to the vulnerability feed"
+        assert (
+            lines[0]
+            == "Nothing was audited: ERROR:pip_audit._cli:Could not connect to the vulnerability feed"
+        )
 
 
 def test_a_package_that_nobody_could_ask_for_is_no_clean_one() -> None:

@@ -14,11 +14,13 @@ MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS = 300, 50, 6
 FOREIGN = {
     "a path of one machine": re.compile(r"/work/|/root/\.|/home/(?!ann/)\w+/|/Users/\w+/"),
     "the host of a package registry": re.compile(
-        r"pypi\.org|pythonhosted\.org|registry\.npmjs|proxy\.golang|deb\.debian|artifactory|(extra-)?index-url", re.IGNORECASE
+        r"pypi\.org|pythonhosted\.org|registry\.npmjs|proxy\.golang|deb\.debian|artifactory|(extra-)?index-url",
+        re.IGNORECASE,
     ),
     "a note to come back": re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"),
     "an excuse without a reason": re.compile(
-        r"# noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +(-+ )?\S)|# type: ignore(?!\[[a-z, -]+\] +#? ?(-+ )?\S)|# pragma: no cover"
+        r"# noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +(-+ )?\S)|# type: ignore(?!\[[a-z, -]+\] +#? ?(-+ "
+        r")?\S)|# pragma: no cover"
     ),
 }
 
@@ -49,26 +51,42 @@ def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def test_no_file_of_the_product_is_too_long_to_be_read_at_once() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in product()}
     assert lengths
-    assert {str(path.relative_to(HOUSE)): length for path, length in lengths.items() if length > MAX_LINES} == {}
+    assert {
+        str(path.relative_to(HOUSE)): length for path, length in lengths.items() if length > MAX_LINES
+    } == {}
 
 
 def test_no_function_is_too_long_to_be_seen_at_once() -> None:
-    sizes = {(path, each.name): (each.end_lineno or each.lineno) - each.lineno + 1 for path in product() for each in functions(path)}
-    assert {f"{path.relative_to(HOUSE)} {name}": size for (path, name), size in sizes.items() if size > MAX_FUNCTION} == {}
+    sizes = {
+        (path, each.name): (each.end_lineno or each.lineno) - each.lineno + 1
+        for path in product()
+        for each in functions(path)
+    }
+    assert {
+        f"{path.relative_to(HOUSE)} {name}": size
+        for (path, name), size in sizes.items()
+        if size > MAX_FUNCTION
+    } == {}
 
 
 def test_no_function_takes_more_than_can_be_kept_in_mind() -> None:
     crowded = []
     for path in product():
         for each in functions(path):
-            named = [argument.arg for argument in (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)]
-            if len([name for name in named if name not in ("self", "cls")]) > MAX_PARAMETERS and not is_command(each):
+            named = [
+                argument.arg for argument in (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
+            ]
+            if len(
+                [name for name in named if name not in ("self", "cls")]
+            ) > MAX_PARAMETERS and not is_command(each):
                 crowded.append(f"{path.relative_to(HOUSE)} {each.name}")
     assert crowded == []
 
 
 def test_every_module_of_the_product_says_what_it_is() -> None:
-    silent = [path for path in product() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    silent = [
+        path for path in product() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
     assert [str(path.relative_to(HOUSE)) for path in silent] == []
 
 
@@ -81,5 +99,9 @@ def test_tracked_files_hold_nothing_foreign(what: str, pattern: re.Pattern[str])
         except UnicodeDecodeError:
             continue
         if path != Path(__file__):
-            found += [f"{path.relative_to(HOUSE)}:{number}" for number, line in enumerate(lines, 1) if pattern.search(line)]
+            found += [
+                f"{path.relative_to(HOUSE)}:{number}"
+                for number, line in enumerate(lines, 1)
+                if pattern.search(line)
+            ]
     assert found == [], what

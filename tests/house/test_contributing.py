@@ -1,4 +1,5 @@
-"""CONTRIBUTING.md is followed to the letter: in a copy of the tree, by its commands, and what it says fails or passes does."""
+"""CONTRIBUTING.md is followed to the letter: in a copy of the tree, by its commands, and what it says fails
+or passes does."""
 
 import os
 import re
@@ -44,9 +45,19 @@ class Tree:
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         code = os.pathsep.join(str(self.folder / each) for each in (*CODE, "."))
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": code}
+        environment = {
+            name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+        } | {"PYTHONPATH": code}
         command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
     def tests(self, *arguments: str) -> str:
         """How tests end."""
@@ -63,10 +74,16 @@ def test_every_file_that_the_page_names_is_there(path: str) -> None:
     assert (HOUSE / path).is_file()
 
 
-@pytest.mark.parametrize(("path", "name"), sorted({found for found in FILE_AND_NAME.findall(PAGE) if found[1]}))
+@pytest.mark.parametrize(
+    ("path", "name"), sorted({found for found in FILE_AND_NAME.findall(PAGE) if found[1]})
+)
 def test_every_name_is_in_the_file_beside_which_it_stands(path: str, name: str) -> None:
     (file,) = [each for each in (HOUSE / path, *HOUSE.glob(f"*/*/{path}")) if each.is_file()][:1]
-    assert re.search(rf"^(class {name}\b|    def {name}\b|def {name}\b|{name}\b)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        rf"^(class {name}\b|    def {name}\b|def {name}\b|{name}\b)",
+        file.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([a-z-]+)`", PAGE))))
@@ -85,7 +102,8 @@ def test_one_test_runs_by_the_line_that_says_how() -> None:
 
 @pytest.mark.slow
 def test_the_operator_runs_against_a_cluster_by_the_line_that_says_how(tmp_path: Path) -> None:
-    """Against one that is not there: it reads the KUBECONFIG, begins, and tells so in JSON; what it does then, other tests show."""
+    """Against one that is not there: it reads the KUBECONFIG, begins, and tells so in JSON; what it does
+    then, other tests show."""
     line = re.search(r"`KUBECONFIG=\.\.\. \$bin/python (-m ingest_operator [^`]+)`", PAGE)
     assert line is not None
     config = tmp_path / "kubeconfig"
@@ -94,7 +112,9 @@ def test_the_operator_runs_against_a_cluster_by_the_line_that_says_how(tmp_path:
         " clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: a, user: {}}]}"
     )
     command = [sys.executable, *line[1].split(), "--port", "0"]
-    with subprocess.Popen(command, env=os.environ | {"KUBECONFIG": str(config)}, stderr=subprocess.PIPE, text=True) as operator:
+    with subprocess.Popen(
+        command, env=os.environ | {"KUBECONFIG": str(config)}, stderr=subprocess.PIPE, text=True
+    ) as operator:
         assert operator.stderr is not None
         first = operator.stderr.readline()
         operator.terminate()
@@ -113,10 +133,15 @@ def test_a_failure_reason_is_added_in_five_steps(tree: Tree) -> None:
     )
     row = '        _R.YOURS: Failure(38, _K.INPUT, _V.GIVE_UP, "It is yours. Take it home."),\n'
     tree.change(
-        "crds/ingest_contract/failures.py", "        _R.IMAGE_UNAVAILABLE: Failure(", row + "        _R.IMAGE_UNAVAILABLE: Failure("
+        "crds/ingest_contract/failures.py",
+        "        _R.IMAGE_UNAVAILABLE: Failure(",
+        row + "        _R.IMAGE_UNAVAILABLE: Failure(",
     )
     drifted = tree.python("-m", "ingest_contract", "--check")
-    assert (drifted.returncode, "docs/failures.md: has drifted; run `make generate`" in drifted.stdout) == (1, True)
+    assert (drifted.returncode, "docs/failures.md: has drifted; run `make generate`" in drifted.stdout) == (
+        1,
+        True,
+    )
     assert tree.python("-m", "ingest_contract").returncode == 0
     assert "| `Yours` | 38 |" in tree.read("docs/failures.md")
     assert "Yours" in tree.read("crds/ingestbatches.yaml")
@@ -148,10 +173,22 @@ def test_a_stage_that_makes_something_else_gets_another_number(tree: Tree) -> No
 
 @pytest.mark.slow
 def test_a_new_stage_is_asked_for_its_number_and_its_digest(tree: Tree) -> None:
-    tree.change("crds/ingest_contract/stages.py", '    EMBED = "embed"\n', '    EMBED = "embed"\n    SUMMARIZE = "summarize"\n')
-    ended = tree.tests("tests/contract/test_stages.py", "tests/worker/test_stage_versions.py", "-k", "every_stage_that")
+    tree.change(
+        "crds/ingest_contract/stages.py",
+        '    EMBED = "embed"\n',
+        '    EMBED = "embed"\n    SUMMARIZE = "summarize"\n',
+    )
+    ended = tree.tests(
+        "tests/contract/test_stages.py", "tests/worker/test_stage_versions.py", "-k", "every_stage_that"
+    )
     assert "test_every_stage_that_determines_what_is_stored_has_a_version" in ended
-    tree.change("crds/ingest_contract/stages.py", "    Stage.EMBED: 1,\n", "    Stage.EMBED: 1,\n    Stage.SUMMARIZE: 1,\n")
-    ended = tree.tests("tests/contract/test_stages.py", "tests/worker/test_stage_versions.py", "-k", "every_stage_that")
+    tree.change(
+        "crds/ingest_contract/stages.py",
+        "    Stage.EMBED: 1,\n",
+        "    Stage.EMBED: 1,\n    Stage.SUMMARIZE: 1,\n",
+    )
+    ended = tree.tests(
+        "tests/contract/test_stages.py", "tests/worker/test_stage_versions.py", "-k", "every_stage_that"
+    )
     assert "1 failed" in ended
     assert "test_every_stage_that_has_a_version_is_watched" in ended

@@ -21,13 +21,22 @@ def asked_elsewhere(name: str) -> str:
     """What another process of this run is told of a server."""
     command = [sys.executable, "-c", ASK.format(name)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300).stdout.strip()
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=300
+    ).stdout.strip()
 
 
 def test_every_fixture_of_a_whole_run_is_made_once(request: pytest.FixtureRequest) -> None:
-    used = {each for item in request.session.items for found in item._fixtureinfo.name2fixturedefs.values() for each in found}
+    used = {
+        each
+        for item in request.session.items
+        for found in item._fixtureinfo.name2fixturedefs.values()
+        for each in found
+    }
     made = Counter(each.func for each in used if each.scope == "session")
-    assert [f"{function.__module__}.{function.__name__}" for function, count in made.items() if count > 1] == []
+    assert [
+        f"{function.__module__}.{function.__name__}" for function, count in made.items() if count > 1
+    ] == []
 
 
 def test_a_server_that_many_ask_for_at_once_is_started_once(monkeypatch: pytest.MonkeyPatch) -> None:

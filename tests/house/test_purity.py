@@ -33,7 +33,9 @@ def chains(graph: grimp.ImportGraph, **options: Any) -> list[tuple[str, str]]:
     session = {"root_packages": ["walked"], "include_external_packages": "True"}
     contract = PureContract("pure", session, {"forbidden_modules": ["os"], "as_packages": "False", **options})
     found = contract.check(graph, verbose=False).metadata["invalid_chains"]
-    return [(step["importer"], step["imported"]) for each in found for chain in each["chains"] for step in chain]
+    return [
+        (step["importer"], step["imported"]) for each in found for chain in each["chains"] for step in chain
+    ]
 
 
 def test_what_says_so_is_looked_at_and_nothing_else(graph: grimp.ImportGraph) -> None:

@@ -38,7 +38,9 @@ def test_a_batch_ends_with_every_recording_stored_skipped_or_failed_for_its_own_
     assert status["sums"]["segments"] == status["sums"]["vectors"] > 0
     assert float(status["sums"]["voicedSeconds"]) >= 0.95 * float(status["sums"]["speechSeconds"]) > 0
 
-    schema = definitions()["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    schema = definitions()["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"][
+        "properties"
+    ]["status"]
     jsonschema.validate(status, schema)
     assert len(json.dumps(status)) < 4096
 

@@ -1,4 +1,5 @@
-"""`kill -9` at any stage, and a run that goes on: nothing half done in the store, nothing finished done twice."""
+"""`kill -9` at any stage, and a run that goes on: nothing half done in the store, nothing finished done
+twice."""
 
 import json
 import os
@@ -40,7 +41,9 @@ def kill_in(stage: str, run: Path, within: float = 300.0) -> bool:
 
 
 @pytest.mark.parametrize("stage", EACH)
-def test_a_worker_killed_in_any_stage_leaves_no_half_video_and_repeats_no_finished_stage(ctl: Ctl, stage: str) -> None:
+def test_a_worker_killed_in_any_stage_leaves_no_half_video_and_repeats_no_finished_stage(
+    ctl: Ctl, stage: str
+) -> None:
     batch = ctl.batch("call.webm", retry={"maxAttempts": 3, "backoffSeconds": 0})
     command = ctl.start("run", str(batch), "--output", "json")
     first, second = (ctl.folder() / "runs" / f"00000-0{number}" for number in (1, 2))
@@ -57,7 +60,9 @@ def test_a_worker_killed_in_any_stage_leaves_no_half_video_and_repeats_no_finish
     receipt = json.loads((second / "receipt.json").read_text())
     resumed = {name for name, figures in receipt["stages"].items() if figures.get("resumed")}
     order = ("transcribe", "diarize", "identify", "embed")
-    finished = set(order[: order.index(stage)]) if stage in order else set(order) if stage == "store" else set()
+    finished = (
+        set(order[: order.index(stage)]) if stage in order else set(order) if stage == "store" else set()
+    )
     assert finished <= resumed | (set(order) - set(receipt["stages"]))
     with connect(ctl.dsn, application="test") as connection:
         stored = connection.execute("select count(*), count(distinct run) from current_segments").fetchone()

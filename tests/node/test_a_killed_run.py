@@ -1,4 +1,5 @@
-"""A test run with a node that is killed: the machine is as it was, and another one can have a node at once."""
+"""A test run with a node that is killed: the machine is as it was, and another one can have a node at
+once."""
 
 import signal
 import subprocess
@@ -28,7 +29,9 @@ def run() -> Iterator[subprocess.Popen[str]]:
     if reason := fitness.hindrance():
         pytest.skip(reason)
     fitness.install()
-    with subprocess.Popen([sys.executable, "-c", RUN], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
         process.kill()
 
@@ -46,7 +49,9 @@ def lives(pid: int) -> bool:
 
 @pytest.mark.node
 @pytest.mark.timeout(0)
-def test_a_run_that_is_killed_leaves_nothing_of_its_node_and_until_then_nobody_else_gets_one(run: subprocess.Popen[str]) -> None:
+def test_a_run_that_is_killed_leaves_nothing_of_its_node_and_until_then_nobody_else_gets_one(
+    run: subprocess.Popen[str],
+) -> None:
     assert run.stdout
     folders = [Path(folder) for folder in run.stdout.readline().split()]
     below = [process.pid for process in psutil.Process(run.pid).children(recursive=True)]
@@ -81,10 +86,20 @@ def test_a_run_that_is_killed_leaves_nothing_of_its_node_and_until_then_nobody_e
         ("DISK", 1 << 60, "GB of disk"),
     ],
 )
-def test_where_no_node_can_be_had_one_sentence_says_why(monkeypatch: pytest.MonkeyPatch, name: str, value: object, said: str) -> None:
-    everything_else = {"platform.system": "Linux", "os.geteuid": 0, "platform.machine": "x86_64", "missing": [], "DISK": 0}
+def test_where_no_node_can_be_had_one_sentence_says_why(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object, said: str
+) -> None:
+    everything_else = {
+        "platform.system": "Linux",
+        "os.geteuid": 0,
+        "platform.machine": "x86_64",
+        "missing": [],
+        "DISK": 0,
+    }
     for each, answer in (everything_else | {name: value}).items():
-        monkeypatch.setattr(f"tests.support.node.fitness.{each}", answer if each == "DISK" else lambda answer=answer: answer)
+        monkeypatch.setattr(
+            f"tests.support.node.fitness.{each}", answer if each == "DISK" else lambda answer=answer: answer
+        )
     monkeypatch.setattr("tests.support.node.fitness.shutil.which", lambda _: None)
     reason = fitness.hindrance()
     assert reason is not None

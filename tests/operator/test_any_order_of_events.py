@@ -1,4 +1,5 @@
-"""Whatever happens, in whatever order: no run counts twice, no budget is overdrawn, no number repeats, and the batch comes to its end."""
+"""Whatever happens, in whatever order: no run counts twice, no budget is overdrawn, no number repeats, and
+the batch comes to its end."""
 
 from math import inf
 from unittest.mock import patch
@@ -22,7 +23,9 @@ PLACES = st.none() | st.integers(0, AT_MOST - 1)
 """One item, or all of them."""
 NODES = ("left", "right")
 AGAINST_NODES = [reason for reason, row in FAILURES.items() if row.against_node]
-ENDS = st.sampled_from([None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]) | st.sampled_from(Reason)
+ENDS = st.sampled_from(
+    [None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]
+) | st.sampled_from(Reason)
 """How a run ends: of the more telling ways more often."""
 LITTLE_ROOM = {"fold.MAX_WAITING": 1, "plan.MAX_WAITING": 1, "rows.MAX_RUNNING_ROWS": 1}
 
@@ -40,24 +43,50 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def look(self) -> None:
         """One look, and what must be true of every look."""
         operator, cluster = self.operator, self.cluster
-        before, thought, held, written = operator.status, operator.thinks(), cluster.blockers(), len(cluster.writes.log)
-        shown, started = list(cluster.cache.values()), {index: len(starts) for index, starts in cluster.started.items()}
-        undisturbed, expected = cluster.writes.dies_at is None and not operator.keeper.conflict, operator.would(seed=cluster.seed + 1)
+        before, thought, held, written = (
+            operator.status,
+            operator.thinks(),
+            cluster.blockers(),
+            len(cluster.writes.log),
+        )
+        shown, started = (
+            list(cluster.cache.values()),
+            {index: len(starts) for index, starts in cluster.started.items()},
+        )
+        undisturbed, expected = (
+            cluster.writes.dies_at is None and not operator.keeper.conflict,
+            operator.would(seed=cluster.seed + 1),
+        )
         stands = operator.look()
-        begun = [start for index, starts in cluster.started.items() for start in starts[started.get(index, 0) :]]
+        begun = [
+            start for index, starts in cluster.started.items() for start in starts[started.get(index, 0) :]
+        ]
         if not stands:
-            assert (begun, operator.status) == ([], before), "nothing follows from a status that was not accepted"
+            assert (begun, operator.status) == ([], before), (
+                "nothing follows from a status that was not accepted"
+            )
             return
         self.books.write_down(shown, before, operator.status)
         assert restore(operator.status) == thought, "all that the operator holds in memory is in the API"
-        assert not undisturbed or expected == (operator.keeper.text, sorted(cluster.writes.log[written:])), "another would do the same"
+        assert not undisturbed or expected == (operator.keeper.text, sorted(cluster.writes.log[written:])), (
+            "another would do the same"
+        )
         ended = {f"forget {index}-{number}" for index, number in self.books.ends}
-        assert ended.issuperset(entry for entry in cluster.writes.log[written:] if entry.startswith("forget")), "only what is recorded goes"
-        settled = set(thought.running) <= {run.index for run in shown if run.ended is None} and cluster.blockers() == held
-        assert not settled or operator.would(seed=0)[0] == operator.keeper.text, "a second look says nothing new"
+        assert ended.issuperset(
+            entry for entry in cluster.writes.log[written:] if entry.startswith("forget")
+        ), "only what is recorded goes"
+        settled = (
+            set(thought.running) <= {run.index for run in shown if run.ended is None}
+            and cluster.blockers() == held
+        )
+        assert not settled or operator.would(seed=0)[0] == operator.keeper.text, (
+            "a second look says nothing new"
+        )
         for start in begun:
             self.books.check(start)
-            assert not [each for each in held if each.index in (None, start.index) and each.until > cluster.now]
+            assert not [
+                each for each in held if each.index in (None, start.index) and each.until > cluster.now
+            ]
 
     @rule(seed=st.integers(0, 99))
     def a_look_at_what_is_there(self, seed: int) -> None:
@@ -85,7 +114,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.look()
 
     @rule(reasons=st.lists(ENDS, min_size=AT_MOST, max_size=AT_MOST), seconds=st.sampled_from([0, 100, 4000]))
-    def a_round_in_which_all_that_runs_ends_and_is_seen(self, reasons: list[Reason | None], seconds: float) -> None:
+    def a_round_in_which_all_that_runs_ends_and_is_seen(
+        self, reasons: list[Reason | None], seconds: float
+    ) -> None:
         self.a_look_at_what_is_there(seed=0)
         for key, reason in zip(self.cluster.begun(), reasons, strict=False):
             self.cluster.end(key, reason)
@@ -98,7 +129,11 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.cluster.end(data.draw(st.sampled_from(self.cluster.begun())), reason)
 
     @precondition(lambda self: self.cluster.begun())
-    @rule(node=st.sampled_from(NODES), reason=st.sampled_from(AGAINST_NODES), seconds=st.sampled_from([0, 20, 4000]))
+    @rule(
+        node=st.sampled_from(NODES),
+        reason=st.sampled_from(AGAINST_NODES),
+        seconds=st.sampled_from([0, 20, 4000]),
+    )
     def a_node_ends_all_that_it_runs(self, node: str, reason: Reason, seconds: float) -> None:
         for key in self.cluster.begun():
             if self.cluster.truth[key].node == node:
@@ -115,12 +150,16 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @precondition(lambda self: set(self.cluster.begun()) - self.cluster.lost)
     @rule(data=st.data())
     def nobody_hears_of_a_node_any_more(self, data: st.DataObject) -> None:
-        self.cluster.lost.add(data.draw(st.sampled_from(sorted(set(self.cluster.begun()) - self.cluster.lost))))
+        self.cluster.lost.add(
+            data.draw(st.sampled_from(sorted(set(self.cluster.begun()) - self.cluster.lost)))
+        )
 
     @precondition(lambda self: self.cluster.lost & set(self.cluster.live()))
     @rule(data=st.data())
     def a_lost_node_is_given_up(self, data: st.DataObject) -> None:
-        self.cluster.give_up_on(data.draw(st.sampled_from(sorted(self.cluster.lost & set(self.cluster.live())))))
+        self.cluster.give_up_on(
+            data.draw(st.sampled_from(sorted(self.cluster.lost & set(self.cluster.live()))))
+        )
 
     @precondition(lambda self: self.cluster.lost)
     @rule(data=st.data(), reason=ENDS)
@@ -130,7 +169,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @precondition(lambda self: self.operator.known & set(self.cluster.truth))
     @rule(data=st.data())
     def a_run_is_deleted_from_outside(self, data: st.DataObject) -> None:
-        del self.cluster.truth[data.draw(st.sampled_from(sorted(self.operator.known & set(self.cluster.truth))))]
+        del self.cluster.truth[
+            data.draw(st.sampled_from(sorted(self.operator.known & set(self.cluster.truth))))
+        ]
 
     @rule(seconds=st.sampled_from([0.0004, 1, 61, 4000, -30, -5000]))
     def the_clock_moves(self, seconds: float) -> None:
@@ -202,7 +243,11 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def whatever_is_avoided_is_named_and_was_asked_for_by_an_end(self) -> None:
         status = self.operator.status
         avoided = {node.name for node in status.nodes if node.avoided}
-        told = [each.message for each in status.conditions if each.type is ConditionType.NODES_AVOIDED and each.status == "True"]
+        told = [
+            each.message
+            for each in status.conditions
+            if each.type is ConditionType.NODES_AVOIDED and each.status == "True"
+        ]
         if not status.state.startswith("Complete"):
             assert avoided == {part.split(" ")[0] for message in told for part in message.split("; ")}
         assert {node.name for node in status.nodes} <= {*self.books.held_against}
@@ -232,7 +277,11 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         status = self.operator.status
         ends = [decode(status.items.succeeded), decode(status.items.skipped), decode(status.items.failed)]
         assert sorted(index for end in ends for index in end) == list(range(self.operator.count))
-        assert (status.progress_percent, status.eta_seconds, status.videos and status.counts.running) == (100, None, 0)
+        assert (status.progress_percent, status.eta_seconds, status.videos and status.counts.running) == (
+            100,
+            None,
+            0,
+        )
         self.the_sums_are_those_of_what_was_seen_each_once()
 
 
@@ -255,4 +304,6 @@ class AnyOrderOfEventsInLittleRoom(AnyOrderOfEvents):
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
 TestAnyOrderOfEventsInLittleRoom = AnyOrderOfEventsInLittleRoom.TestCase
-TestAnyOrderOfEvents.settings = TestAnyOrderOfEventsInLittleRoom.settings = examples(50, stateful_step_count=30)
+TestAnyOrderOfEvents.settings = TestAnyOrderOfEventsInLittleRoom.settings = examples(
+    50, stateful_step_count=30
+)

@@ -16,7 +16,8 @@ END = NOW + 60
 PREVAILING = [
     reason
     for reason, row in FAILURES.items()
-    if row.kind is not Kind.INPUT and row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER)
+    if row.kind is not Kind.INPUT
+    and row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER)
 ]
 
 
@@ -41,7 +42,11 @@ def fail_in_a_row(reason: Reason, times: int) -> Ledger:
 def test_a_reason_of_the_whole_batch_stops_new_starts_for_a_minute(reason: Reason) -> None:
     ledger = opened(reason)
     assert ledger.breaker is not None
-    assert (ledger.breaker.reason, ledger.breaker.until, ledger.breaker.opened) == (reason, END + PROBE_AFTER, 1)
+    assert (ledger.breaker.reason, ledger.breaker.until, ledger.breaker.opened) == (
+        reason,
+        END + PROBE_AFTER,
+        1,
+    )
     assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, END + PROBE_AFTER - 1) == ()
 
 
@@ -58,7 +63,9 @@ def test_a_reason_that_prevails_opens_the_breaker_instead_of_burning_the_night(r
     assert held.reason is reason
 
 
-@pytest.mark.parametrize("reason", [reason for reason, row in FAILURES.items() if row.kind is Kind.INPUT], ids=str)
+@pytest.mark.parametrize(
+    "reason", [reason for reason, row in FAILURES.items() if row.kind is Kind.INPUT], ids=str
+)
 def test_any_number_of_bad_recordings_opens_nothing(reason: Reason) -> None:
     assert fail_in_a_row(reason, 2 * WINDOW).breaker is None
 
@@ -83,10 +90,17 @@ def test_when_its_time_has_come_exactly_one_recording_probes() -> None:
 def test_the_end_of_a_probe_is_always_heard_also_when_no_row_is_free_for_any_other() -> None:
     full = folded(Ledger(), *(over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING)))
     assert full.breaker is not None
-    other, probe = over(a_run(100, started_at=NOW + 1), Reason.BOT_CHECK), over(the_probe(full, 101), Reason.BOT_CHECK)
+    other, probe = (
+        over(a_run(100, started_at=NOW + 1), Reason.BOT_CHECK),
+        over(the_probe(full, 101), Reason.BOT_CHECK),
+    )
     held = folded(full, other, probe, now=END + 1000)
     assert held.breaker is not None
-    assert (100 in held.running, 101 in held.waiting, held.breaker.opened) == (True, True, full.breaker.opened + 1)
+    assert (100 in held.running, 101 in held.waiting, held.breaker.opened) == (
+        True,
+        True,
+        full.breaker.opened + 1,
+    )
 
 
 def test_a_probe_that_succeeds_closes_the_breaker() -> None:
@@ -101,7 +115,9 @@ def test_a_probe_that_fails_for_a_reason_of_its_own_closes_the_breaker_too() -> 
 
 def test_a_probe_that_was_interrupted_proves_nothing() -> None:
     ledger = opened()
-    assert folded(ledger, over(the_probe(ledger), Reason.INTERRUPTED), now=END + 500).breaker == ledger.breaker
+    assert (
+        folded(ledger, over(the_probe(ledger), Reason.INTERRUPTED), now=END + 500).breaker == ledger.breaker
+    )
 
 
 def test_each_failed_probe_doubles_the_wait_up_to_an_hour() -> None:
@@ -115,7 +131,9 @@ def test_each_failed_probe_doubles_the_wait_up_to_an_hour() -> None:
 
 
 def test_runs_that_were_under_way_do_not_double_the_wait() -> None:
-    ledger = folded(opened(), over(a_run(1), Reason.BOT_CHECK, at=END + 10), over(a_run(2), Reason.BOT_CHECK, at=END + 20))
+    ledger = folded(
+        opened(), over(a_run(1), Reason.BOT_CHECK, at=END + 10), over(a_run(2), Reason.BOT_CHECK, at=END + 20)
+    )
     assert ledger.breaker is not None
     assert (ledger.breaker.opened, ledger.breaker.until) == (1, END + 20 + PROBE_AFTER)
 

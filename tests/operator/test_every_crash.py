@@ -1,6 +1,8 @@
-"""An operator that dies at each of its writes, just before or just after it is accepted: nothing is lost, nothing is done twice.
+"""An operator that dies at each of its writes, just before or just after it is accepted: nothing is lost,
+nothing is done twice.
 
-A batch of 8 with a failure, a retry, a rung of the memory ladder and a skip, without delays; all points, in a simulated cluster.
+A batch of 8 with a failure, a retry, a rung of the memory ladder and a skip, without delays; all points, in a
+simulated cluster.
 """
 
 from dataclasses import dataclass, field
@@ -23,22 +25,27 @@ ENDS: dict[Key, Reason] = {
     (5, 2): Reason.DOWNLOAD_FAILED,
     (6, 1): Reason.NO_SPEECH,
 }
-"""How runs end that do not succeed, the stopped ones not counted: a failure, a retry, a rung, a spent budget, a skip."""
+"""How runs end that do not succeed, the stopped ones not counted: a failure, a retry, a rung, a spent budget,
+a skip."""
 
 
 @dataclass
 class Story:
-    """A batch from its first look to its end. Each step of the world ends the runs that were live at the step before it."""
+    """A batch from its first look to its end. Each step of the world ends the runs that were live at the step
+    before it."""
 
     killing: bool = False
-    """Whether somebody suspends the batch by force in the middle of it, and resumes it when nothing runs any more."""
+    """Whether somebody suspends the batch by force in the middle of it, and resumes it when nothing runs any
+    more."""
     slow: bool = False
     """Whether the world goes on before another operator looks."""
     operator: SimulatedOperator = field(init=False)
     suspended: bool = False
 
     def __post_init__(self) -> None:
-        self.operator = SimulatedOperator(COUNT, spec={"parallelism": 3, "retry": {"max_attempts": 2, "backoff_seconds": 0}})
+        self.operator = SimulatedOperator(
+            COUNT, spec={"parallelism": 3, "retry": {"max_attempts": 2, "backoff_seconds": 0}}
+        )
 
     def told(self, dies_at: int | None = None, *, accepted: bool = False) -> "Story":
         """The story to its end, with a death at one of the writes."""
@@ -60,28 +67,48 @@ class Story:
         cluster.now += 10
         for key in live:
             stopped = sum(index == key[0] for index, _ in cluster.stopping)
-            cluster.end(key, Reason.INTERRUPTED if key in cluster.stopping else ENDS.get((key[0], key[1] - stopped)))
-        self.suspended = bool(cluster.live()) if self.suspended else self.killing and status.counts.succeeded >= 2 and not cluster.stopping
+            cluster.end(
+                key, Reason.INTERRUPTED if key in cluster.stopping else ENDS.get((key[0], key[1] - stopped))
+            )
+        self.suspended = (
+            bool(cluster.live())
+            if self.suspended
+            else self.killing and status.counts.succeeded >= 2 and not cluster.stopping
+        )
         self.operator.spec |= {"suspend": self.suspended, "suspend_mode": SuspendMode.KILL}
         return cluster.live()
 
     @property
     def runs(self) -> list[Key]:
         """Every process that ever began."""
-        return [(start.index, start.number) for starts in self.operator.cluster.started.values() for start in starts]
+        return [
+            (start.index, start.number)
+            for starts in self.operator.cluster.started.values()
+            for start in starts
+        ]
 
 
 def what_counts(status: IngestBatchStatus) -> dict[str, Any]:
-    """What of a final status does not depend on when things happened, nor on which recording taught the ladder."""
-    facts = status.model_dump(include={"counts", "items", "failures", "skips", "progress_percent", "state", "recent"})
-    sums = status.sums.model_dump(include={"media_seconds", "processing_seconds", "segments", "vectors", "stages"})
+    """What of a final status does not depend on when things happened, nor on which recording taught the
+    ladder."""
+    facts = status.model_dump(
+        include={"counts", "items", "failures", "skips", "progress_percent", "state", "recent"}
+    )
+    sums = status.sums.model_dump(
+        include={"media_seconds", "processing_seconds", "segments", "vectors", "stages"}
+    )
     facts["recent"] = sorted(facts["recent"])
     return facts | {"sums": sums, "attempts": {row.index: (row.state, row.attempts) for row in status.videos}}
 
 
 UNDISTURBED = {killing: Story(killing).told() for killing in (False, True)}
 POINTS = [
-    pytest.param(killing, at, accepted, id=f"{'just after' if accepted else 'just before'} write {at}{', killing' if killing else ''}")
+    pytest.param(
+        killing,
+        at,
+        accepted,
+        id=f"{'just after' if accepted else 'just before'} write {at}{', killing' if killing else ''}",
+    )
     for killing, story in UNDISTURBED.items()
     for at in range(1, len(story.operator.cluster.writes.log) + 1)
     for accepted in (False, True)
@@ -96,14 +123,18 @@ def test_the_story_has_in_it_what_it_should() -> None:
 
 
 @pytest.mark.parametrize(("killing", "at", "accepted"), POINTS)
-def test_another_operator_that_looks_at_once_comes_to_the_very_same_status(*, killing: bool, at: int, accepted: bool) -> None:
+def test_another_operator_that_looks_at_once_comes_to_the_very_same_status(
+    *, killing: bool, at: int, accepted: bool
+) -> None:
     expected, story = UNDISTURBED[killing], Story(killing).told(at, accepted=accepted)
     assert story.operator.keeper.text == expected.operator.keeper.text
     assert sorted(story.runs) == sorted(expected.runs)
 
 
 @pytest.mark.parametrize(("killing", "at", "accepted"), POINTS)
-def test_another_operator_that_comes_late_loses_nothing_and_repeats_nothing(*, killing: bool, at: int, accepted: bool) -> None:
+def test_another_operator_that_comes_late_loses_nothing_and_repeats_nothing(
+    *, killing: bool, at: int, accepted: bool
+) -> None:
     expected, story = UNDISTURBED[killing], Story(killing, slow=True).told(at, accepted=accepted)
     assert what_counts(story.operator.status) == what_counts(expected.operator.status)
     assert len(story.runs) == len(set(story.runs))

@@ -1,10 +1,18 @@
-"""What a run's end does to its item, verdict by verdict. The cases come from the failure table: a new row is tested by being there."""
+"""What a run's end does to its item, verdict by verdict. The cases come from the failure table: a new row is
+tested by being there."""
 
 import pytest
 
 from ingest_contract.failures import CHARGED, FAILURES, RETRIED_ONCE, Reason, Verdict
 from ingest_operator.breaker import LONGEST_WAIT
-from ingest_operator.fold import DISRUPTED_FOR, DISRUPTION_WAIT, LATER, MAX_DISRUPTIONS, MAX_TRIES, WAITING_MESSAGE
+from ingest_operator.fold import (
+    DISRUPTED_FOR,
+    DISRUPTION_WAIT,
+    LATER,
+    MAX_DISRUPTIONS,
+    MAX_TRIES,
+    WAITING_MESSAGE,
+)
 from ingest_operator.ledger import Ledger
 from ingest_operator.observe import Ended
 from ingest_operator.rungs import LAST_RUNG
@@ -18,7 +26,14 @@ def reasons(*verdicts: Verdict) -> list[Reason]:
 
 
 def test_every_verdict_is_covered_here() -> None:
-    here = {*CHARGED, Verdict.SKIP, Verdict.RETRY_SMALLER, Verdict.RETRY_LATER, Verdict.STOP_BATCH, Verdict.FORGIVE}
+    here = {
+        *CHARGED,
+        Verdict.SKIP,
+        Verdict.RETRY_SMALLER,
+        Verdict.RETRY_LATER,
+        Verdict.STOP_BATCH,
+        Verdict.FORGIVE,
+    }
     assert here == set(Verdict) == {row.verdict for row in FAILURES.values()}
 
 
@@ -29,10 +44,17 @@ def test_a_live_run_is_remembered_with_all_that_its_next_try_needs() -> None:
 
 
 def test_a_success_is_final_and_its_figures_are_in_the_sums() -> None:
-    ledger = folded(Ledger(), over(a_run(3), ended=ended_by(None, receipt=a_receipt(seconds=60, media=600, segments=12))))
+    ledger = folded(
+        Ledger(), over(a_run(3), ended=ended_by(None, receipt=a_receipt(seconds=60, media=600, segments=12)))
+    )
     assert ledger.succeeded == {3}
     assert not ledger.trying
-    assert (ledger.totals.media, ledger.totals.processing, ledger.totals.segments, ledger.totals.vectors) == (600, 60, 12, 12)
+    assert (ledger.totals.media, ledger.totals.processing, ledger.totals.segments, ledger.totals.vectors) == (
+        600,
+        60,
+        12,
+        12,
+    )
     assert sum(ledger.histogram) == 1
     assert ledger.rows[0].rtf == "0.1"
 
@@ -62,11 +84,17 @@ def test_a_charged_failure_waits_twice_as_long_each_time_and_then_fails(reason: 
     attempts = 2 if reason in RETRIED_ONCE else 4
     ledger = Ledger()
     for attempt in range(1, attempts):
-        ledger = folded(ledger, over(a_run(3, attempt, attempts=attempt - 1), reason), retry={"max_attempts": 4, "backoff_seconds": 30})
+        ledger = folded(
+            ledger,
+            over(a_run(3, attempt, attempts=attempt - 1), reason),
+            retry={"max_attempts": 4, "backoff_seconds": 30},
+        )
         item = ledger.trying[3]
         assert (item.attempts, item.not_before - END) == (attempt, 30 * 2 ** (attempt - 1))
         assert (item.running, item.reason) == (False, reason)
-    ledger = folded(ledger, over(a_run(3, attempts, attempts=attempts - 1), reason), retry={"max_attempts": 4})
+    ledger = folded(
+        ledger, over(a_run(3, attempts, attempts=attempts - 1), reason), retry={"max_attempts": 4}
+    )
     assert ledger.failed == {3}
     assert ledger.rows[0].attempts == attempts
 
@@ -78,7 +106,10 @@ def test_a_batch_that_allows_one_attempt_gives_one_even_to_what_is_retried_once(
 
 def test_no_backoff_is_longer_than_an_hour() -> None:
     late = over(a_run(3, 12, attempts=11), Reason.DOWNLOAD_FAILED)
-    assert folded(Ledger(), late, retry={"max_attempts": 20, "backoff_seconds": 3600}).trying[3].not_before == END + LONGEST_WAIT
+    assert (
+        folded(Ledger(), late, retry={"max_attempts": 20, "backoff_seconds": 3600}).trying[3].not_before
+        == END + LONGEST_WAIT
+    )
 
 
 @pytest.mark.parametrize("reason", reasons(Verdict.RETRY_SMALLER), ids=str)
@@ -86,7 +117,11 @@ def test_what_did_not_fit_climbs_the_ladder_uncharged_until_its_end(reason: Reas
     ledger = Ledger()
     for rung in range(LAST_RUNG):
         ledger = folded(ledger, over(a_run(3, rung + 1, rung=rung), reason), retry={"max_attempts": 1})
-        assert (ledger.trying[3].rung, ledger.trying[3].attempts, ledger.trying[3].not_before) == (rung + 1, 0, END)
+        assert (ledger.trying[3].rung, ledger.trying[3].attempts, ledger.trying[3].not_before) == (
+            rung + 1,
+            0,
+            END,
+        )
     ledger = folded(ledger, over(a_run(3, LAST_RUNG + 1, rung=LAST_RUNG), reason))
     assert ledger.failed == {3}
     assert ledger.rows[0].attempts == 0
@@ -113,13 +148,17 @@ def test_a_source_that_says_when_to_come_back_is_listened_to(told: int, wait: fl
 def test_an_interruption_is_forgiven_at_once_and_then_after_waits_that_double(reason: Reason) -> None:
     waits = []
     for before in range(5):
-        forgiven = folded(Ledger(), over(a_run(3, 9, attempts=1, disruptions=before), reason), retry={"max_attempts": 2}).trying[3]
+        forgiven = folded(
+            Ledger(), over(a_run(3, 9, attempts=1, disruptions=before), reason), retry={"max_attempts": 2}
+        ).trying[3]
         assert (forgiven.attempts, forgiven.disruptions) == (1, before + 1)
         waits.append(forgiven.not_before - END)
     assert waits == [0, DISRUPTION_WAIT, 2 * DISRUPTION_WAIT, 4 * DISRUPTION_WAIT, 8 * DISRUPTION_WAIT]
 
 
-def test_a_recording_that_is_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> None:
+def test_a_recording_that_is_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> (
+    None
+):
     waited = 0.0
     for before in range(MAX_DISRUPTIONS):
         item = folded(Ledger(), over(a_run(3, before + 1, disruptions=before), Reason.EVICTED)).trying[3]

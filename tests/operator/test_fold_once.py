@@ -1,4 +1,5 @@
-"""Each run counts once, however often, in whatever order and however late it is seen; and what has vanished is neither lost nor free."""
+"""Each run counts once, however often, in whatever order and however late it is seen; and what has vanished
+is neither lost nor free."""
 
 from itertools import permutations
 
@@ -11,7 +12,15 @@ from ingest_operator.ledger import Ledger
 from ingest_operator.tally import TRY_GROUPS
 from tests.support.builders import NOW, a_run, folded, over
 
-ENDS = (None, Reason.NO_SPEECH, Reason.NOT_FOUND, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.BOT_CHECK, Reason.INTERRUPTED)
+ENDS = (
+    None,
+    Reason.NO_SPEECH,
+    Reason.NOT_FOUND,
+    Reason.DOWNLOAD_FAILED,
+    Reason.GPU_OUT_OF_MEMORY,
+    Reason.BOT_CHECK,
+    Reason.INTERRUPTED,
+)
 
 
 @pytest.mark.parametrize("reason", ENDS, ids=str)
@@ -30,7 +39,12 @@ def test_a_late_look_at_a_run_while_it_lived_does_not_wake_it(reason: Reason) ->
 
 
 def test_the_order_in_which_runs_are_listed_does_not_matter() -> None:
-    runs = (over(a_run(1), at=NOW + 10), over(a_run(2), Reason.DOWNLOAD_FAILED, at=NOW + 20), over(a_run(3), Reason.PRIVATE), a_run(4))
+    runs = (
+        over(a_run(1), at=NOW + 10),
+        over(a_run(2), Reason.DOWNLOAD_FAILED, at=NOW + 20),
+        over(a_run(3), Reason.PRIVATE),
+        a_run(4),
+    )
     expected = folded(Ledger(), *runs)
     assert all(folded(Ledger(), *order) == expected for order in permutations(runs))
 
@@ -71,7 +85,11 @@ def test_a_run_that_comes_back_into_sight_with_its_end_is_believed() -> None:
 
 def test_an_item_whose_runs_are_deleted_again_and_again_fails_in_the_end() -> None:
     ledger = folded(folded(Ledger(), a_run(3, 11, disruptions=MAX_DISRUPTIONS)))
-    assert (sorted(ledger.failed), dict(ledger.failures), ledger.tries[3]) == ([3], {Reason.INTERRUPTED: 1}, 11)
+    assert (sorted(ledger.failed), dict(ledger.failures), ledger.tries[3]) == (
+        [3],
+        {Reason.INTERRUPTED: 1},
+        11,
+    )
 
 
 def test_when_no_row_is_free_a_run_stays_the_memory_of_its_own_end() -> None:
@@ -83,26 +101,41 @@ def test_when_no_row_is_free_a_run_stays_the_memory_of_its_own_end() -> None:
 
 
 def test_when_no_row_is_free_what_has_vanished_still_holds_its_place() -> None:
-    full = folded(Ledger(), *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING)), a_run(150))
+    full = folded(
+        Ledger(), *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING)), a_run(150)
+    )
     assert 150 in folded(full).running
 
 
 def test_another_pass_makes_failed_items_pending_and_forgets_none_of_their_processes() -> None:
-    failed = folded(Ledger(), over(a_run(3, 2, attempts=1), Reason.NOT_FOUND), over(a_run(4), Reason.PRIVATE), over(a_run(5)))
+    failed = folded(
+        Ledger(),
+        over(a_run(3, 2, attempts=1), Reason.NOT_FOUND),
+        over(a_run(4), Reason.PRIVATE),
+        over(a_run(5)),
+    )
     again = folded(failed, retry_failed="monday")
     assert (sorted(again.failed), dict(again.failures), dict(again.tries)) == ([], {}, {3: 2})
-    assert (sorted(again.skipped), sorted(again.succeeded), [row.index for row in again.rows]) == ([4], [5], [5, 4])
+    assert (sorted(again.skipped), sorted(again.succeeded), [row.index for row in again.rows]) == (
+        [4],
+        [5],
+        [5, 4],
+    )
     assert is_recorded(again, over(a_run(3, 2)))
     assert folded(again, retry_failed="monday") == again
 
 
 def test_the_process_numbers_of_what_succeeds_in_another_pass_need_no_remembering() -> None:
-    again = folded(folded(Ledger(), over(a_run(3), Reason.NOT_FOUND)), over(a_run(3, 2)), retry_failed="monday")
+    again = folded(
+        folded(Ledger(), over(a_run(3), Reason.NOT_FOUND)), over(a_run(3, 2)), retry_failed="monday"
+    )
     assert (sorted(again.succeeded), dict(again.tries)) == ([3], {})
 
 
 def test_the_same_token_starts_no_further_pass() -> None:
-    ledger = folded(folded(Ledger(), retry_failed="monday"), over(a_run(3), Reason.NOT_FOUND), retry_failed="monday")
+    ledger = folded(
+        folded(Ledger(), retry_failed="monday"), over(a_run(3), Reason.NOT_FOUND), retry_failed="monday"
+    )
     assert ledger.failed == {3}
 
 

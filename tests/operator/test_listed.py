@@ -7,19 +7,31 @@ from hypothesis import strategies as st
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_operator.listed import MAX_PLANNED, SourceError, fit_for_one_plan, listed_sources
 
-LIST = "# the backlog\nhttps://media.example.org/a.mp4\n\n   http://media.example.org/b.mp4  \r\n  # later\nfile:///sources/talks/c.mp4"
+LIST = (
+    "# the backlog\nhttps://media.example.org/a.mp4\n\n   http://media.example.org/b.mp4  \r\n  # "
+    "later\nfile:///sources/talks/c.mp4"
+)
 WHERE = "spec.sources[2].configMap"
 
 
 def test_lines_are_addresses_and_empty_ones_and_remarks_are_left_out() -> None:
     found = listed_sources(LIST, SpeakerCount(max=2), WHERE)
-    expected = ("https://media.example.org/a.mp4", "http://media.example.org/b.mp4", "file:///sources/talks/c.mp4")
+    expected = (
+        "https://media.example.org/a.mp4",
+        "http://media.example.org/b.mp4",
+        "file:///sources/talks/c.mp4",
+    )
     assert found == tuple(PlannedSource(url=url, speakers=SpeakerCount(max=2)) for url in expected)
 
 
-@pytest.mark.parametrize("line", ["media.example.org/a.mp4", "ftp://media.example.org/a", "https://", "-o x", "https://a/" + "b" * 2048])
+@pytest.mark.parametrize(
+    "line",
+    ["media.example.org/a.mp4", "ftp://media.example.org/a", "https://", "-o x", "https://a/" + "b" * 2048],
+)
 def test_a_line_that_is_no_address_is_named_by_its_number(line: str) -> None:
-    with pytest.raises(SourceError, match=r"^spec\.sources\[2\]\.configMap, line 3: not an address .*http://"):
+    with pytest.raises(
+        SourceError, match=r"^spec\.sources\[2\]\.configMap, line 3: not an address .*http://"
+    ):
         listed_sources(f"# list\n\n{line}\n", SpeakerCount(), WHERE)
 
 
@@ -38,7 +50,9 @@ def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:
 
 def test_a_list_takes_no_more_addresses_than_an_order_has_room_for() -> None:
     assert len(fit_for_one_plan([a_list(MAX_PLANNED)]).sources) == MAX_PLANNED
-    with pytest.raises(SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"):
+    with pytest.raises(
+        SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"
+    ):
         fit_for_one_plan([a_list(1), a_list(MAX_PLANNED + 1, "b")], first=2)
 
 
@@ -58,7 +72,9 @@ def test_doubles_go_before_anything_is_counted_and_the_first_place_counts() -> N
     once = a_list(700)
     twice = [source.model_copy(update={"speakers": SpeakerCount(max=2)}) for source in once]
     found = fit_for_one_plan([[*once, *once], twice, a_list(300, "b")])
-    assert len(fit_for_one_plan([[*once[:9], *once[:9]]]).sources) == 18, "where there is room the plan counts them"
+    assert len(fit_for_one_plan([[*once[:9], *once[:9]]]).sources) == 18, (
+        "where there is room the plan counts them"
+    )
     assert found.covered == 3
     assert found.sources == (*once, *a_list(300, "b"))
 

@@ -1,4 +1,5 @@
-"""Which nodes a batch avoids: learned from ends that speak against them, forgotten after a while, never leaving no node."""
+"""Which nodes a batch avoids: learned from ends that speak against them, forgotten after a while, never
+leaving no node."""
 
 from dataclasses import replace
 
@@ -11,7 +12,17 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.actions import Start, Stop
 from ingest_operator.ledger import Ledger, restore
 from ingest_operator.mend import mended
-from ingest_operator.nodes import ALONE, AVOIDED_FOR, LONGEST, NO_OTHER_FOR, SETTLED, avoided, none_left, sent, stranded
+from ingest_operator.nodes import (
+    ALONE,
+    AVOIDED_FOR,
+    LONGEST,
+    NO_OTHER_FOR,
+    SETTLED,
+    avoided,
+    none_left,
+    sent,
+    stranded,
+)
 from ingest_operator.observe import Run
 from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
@@ -60,7 +71,9 @@ def test_a_success_that_began_before_the_node_was_avoided_proves_nothing() -> No
     assert avoided(after(ended(1, None), ledger=AVOIDING)) == ("bad",)
 
 
-def test_where_no_other_node_is_known_it_takes_more_to_avoid_one_unless_the_recording_must_go_elsewhere() -> None:
+def test_where_no_other_node_is_known_it_takes_more_to_avoid_one_unless_the_recording_must_go_elsewhere() -> (
+    None
+):
     def alone(count: int, reason: Reason) -> tuple[str, ...]:
         return avoided(folded(Ledger(), *(ended(index, reason) for index in range(count))))
 
@@ -73,22 +86,38 @@ def test_starts_are_kept_from_avoided_nodes_and_one_at_a_time_tries_those_whose_
     starts = [Start(index, 1, 0, 0, 0) for index in range(3)]
     assert [each.avoid for each in sent(AVOIDING, [], starts) if isinstance(each, Start)] == [("bad",)] * 3
     assert avoided(OPEN) == ()
-    assert [each.avoid for each in sent(OPEN, [], starts) if isinstance(each, Start)] == [(), ("bad",), ("bad",)]
+    assert [each.avoid for each in sent(OPEN, [], starts) if isinstance(each, Start)] == [
+        (),
+        ("bad",),
+        ("bad",),
+    ]
     for probing in (a_run(7, node="bad"), a_run(7, unplaced_since=END)):
-        assert [each.avoid for each in sent(OPEN, [probing], starts) if isinstance(each, Start)] == [("bad",)] * 3
-    assert [each.avoid for each in sent(OPEN, [a_run(7, node="other")], starts[:1]) if isinstance(each, Start)] == [()]
+        assert [each.avoid for each in sent(OPEN, [probing], starts) if isinstance(each, Start)] == [
+            ("bad",)
+        ] * 3
+    assert [
+        each.avoid for each in sent(OPEN, [a_run(7, node="other")], starts[:1]) if isinstance(each, Start)
+    ] == [()]
 
 
-def test_each_time_in_a_row_a_node_is_avoided_for_twice_as_long_up_to_hours_and_a_success_forgets_it() -> None:
+def test_each_time_in_a_row_a_node_is_avoided_for_twice_as_long_up_to_hours_and_a_success_forgets_it() -> (
+    None
+):
     ledger, began, lengths = AVOIDING, END, []
     for number in range(2, 8):
         now = ledger.nodes["bad"].until
         lengths.append(now - began)
         ledger = after(ledger=ledger, now=now)
         began = now + 10
-        ledger = after(over(a_run(0, number, node="bad", started_at=now), Reason.NODE_REJECTED, at=began), ledger=ledger, now=began)
+        ledger = after(
+            over(a_run(0, number, node="bad", started_at=now), Reason.NODE_REJECTED, at=began),
+            ledger=ledger,
+            now=began,
+        )
     assert lengths == [AVOIDED_FOR, 2 * AVOIDED_FOR, 4 * AVOIDED_FOR, *[LONGEST] * 3]
-    assert not after(over(a_run(5, 2, node="bad", started_at=END + AVOIDED_FOR)), ledger=OPEN, now=END + AVOIDED_FOR + 60).nodes
+    assert not after(
+        over(a_run(5, 2, node="bad", started_at=END + AVOIDED_FOR)), ledger=OPEN, now=END + AVOIDED_FOR + 60
+    ).nodes
 
 
 def test_a_node_that_nothing_is_sent_to_any_more_is_forgotten() -> None:
@@ -112,7 +141,10 @@ def test_what_a_machine_does_to_several_is_charged_to_the_first_alone_and_opens_
 def test_a_recording_that_breaks_every_gpu_is_charged_for_each() -> None:
     ledger = Ledger()
     for number in range(1, 4):
-        ledger = after(ended(0, Reason.GPU_BROKEN, node=f"gpu-{number}", number=number, attempts=number - 1), ledger=ledger)
+        ledger = after(
+            ended(0, Reason.GPU_BROKEN, node=f"gpu-{number}", number=number, attempts=number - 1),
+            ledger=ledger,
+        )
     assert ledger.failed == {0}
 
 
@@ -122,13 +154,21 @@ def test_while_nothing_has_a_place_avoided_nodes_are_tried_again_after_a_minute_
     assert avoided(folded(alone, *waiting, now=END + NO_OTHER_FOR - 1)) == ("bad",)
     opened = folded(alone, *waiting, now=END + NO_OTHER_FOR)
     assert avoided(opened) == ()
-    assert [run.index for run in stranded(opened, waiting, END + NO_OTHER_FOR)] == [0], "one of them makes the try"
-    again = folded(opened, over(a_run(2, 2, node="bad", started_at=END + 70), Reason.GPU_BROKEN, at=END + 75), now=END + 75)
+    assert [run.index for run in stranded(opened, waiting, END + NO_OTHER_FOR)] == [0], (
+        "one of them makes the try"
+    )
+    again = folded(
+        opened,
+        over(a_run(2, 2, node="bad", started_at=END + 70), Reason.GPU_BROKEN, at=END + 75),
+        now=END + 75,
+    )
     assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_FOR - 1)) == ("bad",)
     assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_FOR)) == ()
 
 
-@pytest.mark.parametrize("other", [a_run(5, node="other"), a_run(5, node="bad")], ids=["elsewhere", "on the node itself"])
+@pytest.mark.parametrize(
+    "other", [a_run(5, node="other"), a_run(5, node="bad")], ids=["elsewhere", "on the node itself"]
+)
 def test_while_anything_has_a_place_those_that_wait_go_on_waiting(other: Run) -> None:
     ledger = folded(AVOIDING, unplaced(0, "bad"), other, now=END + 9 * NO_OTHER_FOR)
     assert avoided(ledger) == ("bad",)
@@ -137,7 +177,9 @@ def test_while_anything_has_a_place_those_that_wait_go_on_waiting(other: Run) ->
 
 def test_who_is_kept_from_a_node_that_has_proved_good_begins_anew() -> None:
     waiting = unplaced(0, "bad", "worse")
-    assert stranded(AVOIDING, (waiting, ELSEWHERE), NOW + SETTLED) == (waiting,), "nothing is held against the other any more"
+    assert stranded(AVOIDING, (waiting, ELSEWHERE), NOW + SETTLED) == (waiting,), (
+        "nothing is held against the other any more"
+    )
     assert stranded(Ledger(), (waiting,), NOW + SETTLED - 1) == ()
     assert stranded(Ledger(), (replace(waiting, unplaced_since=None),), NOW + 99) == ()
 
@@ -152,15 +194,23 @@ def test_a_batch_that_waits_for_any_other_node_says_so_once_a_scheduler_had_its_
 
 
 def test_a_condition_names_avoided_nodes_and_is_there_only_where_there_were_some() -> None:
-    def told(ledger: Ledger, before: IngestBatchStatus | None = None) -> list[tuple[ConditionStatus, str, str]]:
+    def told(
+        ledger: Ledger, before: IngestBatchStatus | None = None
+    ) -> list[tuple[ConditionStatus, str, str]]:
         found = rendered(a_planned_batch(200), ledger, before, NOW).conditions
-        return [(each.status, each.reason, each.message) for each in found if each.type is ConditionType.NODES_AVOIDED]
+        return [
+            (each.status, each.reason, each.message)
+            for each in found
+            if each.type is ConditionType.NODES_AVOIDED
+        ]
 
     assert told(Ledger()) == []
     [(status, reason, message)] = told(AVOIDING)
     assert (status, reason) == (ConditionStatus.TRUE, "GpuBroken")
     assert message == "bad (1 GpuBroken, until 2027-01-15T08:31:00Z)"
-    assert told(OPEN, rendered(a_planned_batch(200), AVOIDING, None, NOW)) == [(ConditionStatus.FALSE, "NoneAvoided", "")]
+    assert told(OPEN, rendered(a_planned_batch(200), AVOIDING, None, NOW)) == [
+        (ConditionStatus.FALSE, "NoneAvoided", "")
+    ]
 
 
 def test_no_more_nodes_are_remembered_than_the_status_has_room_for_and_those_that_are_avoided_stay() -> None:
@@ -174,7 +224,9 @@ def test_no_more_nodes_are_remembered_than_the_status_has_room_for_and_those_tha
 
 
 def test_the_table_sends_elsewhere_what_a_machine_did_and_holds_that_against_it() -> None:
-    assert all(AGAINST.get(reason) for reason, row in FAILURES.items() if row.verdict is Verdict.RETRY_ELSEWHERE)
+    assert all(
+        AGAINST.get(reason) for reason, row in FAILURES.items() if row.verdict is Verdict.RETRY_ELSEWHERE
+    )
 
 
 def test_what_stops_is_sent_as_it_is() -> None:

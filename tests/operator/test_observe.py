@@ -1,4 +1,5 @@
-"""What a run came to: the exact answers for what is known to happen, and some answer for every combination of facts."""
+"""What a run came to: the exact answers for what is known to happen, and some answer for every combination of
+facts."""
 
 from itertools import product
 
@@ -13,7 +14,16 @@ from tests.support.builders import a_failure, a_receipt, ended_by
 SUCCESS = a_receipt().to_json()
 GONE = a_failure(Reason.REMOVED, message="HTTP 410").to_json()
 SILENT = '{"result": "Failed", "seconds": 1}'
-TEXTS = (None, "", "Traceback (most recent call last): ...", SUCCESS[:100], '{"result": "Succeeded", "news": 1}', SUCCESS, GONE, SILENT)
+TEXTS = (
+    None,
+    "",
+    "Traceback (most recent call last): ...",
+    SUCCESS[:100],
+    '{"result": "Succeeded", "news": 1}',
+    SUCCESS,
+    GONE,
+    SILENT,
+)
 FLAG = (False, True)
 SEEN = (None, Reason.HOST_OUT_OF_MEMORY, Reason.DEADLINE_EXCEEDED, Reason.EVICTED)
 CODES = (None, 0, 1, 20, 42, 137, 139, 143, 255, -9)
@@ -26,21 +36,32 @@ def test_every_combination_of_facts_has_an_answer_with_a_sentence() -> None:
         assert outcome.succeeded or (outcome.reason in FAILURES and outcome.message)
 
 
-@given(code=st.none() | st.integers(-300, 300), text=st.none() | st.text(), seen=st.sampled_from([None, *Reason]), asked=st.booleans())
-def test_no_log_text_and_no_exit_code_is_too_strange(code: int | None, text: str | None, seen: Reason | None, *, asked: bool) -> None:
+@given(
+    code=st.none() | st.integers(-300, 300),
+    text=st.none() | st.text(),
+    seen=st.sampled_from([None, *Reason]),
+    asked=st.booleans(),
+)
+def test_no_log_text_and_no_exit_code_is_too_strange(
+    code: int | None, text: str | None, seen: Reason | None, *, asked: bool
+) -> None:
     outcome = outcome_of(Ended(code, text, seen, on_request=asked))
     assert outcome.reason is not None
     assert outcome.receipt is None
 
 
-@pytest.mark.parametrize("reason", [reason for reason in Reason if FAILURES[reason].exit_code is not None], ids=str)
+@pytest.mark.parametrize(
+    "reason", [reason for reason in Reason if FAILURES[reason].exit_code is not None], ids=str
+)
 @pytest.mark.parametrize("with_receipt", [True, False], ids=["with a receipt", "without a receipt"])
 def test_a_worker_that_tells_why_is_understood(reason: Reason, *, with_receipt: bool) -> None:
     ended = ended_by(reason) if with_receipt else Ended(FAILURES[reason].exit_code, None)
     assert outcome_of(ended).reason is reason
 
 
-@pytest.mark.parametrize("reason", [reason for reason in Reason if FAILURES[reason].exit_code is None], ids=str)
+@pytest.mark.parametrize(
+    "reason", [reason for reason in Reason if FAILURES[reason].exit_code is None], ids=str
+)
 def test_what_no_worker_can_tell_is_seen_from_outside(reason: Reason) -> None:
     assert outcome_of(ended_by(reason)).reason is reason
 
@@ -55,11 +76,16 @@ def test_a_committed_result_is_believed_whatever_happened_to_the_process_later(e
 
 
 def test_a_kill_for_memory_explains_a_receipt_and_not_the_other_way_round() -> None:
-    assert outcome_of(Ended(1, a_failure(Reason.UNDECODABLE).to_json(), Reason.HOST_OUT_OF_MEMORY)).reason is Reason.HOST_OUT_OF_MEMORY
+    assert (
+        outcome_of(Ended(1, a_failure(Reason.UNDECODABLE).to_json(), Reason.HOST_OUT_OF_MEMORY)).reason
+        is Reason.HOST_OUT_OF_MEMORY
+    )
 
 
 def test_what_the_runtime_says_about_it_is_kept() -> None:
-    assert outcome_of(Ended(None, None, Reason.EVICTED, "The node was low on resource: memory.")).message.startswith("The node was low")
+    assert outcome_of(
+        Ended(None, None, Reason.EVICTED, "The node was low on resource: memory.")
+    ).message.startswith("The node was low")
 
 
 def test_a_success_whose_receipt_went_with_its_pod_is_a_success_without_figures() -> None:

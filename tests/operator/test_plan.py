@@ -60,12 +60,16 @@ def test_a_retry_goes_on_with_what_its_item_has_spent() -> None:
 
 def test_new_items_start_on_the_rung_that_the_batch_has_learned_and_retries_not_above_it() -> None:
     ledger = replace(folded(Ledger(), over(a_run(0), Reason.DOWNLOAD_FAILED)), learned_rung=2)
-    assert [action.rung for action in plan(a_spec(parallelism=2), 5, ledger, LATER) if isinstance(action, Start)] == [2, 2]
+    assert [
+        action.rung for action in plan(a_spec(parallelism=2), 5, ledger, LATER) if isinstance(action, Start)
+    ] == [2, 2]
 
 
 def test_an_item_of_another_pass_starts_with_a_fresh_budget_and_a_new_process_number() -> None:
     ledger = folded(folded(Ledger(), over(a_run(0, 3, attempts=2), Reason.NOT_FOUND)), retry_failed="again")
-    assert plan(a_spec(retry_failed="again"), 1, ledger, LATER) == (Start(0, 4, attempts=0, rung=0, disruptions=0),)
+    assert plan(a_spec(retry_failed="again"), 1, ledger, LATER) == (
+        Start(0, 4, attempts=0, rung=0, disruptions=0),
+    )
 
 
 def test_a_suspended_batch_that_drains_starts_and_stops_nothing() -> None:
@@ -75,17 +79,35 @@ def test_a_suspended_batch_that_drains_starts_and_stops_nothing() -> None:
 
 def test_a_suspended_batch_that_kills_stops_what_runs() -> None:
     ledger = folded(Ledger(), a_run(4, 2), a_run(1, 7), over(a_run(2), Reason.DOWNLOAD_FAILED))
-    assert plan(a_spec(suspend=True, suspend_mode=SuspendMode.KILL), 10, ledger, LATER) == (Stop(1, 7), Stop(4, 2))
+    assert plan(a_spec(suspend=True, suspend_mode=SuspendMode.KILL), 10, ledger, LATER) == (
+        Stop(1, 7),
+        Stop(4, 2),
+    )
 
 
 def test_a_dry_run_starts_nothing() -> None:
     assert plan(a_spec(dry_run=True), 10, Ledger(), NOW) == ()
 
 
-@pytest.mark.parametrize(("allowed", "failed", "goes_on"), [(100, 10, True), (50, 5, True), (50, 6, False), (0, 0, True), (0, 1, False)])
-def test_nothing_starts_once_more_has_failed_than_the_batch_allows(allowed: int, failed: int, *, goes_on: bool) -> None:
+@pytest.mark.parametrize(
+    ("allowed", "failed", "goes_on"),
+    [(100, 10, True), (50, 5, True), (50, 6, False), (0, 0, True), (0, 1, False)],
+)
+def test_nothing_starts_once_more_has_failed_than_the_batch_allows(
+    allowed: int, failed: int, *, goes_on: bool
+) -> None:
     ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(failed)))
-    assert bool(plan(a_spec(retry={"max_failed_percent": allowed}, parallelism=2), 11 if failed == 10 else 10, ledger, LATER)) is goes_on
+    assert (
+        bool(
+            plan(
+                a_spec(retry={"max_failed_percent": allowed}, parallelism=2),
+                11 if failed == 10 else 10,
+                ledger,
+                LATER,
+            )
+        )
+        is goes_on
+    )
 
 
 def test_while_many_wait_for_their_next_try_no_new_item_starts() -> None:
@@ -112,13 +134,19 @@ def test_what_ended_and_finds_no_row_holds_no_slot_or_those_that_wait_would_wait
 
 def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
     ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING + 20)]
-    begun = folded(folded(Ledger(), *ended), *ended[MAX_WAITING:], *(a_run(index, 2, attempts=1) for index in range(MAX_WAITING)))
+    begun = folded(
+        folded(Ledger(), *ended),
+        *ended[MAX_WAITING:],
+        *(a_run(index, 2, attempts=1) for index in range(MAX_WAITING)),
+    )
     assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING + 20)
     assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING), LATER)) == []
 
 
 def test_nothing_is_left_to_do_when_every_item_is_final() -> None:
-    ledger = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE), over(a_run(2), Reason.NOT_FOUND))
+    ledger = folded(
+        Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE), over(a_run(2), Reason.NOT_FOUND)
+    )
     assert plan(a_spec(parallelism=9), 3, ledger, LATER) == ()
 
 

@@ -4,7 +4,9 @@ from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_operator.planned import Plan, covered_by, items_of, status_of
 from tests.support.builders import items
 
-FIRST = Plan(2, PlanDocument(items=items(3, 600), skip_counts={SkipReason.TOO_SHORT: 1, SkipReason.DUPLICATE: 2}))
+FIRST = Plan(
+    2, PlanDocument(items=items(3, 600), skip_counts={SkipReason.TOO_SHORT: 1, SkipReason.DUPLICATE: 2})
+)
 LATER = Plan(5, PlanDocument(items=items(5, None)[3:], skip_counts={SkipReason.DUPLICATE: 1}))
 
 

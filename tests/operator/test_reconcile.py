@@ -1,4 +1,5 @@
-"""One look: the status is accepted before anything follows from it, and only what is recorded is forgotten."""
+"""One look: the status is accepted before anything follows from it, and only what is recorded is
+forgotten."""
 
 import asyncio
 import logging
@@ -53,11 +54,15 @@ class Recorder:
         self.asked.append(f"forget {run.index}-{run.number}{' for good' if final else ''}")
 
 
-def decided(cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object) -> Decision:
+def decided(
+    cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object
+) -> Decision:
     return asyncio.run(reconcile(a_planned_batch(count, **spec), cluster, keeper, now))
 
 
-def look(cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object) -> IngestBatchStatus:
+def look(
+    cluster: Recorder, keeper: TextKeeper, count: int = COUNT, now: float = NOW + 60, **spec: object
+) -> IngestBatchStatus:
     return decided(cluster, keeper, count, now, **spec).status
 
 
@@ -105,7 +110,9 @@ def test_a_batch_that_is_suspended_to_kill_stops_what_runs() -> None:
 
 def test_live_progress_is_shown_and_what_an_ended_run_last_said_is_not() -> None:
     said = Progress(stage=Stage.EMBED, percent=77, seconds=9.0)
-    status = look(Recorder(a_run(0, progress=said), over(a_run(1, progress=said), Reason.DOWNLOAD_FAILED)), TextKeeper())
+    status = look(
+        Recorder(a_run(0, progress=said), over(a_run(1, progress=said), Reason.DOWNLOAD_FAILED)), TextKeeper()
+    )
     assert [(row.index, row.percent) for row in status.videos] == [(0, 77), (1, None)]
 
 
@@ -113,7 +120,11 @@ def test_every_decision_is_logged_with_a_word_for_machines(caplog: pytest.LogCap
     with caplog.at_level(logging.INFO):
         look(Recorder(), TextKeeper())
     (record,) = caplog.records
-    assert (record.getMessage(), record.__dict__["action"], record.__dict__["index"]) == ("start item 0, try 1", "start", 0)
+    assert (record.getMessage(), record.__dict__["action"], record.__dict__["index"]) == (
+        "start item 0, try 1",
+        "start",
+        0,
+    )
 
 
 def test_a_start_that_fails_keeps_no_other_from_being_made_and_is_told_in_the_end() -> None:
@@ -147,10 +158,14 @@ def test_who_wants_to_know_is_told_what_ended_when_the_status_stands_and_before_
 
     def accepted(before: IngestBatchStatus | None, decision: Decision) -> None:
         assert before is None
-        told.append(([run.index for run in decision.ended], list(cluster.asked), keeper.read() == decision.status))
+        told.append(
+            ([run.index for run in decision.ended], list(cluster.asked), keeper.read() == decision.status)
+        )
 
     asyncio.run(reconcile(a_planned_batch(COUNT), cluster, keeper, NOW + 60, accepted))
-    asyncio.run(reconcile(a_planned_batch(COUNT), cluster, keeper, NOW + 60, lambda *_: told.append(([], [], False))))
+    asyncio.run(
+        reconcile(a_planned_batch(COUNT), cluster, keeper, NOW + 60, lambda *_: told.append(([], [], False)))
+    )
     assert told == [([0], [], True)]
 
 
@@ -158,7 +173,13 @@ def test_nobody_is_told_of_a_status_that_was_not_accepted() -> None:
     told: list[Decision] = []
     with pytest.raises(ConflictError):
         asyncio.run(
-            reconcile(a_planned_batch(2), Recorder(over(a_run(0))), TextKeeper(conflict=True), NOW, lambda _, now: told.append(now))
+            reconcile(
+                a_planned_batch(2),
+                Recorder(over(a_run(0))),
+                TextKeeper(conflict=True),
+                NOW,
+                lambda _, now: told.append(now),
+            )
         )
     assert told == []
 
@@ -199,7 +220,9 @@ def test_a_start_that_is_refused_is_due_when_it_is_worth_another_attempt() -> No
 
 def test_the_place_of_a_recording_that_cannot_take_it_is_given_to_another_one_soon() -> None:
     cluster = Recorder()
-    cluster.refused = {0: Hindrance("NameTaken", "somebody else's Job has this name", until=NOW + 120, index=0)}
+    cluster.refused = {
+        0: Hindrance("NameTaken", "somebody else's Job has this name", until=NOW + 120, index=0)
+    }
     assert decided(cluster, TextKeeper(), parallelism=2).next_at == NOW + 60 + PASSED_ON
 
 

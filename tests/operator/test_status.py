@@ -21,13 +21,28 @@ from ingest_operator.ledger import Ledger
 from ingest_operator.observe import Observation, Run
 from ingest_operator.rows import RECENT
 from ingest_operator.status import percentile, render
-from tests.support.builders import NOW, a_planned_batch, a_receipt, a_run, an_item, ended_by, folded, over, planned
+from tests.support.builders import (
+    NOW,
+    a_planned_batch,
+    a_receipt,
+    a_run,
+    an_item,
+    ended_by,
+    folded,
+    over,
+    planned,
+)
 from tests.support.ledgers import TOTAL, ledgers
 from tests.support.statuses import under_way
 
 
 def rendered(
-    ledger: Ledger, count: int = TOTAL, *, given: Sequence[Item] | None = None, seen: tuple[Run, ...] = (), **spec: Any
+    ledger: Ledger,
+    count: int = TOTAL,
+    *,
+    given: Sequence[Item] | None = None,
+    seen: tuple[Run, ...] = (),
+    **spec: Any,
 ) -> IngestBatchStatus:
     batch = a_planned_batch(count, **spec)
     batch = batch if given is None else replace(batch, planned=planned(given))
@@ -35,7 +50,11 @@ def rendered(
 
 
 def succeeded(index: int, *, rtf: float, media: float = 600.0) -> Any:
-    return over(a_run(index), ended=ended_by(None, receipt=a_receipt(seconds=media * rtf, media=media)), at=NOW + media * rtf)
+    return over(
+        a_run(index),
+        ended=ended_by(None, receipt=a_receipt(seconds=media * rtf, media=media)),
+        at=NOW + media * rtf,
+    )
 
 
 @given(ledgers())
@@ -44,7 +63,11 @@ def test_the_counts_add_up_and_every_item_is_in_exactly_one_place(ledger: Ledger
     counts = status.counts
     places = [decode(text) for text in (status.items.succeeded, status.items.skipped, status.items.failed)]
     live = under_way(status)
-    assert counts.pending + counts.running + counts.waiting + counts.succeeded + counts.skipped + counts.failed == counts.total == TOTAL
+    assert (
+        counts.pending + counts.running + counts.waiting + counts.succeeded + counts.skipped + counts.failed
+        == counts.total
+        == TOTAL
+    )
     assert [len(place) for place in places] == [counts.succeeded, counts.skipped, counts.failed]
     assert sum(map(len, places)) + len(live) == len(frozenset().union(live, *places))
     assert len(live) == counts.running + counts.waiting
@@ -70,7 +93,9 @@ def test_a_recording_of_unknown_length_weighs_as_much_as_the_others_do_on_averag
 
 @given(st.lists(st.none() | st.integers(0, 40_000), min_size=1, max_size=60))
 @example([None, None, None, None, None, 1, 1, 9198])
-def test_a_batch_that_is_done_stands_at_a_hundred_percent_whatever_its_lengths(lengths: list[int | None]) -> None:
+def test_a_batch_that_is_done_stands_at_a_hundred_percent_whatever_its_lengths(
+    lengths: list[int | None],
+) -> None:
     recordings = tuple(an_item(index, seconds) for index, seconds in enumerate(lengths))
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(len(lengths))))
     status = rendered(ledger, given=recordings)
@@ -109,14 +134,26 @@ def test_a_percentile_from_the_histogram_lies_in_the_bucket_of_the_exact_one(sha
     assert below * 0.9 <= percentile(ledger.histogram, share) <= above * 1.1
 
 
-def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_bound_the_bound_is_told() -> None:
+def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_bound_the_bound_is_told() -> (
+    None
+):
     assert percentile(folded(Ledger(), succeeded(0, rtf=0.5)).histogram, 1.0) == 0.5
     assert percentile(folded(Ledger(), succeeded(0, rtf=30.0)).histogram, 0.5) == RTF_BUCKETS[-1]
 
 
 def test_running_and_waiting_rows_come_first_then_failed_ones_then_the_most_recent() -> None:
-    ended = [over(a_run(0), at=NOW + 1), over(a_run(1), Reason.NOT_FOUND, at=NOW + 2), over(a_run(2), Reason.PRIVATE, at=NOW + 3)]
-    ledger = folded(Ledger(), *ended, over(a_run(3), Reason.DRM_PROTECTED, at=NOW + 4), over(a_run(4), Reason.TRUNCATED), a_run(5))
+    ended = [
+        over(a_run(0), at=NOW + 1),
+        over(a_run(1), Reason.NOT_FOUND, at=NOW + 2),
+        over(a_run(2), Reason.PRIVATE, at=NOW + 3),
+    ]
+    ledger = folded(
+        Ledger(),
+        *ended,
+        over(a_run(3), Reason.DRM_PROTECTED, at=NOW + 4),
+        over(a_run(4), Reason.TRUNCATED),
+        a_run(5),
+    )
     assert [row.index for row in rendered(ledger).videos] == [5, 4, 3, 1, 2, 0]
 
 
@@ -142,12 +179,27 @@ def test_at_most_a_hundred_rows_are_shown_however_many_failed() -> None:
 def test_a_row_shows_what_its_run_is_doing() -> None:
     live = a_run(0, 2, attempts=1, rung=1, progress=Progress(stage=Stage.DIARIZE, percent=40, seconds=9.0))
     row = rendered(folded(Ledger(), live), seen=(live,)).videos[0]
-    assert (row.state, row.number, row.attempts, row.rung, row.stage, row.percent) == ("Running", 2, 1, 1, Stage.DIARIZE, 40)
+    assert (row.state, row.number, row.attempts, row.rung, row.stage, row.percent) == (
+        "Running",
+        2,
+        1,
+        1,
+        Stage.DIARIZE,
+        40,
+    )
 
 
 def test_reasons_are_counted_the_most_frequent_first_and_each_says_what_to_do() -> None:
-    ledger = folded(Ledger(), over(a_run(0), Reason.NOT_FOUND), over(a_run(1), Reason.TOO_LONG), over(a_run(2), Reason.TOO_LONG))
-    assert [(entry.reason, entry.count) for entry in rendered(ledger).failures] == [("TooLong", 2), ("NotFound", 1)]
+    ledger = folded(
+        Ledger(),
+        over(a_run(0), Reason.NOT_FOUND),
+        over(a_run(1), Reason.TOO_LONG),
+        over(a_run(2), Reason.TOO_LONG),
+    )
+    assert [(entry.reason, entry.count) for entry in rendered(ledger).failures] == [
+        ("TooLong", 2),
+        ("NotFound", 1),
+    ]
     assert rendered(ledger).failures[0].sentence == FAILURES[Reason.TOO_LONG].sentence
 
 

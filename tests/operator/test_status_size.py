@@ -1,4 +1,5 @@
-"""The status stays small at any size of batch: an API object of 100 kB is read, and written, by everyone who watches."""
+"""The status stays small at any size of batch: an API object of 100 kB is read, and written, by everyone who
+watches."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,10 @@ from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, re
 COUNT = 10_000
 KINDS = 40
 """Different pasts of running recordings: far more than batches have."""
-SENTENCE = "The download broke after 312 MB: HTTPSConnectionPool(host='media.example.org', port=443): Read timed out. " * 3
+SENTENCE = (
+    "The download broke after 312 MB: HTTPSConnectionPool(host='media.example.org', port=443): Read timed "
+    "out. "
+) * 3
 """Longer than any row may be."""
 
 
@@ -33,10 +37,15 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     for index in range(COUNT - live):
         places[split(index)].append(index)
     running = Trying(7777, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
-    waiting = replace(running, running=False, reason=Reason.DATABASE_UNAVAILABLE, message=SENTENCE[:WAITING_MESSAGE])
+    waiting = replace(
+        running, running=False, reason=Reason.DATABASE_UNAVAILABLE, message=SENTENCE[:WAITING_MESSAGE]
+    )
     under_way = range(COUNT - live, COUNT)
     kinds = [replace(running, number=running.number + kind) for kind in range(KINDS)]
-    trying = {index: waiting if position < MAX_WAITING + 1 else kinds[position % KINDS] for position, index in enumerate(under_way)}
+    trying = {
+        index: waiting if position < MAX_WAITING + 1 else kinds[position % KINDS]
+        for position, index in enumerate(under_way)
+    }
     failing = [reason for reason, row in FAILURES.items() if row.verdict is not Verdict.SKIP]
     tries = {index: 7 if position % 7 else 3 for position, index in enumerate(places[2])}
     ledger = Ledger(
@@ -58,12 +67,19 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
         pytest.param(lambda _: 0, id="all succeeded"),
     ],
 )
-def test_ten_thousand_recordings_in_the_worst_order_stay_below_100_kb(split: Callable[[int], int], live: int) -> None:
+def test_ten_thousand_recordings_in_the_worst_order_stay_below_100_kb(
+    split: Callable[[int], int], live: int
+) -> None:
     assert len(rendered(a_planned_batch(COUNT), worst(split, live), None, NOW).to_json().encode()) < 100_000
 
 
 def test_eight_recordings_take_less_than_4_kb() -> None:
     ends = [None, None, None, None, None, Reason.NOT_FOUND, Reason.TRUNCATED, Reason.NO_SPEECH]
     runs = [over(a_run(index), reason) for index, reason in enumerate(ends)]
-    status = rendered(a_planned_batch(8), folded(folded(Ledger(), *runs), over(a_run(6, 2, attempts=1), Reason.TRUNCATED)), None, NOW)
+    status = rendered(
+        a_planned_batch(8),
+        folded(folded(Ledger(), *runs), over(a_run(6, 2, attempts=1), Reason.TRUNCATED)),
+        None,
+        NOW,
+    )
     assert len(status.to_json().encode()) < 4_000

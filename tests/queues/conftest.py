@@ -1,4 +1,5 @@
-"""A control plane with the real Kueue at work: `make e2e-full` runs these tests, and `make test` does not: Kueue takes minutes to build."""
+"""A control plane with the real Kueue at work: `make e2e-full` runs these tests, and `make test` does not:
+Kueue takes minutes to build."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,7 +36,12 @@ def control_plane() -> Iterator[ControlPlane]:
 def scene(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A namespace whose operator may read Workloads, as the chart lets it where there are queues."""
     hurry(monkeypatch)
-    for module, name in ((queues, "PATIENCE"), (queues, "ASK_EVERY"), (batches, "ASK_EVERY"), (next_look, "RESYNC")):
+    for module, name in (
+        (queues, "PATIENCE"),
+        (queues, "ASK_EVERY"),
+        (batches, "ASK_EVERY"),
+        (next_look, "RESYNC"),
+    ):
         monkeypatch.setattr(module, name, 1.0)
     with a_namespace(control_plane) as namespace, ExitStack() as ends:
         made = Scene(control_plane, namespace, ends)

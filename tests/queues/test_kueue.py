@@ -1,4 +1,5 @@
-"""Batches in queues of the real Kueue: who waits is told with its words, who is preempted is tried again, and nobody is charged."""
+"""Batches in queues of the real Kueue: who waits is told with its words, who is preempted is tried again, and
+nobody is charged."""
 
 from functools import partial
 
@@ -38,7 +39,9 @@ def tried(kubelet: RunningKubelet, count: int) -> bool:
     return len(kubelet.tries()) == count
 
 
-def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(scene: Scene) -> None:
+def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(
+    scene: Scene,
+) -> None:
     queue(scene.plane, scene.namespace, "gpus", 1)
     in_queue(scene, "gpus")
     kubelet = all_hang(scene)
@@ -67,14 +70,25 @@ def test_of_two_batches_each_gets_its_share_of_what_one_alone_may_borrow(scene: 
     scene.batch("second", parallelism=2, profileRef={"name": "two"})
     until(lambda: (running(scene, "first"), running(scene, "second")) == (1, 1), "each has its own share")
     for name in ("first", "second"):
-        told = scene.until(lambda status: "1 recording waits for admission" in str(status["conditions"]), "the other waits", name)
+        told = scene.until(
+            lambda status: "1 recording waits for admission" in str(status["conditions"]),
+            "the other waits",
+            name,
+        )
         assert (stalled_by(told), attempts(told)) == ("NotAdmitted", {0})
 
 
-def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_tried_again_uncharged(scene: Scene) -> None:
+def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_tried_again_uncharged(
+    scene: Scene,
+) -> None:
     queue(scene.plane, scene.namespace, "gpus", 1, preemption={"withinClusterQueue": "LowerPriority"})
     for name, value in (("low", 1), ("high", 1000)):
-        wanted = {"apiVersion": KUEUE, "kind": "WorkloadPriorityClass", "metadata": {"name": f"{scene.namespace}-{name}"}, "value": value}
+        wanted = {
+            "apiVersion": KUEUE,
+            "kind": "WorkloadPriorityClass",
+            "metadata": {"name": f"{scene.namespace}-{name}"},
+            "value": value,
+        }
         scene.admin.apply(wanted)
         in_queue(scene, "gpus", name, queuePriorityClass=f"{scene.namespace}-{name}")
     kubelet = all_hang(scene, 1)  # or another recording of the batch takes the place
@@ -83,7 +97,11 @@ def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_t
     kubelet.until_running(0, 1, batch=f"{scene.namespace}/backlog")
     scene.batch("news", profileRef={"name": "high"})
     kubelet.until_running(0, 1, batch=f"{scene.namespace}/news")
-    status = scene.until(lambda status: rows(status).get(0, {}).get("reason") == Reason.QUEUE_PREEMPTED, "it is told", "backlog")
+    status = scene.until(
+        lambda status: rows(status).get(0, {}).get("reason") == Reason.QUEUE_PREEMPTED,
+        "it is told",
+        "backlog",
+    )
     row = rows(status)[0]
     assert (row["message"], row["attempts"], row["disruptions"]) == ("Its queue took its place back.", 0, 1)
     scene.delete("news")

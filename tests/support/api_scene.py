@@ -14,7 +14,11 @@ from tests.support.scripted_api import Answer, ScriptedApi, says, scripted
 
 T = TypeVar("T")
 Use = Callable[[Api], Awaitable[T]]
-POD: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "uid": "u1", "resourceVersion": "7"}}
+POD: Object = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "one", "uid": "u1", "resourceVersion": "7"},
+}
 BATCH: Object = {"metadata": {"namespace": "media", "name": "talks", "resourceVersion": "7"}, "status": {}}
 OK = says(POD)
 
@@ -44,7 +48,9 @@ class Scene:
     @asynccontextmanager
     async def before(self, server: ScriptedApi, seconds: float = 30.0) -> AsyncIterator[Api]:
         self._environment.setenv("KUBECONFIG", str(server.kubeconfig(self._folder)))
-        async with connected(lambda verb, resource, status, _: self.observed.append((verb, resource, status)), seconds) as api:
+        async with connected(
+            lambda verb, resource, status, _: self.observed.append((verb, resource, status)), seconds
+        ) as api:
             yield api
 
 

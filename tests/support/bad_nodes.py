@@ -1,5 +1,5 @@
-"""A simulated cluster of nodes with GPUs, some of them bad, and a scheduler that sends work where there is most room: to those that
-fail fast. No clock runs; recordings are numbers.
+"""A simulated cluster of nodes with GPUs, some of them bad, and a scheduler that sends work where there is
+most room: to those that fail fast. No clock runs; recordings are numbers.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ Key = tuple[int, int]
 GPUS = 2
 """Of each node."""
 LOOKS_APART = 5.0
-"""Seconds between two looks: a batch of which something ends all the time is looked at every three at most."""
+"""Seconds between two looks: a batch of which something ends all the time is looked at every three at
+most."""
 RESYNC = 30.0
 """Seconds between two looks while nothing happens."""
 
@@ -44,7 +45,10 @@ class Kind(StrEnum):
 ENDS: Mapping[Kind, tuple[float, Reason]] = {
     Kind.REJECTING: (0.0, Reason.NODE_REJECTED),
     Kind.BROKEN_GPU: (6.0, Reason.GPU_BROKEN),
-    Kind.SILENT: (630.0, Reason.NODE_LOST),  # 300 s until it is tainted, 30 of grace, 300 until its slot is given away
+    Kind.SILENT: (
+        630.0,
+        Reason.NODE_LOST,
+    ),  # 300 s until it is tainted, 30 of grace, 300 until its slot is given away
     Kind.REBOOTING: (25.0, Reason.NODE_RESTARTED),
     Kind.PREEMPTING: (3.0, Reason.PREEMPTED),
 }
@@ -74,8 +78,12 @@ class NodeCluster:
     async def start(self, start: Start, item: Item) -> None:
         """It waits for a node."""
         del item
-        run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
-        self.runs.setdefault((start.index, start.number), replace(run, unplaced_since=self.now, avoids=start.avoid))
+        run = Run(
+            start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now
+        )
+        self.runs.setdefault(
+            (start.index, start.number), replace(run, unplaced_since=self.now, avoids=start.avoid)
+        )
 
     async def stop(self, index: int, number: int) -> None:
         """It ends at once."""
@@ -133,7 +141,9 @@ class Outcome:
         return self.ended["wasted"] / self.ended.total()
 
 
-def played(nodes: Mapping[str, Kind], recordings: int, parallelism: int, mended_after: float = inf, **spec: object) -> Outcome:
+def played(
+    nodes: Mapping[str, Kind], recordings: int, parallelism: int, mended_after: float = inf, **spec: object
+) -> Outcome:
     """A batch from its first look to its end, however long that takes: at most a week."""
     cluster, keeper, named = NodeCluster(nodes, mended_at=NOW + mended_after), TextKeeper(), set[str]()
     batch = a_planned_batch(recordings, parallelism=parallelism, **spec)
@@ -149,5 +159,9 @@ def played(nodes: Mapping[str, Kind], recordings: int, parallelism: int, mended_
 
 def _named(status: IngestBatchStatus) -> set[str]:
     """The nodes that the condition names. Cut messages count for what they show."""
-    told = [each.message for each in status.conditions if each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE]
+    told = [
+        each.message
+        for each in status.conditions
+        if each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE
+    ]
     return {part.split(" ")[0] for message in told for part in message.split("; ")}

@@ -1,4 +1,5 @@
-"""Books that a test keeps beside an operator, of what it saw: what the status counts must be what these count."""
+"""Books that a test keeps beside an operator, of what it saw: what the status counts must be what these
+count."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -25,7 +26,8 @@ class Books:
     charged: Counter[int] = field(default_factory=Counter)
     """Ends that cost their item an attempt, since its last pass began."""
     forgivable: Counter[int] = field(default_factory=Counter)
-    """Ends beside them that may have been charged to a machine instead, because others fared no better there."""
+    """Ends beside them that may have been charged to a machine instead, because others fared no better
+    there."""
     held_against: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Items whose runs spoke against a node."""
 
@@ -35,7 +37,11 @@ class Books:
             for index in decode(before.items.failed):
                 self.charged[index] = self.forgivable[index] = 0
         ledger = restore(after)
-        fresh = [run for run in shown if run.ended is not None and (run.index, run.number) not in self.ends and is_recorded(ledger, run)]
+        fresh = [
+            run
+            for run in shown
+            if run.ended is not None and (run.index, run.number) not in self.ends and is_recorded(ledger, run)
+        ]
         for run in fresh:
             reason = outcome_of(run.ended).reason if run.ended else None
             self.ends[run.index, run.number] = reason
@@ -44,7 +50,9 @@ class Books:
         for run in {(run.index, run.number): run for run in fresh}.values():
             reason = self.ends[run.index, run.number]
             if reason is not None and FAILURES[reason].verdict in CHARGED:
-                machine = FAILURES[reason].verdict is Verdict.RETRY_ELSEWHERE and self.held_against.get(run.node or "", set()) - {run.index}
+                machine = FAILURES[reason].verdict is Verdict.RETRY_ELSEWHERE and self.held_against.get(
+                    run.node or "", set()
+                ) - {run.index}
                 (self.forgivable if machine else self.charged)[run.index] += 1
 
     def succeeded(self) -> set[int]:

@@ -1,4 +1,5 @@
-"""Builders: values of the contract and of the core with everything filled in that a test does not care about."""
+"""Builders: values of the contract and of the core with everything filled in that a test does not care
+about."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,11 +33,18 @@ _IDS: Mapping[int, str] = {index: f"youtube:video-{index:05d}" for index in rang
 
 
 def a_batch(name: str = "talks", **fields: Any) -> IngestBatch:
-    return IngestBatch(api_version="video-ingest.dev/v1alpha1", kind="IngestBatch", metadata=ObjectMeta(name=name), spec=a_spec(**fields))
+    return IngestBatch(
+        api_version="video-ingest.dev/v1alpha1",
+        kind="IngestBatch",
+        metadata=ObjectMeta(name=name),
+        spec=a_spec(**fields),
+    )
 
 
 def an_item(index: int = 0, seconds: int | None = 600) -> Item:
-    return Item(index=index, id=_IDS[index], url=f"https://media.example.org/{index}", duration_seconds=seconds)
+    return Item(
+        index=index, id=_IDS[index], url=f"https://media.example.org/{index}", duration_seconds=seconds
+    )
 
 
 def items(count: int, seconds: int | None = 600) -> tuple[Item, ...]:
@@ -49,7 +57,10 @@ def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12
         speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990, segments=segments, vectors=segments,
         wordless_seconds=6.5, wordless_speakers=1,
     )  # fmt: skip
-    stages = {Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2), Stage.DIARIZE: StageFigures(seconds=seconds / 4)}
+    stages = {
+        Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2),
+        Stage.DIARIZE: StageFigures(seconds=seconds / 4),
+    }
     facts: dict[str, Any] = {
         "result": "Succeeded",
         "seconds": seconds,
@@ -60,16 +71,28 @@ def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12
     return Receipt(**facts | {"stages": stages} | fields)
 
 
-def a_failure(reason: Reason, *, stage: Stage | None = None, message: str = "", retry_after: int | None = None) -> Receipt:
-    return Receipt(result="Failed", reason=reason, message=message, stage=stage, seconds=5.0, retry_after_seconds=retry_after)
+def a_failure(
+    reason: Reason, *, stage: Stage | None = None, message: str = "", retry_after: int | None = None
+) -> Receipt:
+    return Receipt(
+        result="Failed",
+        reason=reason,
+        message=message,
+        stage=stage,
+        seconds=5.0,
+        retry_after_seconds=retry_after,
+    )
 
 
 def ended_by(reason: Reason | None, *, receipt: Receipt | None = None, on_request: bool = False) -> Ended:
-    """The outside of a run that came to `reason`, or to success, told as the failure table says that it is told."""
+    """The outside of a run that came to `reason`, or to success, told as the failure table says that it is
+    told."""
     if reason is None:
         return Ended(0, (receipt or a_receipt()).to_json())
     if FAILURES[reason].exit_code is not None:
-        return Ended(FAILURES[reason].exit_code, (receipt or a_failure(reason)).to_json(), on_request=on_request)
+        return Ended(
+            FAILURES[reason].exit_code, (receipt or a_failure(reason)).to_json(), on_request=on_request
+        )
     return _UNTOLD[reason]
 
 
@@ -97,11 +120,20 @@ _UNTOLD: Mapping[Reason, Ended] = {
 
 def a_run(index: int = 0, number: int = 1, **fields: Any) -> Run:
     """A live run."""
-    facts: dict[str, Any] = {"index": index, "number": number, "attempts": 0, "rung": 0, "disruptions": 0, "started_at": NOW}
+    facts: dict[str, Any] = {
+        "index": index,
+        "number": number,
+        "attempts": 0,
+        "rung": 0,
+        "disruptions": 0,
+        "started_at": NOW,
+    }
     return Run(**facts | fields)
 
 
-def over(run: Run, reason: Reason | None = None, *, at: float | None = None, ended: Ended | None = None) -> Run:
+def over(
+    run: Run, reason: Reason | None = None, *, at: float | None = None, ended: Ended | None = None
+) -> Run:
     """The run, a minute later, with its end."""
     return replace(run, ended_at=run.started_at + 60 if at is None else at, ended=ended or ended_by(reason))
 
@@ -112,7 +144,9 @@ def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, **spec: Any) -> Le
 
 
 def planned(recordings: Sequence[Item]) -> PlannedItems:
-    plan = PlanStatus(sources=1, items=len(recordings), media_seconds=sum(item.duration_seconds or 0 for item in recordings))
+    plan = PlanStatus(
+        sources=1, items=len(recordings), media_seconds=sum(item.duration_seconds or 0 for item in recordings)
+    )
     return PlannedItems(tuple(recordings), plan)
 
 
@@ -122,7 +156,12 @@ def a_planned_batch(count: int, *, setup_mended: bool = False, **spec: Any) -> B
 
 
 def rendered(
-    batch: Batch, ledger: Ledger, previous: IngestBatchStatus | None = None, now: float = NOW, *, seen: Observation | None = None
+    batch: Batch,
+    ledger: Ledger,
+    previous: IngestBatchStatus | None = None,
+    now: float = NOW,
+    *,
+    seen: Observation | None = None,
 ) -> IngestBatchStatus:
     """The status of a batch of which nothing else is seen."""
     return render(batch, seen or Observation(), ledger, previous, now)

@@ -1,6 +1,8 @@
-"""Just enough of an API server to ask what its rules would say: structural defaults, and the few forms of CEL that our rules use.
+"""Just enough of an API server to ask what its rules would say: structural defaults, and the few forms of CEL
+that our rules use.
 
-The real server answers in the cluster tests; here it is asked a thousand times a second. A form that is not known raises.
+The real server answers in the cluster tests; here it is asked a thousand times a second. A form that is not
+known raises.
 """
 
 import re
@@ -33,8 +35,13 @@ def holds(rule: str, new: Json, old: Json | None = None) -> bool:
 
 
 def broken(schema: Json, new: Any, old: Any = None, path: str = "") -> list[str]:
-    """`<path>: <message>` of every rule that does not hold; rules about a change are asked only where there is an old value."""
-    asked = [rule for rule in schema.get("x-kubernetes-validations", ()) if "oldSelf" not in rule["rule"] or old is not None]
+    """`<path>: <message>` of every rule that does not hold; rules about a change are asked only where there
+    is an old value."""
+    asked = [
+        rule
+        for rule in schema.get("x-kubernetes-validations", ())
+        if "oldSelf" not in rule["rule"] or old is not None
+    ]
     found = [f"{path}: {rule['message']}" for rule in asked if not holds(rule["rule"], new, old)]
     if isinstance(new, dict):
         for name, field in schema.get("properties", {}).items():

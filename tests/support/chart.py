@@ -1,4 +1,5 @@
-"""The chart as Helm renders it: objects of a set of values, Helm's own words where it refuses, and Helm against a cluster."""
+"""The chart as Helm renders it: objects of a set of values, Helm's own words where it refuses, and Helm
+against a cluster."""
 
 import json
 import os
@@ -34,14 +35,25 @@ def helm(*arguments: str, kubeconfig: Path | None = None) -> subprocess.Complete
     own = {"HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home}
     own |= {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
     command = [program("helm"), *arguments]
-    return subprocess.run(command, env=dict(os.environ) | own, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command, env=dict(os.environ) | own, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
-def template(values: Path | None = None, *, settings: Mapping[str, Any] | None = None, served: Sequence[str] = SERVED) -> str:
+def template(
+    values: Path | None = None, *, settings: Mapping[str, Any] | None = None, served: Sequence[str] = SERVED
+) -> str:
     """The manifest. `settings` are laid over the file of values."""
     arguments = [f"--values={values}"] if values else []
     arguments += [f"--set-json={path}={json.dumps(value)}" for path, value in (settings or {}).items()]
-    run = helm("template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", f"--api-versions={','.join(served)}", *arguments)
+    run = helm(
+        "template",
+        RELEASE,
+        str(CHART),
+        f"--namespace={NAMESPACE}",
+        f"--api-versions={','.join(served)}",
+        *arguments,
+    )
     if run.returncode:
         raise RefusedByHelm(run.stderr)
     return run.stdout

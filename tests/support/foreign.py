@@ -1,4 +1,5 @@
-"""Speech in other languages than English, made once: the demo's Kokoro voice reads IPA of German, Japanese and Mandarin."""
+"""Speech in other languages than English, made once: the demo's Kokoro voice reads IPA of German, Japanese
+and Mandarin."""
 
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,10 @@ TEXTS: Final = {
 """What is said, as it is written."""
 
 _IPA: Final = {
-    "de": ("ɡˈuːtən mˈɔɾɡən, mˌaɪnə dˈaːmən ʊnt hˈɛɾən.", "hˈɔɪtə ʃpɾˈɛçən viːɾ ˌyːbɐ das vˈɛtɐ ɪn bɛɾlˈiːn."),
+    "de": (
+        "ɡˈuːtən mˈɔɾɡən, mˌaɪnə dˈaːmən ʊnt hˈɛɾən.",
+        "hˈɔɪtə ʃpɾˈɛçən viːɾ ˌyːbɐ das vˈɛtɐ ɪn bɛɾlˈiːn.",
+    ),
     "ja": ("kjoː wa toːkʲoː no teŋki ni tsɯite hanaɕimasɯ.", "asa kaɾa ame ɡa ɸɯtte imasɯ."),
     "zh": ("tʂʊŋ→kwo↗ ʂi↘ i→kə↘ xən↓ ta↘ tə kwo↗tɕja→.",),
 }
@@ -26,12 +30,17 @@ _VOICE: Final = "ken"
 
 @cache
 def sound(language: str) -> audio.Samples:
-    """(samples,) of what `TEXTS` says in a language, at 16 kHz, float32 in -1..1. Raises `PackageError`: the voice cannot be had."""
+    """(samples,) of what `TEXTS` says in a language, at 16 kHz, float32 in -1..1. Raises `PackageError`: the
+    voice cannot be had."""
     pinned = [package.sha256 for package in (packages.KOKORO, *packages.KOKORO_PARTS)]
-    return audio.read(once("foreign-speech", key(*pinned, Path(__file__).read_bytes()), _make) / f"{language}.wav")
+    return audio.read(
+        once("foreign-speech", key(*pinned, Path(__file__).read_bytes()), _make) / f"{language}.wav"
+    )
 
 
 def _make(folder: Path) -> None:
     spoken = iter(voices.spoken(_VOICE, [ipa for sentences in _IPA.values() for ipa in sentences]))
     for language, sentences in _IPA.items():
-        audio.write(folder / f"{language}.wav", np.asarray(dialogue.joined([next(spoken) for _ in sentences])))
+        audio.write(
+            folder / f"{language}.wav", np.asarray(dialogue.joined([next(spoken) for _ in sentences]))
+        )

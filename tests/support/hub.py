@@ -1,4 +1,5 @@
-"""A stand-in for the Hugging Face hub: the few answers that its client asks for, over HTTP, from files in memory."""
+"""A stand-in for the Hugging Face hub: the few answers that its client asks for, over HTTP, from files in
+memory."""
 
 import hashlib
 import json
@@ -68,10 +69,21 @@ class _Handler(BaseHTTPRequestHandler):
         if rest == "/auth-check":
             return self._refuse() if self._closed(repository) else self._send(200, b"{}")
         if rest.startswith("/tree/"):
-            tree = [{"type": "file", "path": p, "size": len(d), "oid": _etag(d)} for p, d in repository.files.items()]
+            tree = [
+                {"type": "file", "path": p, "size": len(d), "oid": _etag(d)}
+                for p, d in repository.files.items()
+            ]
             return self._send(200, json.dumps(tree).encode())
         siblings = [{"rfilename": p, "size": len(d), "blobId": _etag(d)} for p, d in repository.files.items()]
-        info = {"id": name, "modelId": name, "sha": repository.commit, "siblings": siblings, "private": False, "tags": [], "downloads": 0}
+        info = {
+            "id": name,
+            "modelId": name,
+            "sha": repository.commit,
+            "siblings": siblings,
+            "private": False,
+            "tags": [],
+            "downloads": 0,
+        }
         return self._send(200, json.dumps(info).encode())
 
     def _file(self, name: str, path: str) -> None:
@@ -79,7 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self._closed(repository):
             return self._refuse()
         content = repository.files[path]
-        headers = {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": repository.commit, "Accept-Ranges": "bytes"}
+        headers = {
+            "ETag": f'"{_etag(content)}"',
+            "X-Repo-Commit": repository.commit,
+            "Accept-Ranges": "bytes",
+        }
         if self.command == "GET":
             self.hub.served.append(path)
         return self._send(200, content, headers)
@@ -92,7 +108,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        for key, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}.items():
+        for key, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":

@@ -1,4 +1,5 @@
-"""The command as a person runs it, for tests that go the whole way: real recordings over HTTP, real models, real Postgres.
+"""The command as a person runs it, for tests that go the whole way: real recordings over HTTP, real models,
+real Postgres.
 
 A conftest imports the fixtures it wants. Models and media are fetched and made once and kept in the cache.
 """
@@ -40,18 +41,32 @@ class Ctl:
     @property
     def environment(self) -> dict[str, str]:
         """The command's environment."""
-        return dict(os.environ) | {"INGEST_HOME": str(self.home), "INGEST_DSN": self.dsn, "INGEST_MODELS": str(models())} | dict(self.extra)
+        return (
+            dict(os.environ)
+            | {"INGEST_HOME": str(self.home), "INGEST_DSN": self.dsn, "INGEST_MODELS": str(models())}
+            | dict(self.extra)
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command; its words go to a file in the home, its result to a pipe."""
         command = [sys.executable, "-m", "ingestctl", *arguments]
         with (self.home / "words.txt").open("a") as log:
-            return subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+            return subprocess.Popen(
+                command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=log, cwd=ROOT
+            )
 
     def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = [sys.executable, "-m", "ingestctl", *arguments]
-        return subprocess.run(command, env=self.environment, text=True, capture_output=True, cwd=ROOT, timeout=timeout, check=False)
+        return subprocess.run(
+            command,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            cwd=ROOT,
+            timeout=timeout,
+            check=False,
+        )
 
     def batch(self, *files: str, name: str = "journey", **spec: Any) -> Path:
         """A batch over served files, with the demo's profile."""
@@ -60,7 +75,9 @@ class Ctl:
         sources = [{"url": f"{self.base}/{file}"} for file in files]
         wanted = documents[0]["spec"] | {"sources": sources} | spec
         path = self.home / f"{name}.yaml"
-        path.write_text(yaml.safe_dump_all([documents[0] | {"metadata": {"name": name}, "spec": wanted}, profile]))
+        path.write_text(
+            yaml.safe_dump_all([documents[0] | {"metadata": {"name": name}, "spec": wanted}, profile])
+        )
         return path
 
     def voices(self) -> Path:

@@ -1,4 +1,5 @@
-"""The result of a long run, kept in the tree row by row as it comes in, so that an interrupted run goes on where it was."""
+"""The result of a long run, kept in the tree row by row as it comes in, so that an interrupted run goes on
+where it was."""
 
 import json
 from collections.abc import Callable, Iterable

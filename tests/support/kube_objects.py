@@ -1,6 +1,8 @@
-"""Jobs and pods as an API server 1.35, its Job controller and its kubelets write them. Times are seconds after the Job was made.
+"""Jobs and pods as an API server 1.35, its Job controller and its kubelets write them. Times are seconds
+after the Job was made.
 
-The order of events of a plain run: made at 0, scheduled at 5, sandbox up at 8, container started at 20, ended at 80, Job over at 82.
+The order of events of a plain run: made at 0, scheduled at 5, sandbox up at 8, container started at 20, ended
+at 80, Job over at 82.
 """
 
 from collections.abc import Iterable
@@ -38,12 +40,24 @@ def at(seconds: float) -> str:
 
 
 def a_condition(kind: str, since: float, status: str = "True", **said: str) -> Object:
-    return {"type": kind, "status": status, "lastProbeTime": at(since), "lastTransitionTime": at(since), **said}
+    return {
+        "type": kind,
+        "status": status,
+        "lastProbeTime": at(since),
+        "lastTransitionTime": at(since),
+        **said,
+    }
 
 
 def a_job(*conditions: Object, suspend: bool = False, stopped: bool = False, **status: Any) -> Object:
     """A live Job with one pod, or one with these conditions."""
-    labels = {MANAGED_BY: MANAGER, BATCH_UID: "7f9c24e8-5d0f-4c7e-9a43-1f2f6f1f0c11", ROLE: INGEST, INDEX: "12", TRY: "3"}
+    labels = {
+        MANAGED_BY: MANAGER,
+        BATCH_UID: "7f9c24e8-5d0f-4c7e-9a43-1f2f6f1f0c11",
+        ROLE: INGEST,
+        INDEX: "12",
+        TRY: "3",
+    }
     labels |= {ATTEMPTS: "1", RUNG: "2", DISRUPTIONS: "1"}
     metadata = {
         "name": JOB,
@@ -59,7 +73,13 @@ def a_job(*conditions: Object, suspend: bool = False, stopped: bool = False, **s
         metadata["annotations"] = {STOPPED: at(30)}
     live = {"active": 1, "ready": 1, "terminating": 0, "startTime": at(0), "uncountedTerminatedPods": {}}
     over = {"active": 0, "ready": 0, "terminating": 0, "startTime": at(0), "uncountedTerminatedPods": {}}
-    spec = {"parallelism": 1, "completions": 1, "backoffLimit": 0, "podReplacementPolicy": "Failed", "suspend": suspend}
+    spec = {
+        "parallelism": 1,
+        "completions": 1,
+        "backoffLimit": 0,
+        "podReplacementPolicy": "Failed",
+        "suspend": suspend,
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -75,20 +95,31 @@ def complete(since: float = OVER) -> Object:
     return a_job(*conditions, succeeded=1, completionTime=at(since))
 
 
-def failed(reason: str = "BackoffLimitExceeded", message: str = "Job has reached the specified backoff limit", **how: Any) -> Object:
-    conditions = [a_condition(kind, OVER, reason=reason, message=message) for kind in ("FailureTarget", "Failed")]
+def failed(
+    reason: str = "BackoffLimitExceeded",
+    message: str = "Job has reached the specified backoff limit",
+    **how: Any,
+) -> Object:
+    conditions = [
+        a_condition(kind, OVER, reason=reason, message=message) for kind in ("FailureTarget", "Failed")
+    ]
     return a_job(*conditions, **{"failed": 1} | how)
 
 
 def failed_with(code: int, **how: Any) -> Object:
     """By a rule of the failure policy on exit codes."""
-    message = f"Container {CONTAINER} for pod media/{POD} failed with exit code {code} matching FailJob rule at index 1"
+    message = (
+        f"Container {CONTAINER} for pod media/{POD} failed with exit code {code} matching FailJob "
+        "rule at index 1"
+    )
     return failed("PodFailurePolicy", message, **how)
 
 
 def disrupted_job() -> Object:
     """By the rule of the failure policy on disruptions."""
-    return failed("PodFailurePolicy", f"Pod media/{POD} has condition DisruptionTarget matching FailJob rule at index 0")
+    return failed(
+        "PodFailurePolicy", f"Pod media/{POD} has condition DisruptionTarget matching FailJob rule at index 0"
+    )
 
 
 def suspended(*, stopped: bool = False, **status: Any) -> Object:
@@ -106,8 +137,17 @@ def running() -> Object:
 
 
 def terminated(code: int, message: str | None = None, reason: str | None = None) -> Object:
-    facts = {"exitCode": code, "reason": reason or ("Error" if code else "Completed"), "startedAt": at(STARTED), "finishedAt": at(ENDED)}
-    return {"terminated": facts | {"containerID": "containerd://3b1f"} | ({"message": message} if message is not None else {})}
+    facts = {
+        "exitCode": code,
+        "reason": reason or ("Error" if code else "Completed"),
+        "startedAt": at(STARTED),
+        "finishedAt": at(ENDED),
+    }
+    return {
+        "terminated": facts
+        | {"containerID": "containerd://3b1f"}
+        | ({"message": message} if message is not None else {})
+    }
 
 
 def a_container(state: Object, name: str = CONTAINER) -> Object:
@@ -124,7 +164,9 @@ def a_container(state: Object, name: str = CONTAINER) -> Object:
     }
 
 
-def a_pod(phase: str, *containers: Object, conditions: Iterable[Object], deleted: float | None = None, **status: Any) -> Object:
+def a_pod(
+    phase: str, *containers: Object, conditions: Iterable[Object], deleted: float | None = None, **status: Any
+) -> Object:
     metadata = {
         "name": POD,
         "namespace": "media",
@@ -138,8 +180,19 @@ def a_pod(phase: str, *containers: Object, conditions: Iterable[Object], deleted
         metadata |= {"deletionTimestamp": at(deleted), "deletionGracePeriodSeconds": 30}
     facts = {"phase": phase, "conditions": list(conditions), "qosClass": "Burstable"}
     if containers:
-        facts |= {"containerStatuses": list(containers), "startTime": at(SCHEDULED), "hostIP": "10.0.0.7", "podIP": "10.244.1.5"}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"nodeName": "gpu-1"}, "status": facts | status}
+        facts |= {
+            "containerStatuses": list(containers),
+            "startTime": at(SCHEDULED),
+            "hostIP": "10.0.0.7",
+            "podIP": "10.244.1.5",
+        }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"nodeName": "gpu-1"},
+        "status": facts | status,
+    }
 
 
 def placed(*more: Object, sandbox: bool = True, up: bool = True) -> list[Object]:
@@ -147,7 +200,9 @@ def placed(*more: Object, sandbox: bool = True, up: bool = True) -> list[Object]
     return [
         a_condition("PodScheduled", SCHEDULED),
         a_condition("Initialized", SCHEDULED),
-        a_condition("PodReadyToStartContainers", SANDBOX if sandbox else SCHEDULED, "True" if sandbox else "False"),
+        a_condition(
+            "PodReadyToStartContainers", SANDBOX if sandbox else SCHEDULED, "True" if sandbox else "False"
+        ),
         a_condition("Ready", STARTED, "True" if up else "False"),
         *more,
     ]
@@ -168,19 +223,28 @@ def running_pod(*others: Object, **how: Any) -> Object:
     return a_pod("Running", a_container(running()), *others, **{"conditions": placed()} | how)
 
 
-def waiting_pod(reason: str = "ContainerCreating", message: str | None = None, *, sandbox: bool = True, **how: Any) -> Object:
-    return a_pod("Pending", a_container(waiting(reason, message)), conditions=placed(sandbox=sandbox, up=False), **how)
+def waiting_pod(
+    reason: str = "ContainerCreating", message: str | None = None, *, sandbox: bool = True, **how: Any
+) -> Object:
+    return a_pod(
+        "Pending", a_container(waiting(reason, message)), conditions=placed(sandbox=sandbox, up=False), **how
+    )
 
 
 def unscheduled_pod(message: str = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.") -> Object:
-    pod = a_pod("Pending", conditions=[a_condition("PodScheduled", 1, "False", reason="Unschedulable", message=message)])
+    pod = a_pod(
+        "Pending",
+        conditions=[a_condition("PodScheduled", 1, "False", reason="Unschedulable", message=message)],
+    )
     return pod | {"spec": {}}
 
 
 def ended_pod(code: int, message: str | None = None, reason: str | None = None, **how: Any) -> Object:
     """A pod whose worker ended by itself, or was ended."""
     phase = "Failed" if code else "Succeeded"
-    return a_pod(phase, a_container(terminated(code, message, reason)), **{"conditions": ended_conditions()} | how)
+    return a_pod(
+        phase, a_container(terminated(code, message, reason)), **{"conditions": ended_conditions()} | how
+    )
 
 
 def disrupted_pod(why: str, message: str, code: int = 137, receipt: str | None = None, **how: Any) -> Object:
@@ -191,4 +255,10 @@ def disrupted_pod(why: str, message: str, code: int = 137, receipt: str | None =
 
 def refused_pod(reason: str, message: str) -> Object:
     """A pod that its node did not take in: a kubelet writes nothing but this."""
-    return a_pod("Failed", conditions=[], reason=reason, message=f"Pod was rejected: {message}", startTime=at(SCHEDULED))
+    return a_pod(
+        "Failed",
+        conditions=[],
+        reason=reason,
+        message=f"Pod was rejected: {message}",
+        startTime=at(SCHEDULED),
+    )

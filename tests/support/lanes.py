@@ -1,7 +1,9 @@
-"""How the tests of a run are shared out to processes side by side (`pytest -n`): what waits on a cluster beside what computes.
+"""How the tests of a run are shared out to processes side by side (`pytest -n`): what waits on a cluster
+beside what computes.
 
-The tests of one lane run one after the other in one process, so that fixtures of modules are made once, and models of a folder are
-loaded once. Lanes that take minutes begin first, or the run would end with one process at work.
+The tests of one lane run one after the other in one process, so that fixtures of modules are made once, and
+models of a folder are loaded once. Lanes that take minutes begin first, or the run would end with one process
+at work.
 """
 
 from pathlib import Path
@@ -33,7 +35,8 @@ LONG: Final = (
     "tests/operator/behaviour",
     "tests/operator/kube",
 )
-"""Files and folders in the order in which they begin, by the time they take (`make test` prints it); the rest follows as collected."""
+"""Files and folders in the order in which they begin, by the time they take (`make test` prints it); the rest
+follows as collected."""
 
 
 def lane_of(nodeid: str) -> str:

@@ -1,4 +1,5 @@
-"""Arbitrary ledgers: everything that may be remembered about a batch of 300 items, the strange corners included."""
+"""Arbitrary ledgers: everything that may be remembered about a batch of 300 items, the strange corners
+included."""
 
 import random
 from collections.abc import Mapping
@@ -48,7 +49,9 @@ _suspects = st.builds(
     reason=_reasons, runs=st.integers(1, 500), first=st.integers(0, TOTAL - 1), others=st.booleans(), avoided=st.booleans(),
     times=st.integers(0, 9), until=_moments,
 )  # fmt: skip
-_histograms = st.lists(st.integers(0, TOTAL), min_size=len(RTF_BUCKETS) + 1, max_size=len(RTF_BUCKETS) + 1).map(tuple)
+_histograms = st.lists(
+    st.integers(0, TOTAL), min_size=len(RTF_BUCKETS) + 1, max_size=len(RTF_BUCKETS) + 1
+).map(tuple)
 
 
 @st.composite
@@ -58,7 +61,10 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     places = dealer.choices("-tsxf", k=TOTAL)
     where = {letter: [index for index, place in enumerate(places) if place == letter] for letter in "tsxf"}
     kinds = draw(st.lists(_trying, min_size=1, max_size=6))
-    trying = {index: dealer.choice(kinds) for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING, TOTAL]))]}
+    trying = {
+        index: dealer.choice(kinds)
+        for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING, TOTAL]))]
+    }
     too_many = [index for index, item in trying.items() if not item.running][MAX_WAITING:]
     ledger = Ledger(
         trying={index: item for index, item in trying.items() if index not in too_many},
@@ -88,5 +94,9 @@ def _rows(where: Mapping[str, list[int]]) -> tuple[VideoStatus, ...]:
         "s": {"state": ItemState.SUCCEEDED, "rtf": "0.042", "rung": 2},
         "x": {"state": ItemState.SKIPPED, "reason": Reason.PRIVATE},
     }
-    rows = [VideoStatus(index=index, id=f"url:{index}", number=1, **facts[place]) for place in "fsx" for index in reversed(where[place])]
+    rows = [
+        VideoStatus(index=index, id=f"url:{index}", number=1, **facts[place])
+        for place in "fsx"
+        for index in reversed(where[place])
+    ]
     return tuple(rows)

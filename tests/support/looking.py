@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def looking(look: Callable[[], None]) -> Iterator[None]:
-    """Look twice a second while the block runs, and once more when it has ended well. A look that fails is told then."""
+    """Look twice a second while the block runs, and once more when it has ended well. A look that fails is
+    told then."""
     over = threading.Event()
 
     def keep_looking() -> None:

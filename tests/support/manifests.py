@@ -23,7 +23,9 @@ ITEM = Item(
 )
 
 
-def orders_for(pods: PodProfile | None = None, *, batch: dict[str, Any] | None = None, **profile: Any) -> Orders:
+def orders_for(
+    pods: PodProfile | None = None, *, batch: dict[str, Any] | None = None, **profile: Any
+) -> Orders:
     """The orders of a batch in a cluster."""
     spec = IngestProfileSpec(pods=pods or PodProfile(), **profile)
     made = a_batch(OWNER.name, **(batch or {}))
@@ -49,5 +51,11 @@ def variables(job: Object) -> dict[str, Any]:
 
 def mounted(job: Object) -> dict[str, tuple[Object, bool]]:
     """(what is mounted, whether it can be written to), by path."""
-    volumes = {each["name"]: {kind: each[kind] for kind in each if kind != "name"} for each in pod_spec(job)["volumes"]}
-    return {each["mountPath"]: (volumes[each["name"]], not each.get("readOnly", False)) for each in worker_of(job)["volumeMounts"]}
+    volumes = {
+        each["name"]: {kind: each[kind] for kind in each if kind != "name"}
+        for each in pod_spec(job)["volumes"]
+    }
+    return {
+        each["mountPath"]: (volumes[each["name"]], not each.get("readOnly", False))
+        for each in worker_of(job)["volumeMounts"]
+    }

@@ -1,4 +1,5 @@
-"""An API server in memory, for a batch that is reconciled without one: it takes everything, and no Job controller or kubelet acts on it."""
+"""An API server in memory, for a batch that is reconciled without one: it takes everything, and no Job
+controller or kubelet acts on it."""
 
 from typing import Any
 
@@ -51,7 +52,12 @@ class MemoryApi:
         known = await self.get(resource, namespace, name)
         annotations = (known["metadata"].get("annotations") or {}) | body["metadata"].get("annotations", {})
         return self.put(
-            resource, known | {"metadata": known["metadata"] | {"annotations": annotations}, "spec": known["spec"] | body["spec"]}
+            resource,
+            known
+            | {
+                "metadata": known["metadata"] | {"annotations": annotations},
+                "spec": known["spec"] | body["spec"],
+            },
         )
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:

@@ -23,7 +23,8 @@ def model(name: str) -> Path:
 
 
 def main() -> None:
-    """Before the tests, whose runner keeps to itself what is said meanwhile: everything that they hear, and hear it with."""
+    """Before the tests, whose runner keeps to itself what is said meanwhile: everything that they hear, and
+    hear it with."""
     from demo import community1, media, speech
 
     print(models(), community1.kit(), media.folder(), sep="\n")

@@ -1,4 +1,5 @@
-"""A planned batch in a cluster that exists in memory: its Jobs and pods stand where a test puts them, and nothing happens by itself."""
+"""A planned batch in a cluster that exists in memory: its Jobs and pods stand where a test puts them, and
+nothing happens by itself."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -30,7 +31,12 @@ from tests.support.memory_api import MemoryApi
 
 OWNER = Owner("media", "talks", "0b3f6c1e-7d2a-4c58-9a51-3f0f7c1d2e4b")
 SPEC: Object = {"sources": [{"url": "https://media.example.org/talks"}]}
-PROFILE: Object = {"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": {"namespace": "media", "name": "default"}, "spec": {}}
+PROFILE: Object = {
+    "apiVersion": API_VERSION,
+    "kind": PROFILE_KIND,
+    "metadata": {"namespace": "media", "name": "default"},
+    "spec": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,12 @@ class OneBatch:
         self.api, self.clock = MemoryApi(), NOW + kube.OVER
         self.items: tuple[Item, ...] = items(recordings)
         metadata = {"namespace": OWNER.namespace, "name": OWNER.name, "uid": OWNER.uid, "generation": 1}
-        body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": SPEC | {"parallelism": parallelism}}
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": BATCH_KIND,
+            "metadata": metadata,
+            "spec": SPEC | {"parallelism": parallelism},
+        }
         self.body = self.api.put(BATCHES, body)
         self.profile = self.api.put(PROFILES, PROFILE | {"metadata": PROFILE["metadata"] | {"generation": 1}})
         self.orders = _orders(self.body)
@@ -76,7 +87,9 @@ class OneBatch:
     def operator(self) -> Batches:
         """One that has just started."""
 
-        def accepted(_: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()) -> None:
+        def accepted(
+            _: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()
+        ) -> None:
             self.accepted.append(Accepted(before, after, tuple(ended)))
             self.on_accepted()
 
@@ -85,7 +98,8 @@ class OneBatch:
         return Batches(World(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted))
 
     def job(self, index: int, number: int = 1, pod: Object | None = None, **status: Any) -> None:
-        """A Job of this recording is seen, with this pod; its status is that of a live one unless it is said."""
+        """A Job of this recording is seen, with this pod; its status is that of a live one unless it is
+        said."""
         start = Start(index=index, number=number, attempts=0, rung=0, disruptions=0)
         made = ingest_job(OWNER, self.orders, self.items[index], start)
         made["metadata"] |= {"creationTimestamp": kube.at(0)}
@@ -94,22 +108,32 @@ class OneBatch:
         self.seen.jobs.offer(job)
         if pod is not None:
             identity = identity_of(job)
-            metadata = {"name": f"{job['metadata']['name']}-x", "namespace": OWNER.namespace, "creationTimestamp": kube.at(0)}
+            metadata = {
+                "name": f"{job['metadata']['name']}-x",
+                "namespace": OWNER.namespace,
+                "creationTimestamp": kube.at(0),
+            }
             metadata |= {"ownerReferences": [{"uid": identity.uid, "controller": True}]}
             self.seen.pods.offer(self.api.put(PODS, pod | {"metadata": metadata}))
 
     def foreign_job(self, index: int) -> None:
         """Somebody else's Job has the name that the first of this recording would have."""
         name = ingest_job_name(OWNER, index, 1)
-        self.api.put(JOBS, {"metadata": {"namespace": OWNER.namespace, "name": name}, "spec": {}, "status": {}})
+        self.api.put(
+            JOBS, {"metadata": {"namespace": OWNER.namespace, "name": name}, "spec": {}, "status": {}}
+        )
 
     def unfreeze(self) -> None:
         """There never was a plan."""
-        self.api.objects = {key: thing for key, thing in self.api.objects.items() if key[0] != CONFIG_MAPS.plural}
+        self.api.objects = {
+            key: thing for key, thing in self.api.objects.items() if key[0] != CONFIG_MAPS.plural
+        }
 
     def started(self) -> list[int]:
         """The recordings whose Jobs were made."""
-        made = [write.partition("/")[2] for write in self.api.writes if write.startswith(f"create {JOBS.plural}/")]
+        made = [
+            write.partition("/")[2] for write in self.api.writes if write.startswith(f"create {JOBS.plural}/")
+        ]
         return sorted(place.index for name in made if (place := place_of(name)) is not None)
 
     async def look(self, operator: Batches) -> Requeue:

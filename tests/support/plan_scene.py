@@ -1,4 +1,5 @@
-"""A batch that is planned on a real control plane: the looks of an operator that may die at any call, and pods that are played.
+"""A batch that is planned on a real control plane: the looks of an operator that may die at any call, and
+pods that are played.
 
 Only the logs do not come from a kubelet: they are given.
 """
@@ -82,7 +83,12 @@ class PlanScene:
     async def made(cls, api: Api, namespace: str, name: str = "talks") -> "PlanScene":
         """A batch in the API: what it owns would be collected without it."""
         sources = [{"url": PAGE.url}]
-        body = {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "metadata": {"name": name}, "spec": {"sources": sources}}
+        body = {
+            "apiVersion": BATCHES.api_version,
+            "kind": BATCHES.kind,
+            "metadata": {"name": name},
+            "spec": {"sources": sources},
+        }
         batch = await api.create(BATCHES, namespace, body)
         return cls(api, Owner(namespace, name, batch["metadata"]["uid"]))
 
@@ -100,7 +106,9 @@ class PlanScene:
         for pod in pods:
             seen.pods.offer(pod)
         shown = seen.jobs.of(self.owner.identity), seen.pods_of(self.owner.identity)
-        look = await look_at_plans(self.operator, PlanGround(self.owner, self.orders, *shown, self.frozen), now, self.last)
+        look = await look_at_plans(
+            self.operator, PlanGround(self.owner, self.orders, *shown, self.frozen), now, self.last
+        )
         self.last, self.frozen = look, look.frozen
         return look
 
@@ -123,7 +131,9 @@ class PlanScene:
 
     async def config_maps(self) -> list[str]:
         """The names of those that the batch owns."""
-        listed, _ = await self._api.list(CONFIG_MAPS, self.owner.namespace, labels=f"{BATCH_UID}={self.owner.uid}")
+        listed, _ = await self._api.list(
+            CONFIG_MAPS, self.owner.namespace, labels=f"{BATCH_UID}={self.owner.uid}"
+        )
         return sorted(each["metadata"]["name"] for each in listed)
 
     async def live_pod(self) -> Object | None:
@@ -132,13 +142,18 @@ class PlanScene:
 
     async def plan(self, pod: Object, begins: int = 0) -> PlanDocument:
         """Play a worker that plans: one recording per source, none that is known."""
-        order = await self.order(int(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].split("-")[-2]))
+        order = await self.order(
+            int(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].split("-")[-2])
+        )
         fresh = [source.url for source in order.sources if _id(source.url) not in order.known]
         items = [
-            Item(index=order.first_index + begins + place, id=_id(url), url=url, duration_seconds=60) for place, url in enumerate(fresh)
+            Item(index=order.first_index + begins + place, id=_id(url), url=url, duration_seconds=60)
+            for place, url in enumerate(fresh)
         ]
         document = PlanDocument(items=tuple(items))
-        self.logs.setdefault(pod["metadata"]["name"], "\n".join(("a line of another kind", *frames(document))))
+        self.logs.setdefault(
+            pod["metadata"]["name"], "\n".join(("a line of another kind", *frames(document)))
+        )
         await self.end(pod, Receipt(result="Succeeded", seconds=1.0, plan=document.summary))
         return document
 
@@ -149,20 +164,42 @@ class PlanScene:
         """The pod's last status, as a kubelet writes it."""
         code = FAILURES[receipt.reason].exit_code if receipt.reason else 0
         at = as_text(int(time.time()))
-        ended = {"exitCode": code, "reason": "Ended", "message": encode(receipt).decode(), "startedAt": at, "finishedAt": at}
-        container = {"name": "worker", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": {"terminated": ended}}
+        ended = {
+            "exitCode": code,
+            "reason": "Ended",
+            "message": encode(receipt).decode(),
+            "startedAt": at,
+            "finishedAt": at,
+        }
+        container = {
+            "name": "worker",
+            "image": "i",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"terminated": ended},
+        }
         status = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [container]}
-        await self._api.patch(PODS, self.owner.namespace, pod["metadata"]["name"], {"status": status}, subresource="status")
+        await self._api.patch(
+            PODS, self.owner.namespace, pod["metadata"]["name"], {"status": status}, subresource="status"
+        )
 
     async def order(self, number: int) -> PlanOrder:
-        found = await self._api.get(CONFIG_MAPS, self.owner.namespace, plan_order_map_name(self.owner, number))
+        found = await self._api.get(
+            CONFIG_MAPS, self.owner.namespace, plan_order_map_name(self.owner, number)
+        )
         order = read_order(found["data"]["order.json"])
         assert isinstance(order, PlanOrder)
         return order
 
     async def offer_list(self, text: str, name: str = "backlog") -> None:
         """A ConfigMap of somebody else, with a list of addresses."""
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"urls.txt": text}}
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name},
+            "data": {"urls.txt": text},
+        }
         await self._api.create(CONFIG_MAPS, self.owner.namespace, body)
 
 

@@ -17,7 +17,13 @@ FINISHED = Receipt(result="Succeeded", seconds=3.0, plan=PlanSummary(items=0, sh
 def a_live_try(number: int = 1, asked: Asked | None = ASKED, hindrance: Hindrance | None = None) -> PlanTry:
     """A plan Job whose pod runs, or cannot begin."""
     name = f"talks-plan-0-{number}"
-    return PlanTry({"metadata": {"name": name, "uid": f"uid-{number}"}}, f"{name}-x4k2p", a_run(0, number), asked, hindrance)
+    return PlanTry(
+        {"metadata": {"name": name, "uid": f"uid-{number}"}},
+        f"{name}-x4k2p",
+        a_run(0, number),
+        asked,
+        hindrance,
+    )
 
 
 def a_success(number: int = 1, **fields: Any) -> PlanTry:

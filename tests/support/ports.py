@@ -1,4 +1,5 @@
-"""Small ports that keep their contracts, for tests of the pipeline: they do what the real ones promise, at once, and note who was asked.
+"""Small ports that keep their contracts, for tests of the pipeline: they do what the real ones promise, at
+once, and note who was asked.
 
 What each would return can be changed, and each can be told to fail; nothing here knows the pipeline.
 """
@@ -11,7 +12,19 @@ import numpy as np
 
 from ingest_contract.order import Item, SpeakerCount
 from ingest_contract.stages import Stage
-from ingest_worker.domain import SAMPLE_RATE, Audio, Diarization, EnrolledVoice, FloatArray, Media, Sound, Transcript, Turn, Vectors, Word
+from ingest_worker.domain import (
+    SAMPLE_RATE,
+    Audio,
+    Diarization,
+    EnrolledVoice,
+    FloatArray,
+    Media,
+    Sound,
+    Transcript,
+    Turn,
+    Vectors,
+    Word,
+)
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
@@ -27,10 +40,14 @@ class Studio:
     seconds: float = 4.0
     sound: Sound | None = None
     transcript: Transcript = field(
-        default_factory=lambda: Transcript(words("Good", "morning,", "Ann.", "Hello,", "Bob."), "en", 1.0, 2.5, 1, 0, ())
+        default_factory=lambda: Transcript(
+            words("Good", "morning,", "Ann.", "Hello,", "Bob."), "en", 1.0, 2.5, 1, 0, ()
+        )
     )
     diarization: Diarization = field(
-        default_factory=lambda: Diarization((Turn(0.0, 1.45, 0), Turn(1.45, 2.5, 1)), (), np.eye(2, 4, dtype=np.float32))
+        default_factory=lambda: Diarization(
+            (Turn(0.0, 1.45, 0), Turn(1.45, 2.5, 1)), (), np.eye(2, 4, dtype=np.float32)
+        )
     )
     voices_known: tuple[EnrolledVoice, ...] = ()
     dimension: int = 3

@@ -1,4 +1,5 @@
-"""A real Postgres for tests: one server per run, one migrated template in it, and a clone of the template per test.
+"""A real Postgres for tests: one server per run, one migrated template in it, and a clone of the template per
+test.
 
 A plugin of `tests/conftest.py`.
 """
@@ -34,14 +35,16 @@ def started(ends: ExitStack) -> str:
     ends.callback(shutil.rmtree, folder, ignore_errors=True)
     dsn = ends.enter_context(embedded(folder))
     with connect(dsn, application="tests") as connection:
-        # Durability is Postgres' own business and not what these tests ask about; a clone takes a third of the time without it.
+        # Durability is Postgres' own business and not what these tests ask about; a clone takes a third of
+        # the time without it.
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
     return dsn
 
 
 def with_template() -> str:
-    """The name of a database with the schema, the roles and one dimension. Made when it is first asked for: roles are a whole server's."""
+    """The name of a database with the schema, the roles and one dimension. Made when it is first asked for:
+    roles are a whole server's."""
     with connect(server(), application="tests") as connection:
         connection.execute(f"create database {TEMPLATE}")
     dsn = make_conninfo(server(), dbname=TEMPLATE)
@@ -57,11 +60,16 @@ def server() -> str:
 
 
 def fresh(like: str | None = None) -> Iterator[str]:
-    """The address of a new database, a clone of the template or of another, dropped afterwards with whoever is still in it."""
+    """The address of a new database, a clone of the template or of another, dropped afterwards with whoever
+    is still in it."""
     name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
     dsn = server()
     with connect(dsn, application="tests") as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(like or reach("postgres template"))))
+        connection.execute(
+            sql.SQL("create database {} template {}").format(
+                name, sql.Identifier(like or reach("postgres template"))
+            )
+        )
         yield make_conninfo(dsn, dbname=name.as_string().strip('"'))
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
 

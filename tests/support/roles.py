@@ -1,4 +1,5 @@
-"""The operator's rights in a test's cluster: the roles that the chart makes of `rbac.rules`, and who has them."""
+"""The operator's rights in a test's cluster: the roles that the chart makes of `rbac.rules`, and who has
+them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""Schedules for tests: their objects, and an API in memory that keeps to the few rules of the real one that they rest on."""
+"""Schedules for tests: their objects, and an API in memory that keeps to the few rules of the real one that
+they rest on."""
 
 import copy
 import itertools
@@ -27,24 +28,54 @@ def at(text: str) -> float:
 
 def a_schedule(name: str = "nightly", *, uid: str = "11111111-aaaa", **spec: Any) -> Object:
     """Every night at 02:30."""
-    written = {"schedule": "30 2 * * *", "template": {"spec": {"sources": [{"url": "https://media.example.org/talks"}]}}} | spec
-    about = {"name": name, "namespace": "media", "uid": uid, "resourceVersion": "1", "generation": 1, "creationTimestamp": as_text(MADE)}
-    return {"apiVersion": API_VERSION, "kind": "IngestSchedule", "metadata": about, "spec": written, "status": {"observedGeneration": -1}}
+    written = {
+        "schedule": "30 2 * * *",
+        "template": {"spec": {"sources": [{"url": "https://media.example.org/talks"}]}},
+    } | spec
+    about = {
+        "name": name,
+        "namespace": "media",
+        "uid": uid,
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": as_text(MADE),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "IngestSchedule",
+        "metadata": about,
+        "spec": written,
+        "status": {"observedGeneration": -1},
+    }
 
 
 def a_child(due: float, *ends: ConditionType, owner: Object | None = None, **metadata: Any) -> Object:
     """A batch of the schedule, and what it has come to: a minute after it was due."""
     about = (owner or a_schedule())["metadata"]
     name = f"{about['name']}-{as_text(due)[:16].translate(str.maketrans('', '', '-T:'))}"
-    reference = {"apiVersion": API_VERSION, "kind": "IngestSchedule", "name": about["name"], "uid": about["uid"], "controller": True}
-    found = {"name": name, "namespace": about["namespace"], "uid": f"uid-of-{name}", "ownerReferences": [reference]}
+    reference = {
+        "apiVersion": API_VERSION,
+        "kind": "IngestSchedule",
+        "name": about["name"],
+        "uid": about["uid"],
+        "controller": True,
+    }
+    found = {
+        "name": name,
+        "namespace": about["namespace"],
+        "uid": f"uid-of-{name}",
+        "ownerReferences": [reference],
+    }
     return ended({"metadata": found | metadata, "status": {"observedGeneration": -1}}, *ends, at=due + 60)
 
 
 def ended(batch: Object, *ends: ConditionType, at: float) -> Object:
     """The batch with these conditions."""
     state = "Running" if not ends else ends[-1].value
-    conditions = [{"type": end.value, "status": "True", "reason": "Tested", "lastTransitionTime": as_text(at)} for end in ends]
+    conditions = [
+        {"type": end.value, "status": "True", "reason": "Tested", "lastTransitionTime": as_text(at)}
+        for end in ends
+    ]
     return batch | {"status": {"state": state, "conditions": conditions}}
 
 
@@ -54,7 +85,8 @@ def status_of(schedule: Object) -> IngestScheduleStatus:
 
 @dataclass
 class MemoryApi:
-    """Objects by kind and name, with uids, resource versions and generations, and garbage collection by owner."""
+    """Objects by kind and name, with uids, resource versions and generations, and garbage collection by
+    owner."""
 
     now: float = MADE
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
@@ -74,7 +106,9 @@ class MemoryApi:
         return copy.deepcopy(self.objects[key])
 
     def batches(self) -> tuple[Object, ...]:
-        return tuple(copy.deepcopy(thing) for (plural, _), thing in self.objects.items() if plural == BATCHES.plural)
+        return tuple(
+            copy.deepcopy(thing) for (plural, _), thing in self.objects.items() if plural == BATCHES.plural
+        )
 
     def schedule(self, name: str = "nightly") -> Object:
         return copy.deepcopy(self.objects[SCHEDULES.plural, name])
@@ -92,7 +126,10 @@ class MemoryApi:
         if (resource.plural, name) in self.objects:
             raise AlreadyExistsError(409, "AlreadyExists", f"{name} already exists")
         self.log.append(f"create {name}")
-        about = body["metadata"] | {"uid": f"uid-{next(self._counter)}", "creationTimestamp": as_text(self.now)}
+        about = body["metadata"] | {
+            "uid": f"uid-{next(self._counter)}",
+            "creationTimestamp": as_text(self.now),
+        }
         return self.put(resource, body | {"metadata": about, "status": {"observedGeneration": -1}})
 
     async def replace_status(self, resource: Resource, body: Object) -> Object:

@@ -1,4 +1,5 @@
-"""An HTTP server on the loopback that answers as it is told: for what a real API server does only on its worst days."""
+"""An HTTP server on the loopback that answers as it is told: for what a real API server does only on its
+worst days."""
 
 import asyncio
 import json
@@ -41,7 +42,9 @@ class ScriptedApi:
         text = await request.text()
         body = json.loads(text) if text else None
         at = asyncio.get_running_loop().time()
-        self.asked.append(Asked(request.method, request.path, dict(request.query), dict(request.headers), body, at))
+        self.asked.append(
+            Asked(request.method, request.path, dict(request.query), dict(request.headers), body, at)
+        )
         return await self.answers.pop(0)(request) if self.answers else web.Response(status=418)
 
     def kubeconfig(self, folder: Path) -> Path:
@@ -81,14 +84,26 @@ def says(body: object, status: int = 200, **headers: str) -> Answer:
     text = body if isinstance(body, str) else json.dumps(body)
 
     async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(text=text, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return web.Response(
+            text=text,
+            status=status,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
 
     return answer
 
 
 def refuses(status: int, reason: str, message: str = "because", **headers: str) -> Answer:
     """The Status of a request that failed, as the API server writes it."""
-    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": status}
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": status,
+    }
     return says(body, status, **headers)
 
 

@@ -1,7 +1,9 @@
-"""Servers that all processes of one test run share: one control plane and one Postgres, however many processes run tests side by side.
+"""Servers that all processes of one test run share: one control plane and one Postgres, however many
+processes run tests side by side.
 
-The run's first process starts a server when a test first asks for it, and ends it at its own end, however that comes. The other
-processes ask over a socket in a folder that only this user can read; the answer is what it takes to reach the server.
+The run's first process starts a server when a test first asks for it, and ends it at its own end, however
+that comes. The other processes ask over a socket in a folder that only this user can read; the answer is what
+it takes to reach the server.
 """
 
 import os
@@ -14,7 +16,8 @@ from typing import Any, Final
 from tests.support.cluster.program import folder_for_now
 
 SOCKET: Final = "INGEST_TEST_SERVERS"
-"""The environment variable that tells the run's other processes where to ask. Inherited, so nobody else finds it."""
+"""The environment variable that tells the run's other processes where to ask. Inherited, so nobody else finds
+it."""
 
 
 def _control_plane(ends: ExitStack) -> Any:
@@ -41,7 +44,8 @@ STARTS: Final[dict[str, Callable[[ExitStack], Any]]] = {
     "postgres": _postgres,
     "postgres template": _postgres_template,
 }
-"""Starts a server, whose end is put onto the stack; returns how it is reached, as something that can be pickled."""
+"""Starts a server, whose end is put onto the stack; returns how it is reached, as something that can be
+pickled."""
 
 
 class SharedServers:
@@ -60,7 +64,8 @@ class SharedServers:
             return self._started[name]
 
     def answer(self, connection: Connection) -> None:
-        """One question of another process: the server's name; (whether it is there, how it is reached or why not)."""
+        """One question of another process: the server's name; (whether it is there, how it is reached or why
+        not)."""
         with connection:
             try:
                 answer = True, self.reach(connection.recv())

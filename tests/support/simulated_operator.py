@@ -1,4 +1,5 @@
-"""An operator that remembers nothing: each of its looks begins with the status that was accepted last, as after a restart."""
+"""An operator that remembers nothing: each of its looks begins with the status that was accepted last, as
+after a restart."""
 
 import asyncio
 from copy import deepcopy
@@ -83,10 +84,13 @@ class SimulatedOperator:
     def thinks(self) -> Ledger:
         """What a look now would hold in memory, before a status carries it."""
         previous = Previous.of(self._batch, self.keeper.read())
-        return decide(self._batch, previous, Observation(tuple(self.cluster.cache.values())), self.cluster.now).ledger
+        return decide(
+            self._batch, previous, Observation(tuple(self.cluster.cache.values())), self.cluster.now
+        ).ledger
 
     def would(self, seed: int) -> tuple[str | None, list[str]]:
-        """(the status, the writes in alphabetical order) of a fresh operator that looks now at the same API. Nothing is changed."""
+        """(the status, the writes in alphabetical order) of a fresh operator that looks now at the same API.
+        Nothing is changed."""
         twin = deepcopy(self)
         twin.cluster.seed, twin.keeper.conflict = seed, False
         twin.cluster.writes.log, twin.cluster.writes.dies_at = [], None

@@ -1,5 +1,5 @@
-"""A cluster in memory with the faults that real ones have: watches that lag, lists in any order and twice, refused starts, lost nodes,
-and an API server before which the operator may die at any write.
+"""A cluster in memory with the faults that real ones have: watches that lag, lists in any order and twice,
+refused starts, lost nodes, and an API server before which the operator may die at any write.
 """
 
 import random
@@ -65,7 +65,8 @@ class SimulatedCluster:
     now: float = NOW
     truth: dict[Key, Run] = field(default_factory=dict)
     cache: dict[Key, Run] = field(default_factory=dict)
-    """What is seen: of each run the truth of some earlier moment, never of one before what was seen already."""
+    """What is seen: of each run the truth of some earlier moment, never of one before what was seen
+    already."""
     started: dict[int, list[Start]] = field(default_factory=lambda: defaultdict(list))
     """Every process that ever began, by item."""
     stopping: set[Key] = field(default_factory=set)
@@ -104,7 +105,9 @@ class SimulatedCluster:
                 self.refused[place] = Hindrance("Refused", "not now", self.now + REFUSED_FOR, place)
                 return self.refused[place]
         with self.writes.one(f"start {start.index}-{start.number}"):
-            run = Run(start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now)
+            run = Run(
+                start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now
+            )
             self.truth[start.index, start.number] = self._placed(run, start)
             self.started[start.index].append(start)
             self.refused.pop(None, None)
@@ -149,12 +152,17 @@ class SimulatedCluster:
         return [key for key in self.live() if self.truth[key].unplaced_since is None]
 
     def end(self, key: Key, reason: Reason | None) -> None:
-        """A process ends; one that was asked to says nothing else. What comes back from a lost node ends once more, and otherwise."""
+        """A process ends; one that was asked to says nothing else. What comes back from a lost node ends once
+        more, and otherwise."""
         self.lost.discard(key)
         if key not in self.truth:
             return
         asked = key in self.stopping and reason is not None
-        ended = Ended(143, None, on_request=True) if asked else ended_by(reason, receipt=success() if reason is None else None)
+        ended = (
+            Ended(143, None, on_request=True)
+            if asked
+            else ended_by(reason, receipt=success() if reason is None else None)
+        )
         self._over(key, ended)
 
     def give_up_on(self, key: Key) -> None:

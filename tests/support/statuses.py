@@ -21,11 +21,14 @@ def a_status(
     blockers: tuple[Hindrance, ...] = (),
     **spec: Any,
 ) -> IngestBatchStatus:
-    """The status of a planned batch of `count` items after a look at these runs. `known` replaces what else is known of it."""
+    """The status of a planned batch of `count` items after a look at these runs. `known` replaces what else
+    is known of it."""
     batch = replace(a_planned_batch(count, **spec), **(known or {}))
     if plan is not None:
         batch = replace(batch, planned=PlannedItems(tuple(batch.items), plan))
-    return rendered(batch, folded(ledger or Ledger(), *runs, **spec), None, NOW + 60, seen=Observation(blockers=blockers))
+    return rendered(
+        batch, folded(ledger or Ledger(), *runs, **spec), None, NOW + 60, seen=Observation(blockers=blockers)
+    )
 
 
 def under_way(status: IngestBatchStatus) -> set[int]:

@@ -1,4 +1,5 @@
-"""How many examples a property is tried with: as many as it needs in `make test`, and the same share of them in `make quick`."""
+"""How many examples a property is tried with: as many as it needs in `make test`, and the same share of them
+in `make quick`."""
 
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ QUICK: Final = 15
 
 def register() -> None:
     """The profiles `house`, which is loaded, and `quick` (`pytest --hypothesis-profile=quick`)."""
-    settings.register_profile("house", deadline=None, print_blob=True, max_examples=WHOLE)  # a busy machine is no fault of the code
+    settings.register_profile(
+        "house", deadline=None, print_blob=True, max_examples=WHOLE
+    )  # a busy machine is no fault of the code
     settings.register_profile("quick", settings.get_profile("house"), max_examples=QUICK)
     settings.load_profile("house")
 

@@ -98,12 +98,21 @@ class Worker:
     """A worker that runs."""
 
     def __init__(
-        self, order: IngestOrder | PlanOrder | str | Path, dsn: str, folder: Path, program: tuple[str, ...] = ("-m", "ingest_worker")
+        self,
+        order: IngestOrder | PlanOrder | str | Path,
+        dsn: str,
+        folder: Path,
+        program: tuple[str, ...] = ("-m", "ingest_worker"),
     ) -> None:
-        """`order` may be the file that holds it. `program` is what Python runs, for a worker with an engine replaced."""
-        told = {ORDER_FILE_VARIABLE: str(order)} if isinstance(order, Path) else {ORDER_VARIABLE: _text(order)}
+        """`order` may be the file that holds it. `program` is what Python runs, for a worker with an engine
+        replaced."""
+        told = (
+            {ORDER_FILE_VARIABLE: str(order)} if isinstance(order, Path) else {ORDER_VARIABLE: _text(order)}
+        )
         self._folder = folder
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+        }
         with (folder / "out.txt").open("w") as out, (folder / "log.jsonl").open("w") as log:
             self._popen = subprocess.Popen(
                 [sys.executable, *program],
@@ -128,7 +137,8 @@ class Worker:
         )
 
     def signal_in(self, stage: str, number: signal.Signals, within: float = 300.0) -> float:
-        """Send a signal as soon as the progress names a stage. Returns the seconds from there to the end of the process."""
+        """Send a signal as soon as the progress names a stage. Returns the seconds from there to the end of
+        the process."""
         pause, deadline = threading.Event(), time.monotonic() + within
         while self._stage() != stage:
             assert self._popen.poll() is None, f"it ended before it came to {stage}"

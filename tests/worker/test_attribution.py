@@ -39,7 +39,9 @@ TWO = heard((1.0, 2.0, 0), (3.0, 4.0, 1))
         ((4.6, 4.7), None, "too far after"),
     ],
 )
-def test_a_word_belongs_to_the_turn_around_it_or_near_it_or_to_nobody(span: tuple[float, float], speaker: int | None, why: str) -> None:
+def test_a_word_belongs_to_the_turn_around_it_or_near_it_or_to_nobody(
+    span: tuple[float, float], speaker: int | None, why: str
+) -> None:
     assert speakers(TWO, span) == [speaker], why
 
 
@@ -70,7 +72,9 @@ def test_a_word_during_which_somebody_else_speaks_is_marked() -> None:
 @st.composite
 def timelines(draw: st.DrawFn, labels: int) -> list[tuple[float, float, int]]:
     spans, now = [], 0.0
-    for gap, length, label in draw(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30), st.integers(0, labels - 1)), max_size=30)):
+    for gap, length, label in draw(
+        st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30), st.integers(0, labels - 1)), max_size=30)
+    ):
         spans.append((now + gap / 10, now + (gap + length) / 10, label))
         now += (gap + length) / 10
     return spans

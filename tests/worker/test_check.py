@@ -1,4 +1,5 @@
-"""The check of an installation: what a worker would find, each in one line, with the real models and a real Postgres."""
+"""The check of an installation: what a worker would find, each in one line, with the real models and a real
+Postgres."""
 
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def test_a_good_installation_is_told_in_four_lines(database: str) -> None:
     assert walls == "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 
-def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_exit_code(tmp_path: Path) -> None:
+def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_exit_code(
+    tmp_path: Path,
+) -> None:
     nowhere = {"INGEST_DSN": "postgresql://ann:secret@127.0.0.1:1/video", "CUDA_VISIBLE_DEVICES": ""}
     run = run_module(CHECK, "--gpu", "--models", str(tmp_path), environment=nowhere)
     gpu, found, store, _ = run.stdout.splitlines()
@@ -46,7 +49,9 @@ def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_e
         ("insert into ingest.schema_version values (99, '0099_later.sql', 'x')", Reason.SCHEMA_MISMATCH),
     ],
 )
-def test_a_store_of_another_version_is_not_one(tmp_path: Path, database: str, change: str, reason: Reason) -> None:
+def test_a_store_of_another_version_is_not_one(
+    tmp_path: Path, database: str, change: str, reason: Reason
+) -> None:
     with connect(database, application="tests") as owner:
         owner.execute(change.encode())
     run = run_module(CHECK, "--models", str(tmp_path), environment={"INGEST_DSN": database})
@@ -61,7 +66,9 @@ def test_a_model_that_differs_from_its_lock_is_not_one(tmp_path: Path, database:
     for each in (models() / "demo").iterdir():
         if each.name != "lock.yaml":
             (folder / each.name).symlink_to(each)
-    (folder / "lock.yaml").write_bytes((models() / "demo" / "lock.yaml").read_bytes().replace(b"size: ", b"size: 1"))
+    (folder / "lock.yaml").write_bytes(
+        (models() / "demo" / "lock.yaml").read_bytes().replace(b"size: ", b"size: 1")
+    )
     run = run_module(CHECK, "--models", str(tmp_path), "--set", "demo", environment={"INGEST_DSN": database})
     assert run.returncode == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
     assert "bytes instead of 1" in run.stdout

@@ -41,7 +41,9 @@ def holders(dsn: str) -> list[str]:
         return [row[0] for row in connection.execute("select holder from ingest.claim")]
 
 
-def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(database: str, order: IngestOrder) -> None:
+def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(
+    database: str, order: IngestOrder
+) -> None:
     seen: list[str] = []
 
     def work() -> None:
@@ -55,7 +57,9 @@ def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(databas
     assert holders(database) == []
 
 
-def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_not_behind_it(database: str, order: IngestOrder) -> None:
+def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_not_behind_it(
+    database: str, order: IngestOrder
+) -> None:
     with connect(database, application="test") as connection:
         connection.execute("alter table ingest.video add constraint no_talks check (id not like '%talk')")
     worked: list[str] = []
@@ -71,13 +75,17 @@ def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_
     assert holders(database) == []
 
 
-def test_looking_whether_a_recording_could_be_stored_leaves_no_trace(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+def test_looking_whether_a_recording_could_be_stored_leaves_no_trace(
+    database: str, order: IngestOrder, video: ClaimedVideo
+) -> None:
     video.rehearse(Video.of(order.item))
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
 
 
-def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(database: str, order: IngestOrder) -> None:
+def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(
+    database: str, order: IngestOrder
+) -> None:
     secret = "https://ann:geheim@media.example.org/talk.wav"
     with connect(database, application="test") as connection:
         keep(connection, order.batch, {VIDEO: secret})
@@ -86,7 +94,9 @@ def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(data
         assert claimed.order.item.url == secret
         claimed.remember(Video.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
     with connect(database, application="test") as connection:
-        assert connection.execute("select url from ingest.video").fetchall() == [("https://media.example.org/talk.wav",)]
+        assert connection.execute("select url from ingest.video").fetchall() == [
+            ("https://media.example.org/talk.wav",)
+        ]
         assert address_of(connection, order.batch, VIDEO) is None
         assert address_of(connection, "other/batch", VIDEO) == "https://bob:geheim@media.example.org/talk.wav"
 
@@ -100,7 +110,9 @@ def test_an_address_is_let_go_with_the_commit_of_its_batch(database: str) -> Non
         assert address_of(connection, "default/other", "test:one") == "https://ann:geheim@h/a"
 
 
-def test_what_was_kept_is_found_under_its_hash_by_the_next_run(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+def test_what_was_kept_is_found_under_its_hash_by_the_next_run(
+    database: str, order: IngestOrder, video: ClaimedVideo
+) -> None:
     video.keep(Stage.TRANSCRIBE, HASH, b"words")
     assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
     assert video.kept(Stage.TRANSCRIBE, "1" * 16) is None
@@ -121,7 +133,9 @@ def test_a_result_that_the_database_could_not_take_goes_with_the_next_one(
     assert video.kept(Stage.DIARIZE, HASH) == b"turns"
 
 
-def test_a_run_whose_claim_was_taken_over_keeps_nothing_more(database: str, order: IngestOrder, video: ClaimedVideo) -> None:
+def test_a_run_whose_claim_was_taken_over_keeps_nothing_more(
+    database: str, order: IngestOrder, video: ClaimedVideo
+) -> None:
     with connect(database, application="test") as connection:
         claim(connection, VIDEO, holder_of(order))
     with pytest.raises(StageError) as caught:

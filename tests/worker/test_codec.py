@@ -10,12 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_worker import codec
-from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
+from ingest_worker.domain import (
+    Decision,
+    Diarization,
+    FloatArray,
+    Identity,
+    Segment,
+    SpokenWord,
+    Transcript,
+    Turn,
+    Vectors,
+    Word,
+)
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=20)
 counts = st.integers(0, 10**9)
-words = st.builds(Word, reals, reals, texts, reals, st.booleans(), st.none() | st.sampled_from(["en", "de", "zh"]))
+words = st.builds(
+    Word, reals, reals, texts, reals, st.booleans(), st.none() | st.sampled_from(["en", "de", "zh"])
+)
 spans = st.lists(st.tuples(reals, reals), max_size=5).map(tuple)
 speakers = st.none() | st.integers(0, 50)
 
@@ -41,17 +54,36 @@ def test_a_transcript_comes_back_as_it_was(value: Transcript) -> None:
     assert codec.decode_transcript(codec.encode_transcript(value)) == value
 
 
-@given(st.builds(Diarization, several(st.builds(Turn, reals, reals, st.integers(0, 50))), spans, arrays(), st.booleans()))
+@given(
+    st.builds(
+        Diarization,
+        several(st.builds(Turn, reals, reals, st.integers(0, 50))),
+        spans,
+        arrays(),
+        st.booleans(),
+    )
+)
 def test_a_diarization_comes_back_with_its_vectors_bit_by_bit(value: Diarization) -> None:
     back = codec.decode_diarization(codec.encode_diarization(value))
-    assert (back.turns, back.overlaps, back.outside_bounds) == (value.turns, value.overlaps, value.outside_bounds)
+    assert (back.turns, back.overlaps, back.outside_bounds) == (
+        value.turns,
+        value.overlaps,
+        value.outside_bounds,
+    )
     assert same_bits(back.vectors, value.vectors)
 
 
 @given(
     several(
         st.builds(
-            Identity, counts, st.sampled_from(Decision), st.none() | texts, st.none() | reals, st.none() | texts, st.none() | reals, reals
+            Identity,
+            counts,
+            st.sampled_from(Decision),
+            st.none() | texts,
+            st.none() | reals,
+            st.none() | texts,
+            st.none() | reals,
+            reals,
         )
     )
 )
@@ -62,7 +94,9 @@ def test_identities_come_back_as_they_were(value: tuple[Identity, ...]) -> None:
 
 
 @given(several(st.builds(Segment, reals, reals, speakers, texts, st.tuples(counts, counts))), arrays(), texts)
-def test_passages_come_back_with_their_vectors_bit_by_bit(segments: tuple[Segment, ...], values: FloatArray, model: str) -> None:
+def test_passages_come_back_with_their_vectors_bit_by_bit(
+    segments: tuple[Segment, ...], values: FloatArray, model: str
+) -> None:
     back, vectors = codec.decode_passages(codec.encode_passages(segments, Vectors(values, model)))
     assert (back, vectors.model) == (segments, model)
     assert same_bits(vectors.values, values)
@@ -73,8 +107,12 @@ def test_spoken_words_come_back_as_they_were(value: tuple[SpokenWord, ...]) -> N
     assert codec.decode_spoken(codec.encode_spoken(value)) == value
 
 
-@pytest.mark.parametrize(("columns", "language", "spaced"), [(4, "en", True), (4, "zh", False), (5, "zh", True)])
-def test_words_of_an_older_form_are_read_as_they_were_written_then(columns: int, language: str, *, spaced: bool) -> None:
+@pytest.mark.parametrize(
+    ("columns", "language", "spaced"), [(4, "en", True), (4, "zh", False), (5, "zh", True)]
+)
+def test_words_of_an_older_form_are_read_as_they_were_written_then(
+    columns: int, language: str, *, spaced: bool
+) -> None:
     content = {"words": [[0.5], [1.0], ["one"], [0.9], [1]][:columns], "whose": [[3], [0]]}
     (read,) = codec.decode_spoken(codec._pack(content), language=language)
     assert read == SpokenWord(Word(0.5, 1.0, "one", 0.9, spaced), 3, overlap=False)
@@ -86,7 +124,11 @@ def test_a_time_that_is_no_number_is_refused_and_not_stored() -> None:
 
 
 def test_damaged_bytes_are_noticed() -> None:
-    data = bytearray(codec.encode_transcript(Transcript((Word(0.0, 1.0, string.printable, 0.5),), "en", 1.0, 1.0, 1, 0, ())))
+    data = bytearray(
+        codec.encode_transcript(
+            Transcript((Word(0.0, 1.0, string.printable, 0.5),), "en", 1.0, 1.0, 1, 0, ())
+        )
+    )
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(zlib.error):
         codec.decode_transcript(bytes(data))

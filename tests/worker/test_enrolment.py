@@ -31,12 +31,20 @@ def recording(tmp_path: Path) -> Path:
 def enrolment(studio: Studio, recording: Path, tmp_path: Path) -> Callable[..., ProfileEnrolment]:
     def made(model: str = "community-1@1", recordings: tuple[str, ...] = ()) -> ProfileEnrolment:
         voice = Voice(name="ann", recordings=recordings or (str(recording),))
-        return ProfileEnrolment(IdentificationProfile(voices=(voice,)), tmp_path / "voices", model, (studio, studio), lambda: Judge(studio))
+        return ProfileEnrolment(
+            IdentificationProfile(voices=(voice,)),
+            tmp_path / "voices",
+            model,
+            (studio, studio),
+            lambda: Judge(studio),
+        )
 
     return made
 
 
-def test_a_voice_has_one_row_for_each_recording(enrolment: Callable[..., ProfileEnrolment], recording: Path) -> None:
+def test_a_voice_has_one_row_for_each_recording(
+    enrolment: Callable[..., ProfileEnrolment], recording: Path
+) -> None:
     (voice,) = enrolment(recordings=(str(recording), "https://example.org/ann.mp3")).voices()
     assert voice.name == "ann"
     assert voice.vectors.shape == (2, 4)
@@ -69,14 +77,18 @@ def test_another_model_hears_it_anew(enrolment: Callable[..., ProfileEnrolment],
     assert studio.asked.count("voice_of") == 2
 
 
-def test_another_file_in_the_same_place_is_heard_anew(enrolment: Callable[..., ProfileEnrolment], studio: Studio, recording: Path) -> None:
+def test_another_file_in_the_same_place_is_heard_anew(
+    enrolment: Callable[..., ProfileEnrolment], studio: Studio, recording: Path
+) -> None:
     enrolment().voices()
     recording.write_bytes(b"RIFF and more")
     enrolment().voices()
     assert studio.asked.count("voice_of") == 2
 
 
-def test_a_damaged_cache_is_heard_anew(enrolment: Callable[..., ProfileEnrolment], studio: Studio, tmp_path: Path) -> None:
+def test_a_damaged_cache_is_heard_anew(
+    enrolment: Callable[..., ProfileEnrolment], studio: Studio, tmp_path: Path
+) -> None:
     enrolment().voices()
     (kept,) = (tmp_path / "voices").iterdir()
     kept.write_bytes(b"half")
@@ -85,7 +97,8 @@ def test_a_damaged_cache_is_heard_anew(enrolment: Callable[..., ProfileEnrolment
 
 
 @pytest.mark.parametrize(
-    ("port", "reason"), [("fetch", Reason.NOT_FOUND), ("decode", Reason.UNDECODABLE), ("voice_of", Reason.VOICE_UNUSABLE)]
+    ("port", "reason"),
+    [("fetch", Reason.NOT_FOUND), ("decode", Reason.UNDECODABLE), ("voice_of", Reason.VOICE_UNUSABLE)],
 )
 def test_a_recording_that_cannot_be_used_is_named(
     enrolment: Callable[..., ProfileEnrolment], studio: Studio, recording: Path, port: str, reason: Reason
@@ -106,9 +119,14 @@ def test_what_is_not_the_recordings_fault_keeps_its_name(
     assert caught.value.reason is reason
 
 
-@pytest.mark.parametrize("vector", [np.zeros(4, np.float32), np.full(4, np.nan, np.float32)], ids=["zero", "not finite"])
+@pytest.mark.parametrize(
+    "vector", [np.zeros(4, np.float32), np.full(4, np.nan, np.float32)], ids=["zero", "not finite"]
+)
 def test_a_vector_that_says_nothing_is_not_kept(
-    enrolment: Callable[..., ProfileEnrolment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vector: FloatArray
+    enrolment: Callable[..., ProfileEnrolment],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    vector: FloatArray,
 ) -> None:
     monkeypatch.setattr(Judge, "voice_of", lambda *_: vector)
     with pytest.raises(StageError, match="enough clean speech"):

@@ -34,7 +34,11 @@ def hashes(speakers: SpeakerCount | None = None, models: Identities = MODELS, **
 
 def redone(other: Hashes) -> set[str]:
     first = hashes()
-    return {stage for stage in ("transcribe", "diarize", "identify", "segment", "embed") if getattr(other, stage) != getattr(first, stage)}
+    return {
+        stage
+        for stage in ("transcribe", "diarize", "identify", "segment", "embed")
+        if getattr(other, stage) != getattr(first, stage)
+    }
 
 
 EVERYTHING_BUT_VOICES = {"transcribe", "segment", "embed"}
@@ -43,11 +47,17 @@ CHANGES = {
     "a new voice": ({"identification": ANN}, {"identify"}),
     "a new threshold": ({"identification": IdentificationProfile(threshold="0.5")}, {"identify"}),
     "longer passages": ({"segmentation": SegmentationProfile(max_seconds=90)}, {"segment", "embed"}),
-    "another beam": ({"transcription": TranscriptionProfile(model="tiny.en", beam_size=1)}, EVERYTHING_BUT_VOICES),
+    "another beam": (
+        {"transcription": TranscriptionProfile(model="tiny.en", beam_size=1)},
+        EVERYTHING_BUT_VOICES,
+    ),
     "a vocabulary": ({"vocabulary": ("pgvector",)}, EVERYTHING_BUT_VOICES),
     "a named language": ({"language": "en"}, EVERYTHING_BUT_VOICES),
     "a known number of speakers": ({"speakers": SpeakerCount(max=2)}, VOICES),
-    "another Whisper": ({"models": Identities("tiny.en@9", "community-1@2", "minilm@3")}, EVERYTHING_BUT_VOICES),
+    "another Whisper": (
+        {"models": Identities("tiny.en@9", "community-1@2", "minilm@3")},
+        EVERYTHING_BUT_VOICES,
+    ),
     "another diarization": ({"models": Identities("tiny.en@1", "community-1@9", "minilm@3")}, VOICES),
     "another text model": ({"models": Identities("tiny.en@1", "community-1@2", "minilm@9")}, {"embed"}),
     "the set under another name": ({"model_set": "copy"}, set()),
@@ -55,11 +65,17 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("change", "stages"), CHANGES.values(), ids=CHANGES.keys())
-def test_a_change_redoes_what_depends_on_it_and_nothing_else(change: dict[str, Any], stages: set[str]) -> None:
+def test_a_change_redoes_what_depends_on_it_and_nothing_else(
+    change: dict[str, Any], stages: set[str]
+) -> None:
     assert redone(hashes(**change)) == stages
 
 
-@pytest.mark.parametrize("change", [change for change, stages in CHANGES.values() if stages], ids=[n for n, c in CHANGES.items() if c[1]])
+@pytest.mark.parametrize(
+    "change",
+    [change for change, stages in CHANGES.values() if stages],
+    ids=[n for n, c in CHANGES.items() if c[1]],
+)
 def test_the_pipeline_changes_with_any_of_its_stages(change: dict[str, Any]) -> None:
     assert hashes(**change).pipeline != hashes().pipeline
 
@@ -83,7 +99,9 @@ MENDED = {
 
 
 @pytest.mark.parametrize("stage", STAGE_VERSION)
-def test_a_stage_whose_code_was_changed_redoes_what_depends_on_it_and_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_whose_code_was_changed_redoes_what_depends_on_it_and_nothing_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = hashes()
     monkeypatch.setitem(STAGE_VERSION, stage, STAGE_VERSION[stage] + 1)  # type: ignore[misc]  # a dict behind a Mapping
     after = hashes()

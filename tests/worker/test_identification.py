@@ -13,7 +13,8 @@ PROFILE = IdentificationProfile(threshold="0.40", margin="0.05", min_speech_seco
 
 
 def at(*cosines: float) -> FloatArray:
-    """A unit vector with the given cosines to the first axes; what is missing to length 1 lies on an axis of its own."""
+    """A unit vector with the given cosines to the first axes; what is missing to length 1 lies on an axis of
+    its own."""
     vector = np.zeros(8, np.float32)
     vector[: len(cosines)] = cosines
     vector[-1] = np.sqrt(max(0.0, 1 - float(np.square(cosines).sum())))
@@ -111,13 +112,17 @@ def test_one_recording_that_fits_by_chance_does_not_name_a_stranger() -> None:
         (np.zeros((1, 8), np.float32), "zero"),
     ],
 )
-def test_an_enrolled_voice_that_cannot_be_compared_fails_the_stage_by_name(vectors: FloatArray, complaint: str) -> None:
+def test_an_enrolled_voice_that_cannot_be_compared_fails_the_stage_by_name(
+    vectors: FloatArray, complaint: str
+) -> None:
     with pytest.raises(StageError, match=rf"eve.*{complaint}") as caught:
         identify(speaking(axis(0)), [ANN, EnrolledVoice("eve", vectors)], PROFILE)
     assert caught.value.reason is Reason.IDENTIFICATION_FAILED
 
 
-units = st.lists(st.floats(-1, 1, width=32), min_size=8, max_size=8).map(lambda v: np.array(v, np.float32) + np.float32(1e-3))
+units = st.lists(st.floats(-1, 1, width=32), min_size=8, max_size=8).map(
+    lambda v: np.array(v, np.float32) + np.float32(1e-3)
+)
 heard = st.lists(units, max_size=5).map(lambda rows: speaking(*(row / np.linalg.norm(row) for row in rows)))
 enrolled = st.lists(st.lists(units, min_size=1, max_size=4), max_size=4).map(
     lambda people: [EnrolledVoice(f"p{k}", np.array(rows, np.float32)) for k, rows in enumerate(people)]
@@ -141,7 +146,9 @@ def test_whatever_is_heard_a_name_is_above_the_threshold_clear_of_the_next_and_g
     for identity in named:
         assert identity.score is not None
         assert identity.score >= float(profile.threshold)
-        assert identity.runner_up_score is None or identity.score - identity.runner_up_score >= float(profile.margin)
+        assert identity.runner_up_score is None or identity.score - identity.runner_up_score >= float(
+            profile.margin
+        )
 
 
 @given(heard, enrolled, profiles)

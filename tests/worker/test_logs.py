@@ -1,4 +1,5 @@
-"""What a worker logs: sentences for people and fields for programs, and no text that has to be taken apart again."""
+"""What a worker logs: sentences for people and fields for programs, and no text that has to be taken apart
+again."""
 
 import ast
 import json
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from ingest_worker.logs import formatter
 
-PRODUCT = [path for folder in ("crds", "operator", "worker", "cli") for path in sorted((Path(__file__).parents[2] / folder).rglob("*.py"))]
+PRODUCT = [
+    path
+    for folder in ("crds", "operator", "worker", "cli")
+    for path in sorted((Path(__file__).parents[2] / folder).rglob("*.py"))
+]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 
@@ -34,7 +39,9 @@ def messages(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
             yield from (
-                (node.lineno, each.value) for each in node.args[:2] if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                (node.lineno, each.value)
+                for each in node.args[:2]
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)
             )
 
 

@@ -33,10 +33,20 @@ class OutOfMemory(Exception):  # noqa: N818 - psycopg's name
     """Named and derived as `psycopg.errors.OutOfMemory`."""
 
 
-GPU, HOST, BROKEN, NONE_HERE = Reason.GPU_OUT_OF_MEMORY, Reason.HOST_OUT_OF_MEMORY, Reason.GPU_BROKEN, Reason.GPU_UNAVAILABLE
+GPU, HOST, BROKEN, NONE_HERE = (
+    Reason.GPU_OUT_OF_MEMORY,
+    Reason.HOST_OUT_OF_MEMORY,
+    Reason.GPU_BROKEN,
+    Reason.GPU_UNAVAILABLE,
+)
 
 SHAPES: list[tuple[BaseException, Reason | None]] = [
-    (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 15.47 GiB"), GPU),
+    (
+        OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 15.47 GiB"
+        ),
+        GPU,
+    ),
     (OutOfMemoryError("Allocation on device 0 would exceed allowed memory."), GPU),
     (AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"), GPU),
     (RuntimeError("CUDA failed with error out of memory"), GPU),
@@ -45,12 +55,34 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"), GPU),
     (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), GPU),
     (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), GPU),
-    (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous input."), GPU),
-    (MemoryError("batch_size ( 32) is probably too large. Try with a smaller value until memory error disappears."), GPU),
-    (_ArrayMemoryError("Unable to allocate 6.30 GiB for an array with shape (28800, 28800) and data type float64"), HOST),
+    (
+        RuntimeError(
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a "
+            "non-contiguous input."
+        ),
+        GPU,
+    ),
+    (
+        MemoryError(
+            "batch_size ( 32) is probably too large. Try with a smaller value until memory error disappears."
+        ),
+        GPU,
+    ),
+    (
+        _ArrayMemoryError(
+            "Unable to allocate 6.30 GiB for an array with shape (28800, 28800) and data type float64"
+        ),
+        HOST,
+    ),
     (MemoryError(), HOST),
     (MemoryError("std::bad_alloc"), HOST),
-    (RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"), HOST),
+    (
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 1 bytes"
+        ),
+        HOST,
+    ),
     (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 921600000 bytes."), HOST),
     (RuntimeError("mkl_malloc: failed to allocate memory"), HOST),
     (OSError(errno.ENOMEM, "Cannot allocate memory"), HOST),
@@ -62,14 +94,22 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (RuntimeError("CUDA error: uncorrectable ECC error encountered"), BROKEN),
     (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED"), BROKEN),
     (RuntimeError("CUDA failed with error no CUDA-capable device is detected"), NONE_HERE),
-    (RuntimeError("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version"), NONE_HERE),
+    (
+        RuntimeError("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version"),
+        NONE_HERE,
+    ),
     (RuntimeError("Found no NVIDIA driver on your system."), NONE_HERE),
     (RuntimeError("Library libcublas.so.12 is not found or cannot be loaded"), NONE_HERE),
     (RuntimeError("This CTranslate2 package was not compiled with CUDA support"), NONE_HERE),
     (RuntimeError("CUDA error: no kernel image is available for execution on the device"), NONE_HERE),
     (OSError(errno.ENOSPC, "No space left on device"), None),
     (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), None),
-    (DownloadError("ERROR: [youtube] abc: CUDA out of memory, explained, is not available in your country"), None),
+    (
+        DownloadError(
+            "ERROR: [youtube] abc: CUDA out of memory, explained, is not available in your country"
+        ),
+        None,
+    ),
     (OutOfMemory("out of memory\nDETAIL:  Failed on request of size 1024."), None),
     (KeyError("CUDA out of memory"), None),
 ]
@@ -89,20 +129,35 @@ def wrapped(inner: BaseException, outer: Exception, *, explicit: bool) -> Except
 
 
 @pytest.mark.parametrize("explicit", [True, False])
-@pytest.mark.parametrize(("error", "reason"), [row for row in SHAPES if row[1] is not None], ids=lambda value: str(value)[:50])
-def test_a_memory_error_is_known_inside_another_exception(error: BaseException, reason: Reason, *, explicit: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"), [row for row in SHAPES if row[1] is not None], ids=lambda value: str(value)[:50]
+)
+def test_a_memory_error_is_known_inside_another_exception(
+    error: BaseException, reason: Reason, *, explicit: bool
+) -> None:
     assert classify(wrapped(error, ValueError("the stage failed"), explicit=explicit)) is reason
 
 
 def test_host_memory_hidden_in_pyannotes_text_is_host_memory() -> None:
     inner = RuntimeError("DefaultCPUAllocator: can't allocate memory")
-    assert classify(wrapped(inner, MemoryError("batch_size (32) is probably too large."), explicit=False)) is HOST
+    assert (
+        classify(wrapped(inner, MemoryError("batch_size (32) is probably too large."), explicit=False))
+        is HOST
+    )
 
 
 def test_a_sticky_error_outweighs_a_memory_error_on_either_side() -> None:
-    sticky, full = RuntimeError("CUDA error: an illegal memory access was encountered"), OutOfMemoryError("CUDA out of memory")
+    sticky, full = (
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        OutOfMemoryError("CUDA out of memory"),
+    )
     assert classify(wrapped(sticky, OutOfMemoryError("CUDA out of memory"), explicit=True)) is BROKEN
-    assert classify(wrapped(full, RuntimeError("CUDA error: an illegal memory access was encountered"), explicit=True)) is BROKEN
+    assert (
+        classify(
+            wrapped(full, RuntimeError("CUDA error: an illegal memory access was encountered"), explicit=True)
+        )
+        is BROKEN
+    )
 
 
 def test_a_suppressed_context_is_not_looked_at() -> None:
@@ -148,9 +203,13 @@ class Engine:
 @given(
     st.lists(st.integers(1, 20), max_size=60),
     st.integers(1, 64),
-    st.builds(Engine, st.integers(20, 400), st.integers(20, 400), st.integers(1, 8), st.integers(0, len(FULL) - 1)),
+    st.builds(
+        Engine, st.integers(20, 400), st.integers(20, 400), st.integers(1, 8), st.integers(0, len(FULL) - 1)
+    ),
 )
-def test_a_gpu_that_fills_up_at_any_call_gives_the_same_results(numbers: list[int], batch: int, engine: Engine) -> None:
+def test_a_gpu_that_fills_up_at_any_call_gives_the_same_results(
+    numbers: list[int], batch: int, engine: Engine
+) -> None:
     runner, seen = BatchRunner(batch), list[int]()
     assert runner.map(numbers, engine.square, done=seen.append) == [n * n for n in numbers]
     assert seen == sorted(seen)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_DIGEST_VARIABLE, ORDER_FILE_VARIABLE, ORDER_VARIABLE, PlannedSource, PlanOrder, order_digest
+from ingest_contract.order import (
+    ORDER_DIGEST_VARIABLE,
+    ORDER_FILE_VARIABLE,
+    ORDER_VARIABLE,
+    PlannedSource,
+    PlanOrder,
+    order_digest,
+)
 from ingest_contract.selection import Reprocess, Select
 from ingest_worker.__main__ import order_text
 from tests.support.worker import SETTINGS, TRACE, Worker, order_for, place_in
@@ -31,7 +38,9 @@ def a_long_plan(folder: Path, source: Path) -> PlanOrder:
     )
 
 
-def test_a_plan_that_knows_ten_thousand_recordings_is_read_from_a_file_and_carried_out(tmp_path: Path) -> None:
+def test_a_plan_that_knows_ten_thousand_recordings_is_read_from_a_file_and_carried_out(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "order.json"
     file.write_text(a_long_plan(tmp_path, Path("/elsewhere/talk.wav")).to_json(), encoding="utf-8")
     assert file.stat().st_size > MOST_OF_A_VARIABLE
@@ -45,7 +54,9 @@ def test_a_plan_that_knows_ten_thousand_recordings_is_read_from_a_file_and_carri
 def test_a_mistake_in_the_file_is_told_in_the_place_that_the_order_names(tmp_path: Path) -> None:
     file = tmp_path / "order.json"
     order = a_long_plan(tmp_path, tmp_path)
-    file.write_text(order.to_json().replace('"kind":"Plan"', '"kind":"Plan","colour":"red"'), encoding="utf-8")
+    file.write_text(
+        order.to_json().replace('"kind":"Plan"', '"kind":"Plan","colour":"red"'), encoding="utf-8"
+    )
     ended = Worker(file, "", tmp_path).end()
     assert ended.code == FAILURES[Reason.ORDER_INVALID].exit_code
     assert ended.receipt is not None
@@ -55,11 +66,16 @@ def test_a_mistake_in_the_file_is_told_in_the_place_that_the_order_names(tmp_pat
 def test_a_file_that_is_not_there_is_an_order_that_cannot_be_read(tmp_path: Path) -> None:
     ended = Worker(tmp_path / "nothing.json", "", tmp_path).end()
     assert ended.code == FAILURES[Reason.ORDER_INVALID].exit_code
-    assert any("the order cannot be read" in line["message"] and "nothing.json" in line["message"] for line in ended.log)
+    assert any(
+        "the order cannot be read" in line["message"] and "nothing.json" in line["message"]
+        for line in ended.log
+    )
 
 
 @pytest.mark.parametrize("variable", [ORDER_VARIABLE, ORDER_FILE_VARIABLE])
-def test_an_order_that_somebody_has_replaced_is_not_taken(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_somebody_has_replaced_is_not_taken(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "order.json"
     file.write_text("what lies there")
     monkeypatch.setenv(variable, "what lies there" if variable == ORDER_VARIABLE else str(file))
@@ -79,7 +95,11 @@ def test_a_worker_that_was_given_another_order_writes_nothing_where_that_one_say
     order = a_long_plan(tmp_path, tmp_path).model_copy(update={"known": ()})
     environment = {ORDER_VARIABLE: order.to_json(), ORDER_DIGEST_VARIABLE: order_digest("another")}
     ended = subprocess.run(
-        [sys.executable, "-m", "ingest_worker"], env=os.environ | environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ingest_worker"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == FAILURES[Reason.ORDER_INVALID].exit_code
     assert "somebody has replaced the ConfigMap" in ended.stderr

@@ -1,4 +1,5 @@
-"""The order of stages, what an earlier try has finished, and what is told when one fails: with small ports that keep their contracts."""
+"""The order of stages, what an earlier try has finished, and what is told when one fails: with small ports
+that keep their contracts."""
 
 import threading
 from collections.abc import Callable
@@ -61,7 +62,9 @@ def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
             preload=True,
         ),
         fetch=FetchProfile(),
-        place=Place(models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")),
+        place=Place(
+            models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")
+        ),
     )
 
 
@@ -120,7 +123,9 @@ def run(studio: Studio, shelf: Shelf, tmp_path: Path) -> Callable[..., Run]:
     return lambda **options: Run(studio, shelf, order_in(tmp_path), **options).go()
 
 
-def test_the_stages_follow_the_data_and_models_leave_before_the_next_ones_need_their_place(run: Callable[..., Run], studio: Studio) -> None:
+def test_the_stages_follow_the_data_and_models_leave_before_the_next_ones_need_their_place(
+    run: Callable[..., Run], studio: Studio
+) -> None:
     assert run().error is None
     assert studio.asked == HEARING + NAMING
 
@@ -128,7 +133,10 @@ def test_the_stages_follow_the_data_and_models_leave_before_the_next_ones_need_t
 def test_words_go_to_their_speakers_and_passages_to_one_speaker_each(run: Callable[..., Run]) -> None:
     found = run().found
     assert [word.speaker for word in found.words] == [0, 0, 0, 1, 1]
-    assert [(passage.speaker, passage.text) for passage in found.segments] == [(0, "Good morning, Ann."), (1, "Hello, Bob.")]
+    assert [(passage.speaker, passage.text) for passage in found.segments] == [
+        (0, "Good morning, Ann."),
+        (1, "Hello, Bob."),
+    ]
     assert len(found.vectors.values) == len(found.segments)
     assert [identity.decision for identity in found.identities] == [Decision.NOBODY_ENROLLED] * 2
 
@@ -138,7 +146,9 @@ def test_an_enrolled_voice_gets_its_name(run: Callable[..., Run], studio: Studio
     assert [identity.name for identity in run().found.identities] == [None, "ann"]
 
 
-def test_a_second_run_of_the_same_order_hears_nothing_and_finds_the_same(run: Callable[..., Run], studio: Studio) -> None:
+def test_a_second_run_of_the_same_order_hears_nothing_and_finds_the_same(
+    run: Callable[..., Run], studio: Studio
+) -> None:
     first = run().found
     studio.asked.clear()
     second = run()
@@ -158,7 +168,9 @@ RESUMED = {
 
 
 @pytest.mark.parametrize("stage", KEPT)
-def test_a_run_goes_on_behind_the_last_finished_stage(run: Callable[..., Run], studio: Studio, shelf: Shelf, stage: Stage) -> None:
+def test_a_run_goes_on_behind_the_last_finished_stage(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf, stage: Stage
+) -> None:
     run()
     for later in KEPT[KEPT.index(stage) :]:
         del shelf.results[later]
@@ -167,7 +179,9 @@ def test_a_run_goes_on_behind_the_last_finished_stage(run: Callable[..., Run], s
     assert studio.asked == RESUMED[stage]
 
 
-def test_a_result_under_another_hash_does_not_count(run: Callable[..., Run], studio: Studio, shelf: Shelf) -> None:
+def test_a_result_under_another_hash_does_not_count(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf
+) -> None:
     run()
     shelf.results[Stage.DIARIZE] = ("another", shelf.results[Stage.DIARIZE][1])
     studio.asked.clear()
@@ -193,7 +207,12 @@ def test_a_stage_that_fails_is_named_timed_and_told_and_nothing_finished_is_lost
     stage, reason = FAILING[port]
     studio.fails[port] = StageError(reason, "as it was told", retry_after_seconds=7)
     receipt = run().receipt
-    assert (receipt.result, receipt.reason, receipt.stage, receipt.message) == ("Failed", reason, stage, "as it was told")
+    assert (receipt.result, receipt.reason, receipt.stage, receipt.message) == (
+        "Failed",
+        reason,
+        stage,
+        "as it was told",
+    )
     assert receipt.retry_after_seconds == 7
     assert stage in receipt.stages
     assert len(encode(receipt)) <= RECEIPT_LIMIT
@@ -227,7 +246,9 @@ def test_where_nobody_speaks_nobody_is_told_apart(run: Callable[..., Run], studi
     assert "diarize" not in studio.asked
 
 
-def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_told(run: Callable[..., Run], studio: Studio) -> None:
+def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_told(
+    run: Callable[..., Run], studio: Studio
+) -> None:
     studio.transcript = Transcript((), "und", 0.0, 0.0, 0, 0, ())
     studio.sound = Sound(tracks=3, track=2, passed_over="1 is silent")
     receipt = run().receipt
@@ -256,7 +277,9 @@ def test_vectors_that_are_not_one_finite_each_are_not_kept(
     assert Stage.EMBED not in shelf.results
 
 
-def test_two_stages_at_once_meet_and_both_are_kept(run: Callable[..., Run], studio: Studio, shelf: Shelf) -> None:
+def test_two_stages_at_once_meet_and_both_are_kept(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf
+) -> None:
     both = threading.Barrier(2, timeout=10)
 
     def meet() -> None:
@@ -278,7 +301,9 @@ def test_of_two_stages_at_once_the_one_that_did_not_fail_is_kept(
 
 
 @pytest.mark.parametrize("port", ["fetch", "decode", "transcribe", "diarize", "embed"])
-def test_a_run_that_is_told_to_end_ends_at_the_next_report_of_its_stage(studio: Studio, shelf: Shelf, tmp_path: Path, port: str) -> None:
+def test_a_run_that_is_told_to_end_ends_at_the_next_report_of_its_stage(
+    studio: Studio, shelf: Shelf, tmp_path: Path, port: str
+) -> None:
     ending = Run(studio, shelf, order_in(tmp_path))
     studio.meets[port] = lambda: ending.control.stop(StageError(Reason.INTERRUPTED))
     ending.go()
@@ -286,7 +311,9 @@ def test_a_run_that_is_told_to_end_ends_at_the_next_report_of_its_stage(studio: 
     assert studio.asked[-1] == port
 
 
-def test_a_lost_claim_ends_the_run_whatever_stage_it_is_in(studio: Studio, shelf: Shelf, tmp_path: Path) -> None:
+def test_a_lost_claim_ends_the_run_whatever_stage_it_is_in(
+    studio: Studio, shelf: Shelf, tmp_path: Path
+) -> None:
     losing, lost = Run(studio, shelf, order_in(tmp_path)), threading.Event()
 
     def look() -> None:
@@ -305,7 +332,11 @@ def test_the_receipt_of_a_good_run_has_every_figure(run: Callable[..., Run]) -> 
     assert receipt.result == "Succeeded"
     assert receipt.media_seconds == 4.0
     assert list(receipt.stages) == [stage for stage in Stage if stage is not Stage.STORE]
-    assert (receipt.stages[Stage.TRANSCRIBE].batch, receipt.stages[Stage.DIARIZE].batch, receipt.stages[Stage.EMBED].batch) == (8, 32, 512)
+    assert (
+        receipt.stages[Stage.TRANSCRIBE].batch,
+        receipt.stages[Stage.DIARIZE].batch,
+        receipt.stages[Stage.EMBED].batch,
+    ) == (8, 32, 512)
     assert receipt.coverage is not None
     assert (receipt.coverage.words, receipt.coverage.attributed_words) == (5, 5)
     assert receipt.coverage.voiced_seconds == receipt.coverage.speech_seconds == 2.5
@@ -313,7 +344,9 @@ def test_the_receipt_of_a_good_run_has_every_figure(run: Callable[..., Run]) -> 
     assert len(encode(receipt)) <= RECEIPT_LIMIT
 
 
-def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of_its_words(studio: Studio, tmp_path: Path) -> None:
+def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of_its_words(
+    studio: Studio, tmp_path: Path
+) -> None:
     for number, (announced, expected) in enumerate([(9, 9.0), (None, 2.5)]):
         shelf, order = Shelf(), order_in(tmp_path / str(number), duration_seconds=announced)
         Run(studio, shelf, order).go()

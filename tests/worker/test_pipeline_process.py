@@ -1,4 +1,5 @@
-"""The worker as a process, with real models and a real Postgres: what it stores, what it says, and how it ends."""
+"""The worker as a process, with real models and a real Postgres: what it stores, what it says, and how it
+ends."""
 
 import importlib.util
 import json
@@ -52,7 +53,9 @@ def store() -> Iterator[str]:
 def twice(store: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Ended]:
     """The same order carried out two times, the second on a fresh disk."""
     folders = [tmp_path_factory.mktemp("run") for _ in range(2)]
-    first, second = (Worker(order_for(sample(), place_in(folder, models())), store, folder).end() for folder in folders)
+    first, second = (
+        Worker(order_for(sample(), place_in(folder, models())), store, folder).end() for folder in folders
+    )
     return first, second
 
 
@@ -111,7 +114,9 @@ def test_every_line_of_the_log_says_which_batch_it_belongs_to(twice: tuple[Ended
 
 
 @pytest.mark.parametrize("stage", ["transcribe", "diarize"])
-def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing_half_done(store: str, tmp_path: Path, stage: str) -> None:
+def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing_half_done(
+    store: str, tmp_path: Path, stage: str
+) -> None:
     recording = tmp_path / f"asked-in-{stage}.wav"
     recording.write_bytes(sample().read_bytes())
     worker = Worker(order_for(recording, place_in(tmp_path, models())), store, tmp_path)
@@ -121,7 +126,9 @@ def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing
     assert took < 15
     assert ended.receipt is not None
     assert (ended.receipt.result, ended.receipt.reason) == ("Failed", Reason.INTERRUPTED)
-    assert Stage(stage) in ended.receipt.stages or took >= 5  # a stage that never came back has no end, and so no time
+    assert (
+        Stage(stage) in ended.receipt.stages or took >= 5
+    )  # a stage that never came back has no end, and so no time
     assert count(store, "select count(*) from ingest.claim where video = %s", f"file:{recording.stem}") == 0
     assert count(store, "select count(*) from ingest.run where video = %s", f"file:{recording.stem}") == 0
 
@@ -135,7 +142,9 @@ main()
 """
 
 
-def test_an_engine_that_does_not_come_back_is_left_behind_and_its_claim_with_nobody(store: str, tmp_path: Path) -> None:
+def test_an_engine_that_does_not_come_back_is_left_behind_and_its_claim_with_nobody(
+    store: str, tmp_path: Path
+) -> None:
     order = order_for(sample(), place_in(tmp_path, models()))
     order = order.model_copy(update={"item": order.item.model_copy(update={"id": "file:hung"})})
     worker = Worker(order, store, tmp_path, ("-c", HUNG))
@@ -207,7 +216,11 @@ def test_models_that_were_never_fetched_are_told_with_the_command(store: str, tm
 
 
 def test_a_store_that_is_not_there_is_no_fault_of_the_recording(tmp_path: Path) -> None:
-    ended = Worker(order_for(sample(), place_in(tmp_path, models())), "postgresql://nobody:secret@127.0.0.1:9/none", tmp_path).end()
+    ended = Worker(
+        order_for(sample(), place_in(tmp_path, models())),
+        "postgresql://nobody:secret@127.0.0.1:9/none",
+        tmp_path,
+    ).end()
     assert ended.code == FAILURES[Reason.DATABASE_UNAVAILABLE].exit_code
     assert "secret" not in json.dumps(ended.log)
 
@@ -223,7 +236,11 @@ def test_a_gpu_that_is_not_there_ends_the_run_and_nothing_runs_on_the_cpu(store:
 
 
 def test_an_order_of_another_version_is_refused_in_the_place_that_it_names(tmp_path: Path) -> None:
-    text = order_for(sample(), place_in(tmp_path, models())).to_json().replace('"kind":"Ingest"', '"kind":"Ingest","colour":"red"')
+    text = (
+        order_for(sample(), place_in(tmp_path, models()))
+        .to_json()
+        .replace('"kind":"Ingest"', '"kind":"Ingest","colour":"red"')
+    )
     ended = Worker(text, "", tmp_path).end()
     assert ended.code == FAILURES[Reason.ORDER_INVALID].exit_code
     assert ended.receipt is not None

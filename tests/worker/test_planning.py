@@ -32,7 +32,13 @@ SETTINGS = Settings(
 )
 
 
-def order(*, first_index: int = 0, known: tuple[str, ...] = (), reprocess: Reprocess = Reprocess.NEVER, **select: Any) -> PlanOrder:
+def order(
+    *,
+    first_index: int = 0,
+    known: tuple[str, ...] = (),
+    reprocess: Reprocess = Reprocess.NEVER,
+    **select: Any,
+) -> PlanOrder:
     return PlanOrder(
         trace_id="0" * 32,
         batch="default/test",
@@ -49,7 +55,14 @@ def order(*, first_index: int = 0, known: tuple[str, ...] = (), reprocess: Repro
 
 def video(name: str, seconds: int | None = 100, day: str | None = None, **more: Any) -> Candidate:
     published = None if day is None else f"{day}T08:00:00Z"
-    return Candidate(f"youtube:{name}", f"https://y.example/{name}", name, duration_seconds=seconds, published_at=published, **more)
+    return Candidate(
+        f"youtube:{name}",
+        f"https://y.example/{name}",
+        name,
+        duration_seconds=seconds,
+        published_at=published,
+        **more,
+    )
 
 
 def names(document: PlanDocument) -> str:
@@ -62,7 +75,9 @@ def reasons(document: PlanDocument) -> Mapping[str, str]:
 
 def test_lengths_outside_the_wanted_range_are_left_out_and_the_edges_stay() -> None:
     found = plan(
-        [video("a", 59), video("b", 60), video("c", 600), video("d", 601)], order(min_duration_seconds=60, max_duration_seconds=600), {}
+        [video("a", 59), video("b", 60), video("c", 600), video("d", 601)],
+        order(min_duration_seconds=60, max_duration_seconds=600),
+        {},
     )
     assert names(found) == "c b"
     assert reasons(found) == {"a": "TooShort", "d": "TooLong"}
@@ -77,7 +92,11 @@ def test_published_after_keeps_its_day_and_published_before_does_not() -> None:
 
 
 def test_what_a_source_does_not_say_leaves_nothing_out() -> None:
-    found = plan([video("a", None)], order(min_duration_seconds=60, max_duration_seconds=70, published_after="2025-01-01"), {})
+    found = plan(
+        [video("a", None)],
+        order(min_duration_seconds=60, max_duration_seconds=70, published_after="2025-01-01"),
+        {},
+    )
     assert names(found) == "a"
     assert (found.unknown_durations, found.undated, found.media_seconds) == (1, 1, 0)
 
@@ -86,8 +105,16 @@ def test_what_a_source_does_not_say_leaves_nothing_out() -> None:
     ("include", "kept"),
     [((), "never unknown"), ((Include.LIVE,), "was never unknown")],
 )
-def test_live_streams_are_left_out_and_finished_ones_come_in_when_asked_for(include: tuple[Include, ...], kept: str) -> None:
-    states = {"up": Liveness.UPCOMING, "now": Liveness.LIVE, "was": Liveness.WAS_LIVE, "never": Liveness.NEVER, "unknown": None}
+def test_live_streams_are_left_out_and_finished_ones_come_in_when_asked_for(
+    include: tuple[Include, ...], kept: str
+) -> None:
+    states = {
+        "up": Liveness.UPCOMING,
+        "now": Liveness.LIVE,
+        "was": Liveness.WAS_LIVE,
+        "never": Liveness.NEVER,
+        "unknown": None,
+    }
     found = plan([video(name, liveness=state) for name, state in states.items()], order(include=include), {})
     assert names(found) == kept
     assert {"up", "now"} <= reasons(found).keys()
@@ -96,7 +123,11 @@ def test_live_streams_are_left_out_and_finished_ones_come_in_when_asked_for(incl
 
 @pytest.mark.parametrize(
     ("reprocess", "kept"),
-    [(Reprocess.NEVER, "new"), (Reprocess.IF_PIPELINE_CHANGED, "new old"), (Reprocess.ALWAYS, "new same old silent")],
+    [
+        (Reprocess.NEVER, "new"),
+        (Reprocess.IF_PIPELINE_CHANGED, "new old"),
+        (Reprocess.ALWAYS, "new same old silent"),
+    ],
 )
 def test_what_is_stored_counts_as_reprocess_says(reprocess: Reprocess, kept: str) -> None:
     stored = {
@@ -104,10 +135,16 @@ def test_what_is_stored_counts_as_reprocess_says(reprocess: Reprocess, kept: str
         "youtube:old": StoredVideo(unchanged=False),
         "youtube:silent": StoredVideo(unchanged=True, outcome=Reason.NO_SPEECH),
     }
-    found = plan([video(name) for name in ("new", "same", "old", "silent")], order(reprocess=reprocess), stored)
+    found = plan(
+        [video(name) for name in ("new", "same", "old", "silent")], order(reprocess=reprocess), stored
+    )
     assert names(found) == kept
     for row in found.skipped:
-        expected = (SkipReason.KNOWN_OUTCOME, "NoSpeech") if row.title == "silent" else (SkipReason.ALREADY_STORED, "")
+        expected = (
+            (SkipReason.KNOWN_OUTCOME, "NoSpeech")
+            if row.title == "silent"
+            else (SkipReason.ALREADY_STORED, "")
+        )
         assert (row.reason, row.detail) == expected
 
 
@@ -124,7 +161,12 @@ def test_the_same_recording_is_taken_once_whatever_lists_it() -> None:
 
 def test_an_address_that_no_order_can_carry_is_left_out() -> None:
     found = plan(
-        [Candidate("url:1", "https://example.org/" + "x" * 2029), Candidate("url:2", "https://example.org/" + "x" * 2028)], order(), {}
+        [
+            Candidate("url:1", "https://example.org/" + "x" * 2029),
+            Candidate("url:2", "https://example.org/" + "x" * 2028),
+        ],
+        order(),
+        {},
     )
     assert [item.id for item in found.items] == ["url:2"]
     assert found.skipped[0].reason is SkipReason.ADDRESS_TOO_LONG
@@ -151,7 +193,11 @@ def test_each_order_keeps_ties_as_the_source_has_them(wanted: Order, expected: s
 
 
 def test_the_limit_comes_last_and_counts_what_earlier_plans_took() -> None:
-    found = plan([video("a", 10), video("b", 30), video("c", 20), video("d", 5)], order(limit=4, first_index=2, min_duration_seconds=6), {})
+    found = plan(
+        [video("a", 10), video("b", 30), video("c", 20), video("d", 5)],
+        order(limit=4, first_index=2, min_duration_seconds=6),
+        {},
+    )
     assert [(item.index, item.title) for item in found.items] == [(2, "b"), (3, "c")]
     assert reasons(found) == {"d": "TooShort", "a": "OverLimit"}
     assert found.media_seconds == 50
@@ -165,13 +211,17 @@ def test_the_counts_are_complete_when_the_names_are_cut() -> None:
 
 def test_what_a_plan_has_no_bytes_for_is_left_out_and_counted_and_the_rest_fits_into_a_log() -> None:
     chance = random.Random(7)  # noqa: S311 -- addresses, not secrets
-    long = [Candidate(f"url:{number}", f"https://e.org/{chance.randbytes(1000).hex()}") for number in range(4000)]
+    long = [
+        Candidate(f"url:{number}", f"https://e.org/{chance.randbytes(1000).hex()}") for number in range(4000)
+    ]
     found = plan(long, order(), {})
     assert len(found.items) + found.skip_counts[SkipReason.PLAN_FULL] == 4000
     assert 2800 < len(found.items) < 3200
     assert [item.index for item in found.items] == list(range(len(found.items)))
     assert len(found.to_json()) < MAX_BYTES
-    assert sum(len(line) + 60 for line in frames(found)) < 10 * 1024 * 1024  # a runtime puts a time and a stream before each line
+    assert (
+        sum(len(line) + 60 for line in frames(found)) < 10 * 1024 * 1024
+    )  # a runtime puts a time and a stream before each line
 
 
 candidates = st.lists(
@@ -197,7 +247,9 @@ orders = st.builds(
     known=st.just(("youtube:3",)),
 )
 stores = st.dictionaries(
-    st.integers(0, 30).map(lambda number: f"youtube:{number}"), st.builds(StoredVideo, unchanged=st.booleans()), max_size=9
+    st.integers(0, 30).map(lambda number: f"youtube:{number}"),
+    st.builds(StoredVideo, unchanged=st.booleans()),
+    max_size=9,
 )
 
 
@@ -209,6 +261,8 @@ def test_nothing_is_lost_nothing_is_taken_twice_and_the_same_question_gets_the_s
     assert len(found.items) + sum(found.skip_counts.values()) == len(listed)
     ids = [item.id for item in found.items]
     assert len(set(ids)) == len(ids)
-    assert [item.index for item in found.items] == list(range(wanted.first_index, wanted.first_index + len(ids)))
+    assert [item.index for item in found.items] == list(
+        range(wanted.first_index, wanted.first_index + len(ids))
+    )
     assert wanted.first_index + len(ids) <= max(wanted.select.limit, wanted.first_index)
     assert plan(listed, wanted, stored).sha256 == found.sha256

@@ -78,7 +78,9 @@ def test_a_new_stage_is_written_at_once_and_shares_now_and_then(tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["progress.json"]
 
 
-def test_a_file_that_cannot_be_written_is_told_once_and_loses_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_cannot_be_written_is_told_once_and_loses_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         shown = board(ProgressFile(tmp_path / "gone" / "progress.json"))
         shown.begin(Stage.FETCH)
@@ -126,7 +128,9 @@ def test_a_port_serves_metrics_of_finished_stages(served: tuple[Board, Stopwatch
     assert "process_resident_memory_bytes" in metrics
 
 
-def test_who_asks_slowly_is_hung_up_on_however_steadily(served: tuple[Board, Stopwatch, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_asks_slowly_is_hung_up_on_however_steadily(
+    served: tuple[Board, Stopwatch, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress_server, "LONGEST", 1.0)
     _, _, url = served
     with create_connection(("127.0.0.1", port_of(url)), timeout=20) as slow:
@@ -144,19 +148,25 @@ def test_who_asks_slowly_is_hung_up_on_however_steadily(served: tuple[Board, Sto
         assert time.monotonic() - began < 10
 
 
-def test_who_holds_many_connections_keeps_nobody_out_and_costs_few_threads(served: tuple[Board, Stopwatch, str]) -> None:
+def test_who_holds_many_connections_keeps_nobody_out_and_costs_few_threads(
+    served: tuple[Board, Stopwatch, str],
+) -> None:
     shown, _, url = served
     shown.begin(Stage.TRANSCRIBE)
     before = threading.active_count()
     with ExitStack() as held:
-        silent = [held.enter_context(create_connection(("127.0.0.1", port_of(url)), timeout=20)) for _ in range(100)]
+        silent = [
+            held.enter_context(create_connection(("127.0.0.1", port_of(url)), timeout=20)) for _ in range(100)
+        ]
         assert json.loads(get(f"{url}/progress"))["stage"] == "transcribe"
         assert silent[0].recv(1) == b"", "the oldest was hung up on"
         eventually(lambda: threading.active_count() - before <= progress_server.MOST)
     eventually(lambda: threading.active_count() <= before)
 
 
-def test_a_client_that_goes_away_is_no_news(served: tuple[Board, Stopwatch, str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_goes_away_is_no_news(
+    served: tuple[Board, Stopwatch, str], capfd: pytest.CaptureFixture[str]
+) -> None:
     _, _, url = served
     for _ in range(20):
         with create_connection(("127.0.0.1", port_of(url)), timeout=20) as gone:

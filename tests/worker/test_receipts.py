@@ -8,8 +8,26 @@ import numpy as np
 
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, decode
-from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord, Transcript, Turn, Vectors, Word
-from ingest_worker.receipts import ReceiptFile, coverage_of, peak_rss_mib, quality_of, rounded, speakers_of, wordless
+from ingest_worker.domain import (
+    Decision,
+    Diarization,
+    Identity,
+    Segment,
+    SpokenWord,
+    Transcript,
+    Turn,
+    Vectors,
+    Word,
+)
+from ingest_worker.receipts import (
+    ReceiptFile,
+    coverage_of,
+    peak_rss_mib,
+    quality_of,
+    rounded,
+    speakers_of,
+    wordless,
+)
 
 DIARIZATION = Diarization(
     turns=(Turn(0.0, 8.0, 0), Turn(8.0, 9.0, 1), Turn(9.0, 10.0, 2)),
@@ -19,18 +37,28 @@ DIARIZATION = Diarization(
 
 
 def words(*speakers: int | None) -> tuple[SpokenWord, ...]:
-    return tuple(SpokenWord(Word(i, i + 0.5, "w", 0.9), speaker, overlap=False) for i, speaker in enumerate(speakers))
+    return tuple(
+        SpokenWord(Word(i, i + 0.5, "w", 0.9), speaker, overlap=False) for i, speaker in enumerate(speakers)
+    )
 
 
 def test_voice_is_covered_by_seconds_of_speech_and_not_by_heads() -> None:
-    found = coverage_of(words(0, 0, None, 1), DIARIZATION, (Segment(0, 1, 0, "w", (0, 1)),), Vectors(np.ones((1, 2), np.float32), "m@1"))
+    found = coverage_of(
+        words(0, 0, None, 1),
+        DIARIZATION,
+        (Segment(0, 1, 0, "w", (0, 1)),),
+        Vectors(np.ones((1, 2), np.float32), "m@1"),
+    )
     assert (found.speech_seconds, found.voiced_seconds) == (10.0, 8.0)
     assert (found.words, found.attributed_words, found.segments, found.vectors) == (4, 3, 1, 1)
 
 
 def test_only_a_name_counts_as_named() -> None:
     decisions = [Decision.NAMED, Decision.AMBIGUOUS, Decision.UNKNOWN, Decision.TOO_SHORT]
-    found = speakers_of([Identity(n, decision, None, None, None, None, 0.4) for n, decision in enumerate(decisions)], DIARIZATION)
+    found = speakers_of(
+        [Identity(n, decision, None, None, None, None, 0.4) for n, decision in enumerate(decisions)],
+        DIARIZATION,
+    )
     assert (found.found, found.named, found.outside_bounds) == (4, 1, False)
 
 
@@ -39,13 +67,33 @@ def test_a_number_of_speakers_that_the_batch_did_not_say_is_told() -> None:
 
 
 def test_what_was_left_out_is_told_in_seconds() -> None:
-    found = quality_of(Transcript((), "en", 0.87654, 60.0, chunks=4, redecoded=2, dropped=((1.0, 2.5), (7.0, 8.0)), cut=12, foreign=1))
-    assert (found.language, found.chunks, found.redecoded, found.dropped, found.dropped_seconds) == ("en", 4, 2, 2, 2.5)
+    found = quality_of(
+        Transcript(
+            (),
+            "en",
+            0.87654,
+            60.0,
+            chunks=4,
+            redecoded=2,
+            dropped=((1.0, 2.5), (7.0, 8.0)),
+            cut=12,
+            foreign=1,
+        )
+    )
+    assert (found.language, found.chunks, found.redecoded, found.dropped, found.dropped_seconds) == (
+        "en",
+        4,
+        2,
+        2,
+        2.5,
+    )
     assert (found.language_probability, found.cut_words, found.foreign_chunks) == (0.877, 12, 1)
 
 
 def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
-    heard = tuple(SpokenWord(Word(start, start + 0.5, "w", 0.9), 0, overlap=False) for start in (0.2, 1.0, 7.0, 29.5))
+    heard = tuple(
+        SpokenWord(Word(start, start + 0.5, "w", 0.9), 0, overlap=False) for start in (0.2, 1.0, 7.0, 29.5)
+    )
     turns = (Turn(0.0, 8.0, 0), Turn(8.0, 14.5, 1), Turn(15.0, 18.0, 2), Turn(29.0, 31.0, 0))
     said = replace(DIARIZATION, turns=turns)
     assert wordless(heard, said) == [(1.5, 7.0), (8.0, 14.5)]
@@ -55,7 +103,9 @@ def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
 
 def test_a_turn_full_of_words_is_not_told_and_one_without_any_word_is() -> None:
     said = replace(DIARIZATION, turns=(Turn(0.0, 20.0, 0),))
-    full = tuple(SpokenWord(Word(start, start + 1.0, "w", 0.9), 0, overlap=False) for start in range(0, 20, 2))
+    full = tuple(
+        SpokenWord(Word(start, start + 1.0, "w", 0.9), 0, overlap=False) for start in range(0, 20, 2)
+    )
     assert wordless(full, said) == []
     assert wordless((), said) == [(0.0, 20.0)]
 

@@ -14,7 +14,12 @@ PROFILE = SegmentationProfile(max_seconds=10, max_gap_seconds=3)
 
 
 def spoken(
-    text: str, *, start: float = 0.0, speaker: int | None = 0, pace: float = 0.5, gaps: dict[int, float] | None = None
+    text: str,
+    *,
+    start: float = 0.0,
+    speaker: int | None = 0,
+    pace: float = 0.5,
+    gaps: dict[int, float] | None = None,
 ) -> list[SpokenWord]:
     """Words of a text, `pace` seconds each, with a silence before the words whose numbers `gaps` names."""
     words, time = [], start
@@ -50,7 +55,9 @@ def conversations(draw: st.DrawFn) -> list[SpokenWord]:
 
 
 @given(conversations(), st.integers(10, 60), st.integers(0, 10))
-def test_every_word_lies_in_exactly_one_passage_of_its_speaker_in_order(words: list[SpokenWord], longest: int, gap: int) -> None:
+def test_every_word_lies_in_exactly_one_passage_of_its_speaker_in_order(
+    words: list[SpokenWord], longest: int, gap: int
+) -> None:
     passages = segment(words, SegmentationProfile(max_seconds=longest, max_gap_seconds=gap))
     assert [i for passage in passages for i in range(*passage.words)] == list(range(len(words)))
     for passage in passages:
@@ -68,7 +75,9 @@ def test_every_word_lies_in_exactly_one_passage_of_its_speaker_in_order(words: l
 def test_neighbours_are_apart_for_a_reason(words: list[SpokenWord]) -> None:
     for here, there in pairwise(segment(words, PROFILE)):
         together = there.end - here.start <= PROFILE.max_seconds
-        assert not together or here.speaker != there.speaker or there.start - here.end > PROFILE.max_gap_seconds
+        assert (
+            not together or here.speaker != there.speaker or there.start - here.end > PROFILE.max_gap_seconds
+        )
 
 
 def test_no_words_give_no_passages() -> None:
@@ -81,7 +90,9 @@ def test_a_change_of_speaker_ends_a_passage_even_within_a_sentence() -> None:
 
 
 def test_words_that_belong_to_nobody_stand_apart() -> None:
-    assert texts([*spoken("hello"), *spoken("murmur", start=0.5, speaker=None), *spoken("there", start=1.0)]) == [
+    assert texts(
+        [*spoken("hello"), *spoken("murmur", start=0.5, speaker=None), *spoken("there", start=1.0)]
+    ) == [
         "hello",
         "murmur",
         "there",
@@ -105,7 +116,10 @@ def test_a_sentence_end_too_early_does_not_make_a_scrap() -> None:
 
 def test_without_a_sentence_end_a_long_turn_is_cut_at_its_longest_pause() -> None:
     text = " ".join(f"w{i}" for i in range(25))
-    assert texts(spoken(text, gaps={12: 0.6, 16: 0.3})) == [" ".join(text.split()[:12]), " ".join(text.split()[12:])]
+    assert texts(spoken(text, gaps={12: 0.6, 16: 0.3})) == [
+        " ".join(text.split()[:12]),
+        " ".join(text.split()[12:]),
+    ]
 
 
 def test_one_word_longer_than_a_passage_stays_whole() -> None:
@@ -113,6 +127,13 @@ def test_one_word_longer_than_a_passage_stays_whole() -> None:
 
 
 def test_a_passage_has_the_spaces_that_whisper_wrote_and_no_others() -> None:
-    said = zip(["我", "用", "Google", "Chrome", "上", "网", "。"], (True, False, True, True, False, False, False), strict=True)
-    words = [SpokenWord(Word(float(i), i + 0.5, text, 1.0, spaced), 0, overlap=False) for i, (text, spaced) in enumerate(said)]
+    said = zip(
+        ["我", "用", "Google", "Chrome", "上", "网", "。"],
+        (True, False, True, True, False, False, False),
+        strict=True,
+    )
+    words = [
+        SpokenWord(Word(float(i), i + 0.5, text, 1.0, spaced), 0, overlap=False)
+        for i, (text, spaced) in enumerate(said)
+    ]
     assert texts(words) == ["我用 Google Chrome上网。"]

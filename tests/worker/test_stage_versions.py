@@ -1,8 +1,8 @@
-"""What a stage's own code makes of the same input: whoever changes it raises the stage's version, or kept results of the old code go on
-counting as today's.
+"""What a stage's own code makes of the same input: whoever changes it raises the stage's version, or kept
+results of the old code go on counting as today's.
 
-The inputs are many small ones, made of whole numbers, so that hardly a rule stays untouched and every machine gives the same. What models
-decide has no part in it: their files are in the hash by themselves.
+The inputs are many small ones, made of whole numbers, so that hardly a rule stays untouched and every machine
+gives the same. What models decide has no part in it: their files are in the hash by themselves.
 """
 
 import hashlib
@@ -39,7 +39,8 @@ RECORDED = {
     Stage.SEGMENT: (1, "4051c55ae450c10c"),
     Stage.EMBED: (1, "a66e1d245421a056"),
 }
-"""(version, digest of what it made). Where a test finds another result: raise the number in `STAGE_VERSION`, and write both down here."""
+"""(version, digest of what it made). Where a test finds another result: raise the number in `STAGE_VERSION`,
+and write both down here."""
 
 
 def numbers(seed: int) -> Iterator[int]:
@@ -78,9 +79,16 @@ def some_turns(seed: int, seconds: float) -> Diarization:
 def spoken_words(seed: int) -> list[SpokenWord]:
     """Two hundred words by three people and nobody, who speak for many words or for one."""
     drawn = numbers(seed + 1)
-    speakers = [who for length, who in zip(islice(drawn, 50), islice(drawn, 50, 100), strict=False) for _ in range(1 + length // 12)]
+    speakers = [
+        who
+        for length, who in zip(islice(drawn, 50), islice(drawn, 50, 100), strict=False)
+        for _ in range(1 + length // 12)
+    ]
     heard = some_words(seed, 200)
-    return [SpokenWord(word, None if who < 60 else who // 400, overlap=False) for word, who in zip(heard, speakers, strict=False)]
+    return [
+        SpokenWord(word, None if who < 60 else who // 400, overlap=False)
+        for word, who in zip(heard, speakers, strict=False)
+    ]
 
 
 def decoded(seed: int, folder: Path) -> Any:
@@ -105,9 +113,16 @@ def transcribed(seed: int, _: Path) -> Any:
     timed = words.timed(joined, 400.0)
     kept = words.collapsed(words.apart([*timed, *words.placed(timed[:20], packed[0])]), turns=3)
     text = " ".join(word.text for word in joined[: seed + 2])
-    said = [quality.Decoded(text, seed * pace / 10, -seed / 20, seed / 40, complete=seed % 9 > 0) for pace in (1, 7, 30)]
+    said = [
+        quality.Decoded(text, seed * pace / 10, -seed / 20, seed / 40, complete=seed % 9 > 0)
+        for pace in (1, 7, 30)
+    ]
     cut = [[half.spans for half in chunks.halves(chunk, probabilities)] for chunk in packed]
-    return [cut, [astuple(word) for word in kept], [(quality.fault_of(each), quality.is_silence(each)) for each in said]]
+    return [
+        cut,
+        [astuple(word) for word in kept],
+        [(quality.fault_of(each), quality.is_silence(each)) for each in said],
+    ]
 
 
 def diarized(seed: int, _: Path) -> Any:
@@ -123,8 +138,13 @@ def attributed(seed: int, _: Path) -> Any:
 
 def identified(seed: int, _: Path) -> Any:
     drawn = numbers(seed + 7)
-    table = [np.array([list(islice(drawn, 4)) for _ in range(1 + seed % 5)], np.float32) - 500 for _ in range(3)]
-    voices = [EnrolledVoice(name, turns.unit_rows(rows)) for name, rows in zip(("ann", "bob", "eve"), table, strict=True)]
+    table = [
+        np.array([list(islice(drawn, 4)) for _ in range(1 + seed % 5)], np.float32) - 500 for _ in range(3)
+    ]
+    voices = [
+        EnrolledVoice(name, turns.unit_rows(rows))
+        for name, rows in zip(("ann", "bob", "eve"), table, strict=True)
+    ]
     profile = IdentificationProfile(threshold="0.5", margin="0.05", min_speech_seconds=seed % 12)
     return [astuple(each) for each in identify(some_turns(seed, 60.0), voices, profile)]
 

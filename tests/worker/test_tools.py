@@ -1,4 +1,5 @@
-"""What of a run's tools is loaded when: as early as the order and the memory allow, and otherwise when it is needed."""
+"""What of a run's tools is loaded when: as early as the order and the memory allow, and otherwise when it is
+needed."""
 
 from concurrent.futures import Future
 from pathlib import Path
@@ -41,8 +42,12 @@ def begun(engine: Later[object]) -> str:
         pytest.param("cpu", False, True, ("load", "load", "load"), id="on a CPU all of them"),
         pytest.param("cuda", True, True, ("load", "load", "warm"), id="on a GPU what fits together"),
         pytest.param("cuda", False, True, ("load", "warm", "warm"), id="on a GPU that holds one at a time"),
-        pytest.param("cpu", False, False, ("load", "warm", "warm"), id="where the order does not allow it, on a CPU"),
-        pytest.param("cuda", True, False, ("load", "warm", "warm"), id="where the order does not allow it, on a GPU"),
+        pytest.param(
+            "cpu", False, False, ("load", "warm", "warm"), id="where the order does not allow it, on a CPU"
+        ),
+        pytest.param(
+            "cuda", True, False, ("load", "warm", "warm"), id="where the order does not allow it, on a GPU"
+        ),
     ],
 )
 def test_models_are_loaded_before_their_stage_where_memory_and_order_allow(

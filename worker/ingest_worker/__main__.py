@@ -1,7 +1,8 @@
-"""`python -m ingest_worker`: one order in, one exit code and one Receipt out. See `ingest_contract.order` and `ingest_contract.receipt`.
+"""`python -m ingest_worker`: one order in, one exit code and one Receipt out. See `ingest_contract.order` and
+`ingest_contract.receipt`.
 
-Nothing heavy may be imported at the top: the number of threads is set in the environment first, because BLAS and OpenMP read it when they
-are loaded.
+Nothing heavy may be imported at the top: the number of threads is set in the environment first, because BLAS
+and OpenMP read it when they are loaded.
 """
 
 import faulthandler
@@ -32,12 +33,15 @@ from ingest_worker.sandbox.kernel import undumpable
 
 QUIET: Final = MappingProxyType(
     {
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # CUDA's own order is by speed and NVML's is this one: both must mean the same GPU
+        # CUDA's own order is by speed and NVML's is this one: both must mean the same GPU
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "HF_HUB_OFFLINE": "1",
-        # Threads that spin for one that lost its core all wait: segmenting 299 s took 104 s beside another load, and 16 s with this.
+        # Threads that spin for one that lost its core all wait: segmenting 299 s took 104 s beside another
+        # load, and 16 s with this.
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYANNOTE_METRICS_ENABLED": "0",
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",  # torch's own advice, in its out-of-memory message
+        # torch's own advice, in its out-of-memory message
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
         "TOKENIZERS_PARALLELISM": "false",
         "TRANSFORMERS_OFFLINE": "1",
     }
@@ -52,11 +56,15 @@ log = logging.getLogger("ingest_worker")
 def main() -> NoReturn:
     """Read the order, carry it out, and end with the failure table's code.
 
-    Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and the kernel frees everything.
+    Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and
+    the kernel frees everything.
     """
     undumpable()  # before the first secret is taken: nothing that reads hostile content may read it here
     faulthandler.enable()
-    text, dsn = "", os.environ.pop(DSN_VARIABLE, "")  # out of the environment, like the order, so that no child inherits them
+    text, dsn = (
+        "",
+        os.environ.pop(DSN_VARIABLE, ""),
+    )  # out of the environment, like the order, so that no child inherits them
     try:
         text = order_text()
         order = read_order(text)
@@ -74,11 +82,15 @@ def main() -> NoReturn:
 
 
 def order_text() -> str:
-    """The order as it came in: the variable itself, or the file that another one names. Raises `OSError` and `ValueError`."""
+    """The order as it came in: the variable itself, or the file that another one names. Raises `OSError` and
+    `ValueError`."""
     text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
     text = text or (Path(file).read_text(encoding="utf-8") if file else "")
     if (written := os.environ.pop(ORDER_DIGEST_VARIABLE, "")) and written != order_digest(text):
-        raise ValueError("the order is not the one that the operator wrote: somebody has replaced the ConfigMap that it lies in")
+        raise ValueError(
+            "the order is not the one that the operator wrote: somebody has replaced the ConfigMap that it "
+            "lies in"
+        )
     return text
 
 
@@ -90,15 +102,20 @@ def settle(order: WorkOrder) -> None:
 
 
 def refuse(text: str, error: OSError | ValueError) -> int:
-    """Say that the order is not understood, in the place that it names, if it names one. Returns the exit code."""
+    """Say that the order is not understood, in the place that it names, if it names one. Returns the exit
+    code."""
     logs.start("")
     message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
     log.error("the order is refused: %s", message, extra={"action": "refuse-order"})
-    receipt = Receipt(result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0)
+    receipt = Receipt(
+        result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0
+    )
     try:
         Path(json.loads(text)["place"]["receipt"]).write_bytes(encode(receipt))
     except (ValueError, KeyError, TypeError, OSError):
-        log.warning("the order names no place for a Receipt that can be written", extra={"action": "leave-no-receipt"})
+        log.warning(
+            "the order names no place for a Receipt that can be written", extra={"action": "leave-no-receipt"}
+        )
     return FAILURES[Reason.ORDER_INVALID].exit_code or 1
 
 

@@ -1,7 +1,8 @@
-"""`python -m ingest_worker.check`: whether a pod like a worker's finds its GPU, its models and its store. Changes nothing.
+"""`python -m ingest_worker.check`: whether a pod like a worker's finds its GPU, its models and its store.
+Changes nothing.
 
-`helm test` runs it. Every check is made, whatever the ones before came to, and told in one line; the exit code is that of the first that
-failed. No engine is imported, so that it ends within a minute.
+`helm test` runs it. Every check is made, whatever the ones before came to, and told in one line; the exit
+code is that of the first that failed. No engine is imported, so that it ends within a minute.
 """
 
 import argparse
@@ -38,9 +39,15 @@ def main() -> int:
         prog="python -m ingest_worker.check",
         description="Look for the GPU, the models and the store that workers would use. Changes nothing.",
     )
-    parser.add_argument("--gpu", action="store_true", help="a GPU must be here (default: the models would run on the CPU)")
-    parser.add_argument("--models", required=True, type=Path, metavar="FOLDER", help="where sets of models lie")
-    parser.add_argument("--set", default="default", metavar="NAME", help="the set that must be there (default: %(default)s)")
+    parser.add_argument(
+        "--gpu", action="store_true", help="a GPU must be here (default: the models would run on the CPU)"
+    )
+    parser.add_argument(
+        "--models", required=True, type=Path, metavar="FOLDER", help="where sets of models lie"
+    )
+    parser.add_argument(
+        "--set", default="default", metavar="NAME", help="the set that must be there (default: %(default)s)"
+    )
     chosen = parser.parse_args()
     faults: list[StageError] = []
     code = carried_out(lambda: _told(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
@@ -48,7 +55,11 @@ def main() -> int:
 
 
 def _told(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
-    checks: Sequence[tuple[str, Callable[[Wanted], str]]] = (("gpu", _gpu), ("models", _models), ("store", _store))
+    checks: Sequence[tuple[str, Callable[[Wanted], str]]] = (
+        ("gpu", _gpu),
+        ("models", _models),
+        ("store", _store),
+    )
     for name, look in checks:
         try:
             yield f"ok      {name}: {look(wanted)}"
@@ -83,9 +94,13 @@ def _store(_: Wanted) -> str:
 
 
 def _walls() -> str:
-    """What stands around the decoder on this node. A wall that is lacking fails nothing: media are decoded without it."""
+    """What stands around the decoder on this node. A wall that is lacking fails nothing: media are decoded
+    without it."""
     if lacking := walls_lacking():
-        return f"note    walls: this kernel or its container lacks {', '.join(lacking)}, so the decoder runs without (SECURITY.md)"
+        return (
+            f"note    walls: this kernel or its container lacks {', '.join(lacking)}, so the decoder "
+            "runs without (SECURITY.md)"
+        )
     return "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 

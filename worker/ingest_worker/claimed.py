@@ -1,7 +1,9 @@
-"""The store as one run sees it: a claimed video whose finished stages are kept, and which is committed once or given up.
+"""The store as one run sees it: a claimed video whose finished stages are kept, and which is committed once
+or given up.
 
-Called by the composition root; the pipeline sees the `Keeper` protocol of `tools`. Every operation has a connection of its own: a run
-takes hours, and a database may restart in between. Knows the store's functions, and no SQL.
+Called by the composition root; the pipeline sees the `Keeper` protocol of `tools`. Every operation has a
+connection of its own: a run takes hours, and a database may restart in between. Knows the store's functions,
+and no SQL.
 """
 
 import logging
@@ -23,7 +25,8 @@ from ingest_worker.store.records import Content, FinalEnd, Run, Video
 from ingest_worker.store.schema import check
 
 REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
-"""Outcomes that are facts of the recording itself, so that later plans leave it out. A private video may be public tomorrow."""
+"""Outcomes that are facts of the recording itself, so that later plans leave it out. A private video may be
+public tomorrow."""
 
 _LAST_WORD: Final = 2
 """Seconds that giving a claim up may take while the process is being ended."""
@@ -34,7 +37,9 @@ log = logging.getLogger(__name__)
 class ClaimedVideo:
     """`tools.Keeper` by the store, from the claim to the commit."""
 
-    def __init__(self, dsn: str, held: Claim, beats: Heartbeat, order: IngestOrder, address: str | None) -> None:
+    def __init__(
+        self, dsn: str, held: Claim, beats: Heartbeat, order: IngestOrder, address: str | None
+    ) -> None:
         """`address` is what the recording is fetched from, where that is not the order's own."""
         self._dsn, self._held, self._beats, self._order, self._address = dsn, held, beats, order, address
         self._since = datetime.fromisoformat(order.artifacts_since) if order.artifacts_since else None
@@ -43,10 +48,13 @@ class ClaimedVideo:
 
     @property
     def order(self) -> IngestOrder:
-        """The order with the address to fetch from, credentials and all: for the pipeline, and for nobody else."""
+        """The order with the address to fetch from, credentials and all: for the pipeline, and for nobody
+        else."""
         if self._address is None:
             return self._order
-        return self._order.model_copy(update={"item": self._order.item.model_copy(update={"url": self._address})})
+        return self._order.model_copy(
+            update={"item": self._order.item.model_copy(update={"url": self._address})}
+        )
 
     def check(self) -> None:
         """Raise `StageError(LEASE_LOST)` if somebody took the video over."""
@@ -54,12 +62,14 @@ class ClaimedVideo:
             self._beats.check()
 
     def kept(self, stage: Stage, stage_hash: str) -> bytes | None:
-        """The result of a finished stage of an earlier run, if its hash is today's and the order lets results of its age count."""
+        """The result of a finished stage of an earlier run, if its hash is today's and the order lets results
+        of its age count."""
         with connect(self._dsn, application="resume") as connection:
             return artifacts.get(connection, self._held.video, stage, stage_hash, self._since)
 
     def keep(self, stage: Stage, stage_hash: str, content: bytes) -> None:
-        """Keep a result for later tries. A database that is away for a moment costs nothing: the result is kept with the next one.
+        """Keep a result for later tries. A database that is away for a moment costs nothing: the result is
+        kept with the next one.
 
         Raises:
             StageError: `LEASE_LOST`, `DATABASE_REJECTED`, `SCHEMA_MISMATCH`.
@@ -73,10 +83,13 @@ class ClaimedVideo:
         except StageError as error:
             if error.reason is not Reason.DATABASE_UNAVAILABLE:
                 raise
-            log.warning("a result is kept later: %s", error, extra={"action": "keep-later", "stage": stage.value})
+            log.warning(
+                "a result is kept later: %s", error, extra={"action": "keep-later", "stage": stage.value}
+            )
 
     def rehearse(self, video: Video) -> None:
-        """Raise `StageError(DATABASE_REJECTED)` now, before hours of work, if the store would refuse the recording behind them."""
+        """Raise `StageError(DATABASE_REJECTED)` now, before hours of work, if the store would refuse the
+        recording behind them."""
         with connect(self._dsn, application="rehearse") as connection:
             rehearse(connection, video)
 
@@ -98,7 +111,9 @@ class ClaimedVideo:
         """Release the claim, if it is still ours; if the database is away, the lease ends by itself."""
         self._end()
         try:
-            with connect(self._dsn, application="release", statement_timeout_seconds=_LAST_WORD) as connection:
+            with connect(
+                self._dsn, application="release", statement_timeout_seconds=_LAST_WORD
+            ) as connection:
                 release(connection, self._held)
         except StageError as error:
             log.warning("the claim is left to its lease: %s", error, extra={"action": "leave-claim"})
@@ -110,10 +125,12 @@ class ClaimedVideo:
 
 @contextmanager
 def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
-    """The order's video, ours inside the block. Left by an exception, the claim is given up; a commit has given it up already.
+    """The order's video, ours inside the block. Left by an exception, the claim is given up; a commit has
+    given it up already.
 
     Raises:
-        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED`, where it could not be stored.
+        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED`, where
+            it could not be stored.
     """
     with connect(dsn, application="claim") as connection:
         check(connection)
@@ -130,5 +147,6 @@ def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
 
 
 def holder_of(order: IngestOrder) -> str:
-    """Who claims: one item of one batch. Its next try takes the claim over at once, because its last one is known to have ended."""
+    """Who claims: one item of one batch. Its next try takes the claim over at once, because its last one is
+    known to have ended."""
     return f"{order.batch}#{order.item.index}"

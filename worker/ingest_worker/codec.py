@@ -2,10 +2,12 @@
 
 Pure: the pipeline calls this and the store keeps the bytes.
 
-Form: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at most one array. JSON keeps a
-float64 exactly, as Python writes the shortest text that reads back as the same number, and can be read by anything. Words are columns, so
-that equal keys are not repeated ten thousand times: 9,000 words, about an hour of speech, take 89 kB if their probabilities are rounded
-to four digits and 147 kB if not (their bare bytes under the same zlib: 96 and 105 kB).
+Form: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at
+    most one array. JSON keeps a
+float64 exactly, as Python writes the shortest text that reads back as the same number, and can be read by
+anything. Words are columns, so that equal keys are not repeated ten thousand times: 9,000 words, about an
+hour of speech, take 89 kB if their probabilities are rounded to four digits and 147 kB if not (their bare
+bytes under the same zlib: 96 and 105 kB).
 """
 
 import json
@@ -31,10 +33,12 @@ from ingest_worker.domain import (
 )
 
 FORMAT: Final = 3
-"""Stored beside every value; one of another format is not read but made again. Raised by hand when a form below changes."""
+"""Stored beside every value; one of another format is not read but made again. Raised by hand when a form
+below changes."""
 
 READABLE: Final = frozenset({1, 2, FORMAT})
-"""Forms of stored words that are still read: 1 says neither spaces nor languages, 2 no languages. Kept results are of today's form only."""
+"""Forms of stored words that are still read: 1 says neither spaces nor languages, 2 no languages. Kept
+results are of today's form only."""
 
 _LEVEL: Final = 6
 """zlib's own default: level 9 takes twice as long for one per cent."""
@@ -52,13 +56,17 @@ def decode_transcript(data: bytes) -> Transcript:
     """The inverse of `encode_transcript`."""
     content, _ = _unpack(data)
     language, probability, speech, chunks, redecoded, dropped, *others = content["told"]
-    return Transcript(_words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped), *others)
+    return Transcript(
+        _words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped), *others
+    )
 
 
 def encode_diarization(value: Diarization) -> bytes:
     """Turns, overlaps and voice vectors; a NaN row stays one."""
     turns = [(turn.start, turn.end, turn.speaker) for turn in value.turns]
-    return _pack({"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}, value.vectors)
+    return _pack(
+        {"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}, value.vectors
+    )
 
 
 def decode_diarization(data: bytes) -> Diarization:
@@ -70,7 +78,12 @@ def decode_diarization(data: bytes) -> Diarization:
 
 def encode_identities(value: Sequence[Identity]) -> bytes:
     """Who is known to be whom."""
-    return _pack([(i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold) for i in value])
+    return _pack(
+        [
+            (i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold)
+            for i in value
+        ]
+    )
 
 
 def decode_identities(data: bytes) -> tuple[Identity, ...]:
@@ -88,17 +101,26 @@ def encode_passages(segments: Sequence[Segment], vectors: Vectors) -> bytes:
 def decode_passages(data: bytes) -> tuple[tuple[Segment, ...], Vectors]:
     """The inverse of `encode_passages`."""
     content, values = _unpack(data)
-    segments = tuple(Segment(start, end, speaker, text, (words[0], words[1])) for start, end, speaker, text, words in content["segments"])
+    segments = tuple(
+        Segment(start, end, speaker, text, (words[0], words[1]))
+        for start, end, speaker, text, words in content["segments"]
+    )
     return segments, Vectors(values, content["model"])
 
 
 def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
     """Words and whose they are: what exports are made from."""
-    return _pack({"words": _columns([w.word for w in value]), "whose": [[w.speaker for w in value], [int(w.overlap) for w in value]]})
+    return _pack(
+        {
+            "words": _columns([w.word for w in value]),
+            "whose": [[w.speaker for w in value], [int(w.overlap) for w in value]],
+        }
+    )
 
 
 def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
-    """The inverse of `encode_spoken`, for every form in `READABLE`. In form 1 the recording's language says how words are written."""
+    """The inverse of `encode_spoken`, for every form in `READABLE`. In form 1 the recording's language says
+    how words are written."""
     content, _ = _unpack(data)
     columns = content["words"]
     later: list[list[Any]] = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
@@ -112,12 +134,21 @@ _FIRST_COLUMNS: Final = 4
 
 def _columns(words: Sequence[Word]) -> list[list[Any]]:
     times, texts = ([w.start for w in words], [w.end for w in words]), [w.text for w in words]
-    return [*times, texts, [w.probability for w in words], [int(w.spaced) for w in words], [w.language for w in words]]
+    return [
+        *times,
+        texts,
+        [w.probability for w in words],
+        [int(w.spaced) for w in words],
+        [w.language for w in words],
+    ]
 
 
 def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
     rows = zip(*columns, strict=True)
-    return tuple(Word(start, end, text, score, bool(spaced), language) for start, end, text, score, spaced, language in rows)
+    return tuple(
+        Word(start, end, text, score, bool(spaced), language)
+        for start, end, text, score, spaced, language in rows
+    )
 
 
 def _pairs(value: list[list[float]]) -> tuple[tuple[float, float], ...]:

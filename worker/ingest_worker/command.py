@@ -1,7 +1,8 @@
-"""What the small commands beside the worker share: their outcome is one line for people and one exit code of the failure table.
+"""What the small commands beside the worker share: their outcome is one line for people and one exit code of
+the failure table.
 
-Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what `kubectl logs` shows, and by the
-code a Job's podFailurePolicy knows what trying again cannot mend.
+Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what
+`kubectl logs` shows, and by the code a Job's podFailurePolicy knows what trying again cannot mend.
 """
 
 import os
@@ -20,7 +21,8 @@ UNTOLD: Final = 1
 
 
 def carried_out(work: Callable[[], Iterable[str]]) -> int:
-    """Print each line of `work` as it comes; the exit code. A `StageError` is the last line, with its reason in front."""
+    """Print each line of `work` as it comes; the exit code. A `StageError` is the last line, with its reason
+    in front."""
     logs.start("")
     try:
         for line in work():
@@ -32,10 +34,12 @@ def carried_out(work: Callable[[], Iterable[str]]) -> int:
 
 
 def store_address() -> str:
-    """The address of the store, out of the environment, so that no child inherits it. Raises `StageError(ORDER_INVALID)`."""
+    """The address of the store, out of the environment, so that no child inherits it. Raises
+    `StageError(ORDER_INVALID)`."""
     undumpable()
     if dsn := os.environ.pop(DSN_VARIABLE, ""):
         return dsn
     raise StageError(
-        Reason.ORDER_INVALID, f"{DSN_VARIABLE} is not set. Set it to the store's address (postgresql://user@host:port/database)."
+        Reason.ORDER_INVALID,
+        f"{DSN_VARIABLE} is not set. Set it to the store's address (postgresql://user@host:port/database).",
     )

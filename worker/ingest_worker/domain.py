@@ -1,7 +1,8 @@
-"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known here. Pure.
+"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known
+here. Pure.
 
-Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the order in which they first
-speak; who they are is another stage's matter.
+Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the
+order in which they first speak; who they are is another stage's matter.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ SAMPLE_RATE: Final = 16_000
 """Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
 
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Languages written without spaces between words: Whisper's words are single characters and parts of foreign words there (its
-`split_to_word_tokens`)."""
+"""Languages written without spaces between words: Whisper's words are single characters and parts of foreign
+words there (its `split_to_word_tokens`)."""
 
 FloatArray = NDArray[np.float32]
 
@@ -48,12 +49,14 @@ class Sound:
     filled_seconds: float = 0.0
     """Silence in place of holes between the track's timestamps."""
     gain: float = 1.0
-    """What the samples were multiplied by, where they were far beyond full scale or far below their loudest channel."""
+    """What the samples were multiplied by, where they were far beyond full scale or far below their loudest
+    channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, memory-mapped, so that RAM does not grow with length."""
+    """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, memory-mapped, so that RAM
+    does not grow with length."""
 
     path: Path
     samples: int
@@ -87,8 +90,8 @@ class Word:
     """As Whisper writes it, punctuation attached, without surrounding spaces."""
     probability: float
     spaced: bool = True
-    """Whether a space stands before it where words are written one behind the other. Not for languages to say: English names in a Chinese
-    sentence have their spaces, and Thai puts them between clauses."""
+    """Whether a space stands before it where words are written one behind the other. Not for languages to
+    say: English names in a Chinese sentence have their spaces, and Thai puts them between clauses."""
     language: str | None = None
     """The language that it was decoded in, where that is not the transcript's."""
 
@@ -108,8 +111,8 @@ class Transcript:
     redecoded: int
     """Pieces that failed a gate and were decoded again."""
     dropped: tuple[tuple[float, float], ...]
-    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, Whisper heard nobody, or it wrote down
-    what was said before and after. Never silent."""
+    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, Whisper
+    heard nobody, or it wrote down what was said before and after. Never silent."""
     cut: int = 0
     """Words left out as repeats that the sound cannot hold."""
     foreign: int = 0
@@ -134,7 +137,8 @@ class Diarization:
     overlaps: tuple[tuple[float, float], ...]
     """(start, end) where two or more spoke at once, in time order."""
     vectors: FloatArray
-    """(speakers, dimension) L2-normalised voice vectors; a row of NaN where a speaker spoke too little for one."""
+    """(speakers, dimension) L2-normalised voice vectors; a row of NaN where a speaker spoke too little for
+    one."""
     outside_bounds: bool = False
     """Whether fewer or more speakers were found than were ordered. What was heard is kept."""
 
@@ -148,7 +152,8 @@ class Diarization:
         return sum(t.end - t.start for t in self.turns if t.speaker == speaker)
 
     def has_vector(self, speaker: int) -> bool:
-        """Whether a speaker has a usable voice vector: finite and not zero (pyannote pads missing speakers with zeros)."""
+        """Whether a speaker has a usable voice vector: finite and not zero (pyannote pads missing speakers
+        with zeros)."""
         row = self.vectors[speaker]
         return bool(np.isfinite(row).all() and np.any(row))
 

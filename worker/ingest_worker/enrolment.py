@@ -1,6 +1,8 @@
-"""The voices to look for, from the profile's recordings: fetched, decoded and heard once, then kept beside the scratch folder.
+"""The voices to look for, from the profile's recordings: fetched, decoded and heard once, then kept beside
+the scratch folder.
 
-Called by the pipeline when a recording's speakers are to be named. Must not accept a recording silently that gives no voice.
+Called by the pipeline when a recording's speakers are to be named. Must not accept a recording silently that
+gives no voice.
 """
 
 import hashlib
@@ -25,7 +27,12 @@ class ProfileEnrolment:
     """`ports.Enrolment` from a profile."""
 
     def __init__(
-        self, profile: IdentificationProfile, cache: Path, model: str, media: tuple[Fetcher, Decoder], ear: Callable[[], Diarizer]
+        self,
+        profile: IdentificationProfile,
+        cache: Path,
+        model: str,
+        media: tuple[Fetcher, Decoder],
+        ear: Callable[[], Diarizer],
     ) -> None:
         """Nothing is fetched before `voices`.
 
@@ -44,10 +51,13 @@ class ProfileEnrolment:
         """Every voice, one row for each of its recordings.
 
         Raises:
-            StageError: `VOICE_UNUSABLE` naming voice and recording; what is nobody's fault, such as a broken download, as it is.
+            StageError: `VOICE_UNUSABLE` naming voice and recording; what is nobody's fault, such as a broken
+                download, as it is.
         """
         return tuple(
-            EnrolledVoice(voice.name, np.stack([self._vector(voice, recording) for recording in voice.recordings]))
+            EnrolledVoice(
+                voice.name, np.stack([self._vector(voice, recording) for recording in voice.recordings])
+            )
             for voice in self._profile.voices
         )
 
@@ -69,14 +79,17 @@ class ProfileEnrolment:
             return _usable(self._ear().voice_of(self._decoder.decode(media, into, _nobody)))
         except StageError as error:
             if error.failure.kind is Kind.INPUT or error.reason is Reason.VOICE_UNUSABLE:
-                raise StageError(Reason.VOICE_UNUSABLE, f"Voice {voice.name!r}, recording {recording}: {error}") from error
+                raise StageError(
+                    Reason.VOICE_UNUSABLE, f"Voice {voice.name!r}, recording {recording}: {error}"
+                ) from error
             raise
         finally:
             shutil.rmtree(into, ignore_errors=True)
 
 
 def key_of(recording: str, model: str) -> str:
-    """What a vector is kept under: where the recording is, which file that is now if it is a local one, the model, and our own code.
+    """What a vector is kept under: where the recording is, which file that is now if it is a local one, the
+    model, and our own code.
 
     A vector that another version of the decoder or of the diarizer has heard does not count as today's.
     """

@@ -1,4 +1,5 @@
-"""Media formats: what the decoder opens, and how such files' names end. One list for the plan and for the decoder. Pure."""
+"""Media formats: what the decoder opens, and how such files' names end. One list for the plan and for the
+decoder. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -30,7 +31,8 @@ ENDINGS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         }.items()
     }
 )
-"""libavformat's demuxer to the endings of its files, in lower case and without a dot (the extensions that its muxers and demuxers name)."""
+"""libavformat's demuxer to the endings of its files, in lower case and without a dot (the extensions that its
+muxers and demuxers name)."""
 
 ALL_ENDINGS: Final = frozenset().union(*ENDINGS.values())
 """Every ending of a media file."""

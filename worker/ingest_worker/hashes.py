@@ -1,6 +1,8 @@
-"""The stage hashes of an order: what each stage's result depends on, and so when a kept result still counts. Pure.
+"""The stage hashes of an order: what each stage's result depends on, and so when a kept result still counts.
+Pure.
 
-Called for every run, and for plans that ask whether today's pipeline would make the same. A change in `runtime` changes no hash.
+Called for every run, and for plans that ask whether today's pipeline would make the same. A change in
+`runtime` changes no hash.
 """
 
 import hashlib
@@ -57,44 +59,63 @@ class Hashes:
 
     @property
     def pipeline(self) -> str:
-        """Of everything that is stored. The data have two ends, names and vectors, and neither builds on the other."""
+        """Of everything that is stored. The data have two ends, names and vectors, and neither builds on the
+        other."""
         return hashlib.sha256(f"{self.identify} {self.embed}".encode()).hexdigest()[:16]
 
     def of(self, stage: Stage) -> str:
         """The hash of a kept stage. Raises `KeyError` for a stage that has none."""
-        kept = {Stage.TRANSCRIBE: self.transcribe, Stage.DIARIZE: self.diarize, Stage.IDENTIFY: self.identify, Stage.EMBED: self.embed}
+        kept = {
+            Stage.TRANSCRIBE: self.transcribe,
+            Stage.DIARIZE: self.diarize,
+            Stage.IDENTIFY: self.identify,
+            Stage.EMBED: self.embed,
+        }
         return kept[stage]
 
 
 def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) -> Hashes:
     """The hashes of a recording in which so many people speak.
 
-    Both hearings build on the decoder, so that a recording in which it wrongly found nothing counts as changed when it is mended.
-    Vectors do not build on names, so a newly enrolled voice costs an identification and no embedding (docs/decisions/0006). A voice is
-    known by its name and the addresses of its recordings: who puts another recording in the same place must enrol it under a new one.
+    Both hearings build on the decoder, so that a recording in which it wrongly found nothing counts as
+    changed when it is mended. Vectors do not build on names, so a newly enrolled voice costs an
+    identification and no embedding (docs/decisions/0006). A voice is known by its name and the addresses of
+    its recordings: who puts another recording in the same place must enrol it under a new one.
     """
     audio = (stage_hash(Stage.DECODE, parameters={}),)
-    transcribe = stage_hash(Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription}, builds_on=audio)
-    diarize = stage_hash(Stage.DIARIZE, parameters=speakers.model_dump(mode="json") | {"model": models.diarization}, builds_on=audio)
+    transcribe = stage_hash(
+        Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription}, builds_on=audio
+    )
+    diarize = stage_hash(
+        Stage.DIARIZE,
+        parameters=speakers.model_dump(mode="json") | {"model": models.diarization},
+        builds_on=audio,
+    )
     attribute = stage_hash(Stage.ATTRIBUTE, parameters={}, builds_on=(transcribe, diarize))
-    segment = stage_hash(Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(attribute,))
+    segment = stage_hash(
+        Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(attribute,)
+    )
     return Hashes(
         transcribe=transcribe,
         diarize=diarize,
-        identify=stage_hash(Stage.IDENTIFY, parameters=settings.identification.model_dump(mode="json"), builds_on=(diarize,)),
+        identify=stage_hash(
+            Stage.IDENTIFY, parameters=settings.identification.model_dump(mode="json"), builds_on=(diarize,)
+        ),
         segment=segment,
         embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),
     )
 
 
 def voice_hash(diarization: str) -> str:
-    """Of the vector of an enrolled voice: what hears it, and with which decoder. `diarization` is a model as `name@sha256-prefix`."""
+    """Of the vector of an enrolled voice: what hears it, and with which decoder. `diarization` is a model as
+    `name@sha256-prefix`."""
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     return stage_hash(Stage.DIARIZE, parameters={"model": diarization}, builds_on=audio)
 
 
 def _hearing(settings: Settings) -> dict[str, object]:
-    """What transcription depends on beside its model. Votes on the language count only where nobody names it."""
+    """What transcription depends on beside its model. Votes on the language count only where nobody names
+    it."""
     votes = settings.transcription.language_votes if settings.language is None else None
     return {
         "beam_size": settings.transcription.beam_size,

@@ -1,7 +1,9 @@
-"""Who the speakers are: each one's voice vector against the enrolled voices. Pure. Called by the pipeline; the store keeps what it says.
+"""Who the speakers are: each one's voice vector against the enrolled voices. Pure. Called by the pipeline;
+the store keeps what it says.
 
-Open-set identification: nobody is assumed to be anybody, and `Unknown` is an answer like another. The score, the runner-up and the
-threshold go with every decision, so that a wrong one can be seen and a stored one made again without sound.
+Open-set identification: nobody is assumed to be anybody, and `Unknown` is an answer like another. The score,
+the runner-up and the threshold go with every decision, so that a wrong one can be seen and a stored one made
+again without sound.
 """
 
 from collections import defaultdict
@@ -17,23 +19,28 @@ from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArra
 from ingest_worker.errors import StageError
 
 TOP: Final = 3
-"""Recordings of a voice that count: its best ones for this speaker. A mean over all blurs rooms and microphones into one that fits none
-(macparakeet#682); the best alone would let one bad recording name strangers."""
+"""Recordings of a voice that count: its best ones for this speaker. A mean over all blurs rooms and
+microphones into one that fits none (macparakeet#682); the best alone would let one bad recording name
+strangers."""
 
 Scores = Sequence[tuple[float, str]]
 """(similarity, name), the best first."""
 
 
-def identify(diarization: Diarization, voices: Sequence[EnrolledVoice], profile: IdentificationProfile) -> tuple[Identity, ...]:
+def identify(
+    diarization: Diarization, voices: Sequence[EnrolledVoice], profile: IdentificationProfile
+) -> tuple[Identity, ...]:
     """One identity for every speaker, in their order.
 
-    A name needs all of: `min_speech_seconds` of exclusive speech, a score of `threshold`, and a lead of `margin` over the runner-up. A
-    voice goes to at most one speaker: where several earn it, it goes to the one with the highest score if that leads the next by
-    `margin`, and the others are `Ambiguous`; without such a lead all of them are. They may be one person whom the diarizer split, or two
-    who sound alike; scores cannot tell which, and a wrong name is worse than none.
+    A name needs all of: `min_speech_seconds` of exclusive speech, a score of `threshold`, and a lead of
+    `margin` over the runner-up. A voice goes to at most one speaker: where several earn it, it goes to the
+    one with the highest score if that leads the next by `margin`, and the others are `Ambiguous`; without
+    such a lead all of them are. They may be one person whom the diarizer split, or two who sound alike;
+    scores cannot tell which, and a wrong name is worse than none.
 
     Raises:
-        StageError: `IDENTIFICATION_FAILED` if an enrolled voice has no vectors, unusable ones, or ones of another network.
+        StageError: `IDENTIFICATION_FAILED` if an enrolled voice has no vectors, unusable ones, or ones of
+            another network.
     """
     for voice in voices:
         _check(voice, diarization)
@@ -47,13 +54,21 @@ def _check(voice: EnrolledVoice, diarization: Diarization) -> None:
         raise StageError(Reason.IDENTIFICATION_FAILED, f"The enrolled voice {voice.name} has no vectors.")
     if diarization.speakers and vectors.shape[1] != diarization.vectors.shape[1]:
         sizes = f"{vectors.shape[1]} numbers, not {diarization.vectors.shape[1]}"
-        raise StageError(Reason.IDENTIFICATION_FAILED, f"The enrolled voice {voice.name} is of another network: {sizes}.")
+        raise StageError(
+            Reason.IDENTIFICATION_FAILED, f"The enrolled voice {voice.name} is of another network: {sizes}."
+        )
     if not np.isfinite(vectors).all() or not vectors.any(1).all():
-        raise StageError(Reason.IDENTIFICATION_FAILED, f"The enrolled voice {voice.name} has a vector that is zero or not finite.")
+        raise StageError(
+            Reason.IDENTIFICATION_FAILED,
+            f"The enrolled voice {voice.name} has a vector that is zero or not finite.",
+        )
 
 
-def _alone(diarization: Diarization, speaker: int, voices: Sequence[EnrolledVoice], profile: IdentificationProfile) -> Identity:
-    """What is known of one speaker without regard to the others; the best voice's name stands in it whatever the decision."""
+def _alone(
+    diarization: Diarization, speaker: int, voices: Sequence[EnrolledVoice], profile: IdentificationProfile
+) -> Identity:
+    """What is known of one speaker without regard to the others; the best voice's name stands in it whatever
+    the decision."""
     threshold, margin = float(profile.threshold), float(profile.margin)
     if not voices:
         return Identity(speaker, Decision.NOBODY_ENROLLED, None, None, None, None, threshold)
@@ -73,8 +88,12 @@ def _alone(diarization: Diarization, speaker: int, voices: Sequence[EnrolledVoic
 
 
 def _ranked(vector: FloatArray, voices: Sequence[EnrolledVoice]) -> Scores:
-    """Every voice's score; equal ones in the order of their names, so that the order of enrolment decides nothing."""
-    return sorted(((similarity(vector, voice.vectors), voice.name) for voice in voices), key=lambda pair: (-pair[0], pair[1]))
+    """Every voice's score; equal ones in the order of their names, so that the order of enrolment decides
+    nothing."""
+    return sorted(
+        ((similarity(vector, voice.vectors), voice.name) for voice in voices),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
 
 
 def similarity(vector: FloatArray, references: FloatArray) -> float:
@@ -90,7 +109,9 @@ def _one_speaker_per_voice(alone: Sequence[Identity], margin: float) -> tuple[Id
     for identity in alone:
         if identity.decision is Decision.NAMED:
             claims[identity.name].append(identity)
-    named = {claimants[0].speaker for claimants in map(_best_first, claims.values()) if _leads(claimants, margin)}
+    named = {
+        claimants[0].speaker for claimants in map(_best_first, claims.values()) if _leads(claimants, margin)
+    }
     return tuple(_settled(identity, keeps=identity.speaker in named) for identity in alone)
 
 

@@ -1,6 +1,8 @@
-"""An Ingest order from beginning to end: claim the video, run the pipeline, store what it found in one transaction, give the claim up.
+"""An Ingest order from beginning to end: claim the video, run the pipeline, store what it found in one
+transaction, give the claim up.
 
-Called by `__main__`. The composition root of a run: the only place that knows store, models, GPU and pipeline together.
+Called by `__main__`. The composition root of a run: the only place that knows store, models, GPU and pipeline
+together.
 """
 
 import time
@@ -33,7 +35,11 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
     identities = identities_of(order.settings, models)
     hashes = hashes_of(order.settings, order.item.speakers, identities)
     residency = residency_of(order, models, session.free_at_start_mib)
-    log.info("memory is planned: %s", residency.why, extra={"action": "plan-memory", "together": residency.together})
+    log.info(
+        "memory is planned: %s",
+        residency.why,
+        extra={"action": "plan-memory", "together": residency.together},
+    )
     session.effective = effective_of(order, residency, identities)
     tools = tools_for(order, models, identities, residency)
     with session.sampler, claimed_video(dsn, order) as video, session.shown(order.place) as watch:
@@ -56,7 +62,9 @@ def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> Re
     """What may be in memory together, and at what batch."""
     weights = models.size_of(Role.TRANSCRIPTION, order.settings.transcription.model) // (1 << 20)
     asked = Batches(order.runtime.transcription_batch, order.runtime.diarization_batch)
-    return plan_residency(free_mib, Whisper(weights, order.runtime.compute_type), asked, together=order.runtime.together)
+    return plan_residency(
+        free_mib, Whisper(weights, order.runtime.compute_type), asked, together=order.runtime.together
+    )
 
 
 def effective_of(order: IngestOrder, residency: ResidencyPlan, identities: Identities) -> Effective:

@@ -1,7 +1,7 @@
 """Being asked to stop, and stopping soon: a flag that every stage looks at each time it reports progress.
 
-Called by the signal handler (to stop) and by the pipeline (to look). What it raises is no `Exception`, so that no adapter can mistake it
-for an engine's failure and wrap it.
+Called by the signal handler (to stop) and by the pipeline (to look). What it raises is no `Exception`, so
+that no adapter can mistake it for an engine's failure and wrap it.
 """
 
 import threading
@@ -27,7 +27,8 @@ class Control:
         self._gate = threading.Lock()
 
     def stop(self, why: StageError) -> None:
-        """End the run as soon as it looks. The first reason stands. Safe in a signal handler: it takes no lock."""
+        """End the run as soon as it looks. The first reason stands. Safe in a signal handler: it takes no
+        lock."""
         self._why = self._why or why
 
     def watch(self, look: Callable[[], None]) -> None:

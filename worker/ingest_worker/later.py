@@ -1,7 +1,8 @@
-"""An engine that will be needed: loaded in the background while something else is waited for, and at the latest when it is asked for.
+"""An engine that will be needed: loaded in the background while something else is waited for, and at the
+latest when it is asked for.
 
-Called by `tools` and the pipeline. One thread loads everything, in the order in which it will be needed: imports wait for one another in
-any case.
+Called by `tools` and the pipeline. One thread loads everything, in the order in which it will be needed:
+imports wait for one another in any case.
 """
 
 import logging
@@ -22,7 +23,11 @@ class Later(Generic[T]):
     """One engine."""
 
     def __init__(
-        self, name: str, make: Callable[[], T], runner: Callable[[Any], BatchRunner], warm: Callable[[], object] | None = None
+        self,
+        name: str,
+        make: Callable[[], T],
+        runner: Callable[[Any], BatchRunner],
+        warm: Callable[[], object] | None = None,
     ) -> None:
         """Nothing is loaded before `begin` or `get`.
 
@@ -30,7 +35,8 @@ class Later(Generic[T]):
             name: For the log.
             make: Loads it, with everything that this takes. Called once.
             runner: What the batches of the engine behind the port go through.
-            warm: Does that part of `make` which takes none of the memory that others need now. With it, `begin` does no more than that.
+            warm: Does that part of `make` which takes none of the memory that others need now. With it,
+                `begin` does no more than that.
         """
         self._name, self._make, self._runner, self._warm = name, make, runner, warm
         self._coming: Future[T] | None = None
@@ -46,7 +52,9 @@ class Later(Generic[T]):
     def get(self) -> T:
         """The engine, waited for. Raises what loading raised."""
         if self._value is None:
-            self._value = self._coming.result() if self._coming is not None else self._timed("load", self._make)
+            self._value = (
+                self._coming.result() if self._coming is not None else self._timed("load", self._make)
+            )
         return self._value
 
     @property

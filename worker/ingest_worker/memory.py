@@ -1,7 +1,9 @@
-"""Out of memory, in every shape it takes, and the one way the worker answers it: halve that stage's batch and redo only the failing unit.
+"""Out of memory, in every shape it takes, and the one way the worker answers it: halve that stage's batch and
+redo only the failing unit.
 
-`classify` knows the shapes; `BatchRunner` is the loop that every stage with an engine runs its work through. Must import no engine:
-exceptions are recognised by their class names and texts, so this file is tested without a GPU. Pure.
+`classify` knows the shapes; `BatchRunner` is the loop that every stage with an engine runs its work through.
+Must import no engine: exceptions are recognised by their class names and texts, so this file is tested
+without a GPU. Pure.
 """
 
 import errno
@@ -15,7 +17,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SPEAKERS: Final = frozenset({"RuntimeError", "MemoryError", "OSError", "RuntimeException", "NVMLError"})
-"""Base classes whose text is believed (`RuntimeException` is onnxruntime's). Others may quote anything: a video's title, for instance."""
+"""Base classes whose text is believed (`RuntimeException` is onnxruntime's). Others may quote anything: a
+video's title, for instance."""
 
 _BROKEN: Final = (
     "illegal memory access",
@@ -36,7 +39,8 @@ _BROKEN: Final = (
     "gpu is lost",
     "fallen off the bus",
 )
-"""Sticky errors: "the process must be terminated and relaunched" (CUDA runtime API, `cudaError_t`). faster-whisper#994 shows one."""
+"""Sticky errors: "the process must be terminated and relaunched" (CUDA runtime API, `cudaError_t`).
+faster-whisper#994 shows one."""
 
 _UNAVAILABLE: Final = (
     "no cuda-capable device",
@@ -49,7 +53,8 @@ _UNAVAILABLE: Final = (
     "system not yet initialized",
     "libcublas.so",
 )
-"""CUDA cannot start here: no device, no usable driver, a GPU that the libraries were not built for, or no cuBLAS (faster-whisper#1431)."""
+"""CUDA cannot start here: no device, no usable driver, a GPU that the libraries were not built for, or no
+cuBLAS (faster-whisper#1431)."""
 
 _HOST: Final = (
     "defaultcpuallocator",
@@ -59,7 +64,8 @@ _HOST: Final = (
     "cannot allocate memory",
     "failed to allocate memory",
 )
-"""Host memory, which a smaller GPU batch does not bring back. The last is onnxruntime's and CTranslate2's: ours run on the CPU there."""
+"""Host memory, which a smaller GPU batch does not bring back. The last is onnxruntime's and CTranslate2's:
+ours run on the CPU there."""
 
 _GPU: Final = (
     "cuda out of memory",  # torch's allocator
@@ -72,17 +78,20 @@ _GPU: Final = (
     "cudnn_status_internal_error",
     "cudnn_status_not_supported",  # Lightning counts it too (`is_cudnn_snafu`)
 )
-"""GPU memory. Lightning's `is_oom_error` and accelerate's `find_executable_batch_size` know three of these."""
+"""GPU memory. Lightning's `is_oom_error` and accelerate's `find_executable_batch_size` know three of
+these."""
 
 _PYANNOTE: Final = "is probably too large"
-"""pyannote.audio (`core/inference.py`) hides the engine's error in `MemoryError("batch_size (32) is probably too large ...")`."""
+"""pyannote.audio (`core/inference.py`) hides the engine's error in
+`MemoryError("batch_size (32) is probably too large ...")`."""
 
 
 def classify(error: BaseException) -> Reason | None:
     """What an engine's exception says about memory and the GPU; None for everything else.
 
-    Causes and contexts are searched too, the innermost first: pyannote wraps both kinds of memory in one text, and only the exception
-    inside tells them apart. A sticky error anywhere outweighs all others, because nothing after it can be trusted.
+    Causes and contexts are searched too, the innermost first: pyannote wraps both kinds of memory in one
+    text, and only the exception inside tells them apart. A sticky error anywhere outweighs all others,
+    because nothing after it can be trusted.
 
     Returns:
         `GPU_BROKEN`, `GPU_UNAVAILABLE`, `HOST_OUT_OF_MEMORY`, `GPU_OUT_OF_MEMORY` or None.
@@ -108,10 +117,18 @@ def _classify_one(error: BaseException) -> Reason | None:
     if not names & _SPEAKERS:
         return None
     text = str(error).lower()
-    for reason, marks in ((Reason.GPU_BROKEN, _BROKEN), (Reason.GPU_UNAVAILABLE, _UNAVAILABLE), (Reason.HOST_OUT_OF_MEMORY, _HOST)):
+    for reason, marks in (
+        (Reason.GPU_BROKEN, _BROKEN),
+        (Reason.GPU_UNAVAILABLE, _UNAVAILABLE),
+        (Reason.HOST_OUT_OF_MEMORY, _HOST),
+    ):
         if any(mark in text for mark in marks):
             return reason
-    if "OutOfMemoryError" in names or any(mark in text for mark in _GPU) or ("MemoryError" in names and _PYANNOTE in text):
+    if (
+        "OutOfMemoryError" in names
+        or any(mark in text for mark in _GPU)
+        or ("MemoryError" in names and _PYANNOTE in text)
+    ):
         return Reason.GPU_OUT_OF_MEMORY
     if "MemoryError" in names or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return Reason.HOST_OUT_OF_MEMORY
@@ -123,10 +140,12 @@ def _alike(_: object) -> int:
 
 
 class BatchRunner:
-    """Runs one stage's work in batches and makes them smaller when the GPU is full. One per stage: what it learns holds for the stage."""
+    """Runs one stage's work in batches and makes them smaller when the GPU is full. One per stage: what it
+    learns holds for the stage."""
 
     def __init__(self, batch: int, *, free: Callable[[], None] | None = None) -> None:
-        """`batch` as in `map`; `free` gives cached memory back before a retry (for torch: `torch.cuda.empty_cache`)."""
+        """`batch` as in `map`; `free` gives cached memory back before a retry (for torch:
+        `torch.cuda.empty_cache`)."""
         self.batch = batch
         """The batch that the next work begins with: where the last halving left it. For the Receipt."""
         self.halvings = 0
@@ -145,14 +164,16 @@ class BatchRunner:
 
         Args:
             items: What there is to do.
-            work: Does one batch. It may be called again with part of a batch that failed, so it must leave nothing behind when it raises.
-            size: What one item takes. A batch's items times its largest size stay within `batch`, as padding wants it; an item that is
-                larger alone gets a batch of its own. With the default, `batch` is a number of items.
+            work: Does one batch. It may be called again with part of a batch that failed, so it must leave
+                nothing behind when it raises.
+            size: What one item takes. A batch's items times its largest size stay within `batch`, as padding
+                wants it; an item that is larger alone gets a batch of its own. With the default, `batch` is a
+                number of items.
             done: Told after every batch how many items are finished.
 
         Raises:
-            StageError: `GPU_OUT_OF_MEMORY` when one item alone does not fit; `HOST_OUT_OF_MEMORY`, `GPU_BROKEN` and `GPU_UNAVAILABLE`
-                at once.
+            StageError: `GPU_OUT_OF_MEMORY` when one item alone does not fit; `HOST_OUT_OF_MEMORY`,
+                `GPU_BROKEN` and `GPU_UNAVAILABLE` at once.
             Exception: what `work` raised, if it is none of these.
         """
         results: list[Result] = []
@@ -162,7 +183,9 @@ class BatchRunner:
                 if done is not None:
                     done(len(results))
                 continue
-            self.batch = max(1, len(unit) * max(map(size, unit)) // 2)  # of what failed: the last batch may be far smaller than allowed
+            self.batch = max(
+                1, len(unit) * max(map(size, unit)) // 2
+            )  # of what failed: the last batch may be far smaller than allowed
             self.halvings += 1
             if self._free is not None:
                 self._free()
@@ -176,7 +199,9 @@ class BatchRunner:
                 return items[first:last]
         return items[first : last + 1]
 
-    def _add(self, results: list[Result], unit: Sequence[Item], work: Callable[[Sequence[Item]], Sequence[Result]]) -> bool:
+    def _add(
+        self, results: list[Result], unit: Sequence[Item], work: Callable[[Sequence[Item]], Sequence[Result]]
+    ) -> bool:
         """Whether the unit's results were added. False means: no GPU memory, and a smaller unit may do."""
         try:
             new = work(unit)

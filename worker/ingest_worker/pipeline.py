@@ -1,7 +1,9 @@
-"""One recording, from where it is to what the store gets: fetch, decode, transcribe and diarize, attribute, identify, segment, embed.
+"""One recording, from where it is to what the store gets: fetch, decode, transcribe and diarize, attribute,
+identify, segment, embed.
 
-Called by the composition root with the tools of a run and a claimed video. Knows the order of stages, what each needs, and what an earlier
-try has finished; no engine, no database and no file format. Must not decide what a failure means: every stage says that itself.
+Called by the composition root with the tools of a run and a claimed video. Knows the order of stages, what
+each needs, and what an earlier try has finished; no engine, no database and no file format. Must not decide
+what a failure means: every stage says that itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +21,17 @@ from ingest_contract.order import IngestOrder
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker import codec
 from ingest_worker.attribution import attribute
-from ingest_worker.domain import Audio, Diarization, Identity, Media, Segment, Sound, SpokenWord, Transcript, Vectors
+from ingest_worker.domain import (
+    Audio,
+    Diarization,
+    Identity,
+    Media,
+    Segment,
+    Sound,
+    SpokenWord,
+    Transcript,
+    Vectors,
+)
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Hashes
 from ingest_worker.identification import identify
@@ -45,9 +57,15 @@ class Kind(Generic[Value]):
 
 
 TRANSCRIPT: Final[Kind[Transcript]] = Kind(Stage.TRANSCRIBE, codec.encode_transcript, codec.decode_transcript)
-DIARIZATION: Final[Kind[Diarization]] = Kind(Stage.DIARIZE, codec.encode_diarization, codec.decode_diarization)
-IDENTITIES: Final[Kind[tuple[Identity, ...]]] = Kind(Stage.IDENTIFY, codec.encode_identities, codec.decode_identities)
-PASSAGES: Final[Kind[Passages]] = Kind(Stage.EMBED, lambda found: codec.encode_passages(*found), codec.decode_passages)
+DIARIZATION: Final[Kind[Diarization]] = Kind(
+    Stage.DIARIZE, codec.encode_diarization, codec.decode_diarization
+)
+IDENTITIES: Final[Kind[tuple[Identity, ...]]] = Kind(
+    Stage.IDENTIFY, codec.encode_identities, codec.decode_identities
+)
+PASSAGES: Final[Kind[Passages]] = Kind(
+    Stage.EMBED, lambda found: codec.encode_passages(*found), codec.decode_passages
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,8 @@ class Watch:
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[tuple[Timing, Report]]:
-        """One stage: timed, shown, and ended at its next report if the run must end. Raises `Interruption`."""
+        """One stage: timed, shown, and ended at its next report if the run must end. Raises
+        `Interruption`."""
         self.control.check()
         with self.clock.timing(stage) as timing:
             show = self.board.begin(stage)
@@ -88,15 +107,24 @@ class Found:
 class Pipeline:
     """One run over one recording."""
 
-    def __init__(self, order: IngestOrder, hashes: Hashes, tools: Tools, keeper: Keeper, watch: Watch) -> None:
-        self._order, self._hashes, self._tools, self._keeper, self._watch = order, hashes, tools, keeper, watch
+    def __init__(
+        self, order: IngestOrder, hashes: Hashes, tools: Tools, keeper: Keeper, watch: Watch
+    ) -> None:
+        self._order, self._hashes, self._tools, self._keeper, self._watch = (
+            order,
+            hashes,
+            tools,
+            keeper,
+            watch,
+        )
         self._kept: dict[Stage, bytes] = {}
         self.media: Media | None = None
         """What was fetched, as soon as it was; None where nothing had to be."""
         self.sound: Sound | None = None
         """What was heard of the media, as soon as they were decoded; None where nothing had to be."""
         self.media_seconds = 0.0
-        """The recording's length, as soon as it is known. Where no stage had to hear it again: as announced, or to its last word."""
+        """The recording's length, as soon as it is known. Where no stage had to hear it again: as announced,
+        or to its last word."""
 
     def run(self) -> Found:
         """Every stage up to the store.
@@ -136,7 +164,10 @@ class Pipeline:
         if not transcript.words:
             raise StageError(Reason.NO_SPEECH, _which_track(self.sound))
         if diarization is None or not diarization.turns:
-            raise StageError(Reason.NO_SPEECH, f"{len(transcript.words)} words were heard, but no voice that they could belong to.")
+            raise StageError(
+                Reason.NO_SPEECH,
+                f"{len(transcript.words)} words were heard, but no voice that they could belong to.",
+            )
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 
@@ -167,7 +198,9 @@ class Pipeline:
         if Stage.TRANSCRIBE in self._kept:
             return TRANSCRIPT.decode(self._kept[Stage.TRANSCRIBE])
         audio, engine = self._audio, self._tools.transcriber.get()
-        transcript = self._made(TRANSCRIPT, lambda report: engine.transcribe(audio, report), self._tools.transcriber)
+        transcript = self._made(
+            TRANSCRIPT, lambda report: engine.transcribe(audio, report), self._tools.transcriber
+        )
         engine.release()
         return transcript
 
@@ -176,13 +209,17 @@ class Pipeline:
             return DIARIZATION.decode(self._kept[Stage.DIARIZE])
         audio, engine = self._audio, self._tools.diarizer.get()
         speakers = self._order.item.speakers
-        return self._made(DIARIZATION, lambda report: engine.diarize(audio, speakers, report), self._tools.diarizer)
+        return self._made(
+            DIARIZATION, lambda report: engine.diarize(audio, speakers, report), self._tools.diarizer
+        )
 
     def _identified(self, diarization: Diarization) -> tuple[Identity, ...]:
         if Stage.IDENTIFY in self._kept:
             return IDENTITIES.decode(self._kept[Stage.IDENTIFY])
         profile = self._order.settings.identification
-        return self._made(IDENTITIES, lambda _: identify(diarization, self._tools.enrolment.voices(), profile))
+        return self._made(
+            IDENTITIES, lambda _: identify(diarization, self._tools.enrolment.voices(), profile)
+        )
 
     def _embedded(self, words: tuple[SpokenWord, ...]) -> Passages:
         if Stage.EMBED in self._kept:
@@ -190,10 +227,17 @@ class Pipeline:
         with self._watch.stage(Stage.SEGMENT):
             segments = segment(words, self._order.settings.segmentation)
         engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
-        return self._made(PASSAGES, lambda report: (segments, _one_each(segments, engine.embed(texts, report))), self._tools.embedder)
+        return self._made(
+            PASSAGES,
+            lambda report: (segments, _one_each(segments, engine.embed(texts, report))),
+            self._tools.embedder,
+        )
 
-    def _made(self, kind: Kind[Value], work: Callable[[Report], Value], engine: Later[Any] | None = None) -> Value:
-        """Do a stage's work and keep its result for later tries. The engine is loaded already: waiting for it is overhead, not work."""
+    def _made(
+        self, kind: Kind[Value], work: Callable[[Report], Value], engine: Later[Any] | None = None
+    ) -> Value:
+        """Do a stage's work and keep its result for later tries. The engine is loaded already: waiting for it
+        is overhead, not work."""
         with self._watch.stage(kind.stage) as (timing, report):
             try:
                 made = work(report)
@@ -220,6 +264,7 @@ def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:
     """The vectors, if there is a finite one for every passage. Raises `StageError(EMBEDDING_INCOMPLETE)`."""
     if len(vectors.values) != len(segments) or not np.isfinite(vectors.values).all():
         raise StageError(
-            Reason.EMBEDDING_INCOMPLETE, f"{len(segments)} passages, {len(vectors.values)} vectors, or one that is not finite."
+            Reason.EMBEDDING_INCOMPLETE,
+            f"{len(segments)} passages, {len(vectors.values)} vectors, or one that is not finite.",
         )
     return vectors

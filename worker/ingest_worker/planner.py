@@ -1,7 +1,8 @@
-"""A Plan order from beginning to end: look at the sources, ask the store what it has, print the plan as framed lines.
+"""A Plan order from beginning to end: look at the sources, ask the store what it has, print the plan as
+framed lines.
 
-Called by `__main__`. Standard output belongs to the plan alone. Needs no GPU, and the models' locks only where the order asks whether
-today's pipeline would make the same.
+Called by `__main__`. Standard output belongs to the plan alone. Needs no GPU, and the models' locks only
+where the order asks whether today's pipeline would make the same.
 """
 
 import sys
@@ -35,7 +36,9 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         with connect(dsn, application="plan") as connection:
             check(connection)
             found = stored(connection, ids)
-        return {video: known for video, row in found.items() if (known := stored_video(row, today)) is not None}
+        return {
+            video: known for video, row in found.items() if (known := stored_video(row, today)) is not None
+        }
 
     def keep(addresses: Mapping[str, str]) -> None:
         with connect(dsn, application="plan") as connection:
@@ -49,7 +52,8 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
 
 
 def pipelines_of(order: PlanOrder) -> frozenset[str]:
-    """The pipeline hashes that today's settings can give: one for each number of speakers that a source may name."""
+    """The pipeline hashes that today's settings can give: one for each number of speakers that a source may
+    name."""
     if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
         return frozenset()
     models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))
@@ -57,7 +61,8 @@ def pipelines_of(order: PlanOrder) -> frozenset[str]:
 
 
 def stored_video(row: Stored, today: frozenset[str]) -> StoredVideo | None:
-    """What a plan needs to know; None for a video that is known by name only. A transcript outweighs a later failure."""
+    """What a plan needs to know; None for a video that is known by name only. A transcript outweighs a later
+    failure."""
     if row.pipeline_hash is not None:
         return StoredVideo(unchanged=row.pipeline_hash in today)
     if row.reason is not None:

@@ -1,7 +1,9 @@
-"""Which recordings a batch takes: filter, drop what is stored, order, limit. Pure: no network, no store, no clock.
+"""Which recordings a batch takes: filter, drop what is stored, order, limit. Pure: no network, no store, no
+clock.
 
-Called by `sources.plan` with what the sources list and what the store has. Everything left out is left out for a reason that is counted.
-What a source does not say never decides: a recording of unknown length, date or liveness stays in.
+Called by `sources.plan` with what the sources list and what the store has. Everything left out is left out
+for a reason that is counted. What a source does not say never decides: a recording of unknown length, date or
+liveness stays in.
 """
 
 from collections import Counter
@@ -14,7 +16,14 @@ from typing import Final, TypeVar
 from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
-from ingest_contract.plan_document import MAX_ITEM_BYTES, MAX_NAMED, MAX_NAMED_BYTES, PlanDocument, Skipped, SkipReason
+from ingest_contract.plan_document import (
+    MAX_ITEM_BYTES,
+    MAX_NAMED,
+    MAX_NAMED_BYTES,
+    PlanDocument,
+    Skipped,
+    SkipReason,
+)
 from ingest_contract.selection import Include, Order, Reprocess, Select
 from ingest_contract.text import without_credentials
 
@@ -49,7 +58,8 @@ class Candidate:
     """None where nobody says."""
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
-    """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the like."""
+    """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the
+    like."""
     unread: int = 0
     """Files of a folder that it stands for, which no decoder reads; 0 for a recording."""
     fault: str = ""
@@ -80,12 +90,15 @@ Rule = Callable[[Candidate], tuple[SkipReason, str] | None]
 """Says why a candidate is left out, or None."""
 
 
-def plan(candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]) -> PlanDocument:
+def plan(
+    candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]
+) -> PlanDocument:
     """The plan for what the sources list, in the order in which they list it.
 
     Args:
         candidates: What there is; the same id may come twice.
-        order: What is wanted. `select.limit` holds for the whole batch: what earlier plans took (`first_index`) counts.
+        order: What is wanted. `select.limit` holds for the whole batch: what earlier plans took
+            (`first_index`) counts.
         stored: What the store knows, by id.
 
     Returns:
@@ -128,9 +141,19 @@ def _within(models: Iterable[M], room: int) -> Iterator[M]:
         yield model
 
 
-def sift(candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]) -> tuple[list[Candidate], list[LeftOut]]:
-    """What stays in, and what is left out before ordering. Also tells which candidates are worth a closer look, before one is taken."""
-    rules = (_repeated(order.known), _unusable, _live(order.select), _length(order.select), _dates(order.select), _stored(order, stored))
+def sift(
+    candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """What stays in, and what is left out before ordering. Also tells which candidates are worth a closer
+    look, before one is taken."""
+    rules = (
+        _repeated(order.known),
+        _unusable,
+        _live(order.select),
+        _length(order.select),
+        _dates(order.select),
+        _stored(order, stored),
+    )
     kept: list[Candidate] = []
     left: list[LeftOut] = []
     for candidate in candidates:
@@ -167,7 +190,11 @@ def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
 
 
 def _live(select: Select) -> Rule:
-    unwanted = {Liveness.UPCOMING, Liveness.LIVE} if Include.LIVE in select.include else set(Liveness) - {Liveness.NEVER}
+    unwanted = (
+        {Liveness.UPCOMING, Liveness.LIVE}
+        if Include.LIVE in select.include
+        else set(Liveness) - {Liveness.NEVER}
+    )
     return lambda candidate: (
         (SkipReason.LIVE_OR_UPCOMING, candidate.liveness.value)
         if candidate.liveness is not None and candidate.liveness in unwanted
@@ -206,7 +233,11 @@ def _stored(order: PlanOrder, stored: Mapping[str, StoredVideo]) -> Rule:
             return None
         if order.reprocess is Reprocess.IF_PIPELINE_CHANGED and not video.unchanged:
             return None
-        return (SkipReason.ALREADY_STORED, "") if video.outcome is None else (SkipReason.KNOWN_OUTCOME, video.outcome.value)
+        return (
+            (SkipReason.ALREADY_STORED, "")
+            if video.outcome is None
+            else (SkipReason.KNOWN_OUTCOME, video.outcome.value)
+        )
 
     return rule
 
@@ -214,12 +245,14 @@ def _stored(order: PlanOrder, stored: Mapping[str, StoredVideo]) -> Rule:
 def _ordered(candidates: Sequence[Candidate], order: Order) -> list[Candidate]:
     """In admission order; sorting is stable, so the source's order settles ties.
 
-    An unknown length sorts as the median of the known ones: at either end it would be a guess, and a wrong one would start the longest
-    recording last.
+    An unknown length sorts as the median of the known ones: at either end it would be a guess, and a wrong
+    one would start the longest recording last.
     """
     known = [each.duration_seconds for each in candidates if each.duration_seconds is not None]
     typical = median_low(known) if known else 0
-    lengths = {each.id: typical if each.duration_seconds is None else each.duration_seconds for each in candidates}
+    lengths = {
+        each.id: typical if each.duration_seconds is None else each.duration_seconds for each in candidates
+    }
     match order:
         case Order.LONGEST_FIRST:
             return sorted(candidates, key=lambda each: -lengths[each.id])

@@ -1,6 +1,7 @@
 """What the pipeline asks of its stages: one small protocol each, with one adapter each.
 
-Every method may raise `StageError` and nothing else on purpose. `Report` tells how far a stage is, as a share of its work from 0 to 1.
+Every method may raise `StageError` and nothing else on purpose. `Report` tells how far a stage is, as a share
+of its work from 0 to 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +22,8 @@ class Fetcher(Protocol):
         """Download or find the item's media; temporary files go below `into`."""
 
     def confirm(self, item: Item, media: Media, /) -> None:
-        """Called when the media were read: raise if they are not what was fetched any more. What is our own copy cannot change."""
+        """Called when the media were read: raise if they are not what was fetched any more. What is our own
+        copy cannot change."""
 
 
 class Decoder(Protocol):
@@ -35,7 +37,8 @@ class Transcriber(Protocol):
     """Hears words."""
 
     def transcribe(self, audio: Audio, report: Report, /) -> Transcript:
-        """Every word, in order. The whole transcript and not a generator: work still to be done cannot be timed."""
+        """Every word, in order. The whole transcript and not a generator: work still to be done cannot be
+        timed."""
 
     def release(self) -> None:
         """Give the model's memory back. Nothing may be asked of this object afterwards."""
@@ -48,7 +51,8 @@ class Diarizer(Protocol):
         """Who spoke when, with one voice vector each."""
 
     def voice_of(self, audio: Audio, /) -> FloatArray:
-        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s vectors."""
+        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s
+        vectors."""
 
     def release(self) -> None:
         """Give the models' memory back. Nothing may be asked of this object afterwards."""
@@ -65,4 +69,5 @@ class Enrolment(Protocol):
     """Knows the voices to look for."""
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
-        """The enrolled voices. Raises `StageError(VOICE_UNUSABLE)` naming the recording that cannot be used."""
+        """The enrolled voices. Raises `StageError(VOICE_UNUSABLE)` naming the recording that cannot be
+        used."""

@@ -1,8 +1,10 @@
-"""One order being carried out by this process: the work in a thread, signals in the main one, and exactly one Receipt.
+"""One order being carried out by this process: the work in a thread, signals in the main one, and exactly one
+Receipt.
 
-Called by `__main__`. Python runs signal handlers in the main thread, between two of its own instructions; an engine may compute for
-minutes within one. So the main thread does nothing but wait, and can always answer. The kernel may hand a signal to any thread, which does
-not wake the main one: the C handler's byte in a pipe does (`signal.set_wakeup_fd`).
+Called by `__main__`. Python runs signal handlers in the main thread, between two of its own instructions; an
+engine may compute for minutes within one. So the main thread does nothing but wait, and can always answer.
+The kernel may hand a signal to any thread, which does not wake the main one: the C handler's byte in a pipe
+does (`signal.set_wakeup_fd`).
 """
 
 import logging
@@ -25,7 +27,8 @@ from ingest_worker.session import Session, named
 from ingest_worker.stopwatch import process_birth
 
 GRACE: Final = 5.0
-"""Seconds that a run which was told to end has to come back by itself; a kubelet's patience is 30 (`terminationGracePeriodSeconds`)."""
+"""Seconds that a run which was told to end has to come back by itself; a kubelet's patience is 30
+(`terminationGracePeriodSeconds`)."""
 
 LAST_WORD: Final = 3.0
 """Seconds to give the claim up without the run's help."""
@@ -61,7 +64,9 @@ class Process:
 
     def _asked(self, number: int, _: object) -> None:
         """The signal handler: takes no lock, because the main thread may hold one."""
-        self._control.stop(StageError(Reason.INTERRUPTED, f"The process was asked to end ({signal.Signals(number).name})."))
+        self._control.stop(
+            StageError(Reason.INTERRUPTED, f"The process was asked to end ({signal.Signals(number).name}).")
+        )
 
     def _wait_for_the_end(self) -> None:
         """Give a run that was told to end some time; further signals change nothing."""
@@ -71,16 +76,22 @@ class Process:
                 return
 
     def _abandon(self) -> int:
-        """End a run that does not come back: its engine computes on, its transaction dies with the connection.
+        """End a run that does not come back: its engine computes on, its transaction dies with the
+        connection.
 
-        The claim is given up first. A commit that is on its way holds the claim's row, so one of two things happens: it wins, and the run
-        ends well after all; or it finds the claim gone, and nothing is stored.
+        The claim is given up first. A commit that is on its way holds the claim's row, so one of two things
+        happens: it wins, and the run ends well after all; or it finds the claim gone, and nothing is stored.
         """
         if self._session is not None and self._session.give_up is not None:
             last = threading.Thread(target=self._session.give_up, daemon=True)
             last.start()
             last.join(LAST_WORD)
-        self._end(StageError(Reason.INTERRUPTED, "The process was asked to end while an engine was busy; nothing was stored."))
+        self._end(
+            StageError(
+                Reason.INTERRUPTED,
+                "The process was asked to end while an engine was busy; nothing was stored.",
+            )
+        )
         return self._code if self._code is not None else FAILURES[Reason.UNKNOWN].exit_code or 1
 
     def _work(self) -> None:
@@ -92,7 +103,13 @@ class Process:
         except Exception as foreign:
             error = named(foreign)
             level = logging.ERROR if error.reason is Reason.UNKNOWN else logging.INFO
-            log.log(level, "the run failed: %s", foreign, exc_info=foreign, extra={"action": "fail", "reason": error.reason.value})
+            log.log(
+                level,
+                "the run failed: %s",
+                foreign,
+                exc_info=foreign,
+                extra={"action": "fail", "reason": error.reason.value},
+            )
         try:
             self._end(error)
         finally:
@@ -120,13 +137,23 @@ class Process:
             first = self._receipts.write(receipt)
         except OSError as foreign:
             first = True
-            log.warning("no Receipt can be written: %s", foreign.strerror, extra={"action": "leave-no-receipt"})
+            log.warning(
+                "no Receipt can be written: %s", foreign.strerror, extra={"action": "leave-no-receipt"}
+            )
         if first:
             reason = receipt.reason.value if receipt.reason else None
-            log.info("the run is over", extra={"action": "end", "exit": code, "reason": reason, "seconds": round(receipt.seconds, 1)})
+            log.info(
+                "the run is over",
+                extra={"action": "end", "exit": code, "reason": reason, "seconds": round(receipt.seconds, 1)},
+            )
             self._code = code
 
 
 def _bare(error: StageError | None) -> Receipt:
     """Of a run that failed before anything could be measured."""
-    return Receipt(result="Failed", reason=error.reason if error else Reason.UNKNOWN, message=str(error or ""), seconds=0.0)
+    return Receipt(
+        result="Failed",
+        reason=error.reason if error else Reason.UNKNOWN,
+        message=str(error or ""),
+        seconds=0.0,
+    )

@@ -1,6 +1,8 @@
-"""Live progress: a board that stages write on, shown in a file or on a port. Losing it loses percentages and nothing else.
+"""Live progress: a board that stages write on, shown in a file or on a port. Losing it loses percentages and
+nothing else.
 
-Called by the pipeline. Nothing here may fail a run: a full disk or a taken port is told once, and the run goes on without.
+Called by the pipeline. Nothing here may fail a run: a full disk or a taken port is told once, and the run
+goes on without.
 """
 
 import logging
@@ -27,7 +29,8 @@ WEIGHTS: Final = MappingProxyType(
         Stage.STORE: 0.01,
     }
 )
-"""Shares of a run. Transcription and diarization take about the same on every GPU measured (OpenTranscribe: 47.6 % and 50.2 %)."""
+"""Shares of a run. Transcription and diarization take about the same on every GPU measured (OpenTranscribe:
+47.6 % and 50.2 %)."""
 
 PERIOD: Final = 0.5
 """Seconds between two writes of the file within one stage. A new stage is written at once."""
@@ -53,7 +56,8 @@ class Board:
         self._gate = threading.Lock()
 
     def begin(self, stage: Stage) -> Report:
-        """A stage begins. Returns what it reports its progress to; a share that goes backwards is not shown."""
+        """A stage begins. Returns what it reports its progress to; a share that goes backwards is not
+        shown."""
         with self._gate:
             self._running.append(stage)
             self._shares.setdefault(stage, 0.0)
@@ -79,7 +83,11 @@ class Board:
             if not self._running:
                 return None
             share = sum(WEIGHTS.get(stage, 0.0) * share for stage, share in self._shares.items())
-            return Progress(stage=self._running[-1], percent=min(100, int(100 * share + 1e-9)), seconds=round(self._seconds(), 1))
+            return Progress(
+                stage=self._running[-1],
+                percent=min(100, int(100 * share + 1e-9)),
+                seconds=round(self._seconds(), 1),
+            )
 
     def _show(self, *, now: bool) -> None:
         progress = self.progress()
@@ -107,4 +115,8 @@ class ProgressFile:
                 self._draft.replace(self._path)
             except OSError as error:
                 self._broken = True
-                log.warning("progress cannot be written: %s", error.strerror, extra={"action": "lose-progress", "path": self._path})
+                log.warning(
+                    "progress cannot be written: %s",
+                    error.strerror,
+                    extra={"action": "lose-progress", "path": self._path},
+                )

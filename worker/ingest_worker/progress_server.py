@@ -1,7 +1,8 @@
 """`/progress` and `/metrics` on a port of the pod, read-only: what the operator polls and Prometheus scrapes.
 
-Called by the composition root where the order names a port. A port that is taken is told once; the run goes on without. Nobody is
-waited for: whoever asks slowly, or holds many connections, costs neither threads nor the answers of the others.
+Called by the composition root where the order names a port. A port that is taken is told once; the run goes
+on without. Nobody is waited for: whoever asks slowly, or holds many connections, costs neither threads nor
+the answers of the others.
 """
 
 import logging
@@ -27,9 +28,11 @@ log = logging.getLogger(__name__)
 _PREFIX: Final = "ingest_worker"
 
 LONGEST: Final = 5.0
-"""Seconds of a connection, from its beginning to its end, however it goes on: an answer takes milliseconds."""
+"""Seconds of a connection, from its beginning to its end, however it goes on: an answer takes
+milliseconds."""
 MOST: Final = 16
-"""Connections at once, each with a thread. One more ends the oldest, so that who holds all of them keeps nobody else out."""
+"""Connections at once, each with a thread. One more ends the oldest, so that who holds all of them keeps
+nobody else out."""
 
 
 class _Run(Collector):
@@ -41,8 +44,14 @@ class _Run(Collector):
     def collect(self) -> Iterable[Metric]:
         """Progress, and the seconds of finished stages."""
         now = self._progress()
-        yield GaugeMetricFamily(f"{_PREFIX}_progress_ratio", "Share of the recording that is done.", now.percent / 100 if now else 0.0)
-        stages = GaugeMetricFamily(f"{_PREFIX}_stage_seconds", "Wall time of each finished stage.", labels=["stage"])
+        yield GaugeMetricFamily(
+            f"{_PREFIX}_progress_ratio",
+            "Share of the recording that is done.",
+            now.percent / 100 if now else 0.0,
+        )
+        stages = GaugeMetricFamily(
+            f"{_PREFIX}_stage_seconds", "Wall time of each finished stage.", labels=["stage"]
+        )
         for stage, timing in list(self._watch.stages.items()):
             if timing.intervals:
                 stages.add_metric([stage.value], timing.seconds)
@@ -73,7 +82,9 @@ class _Server(ThreadingHTTPServer):
     def service_actions(self) -> None:
         """Called twice a second and after each connection."""
         with self._gate:
-            for connection in [each for each, since in self._since.items() if time.monotonic() - since > LONGEST]:
+            for connection in [
+                each for each, since in self._since.items() if time.monotonic() - since > LONGEST
+            ]:
                 self._hang_up(connection)
 
     def _hang_up(self, connection: socket.socket) -> None:
@@ -103,7 +114,11 @@ class ProgressServer:
         try:
             self._server = _Server(("", port), _handler(progress, registry))
         except OSError as error:
-            log.warning("progress cannot be served: %s", error.strerror, extra={"action": "lose-progress", "port": port})
+            log.warning(
+                "progress cannot be served: %s",
+                error.strerror,
+                extra={"action": "lose-progress", "port": port},
+            )
             return
         threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
 
@@ -114,7 +129,9 @@ class ProgressServer:
             self._server.server_close()
 
 
-def _handler(progress: Callable[[], Progress | None], registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    progress: Callable[[], Progress | None], registry: CollectorRegistry
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
@@ -122,7 +139,11 @@ def _handler(progress: Callable[[], Progress | None], registry: CollectorRegistr
             elif self.path == "/progress" and (now := progress()) is not None:
                 self._answer(HTTPStatus.OK, "application/json", now.to_json().encode())
             else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/progress (once a stage has begun) and /metrics are here\n")
+                self._answer(
+                    HTTPStatus.NOT_FOUND,
+                    "text/plain",
+                    b"/progress (once a stage has begun) and /metrics are here\n",
+                )
 
         def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
             self.send_response(status)

@@ -1,6 +1,7 @@
 """The Receipt's figures from what a run found, and the one write of it.
 
-Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` touch anything.
+Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` touch
+anything.
 """
 
 import os
@@ -14,27 +15,44 @@ from typing import Final
 
 from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, Tracks, encode
 from ingest_contract.stages import Stage
-from ingest_worker.domain import Decision, Diarization, Identity, Segment, Sound, SpokenWord, Transcript, Vectors
+from ingest_worker.domain import (
+    Decision,
+    Diarization,
+    Identity,
+    Segment,
+    Sound,
+    SpokenWord,
+    Transcript,
+    Vectors,
+)
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
 
 WORDLESS: Final = 4.0
-"""Seconds of a turn without a word that are told: twice what voice activity is asked for, as turns hold pauses, laughter and coughs."""
+"""Seconds of a turn without a word that are told: twice what voice activity is asked for, as turns hold
+pauses, laughter and coughs."""
 
 _MILLISECONDS: Final = 3
 """Digits of seconds that a Receipt shows: it has 4,096 bytes."""
 
 
-def coverage_of(words: Sequence[SpokenWord], diarization: Diarization, segments: Sequence[Segment], vectors: Vectors) -> Coverage:
-    """How much of the recording got what it should. Voice is counted in seconds of speech: counting speakers would flatter short ones."""
+def coverage_of(
+    words: Sequence[SpokenWord], diarization: Diarization, segments: Sequence[Segment], vectors: Vectors
+) -> Coverage:
+    """How much of the recording got what it should. Voice is counted in seconds of speech: counting speakers
+    would flatter short ones."""
     usable = {speaker for speaker in range(diarization.speakers) if diarization.has_vector(speaker)}
     return Coverage(
         speech_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns)),
-        voiced_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns if turn.speaker in usable)),
+        voiced_seconds=rounded(
+            sum(turn.end - turn.start for turn in diarization.turns if turn.speaker in usable)
+        ),
         words=len(words),
         attributed_words=sum(word.speaker is not None for word in words),
         wordless_seconds=rounded(sum(end - start for start, end in wordless(words, diarization))),
-        wordless_speakers=sum(diarization.seconds_of(speaker) > WORDLESS for speaker in silent_speakers(words, diarization)),
+        wordless_speakers=sum(
+            diarization.seconds_of(speaker) > WORDLESS for speaker in silent_speakers(words, diarization)
+        ),
         segments=len(segments),
         vectors=len(vectors.values),
     )
@@ -48,7 +66,10 @@ def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tupl
         # A word that began before the turn may reach into it; words are in order and apart, so one is enough.
         inside = words[max(0, bisect_right(starts, turn.start) - 1) : bisect_left(starts, turn.end)]
         free = turn.start
-        for start, end in [*((spoken.word.start, spoken.word.end) for spoken in inside), (turn.end, turn.end)]:
+        for start, end in [
+            *((spoken.word.start, spoken.word.end) for spoken in inside),
+            (turn.end, turn.end),
+        ]:
             if start - free > WORDLESS:
                 found.append((free, start))
             free = max(free, end)
@@ -120,7 +141,8 @@ def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None)
 
 
 def peak_rss_mib() -> int:
-    """Resident memory of this process and of the largest of its ended children, in MiB (getrusage(2): KiB on Linux, bytes on macOS)."""
+    """Resident memory of this process and of the largest of its ended children, in MiB (getrusage(2): KiB on
+    Linux, bytes on macOS)."""
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(peaks) // (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
@@ -131,7 +153,8 @@ def rounded(seconds: float) -> float:
 
 
 class ReceiptFile:
-    """Where the Receipt goes. In a pod it is a bind mount: it can be written in place only, and is read when the process ends."""
+    """Where the Receipt goes. In a pod it is a bind mount: it can be written in place only, and is read when
+    the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -139,7 +162,8 @@ class ReceiptFile:
         self._gate = threading.Lock()
 
     def write(self, receipt: Receipt) -> bool:
-        """Write it, unless one was written already: of two threads that end a run, the first tells how. Returns whether this one did."""
+        """Write it, unless one was written already: of two threads that end a run, the first tells how.
+        Returns whether this one did."""
         with self._gate:
             if self._written:
                 return False

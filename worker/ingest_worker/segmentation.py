@@ -1,7 +1,8 @@
 """Passages to search, from words with speakers. Pure.
 
-Called by the pipeline after attribution. A passage has one speaker, so that a search for a person is exact; it ends where a sentence or a
-pause does, so that its vector means something. Must not change, drop or repeat a word.
+Called by the pipeline after attribution. A passage has one speaker, so that a search for a person is exact;
+it ends where a sentence or a pause does, so that its vector means something. Must not change, drop or repeat
+a word.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,8 @@ from ingest_worker.domain import Segment, SpokenWord, Word
 SENTENCE_END: Final = (".", "?", "!", "…", "。", "？", "！", '."', '?"', '!"', ".”", "?”", "!”")
 
 SHORTEST: Final = 0.5
-"""Share of the longest passage that a cut at a sentence end must leave: a sentence of two seconds is no passage when more would fit."""
+"""Share of the longest passage that a cut at a sentence end must leave: a sentence of two seconds is no
+passage when more would fit."""
 
 Run = tuple[int, int]
 """First word and one past the last."""
@@ -27,14 +29,18 @@ def written(words: Iterable[Word]) -> str:
 def segment(words: Sequence[SpokenWord], profile: SegmentationProfile) -> tuple[Segment, ...]:
     """Every word in exactly one passage, in order; each passage starts before it ends.
 
-    A passage longer than `max_seconds` is cut behind the last sentence end in its second half, else behind the longest pause there. Only
-    a single word may be longer.
+    A passage longer than `max_seconds` is cut behind the last sentence end in its second half, else behind
+    the longest pause there. Only a single word may be longer.
 
     Args:
         words: In time order.
         profile: `max_seconds` and `max_gap_seconds`.
     """
-    runs = (part for run in _runs(words, profile.max_gap_seconds) for part in _short_enough(words, run, profile.max_seconds))
+    runs = (
+        part
+        for run in _runs(words, profile.max_gap_seconds)
+        for part in _short_enough(words, run, profile.max_seconds)
+    )
     return tuple(_segment(words, run) for run in runs)
 
 

@@ -1,6 +1,7 @@
 """One process's run: what is measured, how it is shown, and the Receipt that it ends with.
 
-Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is told with everything known by then.
+Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is told with
+everything known by then.
 """
 
 import errno
@@ -20,7 +21,15 @@ from ingest_worker.memory import classify
 from ingest_worker.pipeline import Found, Pipeline, Watch
 from ingest_worker.progress import Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
-from ingest_worker.receipts import coverage_of, memory_of, quality_of, rounded, speakers_of, stages_of, tracks_of
+from ingest_worker.receipts import (
+    coverage_of,
+    memory_of,
+    quality_of,
+    rounded,
+    speakers_of,
+    stages_of,
+    tracks_of,
+)
 from ingest_worker.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
@@ -47,10 +56,15 @@ class Session:
 
     @contextmanager
     def shown(self, place: Place) -> Iterator[Watch]:
-        """Who looks on: the clock, a board in the order's file or on its port, and whoever may end the run."""
+        """Who looks on: the clock, a board in the order's file or on its port, and whoever may end the
+        run."""
         display = ProgressFile(Path(place.progress_file)) if place.progress_file is not None else None
         board = Board(display, lambda: self.clock.age)
-        server = ProgressServer(place.progress_port, board.progress, self.clock) if place.progress_port is not None else None
+        server = (
+            ProgressServer(place.progress_port, board.progress, self.clock)
+            if place.progress_port is not None
+            else None
+        )
         try:
             yield Watch(self.clock, board, self.control)
         finally:
@@ -73,7 +87,9 @@ class Session:
             stages=stages_of(self.clock),
             run_id=self.run_id,
             tracks=tracks_of(sound) if sound else None,
-            coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors) if found else None,
+            coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors)
+            if found
+            else None,
             speakers=speakers_of(found.identities, found.diarization) if found else None,
             quality=quality_of(found.transcript) if found else None,
             memory=memory_of(self.sampler, self.uuid, self.free_at_start_mib),
@@ -83,8 +99,11 @@ class Session:
 
 
 def named(error: Exception) -> StageError:
-    """An exception in the failure table's words: out of memory and a full disk are known wherever they show, the rest is `UNKNOWN`."""
+    """An exception in the failure table's words: out of memory and a full disk are known wherever they show,
+    the rest is `UNKNOWN`."""
     if isinstance(error, StageError):
         return error
-    reason = classify(error) or (Reason.SCRATCH_FULL if isinstance(error, OSError) and error.errno == errno.ENOSPC else Reason.UNKNOWN)
+    reason = classify(error) or (
+        Reason.SCRATCH_FULL if isinstance(error, OSError) and error.errno == errno.ENOSPC else Reason.UNKNOWN
+    )
     return StageError(reason, f"{type(error).__name__}: {error}")

@@ -1,7 +1,8 @@
-"""How long everything took, on a monotonic clock that began with the process; stages may overlap, and failed ones are timed too.
+"""How long everything took, on a monotonic clock that began with the process; stages may overlap, and failed
+ones are timed too.
 
-Called by the pipeline around every stage and by the Receipt at the end. What lies in no stage is overhead: imports, model loads and the
-like that could not be hidden.
+Called by the pipeline around every stage and by the Receipt at the end. What lies in no stage is overhead:
+imports, model loads and the like that could not be hidden.
 """
 
 import os

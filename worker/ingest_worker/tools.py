@@ -1,7 +1,8 @@
-"""The tools of one run: which adapters stand behind the ports, with which models and batches, and what of them is loaded when.
+"""The tools of one run: which adapters stand behind the ports, with which models and batches, and what of
+them is loaded when.
 
-Called by the composition root. Engines are imported where they are made and nowhere else, so that a run which resumes everything imports
-none. Must not look at the recording.
+Called by the composition root. Engines are imported where they are made and nowhere else, so that a run which
+resumes everything imports none. Must not look at the recording.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -51,14 +52,19 @@ class Tools:
         loader.shutdown(wait=False)
 
     def _engines(self) -> tuple[tuple[Stage, Later[Any]], ...]:
-        return (Stage.TRANSCRIBE, self.transcriber), (Stage.DIARIZE, self.diarizer), (Stage.EMBED, self.embedder)
+        return (
+            (Stage.TRANSCRIBE, self.transcriber),
+            (Stage.DIARIZE, self.diarizer),
+            (Stage.EMBED, self.embedder),
+        )
 
 
 def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan) -> Tools:
     """The real ones.
 
-    On a CPU everything is loaded at once. On a GPU a model that must wait for another's memory is imported only; the text model always
-    waits. Where the order does not allow it nothing is loaded early, because host memory may be what is short.
+    On a CPU everything is loaded at once. On a GPU a model that must wait for another's memory is imported
+    only; the text model always waits. Where the order does not allow it nothing is loaded early, because host
+    memory may be what is short.
     """
     from ingest_worker.audio.decode import LimitedDecoder
     from ingest_worker.sources.apart import FetcherApart
@@ -75,7 +81,9 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
         transcriber=_transcriber(order, models, plan),
         diarizer=diarizer,
         embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
-        enrolment=ProfileEnrolment(settings.identification, cache, identities.diarization, media, diarizer.get),
+        enrolment=ProfileEnrolment(
+            settings.identification, cache, identities.diarization, media, diarizer.get
+        ),
         together=plan.together,
     )
 
@@ -123,6 +131,11 @@ def _embedder(order: IngestOrder, models: Models, identities: Identities, *, ear
         from ingest_worker.engines.embedding import SentenceEmbedder
 
         runtime = order.runtime
-        return SentenceEmbedder(folder, device=runtime.device, batch_tokens=runtime.embedding_batch_tokens, model_key=identities.embedding)
+        return SentenceEmbedder(
+            folder,
+            device=runtime.device,
+            batch_tokens=runtime.embedding_batch_tokens,
+            model_key=identities.embedding,
+        )
 
     return Later("embedder", make, lambda engine: engine.runner, None if early else warm)

@@ -30,7 +30,9 @@ def _pairs(values: list[str] | None, option: str) -> dict[str, Path]:
         name, mark, folder = value.partition("=")
         path = Path(folder).expanduser()
         if not mark or not path.is_dir():
-            raise typer.BadParameter(f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option)
+            raise typer.BadParameter(
+                f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option
+            )
         found[name] = path
     return found
 
@@ -47,23 +49,33 @@ def _bytes(text: str | None) -> int | None:
 
 @app.command(epilog="Example: ingestctl run batch.yaml --memory 6G")
 def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    files: Annotated[list[Path], typer.Argument(help="The batch; profiles may be in the same file or in others.", metavar="FILE...")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="The batch; profiles may be in the same file or in others.", metavar="FILE..."),
+    ],
     dsn: Dsn = None,
     home: Home = None,
     output: Format = Output.TABLE,
     memory: Annotated[
-        str | None, typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller.")
+        str | None,
+        typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller."),
     ] = None,
-    volume: Annotated[list[str] | None, typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine.")] = None,
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine."),
+    ] = None,
     config_map: Annotated[
-        list[str] | None, typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files.")
+        list[str] | None,
+        typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")] = False,  # noqa: FBT002  a flag that is off unless it is given
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
+    ] = False,  # noqa: FBT002  a flag that is off unless it is given
 ) -> None:
     """Run a batch on this machine: plan it, ingest it, show how it went.
 
-    An interrupted batch goes on where it was; a finished one does nothing. Exit code 0 only if nothing failed; 1 if something did; 2 for
-    mistakes in the files, before anything ran; 130 after Ctrl-C.
+    An interrupted batch goes on where it was; a finished one does nothing. Exit code 0 only if nothing
+    failed; 1 if something did; 2 for mistakes in the files, before anything ran; 130 after Ctrl-C.
     """
     place = Workplace.of(home, dsn)
     batch, profile = batch_and_profile(files)
@@ -71,13 +83,18 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     limit = _bytes(memory)
     if retry_failed:
         folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)
-        batch = batch.model_copy(update={"spec": batch.spec.model_copy(update={"retry_failed": _next_token(folder)})})
+        batch = batch.model_copy(
+            update={"spec": batch.spec.model_copy(update={"retry_failed": _next_token(folder)})}
+        )
     machine = _machine()
     runtime: Runtime = runtime_of(profile.spec, machine, batch.spec.parallelism)
     console = people()
     with place.store() as address:
         prepared(place, profile.spec, address, console)
-        console.print(f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, {batch.spec.parallelism} at a time")
+        console.print(
+            f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, "
+            f"{batch.spec.parallelism} at a time"
+        )
         request = Request(batch, profile, place.home, place.models, address, machine, mounts, limit)
         raise typer.Exit(run_batch(request, Screen(console, output)))
 
@@ -101,19 +118,29 @@ def status(
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how far a batch is, or how it ended: the very form that `kubectl get` shows in a cluster with -o json or yaml."""
+    """Show how far a batch is, or how it ended: the very form that `kubectl get` shows in a cluster with -o
+    json or yaml."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     batch = read_batch(folder)
     if batch is None:
-        raise typer.BadParameter(f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME")
+        raise typer.BadParameter(
+            f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME"
+        )
     show(batch, read_items(folder), Screen(people(), output))
 
 
 @app.command(epilog="Example: ingestctl forget my-channel")
-def forget(name: Annotated[str, typer.Argument(help="The batch.")], namespace: Namespace = "default", home: Home = None) -> None:
-    """Drop what is kept about a batch on this machine, so that its name can be used anew. What it stored in Postgres stays."""
+def forget(
+    name: Annotated[str, typer.Argument(help="The batch.")],
+    namespace: Namespace = "default",
+    home: Home = None,
+) -> None:
+    """Drop what is kept about a batch on this machine, so that its name can be used anew. What it stored in
+    Postgres stays."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     if not folder.path.exists():
-        raise typer.BadParameter(f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME")
+        raise typer.BadParameter(
+            f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME"
+        )
     with holding(folder):
         rmtree(folder.path)

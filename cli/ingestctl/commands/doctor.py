@@ -31,11 +31,15 @@ def profile_in(path: Path | None) -> IngestProfileSpec:
 
 @app.command(epilog="Example: ingestctl doctor --profile batch.yaml")
 def doctor(
-    profile: Annotated[Path | None, typer.Option("--profile", help="Check for the profile in this file, instead of the default.")] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", help="Check for the profile in this file, instead of the default."),
+    ] = None,
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Check what batches need on this machine, one line each, with how to get what is missing. Changes nothing.
+    """Check what batches need on this machine, one line each, with how to get what is missing. Changes
+    nothing.
 
     Exit code 1 if something that is needed is missing.
     """
@@ -45,16 +49,23 @@ def doctor(
     raise typer.Exit(int(any(finding.state is State.MISSING for finding in found)))
 
 
-@app.command(epilog="Example: ingestctl migrate --dsn postgresql://owner@db.example.org/video --dimension 1024 --roles")
+@app.command(
+    epilog="Example: ingestctl migrate --dsn postgresql://owner@db.example.org/video --dimension 1024 --roles"
+)
 def migrate(
     dimension: Annotated[
-        list[int] | None, typer.Option("--dimension", help="Make the table for vectors of so many numbers. May be repeated.")
+        list[int] | None,
+        typer.Option("--dimension", help="Make the table for vectors of so many numbers. May be repeated."),
     ] = None,
-    roles: Annotated[bool, typer.Option("--roles", help="Make the group roles ingest_writer and ingest_reader, and grant them.")] = False,  # noqa: FBT002  a flag that is off unless it is given
+    roles: Annotated[
+        bool,
+        typer.Option("--roles", help="Make the group roles ingest_writer and ingest_reader, and grant them."),
+    ] = False,  # noqa: FBT002  a flag that is off unless it is given
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Bring a database to this program's schema, as its owner. Safe to repeat. The embedded store does this by itself."""
+    """Bring a database to this program's schema, as its owner. Safe to repeat. The embedded store does this
+    by itself."""
     console = people()
     with Workplace.of(home, dsn).store() as address:
         applied = apply_migrations(address)
@@ -62,4 +73,6 @@ def migrate(
             ensure_dimension(address, size)
         if roles and not create_roles(address):
             raise StageError(Reason.DATABASE_REJECTED, NO_ROLES)
-    console.print(f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}")
+    console.print(
+        f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}"
+    )

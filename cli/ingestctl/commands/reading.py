@@ -18,32 +18,59 @@ _DAY = ["%Y-%m-%d"]
 
 
 @app.command(
-    epilog="Example: ingestctl search 'what did they say about vector indexes' --speaker ann --since 2025-01-01 --limit 5",
+    epilog="Example: ingestctl search 'what did they say about vector indexes' --speaker ann --since "
+    "2025-01-01 --limit 5",
 )
 def search(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    query: Annotated[str, typer.Argument(help="A question, or words. Quotes inside it make a phrase, a minus excludes a word.")],
-    speaker: Annotated[str | None, typer.Option("--speaker", help="Only what this person says: a name, or 'unknown #3'.")] = None,
+    query: Annotated[
+        str,
+        typer.Argument(help="A question, or words. Quotes inside it make a phrase, a minus excludes a word."),
+    ],
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", help="Only what this person says: a name, or 'unknown #3'.")
+    ] = None,
     since: Annotated[
-        datetime | None, typer.Option("--since", formats=_DAY, metavar="DATE", help="Published on this day (2025-01-31, UTC) or later.")
+        datetime | None,
+        typer.Option(
+            "--since", formats=_DAY, metavar="DATE", help="Published on this day (2025-01-31, UTC) or later."
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", formats=_DAY, metavar="DATE", help="Published on this day (2025-01-31, UTC) or earlier.")
+        datetime | None,
+        typer.Option(
+            "--until",
+            formats=_DAY,
+            metavar="DATE",
+            help="Published on this day (2025-01-31, UTC) or earlier.",
+        ),
     ] = None,
-    video: Annotated[str | None, typer.Option("--video", help="Only in this recording, for example youtube:CNxH0rHS320.")] = None,
+    video: Annotated[
+        str | None, typer.Option("--video", help="Only in this recording, for example youtube:CNxH0rHS320.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many passages.")] = 10,
     model_set: Annotated[
-        str | None, typer.Option("--model-set", help="The set (name or file) to take the text model from. Omitted: any that is here.")
+        str | None,
+        typer.Option(
+            "--model-set",
+            help="The set (name or file) to take the text model from. Omitted: any that is here.",
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The text model, where the store has vectors of several, for example all-MiniLM-L6-v2.")
+        str | None,
+        typer.Option(
+            "--model",
+            help="The text model, where the store has vectors of several, for example all-MiniLM-L6-v2.",
+        ),
     ] = None,
     dsn: Dsn = None,
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Find passages by meaning and by words at once, best first, with who says them, when, and a link to the moment.
+    """Find passages by meaning and by words at once, best first, with who says them, when, and a link to the
+    moment.
 
-    The question is embedded by the model that the stored vectors are of. The score adds 1 / (60 + rank) of the two lists.
+    The question is embedded by the model that the stored vectors are of. The score adds 1 / (60 + rank) of
+    the two lists.
     """
     if fault := fault_of(query):
         raise typer.BadParameter(fault, param_hint="QUERY")
@@ -59,13 +86,18 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
 
 @app.command(epilog="Example: ingestctl export youtube:CNxH0rHS320 --format vtt --to talk.vtt")
 def export(
-    video: Annotated[str, typer.Argument(help="The recording's id, as `ingestctl status` and `search` show it.")],
+    video: Annotated[
+        str, typer.Argument(help="The recording's id, as `ingestctl status` and `search` show it.")
+    ],
     form: Annotated[Form, typer.Option("--format", "-f", help="docs/how-to.md describes each.")] = Form.JSON,
-    to: Annotated[Path | None, typer.Option("--to", "-o", help="The file to write. Omitted: standard output.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", "-o", help="The file to write. Omitted: standard output.")
+    ] = None,
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Write one transcript: JSON with everything, VTT or SRT captions, text for reading, or RTTM speaker turns."""
+    """Write one transcript: JSON with everything, VTT or SRT captions, text for reading, or RTTM speaker
+    turns."""
     try:
         write(stored_transcript(Workplace.of(home, dsn), video), form, to)
     except NoTranscriptError as error:

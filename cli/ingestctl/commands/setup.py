@@ -34,4 +34,7 @@ def example() -> None:
 @app.command(epilog="Example: ingestctl crd | kubectl apply -f -")
 def crd() -> None:
     """Print the CustomResourceDefinitions, for `kubectl apply -f -`."""
-    typer.echo("---\n".join(yaml.safe_dump(definition, sort_keys=False) for definition in definitions().values()), nl=False)
+    typer.echo(
+        "---\n".join(yaml.safe_dump(definition, sort_keys=False) for definition in definitions().values()),
+        nl=False,
+    )

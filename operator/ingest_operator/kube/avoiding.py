@@ -1,8 +1,8 @@
 """How a Job's pod is kept from nodes, and how that is read again. Pure.
 
-By the label of the host's name, not by the node's own name: Karpenter makes no node for a pod whose affinity has `matchFields`
-(karpenter `pkg/controllers/provisioning/provisioner.go`, `validateNodeSelectorTerm`). Where the two differ the node is not avoided, and
-still named.
+By the label of the host's name, not by the node's own name: Karpenter makes no node for a pod whose affinity
+has `matchFields` (karpenter `pkg/controllers/provisioning/provisioner.go`, `validateNodeSelectorTerm`). Where
+the two differ the node is not avoided, and still named.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,13 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def kept_from(job: Object, nodes: Sequence[str]) -> Object:
-    """The Job, its pod kept from these nodes: in each of the alternatives that the profile's own affinity gives."""
+    """The Job, its pod kept from these nodes: in each of the alternatives that the profile's own affinity
+    gives."""
     if not nodes:
         return job
-    metadata = job["metadata"] | {"annotations": {**(job["metadata"].get("annotations") or {}), AVOIDS: ",".join(nodes)}}
+    metadata = job["metadata"] | {
+        "annotations": {**(job["metadata"].get("annotations") or {}), AVOIDS: ",".join(nodes)}
+    }
     template = job["spec"]["template"]
     affinity = template["spec"].get("affinity") or {}
     node_affinity = affinity.get("nodeAffinity") or {}

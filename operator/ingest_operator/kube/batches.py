@@ -1,4 +1,5 @@
-"""One look at one batch in a cluster: its profile, its plans, then the reconcile that is the same everywhere."""
+"""One look at one batch in a cluster: its profile, its plans, then the reconcile that is the same
+everywhere."""
 
 import asyncio
 import contextlib
@@ -35,7 +36,13 @@ from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
 from ingest_operator.kube.queues import ASK_EVERY, Answer, asked, not_admitted, waiting
 from ingest_operator.kube.resources import Object
 from ingest_operator.kube.scene import Scene, scene_of
-from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_failed, profile_unreadable, spec_unreadable
+from ingest_operator.kube.telling import (
+    FAILED_LOOKS,
+    UnreadableError,
+    look_failed,
+    profile_unreadable,
+    spec_unreadable,
+)
 from ingest_operator.ledger import restore
 from ingest_operator.observe import Run
 from ingest_operator.plan import Decision
@@ -45,7 +52,13 @@ from ingest_operator.reconcile import reconcile
 class Accepted(Protocol):
     """Whoever wants to know of every accepted status: metrics and Events."""
 
-    def __call__(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()) -> None:
+    def __call__(
+        self,
+        batch: Object,
+        before: IngestBatchStatus | None,
+        after: IngestBatchStatus,
+        ended: Iterable[Run] = (),
+    ) -> None:
         """The batch as it is since then, and the runs whose ends the status is the first to record."""
 
 
@@ -72,7 +85,8 @@ class Memory:
     keeper: StatusKeeper
     frozen: tuple[FrozenPlan, ...] | None = None
     weight: int = 0
-    """Bytes of memory that its plans took when they were read last: where there is no room for them they are not read again."""
+    """Bytes of memory that its plans took when they were read last: where there is no room for them they are
+    not read again."""
     plan: PlanLook | None = None
     remembered: Remembered = field(default_factory=Remembered)
     profile: IngestProfile | None = None
@@ -145,7 +159,9 @@ class Batches:
                 memory.frozen = await read_frozen(self._world.api, owner)
         memory.weight = sum(plan.weight for plan in memory.frozen)
         self._make_room(owner, memory)
-        require_all(memory.frozen, memory.keeper.read())  # at each look: a backup may bring back another status at any time
+        require_all(
+            memory.frozen, memory.keeper.read()
+        )  # at each look: a backup may bring back another status at any time
         scene = self._scene(owner, memory)
         plan = await self._planned(scene, memory, now)
         if memory.frozen != plan.frozen:  # from its first start on a batch works by what is frozen
@@ -159,7 +175,11 @@ class Batches:
     async def _clear_up(self, owner: Owner, memory: Memory, now: float) -> Requeue | None:
         """When to look again at a batch that needs nothing of its plan; None of any other."""
         status, seen = memory.keeper.read(), self._world.seen
-        if status is None or not needs_no_plan(status, memory.keeper.batch) or not is_cleared(seen.jobs.of(owner.identity)):
+        if (
+            status is None
+            or not needs_no_plan(status, memory.keeper.batch)
+            or not is_cleared(seen.jobs.of(owner.identity))
+        ):
             return None
         scene = self._scene(owner, memory)
         cluster = KubeCluster(self._world.api, seen, scene, memory.remembered, now, total=status.counts.total)
@@ -167,7 +187,8 @@ class Batches:
         return None if found is None else requeue(status, found, now)
 
     def _make_room(self, owner: Owner, memory: Memory) -> None:
-        """Keep the plans in memory, or take room for them, at a larger namespace's cost if need be. Raises `NoRoomError`."""
+        """Keep the plans in memory, or take room for them, at a larger namespace's cost if need be. Raises
+        `NoRoomError`."""
         for key in self._room.take((owner.namespace, owner.name), memory.weight):
             if (other := self._memories.get(key)) is not None:
                 other.frozen = other.plan = None
@@ -182,13 +203,22 @@ class Batches:
         if read.value is None:
             raise UnreadableError(spec_unreadable(read))
         found = self._world.profiles.get((owner.namespace, name := read.value.spec.profile_ref.name))
-        passed_over = [*being_deleted(memory.keeper.batch), *([spec_unreadable(read)] if read.mistakes else [])]
+        passed_over = [
+            *being_deleted(memory.keeper.batch),
+            *([spec_unreadable(read)] if read.mistakes else []),
+        ]
         if found is not None:
             profile = reading(IngestProfile, found)
             passed_over += [profile_unreadable(name, profile)] if profile.mistakes else []
             # One that is read whole is better than what is left of a newer one, for those that run.
             memory.profile = profile.value if not profile.mistakes else memory.profile or profile.value
-        scene = scene_of(owner, read.value, memory.profile, memory.frozen[0] if memory.frozen else None, missing=found is None)
+        scene = scene_of(
+            owner,
+            read.value,
+            memory.profile,
+            memory.frozen[0] if memory.frozen else None,
+            missing=found is None,
+        )
         return replace(scene, hindrances=(*passed_over, *scene.hindrances))
 
     async def _planned(self, scene: Scene, memory: Memory, now: float) -> PlanLook:
@@ -196,16 +226,27 @@ class Batches:
         if scene.hindrances or (scene.orders.batch.spec.suspend and not frozen):
             return PlanLook.of(frozen)
         seen, batch = self._world.seen, scene.owner.identity
-        around = PlanGround(scene.owner, scene.orders, seen.jobs.of(batch), seen.pods_of(batch), frozen, seen.lost_plans(batch))
+        around = PlanGround(
+            scene.owner,
+            scene.orders,
+            seen.jobs.of(batch),
+            seen.pods_of(batch),
+            frozen,
+            seen.lost_plans(batch),
+        )
         memory.plan = await look_at_plans(self._world.api, around, now, memory.plan)
         return memory.plan
 
-    async def _reconcile(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> tuple[Decision, Requeue]:
+    async def _reconcile(
+        self, scene: Scene, plan: PlanLook, memory: Memory, now: float
+    ) -> tuple[Decision, Requeue]:
         """What was decided, and when to look again."""
         batch = self._batch(scene, plan, memory)
         blockers = await self._blockers(scene, plan, memory, now)
         around = replace(scene, hindrances=(*scene.hindrances, *blockers))
-        cluster = KubeCluster(self._world.api, self._world.seen, around, memory.remembered, now, total=len(batch.items))
+        cluster = KubeCluster(
+            self._world.api, self._world.seen, around, memory.remembered, now, total=len(batch.items)
+        )
         if batch.planned is not None:
             await cluster.ask_for_progress(self._world.poller)
 
@@ -229,11 +270,14 @@ class Batches:
             setup_mended=known != scene.profile.generation,
         )
 
-    async def _blockers(self, scene: Scene, plan: PlanLook, memory: Memory, now: float) -> tuple[Hindrance, ...]:
+    async def _blockers(
+        self, scene: Scene, plan: PlanLook, memory: Memory, now: float
+    ) -> tuple[Hindrance, ...]:
         """What must change outside, as planning, pods that were left behind and queues say."""
         if plan.planned is None:
             return plan.hindrances
-        # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at once.
+        # Added sources that cannot be planned hold nothing else up: their hindrances are shown, and over at
+        # once.
         shown = tuple(replace(each, until=now) for each in plan.hindrances)
         left = left_behind(self._world.seen, scene.owner, scene.orders.profile.pods)
         return (*shown, *left, *await self._in_queue(scene.owner, memory, now))
@@ -241,7 +285,9 @@ class Batches:
     async def _halt(self, hindrance: Hindrance, memory: Memory, now: float) -> Requeue:
         """Say of a batch that its plan is out of reach: nothing of it can be observed or started."""
         before = memory.keeper.read()
-        status = halted(before, hindrance, memory.generation, now).model_copy(update={"trace_id": trace_of(memory.uid)})
+        status = halted(before, hindrance, memory.generation, now).model_copy(
+            update={"trace_id": trace_of(memory.uid)}
+        )
         if status == before:
             return Requeue()
         written = await memory.keeper.write(status)
@@ -257,12 +303,15 @@ class Batches:
         return Requeue()
 
     async def _stop_if_wanted(self, owner: Owner, memory: Memory, now: float) -> None:
-        """End what runs where `suspend` or a deletion asks for it, whatever can be read: nothing of that needs to be remembered."""
+        """End what runs where `suspend` or a deletion asks for it, whatever can be read: nothing of that
+        needs to be remembered."""
         with contextlib.suppress(UnreadableError):
             scene = self._scene(owner, memory)
             spec = scene.orders.batch.spec
             if is_deleted(memory.keeper.batch) or (spec.suspend and spec.suspend_mode is SuspendMode.KILL):
-                await end_runs(KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY))
+                await end_runs(
+                    KubeCluster(self._world.api, self._world.seen, scene, memory.remembered, now, total=ANY)
+                )
         if is_deleted(memory.keeper.batch):
             await end_plans(self._world.api, self._world.seen, owner)
 

@@ -1,7 +1,9 @@
-"""What the watches have shown, as a dictionary: the newest version of each object, cut down to what a look needs.
+"""What the watches have shown, as a dictionary: the newest version of each object, cut down to what a look
+needs.
 
-A watch misses deletions while it is broken (kopf lists again after `410 Gone` and tells nothing of what has vanished), so a list replaces
-what the watch has gathered, now and then. Answers to our own writes go in at once: an object that we made is never unknown to us.
+A watch misses deletions while it is broken (kopf lists again after `410 Gone` and tells nothing of what has
+vanished), so a list replaces what the watch has gathered, now and then. Answers to our own writes go in at
+once: an object that we made is never unknown to us.
 """
 
 from collections import OrderedDict, defaultdict
@@ -24,7 +26,8 @@ def key_of(thing: Object) -> Key:
 
 
 def version_of(thing: Object) -> int:
-    """Its resource version. Compared as a number, as every API server backed by etcd makes them (declared by KEP-5504)."""
+    """Its resource version. Compared as a number, as every API server backed by etcd makes them (declared by
+    KEP-5504)."""
     return int(thing["metadata"]["resourceVersion"])
 
 
@@ -37,7 +40,8 @@ class Cache:
         whose: Callable[[Object], Identity | None] = controller_of,
         outlives: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        """By `whose` objects are found together. What `outlives` its deletion is known until it is forgotten."""
+        """By `whose` objects are found together. What `outlives` its deletion is known until it is
+        forgotten."""
         self._slim, self._whose, self._outlives = slim, whose, outlives
         self._objects: dict[Key, Object] = {}
         self._of: defaultdict[Identity, dict[Key, Object]] = defaultdict(dict)
@@ -71,22 +75,29 @@ class Cache:
         return key_of(thing) in self._left
 
     def slim(self, thing: Object) -> Object:
-        """What a list keeps of an object: what is known of it, where that is the same version. Ten thousand would stand there twice."""
+        """What a list keeps of an object: what is known of it, where that is the same version. Ten thousand
+        would stand there twice."""
         known = self._objects.get(key_of(thing))
-        same = known is not None and all(known["metadata"][part] == thing["metadata"][part] for part in ("uid", "resourceVersion"))
+        same = known is not None and all(
+            known["metadata"][part] == thing["metadata"][part] for part in ("uid", "resourceVersion")
+        )
         return known if known is not None and same else self._slim(thing)
 
     def is_watched(self, thing: Object) -> bool:
-        """Whether a watch or a list would show the next version of an object: not of one that has lost the labels they ask for."""
+        """Whether a watch or a list would show the next version of an object: not of one that has lost the
+        labels they ask for."""
         return key_of(thing) not in self._unwatched
 
     def tell(self, thing: Object) -> None:
-        """Take what the API server answers about one object: it is there, though a watch that goes by labels may have called it gone."""
+        """Take what the API server answers about one object: it is there, though a watch that goes by labels
+        may have called it gone."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
         if version_of(thing) < self._gone.get(uid, 0):
             return
         known = self._objects.get(key)
-        watched = known is not None and known["metadata"]["uid"] == uid and key not in self._unwatched | self._left
+        watched = (
+            known is not None and known["metadata"]["uid"] == uid and key not in self._unwatched | self._left
+        )
         self._gone.pop(uid, None)
         if key in self._left:
             self._remove(key)
@@ -133,13 +144,17 @@ class Cache:
             self._remove(key_of(thing))
 
     def replace(self, listed: Iterable[Object], version: str, namespace: str | None) -> tuple[Object, ...]:
-        """Take a list as the truth of its moment; what it changed. Objects that are newer than the list stay."""
+        """Take a list as the truth of its moment; what it changed. Objects that are newer than the list
+        stay."""
         news = [thing for thing in listed if self.offer(thing)]
         present = {key_of(thing) for thing in listed}
         gone = [
             thing
             for key, thing in self._objects.items()
-            if key not in present and key not in self._left and namespace in (None, key[0]) and version_of(thing) <= int(version)
+            if key not in present
+            and key not in self._left
+            and namespace in (None, key[0])
+            and version_of(thing) <= int(version)
         ]
         for thing in gone:
             self.drop(thing)

@@ -12,12 +12,14 @@ from ingest_operator.kube.pods import is_terminal
 from ingest_operator.kube.resources import Object
 
 LOST: Final = 16
-"""Plan Jobs that are remembered of one batch when they are gone: by then the wait between two has long stopped growing."""
+"""Plan Jobs that are remembered of one batch when they are gone: by then the wait between two has long
+stopped growing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A plan Job that was gone before its plan was frozen, and with it the log, which is all that a plan leaves."""
+    """A plan Job that was gone before its plan was frozen, and with it the log, which is all that a plan
+    leaves."""
 
     place: Place
     at: float
@@ -27,14 +29,16 @@ class Lost:
 class Seen:
     """The Jobs and pods of all batches.
 
-    Both are known longer than they are there. A Job that somebody deleted is, until its batch has counted how it ended, and a pod that has
-    ended is as long as its Job: the Receipt stands in it and nowhere else.
+    Both are known longer than they are there. A Job that somebody deleted is, until its batch has counted how
+    it ended, and a pod that has ended is as long as its Job: the Receipt stands in it and nowhere else.
     """
 
     def __init__(self) -> None:
         self.jobs = Cache(slim_job, outlives=lambda job: controller_of(job) is not None)
         self._lost: dict[Identity, tuple[Lost, ...]] = {}
-        self.pods = Cache(slim_pod, whose_pod, outlives=lambda pod: is_terminal(pod) and self._job_of(pod) is not None)
+        self.pods = Cache(
+            slim_pod, whose_pod, outlives=lambda pod: is_terminal(pod) and self._job_of(pod) is not None
+        )
 
     def pods_of(self, batch: Identity) -> dict[str, Object]:
         """The newest pod of each Job of a batch, by the Job's name."""
@@ -42,7 +46,8 @@ class Seen:
         return {job["metadata"]["name"]: max(pods, key=_age) for job, pods in found if pods}
 
     def batch_of(self, pod: Object) -> Identity | None:
-        """Whom a pod concerns. Where its Job is not known its label says so: to look once too often does no harm."""
+        """Whom a pod concerns. Where its Job is not known its label says so: to look once too often does no
+        harm."""
         job = self._job_of(pod)
         return _told(pod) if job is None else controller_of(job)
 
@@ -90,13 +95,23 @@ def _age(pod: Object) -> tuple[str, int]:
 _METADATA: Final = (
     "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels", "annotations", "ownerReferences",
 )  # fmt: skip
-_OF_POD: Final = ("phase", "reason", "message", "startTime", "podIP", "conditions", "initContainerStatuses", "containerStatuses")
+_OF_POD: Final = (
+    "phase",
+    "reason",
+    "message",
+    "startTime",
+    "podIP",
+    "conditions",
+    "initContainerStatuses",
+    "containerStatuses",
+)
 _CONDITION: Final = ("type", "status", "reason", "message", "lastTransitionTime")
 _CONTAINER: Final = ("name", "state")
 _OWNER: Final = ("uid", "controller")
 
 WORD: Final = 64
-"""Characters of what may be a word that many objects have in common. Of ten thousand objects most of the memory is such words."""
+"""Characters of what may be a word that many objects have in common. Of ten thousand objects most of the
+memory is such words."""
 
 
 def slim_job(job: Object) -> Object:
@@ -107,7 +122,11 @@ def slim_job(job: Object) -> Object:
 
 def slim_pod(pod: Object) -> Object:
     """A pod without what it was made from, and of its status what is looked at."""
-    return _slim(pod, _picked(pod.get("spec", {}), ("nodeName", "activeDeadlineSeconds")), _picked(pod.get("status", {}), _OF_POD))
+    return _slim(
+        pod,
+        _picked(pod.get("spec", {}), ("nodeName", "activeDeadlineSeconds")),
+        _picked(pod.get("status", {}), _OF_POD),
+    )
 
 
 def _slim(thing: Object, spec: Object, status: Object) -> Object:

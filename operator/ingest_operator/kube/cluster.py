@@ -1,4 +1,5 @@
-"""A Kubernetes cluster behind the `Cluster` protocol: one Job per try, found again by its name and its labels."""
+"""A Kubernetes cluster behind the `Cluster` protocol: one Job per try, found again by its name and its
+labels."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,13 @@ from ingest_operator.kube.causes import lacks_something
 from ingest_operator.kube.children import Seen
 from ingest_operator.kube.confirming import ask
 from ingest_operator.kube.ends import decided
-from ingest_operator.kube.errors import AlreadyExistsError, ConflictError, NotFoundError, RefusedError, UnreachableError
+from ingest_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
 from ingest_operator.kube.jobs import QUEUE, ingest_job
 from ingest_operator.kube.names import INGEST, PROGRESS_PORT, STOPPED, Place, ingest_job_name, place_of
 from ingest_operator.kube.order_text import OrderTooLargeError
@@ -43,11 +50,13 @@ ANY: Final = 10_000_000
 """As many recordings as a name can tell apart: for who does not know the plan."""
 
 DELETIONS: Final = 100
-"""Jobs that are deleted in one look at most: a batch whose ten thousand Jobs fall due together must still be looked at."""
+"""Jobs that are deleted in one look at most: a batch whose ten thousand Jobs fall due together must still be
+looked at."""
 
 DOUBT: Final = 90.0
-"""Seconds from a look in which a start found no answer until that start is certain not to be carried out any more: it is given up within
-thirty, and an API server ends requests after sixty (kubernetes `apiserver/pkg/server/config.go`, `RequestTimeout`)."""
+"""Seconds from a look in which a start found no answer until that start is certain not to be carried out any
+more: it is given up within thirty, and an API server ends requests after sixty (kubernetes
+`apiserver/pkg/server/config.go`, `RequestTimeout`)."""
 
 RETRY_REFUSED: Final = 60.0
 """Seconds until a start that cannot be made as the profile has it is tried again."""
@@ -55,14 +64,16 @@ RETRY_REFUSED: Final = 60.0
 
 @dataclass(slots=True)
 class Remembered:
-    """What the looks at one batch hand on to each other. All of it but the doubts is found out anew after a restart."""
+    """What the looks at one batch hand on to each other. All of it but the doubts is found out anew after a
+    restart."""
 
     refusals: dict[int | None, Hindrance] = field(default_factory=dict)
     """Why starts were refused; by item, or None for what concerns every start."""
     kept: dict[Try, float] = field(default_factory=dict)
     """Jobs whose end is recorded, and when they may go."""
     doubtful: dict[Try, float] = field(default_factory=dict)
-    """Starts without an answer, and until when one may still be carried out. Their Jobs stay till then, or the same would be made again."""
+    """Starts without an answer, and until when one may still be carried out. Their Jobs stay till then, or
+    the same would be made again."""
     progress: Mapping[Try, Progress] = field(default_factory=dict)
     """What the workers said last."""
     progress_due: float = 0.0
@@ -79,7 +90,9 @@ class Poller(Protocol):
 class KubeCluster:
     """The Jobs of one batch, during one look."""
 
-    def __init__(self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float, *, total: int) -> None:
+    def __init__(
+        self, api: Api, seen: Seen, scene: Scene, remembered: Remembered, now: float, *, total: int
+    ) -> None:
         """`total` recordings are planned: no Job of any other is one of the batch."""
         self._api, self._seen, self._owner, self._orders = api, seen, scene.owner, scene.orders
         self._outside, self._remembered, self._now, self._total = scene.hindrances, remembered, now, total
@@ -87,7 +100,8 @@ class KubeCluster:
         self._live: Mapping[Try, JobAndPod] = {}
 
     async def observe(self, ledger: Ledger) -> Observation:
-        """Every Job whose end the ledger does not hold, those included that should run and no watch has shown."""
+        """Every Job whose end the ledger does not hold, those included that should run and no watch has
+        shown."""
         self._keep_hidden(ledger)
         await self._confirm((index, ledger.trying[index].number) for index in ledger.running)
         found = self._found()
@@ -101,7 +115,8 @@ class KubeCluster:
     def _classified(self, found: Mapping[Try, JobAndPod]) -> Observation:
         """Each Job looked at once: its run, or what keeps it from beginning.
 
-        What is missing altogether comes first among what is in the way, then refused starts, then Jobs that cannot begin.
+        What is missing altogether comes first among what is in the way, then refused starts, then Jobs that
+        cannot begin.
         """
         self._live = found
         said, runs, stuck = self._remembered.progress, list[Run](), list[Hindrance]()
@@ -120,24 +135,39 @@ class KubeCluster:
             self._remembered.progress = await poller.look(self._addresses())
 
     def _keep_hidden(self, ledger: Ledger) -> None:
-        """Hide Jobs that are kept only as long as the status records their ends: one that was wiped, or is another's, does not."""
+        """Hide Jobs that are kept only as long as the status records their ends: one that was wiped, or is
+        another's, does not."""
         kept = self._remembered.kept
-        for key in [key for key in kept if not is_recorded(ledger, Run(*key, attempts=0, rung=0, disruptions=0, started_at=0.0))]:
+        for key in [
+            key
+            for key in kept
+            if not is_recorded(ledger, Run(*key, attempts=0, rung=0, disruptions=0, started_at=0.0))
+        ]:
             del kept[key]
 
     async def _confirm(self, expected: Iterable[Try]) -> None:
         """Ask for Jobs that the status knows as running and no watch has shown."""
         missing = (each for each in expected if self._job(*each) is None)
-        await ask(self._api, self._seen, self._owner.namespace, [ingest_job_name(self._owner, *each) for each in missing])
+        await ask(
+            self._api,
+            self._seen,
+            self._owner.namespace,
+            [ingest_job_name(self._owner, *each) for each in missing],
+        )
 
     def _addresses(self) -> Mapping[Try, str]:
         """Where the workers that run serve their progress."""
         pods = {key: pod for key, (_, pod) in self._found().items() if pod is not None}
-        found = {key: pod["status"].get("podIP") for key, pod in pods.items() if pod["status"].get("phase") == "Running"}
+        found = {
+            key: pod["status"].get("podIP")
+            for key, pod in pods.items()
+            if pod["status"].get("phase") == "Running"
+        }
         return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
 
     async def start(self, start: Start, item: Item) -> Hindrance | None:
-        """Create the Job. One that is there already is ours if the batch controls it; else the item is blocked."""
+        """Create the Job. One that is there already is ours if the batch controls it; else the item is
+        blocked."""
         refusals = self._remembered.refusals
         if None in refusals and refusals[None].until > self._now:
             return refusals[None]
@@ -168,7 +198,8 @@ class KubeCluster:
                 return Hindrance("OrderTooLarge", str(error), self._now + RETRY_REFUSED)
 
     async def stop(self, index: int, number: int) -> None:
-        """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try is another Job.
+        """Suspend the Job: its pod is ended and the Job stays as the record. It resumes never: the next try
+        is another Job.
 
         One of a queue is deleted instead, and ends as one that somebody else has deleted: uncharged.
         """
@@ -176,18 +207,23 @@ class KubeCluster:
         if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
             return
         if QUEUE in (job["metadata"].get("labels") or {}):
-            await self._delete(job)  # a queue resumes what it has admitted: only a Job that is gone stays ended
+            await self._delete(
+                job
+            )  # a queue resumes what it has admitted: only a Job that is gone stays ended
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: as_text(self._now)}}
         try:
             self._seen.jobs.tell(
-                await self._api.patch(JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": {"suspend": True}})
+                await self._api.patch(
+                    JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": {"suspend": True}}
+                )
             )
         except (NotFoundError, ConflictError):
             return  # it is gone, or another one has its name: the next look sees
 
     async def forget(self, run: Run, *, final: bool) -> None:
-        """Keep the Job of a recorded run for a while, for people. One that is over for us and not for the cluster goes now."""
+        """Keep the Job of a recorded run for a while, for people. One that is over for us and not for the
+        cluster goes now."""
         del final  # what later tries need is in the store
         job, pod = self._live.get((run.index, run.number), (None, None))
         if job is None or run.ended is None:
@@ -207,9 +243,13 @@ class KubeCluster:
     async def clear(self) -> float | None:
         """Delete Jobs that were kept long enough; when the next one may go."""
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
-        await asyncio.gather(*(self._delete(job) for job in (self._job(*key) for key in due) if job is not None))
+        await asyncio.gather(
+            *(self._delete(job) for job in (self._job(*key) for key in due) if job is not None)
+        )
         for key in due:
-            del self._remembered.kept[key]  # one that somebody else deleted is found no longer hidden by the next look, and forgotten
+            del self._remembered.kept[
+                key
+            ]  # one that somebody else deleted is found no longer hidden by the next look, and forgotten
         return min(self._remembered.kept.values(), default=None)
 
     @property
@@ -217,7 +257,8 @@ class KubeCluster:
         return self._orders.profile.pods
 
     def _found(self) -> dict[Try, JobAndPod]:
-        """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Whoever asks goes through all that are kept."""
+        """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Whoever asks goes
+        through all that are kept."""
         pods, found = self._seen.pods_of(self._owner.identity), {}
         for job in self._seen.jobs.of(self._owner.identity):
             place = self._place(job)
@@ -226,7 +267,9 @@ class KubeCluster:
             if place is None or (place.index, place.number) in self._remembered.kept:
                 continue
             if self._seen.jobs.is_gone(job) and decided(job) is None:
-                self._seen.forget_job(job)  # deleted before it was over: nothing else will ever be known of it
+                self._seen.forget_job(
+                    job
+                )  # deleted before it was over: nothing else will ever be known of it
                 continue
             found[place.index, place.number] = job, pods.get(_name(job))
         return found
@@ -234,17 +277,25 @@ class KubeCluster:
     def _place(self, job: Object) -> Place | None:
         """Which try of a planned item a Job is; None for any other."""
         place = place_of(_name(job))
-        ours = place is not None and place.role == INGEST and place.index < self._total and place.name(self._owner) == _name(job)
+        ours = (
+            place is not None
+            and place.role == INGEST
+            and place.index < self._total
+            and place.name(self._owner) == _name(job)
+        )
         return place if ours else None
 
     def _job(self, index: int, number: int) -> Object | None:
         """The Job of one try, if it is there, as far as is known, and the batch's own."""
         job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
-        there = job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
+        there = (
+            job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
+        )
         return job if there else None
 
     async def _restore_orders(self, found: Mapping[Try, JobAndPod]) -> None:
-        """Make anew the orders that pods may be waiting for: those of a batch that starts nothing more would wait for ever."""
+        """Make anew the orders that pods may be waiting for: those of a batch that starts nothing more would
+        wait for ever."""
         stuck = {rung_of(job) for job, pod in found.values() if pod is not None and lacks_something(pod)}
         for rung in sorted(stuck):
             try:

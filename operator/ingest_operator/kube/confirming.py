@@ -1,7 +1,7 @@
 """Asking the API server itself about Jobs that no watch shows: only it can say that one is gone.
 
-A watch goes by a label. A Job that has lost it, by a hand or a tool, looks deleted to the watch and runs all the same; its owner reference
-says whose it is, so it is asked for by its name, at each look anew.
+A watch goes by a label. A Job that has lost it, by a hand or a tool, looks deleted to the watch and runs all
+the same; its owner reference says whose it is, so it is asked for by its name, at each look anew.
 """
 
 import asyncio
@@ -22,14 +22,23 @@ async def ask(api: Api, seen: Seen, namespace: str, names: Iterable[str]) -> Non
 
 
 async def ask_again(api: Api, seen: Seen, batch: Identity, now: float) -> None:
-    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over. Raises `ApiError`.
+    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over.
+    Raises `ApiError`.
 
     Plan Jobs that are gone are forgotten, and the newest of each plan counts as lost.
     """
     jobs = seen.jobs
-    doubted = [job for job in jobs.of(batch) if not jobs.is_watched(job) or (jobs.is_gone(job) and decided(job) is None)]
+    doubted = [
+        job
+        for job in jobs.of(batch)
+        if not jobs.is_watched(job) or (jobs.is_gone(job) and decided(job) is None)
+    ]
     await ask(api, seen, batch.namespace, [job["metadata"]["name"] for job in doubted])
-    plans = [(job, place) for job in jobs.of(batch) if (place := place_of(job["metadata"]["name"])) is not None and place.role == PLAN]
+    plans = [
+        (job, place)
+        for job in jobs.of(batch)
+        if (place := place_of(job["metadata"]["name"])) is not None and place.role == PLAN
+    ]
     for job, place in plans:
         if not jobs.is_gone(job):
             continue

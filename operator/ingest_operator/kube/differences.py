@@ -1,6 +1,7 @@
 """What two statuses of a batch that follow each other differ by: the base of Events and of counters. Pure.
 
-Computed from statuses that were accepted, so what is told did happen, and an operator that starts anew tells none of it again.
+Computed from statuses that were accepted, so what is told did happen, and an operator that starts anew tells
+none of it again.
 """
 
 from collections import Counter
@@ -20,7 +21,8 @@ def skipped_since(before: IngestBatchStatus | None, after: IngestBatchStatus) ->
 
 
 def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
-    """How many recordings were given up, by reason. A pass of `retryFailed` takes all failures back and counts anew."""
+    """How many recordings were given up, by reason. A pass of `retryFailed` takes all failures back and
+    counts anew."""
     return _gained(before.failures if before and is_same_pass(before, after) else (), after.failures)
 
 
@@ -31,4 +33,6 @@ def is_same_pass(before: IngestBatchStatus, after: IngestBatchStatus) -> bool:
 
 def _gained(before: Iterable[ReasonCount], after: Iterable[ReasonCount]) -> Counter[str]:
     """Only what there is more of."""
-    return Counter({each.reason: each.count for each in after}) - Counter({each.reason: each.count for each in before})
+    return Counter({each.reason: each.count for each in after}) - Counter(
+        {each.reason: each.count for each in before}
+    )

@@ -17,7 +17,8 @@ async def end_runs(cluster: KubeCluster) -> None:
 
 
 async def end_plans(api: Api, seen: Seen, owner: Owner) -> None:
-    """Delete the plan Jobs that are not over: a plan that nobody will read is not worth its pod. Raises `ApiError`."""
+    """Delete the plan Jobs that are not over: a plan that nobody will read is not worth its pod. Raises
+    `ApiError`."""
     for job in seen.jobs.of(owner.identity):
         place = place_of(job["metadata"]["name"])
         ours = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]

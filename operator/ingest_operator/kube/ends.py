@@ -1,7 +1,9 @@
-"""Whether a run in a cluster is over, and how. Pure: rules in their order, each looking at the same Job and pod.
+"""Whether a run in a cluster is over, and how. Pure: rules in their order, each looking at the same Job and
+pod.
 
-A pod whose phase is final is believed at once: with a backoff limit of 0 its Job makes no other. A Job is believed without its pod only
-after a moment, because the two come by different watches, and the Receipt is in the pod alone.
+A pod whose phase is final is believed at once: with a backoff limit of 0 its Job makes no other. A Job is
+believed without its pod only after a moment, because the two come by different watches, and the Receipt is in
+the pod alone.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,15 @@ from typing import Final
 
 from ingest_contract.failures import OK_EXIT, Reason
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.causes import Cause, deleted_unseen, done_to, ended_by_another, late, told_by_job, unscheduled
+from ingest_operator.kube.causes import (
+    Cause,
+    deleted_unseen,
+    done_to,
+    ended_by_another,
+    late,
+    told_by_job,
+    unscheduled,
+)
 from ingest_operator.kube.jobs import QUEUE
 from ingest_operator.kube.names import STOPPED
 from ingest_operator.kube.pods import (
@@ -34,7 +44,8 @@ PATIENCE: Final = 10.0
 """Seconds for which the watch of pods may lag behind the watch of Jobs."""
 
 LINGER: Final = 60.0
-"""Seconds for which a pod's other containers may outlive its worker: what they hold, a GPU, is held for nothing."""
+"""Seconds for which a pod's other containers may outlive its worker: what they hold, a GPU, is held for
+nothing."""
 
 PARTICULARS: Final = 256
 """Characters of what is kept of the cluster's words."""
@@ -75,7 +86,10 @@ def is_final(job: Object) -> bool:
 
 def decided(job: Object) -> str | None:
     """The condition by which a Job is over, or is about to be: no other pod will be made."""
-    return next((kind for kind in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget") if holds(job, kind)), None)
+    return next(
+        (kind for kind in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget") if holds(job, kind)),
+        None,
+    )
 
 
 def is_suspended(job: Object) -> bool:
@@ -105,15 +119,23 @@ def _of_lost_node(look: Look) -> End | None:
 
 
 def _of_deadline(look: Look) -> End | None:
-    """It is past the deadline that its node should have ended it at: a pod that tolerates everything stays on a dead node for ever."""
+    """It is past the deadline that its node should have ended it at: a pod that tolerates everything stays on
+    a dead node for ever."""
     pod = look.pod
     since = None if pod is None else moment(status_of(pod).get("startTime")) or scheduled_at(pod)
     allowed = None if pod is None else spec_of(pod).get("activeDeadlineSeconds")
-    if pod is None or since is None or allowed is None or look.now - since <= allowed + look.profile.node_lost_seconds:
+    if (
+        pod is None
+        or since is None
+        or allowed is None
+        or look.now - since <= allowed + look.profile.node_lost_seconds
+    ):
         return None
     name = spec_of(pod).get("nodeName") or "unknown"
     cause = Cause(
-        Reason.NODE_LOST, f"Node {name} has not ended the pod {allowed} s after its start, as it should have: it does not answer."
+        Reason.NODE_LOST,
+        f"Node {name} has not ended the pod {allowed} s after its start, as it should have: it does not "
+        "answer.",
     )
     return End(_ended(look, None, None, cause), since + allowed + look.profile.node_lost_seconds)
 
@@ -121,7 +143,12 @@ def _of_deadline(look: Look) -> End | None:
 def _by_worker(look: Look, pod: Object) -> End:
     terminated = worker(pod, "terminated") or {}
     code = terminated.get("exitCode")
-    cause = done_to(pod) or _taken_back(look) or deleted_unseen(pod) or (ended_by_another(pod) if code is None else None)
+    cause = (
+        done_to(pod)
+        or _taken_back(look)
+        or deleted_unseen(pod)
+        or (ended_by_another(pod) if code is None else None)
+    )
     kind = decided(look.job)
     at = worker_finished_at(pod) or (held_since(look.job, kind) if kind else None)
     return End(_ended(look, code, terminated.get("message"), cause), at)
@@ -144,7 +171,12 @@ def _of_job(look: Look) -> End | None:
 def _of_stop(look: Look) -> End | None:
     """We stopped it, the Job controller knows, and no pod is left."""
     status = status_of(look.job)
-    if not (look.stopped and holds(look.job, "Suspended")) or look.pod is not None or status.get("active") or status.get("terminating"):
+    if (
+        not (look.stopped and holds(look.job, "Suspended"))
+        or look.pod is not None
+        or status.get("active")
+        or status.get("terminating")
+    ):
         return None
     return End(_ended(look, None, None), held_since(look.job, "Suspended"))
 
@@ -157,14 +189,25 @@ def _of_start(look: Look) -> End | None:
     if since is None or look.now - since <= look.profile.start_deadline_seconds:
         return None
     cause = late(look.pod)
-    return None if cause is None else End(_ended(look, None, None, cause), since + look.profile.start_deadline_seconds)
+    return (
+        None
+        if cause is None
+        else End(_ended(look, None, None, cause), since + look.profile.start_deadline_seconds)
+    )
 
 
 def _of_queue(look: Look) -> End | None:
-    """No node took it in all the time that the profile lets it wait. Waiting in a queue of the cluster's is not counted."""
+    """No node took it in all the time that the profile lets it wait. Waiting in a queue of the cluster's is
+    not counted."""
     placed = look.pod is not None and (scheduled_at(look.pod) is not None or gone_by(look.pod) is not None)
     since = moment(status_of(look.job).get("startTime")) or created_at(look.job)
-    if is_suspended(look.job) or placed or decided(look.job) or since is None or look.now - since <= look.profile.queue_deadline_seconds:
+    if (
+        is_suspended(look.job)
+        or placed
+        or decided(look.job)
+        or since is None
+        or look.now - since <= look.profile.queue_deadline_seconds
+    ):
         return None
     return End(_ended(look, None, None, unscheduled(look.pod)), since + look.profile.queue_deadline_seconds)
 
@@ -173,15 +216,27 @@ _RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_star
 
 
 def _taken_back(look: Look) -> Cause | None:
-    """A Job that somebody else suspended while it ran, so that its pod was deleted: its queue, where it has one, for other work."""
+    """A Job that somebody else suspended while it ran, so that its pod was deleted: its queue, where it has
+    one, for other work."""
     deleted = look.pod is None or gone_by(look.pod) is not None
     taken = deleted and is_suspended(look.job) and not look.stopped
     if not taken:
         return None
     queued = QUEUE in (metadata_of(look.job).get("labels") or {})
-    return Cause(Reason.QUEUE_PREEMPTED, "Its queue took its place back.") if queued else Cause(Reason.EVICTED, "Its Job was suspended.")
+    return (
+        Cause(Reason.QUEUE_PREEMPTED, "Its queue took its place back.")
+        if queued
+        else Cause(Reason.EVICTED, "Its Job was suspended.")
+    )
 
 
-def _ended(look: Look, code: int | None, receipt: str | None, cause: Cause | None = None, *, receipt_gone: bool = False) -> Ended:
+def _ended(
+    look: Look,
+    code: int | None,
+    receipt: str | None,
+    cause: Cause | None = None,
+    *,
+    receipt_gone: bool = False,
+) -> Ended:
     reason, particulars = (cause.reason, cause.particulars) if cause else (None, "")
     return Ended(code, receipt, reason, particulars.strip()[:PARTICULARS], look.stopped, receipt_gone)

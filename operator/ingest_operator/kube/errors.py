@@ -1,7 +1,7 @@
 """What an API server may answer instead of what was asked for, told apart by what a caller does next. Pure.
 
-An API server tells what is wrong in a `Status` object; a proxy in front of it, or the server itself when it is too busy to write one, in
-any text. The HTTP status decides, the `Status` refines.
+An API server tells what is wrong in a `Status` object; a proxy in front of it, or the server itself when it
+is too busy to write one, in any text. The HTTP status decides, the `Status` refines.
 """
 
 import json
@@ -25,13 +25,15 @@ class NotFoundError(ApiError):
 
 
 class AlreadyExistsError(ApiError):
-    """An object of this name is there: ours from an earlier call, whose answer may be lost, or somebody else's."""
+    """An object of this name is there: ours from an earlier call, whose answer may be lost, or somebody
+    else's."""
 
 
 class ConflictError(ApiError):
     """The object is another one, or a newer version, than the caller took it for.
 
-    A PUT is repeated when its answer is lost, and the repetition of an accepted one meets its own version: compare before you believe it.
+    A PUT is repeated when its answer is lost, and the repetition of an accepted one meets its own version:
+    compare before you believe it.
     """
 
 
@@ -54,7 +56,8 @@ class Cause(StrEnum):
     NAMESPACE_TERMINATING = "NamespaceTerminating"
     """The namespace is being deleted."""
     ADMISSION = "Admission"
-    """A policy of the cluster does not let it in: a webhook, a ValidatingAdmissionPolicy or an admission plugin."""
+    """A policy of the cluster does not let it in: a webhook, a ValidatingAdmissionPolicy or an admission
+    plugin."""
     FORBIDDEN_BY_RBAC = "ForbiddenByRbac"
     """We may not do this, or our credentials are not accepted."""
     INVALID = "Invalid"
@@ -64,17 +67,21 @@ class Cause(StrEnum):
 class RefusedError(ApiError):
     """The server understood and will not do it; repeating it changes nothing until something else changes."""
 
-    def __init__(self, status: int, reason: str, message: str, cause: Cause, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str, cause: Cause, retry_after: float | None = None
+    ) -> None:
         super().__init__(status, reason, message, retry_after)
         self.cause = cause
 
 
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS})
-"""Statuses below 500 that say nothing against the call. `Gone`: a page or version of a list that has expired."""
+"""Statuses below 500 that say nothing against the call. `Gone`: a page or version of a list that has
+expired."""
 
 _ADMISSION: Final = ("admission webhook", "ValidatingAdmissionPolicy")
 _DENIED: Final = ("denied the request", "denied request")
-"""How the server reports a verdict that is not its own; the webhook or policy chooses the HTTP status, so that says nothing."""
+"""How the server reports a verdict that is not its own; the webhook or policy chooses the HTTP status, so
+that says nothing."""
 
 _TEXT: Final = 300
 """Characters kept of an answer that is no `Status`; a proxy may send a whole page."""
@@ -95,7 +102,9 @@ def error_of(status: int, body: bytes, retry_after: str | None) -> ApiError:
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(status, reason, message, wait)
     if status == HTTPStatus.CONFLICT:
-        return (AlreadyExistsError if reason == "AlreadyExists" else ConflictError)(status, reason, message, wait)
+        return (AlreadyExistsError if reason == "AlreadyExists" else ConflictError)(
+            status, reason, message, wait
+        )
     causes = {cause.get("reason") for cause in details.get("causes") or ()}
     return RefusedError(status, reason, message, _cause(status, message, causes), wait)
 

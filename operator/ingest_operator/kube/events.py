@@ -1,7 +1,8 @@
 """Kubernetes Events about batches: few, each once, and never in the way of what they tell of.
 
-They follow accepted statuses. An Event's name comes from the batch, the reason and the version of the status, so one that is posted twice
-is refused the second time. What one batch may say in a minute is limited; what is held back is told with the next status, in sum.
+They follow accepted statuses. An Event's name comes from the batch, the reason and the version of the status,
+so one that is posted twice is refused the second time. What one batch may say in a minute is limited; what is
+held back is told with the next status, in sum.
 """
 
 import asyncio
@@ -27,7 +28,8 @@ CONTROLLER: Final = "video-ingest.dev/operator"
 MINUTE: Final = 60.0
 
 PER_MINUTE: Final = 4
-"""Events of one batch and aspect in a minute: a person's own changes are all told, a quota that comes and goes is not."""
+"""Events of one batch and aspect in a minute: a person's own changes are all told, a quota that comes and
+goes is not."""
 
 FAILURES_PER_MINUTE: Final = 1
 """Of a batch that fails a hundred times in a minute, one Event tells."""
@@ -57,7 +59,9 @@ class _Voice:
     said: dict[Aspect, deque[float]] = field(default_factory=dict)
     held: dict[Aspect, IngestBatchStatus | None] = field(default_factory=dict)
 
-    def told(self, before: IngestBatchStatus | None, after: IngestBatchStatus, now: float) -> Iterator[Note | None]:
+    def told(
+        self, before: IngestBatchStatus | None, after: IngestBatchStatus, now: float
+    ) -> Iterator[Note | None]:
         """What is to be said now; None for each aspect that begins to be held back."""
         for aspect, tell in TELLERS.items():
             was_held = aspect in self.held
@@ -84,8 +88,11 @@ class _Voice:
 class EventPoster:
     """Posts Events while it is entered. Nothing that goes wrong is raised: it is logged and counted."""
 
-    def __init__(self, api: Creates, clock: Callable[[], float], instance: str, counted: Callable[[str], None]) -> None:
-        """`clock` tells epoch seconds; `instance` is the name of this pod or host; `counted` is told what became of each Event."""
+    def __init__(
+        self, api: Creates, clock: Callable[[], float], instance: str, counted: Callable[[str], None]
+    ) -> None:
+        """`clock` tells epoch seconds; `instance` is the name of this pod or host; `counted` is told what
+        became of each Event."""
         self._api, self._clock, self._counted = api, clock, counted
         self._instance = instance[:INSTANCE_CHARACTERS]
         self._voices: dict[str, _Voice] = {}
@@ -96,7 +103,9 @@ class EventPoster:
         self._task = asyncio.create_task(self._post_all(), name="post Events")
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await self._waiting.join()
@@ -145,7 +154,8 @@ def event_of(batch: Object, note: Note, now: float, instance: str) -> Object:
     """The Event that says a note about a batch."""
     metadata = batch["metadata"]
     identity = f"{metadata['uid']}/{note.reason}/{metadata['resourceVersion']}"
-    # Long names are cut so that ours stays a name, and not where a dot or a hyphen would come to stand before the other dot.
+    # Long names are cut so that ours stays a name, and not where a dot or a hyphen would come to stand before
+    # the other dot.
     name = f"{metadata['name'][:200].rstrip('.-')}.{sha256(identity.encode()).hexdigest()[:16]}"
     return {
         "apiVersion": EVENTS.api_version,

@@ -1,7 +1,8 @@
 """From the log of a plan Job that succeeded to ConfigMaps that do not change any more.
 
-Every call may be the last one before a crash: what was made already is met again, and of two operators that freeze the same plan one
-wins. Nothing is believed that does not fit together: the log with the Receipt, the order with what the Job was asked.
+Every call may be the last one before a crash: what was made already is met again, and of two operators that
+freeze the same plan one wins. Nothing is believed that does not fit together: the log with the Receipt, the
+order with what the Job was asked.
 """
 
 import asyncio
@@ -14,8 +15,22 @@ from pydantic import ValidationError
 from ingest_contract.order import PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.errors import AlreadyExistsError, BusyError, Cause, NotFoundError, RefusedError, UnreachableError
-from ingest_operator.kube.frozen import FrozenPlan, PlanDamagedError, digest_of_document, from_parts, parts_after, to_config_maps
+from ingest_operator.kube.errors import (
+    AlreadyExistsError,
+    BusyError,
+    Cause,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
+from ingest_operator.kube.frozen import (
+    FrozenPlan,
+    PlanDamagedError,
+    digest_of_document,
+    from_parts,
+    parts_after,
+    to_config_maps,
+)
 from ingest_operator.kube.names import CONTAINER, Owner, plan_map_name, plan_order_map_name
 from ingest_operator.kube.ownership import is_controlled
 from ingest_operator.kube.plan_jobs import ORDER_FILE
@@ -27,7 +42,8 @@ from ingest_operator.moments import as_text
 from ingest_operator.planned import items_of
 
 LOG_PATIENCE: Final = 300.0
-"""Seconds for which a log may be out of reach: a node that restarts has it afterwards, one that is gone never again."""
+"""Seconds for which a log may be out of reach: a node that restarts has it afterwards, one that is gone never
+again."""
 
 
 class UnreadablePlanError(Exception):
@@ -39,7 +55,8 @@ class LogOutOfReachError(Exception):
 
 
 async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
-    """Every frozen plan of a batch, by the names that its ConfigMaps must have: whatever else is labelled like one is never read, nor kept.
+    """Every frozen plan of a batch, by the names that its ConfigMaps must have: whatever else is labelled
+    like one is never read, nor kept.
 
     Raises `PlanDamagedError` and `ApiError`.
     """
@@ -49,7 +66,10 @@ async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
         parts = (first, *(each for each in others if each is not None))
         plans.append(await asyncio.to_thread(from_parts, owner, len(plans), parts))
         if plans[-1].document.items and plans[-1].document.items[0].index != len(items_of(plans[:-1])):
-            raise PlanDamagedError(f"ConfigMap {first['metadata']['name']} holds a plan that does not follow the one before it: delete it")
+            raise PlanDamagedError(
+                f"ConfigMap {first['metadata']['name']} holds a plan that does not follow the one before "
+                "it: delete it"
+            )
     return tuple(plans)
 
 
@@ -61,7 +81,9 @@ async def _own(api: Api, owner: Owner, name: str) -> Object | None:
     return found if is_controlled(found, owner.identity) else None
 
 
-async def freeze(api: Api, owner: Owner, source: PlanTry, frozen: Sequence[FrozenPlan], now: float) -> tuple[FrozenPlan, ...]:
+async def freeze(
+    api: Api, owner: Owner, source: PlanTry, frozen: Sequence[FrozenPlan], now: float
+) -> tuple[FrozenPlan, ...]:
     """The batch's plans, with the one that this try made.
 
     Raises:
@@ -80,7 +102,9 @@ async def freeze(api: Api, owner: Owner, source: PlanTry, frozen: Sequence[Froze
         sources=source.asked.sources,
         document=document,
         number=len(frozen),
-        at=as_text(created_at(source.job) or now),  # a moment that every attempt finds the same: its parts have the same names
+        at=as_text(
+            created_at(source.job) or now
+        ),  # a moment that every attempt finds the same: its parts have the same names
         settings=order.settings,
         digest=digest_of_document(json.loads(document.to_json())),
     )
@@ -112,7 +136,8 @@ async def _document(api: Api, owner: Owner, source: PlanTry, now: float) -> Plan
 
 
 async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
-    """What the try was told: its settings are those that the plan was made with, whatever the profile says by now."""
+    """What the try was told: its settings are those that the plan was made with, whatever the profile says by
+    now."""
     try:
         found = await api.get(CONFIG_MAPS, owner.namespace, plan_order_map_name(owner, source.run.index))
     except NotFoundError as error:
@@ -129,8 +154,11 @@ async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
     return order
 
 
-async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[FrozenPlan]) -> tuple[FrozenPlan, ...]:
-    """Make the plan's ConfigMaps. Where the first part is there already, the plan that it belongs to is the batch's."""
+async def _made(
+    api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[FrozenPlan]
+) -> tuple[FrozenPlan, ...]:
+    """Make the plan's ConfigMaps. Where the first part is there already, the plan that it belongs to is the
+    batch's."""
     for body in await asyncio.to_thread(to_config_maps, owner, plan):
         try:
             await api.create(CONFIG_MAPS, owner.namespace, body)
@@ -146,5 +174,7 @@ async def _made(api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[Froze
 async def _others(api: Api, owner: Owner, there: Object, number: int) -> tuple[FrozenPlan, ...]:
     plans = await read_frozen(api, owner)
     if len(plans) <= number:
-        raise PlanDamagedError(f"ConfigMap {there['metadata']['name']} is the batch's own and holds no plan: delete it")
+        raise PlanDamagedError(
+            f"ConfigMap {there['metadata']['name']} is the batch's own and holds no plan: delete it"
+        )
     return plans

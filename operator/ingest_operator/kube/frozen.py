@@ -1,8 +1,10 @@
-"""A plan that will not change any more, as ConfigMaps: gzip-compressed JSON in parts, behind its own sha256. Pure.
+"""A plan that will not change any more, as ConfigMaps: gzip-compressed JSON in parts, behind its own sha256.
+Pure.
 
-The first part is made last, and making it is what freezes the plan: its name is the same for every attempt, so of two attempts one wins,
-and the names of the other parts carry the digest, so parts of two attempts never mix. Parts without a first one are what an interrupted
-attempt left. To read one by hand: `kubectl get configmap NAME -o json | jq -r '.binaryData["plan.json.gz"]' | base64 -d | gunzip`.
+The first part is made last, and making it is what freezes the plan: its name is the same for every attempt,
+so of two attempts one wins, and the names of the other parts carry the digest, so parts of two attempts never
+mix. Parts without a first one are what an interrupted attempt left. To read one by hand:
+`kubectl get configmap NAME -o json | jq -r '.binaryData["plan.json.gz"]' | base64 -d | gunzip`.
 """
 
 import base64
@@ -44,11 +46,14 @@ _KEY: Final = "plan.json.gz"
 _GZIP: Final = 31
 """zlib's word for its largest window in a gzip wrapper."""
 
-_ADVICE: Final = "Restore it from a backup, or delete the batch and apply it again: what is in the store stays there"
+_ADVICE: Final = (
+    "Restore it from a backup, or delete the batch and apply it again: what is in the store stays there"
+)
 
 
 class PlanDamagedError(Exception):
-    """A frozen plan is not what it was. Nothing may start: another plan would give the items other indexes than the status knows."""
+    """A frozen plan is not what it was. Nothing may start: another plan would give the items other indexes
+    than the status knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,13 @@ def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
     body = gzip.compress(content.to_json().encode(), compresslevel=9, mtime=0)
     digest = hashlib.sha256(body).hexdigest()
     pieces = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
-    parts = [_Part(plan_map_name(owner, plan.number, part, digest), piece, len(pieces), digest) for part, piece in enumerate(pieces)]
-    return tuple(_config_map(owner, plan.number, number, part) for number, part in reversed(list(enumerate(parts))))
+    parts = [
+        _Part(plan_map_name(owner, plan.number, part, digest), piece, len(pieces), digest)
+        for part, piece in enumerate(pieces)
+    ]
+    return tuple(
+        _config_map(owner, plan.number, number, part) for number, part in reversed(list(enumerate(parts)))
+    )
 
 
 def from_parts(owner: Owner, number: int, parts: Sequence[Object]) -> FrozenPlan:
@@ -113,15 +123,22 @@ def digest_of(plans: Iterable[FrozenPlan]) -> str:
 
 
 def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -> None:
-    """Nothing, if the plans are those that the status counts by, or these and more. Raises `PlanDamagedError`."""
+    """Nothing, if the plans are those that the status counts by, or these and more. Raises
+    `PlanDamagedError`."""
     counted = status.plan if status else None
     if counted is None:
         return
     if covered_by(plans) < counted.sources:
-        raise PlanDamagedError(f"The status counts {counted.sources} planned sources; the ConfigMaps of their plans are gone. {_ADVICE}")
+        raise PlanDamagedError(
+            f"The status counts {counted.sources} planned sources; the ConfigMaps of their plans are gone. "
+            f"{_ADVICE}"
+        )
     then = [plan for plan in plans if plan.sources <= counted.sources]
     if counted.digest is not None and counted.digest != digest_of(then):
-        raise PlanDamagedError(f"The plan that is there is not the one by which the status counts {counted.items} recordings. {_ADVICE}")
+        raise PlanDamagedError(
+            f"The plan that is there is not the one by which the status counts {counted.items} recordings. "
+            f"{_ADVICE}"
+        )
 
 
 def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Object:
@@ -143,11 +160,21 @@ def _config_map(owner: Owner, number: int, part_number: int, part: _Part) -> Obj
 def _read(thing: Object) -> _Part:
     name = thing["metadata"]["name"]
     try:
-        part = _Part(name, base64.b64decode(thing["binaryData"][_KEY], validate=True), int(thing["data"]["of"]), thing["data"]["sha256"])
+        part = _Part(
+            name,
+            base64.b64decode(thing["binaryData"][_KEY], validate=True),
+            int(thing["data"]["of"]),
+            thing["data"]["sha256"],
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise PlanDamagedError(f"ConfigMap {name} holds no part of a plan, though its name says so. {_ADVICE}") from error
+        raise PlanDamagedError(
+            f"ConfigMap {name} holds no part of a plan, though its name says so. {_ADVICE}"
+        ) from error
     if not 1 <= part.of <= MAX_PARTS:
-        raise PlanDamagedError(f"ConfigMap {name} is said to be one of {part.of} parts, and a plan has {MAX_PARTS} at most. {_ADVICE}")
+        raise PlanDamagedError(
+            f"ConfigMap {name} is said to be one of {part.of} parts, and a plan has {MAX_PARTS} at most. "
+            f"{_ADVICE}"
+        )
     return part
 
 
@@ -156,14 +183,17 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
     for part in range(1, first.of):
         name = plan_map_name(owner, number, part, first.digest)
         if name not in others:
-            raise PlanDamagedError(f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}")
+            raise PlanDamagedError(
+                f"ConfigMap {name} is gone: part {part + 1} of {first.of} of plan {number}. {_ADVICE}"
+            )
         pieces.append(_read(others[name]).piece)
     content, digest = _content(pieces, first)
     return FrozenPlan(content.sources, content.document, number, content.at, content.settings, digest)
 
 
 def digest_of_document(document: Any) -> str:
-    """Of a plan's document as its JSON says it: no later version that reads it with one more field takes it for another one."""
+    """Of a plan's document as its JSON says it: no later version that reads it with one more field takes it
+    for another one."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -171,13 +201,21 @@ def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
     """What the parts say, and the digest of its document. Raises `PlanDamagedError`."""
     body = b"".join(pieces)
     if hashlib.sha256(body).hexdigest() != first.digest:
-        raise PlanDamagedError(f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. {_ADVICE}")
+        raise PlanDamagedError(
+            f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. "
+            f"{_ADVICE}"
+        )
     inflater = zlib.decompressobj(_GZIP)
     text = inflater.decompress(body, MAX_INFLATED)
     if not inflater.eof:
-        raise PlanDamagedError(f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED} bytes, which none is. {_ADVICE}")
+        raise PlanDamagedError(
+            f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED} bytes, which none is. "
+            f"{_ADVICE}"
+        )
     try:
         return _Content.model_validate_json(text), digest_of_document(json.loads(text)["document"])
     except ValidationError as error:
         mistakes = f"{error.error_count()} fields are not understood"
-        raise PlanDamagedError(f"ConfigMap {first.name} comes from another version: {mistakes}. Run the operator that made it") from error
+        raise PlanDamagedError(
+            f"ConfigMap {first.name} comes from another version: {mistakes}. Run the operator that made it"
+        ) from error

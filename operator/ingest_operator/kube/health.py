@@ -1,8 +1,9 @@
 """Whether the operator lives, whether it sees and acts, and its metrics: three pages on one port.
 
-`/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people and alerts: whether every
-kind of object was listed lately, whether every watch speaks, and whether every key is reconciled in time: one batch that hangs among a
-hundred is seen. An API server that is away makes the operator unready, never restarts it.
+`/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people
+and alerts: whether every kind of object was listed lately, whether every watch speaks, and whether every key
+is reconciled in time: one batch that hangs among a hundred is seen. An API server that is away makes the
+operator unready, never restarts it.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ BEATS_WITHIN: Final = 60.0
 """Seconds without a beat after which the loop counts as dead, though this page is still served."""
 
 RECONCILED_WITHIN: Final = 300.0
-"""Seconds that one reconcile may take, failed or not: longer than every request of it that is answered late."""
+"""Seconds that one reconcile may take, failed or not: longer than every request of it that is answered
+late."""
 
 Body = Mapping[str, Any]
 
@@ -65,18 +67,25 @@ class Health:
         return age <= BEATS_WITHIN, {"heartbeatSeconds": round(age, 3)}
 
     def is_ready(self) -> tuple[bool, Body]:
-        """Whether the operator sees and acts; ages in seconds by what they are of, null for what was never seen."""
+        """Whether the operator sees and acts; ages in seconds by what they are of, null for what was never
+        seen."""
         now = self._clock()
-        ages = {what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within}
+        ages = {
+            what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within
+        }
         stale = {what: age for what, age in ages.items() if age is None or age > self._within[what]}
         running = {what: round(seconds(), 3) for what, seconds in self._running.items()}
         stale |= {what: seconds for what, seconds in running.items() if seconds > RECONCILED_WITHIN}
-        return not stale, {"stale": stale, "fresh": {what: age for what, age in ages.items() if what not in stale}}
+        return not stale, {
+            "stale": stale,
+            "fresh": {what: age for what, age in ages.items() if what not in stale},
+        }
 
 
 @contextlib.asynccontextmanager
 async def served(port: int, health: Health, metrics: Exposed, host: str | None = None) -> AsyncIterator[int]:
-    """Serve the pages, on every address where no `host` is given; the port. Raises `OSError` when it is taken: unseen is not healthy."""
+    """Serve the pages, on every address where no `host` is given; the port. Raises `OSError` when it is
+    taken: unseen is not healthy."""
     pages = web.Application()
     pages.router.add_get("/healthz", _verdict(health.is_alive))
     pages.router.add_get("/readyz", _verdict(health.is_ready))
@@ -105,7 +114,9 @@ Page = Callable[[web.Request], Awaitable[web.Response]]
 def _verdict(judge: Callable[[], tuple[bool, Body]]) -> Page:
     async def page(_: web.Request) -> web.Response:
         good, body = judge()
-        return web.json_response({"ok": good, **body}, status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)
+        return web.json_response(
+            {"ok": good, **body}, status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        )
 
     return page
 

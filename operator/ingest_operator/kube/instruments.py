@@ -24,8 +24,15 @@ class Instruments:
     health: Health
     events: EventPoster
 
-    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()) -> None:
-        """A status was accepted over another one; `ended` are the runs whose ends it is the first to record."""
+    def accepted(
+        self,
+        batch: Object,
+        before: IngestBatchStatus | None,
+        after: IngestBatchStatus,
+        ended: Iterable[Run] = (),
+    ) -> None:
+        """A status was accepted over another one; `ended` are the runs whose ends it is the first to
+        record."""
         self.metrics.accepted(batch, before, after)
         self.events.accepted(batch, before, after)
         for run in ended:
@@ -40,4 +47,6 @@ class Instruments:
         """A look has ended."""
         self.metrics.reconciled(kind, seconds, type(error).__name__ if error else None)
         if error is not None:
-            LOG.warning("a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"})
+            LOG.warning(
+                "a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"}
+            )

@@ -9,7 +9,17 @@ from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
 from ingest_operator.kube.avoiding import kept_from
 from ingest_operator.kube.mounts import PLACE, Mount, claims, claims_of, models, writable
-from ingest_operator.kube.names import ATTEMPTS, DISRUPTIONS, INDEX, INGEST, RUNG, TRY, Owner, ingest_job_name, order_map_name
+from ingest_operator.kube.names import (
+    ATTEMPTS,
+    DISRUPTIONS,
+    INDEX,
+    INGEST,
+    RUNG,
+    TRY,
+    Owner,
+    ingest_job_name,
+    order_map_name,
+)
 from ingest_operator.kube.order_text import SHARED_VARIABLE, in_pods, joined, split
 from ingest_operator.kube.pod import Work, memory_mib, pod_template, requested
 from ingest_operator.kube.policy import failure_policy
@@ -23,7 +33,8 @@ QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue's label for its queue."""
 
 QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
-"""Kueue's label for its WorkloadPriorityClass: who goes first in a queue, whatever the pods' own priority is."""
+"""Kueue's label for its WorkloadPriorityClass: who goes first in a queue, whatever the pods' own priority
+is."""
 
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 
@@ -46,15 +57,20 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         template={"pods.workerTemplate": pods.worker_template},
     )
     labels = owner.labels(INGEST) | _labels(start) | _queue(pods)
-    job = one_try(owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work))
+    job = one_try(
+        owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work)
+    )
     return kept_from(job, start.avoid)
 
 
 def shared_order_map(owner: Owner, orders: Orders, rung: int) -> Object:
-    """The ConfigMap with what all orders of the batch say on one rung. Its key is the name of a variable. Raises `OrderTooLargeError`."""
+    """The ConfigMap with what all orders of the batch say on one rung. Its key is the name of a variable.
+    Raises `OrderTooLargeError`."""
     start = Start(index=_ANY_ITEM.index, number=1, attempts=0, rung=rung, disruptions=0)
     _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, start, PLACE))
-    return config_map(owner, order_map_name(owner, shared), owner.labels(INGEST), {SHARED_VARIABLE: shared}) | {"immutable": True}
+    return config_map(
+        owner, order_map_name(owner, shared), owner.labels(INGEST), {SHARED_VARIABLE: shared}
+    ) | {"immutable": True}
 
 
 def one_try(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
@@ -84,29 +100,44 @@ def config_map(owner: Owner, name: str, labels: Mapping[str, str], data: Mapping
 
 
 def _metadata(owner: Owner, name: str, labels: Mapping[str, str]) -> Object:
-    return {"name": name, "namespace": owner.namespace, "labels": dict(labels), "ownerReferences": [owner.reference()]}
+    return {
+        "name": name,
+        "namespace": owner.namespace,
+        "labels": dict(labels),
+        "ownerReferences": [owner.reference()],
+    }
 
 
 def digest_variable(text: str) -> Object:
-    """By which the worker sees that its order is the one that was written: between our look and its start a ConfigMap may be replaced."""
+    """By which the worker sees that its order is the one that was written: between our look and its start a
+    ConfigMap may be replaced."""
     return {"name": ORDER_DIGEST_VARIABLE, "value": order_digest(text)}
 
 
 def _labels(start: Start) -> dict[str, str]:
-    """Which try it is and with which budget: what a restarted operator must know of a Job that no status has recorded yet."""
+    """Which try it is and with which budget: what a restarted operator must know of a Job that no status has
+    recorded yet."""
     budget = {ATTEMPTS: start.attempts, RUNG: start.rung, DISRUPTIONS: start.disruptions}
-    return {INDEX: str(start.index), TRY: str(start.number)} | {label: str(count) for label, count in budget.items() if count}
+    return {INDEX: str(start.index), TRY: str(start.number)} | {
+        label: str(count) for label, count in budget.items() if count
+    }
 
 
 def _queue(pods: PodProfile) -> dict[str, str]:
     """Kueue's labels, where the profile names a queue."""
     if pods.queue_name is None:
         return {}
-    return {QUEUE: pods.queue_name} | ({QUEUE_PRIORITY: pods.queue_priority_class} if pods.queue_priority_class is not None else {})
+    return {QUEUE: pods.queue_name} | (
+        {QUEUE_PRIORITY: pods.queue_priority_class} if pods.queue_priority_class is not None else {}
+    )
 
 
 def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
-    """Of the claims, those that this item or an enrolled voice lies on: a claim that another item needs may be on another node's disk."""
+    """Of the claims, those that this item or an enrolled voice lies on: a claim that another item needs may
+    be on another node's disk."""
     pods = orders.profile.pods
-    addresses = [order.item.url, *(each for voice in order.settings.identification.voices for each in voice.recordings)]
+    addresses = [
+        order.item.url,
+        *(each for voice in order.settings.identification.voices for each in voice.recordings),
+    ]
     return (models(pods.models), writable(pods.scratch_gib), *claims(claims_of(addresses, pods.claims)))

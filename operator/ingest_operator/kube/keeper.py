@@ -1,7 +1,8 @@
-"""A batch's status in the API: read from the newest version that is known, written with that version as the precondition.
+"""A batch's status in the API: read from the newest version that is known, written with that version as the
+precondition.
 
-It never reads an older status than its own last accepted write, so a watch that lags cannot take an operator back to a world in which a
-Job that it made does not exist yet.
+It never reads an older status than its own last accepted write, so a watch that lags cannot take an operator
+back to a world in which a Job that it made does not exist yet.
 """
 
 import json
@@ -21,15 +22,20 @@ from ingest_operator.kube.telling import UnreadableError, definitions_differ, to
 
 
 class UnreadableStatusError(UnreadableError):
-    """The status was written by another version of the operator. Nothing is started, or what it remembers would be lost."""
+    """The status was written by another version of the operator. Nothing is started, or what it remembers
+    would be lost."""
 
     def __init__(self, where: str, found: Reading[Any]) -> None:
-        message = f"The status of {where} comes from another version of the operator: {found.text}. Run one that knows it. Nothing starts."
+        message = (
+            f"The status of {where} comes from another version of the operator: {found.text}. Run one "
+            "that knows it. Nothing starts."
+        )
         super().__init__(Hindrance("StatusUnreadable", message, inf))
 
 
 class UnwritableStatusError(UnreadableError):
-    """The definition in the cluster is another version's and has no word for what the status says. Nothing that follows from it happens."""
+    """The definition in the cluster is another version's and has no word for what the status says. Nothing
+    that follows from it happens."""
 
     def __init__(self, error: RefusedError) -> None:
         super().__init__(definitions_differ(error))
@@ -66,8 +72,8 @@ class StatusKeeper:
     def read(self) -> IngestBatchStatus | None:
         """The newest accepted status. Raises `UnreadableStatusError`.
 
-        One that was written for another batch, and brought back with this one by a backup, tells nothing but whose it was: its recordings
-        were never processed for this batch, and its plan is not there.
+        One that was written for another batch, and brought back with this one by a backup, tells nothing but
+        whose it was: its recordings were never processed for this batch, and its plan is not there.
         """
         version = version_of(self._batch)
         if self._parsed != version:
@@ -80,7 +86,8 @@ class StatusKeeper:
         return None if status is None else reading(IngestBatchStatus, status).value
 
     async def tell(self, hindrance: Hindrance, now: float) -> bool:
-        """Say why nothing goes on, and leave everything else in the status as it is, readable or not. Whether that was news."""
+        """Say why nothing goes on, and leave everything else in the status as it is, readable or not. Whether
+        that was news."""
         status = told(self._batch, hindrance, now, has_state=True)
         if status is None:
             return False
@@ -89,12 +96,19 @@ class StatusKeeper:
 
     def _body(self, status: Object) -> Object:
         metadata = _precondition(self._batch)
-        return {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": self._batch["spec"], "status": status}
+        return {
+            "apiVersion": API_VERSION,
+            "kind": BATCH_KIND,
+            "metadata": metadata,
+            "spec": self._batch["spec"],
+            "status": status,
+        }
 
     async def write(self, status: IngestBatchStatus) -> int:
         """Write a status over the one that `read` gave; how many bytes it has.
 
-        Raises `ConflictError` when another has taken its place, and `UnwritableStatusError` where the cluster has no words for it.
+        Raises `ConflictError` when another has taken its place, and `UnwritableStatusError` where the cluster
+        has no words for it.
         """
         text = status.to_json()
         try:

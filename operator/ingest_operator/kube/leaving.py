@@ -1,7 +1,9 @@
-"""Batches that somebody has deleted and that are still there, because a finalizer holds them up: for seconds, or for ever.
+"""Batches that somebody has deleted and that are still there, because a finalizer holds them up: for seconds,
+or for ever.
 
-Nothing of such a batch is wanted any more. What runs is ended as by `suspendMode: Kill`, nothing starts, and its status goes on being told.
-Of one without a finalizer nothing is seen: it is gone at once, and what it owns goes by its owner references. Pure.
+Nothing of such a batch is wanted any more. What runs is ended as by `suspendMode: Kill`, nothing starts, and
+its status goes on being told. Of one without a finalizer nothing is seen: it is gone at once, and what it
+owns goes by its owner references. Pure.
 """
 
 from math import inf
@@ -11,7 +13,8 @@ from ingest_operator.hindrance import Hindrance
 from ingest_operator.kube.resources import Object
 
 ORPHAN: Final = "orphan"
-"""The garbage collector's finalizer of an object that is deleted with `--cascade=orphan`: what it owns is to stay as it is."""
+"""The garbage collector's finalizer of an object that is deleted with `--cascade=orphan`: what it owns is to
+stay as it is."""
 
 
 def is_deleted(thing: Object) -> bool:
@@ -28,7 +31,9 @@ def being_deleted(batch: Object) -> tuple[Hindrance, ...]:
     """What is told of a batch that is being deleted; nothing of any other."""
     if not is_deleted(batch):
         return ()
-    message = f"The batch is being deleted{held_up_by(batch)}. What ran is ended, uncharged, and nothing starts."
+    message = (
+        f"The batch is being deleted{held_up_by(batch)}. What ran is ended, uncharged, and nothing starts."
+    )
     return (Hindrance("BeingDeleted", message, inf),)
 
 

@@ -1,7 +1,9 @@
-"""What can be read of an object that the API server accepts and this version does not know whole, and what cannot, by place. Pure.
+"""What can be read of an object that the API server accepts and this version does not know whole, and what
+cannot, by place. Pure.
 
-The definitions in a cluster may be of another version than the operator: after a rollback, or with two releases. A field that is unknown
-here may mean anything, so whoever reads an object this way tells what was passed over, and starts nothing by it.
+The definitions in a cluster may be of another version than the operator: after a rollback, or with two
+releases. A field that is unknown here may mean anything, so whoever reads an object this way tells what was
+passed over, and starts nothing by it.
 """
 
 import copy
@@ -16,7 +18,8 @@ from ingest_contract.documents import mistakes_of
 from ingest_operator.kube.resources import Object
 
 ROUNDS: Final = 8
-"""How often what cannot be read is taken out before the object counts as unreadable: what is below a mistake shows only after it."""
+"""How often what cannot be read is taken out before the object counts as unreadable: what is below a mistake
+shows only after it."""
 
 SHOWN: Final = 3
 """Mistakes that a message names."""
@@ -43,7 +46,9 @@ class Reading(Generic[M]):
     def text(self) -> str:
         """The mistakes as one line for people."""
         more = len(self.mistakes) - SHOWN
-        return "; ".join(each[:WORDS] for each in self.mistakes[:SHOWN]) + (f" (and {more} more)" if more > 0 else "")
+        return "; ".join(each[:WORDS] for each in self.mistakes[:SHOWN]) + (
+            f" (and {more} more)" if more > 0 else ""
+        )
 
 
 def reading(model: type[M], content: Object) -> Reading[M]:
@@ -67,7 +72,8 @@ def _without(content: Object, places: Iterable[Place]) -> Object:
 
 
 def _from_the_end(place: Place) -> list[tuple[int, str]]:
-    """Sorts the entries of a list by their position, so that the last goes first and the others keep theirs."""
+    """Sorts the entries of a list by their position, so that the last goes first and the others keep
+    theirs."""
     return [(part, "") if isinstance(part, int) else (-1, part) for part in place]
 
 

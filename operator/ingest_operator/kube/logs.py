@@ -1,6 +1,7 @@
 """The operator's log, in the form of `ingest_contract.logs`, and what its records are about.
 
-`about` adds the batch and its trace to every record of a look, so that the core need not know what it is working for.
+`about` adds the batch and its trace to every record of a look, so that the core need not know what it is
+working for.
 """
 
 import contextlib

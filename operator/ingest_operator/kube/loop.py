@@ -1,8 +1,9 @@
-"""Keys that want a look, each served by a task of its own: one key never waits for another, and none is looked at twice at once.
+"""Keys that want a look, each served by a task of its own: one key never waits for another, and none is
+looked at twice at once.
 
-Looks of one key are a second apart, or as far as the key itself asks for: whatever happens meanwhile is seen by the next one together. A
-look that fails is repeated after a wait that doubles; a wake-up does not cut that short, or a broken API server would be asked as often as
-things change.
+Looks of one key are a second apart, or as far as the key itself asks for: whatever happens meanwhile is seen
+by the next one together. A look that fails is repeated after a wait that doubles; a wake-up does not cut that
+short, or a broken API server would be asked as often as things change.
 """
 
 import asyncio
@@ -94,7 +95,8 @@ class Loop(Generic[K]):
         least = max(APART, again.rest)
         await asyncio.sleep(least)
         try:
-            # Not `wait_for`: until Python 3.12 it forgets a cancellation that comes in the moment of the wake-up (python/cpython#86296).
+            # Not `wait_for`: until Python 3.12 it forgets a cancellation that comes in the moment of the
+            # wake-up (python/cpython#86296).
             async with asyncio.timeout(max(0.0, (again.after or 0.0) - least)):
                 await self._woken[key].wait()
         except TimeoutError:

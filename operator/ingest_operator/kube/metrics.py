@@ -1,7 +1,9 @@
-"""What the operator counts, for Prometheus: its own work, what became of runs and recordings, and what stands now.
+"""What the operator counts, for Prometheus: its own work, what became of runs and recordings, and what stands
+now.
 
-Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract, namespaces, nodes or GPUs; no
-series bears the name of a batch or of a recording. Every metric has its row in `docs/metrics.md`.
+Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract,
+namespaces, nodes or GPUs; no series bears the name of a batch or of a recording. Every metric has its row in
+`docs/metrics.md`.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,26 +46,61 @@ class Metrics:
         registry.register(self._standing)
         ProcessCollector(registry=registry)
         counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
-        self._looks = histogram("video_ingest_reconcile_seconds", "Looks at one object.", ["kind"], buckets=_REQUEST)
-        self._look_errors = counter("video_ingest_reconcile_errors_total", "Looks that failed.", ["kind", "error"])
-        self._queue = Gauge("video_ingest_queue_keys", "Objects that want a look and have not had it.", ["kind"], registry=registry)
-        self._requests = counter("video_ingest_api_requests_total", "Requests to the API server.", ["verb", "resource", "status"])
-        self._request_seconds = histogram(
-            "video_ingest_api_request_seconds", "Requests to the API server, repetitions included.", ["verb", "resource"], buckets=_REQUEST
+        self._looks = histogram(
+            "video_ingest_reconcile_seconds", "Looks at one object.", ["kind"], buckets=_REQUEST
         )
-        self._events = counter("video_ingest_events_total", "Kubernetes Events, by what became of them.", ["result"])
+        self._look_errors = counter(
+            "video_ingest_reconcile_errors_total", "Looks that failed.", ["kind", "error"]
+        )
+        self._queue = Gauge(
+            "video_ingest_queue_keys",
+            "Objects that want a look and have not had it.",
+            ["kind"],
+            registry=registry,
+        )
+        self._requests = counter(
+            "video_ingest_api_requests_total", "Requests to the API server.", ["verb", "resource", "status"]
+        )
+        self._request_seconds = histogram(
+            "video_ingest_api_request_seconds",
+            "Requests to the API server, repetitions included.",
+            ["verb", "resource"],
+            buckets=_REQUEST,
+        )
+        self._events = counter(
+            "video_ingest_events_total", "Kubernetes Events, by what became of them.", ["result"]
+        )
         self._fires = counter("video_ingest_schedule_fires_total", "Batches that schedules made.")
         self._missed = counter("video_ingest_schedule_missed_total", "Times of schedules that were missed.")
         self._outcomes = counter("video_ingest_outcomes_total", "Recordings that became final.", ["reason"])
-        self._runs = counter("video_ingest_runs_total", "Processes that ended, tried again or not.", ["reason"])
+        self._runs = counter(
+            "video_ingest_runs_total", "Processes that ended, tried again or not.", ["reason"]
+        )
         self._media = counter("video_ingest_media_seconds_total", "Media that came into the store.")
-        self._gpus = counter("video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted.")
-        self._waits = histogram("video_ingest_wait_seconds", "What a process waited for before it began.", ["phase"], buckets=_WORK)
-        self._rtf = histogram("video_ingest_rtf_ratio", "Processing time over media time of successes.", buckets=RTF_BUCKETS)
-        self._stages = histogram("video_ingest_stage_seconds", "Computed stages of successes.", ["stage"], buckets=_WORK)
-        self._overhead = histogram("video_ingest_overhead_seconds", "Time in no stage of successes.", buckets=_WORK)
-        self._out_of_memory = counter("video_ingest_out_of_memory_total", "Processes that ran out of memory.", ["memory", "rung"])
-        self._halvings = counter("video_ingest_batch_halvings_total", "Batches halved in a process to fit into a GPU.", ["stage"])
+        self._gpus = counter(
+            "video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted."
+        )
+        self._waits = histogram(
+            "video_ingest_wait_seconds",
+            "What a process waited for before it began.",
+            ["phase"],
+            buckets=_WORK,
+        )
+        self._rtf = histogram(
+            "video_ingest_rtf_ratio", "Processing time over media time of successes.", buckets=RTF_BUCKETS
+        )
+        self._stages = histogram(
+            "video_ingest_stage_seconds", "Computed stages of successes.", ["stage"], buckets=_WORK
+        )
+        self._overhead = histogram(
+            "video_ingest_overhead_seconds", "Time in no stage of successes.", buckets=_WORK
+        )
+        self._out_of_memory = counter(
+            "video_ingest_out_of_memory_total", "Processes that ran out of memory.", ["memory", "rung"]
+        )
+        self._halvings = counter(
+            "video_ingest_batch_halvings_total", "Batches halved in a process to fit into a GPU.", ["stage"]
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -100,7 +137,8 @@ class Metrics:
         self._missed.inc(missed)
 
     def seen(self, batch: Object, status: IngestBatchStatus | None) -> None:
-        """A batch as it was found, with the status that it has: an operator that starts anew knows what stands."""
+        """A batch as it was found, with the status that it has: an operator that starts anew knows what
+        stands."""
         self._standing.batch(batch["metadata"]["namespace"], batch["metadata"]["name"], status)
 
     def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
@@ -149,7 +187,8 @@ class Metrics:
 
 
 class _WithoutBirthdays(Collector):
-    """A registry without the `_created` series that would double it; the library's own switch for them is global."""
+    """A registry without the `_created` series that would double it; the library's own switch for them is
+    global."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

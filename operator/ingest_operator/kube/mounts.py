@@ -13,7 +13,8 @@ from ingest_operator.kube.sources import CLAIMS
 
 MODELS: Final = "/models"
 SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
-"""The one folder that can be written to: temporary files of libraries go there whatever they are told, so everything does."""
+"""The one folder that can be written to: temporary files of libraries go there whatever they are told, so
+everything does."""
 
 RECEIPT: Final = "/dev/termination-log"
 """Kubernetes' own default: the kubelet mounts one file there, and reads it when the container ends."""
@@ -22,7 +23,8 @@ MODELS_CLAIM: Final = "video-ingest-models"
 """Where the models are unless the profile says otherwise."""
 
 PLACE: Final = Place(models=MODELS, scratch=f"{SCRATCH}/media", receipt=RECEIPT, progress_port=PROGRESS_PORT)
-"""Where a worker in a pod finds things. Its media have a folder in the volume: beside it the worker keeps the voices that it has heard."""
+"""Where a worker in a pod finds things. Its media have a folder in the volume: beside it the worker keeps the
+voices that it has heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Mount:
 
 
 def models(where: ModelVolume) -> Mount:
-    """The sets of models. A folder of the node must be there already: an empty one made by the kubelet would hide that it is not."""
+    """The sets of models. A folder of the node must be there already: an empty one made by the kubelet would
+    hide that it is not."""
     if where.host_path is not None:
         return Mount("models", MODELS, {"hostPath": {"path": where.host_path, "type": "Directory"}})
     if where.image is not None:
@@ -62,7 +65,9 @@ def writable(scratch_gib: int) -> Mount:
 
 def claims(names: Iterable[str]) -> tuple[Mount, ...]:
     """Claims with recordings, each below the folder of claims under its own name."""
-    return tuple(Mount(f"claim-{place}", f"{CLAIMS}/{name}", _claimed(name)) for place, name in enumerate(names))
+    return tuple(
+        Mount(f"claim-{place}", f"{CLAIMS}/{name}", _claimed(name)) for place, name in enumerate(names)
+    )
 
 
 def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +78,11 @@ def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ..
 
 def _claim(address: str) -> str | None:
     """The claim of one address, `file:///sources/<claim>/...` or the bare path; None for any other."""
-    path = address if address.startswith("/") else unquote(address.removeprefix("file://").removeprefix("localhost"))
+    path = (
+        address
+        if address.startswith("/")
+        else unquote(address.removeprefix("file://").removeprefix("localhost"))
+    )
     below = path.removeprefix(f"{CLAIMS}/")
     return None if below == path else below.split("/", 1)[0]
 

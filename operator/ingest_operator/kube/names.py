@@ -1,6 +1,7 @@
 """What the operator's objects in a cluster are called, and the labels by which it finds them again. Pure.
 
-A name says whose it is and what for, and is the same whenever it is asked for: creating an object twice answers 409 instead of making two.
+A name says whose it is and what for, and is the same whenever it is asked for: creating an object twice
+answers 409 instead of making two.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "video-ingest-operator"
 
 BATCH_UID: Final = f"{GROUP}/batch-uid"
-"""Whose it says it is: for people, and for watches that need not see everything. Whose it is says `ownership`."""
+"""Whose it says it is: for people, and for watches that need not see everything. Whose it is says
+`ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
 """What a Job is for: `INGEST` or `PLAN`."""
@@ -27,7 +29,8 @@ INGEST: Final = "ingest"
 PLAN: Final = "plan"
 
 INDEX: Final = f"{GROUP}/index"
-"""The item of an ingest Job; the number of the plan of a plan Job. Like `TRY`, for people: the name says the same, and cannot be edited."""
+"""The item of an ingest Job; the number of the plan of a plan Job. Like `TRY`, for people: the name says the
+same, and cannot be edited."""
 
 TRY: Final = f"{GROUP}/try"
 """Which process of it."""
@@ -42,7 +45,8 @@ DISRUPTIONS: Final = f"{GROUP}/disruptions"
 """How often the cluster took the item's machine back before this Job."""
 
 AVOIDS: Final = f"{GROUP}/avoids"
-"""Annotation of a Job: the nodes that its pod may not be placed on, with commas between. Left out where there are none."""
+"""Annotation of a Job: the nodes that its pod may not be placed on, with commas between. Left out where there
+are none."""
 
 STOPPED: Final = f"{GROUP}/stopped"
 """Annotation of a Job that the operator itself ended, set together with `spec.suspend`."""
@@ -100,13 +104,15 @@ class Owner:
         return {MANAGED_BY: MANAGER} | self.pod_labels(role)
 
     def pod_labels(self, role: str) -> dict[str, str]:
-        """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what is asked for."""
+        """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what
+        is asked for."""
         return {BATCH_UID: self.uid, ROLE: role}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a Job is for, and which try of it. Read from its name, which nobody can change; labels repeat it for people."""
+    """What a Job is for, and which try of it. Read from its name, which nobody can change; labels repeat it
+    for people."""
 
     role: str
     """`INGEST` or `PLAN`."""
@@ -122,7 +128,8 @@ class Place:
 
 
 def place_of(job_name: str) -> Place | None:
-    """Back from a name; None for a name of another kind. Only `Place.name` tells whether it is the name that a batch would give."""
+    """Back from a name; None for a name of another kind. Only `Place.name` tells whether it is the name that
+    a batch would give."""
     found = _PLACE.search(job_name)
     if found is None or int(found[3]) > MAX_NUMBER:
         return None
@@ -145,17 +152,20 @@ def plan_order_map_name(owner: Owner, plan_number: int) -> str:
 
 
 def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -> str:
-    """The ConfigMap with one part of a frozen plan. The first part has one name for all attempts, the others say whose part they are."""
+    """The ConfigMap with one part of a frozen plan. The first part has one name for all attempts, the others
+    say whose part they are."""
     return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_DIGEST]}" if part else ""))
 
 
 def order_map_name(owner: Owner, content: str) -> str:
-    """The ConfigMap with what the orders of a batch share. Other content has another name, so the map can be immutable."""
+    """The ConfigMap with what the orders of a batch share. Other content has another name, so the map can be
+    immutable."""
     return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_DIGEST]}")
 
 
 def _name(owner: Owner, what: str) -> str:
-    """`<batch>-<uid>-<what>`: of a long batch name the end is cut; the uid still tells its objects from another's."""
+    """`<batch>-<uid>-<what>`: of a long batch name the end is cut; the uid still tells its objects from
+    another's."""
     tail = f"{owner.uid[:_UID]}-{what}"
     head = owner.name.replace(".", "-")[: MAX_NAME - len(tail) - 1].rstrip("-")
     return f"{head}-{tail}"

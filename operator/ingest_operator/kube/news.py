@@ -1,7 +1,9 @@
-"""What a change of a batch's status means in words: the Events that people see under `kubectl describe`. Pure.
+"""What a change of a batch's status means in words: the Events that people see under `kubectl describe`.
+Pure.
 
-Each aspect of a batch is told by a function of its own, so that one that changes too often can be held back without the others. Each works
-between any two statuses, however much lies between them: what was held back is told later, in sum.
+Each aspect of a batch is told by a function of its own, so that one that changes too often can be held back
+without the others. Each works between any two statuses, however much lies between them: what was held back is
+told later, in sum.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +64,10 @@ def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note 
     other = before.trace_id if before else None
     if other is None or after.trace_id in (None, other):
         return None
-    text = f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every recording is looked at anew."
+    text = (
+        f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every "
+        "recording is looked at anew."
+    )
     return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
 
 
@@ -76,8 +81,10 @@ def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchS
     if not places:
         return None
     text = (
-        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in the address. Everybody who may "
-        "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, and ingest this source by "
+        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in "
+        "the address. Everybody who may "
+        "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, "
+        "and ingest this source by "
         "`ingestctl run` against the same store."
     )
     return Note("CredentialsExposed", NoteType.WARNING, text, "Plan")
@@ -100,7 +107,8 @@ def _profile(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note
     if after.profile is None or not after.profile.differs or differed:
         return None
     text = (
-        "The profile's models or parameters are not those that this batch was planned with. The batch keeps those; a new one takes the new."
+        "The profile's models or parameters are not those that this batch was planned with. The batch "
+        "keeps those; a new one takes the new."
     )
     return Note("ProfileDiffers", NoteType.WARNING, text, "Plan")
 
@@ -113,7 +121,10 @@ def _failures(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Not
     sentence = next(each.sentence for each in after.failures if each.reason == reason)
     row = _only_failed(before, after) if failed.total() == 1 else None
     if row is not None:
-        text = f"{row.id} (recording {row.index}) failed in try {row.number}: {reason}. {row.message or sentence}"
+        text = (
+            f"{row.id} (recording {row.index}) failed in try {row.number}: {reason}. "
+            f"{row.message or sentence}"
+        )
     else:
         share = "all" if most == failed.total() else f"{most} of them"
         text = f"{_recordings(failed.total())} failed, {share} with {reason}. {sentence}"
@@ -133,7 +144,11 @@ def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | 
     if now is not None and (was is None or was.reason != now.reason):
         return Note("Stalled", NoteType.WARNING, f"{now.reason}: {now.message}", "Start")
     over = now is None and _holding(ConditionType.COMPLETE, after) is None
-    return Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start") if was and over else None
+    return (
+        Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start")
+        if was and over
+        else None
+    )
 
 
 def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -142,9 +157,16 @@ def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note |
     fresh = [each for each in after.nodes if each.avoided and known.get(each.name, 0) < each.times]
     if not fresh:
         return None
-    told = "; ".join(f"{each.name}: {each.runs} ended as {each.reason}, avoided until {each.until}" for each in fresh)
+    told = "; ".join(
+        f"{each.name}: {each.runs} ended as {each.reason}, avoided until {each.until}" for each in fresh
+    )
     advice = FAILURES[fresh[0].reason].sentence
-    return Note("NodeAvoided", NoteType.WARNING, f"{told}. {advice} Nothing more of this batch goes there until then.", "Start")
+    return Note(
+        "NodeAvoided",
+        NoteType.WARNING,
+        f"{told}. {advice} Nothing more of this batch goes there until then.",
+        "Start",
+    )
 
 
 def _held(status: IngestBatchStatus | None) -> Condition | None:
@@ -157,8 +179,12 @@ def _suspension(before: IngestBatchStatus | None, after: IngestBatchStatus) -> N
     counts = after.counts
     if _begun(ConditionType.SUSPENDED, before, after) is not None:
         left = _recordings(counts.pending + counts.waiting)
-        return Note("Suspended", NoteType.NORMAL, f"Nothing runs and nothing starts; {left} to go.", "Suspend")
-    resumed = any(each.type is ConditionType.SUSPENDED and each.reason == "NotSuspended" for each in after.conditions)
+        return Note(
+            "Suspended", NoteType.NORMAL, f"Nothing runs and nothing starts; {left} to go.", "Suspend"
+        )
+    resumed = any(
+        each.type is ConditionType.SUSPENDED and each.reason == "NotSuspended" for each in after.conditions
+    )
     if _holding(ConditionType.SUSPENDED, before) is not None and resumed:
         return Note("Resumed", NoteType.NORMAL, "`spec.suspend` was taken back.", "Resume")
     return None
@@ -169,7 +195,12 @@ def _verdict(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note
     return (
         None
         if failed is None
-        else Note("Failed", NoteType.WARNING, f"{failed.reason}: {failed.message}", "Ingest" if after.plan else "Plan")
+        else Note(
+            "Failed",
+            NoteType.WARNING,
+            f"{failed.reason}: {failed.message}",
+            "Ingest" if after.plan else "Plan",
+        )
     )
 
 
@@ -201,10 +232,14 @@ TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
 
 def _holding(kind: ConditionType, status: IngestBatchStatus | None) -> Condition | None:
     conditions = status.conditions if status else ()
-    return next((each for each in conditions if each.type is kind and each.status is ConditionStatus.TRUE), None)
+    return next(
+        (each for each in conditions if each.type is kind and each.status is ConditionStatus.TRUE), None
+    )
 
 
-def _begun(kind: ConditionType, before: IngestBatchStatus | None, after: IngestBatchStatus) -> Condition | None:
+def _begun(
+    kind: ConditionType, before: IngestBatchStatus | None, after: IngestBatchStatus
+) -> Condition | None:
     """The condition, if it holds and did not before, or for another reason."""
     was, now = _holding(kind, before), _holding(kind, after)
     return None if now is None or (was is not None and was.reason == now.reason) else now

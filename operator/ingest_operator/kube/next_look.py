@@ -8,10 +8,12 @@ from typing import Final
 from ingest_contract.status import IngestBatchStatus
 
 RESYNC: Final = 30.0
-"""Seconds between two looks at a batch that is not done, and two readings of live progress: each may write the whole status."""
+"""Seconds between two looks at a batch that is not done, and two readings of live progress: each may write
+the whole status."""
 
 BYTES_PER_SECOND: Final = 5000
-"""What the status of one batch puts into etcd at most, while recordings end one by one: each write is a whole new version."""
+"""What the status of one batch puts into etcd at most, while recordings end one by one: each write is a whole
+new version."""
 
 LONGEST_REST: Final = 3.0
 """Seconds for which an end may wait to be recorded because of that, and a slot to be taken again."""
@@ -32,8 +34,11 @@ class Requeue:
     """Seconds for which it is left alone at least, whatever wakes it."""
 
 
-def requeue(status: IngestBatchStatus, moments: Iterable[float | None], now: float, written: int = 0) -> Requeue:
-    """At the next moment that matters (epoch seconds), of a batch that is not done after `RESYNC` at the latest.
+def requeue(
+    status: IngestBatchStatus, moments: Iterable[float | None], now: float, written: int = 0
+) -> Requeue:
+    """At the next moment that matters (epoch seconds), of a batch that is not done after `RESYNC` at the
+    latest.
 
     The more bytes of its status a look has written, the longer the batch is left alone.
     """

@@ -1,4 +1,5 @@
-"""The operator as one process: caches filled by watches, keys woken by what they see, lists now and then, and a port for health.
+"""The operator as one process: caches filled by watches, keys woken by what they see, lists now and then, and
+a port for health.
 
 Everything is put together here and nothing is decided here.
 """
@@ -60,7 +61,12 @@ class Operator:
     """All that lives as long as the process."""
 
     def __init__(
-        self, api: Api, poller: ProgressPoller, instruments: Instruments, options: Options, clock: Callable[[], float] = time.time
+        self,
+        api: Api,
+        poller: ProgressPoller,
+        instruments: Instruments,
+        options: Options,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._api, self._options, self._instruments = api, options, instruments
         self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), Seen()
@@ -84,11 +90,16 @@ class Operator:
             Watched(PODS, self._seen.pods, lambda pod: self._wake_owner(self._seen.batch_of(pod)), BATCH_UID),
         )
         for each, namespace in product(self.watched, options.namespaces or (None,)):
-            instruments.health.expect(list_of(each.resource.plural, namespace), within=2 * options.sweep_seconds + SWEEP_TAKES)
-            instruments.health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN + options.sweep_seconds)
+            instruments.health.expect(
+                list_of(each.resource.plural, namespace), within=2 * options.sweep_seconds + SWEEP_TAKES
+            )
+            instruments.health.expect(
+                watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN + options.sweep_seconds
+            )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until stopped. The first list comes before the first look: a Job that is not known yet is not one that has vanished."""
+        """Until stopped. The first list comes before the first look: a Job that is not known yet is not one
+        that has vanished."""
         if not await self._begin(stop):
             return
         sweeping = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
@@ -101,7 +112,8 @@ class Operator:
             await self._schedule_loop.close()
 
     async def _begin(self, stop: asyncio.Event) -> bool:
-        """List everything, as soon as there is an API server that serves our kinds; False when it was stopped before that.
+        """List everything, as soon as there is an API server that serves our kinds; False when it was stopped
+        before that.
 
         Kopf asks once which kinds there are, and never watches one that was made known a moment later.
         """
@@ -131,16 +143,20 @@ class Operator:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
 
     async def _sweep(self) -> None:
-        """List everything, then wake whomever the news concern: no batch is looked at while its profile or its Jobs are still to come.
+        """List everything, then wake whomever the news concern: no batch is looked at while its profile or
+        its Jobs are still to come.
 
-        A namespace that was deleted takes its role along: the others are listed all the same. Raises the first `ApiError` in the end.
+        A namespace that was deleted takes its role along: the others are listed all the same. Raises the
+        first `ApiError` in the end.
         """
         news: list[tuple[Callable[[Object], None], Object]] = []
         refused: list[ApiError] = []
         try:
             for each, namespace in product(self.watched, self._options.namespaces or (None,)):
                 try:
-                    listed, version = await self._api.list(each.resource, namespace, labels=each.labels, keep=each.cache.slim)
+                    listed, version = await self._api.list(
+                        each.resource, namespace, labels=each.labels, keep=each.cache.slim
+                    )
                 except ApiError as error:
                     refused.append(error)
                     continue
@@ -153,7 +169,8 @@ class Operator:
             raise refused[0]
 
     def _wake_batch(self, batch: Object) -> None:
-        """The batch, and the schedule that made it: whether the next one may start depends on how far this one is."""
+        """The batch, and the schedule that made it: whether the next one may start depends on how far this
+        one is."""
         key = key_of(batch)
         if self._batches.get(key) is None:
             self._looks.forget(key)

@@ -1,7 +1,9 @@
-"""The text of an order, in two parts: what all items of a batch on one rung share, and what is an item's own. Pure.
+"""The text of an order, in two parts: what all items of a batch on one rung share, and what is an item's own.
+Pure.
 
-Each Job and pod is written to etcd several times, and most of an order is the same for every item. So the shared part lies in a ConfigMap,
-once, and the kubelet puts it into the item's own: it expands `$(NAME)` in a variable's value, of variables that stand before it.
+Each Job and pod is written to etcd several times, and most of an order is the same for every item. So the
+shared part lies in a ConfigMap, once, and the kubelet puts it into the item's own: it expands `$(NAME)` in a
+variable's value, of variables that stand before it.
 """
 
 from dataclasses import replace
@@ -28,9 +30,11 @@ class OrderTooLargeError(ValueError):
 
 
 def split(order: IngestOrder) -> tuple[str, str]:
-    """(the item's own text, the text that it shares with the batch's other items): expanded, they are the order's JSON.
+    """(the item's own text, the text that it shares with the batch's other items): expanded, they are the
+    order's JSON.
 
-    A `$` of the item's is escaped as JSON can, so that the kubelet finds nothing else to expand. The shared part is not expanded at all.
+    A `$` of the item's is escaped as JSON can, so that the kubelet finds nothing else to expand. The shared
+    part is not expanded at all.
     """
     shared = order.model_dump_json(include=_SHARED, exclude_none=True).removeprefix("{")
     own = order.model_dump_json(exclude=_SHARED, exclude_none=True, exclude_defaults=True).removesuffix("}")
@@ -47,7 +51,8 @@ def plan_text(order: PlanOrder) -> str:
     text = order.to_json()
     if (size := len(text.encode())) > MAX_PLAN_ORDER:
         raise OrderTooLargeError(
-            f"the order to plan {len(order.sources)} sources, with {len(order.known)} recordings planned before, has {size} bytes, "
+            f"the order to plan {len(order.sources)} sources, with {len(order.known)} recordings planned "
+            f"before, has {size} bytes, "
             f"and a ConfigMap takes {MAX_PLAN_ORDER}: put fewer sources into one batch"
         )
     return text
@@ -56,13 +61,18 @@ def plan_text(order: PlanOrder) -> str:
 def in_pods(orders: Orders) -> Orders:
     """The orders as pods get them: what lies on the claims that the profile mounts may be read."""
     profile = orders.profile
-    return replace(orders, profile=profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)}))
+    return replace(
+        orders,
+        profile=profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)}),
+    )
 
 
 def _fitting(shared: str) -> str:
     if (size := len(shared.encode())) > MAX_SHARED:
         raise OrderTooLargeError(
-            f"what all orders of the batch share has {size} bytes, and an environment variable takes {MAX_SHARED} of them: "
-            "look for fewer voices (`spec.speakers.profiles`), or enrol them with fewer recordings or shorter addresses"
+            f"what all orders of the batch share has {size} bytes, and an environment variable takes "
+            f"{MAX_SHARED} of them: "
+            "look for fewer voices (`spec.speakers.profiles`), or enrol them with fewer recordings or "
+            "shorter addresses"
         )
     return shared

@@ -1,7 +1,9 @@
-"""Pods that run on without their Job, which somebody deleted with `--cascade=orphan`, or took them from by its selector's labels.
+"""Pods that run on without their Job, which somebody deleted with `--cascade=orphan`, or took them from by
+its selector's labels.
 
-Nobody would ever end such a pod, or count how it ended. It is known by its labels, which name the Job that made it and the batch: whoever
-can write them in the batch's namespace can delete the pod as well. What it may still do there is fenced: the next try has another claim.
+Nobody would ever end such a pod, or count how it ended. It is known by its labels, which name the Job that
+made it and the batch: whoever can write them in the batch's namespace can delete the pod as well. What it may
+still do there is fenced: the next try has another claim.
 """
 
 import contextlib
@@ -24,7 +26,8 @@ JOB_NAME: Final = "batch.kubernetes.io/job-name"
 
 
 async def end_orphans(api: Api, seen: Seen, owner: Owner) -> None:
-    """Delete those of a batch that nobody has deleted yet. Raises `ApiError`, but for a role of an earlier version that may not."""
+    """Delete those of a batch that nobody has deleted yet. Raises `ApiError`, but for a role of an earlier
+    version that may not."""
     for _, pod in _orphans(seen, owner):
         if gone_by(pod) is None:
             with contextlib.suppress(RefusedError):  # what is told of it says so
@@ -32,17 +35,21 @@ async def end_orphans(api: Api, seen: Seen, owner: Owner) -> None:
 
 
 def left_behind(seen: Seen, owner: Owner, profile: PodProfile) -> tuple[Hindrance, ...]:
-    """What is told of them: a recording is not tried again beside itself, as long as its node can be expected to answer."""
+    """What is told of them: a recording is not tried again beside itself, as long as its node can be expected
+    to answer."""
     return tuple(_told(place, pod, profile) for place, pod in _orphans(seen, owner) if place.role == INGEST)
 
 
 def _told(place: Place, pod: Object, profile: PodProfile) -> Hindrance:
     by, name = gone_by(pod), pod["metadata"]["name"]
     message = (
-        f"Pod {name} ran on without its Job, which somebody deleted without it. Its recording goes on when it has gone: "
+        f"Pod {name} ran on without its Job, which somebody deleted without it. Its recording goes on when "
+        "it has gone: "
         "the operator ends it, if its role lets it delete pods."
     )
-    return Hindrance("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index)
+    return Hindrance(
+        "JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index
+    )
 
 
 def _orphans(seen: Seen, owner: Owner) -> Iterator[tuple[Place, Object]]:

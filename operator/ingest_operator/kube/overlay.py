@@ -1,7 +1,8 @@
 """A profile's partial pod templates laid over the one that the operator makes. Pure.
 
-The platform team's templates win wherever they speak: node selectors, tolerations, another scratch volume, more memory. They cannot touch
-what the operator relies on to understand a pod: how the order comes in, how the Receipt goes out, that a pod runs once and for how long.
+The platform team's templates win wherever they speak: node selectors, tolerations, another scratch volume,
+more memory. They cannot touch what the operator relies on to understand a pod: how the order comes in, how
+the Receipt goes out, that a pod runs once and for how long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ LISTS: Final[Mapping[str, str | None]] = {
     "tolerations": None,
     "topologySpreadConstraints": None,
 }
-"""Lists that are added to, and by what an entry takes the place of one of ours. Other lists replace ours as a whole."""
+"""Lists that are added to, and by what an entry takes the place of one of ours. Other lists replace ours as a
+whole."""
 
 MERGED: Final = frozenset({"containers", "initContainers"})
 """Lists whose entries are laid over ours, field by field."""
@@ -44,13 +46,16 @@ class OverlayError(ValueError):
 
 
 def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
-    """Our pod template with theirs laid over it, one after the other, each by the name that the error says. Raises `OverlayError`."""
+    """Our pod template with theirs laid over it, one after the other, each by the name that the error says.
+    Raises `OverlayError`."""
     merged = ours
     for name, template in theirs.items():
         for part in template:
             if part not in PARTS:
                 raise OverlayError(f"{name}.{part}: a pod template has {' and '.join(PARTS)}")
-        merged = _merged(merged, {part: _object(value, f"{name}.{part}") for part, value in template.items()}, name)
+        merged = _merged(
+            merged, {part: _object(value, f"{name}.{part}") for part, value in template.items()}, name
+        )
     return _with_ours_again(merged, ours)
 
 
@@ -79,7 +84,14 @@ def _added(ours: Sequence[Object], theirs: Any, field: str, where: str) -> list[
         entry = _object(value, place)
         if field in MERGED and not isinstance(entry.get("name"), str):
             raise OverlayError(f"{place}.name: must say which container")
-        at = next((at for at, each in enumerate(result) if key is not None and key in entry and each.get(key) == entry[key]), None)
+        at = next(
+            (
+                at
+                for at, each in enumerate(result)
+                if key is not None and key in entry and each.get(key) == entry[key]
+            ),
+            None,
+        )
         if at is None:
             result.append(_merged({}, entry, place))
         else:
@@ -94,10 +106,14 @@ def _object(value: Any, where: str) -> Object:
 
 
 def _with_ours_again(merged: Object, ours: Object) -> Object:
-    metadata = merged["metadata"] | {"labels": merged["metadata"].get("labels", {}) | ours["metadata"]["labels"]}
+    metadata = merged["metadata"] | {
+        "labels": merged["metadata"].get("labels", {}) | ours["metadata"]["labels"]
+    }
     spec = merged["spec"] | {field: ours["spec"][field] for field in OURS}
     worker = _worker(ours["spec"])
-    containers = [_restored(each, worker) if each["name"] == CONTAINER else each for each in spec["containers"]]
+    containers = [
+        _restored(each, worker) if each["name"] == CONTAINER else each for each in spec["containers"]
+    ]
     return {"metadata": metadata, "spec": spec | {"containers": containers}}
 
 

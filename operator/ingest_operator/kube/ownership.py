@@ -1,8 +1,9 @@
 """What counts as ours, in one place that everything passes. Pure.
 
-Names and labels can be anybody's, and a uid is no secret. What makes an object a batch's own is its controller: the one owner reference
-with `controller: true`, in the owner's own namespace, to the very object's uid. Whoever can write that in a batch's namespace may make its
-Jobs anyhow; from another namespace it means nothing, to the garbage collector as to us. Labels are an index and a wake-up, no evidence.
+Names and labels can be anybody's, and a uid is no secret. What makes an object a batch's own is its
+controller: the one owner reference with `controller: true`, in the owner's own namespace, to the very
+object's uid. Whoever can write that in a batch's namespace may make its Jobs anyhow; from another namespace
+it means nothing, to the garbage collector as to us. Labels are an index and a wake-up, no evidence.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """The Job that resolves a batch's sources, and the ConfigMap with its order. Pure.
 
-The order of a plan names up to ten thousand recordings that are planned already, more than one environment variable can hold. So it is a
-file of a ConfigMap.
+The order of a plan names up to ten thousand recordings that are planned already, more than one environment
+variable can hold. So it is a file of a ConfigMap.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,9 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) ->
         template={"pods.planTemplate": pods.plan_template},
     )
     labels = owner.labels(PLAN) | {INDEX: str(plan_number), TRY: str(try_number)}
-    return one_try(owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work))
+    return one_try(
+        owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work)
+    )
 
 
 def knowing(job: Object, order: Object) -> Object:
@@ -55,7 +57,9 @@ def knowing(job: Object, order: Object) -> Object:
     return job
 
 
-def plan_order_map(owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int) -> Object:
+def plan_order_map(
+    owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int
+) -> Object:
     """What the plan Jobs of one number are told. Raises `OrderTooLargeError`."""
     claimed = folders_of(orders.profile.pods.claims)
     text = plan_text(in_pods(orders).to_plan(tuple(sources), claimed, tuple(planned), PLACE))

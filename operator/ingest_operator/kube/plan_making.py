@@ -1,4 +1,5 @@
-"""Making the Job of a plan and what it reads, and clearing both away when the plan is frozen. Every call may meet its own earlier work."""
+"""Making the Job of a plan and what it reads, and clearing both away when the plan is frozen. Every call may
+meet its own earlier work."""
 
 import contextlib
 from collections.abc import Mapping
@@ -30,15 +31,22 @@ class Wanted:
 
 
 async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> Wanted:
-    """Read the lists that the sources name, and put the order together. Raises `SourceError`, `OrderTooLargeError`, `OverlayError`."""
+    """Read the lists that the sources name, and put the order together. Raises `SourceError`,
+    `OrderTooLargeError`, `OverlayError`."""
     spec, pods, first = orders.batch.spec, orders.profile.pods, covered_by(frozen)
     planned = items_of(frozen)
     if len(planned) > MAX_ITEMS:
-        raise SourceError(f"spec.sources: the batch holds {len(planned)} recordings; put what was added into another batch")
+        raise SourceError(
+            f"spec.sources: the batch holds {len(planned)} recordings; put what was added into another batch"
+        )
     lists = {name: await _list(api, owner, name) for name in needed_config_maps(spec, first, pods)}
-    fitting = planned_sources(spec, first, pods, {name: data for name, data in lists.items() if data is not None})
+    fitting = planned_sources(
+        spec, first, pods, {name: data for name, data in lists.items() if data is not None}
+    )
     order = plan_order_map(owner, orders, fitting.sources, planned, len(frozen))
-    return Wanted(order, Asked.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)))
+    return Wanted(
+        order, Asked.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1))
+    )
 
 
 async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: Make, wanted: Wanted) -> None:
@@ -52,13 +60,18 @@ async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: M
 
 
 async def clear(api: Api, owner: Owner, tries: Mapping[int, tuple[PlanTry, ...]], frozen: int) -> None:
-    """Delete what is left of frozen plans: their orders, and Jobs that succeeded or came too late. Failed ones stay, for people."""
+    """Delete what is left of frozen plans: their orders, and Jobs that succeeded or came too late. Failed
+    ones stay, for people."""
     for number, of_plan in tries.items():
         left = [one for one in of_plan if number < frozen and not one.deleted and one.verdict is None]
         if left:
             await _delete(api, owner, plan_order_map_name(owner, number))
-        for one in left:  # after the order: while a Job is there, the next look knows that there is something to clear
-            await api.delete(JOBS, owner.namespace, one.job["metadata"]["name"], uid=one.job["metadata"]["uid"])
+        for one in (
+            left
+        ):  # after the order: while a Job is there, the next look knows that there is something to clear
+            await api.delete(
+                JOBS, owner.namespace, one.job["metadata"]["name"], uid=one.job["metadata"]["uid"]
+            )
 
 
 async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
@@ -69,7 +82,8 @@ async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
 
 
 async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> None:
-    """Put the order where the Job reads it. Another one that lies there is changed only while no Job of this try can have read it."""
+    """Put the order where the Job reads it. Another one that lies there is changed only while no Job of this
+    try can have read it."""
     there = await _create_or_meet(api, owner, CONFIG_MAPS, order)
     if there.get("data") == order["data"]:
         return
@@ -77,7 +91,12 @@ async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> None:
         await api.get(JOBS, owner.namespace, job["metadata"]["name"])
     except NotFoundError:
         known = {"uid": there["metadata"]["uid"], "resourceVersion": there["metadata"]["resourceVersion"]}
-        await api.patch(CONFIG_MAPS, owner.namespace, order["metadata"]["name"], {"metadata": known, "data": order["data"]})
+        await api.patch(
+            CONFIG_MAPS,
+            owner.namespace,
+            order["metadata"]["name"],
+            {"metadata": known, "data": order["data"]},
+        )
 
 
 async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Object) -> Object:

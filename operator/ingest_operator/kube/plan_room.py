@@ -1,7 +1,8 @@
 """How much memory plans may take, together and per namespace. Pure.
 
-A plan is kept as long as something of its batch runs or may start: one that is done, is suspended or has failed takes no room. Where room
-runs out, the namespace that takes most of it gives way: one namespace with many large plans stalls its own batches and nobody else's.
+A plan is kept as long as something of its batch runs or may start: one that is done, is suspended or has
+failed takes no room. Where room runs out, the namespace that takes most of it gives way: one namespace with
+many large plans stalls its own batches and nobody else's.
 """
 
 from collections import Counter
@@ -10,8 +11,8 @@ from typing import Final
 from ingest_operator.kube.caches import Key
 
 TOTAL: Final = 160 * 1024 * 1024
-"""Bytes of all plans: what an operator with the chart's 512 MiB has beside what it needs for 10,000 Jobs. Ten batches at their largest
-with titles and addresses of usual length."""
+"""Bytes of all plans: what an operator with the chart's 512 MiB has beside what it needs for 10,000 Jobs. Ten
+batches at their largest with titles and addresses of usual length."""
 
 SHARE: Final = TOTAL // 2
 """Bytes of the plans of one namespace."""
@@ -55,7 +56,10 @@ class PlanRoom:
         self.release(key)
         here, everywhere = used[key[0]] >> 20, used.total() >> 20
         return NoRoomError(
-            f"The plans of the batches in {key[0]} that are at work would take {here} MiB of the operator's memory, "
-            f"and all plans {everywhere}; it keeps {self._share >> 20} of one namespace and {self._total >> 20} of all. "
-            "This batch goes on when others are done or suspended. Put fewer recordings into a batch, or run fewer batches at once"
+            f"The plans of the batches in {key[0]} that are at work would take {here} MiB of the operator's "
+            "memory, "
+            f"and all plans {everywhere}; it keeps {self._share >> 20} of one namespace and "
+            f"{self._total >> 20} of all. "
+            "This batch goes on when others are done or suspended. Put fewer recordings into a batch, or "
+            "run fewer batches at once"
         )

@@ -1,7 +1,7 @@
 """What to do next about a plan that a batch lacks, from the tries so far. Pure: reads no clock, asks nobody.
 
-A passing failure is tried again a few times; what somebody must mend is tried again for ever, ever more rarely, and told meanwhile; what
-no further try can change is told as trouble.
+A passing failure is tried again a few times; what somebody must mend is tried again for ever, ever more
+rarely, and told meanwhile; what no further try can change is told as trouble.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ TRIES: Final = 3
 """Tries that may fail for a passing reason."""
 
 KEPT: Final = 5
-"""Tries whose Jobs are kept for their logs; the wait between tries, which is counted from them, stops growing there."""
+"""Tries whose Jobs are kept for their logs; the wait between tries, which is counted from them, stops growing
+there."""
 
 LONGEST_WAIT: Final = 600.0
 """Seconds between two tries, at most."""
@@ -77,12 +78,16 @@ Step = Ask | Wait | Make | Read | Blocked
 
 
 def next_step(tries: Sequence[PlanTry], wanted: Asked | None, now: float, lost: Sequence[Lost] = ()) -> Step:
-    """The next step towards one plan. `wanted` is what its Job would be asked now; None while nobody has looked: it costs calls.
+    """The next step towards one plan. `wanted` is what its Job would be asked now; None while nobody has
+    looked: it costs calls.
 
-    `lost` are its Jobs that are gone, in the order in which they went. They wait as recordings do whose machines were taken away.
+    `lost` are its Jobs that are gone, in the order in which they went. They wait as recordings do whose
+    machines were taken away.
     """
     present = [one for one in tries if not one.deleted]
-    following = max((*(one.run.number for one in tries), *(each.place.number for each in lost)), default=0) + 1
+    following = (
+        max((*(one.run.number for one in tries), *(each.place.number for each in lost)), default=0) + 1
+    )
     if lost and lost[-1].place.number > max((one.run.number for one in present), default=0):
         return _after_loss(lost, present, following, wanted, now)
     if not present:
@@ -95,15 +100,24 @@ def next_step(tries: Sequence[PlanTry], wanted: Asked | None, now: float, lost: 
     return Ask() if wanted is None else _after_end(present, following, wanted, now)
 
 
-def _after_loss(lost: Sequence[Lost], present: Sequence[PlanTry], following: int, wanted: Asked | None, now: float) -> Step:
+def _after_loss(
+    lost: Sequence[Lost], present: Sequence[PlanTry], following: int, wanted: Asked | None, now: float
+) -> Step:
     due = lost[-1].at + disruption_wait(len(lost) - 1)
     if now < due:
         return Wait(due, _vanished(lost, due))
-    return Ask() if wanted is None else Make(following, _ending(present) if present else (), _vanished(lost, None))
+    return (
+        Ask()
+        if wanted is None
+        else Make(following, _ending(present) if present else (), _vanished(lost, None))
+    )
 
 
-def _while_it_lives(present: Sequence[PlanTry], following: int, wanted: Asked | None, vanished: Hindrance | None) -> Step:
-    """A try that runs is left alone, whatever is wanted by now. One that cannot begin makes room when its profile or order is mended."""
+def _while_it_lives(
+    present: Sequence[PlanTry], following: int, wanted: Asked | None, vanished: Hindrance | None
+) -> Step:
+    """A try that runs is left alone, whatever is wanted by now. One that cannot begin makes room when its
+    profile or order is mended."""
     last = present[-1]
     if last.hindrance is None:
         before = present[-2] if len(present) > 1 and present[-2].asked == last.asked else None
@@ -152,15 +166,20 @@ def _hindrance(one: PlanTry, due: float | None) -> Hindrance | None:
 
 
 def _vanished(lost: Sequence[Lost], due: float | None) -> Hindrance | None:
-    """What is told of Jobs that are gone, from the second on: one may have been deleted by hand, and another one is there at once."""
+    """What is told of Jobs that are gone, from the second on: one may have been deleted by hand, and another
+    one is there at once."""
     if len(lost) <= 1:
         return None
-    gone = f"{len(lost)} plan Jobs were deleted before their plan was read, the last at {as_text(lost[-1].at)}."
+    gone = (
+        f"{len(lost)} plan Jobs were deleted before their plan was read, the last at {as_text(lost[-1].at)}."
+    )
     return job_vanished(gone, _again(due), inf if due is None else due)
 
 
 def _again(due: float | None) -> str:
-    return f"Planning is tried again at {as_text(due)}." if due is not None else "Planning is being tried again."
+    return (
+        f"Planning is tried again at {as_text(due)}." if due is not None else "Planning is being tried again."
+    )
 
 
 def _asked_the_same(present: Sequence[PlanTry], wanted: Asked) -> list[PlanTry]:
@@ -174,7 +193,8 @@ def _asked_the_same(present: Sequence[PlanTry], wanted: Asked) -> list[PlanTry]:
 
 
 def _ending(present: Sequence[PlanTry]) -> tuple[Object, ...]:
-    """Jobs that must go before another is made: the last if it is not over for the cluster, and those that are too old to be read."""
+    """Jobs that must go before another is made: the last if it is not over for the cluster, and those that
+    are too old to be read."""
     last = present[-1]
     stuck = (last.job,) if last.lingers or last.run.ended is None else ()
     return (*(one.job for one in present[: -(KEPT - 1)]), *stuck)

@@ -1,7 +1,8 @@
 """The tries of one plan, as Jobs and pods show them, and what follows from them. Pure.
 
-Nothing is remembered but the Jobs: which try is next, how long it waits and when to give up is read from those that are still there. Where
-they are gone, counting begins anew. A try counts only against what it was asked: other sources or another profile begin anew as well.
+Nothing is remembered but the Jobs: which try is next, how long it waits and when to give up is read from
+those that are still there. Where they are gone, counting begins anew. A try counts only against what it was
+asked: other sources or another profile begin anew as well.
 """
 
 import hashlib
@@ -100,7 +101,8 @@ def digest_of(text: str) -> str:
 def tries_of(
     owner: Owner, jobs: Iterable[Object], pods: Mapping[str, Object], profile: PodProfile, now: float
 ) -> Mapping[int, tuple[PlanTry, ...]]:
-    """The tries of each plan of a batch in their order, by the plan's number. `jobs` are the batch's, `pods` the newest of each by name."""
+    """The tries of each plan of a batch in their order, by the plan's number. `jobs` are the batch's, `pods`
+    the newest of each by name."""
     found: dict[int, list[PlanTry]] = {}
     for job in jobs:
         place = place_of(job["metadata"]["name"])
@@ -126,7 +128,8 @@ def _try_of(job: Object, pod: Object | None, profile: PodProfile, now: float) ->
 
 
 def _in_order(tries: Sequence[PlanTry]) -> tuple[PlanTry, ...]:
-    """By number. Of one that succeeded and was followed by another the plan could not be had, or it would have been frozen."""
+    """By number. Of one that succeeded and was followed by another the plan could not be had, or it would
+    have been frozen."""
     ordered = sorted(tries, key=lambda one: one.run.number)
     superseded = [replace(one, unreadable="its plan could not be read") for one in ordered[:-1]]
     return (*superseded, *ordered[-1:])

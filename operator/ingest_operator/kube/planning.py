@@ -1,7 +1,8 @@
-"""Planning in a cluster, one look at a time: which sources no plan holds yet, the Job that plans them, its log, the frozen plan.
+"""Planning in a cluster, one look at a time: which sources no plan holds yet, the Job that plans them, its
+log, the frozen plan.
 
-Nothing waits here, and nothing is remembered that a look cannot find out anew: killed at any point and repeated, it goes on with what it
-finds, and no plan is frozen twice.
+Nothing waits here, and nothing is remembered that a look cannot find out anew: killed at any point and
+repeated, it goes on with what it finds, and no plan is frozen twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +34,8 @@ SOON: Final = 10.0
 """Seconds until a log that is out of reach is asked for again."""
 
 LATER: Final = 30.0
-"""Seconds until sources that cannot be planned as they are written are looked at again: a list may have been mended."""
+"""Seconds until sources that cannot be planned as they are written are looked at again: a list may have been
+mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class PlanLook:
     again_at: float = inf
     """When another look is due, whatever happens until then."""
     rests_on: Orders | None = None
-    """Where until `again_at` only another spec or profile makes another look worth its calls: those that this look went by."""
+    """Where until `again_at` only another spec or profile makes another look worth its calls: those that this
+    look went by."""
 
     @classmethod
     def of(cls, frozen: tuple[FrozenPlan, ...]) -> "PlanLook":
@@ -81,8 +84,8 @@ class PlanGround:
 async def look_at_plans(api: Api, scene: PlanGround, now: float, last: PlanLook | None = None) -> PlanLook:
     """One step towards a plan of every source; `last` is the look before, if any.
 
-    What is refused or cannot be planned stands in the answer. Raises `PlanDamagedError`, and `ApiError` where a call failed that may be
-    repeated.
+    What is refused or cannot be planned stands in the answer. Raises `PlanDamagedError`, and `ApiError` where
+    a call failed that may be repeated.
     """
     owner, orders, frozen = scene.owner, scene.orders, scene.frozen
     if last is not None and now < last.again_at and last.rests_on == orders:
@@ -111,10 +114,13 @@ class _Look:
     now: float
 
     def answer(self, hindrance: Hindrance | None = None, again_at: float = inf) -> PlanLook:
-        return replace(PlanLook.of(self.frozen), hindrances=() if hindrance is None else (hindrance,), again_at=again_at)
+        return replace(
+            PlanLook.of(self.frozen), hindrances=() if hindrance is None else (hindrance,), again_at=again_at
+        )
 
     def refused(self, error: Exception) -> PlanLook:
-        """What cannot be had as it is: nothing is asked again for a while, unless somebody changes the spec or the profile."""
+        """What cannot be had as it is: nothing is asked again for a while, unless somebody changes the spec
+        or the profile."""
         match error:
             case RefusedError():
                 hindrance = hindrance_of_refusal(error, self.now)
@@ -150,9 +156,13 @@ class _Look:
             return await self.step(tuple(failed if one is source else one for one in tries))
         except LogOutOfReachError as error:
             soon = self.now + SOON
-            message = f"The plan is made, and the log of pod {source.pod} that holds it cannot be reached: {error}"
+            message = (
+                f"The plan is made, and the log of pod {source.pod} that holds it cannot be reached: {error}"
+            )
             return self.answer(Hindrance("LogOutOfReach", message, soon), soon)
-        return replace(PlanLook.of(frozen), again_at=self.now)  # what is left of it is cleared, and later sources are planned
+        return replace(
+            PlanLook.of(frozen), again_at=self.now
+        )  # what is left of it is cleared, and later sources are planned
 
     def _waiting(self, step: Step) -> PlanLook:
         match step:

@@ -1,4 +1,5 @@
-"""The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it does not need. Pure."""
+"""The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it
+does not need. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ NOBODY: Final = 65_532
 """The user and group that the image calls `nonroot`."""
 
 GRACE_SECONDS: Final = 30
-"""Between SIGTERM and SIGKILL: a worker rolls back and says so well within it, and spot nodes give no more."""
+"""Between SIGTERM and SIGKILL: a worker rolls back and says so well within it, and spot nodes give no
+more."""
 
 DEFAULT_ACCOUNT: Final = "default"
 """Whose pods are that do not say whose they are."""
@@ -50,14 +52,19 @@ def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:
-    """What a container asks for. Memory is a limit as well; cores are not, because throttling a decoder helps nobody."""
+    """What a container asks for. Memory is a limit as well; cores are not, because throttling a decoder helps
+    nobody."""
     memory = f"{memory_mib}Mi"
     limits = {"memory": memory} | ({gpu.resource: str(gpu.count)} if gpu is not None and gpu.count else {})
-    return {"requests": {"cpu": str(cpus), "memory": memory, "ephemeral-storage": f"{scratch_gib}Gi"}, "limits": limits}
+    return {
+        "requests": {"cpu": str(cpus), "memory": memory, "ephemeral-storage": f"{scratch_gib}Gi"},
+        "limits": limits,
+    }
 
 
 def memory_mib(memory: WorkerMemory, media_seconds: int | None, rung: int) -> int:
-    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the most that the profile allows."""
+    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the most that the
+    profile allows."""
     growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH)
     return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR)) << rung)
 
@@ -88,7 +95,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
 
 
 def _container(pods: PodProfile, work: Work) -> Object:
-    """The worker. No port is listed: it is reached all the same, and the list alone costs etcd 1.4 kB per item."""
+    """The worker. No port is listed: it is reached all the same, and the list alone costs etcd 1.4 kB per
+    item."""
     shared = {"envFrom": [{"configMapRef": {"name": name}} for name in work.shared]} if work.shared else {}
     return shared | {
         "name": CONTAINER,
@@ -97,11 +105,18 @@ def _container(pods: PodProfile, work: Work) -> Object:
         "env": [*work.variables, _store(pods)],
         "resources": work.resources,
         "volumeMounts": [mount.to_mount for mount in work.mounts],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
         "terminationMessagePath": RECEIPT,
         "terminationMessagePolicy": "File",
     }
 
 
 def _store(pods: PodProfile) -> Object:
-    return {"name": DSN_VARIABLE, "valueFrom": {"secretKeyRef": {"name": pods.store.name, "key": pods.store.key}}}
+    return {
+        "name": DSN_VARIABLE,
+        "valueFrom": {"secretKeyRef": {"name": pods.store.name, "key": pods.store.key}},
+    }

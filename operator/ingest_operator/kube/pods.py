@@ -1,4 +1,5 @@
-"""What stands in a pod, or in a Job: its conditions, its containers, its moments. Pure; whatever may be missing is told as missing."""
+"""What stands in a pod, or in a Job: its conditions, its containers, its moments. Pure; whatever may be
+missing is told as missing."""
 
 from typing import Any, Final
 
@@ -26,7 +27,9 @@ def status_of(thing: Object) -> Object:
 
 def condition(thing: Object, kind: str) -> Object:
     """One of its conditions, whatever its status; empty where it has none of this type."""
-    found: Object = next((each for each in status_of(thing).get("conditions") or () if each.get("type") == kind), {})
+    found: Object = next(
+        (each for each in status_of(thing).get("conditions") or () if each.get("type") == kind), {}
+    )
     return found
 
 
@@ -56,7 +59,8 @@ def gone_by(thing: Object) -> float | None:
 
 
 def is_terminal(pod: Object) -> bool:
-    """Whether its containers have ended and its outcome is final. A kubelet says so no earlier: not while anything may still run."""
+    """Whether its containers have ended and its outcome is final. A kubelet says so no earlier: not while
+    anything may still run."""
     return status_of(pod).get("phase") in _TERMINAL
 
 
@@ -73,7 +77,8 @@ def state_of(container: Object, kind: str) -> Object | None:
 
 
 def worker(pod: Object, kind: str) -> Object | None:
-    """The worker's state if it is of this kind. A profile's template may add containers; only this one carries out the order."""
+    """The worker's state if it is of this kind. A profile's template may add containers; only this one
+    carries out the order."""
     mine = (each for each in status_of(pod).get("containerStatuses") or () if each.get("name") == CONTAINER)
     return state_of(next(mine, {}), kind)
 
@@ -94,11 +99,13 @@ def worker_finished_at(pod: Object) -> float | None:
 
 
 def scheduled_at(pod: Object) -> float | None:
-    """When a node was found for it: from then on what it asks for is held for it. A pod that its node refused keeps less."""
+    """When a node was found for it: from then on what it asks for is held for it. A pod that its node refused
+    keeps less."""
     since = held_since(pod, "PodScheduled")
     return moment(status_of(pod).get("startTime")) if since is None else since
 
 
 def sandbox_since(pod: Object) -> float | None:
-    """Since when its network and volumes stand. Not known of one that has ended: the condition tells then when they were taken down."""
+    """Since when its network and volumes stand. Not known of one that has ended: the condition tells then
+    when they were taken down."""
     return held_since(pod, "PodReadyToStartContainers")

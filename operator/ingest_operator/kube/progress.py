@@ -1,7 +1,9 @@
-"""Asking workers how far they are, at their pods' addresses. What does not answer well is left out: that loses a percentage, nothing else.
+"""Asking workers how far they are, at their pods' addresses. What does not answer well is left out: that
+loses a percentage, nothing else.
 
-A pod may hold anything, a stalled process or somebody else's server on a reused address, so an answer is small, quick and of the contract's
-form, or it is none: no redirect is followed, no proxy asked, nothing decompressed.
+A pod may hold anything, a stalled process or somebody else's server on a reused address, so an answer is
+small, quick and of the contract's form, or it is none: no redirect is followed, no proxy asked, nothing
+decompressed.
 """
 
 import asyncio
@@ -28,7 +30,8 @@ class ProgressPoller:
     """Polls workers while it is entered."""
 
     def __init__(self, at_once: int = 32, patience: float = TIMEOUT) -> None:
-        """`at_once` bounds the requests under way, over all looks together; `patience` is how many seconds each may take."""
+        """`at_once` bounds the requests under way, over all looks together; `patience` is how many seconds
+        each may take."""
         self._at_once, self._patience = at_once, patience
         self._gate = asyncio.Semaphore(at_once)
         self._session: aiohttp.ClientSession | None = None
@@ -46,16 +49,21 @@ class ProgressPoller:
         )
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._session is not None:
             await self._session.close()
 
     async def look(self, targets: Mapping[Try, str]) -> Mapping[Try, Progress]:
-        """The progress of every try whose worker, at `http://address:port`, answers. Whatever goes wrong with one leaves that one out."""
+        """The progress of every try whose worker, at `http://address:port`, answers. Whatever goes wrong with
+        one leaves that one out."""
         assert self._session is not None, "a poller polls while it is entered"  # noqa: S101 -- a mistake of ours, not of a worker
         asked = (self._ask(self._session, base) for base in targets.values())
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        return {key: answer for key, answer in zip(targets, answers, strict=True) if isinstance(answer, Progress)}
+        return {
+            key: answer for key, answer in zip(targets, answers, strict=True) if isinstance(answer, Progress)
+        }
 
     async def _ask(self, session: aiohttp.ClientSession, base: str) -> Progress:
         """One worker's answer; raises whatever goes wrong."""

@@ -1,7 +1,8 @@
 """Jobs that wait in a queue of the cluster's: how many, since when, and what Kueue says of the first of them.
 
-A Job that a queue has not admitted is suspended and has no pod. Why, stands in its Workload only, which Kueue makes and labels with the
-Job's uid; that is asked for when the wait is long enough for a person to wonder, once in a while.
+A Job that a queue has not admitted is suspended and has no pod. Why, stands in its Workload only, which Kueue
+makes and labels with the Job's uid; that is asked for when the wait is long enough for a person to wonder,
+once in a while.
 """
 
 from collections.abc import Iterable
@@ -43,7 +44,11 @@ class Answer:
 
 def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
     """The ingest Jobs that somebody else keeps suspended for longer than our patience, the earliest first."""
-    found = [job for job in jobs if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE]
+    found = [
+        job
+        for job in jobs
+        if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE
+    ]
     return tuple(sorted(found, key=lambda job: (_since(job, now), job["metadata"]["name"])))
 
 
@@ -68,14 +73,20 @@ async def _words(api: Api, job: Object) -> str:
         return f"The Job {job['metadata']['name']} names no queue: see who suspends Jobs in this namespace."
     for resource in WORKLOADS:
         try:
-            found, _ = await api.list(resource, job["metadata"]["namespace"], labels=f"{JOB_UID}={job['metadata']['uid']}")
+            found, _ = await api.list(
+                resource, job["metadata"]["namespace"], labels=f"{JOB_UID}={job['metadata']['uid']}"
+            )
         except NotFoundError:
             continue
         except RefusedError:
             return "The operator may not read Workloads, which say why: set the chart's rbac.queues."
         except ApiError as error:
             return f"Its Workload cannot be read now: {error.message[:_WORDS]}"
-        return said_by(found[0]) if found else "Kueue has made no Workload for it: is it running, and does it manage this namespace?"
+        return (
+            said_by(found[0])
+            if found
+            else "Kueue has made no Workload for it: is it running, and does it manage this namespace?"
+        )
     return "No Kueue serves Workloads in this cluster: install it, or take queueName out of the profile."
 
 
@@ -96,7 +107,9 @@ def _labels(job: Object) -> Object:
 
 
 def _waits(job: Object) -> bool:
-    return is_suspended(job) and not is_final(job) and STOPPED not in (metadata_of(job).get("annotations") or {})
+    return (
+        is_suspended(job) and not is_final(job) and STOPPED not in (metadata_of(job).get("annotations") or {})
+    )
 
 
 def _since(job: Object, now: float) -> float:

@@ -26,7 +26,8 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
-        """The path of one object, or of all in a namespace, or in every namespace. Raises `ValueError` for what cannot be a name."""
+        """The path of one object, or of all in a namespace, or in every namespace. Raises `ValueError` for
+        what cannot be a name."""
         root = ["apis", self.group, self.version] if self.group else ["api", self.version]
         scope = [] if namespace is None else ["namespaces", namespace]
         object_ = [part for part in (name, subresource) if part is not None]
@@ -46,6 +47,8 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 BATCHES: Final = Resource(GROUP, VERSION, "ingestbatches", BATCH_KIND)
 PROFILES: Final = Resource(GROUP, VERSION, "ingestprofiles", PROFILE_KIND)
-WORKLOADS: Final = tuple(Resource("kueue.x-k8s.io", version, "workloads", "Workload") for version in ("v1beta2", "v1beta1"))
+WORKLOADS: Final = tuple(
+    Resource("kueue.x-k8s.io", version, "workloads", "Workload") for version in ("v1beta2", "v1beta1")
+)
 """Kueue's record of each Job in a queue, by the versions that serve it: the newer first."""
 SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)

@@ -23,15 +23,26 @@ class Scene:
     """What was in the way before any Job was looked at: no profile, for example."""
 
 
-def scene_of(owner: Owner, batch: IngestBatch, known: IngestProfile | None, planned: FrozenPlan | None, *, missing: bool) -> Scene:
-    """`known` is the last version of its profile that was seen, `missing` whether it is gone, or never was there.
+def scene_of(
+    owner: Owner,
+    batch: IngestBatch,
+    known: IngestProfile | None,
+    planned: FrozenPlan | None,
+    *,
+    missing: bool,
+) -> Scene:
+    """`known` is the last version of its profile that was seen, `missing` whether it is gone, or never was
+    there.
 
-    Without its profile a batch starts nothing, but what runs is still observed, by the last profile that was known.
+    Without its profile a batch starts nothing, but what runs is still observed, by the last profile that was
+    known.
     """
     hindrances: tuple[Hindrance, ...] = ()
     if missing:
         name = batch.spec.profile_ref.name
-        message = f"there is no IngestProfile {name!r} in namespace {owner.namespace!r}: make it, or name another"
+        message = (
+            f"there is no IngestProfile {name!r} in namespace {owner.namespace!r}: make it, or name another"
+        )
         hindrances = (Hindrance("ProfileMissing", message, inf),)
     profile = known.spec if known else IngestProfileSpec()
     try:
@@ -47,5 +58,6 @@ def scene_of(owner: Owner, batch: IngestBatch, known: IngestProfile | None, plan
 
 
 def _without_voices(batch: IngestBatch) -> IngestBatch:
-    """The batch, looking for every enrolled voice: only to have some settings, where those it names are not enrolled and nothing starts."""
+    """The batch, looking for every enrolled voice: only to have some settings, where those it names are not
+    enrolled and nothing starts."""
     return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": BatchSpeakers()})})

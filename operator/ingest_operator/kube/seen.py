@@ -1,4 +1,5 @@
-"""Jobs and pods as the core knows them: a `Run`, or what hinders one from beginning. Pure, and total over whatever the API shows."""
+"""Jobs and pods as the core knows them: a `Run`, or what hinders one from beginning. Pure, and total over
+whatever the API shows."""
 
 from math import inf
 from typing import Final
@@ -27,7 +28,8 @@ from ingest_operator.observe import Run, Waits
 from ingest_operator.rungs import LAST_RUNG
 
 CUT: Final = 0.999
-"""What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was due."""
+"""What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was
+due."""
 
 
 POD_NOT_CREATED: Final = "PodNotCreated"
@@ -43,7 +45,8 @@ POD_PATIENCE: Final = 30.0
 def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run:
     """One try of an item: its Job, and the newest pod of it, if there is one.
 
-    Nodes have clocks of their own: nothing here begins before its Job was made, ends before it began, or lies in the future.
+    Nodes have clocks of their own: nothing here begins before its Job was made, ends before it began, or lies
+    in the future.
     """
     end, place = end_of(Look(job, pod, pods, now)), _place(job)
     created = created_at(job)
@@ -71,13 +74,15 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 
 
 def _unplaced_since(job: Object, pod: Object) -> float | None:
-    """Since when a pod has waited for a node. One that is about to go, or whose Job a queue holds, waits for something else."""
+    """Since when a pod has waited for a node. One that is about to go, or whose Job a queue holds, waits for
+    something else."""
     placed = spec_of(pod).get("nodeName") or gone_by(pod) is not None or is_suspended(job)
     return None if placed else created_at(pod)
 
 
 def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindrance | None:
-    """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then other items go on."""
+    """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then
+    other items go on."""
     if is_suspended(job) or run.ended is not None:
         return None
     if pod is None:
@@ -85,24 +90,35 @@ def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindr
     cause = None if gone_by(pod) is not None else stuck(pod)
     if cause is None or cause.reason is None:
         return None
-    return Hindrance(cause.reason.value, f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}", inf, _place(job).index)
+    return Hindrance(
+        cause.reason.value,
+        f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}",
+        inf,
+        _place(job).index,
+    )
 
 
 def _without_pod(job: Object, now: float) -> Hindrance | None:
-    """Why a Job has no pod stands in its events only, which are not for us to read: a quota, or a policy, mostly."""
+    """Why a Job has no pod stands in its events only, which are not for us to read: a quota, or a policy,
+    mostly."""
     status, since = status_of(job), moment(status_of(job).get("startTime"))
     had_one = any(status.get(count) for count in ("active", "terminating", "failed", "succeeded"))
     if had_one or decided(job) or since is None or now - since <= POD_PATIENCE:
         return None
     name = metadata_of(job).get("name")
-    message = f"No pod could be made for Job {name}. Its events say why, a quota or a policy mostly: kubectl describe job {name}"
+    message = (
+        f"No pod could be made for Job {name}. Its events say why, a quota or a policy mostly: "
+        f"kubectl describe job {name}"
+    )
     return Hindrance(POD_NOT_CREATED, message, inf, _place(job).index)
 
 
 def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
-    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for ever.
+    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for
+    ever.
 
-    A Job that was suspended is never over: its controller does not count the pod that it deletes, and a queue may resume it at any time.
+    A Job that was suspended is never over: its controller does not count the pod that it deletes, and a queue
+    may resume it at any time.
     """
     if run.ended is None or is_final(job):
         return False
@@ -122,7 +138,8 @@ def _place(job: Object) -> Place:
 
 
 def _count(job: Object, label: str, most: int = COUNTED) -> int:
-    """A label that is a count; left out when it is 0. Anybody may edit labels: what is no count is 0, and none is without end."""
+    """A label that is a count; left out when it is 0. Anybody may edit labels: what is no count is 0, and
+    none is without end."""
     text = (metadata_of(job).get("labels") or {}).get(label) or ""
     return min(most, int(text)) if text.isdecimal() else 0
 
@@ -130,7 +147,8 @@ def _count(job: Object, label: str, most: int = COUNTED) -> int:
 def _waits(pod: Object, made: float, until: float) -> Waits:
     """What passed before the worker began, or until now, or until the end of one that never did.
 
-    The scheduler's clock is everybody's; whatever that of the node says, its moments lie between being placed and the end.
+    The scheduler's clock is everybody's; whatever that of the node says, its moments lie between being placed
+    and the end.
     """
     scheduled, sandbox, started = scheduled_at(pod), sandbox_since(pod), worker_started_at(pod)
     if scheduled is None:

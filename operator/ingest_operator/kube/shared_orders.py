@@ -1,8 +1,8 @@
 """The ConfigMaps from which the Jobs of a batch read the shared part of their orders, during one look.
 
-A worker does what stands there, so what stands there is compared, whoever made it: a name can be taken before us. It may also be deleted
-at any time, and pods that begin later would wait for it for ever. So each look that starts something, or finds something that cannot begin,
-asks for it anew.
+A worker does what stands there, so what stands there is compared, whoever made it: a name can be taken before
+us. It may also be deleted at any time, and pods that begin later would wait for it for ever. So each look
+that starts something, or finds something that cannot begin, asks for it anew.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ class SharedOrders:
         self._asking = asyncio.Lock()  # starts come several at a time
 
     async def ensure(self, rung: int) -> None:
-        """See that it is there, and says what it should. Raises `NameTakenError`, `OrderTooLargeError`, `ApiError`."""
+        """See that it is there, and says what it should. Raises `NameTakenError`, `OrderTooLargeError`,
+        `ApiError`."""
         async with self._asking:
             if rung in self._there:
                 return

@@ -1,4 +1,5 @@
-"""What stands now, as gauges that are worked out when they are asked for: a batch that is gone leaves no number behind."""
+"""What stands now, as gauges that are worked out when they are asked for: a batch that is gone leaves no
+number behind."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,8 @@ from ingest_contract.receipt import Memory
 from ingest_contract.status import Counts, IngestBatchStatus, ItemState
 
 GPUS: Final = 1024
-"""GPUs that are remembered, those that were seen last: where nodes come and go, every week brings other ones."""
+"""GPUs that are remembered, those that were seen last: where nodes come and go, every week brings other
+ones."""
 
 Labels = tuple[str, ...]
 
@@ -56,7 +58,12 @@ class Standing(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The gauges."""
-        items, batches, held, avoided = Counter[Labels](), Counter[Labels](), Counter[Labels](), Counter[Labels]()
+        items, batches, held, avoided = (
+            Counter[Labels](),
+            Counter[Labels](),
+            Counter[Labels](),
+            Counter[Labels](),
+        )
         for (namespace, _), batch in self._batches.items():
             batches[namespace, batch.state] += 1
             for state in ItemState:
@@ -64,9 +71,24 @@ class Standing(Collector):
             if batch.held_by is not None:
                 held[batch.held_by.value,] += 1
             avoided.update(batch.avoided)
-        yield _gauge("video_ingest_items", "Recordings of all batches, by where they stand.", ("namespace", "state"), items)
-        yield _gauge("video_ingest_batches", "Batches, by the one word of their status.", ("namespace", "state"), batches)
-        yield _gauge("video_ingest_breakers_open", "Batches that start nothing new, by what opened their breaker.", ("reason",), held)
+        yield _gauge(
+            "video_ingest_items",
+            "Recordings of all batches, by where they stand.",
+            ("namespace", "state"),
+            items,
+        )
+        yield _gauge(
+            "video_ingest_batches",
+            "Batches, by the one word of their status.",
+            ("namespace", "state"),
+            batches,
+        )
+        yield _gauge(
+            "video_ingest_breakers_open",
+            "Batches that start nothing new, by what opened their breaker.",
+            ("reason",),
+            held,
+        )
         text = "Batches that send nothing to a node, by why their last run there ended."
         yield _gauge("video_ingest_nodes_avoided", text, ("node", "reason"), avoided)
         yield _gauge(
@@ -79,7 +101,10 @@ class Standing(Collector):
 
 def _avoided(status: IngestBatchStatus) -> tuple[tuple[str, str], ...]:
     """Of a batch that is not done: one that is sends nothing anywhere."""
-    told = any(each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE for each in status.conditions)
+    told = any(
+        each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE
+        for each in status.conditions
+    )
     return tuple((each.name, each.reason.value) for each in status.nodes if told and each.avoided)
 
 

@@ -1,4 +1,5 @@
-"""`Stalled` in a status that cannot be worked out anew: everything else that stands in it stays as it was, known here or not. Pure."""
+"""`Stalled` in a status that cannot be worked out anew: everything else that stands in it stays as it was,
+known here or not. Pure."""
 
 import json
 from math import inf
@@ -14,7 +15,8 @@ from ingest_operator.kube.resources import Object
 OTHER_VERSION: Final = "It comes from another version: run an operator that knows it, or take it out."
 
 FAILED_LOOKS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What a look raises that meets something which nobody thought of: it would fail again, and nobody would know but the log."""
+"""What a look raises that meets something which nobody thought of: it would fail again, and nobody would know
+but the log."""
 
 _WORDS: Final = 600
 """Characters of an error's own words: a condition has room for 1024."""
@@ -43,37 +45,51 @@ def definitions_differ(error: RefusedError) -> Hindrance:
     said = " ".join(error.message.split())[:_WORDS]
     advice = "Apply those that came with this operator (crds/), or run the operator that they came with."
     message = (
-        f"The cluster's CustomResourceDefinitions are not this operator's: they refuse what it writes. {advice} The server says: {said}"
+        "The cluster's CustomResourceDefinitions are not this operator's: they refuse what it "
+        f"writes. {advice} The server says: {said}"
     )
     return Hindrance("DefinitionsDiffer", message, inf)
 
 
 def _passed_over(what: str, found: Reading[Any]) -> str:
-    return f"This operator cannot read {what}: {found.text}. {OTHER_VERSION} What runs goes on, nothing new starts."
+    return (
+        f"This operator cannot read {what}: {found.text}. {OTHER_VERSION} What runs goes on, nothing new "
+        "starts."
+    )
 
 
 def look_failed(error: Exception) -> Hindrance:
     """What is told of an object that a look cannot get through."""
     said = " ".join(str(error).split())[:_WORDS]
-    message = f"The operator cannot work on this: {type(error).__name__}: {said}. Its log says where; it goes on trying."
+    message = (
+        f"The operator cannot work on this: {type(error).__name__}: {said}. Its log says where; it "
+        "goes on trying."
+    )
     return Hindrance("LookFailed", message, inf)
 
 
 def told(thing: Object, hindrance: Hindrance, now: float, *, has_state: bool) -> Object | None:
-    """The status with the condition; None where it says so already, or where all is done and nothing need go on.
+    """The status with the condition; None where it says so already, or where all is done and nothing need go
+    on.
 
     `has_state` is whether objects of this kind have a word for people as well.
     """
     status, generation = dict(thing.get("status") or {}), thing["metadata"]["generation"]
     said = [each for each in status.get("conditions") or () if isinstance(each, dict)]
-    if status.get("observedGeneration") == generation and any(_holds(each, ConditionType.COMPLETE) for each in said):
+    if status.get("observedGeneration") == generation and any(
+        _holds(each, ConditionType.COMPLETE) for each in said
+    ):
         return None
-    (condition,) = as_conditions([(ConditionType.STALLED, True, hindrance.reason, hindrance.message[:1024])], now, generation)
+    (condition,) = as_conditions(
+        [(ConditionType.STALLED, True, hindrance.reason, hindrance.message[:1024])], now, generation
+    )
     fresh = json.loads(condition.to_json())
     before = next((each for each in said if each.get("type") == ConditionType.STALLED), None)
     if before is not None and _holds(before, ConditionType.STALLED):
         fresh["lastTransitionTime"] = before["lastTransitionTime"]
-    status["conditions"] = [fresh if each is before else each for each in said] + ([fresh] if before is None else [])
+    status["conditions"] = [fresh if each is before else each for each in said] + (
+        [fresh] if before is None else []
+    )
     status["observedGeneration"] = generation
     if has_state and status.get("state") != "Failed":
         status["state"] = "Stalled"

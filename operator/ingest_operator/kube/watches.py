@@ -1,7 +1,8 @@
-"""What kopf sees, handed to the caches: every handler takes an object and wakes whoever it concerns; none decides anything.
+"""What kopf sees, handed to the caches: every handler takes an object and wakes whoever it concerns; none
+decides anything.
 
-`on.event` only: change-detecting handlers would keep a copy of the spec in an annotation, timers would put a finalizer on every batch, and
-`kopf.index` takes minutes to fill at thousands of objects.
+`on.event` only: change-detecting handlers would keep a copy of the spec in an annotation, timers would put a
+finalizer on every batch, and `kopf.index` takes minutes to fill at thousands of objects.
 """
 
 import asyncio
@@ -36,15 +37,16 @@ CLIENT_SECONDS: Final = 330
 """After which the client ends one that the server forgot."""
 
 SPEAKS_WITHIN: Final = 720.0
-"""Seconds in which a watch that lives brings something, if lists are no rarer. Bookmarks come each minute, but only with a version that is
-new to the watch: of a kind that nobody touches, when somebody lists it, or when etcd tells of its progress, each ten minutes by default."""
+"""Seconds in which a watch that lives brings something, if lists are no rarer. Bookmarks come each minute,
+but only with a version that is new to the watch: of a kind that nobody touches, when somebody lists it, or
+when etcd tells of its progress, each ten minutes by default."""
 
 
 class Hearing:
     """Tells that a watch lives by what it brings, bookmarks too.
 
-    The list that it begins with does not say so: lists may come while every watch is refused. Only the first one counts, so that an
-    operator is ready as soon as it has begun.
+    The list that it begins with does not say so: lists may come while every watch is refused. Only the first
+    one counts, so that an operator is ready as soon as it has begun.
     """
 
     def __init__(self, saw: Callable[[str], None]) -> None:
@@ -52,7 +54,8 @@ class Hearing:
         self._begun: set[str] = set()
 
     def heard(self, watch: str, event: Any) -> None:
-        """A watch of kopf's brings an event, an object of its first list (`type` is None), or the end of that list."""
+        """A watch of kopf's brings an event, an object of its first list (`type` is None), or the end of that
+        list."""
         if event is watching.Bookmark.LISTED:
             if watch not in self._begun:
                 self._begun.add(watch)
@@ -78,7 +81,8 @@ class Watched:
 
 
 class NothingToCompare(kopf.DiffBaseStorage):
-    """Kopf copies every object whole, to compare it with what handlers of changes have seen last. There are none here."""
+    """Kopf copies every object whole, to compare it with what handlers of changes have seen last. There are
+    none here."""
 
     @override
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
@@ -94,11 +98,15 @@ class NothingToCompare(kopf.DiffBaseStorage):
 
 
 class WatchesEndedError(Exception):
-    """Kopf has ended though nobody stopped it. What is left of it may never end: only another process begins anew."""
+    """Kopf has ended though nobody stopped it. What is left of it may never end: only another process begins
+    anew."""
 
 
-async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespaces: Collection[str], stop: asyncio.Event) -> None:
-    """Until stopped. `saw` is told by its name of each watch that brings something; no namespaces means all. Raises `WatchesEndedError`."""
+async def watch(
+    watched: Iterable[Watched], saw: Callable[[str], None], namespaces: Collection[str], stop: asyncio.Event
+) -> None:
+    """Until stopped. `saw` is told by its name of each watch that brings something; no namespaces means all.
+    Raises `WatchesEndedError`."""
     kinds, before = tuple(watched), asyncio.all_tasks()
     HEARING.set(Hearing(saw))
     tasks = await kopf.spawn_tasks(
@@ -109,7 +117,8 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
         clusterwide=not namespaces,
         stop_flag=stop,
     )
-    # `kopf.operator` would wait here for all that it has started, and some of that never ends once another part of it has failed.
+    # `kopf.operator` would wait here for all that it has started, and some of that never ends once another
+    # part of it has failed.
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
@@ -117,7 +126,10 @@ async def watch(watched: Iterable[Watched], saw: Callable[[str], None], namespac
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    failed = next((error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())), None)
+    failed = next(
+        (error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())),
+        None,
+    )
     if failed is not None:
         raise WatchesEndedError(f"the watches have ended: {failed}") from failed
     await kopf.run_tasks(tasks, ignored=before)
@@ -143,7 +155,11 @@ def registry(watched: Iterable[Watched]) -> kopf.OperatorRegistry:
     kopf.on.login(registry=made)(_login)
     for each in watched:
         resource = each.resource
-        where = (resource.group, resource.version, resource.plural) if resource.group else (resource.version, resource.plural)
+        where = (
+            (resource.group, resource.version, resource.plural)
+            if resource.group
+            else (resource.version, resource.plural)
+        )
         kopf.on.event(*where, id=f"see-{resource.plural}", registry=made)(_handler(each))
     return made
 
@@ -154,8 +170,9 @@ def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
     made.persistence.diffbase_storage = NothingToCompare()
     made.posting.enabled = False
     made.peering.standalone = True
-    # Else kopf follows the definitions: it stops the watches of a kind that goes, and when the kind is made again it asks once which kinds
-    # there are, as often as not a moment before the API server serves it. A watch that begins again until it is answered needs none of it.
+    # Else kopf follows the definitions: it stops the watches of a kind that goes, and when the kind is made
+    # again it asks once which kinds there are, as often as not a moment before the API server serves it. A
+    # watch that begins again until it is answered needs none of it.
     made.scanning.disabled = True
     made.watching.chunk_size = PAGE
     made.watching.server_timeout, made.watching.client_timeout = SERVER_SECONDS, CLIENT_SECONDS
@@ -170,8 +187,9 @@ def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
 def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
     """A watch of kopf's that outlives whatever the API server answers.
 
-    Kopf takes most refusals for final: a role that is missing for a moment, `410 Gone` as the answer itself, a server that fails for a
-    minute. One such watch ends all the others, and the process goes on without them, blind until its next list, and cannot be stopped.
+    Kopf takes most refusals for final: a role that is missing for a moment, `410 Gone` as the answer itself,
+    a server that fails for a minute. One such watch ends all the others, and the process goes on without
+    them, blind until its next list, and cannot be stopped.
     """
 
     @functools.wraps(watch)
@@ -182,20 +200,27 @@ def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., Asyn
                 hearing.heard(name, event)
                 yield event
         except Exception as error:  # noqa: BLE001 -- whatever it is, only another watch can tell whether it has passed
-            LOG.warning("the watch of %s is refused and begins again: %s", given.get("resource"), error, extra={"action": "watch"})
+            LOG.warning(
+                "the watch of %s is refused and begins again: %s",
+                given.get("resource"),
+                error,
+                extra={"action": "watch"},
+            )
             await asyncio.sleep(AGAIN)
 
     return watched
 
 
-# Kopf offers no place for this; `infinite_watch` looks the name up each time, and begins anew with a list whenever it returns.
+# Kopf offers no place for this; `infinite_watch` looks the name up each time, and begins anew with a list
+# whenever it returns.
 watching.continuous_watch = never_ending(watching.continuous_watch)
 
 
 async def _login(**given: Any) -> kopf.ConnectionInfo | None:
     """A pod's service account, else the user's kubeconfig: kopf asks again when a token has expired.
 
-    kopf goes to the API server by its name. The address in a pod's environment, by which our own client goes, needs no cluster DNS.
+    kopf goes to the API server by its name. The address in a pod's environment, by which our own client goes,
+    needs no cluster DNS.
     """
     found = kopf.login_with_service_account(**given)
     if found is None or "KUBERNETES_SERVICE_HOST" not in os.environ:

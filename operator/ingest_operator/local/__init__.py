@@ -1,1 +1,2 @@
-"""The local backend: this machine as a cluster. One subprocess per try, the same orders, receipts and status as in Kubernetes."""
+"""The local backend: this machine as a cluster. One subprocess per try, the same orders, receipts and status
+as in Kubernetes."""

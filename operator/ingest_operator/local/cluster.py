@@ -1,4 +1,5 @@
-"""This machine behind the `Cluster` protocol: one worker process per try, found again by a later session through its run folder."""
+"""This machine behind the `Cluster` protocol: one worker process per try, found again by a later session
+through its run folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,15 @@ from ingest_operator.actions import Start
 from ingest_operator.deadlines import deadline_seconds
 from ingest_operator.ledger import Ledger
 from ingest_operator.local.folders import BatchFolder, RunFolder
-from ingest_operator.local.processes import Limits, Started, WorkerProcess, bury_orphan, launch, read_ended, read_started
+from ingest_operator.local.processes import (
+    Limits,
+    Started,
+    WorkerProcess,
+    bury_orphan,
+    launch,
+    read_ended,
+    read_started,
+)
 from ingest_operator.observe import Ended, Observation, Run
 from ingest_operator.orders import Orders
 
@@ -36,7 +45,8 @@ class LocalCluster:
         self._over: dict[tuple[int, int], Run] = {}
 
     def adopt(self) -> int:
-        """Take up what earlier sessions left: ends are read, orphans are ended. Returns how many orphans there were."""
+        """Take up what earlier sessions left: ends are read, orphans are ended. Returns how many orphans
+        there were."""
         orphans = 0
         for path in sorted((self._site.folder.path / "runs").glob("?????-*")):
             index, number = (int(part) for part in path.name.split("-"))
@@ -51,10 +61,11 @@ class LocalCluster:
         return orphans
 
     async def observe(self, ledger: Ledger) -> Observation:
-        """Live runs with their progress, and ended ones that are not forgotten. They are its own processes: none is unknown to it.
+        """Live runs with their progress, and ended ones that are not forgotten. They are its own processes:
+        none is unknown to it.
 
-        Nothing is in the way here: whatever keeps a process of this machine from starting ends it, and the failure table says what that
-        means.
+        Nothing is in the way here: whatever keeps a process of this machine from starting ends it, and the
+        failure table says what that means.
         """
         del ledger
         for (index, number), process in list(self._live.items()):
@@ -74,10 +85,22 @@ class LocalCluster:
             return
         folder, scratch = self._site.folder.run(*key), self._site.folder.scratch(start.index)
         scratch.mkdir(parents=True, exist_ok=True)
-        place = Place(models=self._site.models, scratch=str(scratch), receipt=str(folder.receipt), progress_file=str(folder.progress))
+        place = Place(
+            models=self._site.models,
+            scratch=str(scratch),
+            receipt=str(folder.receipt),
+            progress_file=str(folder.progress),
+        )
         order = self._orders.to_ingest(item, start, place)
-        limits = Limits(self._site.memory_bytes, deadline_seconds(item.duration_seconds, order.runtime.device))
-        facts = {"started_at": self._clock(), "attempts": start.attempts, "rung": start.rung, "disruptions": start.disruptions}
+        limits = Limits(
+            self._site.memory_bytes, deadline_seconds(item.duration_seconds, order.runtime.device)
+        )
+        facts = {
+            "started_at": self._clock(),
+            "attempts": start.attempts,
+            "rung": start.rung,
+            "disruptions": start.disruptions,
+        }
         self._live[key] = launch(folder, order.to_json(), self._site.dsn, limits, facts)
 
     async def stop(self, index: int, number: int) -> None:
@@ -93,7 +116,9 @@ class LocalCluster:
 
     def _finish(self, index: int, number: int, process: WorkerProcess, ended: Ended) -> None:
         del self._live[index, number]
-        self._over[index, number] = replace(_run(index, number, process.started), ended_at=self._clock(), ended=ended)
+        self._over[index, number] = replace(
+            _run(index, number, process.started), ended_at=self._clock(), ended=ended
+        )
 
 
 def _run(index: int, number: int, started: Started) -> Run:

@@ -1,6 +1,8 @@
-"""Where a workstation keeps things: one folder of the user's, and below it one folder per batch, per run and per item.
+"""Where a workstation keeps things: one folder of the user's, and below it one folder per batch, per run and
+per item.
 
-<home>/models  <home>/postgres  <home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
+<home>/models <home>/postgres
+<home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
 """
 
 import json
@@ -47,7 +49,8 @@ class RunFolder:
 
     @property
     def started(self) -> Path:
-        """Who runs it, since when, and with which budget: read by a later session that finds the run without an end."""
+        """Who runs it, since when, and with which budget: read by a later session that finds the run without
+        an end."""
         return self.path / "started.json"
 
     @property
@@ -106,7 +109,8 @@ class BatchFolder:
         return RunFolder(self.path / "runs" / f"{index:05d}-{number:02d}")
 
     def scratch(self, index: int) -> Path:
-        """An item's media and audio; tries of one item share it, so that none decodes what another has decoded."""
+        """An item's media and audio; tries of one item share it, so that none decodes what another has
+        decoded."""
         return self.path / "scratch" / f"{index:05d}"
 
 

@@ -1,4 +1,5 @@
-"""A batch on disk: the resource with its status in exactly the form it has in a cluster, and what it was planned with."""
+"""A batch on disk: the resource with its status in exactly the form it has in a cluster, and what it was
+planned with."""
 
 import fcntl
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ def holding(folder: BatchFolder) -> Iterator[None]:
             fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BatchBusyError(
-                f"another `ingestctl run` works on this batch ({folder.path}); `ingestctl status` shows how far it is"
+                f"another `ingestctl run` works on this batch ({folder.path}); `ingestctl status` shows how "
+                "far it is"
             ) from error
         yield
 
@@ -40,19 +42,30 @@ def read_batch(folder: BatchFolder) -> IngestBatch | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise InvalidDocumentError((f"{folder.status}: written by another version; `ingestctl forget` starts the batch anew",)) from error
+        raise InvalidDocumentError(
+            (f"{folder.status}: written by another version; `ingestctl forget` starts the batch anew",)
+        ) from error
 
 
 def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
-    """The batch to run: the new spec, on the old one's generation. Raises `InvalidDocumentError` for changes that are not allowed."""
+    """The batch to run: the new spec, on the old one's generation. Raises `InvalidDocumentError` for changes
+    that are not allowed."""
     if old is None:
-        return new.model_copy(update={"metadata": new.metadata.model_copy(update={"generation": 1}), "status": None})
+        return new.model_copy(
+            update={"metadata": new.metadata.model_copy(update={"generation": 1}), "status": None}
+        )
     if mistakes := refused_changes(old.spec, new.spec):
         raise InvalidDocumentError(
-            (*mistakes, f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the store)")
+            (
+                *mistakes,
+                f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the "
+                "store)",
+            )
         )
     generation = old.metadata.generation + (old.spec != new.spec)
-    return new.model_copy(update={"metadata": new.metadata.model_copy(update={"generation": generation}), "status": old.status})
+    return new.model_copy(
+        update={"metadata": new.metadata.model_copy(update={"generation": generation}), "status": old.status}
+    )
 
 
 @dataclass(slots=True)
@@ -75,7 +88,8 @@ class FileKeeper:
 
 
 def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, bool]:
-    """(what the batch was planned with, whether `wanted` differs from it). The first call freezes `wanted`."""
+    """(what the batch was planned with, whether `wanted` differs from it). The first call freezes
+    `wanted`."""
     path = folder.path / "settings.json"
     try:
         frozen = Settings.model_validate_json(path.read_text(encoding="utf-8"))

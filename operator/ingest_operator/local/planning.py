@@ -1,4 +1,5 @@
-"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen beside the batch."""
+"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen
+beside the batch."""
 
 import asyncio
 import json
@@ -41,7 +42,9 @@ class PlanningInterruptedError(Exception):
     """Somebody asked us to stop while the plan was being made; the next run makes it."""
 
 
-async def make_plans(orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event) -> PlannedItems:
+async def make_plans(
+    orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event
+) -> PlannedItems:
     """What the plans of the batch come to; plans what is not planned yet."""
     spec = orders.batch.spec
     done = _frozen(site.folder)
@@ -51,7 +54,11 @@ async def make_plans(orders: Orders, site: Site, mounts: Mounts, say: Callable[[
         order = partial(orders.to_plan, fitting.sources, folders_of(mounts), items_of(done))
         document = await _planned(order, site, covered, stop)
         number = len(done)
-        frozen = {"sources": fitting.covered, "at": as_text(time.time()), "document": json.loads(document.to_json())}
+        frozen = {
+            "sources": fitting.covered,
+            "at": as_text(time.time()),
+            "document": json.loads(document.to_json()),
+        }
         write_atomically(site.folder.plan(number), json.dumps(frozen))
         done = (*done, Plan(fitting.covered, document))
         say(f"planned: {len(document.items)} recordings" + _left_out(document))
@@ -84,12 +91,18 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
     return tuple(found)
 
 
-async def _planned(order_at: Callable[[Place], PlanOrder], site: Site, covered: int, stop: asyncio.Event) -> PlanDocument:
-    """The plan that an order asks for. `covered` is how many entries of `spec.sources` earlier plans cover."""
+async def _planned(
+    order_at: Callable[[Place], PlanOrder], site: Site, covered: int, stop: asyncio.Event
+) -> PlanDocument:
+    """The plan that an order asks for. `covered` is how many entries of `spec.sources` earlier plans
+    cover."""
     for attempt in range(1, TRIES + 1):
         folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
         place = Place(
-            models=site.models, scratch=str(folder.path / "scratch"), receipt=str(folder.receipt), progress_file=str(folder.progress)
+            models=site.models,
+            scratch=str(folder.path / "scratch"),
+            receipt=str(folder.receipt),
+            progress_file=str(folder.progress),
         )
         ended = await _ran(folder, order_at(place).to_json(), site, stop)
         outcome = outcome_of(ended)
@@ -103,14 +116,22 @@ async def _planned(order_at: Callable[[Place], PlanOrder], site: Site, covered: 
                 if document.summary == outcome.receipt.plan:
                     return document
                 message = "the plan that arrived is not the one that the receipt describes"
-        if attempt == TRIES or FAILURES[reason].verdict in (Verdict.GIVE_UP, Verdict.SKIP, Verdict.STOP_BATCH):
+        if attempt == TRIES or FAILURES[reason].verdict in (
+            Verdict.GIVE_UP,
+            Verdict.SKIP,
+            Verdict.STOP_BATCH,
+        ):
             raise PlanningError(reason, message)
     raise AssertionError("the last attempt returns or raises")
 
 
 async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -> Ended:
     process = launch(
-        folder, order, site.dsn, Limits(None, PLAN_SECONDS), {"started_at": time.time(), "attempts": 0, "rung": 0, "disruptions": 0}
+        folder,
+        order,
+        site.dsn,
+        Limits(None, PLAN_SECONDS),
+        {"started_at": time.time(), "attempts": 0, "rung": 0, "disruptions": 0},
     )
     while (ended := process.look(time.time())) is None:
         if stop.is_set():

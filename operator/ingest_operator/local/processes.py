@@ -1,6 +1,8 @@
-"""Worker processes on this machine: started in a group of their own, watched for memory and time, ended as a group.
+"""Worker processes on this machine: started in a group of their own, watched for memory and time, ended as a
+group.
 
-Every end is written to `ended.json` by whoever sees it: the session that started the process, or a later one that finds it orphaned.
+Every end is written to `ended.json` by whoever sees it: the session that started the process, or a later one
+that finds it orphaned.
 """
 
 import contextlib
@@ -36,7 +38,8 @@ _PASSED_ON: Final = (
     "PYTHONPATH",
     "SSL_CERT_FILE",
 )
-"""What a worker inherits: where things are and which GPUs are meant. Nothing that could hold a secret or change a model."""
+"""What a worker inherits: where things are and which GPUs are meant. Nothing that could hold a secret or
+change a model."""
 
 _SEEN: Final = {"memory": Reason.HOST_OUT_OF_MEMORY, "deadline": Reason.DEADLINE_EXCEEDED}
 """What we killed a process for, in the words of the failure table."""
@@ -68,7 +71,9 @@ class Started:
 class WorkerProcess:
     """One live worker of this session."""
 
-    def __init__(self, folder: RunFolder, popen: subprocess.Popen[bytes], started: Started, limits: Limits) -> None:
+    def __init__(
+        self, folder: RunFolder, popen: subprocess.Popen[bytes], started: Started, limits: Limits
+    ) -> None:
         self.folder, self.started = folder, started
         self._popen, self._limits = popen, limits
         self._asked_at: float | None = None
@@ -95,7 +100,11 @@ class WorkerProcess:
             end_group(self._popen.pid, signal.SIGKILL)
         elif self._killed_for is None and now - self.started.started_at > self._limits.seconds:
             self._kill("deadline")
-        elif self._killed_for is None and self._limits.memory_bytes and resident_bytes(self._popen.pid) > self._limits.memory_bytes:
+        elif (
+            self._killed_for is None
+            and self._limits.memory_bytes
+            and resident_bytes(self._popen.pid) > self._limits.memory_bytes
+        ):
             self._kill("memory")
 
     def _kill(self, why: str) -> None:
@@ -103,7 +112,9 @@ class WorkerProcess:
         end_group(self._popen.pid, signal.SIGKILL)
 
 
-def launch(folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]) -> WorkerProcess:
+def launch(
+    folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]
+) -> WorkerProcess:
     """Start a worker. `started` brings `started_at`, `attempts`, `rung` and `disruptions`."""
     folder.path.mkdir(parents=True, exist_ok=True)
     for stale in (folder.ended, folder.receipt, folder.progress):
@@ -145,14 +156,17 @@ def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:
 
 
 def bury_orphan(folder: RunFolder, started: Started, now: float) -> Ended:
-    """End what an earlier session left running and nobody waits for any more. What it committed, its Receipt says."""
+    """End what an earlier session left running and nobody waits for any more. What it committed, its Receipt
+    says."""
     if _born(started.pid) == started.born:
         end_group(started.pid, signal.SIGKILL)
     return _record(folder, None, "request", now)
 
 
 def _record(folder: RunFolder, exit_code: int | None, killed_for: str | None, now: float) -> Ended:
-    write_atomically(folder.ended, json.dumps({"exitCode": exit_code, "killedFor": killed_for, "endedAt": now}))
+    write_atomically(
+        folder.ended, json.dumps({"exitCode": exit_code, "killedFor": killed_for, "endedAt": now})
+    )
     return _ended(folder, exit_code, killed_for)
 
 

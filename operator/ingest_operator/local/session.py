@@ -1,6 +1,8 @@
-"""One `ingestctl run`: plan what is not planned yet, then reconcile until every item is final, somebody stops us, or setup is broken.
+"""One `ingestctl run`: plan what is not planned yet, then reconcile until every item is final, somebody stops
+us, or setup is broken.
 
-Nothing of the session is needed by the next one: killed at any point, a second `run` of the same file goes on.
+Nothing of the session is needed by the next one: killed at any point, a second `run` of the same file goes
+on.
 """
 
 import asyncio
@@ -57,8 +59,11 @@ class Request:
     memory_bytes: int | None = None
 
 
-async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]) -> IngestBatch:
-    """Run a batch to its end; the resource with its final status. Raises what `keeper`, `sources` and `planning` raise."""
+async def run(
+    request: Request, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
+) -> IngestBatch:
+    """Run a batch to its end; the resource with its final status. Raises what `keeper`, `sources` and
+    `planning` raise."""
     metadata = request.batch.metadata
     folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
     with holding(folder):
@@ -78,7 +83,10 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
         ours = replace(ours, planned=planned, profile=profile)
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
         if orphans := cluster.adopt():
-            watcher.said(f"{orphans} recordings were interrupted when an earlier session died; they resume where they were")
+            watcher.said(
+                f"{orphans} recordings were interrupted when an earlier session died; they resume where "
+                "they were"
+            )
         ledger = restore(batch.status)
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
@@ -86,22 +94,36 @@ async def run(request: Request, watcher: Watcher, stop: asyncio.Event, clock: Ca
         return keeper.batch
 
 
-def _orders(request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher) -> tuple[Orders, bool]:
+def _orders(
+    request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher
+) -> tuple[Orders, bool]:
     """(orders, whether the profile says something else than the batch was planned with)."""
     profile = request.profile.spec
     wanted = settings_of(batch, profile)
     settings, differs = settings_of_plan(folder, wanted)
     if differs:
-        watcher.said("the profile has changed since this batch was planned; the batch keeps the models and parameters it was planned with")
+        watcher.said(
+            "the profile has changed since this batch was planned; the batch keeps the models and "
+            "parameters it was planned with"
+        )
     profile = profile.model_copy(update={"fetch": with_mounts_allowed(profile.fetch, request.mounts)})
     trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex
-    return Orders(batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id), differs
+    return Orders(
+        batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id
+    ), differs
 
 
 async def _until_done(
-    batch: Batch, cluster: LocalCluster, keeper: FileKeeper, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
+    batch: Batch,
+    cluster: LocalCluster,
+    keeper: FileKeeper,
+    watcher: Watcher,
+    stop: asyncio.Event,
+    clock: Callable[[], float],
 ) -> None:
-    stopped = replace(batch, spec=batch.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL}))
+    stopped = replace(
+        batch, spec=batch.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL})
+    )
     looked = replace(batch, setup_mended=True)  # whoever runs a batch again says so
     while True:
         ending = stop.is_set()
@@ -114,8 +136,11 @@ async def _until_done(
 
 
 def _over(batch: Batch, decision: Decision) -> bool:
-    """Whether nothing more can happen by itself: all final, failed, suspended, or held until a person mends the setup."""
-    holding_now = {condition.type for condition in decision.status.conditions if condition.status is ConditionStatus.TRUE}
+    """Whether nothing more can happen by itself: all final, failed, suspended, or held until a person mends
+    the setup."""
+    holding_now = {
+        condition.type for condition in decision.status.conditions if condition.status is ConditionStatus.TRUE
+    }
     if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or batch.spec.suspend:
         return True
     breaker = decision.ledger.breaker

@@ -1,4 +1,5 @@
-"""A batch's sources as a plan sees them, on a machine that has folders where a cluster has volumes and ConfigMaps."""
+"""A batch's sources as a plan sees them, on a machine that has folders where a cluster has volumes and
+ConfigMaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fittin
         SourceError: naming the field.
         OSError: naming the file.
     """
-    found = [_planned(source, f"spec.sources[{position}]", mounts) for position, source in enumerate(spec.sources[first:], start=first)]
+    found = [
+        _planned(source, f"spec.sources[{position}]", mounts)
+        for position, source in enumerate(spec.sources[first:], start=first)
+    ]
     return fit_for_one_plan(found, first)
 
 
@@ -38,14 +42,24 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         claim = source.volume.claim_name
         folder = mounts.volumes.get(claim)
         if folder is None:
-            raise SourceError(f"{where}.volume: say where the volume is on this machine: --volume {claim}=FOLDER")
-        return [PlannedSource(url=folder.resolve().as_uri(), glob=source.volume.glob, speakers=source.speakers)]
+            raise SourceError(
+                f"{where}.volume: say where the volume is on this machine: --volume {claim}=FOLDER"
+            )
+        return [
+            PlannedSource(url=folder.resolve().as_uri(), glob=source.volume.glob, speakers=source.speakers)
+        ]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     name, key = source.config_map.name, source.config_map.key
     if name not in mounts.config_maps:
-        raise SourceError(f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER")
+        raise SourceError(
+            f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER"
+        )
     file = mounts.config_maps[name] / key
-    return list(listed_sources(file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"))
+    return list(
+        listed_sources(
+            file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"
+        )
+    )
 
 
 def folders_of(mounts: Mounts) -> dict[str, str]:
@@ -54,8 +68,14 @@ def folders_of(mounts: Mounts) -> dict[str, str]:
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
-    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well. Raises `SourceError`."""
+    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well.
+    Raises `SourceError`."""
     folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
-        raise SourceError(f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, and workers take {MAX_FOLDERS}")
-    return fetch.model_copy(update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})})
+        raise SourceError(
+            f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, and workers take "
+            f"{MAX_FOLDERS}"
+        )
+    return fetch.model_copy(
+        update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})}
+    )

@@ -1,6 +1,7 @@
 """The batches of a schedule: what they are called and made of, and what an object tells of one. Pure.
 
-A batch is named after its schedule and the minute it was due, in UTC: making it twice answers 409 instead of making two, whoever makes it.
+A batch is named after its schedule and the minute it was due, in UTC: making it twice answers 409 instead of
+making two, whoever makes it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +37,8 @@ class Child:
     due: float
     state: str
     finished: bool
-    """Whether it is Complete, or Failed and nothing of it runs any more: until then it holds its place and its Jobs."""
+    """Whether it is Complete, or Failed and nothing of it runs any more: until then it holds its place and
+    its Jobs."""
     failed: bool
     completed: float | None
     """When it was complete."""
@@ -75,13 +77,19 @@ def child_object(schedule: Object, due: float) -> Object:
 
 
 def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...]:
-    """The batches that a schedule has made, earliest first. Others are none of its business, whatever they are called."""
-    found = [child for batch in batches if is_controlled(batch, identity_of(schedule)) and (child := child_of(schedule, batch)) is not None]
+    """The batches that a schedule has made, earliest first. Others are none of its business, whatever they
+    are called."""
+    found = [
+        child
+        for batch in batches
+        if is_controlled(batch, identity_of(schedule)) and (child := child_of(schedule, batch)) is not None
+    ]
     return tuple(sorted(found, key=lambda child: child.due))
 
 
 def child_of(schedule: Object, batch: Object) -> Child | None:
-    """What an object tells. Its name says when it was due, because labels and annotations may be edited; None for another kind of name."""
+    """What an object tells. Its name says when it was due, because labels and annotations may be edited; None
+    for another kind of name."""
     about, status = batch["metadata"], batch.get("status") or {}
     due = _due(schedule["metadata"]["name"], about["name"])
     if due is None:
@@ -105,7 +113,9 @@ def beyond_limits(children: Sequence[Child], spec: IngestScheduleSpec) -> tuple[
     """The finished batches that are no longer kept: the oldest ones."""
     gone: list[Child] = []
     for failed, limit in ((False, spec.successful_history_limit), (True, spec.failed_history_limit)):
-        alike = [child for child in children if child.finished and child.failed is failed and not child.leaving]
+        alike = [
+            child for child in children if child.finished and child.failed is failed and not child.leaving
+        ]
         gone += alike[: max(0, len(alike) - limit)]
     return tuple(sorted(gone, key=lambda child: child.due))
 
@@ -123,7 +133,9 @@ def _due(schedule: str, name: str) -> float | None:
 def _holding(status: Object, kind: ConditionType) -> Object | None:
     """A condition of the status, if it holds."""
     conditions: Iterable[Object] = status.get("conditions") or ()
-    return next((each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None)
+    return next(
+        (each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None
+    )
 
 
 def _held(batch: Object) -> str:
@@ -133,7 +145,9 @@ def _held(batch: Object) -> str:
     if (batch.get("spec") or {}).get("suspend") is True:
         return "it is suspended"
     status = batch.get("status") or {}
-    stalled = None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)  # what failed ends by itself
+    stalled = (
+        None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
+    )  # what failed ends by itself
     return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
 
 

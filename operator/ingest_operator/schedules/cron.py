@@ -1,6 +1,7 @@
 """Cron expressions in a time zone, as moments. Pure.
 
-`cronsim` finds the times; it keeps to Debian's cron where clocks are put forward or back. docs/schedules.md has the table.
+`cronsim` finds the times; it keeps to Debian's cron where clocks are put forward or back. docs/schedules.md
+has the table.
 """
 
 import difflib
@@ -17,7 +18,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 MOST_COUNTED: Final = 10_000
-"""Times that are counted at once, a week of minutes: who was away for a year must not stop everything to count half a million."""
+"""Times that are counted at once, a week of minutes: who was away for a year must not stop everything to
+count half a million."""
 
 _ANY_DAY: Final = datetime(2024, 1, 1, tzinfo=UTC)
 """From which an expression is asked whether it ever fires; it looks ahead fifty years."""
@@ -62,14 +64,18 @@ class Timetable:
         try:
             return next(self._times(moment))
         except (OverflowError, ValueError) as error:
-            raise CalendarEndError(f"{self} has no time after {moment:.0f} that can be written down") from error
+            raise CalendarEndError(
+                f"{self} has no time after {moment:.0f} that can be written down"
+            ) from error
 
     def passed(self, since: float, until: float) -> Passed:
         """The times after `since`, up to `until` and with it."""
         if since >= until:
             return Passed(0, None)
         times = list(islice(self._within(since, until), MOST_COUNTED))
-        return Passed(len(times), max(times, default=None) if len(times) < MOST_COUNTED else self._latest(since, until))
+        return Passed(
+            len(times), max(times, default=None) if len(times) < MOST_COUNTED else self._latest(since, until)
+        )
 
     def _latest(self, since: float, until: float) -> float | None:
         """The last time between two moments, found without going through all of them."""
@@ -88,8 +94,8 @@ class Timetable:
     def _times(self, after: float) -> Iterator[float]:
         """Every time after a moment.
 
-        The library tells a time twice where two times of a skipped hour come to the same moment, and one of the past where it begins in an
-        hour that is repeated.
+        The library tells a time twice where two times of a skipped hour come to the same moment, and one of
+        the past where it begins in an hour that is repeated.
         """
         latest = after
         for time in CronSim(self.schedule, datetime.fromtimestamp(floor(after), tz=self.zone)):
@@ -104,13 +110,19 @@ def timetable(schedule: str, zone: str) -> Timetable:
     try:
         ever = next(CronSim(schedule, _ANY_DAY), None)
     except CronSimError as error:
-        raise InvalidTimetableError("InvalidSchedule", f"spec.schedule {schedule!r}: {str(error).lower()}; {_FIELDS}") from error
+        raise InvalidTimetableError(
+            "InvalidSchedule", f"spec.schedule {schedule!r}: {str(error).lower()}; {_FIELDS}"
+        ) from error
     if ever is None:
-        raise InvalidTimetableError("InvalidSchedule", f"spec.schedule {schedule!r}: no day is ever like that; {_FIELDS}")
+        raise InvalidTimetableError(
+            "InvalidSchedule", f"spec.schedule {schedule!r}: no day is ever like that; {_FIELDS}"
+        )
     if zone not in zones():
         near = difflib.get_close_matches(zone, zones(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InvalidTimetableError("InvalidTimeZone", f"spec.timeZone {zone!r} is not in the IANA database{hint}")
+        raise InvalidTimetableError(
+            "InvalidTimeZone", f"spec.timeZone {zone!r} is not in the IANA database{hint}"
+        )
     return Timetable(schedule, ZoneInfo(zone))
 
 

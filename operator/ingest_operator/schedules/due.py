@@ -1,7 +1,7 @@
 """Which batch of a schedule is due now, and which times have passed for good. Pure.
 
-Every scheduled time is settled once: it got its batch, or it is missed. Of the times that are not settled only the latest may still get a
-batch; so whoever was away for a week catches up one run and not seven.
+Every scheduled time is settled once: it got its batch, or it is missed. Of the times that are not settled
+only the latest may still get a batch; so whoever was away for a week catches up one run and not seven.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,9 @@ class Survey:
     """The time whose batch waits for an earlier one."""
 
 
-def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float) -> Survey:
+def survey(
+    wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float
+) -> Survey:
     """What is due at `now`, given the last accepted status and the batches that are there."""
     spec, table = wanted.spec, wanted.timetable
     since = settled_before(wanted, previous, now)
@@ -52,7 +54,8 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
     elif open_ is not None:
         waits = open_ if _in_the_way(spec, children) else None
         start = None if waits is not None else open_
-        # The times before the open one will get no batch any more; where there are none, nothing has changed that must be written down.
+        # The times before the open one will get no batch any more; where there are none, nothing has changed
+        # that must be written down.
         settled = open_ - 1 if table.passed(settled, open_ - 1).count else settled
     return Survey(
         start=start,
@@ -65,12 +68,14 @@ def survey(wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequ
 
 
 def come_due(children: Sequence[Child], now: float) -> tuple[Child, ...]:
-    """Those whose time has come. A name may promise any year: one of a later moment settles nothing, or nothing would start till then."""
+    """Those whose time has come. A name may promise any year: one of a later moment settles nothing, or
+    nothing would start till then."""
     return tuple(child for child in children if child.due <= now)
 
 
 def settled_before(wanted: Wanted, previous: IngestScheduleStatus | None, now: float) -> float:
-    """The moment up to which nothing is due any more. With another timetable that is now: its times in the past were never announced."""
+    """The moment up to which nothing is due any more. With another timetable that is now: its times in the
+    past were never announced."""
     if previous is None or previous.observed_generation < 0:
         return wanted.created
     settled = as_seconds(previous.settled_until) if previous.settled_until else wanted.created
@@ -82,8 +87,11 @@ def _too_late(spec: IngestScheduleSpec, due: float, now: float) -> bool:
 
 
 def _in_the_way(spec: IngestScheduleSpec, children: Sequence[Child]) -> bool:
-    """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is gone."""
-    return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(not child.finished for child in children)
+    """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is
+    gone."""
+    return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(
+        not child.finished for child in children
+    )
 
 
 def _next(table: Timetable, after: float) -> float | None:
@@ -95,4 +103,6 @@ def _next(table: Timetable, after: float) -> float | None:
 
 def _missed(table: Timetable, children: Sequence[Child], since: float, settled: float) -> int:
     """Times of a span that have no batch. A batch from another timetable is no time of this one."""
-    return max(0, table.passed(since, settled).count - sum(since < child.due <= settled for child in children))
+    return max(
+        0, table.passed(since, settled).count - sum(since < child.due <= settled for child in children)
+    )

@@ -13,14 +13,21 @@ from ingest_operator.kube.telling import FAILED_LOOKS, UnreadableError, look_fai
 from ingest_operator.schedules.reconcile import Look, look, over
 
 LONGEST_REST: Final = 60.0
-"""Seconds between two looks at most. They count time that passes, schedules go by a clock that may be set; a look at nothing new asks
-nobody."""
+"""Seconds between two looks at most. They count time that passes, schedules go by a clock that may be set; a
+look at nothing new asks nobody."""
 
 
 class Schedules:
     """All of them, and whoever wants to know what a look came to."""
 
-    def __init__(self, api: Api, schedules: Cache, batches: Cache, clock: Callable[[], float], looked: Callable[[Look], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        schedules: Cache,
+        batches: Cache,
+        clock: Callable[[], float],
+        looked: Callable[[Look], None],
+    ) -> None:
         """`batches` are found by the schedule that controls them."""
         self._api, self._schedules, self._batches = api, schedules, batches
         self._clock, self._looked = clock, looked
@@ -41,7 +48,9 @@ class Schedules:
         if found.schedule is not None:
             self._schedules.offer(found.schedule)
         self._looked(found)
-        return Requeue(None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock())))
+        return Requeue(
+            None if found.again is None else min(LONGEST_REST, max(0.0, found.again - self._clock()))
+        )
 
     async def _tell(self, schedule: Object, hindrance: Hindrance) -> None:
         """Say why nothing starts, and leave everything else in the status as it is, readable or not."""

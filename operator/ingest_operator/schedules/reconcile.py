@@ -1,8 +1,8 @@
 """One look at one schedule: start what is due, write down what is seen, clear up.
 
-Level-triggered: it may run at any time, any number of times, and in two operators at once. The batch is made before the status says so:
-its name makes a second one impossible, and a look that finds it takes it for made. Finished batches are deleted only after the status that
-remembers them was accepted.
+Level-triggered: it may run at any time, any number of times, and in two operators at once. The batch is made
+before the status says so: its name makes a second one impossible, and a look that finds it takes it for made.
+Finished batches are deleted only after the status that remembers them was accepted.
 """
 
 import json
@@ -78,12 +78,14 @@ class Deed:
 
 
 async def look(schedule: Object, children: Iterable[Object], api: Api, now: float) -> Look:
-    """Bring one schedule nearer to what is wanted of it. Raises what `Api` raises and `UnreadableStatusError`; then look again."""
+    """Bring one schedule nearer to what is wanted of it. Raises what `Api` raises and
+    `UnreadableStatusError`; then look again."""
     subject = read(schedule)
     mine = children_of(schedule, children)
     found = subject.survey(mine, now)
     if found is not None and found.start is not None:
-        # What a watch has shown may be old; whether something starts is decided by what the API server says now.
+        # What a watch has shown may be old; whether something starts is decided by what the API server says
+        # now.
         fresh = await _fresh(schedule, api)
         if fresh is None:
             return Look()
@@ -99,22 +101,31 @@ async def look(schedule: Object, children: Iterable[Object], api: Api, now: floa
 
 
 def read(schedule: Object) -> Subject:
-    """The object as values. What is wrong with its spec is a finding; raises `UnreadableStatusError` for a status that is not ours.
+    """The object as values. What is wrong with its spec is a finding; raises `UnreadableStatusError` for a
+    status that is not ours.
 
-    Of one that is being deleted nothing is wanted any more, and it is told so. Its batches go with it, as soon as it goes.
+    Of one that is being deleted nothing is wanted any more, and it is told so. Its batches go with it, as
+    soon as it goes.
     """
     previous = _status(schedule)
     if is_deleted(schedule):
-        message = f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on until it is gone."
+        message = (
+            f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on "
+            "until it is gone."
+        )
         return Subject(schedule, None, previous, ("BeingDeleted", message))
     try:
         spec = IngestScheduleSpec.from_object(schedule["spec"])
         table = timetable(spec.schedule, spec.time_zone)
     except ValidationError as error:
-        return Subject(schedule, None, previous, ("InvalidSpec", "; ".join(mistakes_of(error, IngestScheduleSpec))))
+        return Subject(
+            schedule, None, previous, ("InvalidSpec", "; ".join(mistakes_of(error, IngestScheduleSpec)))
+        )
     except InvalidTimetableError as error:
         return Subject(schedule, None, previous, (error.reason, error.message))
-    return Subject(schedule, Wanted(spec, table, as_seconds(schedule["metadata"]["creationTimestamp"])), previous)
+    return Subject(
+        schedule, Wanted(spec, table, as_seconds(schedule["metadata"]["creationTimestamp"])), previous
+    )
 
 
 async def _fresh(schedule: Object, api: Api) -> Object | None:
@@ -133,16 +144,23 @@ async def _start(subject: Subject, children: tuple[Child, ...], due: float, api:
     replaced: tuple[str, ...] = ()
     if subject.wanted.spec.concurrency_policy is ConcurrencyPolicy.REPLACE:
         replaced = await _delete((child for child in children if child.active), subject.body, api)
-        children = tuple(replace(child, leaving=child.leaving or child.name in replaced) for child in children)
+        children = tuple(
+            replace(child, leaving=child.leaving or child.name in replaced) for child in children
+        )
     body = child_object(subject.body, due)
     name = body["metadata"]["name"]
     try:
         made = await api.create(BATCHES, body["metadata"]["namespace"], body)
-        LOG.info("batch %s started", name, extra={"schedule": subject.body["metadata"]["name"], "batch": name})
+        LOG.info(
+            "batch %s started", name, extra={"schedule": subject.body["metadata"]["name"], "batch": name}
+        )
     except AlreadyExistsError:
         made = await api.get(BATCHES, body["metadata"]["namespace"], name)
         if not is_controlled(made, identity_of(subject.body)):
-            message = f"An IngestBatch named {name} exists and is not this schedule's: delete it. Nothing of it was touched."
+            message = (
+                f"An IngestBatch named {name} exists and is not this schedule's: delete it. Nothing "
+                "of it was touched."
+            )
             return Deed(children, None, replaced, (NAME_TAKEN, message), now + NAME_TAKEN_SECONDS)
     except RefusedError as error:
         hindrance = hindrance_of_refusal(error, now)
@@ -178,9 +196,18 @@ async def _delete(children: Iterable[Child], schedule: Object, api: Api) -> tupl
 
 
 def over(schedule: Object, status: Object) -> Object:
-    """What replaces the status of the version that was read: over a newer one the API server refuses it as a conflict."""
-    precondition = {field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
-    return {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": precondition, "spec": schedule["spec"], "status": status}
+    """What replaces the status of the version that was read: over a newer one the API server refuses it as a
+    conflict."""
+    precondition = {
+        field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULE_KIND,
+        "metadata": precondition,
+        "spec": schedule["spec"],
+        "status": status,
+    }
 
 
 def _status(schedule: Object) -> IngestScheduleStatus | None:
@@ -189,5 +216,7 @@ def _status(schedule: Object) -> IngestScheduleStatus | None:
         return None
     found = reading(IngestScheduleStatus, status)
     if found.value is None or found.mistakes:
-        raise UnreadableStatusError("/".join(schedule["metadata"][part] for part in ("namespace", "name")), found)
+        raise UnreadableStatusError(
+            "/".join(schedule["metadata"][part] for part in ("namespace", "name")), found
+        )
     return found.value

@@ -1,4 +1,5 @@
-"""The status of a schedule, made from its batches and the survey. Pure: the same look always gives the same status."""
+"""The status of a schedule, made from its batches and the survey. Pure: the same look always gives the same
+status."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class Outlook:
     """What somebody must change before the next batch can start: (reason, message)."""
 
 
-def render(outlook: Outlook, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float) -> IngestScheduleStatus:
+def render(
+    outlook: Outlook, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float
+) -> IngestScheduleStatus:
     """The whole status. What it remembers never goes back, whatever the clock does."""
     before, survey = previous or IngestScheduleStatus(), outlook.survey
     active = [child.name for child in children if child.active]
@@ -52,20 +55,28 @@ def render(outlook: Outlook, previous: IngestScheduleStatus | None, children: Se
         last_batch=_last_batch(before.last_batch, children),
         active=len(active),
         active_batches=tuple(active[:MAX_ACTIVE_NAMES]),
-        last_successful_time=_latest(before.last_successful_time, *(child.completed for child in children if child.completed)),
+        last_successful_time=_latest(
+            before.last_successful_time, *(child.completed for child in children if child.completed)
+        ),
         missed=min(MOST_MISSED, before.missed + (survey.missed if survey else 0)),
         settled_until=_latest(before.settled_until, survey.settled) if survey else before.settled_until,
         timetable=survey.timetable if survey else before.timetable,
     )
 
 
-def _conditions(outlook: Outlook, before: IngestScheduleStatus, children: Sequence[Child], now: float) -> tuple[Condition, ...]:
-    return with_conditions(before.conditions, as_conditions(_observations(outlook, children, now), now, outlook.generation))
+def _conditions(
+    outlook: Outlook, before: IngestScheduleStatus, children: Sequence[Child], now: float
+) -> tuple[Condition, ...]:
+    return with_conditions(
+        before.conditions, as_conditions(_observations(outlook, children, now), now, outlook.generation)
+    )
 
 
 def _observations(outlook: Outlook, children: Sequence[Child], now: float) -> Iterator[ConditionDraft]:
     waits = _waiting(outlook.survey, children)
-    held = waits if waits is not None and any(child.held for child in children if not child.finished) else None
+    held = (
+        waits if waits is not None and any(child.held for child in children if not child.finished) else None
+    )
     trouble = outlook.trouble or _clock_behind(outlook.survey, now) or held
     reason, message = trouble or waits or ("NothingHeld", "")
     yield ConditionType.STALLED, trouble is not None, reason, message[:1024]
@@ -75,7 +86,8 @@ def _observations(outlook: Outlook, children: Sequence[Child], now: float) -> It
 def _waiting(survey: Survey | None, children: Sequence[Child]) -> tuple[str, str] | None:
     """What the batch that is due waits for, and why that is not finished; None where nothing waits.
 
-    It is trouble only where an earlier batch does not go on by itself: one that works is what `Forbid` waits for.
+    It is trouble only where an earlier batch does not go on by itself: one that works is what `Forbid` waits
+    for.
     """
     ahead = [child for child in children if not child.finished]
     if survey is None or survey.waits is None or not ahead:
@@ -89,7 +101,10 @@ def _waiting(survey: Survey | None, children: Sequence[Child]) -> tuple[str, str
 def _clock_behind(survey: Survey | None, now: float) -> tuple[str, str] | None:
     if survey is None or survey.settled - now <= CLOCK_BEHIND_SECONDS:
         return None
-    message = f"Times up to {as_text(survey.settled)} are settled, which the clock has not reached: it was put back. Nothing starts before."
+    message = (
+        f"Times up to {as_text(survey.settled)} are settled, which the clock has not reached: it was "
+        "put back. Nothing starts before."
+    )
     return "ClockBehind", message
 
 

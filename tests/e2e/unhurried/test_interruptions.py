@@ -1,4 +1,5 @@
-"""What comes between a worker and the end of its recording: each costs a try; what the recording may have caused is charged."""
+"""What comes between a worker and the end of its recording: each costs a try; what the recording may have
+caused is charged."""
 
 import json
 import time
@@ -13,14 +14,22 @@ MINUTE = 60
 
 def test_a_drained_node_asks_the_worker_to_end_which_it_does_in_time(here: Place) -> None:
     drained = batch(here, "drained", ["talk.mp4"])
-    with here.transcript.phase("drain"), History(here.node.plane.admin, f"/api/v1/namespaces/{NAMESPACE}/pods") as pods:
+    with (
+        here.transcript.phase("drain"),
+        History(here.node.plane.admin, f"/api/v1/namespaces/{NAMESPACE}/pods") as pods,
+    ):
         name = drained.until_working()
-        here.kubectl(f"drain {NAME} --pod-selector=batch.kubernetes.io/job-name --delete-emptydir-data --timeout=5m", shown=False)
+        here.kubectl(
+            f"drain {NAME} --pod-selector=batch.kubernetes.io/job-name --delete-emptydir-data --timeout=5m",
+            shown=False,
+        )
         here.kubectl(f"uncordon {NAME}", shown=False)
         (row,) = drained.done()["videos"]
     assert (row["state"], row["try"], row["attempts"]) == ("Succeeded", 2, 0), (row, here.trouble())
     versions = [each for each in pods.versions if each["metadata"]["name"] == name]
-    patience = next(each["metadata"]["deletionTimestamp"] for each in versions if "deletionTimestamp" in each["metadata"])
+    patience = next(
+        each["metadata"]["deletionTimestamp"] for each in versions if "deletionTimestamp" in each["metadata"]
+    )
     end = versions[-1]["status"]["containerStatuses"][0]["state"]["terminated"]
     assert end["exitCode"] == 143
     assert json.loads(end["message"])["reason"] == "Interrupted"

@@ -1,4 +1,5 @@
-"""A release from one version to the next, back, away and here again, while workers run: none of them notices."""
+"""A release from one version to the next, back, away and here again, while workers run: none of them
+notices."""
 
 import shutil
 from pathlib import Path
@@ -13,13 +14,18 @@ COLUMNS = "    additionalPrinterColumns:\n"
 TITLE = f"{COLUMNS}    - {{name: Title, type: string, jsonPath: .metadata.annotations.title}}\n"
 
 
-def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_and_can_be_taken_back(here: Place) -> None:
+def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_and_can_be_taken_back(
+    here: Place,
+) -> None:
     upgraded = batch(here, "upgraded", FILES)
     _next_version(here)
     with here.transcript.phase("upgrade and rollback"):
         working = upgraded.until_working()
         before = here.read("pods", working)["metadata"]["uid"]
-        here.helm(f"upgrade {INSTALL.replace('charts/', 'next/')} --set operator.sweepSeconds=120 --set worker.cpus=2")
+        here.helm(
+            f"upgrade {INSTALL.replace('charts/', 'next/')} --set operator.sweepSeconds=120 --set "
+            "worker.cpus=2"
+        )
         assert "TITLE" in here.kubectl("get ib upgraded", shown=False)
         assert here.read("ingestprofiles", "default")["spec"]["pods"]["cpus"] == 2
         here.helm(f"rollback {RELEASE} 1 --namespace {NAMESPACE} --wait")
@@ -35,7 +41,10 @@ def test_what_is_uninstalled_leaves_batches_workers_and_rows_and_goes_on_when_it
     with here.transcript.phase("uninstall and reinstall"):
         working = left.until_working()
         here.helm(f"uninstall {RELEASE} --namespace {NAMESPACE} --wait --timeout 5m")
-        here.until(lambda: here.read("pods", working)["status"]["phase"] in ("Succeeded", "Failed"), "the worker ends by itself")
+        here.until(
+            lambda: here.read("pods", working)["status"]["phase"] in ("Succeeded", "Failed"),
+            "the worker ends by itself",
+        )
         assert left.status["counts"]["succeeded"] == 0, "nobody counts while there is no operator"
         assert here.queried("select count(*) from ingest.run where batch = %s", f"{NAMESPACE}/left") == [(1,)]
         here.helm(f"install {INSTALL}")
@@ -65,4 +74,6 @@ def _nobody_noticed(here: Place, batch: Batch, done: dict[str, Any]) -> None:
     assert done["counts"]["succeeded"] == len(FILES), here.trouble()
     assert {(row["try"], row["attempts"]) for row in done["videos"]} == {(1, 0)}
     ends = [pod["status"]["containerStatuses"][0] for pod in batch.workers()]
-    assert [(end["restartCount"], end["state"]["terminated"]["exitCode"]) for end in ends] == [(0, 0)] * len(FILES)
+    assert [(end["restartCount"], end["state"]["terminated"]["exitCode"]) for end in ends] == [(0, 0)] * len(
+        FILES
+    )

@@ -1,4 +1,5 @@
-"""The models by the chart's own Job: from a hub, with a token that no other pod sees, onto a claim, and from there into a worker."""
+"""The models by the chart's own Job: from a hub, with a token that no other pod sees, onto a claim, and from
+there into a worker."""
 
 from collections.abc import Iterator
 
@@ -33,10 +34,15 @@ VALUES = {
         "set": "default",
         "from": "Claim",
         "claim": {"create": False},
-        "fetch": {"token": {"secretName": HUB}, "extraEnv": [{"name": "HF_ENDPOINT", "value": f"http://{HOST}:{PORT}"}]},
+        "fetch": {
+            "token": {"secretName": HUB},
+            "extraEnv": [{"name": "HF_ENDPOINT", "value": f"http://{HOST}:{PORT}"}],
+        },
     },
     "networkPolicy": {"fetch": {"to": [{"ipBlock": {"cidr": f"{HOST}/32"}}], "ports": [PORT]}},
-    "profile": {"spec": {"transcription": {"model": "distil-large-v3"}, "embedding": {"model": "bge-large-en-v1.5"}}},
+    "profile": {
+        "spec": {"transcription": {"model": "distil-large-v3"}, "embedding": {"model": "bge-large-en-v1.5"}}
+    },
 }
 
 
@@ -47,8 +53,14 @@ def served() -> Iterator[hub.Hub]:
     for each in load_set("default").models:
         assert isinstance(each.source, HubSource)
         folder = model(STAND_INS[each.name])
-        files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-        repositories[each.source.repository] = hub.Repository(files, each.source.revision or "c" * 40, gated=each.source.gated)
+        files = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        repositories[each.source.repository] = hub.Repository(
+            files, each.source.revision or "c" * 40, gated=each.source.gated
+        )
     with hub.serving(hub.Hub(repositories, "hf_right")) as made, relay(HOST, PORT, to_port(made.port)):
         yield made
 
@@ -59,25 +71,40 @@ def _claim(here: Place) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     sized = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
-    volume = {"capacity": {"storage": "5Gi"}, "hostPath": {"path": str(folder)}, "claimRef": {"name": MODELS_CLAIM, "namespace": NAMESPACE}}
+    volume = {
+        "capacity": {"storage": "5Gi"},
+        "hostPath": {"path": str(folder)},
+        "claimRef": {"name": MODELS_CLAIM, "namespace": NAMESPACE},
+    }
     claim = {"resources": {"requests": {"storage": "5Gi"}}, "volumeName": "models"}
-    for kind, name, spec in (("PersistentVolume", "models", volume), ("PersistentVolumeClaim", MODELS_CLAIM, claim)):
+    for kind, name, spec in (
+        ("PersistentVolume", "models", volume),
+        ("PersistentVolumeClaim", MODELS_CLAIM, claim),
+    ):
         body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "spec": sized | spec}
         here.node.plane.admin.create(body, None if kind == "PersistentVolume" else NAMESPACE)
 
 
 def _token(here: Place, token: str) -> None:
-    apply(here, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": HUB}, "stringData": {"token": token}})
+    apply(
+        here,
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": HUB}, "stringData": {"token": token}},
+    )
 
 
-def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_its_models_from_there(here: Place, served: hub.Hub) -> None:
+def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_its_models_from_there(
+    here: Place, served: hub.Hub
+) -> None:
     (here.folder / "fetch.yaml").write_text(yaml.safe_dump(VALUES), encoding="utf-8")
     _claim(here)
     with here.transcript.phase("models by a Job"):
         _token(here, "hf_wrong")
         here.helm(f"upgrade {INSTALL} --values fetch.yaml")
         try:
-            here.until(lambda: "asks people to accept its conditions" in _said(here), "the Job says what the hub wants")
+            here.until(
+                lambda: "asks people to accept its conditions" in _said(here),
+                "the Job says what the hub wants",
+            )
             assert not served.served, "nothing is fetched before everything may be"
             _token(here, "hf_right")
             here.kubectl(f"wait --timeout=60m --for=condition=Complete job --selector={FETCH}", shown=False)
@@ -91,9 +118,15 @@ def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_i
             here.helm(f"rollback {RELEASE} --namespace {NAMESPACE} --wait")
     assert done["counts"]["succeeded"] == 1
     (worker,) = fetched.workers()
-    receipt = Receipt.model_validate_json(worker["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
+    receipt = Receipt.model_validate_json(
+        worker["status"]["containerStatuses"][0]["state"]["terminated"]["message"]
+    )
     assert receipt.effective
-    assert {each.partition("@")[0] for each in receipt.effective.models.values()} == {"distil-large-v3", "community-1", "bge-large-en-v1.5"}
+    assert {each.partition("@")[0] for each in receipt.effective.models.values()} == {
+        "distil-large-v3",
+        "community-1",
+        "bge-large-en-v1.5",
+    }
     (container,) = worker["spec"]["containers"]
     assert {"name": "models", "mountPath": "/models", "readOnly": True} in container["volumeMounts"]
     assert not _name_the_token(here, BATCH_UID), "a pod of a batch could see the token"
@@ -105,4 +138,6 @@ def _said(here: Place) -> str:
 
 def _name_the_token(here: Place, selector: str) -> list[str]:
     """Pods that get something from the token's Secret, in whichever way."""
-    return [pod["metadata"]["name"] for pod in here.listed("pods", selector) if f"'{HUB}'" in str(pod["spec"])]
+    return [
+        pod["metadata"]["name"] for pod in here.listed("pods", selector) if f"'{HUB}'" in str(pod["spec"])
+    ]

@@ -1,4 +1,5 @@
-"""What stories about the operator need: the real control plane, one scene per test, and delays of a second where people have minutes."""
+"""What stories about the operator need: the real control plane, one scene per test, and delays of a second
+where people have minutes."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

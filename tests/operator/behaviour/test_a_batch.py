@@ -1,4 +1,5 @@
-"""The whole operator on a real control plane: a batch goes in, one Job per try comes of it, and the status tells the truth about them."""
+"""The whole operator on a real control plane: a batch goes in, one Job per try comes of it, and the status
+tells the truth about them."""
 
 import pytest
 
@@ -21,7 +22,9 @@ FATES = {
 TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 
 
-def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loop, "APART", 1.0)  # as people have it: writes are counted
     kubelet = scene.play(sequence(FATES, count=COUNT))
     mark = scene.plane.audit.now()
@@ -31,13 +34,21 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     assert final(status) == {"succeeded": 6, "skipped": 1, "failed": 1}
     assert [(entry["reason"], entry["count"]) for entry in status["failures"]] == [("NotFound", 1)]
     shown = rows(status)
-    assert (shown[1]["try"], shown[1]["attempts"], shown[2]["try"], shown[2]["attempts"], shown[2]["rung"]) == (2, 1, 2, 0, 1)
+    assert (
+        shown[1]["try"],
+        shown[1]["attempts"],
+        shown[2]["try"],
+        shown[2]["attempts"],
+        shown[2]["rung"],
+    ) == (2, 1, 2, 0, 1)
     assert status["sums"]["mediaSeconds"] == "3600"
     assert sorted(kubelet.tries()) == TRIES
     labels = [job["metadata"]["labels"] for job in scene.jobs()]
     assert sorted((int(each[INDEX]), int(each[TRY])) for each in labels) == TRIES
     assert sum(isinstance(order, PlanOrder) for order in kubelet.orders()) == 1
-    writes = scene.plane.audit.writes(mark, user=f"system:serviceaccount:{scene.namespace}:{MANAGER}", namespace=scene.namespace)
+    writes = scene.plane.audit.writes(
+        mark, user=f"system:serviceaccount:{scene.namespace}:{MANAGER}", namespace=scene.namespace
+    )
     assert {write.code for write in writes} <= {200, 201}
     assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(TRIES)
 
@@ -56,7 +67,9 @@ LONG = f"{'l' * 60}.{'o' * 60}.{'n' * 60}.{'g' * 70}"
 """The longest name that a cluster takes: 253 letters."""
 
 
-@pytest.mark.parametrize(("batch", "profile"), [("talks.2026", "gpu.large"), ("t" * 64, "p" * 64), (LONG, LONG)])
+@pytest.mark.parametrize(
+    ("batch", "profile"), [("talks.2026", "gpu.large"), ("t" * 64, "p" * 64), (LONG, LONG)]
+)
 def test_whatever_name_the_api_server_takes_is_served(scene: Scene, batch: str, profile: str) -> None:
     scene.profile(profile)
     kubelet = scene.play(sequence({}, count=1))

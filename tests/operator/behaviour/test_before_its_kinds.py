@@ -1,4 +1,5 @@
-"""An operator that comes before its definitions waits for them, says so, and serves them from the moment they are there."""
+"""An operator that comes before its definitions waits for them, says so, and serves them from the moment they
+are there."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -45,7 +46,10 @@ def gone(plane: ControlPlane) -> None:
     for each in definitions():
         plane.admin.send("DELETE", plane.admin.path_of(each))
     for each in definitions():
-        until(lambda each=each: plane.admin.send("GET", plane.admin.path_of(each))[0] == 404, f"{each['metadata']['name']} is gone")
+        until(
+            lambda each=each: plane.admin.send("GET", plane.admin.path_of(each))[0] == 404,
+            f"{each['metadata']['name']} is gone",
+        )
 
 
 def test_definitions_that_are_deleted_and_made_again_are_served_at_once_by_an_operator_for_the_whole_cluster(
@@ -61,9 +65,17 @@ def test_definitions_that_are_deleted_and_made_again_are_served_at_once_by_an_op
         scene.play()
         ends.enter_context(RunningOperator(Options((), 0)))
         for number in range(ROUNDS):
-            until(lambda: control_plane.admin.send("GET", scene.path().rpartition("/")[0])[0] == 200, "batches are served")
+            until(
+                lambda: control_plane.admin.send("GET", scene.path().rpartition("/")[0])[0] == 200,
+                "batches are served",
+            )
             scene.profile()
             scene.batch(f"talks-{number}")
-            scene.until(lambda status: status["state"] == "Complete", "it is seen by a watch", f"talks-{number}", seconds=60)
+            scene.until(
+                lambda status: status["state"] == "Complete",
+                "it is seen by a watch",
+                f"talks-{number}",
+                seconds=60,
+            )
             gone(control_plane)
             control_plane.install(*definitions())

@@ -1,4 +1,5 @@
-"""What somebody has deleted and a finalizer of somebody else's keeps there: nothing of it runs on, and it goes on being told."""
+"""What somebody has deleted and a finalizer of somebody else's keeps there: nothing of it runs on, and it
+goes on being told."""
 
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_operator.kube.names import INGEST, PLAN, ROLE
@@ -22,7 +23,9 @@ def test_a_batch_that_a_finalizer_keeps_runs_nothing_starts_nothing_and_is_told(
     assert "which example.org/archive holds up" in scene.until_stalled("BeingDeleted")["message"]
     status = scene.until(lambda status: status["counts"]["running"] == 0, "nothing runs any more")
     assert (status["counts"]["waiting"], status["counts"]["pending"], final(status)["failed"]) == (2, 1, 0)
-    until(lambda: not any(pod["metadata"]["labels"][ROLE] == INGEST for pod in scene.pods()), "no pod is left")
+    until(
+        lambda: not any(pod["metadata"]["labels"][ROLE] == INGEST for pod in scene.pods()), "no pod is left"
+    )
     assert sorted(kubelet.tries()) == [(0, 1), (1, 1)]
     until(lambda: any("BeingDeleted" in note for note in scene.events("Stalled")), "an Event says so")
     scene.admin.merge(scene.path(), LET_GO)
@@ -49,18 +52,32 @@ def test_a_batch_that_was_complete_stays_so_until_it_is_gone(scene: Scene) -> No
     scene.delete()
     generation = scene.seen()["metadata"]["generation"]
     status = scene.until(lambda status: status["observedGeneration"] == generation, "it is looked at")
-    assert (status["state"], condition(status, "Stalled")["status"], final(status)) == ("Complete", "False", final(before))
+    assert (status["state"], condition(status, "Stalled")["status"], final(status)) == (
+        "Complete",
+        "False",
+        final(before),
+    )
     scene.admin.merge(scene.path(), LET_GO)
 
 
 def test_a_schedule_that_a_finalizer_keeps_starts_nothing_and_says_so(scene: Scene) -> None:
     scene.operate()
     spec = {"schedule": "* * * * *", "template": {"spec": {"sources": [SOURCE], "suspend": True}}}
-    body = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": {"name": "nightly"} | HELD["metadata"], "spec": spec}
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULE_KIND,
+        "metadata": {"name": "nightly"} | HELD["metadata"],
+        "spec": spec,
+    }
     path = scene.admin.path_of(scene.admin.create(body, scene.namespace))
-    until(lambda: scene.admin.get(path).get("status", {}).get("nextScheduledTime"), "the schedule is looked at")
+    until(
+        lambda: scene.admin.get(path).get("status", {}).get("nextScheduledTime"), "the schedule is looked at"
+    )
     scene.admin.delete(path)
-    until(lambda: condition(scene.admin.get(path)["status"], "Stalled").get("reason") == "BeingDeleted", "it says so")
+    until(
+        lambda: condition(scene.admin.get(path)["status"], "Stalled").get("reason") == "BeingDeleted",
+        "it says so",
+    )
     status = scene.admin.get(path)["status"]
     assert "nextScheduledTime" not in status
     assert "which example.org/archive holds up" in condition(status, "Stalled")["message"]

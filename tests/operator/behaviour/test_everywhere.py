@@ -1,4 +1,5 @@
-"""One operator for the whole cluster, with the rights of its ClusterRole and no others: batches of every namespace, none before another."""
+"""One operator for the whole cluster, with the rights of its ClusterRole and no others: batches of every
+namespace, none before another."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -53,7 +54,9 @@ def test_batches_of_all_namespaces_are_served_also_of_one_that_comes_later(
     mark = control_plane.audit.now()
     scene.play(sequence({0: [hangs()]}))
     scene.batch(parallelism=3)
-    control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": elsewhere.namespace}})
+    control_plane.admin.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": elsewhere.namespace}}
+    )
     account = f"/api/v1/namespaces/{elsewhere.namespace}/serviceaccounts/default"
     until(lambda: control_plane.admin.send("GET", account)[0] == 200, "pods can be made there", every=0.01)
     elsewhere.secret()
@@ -61,7 +64,20 @@ def test_batches_of_all_namespaces_are_served_also_of_one_that_comes_later(
     elsewhere.play()
     elsewhere.batch("later")
     assert elsewhere.until_state("Complete", "later")["counts"]["succeeded"] == 3
-    assert scene.until(lambda status: status["counts"]["succeeded"] == 2, "the other batch goes on")["state"] == "Running"
-    mine = [request for request in control_plane.audit.since(mark, user=everywhere) if elsewhere.namespace in (request.namespace, "")]
-    assert {request.resource for request in mine} >= {"jobs", "ingestbatches/status", "pods/log", "configmaps", "events"}
+    assert (
+        scene.until(lambda status: status["counts"]["succeeded"] == 2, "the other batch goes on")["state"]
+        == "Running"
+    )
+    mine = [
+        request
+        for request in control_plane.audit.since(mark, user=everywhere)
+        if elsewhere.namespace in (request.namespace, "")
+    ]
+    assert {request.resource for request in mine} >= {
+        "jobs",
+        "ingestbatches/status",
+        "pods/log",
+        "configmaps",
+        "events",
+    }
     assert [request for request in mine if request.code == 403] == []

@@ -1,7 +1,9 @@
-"""Every row of the failure table, produced once on the real control plane, and how it lands in the status: reason, counts, charge, breaker.
+"""Every row of the failure table, produced once on the real control plane, and how it lands in the status:
+reason, counts, charge, breaker.
 
-One batch holds every recording whose failure is its own; whatever stops a whole batch has one of its own. All run beside each other, and
-the tests look at what was seen. A reason that is added to the table must be added here: a pod that fails by it, at least.
+One batch holds every recording whose failure is its own; whatever stops a whole batch has one of its own. All
+run beside each other, and the tests look at what was seen. A reason that is added to the table must be added
+here: a pod that fails by it, at least.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +42,9 @@ from tests.support.cluster.lives import (
 from tests.support.cluster.scene import Scene, condition, final, rows, stalled_by
 from tests.support.hurry import hurry
 
-TOLD = {reason: fails(reason, message=f"as {reason} is told") for reason in Reason if FAILURES[reason].exit_code}
+TOLD = {
+    reason: fails(reason, message=f"as {reason} is told") for reason in Reason if FAILURES[reason].exit_code
+}
 LIVES: Mapping[Reason, Life] = {
     **TOLD,
     Reason.HOST_OUT_OF_MEMORY: out_of_memory(),
@@ -96,7 +100,8 @@ class Told:
 
 
 def life_of(pod: Json) -> Life:
-    """Of a recording the first try fails by the reason that its batch, or its place in the batch, stands for; the others succeed."""
+    """Of a recording the first try fails by the reason that its batch, or its place in the batch, stands for;
+    the others succeed."""
     order = order_of(pod)
     own = [reason for reason in HOLDS if order.batch.endswith(f"/{name_of(reason)}")]
     if isinstance(order, PlanOrder):
@@ -125,39 +130,62 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
         scene.batch(ASIDE, parallelism=len(ITS_OWN))
         for reason in HOLDS:
             if reason in NEVER_BEGIN:
-                scene.profile(name_of(reason), pods=PODS | {"gpu": {"count": 16}} if reason is Reason.UNSCHEDULABLE else PODS)
-            scene.batch(name_of(reason), profileRef={"name": name_of(reason) if reason in NEVER_BEGIN else "default"})
+                scene.profile(
+                    name_of(reason),
+                    pods=PODS | {"gpu": {"count": 16}} if reason is Reason.UNSCHEDULABLE else PODS,
+                )
+            scene.batch(
+                name_of(reason), profileRef={"name": name_of(reason) if reason in NEVER_BEGIN else "default"}
+            )
         for reason, impatience in NEVER_BEGIN.items():
             if reason is Reason.UNSCHEDULABLE:
-                scene.until(lambda status: status["counts"]["running"] == 1, "a recording waits for a node", name_of(reason))
+                scene.until(
+                    lambda status: status["counts"]["running"] == 1,
+                    "a recording waits for a node",
+                    name_of(reason),
+                )
             else:
                 scene.until_stalled(reason, name_of(reason))  # its node says what is missing
             scene.profile(name_of(reason), pods=PODS | impatience)
         for reason in NEVER_BEGIN:
             waited = "the pod has waited long enough"
-            scene.until(lambda status: status.get("breaker") or status["state"] == "Complete", waited, name_of(reason))
-            scene.profile(name_of(reason), pods=PODS | {"queueDeadlineSeconds": 10})  # for a probe that was quicker than we are
+            scene.until(
+                lambda status: status.get("breaker") or status["state"] == "Complete", waited, name_of(reason)
+            )
+            scene.profile(
+                name_of(reason), pods=PODS | {"queueDeadlineSeconds": 10}
+            )  # for a probe that was quicker than we are
         for reason in HOLDS:
             scene.until_state("Complete", name_of(reason))
         scene.until_state("CompleteWithFailures", ASIDE)
         histories = {name: history.of(name) for name in {name_of(reason) for reason in Reason}}
-        yield {reason: Told(histories[name_of(reason)], 0 if reason in HOLDS else ITS_OWN.index(reason)) for reason in Reason}
+        yield {
+            reason: Told(histories[name_of(reason)], 0 if reason in HOLDS else ITS_OWN.index(reason))
+            for reason in Reason
+        }
 
 
 @pytest.mark.parametrize("reason", ITS_OWN)
-def test_what_becomes_of_a_recording_that_fails_is_what_the_table_says(told: Mapping[Reason, Told], reason: Reason) -> None:
+def test_what_becomes_of_a_recording_that_fails_is_what_the_table_says(
+    told: Mapping[Reason, Told], reason: Reason
+) -> None:
     verdict, seen = FAILURES[reason].verdict, told[reason]
     row, last = seen.row(reason), rows(seen.end)[seen.index]
     assert row["message"] == f"as {reason} is told" or LIVES[reason] is not TOLD.get(reason)
     counted = (row["attempts"], row.get("disruptions", 0))
-    if verdict is Verdict.RETRY_ELSEWHERE:  # of recordings that one machine fails the first is charged; which one it is, nobody knows
+    if (
+        verdict is Verdict.RETRY_ELSEWHERE
+    ):  # of recordings that one machine fails the first is charged; which one it is, nobody knows
         assert counted in ((1, 0), (0, 1))
     else:
         assert counted == (verdict in CHARGED, verdict is Verdict.FORGIVE)
     if verdict in (Verdict.GIVE_UP, Verdict.SKIP):
         assert (row["state"], row["try"]) == ("Failed" if verdict is Verdict.GIVE_UP else "Skipped", 1)
         assert last == row
-        listed = {entry["reason"]: entry for entry in seen.end["failures" if verdict is Verdict.GIVE_UP else "skips"]}
+        listed = {
+            entry["reason"]: entry
+            for entry in seen.end["failures" if verdict is Verdict.GIVE_UP else "skips"]
+        }
         assert (listed[reason]["count"], listed[reason]["sentence"]) == (1, FAILURES[reason].sentence)
         return
     assert row["state"] == "Waiting"
@@ -181,7 +209,10 @@ def test_what_concerns_the_whole_batch_holds_it_charges_nobody_and_lets_go_when_
 
 def test_every_row_of_the_table_is_produced_and_counted(told: Mapping[Reason, Told]) -> None:
     assert set(LIVES) == set(told) == set(FAILURES)
-    counted = {verdict: sum(FAILURES[reason].verdict is verdict for reason in Reason) for verdict in (Verdict.GIVE_UP, Verdict.SKIP)}
+    counted = {
+        verdict: sum(FAILURES[reason].verdict is verdict for reason in Reason)
+        for verdict in (Verdict.GIVE_UP, Verdict.SKIP)
+    }
     end = told[Reason.UNKNOWN].end
     assert (final(end)["failed"], final(end)["skipped"]) == (counted[Verdict.GIVE_UP], counted[Verdict.SKIP])
     assert sum(final(end).values()) == end["counts"]["total"] == len(ITS_OWN)

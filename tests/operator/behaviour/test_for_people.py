@@ -1,4 +1,5 @@
-"""What people see of a batch with kubectl, and what they follow it by: columns, conditions, Events, percent, and one trace id."""
+"""What people see of a batch with kubectl, and what they follow it by: columns, conditions, Events, percent,
+and one trace id."""
 
 import pytest
 
@@ -9,12 +10,16 @@ from tests.support.cluster.lives import fails, hangs, sequence
 from tests.support.cluster.scene import Scene, condition
 
 
-def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(next_look, "RESYNC", 1.0)
     kubelet = scene.play(sequence({1: [hangs(percent=50)]}, count=4))
     scene.operate()
     scene.batch(parallelism=2)
-    status = scene.until(lambda status: status["progressPercent"] == 87, "three of four, and half of the other")
+    status = scene.until(
+        lambda status: status["progressPercent"] == 87, "three of four, and half of the other"
+    )
     row = next(row for row in status["videos"] if row["index"] == 1)
     assert (row["state"], row["stage"], row["percent"]) == ("Running", "transcribe", 50)
     assert status["etaSeconds"] == 30  # half of ten minutes at RTF 0.1
@@ -31,7 +36,10 @@ def test_kubectl_waits_for_the_end_and_describes_it_with_few_events(scene: Scene
     scene.batch(parallelism=5)
     scene.kubectl("wait", "--for=condition=Complete", "ib/talks", "--timeout=120s")
     status = scene.status()
-    assert (condition(status, "Complete")["reason"], condition(status, "Reconciling")["status"]) == ("WithFailures", "False")
+    assert (condition(status, "Complete")["reason"], condition(status, "Reconciling")["status"]) == (
+        "WithFailures",
+        "False",
+    )
     told = scene.kubectl("describe", "ib", "talks")
     assert "3 succeeded, 1 skipped, 1 failed of 5" in told
     scene.kubectl("wait", "--for=jsonpath={.status.counts.succeeded}=3", "ib/talks", "--timeout=1s")

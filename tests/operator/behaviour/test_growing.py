@@ -1,4 +1,5 @@
-"""What a batch may be asked for while it runs, and how it ends before its time: the whole operator on a real control plane."""
+"""What a batch may be asked for while it runs, and how it ends before its time: the whole operator on a real
+control plane."""
 
 import pytest
 
@@ -13,18 +14,26 @@ from tests.support.cluster.scene import SOURCE, Scene, final, rows
 MORE = {"url": "https://media.example.org/more"}
 
 
-def test_sources_that_are_added_while_a_batch_runs_are_planned_and_nothing_is_planned_twice(scene: Scene) -> None:
+def test_sources_that_are_added_while_a_batch_runs_are_planned_and_nothing_is_planned_twice(
+    scene: Scene,
+) -> None:
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()
     scene.batch()
     kubelet.until_running(0, 1)
     scene.change(sources=[SOURCE, MORE])
-    status = scene.until(lambda status: status["counts"]["total"] == 6, "what was added is planned, while the first recording runs")
+    status = scene.until(
+        lambda status: status["counts"]["total"] == 6,
+        "what was added is planned, while the first recording runs",
+    )
     assert (status["state"], status["plan"]["sources"]) == ("Running", 2)
     kubelet.finish(0, 1)
     assert final(scene.until_state("Complete")) == {"succeeded": 6, "skipped": 0, "failed": 0}
     plans = [order for order in kubelet.orders() if isinstance(order, PlanOrder)]
-    assert [([source.url for source in plan.sources], plan.first_index) for plan in plans] == [([SOURCE["url"]], 0), ([MORE["url"]], 3)]
+    assert [([source.url for source in plan.sources], plan.first_index) for plan in plans] == [
+        ([SOURCE["url"]], 0),
+        ([MORE["url"]], 3),
+    ]
     assert kubelet.tries() == [(index, 1) for index in range(6)]
 
 
@@ -34,7 +43,10 @@ def test_sources_that_are_added_to_a_batch_that_is_complete_bring_it_back_to_wor
     scene.batch()
     scene.until_state("Complete")
     scene.change(sources=[SOURCE, MORE])
-    status = scene.until(lambda status: status["state"] == "Complete" and status["counts"]["total"] == 6, "it is complete again")
+    status = scene.until(
+        lambda status: status["state"] == "Complete" and status["counts"]["total"] == 6,
+        "it is complete again",
+    )
     assert status["progressPercent"] == 100
     assert kubelet.tries() == [(index, 1) for index in range(6)]
     with pytest.raises(Refused, match="sources may be added, never removed or changed"):
@@ -42,13 +54,20 @@ def test_sources_that_are_added_to_a_batch_that_is_complete_bring_it_back_to_wor
 
 
 def test_a_new_retry_failed_tries_the_failed_recordings_once_more_and_only_them(scene: Scene) -> None:
-    lives = {0: [fails(Reason.NOT_FOUND)], 1: [fails(Reason.UNDECODABLE), fails(Reason.UNDECODABLE)], 2: [fails(Reason.NO_SPEECH)]}
+    lives = {
+        0: [fails(Reason.NOT_FOUND)],
+        1: [fails(Reason.UNDECODABLE), fails(Reason.UNDECODABLE)],
+        2: [fails(Reason.NO_SPEECH)],
+    }
     kubelet = scene.play(sequence(lives))
     scene.operate()
     scene.batch(parallelism=3)
     assert final(scene.until_state("CompleteWithFailures")) == {"succeeded": 0, "skipped": 1, "failed": 2}
     scene.change(retryFailed="after the links were mended")
-    status = scene.until(lambda status: status["counts"]["succeeded"] == 1 and status["counts"]["failed"] == 1, "they were tried again")
+    status = scene.until(
+        lambda status: status["counts"]["succeeded"] == 1 and status["counts"]["failed"] == 1,
+        "they were tried again",
+    )
     assert {entry["reason"]: entry["count"] for entry in status["failures"]} == {"Undecodable": 1}
     assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1)]
     scene.change(retryFailed="once more")

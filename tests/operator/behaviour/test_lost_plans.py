@@ -1,4 +1,5 @@
-"""A plan that is lost or damaged: nothing starts, what was counted stays counted, and the batch goes on when the plan is back."""
+"""A plan that is lost or damaged: nothing starts, what was counted stays counted, and the batch goes on when
+the plan is back."""
 
 from ingest_operator.kube.frozen import PART
 from tests.support.cluster.client import Json
@@ -8,7 +9,9 @@ from tests.support.cluster.scene import Scene, final, stalled_by
 
 def plan_of(scene: Scene) -> Json:
     """The ConfigMap that holds the frozen plan."""
-    (found,) = scene.admin.get(f"/api/v1/namespaces/{scene.namespace}/configmaps", labelSelector=PART)["items"]
+    (found,) = scene.admin.get(f"/api/v1/namespaces/{scene.namespace}/configmaps", labelSelector=PART)[
+        "items"
+    ]
     return {"apiVersion": "v1", "kind": "ConfigMap"} | found
 
 

@@ -1,4 +1,5 @@
-"""A cluster that takes machines away, loses them, or lets their clocks differ: nobody is charged, and nothing waits for a lost node."""
+"""A cluster that takes machines away, loses them, or lets their clocks differ: nobody is charged, and nothing
+waits for a lost node."""
 
 import time
 
@@ -43,7 +44,9 @@ def test_recordings_whose_machines_are_taken_away_are_tried_again_at_once_and_un
     assert sorted(kubelet.tries()) == [(index, number) for index in range(3) for number in (1, 2)]
 
 
-def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fold, "MAX_DISRUPTIONS", 2)
     kubelet = scene.play(sequence({0: [drained()] * 9}, count=1))
     scene.operate()
@@ -67,7 +70,10 @@ def test_a_recording_on_a_lost_node_is_done_elsewhere_before_anybody_knows_what_
     lost = [pod for pod in scene.pods() if "deletionTimestamp" in pod["metadata"]]
     assert [pod["status"]["phase"] for pod in lost] == ["Running"]
     kubelet.release()
-    until(lambda: not any("deletionTimestamp" in pod["metadata"] for pod in scene.pods()), "the node is back, and the pod gone")
+    until(
+        lambda: not any("deletionTimestamp" in pod["metadata"] for pod in scene.pods()),
+        "the node is back, and the pod gone",
+    )
     assert final(scene.status()) == {"succeeded": 3, "skipped": 0, "failed": 0}
 
 
@@ -86,17 +92,28 @@ def test_clocks_that_differ_by_minutes_neither_delay_anything_nor_spoil_the_sums
     assert {(row["try"], row["attempts"]) for row in rows(status).values()} == {(2, 1)}
     assert len(kubelet.tries()) == 8
     assert 0 <= float(status["activeSeconds"]) <= took
-    waits = [float(status["sums"][name]) for name in ("queuedSeconds", "startingSeconds", "pullingSeconds", "gpuSeconds")]
+    waits = [
+        float(status["sums"][name])
+        for name in ("queuedSeconds", "startingSeconds", "pullingSeconds", "gpuSeconds")
+    ]
     assert all(0 <= wait <= 8 * took for wait in waits), waits
-    moments = [row["notBefore"] for each in history.of("talks") for row in each["videos"] if "notBefore" in row]
+    moments = [
+        row["notBefore"] for each in history.of("talks") for row in each["videos"] if "notBefore" in row
+    ]
     assert moments
     assert all(begun - 1 <= as_seconds(moment) <= begun + took for moment in moments)
 
 
 BAD = {
-    "a device plugin fails": (refused("UnexpectedAdmissionError", "Allocate failed due to no healthy devices present"), "NodeRejected"),
+    "a device plugin fails": (
+        refused("UnexpectedAdmissionError", "Allocate failed due to no healthy devices present"),
+        "NodeRejected",
+    ),
     "no room after all": (refused(), "NodeRejected"),
-    "it shuts down": (refused("NodeShutdown", "Pod was rejected as the node is shutting down."), "NodeRejected"),
+    "it shuts down": (
+        refused("NodeShutdown", "Pod was rejected as the node is shutting down."),
+        "NodeRejected",
+    ),
     "a broken GPU": (fails(Reason.GPU_BROKEN), "GpuBroken"),
     "it restarts": (rebooted(), "NodeRestarted"),
     "others go first": (preempted(), "Preempted"),
@@ -116,11 +133,18 @@ def test_a_bad_node_costs_no_recording_and_is_named_after_a_few_runs(scene: Scen
     [node] = status["nodes"]
     assert (node["name"], node["reason"], node["avoided"]) == (bad, reason, True)
     assert 0 < node["runs"] <= 4
-    assert sum(row["attempts"] for row in rows(status).values()) <= 1, "the first that met it is charged at most"
+    assert sum(row["attempts"] for row in rows(status).values()) <= 1, (
+        "the first that met it is charged at most"
+    )
     told = [condition(each, "NodesAvoided") for each in history.of("talks")]
-    assert any(each.get("status") == "True" and each["reason"] == reason and bad in each["message"] for each in told)
+    assert any(
+        each.get("status") == "True" and each["reason"] == reason and bad in each["message"] for each in told
+    )
     assert condition(status, "NodesAvoided")["status"] == "False"
-    until(lambda: any(bad in note and reason in note for note in scene.events("NodeAvoided")), "an Event names the node")
+    until(
+        lambda: any(bad in note and reason in note for note in scene.events("NodeAvoided")),
+        "an Event names the node",
+    )
     assert len(kubelet.tries()) <= 24
 
 

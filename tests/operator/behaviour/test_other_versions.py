@@ -1,4 +1,5 @@
-"""What another version left in the cluster: the API server accepts it, this operator cannot read it, and every time it says so.
+"""What another version left in the cluster: the API server accepts it, this operator cannot read it, and
+every time it says so.
 
 The definitions here keep every field, as those of a version to come keep fields that we have never heard of.
 """
@@ -82,7 +83,9 @@ def test_a_field_in_a_spec_that_is_not_known_is_named_and_what_runs_is_recorded(
     assert final(scene.until_state("Complete"))["succeeded"] == 3
 
 
-@pytest.mark.parametrize("change", [{"colour": "red"}, {"reprocess": "Sometimes"}, {"retry": {"maxAttempts": 3, "until": "noon"}}])
+@pytest.mark.parametrize(
+    "change", [{"colour": "red"}, {"reprocess": "Sometimes"}, {"retry": {"maxAttempts": 3, "until": "noon"}}]
+)
 def test_a_batch_that_cannot_be_read_whole_is_suspended_all_the_same(scene: Scene, change: Json) -> None:
     kubelet = one_runs(scene)
     scene.change(**change)
@@ -152,7 +155,9 @@ def stalled(scene: Scene, path: str, reason: str) -> Json:
     return seen()
 
 
-def test_a_schedule_says_what_of_its_status_or_spec_is_not_known_and_goes_on_when_it_is_gone(scene: Scene) -> None:
+def test_a_schedule_says_what_of_its_status_or_spec_is_not_known_and_goes_on_when_it_is_gone(
+    scene: Scene,
+) -> None:
     scene.operate()
     path = a_schedule(scene)
     stalled(scene, path, "NothingHeld")

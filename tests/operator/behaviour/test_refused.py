@@ -1,4 +1,5 @@
-"""A cluster that refuses what a batch needs: the batch says who must change what, charges nobody, and goes on by itself."""
+"""A cluster that refuses what a batch needs: the batch says who must change what, charges nobody, and goes on
+by itself."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,13 +17,20 @@ from tests.support.cluster.scene import SOURCE, Scene, final, rows, stalled_by
 def a_job(name: str) -> Json:
     """Somebody else's."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "theirs", "image": "theirs"}]}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"suspend": True, "template": {"spec": pod}}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"suspend": True, "template": {"spec": pod}},
+    }
 
 
 def quota(scene: Scene, **hard: str) -> None:
     """A quota that the API server knows."""
     named = {name.replace("_", "/", 1).replace("_", "."): value for name, value in hard.items()}
-    scene.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": named}})
+    scene.apply(
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": named}}
+    )
     path = f"/api/v1/namespaces/{scene.namespace}/resourcequotas/team"
     until(lambda: scene.admin.get(path).get("status", {}).get("hard") == named, "the quota holds")
 
@@ -32,11 +40,21 @@ def policy(scene: Scene, expression: str, message: str) -> Iterator[None]:
     """A policy that denies Jobs of the namespace, as long as this lasts."""
     name, version = f"of-{scene.namespace}", "admissionregistration.k8s.io/v1"
     created = {"apiGroups": ["batch"], "apiVersions": ["v1"], "resources": ["jobs"], "operations": ["CREATE"]}
-    spec = {"matchConstraints": {"resourceRules": [created]}, "validations": [{"expression": expression, "message": message}]}
+    spec = {
+        "matchConstraints": {"resourceRules": [created]},
+        "validations": [{"expression": expression, "message": message}],
+    }
     here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": scene.namespace}}}
     binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
     made = [
-        scene.admin.create({"apiVersion": version, "kind": f"ValidatingAdmissionPolicy{kind}", "metadata": {"name": name}, "spec": content})
+        scene.admin.create(
+            {
+                "apiVersion": version,
+                "kind": f"ValidatingAdmissionPolicy{kind}",
+                "metadata": {"name": name},
+                "spec": content,
+            }
+        )
         for kind, content in (("", spec), ("Binding", binding))
     ]
 
@@ -76,7 +94,10 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
     scene.operate()
     scene.batch(parallelism=3)
     until(lambda: len(kubelet.tries()) == 1, "one of them has a place")
-    status = scene.until(lambda status: stalled_by(status) == "QuotaExceeded" and status["counts"]["running"] == 1, "the others wait")
+    status = scene.until(
+        lambda status: stalled_by(status) == "QuotaExceeded" and status["counts"]["running"] == 1,
+        "the others wait",
+    )
     assert (attempts(status), status["counts"]["pending"]) == ({0}, 2)
     quota(scene, count_jobs_batch="100")
     for index in range(3):
@@ -85,7 +106,9 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
     assert (attempts(status), sorted(kubelet.tries())) == ({0}, [(0, 1), (1, 1), (2, 1)])
 
 
-def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(next_look, "RESYNC", 1.0)
     monkeypatch.setattr(seen, "POD_PATIENCE", 1.0)
     kubelet = scene.play(sequence({0: [hangs()]}))
@@ -111,15 +134,22 @@ def test_a_policy_that_denies_workers_is_quoted_and_they_start_when_it_is_gone(s
     assert (attempts(status), sorted(kubelet.tries())) == ({0}, [(0, 1), (1, 1), (2, 1)])
 
 
-def test_a_job_of_somebody_else_that_has_our_name_holds_up_one_recording_and_is_not_touched(scene: Scene) -> None:
+def test_a_job_of_somebody_else_that_has_our_name_holds_up_one_recording_and_is_not_touched(
+    scene: Scene,
+) -> None:
     made = scene.batch(suspend=True)
     name = ingest_job_name(Owner(scene.namespace, "talks", made["metadata"]["uid"]), 0, 1)
     job = scene.admin.create(a_job(name), scene.namespace)
     kubelet = scene.play()
     scene.operate()
     scene.change(suspend=False)
-    status = scene.until(lambda status: stalled_by(status) == "NameTaken" and status["counts"]["succeeded"] == 2, "the others go on")
-    assert f"A Job named {name} exists and is not this batch's: delete or rename it." in str(status["conditions"])
+    status = scene.until(
+        lambda status: stalled_by(status) == "NameTaken" and status["counts"]["succeeded"] == 2,
+        "the others go on",
+    )
+    assert f"A Job named {name} exists and is not this batch's: delete or rename it." in str(
+        status["conditions"]
+    )
     assert scene.admin.get(scene.admin.path_of(job))["metadata"]["uid"] == job["metadata"]["uid"]
     scene.admin.delete(scene.admin.path_of(job), propagationPolicy="Background")
     assert attempts(scene.until_state("Complete")) == {0}
@@ -140,7 +170,10 @@ def test_a_namespace_that_ends_takes_its_batch_along_and_the_operator_serves_the
         ending.batch(parallelism=2, sources=[SOURCE])
         kubelet.until_running(1, 1)
         scene.admin.delete(scene.admin.path_of(namespace))
-        until(lambda: scene.admin.send("GET", scene.admin.path_of(namespace))[0] == 404, "the namespace is gone, with all that was in it")
+        until(
+            lambda: scene.admin.send("GET", scene.admin.path_of(namespace))[0] == 404,
+            "the namespace is gone, with all that was in it",
+        )
     scene.play()
     scene.batch()
     scene.until_state("Complete")

@@ -1,4 +1,5 @@
-"""Plans that are too large together stall the batches of the namespace that makes them, until others are done; nobody else's."""
+"""Plans that are too large together stall the batches of the namespace that makes them, until others are
+done; nobody else's."""
 
 import pytest
 
@@ -29,7 +30,9 @@ def only_the_first_hangs(pod: Json) -> Life:
     return sequence({0: [hangs()]} if first else {})(pod)
 
 
-def test_a_namespace_whose_plans_take_its_share_stalls_its_own_batch_alone(scene: Scene, elsewhere: Scene) -> None:
+def test_a_namespace_whose_plans_take_its_share_stalls_its_own_batch_alone(
+    scene: Scene, elsewhere: Scene
+) -> None:
     kubelet = scene.play(only_the_first_hangs)
     elsewhere.play()
     scene.operate(also=(elsewhere.namespace,))
@@ -46,7 +49,9 @@ def test_a_namespace_whose_plans_take_its_share_stalls_its_own_batch_alone(scene
     assert final(scene.until_state("Complete", "second"))["succeeded"] == 3
 
 
-def test_a_batch_that_is_suspended_gives_its_room_to_another_and_goes_on_when_it_is_resumed(scene: Scene) -> None:
+def test_a_batch_that_is_suspended_gives_its_room_to_another_and_goes_on_when_it_is_resumed(
+    scene: Scene,
+) -> None:
     kubelet = scene.play(only_the_first_hangs)
     scene.operate()
     scene.batch("first")
@@ -63,7 +68,12 @@ def test_a_batch_that_is_suspended_gives_its_room_to_another_and_goes_on_when_it
 def test_a_batch_of_which_too_much_failed_gives_its_room_to_another(scene: Scene) -> None:
     def the_first_fails(pod: Json) -> Life:
         order = order_of(pod)
-        return sequence({}, otherwise=fails(Reason.NOT_FOUND) if order is not None and order.batch.endswith("/first") else None)(pod)
+        return sequence(
+            {},
+            otherwise=fails(Reason.NOT_FOUND)
+            if order is not None and order.batch.endswith("/first")
+            else None,
+        )(pod)
 
     scene.play(the_first_fails)
     scene.operate()
@@ -84,6 +94,12 @@ def test_plans_that_were_refused_are_not_read_at_each_look(scene: Scene) -> None
     mark = scene.plane.audit.now()
     for parallelism in (2, 3, 4):
         generation = scene.change("second", parallelism=parallelism)["metadata"]["generation"]
-        scene.until(lambda status, at=generation: status["observedGeneration"] == at, "it is looked at", "second")
-    read = [each.name for each in scene.plane.audit.since(mark, namespace=scene.namespace) if each.resource == "configmaps"]
+        scene.until(
+            lambda status, at=generation: status["observedGeneration"] == at, "it is looked at", "second"
+        )
+    read = [
+        each.name
+        for each in scene.plane.audit.since(mark, namespace=scene.namespace)
+        if each.resource == "configmaps"
+    ]
     assert not any(name.startswith("second-") for name in read), read

@@ -52,12 +52,17 @@ def test_an_image_that_is_not_there_stalls_planning_until_the_profile_names_anot
     assert {(row["try"], row.get("attempts", 0)) for row in rows(status).values()} == {(1, 0)}
 
 
-def test_an_image_that_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_mended(scene: Scene) -> None:
+def test_an_image_that_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_mended(
+    scene: Scene,
+) -> None:
     scene.profile(pods={"image": "worker:typo", "planImage": "worker:1", "startDeadlineSeconds": 3600})
     scene.play(without_image("worker:1"))
     scene.operate()
     scene.batch(parallelism=2)
-    status = scene.until(lambda status: stalled_by(status) == "ImageUnavailable" and status["counts"]["running"] == 2, "both wait")
+    status = scene.until(
+        lambda status: stalled_by(status) == "ImageUnavailable" and status["counts"]["running"] == 2,
+        "both wait",
+    )
     assert "Check its name" in str(status["conditions"])
     scene.profile(pods={"image": "worker:1", "startDeadlineSeconds": 1})
     status = scene.until_state("Complete")
@@ -70,12 +75,17 @@ def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_men
     scene.play()
     scene.operate()
     scene.batch()
-    assert "profile's pods.template.spec.tolerations: must be a list" in scene.until_stalled("TemplateInvalid")["message"]
+    assert (
+        "profile's pods.template.spec.tolerations: must be a list"
+        in scene.until_stalled("TemplateInvalid")["message"]
+    )
     scene.profile()
     scene.until_state("Complete")
 
 
-def test_a_template_that_the_api_server_refuses_stalls_the_batch_with_its_words_until_it_is_mended(scene: Scene) -> None:
+def test_a_template_that_the_api_server_refuses_stalls_the_batch_with_its_words_until_it_is_mended(
+    scene: Scene,
+) -> None:
     scene.profile(pods={"template": {"spec": {"nodeSelector": {"not a label": "x"}}}})
     scene.play()
     scene.operate()
@@ -85,7 +95,9 @@ def test_a_template_that_the_api_server_refuses_stalls_the_batch_with_its_words_
     scene.until_state("Complete")
 
 
-def test_a_batch_keeps_the_pipeline_that_it_was_planned_with_and_says_that_its_profile_has_another(scene: Scene) -> None:
+def test_a_batch_keeps_the_pipeline_that_it_was_planned_with_and_says_that_its_profile_has_another(
+    scene: Scene,
+) -> None:
     scene.profile(modelSet="one", pods={"image": "worker:1"})
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()

@@ -1,4 +1,5 @@
-"""Two batches that want the same recording: the store lets one worker have it, and the operator lets the other batch wait for that."""
+"""Two batches that want the same recording: the store lets one worker have it, and the operator lets the
+other batch wait for that."""
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
@@ -10,7 +11,8 @@ from tests.support.cluster.scene import Scene, final, rows
 
 
 class Claims:
-    """One recording, and which batch has it. The claims themselves, in Postgres, are tested with the store."""
+    """One recording, and which batch has it. The claims themselves, in Postgres, are tested with the
+    store."""
 
     def __init__(self) -> None:
         self.stored = False
@@ -21,10 +23,16 @@ class Claims:
             return plans(items(1))
         if order.batch.endswith("/first"):
             return hangs()
-        return succeeds() if self.stored else fails(Reason.CLAIMED_ELSEWHERE, message="youtube:video-00000 is claimed by first")
+        return (
+            succeeds()
+            if self.stored
+            else fails(Reason.CLAIMED_ELSEWHERE, message="youtube:video-00000 is claimed by first")
+        )
 
 
-def test_of_two_batches_that_share_a_recording_one_works_and_the_other_waits_uncharged_and_finds_the_result(scene: Scene) -> None:
+def test_of_two_batches_that_share_a_recording_one_works_and_the_other_waits_uncharged_and_finds_the_result(
+    scene: Scene,
+) -> None:
     claims = Claims()
     kubelet = scene.play(claims.life)
     scene.operate()
@@ -33,7 +41,11 @@ def test_of_two_batches_that_share_a_recording_one_works_and_the_other_waits_unc
     scene.batch("second")
     status = scene.until(lambda status: status["counts"].get("waiting"), "the second waits", "second")
     row = rows(status)[0]
-    assert (row["reason"], row["message"], row["attempts"]) == ("ClaimedElsewhere", "youtube:video-00000 is claimed by first", 0)
+    assert (row["reason"], row["message"], row["attempts"]) == (
+        "ClaimedElsewhere",
+        "youtube:video-00000 is claimed by first",
+        0,
+    )
     assert status["state"] == "Running"
     claims.stored = True
     kubelet.finish(0, 1, batch=f"{scene.namespace}/first")

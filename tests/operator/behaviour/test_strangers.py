@@ -1,4 +1,5 @@
-"""Objects that say they are a batch's and are not: with the role `edit` in one namespace nobody does anything to a batch in another."""
+"""Objects that say they are a batch's and are not: with the role `edit` in one namespace nobody does anything
+to a batch in another."""
 
 import json
 from contextlib import suppress
@@ -25,32 +26,65 @@ def pod_like(pod: Json, **metadata: object) -> Json:
 def says_that_it_succeeded(scene: Scene, pod: Json) -> None:
     """As its own kubelet would, or anybody who may write a pod's status."""
     at = as_text(int(NOW))
-    told = {"exitCode": 0, "reason": "Completed", "message": encode(a_receipt()).decode(), "startedAt": at, "finishedAt": at}
-    container = {"name": "worker", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": {"terminated": told}}
+    told = {
+        "exitCode": 0,
+        "reason": "Completed",
+        "message": encode(a_receipt()).decode(),
+        "startedAt": at,
+        "finishedAt": at,
+    }
+    container = {
+        "name": "worker",
+        "image": "i",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": told},
+    }
     with suppress(Refused):  # the garbage collector may have been there
-        scene.admin.merge(f"{scene.admin.path_of(pod)}/status", {"status": {"phase": "Succeeded", "containerStatuses": [container]}})
+        scene.admin.merge(
+            f"{scene.admin.path_of(pod)}/status",
+            {"status": {"phase": "Succeeded", "containerStatuses": [container]}},
+        )
 
 
 def a_job(name: str, **metadata: object) -> Json:
     pod = {"restartPolicy": "Never", "containers": [{"name": "theirs", "image": "theirs"}]}
     about = {"name": name, **metadata}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": {"suspend": True, "template": {"spec": pod}}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": about,
+        "spec": {"suspend": True, "template": {"spec": pod}},
+    }
 
 
 def looked_at_again(scene: Scene) -> Json:
-    """The status after a look that began when everything above had been seen: a batch elsewhere has come and gone meanwhile."""
+    """The status after a look that began when everything above had been seen: a batch elsewhere has come and
+    gone meanwhile."""
     generation = scene.change(parallelism=3)["metadata"]["generation"]
     return scene.until(lambda status: status["observedGeneration"] == generation, "it was looked at")
 
 
-def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(scene: Scene, elsewhere: Scene) -> None:
+def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(
+    scene: Scene, elsewhere: Scene
+) -> None:
     kubelet = scene.play(sequence({0: [hangs()]}, count=1))
     elsewhere.play()
     scene.operate(also=(elsewhere.namespace,))
     uid = scene.batch(parallelism=1)["metadata"]["uid"]
     kubelet.until_running(0, 1)
-    (job,), (pod,) = scene.jobs(), [each for each in scene.pods() if each["metadata"]["labels"].get(ROLE) == "ingest"]
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"], "controller": True}
+    (job,), (pod,) = (
+        scene.jobs(),
+        [each for each in scene.pods() if each["metadata"]["labels"].get(ROLE) == "ingest"],
+    )
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": job["metadata"]["name"],
+        "uid": job["metadata"]["uid"],
+        "controller": True,
+    }
     forged = elsewhere.admin.create(pod_like(pod), elsewhere.namespace)
     says_that_it_succeeded(elsewhere, forged)
     owned = elsewhere.admin.create(pod_like(pod, name="owned", ownerReferences=[owner]), elsewhere.namespace)
@@ -68,7 +102,9 @@ def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(scene: 
     assert kubelet.tries() == [(0, 1)]
 
 
-def test_a_job_with_labels_that_are_no_numbers_stops_nothing_though_the_batch_controls_it(scene: Scene) -> None:
+def test_a_job_with_labels_that_are_no_numbers_stops_nothing_though_the_batch_controls_it(
+    scene: Scene,
+) -> None:
     made = scene.batch(suspend=True)
     uid = made["metadata"]["uid"]
     batch = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "name": "talks", "uid": uid, "controller": True}
@@ -93,7 +129,11 @@ def test_an_order_that_somebody_has_laid_there_before_is_not_what_a_worker_is_to
     text = next(iter(order["data"].values()))
     scene.change(suspend=True, sources=[SOURCE, {"url": "https://media.example.org/more"}])
     scene.admin.delete(scene.admin.path_of(order))
-    about = {"name": order["metadata"]["name"], "ownerReferences": [owner.reference()], "labels": order["metadata"]["labels"]}
+    about = {
+        "name": order["metadata"]["name"],
+        "ownerReferences": [owner.reference()],
+        "labels": order["metadata"]["labels"],
+    }
     forged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "immutable": True}
     forged |= {"data": {name: text.replace('"folders":[]', '"folders":["/"]') for name in order["data"]}}
     scene.admin.create(forged, scene.namespace)
@@ -113,13 +153,34 @@ def test_a_batch_of_another_namespace_settles_no_time_of_a_schedule(scene: Scene
     made = scene.admin.create(body, scene.namespace)
     path, about = scene.admin.path_of(made), made["metadata"]
     until(lambda: scene.admin.get(path)["status"].get("settledUntil"), "the schedule is looked at")
-    owner = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "name": "nightly", "uid": about["uid"], "controller": True}
-    for name, to in (("nightly-205001010000", elsewhere), ("nightly-999912312359", elsewhere), ("nightly-205101010000", scene)):
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULE_KIND,
+        "name": "nightly",
+        "uid": about["uid"],
+        "controller": True,
+    }
+    for name, to in (
+        ("nightly-205001010000", elsewhere),
+        ("nightly-999912312359", elsewhere),
+        ("nightly-205101010000", scene),
+    ):
         metadata = {"name": name, "ownerReferences": [owner], "labels": {SCHEDULE_UID: about["uid"]}}
-        to.admin.create({"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": metadata, "spec": {"sources": [SOURCE]}}, to.namespace)
+        to.admin.create(
+            {
+                "apiVersion": API_VERSION,
+                "kind": BATCH_KIND,
+                "metadata": metadata,
+                "spec": {"sources": [SOURCE]},
+            },
+            to.namespace,
+        )
         until(lambda name=name, to=to: looked_at_or_collected(to, name), f"{name} is looked at")
     generation = scene.admin.merge(path, {"spec": {"suspend": True}})["metadata"]["generation"]
-    until(lambda: scene.admin.get(path)["status"]["observedGeneration"] == generation, "the schedule is looked at again")
+    until(
+        lambda: scene.admin.get(path)["status"]["observedGeneration"] == generation,
+        "the schedule is looked at again",
+    )
     status = scene.admin.get(path)["status"]
     assert as_seconds(status["settledUntil"]) < as_seconds("2050-01-01T00:00:00Z")
     assert "lastScheduledTime" not in status
@@ -133,5 +194,7 @@ def looked_at_or_collected(scene: Scene, name: str) -> bool:
 
 
 def config_maps(scene: Scene) -> list[Json]:
-    found: list[Json] = scene.admin.get(f"/api/v1/namespaces/{scene.namespace}/configmaps", labelSelector=BATCH_UID)["items"]
+    found: list[Json] = scene.admin.get(
+        f"/api/v1/namespaces/{scene.namespace}/configmaps", labelSelector=BATCH_UID
+    )["items"]
     return [{"apiVersion": "v1", "kind": "ConfigMap"} | each for each in found]

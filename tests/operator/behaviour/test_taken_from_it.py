@@ -1,4 +1,5 @@
-"""What somebody takes from a batch while it is at work: its Jobs, their labels, their pods, what they are told."""
+"""What somebody takes from a batch while it is at work: its Jobs, their labels, their pods, what they are
+told."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,13 +45,17 @@ def one_after_the_other(*plan_lives: Life) -> Script:
     return lambda pod: next(left) if is_plan(pod) else planned(pod)
 
 
-def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fold, "DISRUPTION_WAIT", 5.0)
     scene.play(one_after_the_other(hangs(), hangs(), plans(items(3))))
     scene.operate()
     scene.batch()
     for number in (1, 2):
-        scene.admin.delete(scene.admin.path_of(the_job(scene, f"-plan-0-{number}")), propagationPolicy="Background")
+        scene.admin.delete(
+            scene.admin.path_of(the_job(scene, f"-plan-0-{number}")), propagationPolicy="Background"
+        )
     message = scene.until_stalled("JobVanished")["message"]
     assert "2 plan Jobs were deleted before their plan was read" in message
     assert "Planning is tried again at" in message
@@ -60,23 +65,34 @@ def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(scene: Scene, 
     assert (final(status)["succeeded"], stalled_by(status)) == (3, None)
 
 
-def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fold, "DISRUPTION_WAIT", 5.0)
     kubelet = scene.play(sequence({0: [hangs(), hangs()]}))
     scene.operate()
     scene.batch(parallelism=1)
     for number in (1, 2):
         kubelet.until_running(0, number)
-        scene.until(lambda status, one=number: rows(status).get(0, {}).get("try") == one, "it is known to run")
-        scene.admin.delete(scene.admin.path_of(the_job(scene, f"-0-{number}")), propagationPolicy="Background")
-    assert "The Job of 1 recording was deleted before it was over" in scene.until_stalled("JobVanished")["message"]
+        scene.until(
+            lambda status, one=number: rows(status).get(0, {}).get("try") == one, "it is known to run"
+        )
+        scene.admin.delete(
+            scene.admin.path_of(the_job(scene, f"-0-{number}")), propagationPolicy="Background"
+        )
+    assert (
+        "The Job of 1 recording was deleted before it was over"
+        in scene.until_stalled("JobVanished")["message"]
+    )
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], stalled_by(status)) == (3, None)
     assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1)]
     assert kubelet.tries()[-1] == (0, 3), "nobody waited for it"
 
 
-def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tried_again(scene: Scene) -> None:
+def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tried_again(
+    scene: Scene,
+) -> None:
     scene.profile(pods={"template": {"spec": {"terminationGracePeriodSeconds": 3}}})
     kubelet = scene.play(sequence({0: [deaf()]}, count=1))
     scene.operate()
@@ -93,8 +109,14 @@ def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tri
     assert kubelet.tries() == [(0, 1), (0, 2)]
 
 
-@pytest.mark.parametrize("labels", [{MANAGED_BY: "Helm"}, {MANAGED_BY: "Helm", BATCH_UID: None, ROLE: None}], ids=["adopted", "stripped"])
-def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(scene: Scene, labels: dict[str, str | None]) -> None:
+@pytest.mark.parametrize(
+    "labels",
+    [{MANAGED_BY: "Helm"}, {MANAGED_BY: "Helm", BATCH_UID: None, ROLE: None}],
+    ids=["adopted", "stripped"],
+)
+def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
+    scene: Scene, labels: dict[str, str | None]
+) -> None:
     kubelet = scene.play(sequence({0: [hangs()]}, plan=replace(plans(items(2)), seconds=3.0), count=2))
     scene.operate()
     scene.batch(parallelism=1)
@@ -131,6 +153,10 @@ def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for
 
 def take_the_order(scene: Scene, kubelet: RunningKubelet) -> None:
     path = f"/api/v1/namespaces/{scene.namespace}/configmaps"
-    (found,) = [each for each in scene.admin.get(path)["items"] if each["metadata"].get("labels", {}).get(ROLE) == INGEST]
+    (found,) = [
+        each
+        for each in scene.admin.get(path)["items"]
+        if each["metadata"].get("labels", {}).get(ROLE) == INGEST
+    ]
     scene.admin.delete(f"{path}/{found['metadata']['name']}")
     kubelet.forget_maps()

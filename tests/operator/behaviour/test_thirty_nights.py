@@ -1,4 +1,5 @@
-"""Thirty nights of a schedule on the real control plane, while the operator comes and goes: every recording comes in, once."""
+"""Thirty nights of a schedule on the real control plane, while the operator comes and goes: every recording
+comes in, once."""
 
 import random
 import time
@@ -20,12 +21,15 @@ from tests.support.cluster.scene import SOURCE, Scene
 DAY = 86_400.0
 NIGHTS = 30
 WITH_NEWS = 20
-AGES = {f"{what}DeadlineSeconds": 90 * 86_400 for what in ("start", "queue")} | {"nodeLostSeconds": 90 * 86_400}
+AGES = {f"{what}DeadlineSeconds": 90 * 86_400 for what in ("start", "queue")} | {
+    "nodeLostSeconds": 90 * 86_400
+}
 """The API server's clock stands still beside ours: no pod may be late because of that."""
 
 
 class Site:
-    """What is published, and what the store has of it. It plays the pods: a plan finds what the store lacks, a worker brings it in."""
+    """What is published, and what the store has of it. It plays the pods: a plan finds what the store lacks,
+    a worker brings it in."""
 
     def __init__(self) -> None:
         self.published: list[str] = []
@@ -39,7 +43,8 @@ class Site:
         if isinstance(order, PlanOrder):
             new = [name for name in self.published if not self.stored[name]]
             found = [
-                Item(index=order.first_index + n, id=name, url=f"https://site/{name}", duration_seconds=60) for n, name in enumerate(new)
+                Item(index=order.first_index + n, id=name, url=f"https://site/{name}", duration_seconds=60)
+                for n, name in enumerate(new)
             ]
             return plans(found)
         assert isinstance(order, IngestOrder)
@@ -56,7 +61,9 @@ class Nights:
         scene.play(self.site.life)
         template = {"spec": {"sources": [SOURCE], "retry": {"backoffSeconds": 0}}}
         spec = {"schedule": "30 2 * * *", "successfulHistoryLimit": 2, "template": template}
-        scene.apply({"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": {"name": "nightly"}, "spec": spec})
+        scene.apply(
+            {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": {"name": "nightly"}, "spec": spec}
+        )
         self.due = self._first(as_seconds(self.schedule()["metadata"]["creationTimestamp"]))
         self.operator: RunningOperator | None = None
         self.started = self.restarts = 0
@@ -70,7 +77,9 @@ class Nights:
         return time.time() + self.ahead
 
     def schedule(self) -> Json:
-        return self.scene.admin.get(f"/apis/{API_VERSION}/namespaces/{self.scene.namespace}/ingestschedules/nightly")
+        return self.scene.admin.get(
+            f"/apis/{API_VERSION}/namespaces/{self.scene.namespace}/ingestschedules/nightly"
+        )
 
     def start(self) -> None:
         if self.operator is None:
@@ -83,14 +92,19 @@ class Nights:
             self.operator, self.restarts = None, self.restarts + 1
 
     def night(self, number: int) -> None:
-        """One night, from its minute to the last word of its batch; the operator may be away at its minute, or go while its batch runs."""
+        """One night, from its minute to the last word of its batch; the operator may be away at its minute,
+        or go while its batch runs."""
         away = self.dice.random() < 0.4
         if away:
             self.stop()
         self.ahead = self.due + self.dice.uniform(1, 1800) - time.time()
         self.start()
         batch = f"nightly-{datetime.fromtimestamp(self.due).astimezone(tz=None):%Y%m%d}0230"
-        until(lambda: self.scene.admin.send("GET", self.scene.path(batch))[0] == 200, f"night {number} has its batch", every=0.02)
+        until(
+            lambda: self.scene.admin.send("GET", self.scene.path(batch))[0] == 200,
+            f"night {number} has its batch",
+            every=0.02,
+        )
         if self.dice.random() < 0.4:
             self.stop()
             self.start()
@@ -104,7 +118,9 @@ class Nights:
         self.due += DAY
 
 
-def test_thirty_nights_bring_in_what_was_published_once_whatever_becomes_of_the_operator(scene: Scene) -> None:
+def test_thirty_nights_bring_in_what_was_published_once_whatever_becomes_of_the_operator(
+    scene: Scene,
+) -> None:
     dice = random.Random(20260131)  # noqa: S311 -- moments, not secrets
     nights = Nights(scene, dice)
     with_news = set(dice.sample(range(NIGHTS), WITH_NEWS))
@@ -126,5 +142,7 @@ def test_thirty_nights_bring_in_what_was_published_once_whatever_becomes_of_the_
 
 
 def batches(scene: Scene) -> list[Json]:
-    found: list[Json] = scene.admin.get(f"/apis/{API_VERSION}/namespaces/{scene.namespace}/ingestbatches")["items"]
+    found: list[Json] = scene.admin.get(f"/apis/{API_VERSION}/namespaces/{scene.namespace}/ingestbatches")[
+        "items"
+    ]
     return found

@@ -13,7 +13,11 @@ from tests.support.cluster.lives import fails, hangs, sequence, succeeds
 from tests.support.cluster.program import free_port, until
 from tests.support.cluster.scene import Scene
 
-LIVES = {1: [fails(Reason.DOWNLOAD_FAILED), succeeds()], 2: [fails(Reason.GPU_OUT_OF_MEMORY), succeeds()], 3: [fails(Reason.NOT_FOUND)]}
+LIVES = {
+    1: [fails(Reason.DOWNLOAD_FAILED), succeeds()],
+    2: [fails(Reason.GPU_OUT_OF_MEMORY), succeeds()],
+    3: [fails(Reason.NOT_FOUND)],
+}
 
 
 class Pages:
@@ -31,8 +35,14 @@ class Pages:
 
     def metrics(self) -> dict[str, float]:
         """`name{label values}`, by the labels' names, to its value; zeros left out."""
-        samples = [sample for family in text_string_to_metric_families(self.get("metrics")[1]) for sample in family.samples]
-        return {f"{each.name}{{{','.join(each.labels.values())}}}": each.value for each in samples if each.value}
+        samples = [
+            sample
+            for family in text_string_to_metric_families(self.get("metrics")[1])
+            for sample in family.samples
+        ]
+        return {
+            f"{each.name}{{{','.join(each.labels.values())}}}": each.value for each in samples if each.value
+        }
 
 
 def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:
@@ -43,8 +53,15 @@ def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:
     scene.until_state("CompleteWithFailures")
     told = pages.metrics()
     outcomes = {name: value for name, value in told.items() if name.startswith("video_ingest_outcomes_total")}
-    assert outcomes == {"video_ingest_outcomes_total{Succeeded}": 4, "video_ingest_outcomes_total{NotFound}": 1}
-    runs = {name.partition("{")[2][:-1]: value for name, value in told.items() if name.startswith("video_ingest_runs_total")}
+    assert outcomes == {
+        "video_ingest_outcomes_total{Succeeded}": 4,
+        "video_ingest_outcomes_total{NotFound}": 1,
+    }
+    runs = {
+        name.partition("{")[2][:-1]: value
+        for name, value in told.items()
+        if name.startswith("video_ingest_runs_total")
+    }
     assert runs == {"Succeeded": 4, "NotFound": 1, "DownloadFailed": 1, "GpuOutOfMemory": 1}
     assert told["video_ingest_out_of_memory_total{gpu,0}"] == 1
     assert told["video_ingest_media_seconds_total{}"] == 4 * 600
@@ -58,14 +75,22 @@ def test_an_operator_that_starts_anew_knows_what_stands_and_counts_nothing_twice
     scene.play(sequence({**LIVES, 4: [hangs()]}, count=5))
     first = scene.operate()
     scene.batch()
-    scene.until(lambda status: status["counts"]["running"] == 1 and status["counts"]["pending"] == 0, "all but one are done")
+    scene.until(
+        lambda status: status["counts"]["running"] == 1 and status["counts"]["pending"] == 0,
+        "all but one are done",
+    )
     first.stop()
     pages = Pages()
     scene.operate(port=pages.port)
-    until(lambda: f"video_ingest_items{{{scene.namespace},Succeeded}}" in pages.metrics(), "it has looked at the batch")
+    until(
+        lambda: f"video_ingest_items{{{scene.namespace},Succeeded}}" in pages.metrics(),
+        "it has looked at the batch",
+    )
     told = pages.metrics()
     assert told[f"video_ingest_items{{{scene.namespace},Running}}"] == 1
-    assert not [name for name in told if name.startswith(("video_ingest_runs_total", "video_ingest_outcomes_total"))]
+    assert not [
+        name for name in told if name.startswith(("video_ingest_runs_total", "video_ingest_outcomes_total"))
+    ]
 
 
 def test_it_is_ready_once_it_has_seen_every_kind_and_alive_all_the_time(scene: Scene) -> None:
@@ -74,7 +99,9 @@ def test_it_is_ready_once_it_has_seen_every_kind_and_alive_all_the_time(scene: S
     until(lambda: pages.get("readyz")[0] == HTTPStatus.OK, "it is ready")
     fresh = json.loads(pages.get("readyz")[1])["fresh"]
     kinds = {"ingestbatches", "ingestschedules", "ingestprofiles", "jobs", "pods"}
-    assert set(fresh) == {f"{way} of {kind} in {scene.namespace}" for kind in kinds for way in ("list", "watch")}
+    assert set(fresh) == {
+        f"{way} of {kind} in {scene.namespace}" for kind in kinds for way in ("list", "watch")
+    }
     assert pages.get("healthz")[0] == HTTPStatus.OK
 
 
@@ -83,7 +110,9 @@ def test_a_batch_is_told_of_in_few_events_with_words_for_people(scene: Scene) ->
     scene.operate()
     scene.batch()
     scene.until_state("CompleteWithFailures")
-    until(lambda: any(event["reason"] == "CompletedWithFailures" for event in events(scene)), "its end is told")
+    until(
+        lambda: any(event["reason"] == "CompletedWithFailures" for event in events(scene)), "its end is told"
+    )
     told = [(event["type"], event["reason"]) for event in events(scene)]
     assert ("Normal", "Planned") in told
     assert len(told) <= 5
@@ -93,5 +122,7 @@ def test_a_batch_is_told_of_in_few_events_with_words_for_people(scene: Scene) ->
 
 
 def events(scene: Scene) -> list[Json]:
-    found: list[Json] = scene.admin.get(f"/apis/events.k8s.io/v1/namespaces/{scene.namespace}/events")["items"]
+    found: list[Json] = scene.admin.get(f"/apis/events.k8s.io/v1/namespaces/{scene.namespace}/events")[
+        "items"
+    ]
     return [event for event in found if event.get("regarding", {}).get("kind") == "IngestBatch"]

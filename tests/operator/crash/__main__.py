@@ -1,4 +1,5 @@
-"""`make test-crash`: the operator dies at every point, one batch for each death, and `bench/results/crash.json` tells what came of it.
+"""`make test-crash`: the operator dies at every point, one batch for each death, and
+`bench/results/crash.json` tells what came of it.
 
 An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
 
@@ -17,17 +18,25 @@ from tests.support.kept_rows import OPERATOR, KeptRows, Row, version_of
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.operator.crash", description="Kills the operator at every one of its writes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.operator.crash", description="Kills the operator at every one of its writes."
+    )
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
     version = version_of(*OPERATOR)
-    kept = KeptRows("crash", version, lambda row: (row["write"], row["when"] == "after"), again=parser.parse_args().again)
+    kept = KeptRows(
+        "crash", version, lambda row: (row["write"], row["when"] == "after"), again=parser.parse_args().again
+    )
     with control_plane() as plane, OperatorProcesses() as processes:
         plane.install(*definitions())
         undisturbed = lived(plane, processes)
         if wrong := undisturbed.wrong(undisturbed):
             sys.exit(f"undisturbed it goes wrong already: {wrong}")
-        writes = kept.facts.setdefault("undisturbed", listed([each for each in undisturbed.passed if each.asked.write is not None]))
-        points = [Point(number, accepted) for number in range(1, len(writes) + 1) for accepted in (False, True)]
+        writes = kept.facts.setdefault(
+            "undisturbed", listed([each for each in undisturbed.passed if each.asked.write is not None])
+        )
+        points = [
+            Point(number, accepted) for number in range(1, len(writes) + 1) for accepted in (False, True)
+        ]
         have = {(row["write"], row["when"]) for row in kept.rows}
         left = [point for point in points if (point.write, point.when) not in have]
         print(f"{len(writes)} writes, {len(points)} points, {len(left)} of them to do", flush=True)

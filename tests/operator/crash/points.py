@@ -1,4 +1,5 @@
-"""The points at which an operator may die: just before one of its writes reaches the API server, and just after it was accepted."""
+"""The points at which an operator may die: just before one of its writes reaches the API server, and just
+after it was accepted."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,7 +16,8 @@ LANES = 3
 """Batches that live side by side: each waits most of the time."""
 
 AGAIN = 3
-"""How often a point is tried that a batch's life did not come to: writes that fall together are now one more, now one fewer."""
+"""How often a point is tried that a batch's life did not come to: writes that fall together are now one more,
+now one fewer."""
 
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -63,7 +65,9 @@ def every_tenth(points: Sequence[Point]) -> list[Point]:
     return [point for place, point in enumerate(points) if place % 10 == place // 10 % 2]
 
 
-def died(plane: ControlPlane, processes: OperatorProcesses, point: Point, undisturbed: Outcome) -> dict[str, Any]:
+def died(
+    plane: ControlPlane, processes: OperatorProcesses, point: Point, undisturbed: Outcome
+) -> dict[str, Any]:
     """A batch's life with that death in it, as a row of the result."""
     row: dict[str, Any] = {"write": point.write, "when": point.when}
     for _ in range(AGAIN):
@@ -76,7 +80,11 @@ def died(plane: ControlPlane, processes: OperatorProcesses, point: Point, undist
         if outcome.exits:
             wrong.append(f"an operator ended by itself with {outcome.exits}")
         if death.at is not None or wrong:
-            seconds = {"operators": outcome.starts, "accepted": len(outcome.accepted), "seconds": outcome.seconds}
+            seconds = {
+                "operators": outcome.starts,
+                "accepted": len(outcome.accepted),
+                "seconds": outcome.seconds,
+            }
             return row | _said(death.at) | seconds | {"outcome": "; ".join(wrong) or SAME}
     return row | {"outcome": MISSED}
 
@@ -84,7 +92,9 @@ def died(plane: ControlPlane, processes: OperatorProcesses, point: Point, undist
 SAME, MISSED = "same", "no such write in three lives"
 
 
-def all_died(plane: ControlPlane, processes: OperatorProcesses, points: Sequence[Point], undisturbed: Outcome) -> Any:
+def all_died(
+    plane: ControlPlane, processes: OperatorProcesses, points: Sequence[Point], undisturbed: Outcome
+) -> Any:
     """The rows, as they come in."""
     with ThreadPoolExecutor(LANES) as lanes:
         coming = [lanes.submit(died, plane, processes, point, undisturbed) for point in points]
@@ -93,7 +103,11 @@ def all_died(plane: ControlPlane, processes: OperatorProcesses, points: Sequence
 
 
 def _said(asked: Asked | None) -> dict[str, str]:
-    return {} if asked is None else {"verb": VERBS[asked.method], "resource": asked.resource, "name": without_uid(asked)}
+    return (
+        {}
+        if asked is None
+        else {"verb": VERBS[asked.method], "resource": asked.resource, "name": without_uid(asked)}
+    )
 
 
 def without_uid(asked: Asked) -> str:

@@ -18,16 +18,23 @@ def test_undisturbed_every_try_runs_once_and_the_status_counts_them(undisturbed:
     }  # fmt: skip
     assert (sums["mediaSeconds"], sums["processingSeconds"], sums["segments"]) == ("3600", "360", 72)
     assert (undisturbed.starts, undisturbed.exits) == (1, ())
-    assert not any(each.code >= 300 for each in undisturbed.audited if "serviceaccounts:kube-system" not in each.user)
+    assert not any(
+        each.code >= 300 for each in undisturbed.audited if "serviceaccounts:kube-system" not in each.user
+    )
 
 
-def test_every_write_that_is_undisturbed_goes_through_the_proxy_and_is_accepted_once(undisturbed: Outcome) -> None:
+def test_every_write_that_is_undisturbed_goes_through_the_proxy_and_is_accepted_once(
+    undisturbed: Outcome,
+) -> None:
     written = [each for each in undisturbed.passed if each.asked.write is not None]
     assert [each.code < 300 for each in written] == [True] * len(written)
     assert len(undisturbed.accepted) == len(written)
     resources = [each.asked.resource for each in written if each.asked.method == "POST"]
     assert resources.count("jobs") == len(TRIES) + 1
-    assert sum(each.asked.method == "DELETE" and each.asked.resource == "jobs" for each in written) == len(TRIES) + 1
+    assert (
+        sum(each.asked.method == "DELETE" and each.asked.resource == "jobs" for each in written)
+        == len(TRIES) + 1
+    )
 
 
 def test_an_operator_that_dies_at_any_tenth_point_loses_nothing_and_does_nothing_twice(

@@ -1,4 +1,5 @@
-"""`make test-faults`: every script and many seeds, one batch for each, and `bench/results/faults.json` tells what came of it.
+"""`make test-faults`: every script and many seeds, one batch for each, and `bench/results/faults.json` tells
+what came of it.
 
 An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
 
@@ -20,9 +21,17 @@ SEEDS = 30
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.operator.faults", description="Gives the operator a bad API server.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.operator.faults", description="Gives the operator a bad API server."
+    )
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="COUNT", help="runs with faults at random (default: %(default)s)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=SEEDS,
+        metavar="COUNT",
+        help="runs with faults at random (default: %(default)s)",
+    )
     options = parser.parse_args()
     version = version_of(*OPERATOR)
     kept = KeptRows("faults", version, lambda row: row["faults"], again=options.again)
@@ -43,7 +52,10 @@ def main() -> int:
 
 def _told(row: Row) -> str:
     met = sum(row["met"].values())
-    return f"{row['faults']}: {met} faults, {row.get('accepted', '?')} writes ({row.get('undisturbed', '?')} undisturbed): {row['outcome']}"
+    return (
+        f"{row['faults']}: {met} faults, {row.get('accepted', '?')} writes "
+        f"({row.get('undisturbed', '?')} undisturbed): {row['outcome']}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,26 @@
-"""Proxies between the operator and its API server that do wrong: by script, one kind of fault at a time, and at random, all of them."""
+"""Proxies between the operator and its API server that do wrong: by script, one kind of fault at a time, and
+at random, all of them."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 
 from tests.support.cluster.eight import Meddler
-from tests.support.cluster.proxy_faults import BUSY, CONFLICT, EXPIRED, FAILING, TAKEN, Asked, Fault, Half, Reset, Stall, cut, gone, mute
+from tests.support.cluster.proxy_faults import (
+    BUSY,
+    CONFLICT,
+    EXPIRED,
+    FAILING,
+    TAKEN,
+    Asked,
+    Fault,
+    Half,
+    Reset,
+    Stall,
+    cut,
+    gone,
+    mute,
+)
 
 BEYOND_PATIENCE = 35.0
 """Seconds after which the operator has given up a request."""
@@ -17,7 +32,8 @@ Choose = Callable[[Asked], Fault | None]
 
 
 class NowAndThen(Meddler):
-    """One of so many requests meets the same fault. Which ones is by chance: a rhythm could be that of the operator's own requests."""
+    """One of so many requests meets the same fault. Which ones is by chance: a rhythm could be that of the
+    operator's own requests."""
 
     def __init__(self, choose: Choose, one_of: int = 4) -> None:
         self._choose, self._one_of = choose, one_of
@@ -50,7 +66,13 @@ class AtRandom(Meddler):
         any_request: list[Fault] = [BUSY, FAILING, Reset(accepted=False)]
         if asked.watch:
             events = self._random.randrange(4)
-            return [*any_request, EXPIRED, gone(events), cut(events), mute(events, self._random.uniform(0.5, 3.0))]
+            return [
+                *any_request,
+                EXPIRED,
+                gone(events),
+                cut(events),
+                mute(events, self._random.uniform(0.5, 3.0)),
+            ]
         answered: list[Fault] = [Half(), Stall(self._random.uniform(0.2, 3.0))]
         if asked.write is None:
             return [*any_request, *answered]
@@ -77,7 +99,11 @@ def _watch_breaks(asked: Asked) -> Fault | None:
 
 
 def _job_stalls(asked: Asked) -> Fault | None:
-    return Stall(BEYOND_PATIENCE) if asked.resource in ("ingestbatches/status", "jobs") and asked.method in ("PUT", "POST") else None
+    return (
+        Stall(BEYOND_PATIENCE)
+        if asked.resource in ("ingestbatches/status", "jobs") and asked.method in ("PUT", "POST")
+        else None
+    )
 
 
 _OF_WATCHES: Mapping[str, Fault] = {

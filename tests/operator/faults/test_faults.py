@@ -1,4 +1,5 @@
-"""An operator whose API server is busy, fails, forgets, stalls and breaks off ends its batch as it would undisturbed, with few more writes.
+"""An operator whose API server is busy, fails, forgets, stalls and breaks off ends its batch as it would
+undisturbed, with few more writes.
 
 Some scripts and seeds here; `make test-faults` has all of them.
 """

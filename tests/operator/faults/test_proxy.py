@@ -1,4 +1,5 @@
-"""The proxy between an operator and its API server does to a request what its script says, and nothing to the others."""
+"""The proxy between an operator and its API server does to a request what its script says, and nothing to the
+others."""
 
 import http.client
 import json
@@ -11,7 +12,19 @@ import pytest
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.proxy import RunningProxy
-from tests.support.cluster.proxy_faults import BUSY, EXPIRED, Asked, Broken, Fault, Half, Reset, Script, Stall, cut, gone
+from tests.support.cluster.proxy_faults import (
+    BUSY,
+    EXPIRED,
+    Asked,
+    Broken,
+    Fault,
+    Half,
+    Reset,
+    Script,
+    Stall,
+    cut,
+    gone,
+)
 
 BROKEN_OFF = (ConnectionResetError, http.client.RemoteDisconnected, http.client.IncompleteRead)
 
@@ -38,16 +51,27 @@ class Person:
             connection.close()
 
     def make(self, name: str) -> int:
-        return self.send("POST", self.maps, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})[0]
+        return self.send(
+            "POST", self.maps, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        )[0]
 
 
 @pytest.fixture
 def may(control_plane: ControlPlane, namespace: str) -> str:
     """The namespace, when `somebody` may do everything in it."""
-    binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "somebody"}}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "somebody"},
+    }
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
     control_plane.admin.apply(
-        binding | {"roleRef": role, "subjects": [{"kind": "ServiceAccount", "name": "somebody", "namespace": namespace}]}, namespace
+        binding
+        | {
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", "name": "somebody", "namespace": namespace}],
+        },
+        namespace,
     )
     return namespace
 
@@ -62,7 +86,9 @@ def second_write(fault: Fault) -> Script:
     return lambda asked: fault if asked.write == 2 else None
 
 
-def test_requests_pass_and_those_that_change_something_are_numbered(control_plane: ControlPlane, may: str) -> None:
+def test_requests_pass_and_those_that_change_something_are_numbered(
+    control_plane: ControlPlane, may: str
+) -> None:
     with through(control_plane, may, lambda _: None) as person:
         assert person.make("a") == 201
         assert json.loads(person.send("GET", f"{person.maps}/a")[1])["metadata"]["name"] == "a"
@@ -74,7 +100,9 @@ def test_requests_pass_and_those_that_change_something_are_numbered(control_plan
         assert [each.code for each in person.proxy.passed] == [201, 200, 200]
 
 
-@pytest.mark.parametrize(("fault", "there"), [(Reset(accepted=False), False), (Reset(accepted=True), True), (Half(), True)])
+@pytest.mark.parametrize(
+    ("fault", "there"), [(Reset(accepted=False), False), (Reset(accepted=True), True), (Half(), True)]
+)
 def test_a_connection_breaks_before_a_write_or_when_it_is_accepted(
     control_plane: ControlPlane, may: str, fault: Fault, *, there: bool
 ) -> None:
@@ -92,12 +120,19 @@ def test_a_refusal_reaches_the_client_and_nothing_the_server(control_plane: Cont
         assert person.proxy.passed[0].code == 0
 
 
-def test_a_write_that_stalls_arrives_though_its_client_has_gone(control_plane: ControlPlane, may: str) -> None:
+def test_a_write_that_stalls_arrives_though_its_client_has_gone(
+    control_plane: ControlPlane, may: str
+) -> None:
     with through(control_plane, may, second_write(Stall(0.5))) as person:
         person.make("a")
         connection = http.client.HTTPConnection(person.proxy.url.removeprefix("http://"), timeout=0.1)
         body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}})
-        connection.request("POST", person.maps, body, {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"})
+        connection.request(
+            "POST",
+            person.maps,
+            body,
+            {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"},
+        )
         with pytest.raises(TimeoutError):
             connection.getresponse()
         connection.close()
@@ -113,7 +148,9 @@ def watch_of(person: Person) -> list[Json | bytes]:
         return [json.loads(line) for line in answer]
 
 
-def test_a_watch_passes_events_as_they_come_and_ends_as_its_script_says(control_plane: ControlPlane, may: str) -> None:
+def test_a_watch_passes_events_as_they_come_and_ends_as_its_script_says(
+    control_plane: ControlPlane, may: str
+) -> None:
     faults: list[Broken] = [gone(1)]
     with through(control_plane, may, lambda asked: faults[0] if asked.watch else None) as person:
         person.make("a")

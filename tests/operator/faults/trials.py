@@ -19,7 +19,9 @@ MOST = 2.0
 Trial = tuple[str, NowAndThen | AtRandom]
 
 
-def tried(plane: ControlPlane, processes: OperatorProcesses, trial: Trial, undisturbed: Outcome) -> dict[str, Any]:
+def tried(
+    plane: ControlPlane, processes: OperatorProcesses, trial: Trial, undisturbed: Outcome
+) -> dict[str, Any]:
     """One batch's life."""
     name, meddler = trial
     row: dict[str, Any] = {"faults": name}
@@ -31,11 +33,19 @@ def tried(plane: ControlPlane, processes: OperatorProcesses, trial: Trial, undis
     ours, theirs = len(outcome.accepted), len(undisturbed.accepted)
     if ours > MOST * theirs:
         wrong.append(f"{ours} writes were accepted, and undisturbed {theirs}")
-    figures = {"met": dict(meddler.did), "accepted": ours, "undisturbed": theirs, "operators": outcome.starts, "seconds": outcome.seconds}
+    figures = {
+        "met": dict(meddler.did),
+        "accepted": ours,
+        "undisturbed": theirs,
+        "operators": outcome.starts,
+        "seconds": outcome.seconds,
+    }
     return row | figures | {"outcome": "; ".join(wrong) or SAME}
 
 
-def all_tried(plane: ControlPlane, processes: OperatorProcesses, trials: Iterable[Trial], undisturbed: Outcome) -> Iterator[dict[str, Any]]:
+def all_tried(
+    plane: ControlPlane, processes: OperatorProcesses, trials: Iterable[Trial], undisturbed: Outcome
+) -> Iterator[dict[str, Any]]:
     """The rows, as they come in."""
     with ThreadPoolExecutor(LANES) as lanes:
         coming = [lanes.submit(tried, plane, processes, trial, undisturbed) for trial in trials]

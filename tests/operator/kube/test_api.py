@@ -34,15 +34,25 @@ def test_objects_are_made_and_patched_and_their_status_replaced(scene: Scene) ->
     made, patched, patched_below, replaced = scene.server.asked
     jobs = "/apis/batch/v1/namespaces/media/jobs"
     assert (made.method, made.path, made.body) == ("POST", jobs, {"metadata": {"name": "one"}})
-    assert (patched.method, patched.path, patched.body) == ("PATCH", f"{jobs}/one", {"spec": {"suspend": True}})
+    assert (patched.method, patched.path, patched.body) == (
+        "PATCH",
+        f"{jobs}/one",
+        {"spec": {"suspend": True}},
+    )
     assert patched.headers["Content-Type"] == "application/merge-patch+json"
     assert patched_below.path == f"{jobs}/one/status"
-    assert (replaced.method, replaced.path, replaced.body) == ("PUT", BATCHES.path("media", "talks", "status"), BATCH)
+    assert (replaced.method, replaced.path, replaced.body) == (
+        "PUT",
+        BATCHES.path("media", "talks", "status"),
+        BATCH,
+    )
 
 
 def page(*names: str, following: str = "", version: str = "50") -> Answer:
     items = [{"metadata": {"name": name}} for name in names]
-    return says({"kind": "PodList", "metadata": {"resourceVersion": version, "continue": following}, "items": items})
+    return says(
+        {"kind": "PodList", "metadata": {"resourceVersion": version, "continue": following}, "items": items}
+    )
 
 
 async def listed(api: Api) -> tuple[list[str], str]:
@@ -55,7 +65,9 @@ def test_a_list_comes_in_pages_and_every_object_says_its_kind(scene: Scene) -> N
         return await api.list(PODS, "media", labels="a=b,c in (d,e)")
 
     items, version = scene.play(use, page("one", "two", following="tok+en/="), page("three"))
-    assert items == [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}} for name in ("one", "two", "three")]
+    assert items == [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}} for name in ("one", "two", "three")
+    ]
     assert version == "50"
     first, second = (asked.query for asked in scene.server.asked)
     assert first == {"limit": "500", "labelSelector": "a=b,c in (d,e)"}
@@ -70,10 +82,17 @@ def test_an_empty_list_is_a_list(scene: Scene) -> None:
 
 def test_a_list_whose_version_expires_between_two_pages_begins_anew_once(scene: Scene) -> None:
     expired = refuses(410, "Expired", "The provided continue parameter is too old")
-    answers = (page("one", following="next"), expired, page("two", following="next", version="60"), page("three", version="60"))
+    answers = (
+        page("one", following="next"),
+        expired,
+        page("two", following="next", version="60"),
+        page("three", version="60"),
+    )
     assert scene.play(listed, *answers) == (["two", "three"], "60")
     assert scene.server.asked[2].query == scene.server.asked[0].query
-    error = scene.refused(listed, page("one", following="next"), expired, page("one", following="next"), expired)
+    error = scene.refused(
+        listed, page("one", following="next"), expired, page("one", following="next"), expired
+    )
     assert isinstance(error, BusyError)
 
 

@@ -1,4 +1,5 @@
-"""The API client before a server of bad days: what is sent again, what is not, and what an answer that never came becomes."""
+"""The API client before a server of bad days: what is sent again, what is not, and what an answer that never
+came becomes."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +9,13 @@ from aiohttp import web
 
 from ingest_operator.kube import api as api_module
 from ingest_operator.kube.api import Api
-from ingest_operator.kube.errors import AlreadyExistsError, BusyError, ConflictError, NotFoundError, UnreachableError
+from ingest_operator.kube.errors import (
+    AlreadyExistsError,
+    BusyError,
+    ConflictError,
+    NotFoundError,
+    UnreachableError,
+)
 from ingest_operator.kube.resources import CONFIG_MAPS, JOBS
 from tests.support.api_scene import OK, POD, Scene, Use, create, delete, get, patch, replace
 from tests.support.scripted_api import Answer, refuses, resets, says, says_half, scripted, stalls
@@ -25,10 +32,14 @@ async def lists(api: Api) -> object:
 
 @pytest.mark.parametrize("use", [get, replace, delete])
 @pytest.mark.parametrize("bad", [refuses(500, "InternalError"), refuses(429, "TooManyRequests"), resets])
-def test_what_may_be_sent_twice_is_sent_again_after_a_bad_moment(scene: Scene, use: Use[object], bad: Answer) -> None:
+def test_what_may_be_sent_twice_is_sent_again_after_a_bad_moment(
+    scene: Scene, use: Use[object], bad: Answer
+) -> None:
     scene.play(use, bad, bad, OK)
     assert len(scene.server.asked) == 3
-    assert [status for _, _, status in scene.observed] == [200], "one request was asked for, however often it was sent"
+    assert [status for _, _, status in scene.observed] == [200], (
+        "one request was asked for, however often it was sent"
+    )
 
 
 @pytest.mark.parametrize("use", [create, patch])
@@ -63,7 +74,9 @@ def test_an_accepted_write_whose_answer_was_lost_meets_itself(scene: Scene) -> N
     assert scene.server.methods == ["PUT", "PUT"]
 
 
-@pytest.mark.parametrize("answer", [says_half, says("<html>welcome</html>"), says("[]"), says("{}"), says("")])
+@pytest.mark.parametrize(
+    "answer", [says_half, says("<html>welcome</html>"), says("[]"), says("{}"), says("")]
+)
 @pytest.mark.parametrize("use", [get, create, lists])
 def test_half_an_answer_or_a_strangers_is_none(scene: Scene, use: Use[object], answer: Answer) -> None:
     error = scene.refused(use, answer, OK)
@@ -95,7 +108,9 @@ def test_a_server_that_is_away_is_unreachable(scene: Scene) -> None:
     assert scene.observed == [("get", "pods", 0)]
 
 
-def test_waiting_for_a_free_connection_is_not_taken_for_a_server_that_is_away(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_free_connection_is_not_taken_for_a_server_that_is_away(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api_module, "CONNECTIONS", 1)
     monkeypatch.setattr(api_module, "CONNECT_SECONDS", 0.2)
 
@@ -109,7 +124,9 @@ def test_waiting_for_a_free_connection_is_not_taken_for_a_server_that_is_away(sc
     assert scene.play(burst, slow, slow, slow) == [POD] * 3
 
 
-def test_many_requests_that_fail_leave_every_connection_free(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_that_fail_leave_every_connection_free(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api_module, "CONNECTIONS", 2)
 
     async def use(api: Api) -> object:
@@ -122,4 +139,6 @@ def test_many_requests_that_fail_leave_every_connection_free(scene: Scene, monke
             await api.create(CONFIG_MAPS, "media", {})
         return await get(api)
 
-    assert scene.play(use, *[refuses(404, "NotFound"), says_half] * 4, refuses(409, "AlreadyExists"), OK) == POD
+    assert (
+        scene.play(use, *[refuses(404, "NotFound"), says_half] * 4, refuses(409, "AlreadyExists"), OK) == POD
+    )

@@ -29,7 +29,9 @@ def status(code: int, reason: str, message: str, **details: object) -> bytes:
     return json.dumps(body).encode()
 
 
-def told(code: int, reason: str, message: str = "because", retry_after: str | None = None, **details: object) -> ApiError:
+def told(
+    code: int, reason: str, message: str = "because", retry_after: str | None = None, **details: object
+) -> ApiError:
     return error_of(code, status(code, reason, message, **details), retry_after)
 
 
@@ -61,20 +63,55 @@ REFUSALS = [
         'jobs.batch "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=4',
         Cause.QUOTA,
     ),
-    (403, "Forbidden", 'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs"', Cause.FORBIDDEN_BY_RBAC),
+    (
+        403,
+        "Forbidden",
+        'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs"',
+        Cause.FORBIDDEN_BY_RBAC,
+    ),
     (401, "Unauthorized", "Unauthorized", Cause.FORBIDDEN_BY_RBAC),
-    (403, "Forbidden", 'admission webhook "jobs.example.org" denied the request: no GPUs today', Cause.ADMISSION),
-    (400, "BadRequest", 'admission webhook "jobs.example.org" denied the request: no GPUs today', Cause.ADMISSION),
-    (409, "Conflict", 'admission webhook "jobs.example.org" denied the request: no GPUs today', Cause.ADMISSION),
+    (
+        403,
+        "Forbidden",
+        'admission webhook "jobs.example.org" denied the request: no GPUs today',
+        Cause.ADMISSION,
+    ),
+    (
+        400,
+        "BadRequest",
+        'admission webhook "jobs.example.org" denied the request: no GPUs today',
+        Cause.ADMISSION,
+    ),
+    (
+        409,
+        "Conflict",
+        'admission webhook "jobs.example.org" denied the request: no GPUs today',
+        Cause.ADMISSION,
+    ),
     (
         422,
         "Invalid",
         "jobs.batch \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
         Cause.ADMISSION,
     ),
-    (403, "Forbidden", 'pods "a" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi', Cause.ADMISSION),
-    (422, "Invalid", 'Job.batch "a" is invalid: spec.template.spec.restartPolicy: Required value', Cause.INVALID),
-    (400, "BadRequest", 'container "worker" in pod "a" is waiting to start: ContainerCreating', Cause.INVALID),
+    (
+        403,
+        "Forbidden",
+        'pods "a" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi',
+        Cause.ADMISSION,
+    ),
+    (
+        422,
+        "Invalid",
+        'Job.batch "a" is invalid: spec.template.spec.restartPolicy: Required value',
+        Cause.INVALID,
+    ),
+    (
+        400,
+        "BadRequest",
+        'container "worker" in pod "a" is waiting to start: ContainerCreating',
+        Cause.INVALID,
+    ),
     (413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728", Cause.INVALID),
 ]
 
@@ -88,7 +125,10 @@ def test_a_refusal_says_who_must_change_something(code: int, reason: str, messag
 
 def test_a_namespace_that_ends_is_known_by_its_cause_and_not_by_words() -> None:
     error = told(
-        403, "Forbidden", 'jobs.batch "a" is forbidden: unable to create', causes=[{"reason": "NamespaceTerminating", "message": "x"}]
+        403,
+        "Forbidden",
+        'jobs.batch "a" is forbidden: unable to create',
+        causes=[{"reason": "NamespaceTerminating", "message": "x"}],
     )
     assert isinstance(error, RefusedError)
     assert error.cause is Cause.NAMESPACE_TERMINATING
@@ -106,7 +146,10 @@ def test_the_wait_that_the_server_wants_comes_from_the_header_or_the_status() ->
     assert told(429, "TooManyRequests").retry_after is None
 
 
-@pytest.mark.parametrize("body", [b"Too many requests, try again later.\n", b'["no", "Status"]', b'{"kind": "Else"}', b"\xff\xfe", b""])
+@pytest.mark.parametrize(
+    "body",
+    [b"Too many requests, try again later.\n", b'["no", "Status"]', b'{"kind": "Else"}', b"\xff\xfe", b""],
+)
 def test_an_answer_that_is_no_status_is_judged_by_its_http_status(body: bytes) -> None:
     error = error_of(429, body, "1")
     assert isinstance(error, BusyError)

@@ -1,4 +1,5 @@
-"""The API client and a real API server: what is made, found, changed and deleted, and the server's own words when it refuses."""
+"""The API client and a real API server: what is made, found, changed and deleted, and the server's own words
+when it refuses."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,12 +18,22 @@ from tests.support.cluster.program import until
 
 
 def config_map(name: str = "one", **metadata: object) -> Object:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata}, "data": {"text": "a"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, **metadata},
+        "data": {"text": "a"},
+    }
 
 
 def job(name: str = "one") -> Object:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "worker", "image": "worker:1"}]}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"suspend": True, "template": template}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"suspend": True, "template": template},
+    }
 
 
 def batch(name: str = "talks") -> Object:
@@ -49,18 +60,32 @@ def test_a_paged_list_is_whole_and_its_objects_are_as_they_would_be_alone(
     api: Api, run: Run, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_module, "PAGE", 2)
-    made = [run(api.create(CONFIG_MAPS, namespace, config_map(f"m-{number}", labels={"of": "us"}))) for number in range(5)]
+    made = [
+        run(api.create(CONFIG_MAPS, namespace, config_map(f"m-{number}", labels={"of": "us"})))
+        for number in range(5)
+    ]
     run(api.create(CONFIG_MAPS, namespace, config_map("other", labels={"of": "them"})))
     items, version = run(api.list(CONFIG_MAPS, namespace, labels="of in (us),!gone"))
     assert items == made
     assert int(version) >= int(made[-1]["metadata"]["resourceVersion"])
-    kept, _ = run(api.list(CONFIG_MAPS, namespace, labels="of in (us),!gone", keep=lambda thing: {"name": thing["metadata"]["name"]}))
+    kept, _ = run(
+        api.list(
+            CONFIG_MAPS,
+            namespace,
+            labels="of in (us),!gone",
+            keep=lambda thing: {"name": thing["metadata"]["name"]},
+        )
+    )
     assert kept == [{"name": item["metadata"]["name"]} for item in items]
     everywhere, _ = run(api.list(CONFIG_MAPS, None, labels="of=them"))
-    assert [item["metadata"]["namespace"] for item in everywhere if item["metadata"]["namespace"] == namespace] == [namespace]
+    assert [
+        item["metadata"]["namespace"] for item in everywhere if item["metadata"]["namespace"] == namespace
+    ] == [namespace]
 
 
-def test_a_status_is_replaced_in_the_version_that_was_read_and_in_no_other(api: Api, run: Run, namespace: str) -> None:
+def test_a_status_is_replaced_in_the_version_that_was_read_and_in_no_other(
+    api: Api, run: Run, namespace: str
+) -> None:
     read = run(api.create(BATCHES, namespace, batch()))
     accepted = run(api.replace_status(BATCHES, read | {"status": {"observedGeneration": 1}}))
     with pytest.raises(ConflictError):
@@ -79,7 +104,11 @@ def test_the_status_of_a_batch_that_was_made_anew_is_not_replaced(api: Api, run:
 
 def test_a_patch_changes_what_it_names(api: Api, run: Run, namespace: str) -> None:
     made = run(api.create(JOBS, namespace, job()))
-    patched = run(api.patch(JOBS, namespace, "one", {"metadata": {"annotations": {"a": "b"}}, "spec": {"suspend": False}}))
+    patched = run(
+        api.patch(
+            JOBS, namespace, "one", {"metadata": {"annotations": {"a": "b"}}, "spec": {"suspend": False}}
+        )
+    )
     assert patched["metadata"]["annotations"] == {"a": "b"}
     assert patched["spec"] == made["spec"] | {"suspend": False}
     stale = {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"], "labels": {"a": "b"}}}
@@ -89,7 +118,9 @@ def test_a_patch_changes_what_it_names(api: Api, run: Run, namespace: str) -> No
     assert through_status["spec"]["suspend"] is False
 
 
-def test_only_the_object_that_is_meant_is_deleted_with_what_it_owns(api: Api, run: Run, namespace: str) -> None:
+def test_only_the_object_that_is_meant_is_deleted_with_what_it_owns(
+    api: Api, run: Run, namespace: str
+) -> None:
     made = run(api.create(JOBS, namespace, job()))
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "one", "uid": made["metadata"]["uid"]}
     run(api.create(CONFIG_MAPS, namespace, config_map(ownerReferences=[owner])))
@@ -98,11 +129,21 @@ def test_only_the_object_that_is_meant_is_deleted_with_what_it_owns(api: Api, ru
     for _ in range(2):
         run(api.delete(JOBS, namespace, "one", uid=made["metadata"]["uid"]))
     until(lambda: run(api.list(JOBS, namespace))[0] == [], "the Job is gone")
-    until(lambda: "one" not in [item["metadata"]["name"] for item in run(api.list(CONFIG_MAPS, namespace))[0]], "what it owned is gone")
+    until(
+        lambda: "one" not in [item["metadata"]["name"] for item in run(api.list(CONFIG_MAPS, namespace))[0]],
+        "what it owned is gone",
+    )
 
 
-def test_a_quota_that_is_used_up_is_known(api: Api, run: Run, namespace: str, control_plane: ControlPlane) -> None:
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+def test_a_quota_that_is_used_up_is_known(
+    api: Api, run: Run, namespace: str, control_plane: ControlPlane
+) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
     control_plane.admin.create(quota, namespace)
     path = f"/api/v1/namespaces/{namespace}/resourcequotas/few"
     until(lambda: "hard" in control_plane.admin.get(path).get("status", {}), "the quota counts")
@@ -110,7 +151,9 @@ def test_a_quota_that_is_used_up_is_known(api: Api, run: Run, namespace: str, co
     assert (error.status, error.cause) == (403, Cause.QUOTA)
 
 
-def test_a_namespace_that_ends_is_known(api: Api, run: Run, namespace: str, control_plane: ControlPlane) -> None:
+def test_a_namespace_that_ends_is_known(
+    api: Api, run: Run, namespace: str, control_plane: ControlPlane
+) -> None:
     run(api.create(CONFIG_MAPS, namespace, config_map(finalizers=["tests.example.org/hold"])))
     control_plane.admin.delete(f"/api/v1/namespaces/{namespace}")
     try:
@@ -128,11 +171,25 @@ def _terminates(api: Api, run: Run, namespace: str) -> bool:
     return True
 
 
-def test_a_policy_that_denies_is_known(api: Api, run: Run, namespace: str, control_plane: ControlPlane) -> None:
-    matched = {"resourceRules": [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}]}
+def test_a_policy_that_denies_is_known(
+    api: Api, run: Run, namespace: str, control_plane: ControlPlane
+) -> None:
+    matched = {
+        "resourceRules": [
+            {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
+        ]
+    }
     metadata = {"name": namespace}
-    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": metadata}
-    rules = {"failurePolicy": "Fail", "matchConstraints": matched, "validations": [{"expression": "false", "message": "not today"}]}
+    kind = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+    }
+    rules = {
+        "failurePolicy": "Fail",
+        "matchConstraints": matched,
+        "validations": [{"expression": "false", "message": "not today"}],
+    }
     here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
     binding = {"policyName": namespace, "validationActions": ["Deny"], "matchResources": here}
     policies = [kind | {"spec": rules}, kind | {"kind": f"{kind['kind']}Binding", "spec": binding}]
@@ -171,8 +228,15 @@ def test_what_is_wrong_in_itself_is_known(api: Api, run: Run, namespace: str) ->
     assert refusal(run, api.create(JOBS, namespace, config_map())).cause is Cause.INVALID
 
 
-def test_a_pod_without_a_node_has_an_empty_log_and_no_pod_has_none(api: Api, run: Run, namespace: str) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": job()["spec"]["template"]["spec"]}
+def test_a_pod_without_a_node_has_an_empty_log_and_no_pod_has_none(
+    api: Api, run: Run, namespace: str
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one"},
+        "spec": job()["spec"]["template"]["spec"],
+    }
     run(api.create(PODS, namespace, pod))
     assert run(api.log(namespace, "one", "worker")) == "", "it has no node"
     assert refusal(run, api.log(namespace, "one", "another")).cause is Cause.INVALID

@@ -1,4 +1,5 @@
-"""How a pod is kept from nodes: by the label of the host's name, in each alternative that the profile's own affinity gives."""
+"""How a pod is kept from nodes: by the label of the host's name, in each alternative that the profile's own
+affinity gives."""
 
 from typing import Any
 
@@ -20,11 +21,15 @@ GPU = {"key": "gpu", "operator": "Exists"}
 def a_job(*avoid: str, affinity: Any = None) -> Object:
     template = {} if affinity is None else {"spec": {"affinity": affinity}}
     orders = orders_for(PodProfile.model_validate({"worker_template": template}))
-    return ingest_job(OWNER, orders, ITEM, Start(index=7, number=1, attempts=0, rung=0, disruptions=0, avoid=avoid))
+    return ingest_job(
+        OWNER, orders, ITEM, Start(index=7, number=1, attempts=0, rung=0, disruptions=0, avoid=avoid)
+    )
 
 
 def required(*terms: Any) -> Any:
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}}
+    return {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}
+    }
 
 
 def test_a_job_that_avoids_nothing_says_nothing_of_nodes() -> None:
@@ -37,7 +42,10 @@ def test_a_job_that_avoids_nothing_says_nothing_of_nodes() -> None:
 def test_nodes_are_avoided_by_the_pod_and_told_by_the_job_as_it_is_remembered() -> None:
     job = a_job("gpu-1", "gpu-2")
     assert pod_spec(job)["affinity"] == required({"matchExpressions": [AWAY]})
-    assert avoids(slim_job(job | {"metadata": job["metadata"] | {"uid": "u", "resourceVersion": "1"}})) == ("gpu-1", "gpu-2")
+    assert avoids(slim_job(job | {"metadata": job["metadata"] | {"uid": "u", "resourceVersion": "1"}})) == (
+        "gpu-1",
+        "gpu-2",
+    )
 
 
 @pytest.mark.parametrize(

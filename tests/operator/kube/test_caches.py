@@ -1,4 +1,5 @@
-"""What the watches have shown: the newest version wins, deletions stay deleted, and a list is the truth of its moment."""
+"""What the watches have shown: the newest version wins, deletions stay deleted, and a list is the truth of
+its moment."""
 
 import random
 from typing import Any
@@ -13,8 +14,15 @@ from ingest_operator.kube.names import BATCH_UID
 from ingest_operator.kube.ownership import Identity, controller_of
 
 
-def a_thing(name: str = "a", version: int = 1, uid: str | None = None, batch: str | None = None, **more: Any) -> dict[str, Any]:
-    metadata = {"namespace": "talks", "name": name, "uid": uid or f"uid-of-{name}", "resourceVersion": str(version)}
+def a_thing(
+    name: str = "a", version: int = 1, uid: str | None = None, batch: str | None = None, **more: Any
+) -> dict[str, Any]:
+    metadata = {
+        "namespace": "talks",
+        "name": name,
+        "uid": uid or f"uid-of-{name}",
+        "resourceVersion": str(version),
+    }
     owned = {"ownerReferences": [{"uid": batch, "controller": True}]} if batch else {}
     return {"metadata": metadata | owned} | more
 
@@ -89,7 +97,11 @@ def test_the_objects_of_a_batch_are_found_by_its_uid() -> None:
 @given(seed=st.integers(0, 10_000))
 def test_in_whatever_order_versions_arrive_the_newest_is_known(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 -- an order, not a secret
-    things = [a_thing(name, version, batch=chance.choice(["one", "two"])) for name in "ab" for version in range(1, 6)]
+    things = [
+        a_thing(name, version, batch=chance.choice(["one", "two"]))
+        for name in "ab"
+        for version in range(1, 6)
+    ]
     chance.shuffle(things)
     cache = Cache()
     for thing in things:
@@ -154,7 +166,9 @@ def test_a_pod_that_ended_after_its_job_was_forgotten_is_not_kept() -> None:
     assert len(seen.pods) == 0
 
 
-def test_an_object_that_a_watch_calls_gone_is_there_again_when_the_server_says_so_and_not_when_it_said_so_before() -> None:
+def test_an_object_that_a_watch_calls_gone_is_there_again_when_the_server_says_so_and_not_when_it_said_so_before() -> (
+    None
+):
     cache = Cache()
     cache.offer(a_thing(version=3))
     cache.drop(a_thing(version=5))
@@ -178,12 +192,16 @@ def test_what_is_told_of_an_object_that_a_watch_shows_leaves_it_watched() -> Non
     [
         pytest.param({"namespace": "elsewhere"}, id="in another namespace"),
         pytest.param({"ownerReferences": [{"uid": "uid-of-job"}]}, id="owned and not controlled"),
-        pytest.param({"ownerReferences": [{"uid": "another", "controller": True}]}, id="of an earlier Job of this name"),
+        pytest.param(
+            {"ownerReferences": [{"uid": "another", "controller": True}]}, id="of an earlier Job of this name"
+        ),
         pytest.param({"ownerReferences": [{"uid": "one", "controller": True}]}, id="of the batch itself"),
         pytest.param({"ownerReferences": []}, id="of nobody"),
     ],
 )
-def test_a_pod_is_a_jobs_own_if_that_very_job_controls_it_whatever_its_labels_say(metadata: dict[str, Any]) -> None:
+def test_a_pod_is_a_jobs_own_if_that_very_job_controls_it_whatever_its_labels_say(
+    metadata: dict[str, Any],
+) -> None:
     seen = Seen()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     labels = {BATCH_UID: "one", "batch.kubernetes.io/job-name": "job"}

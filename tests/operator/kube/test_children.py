@@ -16,7 +16,8 @@ JOBS = [
     kube.a_job(), kube.complete(), kube.failed(), kube.failed_with(27), kube.disrupted_job(), kube.suspended(stopped=True),
 ]  # fmt: skip
 EVERY_POD = [
-    None, kube.running_pod(), kube.waiting_pod(), kube.waiting_pod("ImagePullBackOff", "not found"), kube.unscheduled_pod(),
+    None, kube.running_pod(), kube.waiting_pod(), kube.waiting_pod("ImagePullBackOff", "not "
+                                                                                       "found"), kube.unscheduled_pod(),
     kube.ended_pod(0, kube.RECEIPT), kube.ended_pod(137, reason="OOMKilled"), kube.ended_pod(27),
     kube.disrupted_pod("PreemptionByScheduler", "preempted"), kube.refused_pod("UnexpectedAdmissionError", "no GPU"),
     kube.running_pod(kube.a_container(kube.running(), "sidecar")),
@@ -26,7 +27,9 @@ EVERY_POD = [
 @pytest.mark.parametrize("job", JOBS)
 @pytest.mark.parametrize("pod", EVERY_POD)
 @pytest.mark.parametrize("now", [NOW + 100, NOW + 10_000])
-def test_what_is_kept_means_the_same_as_what_was_sent(job: dict[str, Any], pod: dict[str, Any] | None, now: float) -> None:
+def test_what_is_kept_means_the_same_as_what_was_sent(
+    job: dict[str, Any], pod: dict[str, Any] | None, now: float
+) -> None:
     kept = slim_job(job), None if pod is None else slim_pod(pod)
     run = run_of(job, pod, PODS, now)
     assert run_of(*kept, PODS, now) == run

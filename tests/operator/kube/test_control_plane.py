@@ -1,4 +1,5 @@
-"""The control plane of the tests: what they build on when they say that something happened, or that nothing did."""
+"""The control plane of the tests: what they build on when they say that something happened, or that nothing
+did."""
 
 import json
 import os
@@ -31,7 +32,9 @@ with folder_for_now() as folder:
 def test_a_program_and_its_folder_end_with_whoever_started_them_however_that_ended() -> None:
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", STARTER]
-    with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE) as starter:
+    with subprocess.Popen(
+        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE
+    ) as starter:
         assert starter.stdout is not None
         folder = Path(starter.stdout.readline().decode().strip())
 
@@ -54,7 +57,9 @@ def test_a_program_that_does_not_come_up_shows_its_last_words(tmp_path: Path) ->
     program.kill()
 
 
-def test_programs_that_a_person_has_are_taken_and_only_the_others_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_that_a_person_has_are_taken_and_only_the_others_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "etcd").touch()
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     monkeypatch.setattr(binaries, "built", lambda: Path("/built"))
@@ -68,15 +73,23 @@ def test_programs_that_a_person_has_are_taken_and_only_the_others_built(tmp_path
 def test_an_api_server_that_was_killed_comes_back_with_what_it_knew_and_in_the_end_nothing_is_left() -> None:
     with starting() as plane:
         account = plane.kubeconfig_of("default", "ann")
-        guards = [program.process for program in (plane.etcd.program, plane.api_server, plane.controller_manager)]
+        guards = [
+            program.process for program in (plane.etcd.program, plane.api_server, plane.controller_manager)
+        ]
         programs = [child for guard in guards if guard for child in psutil.Process(guard.pid).children()]
-        assert sorted(program.name()[:14] for program in programs) == ["etcd", "kube-apiserver", "kube-controlle"]
+        assert sorted(program.name()[:14] for program in programs) == [
+            "etcd",
+            "kube-apiserver",
+            "kube-controlle",
+        ]
         plane.api_server.kill()
         assert not plane.ready()
         plane.api_server.start()
         plane.api_server.wait(plane.ready)
         assert plane.kubectl("get", "serviceaccount", "ann", "-o", "name").stdout == "serviceaccount/ann\n"
-        who = plane.kubectl(f"--kubeconfig={account}", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+        who = plane.kubectl(
+            f"--kubeconfig={account}", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"
+        )
         assert who.stdout == "system:serviceaccount:default:ann"
     assert psutil.wait_procs(programs, timeout=0)[1] == []
     assert not plane.folder.exists()
@@ -84,27 +97,46 @@ def test_an_api_server_that_was_killed_comes_back_with_what_it_knew_and_in_the_e
         assert probe.connect_ex(("127.0.0.1", plane.port)) != 0
 
 
-def test_the_audit_log_tells_who_wrote_what_and_what_was_answered(control_plane: ControlPlane, namespace: str) -> None:
+def test_the_audit_log_tells_who_wrote_what_and_what_was_answered(
+    control_plane: ControlPlane, namespace: str
+) -> None:
     ann = control_plane.client_of(namespace, "ann")
     mark = control_plane.audit.now()
     ann.send("POST", f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "list"}})
     ann.send("GET", f"/api/v1/namespaces/{namespace}/pods/talks/log")
-    control_plane.admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "list", "namespace": namespace}})
+    control_plane.admin.create(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "list", "namespace": namespace}}
+    )
     who = f"system:serviceaccount:{namespace}:ann"
     until(lambda: len(list(control_plane.audit.since(mark, user=who))) == 2, "both requests are recorded")
     assert [(one.verb, one.resource, one.code) for one in control_plane.audit.since(mark, user=who)] == [
         ("create", "configmaps", 403),
         ("get", "pods/log", 403),
     ]
-    until(lambda: len(control_plane.audit.writes(mark, user="admin", namespace=namespace)) == 1, "the admin's is recorded")
+    until(
+        lambda: len(control_plane.audit.writes(mark, user="admin", namespace=namespace)) == 1,
+        "the admin's is recorded",
+    )
     (written,) = control_plane.audit.writes(mark, user="admin", namespace=namespace)
-    assert (written.verb, written.resource, written.name, written.code) == ("create", "configmaps", "list", 201)
+    assert (written.verb, written.resource, written.name, written.code) == (
+        "create",
+        "configmaps",
+        "list",
+        201,
+    )
 
 
 def test_what_etcd_was_given_is_counted(control_plane: ControlPlane, namespace: str) -> None:
     before = control_plane.etcd.written()
     data = {"text": "x" * 50_000}
-    control_plane.admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}, "data": data})
+    control_plane.admin.create(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "a", "namespace": namespace},
+            "data": data,
+        }
+    )
     written = control_plane.etcd.written() - before
     assert written.puts >= 1
     assert written.bytes > 50_000
@@ -113,11 +145,18 @@ def test_what_etcd_was_given_is_counted(control_plane: ControlPlane, namespace: 
 def test_a_line_that_is_being_written_at_a_mark_is_before_it(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.jsonl")
     verbs = ["create", "update", "delete"]
-    lines = [json.dumps({"user": {}, "verb": verb, "requestURI": "/x", "stageTimestamp": ""}) + "\n" for verb in verbs]
+    lines = [
+        json.dumps({"user": {}, "verb": verb, "requestURI": "/x", "stageTimestamp": ""}) + "\n"
+        for verb in verbs
+    ]
     whole = lines[0] + lines[1][:20]
     log.path.write_text(whole, encoding="utf-8")
     within = log.now()
     log.path.write_text(lines[0] + lines[1], encoding="utf-8")
     after = log.now()
     log.path.write_text("".join(lines), encoding="utf-8")
-    assert [[each.verb for each in log.since(mark)] for mark in (0, within, after)] == [verbs, ["delete"], ["delete"]]
+    assert [[each.verb for each in log.since(mark)] for mark in (0, within, after)] == [
+        verbs,
+        ["delete"],
+        ["delete"],
+    ]

@@ -1,4 +1,5 @@
-"""Every CEL rule of our kinds, asked of the real API server: one object or change that it lets through, and one that it refuses."""
+"""Every CEL rule of our kinds, asked of the real API server: one object or change that it lets through, and
+one that it refuses."""
 
 import secrets
 from collections.abc import Iterator
@@ -58,12 +59,17 @@ def a_source(wrong: Json, *right: Json) -> tuple[Json, Json]:
 def frozen(field: str, written_out: Any, other: Any) -> Case:
     """A field that may be written out as it is by default, and no more."""
     message = f"{field} cannot change once the batch exists: make a new batch"
-    return Case("IngestBatch", message, "spec", BATCH | {field: written_out}, BATCH | {field: other}, before=BATCH)
+    return Case(
+        "IngestBatch", message, "spec", BATCH | {field: written_out}, BATCH | {field: other}, before=BATCH
+    )
 
 
 def selecting(lower: str, upper: str, small: Any, large: Any) -> Case:
     message = f"{lower} must not be above {upper}"
-    accepted, refused = BATCH | {"select": {lower: small, upper: large}}, BATCH | {"select": {lower: large, upper: small}}
+    accepted, refused = (
+        BATCH | {"select": {lower: small, upper: large}},
+        BATCH | {"select": {lower: large, upper: small}},
+    )
     return Case("IngestBatch", message, "spec.select", accepted, refused)
 
 
@@ -87,14 +93,20 @@ BATCH_CASES = [
         "IngestBatch",
         "exactly one of url, configMap and volume must be set",
         "spec.sources[0]",
-        *a_source({**URL, "volume": {"claimName": "a"}}, URL, {"configMap": {"name": "a"}}, {"volume": {"claimName": "a"}}),
+        *a_source(
+            {**URL, "volume": {"claimName": "a"}},
+            URL,
+            {"configMap": {"name": "a"}},
+            {"volume": {"claimName": "a"}},
+        ),
     ),
     Case(
         "IngestBatch",
         "min must not be above max",
         "spec.sources[0].speakers",
         *a_source(
-            {**URL, "speakers": {"min": 3, "max": 2}}, *({**URL, "speakers": one} for one in ({"min": 2, "max": 2}, {"min": 9}, {"max": 1}))
+            {**URL, "speakers": {"min": 3, "max": 2}},
+            *({**URL, "speakers": one} for one in ({"min": 2, "max": 2}, {"min": 9}, {"max": 1})),
         ),
     ),
     selecting("minDurationSeconds", "maxDurationSeconds", 60, 600),
@@ -115,8 +127,14 @@ CASES = [
         "IngestProfile",
         "fetch.allow.folders and pods.claims must not have more than 32 entries together",
         "spec",
-        accepted={"fetch": {"allow": {"folders": numbered("/media", 31)}}, "pods": {"claims": ["recordings"]}},
-        refused={"fetch": {"allow": {"folders": numbered("/media", 16)}}, "pods": {"claims": numbered("claim", 17)}},
+        accepted={
+            "fetch": {"allow": {"folders": numbered("/media", 31)}},
+            "pods": {"claims": ["recordings"]},
+        },
+        refused={
+            "fetch": {"allow": {"folders": numbered("/media", 16)}},
+            "pods": {"claims": numbered("claim", 17)},
+        },
     ),
 ]
 
@@ -125,7 +143,14 @@ TOKEN = {"serviceAccountToken": {"path": "token"}}
 
 
 def projecting(source: Json) -> Json:
-    return {"spec": {"volumes": [{"name": "other", "emptyDir": {}}, {"name": "identity", "projected": {"sources": [source]}}]}}
+    return {
+        "spec": {
+            "volumes": [
+                {"name": "other", "emptyDir": {}},
+                {"name": "identity", "projected": {"sources": [source]}},
+            ]
+        }
+    }
 
 
 CASES += [
@@ -133,7 +158,11 @@ CASES += [
         "IngestProfile",
         "no volume may project a service account's token: a pod of ours has none",
         f"spec.pods.{template}",
-        accepted={"pods": {template: projecting({"configMap": {"name": "trust"}}) | {"metadata": {"labels": {"a": "b"}}}}},
+        accepted={
+            "pods": {
+                template: projecting({"configMap": {"name": "trust"}}) | {"metadata": {"labels": {"a": "b"}}}
+            }
+        },
         refused={"pods": {template: projecting(TOKEN)}},
     )
     for template in ("template", "workerTemplate", "planTemplate")
@@ -156,7 +185,9 @@ def test_no_rule_is_without_a_case() -> None:
     shipped = [
         rule
         for crd in definitions()
-        for rule in rules(crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+        for rule in rules(
+            crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        )
     ]
     assert sorted([*(case.rule for case in CASES), NAME_RULE]) == sorted(shipped)
 
@@ -167,7 +198,9 @@ def test_a_schedule_has_a_name_that_leaves_room_for_the_time_in_the_names_of_its
     longest = an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * MAX_SCHEDULE_NAME)
     assert control_plane.admin.create(longest)["spec"]
     with pytest.raises(Refused) as refusal:
-        control_plane.admin.create(an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * (MAX_SCHEDULE_NAME + 1)))
+        control_plane.admin.create(
+            an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * (MAX_SCHEDULE_NAME + 1))
+        )
     assert [message for _, message in refusal.value.causes] == [f"Invalid value: {NAME_RULE[2]}"]
 
 
@@ -198,20 +231,29 @@ def test_a_rule_lets_through_what_it_should(control_plane: ControlPlane, namespa
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case.rule))
-def test_a_rule_refuses_what_it_should_and_is_the_only_one_to_do_so(control_plane: ControlPlane, namespace: str, case: Case) -> None:
+def test_a_rule_refuses_what_it_should_and_is_the_only_one_to_do_so(
+    control_plane: ControlPlane, namespace: str, case: Case
+) -> None:
     with pytest.raises(Refused) as refusal:
         offer(control_plane.admin, case, namespace, case.refused)
-    assert (refusal.value.status, refusal.value.causes) == (422, [(case.where, f"Invalid value: {case.message}")])
+    assert (refusal.value.status, refusal.value.causes) == (
+        422,
+        [(case.where, f"Invalid value: {case.message}")],
+    )
 
 
-@pytest.mark.parametrize("change", [{"parallelism": 9}, {"suspend": True}, {"suspendMode": "Kill"}, {"retryFailed": "again"}])
+@pytest.mark.parametrize(
+    "change", [{"parallelism": 9}, {"suspend": True}, {"suspendMode": "Kill"}, {"retryFailed": "again"}]
+)
 def test_what_may_change_at_any_time_may(control_plane: ControlPlane, namespace: str, change: Json) -> None:
     made = control_plane.admin.create(an_object("IngestBatch", namespace, BATCH))
     changed = control_plane.admin.replace(made | {"spec": made["spec"] | change})
     assert changed["metadata"]["generation"] == made["metadata"]["generation"] + 1
 
 
-def test_the_largest_list_of_sources_stays_inside_the_cost_that_a_rule_may_have(control_plane: ControlPlane, namespace: str) -> None:
+def test_the_largest_list_of_sources_stays_inside_the_cost_that_a_rule_may_have(
+    control_plane: ControlPlane, namespace: str
+) -> None:
     # The worst for a comparison: as long as allowed, and different in the last letter only.
     sources = [{"url": f"https://{'x' * 2037}{number:03}"} for number in range(MAX_SOURCES)]
     made = control_plane.admin.create(an_object("IngestBatch", namespace, {"sources": sources}))

@@ -1,4 +1,5 @@
-"""What the real API server makes of our definitions: it accepts them, fills in what the models fill in, and refuses what they refuse."""
+"""What the real API server makes of our definitions: it accepts them, fills in what the models fill in, and
+refuses what they refuse."""
 
 import json
 from pathlib import Path
@@ -52,21 +53,26 @@ def test_every_kind_is_shown_here() -> None:
 
 
 @pytest.mark.parametrize("kind", SMALLEST)
-def test_what_the_server_fills_in_is_what_the_models_fill_in(control_plane: ControlPlane, namespace: str, kind: str) -> None:
+def test_what_the_server_fills_in_is_what_the_models_fill_in(
+    control_plane: ControlPlane, namespace: str, kind: str
+) -> None:
     made = control_plane.admin.create(an_object(kind, namespace))
     document = KINDS[kind].from_object(an_object(kind, namespace))
     assert said(made["spec"]) == said(json.loads(document.to_json())["spec"])
 
 
 def said(value: Any) -> Any:
-    """The value without empty objects: the schema gives none to a field that may hold anything, and the models read nothing as empty."""
+    """The value without empty objects: the schema gives none to a field that may hold anything, and the
+    models read nothing as empty."""
     if isinstance(value, dict):
         fields = {name: said(field) for name, field in value.items()}
         return {name: field for name, field in fields.items() if field != {}}
     return [said(entry) for entry in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("kind", "status"), [("IngestBatch", IngestBatchStatus), ("IngestSchedule", IngestScheduleStatus)])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("IngestBatch", IngestBatchStatus), ("IngestSchedule", IngestScheduleStatus)]
+)
 def test_what_nobody_has_looked_at_does_not_look_reconciled(
     control_plane: ControlPlane, namespace: str, kind: str, status: type[ContractModel]
 ) -> None:
@@ -108,13 +114,25 @@ def is_within(written: Any, stored: Any) -> bool:
 
 
 def test_a_pod_template_is_kept_as_it_was_written(control_plane: ControlPlane, namespace: str) -> None:
-    template = {"spec": {"tolerations": [{"key": "gpu", "operator": "Exists"}], "nodeSelector": {"video-ingest.dev/pool": "a"}}}
-    made = control_plane.admin.create(an_object("IngestProfile", namespace, pods={"template": template}), fieldValidation="Strict")
+    template = {
+        "spec": {
+            "tolerations": [{"key": "gpu", "operator": "Exists"}],
+            "nodeSelector": {"video-ingest.dev/pool": "a"},
+        }
+    }
+    made = control_plane.admin.create(
+        an_object("IngestProfile", namespace, pods={"template": template}), fieldValidation="Strict"
+    )
     assert made["spec"]["pods"]["template"] == template
 
 
-def test_a_status_of_every_kind_comes_back_as_it_was_written(control_plane: ControlPlane, namespace: str) -> None:
-    runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [over(a_run(98)), a_run(99)]
+def test_a_status_of_every_kind_comes_back_as_it_was_written(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [
+        over(a_run(98)),
+        a_run(99),
+    ]
     status = json.loads(rendered(a_planned_batch(100), folded(Ledger(), *runs), None, NOW).to_json())
     made = control_plane.admin.create(an_object("IngestBatch", namespace))
     where = f"{control_plane.admin.path_of(made)}/status"
@@ -129,15 +147,21 @@ def test_the_spec_and_the_status_are_written_apart(control_plane: ControlPlane, 
     change = {"spec": {"parallelism": 7}, "status": {"state": "Running"}}
     changed = control_plane.admin.merge(path, change)
     assert (changed["spec"]["parallelism"], changed["status"]["state"]) == (7, "Pending")
-    changed = control_plane.admin.merge(f"{path}/status", {"spec": {"parallelism": 8}, "status": {"state": "Running"}})
+    changed = control_plane.admin.merge(
+        f"{path}/status", {"spec": {"parallelism": 8}, "status": {"state": "Running"}}
+    )
     assert (changed["spec"]["parallelism"], changed["status"]["state"]) == (7, "Running")
 
 
 def test_kubectl_explains_fields_with_the_words_of_the_models(control_plane: ControlPlane) -> None:
-    said = " ".join(control_plane.kubectl("explain", "ingestbatch.spec.select.minDurationSeconds").stdout.split())
+    said = " ".join(
+        control_plane.kubectl("explain", "ingestbatch.spec.select.minDurationSeconds").stdout.split()
+    )
     assert "Shorter recordings are left out. One whose length is not known stays in." in said
     select = IngestBatchSpec.model_json_schema()["properties"]["select"]
-    assert select["description"] in " ".join(control_plane.kubectl("explain", "ingestbatch.spec.select").stdout.split())
+    assert select["description"] in " ".join(
+        control_plane.kubectl("explain", "ingestbatch.spec.select").stdout.split()
+    )
 
 
 def test_kubectl_shows_how_far_a_batch_is(control_plane: ControlPlane, namespace: str) -> None:
@@ -149,8 +173,12 @@ def test_kubectl_shows_how_far_a_batch_is(control_plane: ControlPlane, namespace
         "rtf": {"p50": "0.02", "p95": "0.04", "histogram": [0] * (len(RTF_BUCKETS) + 1)},
     }
     counts = {"total": 10, "succeeded": 4, "failed": 1, "skipped": 2}
-    control_plane.admin.merge(f"{control_plane.admin.path_of(made)}/status", {"status": status | {"counts": counts}})
-    header, row = (line.split() for line in control_plane.kubectl("get", "ib", "-n", namespace).stdout.splitlines())
+    control_plane.admin.merge(
+        f"{control_plane.admin.path_of(made)}/status", {"status": status | {"counts": counts}}
+    )
+    header, row = (
+        line.split() for line in control_plane.kubectl("get", "ib", "-n", namespace).stdout.splitlines()
+    )
     assert header == ["NAME", "STATE", "DONE", "FAILED", "TOTAL", "PROGRESS", "RTF", "ETA", "AGE"]
     assert row[:-1] == ["talks", "Running", "4", "1", "10", "41", "0.02", "120"]
     wide = control_plane.kubectl("get", "ib", "-n", namespace, "-o", "wide").stdout.splitlines()[1].split()
@@ -161,4 +189,6 @@ def test_kubectl_lists_all_our_kinds_by_one_word(control_plane: ControlPlane, na
     for kind in SMALLEST:
         control_plane.admin.create(an_object(kind, namespace))
     listed = control_plane.kubectl("get", "ingest", "-n", namespace, "-o", "name").stdout.split()
-    assert sorted(listed) == sorted(f"{crd['spec']['names']['singular']}.video-ingest.dev/talks" for crd in definitions())
+    assert sorted(listed) == sorted(
+        f"{crd['spec']['names']['singular']}.video-ingest.dev/talks" for crd in definitions()
+    )

@@ -1,4 +1,5 @@
-"""A start that nobody answered may be carried out late: its Job stays until that cannot happen any more, or the same would run twice."""
+"""A start that nobody answered may be carried out late: its Job stays until that cannot happen any more, or
+the same would run twice."""
 
 import asyncio
 from dataclasses import replace
@@ -20,7 +21,11 @@ from tests.support.kube_objects import at, complete
 from tests.support.manifests import ITEM, OWNER, orders_for
 
 START = Start(index=ITEM.index, number=1, attempts=0, rung=0, disruptions=0)
-SCENE = Scene(OWNER, orders_for(PodProfile(keep_succeeded_seconds=0, keep_failed_seconds=0)), ProfileStatus(generation=1, differs=False))
+SCENE = Scene(
+    OWNER,
+    orders_for(PodProfile(keep_succeeded_seconds=0, keep_failed_seconds=0)),
+    ProfileStatus(generation=1, differs=False),
+)
 MADE = {"uid": "0c7b9d52", "resourceVersion": "1", "creationTimestamp": at(0)}
 
 
@@ -64,7 +69,9 @@ def lived(*, mute: bool) -> tuple[Mute, KubeCluster, Remembered]:
 
 
 @pytest.mark.parametrize(("mute", "longer"), [(False, False), (True, True)], ids=["answered", "not answered"])
-def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out(*, mute: bool, longer: bool) -> None:
+def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out(
+    *, mute: bool, longer: bool
+) -> None:
     _, _, remembered = lived(mute=mute)
     (at_the_latest,) = remembered.kept.values()
     assert (at_the_latest >= NOW + DOUBT) is longer
@@ -72,7 +79,10 @@ def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out
 
 def test_it_goes_when_that_time_is_over() -> None:
     api, _, remembered = lived(mute=True)
-    early, late = (KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1) for offset in (-1, 1))
+    early, late = (
+        KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1)
+        for offset in (-1, 1)
+    )
     assert asyncio.run(early.clear()) == NOW + DOUBT
     assert asyncio.run(late.clear()) is None
     assert remembered.doubtful == {}

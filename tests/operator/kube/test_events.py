@@ -65,7 +65,9 @@ class Desk:
     def __init__(self) -> None:
         self.now, self.server, self.counts = NOW, Server(), Counter[str]()
         self.version = 0
-        self.poster = EventPoster(self.server, lambda: self.now, "operator-0", lambda result: self.counts.update([result]))
+        self.poster = EventPoster(
+            self.server, lambda: self.now, "operator-0", lambda result: self.counts.update([result])
+        )
 
     def accept(self, before: Before, after: IngestBatchStatus, uid: str = "uid-1") -> None:
         self.version += 1
@@ -181,7 +183,9 @@ def test_an_event_that_cannot_be_posted_is_told_and_counted_and_the_next_one_is_
     assert caplog.messages == [f"the Event Stalled of talks is lost: {error}"]
 
 
-def test_a_server_that_does_not_answer_holds_up_neither_who_tells_nor_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_holds_up_neither_who_tells_nor_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ingest_operator.kube.events.GRACE", 0.05)
     desk.server.open.clear()
     for number in range(WAITING + 3):
@@ -194,10 +198,21 @@ LONG = Note("Stalled", NoteType.WARNING, "Größe " * 500, "Start")
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 253, "a" * 199 + ".b", "a" * 199 + "-b"])
-def test_a_real_api_server_takes_every_event(control_plane: ControlPlane, api: Api, run: Run, namespace: str, name: str) -> None:
+def test_a_real_api_server_takes_every_event(
+    control_plane: ControlPlane, api: Api, run: Run, namespace: str, name: str
+) -> None:
     spec = {"sources": [{"url": "https://media.example.org/talk.mp4"}]}
     batch = run(
-        api.create(BATCHES, namespace, {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "metadata": {"name": name}, "spec": spec})
+        api.create(
+            BATCHES,
+            namespace,
+            {
+                "apiVersion": BATCHES.api_version,
+                "kind": BATCHES.kind,
+                "metadata": {"name": name},
+                "spec": spec,
+            },
+        )
     )
     run(api.create(EVENTS, namespace, event_of(batch, LONG, NOW, "x" * 128)))
     kept: list[dict[str, Any]] = control_plane.admin.get(f"/api/v1/namespaces/{namespace}/events")["items"]
@@ -205,23 +220,41 @@ def test_a_real_api_server_takes_every_event(control_plane: ControlPlane, api: A
     assert event["involvedObject"] == {
         "apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "namespace": namespace, "name": name, "uid": batch["metadata"]["uid"],
     }  # fmt: skip
-    assert (event["type"], event["reason"], event["reportingComponent"]) == ("Warning", "Stalled", "video-ingest.dev/operator")
+    assert (event["type"], event["reason"], event["reportingComponent"]) == (
+        "Warning",
+        "Stalled",
+        "video-ingest.dev/operator",
+    )
     assert NOTE_BYTES - 4 < len(event["message"].encode()) <= NOTE_BYTES
     assert event["eventTime"] == "2027-01-15T08:00:00.000000Z"
 
 
-def test_a_batchs_story_in_a_real_cluster_is_told_once(control_plane: ControlPlane, api: Api, run: Run, namespace: str) -> None:
+def test_a_batchs_story_in_a_real_cluster_is_told_once(
+    control_plane: ControlPlane, api: Api, run: Run, namespace: str
+) -> None:
     spec = {"sources": [{"url": "https://media.example.org/talk.mp4"}]}
-    body = {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "metadata": {"name": "talks"}, "spec": spec}
+    body = {
+        "apiVersion": BATCHES.api_version,
+        "kind": BATCHES.kind,
+        "metadata": {"name": "talks"},
+        "spec": spec,
+    }
     counts = Counter[str]()
 
     async def story() -> None:
         batch = await api.create(BATCHES, namespace, body)
         statuses = [None, FREE, HELD, FREE, a_status(over(a_run(0)), count=1)]
-        for poster in (EventPoster(api, lambda: NOW, f"operator-{number}", lambda result: counts.update([result])) for number in range(2)):
+        for poster in (
+            EventPoster(api, lambda: NOW, f"operator-{number}", lambda result: counts.update([result]))
+            for number in range(2)
+        ):
             async with poster:
                 for number, (before, after) in enumerate(pairwise(statuses)):
-                    poster.accepted(batch | {"metadata": batch["metadata"] | {"resourceVersion": str(number)}}, before, after)
+                    poster.accepted(
+                        batch | {"metadata": batch["metadata"] | {"resourceVersion": str(number)}},
+                        before,
+                        after,
+                    )
 
     run(story())
     kept = control_plane.admin.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
@@ -231,15 +264,21 @@ def test_a_batchs_story_in_a_real_cluster_is_told_once(control_plane: ControlPla
 
 
 @pytest.mark.parametrize(
-    "sources", [None, [], [None], ["x"], [{}], [{"url": None}], [{"url": "https://h/feed?episode=1"}], [{"volume": {}}]]
+    "sources",
+    [None, [], [None], ["x"], [{}], [{"url": None}], [{"url": "https://h/feed?episode=1"}], [{"volume": {}}]],
 )
 def test_a_batch_whose_addresses_let_nobody_in_is_not_warned_of(sources: Any) -> None:
     assert exposed(a_batch() | {"spec": {"sources": sources}}, None, FREE) is None
     assert exposed(a_batch(), None, FREE) is None
 
 
-@pytest.mark.parametrize("url", ["https://ann:geheim@h/feed", "https://h/feed?token=geheim", "https://h/a.mp3?X-Amz-Signature=geheim"])
-def test_who_puts_a_credential_into_a_batch_is_told_once_for_each_spec_and_not_told_what_it_is(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["https://ann:geheim@h/feed", "https://h/feed?token=geheim", "https://h/a.mp3?X-Amz-Signature=geheim"],
+)
+def test_who_puts_a_credential_into_a_batch_is_told_once_for_each_spec_and_not_told_what_it_is(
+    url: str,
+) -> None:
     batch = a_batch() | {"spec": {"sources": [{"url": "https://h/a"}, {"url": url}, {"url": url}]}}
     note = exposed(batch, None, FREE)
     assert note is not None

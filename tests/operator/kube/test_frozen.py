@@ -1,4 +1,5 @@
-"""Frozen plans: what goes into ConfigMaps comes out of them, whole or with an error that says which one is damaged."""
+"""Frozen plans: what goes into ConfigMaps comes out of them, whole or with an error that says which one is
+damaged."""
 
 import asyncio
 import base64
@@ -45,8 +46,16 @@ SMALL = 256
 SETTINGS = orders_for().settings
 
 
-def a_frozen_plan(number: int = 0, recordings: tuple[Item, ...] = (), sources: int = 1, at: float = NOW) -> FrozenPlan:
-    return FrozenPlan(sources=sources, document=PlanDocument(items=recordings), number=number, at=as_text(at), settings=SETTINGS)
+def a_frozen_plan(
+    number: int = 0, recordings: tuple[Item, ...] = (), sources: int = 1, at: float = NOW
+) -> FrozenPlan:
+    return FrozenPlan(
+        sources=sources,
+        document=PlanDocument(items=recordings),
+        number=number,
+        at=as_text(at),
+        settings=SETTINGS,
+    )
 
 
 class Maps:
@@ -77,7 +86,10 @@ plans = st.builds(
     document=st.builds(
         PlanDocument,
         items=st.lists(st.text(max_size=40), max_size=40).map(
-            lambda titles: tuple(Item(**ITEM.model_dump() | {"index": index, "title": title}) for index, title in enumerate(titles))
+            lambda titles: tuple(
+                Item(**ITEM.model_dump() | {"index": index, "title": title})
+                for index, title in enumerate(titles)
+            )
         ),
         skip_counts=st.dictionaries(st.sampled_from(SkipReason), st.integers(0, 1000)),
     ),
@@ -97,7 +109,9 @@ def renumbered(plans: list[FrozenPlan]) -> Iterator[FrozenPlan]:
 
 
 @given(st.lists(plans, max_size=3), st.randoms(use_true_random=False))
-def test_plans_come_back_as_they_were_in_whatever_order_their_parts_are_listed(given: list[FrozenPlan], chance: random.Random) -> None:
+def test_plans_come_back_as_they_were_in_whatever_order_their_parts_are_listed(
+    given: list[FrozenPlan], chance: random.Random
+) -> None:
     numbered = tuple(renumbered(given))
     maps = [part for plan in numbered for part in in_small_parts(plan)]
     chance.shuffle(maps)
@@ -126,19 +140,28 @@ def test_of_two_attempts_that_were_finished_only_one_can_have_the_first_part() -
 
 
 def test_the_same_plan_is_frozen_into_the_same_config_maps() -> None:
-    assert in_small_parts(a_frozen_plan(recordings=items(50))) == in_small_parts(a_frozen_plan(recordings=items(50)))
+    assert in_small_parts(a_frozen_plan(recordings=items(50))) == in_small_parts(
+        a_frozen_plan(recordings=items(50))
+    )
 
 
 def test_a_part_that_is_gone_is_named_with_what_to_do() -> None:
     parts = in_small_parts(a_frozen_plan(recordings=items(200)))
     for gone in parts[:-1]:
         rest = [part for part in parts if part is not gone]
-        with pytest.raises(PlanDamagedError, match=rf"ConfigMap {gone['metadata']['name']} is gone: part .* Restore it from a backup"):
+        with pytest.raises(
+            PlanDamagedError,
+            match=rf"ConfigMap {gone['metadata']['name']} is gone: part .* Restore it from a backup",
+        ):
             read_back(rest)
 
 
 def test_a_plan_that_is_gone_from_between_others_is_named() -> None:
-    maps = [part for number in range(3) for part in in_small_parts(a_frozen_plan(number, items(2 * number + 2)[2 * number :], number + 1))]
+    maps = [
+        part
+        for number in range(3)
+        for part in in_small_parts(a_frozen_plan(number, items(2 * number + 2)[2 * number :], number + 1))
+    ]
     known = counted(read_back(maps))
     rest = [part for part in maps if part["metadata"]["name"] != plan_map_name(OWNER, 1, 0)]
     with pytest.raises(PlanDamagedError, match="The status counts 3 planned sources"):
@@ -146,7 +169,9 @@ def test_a_plan_that_is_gone_from_between_others_is_named() -> None:
 
 
 def test_a_plan_that_does_not_follow_the_one_before_it_is_none_of_the_batch() -> None:
-    maps = [part for number in range(2) for part in in_small_parts(a_frozen_plan(number, items(2), number + 1))]
+    maps = [
+        part for number in range(2) for part in in_small_parts(a_frozen_plan(number, items(2), number + 1))
+    ]
     with pytest.raises(PlanDamagedError, match="does not follow the one before it"):
         read_back(maps)
 
@@ -154,7 +179,10 @@ def test_a_plan_that_does_not_follow_the_one_before_it_is_none_of_the_batch() ->
 def test_a_plan_that_is_larger_than_any_is_refused_before_it_fills_the_memory() -> None:
     bomb = gzip.compress(b"0" * (4 * MAX_INFLATED))
     (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
-    only["binaryData"], only["data"]["sha256"] = {"plan.json.gz": base64.b64encode(bomb).decode()}, hashlib.sha256(bomb).hexdigest()
+    only["binaryData"], only["data"]["sha256"] = (
+        {"plan.json.gz": base64.b64encode(bomb).decode()},
+        hashlib.sha256(bomb).hexdigest(),
+    )
     tracemalloc.start()
     with pytest.raises(PlanDamagedError, match="more than 8388608 bytes"):
         read_back((only,))
@@ -171,7 +199,9 @@ def test_a_plan_of_more_parts_than_one_can_have_is_refused_before_they_are_asked
 
 def test_maps_that_somebody_else_has_laid_beside_a_plan_are_not_read() -> None:
     (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
-    foreign = copy.deepcopy(only) | {"metadata": only["metadata"] | {"name": plan_map_name(OWNER, 1, 0), "ownerReferences": []}}
+    foreign = copy.deepcopy(only) | {
+        "metadata": only["metadata"] | {"name": plan_map_name(OWNER, 1, 0), "ownerReferences": []}
+    }
     assert len(read_back((only, foreign))) == 1
 
 
@@ -201,9 +231,14 @@ def items_written(plan: FrozenPlan) -> list[dict[str, Any]]:
 def maps_of(plan: FrozenPlan, document: dict[str, Any]) -> tuple[Object, ...]:
     """The plan's one ConfigMap, as a version would have written it that knew fewer fields."""
     (only,) = to_config_maps(OWNER, plan)
-    content = json.loads(gzip.decompress(base64.b64decode(only["binaryData"]["plan.json.gz"]))) | {"document": document}
+    content = json.loads(gzip.decompress(base64.b64decode(only["binaryData"]["plan.json.gz"]))) | {
+        "document": document
+    }
     body = gzip.compress(json.dumps(content).encode())
-    only["binaryData"], only["data"]["sha256"] = {"plan.json.gz": base64.b64encode(body).decode()}, hashlib.sha256(body).hexdigest()
+    only["binaryData"], only["data"]["sha256"] = (
+        {"plan.json.gz": base64.b64encode(body).decode()},
+        hashlib.sha256(body).hexdigest(),
+    )
     return (only,)
 
 
@@ -211,17 +246,28 @@ def test_a_plan_is_known_by_what_was_written_and_not_by_what_a_version_makes_of_
     plan = a_frozen_plan(recordings=items(2))
     (known,) = read_back(to_config_maps(OWNER, plan))
     assert known.digest == digest_of_document(json.loads(plan.document.to_json()))
-    shorter = {"items": [{key: value for key, value in item.items() if key != "title"} for item in items_written(plan)]}
+    shorter = {
+        "items": [
+            {key: value for key, value in item.items() if key != "title"} for item in items_written(plan)
+        ]
+    }
     (from_before,) = read_back(maps_of(plan, shorter))
     assert from_before.document.items[0].title == ""
-    assert from_before.digest == digest_of_document(shorter) != digest_of_document(json.loads(from_before.document.to_json()))
+    assert (
+        from_before.digest
+        == digest_of_document(shorter)
+        != digest_of_document(json.loads(from_before.document.to_json()))
+    )
 
 
 def test_a_part_with_other_content_is_found_out() -> None:
     one, other = (list(in_small_parts(a_frozen_plan(recordings=items(count)))) for count in (200, 190))
     swapped = copy.deepcopy(one)
     swapped[0]["binaryData"] = other[0]["binaryData"]
-    with pytest.raises(PlanDamagedError, match=rf"ConfigMap {plan_map_name(OWNER, 0, 0)} and its further parts .* the sha256 differs"):
+    with pytest.raises(
+        PlanDamagedError,
+        match=rf"ConfigMap {plan_map_name(OWNER, 0, 0)} and its further parts .* the sha256 differs",
+    ):
         read_back(swapped)
 
 

@@ -1,4 +1,5 @@
-"""The pages of the operator's port, by real HTTP: alive is not ready, and what is stale is told with its age."""
+"""The pages of the operator's port, by real HTTP: alive is not ready, and what is stale is told with its
+age."""
 
 import asyncio
 from itertools import count
@@ -50,7 +51,9 @@ def test_an_operator_that_has_seen_nothing_yet_is_alive_and_not_ready(clock: Clo
     assert asked(health, "/readyz")[::2] == (503, {"ok": False, "stale": {"jobs": None}, "fresh": {}})
 
 
-def test_it_is_ready_once_everything_was_seen_and_until_something_has_not_been_for_too_long(clock: Clock) -> None:
+def test_it_is_ready_once_everything_was_seen_and_until_something_has_not_been_for_too_long(
+    clock: Clock,
+) -> None:
     health = Health(clock)
     health.expect("jobs", 60)
     health.expect("pods", 60)
@@ -58,9 +61,15 @@ def test_it_is_ready_once_everything_was_seen_and_until_something_has_not_been_f
     assert asked(health, "/readyz")[0] == 503
     clock.now += 20
     health.saw("pods")
-    assert asked(health, "/readyz")[::2] == (200, {"ok": True, "stale": {}, "fresh": {"jobs": 20.0, "pods": 0.0}})
+    assert asked(health, "/readyz")[::2] == (
+        200,
+        {"ok": True, "stale": {}, "fresh": {"jobs": 20.0, "pods": 0.0}},
+    )
     clock.now += 41
-    assert asked(health, "/readyz")[::2] == (503, {"ok": False, "stale": {"jobs": 61.0}, "fresh": {"pods": 41.0}})
+    assert asked(health, "/readyz")[::2] == (
+        503,
+        {"ok": False, "stale": {"jobs": 61.0}, "fresh": {"pods": 41.0}},
+    )
     health.saw("jobs")
     assert asked(health, "/readyz")[0] == 200
 
@@ -114,7 +123,10 @@ def test_metrics_are_served_in_the_form_that_prometheus_asks_for(clock: Clock) -
 
 def test_a_port_that_is_taken_is_an_error(clock: Clock) -> None:
     async def twice() -> None:
-        async with served(0, Health(clock), Metrics(), "127.0.0.1") as port, served(port, Health(clock), Metrics(), "127.0.0.1"):
+        async with (
+            served(0, Health(clock), Metrics(), "127.0.0.1") as port,
+            served(port, Health(clock), Metrics(), "127.0.0.1"),
+        ):
             pass
 
     with pytest.raises(OSError, match="address already in use"):

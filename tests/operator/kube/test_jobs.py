@@ -49,7 +49,9 @@ def test_a_job_and_its_pod_are_small_because_each_is_written_to_etcd_many_times(
 
 def test_what_items_share_is_in_no_job() -> None:
     orders = orders_for(
-        identification=IdentificationProfile(voices=(Voice(name="ann", recordings=("https://media.example.org/ann.wav",)),))
+        identification=IdentificationProfile(
+            voices=(Voice(name="ann", recordings=("https://media.example.org/ann.wav",)),)
+        )
     )
     assert "ann.wav" in shared_order_map(OWNER, orders, 0)["data"][SHARED_VARIABLE]
     assert "ann.wav" not in json.dumps(ingest_job(OWNER, orders, ITEM, FIRST))
@@ -65,11 +67,17 @@ def test_a_job_is_one_try_and_its_pod_is_started_once() -> None:
 
 def test_labels_say_which_try_it_is_and_with_which_budget() -> None:
     labels = job(Start(7, 3, 1, 2, 4))["metadata"]["labels"]
-    told = {key.removeprefix("video-ingest.dev/"): value for key, value in labels.items() if key.startswith("video-ingest.dev/")}
+    told = {
+        key.removeprefix("video-ingest.dev/"): value
+        for key, value in labels.items()
+        if key.startswith("video-ingest.dev/")
+    }
     assert told == {
         "batch-uid": OWNER.uid, "role": "ingest", "index": "7", "try": "3", "attempts": "1", "rung": "2", "disruptions": "4",
     }  # fmt: skip
-    assert {"attempts", "rung", "disruptions"}.isdisjoint(key.rpartition("/")[2] for key in job()["metadata"]["labels"])
+    assert {"attempts", "rung", "disruptions"}.isdisjoint(
+        key.rpartition("/")[2] for key in job()["metadata"]["labels"]
+    )
 
 
 def test_a_pod_is_found_by_its_batch_and_its_role() -> None:
@@ -90,9 +98,18 @@ MEMORY = WorkerMemory(base_mib=1000, mib_per_media_hour=100, max_mib=5000)
 
 @pytest.mark.parametrize(
     ("seconds", "rung", "asked"),
-    [(3600, 0, "1100Mi"), (3600, 1, "2200Mi"), (3600, 2, "4400Mi"), (3600, 3, "5000Mi"), (1, 0, "1001Mi"), (None, 0, "1400Mi")],
+    [
+        (3600, 0, "1100Mi"),
+        (3600, 1, "2200Mi"),
+        (3600, 2, "4400Mi"),
+        (3600, 3, "5000Mi"),
+        (1, 0, "1001Mi"),
+        (None, 0, "1400Mi"),
+    ],
 )
-def test_memory_grows_with_the_media_and_doubles_with_each_rung(seconds: int | None, rung: int, asked: str) -> None:
+def test_memory_grows_with_the_media_and_doubles_with_each_rung(
+    seconds: int | None, rung: int, asked: str
+) -> None:
     assert UNKNOWN_LENGTH == 4 * 3600
     item = ITEM.model_copy(update={"duration_seconds": seconds})
     resources = worker_of(job(Start(7, 1, 0, rung, 0), item, PodProfile(memory=MEMORY)))["resources"]
@@ -103,7 +120,10 @@ def test_cores_and_disk_are_asked_for_and_not_limited() -> None:
     resources = worker_of(job(pods=PodProfile(cpus=6, scratch_gib=50)))["resources"]
     assert (resources["requests"]["cpu"], resources["requests"]["ephemeral-storage"]) == ("6", "50Gi")
     assert set(resources["limits"]) == {"memory", "nvidia.com/gpu"}
-    assert mounted(job(pods=PodProfile(scratch_gib=50)))["/tmp"] == ({"emptyDir": {"sizeLimit": "50Gi"}}, True)
+    assert mounted(job(pods=PodProfile(scratch_gib=50)))["/tmp"] == (
+        {"emptyDir": {"sizeLimit": "50Gi"}},
+        True,
+    )
 
 
 def test_a_gpu_is_a_limit_of_the_profiles_resource_and_none_is_asked_for_on_a_cpu() -> None:
@@ -113,7 +133,9 @@ def test_a_gpu_is_a_limit_of_the_profiles_resource_and_none_is_asked_for_on_a_cp
 
 
 def test_threads_are_the_cores_that_are_asked_for() -> None:
-    assert '"threads":6' in shared_order_map(OWNER, orders_for(PodProfile(cpus=6)), 0)["data"][SHARED_VARIABLE]
+    assert (
+        '"threads":6' in shared_order_map(OWNER, orders_for(PodProfile(cpus=6)), 0)["data"][SHARED_VARIABLE]
+    )
 
 
 def test_the_stores_address_comes_from_the_secret_and_stands_nowhere() -> None:
@@ -131,7 +153,9 @@ def test_the_stores_address_comes_from_the_secret_and_stands_nowhere() -> None:
     ],
     ids=["nothing", "claim", "folder", "image"],
 )
-def test_models_are_mounted_read_only_from_where_the_profile_has_them(where: ModelVolume, volume: Object) -> None:
+def test_models_are_mounted_read_only_from_where_the_profile_has_them(
+    where: ModelVolume, volume: Object
+) -> None:
     assert mounted(job(pods=PodProfile(models=where)))["/models"] == (volume, False)
 
 
@@ -146,19 +170,26 @@ def test_models_are_mounted_read_only_from_where_the_profile_has_them(where: Mod
         ("file:///srv/sources/recordings/talk.wav", []),
     ],
 )
-def test_only_the_claim_that_an_item_lies_on_is_mounted_and_only_if_the_profile_allows_it(url: str, mounts: list[str]) -> None:
+def test_only_the_claim_that_an_item_lies_on_is_mounted_and_only_if_the_profile_allows_it(
+    url: str, mounts: list[str]
+) -> None:
     made = job(item=ITEM.model_copy(update={"url": url}), pods=PodProfile(claims=CLAIMS))
     assert [path for path in mounted(made) if path.startswith("/sources")] == mounts
 
 
 def test_a_claim_is_mounted_read_only_under_its_own_name() -> None:
-    made = job(item=ITEM.model_copy(update={"url": "file:///sources/recordings/a.wav"}), pods=PodProfile(claims=CLAIMS))
+    made = job(
+        item=ITEM.model_copy(update={"url": "file:///sources/recordings/a.wav"}),
+        pods=PodProfile(claims=CLAIMS),
+    )
     claim = {"persistentVolumeClaim": {"claimName": "recordings", "readOnly": True}}
     assert mounted(made)["/sources/recordings"] == (claim, False)
 
 
 def test_a_voice_on_a_claim_is_mounted_for_every_item() -> None:
-    voices = IdentificationProfile(voices=(Voice(name="ann", recordings=("file:///sources/voices/ann.wav",)),))
+    voices = IdentificationProfile(
+        voices=(Voice(name="ann", recordings=("file:///sources/voices/ann.wav",)),)
+    )
     assert "/sources/voices" in mounted(job(pods=PodProfile(claims=CLAIMS), identification=voices))
 
 

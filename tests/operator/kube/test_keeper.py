@@ -11,13 +11,20 @@ from tests.support.cluster.fixtures import Run
 
 
 def a_status(succeeded: int) -> IngestBatchStatus:
-    return IngestBatchStatus(observed_generation=1, state="Running", counts=Counts(total=9, succeeded=succeeded))
+    return IngestBatchStatus(
+        observed_generation=1, state="Running", counts=Counts(total=9, succeeded=succeeded)
+    )
 
 
 @pytest.fixture
 def batch(api: Api, run: Run, namespace: str) -> Object:
     spec = {"sources": [{"url": "https://media.example.org/talks"}]}
-    body = {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "metadata": {"name": "talks", "namespace": namespace}, "spec": spec}
+    body = {
+        "apiVersion": BATCHES.api_version,
+        "kind": BATCHES.kind,
+        "metadata": {"name": "talks", "namespace": namespace},
+        "spec": spec,
+    }
     made: Object = run(api.create(BATCHES, namespace, body))
     return made
 
@@ -31,13 +38,17 @@ def test_a_batch_that_nobody_has_looked_at_has_a_status_that_says_so(keeper: Sta
     assert (keeper.read() or a_status(1)).observed_generation == -1
 
 
-def test_what_was_accepted_is_read_at_once_and_survives_a_watch_that_lags(keeper: StatusKeeper, batch: Object, run: Run) -> None:
+def test_what_was_accepted_is_read_at_once_and_survives_a_watch_that_lags(
+    keeper: StatusKeeper, batch: Object, run: Run
+) -> None:
     run(keeper.write(a_status(3)))
     keeper.offer(batch)  # what a watch saw before
     assert keeper.read() == a_status(3)
 
 
-def test_a_second_operator_cannot_write_over_what_it_has_not_seen(keeper: StatusKeeper, api: Api, batch: Object, run: Run) -> None:
+def test_a_second_operator_cannot_write_over_what_it_has_not_seen(
+    keeper: StatusKeeper, api: Api, batch: Object, run: Run
+) -> None:
     other = StatusKeeper(api, batch)
     run(other.write(a_status(5)))
     with pytest.raises(ConflictError):
@@ -53,13 +64,17 @@ def test_a_write_whose_answer_was_lost_and_that_was_repeated_counts_as_accepted(
     assert keeper.read() == a_status(3)
 
 
-def test_a_status_changes_nothing_of_the_spec(keeper: StatusKeeper, api: Api, batch: Object, run: Run) -> None:
+def test_a_status_changes_nothing_of_the_spec(
+    keeper: StatusKeeper, api: Api, batch: Object, run: Run
+) -> None:
     run(keeper.write(a_status(3)))
     now = run(api.get(BATCHES, batch["metadata"]["namespace"], "talks"))
     assert (now["spec"], now["metadata"]["generation"]) == (batch["spec"], 1)
 
 
-def test_a_write_that_nobody_answered_is_not_believed(keeper: StatusKeeper, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_nobody_answered_is_not_believed(
+    keeper: StatusKeeper, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def lost(*_: object) -> Object:
         raise UnreachableError("Reset", "connection reset")
 

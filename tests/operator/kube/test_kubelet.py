@@ -1,4 +1,5 @@
-"""The stand-in kubelet on a real control plane: what the Job controller makes of each life, and what the API server passes on."""
+"""The stand-in kubelet on a real control plane: what the Job controller makes of each life, and what the API
+server passes on."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -85,8 +86,12 @@ def test_a_worker_that_succeeds_completes_its_job_and_leaves_its_receipt(start: 
     assert (writes["binding"], writes["status"], writes["removal"]) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("reason", [Reason.DOWNLOAD_FAILED, Reason.NO_SPEECH, Reason.GPU_OUT_OF_MEMORY, Reason.UNKNOWN])
-def test_an_exit_code_of_the_table_fails_the_job_by_its_policy_which_tells_the_code(start: Start, job: OneJob, reason: Reason) -> None:
+@pytest.mark.parametrize(
+    "reason", [Reason.DOWNLOAD_FAILED, Reason.NO_SPEECH, Reason.GPU_OUT_OF_MEMORY, Reason.UNKNOWN]
+)
+def test_an_exit_code_of_the_table_fails_the_job_by_its_policy_which_tells_the_code(
+    start: Start, job: OneJob, reason: Reason
+) -> None:
     start(fails(reason))
     job.make()
     over = job.until_over()
@@ -98,7 +103,11 @@ def test_an_exit_code_of_the_table_fails_the_job_by_its_policy_which_tells_the_c
 
 @pytest.mark.parametrize(
     ("life", "container", "pod_reason"),
-    [(killed(), "Error", None), (out_of_memory(), "OOMKilled", None), (past_deadline(), "Error", "DeadlineExceeded")],
+    [
+        (killed(), "Error", None),
+        (out_of_memory(), "OOMKilled", None),
+        (past_deadline(), "Error", "DeadlineExceeded"),
+    ],
     ids=["killed", "out of memory", "past its deadline"],
 )
 def test_an_end_that_no_disruption_explains_fails_the_job(
@@ -122,9 +131,13 @@ def test_a_deadline_that_passes_ends_the_pod_whatever_its_life_was_to_be(start: 
 
 
 @pytest.mark.parametrize(
-    ("life", "stays"), [(evicted(), True), (preempted(), False), (drained(), False)], ids=["evicted", "preempted", "drained"]
+    ("life", "stays"),
+    [(evicted(), True), (preempted(), False), (drained(), False)],
+    ids=["evicted", "preempted", "drained"],
 )
-def test_a_disruption_fails_the_job_by_its_own_rule(start: Start, job: OneJob, life: Life, stays: bool) -> None:  # noqa: FBT001 -- a column
+def test_a_disruption_fails_the_job_by_its_own_rule(
+    start: Start, job: OneJob, life: Life, stays: bool
+) -> None:  # noqa: FBT001 -- a column
     start(life)
     job.make()
     over = job.until_over()
@@ -156,7 +169,10 @@ def test_a_suspended_job_ends_its_pod_which_says_that_it_was_interrupted(start: 
     kubelet.until_running(INDEX, 1)
     job.stop()
     job.until_gone()
-    until(lambda: holds(job.now, "Suspended") and not job.now["status"].get("terminating"), "nothing of it is left")
+    until(
+        lambda: holds(job.now, "Suspended") and not job.now["status"].get("terminating"),
+        "nothing of it is left",
+    )
     assert not job.now["status"].get("active")
     until(lambda: kubelet.writes()["removal"] == 1, "the kubelet has said once that nothing is left")
 
@@ -172,10 +188,14 @@ def test_a_worker_that_does_not_listen_is_killed_when_its_grace_is_over(start: S
     assert (terminated(pod)["exitCode"], terminated(pod).get("message")) == (137, None)
 
 
-def test_an_image_that_is_missing_keeps_the_container_waiting_until_it_is_there(start: Start, job: OneJob) -> None:
+def test_an_image_that_is_missing_keeps_the_container_waiting_until_it_is_there(
+    start: Start, job: OneJob
+) -> None:
     kubelet = start(image_missing())
     job.make()
-    pod = job.until_pod(lambda pod: waiting(pod).get("reason") == "ImagePullBackOff", "it waits for its image")
+    pod = job.until_pod(
+        lambda pod: waiting(pod).get("reason") == "ImagePullBackOff", "it waits for its image"
+    )
     assert "not found" in waiting(pod)["message"]
     assert job.log(pod)[0] == 400
     kubelet.release(pod["metadata"]["name"])
@@ -185,7 +205,9 @@ def test_an_image_that_is_missing_keeps_the_container_waiting_until_it_is_there(
 def test_a_secret_that_is_really_missing_is_noticed_and_so_is_that_it_came(start: Start, job: OneJob) -> None:
     start(succeeds())
     job.make(secret=False)
-    pod = job.until_pod(lambda pod: waiting(pod).get("reason") == "CreateContainerConfigError", "it waits for its Secret")
+    pod = job.until_pod(
+        lambda pod: waiting(pod).get("reason") == "CreateContainerConfigError", "it waits for its Secret"
+    )
     assert waiting(pod)["message"] == 'secret "video-ingest-store" not found'
     job.make_secret()
     assert job.until_over()["type"] == "Complete"
@@ -210,7 +232,9 @@ def test_a_script_reads_the_order_as_its_worker_would(start: Start, job: OneJob)
     assert terminated(second.pod)["exitCode"] == 137
 
 
-def test_what_a_worker_prints_is_read_through_the_api_server_while_it_runs_and_afterwards(start: Start, job: OneJob) -> None:
+def test_what_a_worker_prints_is_read_through_the_api_server_while_it_runs_and_afterwards(
+    start: Start, job: OneJob
+) -> None:
     kubelet = start(hangs())
     job.make()
     kubelet.until_running(INDEX, 1)
@@ -243,8 +267,12 @@ def test_a_pod_waits_for_a_gpu_until_another_gives_one_back(start: Start, job: O
     job.make()
     kubelet.until_running(INDEX, 1)
     second.make(secret=False)
-    pod = second.until_pod(lambda pod: condition(pod, "PodScheduled").get("reason") == "Unschedulable", "it waits for a GPU")
-    assert condition(pod, "PodScheduled")["message"].startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
+    pod = second.until_pod(
+        lambda pod: condition(pod, "PodScheduled").get("reason") == "Unschedulable", "it waits for a GPU"
+    )
+    assert condition(pod, "PodScheduled")["message"].startswith(
+        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    )
     assert "nodeName" not in pod["spec"]
     kubelet.finish(INDEX, 1)
     kubelet.until_running(INDEX, 2)

@@ -18,15 +18,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(looping, name, seconds)
 
 
-def run(look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: float = 0.0) -> list[tuple[str, str]]:
-    """Play a script against a loop whose keys are left alone for `rest` seconds after each look; what was reported of the looks."""
+def run(
+    look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: float = 0.0
+) -> list[tuple[str, str]]:
+    """Play a script against a loop whose keys are left alone for `rest` seconds after each look; what was
+    reported of the looks."""
     reported: list[tuple[str, str]] = []
 
     async def requeued(key: str) -> Requeue:
         return Requeue(await look(key), rest)
 
     async def play() -> None:
-        loop = Loop(requeued, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok")))
+        loop = Loop(
+            requeued, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok"))
+        )
         await asyncio.wait_for(script(loop), 20)
         await loop.close()
 

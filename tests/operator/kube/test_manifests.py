@@ -55,7 +55,8 @@ def manifests(owner: Owner, orders: Orders) -> tuple[Object, ...]:
 
 
 def missing(ours: Any, made: Any, where: str = "") -> list[str]:
-    """What of ours the server did not take as it is. It adds defaults, and writes quantities in its own way (1024Mi is 1Gi)."""
+    """What of ours the server did not take as it is. It adds defaults, and writes quantities in its own way
+    (1024Mi is 1Gi)."""
     if isinstance(ours, dict):
         return [
             each
@@ -70,11 +71,16 @@ def missing(ours: Any, made: Any, where: str = "") -> list[str]:
 
 
 def restrict(plane: ControlPlane, namespace: str, mode: str) -> None:
-    plane.admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": {f"pod-security.kubernetes.io/{mode}": "restricted"}}})
+    plane.admin.merge(
+        f"/api/v1/namespaces/{namespace}",
+        {"metadata": {"labels": {f"pod-security.kubernetes.io/{mode}": "restricted"}}},
+    )
 
 
 @pytest.mark.parametrize("pods", PROFILES.values(), ids=PROFILES)
-def test_every_field_is_known_and_kept_by_a_real_api_server(control_plane: ControlPlane, namespace: str, pods: PodProfile) -> None:
+def test_every_field_is_known_and_kept_by_a_real_api_server(
+    control_plane: ControlPlane, namespace: str, pods: PodProfile
+) -> None:
     restrict(control_plane, namespace, "warn")
     control_plane.admin.warnings.clear()
     owner = Owner(namespace, OWNER.name, OWNER.uid)
@@ -86,16 +92,22 @@ def test_every_field_is_known_and_kept_by_a_real_api_server(control_plane: Contr
     assert bool(control_plane.admin.warnings) == (pods.models.host_path is not None)
 
 
-def test_the_job_controller_makes_one_pod_that_the_strictest_namespace_takes(control_plane: ControlPlane, namespace: str) -> None:
+def test_the_job_controller_makes_one_pod_that_the_strictest_namespace_takes(
+    control_plane: ControlPlane, namespace: str
+) -> None:
     restrict(control_plane, namespace, "enforce")
-    batch = a_batch(OWNER.name).model_dump(mode="json", exclude_none=True) | {"metadata": {"name": OWNER.name}}
+    batch = a_batch(OWNER.name).model_dump(mode="json", exclude_none=True) | {
+        "metadata": {"name": OWNER.name}
+    }
     owner = Owner(namespace, OWNER.name, control_plane.admin.create(batch, namespace)["metadata"]["uid"])
     body = ingest_job(owner, orders_for(), ITEM, START)
     control_plane.admin.create(body)
     found: list[Object] = []
 
     def there() -> bool:
-        found[:] = control_plane.admin.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{BATCH_UID}={owner.uid}")["items"]
+        found[:] = control_plane.admin.get(
+            f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{BATCH_UID}={owner.uid}"
+        )["items"]
         return bool(found)
 
     until(there, "the Job has its pod")

@@ -1,4 +1,5 @@
-"""What the operator counts: each thing once, from what was accepted, in a form that Prometheus reads and a page that names all of it."""
+"""What the operator counts: each thing once, from what was accepted, in a form that Prometheus reads and a
+page that names all of it."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +31,11 @@ def values(metrics: Metrics, name: str) -> Mapping[tuple[str, ...], float]:
     """The values of one series, by its labels' values; those that are zero left out."""
     families = text_string_to_metric_families(metrics.exposition().decode())
     samples = [sample for family in families for sample in family.samples if sample.name == name]
-    return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in samples if sample.value}
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for sample in samples
+        if sample.value
+    }
 
 
 @pytest.fixture
@@ -38,7 +43,9 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_batches(metrics: Metrics) -> None:
+def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_batches(
+    metrics: Metrics,
+) -> None:
     metrics.accepted(a_batch("a"), None, a_status(a_run(0)))
     metrics.accepted(a_batch("a"), a_status(a_run(0)), a_status(over(a_run(0)), a_run(1)))
     metrics.seen(a_batch("b"), a_status(over(a_run(0)), count=1))
@@ -46,7 +53,11 @@ def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_ba
     assert values(metrics, "video_ingest_items") == {
         ("default", "Pending"): 8, ("default", "Running"): 1, ("default", "Succeeded"): 2, ("other", "Pending"): 3,
     }  # fmt: skip
-    assert values(metrics, "video_ingest_batches") == {("default", "Running"): 1, ("default", "Complete"): 1, ("other", "Running"): 1}
+    assert values(metrics, "video_ingest_batches") == {
+        ("default", "Running"): 1,
+        ("default", "Complete"): 1,
+        ("other", "Running"): 1,
+    }
     metrics.forgotten("default", "a")
     metrics.forgotten("other", "c")
     metrics.forgotten("other", "c")
@@ -62,7 +73,11 @@ def test_what_is_seen_again_is_not_counted_again(metrics: Metrics) -> None:
     metrics.accepted(a_batch(), done, done)
     expected = {("Succeeded",): 1, ("Private",): 1, ("NotFound",): 1}
     assert values(metrics, "video_ingest_outcomes_total") == expected
-    more = a_status(*(over(a_run(index)) for index in range(3)), over(a_run(3), Reason.NOT_FOUND), over(a_run(4), Reason.NOT_FOUND))
+    more = a_status(
+        *(over(a_run(index)) for index in range(3)),
+        over(a_run(3), Reason.NOT_FOUND),
+        over(a_run(4), Reason.NOT_FOUND),
+    )
     metrics.accepted(a_batch(), done, more)
     assert values(metrics, "video_ingest_outcomes_total") == expected | {("Succeeded",): 3, ("NotFound",): 2}
 
@@ -96,9 +111,15 @@ def test_an_open_breaker_is_seen_until_it_closes(metrics: Metrics) -> None:
 
 
 def test_a_success_brings_its_figures(metrics: Metrics) -> None:
-    stages = {Stage.TRANSCRIBE: StageFigures(seconds=40, halvings=2), Stage.DIARIZE: StageFigures(seconds=0.1, resumed=True)}
+    stages = {
+        Stage.TRANSCRIBE: StageFigures(seconds=40, halvings=2),
+        Stage.DIARIZE: StageFigures(seconds=0.1, resumed=True),
+    }
     receipt = a_receipt(seconds=60, media=600, stages=stages, overhead_seconds=4.5)
-    run = over(a_run(0, waits=Waits(queued=100, starting=2, pulling=0), gpu_seconds=70.0), ended=ended_by(None, receipt=receipt))
+    run = over(
+        a_run(0, waits=Waits(queued=100, starting=2, pulling=0), gpu_seconds=70.0),
+        ended=ended_by(None, receipt=receipt),
+    )
     metrics.folded(run)
     assert values(metrics, "video_ingest_runs_total") == {("Succeeded",): 1}
     assert values(metrics, "video_ingest_rtf_ratio_sum") == {(): 0.1}
@@ -109,14 +130,20 @@ def test_a_success_brings_its_figures(metrics: Metrics) -> None:
     assert values(metrics, "video_ingest_media_seconds_total") == {(): 600}
     assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 70}
     assert values(metrics, "video_ingest_wait_seconds_sum") == {("queued",): 100, ("starting",): 2}
-    assert values(metrics, "video_ingest_wait_seconds_count") == {("queued",): 1, ("starting",): 1, ("pulling",): 1}
+    assert values(metrics, "video_ingest_wait_seconds_count") == {
+        ("queued",): 1,
+        ("starting",): 1,
+        ("pulling",): 1,
+    }
 
 
 def test_a_failure_counts_as_a_run_and_gives_no_pace(metrics: Metrics) -> None:
     receipt = a_failure(Reason.GPU_OUT_OF_MEMORY).model_copy(
         update={"media_seconds": 600.0, "stages": {Stage.TRANSCRIBE: StageFigures(seconds=9, halvings=3)}}
     )
-    metrics.folded(over(a_run(0, gpu_seconds=20.0), ended=ended_by(Reason.GPU_OUT_OF_MEMORY, receipt=receipt)))
+    metrics.folded(
+        over(a_run(0, gpu_seconds=20.0), ended=ended_by(Reason.GPU_OUT_OF_MEMORY, receipt=receipt))
+    )
     assert values(metrics, "video_ingest_runs_total") == {("GpuOutOfMemory",): 1}
     assert values(metrics, "video_ingest_batch_halvings_total") == {("transcribe",): 3}
     assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 20}
@@ -124,7 +151,9 @@ def test_a_failure_counts_as_a_run_and_gives_no_pace(metrics: Metrics) -> None:
         assert values(metrics, f"video_ingest_{name}") == {}
 
 
-def test_running_out_of_memory_is_counted_by_rung_also_of_a_process_that_could_not_say_so(metrics: Metrics) -> None:
+def test_running_out_of_memory_is_counted_by_rung_also_of_a_process_that_could_not_say_so(
+    metrics: Metrics,
+) -> None:
     metrics.folded(over(a_run(0, rung=2), Reason.GPU_OUT_OF_MEMORY))
     metrics.folded(over(a_run(1, rung=1), ended=Ended(137, None, seen=Reason.HOST_OUT_OF_MEMORY)))
     metrics.folded(over(a_run(2, rung=1), ended=Ended(137, None, seen=Reason.HOST_OUT_OF_MEMORY)))
@@ -137,10 +166,15 @@ def free(uuid: str | None, mib: int | None) -> Run:
     return over(a_run(0), ended=ended_by(None, receipt=a_receipt(memory=memory)))
 
 
-def test_a_gpu_shows_what_was_free_before_its_last_run_and_only_so_many_gpus_are_remembered(metrics: Metrics) -> None:
+def test_a_gpu_shows_what_was_free_before_its_last_run_and_only_so_many_gpus_are_remembered(
+    metrics: Metrics,
+) -> None:
     for run in (free("GPU-1", 40_000), free("GPU-2", 39_000), free("GPU-1", 38_000), free(None, None)):
         metrics.folded(run)
-    assert values(metrics, "video_ingest_gpu_free_vram_at_start_mib") == {("GPU-1",): 38_000, ("GPU-2",): 39_000}
+    assert values(metrics, "video_ingest_gpu_free_vram_at_start_mib") == {
+        ("GPU-1",): 38_000,
+        ("GPU-2",): 39_000,
+    }
     for number in range(GPUS - 1):
         metrics.folded(free(f"GPU-later-{number}", 1))
     known = values(metrics, "video_ingest_gpu_free_vram_at_start_mib")
@@ -161,7 +195,11 @@ def test_the_operators_own_work_is_counted(metrics: Metrics) -> None:
     metrics.schedule(fired=False, missed=4)
     assert values(metrics, "video_ingest_reconcile_seconds_count") == {("batch",): 2}
     assert values(metrics, "video_ingest_reconcile_errors_total") == {("BusyError", "batch"): 1}
-    requests = {("jobs", "2xx", "create"): 2, ("jobs", "4xx", "create"): 1, ("jobs", "unanswered", "create"): 1}
+    requests = {
+        ("jobs", "2xx", "create"): 2,
+        ("jobs", "4xx", "create"): 1,
+        ("jobs", "unanswered", "create"): 1,
+    }
     assert values(metrics, "video_ingest_api_requests_total") == requests
     assert values(metrics, "video_ingest_api_request_seconds_sum") == {("jobs", "create"): 2}
     assert values(metrics, "video_ingest_events_total") == {("posted",): 1}
@@ -184,7 +222,11 @@ def busy(metrics: Metrics) -> Metrics:
     test_a_success_brings_its_figures(metrics)
     test_the_operators_own_work_is_counted(metrics)
     metrics.folded(free("GPU-1", 1))
-    metrics.accepted(a_batch(), None, a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)))
+    metrics.accepted(
+        a_batch(),
+        None,
+        a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)),
+    )
     return metrics
 
 
@@ -211,8 +253,14 @@ def test_the_page_has_every_metric_with_its_labels_and_no_other(busy: Metrics) -
     for family in text_string_to_metric_families(busy.exposition().decode()):
         if not family.name.startswith("process_"):
             name = family.name + ("_total" if family.type == "counter" else "")
-            shown[name] = family.type, frozenset().union(*(sample.labels for sample in family.samples)) - {"le"}
-    written = {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall(PAGE.read_text())}
+            shown[name] = (
+                family.type,
+                frozenset().union(*(sample.labels for sample in family.samples)) - {"le"},
+            )
+    written = {
+        name: (kind, frozenset(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels in ROW.findall(PAGE.read_text())
+    }
     assert written == shown
 
 

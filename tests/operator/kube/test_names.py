@@ -30,7 +30,9 @@ tries = st.integers(1, 1_000_000)
 
 
 @given(owners, indexes, tries, st.text(max_size=20))
-def test_every_name_is_a_label_and_tells_the_batchs_uid(owner: Owner, index: int, number: int, content: str) -> None:
+def test_every_name_is_a_label_and_tells_the_batchs_uid(
+    owner: Owner, index: int, number: int, content: str
+) -> None:
     names = (
         ingest_job_name(owner, index, number),
         plan_job_name(owner, index, number),
@@ -45,7 +47,9 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(owner: Owner, index: int
 
 
 @given(owners, owners, st.tuples(indexes, tries), st.tuples(indexes, tries))
-def test_two_tries_share_a_name_only_if_they_are_one(owner: Owner, other: Owner, first: tuple[int, int], second: tuple[int, int]) -> None:
+def test_two_tries_share_a_name_only_if_they_are_one(
+    owner: Owner, other: Owner, first: tuple[int, int], second: tuple[int, int]
+) -> None:
     same_name = ingest_job_name(owner, *first) == ingest_job_name(other, *second)
     same_try = (owner.uid[:8], *first) == (other.uid[:8], *second)
     assert not same_name or same_try
@@ -58,12 +62,17 @@ def test_a_plan_never_has_the_name_of_an_item(owner: Owner, index: int, number: 
 
 
 @given(owners, indexes, tries, st.sampled_from([INGEST, PLAN]))
-def test_a_place_is_read_back_from_the_name_that_was_made_of_it(owner: Owner, index: int, number: int, role: str) -> None:
+def test_a_place_is_read_back_from_the_name_that_was_made_of_it(
+    owner: Owner, index: int, number: int, role: str
+) -> None:
     place = Place(role, index, number)
     assert place_of(place.name(owner)) == place
 
 
-@pytest.mark.parametrize("name", ["", "talks", "talks-0-1", "talks-0b3f6c1e-x-1", "talks-0b3f6c1e-0-1x", "talks-0b3f6c1e-0-0", "-٢-1"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "talks", "talks-0-1", "talks-0b3f6c1e-x-1", "talks-0b3f6c1e-0-1x", "talks-0b3f6c1e-0-0", "-٢-1"],
+)
 def test_a_name_of_another_kind_has_no_place(name: str) -> None:
     assert place_of(name) is None
 

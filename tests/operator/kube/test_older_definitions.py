@@ -1,4 +1,5 @@
-"""Statuses that the cluster's definitions, older than the operator, refuse: that is told in words that they know."""
+"""Statuses that the cluster's definitions, older than the operator, refuse: that is told in words that they
+know."""
 
 import pytest
 
@@ -24,7 +25,9 @@ class Newer:
 
     async def replace_status(self, resource: Resource, body: Object) -> Object:
         newer = "conditions" not in body["status"] or not body["status"]["conditions"]
-        return await self._api.replace_status(resource, body | {"status": body["status"] | ({"breaker": NEWER} if newer else {})})
+        return await self._api.replace_status(
+            resource, body | {"status": body["status"] | ({"breaker": NEWER} if newer else {})}
+        )
 
 
 class Refusing:
@@ -40,7 +43,9 @@ async def a_batch(api: Api, namespace: str) -> Object:
     return await api.create(BATCHES, namespace, body)
 
 
-def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_know(api: Api, namespace: str, run: Run) -> None:
+def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_know(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         keeper = StatusKeeper(Newer(api), await a_batch(api, namespace))
         with pytest.raises(UnwritableStatusError) as caught:
@@ -48,7 +53,11 @@ def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_k
         await keeper.tell(caught.value.hindrance, NOW)
         status = (await api.get(BATCHES, namespace, "talks"))["status"]
         [condition] = status["conditions"]
-        assert (status["state"], condition["type"], condition["reason"]) == ("Stalled", "Stalled", "DefinitionsDiffer")
+        assert (status["state"], condition["type"], condition["reason"]) == (
+            "Stalled",
+            "Stalled",
+            "DefinitionsDiffer",
+        )
         assert 'Unsupported value: "QuantumDecoherence"' in condition["message"]
         before = keeper.batch["metadata"]["resourceVersion"]
         await keeper.tell(caught.value.hindrance, NOW + 30)

@@ -1,4 +1,5 @@
-"""One reconcile of a batch in a cluster: each Job is looked at once, the ledger is restored once, and what follows is told once."""
+"""One reconcile of a batch in a cluster: each Job is looked at once, the ledger is restored once, and what
+follows is told once."""
 
 import asyncio
 
@@ -50,7 +51,9 @@ def test_what_is_told_is_told_before_anything_is_started() -> None:
     assert not any(write.startswith(f"create {JOBS.plural}/") for write in writes[0])
 
 
-def test_a_batch_is_left_alone_the_longer_the_more_of_its_status_was_written_and_not_where_nothing_was() -> None:
+def test_a_batch_is_left_alone_the_longer_the_more_of_its_status_was_written_and_not_where_nothing_was() -> (
+    None
+):
     batch = OneBatch(500, parallelism=100)
     operator = batch.operator()
     first = asyncio.run(batch.look(operator))

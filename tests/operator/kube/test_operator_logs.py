@@ -1,4 +1,5 @@
-"""One JSON object per line, whatever is logged and whoever logs it; in a process of its own, because logging belongs to the process."""
+"""One JSON object per line, whatever is logged and whoever logs it; in a process of its own, because logging
+belongs to the process."""
 
 import asyncio
 import json
@@ -14,10 +15,18 @@ from ingest_operator.kube.logs import about, formatter
 from ingest_worker import logs as worker_logs
 
 
-def line(message: str = "hello", *, logger: str = "ingest_operator.reconcile", error: BaseException | None = None, **extra: Any) -> Any:
+def line(
+    message: str = "hello",
+    *,
+    logger: str = "ingest_operator.reconcile",
+    error: BaseException | None = None,
+    **extra: Any,
+) -> Any:
     """What a record becomes."""
     told = (type(error), error, error.__traceback__) if error else None
-    record = logging.getLogger(logger).makeRecord(logger, logging.INFO, __file__, 1, message, (), told, extra=extra)
+    record = logging.getLogger(logger).makeRecord(
+        logger, logging.INFO, __file__, 1, message, (), told, extra=extra
+    )
     text = formatter().format(record)
     assert "\n" not in text
     return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
@@ -50,7 +59,9 @@ def test_every_record_of_a_look_names_its_batch_and_no_other_look_does() -> None
     async def look(name: str) -> list[Any]:
         with about(f"default/{name}", name * 32):
             await asyncio.sleep(0)
-            inner = await asyncio.gather(asyncio.to_thread(line), asyncio.create_task(asyncio.to_thread(line, index=1)))
+            inner = await asyncio.gather(
+                asyncio.to_thread(line), asyncio.create_task(asyncio.to_thread(line, index=1))
+            )
         return [*inner, line()]
 
     async def looks() -> list[list[Any]]:
@@ -64,7 +75,13 @@ def test_every_record_of_a_look_names_its_batch_and_no_other_look_does() -> None
 
 def test_what_json_cannot_say_is_said_in_text() -> None:
     found = line(until=inf, what={"a": 1}, share=0.5, none=None, on=True)
-    assert (found["until"], found["what"], found["share"], found["none"], found["on"]) == ("inf", "{'a': 1}", 0.5, None, True)
+    assert (found["until"], found["what"], found["share"], found["none"], found["on"]) == (
+        "inf",
+        "{'a': 1}",
+        0.5,
+        None,
+        True,
+    )
 
 
 def test_nothing_that_is_brought_along_takes_the_place_of_a_records_own_fields() -> None:
@@ -75,13 +92,23 @@ def test_nothing_that_is_brought_along_takes_the_place_of_a_records_own_fields()
 
 def test_a_password_in_an_address_is_in_no_log_and_nothing_that_a_terminal_obeys_is() -> None:
     error = OSError("postgres://ann:geheim@db.example.org/x refused\x9b2J")
-    found = line("asking https://ann:geheim@example.org\n\x1b[31m", error=error, where="https://example.org/a?token=geheim", why=error)
+    found = line(
+        "asking https://ann:geheim@example.org\n\x1b[31m",
+        error=error,
+        where="https://example.org/a?token=geheim",
+        why=error,
+    )
     assert "geheim" not in json.dumps(found)
     assert found["message"] == "asking https://example.org [31m"
 
 
 def test_of_kopfs_records_only_the_object_is_kept() -> None:
-    found = line(logger="kopf.objects", settings=object(), k8s_skip=True, k8s_ref={"kind": "Job", "namespace": "default", "name": "a"})
+    found = line(
+        logger="kopf.objects",
+        settings=object(),
+        k8s_skip=True,
+        k8s_ref={"kind": "Job", "namespace": "default", "name": "a"},
+    )
     assert found["object"] == "Job default/a"
     assert found.keys() == {"time", "level", "logger", "message", "object"}
 

@@ -39,12 +39,18 @@ def test_node_selectors_affinity_and_annotations_are_added() -> None:
         }
     )
     assert job["spec"]["template"]["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
-    assert job["spec"]["template"]["metadata"]["labels"] == PLAIN["spec"]["template"]["metadata"]["labels"] | {"team": "media"}
+    assert job["spec"]["template"]["metadata"]["labels"] == PLAIN["spec"]["template"]["metadata"][
+        "labels"
+    ] | {"team": "media"}
     assert pod_spec(job) == pod_spec(PLAIN) | {"nodeSelector": {"gpu": "l4"}, "runtimeClassName": "nvidia"}
 
 
 def test_an_empty_template_changes_nothing_and_no_template_is_changed() -> None:
-    template = {"spec": {"containers": [{"name": "worker", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}]}}
+    template = {
+        "spec": {
+            "containers": [{"name": "worker", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}]
+        }
+    }
     before = copy.deepcopy(template)
     job_with(template)
     assert template == before
@@ -75,7 +81,9 @@ def test_a_volume_of_our_name_takes_the_place_of_ours() -> None:
     disk = {"ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "100Gi"}}}}}}
     job = job_with_spec(volumes=[{"name": "scratch"} | disk])
     assert mounted(job) == mounted(PLAIN) | {"/tmp": (disk, True)}
-    assert [each["name"] for each in pod_spec(job)["volumes"]] == [each["name"] for each in pod_spec(PLAIN)["volumes"]]
+    assert [each["name"] for each in pod_spec(job)["volumes"]] == [
+        each["name"] for each in pod_spec(PLAIN)["volumes"]
+    ]
 
 
 def test_pull_secrets_of_the_profile_and_of_the_template_are_both_used_and_none_twice() -> None:
@@ -85,23 +93,31 @@ def test_pull_secrets_of_the_profile_and_of_the_template_are_both_used_and_none_
 
 def test_another_container_stands_beside_the_worker() -> None:
     job = job_with_spec(initContainers=[{"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}])
-    assert pod_spec(job)["initContainers"] == [{"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}]
+    assert pod_spec(job)["initContainers"] == [
+        {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
+    ]
     assert pod_spec(job)["containers"] == pod_spec(PLAIN)["containers"]
 
 
 def test_null_takes_a_field_away() -> None:
     job = job_with_spec(
-        securityContext={"runAsGroup": None, "fsGroup": 1000}, containers=[{"name": "worker", "securityContext": {"capabilities": None}}]
+        securityContext={"runAsGroup": None, "fsGroup": 1000},
+        containers=[{"name": "worker", "securityContext": {"capabilities": None}}],
     )
     assert pod_spec(job)["securityContext"] == {
         "runAsNonRoot": True, "runAsUser": 65_532, "fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"},
     }  # fmt: skip
-    assert worker_of(job)["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
+    assert worker_of(job)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+    }
 
 
 def test_more_memory_than_the_profile_says_is_a_matter_of_the_template() -> None:
     job = with_worker(resources={"limits": {"memory": "64Gi"}})
-    assert worker_of(job)["resources"]["limits"] == worker_of(PLAIN)["resources"]["limits"] | {"memory": "64Gi"}
+    assert worker_of(job)["resources"]["limits"] == worker_of(PLAIN)["resources"]["limits"] | {
+        "memory": "64Gi"
+    }
 
 
 @pytest.mark.parametrize(
@@ -144,16 +160,24 @@ def test_whose_a_pod_is_stays_ours(labels: object) -> None:
 
 
 def test_plan_jobs_wear_it_too_because_proxies_and_node_pools_are_for_all() -> None:
-    template = {"spec": {"containers": [{"name": "worker", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}]}}
+    template = {
+        "spec": {
+            "containers": [{"name": "worker", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}]
+        }
+    }
     job = plan_job(OWNER, orders_for(PodProfile(template=template)), 0, 1)
     assert variables(job)["HTTPS_PROXY"] == "http://proxy:3128"
 
 
 def test_what_gpu_nodes_need_is_asked_for_workers_alone_and_added_to_what_both_say() -> None:
-    both, gpus, control = ({"key": key, "operator": "Exists"} for key in ("team", "nvidia.com/gpu", "control"))
+    both, gpus, control = (
+        {"key": key, "operator": "Exists"} for key in ("team", "nvidia.com/gpu", "control")
+    )
     pods = PodProfile(
         template={"spec": {"tolerations": [both], "nodeSelector": {"kubernetes.io/arch": "amd64"}}},
-        worker_template={"spec": {"tolerations": [gpus], "nodeSelector": {"gpu": "l4"}, "runtimeClassName": "nvidia"}},
+        worker_template={
+            "spec": {"tolerations": [gpus], "nodeSelector": {"gpu": "l4"}, "runtimeClassName": "nvidia"}
+        },
         plan_template={"metadata": {"labels": {"pool": "small"}}, "spec": {"tolerations": [control]}},
     )
     worker, plan = ingest_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)
@@ -184,9 +208,18 @@ def test_the_templates_for_one_role_are_called_by_their_names(name: str) -> None
         ({"spec": {"tolerations": {"key": "gpu"}}}, r"\.spec\.tolerations: must be a list$"),
         ({"spec": {"volumes": None}}, r"\.spec\.volumes: must be a list$"),
         ({"spec": {"volumes": ["ca"]}}, r"\.spec\.volumes\[0\]: must be an object$"),
-        ({"spec": {"containers": [{"image": "x"}]}}, r"\.spec\.containers\[0\]\.name: must say which container$"),
-        ({"spec": {"containers": [{"name": "worker", "env": {}}]}}, r"\.spec\.containers\[0\]\.env: must be a list$"),
-        ({"spec": {"containers": [{"name": "worker", "resources": 4}]}}, r"\.spec\.containers\[0\]\.resources: must be an object$"),
+        (
+            {"spec": {"containers": [{"image": "x"}]}},
+            r"\.spec\.containers\[0\]\.name: must say which container$",
+        ),
+        (
+            {"spec": {"containers": [{"name": "worker", "env": {}}]}},
+            r"\.spec\.containers\[0\]\.env: must be a list$",
+        ),
+        (
+            {"spec": {"containers": [{"name": "worker", "resources": 4}]}},
+            r"\.spec\.containers\[0\]\.resources: must be an object$",
+        ),
     ],
 )
 def test_a_template_that_is_none_is_refused_with_its_place(template: dict[str, Any], message: str) -> None:

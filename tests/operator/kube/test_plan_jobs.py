@@ -8,7 +8,14 @@ import pytest
 import yaml
 
 from ingest_contract.batch import ConfigMapSource, Source, VolumeSource
-from ingest_contract.order import ORDER_DIGEST_VARIABLE, Item, PlannedSource, PlanOrder, order_digest, read_order
+from ingest_contract.order import (
+    ORDER_DIGEST_VARIABLE,
+    Item,
+    PlannedSource,
+    PlanOrder,
+    order_digest,
+    read_order,
+)
 from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_operator.kube.mounts import PLACE
@@ -34,7 +41,13 @@ def told(orders: Orders, sources: tuple[PlannedSource, ...] = SOURCES, planned: 
 
 
 def test_a_plan_job_looks_as_agreed() -> None:
-    pods = PodProfile(plan_image="planner:1", pull_secrets=("registry",), claims=CLAIMS, queue_name="gpus", priority_class="batch")
+    pods = PodProfile(
+        plan_image="planner:1",
+        pull_secrets=("registry",),
+        claims=CLAIMS,
+        queue_name="gpus",
+        priority_class="batch",
+    )
     sources = (Source(volume=VolumeSource(claim_name="recordings")),)
     made = job(pods, sources=sources, reprocess=Reprocess.IF_PIPELINE_CHANGED)
     assert made == yaml.safe_load((GOLDENS / "plan-job.yaml").read_text(encoding="utf-8"))
@@ -75,7 +88,8 @@ def test_a_plan_may_have_an_image_without_engines(plan_image: str | None, used: 
 
 
 @pytest.mark.parametrize(
-    ("reprocess", "mount"), [(Reprocess.NEVER, False), (Reprocess.ALWAYS, False), (Reprocess.IF_PIPELINE_CHANGED, True)]
+    ("reprocess", "mount"),
+    [(Reprocess.NEVER, False), (Reprocess.ALWAYS, False), (Reprocess.IF_PIPELINE_CHANGED, True)],
 )
 def test_models_are_mounted_only_where_their_locks_decide(reprocess: Reprocess, mount: bool) -> None:  # noqa: FBT001 -- a table's column
     assert ("/models" in mounted(job(reprocess=reprocess))) is mount
@@ -93,7 +107,11 @@ def test_models_are_mounted_only_where_their_locks_decide(reprocess: Reprocess, 
     ids=["none", "a volume", "one that is not allowed", "a file", "a list that may name any"],
 )
 def test_a_plan_sees_the_claims_that_its_batch_names(source: Source, mounts: list[str]) -> None:
-    assert [path for path in mounted(job(PodProfile(claims=CLAIMS), sources=(source,))) if path.startswith("/sources")] == mounts
+    assert [
+        path
+        for path in mounted(job(PodProfile(claims=CLAIMS), sources=(source,)))
+        if path.startswith("/sources")
+    ] == mounts
 
 
 def test_ten_thousand_recordings_and_a_thousand_sources_fit_into_one_map() -> None:
@@ -103,7 +121,10 @@ def test_ten_thousand_recordings_and_a_thousand_sources_fit_into_one_map() -> No
 
 def test_an_order_that_fits_into_no_map_is_refused_with_what_to_do() -> None:
     sources = tuple(PlannedSource(url=f"https://media.example.org/{number:02000d}") for number in range(1000))
-    with pytest.raises(OrderTooLargeError, match=r"1000 sources.* a ConfigMap takes 1000000: put fewer sources into one batch$"):
+    with pytest.raises(
+        OrderTooLargeError,
+        match=r"1000 sources.* a ConfigMap takes 1000000: put fewer sources into one batch$",
+    ):
         told(orders_for(), sources)
 
 
@@ -115,4 +136,6 @@ def test_a_plans_worker_takes_the_order_that_was_made_for_it_and_no_other() -> N
     orders = orders_for()
     order = plan_order_map(OWNER, orders, SOURCES, (), 2)
     made = knowing(plan_job(OWNER, orders, 2, 1), order)
-    assert variables(made) == variables(job()) | {ORDER_DIGEST_VARIABLE: order_digest(order["data"]["order.json"])}
+    assert variables(made) == variables(job()) | {
+        ORDER_DIGEST_VARIABLE: order_digest(order["data"]["order.json"])
+    }

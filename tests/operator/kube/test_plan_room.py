@@ -1,4 +1,5 @@
-"""Plans in memory: bounded together and per namespace, and it is the namespace that takes most which gives way."""
+"""Plans in memory: bounded together and per namespace, and it is the namespace that takes most which gives
+way."""
 
 import pytest
 from hypothesis import given
@@ -45,4 +46,6 @@ def test_whatever_comes_and_goes_no_bound_is_passed(wanted: list[tuple[tuple[str
             continue
         kept = {other: each for other, each in kept.items() if other not in gone} | {key: weight}
         assert sum(kept.values()) <= 100
-        assert all(sum(each for (name, _), each in kept.items() if name == namespace) <= 50 for namespace in "abc")
+        assert all(
+            sum(each for (name, _), each in kept.items() if name == namespace) <= 50 for namespace in "abc"
+        )

@@ -1,4 +1,5 @@
-"""What follows from the tries of a plan: which is next, how long it waits, what is told meanwhile, and when no other can help."""
+"""What follows from the tries of a plan: which is next, how long it waits, what is told meanwhile, and when
+no other can help."""
 
 from dataclasses import replace
 from math import inf
@@ -18,9 +19,15 @@ from tests.support.builders import NOW
 from tests.support.plan_tries import ASKED, MENDED, a_failed_try, a_live_try, a_success
 
 STUCK = Hindrance("ImageUnavailable", "no such image", inf)
-PASSING = [reason for reason, row in FAILURES.items() if row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER)]
+PASSING = [
+    reason
+    for reason, row in FAILURES.items()
+    if row.verdict in (Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER)
+]
 FINAL = [reason for reason, row in FAILURES.items() if row.verdict in (Verdict.GIVE_UP, Verdict.SKIP)]
-MENDED_OUTSIDE = [reason for reason, row in FAILURES.items() if row.verdict in (Verdict.STOP_BATCH, Verdict.RETRY_LATER)]
+MENDED_OUTSIDE = [
+    reason for reason, row in FAILURES.items() if row.verdict in (Verdict.STOP_BATCH, Verdict.RETRY_LATER)
+]
 FORGIVEN = [reason for reason, row in FAILURES.items() if row.verdict is Verdict.FORGIVE]
 
 
@@ -69,7 +76,9 @@ def test_what_no_further_try_can_change_is_told_after_the_first(reason: Reason) 
 
 
 @pytest.mark.parametrize("reason", MENDED_OUTSIDE)
-def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_rarely(reason: Reason) -> None:
+def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_rarely(
+    reason: Reason,
+) -> None:
     waits = []
     for count in range(1, KEPT + 1):
         found = step(failures(count, reason))
@@ -141,7 +150,9 @@ def test_jobs_that_are_gone_are_made_again_at_once_the_first_time_and_later_each
     assert longest.until == NOW + LONGEST_WAIT
 
 
-def test_a_job_that_is_gone_waits_though_earlier_ones_that_failed_are_there_and_no_longer_once_another_one_lives() -> None:
+def test_a_job_that_is_gone_waits_though_earlier_ones_that_failed_are_there_and_no_longer_once_another_one_lives() -> (
+    None
+):
     losses = [a_loss(2, NOW), a_loss(3, NOW)]
     assert isinstance(next_step([a_failed_try(1)], ASKED, NOW + 9.9, losses), Wait)
     made = next_step([a_failed_try(1)], ASKED, NOW + 10, losses)
@@ -178,8 +189,11 @@ reasons = st.sampled_from(list(Reason))
 
 
 @given(st.lists(st.one_of(st.none(), reasons), max_size=30), st.sampled_from([ASKED, MENDED]))
-def test_whatever_happens_one_job_is_alive_at_a_time_and_no_number_comes_twice(ends: list[Reason | None], asked_later: object) -> None:
-    """A world in which each try ends in its own way, or without its log (None), and looks come whenever something is due."""
+def test_whatever_happens_one_job_is_alive_at_a_time_and_no_number_comes_twice(
+    ends: list[Reason | None], asked_later: object
+) -> None:
+    """A world in which each try ends in its own way, or without its log (None), and looks come whenever
+    something is due."""
     tries: list[PlanTry] = []
     numbers: list[int] = []
     now, wanted = NOW, ASKED
@@ -196,7 +210,11 @@ def test_whatever_happens_one_job_is_alive_at_a_time_and_no_number_comes_twice(e
         assert all(one.run.ended is not None for one in tries)
         numbers.append(found.number)
         assert isinstance(next_step([*tries, a_live_try(found.number, wanted)], MENDED, now), Wait)
-        ended = replace(a_success(found.number), unreadable="gone") if end is None else a_failed_try(found.number, end, at=now)
+        ended = (
+            replace(a_success(found.number), unreadable="gone")
+            if end is None
+            else a_failed_try(found.number, end, at=now)
+        )
         tries.append(replace(ended, asked=wanted, run=replace(ended.run, ended_at=now)))
         wanted = asked_later if place == 5 else wanted
     assert numbers == sorted(set(numbers))

@@ -1,4 +1,5 @@
-"""Plan Jobs and their pods as the tries of a plan: which are the batch's, in which order, and what they were asked."""
+"""Plan Jobs and their pods as the tries of a plan: which are the batch's, in which order, and what they were
+asked."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,7 +41,10 @@ def tries(*jobs: Object, pod: Object | None = None) -> dict[int, tuple[PlanTry, 
 
 def test_tries_come_in_their_order_and_by_their_plan() -> None:
     found = tries(a_plan_job(0, 10), a_plan_job(1, 1), a_plan_job(0, 9))
-    assert {plan: [one.run.number for one in of_plan] for plan, of_plan in found.items()} == {0: [9, 10], 1: [1]}
+    assert {plan: [one.run.number for one in of_plan] for plan, of_plan in found.items()} == {
+        0: [9, 10],
+        1: [1],
+    }
 
 
 @pytest.mark.parametrize(
@@ -66,12 +70,17 @@ def test_what_a_job_is_for_says_its_name_whatever_its_labels_have_become() -> No
 
 def test_a_success_that_was_followed_by_another_try_is_one_whose_plan_could_not_be_had() -> None:
     first, second = tries(a_plan_job(0, 1), a_plan_job(0, 2), pod=ended_pod(0, FINISHED.to_json()))[0]
-    assert (first.outcome.reason, first.outcome.message) == (Reason.RECEIPT_MISSING, "its plan could not be read")
+    assert (first.outcome.reason, first.outcome.message) == (
+        Reason.RECEIPT_MISSING,
+        "its plan could not be read",
+    )
     assert (second.outcome, second.verdict) == (Outcome(None, "", FINISHED), None)
 
 
 def test_why_a_failed_one_failed_is_not_painted_over_by_that() -> None:
-    (only,) = tries(a_plan_job(), pod=ended_pod(27, a_failure(Reason.NOT_FOUND, message="as asked").to_json()))[0]
+    (only,) = tries(
+        a_plan_job(), pod=ended_pod(27, a_failure(Reason.NOT_FOUND, message="as asked").to_json())
+    )[0]
     assert replace(only, unreadable="gone").outcome.reason is Reason.NOT_FOUND
 
 
@@ -89,7 +98,11 @@ def test_a_job_on_its_way_out_is_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("pod", "reason"),
-    [(running_pod(), None), (unscheduled_pod(), None), (waiting_pod("ImagePullBackOff", "no such image"), "ImageUnavailable")],
+    [
+        (running_pod(), None),
+        (unscheduled_pod(), None),
+        (waiting_pod("ImagePullBackOff", "no such image"), "ImageUnavailable"),
+    ],
 )
 def test_what_hinders_a_plan_hinders_no_item(pod: Object, reason: str | None) -> None:
     live = a_plan_job(base=complete() | {"status": {"active": 1, "startTime": at(0)}})
@@ -99,7 +112,9 @@ def test_what_hinders_a_plan_hinders_no_item(pod: Object, reason: str | None) ->
 
 
 @given(st.integers(0, 100), st.text(), st.sampled_from(["a:1", "b:2"]))
-def test_what_was_asked_survives_as_text_and_tells_orders_and_jobs_apart(sources: int, order: str, image: str) -> None:
+def test_what_was_asked_survives_as_text_and_tells_orders_and_jobs_apart(
+    sources: int, order: str, image: str
+) -> None:
     job = plan_job(OWNER, orders_for(PodProfile(image=image)), 0, 1)
     asked = Asked.of(sources, order, job)
     assert Asked.parsed(asked.text) == asked

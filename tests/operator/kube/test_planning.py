@@ -1,4 +1,5 @@
-"""Planning on a real control plane, look by look: what is made, frozen and left, whoever dies or lags or comes first."""
+"""Planning on a real control plane, look by look: what is made, frozen and left, whoever dies or lags or
+comes first."""
 
 import asyncio
 import time
@@ -35,7 +36,11 @@ def test_a_plan_job_is_made_read_frozen_and_cleared_away(api: Api, namespace: st
         assert look.again_at <= time.time()  # something is left to clear, and there may be more to plan
         assert look.planned is not None
         assert look.planned.items == document.items
-        assert (look.planned.status.sources, look.planned.status.items, look.planned.status.media_seconds) == (1, 1, 60)
+        assert (
+            look.planned.status.sources,
+            look.planned.status.items,
+            look.planned.status.media_seconds,
+        ) == (1, 1, 60)
         await scene.look()
         assert await scene.jobs() == []
         assert await scene.config_maps() == [plan_map_name(scene.owner, 0, 0)]
@@ -47,7 +52,9 @@ def test_a_plan_job_is_made_read_frozen_and_cleared_away(api: Api, namespace: st
     run(story())
 
 
-def test_an_operator_that_dies_after_any_call_is_followed_by_one_that_goes_on(api: Api, namespace: str, run: Run) -> None:
+def test_an_operator_that_dies_after_any_call_is_followed_by_one_that_goes_on(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story(dies_after: int | None) -> int:
         scene = await PlanScene.made(api, namespace, f"talks-{dies_after or 0}")
         scene.sources = tuple(Source(url=f"https://media.example.org/{number}") for number in range(5))
@@ -95,7 +102,13 @@ def test_a_plan_that_somebody_froze_first_is_the_batchs_and_another_one_of_its_n
         scene = await PlanScene.made(api, namespace)
         await scene.look()
         await scene.plan(await pod_of(scene))
-        first = FrozenPlan(sources=1, document=PlanDocument(items=items(3)), number=0, at=as_text(NOW), settings=scene.orders.settings)
+        first = FrozenPlan(
+            sources=1,
+            document=PlanDocument(items=items(3)),
+            number=0,
+            at=as_text(NOW),
+            settings=scene.orders.settings,
+        )
         for part in frozen.to_config_maps(scene.owner, first):
             await api.create(CONFIG_MAPS, namespace, part)
         look = await scene.look()
@@ -106,7 +119,9 @@ def test_a_plan_that_somebody_froze_first_is_the_batchs_and_another_one_of_its_n
     run(story())
 
 
-def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(api: Api, namespace: str, run: Run) -> None:
+def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
@@ -118,12 +133,17 @@ def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(api
         assert (look.planned.status.sources, look.planned.status.items) == (1, 1)
         await planned(scene)
         assert [plan.sources for plan in scene.frozen] == [1, 3]
-        assert [(item.index, item.id) for plan in scene.frozen for item in plan.document.items] == [(0, "url:first"), (1, "url:second")]
+        assert [(item.index, item.id) for plan in scene.frozen for item in plan.document.items] == [
+            (0, "url:first"),
+            (1, "url:second"),
+        ]
 
     run(story())
 
 
-def test_lists_that_fit_one_by_one_get_a_plan_each(api: Api, namespace: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_that_fit_one_by_one_get_a_plan_each(
+    api: Api, namespace: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ingest_operator.listed.MAX_PLANNED", 3)
 
     async def story() -> None:
@@ -138,7 +158,9 @@ def test_lists_that_fit_one_by_one_get_a_plan_each(api: Api, namespace: str, run
     run(story())
 
 
-def test_an_operator_whose_view_lags_makes_no_second_job_and_changes_no_order(api: Api, namespace: str, run: Run) -> None:
+def test_an_operator_whose_view_lags_makes_no_second_job_and_changes_no_order(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
@@ -173,8 +195,12 @@ def test_clearing_away_touches_nothing_of_others(api: Api, namespace: str, run: 
         await scene.plan(await pod_of(scene))
         await scene.look()
         name = plan_order_map_name(scene.owner, 0)
-        await api.delete(CONFIG_MAPS, namespace, name, uid=(await api.get(CONFIG_MAPS, namespace, name))["metadata"]["uid"])
-        await api.create(CONFIG_MAPS, namespace, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+        await api.delete(
+            CONFIG_MAPS, namespace, name, uid=(await api.get(CONFIG_MAPS, namespace, name))["metadata"]["uid"]
+        )
+        await api.create(
+            CONFIG_MAPS, namespace, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        )
         await scene.look()
         assert await scene.jobs() == []
         assert (await api.get(CONFIG_MAPS, namespace, name))["metadata"]["name"] == name

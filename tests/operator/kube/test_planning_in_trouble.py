@@ -1,4 +1,5 @@
-"""What keeps a plan from being made, on a real control plane: what a person is told, and how planning goes on once it is mended."""
+"""What keeps a plan from being made, on a real control plane: what a person is told, and how planning goes on
+once it is mended."""
 
 import asyncio
 
@@ -22,7 +23,9 @@ from tests.support.plan_scene import OTHER, PAGE, PlanScene, pod_of
 LIST = Source(config_map=ConfigMapSource(name="backlog"))
 
 
-def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_change(api: Api, namespace: str, run: Run) -> None:
+def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_change(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
@@ -40,25 +43,40 @@ def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_chan
         assert look.planned is not None
         assert look.planned.status.sources == 2
         await scene.look()
-        assert [job["metadata"]["name"] for job in await scene.jobs()] == [plan_job_name(scene.owner, 0, 1)]  # kept for its log
+        assert [job["metadata"]["name"] for job in await scene.jobs()] == [
+            plan_job_name(scene.owner, 0, 1)
+        ]  # kept for its log
 
     run(story())
 
 
-def test_a_profile_that_is_mended_makes_room_for_a_job_that_could_not_begin(api: Api, namespace: str, run: Run) -> None:
+def test_a_profile_that_is_mended_makes_room_for_a_job_that_could_not_begin(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
         pod = await pod_of(scene)
         waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
-        container = {"name": "worker", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": waiting}
+        container = {
+            "name": "worker",
+            "image": "i",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": waiting,
+        }
         status = {"status": {"phase": "Pending", "containerStatuses": [container]}}
         await api.patch(PODS, namespace, pod["metadata"]["name"], status, subresource="status")
         look = await scene.look()
         assert [(each.reason, each.index) for each in look.hindrances] == [("ImageUnavailable", None)]
         scene.pods = PodProfile(image="mended:1")
         await scene.look()
-        names = [job["metadata"]["name"] for job in await scene.jobs() if "deletionTimestamp" not in job["metadata"]]
+        names = [
+            job["metadata"]["name"]
+            for job in await scene.jobs()
+            if "deletionTimestamp" not in job["metadata"]
+        ]
         assert names == [plan_job_name(scene.owner, 0, 2)]
 
     run(story())
@@ -103,12 +121,21 @@ def test_a_batch_that_is_full_says_so_instead_of_planning_more(api: Api, namespa
         scene = await PlanScene.made(api, namespace)
         settings = scene.orders.settings
         full = tuple(
-            FrozenPlan(sources=place + 1, document=PlanDocument(items=recordings), number=place, at=as_text(NOW), settings=settings)
+            FrozenPlan(
+                sources=place + 1,
+                document=PlanDocument(items=recordings),
+                number=place,
+                at=as_text(NOW),
+                settings=settings,
+            )
             for place, recordings in enumerate((items(MAX_ITEMS), items(1)))
         )
         scene.sources, scene.frozen = (PAGE, OTHER, LIST), full
         look = await scene.look()
-        assert look.trouble == ("SourcesInvalid", "spec.sources: the batch holds 10001 recordings; put what was added into another batch")
+        assert look.trouble == (
+            "SourcesInvalid",
+            "spec.sources: the batch holds 10001 recordings; put what was added into another batch",
+        )
         assert look.planned is not None
         assert len(look.planned.items) == MAX_ITEMS + 1
         assert await scene.jobs() == []
@@ -116,9 +143,16 @@ def test_a_batch_that_is_full_says_so_instead_of_planning_more(api: Api, namespa
     run(story())
 
 
-def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_worth_it(api: Api, namespace: str, run: Run) -> None:
+def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_worth_it(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
-        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "none"},
+            "spec": {"hard": {"count/jobs.batch": "0"}},
+        }
         path = f"/api/v1/namespaces/{namespace}/resourcequotas"
         await api._send("create", "resourcequotas", path, body=quota)
         scene = await PlanScene.made(api, namespace)
@@ -138,17 +172,25 @@ def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_w
 
 
 @pytest.mark.parametrize("kind", ["Job", "ConfigMap"])
-def test_somebody_elses_object_of_our_name_is_told_and_left_alone(api: Api, namespace: str, run: Run, kind: str) -> None:
+def test_somebody_elses_object_of_our_name_is_told_and_left_alone(
+    api: Api, namespace: str, run: Run, kind: str
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         container = {"name": "c", "image": "i"}
         template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
         if kind == "Job":
-            name, resource, body = plan_job_name(scene.owner, 0, 1), JOBS, {"spec": {"suspend": True, "template": template}}
+            name, resource, body = (
+                plan_job_name(scene.owner, 0, 1),
+                JOBS,
+                {"spec": {"suspend": True, "template": template}},
+            )
         else:
             name, resource, body = plan_map_name(scene.owner, 0, 0), CONFIG_MAPS, {"data": {"mine": "yes"}}
         theirs = await api.create(
-            resource, namespace, {"apiVersion": resource.api_version, "kind": kind, "metadata": {"name": name}} | body
+            resource,
+            namespace,
+            {"apiVersion": resource.api_version, "kind": kind, "metadata": {"name": name}} | body,
         )
         look = await scene.look()
         if kind == "ConfigMap":
@@ -161,12 +203,16 @@ def test_somebody_elses_object_of_our_name_is_told_and_left_alone(api: Api, name
     run(story())
 
 
-def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again(api: Api, namespace: str, run: Run) -> None:
+def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
         pod = await pod_of(scene)
-        scene.logs[pod["metadata"]["name"]] = BusyError(502, "BadGateway", "dial tcp 10.0.0.7:10250: connection refused")
+        scene.logs[pod["metadata"]["name"]] = BusyError(
+            502, "BadGateway", "dial tcp 10.0.0.7:10250: connection refused"
+        )
         await scene.plan(pod)
         look = await scene.look()
         assert [each.reason for each in look.hindrances] == ["LogOutOfReach"]
@@ -178,7 +224,9 @@ def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again
     run(story())
 
 
-def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(api: Api, namespace: str, run: Run) -> None:
+def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(
+    api: Api, namespace: str, run: Run
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
@@ -195,9 +243,18 @@ def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(
 
 
 @pytest.mark.parametrize(
-    "how", ["the log is another plan's", "its items begin elsewhere", "the log is cut", "the order has changed", "the node is gone"]
+    "how",
+    [
+        "the log is another plan's",
+        "its items begin elsewhere",
+        "the log is cut",
+        "the order has changed",
+        "the node is gone",
+    ],
 )
-def test_a_plan_that_does_not_fit_together_is_made_again(api: Api, namespace: str, run: Run, how: str) -> None:
+def test_a_plan_that_does_not_fit_together_is_made_again(
+    api: Api, namespace: str, run: Run, how: str
+) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         await scene.look()
@@ -215,7 +272,9 @@ def test_a_plan_that_does_not_fit_together_is_made_again(api: Api, namespace: st
             scene.logs[name] = str(scene.logs[name])[:-10]
         if how == "the order has changed":
             changed = (await scene.order(0)).model_copy(update={"batch": "media/other"}).to_json()
-            await api.patch(CONFIG_MAPS, namespace, plan_order_map_name(scene.owner, 0), {"data": {"order.json": changed}})
+            await api.patch(
+                CONFIG_MAPS, namespace, plan_order_map_name(scene.owner, 0), {"data": {"order.json": changed}}
+            )
         if how == "the node is gone":
             del scene.logs[name]  # the real server answers: there is no node that could be asked
         look = await scene.look()

@@ -1,4 +1,5 @@
-"""Polling workers: the real server of a worker answers, and nothing that another server does harms more than its own line."""
+"""Polling workers: the real server of a worker answers, and nothing that another server does harms more than
+its own line."""
 
 import asyncio
 import time
@@ -201,7 +202,9 @@ def test_no_proxy_is_asked(worker: tuple[Board, str], monkeypatch: pytest.Monkey
         assert asyncio.run(look()) == [(0, 1)]
 
 
-@pytest.mark.parametrize("base", ["http://127.0.0.1:1", "http://[::1", "not an address", "", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "base", ["http://127.0.0.1:1", "http://[::1", "not an address", "", "ftp://127.0.0.1"]
+)
 def test_an_address_at_which_nobody_is_or_that_is_none_is_left_out(base: str) -> None:
     async def look() -> object:
         async with ProgressPoller() as poller:

@@ -1,4 +1,5 @@
-"""Recordings that a queue keeps waiting are counted and told, with what Kueue says of the first; those that work are not held up."""
+"""Recordings that a queue keeps waiting are counted and told, with what Kueue says of the first; those that
+work are not held up."""
 
 from typing import Any
 
@@ -26,7 +27,12 @@ def a_workload(*conditions: Object, **spec: Any) -> Object:
     return {"metadata": {"name": "job-one"}, "spec": spec, "status": {"conditions": list(conditions)}}
 
 
-FULL = a_condition("QuotaReserved", 0, "False", message="couldn't assign flavors to pod set main: insufficient unused quota for gpu")
+FULL = a_condition(
+    "QuotaReserved",
+    0,
+    "False",
+    message="couldn't assign flavors to pod set main: insufficient unused quota for gpu",
+)
 
 
 class Kueue:
@@ -49,7 +55,11 @@ def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earlies
     over = queued("over")
     over["status"]["conditions"].append(a_condition("Failed", 10))
     jobs = [queued("late", 30), queued("two"), queued("one"), queued("ours", stopped=True), a_job(), over]
-    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE + 1)] == ["one", "two", "late"]
+    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE + 1)] == [
+        "one",
+        "two",
+        "late",
+    ]
     assert [job["metadata"]["name"] for job in waiting(jobs, LATE)] == ["one", "two"]
     assert waiting(jobs, NOW + 1) == ()
 
@@ -58,7 +68,9 @@ def test_it_is_told_how_many_wait_where_since_when_and_what_kueue_says() -> None
     held = not_admitted((queued("one"), queued("two")), said_by(a_workload(FULL)), LATE)
     assert held.reason == "NotAdmitted"
     assert held.message.startswith("2 recordings wait for admission by queue 'gpus', the first since 20")
-    assert held.message.endswith("Kueue says: couldn't assign flavors to pod set main: insufficient unused quota for gpu")
+    assert held.message.endswith(
+        "Kueue says: couldn't assign flavors to pod set main: insufficient unused quota for gpu"
+    )
     assert held.index == 12, "others start meanwhile"
     assert not_admitted((queued(),), "", LATE).message.startswith("1 recording waits for")
 
@@ -67,10 +79,16 @@ def test_it_is_told_how_many_wait_where_since_when_and_what_kueue_says() -> None
     ("workload", "words"),
     [
         (
-            a_workload(a_condition("QuotaReserved", 0), a_condition("Admitted", 0, "False", message="check gpus pending")),
+            a_workload(
+                a_condition("QuotaReserved", 0),
+                a_condition("Admitted", 0, "False", message="check gpus pending"),
+            ),
             "check gpus pending",
         ),
-        (a_workload(a_condition("Evicted", 0, message="Preempted to accommodate a workload")), "Preempted to accommodate a workload"),
+        (
+            a_workload(a_condition("Evicted", 0, message="Preempted to accommodate a workload")),
+            "Preempted to accommodate a workload",
+        ),
         (a_workload(FULL, active=False), "job-one is deactivated"),
         (a_workload(), "said nothing"),
     ],

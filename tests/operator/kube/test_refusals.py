@@ -29,7 +29,10 @@ def test_a_longer_wait_that_the_server_asks_for_is_kept() -> None:
 
 
 def test_a_long_refusal_still_fits_into_a_condition() -> None:
-    assert all(len(hindrance_of_refusal(RefusedError(403, "Forbidden", "x" * 5000, cause), NOW).message) <= 1024 for cause in Cause)
+    assert all(
+        len(hindrance_of_refusal(RefusedError(403, "Forbidden", "x" * 5000, cause), NOW).message) <= 1024
+        for cause in Cause
+    )
 
 
 def test_a_name_that_somebody_else_has_is_told_with_the_item_it_blocks() -> None:

@@ -9,7 +9,10 @@ def test_each_kind_has_its_path() -> None:
     assert PODS.path("media") == "/api/v1/namespaces/media/pods"
     assert PODS.path("media", "one", "log") == "/api/v1/namespaces/media/pods/one/log"
     assert JOBS.path(None) == "/apis/batch/v1/jobs"
-    assert BATCHES.path("media", "talks", "status") == "/apis/video-ingest.dev/v1alpha1/namespaces/media/ingestbatches/talks/status"
+    assert (
+        BATCHES.path("media", "talks", "status")
+        == "/apis/video-ingest.dev/v1alpha1/namespaces/media/ingestbatches/talks/status"
+    )
     assert (PODS.api_version, EVENTS.api_version) == ("v1", "events.k8s.io/v1")
 
 

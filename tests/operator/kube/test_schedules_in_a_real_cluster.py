@@ -1,4 +1,5 @@
-"""Schedules against the real API server: it takes our batches and statuses as they are, lets one name be used once, and clears up."""
+"""Schedules against the real API server: it takes our batches and statuses as they are, lets one name be used
+once, and clears up."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -39,7 +40,9 @@ class Scene:
         return found
 
     def look(self, now: float, *, at: Object | None = None, seen: list[Object] | None = None) -> Look:
-        result: Look = self.run(look(at or self.schedule(), self.batches() if seen is None else seen, self.api, now))
+        result: Look = self.run(
+            look(at or self.schedule(), self.batches() if seen is None else seen, self.api, now)
+        )
         return result
 
     def finish(self, batch: Object, now: float, kind: str = "Complete", **counts: int) -> None:
@@ -50,7 +53,12 @@ class Scene:
             "lastTransitionTime": as_text(now),
             "observedGeneration": 1,
         }
-        status = {"observedGeneration": 1, "state": kind, "conditions": [condition], "counts": {"total": 9} | counts}
+        status = {
+            "observedGeneration": 1,
+            "state": kind,
+            "conditions": [condition],
+            "counts": {"total": 9} | counts,
+        }
         self.run(self.api.replace_status(BATCHES, batch | {"status": status}))
 
 
@@ -91,48 +99,69 @@ def test_two_operators_that_do_not_know_of_each_other_make_one_batch(scene: Scen
 def test_a_name_that_is_taken_is_told_until_it_is_free(scene: Scene, control_plane: ControlPlane) -> None:
     foreign = scene.look(scene.first).started
     assert foreign is not None
-    disowned = control_plane.admin.merge(control_plane.admin.path_of(foreign), {"metadata": {"ownerReferences": None}})
+    disowned = control_plane.admin.merge(
+        control_plane.admin.path_of(foreign), {"metadata": {"ownerReferences": None}}
+    )
     scene.run(scene.api.replace_status(SCHEDULES, scene.schedule() | {"status": {"observedGeneration": -1}}))
     scene.look(scene.first + 1)
-    held = [each.reason for each in status_of(scene.schedule()).conditions if each.status is ConditionStatus.TRUE]
+    held = [
+        each.reason for each in status_of(scene.schedule()).conditions if each.status is ConditionStatus.TRUE
+    ]
     assert held == ["NameTaken"]
-    scene.run(scene.api.delete(BATCHES, scene.namespace, foreign["metadata"]["name"], uid=disowned["metadata"]["uid"]))
+    scene.run(
+        scene.api.delete(
+            BATCHES, scene.namespace, foreign["metadata"]["name"], uid=disowned["metadata"]["uid"]
+        )
+    )
     scene.look(scene.first + 60)
     assert status_of(scene.schedule()).active == 1
 
 
-def test_a_template_that_the_server_does_not_take_is_told_in_its_words(api: Api, run: Run, namespace: str) -> None:
+def test_a_template_that_the_server_does_not_take_is_told_in_its_words(
+    api: Api, run: Run, namespace: str
+) -> None:
     template = {"metadata": {"labels": {"not a key": "x"}}, "spec": a_schedule()["spec"]["template"]["spec"]}
     scene = Scene(api, run, namespace, template=template)
     scene.look(scene.first)
-    stalled = next(each for each in status_of(scene.schedule()).conditions if each.type is ConditionType.STALLED)
+    stalled = next(
+        each for each in status_of(scene.schedule()).conditions if each.type is ConditionType.STALLED
+    )
     assert stalled.reason == "Invalid"
     assert "not a key" in stalled.message
 
 
 def test_batches_go_with_their_schedule(scene: Scene) -> None:
     scene.look(scene.first)
-    scene.run(scene.api.delete(SCHEDULES, scene.namespace, "nightly", uid=scene.schedule()["metadata"]["uid"]))
+    scene.run(
+        scene.api.delete(SCHEDULES, scene.namespace, "nightly", uid=scene.schedule()["metadata"]["uid"])
+    )
     until(lambda: not scene.batches(), "the batch is gone")
 
 
 def test_kubectl_shows_when_and_what_became_of_it(scene: Scene, control_plane: ControlPlane) -> None:
     scene.look(scene.first)
-    header, row = (line.split() for line in control_plane.kubectl("get", "ischedule", "-n", scene.namespace).stdout.splitlines())
+    header, row = (
+        line.split()
+        for line in control_plane.kubectl("get", "ischedule", "-n", scene.namespace).stdout.splitlines()
+    )
     assert header == ["NAME", "SCHEDULE", "ZONE", "SUSPEND", "LAST", "STATE", "NEXT", "ACTIVE", "AGE"]
     assert row[:-1] == [
         "nightly", "30", "2", "*", "*", "*", "Etc/UTC", "false", as_text(scene.first), "Pending", as_text(scene.first + DAY), "1",
     ]  # fmt: skip
 
 
-def test_one_that_has_failed_is_in_the_way_and_is_kept_for_as_long_as_recordings_of_it_run(api: Api, run: Run, namespace: str) -> None:
+def test_one_that_has_failed_is_in_the_way_and_is_kept_for_as_long_as_recordings_of_it_run(
+    api: Api, run: Run, namespace: str
+) -> None:
     scene = Scene(api, run, namespace, failedHistoryLimit=0)
     scene.look(scene.first)
     (failing,) = scene.batches()
     scene.finish(failing, scene.first + 60, "Failed", failed=6, running=3)
     waiting = scene.look(scene.first + DAY)
     assert (waiting.started, waiting.deleted) == (None, ()), "seven pods, or three killed ones"
-    (stalled,) = [each for each in status_of(scene.schedule()).conditions if each.type is ConditionType.STALLED]
+    (stalled,) = [
+        each for each in status_of(scene.schedule()).conditions if each.type is ConditionType.STALLED
+    ]
     assert (stalled.status, stalled.reason) == (ConditionStatus.FALSE, "WaitsForBatch")
     assert stalled.message.endswith(f"waits for {failing['metadata']['name']}: it is Failed")
     (failing,) = scene.batches()

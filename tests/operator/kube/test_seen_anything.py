@@ -57,7 +57,9 @@ PODS = (
     ended_pod(137, None, "OOMKilled"),
     disrupted_pod("DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"),
     refused_pod("UnexpectedAdmissionError", "Allocate failed"),
-    a_pod("Running", a_container(terminated(0, RECEIPT)), a_container(running(), "mesh"), conditions=placed()),
+    a_pod(
+        "Running", a_container(terminated(0, RECEIPT)), a_container(running(), "mesh"), conditions=placed()
+    ),
 )
 PROFILE = PodProfile()
 

@@ -1,4 +1,5 @@
-"""Runs in a cluster that are over: how that is told by a pod, by a Job whose pod is gone, and by a stop of our own."""
+"""Runs in a cluster that are over: how that is told by a pod, by a Job whose pod is gone, and by a stop of
+our own."""
 
 import pytest
 
@@ -99,7 +100,9 @@ def test_a_job_that_is_over_waits_a_moment_for_what_the_watch_of_pods_shows(pod:
 def test_a_job_is_over_by_any_of_its_last_conditions(only: str) -> None:
     job = complete() if only in {"Complete", "SuccessCriteriaMet"} else failed_with(42)
     job["status"]["conditions"] = [each for each in job["status"]["conditions"] if each["type"] == only]
-    expected = Ended(0, None, receipt_gone=True) if only in {"Complete", "SuccessCriteriaMet"} else Ended(42, None)
+    expected = (
+        Ended(0, None, receipt_gone=True) if only in {"Complete", "SuccessCriteriaMet"} else Ended(42, None)
+    )
     assert ended(job, None) == expected
 
 
@@ -111,7 +114,12 @@ def test_a_job_that_is_about_to_fail_waits_for_its_pod() -> None:
 
 
 def test_a_worker_that_others_outlive_is_over_after_a_while_and_its_job_is_to_be_ended() -> None:
-    pod = a_pod("Running", a_container(running(), "mesh"), a_container(terminated(0, RECEIPT)), conditions=ended_conditions())
+    pod = a_pod(
+        "Running",
+        a_container(running(), "mesh"),
+        a_container(terminated(0, RECEIPT)),
+        conditions=ended_conditions(),
+    )
     assert ended(a_job(), pod, NOW + ENDED + LINGER) is None
     run = run_of(a_job(), pod, PODS, NOW + ENDED + LINGER + 1)
     assert (run.ended, run.ended_at) == (Ended(0, RECEIPT), NOW + ENDED)
@@ -119,13 +127,20 @@ def test_a_worker_that_others_outlive_is_over_after_a_while_and_its_job_is_to_be
 
 
 def test_only_the_workers_container_tells_how_a_run_ended() -> None:
-    others = (a_container(terminated(3), "mesh"), a_container(terminated(0, RECEIPT)), a_container(terminated(5), "logs"))
+    others = (
+        a_container(terminated(3), "mesh"),
+        a_container(terminated(0, RECEIPT)),
+        a_container(terminated(5), "logs"),
+    )
     assert ended(a_job(), a_pod("Failed", *others, conditions=ended_conditions())) == Ended(0, RECEIPT)
 
 
 def test_a_pod_that_a_preparing_container_ended_says_which() -> None:
     pod = a_pod(
-        "Failed", a_container(waiting("PodInitializing")), conditions=[], initContainerStatuses=[a_container(terminated(3), "warm")]
+        "Failed",
+        a_container(waiting("PodInitializing")),
+        conditions=[],
+        initContainerStatuses=[a_container(terminated(3), "warm")],
     )
     assert ended(failed(), pod) == Ended(None, None, None, "Container warm ended with exit code 3.")
 
@@ -161,8 +176,12 @@ def test_a_job_that_waits_in_a_queue_of_the_clusters_is_live() -> None:
     assert ended(a_job(suspend=True, active=0, startTime=None), None) is None
 
 
-@pytest.mark.parametrize("pod", [ended_pod(137, None, deleted=60), None], ids=["its pod is there", "its pod is gone"])
-def test_a_job_whose_queue_took_its_place_back_is_told_apart_from_one_that_somebody_suspended(pod: Object | None) -> None:
+@pytest.mark.parametrize(
+    "pod", [ended_pod(137, None, deleted=60), None], ids=["its pod is there", "its pod is gone"]
+)
+def test_a_job_whose_queue_took_its_place_back_is_told_apart_from_one_that_somebody_suspended(
+    pod: Object | None,
+) -> None:
     job = failed(suspend=True)
     assert reason(job, pod) is Reason.EVICTED
     job["metadata"]["labels"][QUEUE] = "gpus"

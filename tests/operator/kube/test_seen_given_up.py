@@ -1,4 +1,5 @@
-"""Runs in a cluster that are over for us before they are for the cluster: on lost nodes, and in Jobs that somebody might resume."""
+"""Runs in a cluster that are over for us before they are for the cluster: on lost nodes, and in Jobs that
+somebody might resume."""
 
 import pytest
 
@@ -31,7 +32,9 @@ def look(job: Object, pod: Object | None, now: float) -> Run:
     return run_of(job, pod, PODS, now)
 
 
-def test_a_node_that_does_not_end_its_pod_is_given_up_after_the_grace_period_and_the_profiles_patience() -> None:
+def test_a_node_that_does_not_end_its_pod_is_given_up_after_the_grace_period_and_the_profiles_patience() -> (
+    None
+):
     pod, lost = running_pod(deleted=100), NOW + 100 + PODS.node_lost_seconds
     assert look(a_job(), pod, lost).ended is None
     run = look(a_job(), pod, lost + 1)
@@ -58,7 +61,12 @@ def test_what_a_worker_said_before_its_node_was_lost_is_believed() -> None:
 
 @pytest.mark.parametrize("why", ["NodeStatusUnknown", "NodeLost"])
 def test_a_node_that_is_silent_for_a_while_has_ended_nothing(why: str) -> None:
-    pod = running_pod(conditions=[a_condition("PodScheduled", SCHEDULED), a_condition("Ready", ENDED, "Unknown", reason=why)])
+    pod = running_pod(
+        conditions=[
+            a_condition("PodScheduled", SCHEDULED),
+            a_condition("Ready", ENDED, "Unknown", reason=why),
+        ]
+    )
     assert look(a_job(), pod, NOW + 1000).ended is None
 
 
@@ -70,18 +78,30 @@ def about_to_fail() -> Object:
 
 @pytest.mark.parametrize(
     ("job", "pod"),
-    [(complete(), None), (failed(), None), (failed(), ended_pod(20)), (a_job(), ended_pod(20)), (about_to_fail(), None)],
+    [
+        (complete(), None),
+        (failed(), None),
+        (failed(), ended_pod(20)),
+        (a_job(), ended_pod(20)),
+        (about_to_fail(), None),
+    ],
     ids=["complete", "failed", "failed, with its pod", "its pod is over", "about to fail"],
 )
-def test_a_run_that_is_over_for_the_cluster_too_is_left_as_the_record_that_it_is(job: Object, pod: Object | None) -> None:
+def test_a_run_that_is_over_for_the_cluster_too_is_left_as_the_record_that_it_is(
+    job: Object, pod: Object | None
+) -> None:
     run = look(job, pod, NOW + 1000)
     assert run.ended is not None
     assert not needs_ending(job, pod, run)
 
 
-@pytest.mark.parametrize("pod", [None, ended_pod(137, deleted=60)], ids=["its pod is gone", "its pod is over"])
+@pytest.mark.parametrize(
+    "pod", [None, ended_pod(137, deleted=60)], ids=["its pod is gone", "its pod is over"]
+)
 @pytest.mark.parametrize("stopped", [True, False], ids=["by us", "by a queue"])
-def test_a_job_that_was_suspended_while_it_ran_may_not_be_resumed(pod: Object | None, *, stopped: bool) -> None:
+def test_a_job_that_was_suspended_while_it_ran_may_not_be_resumed(
+    pod: Object | None, *, stopped: bool
+) -> None:
     job = suspended(stopped=stopped)
     run = look(job, pod, NOW + 1000)
     assert needs_ending(job, pod, run) == (run.ended is not None)

@@ -1,4 +1,5 @@
-"""What a real Job controller makes of our Jobs, and what is read from that. The pods' statuses are written as a kubelet would."""
+"""What a real Job controller makes of our Jobs, and what is read from that. The pods' statuses are written as
+a kubelet would."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,19 +54,35 @@ class Live:
     def place(self) -> None:
         """As a scheduler does."""
         name = self.must_have_pod()["metadata"]["name"]
-        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": {"kind": "Node", "name": "gpu-1"}}
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name},
+            "target": {"kind": "Node", "name": "gpu-1"},
+        }
         self.client.request("POST", f"{self.pod_path}/binding", binding)
 
     def report(self, phase: str, state: Object, **status: Any) -> None:
         """As a kubelet does."""
-        container = {"name": "worker", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": state}
+        container = {
+            "name": "worker",
+            "image": "i",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": state,
+        }
         body = {"status": {"phase": phase, "containerStatuses": [container]} | status}
         self.client.request("PATCH", f"{self.pod_path}/status", body, KUBELETS)
 
     def end(self, code: int, message: str = "", **status: Any) -> None:
         """The worker ends, and its pod with it."""
         moments = {"startedAt": as_text(int(time())), "finishedAt": as_text(int(time()))}
-        self.report("Failed" if code else "Succeeded", {"terminated": {"exitCode": code, "message": message, **moments}}, **status)
+        self.report(
+            "Failed" if code else "Succeeded",
+            {"terminated": {"exitCode": code, "message": message, **moments}},
+            **status,
+        )
 
     def until(self, holds: Callable[[Object], object], what: str) -> None:
         until(lambda: holds(self.job), what)
@@ -79,7 +96,9 @@ def live(control_plane: ControlPlane, namespace: str) -> Live:
     job = ingest_job(OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 2, attempts=1, rung=0, disruptions=0))
     del job["metadata"]["ownerReferences"]  # of a batch that is not there: it would be collected as garbage
     made = control_plane.admin.create(job | {"metadata": job["metadata"] | {"namespace": namespace}})
-    return Live(control_plane.admin, control_plane.admin.path_of(made), f"/api/v1/namespaces/{namespace}/pods")
+    return Live(
+        control_plane.admin, control_plane.admin.path_of(made), f"/api/v1/namespaces/{namespace}/pods"
+    )
 
 
 def test_a_job_is_live_from_its_creation_on(live: Live) -> None:
@@ -96,10 +115,16 @@ def test_a_job_is_live_from_its_creation_on(live: Live) -> None:
 
 @pytest.mark.parametrize(
     ("code", "said", "gone"),
-    [(0, RECEIPT, Ended(0, None, receipt_gone=True)), (42, "cut short", Ended(42, None)), (143, "", Ended(143, None))],
+    [
+        (0, RECEIPT, Ended(0, None, receipt_gone=True)),
+        (42, "cut short", Ended(42, None)),
+        (143, "", Ended(143, None)),
+    ],
     ids=["a success", "a failure of the table", "an end that was asked for"],
 )
-def test_an_end_is_read_from_the_pod_and_once_that_is_gone_from_the_job(live: Live, code: int, said: str, gone: Ended) -> None:
+def test_an_end_is_read_from_the_pod_and_once_that_is_gone_from_the_job(
+    live: Live, code: int, said: str, gone: Ended
+) -> None:
     live.place()
     live.end(code, said)
     pod = live.must_have_pod()
@@ -113,7 +138,14 @@ def test_an_end_is_read_from_the_pod_and_once_that_is_gone_from_the_job(live: Li
 
 def test_a_disruption_is_read_from_the_pod_and_once_that_is_gone_from_the_job(live: Live) -> None:
     live.place()
-    live.end(143, conditions=[a_condition("DisruptionTarget", 0, reason="EvictionByEvictionAPI", message="Eviction API: evicting")])
+    live.end(
+        143,
+        conditions=[
+            a_condition(
+                "DisruptionTarget", 0, reason="EvictionByEvictionAPI", message="Eviction API: evicting"
+            )
+        ],
+    )
     assert live.look(live.must_have_pod()).ended == Ended(143, None, Reason.EVICTED, "Eviction API: evicting")
     live.until(is_final, "the Job is over")
     assert live.look(None, after=PATIENCE + 1).ended == Ended(None, None, Reason.EVICTED)
@@ -131,7 +163,9 @@ def test_an_exit_code_that_is_in_no_table_is_told_by_the_job_as_well(live: Live,
 def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) -> None:
     live.place()
     live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
-    live.client.merge(live.job_path, {"metadata": {"annotations": {STOPPED: as_text(time())}}, "spec": {"suspend": True}})
+    live.client.merge(
+        live.job_path, {"metadata": {"annotations": {STOPPED: as_text(time())}}, "spec": {"suspend": True}}
+    )
     live.until(lambda job: job["status"].get("terminating"), "the pod is being ended")
     assert live.look(live.pod, after=60).ended is None
     assert live.look(None, after=60).ended is None
@@ -144,12 +178,16 @@ def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) ->
     assert not needs_ending(live.job, None, run)
 
 
-def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(control_plane: ControlPlane, namespace: str) -> None:
+def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(
+    control_plane: ControlPlane, namespace: str
+) -> None:
     job = ingest_job(OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 1, attempts=0, rung=0, disruptions=0))
     del job["metadata"]["ownerReferences"]
     job["metadata"] |= {"namespace": namespace, "annotations": {STOPPED: as_text(time())}}
     made = control_plane.admin.create(job | {"spec": job["spec"] | {"suspend": True}})
-    live = Live(control_plane.admin, control_plane.admin.path_of(made), f"/api/v1/namespaces/{namespace}/pods")
+    live = Live(
+        control_plane.admin, control_plane.admin.path_of(made), f"/api/v1/namespaces/{namespace}/pods"
+    )
     live.until(lambda job: job.get("status", {}).get("conditions"), "the Job controller knows")
     run = live.look()
     assert run.ended == Ended(None, None, on_request=True)

@@ -1,4 +1,5 @@
-"""Runs in a cluster that are live, or wait, or never begin: who is at fault, and after which time nothing more is hoped for."""
+"""Runs in a cluster that are live, or wait, or never begin: who is at fault, and after which time nothing
+more is hoped for."""
 
 from math import inf
 
@@ -43,7 +44,10 @@ SETUP = (
     "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageVolumeMountFailed", "PreCreateHookError",
     "PreStartHookError",
 )  # fmt: skip
-STUCK = [*((why, Reason.IMAGE_UNAVAILABLE) for why in IMAGE), *((why, Reason.POD_MISCONFIGURED) for why in SETUP)]
+STUCK = [
+    *((why, Reason.IMAGE_UNAVAILABLE) for why in IMAGE),
+    *((why, Reason.POD_MISCONFIGURED) for why in SETUP),
+]
 
 
 def look(job: Object, pod: Object | None, now: float) -> Run:
@@ -54,7 +58,11 @@ def blocker(job: Object, pod: Object | None, now: float) -> Hindrance | None:
     return hindrance_of(job, pod, look(job, pod, now), now)
 
 
-@pytest.mark.parametrize("pod", [None, unscheduled_pod(), waiting_pod(), running_pod()], ids=["no pod", "no node", "starting", "running"])
+@pytest.mark.parametrize(
+    "pod",
+    [None, unscheduled_pod(), waiting_pod(), running_pod()],
+    ids=["no pod", "no node", "starting", "running"],
+)
 def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
     run = look(a_job(), pod, NOW + 60)
     assert (run.ended, run.ended_at, run.gpu_seconds) == (None, None, 0.0)
@@ -74,7 +82,9 @@ def test_a_job_that_gets_no_pod_is_told_after_a_moment_and_only_if_it_never_had_
 
 
 @pytest.mark.parametrize(("why", "reason"), STUCK)
-def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_run_in_time(why: str, reason: Reason) -> None:
+def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_run_in_time(
+    why: str, reason: Reason
+) -> None:
     pod = waiting_pod(why, PULL)
     hindrance = blocker(a_job(), pod, START)
     assert hindrance is not None
@@ -99,10 +109,16 @@ def test_the_image_of_another_container_hinders_as_well() -> None:
     [
         pytest.param(waiting_pod(sandbox=False), Reason.POD_MISCONFIGURED, id="a volume cannot be mounted"),
         pytest.param(waiting_pod(sandbox=True), Reason.IMAGE_UNAVAILABLE, id="its image comes too slowly"),
-        pytest.param(a_pod("Pending", conditions=[a_condition("PodScheduled", SCHEDULED)]), Reason.NODE_LOST, id="its node is silent"),
+        pytest.param(
+            a_pod("Pending", conditions=[a_condition("PodScheduled", SCHEDULED)]),
+            Reason.NODE_LOST,
+            id="its node is silent",
+        ),
     ],
 )
-def test_a_pod_that_does_not_begin_in_its_time_is_told_apart_by_how_far_it_came(pod: Object, reason: Reason) -> None:
+def test_a_pod_that_does_not_begin_in_its_time_is_told_apart_by_how_far_it_came(
+    pod: Object, reason: Reason
+) -> None:
     assert look(a_job(), pod, START).ended is None
     ended = look(a_job(), pod, START + 1).ended
     assert ended is not None
@@ -153,7 +169,9 @@ def test_waiting_for_a_gpu_is_no_failure_until_there_can_be_none() -> None:
 def test_a_job_that_never_gets_a_pod_waits_as_long_and_says_where_to_look() -> None:
     assert look(a_job(), None, QUEUE).ended is None
     run = look(a_job(), None, QUEUE + 1)
-    assert run.ended == Ended(None, None, Reason.UNSCHEDULABLE, "No pod could be made: the events of the Job say why.")
+    assert run.ended == Ended(
+        None, None, Reason.UNSCHEDULABLE, "No pod could be made: the events of the Job say why."
+    )
     assert needs_ending(a_job(), None, run)
 
 

@@ -1,4 +1,5 @@
-"""What a run in a cluster is called, when it began and ended, what it waited for and what it held; by clocks that do not agree."""
+"""What a run in a cluster is called, when it began and ended, what it waited for and what it held; by clocks
+that do not agree."""
 
 import pytest
 
@@ -56,7 +57,11 @@ def test_a_label_that_somebody_has_edited_is_a_count_of_ours_or_none(label: str,
     job["metadata"]["labels"][label] = text
     run = look(job, None)
     assert (run.index, run.number) == (12, 3)
-    assert (run.attempts in (0, 1, COUNTED), run.rung in (0, 2, LAST_RUNG), run.disruptions in (0, 1, COUNTED)) == (True, True, True)
+    assert (
+        run.attempts in (0, 1, COUNTED),
+        run.rung in (0, 2, LAST_RUNG),
+        run.disruptions in (0, 1, COUNTED),
+    ) == (True, True, True)
 
 
 def test_a_run_begins_with_its_process_or_else_with_its_job() -> None:
@@ -83,7 +88,10 @@ def test_a_run_ends_with_its_process_or_else_with_its_job() -> None:
 
 def test_a_nodes_clock_that_is_behind_begins_nothing_before_its_job() -> None:
     pod = ended_pod(0, RECEIPT)
-    pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {"startedAt": at(-3000), "finishedAt": at(-2940)}
+    pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {
+        "startedAt": at(-3000),
+        "finishedAt": at(-2940),
+    }
     run = look(complete(), pod)
     assert (run.started_at, run.ended_at) == (NOW + CUT, NOW + CUT)
     assert run.waits == Waits(queued=SCHEDULED)
@@ -92,7 +100,10 @@ def test_a_nodes_clock_that_is_behind_begins_nothing_before_its_job() -> None:
 
 def test_a_nodes_clock_that_is_ahead_ends_nothing_in_the_future() -> None:
     pod = ended_pod(0, RECEIPT)
-    pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {"startedAt": at(3000), "finishedAt": at(3060)}
+    pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {
+        "startedAt": at(3000),
+        "finishedAt": at(3060),
+    }
     run = look(complete(), pod)
     assert (run.started_at, run.ended_at) == (NOW + 200, NOW + 200)
     assert run.waits == Waits(queued=SCHEDULED, pulling=200 - SCHEDULED)
@@ -112,7 +123,10 @@ def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
         (waiting_pod(sandbox=False), Waits(SCHEDULED, 200 - SCHEDULED)),
         (waiting_pod(), Waits(SCHEDULED, SANDBOX - SCHEDULED, 200 - SANDBOX)),
         (running_pod(), Waits(SCHEDULED, SANDBOX - SCHEDULED, STARTED - SANDBOX)),
-        (running_pod(conditions=[a_condition("PodScheduled", SCHEDULED)]), Waits(SCHEDULED, 0, STARTED - SCHEDULED)),
+        (
+            running_pod(conditions=[a_condition("PodScheduled", SCHEDULED)]),
+            Waits(SCHEDULED, 0, STARTED - SCHEDULED),
+        ),
         (ended_pod(0, RECEIPT), Waits(SCHEDULED, 0, STARTED - SCHEDULED)),
         (refused_pod("OutOfcpu", "no"), Waits(SCHEDULED, 200 - SCHEDULED)),
     ],
@@ -126,7 +140,9 @@ def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
         "its node refused it",
     ],
 )
-def test_what_passes_before_a_process_begins_is_told_by_what_it_was_spent_on(pod: Object, waits: Waits) -> None:
+def test_what_passes_before_a_process_begins_is_told_by_what_it_was_spent_on(
+    pod: Object, waits: Waits
+) -> None:
     assert look(a_job(), pod).waits == waits
 
 
@@ -143,7 +159,12 @@ def test_gpus_are_held_from_the_node_to_the_end_each_counted() -> None:
 
 
 def test_a_run_on_a_cpu_holds_no_gpu() -> None:
-    assert look(complete(), ended_pod(0, RECEIPT), pods=PodProfile.model_validate({"gpu": {"count": 0}})).gpu_seconds == 0.0
+    assert (
+        look(
+            complete(), ended_pod(0, RECEIPT), pods=PodProfile.model_validate({"gpu": {"count": 0}})
+        ).gpu_seconds
+        == 0.0
+    )
 
 
 @pytest.mark.parametrize(

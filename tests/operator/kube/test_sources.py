@@ -8,13 +8,20 @@ from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, Volu
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import AllowedSources, FetchProfile
-from ingest_operator.kube.sources import MissingListError, needed_config_maps, planned_sources, with_claims_allowed
+from ingest_operator.kube.sources import (
+    MissingListError,
+    needed_config_maps,
+    planned_sources,
+    with_claims_allowed,
+)
 from ingest_operator.listed import SourceError
 
 PODS = PodProfile(claims=("recordings", "voices"), config_maps=("backlog",))
 PAGE = Source(url="https://media.example.org/talks", speakers=SpeakerCount(max=2))
 LOCAL = Source(url="file:///etc/passwd")
-VOLUME = Source(volume=VolumeSource(claim_name="recordings", glob="2025/**/*.mp4"), speakers=SpeakerCount(min=1))
+VOLUME = Source(
+    volume=VolumeSource(claim_name="recordings", glob="2025/**/*.mp4"), speakers=SpeakerCount(min=1)
+)
 LIST = Source(config_map=ConfigMapSource(name="backlog"), speakers=SpeakerCount(max=4))
 MAPS = {"backlog": {"urls.txt": "# two\nhttps://media.example.org/1\nhttps://media.example.org/2\n"}}
 
@@ -34,12 +41,20 @@ def test_each_kind_becomes_what_a_worker_can_reach_with_its_speakers() -> None:
 
 def test_a_later_plan_looks_at_added_sources_only() -> None:
     added = spec(LIST, VOLUME, PAGE)
-    assert [source.url for source in planned_sources(added, 1, PODS, {}).sources] == ["file:///sources/recordings", PAGE.url]
+    assert [source.url for source in planned_sources(added, 1, PODS, {}).sources] == [
+        "file:///sources/recordings",
+        PAGE.url,
+    ]
     assert needed_config_maps(added, 1, PODS) == ()
 
 
 def test_lists_that_fit_one_by_one_are_planned_one_by_one() -> None:
-    maps = {"backlog": {key: "\n".join(f"https://media.example.org/{key}/{i}" for i in range(1000)) for key in ("a", "b", "c")}}
+    maps = {
+        "backlog": {
+            key: "\n".join(f"https://media.example.org/{key}/{i}" for i in range(1000))
+            for key in ("a", "b", "c")
+        }
+    }
     lists = spec(*(Source(config_map=ConfigMapSource(name="backlog", key=key)) for key in maps["backlog"]))
     for first in range(3):
         found = planned_sources(lists, first, PODS, maps)
@@ -47,7 +62,9 @@ def test_lists_that_fit_one_by_one_are_planned_one_by_one() -> None:
 
 
 def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
-    assert [source.url for source in planned_sources(spec(LOCAL), 0, PODS, {}).sources] == ["file:///etc/passwd"]
+    assert [source.url for source in planned_sources(spec(LOCAL), 0, PODS, {}).sources] == [
+        "file:///etc/passwd"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +72,17 @@ def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
     [
         (
             Source(volume=VolumeSource(claim_name="secrets")),
-            "spec.sources[1].volume: the profile does not allow secrets: its pods.claims has recordings, voices;",
+            "spec.sources[1].volume: the profile does not allow secrets: its pods.claims has recordings, "
+            "voices;",
         ),
         (
             Source(config_map=ConfigMapSource(name="other")),
             "spec.sources[1].configMap: the profile does not allow other: its pods.configMaps has backlog;",
         ),
-        (Source(config_map=ConfigMapSource(name="backlog", key="bad.txt")), "key bad.txt of backlog, line 2: not an address"),
+        (
+            Source(config_map=ConfigMapSource(name="backlog", key="bad.txt")),
+            "key bad.txt of backlog, line 2: not an address",
+        ),
     ],
     ids=["a claim", "a ConfigMap", "a line"],
 )
@@ -74,7 +95,11 @@ def test_what_is_not_allowed_or_not_an_address_is_told_by_its_field(source: Sour
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [("urls.txt", "there is no ConfigMap backlog"), ("new.txt", "has no key new.txt; its keys are: urls.txt")]
+    ("key", "message"),
+    [
+        ("urls.txt", "there is no ConfigMap backlog"),
+        ("new.txt", "has no key new.txt; its keys are: urls.txt"),
+    ],
 )
 def test_a_list_that_is_not_there_yet_is_told_apart_from_a_mistake(key: str, message: str) -> None:
     maps = MAPS if key == "new.txt" else {}

@@ -26,7 +26,11 @@ def strict() -> Iterator[ControlPlane]:
         for each in untracked(VERSION):
             plane.admin.create(each, fieldValidation="Strict")
         until(
-            lambda: "managedFields" not in plane.admin.create(a_job("probe", labelled=True), NAMESPACE, dryRun="All")["metadata"], "it is"
+            lambda: (
+                "managedFields"
+                not in plane.admin.create(a_job("probe", labelled=True), NAMESPACE, dryRun="All")["metadata"]
+            ),
+            "it is",
         )
         yield plane
 
@@ -35,10 +39,17 @@ def a_job(name: str, *, labelled: bool) -> dict:
     labels = {"video-ingest.dev/batch-uid": "0b3f6c1e"} if labelled else {}
     container = {"name": "worker", "image": "worker:1"}
     template = {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "containers": [container]}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": {"template": template}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"template": template},
+    }
 
 
-def test_nobody_is_recorded_as_an_author_of_our_jobs_and_pods_however_often_they_are_written(strict: ControlPlane) -> None:
+def test_nobody_is_recorded_as_an_author_of_our_jobs_and_pods_however_often_they_are_written(
+    strict: ControlPlane,
+) -> None:
     job = OneJob(strict.admin, NAMESPACE)
     job.make()
     pod = job.until_pod(lambda _: True, "there is a pod")

@@ -1,4 +1,5 @@
-"""The local backend with real processes: how each can end, and what a later session makes of what an earlier one left."""
+"""The local backend with real processes: how each can end, and what a later session makes of what an earlier
+one left."""
 
 import asyncio
 import time
@@ -32,15 +33,30 @@ def _stand_in_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 def orders() -> Orders:
     metadata = {"name": "batch"}
     batch = parse(
-        {"apiVersion": "video-ingest.dev/v1alpha1", "kind": "IngestBatch", "metadata": metadata, "spec": {"sources": [{"url": "http://x"}]}}
+        {
+            "apiVersion": "video-ingest.dev/v1alpha1",
+            "kind": "IngestBatch",
+            "metadata": metadata,
+            "spec": {"sources": [{"url": "http://x"}]},
+        }
     )
     assert isinstance(batch, IngestBatch)
     profile = IngestProfileSpec()
-    return Orders(batch, profile, settings_of(batch, profile), runtime_of(profile, Machine(has_gpu=False, cores=2), 1), "0" * 32)
+    return Orders(
+        batch,
+        profile,
+        settings_of(batch, profile),
+        runtime_of(profile, Machine(has_gpu=False, cores=2), 1),
+        "0" * 32,
+    )
 
 
-def a_cluster(tmp_path: Path, *, memory_bytes: int | None = None, clock: Callable[[], float] = time.time) -> LocalCluster:
-    return LocalCluster(orders(), Site(BatchFolder(tmp_path), models="/nowhere", dsn="", memory_bytes=memory_bytes), clock)
+def a_cluster(
+    tmp_path: Path, *, memory_bytes: int | None = None, clock: Callable[[], float] = time.time
+) -> LocalCluster:
+    return LocalCluster(
+        orders(), Site(BatchFolder(tmp_path), models="/nowhere", dsn="", memory_bytes=memory_bytes), clock
+    )
 
 
 def started(cluster: LocalCluster, behaviour: str, *, number: int = 1) -> None:
@@ -91,7 +107,9 @@ def ready(tmp_path: Path) -> Path:
         ("vanish", Reason.KILLED),
     ],
 )
-def test_a_process_ends_as_its_receipt_and_its_exit_say(tmp_path: Path, behaviour: str, reason: Reason | None) -> None:
+def test_a_process_ends_as_its_receipt_and_its_exit_say(
+    tmp_path: Path, behaviour: str, reason: Reason | None
+) -> None:
     cluster = a_cluster(tmp_path)
     started(cluster, behaviour)
     assert outcome(cluster).reason is reason
@@ -119,7 +137,11 @@ def test_a_process_that_is_asked_to_end_does_so_and_is_not_blamed(tmp_path: Path
     asyncio.run(cluster.stop(0, 1))
     run = the_end(cluster)
     assert run.ended is not None
-    assert (outcome_of(run.ended).reason, run.ended.on_request, run.ended.exit_code) == (Reason.INTERRUPTED, True, 143)
+    assert (outcome_of(run.ended).reason, run.ended.on_request, run.ended.exit_code) == (
+        Reason.INTERRUPTED,
+        True,
+        143,
+    )
 
 
 def test_a_process_that_does_not_listen_is_killed_after_the_grace_period(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""A batch on this machine from its first run to its last, with real processes that end in every way and sessions that are cut short."""
+"""A batch on this machine from its first run to its last, with real processes that end in every way and
+sessions that are cut short."""
 
 import asyncio
 import json
@@ -46,14 +47,18 @@ class Listener:
         self.said_lines.append(text)
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
-        if self._stop is not None and any(items[row.index].title == self._when and row.state == "Running" for row in status.videos):
+        if self._stop is not None and any(
+            items[row.index].title == self._when and row.state == "Running" for row in status.videos
+        ):
             self._stop.set()
 
 
 def a_request(home: Path, *behaviours: str, **spec: Any) -> Request:
     sources = [{"url": f"http://media/{behaviour.replace(' ', '+')}"} for behaviour in behaviours]
     wanted = {"sources": sources, "retry": {"backoffSeconds": 0, "maxAttempts": 2}} | spec
-    batch = parse({"apiVersion": API_VERSION, "kind": "IngestBatch", "metadata": {"name": "batch"}, "spec": wanted})
+    batch = parse(
+        {"apiVersion": API_VERSION, "kind": "IngestBatch", "metadata": {"name": "batch"}, "spec": wanted}
+    )
     profile = parse({"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": "default"}})
     assert isinstance(batch, IngestBatch)
     assert isinstance(profile, IngestProfile)
@@ -82,7 +87,9 @@ def test_every_recording_ends_in_its_own_way_and_the_batch_says_so(tmp_path: Pat
     assert status.progress_percent == 100
 
 
-def test_the_plan_of_a_volume_says_which_claim_lies_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_of_a_volume_says_which_claim_lies_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
 
     def launched(folder: RunFolder, order: str, *rest: Any) -> WorkerProcess:
@@ -124,7 +131,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was_and_blames_nobody(tmp_path: 
     assert again.counts.succeeded == 1
 
 
-def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_planned_twice(tmp_path: Path) -> None:
+def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_planned_twice(
+    tmp_path: Path,
+) -> None:
     ran(a_request(tmp_path, "succeed"))
     status, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
     assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 1)}
@@ -132,7 +141,9 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
     assert (status.plan.sources, status.plan.items) == (2, 2)
 
 
-def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ingest_operator.listed.MAX_PLANNED", 1)
     status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound"))
     assert status.plan is not None

@@ -1,4 +1,5 @@
-"""What the batches of a schedule are called and made of, which batches are its own, and which it need not keep."""
+"""What the batches of a schedule are called and made of, which batches are its own, and which it need not
+keep."""
 
 import time
 from typing import Any
@@ -9,7 +10,14 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionType
 from ingest_contract.schedule import MAX_SCHEDULE_NAME
 from ingest_operator.kube.names import MANAGED_BY, MANAGER
-from ingest_operator.schedules.children import SCHEDULE_UID, SCHEDULED_TIME, beyond_limits, child_name, child_object, children_of
+from ingest_operator.schedules.children import (
+    SCHEDULE_UID,
+    SCHEDULED_TIME,
+    beyond_limits,
+    child_name,
+    child_object,
+    children_of,
+)
 from ingest_operator.schedules.reconcile import read
 from tests.support.schedules import DAY, MADE, a_child, a_schedule, at
 
@@ -17,7 +25,9 @@ DONE, FAILED = ConditionType.COMPLETE, ConditionType.FAILED
 DUE = at("2026-10-25 00:30")
 
 
-def test_a_batch_is_named_after_the_minute_it_was_due_in_utc_wherever_the_operator_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_named_after_the_minute_it_was_due_in_utc_wherever_the_operator_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     assert child_name("nightly", DUE) == "nightly-202610250030"
@@ -35,7 +45,10 @@ def test_no_two_times_of_one_schedule_share_a_name_not_even_when_an_hour_is_repe
 
 def test_a_batch_says_whose_it_is_and_when_it_was_due() -> None:
     template = {
-        "metadata": {"labels": {"team": "media", SCHEDULE_UID: "mine"}, "annotations": {"why": "news", SCHEDULED_TIME: "never"}},
+        "metadata": {
+            "labels": {"team": "media", SCHEDULE_UID: "mine"},
+            "annotations": {"why": "news", SCHEDULED_TIME: "never"},
+        },
         "spec": {"sources": [{"url": "https://media.example.org/talks"}], "parallelism": 2},
     }
     made = child_object(a_schedule(template=template), DUE)
@@ -61,7 +74,9 @@ def test_a_batch_is_one_that_the_command_would_run() -> None:
 
 def test_the_batches_of_a_schedule_come_back_earliest_first() -> None:
     batches = [a_child(MADE + days * DAY) for days in (3, 1, 2)]
-    assert [child.due for child in children_of(a_schedule(), batches)] == [MADE + days * DAY for days in (1, 2, 3)]
+    assert [child.due for child in children_of(a_schedule(), batches)] == [
+        MADE + days * DAY for days in (1, 2, 3)
+    ]
 
 
 OTHER = a_schedule(uid="22222222-bbbb")
@@ -72,7 +87,10 @@ OTHER = a_schedule(uid="22222222-bbbb")
     [
         pytest.param(a_child(DUE, ownerReferences=[]), id="nobody's"),
         pytest.param(a_child(DUE, owner=OTHER), id="of an earlier schedule of this name"),
-        pytest.param(a_child(DUE, ownerReferences=[{"uid": "11111111-aaaa", "controller": False}]), id="owned and not controlled"),
+        pytest.param(
+            a_child(DUE, ownerReferences=[{"uid": "11111111-aaaa", "controller": False}]),
+            id="owned and not controlled",
+        ),
         pytest.param(a_child(DUE, namespace="elsewhere"), id="in another namespace"),
         pytest.param(a_child(DUE, name="made-by-hand"), id="named by hand"),
         pytest.param(a_child(DUE, name="nightly-202613010000"), id="named after no month"),
@@ -87,9 +105,16 @@ def test_other_batches_are_none_of_its_business(batch: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("ends", "facts"),
-    [((), (False, False, None)), ((DONE,), (True, False, DUE + 60)), ((FAILED,), (True, True, None)), ((DONE, FAILED), (True, True, None))],
+    [
+        ((), (False, False, None)),
+        ((DONE,), (True, False, DUE + 60)),
+        ((FAILED,), (True, True, None)),
+        ((DONE, FAILED), (True, True, None)),
+    ],
 )
-def test_a_batch_is_finished_when_it_is_complete_or_failed(ends: tuple[ConditionType, ...], facts: tuple[bool, bool, float | None]) -> None:
+def test_a_batch_is_finished_when_it_is_complete_or_failed(
+    ends: tuple[ConditionType, ...], facts: tuple[bool, bool, float | None]
+) -> None:
     (child,) = children_of(a_schedule(), [a_child(DUE, *ends)])
     assert (child.finished, child.failed, child.completed) == facts
 

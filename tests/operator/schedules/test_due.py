@@ -1,4 +1,5 @@
-"""Which batch is due: at most one, never twice, never for a time that nobody was promised; and every other time is counted."""
+"""Which batch is due: at most one, never twice, never for a time that nobody was promised; and every other
+time is counted."""
 
 from typing import Any
 
@@ -31,13 +32,20 @@ def settled(until: float, timetable: str = "30 2 * * * Etc/UTC") -> IngestSchedu
     return IngestScheduleStatus(observed_generation=1, settled_until=as_text(until), timetable=timetable)
 
 
-def surveyed(now: float, *batches: Object, previous: IngestScheduleStatus | None = None, **spec: Any) -> Survey:
+def surveyed(
+    now: float, *batches: Object, previous: IngestScheduleStatus | None = None, **spec: Any
+) -> Survey:
     return survey(wanted(**spec), previous, children_of(a_schedule(), batches), now)
 
 
 @pytest.mark.parametrize(
     ("now", "start", "following"),
-    [(MADE, None, FIRST), (FIRST - 0.001, None, FIRST), (FIRST, FIRST, FIRST + DAY), (FIRST + HOUR, FIRST, FIRST + DAY)],
+    [
+        (MADE, None, FIRST),
+        (FIRST - 0.001, None, FIRST),
+        (FIRST, FIRST, FIRST + DAY),
+        (FIRST + HOUR, FIRST, FIRST + DAY),
+    ],
     ids=["when it is made", "just before", "on time", "an hour late"],
 )
 def test_a_batch_is_due_from_its_time_on(now: float, start: float | None, following: float) -> None:
@@ -60,7 +68,9 @@ def test_a_time_that_is_settled_is_not_due_again_though_its_batch_is_gone() -> N
 
 
 @pytest.mark.parametrize(("nights", "missed"), [(1, 0), (2, 1), (7, 6)])
-def test_after_an_absence_only_the_latest_time_is_caught_up_and_the_others_are_missed(nights: int, missed: int) -> None:
+def test_after_an_absence_only_the_latest_time_is_caught_up_and_the_others_are_missed(
+    nights: int, missed: int
+) -> None:
     latest = FIRST + (nights - 1) * DAY
     found = surveyed(latest + HOUR, previous=settled(MADE))
     assert (found.start, found.missed) == (latest, missed)
@@ -69,16 +79,22 @@ def test_after_an_absence_only_the_latest_time_is_caught_up_and_the_others_are_m
 
 
 @pytest.mark.parametrize(
-    ("late", "start", "missed"), [(599.0, FIRST + DAY, 1), (600.0, FIRST + DAY, 1), (600.5, None, 2)], ids=["before", "on", "after"]
+    ("late", "start", "missed"),
+    [(599.0, FIRST + DAY, 1), (600.0, FIRST + DAY, 1), (600.5, None, 2)],
+    ids=["before", "on", "after"],
 )
-def test_a_time_is_caught_up_until_its_deadline_and_is_missed_then(late: float, start: float | None, missed: int) -> None:
+def test_a_time_is_caught_up_until_its_deadline_and_is_missed_then(
+    late: float, start: float | None, missed: int
+) -> None:
     found = surveyed(FIRST + DAY + late, startingDeadlineSeconds=600)
     assert (found.start, found.missed) == (start, missed)
     assert found.settled == (FIRST + DAY if start is None else FIRST + DAY - 1)
 
 
 def test_what_is_missed_counts_once() -> None:
-    first = surveyed(FIRST + 3 * DAY + HOUR, a_child(FIRST), concurrencyPolicy="Forbid", previous=settled(FIRST))
+    first = surveyed(
+        FIRST + 3 * DAY + HOUR, a_child(FIRST), concurrencyPolicy="Forbid", previous=settled(FIRST)
+    )
     assert (first.start, first.missed) == (None, 2)
     second = surveyed(FIRST + 3 * DAY + 2 * HOUR, a_child(FIRST), previous=settled(first.settled))
     assert (second.missed, second.settled) == (0, first.settled)
@@ -116,12 +132,22 @@ def test_a_batch_that_bears_a_time_to_come_settles_nothing(year: int) -> None:
 
 
 def test_a_status_that_settles_every_time_there_will_be_has_no_next_one() -> None:
-    assert surveyed(FIRST, previous=settled(at("9999-12-31 23:59"), "30 2 * * * Pacific/Apia"), timeZone="Pacific/Apia").next is None
+    assert (
+        surveyed(
+            FIRST,
+            previous=settled(at("9999-12-31 23:59"), "30 2 * * * Pacific/Apia"),
+            timeZone="Pacific/Apia",
+        ).next
+        is None
+    )
 
 
 def test_what_waited_starts_when_the_way_is_free_and_is_missed_when_that_was_too_late() -> None:
     finished = a_child(FIRST, DONE)
-    assert surveyed(FIRST + DAY + HOUR, finished, previous=settled(FIRST), startingDeadlineSeconds=7200).start == FIRST + DAY
+    assert (
+        surveyed(FIRST + DAY + HOUR, finished, previous=settled(FIRST), startingDeadlineSeconds=7200).start
+        == FIRST + DAY
+    )
     late = surveyed(FIRST + DAY + 3 * HOUR, finished, previous=settled(FIRST), startingDeadlineSeconds=7200)
     assert (late.start, late.missed, late.settled) == (None, 1, FIRST + DAY)
 
@@ -137,7 +163,9 @@ def test_a_schedule_that_was_suspended_catches_up_one_time() -> None:
 
 
 @pytest.mark.parametrize("change", [{"schedule": "0 3 * * *"}, {"timeZone": "Europe/Berlin"}])
-def test_with_another_timetable_its_times_of_the_past_are_neither_due_nor_missed(change: dict[str, Any]) -> None:
+def test_with_another_timetable_its_times_of_the_past_are_neither_due_nor_missed(
+    change: dict[str, Any],
+) -> None:
     now = FIRST + 3 * DAY + 2 * HOUR
     found = surveyed(now, previous=settled(FIRST), **change)
     assert (found.start, found.missed, found.settled) == (None, 0, now)
@@ -157,7 +185,12 @@ def test_a_mended_schedule_begins_when_it_is_mended() -> None:
 
 def test_nothing_is_done_twice_and_nothing_counted_when_the_clock_goes_back() -> None:
     found = surveyed(FIRST + HOUR, a_child(FIRST + 2 * DAY, DONE), previous=settled(FIRST + 2 * DAY))
-    assert (found.start, found.missed, found.settled, found.next) == (None, 0, FIRST + 2 * DAY, FIRST + 3 * DAY)
+    assert (found.start, found.missed, found.settled, found.next) == (
+        None,
+        0,
+        FIRST + 2 * DAY,
+        FIRST + 3 * DAY,
+    )
 
 
 moves = st.lists(
@@ -174,7 +207,9 @@ moves = st.lists(
 
 @examples(200)
 @given(moves)
-def test_every_time_is_settled_once_whatever_happens(moves: list[tuple[float, str, bool, int | None, bool]]) -> None:
+def test_every_time_is_settled_once_whatever_happens(
+    moves: list[tuple[float, str, bool, int | None, bool]],
+) -> None:
     now, previous, batches, missed, started = MADE, settled(MADE), list[Object](), 0, list[float]()
     for step, policy, suspend, deadline, finish in moves:
         now += step

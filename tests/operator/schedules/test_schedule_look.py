@@ -1,4 +1,5 @@
-"""One look at one schedule: what it writes and in which order, and what it makes of answers that are not the hoped-for ones."""
+"""One look at one schedule: what it writes and in which order, and what it makes of answers that are not the
+hoped-for ones."""
 
 import asyncio
 import json
@@ -29,7 +30,13 @@ def an_api(*batches: Object, **spec: Any) -> MemoryApi:
     return api
 
 
-def looked(api: MemoryApi, now: float, *, at_schedule: Object | None = None, at_batches: tuple[Object, ...] | None = None) -> Look:
+def looked(
+    api: MemoryApi,
+    now: float,
+    *,
+    at_schedule: Object | None = None,
+    at_batches: tuple[Object, ...] | None = None,
+) -> Look:
     """A look at what is there, or at what a watch has shown long ago."""
     api.now = now
     schedule = at_schedule or api.schedule()
@@ -43,7 +50,14 @@ def finish(api: MemoryApi, name: str, *ends: ConditionType, now: float) -> None:
 def stalled(api: MemoryApi) -> str | None:
     """The reason of `Stalled`, if it holds."""
     found = status_of(api.schedule()).conditions
-    return next((each.reason for each in found if each.type is ConditionType.STALLED and each.status is ConditionStatus.TRUE), None)
+    return next(
+        (
+            each.reason
+            for each in found
+            if each.type is ConditionType.STALLED and each.status is ConditionStatus.TRUE
+        ),
+        None,
+    )
 
 
 def edit(api: MemoryApi, **spec: Any) -> None:
@@ -138,7 +152,8 @@ def test_a_schedule_goes_on_when_the_foreign_object_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "reason"), [(Cause.QUOTA, "QuotaExceeded"), (Cause.ADMISSION, "AdmissionDenied"), (Cause.INVALID, "Invalid")]
+    ("cause", "reason"),
+    [(Cause.QUOTA, "QuotaExceeded"), (Cause.ADMISSION, "AdmissionDenied"), (Cause.INVALID, "Invalid")],
 )
 def test_a_refusal_is_told_and_tried_again(cause: Cause, reason: str) -> None:
     api = an_api()
@@ -170,7 +185,10 @@ def test_under_forbid_never_more_than_one_waits() -> None:
     assert status_of(api.schedule()).missed == 2
     finish(api, NIGHT, FAILED, now=FIRST + 3 * DAY + HOUR)
     looked(api, FIRST + 3 * DAY + HOUR)
-    assert [line for line in api.log if line.startswith("create")] == [f"create {NIGHT}", "create nightly-202601140230"]
+    assert [line for line in api.log if line.startswith("create")] == [
+        f"create {NIGHT}",
+        "create nightly-202601140230",
+    ]
     assert status_of(api.schedule()).missed == 2
 
 
@@ -207,7 +225,11 @@ def test_finished_batches_are_deleted_only_after_the_status_remembers_them() -> 
     assert len(api.batches()) == 1
     result = looked(api, FIRST + HOUR + 1)
     status = status_of(api.schedule())
-    assert (api.batches(), result.deleted, status.last_successful_time) == ((), (NIGHT,), as_text(FIRST + HOUR))
+    assert (api.batches(), result.deleted, status.last_successful_time) == (
+        (),
+        (NIGHT,),
+        as_text(FIRST + HOUR),
+    )
     assert status.last_batch is not None
     assert status.last_batch.state == "Complete"
     looked(api, FIRST + 2 * HOUR)
@@ -229,10 +251,16 @@ def test_a_changed_template_is_for_the_batches_to_come() -> None:
     [
         ({"schedule": "61 2 * * *"}, "InvalidSchedule", "'61 2 * * *': bad minute"),
         ({"timeZone": "Europe/Berlim"}, "InvalidTimeZone", "did you mean 'Europe/Berlin'?"),
-        ({"template": {"spec": {"sources": []}}}, "InvalidSpec", "template.spec.sources: must have at least one entry"),
+        (
+            {"template": {"spec": {"sources": []}}},
+            "InvalidSpec",
+            "template.spec.sources: must have at least one entry",
+        ),
     ],
 )
-def test_an_invalid_schedule_is_told_starts_nothing_and_recovers_at_the_next_look(wrong: dict[str, Any], reason: str, message: str) -> None:
+def test_an_invalid_schedule_is_told_starts_nothing_and_recovers_at_the_next_look(
+    wrong: dict[str, Any], reason: str, message: str
+) -> None:
     api = an_api(**wrong)
     assert looked(api, FIRST + HOUR).again is None
     status = status_of(api.schedule())
@@ -257,7 +285,10 @@ def test_a_schedule_suspended_a_moment_ago_starts_nothing_though_the_watch_has_n
 def test_a_schedule_that_is_being_deleted_starts_nothing_and_says_why_it_is_still_there(now: float) -> None:
     api = an_api()
     schedule = api.schedule()
-    leaving = {"deletionTimestamp": as_text(FIRST), "finalizers": ["example.org/archive", "example.org/audit"]}
+    leaving = {
+        "deletionTimestamp": as_text(FIRST),
+        "finalizers": ["example.org/archive", "example.org/audit"],
+    }
     api.put(SCHEDULES, schedule | {"metadata": schedule["metadata"] | leaving})
     assert looked(api, now).started is None
     assert api.batches() == ()
@@ -269,7 +300,13 @@ def test_a_schedule_that_is_being_deleted_starts_nothing_and_says_why_it_is_stil
 def test_a_schedule_that_leaves_its_batches_behind_is_left_alone() -> None:
     api = an_api()
     schedule = api.schedule()
-    api.put(SCHEDULES, schedule | {"metadata": schedule["metadata"] | {"deletionTimestamp": as_text(FIRST), "finalizers": ["orphan"]}})
+    api.put(
+        SCHEDULES,
+        schedule
+        | {
+            "metadata": schedule["metadata"] | {"deletionTimestamp": as_text(FIRST), "finalizers": ["orphan"]}
+        },
+    )
     assert (looked(api, FIRST - HOUR), api.log) == (Look(), [])
 
 

@@ -1,4 +1,5 @@
-"""A month of nights on a clock that is moved: operators come and go, two at a time even, and every night is done once or told as missed."""
+"""A month of nights on a clock that is moved: operators come and go, two at a time even, and every night is
+done once or told as missed."""
 
 import asyncio
 import heapq
@@ -63,7 +64,9 @@ class Cluster(MemoryApi):
         for batch in self.batches():
             of.setdefault(batch["metadata"]["ownerReferences"][0]["uid"], []).append(batch)
         schedules = [thing for (plural, _), thing in self.objects.items() if plural == SCHEDULES.plural]
-        return {each["metadata"]["name"]: (each, tuple(of.get(each["metadata"]["uid"], ()))) for each in schedules}
+        return {
+            each["metadata"]["name"]: (each, tuple(of.get(each["metadata"]["uid"], ()))) for each in schedules
+        }
 
     def finish(self, before: float) -> None:
         """Every batch that is old enough ends."""
@@ -98,7 +101,11 @@ def test_four_hundred_schedules_fire_on_time_on_every_day_and_once_while_clocks_
     while queue[0][0] < start + 4 * DAY:
         now, name = heapq.heappop(queue)
         cluster.now = now
-        mine = tuple(cluster.objects[BATCHES.plural, each] for each in children[name] if (BATCHES.plural, each) in cluster.objects)
+        mine = tuple(
+            cluster.objects[BATCHES.plural, each]
+            for each in children[name]
+            if (BATCHES.plural, each) in cluster.objects
+        )
         result = asyncio.run(look(cluster.schedule(name), mine, cluster, now))
         if result.started is not None:
             made = result.started["metadata"]["name"]
@@ -109,7 +116,9 @@ def test_four_hundred_schedules_fire_on_time_on_every_day_and_once_while_clocks_
     assert all(made == due for due, made in cluster.made.values())
     for number, name in enumerate(names):
         zone = ZoneInfo(ZONES[number % len(ZONES)])
-        days = sorted(datetime.fromtimestamp(cluster.made[each][0], tz=zone).date() for each in children[name])
+        days = sorted(
+            datetime.fromtimestamp(cluster.made[each][0], tz=zone).date() for each in children[name]
+        )
         assert days == [days[0] + timedelta(days=more) for more in range(len(days))], name
         assert len(days) >= 4, name
     assert {status_of(cluster.schedule(name)).missed for name in names} == {0}
@@ -138,8 +147,11 @@ def test_thirty_nights_with_operators_that_come_and_go(seed: int) -> None:
     assert len(cluster.batches()) <= 6 * 4
 
 
-def errant(cluster: Cluster, view: dict[str, tuple[Object, tuple[Object, ...]]], dice: random.Random, now: float) -> None:
-    """An operator looks at some schedules, the way it last saw them; some of its calls fail, and of some the answer is lost."""
+def errant(
+    cluster: Cluster, view: dict[str, tuple[Object, tuple[Object, ...]]], dice: random.Random, now: float
+) -> None:
+    """An operator looks at some schedules, the way it last saw them; some of its calls fail, and of some the
+    answer is lost."""
     for name in dice.sample(sorted(view), k=3):
         if dice.random() < 0.1:
             verb = dice.choice(["create", "replace_status", "delete", "get"])

@@ -1,4 +1,5 @@
-"""The API server's own record of requests: who wrote what, in which order, and what was answered. No program under test can forge it."""
+"""The API server's own record of requests: who wrote what, in which order, and what was answered. No program
+under test can forge it."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +9,19 @@ from pathlib import Path
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],  # one line per request; a watch has its own when it ends
+    "omitStages": [
+        "RequestReceived",
+        "ResponseStarted",
+    ],  # one line per request; a watch has its own when it ends
     "rules": [
         # What the control plane reads and renews for itself would be most of the file.
         {"level": "None", "users": ["system:apiserver"]},
         {"level": "None", "resources": [{"group": "coordination.k8s.io"}]},
-        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
+        {
+            "level": "None",
+            "userGroups": ["system:serviceaccounts:kube-system"],
+            "verbs": ["get", "list", "watch"],
+        },
         {"level": "None", "users": ["system:kube-controller-manager"], "verbs": ["get", "list", "watch"]},
         {"level": "Metadata"},
     ],
@@ -28,7 +36,8 @@ class Request:
     user: str
     verb: str
     resource: str
-    """The plural, with the subresource: `pods/log`; a path such as `/readyz` where it is about no resource."""
+    """The plural, with the subresource: `pods/log`; a path such as `/readyz` where it is about no
+    resource."""
     namespace: str
     name: str
     code: int
@@ -52,7 +61,9 @@ class AuditLog:
         """A mark: what is answered from here on is `since` it."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def since(self, mark: int = 0, *, user: str | None = None, namespace: str | None = None) -> Iterator[Request]:
+    def since(
+        self, mark: int = 0, *, user: str | None = None, namespace: str | None = None
+    ) -> Iterator[Request]:
         """The requests behind a mark, of one user and in one namespace where these are given."""
         with self.path.open("rb") as file:
             if mark:
@@ -65,7 +76,9 @@ class AuditLog:
                 if user in (None, found.user) and namespace in (None, found.namespace):
                     yield found
 
-    def writes(self, mark: int = 0, *, user: str | None = None, namespace: str | None = None) -> list[Request]:
+    def writes(
+        self, mark: int = 0, *, user: str | None = None, namespace: str | None = None
+    ) -> list[Request]:
         """Those that changed something, or were refused it."""
         return [request for request in self.since(mark, user=user, namespace=namespace) if request.writes]
 

@@ -1,4 +1,5 @@
-"""What somebody may do, asked of the real authorizer: one SubjectAccessReview per verb and resource that the API server knows."""
+"""What somebody may do, asked of the real authorizer: one SubjectAccessReview per verb and resource that the
+API server knows."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,11 @@ from dataclasses import dataclass
 from tests.support.cluster.client import Client
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-POWERS = (("users", "", "impersonate"), ("serviceaccounts", "", "impersonate"), ("roles", "rbac.authorization.k8s.io", "bind"))
+POWERS = (
+    ("users", "", "impersonate"),
+    ("serviceaccounts", "", "impersonate"),
+    ("roles", "rbac.authorization.k8s.io", "bind"),
+)
 """Verbs that no discovery lists and that would give away the rest; `escalate` is one more of roles."""
 
 
@@ -29,17 +34,29 @@ def known_rights(admin: Client) -> list[Right]:
     for version in versions:
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         group = version.rpartition("/")[0]
-        found |= {Right(group, resource["name"], verb) for resource in admin.get(root)["resources"] for verb in VERBS}
+        found |= {
+            Right(group, resource["name"], verb)
+            for resource in admin.get(root)["resources"]
+            for verb in VERBS
+        }
     return sorted(found)
 
 
-def allowed(admin: Client, user: str, groups: Iterable[str], namespace: str | None, rights: Iterable[Right]) -> set[Right]:
+def allowed(
+    admin: Client, user: str, groups: Iterable[str], namespace: str | None, rights: Iterable[Right]
+) -> set[Right]:
     """Those of the rights that somebody has in a namespace, or in all of them."""
     their_groups = list(groups)
 
     def may(right: Right) -> bool:
         plural, _, subresource = right.resource.partition("/")
-        about = {"group": right.group, "resource": plural, "subresource": subresource, "verb": right.verb, "namespace": namespace or ""}
+        about = {
+            "group": right.group,
+            "resource": plural,
+            "subresource": subresource,
+            "verb": right.verb,
+            "namespace": namespace or "",
+        }
         spec = {"user": user, "groups": their_groups, "resourceAttributes": about}
         kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"

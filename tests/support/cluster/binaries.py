@@ -1,6 +1,8 @@
-"""The programs of a control plane: taken from `$KUBEBUILDER_ASSETS`, else built once from their Go modules and kept in the cache.
+"""The programs of a control plane: taken from `$KUBEBUILDER_ASSETS`, else built once from their Go modules
+and kept in the cache.
 
-`build/go.mod` says which versions. Whoever needs a program calls `program(name)`; on standard error it says what takes minutes.
+`build/go.mod` says which versions. Whoever needs a program calls `program(name)`; on standard error it says
+what takes minutes.
 """
 
 import os
@@ -52,7 +54,9 @@ def _ldflags() -> str:
     major, minor = version().removeprefix("v").split(".")[:2]
     values = {"gitVersion": version(), "gitMajor": major, "gitMinor": minor}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    return " ".join(["-s -w", *(f"-X {package}.{name}={value}" for package in packages for name, value in values.items())])
+    return " ".join(
+        ["-s -w", *(f"-X {package}.{name}={value}" for package in packages for name, value in values.items())]
+    )
 
 
 if __name__ == "__main__":

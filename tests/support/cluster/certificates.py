@@ -1,4 +1,5 @@
-"""The certificates of a control plane: one authority for servers, users and kubelets, and a key that signs ServiceAccount tokens."""
+"""The certificates of a control plane: one authority for servers, users and kubelets, and a key that signs
+ServiceAccount tokens."""
 
 import threading
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from pathlib import Path
 import trustme
 
 NOWHERE = "no-server.invalid"
-"""Whoever is no server needs a name all the same: the extension without one is critical, and Go refuses what it finds empty."""
+"""Whoever is no server needs a name all the same: the extension without one is critical, and Go refuses what
+it finds empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,11 @@ class Certificates:
         self.folder = folder
         self._turn, self._made = threading.Lock(), set[Pair]()
         new = authority is None
-        self._authority = trustme.CA(organization_name="tests of video-ingest-operator") if new else trustme.CA.from_pem(*authority)
+        self._authority = (
+            trustme.CA(organization_name="tests of video-ingest-operator")
+            if new
+            else trustme.CA.from_pem(*authority)
+        )
 
     def as_pem(self) -> tuple[bytes, bytes]:
         """Certificate and key of the authority."""

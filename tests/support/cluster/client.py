@@ -1,4 +1,5 @@
-"""A plain client for tests: any request to the API server, the way a person with curl would send it, and its answer or its refusal.
+"""A plain client for tests: any request to the API server, the way a person with curl would send it, and its
+answer or its refusal.
 
 The operator's own client is under test elsewhere; this one can send what that one never would.
 """
@@ -26,7 +27,10 @@ class Refused(Exception):  # noqa: N818 -- what the server did
     def __init__(self, status: int, answer: Json) -> None:
         self.status = status
         self.message = str(answer.get("message", answer))
-        self.causes = [(cause.get("field", ""), cause.get("message", "")) for cause in answer.get("details", {}).get("causes", ())]
+        self.causes = [
+            (cause.get("field", ""), cause.get("message", ""))
+            for cause in answer.get("details", {}).get("causes", ())
+        ]
         """The fields that are wrong, and what is wrong with them."""
         super().__init__(f"{status}: {self.message}")
 
@@ -53,25 +57,36 @@ class Client:
     @property
     def headers(self) -> dict[str, str]:
         """Of every request."""
-        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        return {"Accept": "application/json"} | (
+            {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        )
 
     def connection(self, timeout: float | None = None) -> http.client.HTTPSConnection:
         """A connection of one's own, for what is not one answer."""
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=self._tls, timeout=timeout)
 
-    def send(self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str) -> tuple[int, bytes]:
+    def send(
+        self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str
+    ) -> tuple[int, bytes]:
         """The status and the body of the answer, whatever it is."""
         connection = self.connection(timeout=60)
         try:
             address = f"{path}?{urlencode(query)}" if query else path
-            connection.request(method, address, None if body is None else json.dumps(body), self.headers | {"Content-Type": kind})
+            connection.request(
+                method,
+                address,
+                None if body is None else json.dumps(body),
+                self.headers | {"Content-Type": kind},
+            )
             answer = connection.getresponse()
             self.warnings += answer.headers.get_all("Warning", [])
             return answer.status, answer.read()
         finally:
             connection.close()
 
-    def request(self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str) -> Json:
+    def request(
+        self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str
+    ) -> Json:
         """The answer's JSON; `Refused` where it is none."""
         status, text = self.send(method, path, body, kind, **query)
         answer: Json = json.loads(text) if text[:1] == b"{" else {"message": text.decode(errors="replace")}
@@ -95,7 +110,13 @@ class Client:
     def apply(self, body: Json, namespace: str | None = None, **query: str) -> Json:
         """Server-side apply, as `kubectl apply --server-side` does."""
         where = f"{self.path(body, namespace)}/{body['metadata']['name']}"
-        return self.request("PATCH", where, body, APPLY, **{"fieldManager": "tests", "force": "true", "fieldValidation": "Strict", **query})
+        return self.request(
+            "PATCH",
+            where,
+            body,
+            APPLY,
+            **{"fieldManager": "tests", "force": "true", "fieldValidation": "Strict", **query},
+        )
 
     def delete(self, path: str, **query: str) -> Json:
         return self.request("DELETE", path, **query)
@@ -113,7 +134,9 @@ class Client:
                     self._paths[version, resource["kind"]] = (resource["name"], resource["namespaced"])
         plural, namespaced = self._paths[version, kind]
         within = namespace or body["metadata"].get("namespace")
-        return f"{_root(version)}/namespaces/{within}/{plural}" if namespaced else f"{_root(version)}/{plural}"
+        return (
+            f"{_root(version)}/namespaces/{within}/{plural}" if namespaced else f"{_root(version)}/{plural}"
+        )
 
 
 def _root(api_version: str) -> str:

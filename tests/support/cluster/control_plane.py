@@ -1,7 +1,9 @@
-"""A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on the loopback, without root and without containers.
+"""A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on the loopback, without
+root and without containers.
 
-Schemas, CEL rules, RBAC, the Job controller, ownerships, quotas and garbage collection are the real ones. No pod runs: a test that needs
-pods brings its own kubelet. Everything ends with the test run, however that ends, and leaves nothing behind.
+Schemas, CEL rules, RBAC, the Job controller, ownerships, quotas and garbage collection are the real ones. No
+pod runs: a test that needs pods brings its own kubelet. Everything ends with the test run, however that ends,
+and leaves nothing behind.
 """
 
 import json
@@ -44,12 +46,20 @@ class ControlPlane:
     """The three programs and what it takes to talk to them."""
 
     def __init__(
-        self, folder: Path, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = (), address: str | None = None
+        self,
+        folder: Path,
+        api_server_flags: Sequence[str] = (),
+        controller_manager_flags: Sequence[str] = (),
+        address: str | None = None,
     ) -> None:
-        """`address` is an address of this machine's at which real nodes and pods reach the API server; without one nobody but us does."""
+        """`address` is an address of this machine's at which real nodes and pods reach the API server;
+        without one nobody but us does."""
         self._set_up(folder, free_port(), Certificates(folder / "certificates"), Etcd(folder))
         self.audit, self.address = AuditLog(folder / "audit.jsonl"), address
-        self._api_server_flags, self._controller_manager_flags = tuple(api_server_flags), tuple(controller_manager_flags)
+        self._api_server_flags, self._controller_manager_flags = (
+            tuple(api_server_flags),
+            tuple(controller_manager_flags),
+        )
 
     @classmethod
     def at(cls, reference: Reference) -> "ControlPlane":
@@ -85,7 +95,12 @@ class ControlPlane:
     def api_server(self) -> Program:
         """Can be killed and started again: what it knew is in etcd."""
         signed, kubelets, tokens = (
-            self.certificates.server(LOOPBACK, "localhost", "kubernetes.default.svc", *((self.address, SERVICE) if self.address else ())),
+            self.certificates.server(
+                LOOPBACK,
+                "localhost",
+                "kubernetes.default.svc",
+                *((self.address, SERVICE) if self.address else ()),
+            ),
             self.certificates.user("kube-apiserver-kubelet-client", ADMINS),
             self.certificates.tokens,
         )
@@ -95,7 +110,9 @@ class ControlPlane:
             "etcd-servers": self.etcd.url,
             "bind-address": "0.0.0.0" if self.address else LOOPBACK,  # noqa: S104 -- both: it takes one address or all
             "advertise-address": self.address or LOOPBACK,
-            "endpoint-reconciler-type": "lease" if self.address else "none",  # no pod looks for the API server
+            "endpoint-reconciler-type": "lease"
+            if self.address
+            else "none",  # no pod looks for the API server
             "secure-port": self.port,
             "tls-cert-file": signed.certificate,
             "tls-private-key-file": signed.key,
@@ -145,16 +162,27 @@ class ControlPlane:
     def kubeconfig_for(self, user: str, group: str | None = None) -> Path:
         """A kubeconfig of any user, proved by a certificate."""
         pair = self.certificates.user(user, group)
-        return self._kubeconfig(user, {"client-certificate": str(pair.certificate), "client-key": str(pair.key)})
+        return self._kubeconfig(
+            user, {"client-certificate": str(pair.certificate), "client-key": str(pair.key)}
+        )
 
     def kubeconfig_of(self, namespace: str, service_account: str) -> Path:
-        """A kubeconfig of a ServiceAccount, which is made if there is none, proved by a token as a pod's would be."""
-        return self._kubeconfig(f"{namespace}-{service_account}", {"token": self.token_of(namespace, service_account)})
+        """A kubeconfig of a ServiceAccount, which is made if there is none, proved by a token as a pod's
+        would be."""
+        return self._kubeconfig(
+            f"{namespace}-{service_account}", {"token": self.token_of(namespace, service_account)}
+        )
 
     def token_of(self, namespace: str, service_account: str) -> str:
         """A token of a ServiceAccount, which is made if there is none."""
-        self.admin.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": service_account}}, namespace)
-        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86_400}}
+        self.admin.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": service_account}}, namespace
+        )
+        wanted = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 86_400},
+        }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
         return str(self.admin.request("POST", path, wanted)["status"]["token"])
 
@@ -170,17 +198,26 @@ class ControlPlane:
             "kind": "Config",
             "clusters": [{"name": "tests", "cluster": cluster}],
             "users": [{"name": name, "user": user}],
-            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": name, "namespace": "default"}}],
+            "contexts": [
+                {"name": "tests", "context": {"cluster": "tests", "user": name, "namespace": "default"}}
+            ],
             "current-context": "tests",
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(document), encoding="utf-8")
         return path
 
-    def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def kubectl(
+        self, *arguments: str, text: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """kubectl as the admin, `text` on its standard input."""
         # Its discovery cache must not be the user's, nor older than the CRDs.
-        command = [program("kubectl"), f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.folder / 'kubectl-cache'}", *arguments]
+        command = [
+            program("kubectl"),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--cache-dir={self.folder / 'kubectl-cache'}",
+            *arguments,
+        ]
         result = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
         assert not check or result.returncode == 0, f"kubectl {' '.join(arguments)}: {result.stderr}"
         return result
@@ -199,16 +236,24 @@ class ControlPlane:
 
 @contextmanager
 def control_plane(
-    *, api_server_flags: Sequence[str] = (), controller_manager_flags: Sequence[str] = (), address: str | None = None
+    *,
+    api_server_flags: Sequence[str] = (),
+    controller_manager_flags: Sequence[str] = (),
+    address: str | None = None,
 ) -> Iterator[ControlPlane]:
-    """A control plane that is ready, and gone afterwards. A flag given here wins over the one of the same name that is set anyway."""
+    """A control plane that is ready, and gone afterwards. A flag given here wins over the one of the same
+    name that is set anyway."""
     with ExitStack() as ends:
-        plane = ControlPlane(ends.enter_context(folder_for_now()), api_server_flags, controller_manager_flags, address)
+        plane = ControlPlane(
+            ends.enter_context(folder_for_now()), api_server_flags, controller_manager_flags, address
+        )
         for one, up in ((plane.etcd.program, plane.etcd.up), (plane.api_server, plane.ready)):
             ends.callback(one.kill)
             one.start()
             one.wait(up)
         ends.callback(plane.controller_manager.kill)
         plane.controller_manager.start()
-        plane.controller_manager.wait(lambda: plane.admin.send("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
+        plane.controller_manager.wait(
+            lambda: plane.admin.send("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200
+        )
         yield plane

@@ -1,7 +1,9 @@
-"""One batch of eight recordings with a failure, a retry, a rung of the memory ladder and a skip, lived through to its end.
+"""One batch of eight recordings with a failure, a retry, a rung of the memory ladder and a skip, lived
+through to its end.
 
-The operator is a process with the rights of its own ServiceAccount, and everything that it asks of the API server goes through a proxy.
-What came of it is told by others: by the API server's audit log, by the kubelet that played the pods, and by the batch itself.
+The operator is a process with the rights of its own ServiceAccount, and everything that it asks of the API
+server goes through a proxy. What came of it is told by others: by the API server's audit log, by the kubelet
+that played the pods, and by the batch itself.
 """
 
 import sys
@@ -73,12 +75,18 @@ class Outcome:
     @property
     def made(self) -> Counter[str]:
         """How often the operator made an object of each kind and name."""
-        return Counter(f"{each.resource} {each.name}" for each in self.accepted if each.verb == "create" and each.resource != "events")
+        return Counter(
+            f"{each.resource} {each.name}"
+            for each in self.accepted
+            if each.verb == "create" and each.resource != "events"
+        )
 
     @property
     def pods(self) -> int:
         """How many the Job controller made."""
-        return sum(each.resource == "pods" and each.verb == "create" and each.code < 300 for each in self.audited)
+        return sum(
+            each.resource == "pods" and each.verb == "create" and each.code < 300 for each in self.audited
+        )
 
     def wrong(self, undisturbed: "Outcome") -> list[str]:
         """What is lost, doubled or miscounted; nothing, if all is well."""
@@ -87,16 +95,29 @@ class Outcome:
         found += [f"{name} was made {count} times" for name, count in self.made.items() if count > 1]
         found += [f"{self.pods} pods were made"] * (self.pods != len(TRIES) + 1)
         ours, theirs = facts(self.status), facts(undisturbed.status)
-        return found + [f"{name} is {ours[name]}, not {theirs[name]}" for name in theirs if ours[name] != theirs[name]]
+        return found + [
+            f"{name} is {ours[name]}, not {theirs[name]}" for name in theirs if ours[name] != theirs[name]
+        ]
 
 
 def facts(status: Json) -> dict[str, object]:
-    """What must be the same whenever things happened, and whichever recording taught the others on which rung to begin."""
+    """What must be the same whenever things happened, and whichever recording taught the others on which rung
+    to begin."""
     sums = {name: value for name, value in status["sums"].items() if name not in _OF_THE_CLOCK}
-    plain = {name: status.get(name) for name in ("state", "counts", "items", "failures", "skips", "tries", "rtf", "plan", "learnedRung")}
-    conditions = {each["type"]: (each["status"], each["reason"], each["observedGeneration"]) for each in status["conditions"]}
+    plain = {
+        name: status.get(name)
+        for name in ("state", "counts", "items", "failures", "skips", "tries", "rtf", "plan", "learnedRung")
+    }
+    conditions = {
+        each["type"]: (each["status"], each["reason"], each["observedGeneration"])
+        for each in status["conditions"]
+    }
     shown = {index: tuple(row.get(name) for name in _OF_A_ROW) for index, row in rows(status).items()}
-    more = {"rung of 2": rows(status)[2].get("rung"), "recent": sorted(status.get("recent", ())), "breaker": status.get("breaker")}
+    more = {
+        "rung of 2": rows(status)[2].get("rung"),
+        "recent": sorted(status.get("recent", ())),
+        "breaker": status.get("breaker"),
+    }
     return plain | {"sums": sums, "conditions": conditions, "videos": shown} | more
 
 
@@ -143,7 +164,12 @@ class Eight:
         """To the end of the batch, an operator always started again; its last status."""
         operator = self._start()
         while True:
-            until(self._over, "the batch is complete, its Jobs are gone, and an operator has seen it", PATIENCE, LOOK)
+            until(
+                self._over,
+                "the batch is complete, its Jobs are gone, and an operator has seen it",
+                PATIENCE,
+                LOOK,
+            )
             operator = self._operator or operator
             code = None if done() else operator.end()
             if not self._killed:
@@ -164,7 +190,11 @@ class Eight:
                 self.exits.append(self._operator.end())
             self._start()
         has_looked = any(each.asked.watch for each in self._proxy.passed[self._before :])
-        return has_looked and self.scene.status().get("state", "").startswith("Complete") and not any(map(self.scene.jobs, (INGEST, PLAN)))
+        return (
+            has_looked
+            and self.scene.status().get("state", "").startswith("Complete")
+            and not any(map(self.scene.jobs, (INGEST, PLAN)))
+        )
 
     def end_of_log(self) -> str:
         return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
@@ -182,7 +212,8 @@ class Meddler:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is missed if the operator, at the end, is not asked to end, which takes seconds, but killed."""
+        """Whether nothing is missed if the operator, at the end, is not asked to end, which takes seconds,
+        but killed."""
         return False
 
 
@@ -198,13 +229,25 @@ def lived(plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | 
         try:
             status = eight.live(lambda: meddler.done)
         except (AssertionError, TimeoutError) as error:
-            print(f"{scene.namespace}: {error}; the operator's last words:\n{eight.end_of_log()}", file=sys.stderr)
+            print(
+                f"{scene.namespace}: {error}; the operator's last words:\n{eight.end_of_log()}",
+                file=sys.stderr,
+            )
             raise
         finally:
             eight.kill()
         audited = tuple(plane.audit.writes(mark, namespace=scene.namespace))
         seconds = round(time.monotonic() - began, 1)
-        return Outcome(status, proxy.passed, audited, tuple(kubelet.played), kubelet.plans, eight.starts, tuple(eight.exits), seconds)
+        return Outcome(
+            status,
+            proxy.passed,
+            audited,
+            tuple(kubelet.played),
+            kubelet.plans,
+            eight.starts,
+            tuple(eight.exits),
+            seconds,
+        )
 
 
 @contextmanager

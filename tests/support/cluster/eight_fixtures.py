@@ -1,4 +1,5 @@
-"""Fixtures about the one batch of eight: operators that start quickly, and its life when nobody disturbs it."""
+"""Fixtures about the one batch of eight: operators that start quickly, and its life when nobody disturbs
+it."""
 
 from collections.abc import Iterator
 

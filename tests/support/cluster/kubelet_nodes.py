@@ -47,12 +47,26 @@ class Nodes:
 
     def _node(self, name: str) -> Object:
         now = as_second(time.time())
-        room = {"cpu": "100k", "memory": "1Pi", "ephemeral-storage": "1Pi", "pods": "100k", self.gpu_resource: str(self.gpus)}
-        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
+        room = {
+            "cpu": "100k",
+            "memory": "1Pi",
+            "ephemeral-storage": "1Pi",
+            "pods": "100k",
+            self.gpu_resource: str(self.gpus),
+        }
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "kubelet is posting ready status",
+        }
         return {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}},
+            "metadata": {
+                "name": name,
+                "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+            },
             "status": {
                 "capacity": room,
                 "allocatable": room,

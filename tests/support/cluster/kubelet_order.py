@@ -1,4 +1,5 @@
-"""What a pod is told, resolved as a kubelet resolves it: variables, ConfigMaps, Secrets, files. Asks for no more than a pod names."""
+"""What a pod is told, resolved as a kubelet resolves it: variables, ConfigMaps, Secrets, files. Asks for no
+more than a pod names."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -39,7 +40,8 @@ class Resolver:
         self._immutable.clear()
 
     async def resolved(self, pod: Object) -> Object:
-        """A copy of the pod with every variable's value, and the files of its ConfigMaps. Raises `UnresolvedError`."""
+        """A copy of the pod with every variable's value, and the files of its ConfigMaps. Raises
+        `UnresolvedError`."""
         pod = deepcopy(pod)
         pod[FILES] = await self._files(pod)
         known = await self._from_maps(pod)
@@ -51,7 +53,10 @@ class Resolver:
 
     async def _value(self, namespace: str, variable: Object, known: Mapping[str, str]) -> str | None:
         """None where it is optional and not there."""
-        for kind, plural, shown in (("configMapKeyRef", "configmaps", "ConfigMap"), ("secretKeyRef", "secrets", "Secret")):
+        for kind, plural, shown in (
+            ("configMapKeyRef", "configmaps", "ConfigMap"),
+            ("secretKeyRef", "secrets", "Secret"),
+        ):
             if reference := variable.get("valueFrom", {}).get(kind):
                 found = await self._key(namespace, plural, shown, reference)
                 # A Secret's content is nobody's business here: that it is there is enough.
@@ -61,7 +66,11 @@ class Resolver:
     async def _from_maps(self, pod: Object) -> dict[str, str]:
         """The keys of whole ConfigMaps as variables: later ones may name them."""
         known: dict[str, str] = {}
-        for name in (each["configMapRef"]["name"] for each in pod["spec"]["containers"][0].get("envFrom", ()) if "configMapRef" in each):
+        for name in (
+            each["configMapRef"]["name"]
+            for each in pod["spec"]["containers"][0].get("envFrom", ())
+            if "configMapRef" in each
+        ):
             found = await self._found(pod["metadata"]["namespace"], "configmaps", name)
             if found is None:
                 raise UnresolvedError(Stuck("CreateContainerConfigError", f'configmap "{name}" not found'))
@@ -75,19 +84,29 @@ class Resolver:
             return found["data"][key]
         if reference.get("optional"):
             return None
-        missing = f'{shown.lower()} "{name}" not found' if found is None else f"couldn't find key {key} in {shown} {namespace}/{name}"
+        missing = (
+            f'{shown.lower()} "{name}" not found'
+            if found is None
+            else f"couldn't find key {key} in {shown} {namespace}/{name}"
+        )
         raise UnresolvedError(Stuck("CreateContainerConfigError", missing))
 
     async def _files(self, pod: Object) -> dict[str, str]:
         """A volume that is not there shows in events only: the container is not being made yet."""
-        maps = {each["name"]: each["configMap"]["name"] for each in pod["spec"].get("volumes", ()) if "configMap" in each}
+        maps = {
+            each["name"]: each["configMap"]["name"]
+            for each in pod["spec"].get("volumes", ())
+            if "configMap" in each
+        }
         files: dict[str, str] = {}
         for mount in pod["spec"]["containers"][0].get("volumeMounts", ()):
             if mount["name"] in maps:
                 found = await self._found(pod["metadata"]["namespace"], "configmaps", maps[mount["name"]])
                 if found is None:
                     raise UnresolvedError(Stuck("ContainerCreating"))
-                files |= {f"{mount['mountPath']}/{key}": text for key, text in (found.get("data") or {}).items()}
+                files |= {
+                    f"{mount['mountPath']}/{key}": text for key, text in (found.get("data") or {}).items()
+                }
         return files
 
     async def _found(self, namespace: str, plural: str, name: str) -> Object | None:
@@ -103,7 +122,8 @@ class Resolver:
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
-    """What the kubelet makes of a variable's value: `Expand` of k8s.io/kubernetes/third_party/forked/golang/expansion."""
+    """What the kubelet makes of a variable's value: `Expand` of
+    k8s.io/kubernetes/third_party/forked/golang/expansion."""
     result, cursor = "", 0
     while cursor < len(text):
         if text[cursor] != "$" or cursor + 1 == len(text):

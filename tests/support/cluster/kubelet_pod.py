@@ -129,7 +129,9 @@ class PlayedPod:
         async with AsyncExitStack() as serving:
             if self.life.progress is not None:
                 report = self.life.progress
-                await serving.enter_async_context(progress(self._writer.address, lambda: report(time.monotonic() - begun)))
+                await serving.enter_async_context(
+                    progress(self._writer.address, lambda: report(time.monotonic() - begun))
+                )
             allowed = self.pod["spec"].get("activeDeadlineSeconds")
             limits = [each for each in (self.life.seconds, allowed) if each is not None]
             await self._until(lambda: self.finished or self.deleted, min(limits, default=None))
@@ -140,8 +142,11 @@ class PlayedPod:
             return end if isinstance(end, Exit) else await self._taken(end, serving)
 
     async def _refuse(self, why: Stuck) -> None:
-        """A kubelet writes nothing but this of a pod that it does not admit (`pkg/kubelet/kubelet.go`, `rejectPod`)."""
-        await self._write({"phase": "Failed", "reason": why.reason, "message": f"Pod was rejected: {why.message}"})
+        """A kubelet writes nothing but this of a pod that it does not admit (`pkg/kubelet/kubelet.go`,
+        `rejectPod`)."""
+        await self._write(
+            {"phase": "Failed", "reason": why.reason, "message": f"Pod was rejected: {why.message}"}
+        )
         self.over = True
         if self.deleted:
             await self.confirm()
@@ -151,14 +156,26 @@ class PlayedPod:
             end = self.life.to_sigterm or KILLED
             return replace(end, pod_reason="DeadlineExceeded", pod_message=PAST_DEADLINE)
         if how is Taken.DRAINED:
-            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": self.pod["metadata"]["name"]}}
+            eviction = {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": self.pod["metadata"]["name"]},
+            }
             await self.house.api.create("eviction", self._path("eviction"), eviction)
         elif how is Taken.QUEUE:
             metadata = self.pod["metadata"]
             job = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['ownerReferences'][0]['name']}"
-            await self.house.api.patch("queue", job, {"metadata": {"labels": {QUEUE: "gpus"}}, "spec": {"suspend": True}})
+            await self.house.api.patch(
+                "queue", job, {"metadata": {"labels": {QUEUE: "gpus"}}, "spec": {"suspend": True}}
+            )
         elif how is not Taken.SILENT:
-            await self._write({"conditions": [disruption(self._now(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))]})
+            await self._write(
+                {
+                    "conditions": [
+                        disruption(self._now(), *(PREEMPTING if how is Taken.PREEMPTED else TAINTED))
+                    ]
+                }
+            )
             await self.house.api.delete("removal", self._path())
         if how in {Taken.NODE_LOST, Taken.SILENT}:
             self.lost = True

@@ -1,4 +1,5 @@
-"""The scheduler's part: pods are placed in the order of their arrival, as far as there are GPUs; the others are told that they wait."""
+"""The scheduler's part: pods are placed in the order of their arrival, as far as there are GPUs; the others
+are told that they wait."""
 
 import asyncio
 import time
@@ -20,7 +21,8 @@ class Scheduler:
     free: dict[str, int]
     """GPUs of each node that nobody holds."""
     _waiting: dict[int, dict[str, Object]] = field(default_factory=dict)
-    """By how many GPUs they need, by uid, in the order of their arrival: who needs none does not wait behind those who do."""
+    """By how many GPUs they need, by uid, in the order of their arrival: who needs none does not wait behind
+    those who do."""
     _held: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Node and GPUs by the uid of who holds them."""
     _told: set[str] = field(default_factory=set)
@@ -86,7 +88,12 @@ class Scheduler:
 
     async def _bind(self, pod: Object, node: str) -> None:
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name},
+            "target": {"kind": "Node", "name": node},
+        }
         try:
             await self.api.create("binding", f"/api/v1/namespaces/{namespace}/pods/{name}/binding", binding)
         except GoneError:
@@ -96,7 +103,10 @@ class Scheduler:
         uid, name, namespace = (pod["metadata"][key] for key in ("uid", "name", "namespace"))
         self._told.add(uid)
         count = len(self.free)
-        message = f"0/{count} nodes are available: {count} Insufficient {self.resource}. no new claims to deallocate, preemption: "
+        message = (
+            f"0/{count} nodes are available: {count} Insufficient {self.resource}. no new claims to "
+            "deallocate, preemption: "
+        )
         message += f"0/{count} nodes are available: {count} No preemption victims found for incoming pod."
         condition = unschedulable(time.time(), message)
         try:
@@ -106,14 +116,25 @@ class Scheduler:
             self.forget(pod)
 
     def _need(self, pod: Object) -> int:
-        return sum(int(each.get("resources", {}).get("limits", {}).get(self.resource, 0)) for each in pod["spec"]["containers"])
+        return sum(
+            int(each.get("resources", {}).get("limits", {}).get(self.resource, 0))
+            for each in pod["spec"]["containers"]
+        )
 
 
 def kept_from(pod: Object) -> set[str]:
-    """The nodes that a pod's required affinity rules out by the names of their hosts; of several alternatives, all of them must."""
-    required = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    """The nodes that a pod's required affinity rules out by the names of their hosts; of several
+    alternatives, all of them must."""
+    required = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
     ruled_out = [
-        {value for each in term.get("matchExpressions", ()) if (each["key"], each["operator"]) == HOST_NOT for value in each["values"]}
+        {
+            value
+            for each in term.get("matchExpressions", ())
+            if (each["key"], each["operator"]) == HOST_NOT
+            for value in each["values"]
+        }
         for term in required.get("nodeSelectorTerms", ())
     ]
     return set.intersection(*ruled_out) if ruled_out else set()

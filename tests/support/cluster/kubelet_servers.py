@@ -1,4 +1,5 @@
-"""What the stand-in serves: logs, where an API server asks a kubelet for them, and each pod's own progress at the pod's own address."""
+"""What the stand-in serves: logs, where an API server asks a kubelet for them, and each pod's own progress at
+the pod's own address."""
 
 import itertools
 import os
@@ -25,7 +26,8 @@ _numbers = itertools.count(1)
 
 
 def an_address() -> str:
-    """For a pod: each may listen on the same port. Test runs beside this one use another part of the loopback's network."""
+    """For a pod: each may listen on the same port. Test runs beside this one use another part of the
+    loopback's network."""
     number = next(_numbers)
     return f"127.{1 + os.getpid() % 253}.{number >> 8 & 255}.{number & 255}"
 
@@ -44,7 +46,10 @@ async def logs(read: Read, pair: Pair) -> AsyncIterator[int]:
             request.transport.abort()
             return web.Response()  # nobody gets it
         if text is None:
-            said = f'container "{request.match_info["container"]}" in pod "{name}" is waiting to start: ContainerCreating'
+            said = (
+                f'container "{request.match_info["container"]}" in pod "{name}" is waiting to start: '
+                "ContainerCreating"
+            )
             raise web.HTTPBadRequest(text=said)
         return web.Response(text=text)
 
@@ -66,7 +71,9 @@ async def progress(address: str, read: Callable[[], Progress]) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _served(routes: dict[str, Callable], address: str, port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def _served(
+    routes: dict[str, Callable], address: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     app = web.Application()
     app.add_routes([web.get(path, answer) for path, answer in routes.items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -1,4 +1,5 @@
-"""Pod statuses as a kubelet of Kubernetes 1.35 writes them (`pkg/kubelet/kubelet_pods.go`, `pkg/kubelet/status/generate.go`). Pure."""
+"""Pod statuses as a kubelet of Kubernetes 1.35 writes them (`pkg/kubelet/kubelet_pods.go`,
+`pkg/kubelet/status/generate.go`). Pure."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ class StatusWriter:
     """Condition to its status and since when."""
 
     def waiting(self, at: float, reason: str = "ContainerCreating", message: str = "") -> Object:
-        """The container is not made yet, or cannot be. The sandbox and its network stand before an image is pulled."""
+        """The container is not made yet, or cannot be. The sandbox and its network stand before an image is
+        pulled."""
         state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
         sandbox = reason != "ContainerCreating"
         return self._status(at, "Pending", state, sandbox=sandbox, unready="ContainersNotReady")
@@ -55,16 +57,30 @@ class StatusWriter:
     def never_ran(self, at: float, end: Exit) -> Object:
         """The pod was ended before its container was made (`status_manager.TerminatePod`)."""
         message = "The container could not be located when the pod was terminated"
-        unknown = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": message, "startedAt": None, "finishedAt": None}
+        unknown = {
+            "exitCode": 137,
+            "reason": "ContainerStatusUnknown",
+            "message": message,
+            "startedAt": None,
+            "finishedAt": None,
+        }
         return _of_pod(self._status(at, "Failed", {"terminated": unknown}, unready="PodFailed"), at, end)
 
-    def _status(self, at: float, phase: str, state: Object, *, sandbox: bool = False, unready: str = "") -> Object:
+    def _status(
+        self, at: float, phase: str, state: Object, *, sandbox: bool = False, unready: str = ""
+    ) -> Object:
         began = self.started is not None
-        message = f"containers with unready status: [{self._container['name']}]" if unready == "ContainersNotReady" else ""
+        message = (
+            f"containers with unready status: [{self._container['name']}]"
+            if unready == "ContainersNotReady"
+            else ""
+        )
         why = {"reason": unready, "message": message} if unready else {}
         conditions = [
             self._condition(at, "PodReadyToStartContainers", holds=sandbox),
-            self._condition(at, "Initialized", holds=True, **({"reason": unready} if unready == "PodCompleted" else {})),
+            self._condition(
+                at, "Initialized", holds=True, **({"reason": unready} if unready == "PodCompleted" else {})
+            ),
             self._condition(at, "Ready", holds=not unready, **why),
             self._condition(at, "ContainersReady", holds=not unready, **why),
         ]
@@ -84,8 +100,17 @@ class StatusWriter:
         held, since = self._held.get(kind, ("", at))
         self._held[kind] = (status, since if held == status else at)
         generation = self.pod["metadata"].get("generation", 1)
-        head = {"type": kind, "status": status, "lastTransitionTime": as_second(self._held[kind][1]), "lastProbeTime": None}
-        return head | {"observedGeneration": generation, "reason": why.get("reason") or None, "message": why.get("message") or None}
+        head = {
+            "type": kind,
+            "status": status,
+            "lastTransitionTime": as_second(self._held[kind][1]),
+            "lastProbeTime": None,
+        }
+        return head | {
+            "observedGeneration": generation,
+            "reason": why.get("reason") or None,
+            "message": why.get("message") or None,
+        }
 
     def _of_container(self, state: Object, *, began: bool, running: bool) -> Object:
         container = self._container
@@ -93,7 +118,9 @@ class StatusWriter:
         shown = {
             "name": container["name"],
             "image": container["image"],
-            "imageID": f"{container['image'].split(':')[0]}@sha256:{_digest(container['image'])}" if began else "",
+            "imageID": f"{container['image'].split(':')[0]}@sha256:{_digest(container['image'])}"
+            if began
+            else "",
             "ready": running,
             "started": running,
             "restartCount": 0,
@@ -117,12 +144,24 @@ class StatusWriter:
 
 def disruption(at: float, reason: str, message: str) -> Object:
     """The condition of a pod that the cluster takes away."""
-    return {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message, "lastTransitionTime": as_second(at)}
+    return {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": as_second(at),
+    }
 
 
 def unschedulable(at: float, message: str) -> Object:
     """The condition of a pod that no node takes."""
-    return {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message, "lastTransitionTime": as_second(at)}
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": message,
+        "lastTransitionTime": as_second(at),
+    }
 
 
 def as_second(at: float) -> str:

@@ -1,4 +1,5 @@
-"""The pods of a cluster, kept up to date: a list, then a watch from there, and a new list whenever the watch is lost."""
+"""The pods of a cluster, kept up to date: a list, then a watch from there, and a new list whenever the watch
+is lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +19,8 @@ class LostWatchError(Exception):
 
 @dataclass
 class PodMirror:
-    """Tells of every pod that is new or changed, and of every one that is gone, whatever happens to the connection."""
+    """Tells of every pod that is new or changed, and of every one that is gone, whatever happens to the
+    connection."""
 
     api: KubeletApi
     path: str

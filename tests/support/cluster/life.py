@@ -1,4 +1,5 @@
-"""What a pod goes through, as a script tells the stand-in kubelet: what keeps it from beginning, how long it runs, how it ends. Values."""
+"""What a pod goes through, as a script tells the stand-in kubelet: what keeps it from beginning, how long it
+runs, how it ends. Values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Taken(StrEnum):
     NODE_LOST = "node lost"
     """The node stops answering: the pod is deleted, and nobody ever says that it is gone."""
     SILENT = "silent"
-    """The node stops answering, and the pod tolerates that: nobody deletes it, and no kubelet ends it at its deadline."""
+    """The node stops answering, and the pod tolerates that: nobody deletes it, and no kubelet ends it at its
+    deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Life:
     seconds: float | None = 0.0
     """How long it runs; None: until somebody ends it."""
     stuck: tuple[Stuck, ...] = ()
-    """States of a container that cannot be made, one after another; in the last it stays until it is released."""
+    """States of a container that cannot be made, one after another; in the last it stays until it is
+    released."""
     refused: Stuck | None = None
     """Why its node does not take it in: a reason of the pod, and the kubelet's words."""
     to_sigterm: Exit | None = INTERRUPTED
@@ -88,4 +91,5 @@ class Life:
 
 
 Script = Callable[[dict], Life]
-"""The life of a pod. What its variables and files say is filled in: `kubelet_order.order_of` reads the order."""
+"""The life of a pod. What its variables and files say is filled in: `kubelet_order.order_of` reads the
+order."""

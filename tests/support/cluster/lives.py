@@ -21,7 +21,9 @@ def succeeds(seconds: float = 0.0, media: float = TALK) -> Life:
     return Life(end=told(a_receipt(media=media)), seconds=seconds, log='{"message": "done"}\n')
 
 
-def fails(reason: Reason, seconds: float = 0.0, message: str = "as asked", retry_after: int | None = None) -> Life:
+def fails(
+    reason: Reason, seconds: float = 0.0, message: str = "as asked", retry_after: int | None = None
+) -> Life:
     """The worker itself says what is wrong."""
     return Life(end=told(a_failure(reason, message=message, retry_after=retry_after)), seconds=seconds)
 
@@ -54,12 +56,20 @@ def mute() -> Life:
 def evicted() -> Life:
     """Its node is short of memory."""
     message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 81240Ki. "
-    return Life(end=Exit(code=SIGKILLED, pod_reason="Evicted", pod_message=message, disrupted="TerminationByKubelet"))
+    return Life(
+        end=Exit(code=SIGKILLED, pod_reason="Evicted", pod_message=message, disrupted="TerminationByKubelet")
+    )
 
 
 def over_scratch_limit() -> Life:
     """Evicted because it wrote too much: not a disruption."""
-    return Life(end=Exit(code=SIGKILLED, pod_reason="Evicted", pod_message='Usage of EmptyDir volume "scratch" exceeds the limit "20Gi". '))
+    return Life(
+        end=Exit(
+            code=SIGKILLED,
+            pod_reason="Evicted",
+            pod_message='Usage of EmptyDir volume "scratch" exceeds the limit "20Gi". ',
+        )
+    )
 
 
 def preempted(seconds: float = 0.0) -> Life:
@@ -84,7 +94,10 @@ def silent(seconds: float = 0.0) -> Life:
     return Life(end=Taken.SILENT, seconds=seconds)
 
 
-def refused(reason: str = "OutOfcpu", message: str = "Node didn't have enough resource: cpu, requested: 4000, used: 7000") -> Life:
+def refused(
+    reason: str = "OutOfcpu",
+    message: str = "Node didn't have enough resource: cpu, requested: 4000, used: 7000",
+) -> Life:
     """Its node does not take it in."""
     return Life(end=Exit(code=SIGKILLED), refused=Stuck(reason, message))
 
@@ -101,7 +114,11 @@ def past_deadline() -> Life:
 
 def hangs(percent: int = 40) -> Life:
     """Runs, and says how far it is, until somebody ends it; then it succeeds."""
-    return replace(succeeds(), seconds=None, progress=lambda elapsed: Progress(stage=Stage.TRANSCRIBE, percent=percent, seconds=elapsed))
+    return replace(
+        succeeds(),
+        seconds=None,
+        progress=lambda elapsed: Progress(stage=Stage.TRANSCRIBE, percent=percent, seconds=elapsed),
+    )
 
 
 def deaf() -> Life:
@@ -111,13 +128,17 @@ def deaf() -> Life:
 
 def image_missing(image: str = "video-ingest-worker:0.1.0") -> Life:
     """Until it is released, the registry does not have the image."""
-    said = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
+    said = (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not '
+        "found"
+    )
     back_off = f'Back-off pulling image "{image}": ErrImagePull: {said}'
     return replace(succeeds(), stuck=(Stuck("ErrImagePull", said), Stuck("ImagePullBackOff", back_off)))
 
 
 def secret_missing(name: str = "video-ingest-store") -> Life:
-    """Until it is released, as if there were no such Secret. One that is really missing is noticed without this."""
+    """Until it is released, as if there were no such Secret. One that is really missing is noticed without
+    this."""
     return replace(succeeds(), stuck=(Stuck("CreateContainerConfigError", f'secret "{name}" not found'),))
 
 
@@ -131,8 +152,15 @@ def by_default(count: int = 3) -> Script:
     return sequence({}, count=count)
 
 
-def sequence(lives: Mapping[int, Sequence[Life]], *, otherwise: Life | None = None, plan: Life | None = None, count: int = 3) -> Script:
-    """The lives of items, by their tries: `{3: [fails(...), succeeds()]}`. What is not listed is as `otherwise`, or succeeds."""
+def sequence(
+    lives: Mapping[int, Sequence[Life]],
+    *,
+    otherwise: Life | None = None,
+    plan: Life | None = None,
+    count: int = 3,
+) -> Script:
+    """The lives of items, by their tries: `{3: [fails(...), succeeds()]}`. What is not listed is as
+    `otherwise`, or succeeds."""
 
     def choose(pod: dict) -> Life:
         order = order_of(pod)
@@ -151,7 +179,9 @@ def sequence(lives: Mapping[int, Sequence[Life]], *, otherwise: Life | None = No
 def where(lives: Mapping[str, Life], *, otherwise: Life | None = None, count: int = 3) -> Script:
     """The lives of items by the names of their nodes: a bad node does the same to whatever it is given."""
     elsewhere = sequence({}, otherwise=otherwise, count=count)
-    return lambda pod: elsewhere(pod) if is_plan(pod) else lives.get(pod["spec"]["nodeName"]) or elsewhere(pod)
+    return lambda pod: (
+        elsewhere(pod) if is_plan(pod) else lives.get(pod["spec"]["nodeName"]) or elsewhere(pod)
+    )
 
 
 def is_plan(pod: dict) -> bool:

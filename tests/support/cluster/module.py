@@ -1,4 +1,5 @@
-"""Programs from a Go module whose go.sum pins everything, built once and kept in the cache: for `binaries`, and for the tools of tests."""
+"""Programs from a Go module whose go.sum pins everything, built once and kept in the cache: for `binaries`,
+and for the tools of tests."""
 
 import re
 import sys

@@ -1,4 +1,5 @@
-"""One ingest Job of ours on a real control plane, with what its pod names, so that somebody can play the pod."""
+"""One ingest Job of ours on a real control plane, with what its pod names, so that somebody can play the
+pod."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,31 +20,47 @@ INDEX = ITEM.index
 
 
 class OneJob:
-    """Made as the operator makes it, but for its owner: a batch that is not there would have it collected as garbage."""
+    """Made as the operator makes it, but for its owner: a batch that is not there would have it collected as
+    garbage."""
 
     def __init__(self, admin: Client, namespace: str, number: int = 1) -> None:
         self.admin, self.namespace, self.number = admin, namespace, number
         self.owner, self.orders = replace(OWNER, namespace=namespace), orders_for(PODS)
 
     def make(self, *, secret: bool = True, grace: int | None = None, deadline: int | None = None) -> None:
-        """With its Secret and what all orders share; another grace period or deadline than ours, for who cannot wait."""
+        """With its Secret and what all orders share; another grace period or deadline than ours, for who
+        cannot wait."""
         if secret:
             self.make_secret()
         if self.number == 1:
             self._make(shared_order_map(self.owner, self.orders, 0))
-        job = ingest_job(self.owner, self.orders, ITEM, Start(INDEX, self.number, attempts=0, rung=0, disruptions=0))
+        job = ingest_job(
+            self.owner, self.orders, ITEM, Start(INDEX, self.number, attempts=0, rung=0, disruptions=0)
+        )
         spec = job["spec"]["template"]["spec"]
-        spec["terminationGracePeriodSeconds"] = spec["terminationGracePeriodSeconds"] if grace is None else grace
+        spec["terminationGracePeriodSeconds"] = (
+            spec["terminationGracePeriodSeconds"] if grace is None else grace
+        )
         spec["activeDeadlineSeconds"] = deadline or spec["activeDeadlineSeconds"]
         self.path = self.admin.path_of(self._make(job))
 
     def make_secret(self) -> None:
         metadata = {"name": PODS.store.name, "namespace": self.namespace}
-        self._make({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {PODS.store.key: "host=db"}})
+        self._make(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": metadata,
+                "stringData": {PODS.store.key: "host=db"},
+            }
+        )
 
     def stop(self) -> None:
         """As the operator stops a run."""
-        self.admin.merge(self.path, {"metadata": {"annotations": {STOPPED: "2026-01-31T12:00:00Z"}}, "spec": {"suspend": True}})
+        self.admin.merge(
+            self.path,
+            {"metadata": {"annotations": {STOPPED: "2026-01-31T12:00:00Z"}}, "spec": {"suspend": True}},
+        )
 
     @property
     def now(self) -> Json:
@@ -52,7 +69,9 @@ class OneJob:
 
     @property
     def pod(self) -> Json | None:
-        pods = self.admin.get(self.pods_path, labelSelector=f"batch.kubernetes.io/job-name={self.path.rpartition('/')[2]}")["items"]
+        pods = self.admin.get(
+            self.pods_path, labelSelector=f"batch.kubernetes.io/job-name={self.path.rpartition('/')[2]}"
+        )["items"]
         assert len(pods) <= 1, "one Job, one pod"
         return pods[0] if pods else None
 
@@ -82,7 +101,9 @@ class OneJob:
 
     def log(self, pod: Json) -> tuple[int, str]:
         """As `kubectl logs` asks for it: status and text."""
-        status, text = self.admin.send("GET", f"{self.pods_path}/{pod['metadata']['name']}/log", container="worker")
+        status, text = self.admin.send(
+            "GET", f"{self.pods_path}/{pod['metadata']['name']}/log", container="worker"
+        )
         return status, text.decode()
 
     def _make(self, body: Json) -> Json:

@@ -1,4 +1,5 @@
-"""The operator as its users run it: a process of its own, `python -m ingest_operator`, that can be killed and started again at once."""
+"""The operator as its users run it: a process of its own, `python -m ingest_operator`, that can be killed and
+started again at once."""
 
 import json
 import os
@@ -16,7 +17,8 @@ ZYGOTE = Path(__file__).with_name("operator_zygote.py")
 
 
 class OperatorProcesses:
-    """`with OperatorProcesses() as processes:`. May be asked from any thread. All operators end with it, however the test run ends."""
+    """`with OperatorProcesses() as processes:`. May be asked from any thread. All operators end with it,
+    however the test run ends."""
 
     def __init__(self) -> None:
         self.turn = threading.RLock()
@@ -24,7 +26,12 @@ class OperatorProcesses:
 
     def __enter__(self) -> Self:
         self._zygote = subprocess.Popen(
-            [sys.executable, str(ZYGOTE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+            [sys.executable, str(ZYGOTE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
         )
         return self
 
@@ -76,7 +83,8 @@ class OperatorProcess:
         return self._code
 
     def _after(self, **order: int) -> int | None:
-        """The exit code after an order, None of one that runs. Whose end is known is not asked about again: its pid may be another's."""
+        """The exit code after an order, None of one that runs. Whose end is known is not asked about again:
+        its pid may be another's."""
         with self._processes.turn:
             if self._code is None:
                 self._code = self._processes.ask(**order)

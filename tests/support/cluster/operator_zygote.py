@@ -1,8 +1,11 @@
-"""Starts operators without the seconds that their imports take: `python operator_zygote.py`, one order per line on standard input.
+"""Starts operators without the seconds that their imports take: `python operator_zygote.py`, one order per
+line on standard input.
 
-Everything is imported once, here; each operator is then a fork that runs `python -m ingest_operator` as the interpreter would: a process of
-its own. Orders are `{"start": [argument, ...], "kubeconfig": path, "log": path}`, answered by a pid, and `{"kill": pid}` or
-`{"look": pid}`, answered by the exit code, or null of one that runs. When standard input ends, the operators do.
+Everything is imported once, here; each operator is then a fork that runs `python -m ingest_operator` as the
+interpreter would: a process of its own. Orders are
+`{"start": [argument, ...], "kubeconfig": path, "log": path}`, answered by a pid, and `{"kill": pid}` or
+`{"look": pid}`, answered by the exit code, or null of one that runs. When standard input ends, the operators
+do.
 """
 
 import json
@@ -51,7 +54,10 @@ def _code(order: dict[str, Any]) -> int | None:
 def _run(order: dict[str, Any]) -> NoReturn:
     code = 1
     try:
-        nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing, log = (
+            os.open(os.devnull, os.O_RDONLY),
+            os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        )
         for here, there in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(here, there)
         os.environ["KUBECONFIG"] = order["kubeconfig"]

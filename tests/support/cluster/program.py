@@ -1,4 +1,5 @@
-"""One running program of a control plane: its log, whether it is up, and its end, which comes with the test run's at the latest."""
+"""One running program of a control plane: its log, whether it is up, and its end, which comes with the test
+run's at the latest."""
 
 import random
 import shutil
@@ -16,7 +17,8 @@ GUARD = Path(__file__).with_name("guard.py")
 FOR_NOW = "ingest-kube-"
 """How the names of folders begin that go at the end."""
 PORTS = range(20_000, 32_000)
-"""Below what a system gives to those who ask for any port: nobody else takes one between its choice and its use."""
+"""Below what a system gives to those who ask for any port: nobody else takes one between its choice and its
+use."""
 
 
 class NotUpError(Exception):
@@ -61,7 +63,8 @@ def folder_for_now(within: Path | None = None) -> Iterator[Path]:
 
 @dataclass
 class Program:
-    """A program that can be started, killed and started again. Being killed is the only end it knows: nothing that it wrote is kept."""
+    """A program that can be started, killed and started again. Being killed is the only end it knows: nothing
+    that it wrote is kept."""
 
     command: Sequence[str | Path]
     log: Path
@@ -75,7 +78,9 @@ class Program:
         with self.log.open("ab") as log:
             command = [sys.executable, str(GUARD), *map(str, self.command)]
             # A session of its own: the Ctrl+C of a terminal reaches the test run only.
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
 
     def wait(self, up: Callable[[], bool], seconds: float = 120) -> None:
         """Return once it is up; `NotUpError` if it ended or takes too long."""

@@ -1,6 +1,8 @@
-"""A proxy in front of the API server that a test scripts: `with RunningProxy(control_plane, script) as proxy:`.
+"""A proxy in front of the API server that a test scripts:
+`with RunningProxy(control_plane, script) as proxy:`.
 
-It lives in a thread of its own, beside the test and whoever it serves. What a script raises inside is raised at the proxy's end.
+It lives in a thread of its own, beside the test and whoever it serves. What a script raises inside is raised
+at the proxy's end.
 """
 
 import asyncio

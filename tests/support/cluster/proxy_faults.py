@@ -1,4 +1,5 @@
-"""What a proxy may do to a request instead of passing it on, as values: a script chooses one for a request, or none."""
+"""What a proxy may do to a request instead of passing it on, as values: a script chooses one for a request,
+or none."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +49,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection breaks before the API server has heard of the request, or when it has accepted it and before the answer is back."""
+    """The connection breaks before the API server has heard of the request, or when it has accepted it and
+    before the answer is back."""
 
     accepted: bool
     first: Callable[[], None] = lambda: None
@@ -62,14 +64,16 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Nothing happens for a while; then the request is passed on, whether somebody still waits for its answer or not."""
+    """Nothing happens for a while; then the request is passed on, whether somebody still waits for its answer
+    or not."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A watch that passes some events on and then these bytes of its own, after which it ends, or breaks off."""
+    """A watch that passes some events on and then these bytes of its own, after which it ends, or breaks
+    off."""
 
     events: int
     last: bytes = b""

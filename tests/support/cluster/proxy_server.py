@@ -1,4 +1,5 @@
-"""The proxy's work on one request after the other: plain HTTP in, TLS to the API server, watches passed on event by event."""
+"""The proxy's work on one request after the other: plain HTTP in, TLS to the API server, watches passed on
+event by event."""
 
 import asyncio
 import json
@@ -13,7 +14,17 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from tests.support.cluster.proxy_faults import MUTATING, Asked, Broken, Fault, Half, Refusal, Reset, Script, Stall
+from tests.support.cluster.proxy_faults import (
+    MUTATING,
+    Asked,
+    Broken,
+    Fault,
+    Half,
+    Refusal,
+    Reset,
+    Script,
+    Stall,
+)
 
 OF_THE_CONNECTION = ("Connection", "Content-Length", "Host", "Keep-Alive", "Transfer-Encoding")
 """Headers that concern one connection of the two only."""
@@ -31,7 +42,8 @@ class Passed:
 
 @dataclass
 class Proxy:
-    """Between one client and the API server. The client's credentials are passed on: the API server sees who it is."""
+    """Between one client and the API server. The client's credentials are passed on: the API server sees who
+    it is."""
 
     url: str
     session: aiohttp.ClientSession
@@ -48,7 +60,9 @@ class Proxy:
         match fault:
             case Refusal():
                 headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
-                return web.Response(status=fault.status, body=fault.body, content_type="application/json", headers=headers)
+                return web.Response(
+                    status=fault.status, body=fault.body, content_type="application/json", headers=headers
+                )
             case Reset(accepted=False):
                 fault.first()
                 return _broken_off(request)
@@ -66,7 +80,11 @@ class Proxy:
             self.writes += 1
             write = self.writes
         path = request.path
-        name = json.loads(body)["metadata"].get("name", "") if request.method == "POST" else path.rstrip("/").split("/")[-1]
+        name = (
+            json.loads(body)["metadata"].get("name", "")
+            if request.method == "POST"
+            else path.rstrip("/").split("/")[-1]
+        )
         name = path.split("/")[-2] if request.method != "POST" and name == "status" else name
         return Asked(request.method, path, request.query.get("watch", "") in ("1", "true"), name, write)
 
@@ -75,7 +93,9 @@ class Proxy:
         asked, fault = self.passed[place].asked, self.passed[place].fault
         url = URL(self.url + request.raw_path, encoded=True)
         try:
-            async with self.session.request(request.method, url, data=body or None, headers=_headers(request.headers)) as answer:
+            async with self.session.request(
+                request.method, url, data=body or None, headers=_headers(request.headers)
+            ) as answer:
                 self.passed[place] = Passed(asked, fault, answer.status)
                 if asked.watch and answer.status == 200:
                     return await _streamed(request, answer, fault if isinstance(fault, Broken) else None)
@@ -90,7 +110,9 @@ class Proxy:
         return web.Response(status=answer.status, body=content, headers=_headers(answer.headers))
 
 
-async def _streamed(request: web.BaseRequest, answer: aiohttp.ClientResponse, fault: Broken | None) -> web.StreamResponse:
+async def _streamed(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, fault: Broken | None
+) -> web.StreamResponse:
     """Events as they come, until either side ends the watch or the fault does."""
     response = web.StreamResponse(status=answer.status, headers=_headers(answer.headers))
     try:
@@ -111,7 +133,9 @@ async def _streamed(request: web.BaseRequest, answer: aiohttp.ClientResponse, fa
     return response
 
 
-async def _half(request: web.BaseRequest, answer: aiohttp.ClientResponse, content: bytes) -> web.StreamResponse:
+async def _half(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, content: bytes
+) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=_headers(answer.headers))
     response.content_length = len(content)
     with suppress(ConnectionError):  # its client may have gone
@@ -136,9 +160,14 @@ def _headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 @asynccontextmanager
 async def serving(url: str, tls: ssl.SSLContext, script: Script) -> AsyncIterator[tuple[Proxy, int]]:
     """A proxy that serves on a port of the loopback."""
-    connector, patience = aiohttp.TCPConnector(ssl=tls, limit=0), aiohttp.ClientTimeout(total=None, sock_connect=5)
+    connector, patience = (
+        aiohttp.TCPConnector(ssl=tls, limit=0),
+        aiohttp.ClientTimeout(total=None, sock_connect=5),
+    )
     # What is compressed stays so, and lines of a watch may be as long as they like.
-    async with aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False, read_bufsize=2**24) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=patience, auto_decompress=False, read_bufsize=2**24
+    ) as session:
         proxy = Proxy(url, session, script)
         runner = web.ServerRunner(web.Server(proxy.answer, access_log=None), shutdown_timeout=0.1)
         await runner.setup()

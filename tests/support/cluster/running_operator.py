@@ -1,4 +1,5 @@
-"""The whole operator in a thread of its own, as its command runs it: a test goes on beside it, and what it meets is raised in the test."""
+"""The whole operator in a thread of its own, as its command runs it: a test goes on beside it, and what it
+meets is raised in the test."""
 
 import asyncio
 import time
@@ -9,7 +10,8 @@ from tests.support.cluster.in_thread import InThread
 
 
 class RunningOperator(InThread):
-    """`with RunningOperator(Options((namespace,), port=0)): ...`. Whose operator it is, the environment's `KUBECONFIG` says."""
+    """`with RunningOperator(Options((namespace,), port=0)): ...`. Whose operator it is, the environment's
+    `KUBECONFIG` says."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
         super().__init__("operator")
@@ -25,7 +27,8 @@ class RunningOperator(InThread):
 
 
 async def _hang_up(loop: asyncio.AbstractEventLoop) -> None:
-    """End what kopf leaves to the end of its process, however it ended: here the process goes on, and only the loop ends."""
+    """End what kopf leaves to the end of its process, however it ended: here the process goes on, and only
+    the loop ends."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()

@@ -1,6 +1,8 @@
-"""One namespace in which a story happens: what people write, a kubelet that plays the pods, an operator, and what can be seen of it all.
+"""One namespace in which a story happens: what people write, a kubelet that plays the pods, an operator, and
+what can be seen of it all.
 
-The operator is its own ServiceAccount there and may do what its Role says, so a permission that is missing ends the story.
+The operator is its own ServiceAccount there and may do what its Role says, so a permission that is missing
+ends the story.
 """
 
 import json
@@ -39,11 +41,20 @@ class Scene:
 
     def secret(self) -> None:
         """Where the store's address is."""
-        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE.name}, "stringData": {STORE.key: "host=db"}})
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": STORE.name},
+                "stringData": {STORE.key: "host=db"},
+            }
+        )
 
     def profile(self, name: str = "default", **spec: Any) -> None:
         """Made, or made anew."""
-        self.apply({"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": {"name": name}, "spec": spec})
+        self.apply(
+            {"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": {"name": name}, "spec": spec}
+        )
 
     def batch(self, name: str = "talks", **spec: Any) -> Json:
         """Made. Retries do not wait unless the test says so."""
@@ -68,11 +79,16 @@ class Scene:
         nodes = options.pop("nodes", ("1",))
         names = tuple(f"{self.namespace}-{node}" for node in nodes)
         clocks = {f"{self.namespace}-{node}": ahead for node, ahead in options.pop("clocks", {}).items()}
-        kubelet = RunningKubelet(self.plane, script, namespace=self.namespace, nodes=names, clocks=clocks, **options)
+        kubelet = RunningKubelet(
+            self.plane, script, namespace=self.namespace, nodes=names, clocks=clocks, **options
+        )
         return self._ends.enter_context(kubelet)
 
-    def operate(self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time, port: int = 0) -> RunningOperator:
-        """An operator with its own rights in this namespace, and in others. `port` is where it tells of itself."""
+    def operate(
+        self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time, port: int = 0
+    ) -> RunningOperator:
+        """An operator with its own rights in this namespace, and in others. `port` is where it tells of
+        itself."""
         self.allow(*also)
         environment = self._ends.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("KUBECONFIG", str(self.plane.kubeconfig_of(self.namespace, MANAGER)))
@@ -85,9 +101,17 @@ class Scene:
                 self.admin.apply(each)
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         asked = {"namespace": self.namespace, "verb": "list", "group": "batch", "resource": "jobs"}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
         client = self.plane.client_of(self.namespace, MANAGER)
-        until(lambda: client.request("POST", path, review)["status"]["allowed"], "its rights are known", every=0.01)
+        until(
+            lambda: client.request("POST", path, review)["status"]["allowed"],
+            "its rights are known",
+            every=0.01,
+        )
 
     # What can be seen.
 
@@ -101,7 +125,9 @@ class Scene:
     def status(self, name: str = "talks") -> Json:
         return self.seen(name).get("status", {})
 
-    def until(self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 120) -> Json:
+    def until(
+        self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 120
+    ) -> Json:
         """The status as soon as something holds of it."""
         seen: list[Json] = [{}]
 
@@ -120,7 +146,10 @@ class Scene:
 
     def until_stalled(self, reason: str, name: str = "talks") -> Json:
         """The condition that says so."""
-        return condition(self.until(lambda status: stalled_by(status) == reason, f"{name} is stalled by {reason}", name), "Stalled")
+        return condition(
+            self.until(lambda status: stalled_by(status) == reason, f"{name} is stalled by {reason}", name),
+            "Stalled",
+        )
 
     def history(self) -> History:
         """Every status of every batch here, from now on."""
@@ -145,7 +174,9 @@ class Scene:
         paths = {"Job": "/apis/batch/v1", "ConfigMap": "/api/v1", "Pod": "/api/v1"}
         found = []
         for kind, root in paths.items():
-            listed = self.admin.get(f"{root}/namespaces/{self.namespace}/{kind.lower()}s", labelSelector=f"{ROLE}")["items"]
+            listed = self.admin.get(
+                f"{root}/namespaces/{self.namespace}/{kind.lower()}s", labelSelector=f"{ROLE}"
+            )["items"]
             found += [f"{kind} {each['metadata']['name']}" for each in listed]
         return found
 

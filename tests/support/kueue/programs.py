@@ -1,6 +1,8 @@
-"""Kueue's controller and its definitions, built once from its Go module and kept in the cache, like the programs of a control plane.
+"""Kueue's controller and its definitions, built once from its Go module and kept in the cache, like the
+programs of a control plane.
 
-`build/go.mod` says which version. It takes six minutes of CPU, so only the tests marked `kueue` ask for it (`make e2e-full`).
+`build/go.mod` says which version. It takes six minutes of CPU, so only the tests marked `kueue` ask for it
+(`make e2e-full`).
 """
 
 import os
@@ -26,9 +28,15 @@ class Kueue(Module):
             go.build(self.folder, list(self.packages), self.ldflags, programs)
             command = [str(go.program), "list", "-m", "-f", "{{.Dir}}", MODULE]
             environment = dict(os.environ) | dict(go.environment)
-            found = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True)
+            found = subprocess.run(
+                command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True
+            )
             for part in ("crd/bases", "webhook"):
-                shutil.copytree(Path(found.stdout.strip()) / "config" / "components" / part, programs / part, copy_function=shutil.copyfile)
+                shutil.copytree(
+                    Path(found.stdout.strip()) / "config" / "components" / part,
+                    programs / part,
+                    copy_function=shutil.copyfile,
+                )
         self.say(f"built {self.label}")
 
 

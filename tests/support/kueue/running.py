@@ -1,4 +1,5 @@
-"""Kueue at work on a control plane of tests: its definitions, its webhooks, and its controller on the loopback."""
+"""Kueue at work on a control plane of tests: its definitions, its webhooks, and its controller on the
+loopback."""
 
 import base64
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from tests.support.kueue.programs import built
 Json = dict[str, Any]
 
 OURS = ("batch", "kueue.x-k8s.io")
-"""Groups of kinds that it looks at here: the others of its webhooks have nobody behind them, with Jobs as its only framework."""
+"""Groups of kinds that it looks at here: the others of its webhooks have nobody behind them, with Jobs as its
+only framework."""
 
 
 @contextmanager
@@ -42,7 +44,8 @@ _GATES = "--feature-gates=VisibilityOnDemand=false"
 
 
 _CERTIFICATES = b"/etc/kueue/metrics/certs"
-"""Where its main function looks for certificates of a port that is closed here. It is a constant there, and root's folder."""
+"""Where its main function looks for certificates of a port that is closed here. It is a constant there, and
+root's folder."""
 
 
 def _for_here(folder: Path) -> Path:
@@ -80,9 +83,14 @@ def _configuration(plane: ControlPlane, folder: Path, port: int, health: int) ->
 def _webhooks(plane: ControlPlane, port: int) -> Iterator[Json]:
     trusted = base64.b64encode(plane.certificates.authority.read_bytes()).decode()
     for each in _documents(built() / "webhook" / "manifests.yaml"):
-        each["webhooks"] = [hook for hook in each["webhooks"] if all(rule["apiGroups"][0] in OURS for rule in hook["rules"])]
+        each["webhooks"] = [
+            hook for hook in each["webhooks"] if all(rule["apiGroups"][0] in OURS for rule in hook["rules"])
+        ]
         for hook in each["webhooks"]:
-            hook["clientConfig"] = {"url": f"https://{LOOPBACK}:{port}{hook['clientConfig']['service']['path']}", "caBundle": trusted}
+            hook["clientConfig"] = {
+                "url": f"https://{LOOPBACK}:{port}{hook['clientConfig']['service']['path']}",
+                "caBundle": trusted,
+            }
         yield each
 
 
@@ -104,14 +112,25 @@ KUEUE = "kueue.x-k8s.io/v1beta2"
 PLENTY = {"cpu": 1000, "memory": "1000Gi", "ephemeral-storage": "9000Gi"}
 
 
-def queue(plane: ControlPlane, namespace: str, name: str, gpus: int, *, cohort: str | None = None, **spec: Any) -> None:
-    """A ClusterQueue with so many GPUs and more than enough of everything else, and a LocalQueue of the namespace that leads to it."""
+def queue(
+    plane: ControlPlane, namespace: str, name: str, gpus: int, *, cohort: str | None = None, **spec: Any
+) -> None:
+    """A ClusterQueue with so many GPUs and more than enough of everything else, and a LocalQueue of the
+    namespace that leads to it."""
     quotas = PLENTY | {"nvidia.com/gpu": gpus}
-    flavor = {"name": "any", "resources": [{"name": of, "nominalQuota": quota} for of, quota in quotas.items()]}
-    wanted = {"namespaceSelector": {}, "resourceGroups": [{"coveredResources": list(quotas), "flavors": [flavor]}]} | spec
+    flavor = {
+        "name": "any",
+        "resources": [{"name": of, "nominalQuota": quota} for of, quota in quotas.items()],
+    }
+    wanted = {
+        "namespaceSelector": {},
+        "resourceGroups": [{"coveredResources": list(quotas), "flavors": [flavor]}],
+    } | spec
     wanted |= {"cohortName": cohort} if cohort else {}
     cluster = f"{namespace}-{name}"
-    plane.admin.apply({"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": cluster}, "spec": wanted})
+    plane.admin.apply(
+        {"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": cluster}, "spec": wanted}
+    )
     local = {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": name, "namespace": namespace}}
     plane.admin.apply(local | {"spec": {"clusterQueue": cluster}})
     path = plane.admin.path_of(local)

@@ -1,4 +1,5 @@
-"""containerd with folders of its own, and the images in it: linked from where they were built, without a registry or a copy."""
+"""containerd with folders of its own, and the images in it: linked from where they were built, without a
+registry or a copy."""
 
 import json
 import subprocess
@@ -56,20 +57,29 @@ class Containerd:
         return self._said("images", "list", "--quiet").split()
 
     def take(self, image: Layered) -> None:
-        """Have an image without copying it: each layer's files are linked into a snapshot of its own, and then it is described."""
+        """Have an image without copying it: each layer's files are linked into a snapshot of its own, and
+        then it is described."""
         have = set(self._said("snapshots", "list").split())
         for layer in image.layers:
             if layer.chain not in have:
                 self._link(layer)
         command = self.ctr("images", "import", "--all-platforms", "-")
-        done = subprocess.run(command, input=image.description(), capture_output=True, check=False, timeout=300)
+        done = subprocess.run(
+            command, input=image.description(), capture_output=True, check=False, timeout=300
+        )
         assert done.returncode == 0, done.stderr.decode()
 
     def _link(self, layer: Layer) -> None:
         key = f"linked-{layer.chain}"
-        (mount,) = json.loads(self._said("snapshots", "prepare", "--mounts", key, *([layer.below] if layer.below else [])))
-        upper = [option.removeprefix("upperdir=") for option in mount["Options"] if option.startswith("upperdir=")]
-        there = self.inside.disk / Path(upper[0] if upper else mount["Source"]).relative_to(self.inside.folder / "disk")
+        (mount,) = json.loads(
+            self._said("snapshots", "prepare", "--mounts", key, *([layer.below] if layer.below else []))
+        )
+        upper = [
+            option.removeprefix("upperdir=") for option in mount["Options"] if option.startswith("upperdir=")
+        ]
+        there = self.inside.disk / Path(upper[0] if upper else mount["Source"]).relative_to(
+            self.inside.folder / "disk"
+        )
         subprocess.run(["cp", "--archive", "--link", f"{layer.folder}/.", there], check=True)
         self._said("snapshots", "commit", layer.chain, key)
 
@@ -86,22 +96,32 @@ def containerd(inside: Namespace) -> Iterator[Containerd]:
     (folder / "net.d").mkdir(parents=True)
     (folder / "net.d" / "10-pods.conflist").write_text(json.dumps(_network(folder)), encoding="utf-8")
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(folder=folder, disk=inside.folder / "disk", pause=PAUSE, plugins=PLUGINS), encoding="utf-8")
+    config.write_text(
+        CONFIG.format(folder=folder, disk=inside.folder / "disk", pause=PAUSE, plugins=PLUGINS),
+        encoding="utf-8",
+    )
     one = Containerd(inside, folder, inside.program("containerd", ["containerd", f"--config={config}"]))
     one.program.start()
     try:
-        one.program.wait(lambda: subprocess.run(one.ctr("version"), capture_output=True, check=False).returncode == 0)
+        one.program.wait(
+            lambda: subprocess.run(one.ctr("version"), capture_output=True, check=False).returncode == 0
+        )
         yield one
     finally:
         one.program.kill()
 
 
 def _network(folder: Path) -> dict[str, object]:
-    """A link for each pod, and everything is routed: Services work between pods without a bridge that hands frames to iptables."""
+    """A link for each pod, and everything is routed: Services work between pods without a bridge that hands
+    frames to iptables."""
     addresses = {
         "type": "host-local",
         "dataDir": str(folder / "addresses"),
         "ranges": [[{"subnet": PODS}]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }
-    return {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}]}
+    return {
+        "cniVersion": "0.4.0",
+        "name": "pods",
+        "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}],
+    }

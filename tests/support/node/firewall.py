@@ -1,8 +1,9 @@
-"""What enforces network policies on a node: kube-router's firewall alone, which k0s and k3s use too. Its routes and its proxy stay off.
+"""What enforces network policies on a node: kube-router's firewall alone, which k0s and k3s use too. Its
+routes and its proxy stay off.
 
-A pod may reach nobody, and nobody may reach it, before its policies are in force: so Kubernetes asks it of a network plugin (NetworkPolicy,
-"Pod lifecycle"). Built once from `build/`, whose go.mod says which version. `python -m tests.support.node.firewall` builds it before the
-tests.
+A pod may reach nobody, and nobody may reach it, before its policies are in force: so Kubernetes asks it of a
+network plugin (NetworkPolicy, "Pod lifecycle"). Built once from `build/`, whose go.mod says which version.
+`python -m tests.support.node.firewall` builds it before the tests.
 """
 
 from functools import cache
@@ -31,11 +32,13 @@ def kube_router() -> Path:
 
 
 POD_CIDRS: Final = "kube-router.io/pod-cidrs"
-"""The annotation of a node by which it knows whose traffic is a pod's, where nobody hands out ranges to nodes."""
+"""The annotation of a node by which it knows whose traffic is a pod's, where nobody hands out ranges to
+nodes."""
 
 
 def firewall(inside: Namespace, node: str, kubeconfig: Path) -> Program:
-    """It keeps the rules of all policies in the node's iptables. The node must be registered and annotated: both are read once."""
+    """It keeps the rules of all policies in the node's iptables. The node must be registered and annotated:
+    both are read once."""
     flags = (
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={node}",

@@ -41,16 +41,25 @@ def hindrance() -> str | None:
     if platform.machine() != "x86_64":
         return f"The worker's image is for x86-64; this is {platform.machine()}."
     if missing() and shutil.which("apt-get") is None:
-        return f"These programs are missing, and there is no apt-get to install them with: {', '.join(missing())}."
+        return (
+            "These programs are missing, and there is no apt-get to install them with: "
+            f"{', '.join(missing())}."
+        )
     if (free := shutil.disk_usage(cache_folder()).free) < DISK:
-        return f"Building the images takes up to {DISK / 1e9:.0f} GB of disk; {cache_folder()} has {free / 1e9:.0f} GB left."
+        return (
+            f"Building the images takes up to {DISK / 1e9:.0f} GB of disk; {cache_folder()} has "
+            f"{free / 1e9:.0f} GB left."
+        )
     return _refused()
 
 
 def _refused() -> str | None:
-    """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights tells."""
+    """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights
+    tells."""
     mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
-    tries = [(mount, "A node needs namespaces of its own and overlay mounts in them, and may not have them here")]
+    tries = [
+        (mount, "A node needs namespaces of its own and overlay mounts in them, and may not have them here")
+    ]
     if not missing():  # otherwise it is seen when the firewall starts
         rules = "ipset create fitness hash:ip && iptables -A FORWARD -m set --match-set fitness src -j DROP"
         tries.append((rules, "A node's firewall needs iptables with ipset, and cannot have them here"))
@@ -74,12 +83,16 @@ def missing() -> list[str]:
 
 
 def install() -> None:
-    """Install what is missing, saying so. The node does not use what these packages start: it runs programs of its own."""
+    """Install what is missing, saying so. The node does not use what these packages start: it runs programs
+    of its own."""
     if not (wanted := sorted({PACKAGES[each] for each in missing()})):
         return
     print(f"e2e: installing {', '.join(wanted)} by apt-get", file=sys.stderr, flush=True)
     environment = dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "--no-install-recommends", "--yes", *wanted]):
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-qq", "--no-install-recommends", "--yes", *wanted],
+    ):
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 

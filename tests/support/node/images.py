@@ -1,7 +1,9 @@
-"""Our images, built from our Dockerfiles by buildah without a daemon, in a storage of our own that keeps their layers for the next time.
+"""Our images, built from our Dockerfiles by buildah without a daemon, in a storage of our own that keeps
+their layers for the next time.
 
-`python -m tests.support.node.images` builds them and prints what each layer weighs, as docs/images.md has it. The base is the image that
-`$BASE_IMAGE` names; without one it is made of Debian's packages, because a registry may not be reachable. Root, Linux.
+`python -m tests.support.node.images` builds them and prints what each layer weighs, as docs/images.md has it.
+The base is the image that `$BASE_IMAGE` names; without one it is made of Debian's packages, because a
+registry may not be reachable. Root, Linux.
 """
 
 import json
@@ -49,10 +51,17 @@ PAUSE = "localhost/pause:e2e"
 
 
 class Storage:
-    """Where images and their layers are kept: below the cache, one storage per set of locks; older ones are removed."""
+    """Where images and their layers are kept: below the cache, one storage per set of locks; older ones are
+    removed."""
 
     def __init__(self) -> None:
-        locks = digest(*(path.read_bytes() for path in sorted(LOCKS.glob("*.txt")) if path.stem in ("cuda", "light", "operator", "worker")))
+        locks = digest(
+            *(
+                path.read_bytes()
+                for path in sorted(LOCKS.glob("*.txt"))
+                if path.stem in ("cuda", "light", "operator", "worker")
+            )
+        )
         self.folder = cache_folder() / f"images-{locks}"
         for other in cache_folder().glob("images-*"):
             if other != self.folder:
@@ -66,11 +75,18 @@ class Storage:
 
     def run(self, *arguments: str) -> str:
         """Its standard output; what it says meanwhile goes to the screen."""
-        return subprocess.run(self.command(*arguments), check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run(
+            self.command(*arguments), check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
 
     def has(self, reference: str) -> bool:
         """Whether there is such an image."""
-        return subprocess.run(self.command("inspect", "--type=image", reference), capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                self.command("inspect", "--type=image", reference), capture_output=True, check=False
+            ).returncode
+            == 0
+        )
 
     @cached_property
     def base(self) -> str:
@@ -83,11 +99,19 @@ class Storage:
             with tempfile.TemporaryDirectory(dir=self.folder, prefix="base-") as root:
                 settings = Path(root, "etc/dpkg/dpkg.cfg.d")
                 settings.mkdir(parents=True)
-                (settings / "fast").write_text("force-unsafe-io\n", encoding="ascii")  # what is half done is thrown away anyway
+                (settings / "fast").write_text(
+                    "force-unsafe-io\n", encoding="ascii"
+                )  # what is half done is thrown away anyway
                 made = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root]
                 subprocess.run(["unshare", "--mount", *made], check=True, stdout=subprocess.DEVNULL)
                 (settings / "fast").unlink()
-                for kept in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man"):
+                for kept in (
+                    "var/cache/apt",
+                    "var/lib/apt/lists",
+                    "usr/share/doc",
+                    "usr/share/locale",
+                    "usr/share/man",
+                ):
                     shutil.rmtree(Path(root, kept))
                 self._from_folder(Path(root), reference)
         return reference
@@ -112,7 +136,13 @@ class Storage:
     def build(self, image: Image) -> None:
         """Build it; layers that are there already are taken."""
         say(f"building {image.reference} from {image.dockerfile}")
-        options = ["--layers", "--isolation=chroot", "--network=host", "--quiet", f"--file={CHECKOUT / image.dockerfile}"]
+        options = [
+            "--layers",
+            "--isolation=chroot",
+            "--network=host",
+            "--quiet",
+            f"--file={CHECKOUT / image.dockerfile}",
+        ]
         options += [f"--target={image.target}"] if image.target else []
         options += [f"--build-arg=BASE_IMAGE={self.base}", f"--tag={image.reference}", *_lent()]
         self.run("build", *options, str(CHECKOUT))
@@ -123,7 +153,8 @@ class Storage:
         return layered(self.folder / "root", reference, about["Manifest"], about["Config"])
 
     def weights(self, image: Image) -> dict[str, int]:
-        """What is in each layer, from the base up, and its bytes unpacked; the small ones, with users and locks in them, together."""
+        """What is in each layer, from the base up, and its bytes unpacked; the small ones, with users and
+        locks in them, together."""
         about = json.loads(self.run("inspect", "--type=image", image.reference))
         sizes = [layer["size"] for layer in json.loads(about["Manifest"])["layers"]]
         made = [entry["created_by"] for entry in about["OCIv1"]["history"] if not entry.get("empty_layer")]
@@ -138,14 +169,22 @@ def _content(made: str) -> str:
     """What the command that made a layer put there."""
     if lock := re.search(r"install\.sh /opt/locks/(\w+\.txt)", made):
         return f"what locks/{lock[1]} names, with bytecode"
-    return "our code, with bytecode" if "/opt/app" in made and "COPY" in made else "a user, the environment, the locks"
+    return (
+        "our code, with bytecode"
+        if "/opt/app" in made and "COPY" in made
+        else "a user, the environment, the locks"
+    )
 
 
 def _lent() -> list[str]:
-    """What a build may use of this machine: its certificates, and the wheels that the tests' environment has fetched already."""
+    """What a build may use of this machine: its certificates, and the wheels that the tests' environment has
+    fetched already."""
     cache = Path(os.environ.get("UV_CACHE_DIR", Path.home() / ".cache" / "uv"))
     cache.mkdir(parents=True, exist_ok=True)
-    volumes = [f"{cache}:/var/cache/uv", *([f"{CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.exists() else [])]
+    volumes = [
+        f"{cache}:/var/cache/uv",
+        *([f"{CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.exists() else []),
+    ]
     return [f"--volume={volume}" for volume in volumes] + ["--build-arg=UV_NO_CACHE=0"]
 
 
@@ -163,11 +202,17 @@ def main() -> None:
         began = time.monotonic()
         with measured() as disk:
             storage.build(image)
-        say(f"{image.reference} after {time.monotonic() - began:.1f} s, with {disk.most / 1e9:.1f} GB of disk at most")
+        say(
+            f"{image.reference} after {time.monotonic() - began:.1f} s, with {disk.most / 1e9:.1f} GB of "
+            "disk at most"
+        )
         weights = storage.weights(image)
         for content, size in weights.items():
             print(f"| `{image.name}` | {content} | {size / 1e6:.1f} |")
-        print(f"| `{image.name}` | **above the base** | **{(sum(weights.values()) - weights['the base']) / 1e6:.1f}** |")
+        print(
+            f"| `{image.name}` | **above the base** | "
+            f"**{(sum(weights.values()) - weights['the base']) / 1e6:.1f}** |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""An image as it lies in buildah's storage: what describes it, and a folder per layer, to be linked instead of packed and copied.
+"""An image as it lies in buildah's storage: what describes it, and a folder per layer, to be linked instead
+of packed and copied.
 
-The storage is containers/storage's, whose overlay driver keeps `overlay-images/images.json`, `overlay-layers/layers.json` and
-`overlay/<layer>/diff`; a containerd with the overlayfs snapshotter wants the same files in folders of its own.
+The storage is containers/storage's, whose overlay driver keeps `overlay-images/images.json`,
+`overlay-layers/layers.json` and `overlay/<layer>/diff`; a containerd with the overlayfs snapshotter wants the
+same files in folders of its own.
 """
 
 import hashlib
@@ -21,7 +23,8 @@ class Layer:
     """One layer of an image, unpacked."""
 
     chain: str
-    """The digest of it and of all below it, which is the name of its snapshot (OCI image specification, "Layer ChainID")."""
+    """The digest of it and of all below it, which is the name of its snapshot (OCI image specification,
+    "Layer ChainID")."""
     below: str | None
     """The chain that it lies on; None for the lowest."""
     folder: Path
@@ -42,7 +45,12 @@ class Layered:
         """An archive in the form of OCI's image layout with everything but the layers in it."""
         named = {"io.containerd.image.name": self.reference}
         media_type = json.loads(self.manifest)["mediaType"]
-        about = {"mediaType": media_type, "digest": _digest(self.manifest), "size": len(self.manifest), "annotations": named}
+        about = {
+            "mediaType": media_type,
+            "digest": _digest(self.manifest),
+            "size": len(self.manifest),
+            "annotations": named,
+        }
         files = {
             "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
             "index.json": _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [about]}),
@@ -58,11 +66,24 @@ class Layered:
 
 
 def layered(root: Path, reference: str, manifest: str, config: str) -> Layered:
-    """The image that buildah's storage at `root` has as `reference`, with what `buildah inspect` says of it."""
-    built, named = (reference, reference) if "/" in reference else (f"localhost/{reference}", f"docker.io/library/{reference}")
-    (top,) = (each["layer"] for each in _entries(root / "overlay-images" / "images.json") if built in each.get("names", ()))
+    """The image that buildah's storage at `root` has as `reference`, with what `buildah inspect` says of
+    it."""
+    built, named = (
+        (reference, reference)
+        if "/" in reference
+        else (f"localhost/{reference}", f"docker.io/library/{reference}")
+    )
+    (top,) = (
+        each["layer"]
+        for each in _entries(root / "overlay-images" / "images.json")
+        if built in each.get("names", ())
+    )
     layers: list[Layer] = []
-    for entry in reversed(list(_down_from(top, {each["id"]: each for each in _entries(root / "overlay-layers" / "layers.json")}))):
+    for entry in reversed(
+        list(
+            _down_from(top, {each["id"]: each for each in _entries(root / "overlay-layers" / "layers.json")})
+        )
+    ):
         below = layers[-1].chain if layers else None
         chain = _digest(f"{below} {entry['diff-digest']}".encode()) if below else entry["diff-digest"]
         layers.append(Layer(chain, below, root / "overlay" / entry["id"] / "diff"))

@@ -1,4 +1,5 @@
-"""The address where clouds keep a machine's credentials, answered by a server in a network of its own behind the node.
+"""The address where clouds keep a machine's credentials, answered by a server in a network of its own behind
+the node.
 
 With it a test can tell a policy that bars the address from an address that nobody has.
 """
@@ -35,7 +36,9 @@ def metadata(inside: Namespace) -> Iterator[None]:
             (*within, "ip", "route", "add", "default", "via", ROUTER),
         ):
             inside.run(*command)
-        server = inside.program("metadata", [*within, sys.executable, "-u", "-m", "http.server", "80", "--directory", nothing])
+        server = inside.program(
+            "metadata", [*within, sys.executable, "-u", "-m", "http.server", "80", "--directory", nothing]
+        )
         ends.callback(server.kill)
         server.start()
         server.wait(lambda: "Serving" in server.end_of_log())

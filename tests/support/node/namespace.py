@@ -1,7 +1,9 @@
-"""Namespaces for one node: its own processes, mounts and network, joined to this machine by one pair of links.
+"""Namespaces for one node: its own processes, mounts and network, joined to this machine by one pair of
+links.
 
-Whatever becomes of the test run, the kernel ends what runs inside and takes links, routes, rules and mounts along; a shell that waits
-for the same removes what is left on disk. Nothing of the machine is changed, but for the packages that `fitness` installs: they stay.
+Whatever becomes of the test run, the kernel ends what runs inside and takes links, routes, rules and mounts
+along; a shell that waits for the same removes what is left on disk. Nothing of the machine is changed, but
+for the packages that `fitness` installs: they stay.
 """
 
 import fcntl
@@ -25,7 +27,8 @@ HOST, NODE = "10.203.0.1", "10.203.0.2"
 LINK = "ingest-e2e"
 PODS = "10.203.1.0/24"
 CGROUP = f"ingest-e2e-{os.getpid()}"
-"""Below it are the cgroups of all pods. Not the name that a run before this one used: what cleans up behind that may still be at it."""
+"""Below it are the cgroups of all pods. Not the name that a run before this one used: what cleans up behind
+that may still be at it."""
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -35,7 +38,8 @@ class Namespace:
 
     folder: Path
     disk: Path
-    """For images and containers, outside: beside those that were built, so that files can be linked. Inside it is `folder / "disk"`."""
+    """For images and containers, outside: beside those that were built, so that files can be linked. Inside
+    it is `folder / "disk"`."""
     pid: int
     """Its first process, as this machine counts."""
 
@@ -49,21 +53,27 @@ class Namespace:
 
     def run(self, *command: str | Path, seconds: float = 60) -> str:
         """What a command that ends says."""
-        done = subprocess.run(self.command(*command), capture_output=True, text=True, check=False, timeout=seconds)
+        done = subprocess.run(
+            self.command(*command), capture_output=True, text=True, check=False, timeout=seconds
+        )
         assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
         return done.stdout
 
 
 @contextmanager
 def namespace() -> Iterator[Namespace]:
-    """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the addresses are fixed.
+    """Namespaces that are joined to this machine, and gone afterwards. One at a time on one machine: the
+    addresses are fixed.
 
     Raises:
         BusyError: there is one already.
     """
     with ExitStack() as ends:
         ends.enter_context(_alone())
-        folder, disk = ends.enter_context(folder_for_now()), ends.enter_context(folder_for_now(cache_folder()))
+        folder, disk = (
+            ends.enter_context(folder_for_now()),
+            ends.enter_context(folder_for_now(cache_folder())),
+        )
         ends.enter_context(_cgroup())
         own = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
         first = Program(["unshare", *own, sys.executable, INSIDE, folder, disk], folder / "inside.log")
@@ -82,12 +92,16 @@ class BusyError(Exception):
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Nobody else has a node meanwhile. What an earlier one has left on the disk, ended together with its sweeper, goes now."""
+    """Nobody else has a node meanwhile. What an earlier one has left on the disk, ended together with its
+    sweeper, goes now."""
     with (cache_folder() / "node.lock").open("w") as gate:
         try:
             fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError("Another test run has a node on this machine, and there can be one only: its addresses are fixed.") from None
+            raise BusyError(
+                "Another test run has a node on this machine, and there can be one only: its addresses are "
+                "fixed."
+            ) from None
         for left in cache_folder().glob(f"{FOR_NOW}*"):
             shutil.rmtree(left)
         yield
@@ -117,12 +131,19 @@ def _join(inside: Namespace) -> None:
 
 @contextmanager
 def _cgroup() -> Iterator[None]:
-    """A cgroup in every hierarchy that this machine has, removed when its processes have ended, even if this one is killed."""
+    """A cgroup in every hierarchy that this machine has, removed when its processes have ended, even if this
+    one is killed."""
     places = [hierarchy / CGROUP for hierarchy in hierarchies()]
     for place in places:
         place.mkdir(exist_ok=True)
     remove = ["find", *map(str, places), "-depth", "-type", "d", "-delete"]
-    command = ["sh", "-c", 'cat > /dev/null; for _ in 1 2 3 4 5; do sleep 2; "$@" 2> /dev/null; done', "sh", *remove]
+    command = [
+        "sh",
+        "-c",
+        'cat > /dev/null; for _ in 1 2 3 4 5; do sleep 2; "$@" 2> /dev/null; done',
+        "sh",
+        *remove,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sweeper:
         try:
             yield
@@ -141,4 +162,8 @@ def hierarchies() -> list[Path]:
     """Where cgroups are made: in one place, or with cgroup v1 in a folder per controller."""
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
-    return [folder for folder in sorted(CGROUPS.iterdir()) if (folder / "cgroup.procs").exists() and not folder.is_symlink()]
+    return [
+        folder
+        for folder in sorted(CGROUPS.iterdir())
+        if (folder / "cgroup.procs").exists() and not folder.is_symlink()
+    ]

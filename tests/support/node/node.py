@@ -1,7 +1,8 @@
-"""A real node beside the tests' control plane: kubelet, containerd, runc, kube-proxy, a firewall, and the scheduler that gives it pods.
+"""A real node beside the tests' control plane: kubelet, containerd, runc, kube-proxy, a firewall, and the
+scheduler that gives it pods.
 
-A batch's Jobs are real containers here, with real limits and real ends. The node says that it has one GPU, so the scheduler lets one
-worker run at a time; there is none, and the models run on the CPU.
+A batch's Jobs are real containers here, with real limits and real ends. The node says that it has one GPU, so
+the scheduler lets one worker run at a time; there is none, and the models run on the CPU.
 """
 
 import json
@@ -44,11 +45,16 @@ class Node:
         until(lambda: self._offered(resource) == count, f"{NAME} offers {resource}", seconds=120)
 
     def restart_kubelet(self) -> None:
-        """Return when it is back and offers the GPU: one that begins may forget, as it registers, what no device plugin tells it of."""
+        """Return when it is back and offers the GPU: one that begins may forget, as it registers, what no
+        device plugin tells it of."""
         self.kubelet.kill()
         before = self._heartbeat()
         self.kubelet.start()
-        until(lambda: self._heartbeat() > before, "the kubelet has registered and tells how its node is", seconds=300)
+        until(
+            lambda: self._heartbeat() > before,
+            "the kubelet has registered and tells how its node is",
+            seconds=300,
+        )
         self.offer(GPU, 1)
 
     def _heartbeat(self) -> str:
@@ -83,7 +89,11 @@ def node() -> Iterator[Node]:
 
 
 def _scheduler(plane: ControlPlane) -> Program:
-    flags = (f"--kubeconfig={plane.kubeconfig_for('system:kube-scheduler')}", "--leader-elect=false", "--secure-port=0")
+    flags = (
+        f"--kubeconfig={plane.kubeconfig_for('system:kube-scheduler')}",
+        "--leader-elect=false",
+        "--secure-port=0",
+    )
     return Program([program("kube-scheduler"), *flags], plane.folder / "kube-scheduler.log")
 
 

@@ -1,4 +1,5 @@
-"""A door for pods: what listens on this machine for this machine only, reachable at the node's side of the link as well."""
+"""A door for pods: what listens on this machine for this machine only, reachable at the node's side of the
+link as well."""
 
 import asyncio
 import threading

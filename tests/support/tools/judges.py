@@ -1,4 +1,5 @@
-"""What those who wait for objects make of one: kstatus, Flux's health check expressions, Argo CD's Lua, each by its own library."""
+"""What those who wait for objects make of one: kstatus, Flux's health check expressions, Argo CD's Lua, each
+by its own library."""
 
 import json
 import subprocess
@@ -17,7 +18,14 @@ class RefusedByJudge(Exception):  # noqa: N818 -- what it did
 
 
 def _ask(question: Json) -> Verdict:
-    run = subprocess.run([program("judges")], input=json.dumps(question) + "\n", capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(
+        [program("judges")],
+        input=json.dumps(question) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     said = json.loads(run.stdout)
     if said.get("error"):
         raise RefusedByJudge(said["error"])

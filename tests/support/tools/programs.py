@@ -1,6 +1,8 @@
-"""The programs that tests of the chart and of GitOps run: Helm, and `judges`, which asks kstatus, Flux and Argo CD about an object.
+"""The programs that tests of the chart and of GitOps run: Helm, and `judges`, which asks kstatus, Flux and
+Argo CD about an object.
 
-Built once from `build/`, whose go.mod says which versions. `python -m tests.support.tools.programs` builds them before the tests.
+Built once from `build/`, whose go.mod says which versions. `python -m tests.support.tools.programs` builds
+them before the tests.
 """
 
 from functools import cache
@@ -15,7 +17,8 @@ _VERSIONS = {
     "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
     "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": "35",
 }
-"""What Helm learns from the linker only, as in its own Makefile: without it `helm template` takes a cluster to be of version 1.20."""
+"""What Helm learns from the linker only, as in its own Makefile: without it `helm template` takes a cluster
+to be of version 1.20."""
 
 MODULE = Module(
     what="tools",

@@ -37,7 +37,12 @@ class Heard:
     def sounding(self) -> list[tuple[float, float]]:
         """(start, end) of everything that is not silence, to a twentieth of a second."""
         step = SAMPLE_RATE // 20
-        loud = np.array([np.abs(self.pcm[start : start + step].astype(int)).max() > 300 for start in range(0, len(self.pcm), step)])
+        loud = np.array(
+            [
+                np.abs(self.pcm[start : start + step].astype(int)).max() > 300
+                for start in range(0, len(self.pcm), step)
+            ]
+        )
         edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(int), [0]]))) / 20
         return list(pairwise(edges))[::2]
 
@@ -56,7 +61,9 @@ def heard(path: Path, *, expected: float | None = None) -> Heard:
     """What the decoder makes of a file."""
     target = path.with_name(f"{path.name}.pcm")
     with path.open("rb") as file, target.open("wb") as sink:
-        told = Listener(file, Order(path.name, SAMPLE_RATE, 43_200 * SAMPLE_RATE, expected), lambda _: None).listen(sink, lambda _: None)
+        told = Listener(
+            file, Order(path.name, SAMPLE_RATE, 43_200 * SAMPLE_RATE, expected), lambda _: None
+        ).listen(sink, lambda _: None)
     return Heard(np.fromfile(target, "<i2"), told)
 
 
@@ -77,21 +84,34 @@ def silence(seconds: float, rate: int = RATE) -> Sound:
     return np.zeros(round(seconds * rate), np.float32)
 
 
-def mux(path: Path, *tracks: Parts, codec: str = "aac", picture: tuple[float, float] | None = None, **how: Any) -> Path:
-    """A file of audio tracks whose parts lie where they say, and a picture between two times. `how` goes to `av.open` and the streams."""
+def mux(
+    path: Path, *tracks: Parts, codec: str = "aac", picture: tuple[float, float] | None = None, **how: Any
+) -> Path:
+    """A file of audio tracks whose parts lie where they say, and a picture between two times. `how` goes to
+    `av.open` and the streams."""
     layout = how.pop("layout", "mono")
     with av.open(str(path), "w", **how) as container:
         streams = [container.add_stream(codec, rate=RATE, layout=layout) for _ in tracks]
         film = "libvpx" if path.suffix == ".webm" else "mpeg4"
-        video = None if picture is None else container.add_stream(film, rate=5, width=64, height=64, pix_fmt="yuv420p")
+        video = (
+            None
+            if picture is None
+            else container.add_stream(film, rate=5, width=64, height=64, pix_fmt="yuv420p")
+        )
         packets: list[Any] = []
         for stream, parts in zip(streams, tracks, strict=True):
             packets += [packet for start, samples in parts for packet in _encoded(stream, start, samples)]
             packets += stream.encode(None)
         if video is not None and picture is not None:
-            packets += [packet for number in range(round(picture[0] * 5), round(picture[1] * 5)) for packet in _drawn(video, number)]
+            packets += [
+                packet
+                for number in range(round(picture[0] * 5), round(picture[1] * 5))
+                for packet in _drawn(video, number)
+            ]
             packets += video.encode(None)
-        for packet in sorted((each for each in packets if each.dts is not None), key=lambda each: each.dts * each.time_base):
+        for packet in sorted(
+            (each for each in packets if each.dts is not None), key=lambda each: each.dts * each.time_base
+        ):
             container.mux(packet)
     return path
 
@@ -100,7 +120,9 @@ def _encoded(stream: Any, start: float, samples: Sound) -> list[Any]:
     shaped = np.repeat(np.atleast_2d(samples), stream.layout.nb_channels, axis=0)
     found: list[Any] = []
     for place in range(0, shaped.shape[1], 4800):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(shaped[:, place : place + 4800]), "fltp", stream.layout.name)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(shaped[:, place : place + 4800]), "fltp", stream.layout.name
+        )
         frame.sample_rate, frame.pts = RATE, round(start * RATE) + place
         found += stream.encode(frame)
     return found
@@ -118,7 +140,9 @@ def wave(path: Path, channels: Sequence[Sound], *, mask: int | None = None, floa
     content = np.stack(channels).T
     data = content.astype("<f4").tobytes() if floats else np.round(content * 32_767).astype("<i2").tobytes()
     size = len(channels) * bits // 8
-    kind = struct.pack("<HHIIHH", tag if mask is None else 0xFFFE, len(channels), SAMPLE_RATE, SAMPLE_RATE * size, size, bits)
+    kind = struct.pack(
+        "<HHIIHH", tag if mask is None else 0xFFFE, len(channels), SAMPLE_RATE, SAMPLE_RATE * size, size, bits
+    )
     if mask is not None:
         kind += struct.pack("<HHIH", 22, bits, mask, tag) + bytes.fromhex("000000001000800000aa00389b71")
     body = b"WAVEfmt " + struct.pack("<I", len(kind)) + kind + b"data" + struct.pack("<I", len(data)) + data

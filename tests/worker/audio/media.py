@@ -1,4 +1,5 @@
-"""Small real media files, made with PyAV where a test wants them: a tone of 440 Hz, and a grey picture where there is one."""
+"""Small real media files, made with PyAV where a test wants them: a tone of 440 Hz, and a grey picture where
+there is one."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,17 @@ TONE = 440
 """Hz."""
 
 
-def make(path: Path, codec: str, *, seconds: int = 6, rate: int = 48_000, picture: str | None = None, start: int = 0) -> Path:
-    """A file with one audio track of `codec`, and a picture track of codec `picture` that begins `start` seconds earlier."""
+def make(
+    path: Path,
+    codec: str,
+    *,
+    seconds: int = 6,
+    rate: int = 48_000,
+    picture: str | None = None,
+    start: int = 0,
+) -> Path:
+    """A file with one audio track of `codec`, and a picture track of codec `picture` that begins `start`
+    seconds earlier."""
     with av.open(str(path), "w") as container:
         audio = container.add_stream(codec, rate=rate, layout="mono" if codec.startswith("pcm") else "stereo")
         film = None if picture is None else _film(container, picture)

@@ -19,7 +19,9 @@ def rest(seconds: float) -> Sound:
 
 
 def hiss(seconds: float, seed: int) -> Sound:
-    return (np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE)) * 0.02).astype(np.float32)
+    return (np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE)) * 0.02).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("share", [1.0, 0.9])
@@ -30,7 +32,9 @@ def test_channels_of_opposite_sign_do_not_cancel_each_other(share: float, tmp_pa
 
 def test_a_channel_that_is_turned_round_in_the_middle_is_noticed_there(tmp_path: Path) -> None:
     voice = note(4) + hiss(4, 1)
-    found = heard(wave(tmp_path / "a.wav", [voice, np.concatenate([voice[:32_000], -voice[32_000:]]) + hiss(4, 2)]))
+    found = heard(
+        wave(tmp_path / "a.wav", [voice, np.concatenate([voice[:32_000], -voice[32_000:]]) + hiss(4, 2)])
+    )
     levels = [found.level(start, start + 0.1) for start in np.arange(0, 4, 0.1)]
     assert min(levels[:19] + levels[23:]) > 0.15
 
@@ -42,7 +46,9 @@ def test_an_ordinary_stereo_recording_stays_the_mean_of_its_channels(tmp_path: P
 
 
 @pytest.mark.parametrize(("mask", "told"), [(None, "nothing"), (0x3F, "5.1")])
-def test_three_people_on_the_first_fourth_and_fifth_of_six_channels_are_all_heard(mask: int | None, told: str, tmp_path: Path) -> None:
+def test_three_people_on_the_first_fourth_and_fifth_of_six_channels_are_all_heard(
+    mask: int | None, told: str, tmp_path: Path
+) -> None:
     first, fourth, fifth = note(1, 440), note(1, 660), note(1, 880)
     channels = [rest(3) for _ in range(6)]
     for place, (channel, voice) in enumerate(((0, first), (3, fourth), (4, fifth))):
@@ -54,7 +60,9 @@ def test_three_people_on_the_first_fourth_and_fifth_of_six_channels_are_all_hear
 
 @pytest.mark.parametrize("count", [60, 64, 65, 120])
 @pytest.mark.slow
-def test_people_on_single_channels_of_very_many_are_heard_as_loud_as_they_are(count: int, tmp_path: Path) -> None:
+def test_people_on_single_channels_of_very_many_are_heard_as_loud_as_they_are(
+    count: int, tmp_path: Path
+) -> None:
     channels = [hiss(4, channel) * 0.05 for channel in range(count)]
     channels[3][:32_000] += note(2, 440)
     channels[count - 1][32_000:] += note(2, 660)

@@ -1,4 +1,5 @@
-"""Where frames belong: jumps that are pauses, and jumps that are none. Frames are numbers here, one for each second."""
+"""Where frames belong: jumps that are pauses, and jumps that are none. Frames are numbers here, one for each
+second."""
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,10 @@ def test_the_picture_is_a_witness_of_a_pause() -> None:
     assert clock.place(2, 500.0, 1.0, 100) == [(0.0, 2)]
 
 
-@given(times=st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), max_size=60), end=st.one_of(st.none(), st.floats(1, 1e5)))
+@given(
+    times=st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), max_size=60),
+    end=st.one_of(st.none(), st.floats(1, 1e5)),
+)
 def test_no_times_at_all_lose_or_reorder_a_frame(times: list[float | None], end: float | None) -> None:
     for clock in (OneClock[int](end), ManyClocks[int]()):
         found = placed(clock, times)

@@ -61,7 +61,8 @@ def test_an_mp3_tells_its_length_only_with_a_frame_that_counts_the_others() -> N
 
 
 @pytest.mark.parametrize(
-    ("demuxer", "expected"), [("mov,mp4,m4a,3gp,3g2,mj2", True), ("matroska,webm", True), ("aac", False), ("mpegts", False)]
+    ("demuxer", "expected"),
+    [("mov,mp4,m4a,3gp,3g2,mj2", True), ("matroska,webm", True), ("aac", False), ("mpegts", False)],
 )
 def test_raw_streams_guess_their_length(demuxer: str, expected: bool) -> None:  # noqa: FBT001 -- a table's column
     assert tells_its_length(demuxer, of(b"")) is expected

@@ -12,17 +12,26 @@ from av.error import FFmpegError
 from ingest_worker.audio.track import TrackReader
 from tests.worker.audio.heard import RATE, Sound, heard, mux, tone
 
-FILES = [("a.m4a", "aac", "mp4", 4), ("a.mkv", "aac", None, 64), ("a.mka", "ac3", None, 64), ("a.mka", "libmp3lame", None, 64)]
+FILES = [
+    ("a.m4a", "aac", "mp4", 4),
+    ("a.mkv", "aac", None, 64),
+    ("a.mka", "ac3", None, 64),
+    ("a.mka", "libmp3lame", None, 64),
+]
 
 
 def voice() -> Sound:
     """Fourteen seconds that no two packets have the same bytes of."""
     loudness = 0.5 + 0.5 * np.sin(np.arange(14 * RATE) / RATE * 7)
-    return (tone(14) * loudness + np.random.default_rng(5).standard_normal(14 * RATE) * 0.01).astype(np.float32)
+    return (tone(14) * loudness + np.random.default_rng(5).standard_normal(14 * RATE) * 0.01).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize(("name", "codec", "form", "count"), FILES)
-def test_some_damaged_bytes_cost_some_hundredths_of_a_second(name: str, codec: str, form: str | None, count: int, tmp_path: Path) -> None:
+def test_some_damaged_bytes_cost_some_hundredths_of_a_second(
+    name: str, codec: str, form: str | None, count: int, tmp_path: Path
+) -> None:
     path = mux(tmp_path / name, [(0, voice())], codec=codec, format=form)
     whole, rng = path.read_bytes(), np.random.default_rng(11)
     told = 0
@@ -54,7 +63,9 @@ def test_whatever_a_decoder_calls_it_costs_one_packet(error: Exception) -> None:
             raise error
         return [SimpleNamespace(samples=1024)]
 
-    packets = [SimpleNamespace(dts=dts, size=10, stream_index=0, has_sidedata=lambda _: False) for dts in range(8)]
+    packets = [
+        SimpleNamespace(dts=dts, size=10, stream_index=0, has_sidedata=lambda _: False) for dts in range(8)
+    ]
     track = SimpleNamespace(index=0, codec_context=SimpleNamespace(decode=decoded))
     reader = TrackReader(SimpleNamespace(demux=lambda *_: iter(packets)), track)  # type: ignore[arg-type]  # stand-ins
     assert len(list(reader.frames())) == 7
@@ -67,7 +78,9 @@ def test_the_end_of_the_file_is_the_end_whatever_is_said_of_other_tracks() -> No
         yield SimpleNamespace(dts=1, size=10, stream_index=0, has_sidedata=lambda _: False)
         raise IndexError("list index out of range")
 
-    track = SimpleNamespace(index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)]))
+    track = SimpleNamespace(
+        index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)])
+    )
     assert len(list(TrackReader(SimpleNamespace(demux=demux), track).frames())) == 1  # type: ignore[arg-type]  # stand-ins
 
 
@@ -80,5 +93,7 @@ def test_a_container_that_cannot_be_read_in_one_place_is_read_on_behind_it() -> 
                 raise each
             yield SimpleNamespace(dts=each, size=10, stream_index=0, has_sidedata=lambda _: False)
 
-    track = SimpleNamespace(index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)]))
+    track = SimpleNamespace(
+        index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)])
+    )
     assert len(list(TrackReader(SimpleNamespace(demux=demux), track).frames())) == 3  # type: ignore[arg-type]  # stand-ins

@@ -34,7 +34,9 @@ FORMATS = {
 
 
 def decode(path: Path, into: Path, *, announced: float | None = None, most: int = 3600) -> Audio:
-    return LimitedDecoder(FetchProfile(max_duration_seconds=most)).decode(Media(path, path.stem, announced), into, lambda _: None)
+    return LimitedDecoder(FetchProfile(max_duration_seconds=most)).decode(
+        Media(path, path.stem, announced), into, lambda _: None
+    )
 
 
 def refused(path: Path, into: Path, *, announced: float | None = None, most: int = 3600) -> StageError:
@@ -86,7 +88,10 @@ def bare_mp3(path: Path, *, rate: int = 44_100, bit_rate: int = 64_000, seconds:
 
 
 def test_a_length_guessed_from_the_first_frames_bit_rate_calls_nothing_truncated(tmp_path: Path) -> None:
-    quiet, loud = bare_mp3(tmp_path / "1.mp3", bit_rate=32_000, seconds=2), bare_mp3(tmp_path / "2.mp3", bit_rate=320_000, seconds=10)
+    quiet, loud = (
+        bare_mp3(tmp_path / "1.mp3", bit_rate=32_000, seconds=2),
+        bare_mp3(tmp_path / "2.mp3", bit_rate=320_000, seconds=10),
+    )
     path = tmp_path / "vbr.mp3"
     path.write_bytes(quiet + loud)
     with av.open(str(path)) as container:
@@ -146,29 +151,43 @@ def test_media_that_points_to_other_files_is_not_followed(name: str, tmp_path: P
     path.write_text(
         {
             "concat.txt": f"ffconcat version 1.0\nfile {secret.name}\n",
-            "list.mpd": f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><BaseURL>{secret.as_uri()}</BaseURL></Period></MPD>',
-        }.get(name, f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{secret.as_uri()}\n#EXTINF:6,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+            "list.mpd": "<MPD "
+            f'xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><BaseURL>{secret.as_uri()}</BaseURL></Period></MPD>',
+        }.get(
+            name,
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{secret.as_uri()}\n#EXTINF:6,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        )
     )
     assert refused(path, tmp_path / "scratch").reason is Reason.UNDECODABLE
 
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "aac"), ("a.webm", "libopus"), ("a.mp3", "libmp3lame"), ("a.wav", "pcm_s16le"), ("a.flac", "flac")],
+    [
+        ("a.mp4", "aac"),
+        ("a.webm", "libopus"),
+        ("a.mp3", "libmp3lame"),
+        ("a.wav", "pcm_s16le"),
+        ("a.flac", "flac"),
+    ],
 )
 def test_media_cut_in_half_are_truncated(name: str, codec: str, tmp_path: Path) -> None:
     whole = make(tmp_path / name, codec, seconds=20)
     assert refused(cut(whole, 0.5), tmp_path / "scratch").reason is Reason.TRUNCATED
 
 
-def test_an_mp4_whose_index_comes_first_plays_when_it_is_cut_and_is_truncated_all_the_same(tmp_path: Path) -> None:
+def test_an_mp4_whose_index_comes_first_plays_when_it_is_cut_and_is_truncated_all_the_same(
+    tmp_path: Path,
+) -> None:
     whole = index_first(make(tmp_path / "a.mp4", "aac", seconds=20))
     assert decode(whole, tmp_path / "whole").seconds == pytest.approx(20.0, abs=0.1)
     assert refused(cut(whole, 0.5), tmp_path / "scratch").reason is Reason.TRUNCATED
 
 
 @pytest.mark.parametrize(("announced", "fails"), [(8.5, True), (7.9, False), (3.0, False)])
-def test_shorter_than_the_source_announced_is_truncated_beyond_two_seconds(announced: float, fails: bool, tmp_path: Path) -> None:  # noqa: FBT001 -- a table's column
+def test_shorter_than_the_source_announced_is_truncated_beyond_two_seconds(
+    announced: float, fails: bool, tmp_path: Path
+) -> None:  # noqa: FBT001 -- a table's column
     path = make(tmp_path / "a.mp3", "libmp3lame")
     if fails:
         assert refused(path, tmp_path / "scratch", announced=announced).reason is Reason.TRUNCATED
@@ -205,7 +224,9 @@ def test_media_that_vanished_are_not_found(tmp_path: Path) -> None:
     assert refused(tmp_path / "gone.mp4", tmp_path / "scratch").reason is Reason.NOT_FOUND
 
 
-def test_a_later_try_finds_the_audio_and_does_not_decode_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_try_finds_the_audio_and_does_not_decode_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
     first = decode(path, scratch)
     monkeypatch.setattr(sys, "executable", "/nonexistent")
@@ -252,7 +273,9 @@ def test_decoding_that_takes_too_much_cpu_is_undecodable(tmp_path: Path) -> None
 
 def test_decoding_that_takes_too_much_memory_is_undecodable(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mp4", "aac")
-    decoder = LimitedDecoder(FetchProfile(), Limits(cpu_seconds=10, file_bytes=1 << 20, address_space=1 << 26))
+    decoder = LimitedDecoder(
+        FetchProfile(), Limits(cpu_seconds=10, file_bytes=1 << 20, address_space=1 << 26)
+    )
     with pytest.raises(StageError) as caught:
         decoder.decode(Media(path, "a", None), tmp_path / "scratch", lambda _: None)
     assert caught.value.reason is Reason.UNDECODABLE
@@ -268,13 +291,22 @@ def test_decoding_that_takes_too_much_memory_is_undecodable(tmp_path: Path) -> N
         (signal.SIGTERM, Reason.INTERRUPTED),
     ],
 )
-def test_each_way_in_which_a_child_can_be_ended_has_its_reason(ending: signal.Signals, reason: Reason) -> None:
+def test_each_way_in_which_a_child_can_be_ended_has_its_reason(
+    ending: signal.Signals, reason: Reason
+) -> None:
     assert process._ended(-ending, limits_for(600, SAMPLE_RATE)).reason is reason
 
 
 def test_whatever_leaves_the_decoder_is_undecodable_with_its_words(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mp3", "libmp3lame")
-    request = {"do": "decode", "source": str(path), "target": str(tmp_path / "a.pcm"), "rate": -5, "most": 100_000, "expected": None}
+    request = {
+        "do": "decode",
+        "source": str(path),
+        "target": str(tmp_path / "a.pcm"),
+        "rate": -5,
+        "most": 100_000,
+        "expected": None,
+    }
     with pytest.raises(StageError, match="Numerical result out of range") as caught:
         list(process.run(request, limits_for(60, SAMPLE_RATE)))
     assert caught.value.reason is Reason.UNDECODABLE
@@ -320,7 +352,9 @@ LimitedDecoder(FetchProfile()).decode(Media(Path(sys.argv[1]), "a", 31250.0), Pa
 @pytest.mark.slow
 def test_a_child_whose_worker_was_killed_ends_by_itself(tmp_path: Path) -> None:
     path, scratch = nine_hours(tmp_path), tmp_path / "scratch"
-    with subprocess.Popen([sys.executable, "-c", PARENT, str(path), str(scratch)], stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(path), str(scratch)], stdout=subprocess.PIPE
+    ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline()
         (child,) = psutil.Process(parent.pid).children()

@@ -37,6 +37,8 @@ def test_no_ending_belongs_to_two_formats() -> None:
     assert sum(len(endings) for endings in ENDINGS.values()) == len(ALL_ENDINGS)
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.MP4", "mp4"), (".mp4", ""), ("a", ""), ("a.b.Wav", "wav"), ("a.", "")])
+@pytest.mark.parametrize(
+    ("name", "ending"), [("a.MP4", "mp4"), (".mp4", ""), ("a", ""), ("a.b.Wav", "wav"), ("a.", "")]
+)
 def test_an_ending_is_what_stands_behind_the_last_dot(name: str, ending: str) -> None:
     assert ending_of(name) == ending

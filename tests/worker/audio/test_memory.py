@@ -18,12 +18,19 @@ order = json.dumps({**json.load(sys.stdin), "parent": os.getpid()})
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, input=order.encode())
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
-"""Stands between: a process's `ru_maxrss` begins with the memory of the one it was forked from, and a test process is large."""
+"""Stands between: a process's `ru_maxrss` begins with the memory of the one it was forked from, and a test
+process is large."""
 
 
 def peak(path: Path, into: Path) -> int:
     """KiB of the child's resident memory at its highest."""
-    request = {"do": "decode", "source": str(path), "target": str(into), "rate": SAMPLE_RATE, "most": 7200 * SAMPLE_RATE}
+    request = {
+        "do": "decode",
+        "source": str(path),
+        "target": str(into),
+        "rate": SAMPLE_RATE,
+        "most": 7200 * SAMPLE_RATE,
+    }
     child = [sys.executable, "-I", "-m", "ingest_worker.audio.child"]
     order = json.dumps({**request, "limits": asdict(limits_for(7200, SAMPLE_RATE))})
     return int(subprocess.check_output([sys.executable, "-I", "-c", OBSERVER, *child], input=order.encode()))

@@ -17,7 +17,11 @@ def noise(seed: int) -> NDArray[np.float32]:
 def test_shares_follow_the_layout_and_are_equal_where_nobody_told_it() -> None:
     assert weights(["FL", "FR"]).tolist() == [0.5, 0.5]
     assert weights(["NONE"] * 5).tolist() == [pytest.approx(0.2)] * 5
-    cinema = dict(zip(("FL", "FR", "FC", "LFE", "BL", "BR"), weights(["FL", "FR", "FC", "LFE", "BL", "BR"]), strict=True))
+    cinema = dict(
+        zip(
+            ("FL", "FR", "FC", "LFE", "BL", "BR"), weights(["FL", "FR", "FC", "LFE", "BL", "BR"]), strict=True
+        )
+    )
     assert cinema["FC"] > cinema["FL"] > cinema["BL"] == cinema["LFE"] > 0.1
 
 
@@ -29,7 +33,9 @@ def test_a_pair_of_opposite_channels_takes_nobody_else_with_it() -> None:
 
 def test_the_lead_does_not_flicker_between_channels_that_are_equally_loud() -> None:
     mixer, voice = Mixer(weights(["FL", "FR"]), RATE), noise(1)
-    loudness = [np.sum(mixer.mix(np.stack([voice * (1 + 0.1 * (number % 2)), -voice])) ** 2) for number in range(6)]
+    loudness = [
+        np.sum(mixer.mix(np.stack([voice * (1 + 0.1 * (number % 2)), -voice])) ** 2) for number in range(6)
+    ]
     assert min(loudness) > 0.9 * np.sum(voice**2)
 
 

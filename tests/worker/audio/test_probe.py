@@ -32,7 +32,9 @@ def test_no_files_need_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     assert announced_lengths([]) == []
 
 
-def test_a_file_that_ends_the_child_costs_only_its_own_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_ends_the_child_costs_only_its_own_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killer = tmp_path / "killer"
     crash = "echo '{\"probing\": 0}'; kill -SEGV $$"
     look = f'cat > {tmp_path}/order\ncase "$(cat {tmp_path}/order)" in *bad*) {crash};; esac'

@@ -30,7 +30,9 @@ def flagged(path: Path, *flags: Disposition) -> Path:
     return target
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "aac"), ("a.mka", "libopus"), ("a.mov", "pcm_s16le")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "aac"), ("a.mka", "libopus"), ("a.mov", "pcm_s16le")]
+)
 def test_a_silent_track_is_passed_over(name: str, codec: str, tmp_path: Path) -> None:
     found = heard(mux(tmp_path / name, [(0, silence(3))], [(0, tone(3))], codec=codec))
     assert found.pitch(0.5, 2.5) == 440
@@ -48,7 +50,9 @@ def test_a_silent_track_is_passed_over(name: str, codec: str, tmp_path: Path) ->
         ((Disposition.visual_impaired, NONE), 2),
     ],
 )
-def test_the_default_track_comes_first_and_commentary_last(flags: tuple[Disposition, ...], taken: int, tmp_path: Path) -> None:
+def test_the_default_track_comes_first_and_commentary_last(
+    flags: tuple[Disposition, ...], taken: int, tmp_path: Path
+) -> None:
     path = flagged(mux(tmp_path / "a.mkv", [(0, tone(3, 440))], [(0, tone(3, 660))]), *flags)
     found = heard(path)
     assert (found.told["track"], found.pitch(0.5, 2.5)) == (taken, 440 if taken == 1 else 660)
@@ -89,7 +93,9 @@ KEYS = {
 def test_encrypted_media_are_told_as_that(tmp_path: Path) -> None:
     assert refused(mux(tmp_path / "a.mp4", [(0, tone(3))], options=KEYS)) is Reason.DRM_PROTECTED
     with pytest.raises(StageError) as caught:  # what the child says, its parent believes
-        LimitedDecoder(FetchProfile()).decode(Media(tmp_path / "a.mp4", "a", None), tmp_path / "scratch", lambda _: None)
+        LimitedDecoder(FetchProfile()).decode(
+            Media(tmp_path / "a.mp4", "a", None), tmp_path / "scratch", lambda _: None
+        )
     assert caught.value.reason is Reason.DRM_PROTECTED
     old = mux(tmp_path / "b.m4a", [(0, tone(3))], format="mp4")
     old.write_bytes(old.read_bytes().replace(b"mp4a", b"drms", 1))

@@ -11,7 +11,17 @@ from ingest_worker.domain import SAMPLE_RATE
 from tests.worker.audio.heard import heard, mux, refused, tone, wave
 from tests.worker.audio.media import cut
 
-PLACEHOLDERS = [0, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFF024, 0x80000000, 0x80000024, 2_000_000_000, 0xFFFFFFFF, 0xFFFFFFD7]
+PLACEHOLDERS = [
+    0,
+    0x7FFFFFFF,
+    0x7FFFF000,
+    0x7FFFF024,
+    0x80000000,
+    0x80000024,
+    2_000_000_000,
+    0xFFFFFFFF,
+    0xFFFFFFD7,
+]
 
 
 def resized(path: Path, *, riff: int | None = None, data: int | None = None) -> Path:
@@ -39,8 +49,12 @@ def test_a_wave_that_promises_more_samples_than_it_has_is_truncated(size: int, t
     assert refused(resized(tmp_path / "a.wav", riff=size + 36, data=size)) is Reason.TRUNCATED
 
 
-@pytest.mark.parametrize("trailer", [np.random.default_rng(3).bytes(5000), b"\x7f\x00\x00\x00skip" + bytes(4000)])
-def test_what_a_camera_writes_behind_the_boxes_of_an_mp4_is_no_missing_content(trailer: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "trailer", [np.random.default_rng(3).bytes(5000), b"\x7f\x00\x00\x00skip" + bytes(4000)]
+)
+def test_what_a_camera_writes_behind_the_boxes_of_an_mp4_is_no_missing_content(
+    trailer: bytes, tmp_path: Path
+) -> None:
     path = mux(tmp_path / "a.mp4", [(0, tone(4))])
     path.write_bytes(path.read_bytes() + trailer)
     assert heard(path).seconds == pytest.approx(4, abs=0.1)

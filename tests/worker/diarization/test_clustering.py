@@ -47,7 +47,9 @@ def test_below_the_limit_clustering_is_pyannotes_own(vbx: Any) -> None:
 
 def test_at_the_limit_the_start_is_the_same_and_above_it_the_result_is(vbx: Any) -> None:
     vectors, active, who = people(5, 900)
-    stock_clusters, _, stock_centroids = BoundedClustering(vbx, limit=900)(embeddings=vectors, segmentations=active)
+    stock_clusters, _, stock_centroids = BoundedClustering(vbx, limit=900)(
+        embeddings=vectors, segmentations=active
+    )
     clusters, _, centroids = BoundedClustering(vbx, limit=200)(embeddings=vectors, segmentations=active)
     assert same_partition(clusters[:, 0], who)
     assert same_partition(clusters[:, 0], stock_clusters[:, 0])
@@ -80,8 +82,13 @@ def test_noise_is_cut_into_no_more_clusters_than_fit(vbx: Any) -> None:
     assert labels.max() == len(np.unique(labels)) - 1
 
 
-@pytest.mark.parametrize("bounds", [{"min_clusters": 6}, {"max_clusters": 2}, {"num_clusters": 3, "min_clusters": 3, "max_clusters": 3}])
-def test_a_number_of_speakers_is_kept_to_above_the_limit_as_below_it(vbx: Any, bounds: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "bounds",
+    [{"min_clusters": 6}, {"max_clusters": 2}, {"num_clusters": 3, "min_clusters": 3, "max_clusters": 3}],
+)
+def test_a_number_of_speakers_is_kept_to_above_the_limit_as_below_it(
+    vbx: Any, bounds: dict[str, int]
+) -> None:
     vectors, active, _ = people(4, 300)
     _, _, below = BoundedClustering(vbx, limit=300)(embeddings=vectors, segmentations=active, **bounds)
     clusters, _, above = BoundedClustering(vbx, limit=100)(embeddings=vectors, segmentations=active, **bounds)

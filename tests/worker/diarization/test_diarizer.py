@@ -36,7 +36,9 @@ def test_one_trunk_call_per_window_equals_stock(folder: Path, sample: Audio) -> 
     assert np.array_equal(plain.output.speaker_embeddings, shared.output.speaker_embeddings)
 
 
-def test_trunk_once_hears_the_turns_that_stock_hears(ours: Run, reference: Run, recording: Callable[[str], Recording]) -> None:
+def test_trunk_once_hears_the_turns_that_stock_hears(
+    ours: Run, reference: Run, recording: Callable[[str], Recording]
+) -> None:
     truth = recording("sample").turns
     assert truth is not None
     assert ours.error_rate(truth) <= 0.08
@@ -68,14 +70,18 @@ def test_the_result_is_in_our_form_and_the_same_every_time(diarizer: PyannoteDia
     assert told[-1] == 1.0
 
 
-def test_a_smaller_batch_gives_the_same_turns(folder: Path, diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_a_smaller_batch_gives_the_same_turns(
+    folder: Path, diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     small = PyannoteDiarizer(folder, device="cpu", batch=5)
     ours, theirs = small.diarize(sample, ANY, quiet).turns, diarizer.diarize(sample, ANY, quiet).turns
     assert [turn.speaker for turn in ours] == [turn.speaker for turn in theirs]
     assert [turn.end for turn in ours] == pytest.approx([turn.end for turn in theirs], abs=0.02)
 
 
-def test_the_last_window_is_heard_though_it_hangs_over_the_end(diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_the_last_window_is_heard_though_it_hangs_over_the_end(
+    diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     cut = Audio(sample.path, round(25.4 * SAMPLE_RATE))
     run = run_product(diarizer, cut)
     assert run.vectors.shape == (17, 3, 256)
@@ -83,7 +89,9 @@ def test_the_last_window_is_heard_though_it_hangs_over_the_end(diarizer: Pyannot
     assert max(turn.end for turn in diarizer.diarize(cut, ANY, quiet).turns) == pytest.approx(25.4, abs=0.1)
 
 
-def test_a_recording_shorter_than_a_window_has_a_speaker_and_a_voice(diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_a_recording_shorter_than_a_window_has_a_speaker_and_a_voice(
+    diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     sound = sample.pcm()[22 * SAMPLE_RATE : 26 * SAMPLE_RATE]
     found = diarizer.diarize(written(sample.path.with_name("four.pcm"), sound), ANY, quiet)
     assert found.speakers == 1
@@ -92,13 +100,21 @@ def test_a_recording_shorter_than_a_window_has_a_speaker_and_a_voice(diarizer: P
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 3.0, 12.5])
-def test_a_recording_in_which_nobody_speaks_has_no_turns(diarizer: PyannoteDiarizer, tmp_path: Path, seconds: float) -> None:
-    found = diarizer.diarize(written(tmp_path / "silence.pcm", np.zeros(round(seconds * SAMPLE_RATE))), ANY, quiet)
+def test_a_recording_in_which_nobody_speaks_has_no_turns(
+    diarizer: PyannoteDiarizer, tmp_path: Path, seconds: float
+) -> None:
+    found = diarizer.diarize(
+        written(tmp_path / "silence.pcm", np.zeros(round(seconds * SAMPLE_RATE))), ANY, quiet
+    )
     assert (found.turns, found.overlaps, found.vectors.shape) == ((), (), (0, 256))
 
 
-def test_a_speaker_with_too_little_clean_speech_has_a_row_of_nan(diarizer: PyannoteDiarizer, sample: Audio) -> None:
-    sound = sample.pcm()[round(21.8 * SAMPLE_RATE) : round(22.8 * SAMPLE_RATE)]  # a second: less than a fifth of a window
+def test_a_speaker_with_too_little_clean_speech_has_a_row_of_nan(
+    diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
+    sound = sample.pcm()[
+        round(21.8 * SAMPLE_RATE) : round(22.8 * SAMPLE_RATE)
+    ]  # a second: less than a fifth of a window
     found = diarizer.diarize(written(sample.path.with_name("one.pcm"), sound), ANY, quiet)
     assert found.speakers == 1
     assert not found.has_vector(0)
@@ -125,7 +141,9 @@ def test_more_speakers_than_can_be_found_are_not_invented_and_the_result_says_so
     assert "where 9 to any number were ordered" in caplog.text
 
 
-def test_what_breaks_inside_is_told_as_a_failed_diarization(diarizer: PyannoteDiarizer, tmp_path: Path) -> None:
+def test_what_breaks_inside_is_told_as_a_failed_diarization(
+    diarizer: PyannoteDiarizer, tmp_path: Path
+) -> None:
     with pytest.raises(StageError, match="FileNotFoundError") as caught:
         diarizer.diarize(Audio(tmp_path / "gone.pcm", SAMPLE_RATE), ANY, quiet)
     assert caught.value.reason is Reason.DIARIZATION_FAILED
@@ -149,7 +167,9 @@ def test_a_full_gpu_is_answered_with_smaller_batches_and_the_same_turns(
     monkeypatch.setattr(small._network.resnet, "forward_frames", full_above(1, forward_frames))
     found = small.diarize(sample, ANY, quiet)
     assert (small.activity.runner.batch, small.activity.runner.halvings) == (4, 2)
-    assert [turn.speaker for turn in found.turns] == [turn.speaker for turn in diarizer.diarize(sample, ANY, quiet).turns]
+    assert [turn.speaker for turn in found.turns] == [
+        turn.speaker for turn in diarizer.diarize(sample, ANY, quiet).turns
+    ]
     monkeypatch.setattr(small._inference, "infer", full_above(0, infer))
     with pytest.raises(StageError) as caught:
         small.diarize(sample, ANY, quiet)
@@ -161,12 +181,33 @@ def test_a_full_gpu_is_answered_with_smaller_batches_and_the_same_turns(
     [
         (None, "describes no diarization pipeline"),
         ("pipeline: 3", "describes no diarization pipeline"),
-        ("pipeline: {name: pyannote.audio.pipelines.VoiceActivityDetection, params: {}}", "with VBxClustering"),
-        (f"pipeline: {{name: {NAME}, params: {{clustering: AgglomerativeClustering}}}}", "with VBxClustering"),
-        (f"pipeline: {{name: {NAME}, params: {{segmentation: hub/model}}}}", "no segmentation in its own folder"),
-        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/../s, embedding: $model/s, plda: $model/s}}}}", "no segmentation in"),
-        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s@main, plda: $model/s}}}}", "no embedding in"),
-        (f"pipeline: {{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s, plda: $model/s}}}}", "cannot be loaded"),
+        (
+            "pipeline: {name: pyannote.audio.pipelines.VoiceActivityDetection, params: {}}",
+            "with VBxClustering",
+        ),
+        (
+            f"pipeline: {{name: {NAME}, params: {{clustering: AgglomerativeClustering}}}}",
+            "with VBxClustering",
+        ),
+        (
+            f"pipeline: {{name: {NAME}, params: {{segmentation: hub/model}}}}",
+            "no segmentation in its own folder",
+        ),
+        (
+            "pipeline: "
+            f"{{name: {NAME}, params: {{segmentation: $model/../s, embedding: $model/s, plda: $model/s}}}}",
+            "no segmentation in",
+        ),
+        (
+            "pipeline: "
+            f"{{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s@main, plda: $model/s}}}}",
+            "no embedding in",
+        ),
+        (
+            "pipeline: "
+            f"{{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s, plda: $model/s}}}}",
+            "cannot be loaded",
+        ),
     ],
 )
 def test_a_folder_without_the_pipeline_is_refused(tmp_path: Path, config: str | None, complaint: str) -> None:
@@ -177,7 +218,9 @@ def test_a_folder_without_the_pipeline_is_refused(tmp_path: Path, config: str | 
     assert caught.value.reason is Reason.MODELS_UNAVAILABLE
 
 
-def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(StageError) as caught:
         PyannoteDiarizer(folder, device="cuda", batch=1)

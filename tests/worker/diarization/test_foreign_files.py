@@ -1,4 +1,5 @@
-"""A pipeline's files are data: what somebody has put into them is refused with a typed error, and none of it runs."""
+"""A pipeline's files are data: what somebody has put into them is refused with a typed error, and none of it
+runs."""
 
 import shutil
 import warnings
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture
 def copied(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)  # what an earlier test has loaded has set it
+    monkeypatch.delenv(
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False
+    )  # what an earlier test has loaded has set it
     return Path(shutil.copytree(folder, tmp_path / "pipeline"))
 
 
@@ -73,9 +76,15 @@ def test_a_checkpoint_cannot_name_what_is_imported(copied: Path, module: str, na
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"preprocessors": {"audio": {"name": "subprocess.Popen", "params": {"args": ["touch"]}}}}, "has preprocessors, which nothing"),
+        (
+            {"preprocessors": {"audio": {"name": "subprocess.Popen", "params": {"args": ["touch"]}}}},
+            "has preprocessors, which nothing",
+        ),
         ({"device": "cuda:7"}, "has device, which nothing"),
-        ({"pipeline": {"name": "this.SpeakerDiarization", "params": {}}}, "is a pipeline this.SpeakerDiarization"),
+        (
+            {"pipeline": {"name": "this.SpeakerDiarization", "params": {}}},
+            "is a pipeline this.SpeakerDiarization",
+        ),
     ],
 )
 def test_a_configuration_cannot_name_what_is_imported(

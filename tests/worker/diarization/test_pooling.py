@@ -33,18 +33,27 @@ def test_pooling_is_the_networks_own(statspool: Pool, seed: int, kind: str, mean
     frames = torch.randn(64, 125, generator=random) + mean
     weights = torch.rand(3, 125, generator=random)
     weights = weights.round() if kind == "binary" else weights
-    assert torch.allclose(weighted_statistics(frames, weights), statspool(frames, weights), rtol=1e-5, atol=1e-5)
+    assert torch.allclose(
+        weighted_statistics(frames, weights), statspool(frames, weights), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("weight", [1.0, 0.3])
 @pytest.mark.parametrize("frames_spoken", [0, 1, 2])
-def test_pooling_is_the_networks_own_for_speakers_with_next_to_no_speech(statspool: Pool, frames_spoken: int, weight: float) -> None:
+def test_pooling_is_the_networks_own_for_speakers_with_next_to_no_speech(
+    statspool: Pool, frames_spoken: int, weight: float
+) -> None:
     frames = torch.randn(64, 125, generator=torch.Generator().manual_seed(1)).abs() * 7
     weights = torch.zeros(1, 125)
     weights[0, 40 : 40 + frames_spoken] = weight
     # One frame at weight 0.3 has no deviation; the network's own rounding makes 0.004 of it.
-    assert torch.allclose(weighted_statistics(frames, weights), statspool(frames, weights), rtol=1e-4, atol=2e-2 if weight < 1 else 1e-4)
+    assert torch.allclose(
+        weighted_statistics(frames, weights),
+        statspool(frames, weights),
+        rtol=1e-4,
+        atol=2e-2 if weight < 1 else 1e-4,
+    )
 
 
 def test_overlapped_speech_is_left_out_where_enough_is_clean() -> None:
@@ -53,7 +62,18 @@ def test_overlapped_speech_is_left_out_where_enough_is_clean() -> None:
     activity[6:, 1] = 1
     masks = slot_masks(activity, least=2)
     assert masks[0].tolist() == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
-    assert masks[1].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]  # two clean frames are not more than two: all of it is heard
+    assert masks[1].tolist() == [
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        1,
+        1,
+        1,
+    ]  # two clean frames are not more than two: all of it is heard
     assert masks[2].sum() == 0
 
 
@@ -76,10 +96,14 @@ def test_a_window_between_two_trunk_frames_takes_the_mask_half_a_frame_later() -
 
 
 @given(st.integers(1, 700), st.integers(1, 60), st.integers(1, 200))
-def test_windows_are_pooled_from_the_same_frames_however_these_arrive(total: int, count: int, block: int) -> None:
+def test_windows_are_pooled_from_the_same_frames_however_these_arrive(
+    total: int, count: int, block: int
+) -> None:
     frames = torch.arange(total, dtype=torch.float32)[None]
     spans = {window: WINDOWS.span(window) for window in range(count)}
     expected = {w: frames[0, a : min(b, total)].mean().item() for w, (a, b) in spans.items() if a < total}
     ones = np.ones((1, 589), np.float32)
     pooled = window_statistics(torch.split(frames, block, 1), count, WINDOWS, lambda _: ones)
-    assert {window: statistics[0, 0].item() for window, statistics in pooled} == pytest.approx(expected, rel=1e-5)
+    assert {window: statistics[0, 0].item() for window, statistics in pooled} == pytest.approx(
+        expected, rel=1e-5
+    )

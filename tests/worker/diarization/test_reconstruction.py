@@ -19,8 +19,12 @@ def pipeline(folder: Path) -> Any:
 
 
 @pytest.mark.models
-@given(seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3))
-def test_reconstruction_is_pyannotes_to_the_last_bit(pipeline: Any, seed: int, windows: int, speakers: int, most: int) -> None:
+@given(
+    seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3)
+)
+def test_reconstruction_is_pyannotes_to_the_last_bit(
+    pipeline: Any, seed: int, windows: int, speakers: int, most: int
+) -> None:
     random = np.random.default_rng(seed)
     active = (random.random((windows, 589, 3)) < 0.3).astype(np.float32)
     segmentations = SlidingWindowFeature(active, SlidingWindow(start=0.0, duration=10.0, step=1.0))

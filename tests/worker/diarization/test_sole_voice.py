@@ -26,7 +26,9 @@ def test_the_voice_of_a_recording_is_that_of_who_speaks_nearly_always() -> None:
         (spoken((0, 30, 0), vectors=np.full((1, 3), np.nan)), "gave no vector"),
     ],
 )
-def test_a_recording_that_is_not_one_persons_speech_is_refused_with_the_reason(diarization: Diarization, complaint: str) -> None:
+def test_a_recording_that_is_not_one_persons_speech_is_refused_with_the_reason(
+    diarization: Diarization, complaint: str
+) -> None:
     with pytest.raises(StageError, match=complaint) as caught:
         sole_voice(diarization)
     assert caught.value.reason is Reason.VOICE_UNUSABLE

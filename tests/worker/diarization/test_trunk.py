@@ -21,7 +21,9 @@ def frames_of(diarizer: PyannoteDiarizer, audio: Audio, *, block: int, together:
     return torch.cat(list(trunk.blocks(audio)), 1)
 
 
-def test_blocks_of_any_length_and_number_give_the_same_frames(diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_blocks_of_any_length_and_number_give_the_same_frames(
+    diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     audio = Audio(sample.path, 16 * SAMPLE_RATE)
     whole = frames_of(diarizer, audio, block=8000)
     assert whole.shape == (2560, -(-filterbank_frames(audio.samples) // STRIDE))
@@ -29,15 +31,23 @@ def test_blocks_of_any_length_and_number_give_the_same_frames(diarizer: Pyannote
         assert torch.allclose(frames_of(diarizer, audio, block=block, together=together), whole, atol=1e-4)
 
 
-def test_each_frame_is_centred_on_the_ten_seconds_around_it(diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_each_frame_is_centred_on_the_ten_seconds_around_it(
+    diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     total = filterbank_frames(sample.samples)
     raw = diarizer._network._fbank(torch.from_numpy(sample.pcm().astype(np.float32))[None])
-    for frame, around in ((0, slice(0, 1000)), (1500, slice(1000, 2000)), (total - 1, slice(total - 1000, total))):
+    for frame, around in (
+        (0, slice(0, 1000)),
+        (1500, slice(1000, 2000)),
+        (total - 1, slice(total - 1000, total)),
+    ):
         centred = diarizer.trunk._features(sample, frame, frame + 1, total)[0]
         assert torch.allclose(centred, raw[frame] - raw[around].mean(0), atol=1e-4)
 
 
-def test_a_recording_of_one_window_has_the_frames_that_stock_computes(folder: Path, diarizer: PyannoteDiarizer, sample: Audio) -> None:
+def test_a_recording_of_one_window_has_the_frames_that_stock_computes(
+    folder: Path, diarizer: PyannoteDiarizer, sample: Audio
+) -> None:
     ten = Audio(sample.path, 10 * SAMPLE_RATE)
     model = stock(folder)._embedding.model_
     with torch.inference_mode():

@@ -35,7 +35,11 @@ def test_enrolled_voices_are_recognised_in_a_dialogue_and_no_stranger_is(
     assert sorted(identity.name or "" for identity in identities) == sorted(VOICES)
     for turn in (turn for turn in truth if turn.end < 64):
         middle = (turn.start + turn.end) / 2
-        assert {identities[ours.speaker].name for ours in dialogue.turns if ours.start <= middle <= ours.end} <= {turn.speaker}
-    strangers = identify(diarizer.diarize(sample, SpeakerCount(), lambda _: None), enrolled, IdentificationProfile())
+        assert {
+            identities[ours.speaker].name for ours in dialogue.turns if ours.start <= middle <= ours.end
+        } <= {turn.speaker}
+    strangers = identify(
+        diarizer.diarize(sample, SpeakerCount(), lambda _: None), enrolled, IdentificationProfile()
+    )
     assert [identity.decision for identity in strangers] == [Decision.UNKNOWN] * 2
     assert np.isfinite([identity.score or np.nan for identity in strangers]).all()

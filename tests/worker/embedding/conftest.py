@@ -15,4 +15,6 @@ def minilm() -> Path:
 
 @pytest.fixture(scope="session")
 def embedder(minilm: Path) -> SentenceEmbedder:
-    return SentenceEmbedder(minilm, device="cpu", batch_tokens=4096, model_key="all-minilm-l6-v2@000000000000")
+    return SentenceEmbedder(
+        minilm, device="cpu", batch_tokens=4096, model_key="all-minilm-l6-v2@000000000000"
+    )

@@ -19,7 +19,8 @@ TEXTS = [
     "Nurses need a way home after midnight.",
     "The bridge is closed because ice moved the pillars, and nobody knows when the repair is going to start.",
     "Yes.",
-    "A telescope needs a roof that opens, and a hill without street lights, and somebody who carries the wood up there.",
+    "A telescope needs a roof that opens, and a hill without street lights, and somebody who carries the "
+    "wood up there.",
     "Bread from the old mill stays fresh for a week.",
 ]
 
@@ -32,7 +33,9 @@ def quiet(_: float) -> None:
 def fresh(embedder: SentenceEmbedder, minilm: Path) -> Callable[..., SentenceEmbedder]:
     """Makes an embedder that shares the loaded model with the others, through a wrapper if one is given."""
 
-    def make(*, batch_tokens: int = 4096, wrap: Callable[[Any], Any] = lambda model: model) -> SentenceEmbedder:
+    def make(
+        *, batch_tokens: int = 4096, wrap: Callable[[Any], Any] = lambda model: model
+    ) -> SentenceEmbedder:
         other = SentenceEmbedder(minilm, device="cpu", batch_tokens=batch_tokens, model_key="m")
         other._model = wrap(embedder._model)
         return other
@@ -96,19 +99,25 @@ def batch_ids(fresh: Callable[..., SentenceEmbedder], texts: Sequence[str]) -> l
 
 
 @pytest.mark.parametrize("tokens", [1, 40, 100_000])
-def test_the_batch_changes_speed_and_not_vectors(tokens: int, fresh: Callable[..., SentenceEmbedder], embedder: SentenceEmbedder) -> None:
+def test_the_batch_changes_speed_and_not_vectors(
+    tokens: int, fresh: Callable[..., SentenceEmbedder], embedder: SentenceEmbedder
+) -> None:
     expected, got = embedder.embed(TEXTS, quiet).values, fresh(batch_tokens=tokens).embed(TEXTS, quiet).values
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_a_gpu_that_is_full_yields_the_same_vectors(fresh: Callable[..., SentenceEmbedder], embedder: SentenceEmbedder) -> None:
+def test_a_gpu_that_is_full_yields_the_same_vectors(
+    fresh: Callable[..., SentenceEmbedder], embedder: SentenceEmbedder
+) -> None:
     def encode(model: Any, texts: Sequence[str]) -> Any:
         if len(texts) > 2:
             raise RuntimeError("CUDA error: out of memory")
         return model.encode_document(list(texts))
 
     small = fresh(wrap=lambda model: Model(model, encode))
-    np.testing.assert_allclose(small.embed(TEXTS * 3, quiet).values, embedder.embed(TEXTS * 3, quiet).values, atol=1e-5)
+    np.testing.assert_allclose(
+        small.embed(TEXTS * 3, quiet).values, embedder.embed(TEXTS * 3, quiet).values, atol=1e-5
+    )
     assert small.runner.halvings > 0
     assert small.runner.batch < 4096
 
@@ -128,8 +137,12 @@ def spoilt(rows: FloatArray, value: float) -> FloatArray:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
-def test_a_vector_that_is_no_vector_is_never_counted_as_done(value: float, fresh: Callable[..., SentenceEmbedder]) -> None:
-    broken = fresh(wrap=lambda model: Model(model, lambda m, texts: spoilt(m.encode_document(list(texts)), value)))
+def test_a_vector_that_is_no_vector_is_never_counted_as_done(
+    value: float, fresh: Callable[..., SentenceEmbedder]
+) -> None:
+    broken = fresh(
+        wrap=lambda model: Model(model, lambda m, texts: spoilt(m.encode_document(list(texts)), value))
+    )
     with pytest.raises(StageError, match=f"1 of {len(TEXTS)} texts") as caught:
         broken.embed(TEXTS, quiet)
     assert caught.value.reason is Reason.EMBEDDING_INCOMPLETE
@@ -143,17 +156,29 @@ def test_vectors_of_another_dimension_are_refused(fresh: Callable[..., SentenceE
 
 
 def test_the_end_of_a_long_text_counts_too(embedder: SentenceEmbedder) -> None:
-    filler = "The meeting went on, and everybody talked about the price of gravel and the colour of the doors. " * 40
-    plain, ending = embedder.embed([filler, filler + "Then a sailor wrote to his mother. " * 40], quiet).values
+    filler = (
+        "The meeting went on, and everybody talked about the price of gravel and the colour of the doors. "
+        * 40
+    )
+    plain, ending = embedder.embed(
+        [filler, filler + "Then a sailor wrote to his mother. " * 40], quiet
+    ).values
     sailor = embedder.embed_query("a letter from a sailor to his mother")
     assert ending @ sailor > plain @ sailor + 0.1
 
 
-@pytest.mark.parametrize("text", ["word " * 2000, "x" * 5000, "桥" * 1500, "a" * 300 + " b" * 900, "  \n"], ids=lambda text: text[:3])
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 2000, "x" * 5000, "桥" * 1500, "a" * 300 + " b" * 900, "  \n"],
+    ids=lambda text: text[:3],
+)
 def test_no_part_of_a_long_text_is_cut_off(text: str, embedder: SentenceEmbedder) -> None:
     parts = embedder._parts(text, 0)
     assert "".join(part.text for part in parts) == text
-    lengths = [len(ids) for ids in embedder._model.tokenizer([part.text for part in parts], truncation=False)["input_ids"]]
+    lengths = [
+        len(ids)
+        for ids in embedder._model.tokenizer([part.text for part in parts], truncation=False)["input_ids"]
+    ]
     assert lengths == [part.tokens for part in parts]
     assert max(lengths) <= 256
     assert np.isfinite(embedder.embed([text], quiet).values).all()

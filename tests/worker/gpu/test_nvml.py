@@ -18,7 +18,8 @@ MIB = 1024 * 1024
 
 @dataclass
 class RecordedNvml:
-    """Answers in the form of nvidia-ml-py 13: byte counts in a structure, a percentage in another, errors by class."""
+    """Answers in the form of nvidia-ml-py 13: byte counts in a structure, a percentage in another, errors by
+    class."""
 
     NVMLError = pynvml.NVMLError
     uuids: tuple[str, ...] = ("GPU-5f9f4b6e-31a8-4a7c-8d5c-0f2c1d3e4b5a", "GPU-aaaa")
@@ -73,7 +74,13 @@ def test_a_gpu_has_a_name_memory_and_a_busy_share(gpu: Gpu) -> None:
 
 @pytest.mark.parametrize(
     ("visible", "uuid"),
-    [(None, "GPU-5f9f4b6e-31a8-4a7c-8d5c-0f2c1d3e4b5a"), ("1", "GPU-aaaa"), ("1,0", "GPU-aaaa"), ("GPU-x", "GPU-x"), ("MIG-y,1", "MIG-y")],
+    [
+        (None, "GPU-5f9f4b6e-31a8-4a7c-8d5c-0f2c1d3e4b5a"),
+        ("1", "GPU-aaaa"),
+        ("1,0", "GPU-aaaa"),
+        ("GPU-x", "GPU-x"),
+        ("MIG-y,1", "MIG-y"),
+    ],
 )
 def test_the_gpu_is_the_first_that_cuda_will_see(visible: str | None, uuid: str) -> None:
     assert NvmlGpu(RecordedNvml(), visible).uuid == uuid

@@ -36,9 +36,15 @@ CARDS = {
     "T4, 16 GB: together as asked": Card(14_800, TURBO, together=True, batches=DEFAULT),
     "6 GB card: together at half": Card(5_300, TURBO, together=True, batches=Batches(4, 16)),
     "4 GB slice: one after the other": Card(3_600, TURBO, together=False, batches=Batches(4, 32)),
-    "8 GB card, large-v3 in 16 bits: together at half": Card(7_600, LARGE, together=True, batches=Batches(4, 16)),
-    "6 GB card, large-v3 in 16 bits: one after the other": Card(5_600, LARGE, together=False, batches=Batches(2, 32)),
-    "an order that wants one after the other": Card(22_400, TURBO, together=False, batches=DEFAULT, allowed=False),
+    "8 GB card, large-v3 in 16 bits: together at half": Card(
+        7_600, LARGE, together=True, batches=Batches(4, 16)
+    ),
+    "6 GB card, large-v3 in 16 bits: one after the other": Card(
+        5_600, LARGE, together=False, batches=Batches(2, 32)
+    ),
+    "an order that wants one after the other": Card(
+        22_400, TURBO, together=False, batches=DEFAULT, allowed=False
+    ),
     "nothing seems to fit: a batch of one is tried": Card(500, LARGE, together=False, batches=Batches(1, 1)),
     "no GPU": Card(None, TURBO, together=False, batches=DEFAULT),
 }
@@ -62,7 +68,9 @@ MEASURED = {
 
 
 @pytest.mark.parametrize(("weights", "compute", "measured"), MEASURED.values(), ids=MEASURED.keys())
-def test_the_footprint_is_not_below_what_was_measured(weights: int, compute: ComputeType, measured: int) -> None:
+def test_the_footprint_is_not_below_what_was_measured(
+    weights: int, compute: ComputeType, measured: int
+) -> None:
     estimate = CONTEXT_MIB + transcription_mib(Whisper(weights, compute), 1)
     assert measured <= estimate <= 1.6 * measured
 
@@ -87,11 +95,18 @@ def test_a_plan_never_takes_more_than_was_asked_or_less_than_one(case: tuple[int
 def test_what_runs_together_fits_together(case: tuple[int, Batches, bool]) -> None:
     free, asked, allowed = case
     plan = planned(free, asked, allowed=allowed)
-    need = CONTEXT_MIB + transcription_mib(TURBO, plan.batches.transcription) + diarization_mib(plan.batches.diarization)
+    need = (
+        CONTEXT_MIB
+        + transcription_mib(TURBO, plan.batches.transcription)
+        + diarization_mib(plan.batches.diarization)
+    )
     assert not plan.together or need <= free
 
 
 @given(plans, st.integers(0, 50_000))
 def test_more_memory_never_ends_the_overlap(case: tuple[int, Batches, bool], more: int) -> None:
     free, asked, allowed = case
-    assert not planned(free, asked, allowed=allowed).together or planned(free + more, asked, allowed=allowed).together
+    assert (
+        not planned(free, asked, allowed=allowed).together
+        or planned(free + more, asked, allowed=allowed).together
+    )

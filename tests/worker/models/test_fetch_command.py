@@ -1,4 +1,5 @@
-"""Fetching as a Job does it: a set into a volume, licences before anything else, the hub's token from the environment."""
+"""Fetching as a Job does it: a set into a volume, licences before anything else, the hub's token from the
+environment."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     gated = Repository({"config.yaml": b"pipeline: x", "model.bin": b"weights"}, COMMIT, gated=True)
-    with serving(Hub({"someone/gated": gated, "someone/open": Repository({"config.json": b"{}"}, COMMIT)}, token="hf_right")) as served:
+    with serving(
+        Hub(
+            {"someone/gated": gated, "someone/open": Repository({"config.json": b"{}"}, COMMIT)},
+            token="hf_right",
+        )
+    ) as served:
         yield served
 
 
@@ -28,20 +34,37 @@ def set_file(tmp_path: Path) -> Path:
         return {"name": name, "role": role, "licence": licence, "attribution": "someone", "source": source}
 
     path = tmp_path / "mine.yaml"
-    models = [model("open", "transcription", "MIT", gated=False), model("gated", "diarization", "CC-BY-4.0", gated=True)]
+    models = [
+        model("open", "transcription", "MIT", gated=False),
+        model("gated", "diarization", "CC-BY-4.0", gated=True),
+    ]
     path.write_text(yaml.safe_dump({"name": "mine", "verified": False, "models": models}))
     return path
 
 
 def fetched(hub: Hub, set_file: Path, *arguments: str, token: str = "") -> tuple[int, str, str]:
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(set_file.parent / "hf"), "NO_PROXY": "127.0.0.1", "HF_HUB_DISABLE_XET": "1"}
+    own = {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(set_file.parent / "hf"),
+        "NO_PROXY": "127.0.0.1",
+        "HF_HUB_DISABLE_XET": "1",
+    }
     volume = str(set_file.parent / "models")
-    run = run_module("ingest_worker.models", str(set_file), "--into", volume, *arguments, environment=own | {"HF_TOKEN": token})
+    run = run_module(
+        "ingest_worker.models",
+        str(set_file),
+        "--into",
+        volume,
+        *arguments,
+        environment=own | {"HF_TOKEN": token},
+    )
     return run.returncode, run.stdout, run.stderr
 
 
 def test_a_set_comes_with_its_licences_and_can_be_opened(hub: Hub, set_file: Path) -> None:
-    code, said, mistakes = fetched(hub, set_file, "--licence", "MIT", "--licence", "CC-BY-4.0", token="hf_right")
+    code, said, mistakes = fetched(
+        hub, set_file, "--licence", "MIT", "--licence", "CC-BY-4.0", token="hf_right"
+    )
     assert (code, mistakes) == (0, "")
     assert said.splitlines()[:2] == ["open: MIT, someone", "gated: CC-BY-4.0, someone"]
     assert said.splitlines()[-1].startswith("mine: 2 models")
@@ -67,4 +90,7 @@ def test_a_token_without_access_is_told_with_the_page_to_open(hub: Hub, set_file
 
 def test_a_set_that_there_is_not_is_told_with_those_there_are(tmp_path: Path) -> None:
     run = run_module("ingest_worker.models", "best", "--into", str(tmp_path))
-    assert (run.returncode, "Known: default" in run.stderr) == (FAILURES[Reason.MODELS_UNAVAILABLE].exit_code, True)
+    assert (run.returncode, "Known: default" in run.stderr) == (
+        FAILURES[Reason.MODELS_UNAVAILABLE].exit_code,
+        True,
+    )

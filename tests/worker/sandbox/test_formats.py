@@ -1,4 +1,5 @@
-"""Everything that people record in still decodes behind the walls, and what nobody records in is not decoded at all."""
+"""Everything that people record in still decodes behind the walls, and what nobody records in is not decoded
+at all."""
 
 from pathlib import Path
 

@@ -13,8 +13,11 @@ PID = 4711
 
 
 def answer(machine: seccomp.Machine, number: int, *arguments: int, audit: int | None = None) -> int:
-    """What the filter says to one system call. Classic BPF, as the kernel's `bpf_check_classic` and `seccomp_check_filter` allow it."""
-    data = struct.pack("<iIQ6Q", number, machine.audit if audit is None else audit, 0, *(arguments + (0,) * 6)[:6])
+    """What the filter says to one system call. Classic BPF, as the kernel's `bpf_check_classic` and
+    `seccomp_check_filter` allow it."""
+    data = struct.pack(
+        "<iIQ6Q", number, machine.audit if audit is None else audit, 0, *(arguments + (0,) * 6)[:6]
+    )
     lines = list(struct.iter_unpack("<HBBI", seccomp.program(machine, PID)))
     place = held = 0
     while True:
@@ -41,7 +44,11 @@ def test_each_call_gets_the_answer_of_its_list(machine: seccomp.Machine) -> None
 
 
 def test_what_no_list_names_is_refused(machine: seccomp.Machine) -> None:
-    named = {numbers[machine.column] for table in (seccomp.ALLOWED, seccomp.FATAL, seccomp._GUARDED) for numbers in table.values()}
+    named = {
+        numbers[machine.column]
+        for table in (seccomp.ALLOWED, seccomp.FATAL, seccomp._GUARDED)
+        for numbers in table.values()
+    }
     refused = {number for number in range(600) if answer(machine, number) == REFUSE}
     assert refused == set(range(600)) - named
 
@@ -66,11 +73,16 @@ def test_another_machines_calls_and_numberings_are_fatal(machine: seccomp.Machin
     assert answer(machine, -1) == KILL
 
 
-@pytest.mark.skipif(ctypes.util.find_library("seccomp") is None, reason="libseccomp knows the numbers, and is not here")
+@pytest.mark.skipif(
+    ctypes.util.find_library("seccomp") is None, reason="libseccomp knows the numbers, and is not here"
+)
 def test_the_numbers_are_those_that_libseccomp_knows() -> None:
     library = ctypes.CDLL("libseccomp.so.2")
     library.seccomp_syscall_resolve_name_arch.argtypes = [ctypes.c_uint32, ctypes.c_char_p]
     for machine in seccomp.MACHINES.values():
         for table in (seccomp.ALLOWED, seccomp.FATAL, seccomp._GUARDED):
             for name, numbers in table.items():
-                assert library.seccomp_syscall_resolve_name_arch(machine.audit, name.encode()) == numbers[machine.column], name
+                assert (
+                    library.seccomp_syscall_resolve_name_arch(machine.audit, name.encode())
+                    == numbers[machine.column]
+                ), name

@@ -38,9 +38,13 @@ for what in ("environ", "mem", "maps"):
 def test_no_other_process_of_this_user_reads_its_environment_or_its_memory(holder: str) -> None:
     environment = {"INGEST_DSN": "postgresql://ann:secret@db/video"}
     command = [sys.executable, "-I", "-c", HOLDER + PROGRAMS[holder]]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as held:
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as held:
         assert held.stdout is not None
         assert held.stdout.readline() == "here\n"
-        told = subprocess.run([sys.executable, "-I", "-c", LOOKER, str(held.pid)], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            [sys.executable, "-I", "-c", LOOKER, str(held.pid)], capture_output=True, text=True, check=True
+        ).stdout
         held.kill()
     assert told == "environ PermissionError\nmem PermissionError\nmaps PermissionError\n"

@@ -1,4 +1,5 @@
-"""What code can still do that has taken over the decoder: each thing tried, in the real child, behind the real walls."""
+"""What code can still do that has taken over the decoder: each thing tried, in the real child, behind the
+real walls."""
 
 import json
 import os
@@ -43,8 +44,17 @@ def tried(attack: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **how: obj
     """How an attack ends, told as the worker is told."""
     source = make(folder / "a.wav", "pcm_s16le", seconds=1)
     monkeypatch.setattr(sys, "executable", str(in_place_of(sys.executable, folder, attack, **how)))  # type: ignore[arg-type]  # options
-    request = {"do": "decode", "source": str(source), "target": str(folder / "audio.pcm"), "rate": SAMPLE_RATE, "most": SAMPLE_RATE}
-    with closing(process.run(request, limits_for(60, SAMPLE_RATE))) as lines, pytest.raises(StageError) as caught:
+    request = {
+        "do": "decode",
+        "source": str(source),
+        "target": str(folder / "audio.pcm"),
+        "rate": SAMPLE_RATE,
+        "most": SAMPLE_RATE,
+    }
+    with (
+        closing(process.run(request, limits_for(60, SAMPLE_RATE))) as lines,
+        pytest.raises(StageError) as caught,
+    ):
         list(lines)
     return caught.value
 
@@ -60,8 +70,12 @@ def test_the_decoder_can_read_its_media_and_write_its_audio_and_nothing_else(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.wav", "attack.py", "audio.pcm", "python"]
 
 
-@pytest.mark.parametrize("attack", ["open a file", "list processes", "start a thread", "open a local socket", "kill its parent"])
-def test_without_walls_the_same_attempts_would_succeed(attack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "attack", ["open a file", "list processes", "start a thread", "open a local socket", "kill its parent"]
+)
+def test_without_walls_the_same_attempts_would_succeed(
+    attack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert str(tried(attack, tmp_path, monkeypatch, walls=False)) == "it was done"
 
 
@@ -78,7 +92,10 @@ sys.exit(child.main())
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else; an ordinary user shows it in every other test")
+@pytest.mark.skipif(
+    os.geteuid() != 0,
+    reason="only root can become somebody else; an ordinary user shows it in every other test",
+)
 def test_an_ordinary_user_without_capabilities_decodes_behind_all_walls() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -88,13 +105,21 @@ def test_an_ordinary_user_without_capabilities_decodes_behind_all_walls() -> Non
         target.touch()
         os.chown(target, 65534, 65534)
         command = [sys.executable, "-I", "-c", ORDINARY]
-        said = subprocess.run(command, input=_order(source, target), capture_output=True, check=True, text=True).stdout
+        said = subprocess.run(
+            command, input=_order(source, target), capture_output=True, check=True, text=True
+        ).stdout
     assert '"samples": 32000' in said
     assert "lacking" not in said
 
 
 def _order(source: Path, target: Path) -> str:
-    request = {"do": "decode", "source": str(source), "target": str(target), "rate": SAMPLE_RATE, "most": 60 * SAMPLE_RATE}
+    request = {
+        "do": "decode",
+        "source": str(source),
+        "target": str(target),
+        "rate": SAMPLE_RATE,
+        "most": 60 * SAMPLE_RATE,
+    }
     return json.dumps({**request, "limits": asdict(limits_for(60, SAMPLE_RATE)), "parent": os.getpid()})
 
 
@@ -102,14 +127,25 @@ def test_a_wall_that_the_kernel_lacks_is_told_once_and_decoding_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = make(tmp_path / "a.wav", "pcm_s16le", seconds=1)
-    code = "from ingest_worker.sandbox import seccomp, walls; seccomp.MACHINES = {}; from ingest_worker.audio import child; child.main()"
+    code = (
+        "from ingest_worker.sandbox import seccomp, walls; seccomp.MACHINES = {}; from "
+        "ingest_worker.audio import child; child.main()"
+    )
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -I -c '{code}'\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     process._warn.cache_clear()
     for number in range(2):
-        request = {"do": "decode", "source": str(source), "target": str(tmp_path / f"{number}.pcm"), "rate": 16_000, "most": 60_000}
+        request = {
+            "do": "decode",
+            "source": str(source),
+            "target": str(tmp_path / f"{number}.pcm"),
+            "rate": 16_000,
+            "most": 60_000,
+        }
         with closing(process.run(request, limits_for(60, SAMPLE_RATE))) as lines:
             assert "done" in list(lines)[-1]
-    assert [(record.__dict__["action"], record.__dict__["lacking"]) for record in caplog.records] == [("lack-walls", Wall.SECCOMP)]
+    assert [(record.__dict__["action"], record.__dict__["lacking"]) for record in caplog.records] == [
+        ("lack-walls", Wall.SECCOMP)
+    ]

@@ -7,7 +7,14 @@ from pydantic import TypeAdapter
 
 from ingest_contract.order import ItemId
 from ingest_worker.errors import StageError
-from ingest_worker.sources.addresses import canonical_url, has_header, id_of_url, id_of_video, looks_like_media, shown
+from ingest_worker.sources.addresses import (
+    canonical_url,
+    has_header,
+    id_of_url,
+    id_of_video,
+    looks_like_media,
+    shown,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Looking and downloading in a process apart, from sites that want to keep it: how each end is told, and how soon."""
+"""Looking and downloading in a process apart, from sites that want to keep it: how each end is told, and how
+soon."""
 
 import itertools
 import socketserver
@@ -36,7 +37,9 @@ def item(url: str) -> Item:
 
 
 def fetch(url: str, into: Path, report: Callable[[float], None] = lambda _: None, **profile: int) -> Media:
-    return FetcherApart(FetchProfile.model_validate({"allow": HERE, **profile})).fetch(item(url), into, report)
+    return FetcherApart(FetchProfile.model_validate({"allow": HERE, **profile})).fetch(
+        item(url), into, report
+    )
 
 
 def failure(url: str, into: Path, **profile: int) -> StageError:
@@ -59,13 +62,21 @@ def order(folder: Path, *urls: str, **changed: Any) -> PlanOrder:
 
 
 def feed(site: Site, *entries: str) -> str:
-    rows = "".join(f"<item><title>{place}</title><enclosure url='{url}' type='audio/mpeg'/></item>" for place, url in enumerate(entries))
-    return site.put("/feed.xml", f"<?xml version='1.0'?><rss version='2.0'><channel><title>t</title>{rows}</channel></rss>")
+    rows = "".join(
+        f"<item><title>{place}</title><enclosure url='{url}' type='audio/mpeg'/></item>"
+        for place, url in enumerate(entries)
+    )
+    return site.put(
+        "/feed.xml",
+        f"<?xml version='1.0'?><rss version='2.0'><channel><title>t</title>{rows}</channel></rss>",
+    )
 
 
 def left() -> list[psutil.Process]:
     """Children of ours that run."""
-    return [each for each in psutil.Process().children() if "ingest_worker.sources.child" in str(each.cmdline())]
+    return [
+        each for each in psutil.Process().children() if "ingest_worker.sources.child" in str(each.cmdline())
+    ]
 
 
 def kept_nowhere(addresses: Mapping[str, str]) -> None:
@@ -128,7 +139,10 @@ def test_one_byte_a_second_is_too_slow(head: bytes, path: str, tmp_path: Path) -
 
 def test_headers_that_do_not_end_are_too_slow_or_a_broken_download(tmp_path: Path) -> None:
     with dripping(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", pause=0.1) as site:
-        assert failure(f"{site}/a.mp3", tmp_path, timeout_seconds=4).reason in (Reason.TOO_SLOW, Reason.DOWNLOAD_FAILED)
+        assert failure(f"{site}/a.mp3", tmp_path, timeout_seconds=4).reason in (
+            Reason.TOO_SLOW,
+            Reason.DOWNLOAD_FAILED,
+        )
 
 
 def test_a_page_that_does_not_end_is_too_large(tmp_path: Path) -> None:
@@ -163,8 +177,15 @@ def hurried(monkeypatch: pytest.MonkeyPatch, folder: Path, change: str) -> None:
     monkeypatch.setattr(sys, "executable", str(program))
 
 
-def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hurried(monkeypatch, tmp_path, "import signal, time; signal.setitimer = print; child.SourceFetcher.fetch = lambda *_: time.sleep(600)")
+def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(
+        monkeypatch,
+        tmp_path,
+        "import signal, time; signal.setitimer = print; child.SourceFetcher.fetch = lambda *_: "
+        "time.sleep(600)",
+    )
     monkeypatch.setattr("ingest_worker.sources.apart._SLACK", 1)
     error = failure(site.url("/a.mp3"), tmp_path, timeout_seconds=1)
     assert error.reason is Reason.TOO_SLOW
@@ -180,12 +201,17 @@ def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(site: Site, tmp_pa
         ('__import__("os")._exit(3)', Reason.UNKNOWN),
         ('print("garbage", flush=True)', Reason.EXTRACTOR_BROKEN),
         ('child._say({"failed": "DatabaseUnavailable", "message": "x"})', Reason.UNKNOWN),
-        ('child._say({"done": {"name": "../../etc/passwd", "title": "", "seconds": 1}})', Reason.DOWNLOAD_FAILED),
+        (
+            'child._say({"done": {"name": "../../etc/passwd", "title": "", "seconds": 1}})',
+            Reason.DOWNLOAD_FAILED,
+        ),
         ('child._say({"done": {"name": "link", "title": "", "seconds": 1}})', Reason.DOWNLOAD_FAILED),
         ('child._say({"done": [1]})', Reason.DOWNLOAD_FAILED),
     ],
 )
-def test_each_end_of_the_child_has_its_reason(change: str, reason: Reason, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_end_of_the_child_has_its_reason(
+    change: str, reason: Reason, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "link").symlink_to("/etc/passwd")
     hurried(monkeypatch, tmp_path, f"child.SourceFetcher.fetch = lambda *_: {change}")
     assert failure("http://127.0.0.1:9/a.mp3", tmp_path).reason is reason
@@ -233,10 +259,14 @@ class TestPlans:
         assert len(asked) == 3
         assert len(document.items) == 2
 
-    def test_an_address_with_a_password_is_kept_by_us_and_the_plan_shows_it_without(self, site: Site, tmp_path: Path) -> None:
+    def test_an_address_with_a_password_is_kept_by_us_and_the_plan_shows_it_without(
+        self, site: Site, tmp_path: Path
+    ) -> None:
         kept: dict[str, str] = {}
         secret = site.url("/a.mp3").replace("http://", "http://ann:secret@")
-        document = make_plan_apart(order(tmp_path, feed(site, secret)), lambda _: {}, kept.update, lambda: None)
+        document = make_plan_apart(
+            order(tmp_path, feed(site, secret)), lambda _: {}, kept.update, lambda: None
+        )
         assert kept == {document.items[0].id: secret}
         assert "secret" not in document.to_json()
 
@@ -245,13 +275,23 @@ class TestPlans:
             raise StageError(Reason.DATABASE_UNAVAILABLE, "gone")
 
         with pytest.raises(StageError, match="gone") as caught:
-            make_plan_apart(order(tmp_path, feed(site, site.url("/a.mp3"))), stored, kept_nowhere, lambda: None)
+            make_plan_apart(
+                order(tmp_path, feed(site, site.url("/a.mp3"))), stored, kept_nowhere, lambda: None
+            )
         assert caught.value.reason is Reason.DATABASE_UNAVAILABLE
         assert left() == []
 
     def test_a_feed_that_drips_fails_its_plan_as_too_slow(self, tmp_path: Path) -> None:
-        with dripping(PAGE.replace(b"text/html", b"application/rss+xml")) as site, pytest.raises(StageError) as caught:
-            make_plan_apart(order(tmp_path, f"{site}/feed.xml", timeout_seconds=3), lambda _: {}, kept_nowhere, lambda: None)
+        with (
+            dripping(PAGE.replace(b"text/html", b"application/rss+xml")) as site,
+            pytest.raises(StageError) as caught,
+        ):
+            make_plan_apart(
+                order(tmp_path, f"{site}/feed.xml", timeout_seconds=3),
+                lambda _: {},
+                kept_nowhere,
+                lambda: None,
+            )
         assert caught.value.reason is Reason.TOO_SLOW
 
     def test_entries_that_drip_cost_three_looks_and_no_plan(self, site: Site, tmp_path: Path) -> None:
@@ -266,7 +306,10 @@ class TestPlans:
     def test_ten_thousand_entries_come_through(self, site: Site, tmp_path: Path) -> None:
         url = feed(site, *(f"http://127.0.0.1/{'x' * 100}/{number}.mp3" for number in range(10_000)))
         document = make_plan_apart(
-            order(tmp_path, url, select=Select(limit=10_000, order=Order.SOURCE)), lambda _: {}, kept_nowhere, lambda: None
+            order(tmp_path, url, select=Select(limit=10_000, order=Order.SOURCE)),
+            lambda _: {},
+            kept_nowhere,
+            lambda: None,
         )
         assert len(document.items) == 10_000
 

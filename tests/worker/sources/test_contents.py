@@ -1,4 +1,5 @@
-"""What a file is known by: its content, and for a file on a claim also claim and namespace; and that the run gets what was planned."""
+"""What a file is known by: its content, and for a file on a claim also claim and namespace; and that the run
+gets what was planned."""
 
 import os
 from pathlib import Path
@@ -22,7 +23,8 @@ LARGE = 3 * BLOCK * BLOCKS
 
 
 class Team:
-    """Plans what lies in a folder, with a namespace and claims of its own, and one store that all teams share."""
+    """Plans what lies in a folder, with a namespace and claims of its own, and one store that all teams
+    share."""
 
     def __init__(self, folder: Path, namespace: str = "team-a", **claims: Path) -> None:
         self.folder, self.namespace, self.claims = folder, namespace, claims
@@ -35,7 +37,8 @@ class Team:
             trace_id="0" * 32,
             batch=f"{self.namespace}/nightly",
             sources=tuple(
-                each if isinstance(each, PlannedSource) else PlannedSource(url=each.as_uri()) for each in sources or [self.folder]
+                each if isinstance(each, PlannedSource) else PlannedSource(url=each.as_uri())
+                for each in sources or [self.folder]
             ),
             claims={claim: str(folder) for claim, folder in self.claims.items()},
             select=Select(order=Order.SOURCE),
@@ -44,7 +47,11 @@ class Team:
             fetch=self.fetch,
             place=Place(models="/m", scratch=str(self.folder.parent / "scratch"), receipt="/r"),
         )
-        return make_plan(order, lambda ids: {name: self.stored[name] for name in ids if name in self.stored}, self.kept.update)
+        return make_plan(
+            order,
+            lambda ids: {name: self.stored[name] for name in ids if name in self.stored},
+            self.kept.update,
+        )
 
     def id_of(self, *sources: Path) -> str:
         (item,) = self.plan(*sources).items
@@ -107,7 +114,10 @@ def test_a_change_of_a_thirtieth_of_a_large_file_is_seen_wherever_it_is(team: Te
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK * BLOCKS, BLOCK * BLOCKS + 1, LARGE])
 def test_size_and_first_and_last_byte_count_at_every_size(team: Team, size: int) -> None:
-    found = {content_of(put(team.folder, content=bytes(size))), content_of(put(team.folder, content=bytes(size + 1)))}
+    found = {
+        content_of(put(team.folder, content=bytes(size))),
+        content_of(put(team.folder, content=bytes(size + 1))),
+    }
     for place in {0, max(size - 1, 0)}:
         content = bytearray(max(size, 1))
         content[place] = 1
@@ -122,14 +132,18 @@ def test_no_more_than_two_mebibytes_are_read_of_a_file_of_any_size(team: Team) -
     assert BLOCK * BLOCKS == 2 << 20
 
 
-def test_the_same_path_of_two_namespaces_claims_is_two_recordings_even_with_one_content(tmp_path: Path) -> None:
+def test_the_same_path_of_two_namespaces_claims_is_two_recordings_even_with_one_content(
+    tmp_path: Path,
+) -> None:
     claim = tmp_path / "sources" / "talks"
     put(claim)
     ids = {Team(tmp_path / "in", namespace, talks=claim).id_of(claim) for namespace in ("team-a", "team-b")}
     assert len(ids) == 2
 
 
-def test_two_claims_of_a_namespace_are_two_places_and_each_is_known_whatever_leads_there(tmp_path: Path) -> None:
+def test_two_claims_of_a_namespace_are_two_places_and_each_is_known_whatever_leads_there(
+    tmp_path: Path,
+) -> None:
     one, other = put(tmp_path / "sources" / "one"), put(tmp_path / "sources" / "other")
     (one.parent / "link.mp4").symlink_to(other)
     team = Team(tmp_path / "in", one=one.parent, other=other.parent)
@@ -199,7 +213,9 @@ def test_a_file_that_goes_or_becomes_something_else_is_told(team: Team) -> None:
     assert team.failure(item).reason is Reason.SOURCE_UNSUPPORTED
 
 
-def test_an_unreadable_file_costs_no_other_and_fails_in_its_own_run(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_costs_no_other_and_fails_in_its_own_run(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(team.folder, "good.mp4", b"good")
     closed = put(team.folder, "closed.mp4", b"closed")
     real = os.open

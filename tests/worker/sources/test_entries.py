@@ -36,20 +36,47 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = ("id", "ie_key", "url", "webpage_url", "title", "channel", "duration", "timestamp", "upload_date", "release_date", "live_status")
-ADDRESSES = st.sampled_from(["https://media.example.org/a.mp3", "http://[::1", "ftp://a/b", "https://h/\ud83d \x00", "http://h:99999/"])
+FIELDS = (
+    "id",
+    "ie_key",
+    "url",
+    "webpage_url",
+    "title",
+    "channel",
+    "duration",
+    "timestamp",
+    "upload_date",
+    "release_date",
+    "live_status",
+)
+ADDRESSES = st.sampled_from(
+    [
+        "https://media.example.org/a.mp3",
+        "http://[::1",
+        "ftp://a/b",
+        "https://h/\ud83d \x00",
+        "http://h:99999/",
+    ]
+)
 
 
 @given(
     entry=st.dictionaries(st.sampled_from(FIELDS), JSON),
     address=st.none() | ADDRESSES | JSON,
-    day=st.none() | st.sampled_from(["00000000", "20260230", "\u0662\u0660\u0662\u0666\u0660\u0661\u0660\u0661", "20260131"]),
+    day=st.none()
+    | st.sampled_from(
+        ["00000000", "20260230", "\u0662\u0660\u0662\u0666\u0660\u0661\u0660\u0661", "20260131"]
+    ),
     alone=st.booleans(),
 )
 def test_whatever_an_entry_says_it_is_a_recording_that_a_plan_takes_or_no_address(
     entry: dict[str, Any], address: Any, day: str | None, *, alone: bool
 ) -> None:
-    info = {**entry, **({} if address is None else {"url": address}), **({} if day is None else {"upload_date": day})}
+    info = {
+        **entry,
+        **({} if address is None else {"url": address}),
+        **({} if day is None else {"upload_date": day}),
+    }
     try:
         found = candidate_of(info, SOURCE, alone=alone)
     except NotAnAddressError:
@@ -167,14 +194,26 @@ def test_live_states_are_translated(status: str, liveness: Liveness) -> None:
         (None, None),
     ],
 )
-def test_what_cannot_be_had_says_so_and_unlisted_can_be_had(availability: str | None, outcome: Reason | None) -> None:
+def test_what_cannot_be_had_says_so_and_unlisted_can_be_had(
+    availability: str | None, outcome: Reason | None
+) -> None:
     info = {**FLAT, "availability": availability}
     assert told(candidate_of(info, SOURCE, alone=False), info).outcome is outcome
 
 
 @pytest.mark.parametrize(
     ("duration", "seconds"),
-    [(61, 61), (61.6, 62), (0.2, 1), (0, None), (-5, None), (float("nan"), None), (1e12, None), ("61", None), (None, None)],
+    [
+        (61, 61),
+        (61.6, 62),
+        (0.2, 1),
+        (0, None),
+        (-5, None),
+        (float("nan"), None),
+        (1e12, None),
+        ("61", None),
+        (None, None),
+    ],
 )
 def test_lengths_are_whole_seconds_or_unknown(duration: object, seconds: int | None) -> None:
     assert seconds_of(duration) == seconds

@@ -5,7 +5,13 @@ import io
 
 import pytest
 from yt_dlp.networking import Response
-from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, IncompleteRead, NoSupportingHandlers, TransportError
+from yt_dlp.networking.exceptions import (
+    CertificateVerifyError,
+    HTTPError,
+    IncompleteRead,
+    NoSupportingHandlers,
+    TransportError,
+)
 from yt_dlp.utils import (
     ContentTooShortError,
     DownloadError,
@@ -21,41 +27,54 @@ from ingest_worker.errors import StageError
 from ingest_worker.sources.errors import stage_error
 
 SENTENCES = {
-    "Private video. Sign in if you've been granted access to this video. Use --cookies-from-browser": Reason.PRIVATE,
+    "Private video. Sign in if you've been granted access to this video. Use "
+    "--cookies-from-browser": Reason.PRIVATE,
     "Video unavailable. This video is private": Reason.PRIVATE,
     "This video is only available for registered users. Use --username": Reason.PRIVATE,
-    "Join this channel to get access to members-only content like this video, and other exclusive perks.": Reason.MEMBERS_ONLY,
-    "This video is available to this channel's members on level: Fan (or any higher level). Join this channel": Reason.MEMBERS_ONLY,
+    "Join this channel to get access to members-only content like this video, and other exclusive "
+    "perks.": Reason.MEMBERS_ONLY,
+    "This video is available to this channel's members on level: Fan (or any higher level). Join this "
+    "channel": Reason.MEMBERS_ONLY,
     "This video is only available to Music Premium members": Reason.MEMBERS_ONLY,
     "This video requires payment to watch": Reason.MEMBERS_ONLY,
     "Video unavailable. This video has been removed by the uploader": Reason.REMOVED,
-    "Video unavailable. This video is no longer available because the YouTube account is closed.": Reason.REMOVED,
+    "Video unavailable. This video is no longer available because the YouTube account is "
+    "closed.": Reason.REMOVED,
     "This video isn't available anymore": Reason.REMOVED,
     "Video unavailable": Reason.REMOVED,
-    "Video unavailable. This video contains content from Some Label, who has blocked it on copyright grounds": Reason.REMOVED,
-    "Video unavailable. This video contains content from Label, who has blocked it in your country on copyright": Reason.GEO_BLOCKED,
+    "Video unavailable. This video contains content from Some Label, who has blocked it on copyright "
+    "grounds": Reason.REMOVED,
+    "Video unavailable. This video contains content from Label, who has blocked it in your country on "
+    "copyright": Reason.GEO_BLOCKED,
     "Video unavailable. The uploader has not made this video available in your country": Reason.GEO_BLOCKED,
-    "Sign in to confirm your age. This video may be inappropriate for some users. Use --cookies": Reason.AGE_GATED,
+    "Sign in to confirm your age. This video may be inappropriate for some users. Use "
+    "--cookies": Reason.AGE_GATED,
     "Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies": Reason.BOT_CHECK,
     "Sign in to confirm you're not a bot. This helps protect our community.": Reason.BOT_CHECK,
     "Video unavailable. YouTube is requiring a captcha challenge before playback": Reason.BOT_CHECK,
-    'Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again with  --extractor-args "generic:impersonate"': Reason.BOT_CHECK,
-    "This content isn't available, try again later. The current session has been rate-limited by YouTube": Reason.RATE_LIMITED,
+    "Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again with  --extractor-args "
+    '"generic:impersonate"': Reason.BOT_CHECK,
+    "This content isn't available, try again later. The current session has been rate-limited by "
+    "YouTube": Reason.RATE_LIMITED,
     "Video unavailable. This content isn't available, try again later.": Reason.RATE_LIMITED,
     "This live event will begin in 3 hours.": Reason.LIVE_OR_UPCOMING,
     "Premieres in 12 hours": Reason.LIVE_OR_UPCOMING,
     "This live event has ended.": Reason.LIVE_OR_UPCOMING,
     "We're processing this video. Check back later.": Reason.LIVE_OR_UPCOMING,
     "This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
-    "Video unavailable. This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
+    "Video unavailable. This video is not available on this country domain due to a legal "
+    "complaint": Reason.GEO_BLOCKED,
     "The page needs to be reloaded.": Reason.EXTRACTOR_BROKEN,
     "This video is DRM protected": Reason.DRM_PROTECTED,
     "This format is DRM protected; Try selecting another format with --format": Reason.DRM_PROTECTED,
-    "The requested site is known to use DRM protection. It will NOT be supported by yt-dlp.": Reason.DRM_PROTECTED,
-    "The extracted extension ('exe') is unusual and will be skipped for safety reasons.": Reason.SOURCE_UNSUPPORTED,
+    "The requested site is known to use DRM protection. It will NOT be supported by "
+    "yt-dlp.": Reason.DRM_PROTECTED,
+    "The extracted extension ('exe') is unusual and will be skipped for safety "
+    "reasons.": Reason.SOURCE_UNSUPPORTED,
     "m3u8 download detected but ffmpeg could not be found. Please install": Reason.SOURCE_UNSUPPORTED,
     "'talk' is not a valid URL": Reason.SOURCE_UNSUPPORTED,
-    "Requested format is not available. Use --list-formats for a list of available formats": Reason.EXTRACTOR_BROKEN,
+    "Requested format is not available. Use --list-formats for a list of available "
+    "formats": Reason.EXTRACTOR_BROKEN,
     "No video formats found!": Reason.EXTRACTOR_BROKEN,
     "Unable to extract uploader id": Reason.EXTRACTOR_BROKEN,
 }
@@ -102,23 +121,31 @@ def test_what_a_site_says_of_one_recording_is_that_recordings_and_told_in_its_wo
 
 
 @pytest.mark.parametrize("text", OF_ONE_VIDEO)
-def test_the_same_words_from_an_extractor_that_did_not_expect_them_mean_that_it_no_longer_fits_its_site(text: str) -> None:
+def test_the_same_words_from_an_extractor_that_did_not_expect_them_mean_that_it_no_longer_fits_its_site(
+    text: str,
+) -> None:
     assert told(ExtractorError(text)).reason is Reason.EXTRACTOR_BROKEN
 
 
 def test_an_expected_error_made_of_one_that_was_not_is_no_word_of_the_site() -> None:
     assert (
-        told(ExtractorError("It is gone", expected=True, cause=RegexNotFoundError("Unable to extract id"))).reason
+        told(
+            ExtractorError("It is gone", expected=True, cause=RegexNotFoundError("Unable to extract id"))
+        ).reason
         is Reason.EXTRACTOR_BROKEN
     )
 
 
 def test_an_expected_error_of_a_network_is_the_networks() -> None:
-    assert told(ExtractorError("No answer", expected=True, cause=TransportError("reset"))).reason is Reason.DOWNLOAD_FAILED
+    assert (
+        told(ExtractorError("No answer", expected=True, cause=TransportError("reset"))).reason
+        is Reason.DOWNLOAD_FAILED
+    )
 
 
 def told(error: Exception, *, downloading: bool = False) -> StageError:
-    """What is made of an error that arrives as it does from yt-dlp: inside a `DownloadError`, raised while handling it."""
+    """What is made of an error that arrives as it does from yt-dlp: inside a `DownloadError`, raised while
+    handling it."""
     outer = DownloadError(f"ERROR: {error}", (type(error), error, None))
     outer.__context__ = error
     return stage_error(outer, downloading=downloading)
@@ -126,7 +153,12 @@ def told(error: Exception, *, downloading: bool = False) -> StageError:
 
 def http(status: int, **headers: str) -> HTTPError:
     return HTTPError(
-        Response(io.BytesIO(), "https://example.org/a", {name.replace("_", "-"): value for name, value in headers.items()}, status)
+        Response(
+            io.BytesIO(),
+            "https://example.org/a",
+            {name.replace("_", "-"): value for name, value in headers.items()},
+            status,
+        )
     )
 
 
@@ -166,7 +198,10 @@ def test_http_codes_are_read_from_the_field_and_a_404_inside_a_recording_is_a_de
         (TimeoutError("timed out"), Reason.DOWNLOAD_FAILED),
         (OSError(errno.ENOSPC, "No space left on device"), Reason.SCRATCH_FULL),
         (RegexNotFoundError("Unable to extract title"), Reason.EXTRACTOR_BROKEN),
-        (ExtractorError("An extractor error has occurred.", cause=KeyError("videoDetails")), Reason.EXTRACTOR_BROKEN),
+        (
+            ExtractorError("An extractor error has occurred.", cause=KeyError("videoDetails")),
+            Reason.EXTRACTOR_BROKEN,
+        ),
         (StageError(Reason.TOO_LONG, "from a hook"), Reason.TOO_LONG),
         (ZeroDivisionError(), Reason.UNKNOWN),
     ],
@@ -187,8 +222,13 @@ def test_classes_count_before_words(error: Exception, reason: Reason) -> None:
         ({}, None),
     ],
 )
-def test_when_to_come_back_is_the_servers_word_by_the_servers_clock(headers: dict[str, str], seconds: int | None) -> None:
-    assert told(ExtractorError("Unable to download webpage", cause=http(429, **headers))).retry_after_seconds == seconds
+def test_when_to_come_back_is_the_servers_word_by_the_servers_clock(
+    headers: dict[str, str], seconds: int | None
+) -> None:
+    assert (
+        told(ExtractorError("Unable to download webpage", cause=http(429, **headers))).retry_after_seconds
+        == seconds
+    )
 
 
 def test_the_message_is_the_particular_one_and_asks_nobody_to_report_to_yt_dlp() -> None:

@@ -25,7 +25,9 @@ def item(url: str, title: str = "") -> Item:
 
 
 def fetch(url: str, into: Path, **profile: int) -> Media:
-    return SourceFetcher(FetchProfile.model_validate({"allow": HERE, **profile})).fetch(item(url), into, lambda _: None)
+    return SourceFetcher(FetchProfile.model_validate({"allow": HERE, **profile})).fetch(
+        item(url), into, lambda _: None
+    )
 
 
 def failure(url: str, into: Path, **profile: int) -> StageError:
@@ -35,7 +37,9 @@ def failure(url: str, into: Path, **profile: int) -> StageError:
     return caught.value
 
 
-def hls(site: Site, content: bytes, *, parts: int = 3, end: str = "#EXT-X-ENDLIST\n", elsewhere: str = "") -> str:
+def hls(
+    site: Site, content: bytes, *, parts: int = 3, end: str = "#EXT-X-ENDLIST\n", elsewhere: str = ""
+) -> str:
     """A playlist of pieces of a transport stream, two seconds each."""
     size = -(-len(content) // parts)
     for number in range(parts):
@@ -46,7 +50,9 @@ def hls(site: Site, content: bytes, *, parts: int = 3, end: str = "#EXT-X-ENDLIS
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "clip.webm", "talk.mp3", "call.wav", "note.ogg"])
-def test_a_media_file_arrives_as_it_is(name: str, site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_media_file_arrives_as_it_is(
+    name: str, site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     shares: list[float] = []
     fetcher = SourceFetcher(FetchProfile(allow=HERE))
     found = fetcher.fetch(item(site.put(f"/{name}", media[name])), tmp_path / "scratch", shares.append)
@@ -68,7 +74,9 @@ def test_hls_is_put_together_without_any_program(
 
 
 @pytest.mark.slow
-def test_a_page_with_a_player_gives_its_recording(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_page_with_a_player_gives_its_recording(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     site.put("/v/film.mp4", media["film.mp4"])
     page = '<html><head><title>t</title><meta property="og:title" content="A talk"></head>'
     page += '<body><video src="/v/film.mp4"></video></body></html>'
@@ -88,7 +96,9 @@ def test_a_page_with_a_player_gives_its_recording(site: Site, media: dict[str, b
         (451, Reason.GEO_BLOCKED),
     ],
 )
-def test_each_refusal_of_the_server_has_its_reason(status: int, reason: Reason, site: Site, tmp_path: Path) -> None:
+def test_each_refusal_of_the_server_has_its_reason(
+    status: int, reason: Reason, site: Site, tmp_path: Path
+) -> None:
     error = failure(site.put("/a.mp4", b"no", status=status), tmp_path)
     assert error.reason is reason
     assert str(status) in str(error)
@@ -104,21 +114,29 @@ def test_nobody_listening_is_a_failed_download(tmp_path: Path) -> None:
     assert failure("http://127.0.0.1:9/a.mp4", tmp_path).reason is Reason.DOWNLOAD_FAILED
 
 
-def test_a_connection_that_breaks_is_taken_up_again_where_it_broke(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_connection_that_breaks_is_taken_up_again_where_it_broke(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     content = media["film.mp4"]
-    breaks = itertools.chain([Answer(content), Answer(content[:20_000], length=len(content))], itertools.repeat(Answer(content)))
+    breaks = itertools.chain(
+        [Answer(content), Answer(content[:20_000], length=len(content))], itertools.repeat(Answer(content))
+    )
     site.answers["/a.mp4"] = lambda: next(breaks)
     assert fetch(site.url("/a.mp4"), tmp_path).path.read_bytes() == content
     assert any(re.fullmatch(r"bytes=[1-9]\d+-", asked or "") for _, asked in site.asked)
 
 
-def test_a_connection_that_always_breaks_is_a_failed_download(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_connection_that_always_breaks_is_a_failed_download(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     content = media["film.mp4"]
     url = site.put("/a.mp4", content[:20_000], length=len(content), ranges=False)
     assert failure(url, tmp_path).reason is Reason.DOWNLOAD_FAILED
 
 
-def test_a_missing_segment_is_a_failure_and_not_a_shorter_recording(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_missing_segment_is_a_failure_and_not_a_shorter_recording(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     url = hls(site, media["cast.ts"])
     site.put("/hls/1.ts", status=404)
     error = failure(url, tmp_path)
@@ -139,7 +157,9 @@ def test_a_playlist_that_only_a_program_could_read_starts_none(
     program.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\necho ffmpeg version 7.1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
-    monkeypatch.setattr(FFmpegPostProcessor, "_version_cache", {None: None})  # it looks for programs once in a process
+    monkeypatch.setattr(
+        FFmpegPostProcessor, "_version_cache", {None: None}
+    )  # it looks for programs once in a process
     url = hls(site, media["cast.ts"], end='#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key"\n#EXT-X-ENDLIST\n')
     assert failure(url, tmp_path / "scratch").reason is Reason.SOURCE_UNSUPPORTED
     assert not (tmp_path / "ran").exists()
@@ -160,10 +180,15 @@ def test_an_encrypted_playlist_is_protected(site: Site, media: dict[str, bytes],
 
 
 def test_a_page_without_a_recording_is_not_supported(site: Site, tmp_path: Path) -> None:
-    assert failure(site.put("/page.html", "<html><title>x</title><body>Hello</body></html>"), tmp_path).reason is Reason.SOURCE_UNSUPPORTED
+    assert (
+        failure(site.put("/page.html", "<html><title>x</title><body>Hello</body></html>"), tmp_path).reason
+        is Reason.SOURCE_UNSUPPORTED
+    )
 
 
-def test_the_limits_of_size_and_length_end_a_download(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_the_limits_of_size_and_length_end_a_download(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     large = media["film.mp4"] + bytes(2_000_000)
     assert failure(site.put("/a.mp4", large), tmp_path, max_bytes=1_000_000).reason is Reason.TOO_LONG
     assert failure(hls(site, media["cast.ts"]), tmp_path, max_duration_seconds=5).reason is Reason.TOO_LONG
@@ -172,7 +197,9 @@ def test_the_limits_of_size_and_length_end_a_download(site: Site, media: dict[st
 
 def test_a_download_that_takes_too_long_is_ended(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
     whole = Answer(media["film.mp4"])
-    answers = itertools.chain([whole], itertools.repeat(Answer(media["film.mp4"][:1000], length=len(media["film.mp4"]), pause=60.0)))
+    answers = itertools.chain(
+        [whole], itertools.repeat(Answer(media["film.mp4"][:1000], length=len(media["film.mp4"]), pause=60.0))
+    )
     site.answers["/a.mp4"] = lambda: next(answers)
     with pytest.raises(StageError, match="the download takes longer than 2 s") as caught:
         fetch(site.url("/a.mp4"), tmp_path, timeout_seconds=2)
@@ -190,7 +217,8 @@ def test_a_full_scratch_disk_is_told_as_that(site: Site, media: dict[str, bytes]
 
 
 class TestGuarded:
-    """The default profile but for one address: everything else on this machine is as far away as a private network should be."""
+    """The default profile but for one address: everything else on this machine is as far away as a private
+    network should be."""
 
     def failure(self, url: str, into: Path) -> StageError:
         fetcher = SourceFetcher(FetchProfile(), policy=lambda address: str(address) == "127.0.0.1")
@@ -202,7 +230,9 @@ class TestGuarded:
         assert self.failure(site.url("/a.mp4", host="127.0.0.2"), tmp_path).reason is Reason.SOURCE_REFUSED
         assert site.asked == []
 
-    def test_a_redirect_to_a_private_address_is_refused(self, site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+    def test_a_redirect_to_a_private_address_is_refused(
+        self, site: Site, media: dict[str, bytes], tmp_path: Path
+    ) -> None:
         site.put("/secret.mp4", media["film.mp4"])
         url = site.put("/a.mp4", status=302, headers={"Location": site.url("/secret.mp4", host="127.0.0.2")})
         error = self.failure(url, tmp_path)
@@ -210,19 +240,25 @@ class TestGuarded:
         assert "127.0.0.2" in str(error)
         assert site.times("/secret.mp4") == 0
 
-    def test_segments_of_a_playlist_at_a_private_address_are_refused(self, site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+    def test_segments_of_a_playlist_at_a_private_address_are_refused(
+        self, site: Site, media: dict[str, bytes], tmp_path: Path
+    ) -> None:
         url = hls(site, media["cast.ts"], elsewhere=site.url("/hls/", host="127.0.0.2"))
         assert self.failure(url, tmp_path).reason is Reason.SOURCE_REFUSED
         assert site.times("/hls/0.ts") == 0
 
-    def test_a_page_that_embeds_a_private_address_is_refused(self, site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+    def test_a_page_that_embeds_a_private_address_is_refused(
+        self, site: Site, media: dict[str, bytes], tmp_path: Path
+    ) -> None:
         site.put("/secret.mp4", media["film.mp4"])
         page = f'<html><body><video src="{site.url("/secret.mp4", host="127.0.0.2")}"></video></body></html>'
         assert self.failure(site.put("/page.html", page), tmp_path).reason is Reason.SOURCE_REFUSED
         assert site.times("/secret.mp4") == 0
 
     @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.mp4"])
-    def test_a_redirect_to_another_scheme_is_not_followed(self, target: str, site: Site, tmp_path: Path) -> None:
+    def test_a_redirect_to_another_scheme_is_not_followed(
+        self, target: str, site: Site, tmp_path: Path
+    ) -> None:
         url = site.put("/a.mp4", status=302, headers={"Location": target})
         assert self.failure(url, tmp_path).reason in {Reason.SOURCE_UNSUPPORTED, Reason.DOWNLOAD_FAILED}
         assert list(tmp_path.iterdir()) == []
@@ -231,7 +267,10 @@ class TestGuarded:
         for number in range(3):
             (tmp_path / f"{number}.ts").write_bytes(b"secret")
         url = hls(site, b"x" * 30, elsewhere=f"{tmp_path.as_uri()}/")
-        assert self.failure(url, tmp_path / "scratch").reason in {Reason.SOURCE_UNSUPPORTED, Reason.DOWNLOAD_FAILED}
+        assert self.failure(url, tmp_path / "scratch").reason in {
+            Reason.SOURCE_UNSUPPORTED,
+            Reason.DOWNLOAD_FAILED,
+        }
 
 
 def test_a_proxy_of_the_environment_is_not_used(
@@ -250,13 +289,17 @@ def test_configuration_files_and_plugins_of_this_machine_are_not_read(
     plugin.write_text("raise SystemExit('a plugin was loaded')")
     (home / "yt-dlp/config").write_text("--exec 'touch exec-was-run'\n--output elsewhere\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    monkeypatch.setattr(yt_dlp_globals.all_plugins_loaded, "value", False)  # it looks for them once in a process
+    monkeypatch.setattr(
+        yt_dlp_globals.all_plugins_loaded, "value", False
+    )  # it looks for them once in a process
     found = fetch(site.put("/a.mp4", media["film.mp4"]), tmp_path / "scratch")
     assert found.path.name == "media.mp4"
     assert not Path("exec-was-run").exists()
 
 
-def test_a_later_try_on_the_same_disk_does_not_download_again(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_later_try_on_the_same_disk_does_not_download_again(
+    site: Site, media: dict[str, bytes], tmp_path: Path
+) -> None:
     url = site.put("/a.mp4", media["film.mp4"])
     first = fetch(url, tmp_path)
     asked = len(site.asked)
@@ -276,7 +319,10 @@ def test_media_that_may_not_be_whole_or_this_items_are_downloaded_anew(
         first.path.unlink()
     else:
         url = site.put("/b.webm", media["clip.webm"])
-    assert fetch(url, tmp_path).path.read_bytes() == media["clip.webm" if change == "another item" else "film.mp4"]
+    assert (
+        fetch(url, tmp_path).path.read_bytes()
+        == media["clip.webm" if change == "another item" else "film.mp4"]
+    )
 
 
 def test_a_file_is_used_where_it_lies(tmp_path: Path, media: dict[str, bytes]) -> None:
@@ -292,8 +338,13 @@ def test_a_file_is_used_where_it_lies(tmp_path: Path, media: dict[str, bytes]) -
 
 
 @pytest.mark.parametrize("length", ["INF:2.0", "\x00\x000", "two"])
-def test_a_playlist_over_which_yt_dlp_stumbles_is_told_as_that_and_not_as_an_error_of_ours(site: Site, tmp_path: Path, length: str) -> None:
-    url = site.put("/a.m3u8", f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:{length},\n0.ts\n#EXT-X-ENDLIST\n")
+def test_a_playlist_over_which_yt_dlp_stumbles_is_told_as_that_and_not_as_an_error_of_ours(
+    site: Site, tmp_path: Path, length: str
+) -> None:
+    url = site.put(
+        "/a.m3u8",
+        f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:{length},\n0.ts\n#EXT-X-ENDLIST\n",
+    )
     error = failure(url, tmp_path)
     assert error.reason is Reason.EXTRACTOR_BROKEN
     assert "could not convert string to float" in str(error)

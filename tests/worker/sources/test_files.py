@@ -13,7 +13,14 @@ from ingest_worker.sources.files import files_in, is_local, located, media_file
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("in/b.mp4", "in/a.MP3", "in/deep/c.webm", "in/notes.txt", "in/deep/list.m3u8", "out/secret.mp4"):
+    for name in (
+        "in/b.mp4",
+        "in/a.MP3",
+        "in/deep/c.webm",
+        "in/notes.txt",
+        "in/deep/list.m3u8",
+        "out/secret.mp4",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -33,13 +40,26 @@ def reason(url: str, allowed: AllowedSources) -> Reason:
 def test_a_file_below_an_allowed_folder_is_found_by_path_and_by_address(folder: Path) -> None:
     path = (folder / "in/b.mp4").resolve()
     spaced = path.rename(path.with_name("b 1.mp4"))
-    for url in (str(spaced), spaced.as_uri(), f"file://localhost{spaced}".replace(" ", "%20"), f"FILE://{spaced}"):
+    for url in (
+        str(spaced),
+        spaced.as_uri(),
+        f"file://localhost{spaced}".replace(" ", "%20"),
+        f"FILE://{spaced}",
+    ):
         assert is_local(url)
         assert media_file(url, allow(folder / "in")) == spaced
 
 
 @pytest.mark.parametrize(
-    "url", ["out/secret.mp4", "in/../out/secret.mp4", "in/link.mp4", "in/linked/secret.mp4", "out/nothing.mp4", "inside.mp4"]
+    "url",
+    [
+        "out/secret.mp4",
+        "in/../out/secret.mp4",
+        "in/link.mp4",
+        "in/linked/secret.mp4",
+        "out/nothing.mp4",
+        "inside.mp4",
+    ],
 )
 def test_nothing_outside_is_read_or_even_told_about(url: str, folder: Path) -> None:
     (folder / "in/link.mp4").symlink_to(folder / "out/secret.mp4")

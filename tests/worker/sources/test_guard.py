@@ -47,7 +47,9 @@ def test_addresses_that_are_not_the_public_internet_are_refused(address: str) ->
     assert not is_public(ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "142.250.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "142.250.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_public_addresses_are_not_refused(address: str) -> None:
     assert is_public(ip_address(address))
 
@@ -78,7 +80,16 @@ def test_private_hosts_are_fine_where_the_profile_allows_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org/a", "gopher://x/", "javascript:1", "example.org/a", "http://", "http://a:99999/", "data:,x"]
+    "url",
+    [
+        "ftp://example.org/a",
+        "gopher://x/",
+        "javascript:1",
+        "example.org/a",
+        "http://",
+        "http://a:99999/",
+        "data:,x",
+    ],
 )
 def test_other_schemes_and_half_addresses_are_no_sources(url: str) -> None:
     with pytest.raises(StageError) as caught:
@@ -107,7 +118,9 @@ def test_a_connection_is_refused_where_it_is_made_whatever_was_checked_before(si
     socket.create_connection(("127.0.0.2", site.port)).close()
 
 
-def test_a_name_that_is_rebound_after_the_check_is_refused_at_the_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_rebound_after_the_check_is_refused_at_the_connection(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = ["127.0.0.1", "127.0.0.2"]
     resolve = socket.getaddrinfo
 

@@ -1,4 +1,5 @@
-"""Plans from real servers and real folders: what is found, what is asked of whom, and what a broken source does to the others."""
+"""Plans from real servers and real folders: what is found, what is asked of whom, and what a broken source
+does to the others."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,9 @@ class Planner:
         order = PlanOrder(
             trace_id="0" * 32,
             batch="default/test",
-            sources=tuple(each if isinstance(each, PlannedSource) else PlannedSource(url=each) for each in sources),
+            sources=tuple(
+                each if isinstance(each, PlannedSource) else PlannedSource(url=each) for each in sources
+            ),
             select=Select(**select),
             reprocess=Reprocess.NEVER,
             settings=SETTINGS,
@@ -65,11 +68,16 @@ def feed(site: Site, *episodes: str) -> str:
     return site.put("/feed.xml", f"{head}{''.join(episodes)}</channel></rss>")
 
 
-def episode(site: Site, number: int, *, name: str = "", seconds: int | None = None, day: int | None = None) -> str:
+def episode(
+    site: Site, number: int, *, name: str = "", seconds: int | None = None, day: int | None = None
+) -> str:
     length = "" if seconds is None else f"<itunes:duration>{seconds}</itunes:duration>"
     date = "" if day is None else f"<pubDate>{day:02} Jan 2025 10:00:00 GMT</pubDate>"
     url = site.url(name or f"/e{number}.mp3")
-    return f'<item><title>Episode {number}</title><guid>guid-{number}</guid><enclosure url="{url}" type="audio/mpeg"/>{length}{date}</item>'
+    return (
+        f'<item><title>Episode {number}</title><guid>guid-{number}</guid><enclosure url="{url}" '
+        f'type="audio/mpeg"/>{length}{date}</item>'
+    )
 
 
 def titles(document: PlanDocument) -> list[str]:
@@ -96,28 +104,43 @@ def test_media_files_get_their_lengths_from_their_headers_and_the_longest_comes_
     assert list(planner.scratch.iterdir()) == []
 
 
-def test_the_length_of_a_large_file_takes_a_small_part_of_it(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_the_length_of_a_large_file_takes_a_small_part_of_it(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     content = media["long.mp4"]
     first = int.from_bytes(content[:4], "big")
-    filler = (20_000_000).to_bytes(4, "big") + b"free" + bytes(20_000_000 - 8)  # before the rest, so the index moves far behind
+    filler = (
+        (20_000_000).to_bytes(4, "big") + b"free" + bytes(20_000_000 - 8)
+    )  # before the rest, so the index moves far behind
     site.put("/large.mp4", content[:first] + filler + content[first:])
     found = planner.plan(site.url("/large.mp4"))
     assert found.items[0].duration_seconds == 20
     moved = [asked for path, asked in site.asked if asked and path == "/large.mp4"]
-    sizes = [int(asked.partition("-")[2]) - int(asked.partition("=")[2].partition("-")[0]) + 1 for asked in moved]
+    sizes = [
+        int(asked.partition("-")[2]) - int(asked.partition("=")[2].partition("-")[0]) + 1 for asked in moved
+    ]
     assert sum(sizes) < 1_000_000
 
 
-def test_lengths_are_not_asked_for_where_nobody_needs_them(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_lengths_are_not_asked_for_where_nobody_needs_them(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     found = planner.plan(site.put("/film.mp4", media["film.mp4"]), order=Order.SOURCE)
     assert found.items[0].duration_seconds is None
     assert found.unknown_durations == 1
     assert len(site.asked) == 1
 
 
-def test_a_feed_gives_its_episodes_with_lengths_dates_and_titles(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_a_feed_gives_its_episodes_with_lengths_dates_and_titles(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     site.put("/e3.mp3", media["short.mp3"])
-    url = feed(site, episode(site, 1, seconds=100, day=1), episode(site, 2, seconds=300, day=2), episode(site, 3, day=3))
+    url = feed(
+        site,
+        episode(site, 1, seconds=100, day=1),
+        episode(site, 2, seconds=300, day=2),
+        episode(site, 3, day=3),
+    )
     found = planner.plan(PlannedSource(url=url, speakers=SpeakerCount(max=2)))
     assert [(item.title, item.duration_seconds, item.published_at) for item in found.items] == [
         ("Episode 2", 300, "2025-01-02T10:00:00Z"),
@@ -129,7 +152,9 @@ def test_a_feed_gives_its_episodes_with_lengths_dates_and_titles(site: Site, med
     assert site.times("/e1.mp3") == 0
 
 
-def test_what_the_store_has_is_not_looked_at_closely(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_what_the_store_has_is_not_looked_at_closely(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     site.put("/e2.mp3", media["short.mp3"])
     planner.stored[id_of_url(site.url("/e1.mp3"))] = StoredVideo(unchanged=True)
     found = planner.plan(feed(site, episode(site, 1), episode(site, 2)))
@@ -139,11 +164,15 @@ def test_what_the_store_has_is_not_looked_at_closely(site: Site, media: dict[str
     assert planner.asked == [sorted(id_of_url(site.url(f"/e{number}.mp3")) for number in (1, 2))]
 
 
-def test_dates_that_a_list_does_not_tell_are_found_out_when_they_decide(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_dates_that_a_list_does_not_tell_are_found_out_when_they_decide(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     for number, day in ((1, "Mon, 06 Jan 2025 10:00:00 GMT"), (2, "Mon, 06 Jan 2020 10:00:00 GMT")):
         site.put(f"/e{number}.mp3", media["short.mp3"], headers={"Last-Modified": day})
     found = planner.plan(
-        feed(site, episode(site, 1), episode(site, 2), episode(site, 3, day=7)), published_after="2025-01-01", order=Order.SOURCE
+        feed(site, episode(site, 1), episode(site, 2), episode(site, 3, day=7)),
+        published_after="2025-01-01",
+        order=Order.SOURCE,
     )
     assert titles(found) == ["Episode 1", "Episode 3"]
     assert found.skipped[0].detail == "2020-01-06"
@@ -163,7 +192,9 @@ def test_a_media_file_that_does_not_answer_is_still_planned_and_fails_in_its_own
 ) -> None:
     found = planner.plan(site.put("/gone.mp4", status=status), site.put("/film.mp4", media["film.mp4"]))
     assert {item.url for item in found.items} == {site.url("/gone.mp4"), site.url("/film.mp4")}
-    assert found.unknown_durations == (2 if status == 429 else 1)  # who asks us to slow down is asked nothing more
+    assert found.unknown_durations == (
+        2 if status == 429 else 1
+    )  # who asks us to slow down is asked nothing more
 
 
 def test_an_address_that_the_profile_refuses_is_still_planned(planner: Planner) -> None:
@@ -180,7 +211,9 @@ def test_an_address_that_the_profile_refuses_is_still_planned(planner: Planner) 
         ({"body": "<html><body>Hello</body></html>"}, Reason.SOURCE_UNSUPPORTED),
     ],
 )
-def test_a_list_that_cannot_be_read_fails_the_plan_by_name(answer: dict[str, Any], reason: Reason, site: Site, planner: Planner) -> None:
+def test_a_list_that_cannot_be_read_fails_the_plan_by_name(
+    answer: dict[str, Any], reason: Reason, site: Site, planner: Planner
+) -> None:
     error = planner.failure(site.put("/list", **answer), site.url("/film.mp4"))
     assert error.reason is reason
     assert "/list" in str(error)
@@ -195,39 +228,59 @@ def test_a_site_that_slows_us_down_fails_a_plan_only_when_dates_decide(site: Sit
     assert planner.failure(url, order=Order.NEWEST_FIRST).reason is Reason.RATE_LIMITED
 
 
-def test_the_same_recording_in_two_sources_is_planned_once(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_the_same_recording_in_two_sources_is_planned_once(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     direct = site.put("/e1.mp3", media["short.mp3"])
-    found = planner.plan(feed(site, episode(site, 1, seconds=3)), direct.replace("http://", "HTTP://") + "#t=5")
+    found = planner.plan(
+        feed(site, episode(site, 1, seconds=3)), direct.replace("http://", "HTTP://") + "#t=5"
+    )
     assert titles(found) == ["Episode 1"]
     assert found.skip_counts == {SkipReason.DUPLICATE: 1}
 
 
-def test_a_page_with_two_players_is_two_recordings(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_a_page_with_two_players_is_two_recordings(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     for name in ("film.mp4", "short.mp3"):
         site.put(f"/v/{name}", media[name])
-    page = '<html><head><title>Two</title></head><body><video src="/v/film.mp4"></video><audio src="/v/short.mp3"></audio></body></html>'
+    page = (
+        '<html><head><title>Two</title></head><body><video src="/v/film.mp4"></video><audio '
+        'src="/v/short.mp3"></audio></body></html>'
+    )
     found = planner.plan(site.put("/page.html", page))
     assert {item.url for item in found.items} == {site.url("/v/film.mp4"), site.url("/v/short.mp3")}
     assert found.media_seconds == 9
 
 
-def test_folders_and_files_are_planned_with_their_lengths(tmp_path: Path, media: dict[str, bytes], planner: Planner) -> None:
+def test_folders_and_files_are_planned_with_their_lengths(
+    tmp_path: Path, media: dict[str, bytes], planner: Planner
+) -> None:
     folder = tmp_path / "recordings"
     (folder / "2025").mkdir(parents=True)
     for name in ("film.mp4", "2025/short.mp3", "2025/long.mp4"):
         (folder / name).write_bytes(media[name.rpartition("/")[2]])
     planner.allow = {"folders": (str(folder),)}
     whole = planner.plan(folder.as_uri())
-    assert [(item.title, item.duration_seconds) for item in whole.items] == [("long", 20), ("film", 6), ("short", 3)]
+    assert [(item.title, item.duration_seconds) for item in whole.items] == [
+        ("long", 20),
+        ("film", 6),
+        ("short", 3),
+    ]
     part = planner.plan(PlannedSource(url=folder.as_uri(), glob="2025/*.mp3"), (folder / "gone.mp4").as_uri())
-    assert {item.url for item in part.items} == {(folder / "2025/short.mp3").as_uri(), (folder / "gone.mp4").as_uri()}
+    assert {item.url for item in part.items} == {
+        (folder / "2025/short.mp3").as_uri(),
+        (folder / "gone.mp4").as_uri(),
+    }
     assert len({item.id for item in part.items} & {item.id for item in whole.items}) == 1
     assert planner.failure((tmp_path / "elsewhere").as_uri()).reason is Reason.SOURCE_REFUSED
     assert planner.failure((folder / "2030").as_uri()).reason is Reason.NOT_FOUND
 
 
 @pytest.mark.slow
-def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     urls = [site.put(f"/{name}", media[name]) for name in ("film.mp4", "clip.webm", "talk.mp3")]
     first = planner.plan(*urls)
     assert planner.plan(*urls).sha256 == first.sha256
@@ -235,7 +288,14 @@ def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(site: Site,
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org/a.mp4", "ytsearch:talk", "not an address", "http://[::1", "http://a.example:99999/a.mp3"]
+    "url",
+    [
+        "ftp://example.org/a.mp4",
+        "ytsearch:talk",
+        "not an address",
+        "http://[::1",
+        "http://a.example:99999/a.mp3",
+    ],
 )
 def test_a_plan_of_one_source_that_is_no_address_says_so(url: str, planner: Planner) -> None:
     assert planner.failure(url).reason is Reason.SOURCE_UNSUPPORTED
@@ -259,13 +319,20 @@ NO_ADDRESSES = [
 
 
 def entry(number: int, url: str, title: str = "") -> str:
-    return f"<item><title>{title or f'Episode {number}'}</title><guid>g{number}</guid><enclosure url={quoteattr(url)}/></item>"
+    return (
+        f"<item><title>{title or f'Episode {number}'}</title><guid>g{number}</guid><enclosure "
+        f"url={quoteattr(url)}/></item>"
+    )
 
 
 @pytest.mark.parametrize("bad", NO_ADDRESSES)
-def test_an_entry_that_is_no_address_is_left_out_and_counted_and_takes_no_other_with_it(bad: str, site: Site, planner: Planner) -> None:
+def test_an_entry_that_is_no_address_is_left_out_and_counted_and_takes_no_other_with_it(
+    bad: str, site: Site, planner: Planner
+) -> None:
     good = [entry(number, site.url(f"/e{number}.mp3")) for number in (1, 3)]
-    found = planner.plan(feed(site, good[0], entry(2, bad), good[1]), site.url("/other.mp3"), order=Order.SOURCE)
+    found = planner.plan(
+        feed(site, good[0], entry(2, bad), good[1]), site.url("/other.mp3"), order=Order.SOURCE
+    )
     assert [item.url for item in found.items] == [site.url(f"/{name}.mp3") for name in ("e1", "e3", "other")]
     assert found.skip_counts == {SkipReason.ADDRESS_INVALID: 1}
     assert found.skipped[0].title == "Episode 2"
@@ -273,7 +340,9 @@ def test_an_entry_that_is_no_address_is_left_out_and_counted_and_takes_no_other_
 
 
 def test_a_source_that_is_no_address_is_left_out_beside_others(site: Site, planner: Planner) -> None:
-    found = planner.plan("http://[::1", site.url("/a.mp3"), "http://a.example:99999/b.mp3", order=Order.SOURCE)
+    found = planner.plan(
+        "http://[::1", site.url("/a.mp3"), "http://a.example:99999/b.mp3", order=Order.SOURCE
+    )
     assert [item.url for item in found.items] == [site.url("/a.mp3")]
     assert found.skip_counts == {SkipReason.ADDRESS_INVALID: 2}
 
@@ -284,17 +353,23 @@ def test_a_title_is_one_legible_line_whatever_its_feed_says(site: Site, planner:
     assert [item.title for item in found.items] == ["A b31m c d"]
 
 
-def test_a_page_whose_title_has_half_an_emoji_is_planned_with_the_others(site: Site, media: dict[str, bytes], planner: Planner) -> None:
+def test_a_page_whose_title_has_half_an_emoji_is_planned_with_the_others(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
     site.put("/v/film.mp4", media["film.mp4"])
     head = "<title>Half &#xd83d; of &#0;it</title>"
-    page = site.put("/page.html", f'<html><head>{head}</head><body><video src="/v/film.mp4"></video></body></html>')
+    page = site.put(
+        "/page.html", f'<html><head>{head}</head><body><video src="/v/film.mp4"></video></body></html>'
+    )
     found = planner.plan(page, site.url("/other.mp3"), order=Order.SOURCE)
     assert unframe(frames(found)) == found
     assert found.items[0].title == "Half \ufffd of it (1)"
     assert len(found.items) == 2
 
 
-def test_file_names_that_are_no_text_are_planned_with_legible_titles(tmp_path: Path, media: dict[str, bytes], planner: Planner) -> None:
+def test_file_names_that_are_no_text_are_planned_with_legible_titles(
+    tmp_path: Path, media: dict[str, bytes], planner: Planner
+) -> None:
     folder = tmp_path / "recordings"
     folder.mkdir()
     (folder / os.fsdecode(b"half \xff and \x1b[31mred.mp4")).write_bytes(media["film.mp4"])
@@ -305,7 +380,9 @@ def test_file_names_that_are_no_text_are_planned_with_legible_titles(tmp_path: P
     assert {item.title for item in found.items} == {"half \ufffd and [31mred", "good"}
 
 
-def test_a_folder_is_planned_whole_and_what_is_no_media_is_counted(tmp_path: Path, media: dict[str, bytes], planner: Planner) -> None:
+def test_a_folder_is_planned_whole_and_what_is_no_media_is_counted(
+    tmp_path: Path, media: dict[str, bytes], planner: Planner
+) -> None:
     folder = tmp_path / "recordings"
     folder.mkdir()
     (folder / os.fsdecode(b"r\xe9union.mp4")).write_bytes(media["film.mp4"])
@@ -315,14 +392,26 @@ def test_a_folder_is_planned_whole_and_what_is_no_media_is_counted(tmp_path: Pat
     found = planner.plan(folder.as_uri())
     assert [item.duration_seconds for item in found.items] == [6]
     assert found.skip_counts == {SkipReason.ENDING_UNKNOWN: 4}
-    assert sorted(each.detail.partition(" in ")[0] for each in found.skipped) == ["1 .pdf", "1 without an ending", "2 .txt"]
+    assert sorted(each.detail.partition(" in ")[0] for each in found.skipped) == [
+        "1 .pdf",
+        "1 without an ending",
+        "2 .txt",
+    ]
 
 
-def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(site: Site, planner: Planner) -> None:
+def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(
+    site: Site, planner: Planner
+) -> None:
     open_one, signed = site.url("/e1.mp3"), site.url("/e2.mp3?episode=2&token=geheim")
     logged_in = site.url("/e3.mp3").replace("//", "//ann:geheim@")
-    found = planner.plan(feed(site, entry(1, open_one), entry(2, signed)), logged_in, signed, order=Order.SOURCE)
-    assert [item.url for item in found.items] == [open_one, site.url("/e2.mp3?episode=2"), site.url("/e3.mp3")]
+    found = planner.plan(
+        feed(site, entry(1, open_one), entry(2, signed)), logged_in, signed, order=Order.SOURCE
+    )
+    assert [item.url for item in found.items] == [
+        open_one,
+        site.url("/e2.mp3?episode=2"),
+        site.url("/e3.mp3"),
+    ]
     assert planner.kept == {found.items[1].id: signed, found.items[2].id: logged_in}
     assert "geheim" not in found.to_json()
     assert found.items[2].id == id_of_url(site.url("/e3.mp3"))

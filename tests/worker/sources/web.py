@@ -1,4 +1,5 @@
-"""A real web server on the loopback whose every answer a test decides, with byte ranges and a record of what was asked."""
+"""A real web server on the loopback whose every answer a test decides, with byte ranges and a record of what
+was asked."""
 
 import re
 import select
@@ -75,7 +76,9 @@ def serving() -> Iterator[Site]:
             site.asked.append((path, asked))
             answer = site.answer(path)
             body, status = answer.body, answer.status
-            span = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges and status == 200 else None
+            span = (
+                re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges and status == 200 else None
+            )
             headers = {"Content-Type": TYPES.get(path.rpartition(".")[2], "text/html"), **answer.headers}
             if span and body:
                 first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)

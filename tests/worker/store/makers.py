@@ -11,7 +11,17 @@ from uuid import uuid4
 import numpy as np
 from psycopg import sql
 
-from ingest_worker.domain import Decision, Diarization, FloatArray, Identity, Segment, SpokenWord, Turn, Vectors, Word
+from ingest_worker.domain import (
+    Decision,
+    Diarization,
+    FloatArray,
+    Identity,
+    Segment,
+    SpokenWord,
+    Turn,
+    Vectors,
+    Word,
+)
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import commit
 from ingest_worker.store.connect import Connection
@@ -31,12 +41,26 @@ def unit(*values: float, dimension: int = DIMENSION) -> FloatArray:
 
 
 def a_video(name: str = "test:one", **changes: Any) -> Video:
-    return replace(Video(name, f"https://media.example/{name[5:]}", f"Title of {name}", "Channel", NOON, 60.0), **changes)
+    return replace(
+        Video(name, f"https://media.example/{name[5:]}", f"Title of {name}", "Channel", NOON, 60.0), **changes
+    )
 
 
 def a_run(**changes: Any) -> Run:
     finished = NOON + timedelta(seconds=30)
-    run = Run(uuid4(), "default/batch", "0" * 32, 1, "hash-1", NOON, finished, 30.0, 60.0, {"text": MODEL}, {"words": 2})
+    run = Run(
+        uuid4(),
+        "default/batch",
+        "0" * 32,
+        1,
+        "hash-1",
+        NOON,
+        finished,
+        30.0,
+        60.0,
+        {"text": MODEL},
+        {"words": 2},
+    )
     return replace(run, **changes)
 
 
@@ -49,21 +73,36 @@ def unknown(speaker: int, decision: Decision = Decision.UNKNOWN) -> Identity:
 
 
 def content(
-    *texts: str, vectors: FloatArray | None = None, identities: tuple[Identity, ...] = (), voices: FloatArray | None = None
+    *texts: str,
+    vectors: FloatArray | None = None,
+    identities: tuple[Identity, ...] = (),
+    voices: FloatArray | None = None,
 ) -> Content:
     """One segment of one word per text, two seconds each; speakers take turns."""
     said = texts or ("first", "second")
     who = identities or (named(0, "ann"),)
     spans = [(2.0 * i, 2.0 * i + 2, i % len(who)) for i in range(len(said))]
-    rows = np.stack([unit(*np.eye(DIMENSION)[i % DIMENSION]) for i in range(len(said))]) if vectors is None else vectors
-    heard = np.stack([unit(*np.eye(4)[i], dimension=4) for i in range(len(who))]) if voices is None else voices
+    rows = (
+        np.stack([unit(*np.eye(DIMENSION)[i % DIMENSION]) for i in range(len(said))])
+        if vectors is None
+        else vectors
+    )
+    heard = (
+        np.stack([unit(*np.eye(4)[i], dimension=4) for i in range(len(who))]) if voices is None else voices
+    )
     return Content(
         language="en",
-        words=tuple(SpokenWord(Word(a, b, text, 0.9), s, overlap=False) for (a, b, s), text in zip(spans, said, strict=True)),
+        words=tuple(
+            SpokenWord(Word(a, b, text, 0.9), s, overlap=False)
+            for (a, b, s), text in zip(spans, said, strict=True)
+        ),
         diarization=Diarization(tuple(Turn(*span) for span in spans), (), heard),
         voice_model=VOICES,
         identities=who,
-        segments=tuple(Segment(a, b, s, text, (i, i + 1)) for i, ((a, b, s), text) in enumerate(zip(spans, said, strict=True))),
+        segments=tuple(
+            Segment(a, b, s, text, (i, i + 1))
+            for i, ((a, b, s), text) in enumerate(zip(spans, said, strict=True))
+        ),
         vectors=Vectors(rows, MODEL),
     )
 
@@ -76,7 +115,9 @@ def store(connection: Connection, found: Content, video: Video | None = None, ru
 
 
 def count(connection: Connection, table: str) -> int:
-    row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("ingest", table))).fetchone()
+    row = connection.execute(
+        sql.SQL("select count(*) from {}").format(sql.Identifier("ingest", table))
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -89,7 +130,18 @@ def eventually(condition: Callable[[], object], within: float = 30) -> None:
         pause.wait(0.02)
 
 
-TABLES = ("video", "run", "segment", "turn", "speaker", "words", "unknown_voice", f"embeddings_{DIMENSION}", "embedding_model", "outcome")
+TABLES = (
+    "video",
+    "run",
+    "segment",
+    "turn",
+    "speaker",
+    "words",
+    "unknown_voice",
+    f"embeddings_{DIMENSION}",
+    "embedding_model",
+    "outcome",
+)
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -29,11 +29,16 @@ def test_the_newest_result_of_a_stage_takes_the_place_of_the_one_before(connecti
     held = claim(connection, "test:one", "first")
     artifacts.put(connection, held, Stage.EMBED, "hash-a", b"old")
     artifacts.put(connection, held, Stage.EMBED, "hash-b", b"new")
-    assert (artifacts.get(connection, "test:one", Stage.EMBED, "hash-a"), count(connection, "artifact")) == (None, 1)
+    assert (artifacts.get(connection, "test:one", Stage.EMBED, "hash-a"), count(connection, "artifact")) == (
+        None,
+        1,
+    )
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash-b") == b"new"
 
 
-def test_a_result_in_another_format_is_made_again_and_not_misread(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_in_another_format_is_made_again_and_not_misread(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     artifacts.put(connection, claim(connection, "test:one", "first"), Stage.EMBED, "hash", b"form 1")
     monkeypatch.setattr(artifacts, "FORMAT", artifacts.FORMAT + 1)
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash") is None
@@ -49,4 +54,6 @@ def test_a_result_that_is_older_than_the_order_allows_does_not_count(connection:
     row = connection.execute("select created_at from ingest.artifact").fetchone()
     assert row is not None
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0]) == b"old"
-    assert artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0] + timedelta(milliseconds=1)) is None
+    assert (
+        artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0] + timedelta(milliseconds=1)) is None
+    )

@@ -89,7 +89,9 @@ def _end(connection: Connection, held: Claim) -> None:
 
 
 @pytest.mark.parametrize("write", [_commit, _keep, _end])
-def test_who_was_taken_over_writes_nothing_and_the_other_can(connection: Connection, write: Callable[[Connection, Claim], None]) -> None:
+def test_who_was_taken_over_writes_nothing_and_the_other_can(
+    connection: Connection, write: Callable[[Connection, Claim], None]
+) -> None:
     first, second = taken_over(connection)
     before = counts(connection), count(connection, "artifact")
     with pytest.raises(StageError) as caught:
@@ -133,7 +135,10 @@ def clock(connection: Connection) -> datetime:
 
 def beaten(connection: Connection, after: datetime) -> bool:
     """Whether the holder was heard of after a moment."""
-    return connection.execute("select 1 from ingest.claim where heartbeat_at > %s", [after]).fetchone() is not None
+    return (
+        connection.execute("select 1 from ingest.claim where heartbeat_at > %s", [after]).fetchone()
+        is not None
+    )
 
 
 def test_a_heartbeat_keeps_a_claim_beyond_its_lease(database: str, connection: Connection) -> None:
@@ -158,7 +163,9 @@ def test_a_heartbeat_notices_that_its_claim_was_taken_over(database: str, connec
 
 def test_a_heartbeat_survives_the_loss_of_its_connection(database: str, connection: Connection) -> None:
     held = claim(connection, VIDEO, "first", 0.4)
-    beating = "from pg_stat_activity where datname = current_database() and application_name like '%heartbeat'"
+    beating = (
+        "from pg_stat_activity where datname = current_database() and application_name like '%heartbeat'"
+    )
     with heartbeat(database, held) as beats:
         eventually(lambda: connection.execute(f"select pg_terminate_backend(pid) {beating}").fetchall())
         killed = clock(connection)

@@ -19,7 +19,18 @@ from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import FINAL, commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import Content, FinalEnd
-from tests.worker.store.makers import a_run, a_video, content, count, counts, eventually, named, store, unit, unknown
+from tests.worker.store.makers import (
+    a_run,
+    a_video,
+    content,
+    count,
+    counts,
+    eventually,
+    named,
+    store,
+    unit,
+    unknown,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -40,16 +51,20 @@ def test_a_committed_run_is_whole_current_and_gives_its_claim_up(connection: Con
     assert (kept.run.rtf, kept.run.models, kept.run.figures) == (0.5, run.models, run.figures)
 
 
-def test_a_second_run_replaces_all_content_of_the_first_and_keeps_its_row_as_history(connection: Connection) -> None:
+def test_a_second_run_replaces_all_content_of_the_first_and_keeps_its_row_as_history(
+    connection: Connection,
+) -> None:
     first = store(connection, content("old", "older", "oldest"))
     second = store(connection, content("new"), run=a_run(pipeline_hash="hash-2"))
     assert count(connection, "run") == 2
     for table in ("segment", "turn", "words", "speaker"):
-        assert connection.execute(sql.SQL("select distinct run from {}").format(sql.Identifier("ingest", table))).fetchall() == [
-            (second.id,)
-        ]
+        assert connection.execute(
+            sql.SQL("select distinct run from {}").format(sql.Identifier("ingest", table))
+        ).fetchall() == [(second.id,)]
     assert count(connection, "embeddings_8") == 1
-    superseded = connection.execute("select id, superseded_at is not null from ingest.run order by superseded_at nulls last").fetchall()
+    superseded = connection.execute(
+        "select id, superseded_at is not null from ingest.run order by superseded_at nulls last"
+    ).fetchall()
     assert superseded == [(first.id, True), (second.id, False)]
     assert connection.execute("select text from current_segments").fetchall() == [("new",)]
 
@@ -112,8 +127,11 @@ def test_a_model_that_changes_its_dimension_under_one_name_is_refused(connection
     assert caught.value.reason is Reason.DIMENSION_MISMATCH
 
 
-def test_a_worker_whose_connection_is_killed_in_mid_transaction_leaves_nothing_visible(database: str, connection: Connection) -> None:
-    """The unknown speaker makes the commit wait for the numbering's lock, which is held here: so it is in mid-transaction for certain."""
+def test_a_worker_whose_connection_is_killed_in_mid_transaction_leaves_nothing_visible(
+    database: str, connection: Connection
+) -> None:
+    """The unknown speaker makes the commit wait for the numbering's lock, which is held here: so it is in
+    mid-transaction for certain."""
     found = content("one", "two", identities=(unknown(0),))
     caught: list[StageError] = []
 
@@ -135,7 +153,9 @@ def test_a_worker_whose_connection_is_killed_in_mid_transaction_leaves_nothing_v
     assert set(counts(connection).values()) == {0}
 
 
-def test_an_interrupt_between_two_statements_rolls_everything_back(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_between_two_statements_rolls_everything_back(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -154,7 +174,9 @@ def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection
     record_outcome(connection, claim(connection, video.id, "tester"), video, an_end(Reason.NO_SPEECH))
     known = reads.stored(connection, ["test:silent", "test:other"])
     assert known == {"test:silent": reads.Stored(None, Reason.NO_SPEECH, "hash-1")}
-    assert connection.execute("select state, reason, in_progress from videos").fetchall() == [("NotIngestible", "NoSpeech", False)]
+    assert connection.execute("select state, reason, in_progress from videos").fetchall() == [
+        ("NotIngestible", "NoSpeech", False)
+    ]
     store(connection, content(), video)
     assert reads.stored(connection, ["test:silent"]) == {"test:silent": reads.Stored("hash-1", None, None)}
 
@@ -162,13 +184,20 @@ def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection
 def test_a_failure_that_may_mend_is_not_recorded_as_final(connection: Connection) -> None:
     assert Reason.DOWNLOAD_FAILED not in FINAL
     with pytest.raises(ValueError, match="DownloadFailed is not final"):
-        record_outcome(connection, claim(connection, "test:x", "tester"), a_video("test:x"), an_end(Reason.DOWNLOAD_FAILED))
+        record_outcome(
+            connection,
+            claim(connection, "test:x", "tester"),
+            a_video("test:x"),
+            an_end(Reason.DOWNLOAD_FAILED),
+        )
 
 
 def test_what_a_source_does_not_say_does_not_erase_what_it_once_said(connection: Connection) -> None:
     store(connection, content())
     store(connection, content(), a_video(title="", channel=None, published_at=None, duration_seconds=None))
-    row = connection.execute("select title, channel, published_at is null, duration_seconds from ingest.video").fetchone()
+    row = connection.execute(
+        "select title, channel, published_at is null, duration_seconds from ingest.video"
+    ).fetchone()
     assert row == ("Title of test:one", "Channel", False, 60.0)
 
 
@@ -179,12 +208,21 @@ def test_the_store_refuses_a_run_that_is_stored_already(connection: Connection) 
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
 
 
-def test_what_the_upgrade_page_says_removes_recordings_known_by_their_paths_and_no_other(connection: Connection) -> None:
+def test_what_the_upgrade_page_says_removes_recordings_known_by_their_paths_and_no_other(
+    connection: Connection,
+) -> None:
     page = (Path(__file__).parents[3] / "docs" / "install.md").read_text(encoding="utf-8")
     (statement,) = re.findall(r"`(delete from ingest\.video [^`]+)`", page)
-    ids = ("file:0123456789abcdef", "file:content.0123456789abcdef", "file:0123456789abcdef.0123456789abcdef", "url:0123456789abcdef")
+    ids = (
+        "file:0123456789abcdef",
+        "file:content.0123456789abcdef",
+        "file:0123456789abcdef.0123456789abcdef",
+        "url:0123456789abcdef",
+    )
     for name in ids:
         store(connection, content(), a_video(name))
     connection.execute(statement)
-    assert connection.execute("select id from ingest.video order by id").fetchall() == [(name,) for name in sorted(ids[1:])]
+    assert connection.execute("select id from ingest.video order by id").fetchall() == [
+        (name,) for name in sorted(ids[1:])
+    ]
     assert count(connection, "run") == 3

@@ -50,7 +50,10 @@ def test_a_connection_says_who_it_is_and_gives_up_on_a_statement_that_takes_too_
 
 @pytest.mark.postgres
 def test_a_role_that_the_server_does_not_know_is_told(database: str) -> None:
-    with pytest.raises(StageError, match='role "nobody" does not exist') as caught, connect(f"{database} user=nobody", application="tests"):
+    with (
+        pytest.raises(StageError, match='role "nobody" does not exist') as caught,
+        connect(f"{database} user=nobody", application="tests"),
+    ):
         pass
     assert caught.value.reason is Reason.DATABASE_UNAVAILABLE
 
@@ -58,7 +61,10 @@ def test_a_role_that_the_server_does_not_know_is_told(database: str) -> None:
 @pytest.mark.postgres
 def test_a_database_without_pgvector_wants_the_migration(empty_database: str) -> None:
     said = r"no pgvector extension\. Run the migration"
-    with connect(empty_database, application="tests") as connection, pytest.raises(StageError, match=said) as caught:
+    with (
+        connect(empty_database, application="tests") as connection,
+        pytest.raises(StageError, match=said) as caught,
+    ):
         use_vectors(connection)
     assert caught.value.reason is Reason.SCHEMA_MISMATCH
 
@@ -70,13 +76,23 @@ def test_a_database_without_pgvector_wants_the_migration(empty_database: str) ->
         ("select nothing from ingest.nowhere", Reason.SCHEMA_MISMATCH, "ingest.nowhere"),
         ("select nothing from ingest.video", Reason.SCHEMA_MISMATCH, "nothing"),
         ("select ingest.nothing()", Reason.SCHEMA_MISMATCH, "nothing"),
-        ("insert into ingest.video (id, url) values ('NO', '')", Reason.DATABASE_REJECTED, "constraint video_id_check, table video"),
+        (
+            "insert into ingest.video (id, url) values ('NO', '')",
+            Reason.DATABASE_REJECTED,
+            "constraint video_id_check, table video",
+        ),
         ("insert into ingest.video (id) values ('a:b')", Reason.DATABASE_REJECTED, "column url"),
         ("select 1 / 0", Reason.DATABASE_REJECTED, "division by zero"),
-        ("select pg_terminate_backend(pg_backend_pid())", Reason.DATABASE_UNAVAILABLE, "terminating connection"),
+        (
+            "select pg_terminate_backend(pg_backend_pid())",
+            Reason.DATABASE_UNAVAILABLE,
+            "terminating connection",
+        ),
     ],
 )
-def test_an_error_of_postgres_gets_a_reason_and_keeps_its_words(connection: Connection, statement: str, reason: Reason, told: str) -> None:
+def test_an_error_of_postgres_gets_a_reason_and_keeps_its_words(
+    connection: Connection, statement: str, reason: Reason, told: str
+) -> None:
     with pytest.raises(StageError, match=told) as caught, translated("asking"):
         connection.execute(statement.encode())
     assert caught.value.reason is reason

@@ -41,7 +41,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder of the test's own. Not pytest's: every pytest that starts closes the folder above that one again (`chmod go-rwx`)."""
+    """A folder of the test's own. Not pytest's: every pytest that starts closes the folder above that one
+    again (`chmod go-rwx`)."""
     made = Path(tempfile.mkdtemp(prefix="ingest-embedded-"))
     yield made
     rmtree(made)
@@ -57,7 +58,9 @@ def answers(dsn: str) -> bool:
 
 def another_process(folder: Path) -> subprocess.Popen[str]:
     """A process that uses the server until its input is closed."""
-    process = subprocess.Popen([sys.executable, "-c", USER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("host=")
     return process
@@ -115,7 +118,9 @@ def test_data_of_another_postgres_is_refused_in_words(place: Path) -> None:
     (place / "data").mkdir()
     (place / "data" / "PG_VERSION").write_text("12\n")
     with (
-        pytest.raises(StageError, match=r"made by Postgres 12 and this program brings 18.*Next: dump and restore") as caught,
+        pytest.raises(
+            StageError, match=r"made by Postgres 12 and this program brings 18.*Next: dump and restore"
+        ) as caught,
         embedded(place),
     ):
         pass
@@ -127,11 +132,16 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(place: Path) -> Non
         pass
     with (place / "data" / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
-    with pytest.raises(StageError, match='unrecognized configuration parameter "no_such_setting"'), embedded(place):
+    with (
+        pytest.raises(StageError, match='unrecognized configuration parameter "no_such_setting"'),
+        embedded(place),
+    ):
         pass
 
 
-def test_a_first_start_that_fails_behind_the_servers_leaves_nothing_running(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_start_that_fails_behind_the_servers_leaves_nothing_running(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ingest_worker.store.embedded.DATABASE", "no such name")
     with pytest.raises(StageError, match='making the database: option "such"'), embedded(place):
         pass
@@ -148,7 +158,10 @@ def test_a_path_that_no_socket_or_address_can_hold_gets_a_short_one(place: Path,
 
 def test_a_folder_that_cannot_be_made_is_named(place: Path) -> None:
     (place / "file").write_text("")
-    with pytest.raises(StageError, match=r"file/pg cannot be made \(Not a directory\)"), embedded(place / "file" / "pg"):
+    with (
+        pytest.raises(StageError, match=r"file/pg cannot be made \(Not a directory\)"),
+        embedded(place / "file" / "pg"),
+    ):
         pass
 
 
@@ -161,7 +174,11 @@ def test_as_root_the_servers_user_is_let_through_closed_folders_and_nobody_else(
         owner = pwd.getpwnam(server.SYSTEM_USER).pw_uid
         assert (closed / "pg" / "data").stat().st_uid == owner
         for uid, verdict in ((owner, 0), (65_534, 1)):
-            reach = subprocess.run(["test", "-d", closed / "pg"], check=False, user=uid, group=uid, extra_groups=())
+            reach = subprocess.run(
+                ["test", "-d", closed / "pg"], check=False, user=uid, group=uid, extra_groups=()
+            )
             assert reach.returncode == verdict
-        listing = subprocess.run(["ls", closed], check=False, user=owner, group=owner, extra_groups=(), capture_output=True)
+        listing = subprocess.run(
+            ["ls", closed], check=False, user=owner, group=owner, extra_groups=(), capture_output=True
+        )
         assert listing.returncode != 0

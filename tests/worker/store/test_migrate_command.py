@@ -1,4 +1,5 @@
-"""The migration as a Job runs it: an address in the environment, lines for people, an exit code of the failure table."""
+"""The migration as a Job runs it: an address in the environment, lines for people, an exit code of the
+failure table."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,8 +21,12 @@ pytestmark = pytest.mark.postgres
 MIGRATE = "ingest_worker.store.migrate"
 
 
-def test_an_empty_database_is_brought_up_and_the_second_time_there_is_nothing_to_do(empty_database: str) -> None:
-    first = run_module(MIGRATE, "--dimension", "384", "--dimension", "8", environment={"INGEST_DSN": empty_database})
+def test_an_empty_database_is_brought_up_and_the_second_time_there_is_nothing_to_do(
+    empty_database: str,
+) -> None:
+    first = run_module(
+        MIGRATE, "--dimension", "384", "--dimension", "8", environment={"INGEST_DSN": empty_database}
+    )
     assert (first.returncode, first.stderr) == (0, "")
     applied = ", ".join(migration.name for migration in migrations())
     assert first.stdout.splitlines() == [
@@ -31,15 +36,22 @@ def test_an_empty_database_is_brought_up_and_the_second_time_there_is_nothing_to
         "members of ingest_writer may write, of ingest_reader read",
     ]
     second = run_module(MIGRATE, "--dimension", "384", environment={"INGEST_DSN": empty_database})
-    assert (second.returncode, second.stdout.splitlines()[0]) == (0, f"schema {expected_version()}: nothing to do")
+    assert (second.returncode, second.stdout.splitlines()[0]) == (
+        0,
+        f"schema {expected_version()}: nothing to do",
+    )
     with connect(empty_database, application="tests") as connection:
         check(connection)
         assert connection.execute("select to_regclass('ingest.embeddings_384')").fetchone() != (None,)
 
 
-def test_a_login_role_that_is_granted_may_write_as_workers_do_and_change_no_tables(empty_database: str) -> None:
+def test_a_login_role_that_is_granted_may_write_as_workers_do_and_change_no_tables(
+    empty_database: str,
+) -> None:
     with connect(empty_database, application="tests") as owner:
-        owner.execute("do $$ begin create role worker_of_jobs login; exception when duplicate_object then null; end $$")
+        owner.execute(
+            "do $$ begin create role worker_of_jobs login; exception when duplicate_object then null; end $$"
+        )
     for _ in range(2):
         run = run_module(MIGRATE, "--grant", "worker_of_jobs", environment={"INGEST_DSN": empty_database})
         assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "worker_of_jobs may write")
@@ -54,7 +66,12 @@ def test_a_login_role_that_is_granted_may_write_as_workers_do_and_change_no_tabl
     ("address", "arguments", "reason", "said"),
     [
         ("", (), Reason.ORDER_INVALID, "INGEST_DSN is not set"),
-        ("postgresql://ann:secret@127.0.0.1:1/video", (), Reason.DATABASE_UNAVAILABLE, "ann@127.0.0.1:1/video"),
+        (
+            "postgresql://ann:secret@127.0.0.1:1/video",
+            (),
+            Reason.DATABASE_UNAVAILABLE,
+            "ann@127.0.0.1:1/video",
+        ),
         (None, ("--dimension", "5000"), Reason.DIMENSION_MISMATCH, "5000"),
         (None, ("--grant", "nobody_at_all"), Reason.DATABASE_REJECTED, "There is no role 'nobody_at_all'"),
     ],
@@ -62,7 +79,9 @@ def test_a_login_role_that_is_granted_may_write_as_workers_do_and_change_no_tabl
 def test_what_goes_wrong_is_one_line_with_its_reason_and_its_exit_code(
     empty_database: str, address: str | None, arguments: tuple[str, ...], reason: Reason, said: str
 ) -> None:
-    run = run_module(MIGRATE, *arguments, environment={"INGEST_DSN": empty_database if address is None else address})
+    run = run_module(
+        MIGRATE, *arguments, environment={"INGEST_DSN": empty_database if address is None else address}
+    )
     assert run.returncode == FAILURES[reason].exit_code
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"{reason.value}: ")
@@ -72,7 +91,8 @@ def test_what_goes_wrong_is_one_line_with_its_reason_and_its_exit_code(
 
 @pytest.fixture(scope="module")
 def bare_server() -> Iterator[str]:
-    """The address of a server of the module's own: roles are a server's, and another test has made ours on that of the session."""
+    """The address of a server of the module's own: roles are a server's, and another test has made ours on
+    that of the session."""
     folder = Path(tempfile.mkdtemp(prefix="ingest-pg-"))
     with embedded(folder) as dsn:
         yield dsn
@@ -81,7 +101,8 @@ def bare_server() -> Iterator[str]:
 
 @pytest.fixture
 def owned(bare_server: str) -> Iterator[Callable[[str], str]]:
-    """A database set up as docs/install.md says, given what may be said of its owner; both are gone afterwards, and so are our roles."""
+    """A database set up as docs/install.md says, given what may be said of its owner; both are gone
+    afterwards, and so are our roles."""
     with connect(bare_server, application="tests") as administrator:
 
         def made(may: str) -> str:
@@ -123,7 +144,10 @@ def test_an_owner_who_may_make_no_roles_says_so_and_takes_those_that_an_administ
 ) -> None:
     dsn = owned("")
     told = run_module(MIGRATE, environment={"INGEST_DSN": dsn})
-    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (0, "Nobody but the owner may write or read")
+    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (
+        0,
+        "Nobody but the owner may write or read",
+    )
     refused = run_module(MIGRATE, "--grant", "worker", environment={"INGEST_DSN": dsn})
     assert refused.returncode == FAILURES[Reason.DATABASE_REJECTED].exit_code
     assert "WITH ADMIN OPTION" in refused.stderr
@@ -135,7 +159,9 @@ def test_an_owner_who_may_make_no_roles_says_so_and_takes_those_that_an_administ
     writes(dsn)
 
 
-def test_roles_that_somebody_else_has_made_are_taken_and_who_may_add_members_is_told(owned: Callable[[str], str], bare_server: str) -> None:
+def test_roles_that_somebody_else_has_made_are_taken_and_who_may_add_members_is_told(
+    owned: Callable[[str], str], bare_server: str
+) -> None:
     dsn = owned("createrole")
     with connect(bare_server, application="tests") as administrator:
         administrator.execute("create role ingest_writer")
@@ -152,7 +178,10 @@ def test_half_of_the_roles_hinders_no_migration(owned: Callable[[str], str], bar
     with connect(bare_server, application="tests") as administrator:
         administrator.execute("create role ingest_writer")
     told = run_module(MIGRATE, environment={"INGEST_DSN": dsn})
-    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (0, "Nobody but the owner may write or read")
+    assert (told.returncode, told.stdout.splitlines()[-1].split(":")[0]) == (
+        0,
+        "Nobody but the owner may write or read",
+    )
 
 
 def test_the_command_for_people_says_so_too(owned: Callable[[str], str]) -> None:

@@ -17,7 +17,9 @@ from tests.worker.store.makers import NOON, a_run, a_video, content, named, stor
 pytestmark = pytest.mark.postgres
 
 
-def test_a_plan_learns_the_pipeline_of_what_is_stored_and_nothing_of_what_is_not(connection: Connection) -> None:
+def test_a_plan_learns_the_pipeline_of_what_is_stored_and_nothing_of_what_is_not(
+    connection: Connection,
+) -> None:
     store(connection, content(), a_video("test:one"), a_run(pipeline_hash="old"))
     store(connection, content(), a_video("test:one"), a_run(pipeline_hash="new"))
     store(connection, content(), a_video("test:two"))
@@ -27,8 +29,15 @@ def test_a_plan_learns_the_pipeline_of_what_is_stored_and_nothing_of_what_is_not
 
 
 def test_the_runs_of_a_batch_are_told_in_the_order_of_their_ends(connection: Connection) -> None:
-    late = store(connection, content(), a_video("test:one"), a_run(trace_id="a" * 32, finished_at=NOON.replace(hour=14)))
-    early = store(connection, content(), a_video("test:two"), a_run(trace_id="a" * 32, number=3, media_seconds=0.0))
+    late = store(
+        connection,
+        content(),
+        a_video("test:one"),
+        a_run(trace_id="a" * 32, finished_at=NOON.replace(hour=14)),
+    )
+    early = store(
+        connection, content(), a_video("test:two"), a_run(trace_id="a" * 32, number=3, media_seconds=0.0)
+    )
     store(connection, content(), a_video("test:three"), a_run(trace_id="b" * 32))
     told = reads.runs(connection, "a" * 32)
     assert [(run.id, run.title, run.number, run.rtf) for run in told] == [
@@ -70,16 +79,27 @@ def test_words_in_another_form_are_refused_and_not_misread(connection: Connectio
 def test_people_see_speakers_by_name_or_number_and_nobody_as_null(connection: Connection) -> None:
     store(connection, content("a", "b", "c", identities=(named(0, "ann"), unknown(1))))
     connection.execute("update ingest.segment set speaker = null where seq = 2")
-    rows = connection.execute("select text, speaker, speaker_decision from current_segments order by seq").fetchall()
+    rows = connection.execute(
+        "select text, speaker, speaker_decision from current_segments order by seq"
+    ).fetchall()
     assert rows == [("a", "ann", "Named"), ("b", "unknown #1", "Unknown"), ("c", None, None)]
 
 
 def test_a_video_takes_from_its_item_what_the_plan_knew_and_from_the_media_what_it_did_not() -> None:
-    item = Item(index=0, id="test:one", url="https://media.example/one", duration_seconds=60, published_at="2025-06-01T12:00:00Z")
+    item = Item(
+        index=0,
+        id="test:one",
+        url="https://media.example/one",
+        duration_seconds=60,
+        published_at="2025-06-01T12:00:00Z",
+    )
     assert Video.of(item, title="From the media", duration_seconds=61.5) == Video(
         "test:one", "https://media.example/one", "From the media", None, NOON, 61.5
     )
-    assert Video.of(item.model_copy(update={"title": "From the plan"}), title="From the media").title == "From the plan"
+    assert (
+        Video.of(item.model_copy(update={"title": "From the plan"}), title="From the media").title
+        == "From the plan"
+    )
     assert Video.of(item).duration_seconds == 60.0
 
 
@@ -87,4 +107,4 @@ def test_a_deleted_video_takes_everything_of_its_own_with_it(connection: Connect
     store(connection, content(), run=a_run(id=uuid4()))
     connection.execute("delete from ingest.video")
     for table in ("run", "segment", "turn", "speaker", "words", "embeddings_8"):
-        assert connection.execute(f"select count(*) from ingest.{table}".encode()).fetchone() == (0,)  # noqa: S608  names from the line above
+        assert connection.execute((f"select count(*) from ingest.{table}").encode()).fetchone() == (0,)  # noqa: S608  names from the line above

@@ -38,7 +38,9 @@ def test_a_migration_applies_once_and_the_second_one_finds_nothing_to_do(empty_d
     assert schema.migrate(empty_database) == ()
     with connect(empty_database, application="tests") as connection:
         schema.check(connection)
-        applied = connection.execute("select version, checksum from ingest.schema_version order by version").fetchall()
+        applied = connection.execute(
+            "select version, checksum from ingest.schema_version order by version"
+        ).fetchall()
     assert applied == [(m.version, hashlib.sha256(m.text.encode()).hexdigest()) for m in schema.migrations()]
     assert schema.expected_version() == applied[-1][0]
 
@@ -57,11 +59,19 @@ def test_a_database_without_a_schema_is_refused_with_the_next_step(empty_databas
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("update ingest.schema_version set checksum = 'another' where version = 1", "0001_videos.sql was applied with another text"),
-        ("insert into ingest.schema_version values (99, '0099_later.sql', 'x')", "version 99, newer than this program's"),
+        (
+            "update ingest.schema_version set checksum = 'another' where version = 1",
+            "0001_videos.sql was applied with another text",
+        ),
+        (
+            "insert into ingest.schema_version values (99, '0099_later.sql', 'x')",
+            "version 99, newer than this program's",
+        ),
     ],
 )
-def test_another_versions_schema_is_refused_by_migration_and_worker(database: str, connection: Connection, change: str, told: str) -> None:
+def test_another_versions_schema_is_refused_by_migration_and_worker(
+    database: str, connection: Connection, change: str, told: str
+) -> None:
     connection.execute(change)
     for look in (lambda: schema.migrate(database), lambda: schema.check(connection)):
         with pytest.raises(StageError, match=told) as caught:
@@ -75,13 +85,17 @@ def test_an_older_schema_is_refused_by_the_worker(connection: Connection) -> Non
         schema.check(connection)
 
 
-def test_a_schema_that_lacks_a_migration_below_its_newest_is_refused_by_the_worker(connection: Connection) -> None:
+def test_a_schema_that_lacks_a_migration_below_its_newest_is_refused_by_the_worker(
+    connection: Connection,
+) -> None:
     connection.execute("delete from ingest.schema_version where version = 3")
     with pytest.raises(StageError, match=r"it lacks 0003_views\.sql"):
         schema.check(connection)
 
 
-def test_a_migration_that_fails_leaves_the_version_before_it(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_the_version_before_it(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second, *_ = schema.migrations()
     broken = replace(second, text="create table ingest.half (id int); select no_such_function()")
     monkeypatch.setattr(schema, "migrations", lambda: (first, broken))
@@ -101,16 +115,22 @@ def test_what_was_stored_before_pairs_of_characters_were_words_is_found_by_them_
         schema.migrate(empty_database)
     schema.ensure_dimension(empty_database, DIMENSION)
     with connect(empty_database, application="tests") as connection:
-        connection.execute("create table ingest.address (batch text, video text)")  # of a later version, which the commit of today needs
+        connection.execute(
+            "create table ingest.address (batch text, video text)"
+        )  # of a later version, which the commit of today needs
         store(connection, replace(content("東京は大きい"), language="ja"))
         connection.execute("drop table ingest.address")
-        assert schema.migrate(empty_database) == tuple(migration.name for migration in schema.migrations()[len(before) :])
+        assert schema.migrate(empty_database) == tuple(
+            migration.name for migration in schema.migrations()[len(before) :]
+        )
         assert search(connection, Query("東京", unit(1), MODEL))[0].text_rank == 1
 
 
 def test_a_database_that_cannot_write_every_language_is_refused(empty_database: str) -> None:
     with connect(empty_database, application="tests") as connection:
-        connection.execute("create database latin encoding 'LATIN1' locale_provider libc locale 'C' template template0")
+        connection.execute(
+            "create database latin encoding 'LATIN1' locale_provider libc locale 'C' template template0"
+        )
     try:
         with pytest.raises(StageError, match="encoded in LATIN1") as caught:
             schema.migrate(make_conninfo(empty_database, dbname="latin"))
@@ -127,15 +147,21 @@ def test_a_dimension_that_no_index_takes_is_refused(database: str, dimension: in
     assert caught.value.reason is Reason.DIMENSION_MISMATCH
 
 
-def test_the_largest_dimension_can_be_indexed_and_asking_twice_is_fine(database: str, connection: Connection) -> None:
+def test_the_largest_dimension_can_be_indexed_and_asking_twice_is_fine(
+    database: str, connection: Connection
+) -> None:
     for _ in range(2):
         schema.ensure_dimension(database, 4000)
-    indexed = connection.execute("select indexdef from pg_indexes where indexname = 'embeddings_4000_nearest'").fetchone()
+    indexed = connection.execute(
+        "select indexdef from pg_indexes where indexname = 'embeddings_4000_nearest'"
+    ).fetchone()
     assert indexed is not None
     assert "hnsw (vector halfvec_cosine_ops)" in indexed[0]
 
 
-def test_pgvector_without_iterative_scans_is_refused_and_one_that_damages_indexes_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_pgvector_without_iterative_scans_is_refused_and_one_that_damages_indexes_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with pytest.raises(StageError, match=r"pgvector 0\.7\.4 is too old: 0\.8\.0 or newer"):
         schema.require_pgvector("0.7.4")
     with caplog.at_level(logging.WARNING):
@@ -158,7 +184,12 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
         store(worker, content("one", "two", identities=both))
         store(worker, content("three", "four", identities=both), run=a_run())
         silent = a_video("test:silent")
-        record_outcome(worker, claim(worker, silent.id, "worker"), silent, FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash-1"))
+        record_outcome(
+            worker,
+            claim(worker, silent.id, "worker"),
+            silent,
+            FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash-1"),
+        )
         assert artifacts.get(worker, "test:one", Stage.EMBED, "hash") == b"kept"
         assert reads.transcript(worker, "test:one") is not None
         assert set(reads.stored(worker, ["test:one", "test:silent"])) == {"test:one", "test:silent"}
@@ -186,7 +217,10 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
     ],
 )
 def test_a_worker_or_reader_can_do_nothing_else(database: str, role: str, statement: str) -> None:
-    with connect(as_role(database, role), application="worker") as somebody, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with (
+        connect(as_role(database, role), application="worker") as somebody,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
         somebody.execute(statement.encode())
 
 
@@ -204,7 +238,8 @@ def test_a_reader_searches_and_reads_and_writes_nothing(database: str, connectio
 def test_a_reader_reads_views_and_no_table(database: str, connection: Connection) -> None:
     store(connection, content("one"))
     tables = connection.execute(
-        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('ingest', 'public')"
+        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('ingest', "
+        "'public')"
     ).fetchall()
     views = connection.execute(
         "select format('%I.%I', schemaname, viewname) from pg_views where schemaname in ('ingest', 'public')"
@@ -218,7 +253,9 @@ def test_a_reader_reads_views_and_no_table(database: str, connection: Connection
             for action in ("select", "insert", "update", "delete"):
                 held = reader.execute("select has_table_privilege(%s, %s)", [table, action]).fetchone()
                 assert held == (False,), f"{action} {table}"
-    assert {"ingest.speaker", "ingest.address", f"ingest.embeddings_{DIMENSION}"} <= {table for (table,) in tables}
+    assert {"ingest.speaker", "ingest.address", f"ingest.embeddings_{DIMENSION}"} <= {
+        table for (table,) in tables
+    }
 
 
 @pytest.mark.parametrize(
@@ -233,14 +270,21 @@ def test_a_reader_reads_views_and_no_table(database: str, connection: Connection
     ],
 )
 def test_a_worker_removes_no_recording_and_no_history(database: str, statement: str) -> None:
-    with connect(as_role(database, "ingest_writer"), application="worker") as worker, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with (
+        connect(as_role(database, "ingest_writer"), application="worker") as worker,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
         worker.execute(statement.encode())
 
 
-def test_readers_of_an_older_version_lose_their_rights_on_tables(database: str, connection: Connection) -> None:
+def test_readers_of_an_older_version_lose_their_rights_on_tables(
+    database: str, connection: Connection
+) -> None:
     connection.execute("grant select on all tables in schema ingest to ingest_reader")
     schema.migrate(database)
-    assert connection.execute("select has_table_privilege('ingest_reader', 'ingest.speaker', 'select')").fetchone() == (False,)
+    assert connection.execute(
+        "select has_table_privilege('ingest_reader', 'ingest.speaker', 'select')"
+    ).fetchone() == (False,)
 
 
 def test_a_dimension_made_after_the_roles_can_be_written_by_workers(database: str) -> None:

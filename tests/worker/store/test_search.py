@@ -26,7 +26,12 @@ def corpus(connection: Connection) -> Connection:
     """Two recordings: June, Ann and a stranger; August, the stranger alone."""
     both = (named(0, "ann"), unknown(1))
     store(connection, content(*TEXTS, vectors=np.stack([NEAR, AWAY, FAR]), identities=both))
-    alone = content("lentils in august", vectors=np.stack([NEAR]), identities=(unknown(0),), voices=np.stack([unit(0, 1, dimension=4)]))
+    alone = content(
+        "lentils in august",
+        vectors=np.stack([NEAR]),
+        identities=(unknown(0),),
+        voices=np.stack([unit(0, 1, dimension=4)]),
+    )
     store(connection, alone, a_video("test:august", published_at=datetime(2025, 8, 2, tzinfo=UTC)))
     return connection
 
@@ -42,7 +47,11 @@ def test_a_passage_that_both_lists_find_comes_before_what_one_finds(corpus: Conn
 
 def test_a_passage_says_where_it_is_and_what_its_score_is_made_of(corpus: Connection) -> None:
     best = search(corpus, Query("operator", NEAR, MODEL, video="test:one"))[0]
-    assert (best.video, best.title, best.url) == ("test:one", "Title of test:one", "https://media.example/one")
+    assert (best.video, best.title, best.url) == (
+        "test:one",
+        "Title of test:one",
+        "https://media.example/one",
+    )
     assert (best.speaker, best.start, best.end, best.text) == ("ann", 0.0, 2.0, TEXTS[0])
     assert (best.vector_rank, best.text_rank) == (1, 1)
     assert best.score == pytest.approx(2 / 61)
@@ -57,7 +66,9 @@ def test_words_are_asked_in_the_dictionary_of_the_recordings_language(connection
     store(connection, other, a_video("test:other"))
 
     def by_words(text: str) -> set[str]:
-        return {passage.video for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank}
+        return {
+            passage.video for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank
+        }
 
     assert by_words("returning card") == {"test:one"}
     assert by_words("Karte") == {"test:deutsch"}
@@ -106,7 +117,12 @@ ANSWERS: dict[str, set[str]] = {
     "ไทย": {"อาหารไทยอร่อย"},
     "서울": {"서울에서 만나요"},
     "မြန်မာ": {"မြန်မာစာ"},
-    "google": {"東京は大きい。Google Chromeを使う", "我们用 Google Chrome 打开网页", "เราใช้ Google ที่กรุงเทพ", "ကျွန်တော် Google သုံးတယ်"},
+    "google": {
+        "東京は大きい。Google Chromeを使う",
+        "我们用 Google Chrome 打开网页",
+        "เราใช้ Google ที่กรุงเทพ",
+        "ကျွန်တော် Google သုံးတယ်",
+    },
 }
 
 
@@ -120,7 +136,11 @@ def unspaced(connection: Connection) -> Connection:
 
 def test_words_are_found_in_scripts_that_put_no_spaces_between_them(unspaced: Connection) -> None:
     def by_words(asked: str) -> set[str]:
-        return {passage.text for passage in search(unspaced, Query(asked, NEAR, MODEL, limit=50)) if passage.text_rank}
+        return {
+            passage.text
+            for passage in search(unspaced, Query(asked, NEAR, MODEL, limit=50))
+            if passage.text_rank
+        }
 
     assert {asked: by_words(asked) for asked in ANSWERS} == ANSWERS
 
@@ -154,8 +174,19 @@ def test_a_question_longer_than_anything_can_read_is_refused(corpus: Connection)
 
 
 def test_no_question_breaks_the_search(unspaced: Connection) -> None:
-    hostile = ["東" * 1000, "東 " * 500, '"' * 998 + "東京", "-" * 999 + "京", "東\\\\'京''\"':*", "東:*&!|<->京", "京\u200b都", "x\\"]
-    assert [len(search(unspaced, Query(asked, NEAR, MODEL, limit=3))) for asked in hostile] == [3] * len(hostile)
+    hostile = [
+        "東" * 1000,
+        "東 " * 500,
+        '"' * 998 + "東京",
+        "-" * 999 + "京",
+        "東\\\\'京''\"':*",
+        "東:*&!|<->京",
+        "京\u200b都",
+        "x\\",
+    ]
+    assert [len(search(unspaced, Query(asked, NEAR, MODEL, limit=3))) for asked in hostile] == [3] * len(
+        hostile
+    )
 
 
 def test_filters_leave_what_they_say(corpus: Connection) -> None:
@@ -171,15 +202,21 @@ def test_filters_leave_what_they_say(corpus: Connection) -> None:
 
 
 def test_another_models_vectors_are_never_compared(corpus: Connection) -> None:
-    found_by_other = replace(content("same place, other model", vectors=np.stack([NEAR])), identities=(named(0, "ann"),))
+    found_by_other = replace(
+        content("same place, other model", vectors=np.stack([NEAR])), identities=(named(0, "ann"),)
+    )
     other = replace(found_by_other, vectors=replace(found_by_other.vectors, model="other@1"))
     store(corpus, other, a_video("test:other"))
     assert "same place, other model" not in found(corpus, "nothing", NEAR)
-    assert [passage.text for passage in search(corpus, Query("nothing", NEAR, "other@1"))] == ["same place, other model"]
+    assert [passage.text for passage in search(corpus, Query("nothing", NEAR, "other@1"))] == [
+        "same place, other model"
+    ]
 
 
 def test_an_unknown_model_is_an_error_and_not_half_an_answer(corpus: Connection) -> None:
-    with pytest.raises(StageError, match=r"no vectors of strange@1; it has some of tiny@0123456789ab") as caught:
+    with pytest.raises(
+        StageError, match=r"no vectors of strange@1; it has some of tiny@0123456789ab"
+    ) as caught:
         search(corpus, Query("operator", NEAR, "strange@1"))
     assert caught.value.reason is Reason.DIMENSION_MISMATCH
     with pytest.raises(StageError, match="makes 5 numbers here, and made 8 for the store"):
@@ -196,7 +233,8 @@ def _plan(connection: Connection, query: Query) -> str:
         connection.execute("set local hnsw.iterative_scan = relaxed_order")
         connection.execute("set local hnsw.ef_search = 100")
         lines = connection.execute(
-            b"explain (analyze, costs off, timing off) " + searching.statement(query).as_bytes(), searching._parameters(query, 1)
+            b"explain (analyze, costs off, timing off) " + searching.statement(query).as_bytes(),
+            searching._parameters(query, 1),
         )
         return "\n".join(line[0] for line in lines)
 
@@ -218,7 +256,9 @@ def test_ten_thousand_passages_are_searched_through_the_index_and_a_rare_speaker
 
     rare = replace(query, speaker="ann", limit=50)
     nearest = {texts[i] for i in np.argsort(-(values[::100] @ values[target]))[:50] * 100}
-    assert {passage.text for passage in search(connection, rare)} == nearest  # few enough to compare each: the planner sorts them
+    assert {
+        passage.text for passage in search(connection, rare)
+    } == nearest  # few enough to compare each: the planner sorts them
     connection.execute("set enable_sort = off")  # as if they were too many for that
     assert "Index Scan using embeddings_384_nearest" in _plan(connection, rare)
     assert len({passage.text for passage in search(connection, rare)} & nearest) >= 45

@@ -18,7 +18,9 @@ def voice(*values: float) -> FloatArray:
     return unit(*values, dimension=4)
 
 
-def heard(connection: Connection, video: str, *voices: FloatArray, decision: Decision = Decision.UNKNOWN) -> list[str]:
+def heard(
+    connection: Connection, video: str, *voices: FloatArray, decision: Decision = Decision.UNKNOWN
+) -> list[str]:
     """Store a recording of unknown voices; returns their labels."""
     identities = tuple(unknown(speaker, decision) for speaker in range(len(voices)))
     found = content(*("text",) * len(voices), identities=identities, voices=np.stack(voices))
@@ -45,7 +47,9 @@ def test_a_voice_below_the_threshold_is_somebody_else(connection: Connection) ->
     assert heard(connection, "test:three", voice(0.41, 0, np.sqrt(1 - 0.41**2))) == ["unknown #1"]
 
 
-def test_two_speakers_of_one_recording_never_share_a_number_and_the_better_match_gets_it(connection: Connection) -> None:
+def test_two_speakers_of_one_recording_never_share_a_number_and_the_better_match_gets_it(
+    connection: Connection,
+) -> None:
     heard(connection, "test:one", voice(1, 0))
     assert heard(connection, "test:two", voice(0.8, 0.6), voice(0.9, 0.4)) == ["unknown #2", "unknown #1"]
 
@@ -57,7 +61,9 @@ def test_a_voice_of_another_model_is_not_compared(connection: Connection) -> Non
 
 
 @pytest.mark.parametrize("decision", [Decision.TOO_SHORT, Decision.NO_VECTOR])
-def test_a_voice_that_cannot_be_compared_is_a_stranger_to_all(connection: Connection, decision: Decision) -> None:
+def test_a_voice_that_cannot_be_compared_is_a_stranger_to_all(
+    connection: Connection, decision: Decision
+) -> None:
     heard(connection, "test:one", voice(1, 0))
     assert heard(connection, "test:two", voice(1, 0), decision=decision) == ["unknown #2"]
     assert heard(connection, "test:three", voice(1, 0)) == ["unknown #1"]
@@ -65,7 +71,9 @@ def test_a_voice_that_cannot_be_compared_is_a_stranger_to_all(connection: Connec
 
 def test_who_has_a_name_has_no_number(connection: Connection) -> None:
     store(connection, content("a", "b", identities=(named(0, "ann"), unknown(1))))
-    rows = connection.execute("select label, name, unknown, decision from speakers order by speaker").fetchall()
+    rows = connection.execute(
+        "select label, name, unknown, decision from speakers order by speaker"
+    ).fetchall()
     assert rows == [("ann", "ann", None, "Named"), ("unknown #1", None, 1, "Unknown")]
 
 

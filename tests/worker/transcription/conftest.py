@@ -37,9 +37,12 @@ def recording() -> Callable[[str], Recording]:
 
 @pytest.fixture(scope="session")
 def cut(tmp_path_factory: pytest.TempPathFactory, recording: Callable[[str], Recording]) -> Cut:
-    """Decoded audio of recordings: whole, the part from `start` to `end` seconds, or several times over with silence before it."""
+    """Decoded audio of recordings: whole, the part from `start` to `end` seconds, or several times over with
+    silence before it."""
 
-    def make(name: str, *, start: float = 0.0, end: float | None = None, times: int = 1, silence: float = 0.0) -> Audio:
+    def make(
+        name: str, *, start: float = 0.0, end: float | None = None, times: int = 1, silence: float = 0.0
+    ) -> Audio:
         with wave.open(str(recording(name).path)) as file:
             last = file.getnframes() if end is None else round(end * SAMPLE_RATE)
             file.setpos(round(start * SAMPLE_RATE))
@@ -51,7 +54,9 @@ def cut(tmp_path_factory: pytest.TempPathFactory, recording: Callable[[str], Rec
     return make
 
 
-def settings(*, language: str | None = None, vocabulary: tuple[str, ...] = (), beam_size: int = 5) -> Settings:
+def settings(
+    *, language: str | None = None, vocabulary: tuple[str, ...] = (), beam_size: int = 5
+) -> Settings:
     return Settings(
         model_set="demo",
         transcription=TranscriptionProfile(model="tiny.en", beam_size=beam_size),
@@ -69,10 +74,17 @@ def transcriber(tiny_en: Path) -> Make:
     """Makes a transcriber with the real model."""
 
     def make(
-        *, batch: int = 8, language: str | None = None, vocabulary: tuple[str, ...] = (), beam_size: int = 5, compute_type: str = "int8"
+        *,
+        batch: int = 8,
+        language: str | None = None,
+        vocabulary: tuple[str, ...] = (),
+        beam_size: int = 5,
+        compute_type: str = "int8",
     ) -> WhisperTranscriber:
         given = settings(language=language, vocabulary=vocabulary, beam_size=beam_size)
-        return WhisperTranscriber(tiny_en, device="cpu", compute_type=compute_type, threads=2, batch=batch, settings=given)
+        return WhisperTranscriber(
+            tiny_en, device="cpu", compute_type=compute_type, threads=2, batch=batch, settings=given
+        )
 
     return make
 

@@ -13,7 +13,9 @@ from ingest_worker.engines.chunks import FRAME, LONGEST, PAD, Chunk, halves, pac
 
 def activity(*runs: tuple[float, float]) -> FloatArray:
     """Probabilities from (seconds, probability) runs."""
-    return np.concatenate([np.full(round(seconds * SAMPLE_RATE / FRAME), p, np.float32) for seconds, p in runs])
+    return np.concatenate(
+        [np.full(round(seconds * SAMPLE_RATE / FRAME), p, np.float32) for seconds, p in runs]
+    )
 
 
 def spans_of(probabilities: FloatArray) -> list[tuple[float, float]]:
@@ -21,7 +23,11 @@ def spans_of(probabilities: FloatArray) -> list[tuple[float, float]]:
     return [(round(start / SAMPLE_RATE, 1), round(end / SAMPLE_RATE, 1)) for start, end in spans]
 
 
-RUNS = st.lists(st.tuples(st.floats(0.05, 50.0), st.sampled_from([0.0, 0.1, 0.4, 0.45, 0.6, 0.9, 1.0])), min_size=1, max_size=30)
+RUNS = st.lists(
+    st.tuples(st.floats(0.05, 50.0), st.sampled_from([0.0, 0.1, 0.4, 0.45, 0.6, 0.9, 1.0])),
+    min_size=1,
+    max_size=30,
+)
 
 
 @given(RUNS)
@@ -60,7 +66,10 @@ def test_speech_keeps_four_tenths_of_a_second_around_it() -> None:
 
 
 def test_a_short_silence_is_shared_by_its_neighbours() -> None:
-    assert spans_of(activity((1.0, 0.0), (1.0, 0.9), (0.5, 0.0), (1.0, 0.9), (1.0, 0.0))) == [(0.6, 2.2), (2.2, 3.9)]
+    assert spans_of(activity((1.0, 0.0), (1.0, 0.9), (0.5, 0.0), (1.0, 0.9), (1.0, 0.0))) == [
+        (0.6, 2.2),
+        (2.2, 3.9),
+    ]
 
 
 def test_a_dip_that_is_not_silence_does_not_end_speech() -> None:
@@ -74,14 +83,23 @@ def test_speech_without_a_pause_is_cut_at_its_quietest_frame() -> None:
 
 def test_a_full_chunk_ends_at_its_longest_pause() -> None:
     second = SAMPLE_RATE
-    spans = ((0, 10 * second), (11 * second, 21 * second), (25 * second, 30 * second), (31 * second, 41 * second))
+    spans = (
+        (0, 10 * second),
+        (11 * second, 21 * second),
+        (25 * second, 30 * second),
+        (31 * second, 41 * second),
+    )
     assert [len(chunk.spans) for chunk in pack(spans, activity((41.0, 0.9)))] == [2, 2]
 
 
 def test_of_pauses_that_are_shorter_than_their_padding_the_longest_ends_a_chunk() -> None:
-    probabilities = activity((21.0, 0.9), (0.7, 0.0), (6.0, 0.9), (0.2, 0.0), (1.0, 0.9), (0.2, 0.0), (20.0, 0.9))
+    probabilities = activity(
+        (21.0, 0.9), (0.7, 0.0), (6.0, 0.9), (0.2, 0.0), (1.0, 0.9), (0.2, 0.0), (20.0, 0.9)
+    )
     first, *_ = pack(speech_spans(probabilities, probabilities.size * FRAME), probabilities)
-    assert first.seconds == pytest.approx(21.35, abs=0.1)  # in the middle of seven tenths, not at the last two that fit
+    assert first.seconds == pytest.approx(
+        21.35, abs=0.1
+    )  # in the middle of seven tenths, not at the last two that fit
 
 
 def test_times_in_a_chunk_are_found_again_in_the_recording() -> None:

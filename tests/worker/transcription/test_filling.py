@@ -1,4 +1,5 @@
-"""What was said and not written down is heard again, or told. The sound is real; the decoder leaves out what it is told to."""
+"""What was said and not written down is heard again, or told. The sound is real; the decoder leaves out what
+it is told to."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -25,11 +26,14 @@ LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 def word_of(sound: int, start: float) -> str:
     """A word that tells which sound it was heard in, and that no compression finds again."""
-    return chr(ord("a") + sound) + hashlib.sha256(f"{sound} {start}".encode()).hexdigest()[:6].translate(LETTERS)
+    return chr(ord("a") + sound) + hashlib.sha256(f"{sound} {start}".encode()).hexdigest()[:6].translate(
+        LETTERS
+    )
 
 
 class Forgetful:
-    """Stands where the engine stands; writes three different words a second, except where it leaves some out."""
+    """Stands where the engine stands; writes three different words a second, except where it leaves some
+    out."""
 
     languages: Sequence[str] = ("en",)
 
@@ -49,11 +53,15 @@ class Forgetful:
         number = len(self.asked)
         self.asked.append(seconds)
         first, last = self._left_out(number, seconds)
-        starts = [start for start in np.arange(0.0, seconds - 0.3, 1 / 3).tolist() if not first <= start < last]
+        starts = [
+            start for start in np.arange(0.0, seconds - 0.3, 1 / 3).tolist() if not first <= start < last
+        ]
         words = [Word(start, start + 0.3, f" {word_of(number, start)}", 0.9) for start in starts]
         if words and first < seconds <= last:  # an alignment stretches the last word over all that is left
             words[-1] = Word(words[-1].start, seconds, words[-1].text, 0.9)
-        return Decoded("".join(word.text for word in words).strip(), seconds, -0.1, 0.05, complete=True), words
+        return Decoded(
+            "".join(word.text for word in words).strip(), seconds, -0.1, 0.05, complete=True
+        ), words
 
 
 def listen(make: Make, audio: Audio, left_out: Left) -> tuple[Transcript, Forgetful]:
@@ -73,9 +81,17 @@ def audio(cut: Cut) -> Audio:
     return cut("dialogue", end=100.0)
 
 
-@pytest.mark.parametrize(("first", "last"), [(9.0, 22.0), (0.0, 6.0), (12.0, 99.0)], ids=["in the middle", "at its start", "at its end"])
-def test_what_a_chunk_leaves_out_is_heard_by_itself(first: float, last: float, transcriber: Make, audio: Audio) -> None:
-    transcript, engine = listen(transcriber, audio, lambda number, _: (first, last) if number == 1 else (0, 0))
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(9.0, 22.0), (0.0, 6.0), (12.0, 99.0)],
+    ids=["in the middle", "at its start", "at its end"],
+)
+def test_what_a_chunk_leaves_out_is_heard_by_itself(
+    first: float, last: float, transcriber: Make, audio: Audio
+) -> None:
+    transcript, engine = listen(
+        transcriber, audio, lambda number, _: (first, last) if number == 1 else (0, 0)
+    )
     assert (transcript.chunks, transcript.redecoded, transcript.dropped) == (4, 1, ())
     assert len(engine.asked) == 5
     assert min(last, engine.asked[1]) - first <= engine.asked[4] + 1.5
@@ -86,14 +102,20 @@ def test_what_a_chunk_leaves_out_is_heard_by_itself(first: float, last: float, t
 
 
 def test_what_is_left_out_again_is_heard_in_halves(transcriber: Make, audio: Audio) -> None:
-    transcript, engine = listen(transcriber, audio, lambda number, _: {1: (6.0, 99.0), 4: (0.5, 99.0)}.get(number, (0, 0)))
+    transcript, engine = listen(
+        transcriber, audio, lambda number, _: {1: (6.0, 99.0), 4: (0.5, 99.0)}.get(number, (0, 0))
+    )
     assert transcript.dropped == ()
     assert len(engine.asked) == 7
     assert bare(transcript, audio.seconds) < 2.5
 
 
-def test_speech_that_never_gets_a_word_is_told_and_what_stands_around_it_stays(transcriber: Make, audio: Audio) -> None:
-    transcript, engine = listen(transcriber, audio, lambda number, _: (8.0, 99.0) if number == 1 else (0.0, 99.0 * (number > 3)))
+def test_speech_that_never_gets_a_word_is_told_and_what_stands_around_it_stays(
+    transcriber: Make, audio: Audio
+) -> None:
+    transcript, engine = listen(
+        transcriber, audio, lambda number, _: (8.0, 99.0) if number == 1 else (0.0, 99.0 * (number > 3))
+    )
     ((start, end),) = transcript.dropped
     assert end - start == pytest.approx(engine.asked[1] - 9.0, abs=1.0)
     assert transcript.redecoded == 1
@@ -102,12 +124,16 @@ def test_speech_that_never_gets_a_word_is_told_and_what_stands_around_it_stays(t
 
 
 def test_a_recording_full_of_gaps_is_not_heard_over_and_over(transcriber: Make, audio: Audio) -> None:
-    transcript, engine = listen(transcriber, audio, lambda number, _: (12.0, 99.0) if number < 4 else (0.0, 99.0))
+    transcript, engine = listen(
+        transcriber, audio, lambda number, _: (12.0, 99.0) if number < 4 else (0.0, 99.0)
+    )
     assert len(engine.asked) <= 2 * transcript.chunks + SPARE
     assert sum(end - start for start, end in transcript.dropped) > 0.4 * transcript.speech_seconds
 
 
-def test_a_few_words_that_a_decoder_leaves_out_at_a_seam_of_two_chunks_are_found(transcriber: Make, audio: Audio) -> None:
+def test_a_few_words_that_a_decoder_leaves_out_at_a_seam_of_two_chunks_are_found(
+    transcriber: Make, audio: Audio
+) -> None:
     def left_out(number: int, seconds: float) -> tuple[float, float]:
         return {0: (seconds - 1.6, seconds), 1: (0.0, 1.6)}.get(number, (0, 0))
 

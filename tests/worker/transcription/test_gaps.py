@@ -37,7 +37,15 @@ def in_seconds(found: list[tuple[int, int]]) -> list[tuple[float, float]]:
         (said(0, 10) + said(11.5, 28), []),
         ([*said(0, 10), Word(10.0, 12.5, "2,500,000", 0.9), *said(12.5, 28)], []),
     ],
-    ids=["all of it", "none of it", "in the middle", "at the beginning", "at the end", "a breath", "a number"],
+    ids=[
+        "all of it",
+        "none of it",
+        "in the middle",
+        "at the beginning",
+        "at the end",
+        "a breath",
+        "a number",
+    ],
 )
 def test_speech_without_a_word_is_found(words: list[Word], expected: list[tuple[float, float]]) -> None:
     found = in_seconds(gaps(words, speech(28)))
@@ -48,12 +56,17 @@ def test_silence_between_words_is_no_gap_and_does_not_fill_one_up() -> None:
     flags = np.concatenate([speech(5), ~speech(60), speech(1.5), ~speech(60), speech(5)])
     assert gaps([*said(0, 5), *said(126.5, 131.5)], flags) == []
     flags[round(66 * SECOND) : round(67.2 * SECOND)] = True
-    assert in_seconds(gaps([*said(0, 5), *said(126.5, 131.5)], flags)) == [(65.0, pytest.approx(67.2, abs=0.1))]
+    assert in_seconds(gaps([*said(0, 5), *said(126.5, 131.5)], flags)) == [
+        (65.0, pytest.approx(67.2, abs=0.1))
+    ]
 
 
 @given(st.lists(st.tuples(st.floats(0, 28), st.floats(0.02, 2.0)), max_size=40))
 def test_no_gap_holds_a_word_and_every_frame_of_it_is_speech(times: list[tuple[float, float]]) -> None:
-    words = sorted((Word(start, min(28.0, start + length), "w", 0.9) for start, length in times), key=lambda word: word.start)
+    words = sorted(
+        (Word(start, min(28.0, start + length), "w", 0.9) for start, length in times),
+        key=lambda word: word.start,
+    )
     for first, last in gaps(words, speech(28)):
         assert last - first > 2.0 * SECOND - 1
         assert all(not first + 1 < word.start * SECOND < last - 1 for word in words)
@@ -61,7 +74,10 @@ def test_no_gap_holds_a_word_and_every_frame_of_it_is_speech(times: list[tuple[f
 
 def test_a_gap_is_cut_out_at_the_pauses_around_it() -> None:
     probabilities = np.concatenate(
-        [np.full(round(s * SECOND), p, np.float32) for s, p in ((8.0, 0.9), (0.2, 0.1), (12.0, 0.9), (0.2, 0.1), (7.0, 0.9))]
+        [
+            np.full(round(s * SECOND), p, np.float32)
+            for s, p in ((8.0, 0.9), (0.2, 0.1), (12.0, 0.9), (0.2, 0.1), (7.0, 0.9))
+        ]
     )
     samples = probabilities.size * FRAME
     spans = speech_spans(probabilities, samples)

@@ -1,4 +1,5 @@
-"""Each piece of a recording is decoded in the language that it is in. The sound is real, the languages are told to the tests' decoder."""
+"""Each piece of a recording is decoded in the language that it is in. The sound is real, the languages are
+told to the tests' decoder."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -57,9 +58,13 @@ def test_a_long_piece_outweighs_a_short_one() -> None:
         "a model of one language",
     ],
 )
-def test_only_pieces_where_the_language_may_change_are_asked_again(ballots: list[Ballot], borders: list[int]) -> None:
+def test_only_pieces_where_the_language_may_change_are_asked_again(
+    ballots: list[Ballot], borders: list[int]
+) -> None:
     every = chunks(*[28.0] * len(ballots))
-    assert [every.index(chunk) for chunk in at_borders(every, dict(zip(every, ballots, strict=True)))] == borders
+    assert [
+        every.index(chunk) for chunk in at_borders(every, dict(zip(every, ballots, strict=True)))
+    ] == borders
 
 
 def test_a_chunk_is_asked_in_pieces_that_are_long_enough_and_hold_all_of_it() -> None:
@@ -77,7 +82,8 @@ def test_pieces_of_one_language_are_one_and_a_doubtful_one_goes_with_what_is_bef
 
 
 class Interpreter:
-    """Stands where the engine stands: English until a second of the recording's sound, German from there; writes what it was told."""
+    """Stands where the engine stands: English until a second of the recording's sound, German from there;
+    writes what it was told."""
 
     languages: Sequence[str] = ("en", "de")
 
@@ -112,7 +118,10 @@ class Interpreter:
         ballot = self._ballot(sound)
         language = (sure_of(ballot) if task.follow else None) or task.language
         seconds = sound.size / SAMPLE_RATE
-        words = [Word(start, start + 0.3, f" {language}", 0.9) for start in np.arange(0.0, seconds - 0.3, 1 / 3).tolist()]
+        words = [
+            Word(start, start + 0.3, f" {language}", 0.9)
+            for start in np.arange(0.0, seconds - 0.3, 1 / 3).tolist()
+        ]
         heard = Decoded(hashlib.sha512(sound.tobytes()).hexdigest(), seconds, -0.1, 0.05, complete=True)
         return heard.spoken_in(language, task.language, ballot), words
 
@@ -130,25 +139,35 @@ def audio(cut: Cut) -> Audio:
 
 @pytest.mark.models
 @pytest.mark.parametrize(("change", "language"), [(70.0, "en"), (40.0, "de")])
-def test_every_word_is_decoded_in_the_language_that_is_spoken_there(change: float, language: str, transcriber: Make, audio: Audio) -> None:
+def test_every_word_is_decoded_in_the_language_that_is_spoken_there(
+    change: float, language: str, transcriber: Make, audio: Audio
+) -> None:
     transcript, _ = listen(transcriber, audio, change)
     assert transcript.language == language
     assert 0.5 < transcript.language_probability < 0.9
     assert 1 <= transcript.foreign < transcript.chunks
-    wrong = [word for word in transcript.words if word.text != ("en" if word.start < change else "de") and abs(word.start - change) > 4.0]
+    wrong = [
+        word
+        for word in transcript.words
+        if word.text != ("en" if word.start < change else "de") and abs(word.start - change) > 4.0
+    ]
     assert wrong == []
     assert all(word.language == (None if word.text == language else word.text) for word in transcript.words)
 
 
 @pytest.mark.models
-def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(transcriber: Make, audio: Audio) -> None:
+def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(
+    transcriber: Make, audio: Audio
+) -> None:
     transcript, engine = listen(transcriber, audio, 999.0)
     assert (transcript.language, transcript.foreign, engine.asked) == ("en", 0, transcript.chunks)
     assert {word.language for word in transcript.words} == {None}
 
 
 @pytest.mark.models
-def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_told(transcriber: Make, audio: Audio) -> None:
+def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_told(
+    transcriber: Make, audio: Audio
+) -> None:
     transcript, _ = listen(transcriber, audio, 40.0, language="en")
     assert {word.text for word in transcript.words} == {"en"}
     assert (transcript.language, transcript.language_probability) == ("en", 1.0)

@@ -40,7 +40,17 @@ def test_a_script_without_spaces_gives_a_word_per_letter_and_names_stay_whole() 
         (f"{BEFORE} {CODE * 4}", f"{BEFORE} {'Never, never again. ' * 4}", False),
         (f"{BEFORE} {CODE * 4}", f"The weather will be fine, and {CODE * 4}", False),
     ],
-    ids=["the same", "miscounted", "not again", "twice as many", "too often", "another phrase", "other words around it"],
+    ids=[
+        "the same",
+        "miscounted",
+        "not again",
+        "twice as many",
+        "too often",
+        "another phrase",
+        "other words around it",
+    ],
 )
-def test_a_repetition_is_real_where_the_sound_cut_elsewhere_gives_it_again(*, whole: str, parts: str, alike: bool) -> None:
+def test_a_repetition_is_real_where_the_sound_cut_elsewhere_gives_it_again(
+    *, whole: str, parts: str, alike: bool
+) -> None:
     assert heard_alike(whole, parts) is alike

@@ -1,4 +1,5 @@
-"""What happens to a piece of speech whose decoding cannot be believed. The pieces are real, what is heard in them is made up."""
+"""What happens to a piece of speech whose decoding cannot be believed. The pieces are real, what is heard in
+them is made up."""
 
 import hashlib
 import tracemalloc
@@ -119,7 +120,11 @@ def test_a_piece_that_fails_every_time_is_left_out_and_told(transcriber: Make, a
     assert transcript.chunks == 4
     assert sum(end - start for start, end in transcript.dropped) == pytest.approx(first[0])
     assert transcript.redecoded == 1
-    inside = [w for w in transcript.words if any(start <= (w.start + w.end) / 2 < end for start, end in transcript.dropped)]
+    inside = [
+        w
+        for w in transcript.words
+        if any(start <= (w.start + w.end) / 2 < end for start, end in transcript.dropped)
+    ]
     assert inside == []
     assert transcript.words[0].start < transcript.dropped[0][0] < transcript.words[-1].start
 
@@ -157,7 +162,9 @@ def test_a_half_in_which_the_model_hears_nobody_is_told(transcriber: Make, audio
     assert sum(end - start for start, end in transcript.dropped) == pytest.approx(engine.asked[-2][0])
 
 
-def test_a_piece_in_which_the_model_hears_nobody_is_told_and_not_tried_again(transcriber: Make, audio: Audio) -> None:
+def test_a_piece_in_which_the_model_hears_nobody_is_told_and_not_tried_again(
+    transcriber: Make, audio: Audio
+) -> None:
     def hears(number: int, seconds: float, _: float) -> Decoded:
         return heard("you", seconds, logprob=-1.5, no_speech=0.9) if number == 0 else honest(seconds)
 
@@ -167,7 +174,9 @@ def test_a_piece_in_which_the_model_hears_nobody_is_told_and_not_tried_again(tra
 
 
 def test_nothing_but_silence_is_no_degenerate_transcript(transcriber: Make, audio: Audio) -> None:
-    transcript, _ = listen(transcriber, audio, lambda _, seconds, __: heard("you", seconds, logprob=-1.5, no_speech=0.9))
+    transcript, _ = listen(
+        transcriber, audio, lambda _, seconds, __: heard("you", seconds, logprob=-1.5, no_speech=0.9)
+    )
     assert transcript.words == ()
     assert sum(end - start for start, end in transcript.dropped) == pytest.approx(transcript.speech_seconds)
 
@@ -182,7 +191,10 @@ def test_a_loop_that_runs_on_into_the_next_chunk_is_said_once(transcriber: Make,
     def hears(number: int, seconds: float, _: float) -> Decoded:
         own = " ".join(different(int(2 * seconds), str(number)))
         return heard(
-            {0: f"{own} thanks for watching thanks for watching", 1: f"thanks for watching thanks for watching {own}"}.get(number, own),
+            {
+                0: f"{own} thanks for watching thanks for watching",
+                1: f"thanks for watching thanks for watching {own}",
+            }.get(number, own),
             seconds,
         )
 
@@ -206,7 +218,9 @@ def test_without_an_order_the_pieces_vote_on_the_language(transcriber: Make, aud
         ([{"en": 0.5}, {"de": 0.5}], "de", 0.25),
     ],
 )
-def test_a_sure_piece_outweighs_doubtful_ones(ballots: list[dict[str, float]], winner: str, certainty: float) -> None:
+def test_a_sure_piece_outweighs_doubtful_ones(
+    ballots: list[dict[str, float]], winner: str, certainty: float
+) -> None:
     language, probability = elected(ballots)
     assert language == winner
     assert probability == pytest.approx(certainty)
@@ -218,7 +232,9 @@ def test_memory_does_not_grow_with_the_length_of_the_recording(transcriber: Make
         long = cut("dialogue", times=times)
         tracemalloc.start()
         try:
-            _, engine = listen(transcriber, long, lambda _, seconds, __: heard("one word", seconds, logprob=-0.1), batch=2)
+            _, engine = listen(
+                transcriber, long, lambda _, seconds, __: heard("one word", seconds, logprob=-0.1), batch=2
+            )
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()

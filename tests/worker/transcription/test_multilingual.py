@@ -22,7 +22,9 @@ Listen = Callable[..., Audio]
 
 @pytest.fixture(scope="module")
 def multilingual() -> WhisperTranscriber:
-    return WhisperTranscriber(base(), device="cpu", compute_type="int8", threads=2, batch=8, settings=settings(beam_size=1))
+    return WhisperTranscriber(
+        base(), device="cpu", compute_type="int8", threads=2, batch=8, settings=settings(beam_size=1)
+    )
 
 
 @pytest.fixture
@@ -60,7 +62,10 @@ def test_speech_in_another_language_is_written_in_it(
 
 
 def test_two_languages_in_half_a_minute_are_both_written_as_they_were_said(
-    multilingual: WhisperTranscriber, one_behind_the_other: Listen, recording: Callable[[str], Recording], wer: Callable[[str, str], float]
+    multilingual: WhisperTranscriber,
+    one_behind_the_other: Listen,
+    recording: Callable[[str], Recording],
+    wer: Callable[[str, str], float],
 ) -> None:
     joe = recording("voice-joe")
     english = audio.read(joe.path)
@@ -70,5 +75,9 @@ def test_two_languages_in_half_a_minute_are_both_written_as_they_were_said(
     after = [word for word in transcript.words if word.start >= change]
     assert wer(joe.text or "", spelling(written(before))) <= 0.03
     assert character_errors("ja", written(after)) <= 0.1
-    assert (transcript.language, {word.language for word in before}, {word.language for word in after}) == ("en", {None}, {"ja"})
+    assert (transcript.language, {word.language for word in before}, {word.language for word in after}) == (
+        "en",
+        {None},
+        {"ja"},
+    )
     assert (transcript.foreign, transcript.dropped) == (1, ())

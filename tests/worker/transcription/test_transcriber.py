@@ -68,7 +68,8 @@ def test_speech_that_is_very_faint_is_heard(
 
 
 def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: Known) -> None:
-    """Every utterance of the dialogue has its words within a second of its own times: nothing drifts over five minutes."""
+    """Every utterance of the dialogue has its words within a second of its own times: nothing drifts over
+    five minutes."""
     transcript = transcriber().transcribe(cut("dialogue", end=100.0), quiet)
     said = [turn for turn in recording("dialogue").utterances or () if turn.end < 100.0]
     for turn in said:
@@ -77,8 +78,11 @@ def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: K
         assert any(word.text.lower().strip(",.") == first for word in near), (turn, near)
 
 
-def test_a_chunk_that_whisper_skips_through_loses_nothing(transcriber: Make, cut: Cut, wer: Rate, recording: Known) -> None:
-    """Cut here, tiny.en writes a third of a chunk with 28 seconds of speech, then its last word: the mean pace passes every gate."""
+def test_a_chunk_that_whisper_skips_through_loses_nothing(
+    transcriber: Make, cut: Cut, wer: Rate, recording: Known
+) -> None:
+    """Cut here, tiny.en writes a third of a chunk with 28 seconds of speech, then its last word: the mean
+    pace passes every gate."""
     first, last = 105.886, 164.286
     said = [turn for turn in recording("dialogue").utterances or () if first < turn.start and turn.end < last]
     audio = cut("dialogue", start=first, end=last)
@@ -90,8 +94,12 @@ def test_a_chunk_that_whisper_skips_through_loses_nothing(transcriber: Make, cut
 
 
 @pytest.mark.parametrize("times", [4, 6])
-def test_a_sentence_that_is_said_several_times_is_stored_as_often(times: int, transcriber: Make, cut: Cut, recording: Known) -> None:
-    turn = next(turn for turn in recording("dialogue").utterances or () if turn.text == "Who would pay for it?")
+def test_a_sentence_that_is_said_several_times_is_stored_as_often(
+    times: int, transcriber: Make, cut: Cut, recording: Known
+) -> None:
+    turn = next(
+        turn for turn in recording("dialogue").utterances or () if turn.text == "Who would pay for it?"
+    )
     audio = cut("dialogue", start=turn.start, end=turn.end + 0.1, times=times)
     transcript = transcriber().transcribe(audio, quiet)
     heard = text_of(transcript).lower().count("pay for it")
@@ -99,7 +107,9 @@ def test_a_sentence_that_is_said_several_times_is_stored_as_often(times: int, tr
     assert transcript.dropped == ()
 
 
-def test_silence_before_speech_moves_its_words_and_nothing_else(transcriber: Make, cut: Cut, wer: Rate) -> None:
+def test_silence_before_speech_moves_its_words_and_nothing_else(
+    transcriber: Make, cut: Cut, wer: Rate
+) -> None:
     hearing = transcriber(beam_size=1)
     plain = hearing.transcribe(cut("two_cities"), quiet)
     later = hearing.transcribe(cut("two_cities", silence=300.0), quiet)
@@ -111,7 +121,12 @@ def test_silence_before_speech_moves_its_words_and_nothing_else(transcriber: Mak
 def test_a_recording_in_which_nobody_speaks_has_no_words(transcriber: Make, tmp_path: Path) -> None:
     (tmp_path / "silence.pcm").write_bytes(bytes(2 * 16_000 * 120))
     transcript = transcriber().transcribe(Audio(tmp_path / "silence.pcm", 16_000 * 120), quiet)
-    assert (transcript.words, transcript.chunks, transcript.speech_seconds, transcript.dropped) == ((), 0, 0.0, ())
+    assert (transcript.words, transcript.chunks, transcript.speech_seconds, transcript.dropped) == (
+        (),
+        0,
+        0.0,
+        (),
+    )
 
 
 def test_the_batch_changes_speed_and_not_words(transcriber: Make, cut: Cut, wer: Rate) -> None:
@@ -121,7 +136,9 @@ def test_the_batch_changes_speed_and_not_words(transcriber: Make, cut: Cut, wer:
     assert alone.chunks == together.chunks > 1
 
 
-def test_a_vocabulary_teaches_a_word_and_takes_no_punctuation_away(transcriber: Make, cut: Cut, recording: Known) -> None:
+def test_a_vocabulary_teaches_a_word_and_takes_no_punctuation_away(
+    transcriber: Make, cut: Cut, recording: Known
+) -> None:
     turn = next(turn for turn in recording("dialogue").utterances or () if "Saturn" in (turn.text or ""))
     audio = cut("dialogue", start=turn.start - 1, end=turn.end + 1)
     without, taught = (transcriber(vocabulary=words).transcribe(audio, quiet) for words in ((), ("Saturn",)))
@@ -167,7 +184,9 @@ def test_a_number_format_that_the_device_has_not_is_the_orders_mistake(tiny_en: 
     assert caught.value.reason is Reason.ORDER_INVALID
 
 
-def test_cuda_on_a_machine_without_a_gpu_is_told_and_nothing_runs_on_the_cpu(tiny_en: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_on_a_machine_without_a_gpu_is_told_and_nothing_runs_on_the_cpu(
+    tiny_en: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(StageError) as caught:
         Engine(tiny_en, device="cuda", compute_type="int8", threads=1)
@@ -213,7 +232,9 @@ class Full:
 
     def decode(self, sounds: Sequence[Any], *rest: Any) -> Any:
         self.calls += 1
-        if self.calls == self._at or (self._room is not None and self.calls > self._at and len(sounds) > self._room):
+        if self.calls == self._at or (
+            self._room is not None and self.calls > self._at and len(sounds) > self._room
+        ):
             raise RuntimeError("CUDA failed with error out of memory")
         return self._engine.decode(sounds, *rest)
 
@@ -234,7 +255,16 @@ def undisturbed(transcriber: Make, cut: Cut) -> Transcript:
     ids=["at the first call", "at the second call", "down to one chunk"],
 )
 def test_a_gpu_that_is_full_at_any_call_yields_the_same_transcript(  # noqa: PLR0913 - a row of the table and its fixtures
-    *, batch: int, at: int, room: int | None, left: int, halvings: int, undisturbed: Transcript, transcriber: Make, cut: Cut, wer: Rate
+    *,
+    batch: int,
+    at: int,
+    room: int | None,
+    left: int,
+    halvings: int,
+    undisturbed: Transcript,
+    transcriber: Make,
+    cut: Cut,
+    wer: Rate,
 ) -> None:
     hearing = on_a_full_gpu(transcriber(batch=batch, beam_size=1), at=at, room=room)
     transcript = hearing.transcribe(cut("dialogue", end=110.0), quiet)

@@ -27,7 +27,9 @@ def aligned(draw: st.DrawFn) -> tuple[list[Word], float]:
     times = st.floats(0.0, 31.0)
     words = [
         Word(start, end, text, 0.5)
-        for start, end, text in draw(st.lists(st.tuples(times, times, st.sampled_from(["a", "b.", "c?"])), max_size=40))
+        for start, end, text in draw(
+            st.lists(st.tuples(times, times, st.sampled_from(["a", "b.", "c?"])), max_size=40)
+        )
     ]
     return words, draw(st.floats(max(0.1, 0.03 * len(words)), 30.0))
 
@@ -79,7 +81,10 @@ def test_pieces_without_a_space_belong_to_the_word_before() -> None:
 
 
 def test_characters_of_a_language_without_spaces_stay_words() -> None:
-    assert [word.text for word in joined([Word(0.0, 0.2, "你", 1.0), Word(0.2, 0.3, "好", 1.0)], "zh")] == ["你", "好"]
+    assert [word.text for word in joined([Word(0.0, 0.2, "你", 1.0), Word(0.2, 0.3, "好", 1.0)], "zh")] == [
+        "你",
+        "好",
+    ]
 
 
 MIXED = (
@@ -95,8 +100,11 @@ MIXED = (
 
 
 def pieces_of(text: str, language: str) -> list[Word]:
-    """A text in the pieces that faster-whisper makes of it, by the tokenizer of a real model: all of them know all bytes."""
-    tokenizer = Tokenizer(HuggingFaces.from_file(str(model("tiny.en") / "tokenizer.json")), multilingual=False)
+    """A text in the pieces that faster-whisper makes of it, by the tokenizer of a real model: all of them
+    know all bytes."""
+    tokenizer = Tokenizer(
+        HuggingFaces.from_file(str(model("tiny.en") / "tokenizer.json")), multilingual=False
+    )
     tokenizer.language_code = language
     pieces, _ = tokenizer.split_to_word_tokens([*tokenizer.encode(text), tokenizer.eot])
     alignment = [{"word": piece, "tokens": []} for piece in pieces[:-1]]
@@ -106,10 +114,14 @@ def pieces_of(text: str, language: str) -> list[Word]:
 
 @pytest.mark.models
 @pytest.mark.parametrize(("language", "text"), MIXED)
-def test_words_are_written_together_as_whisper_wrote_them_whatever_the_language(language: str, text: str) -> None:
+def test_words_are_written_together_as_whisper_wrote_them_whatever_the_language(
+    language: str, text: str
+) -> None:
     words = joined(pieces_of(text, language), language)
     assert written(words) == text
-    assert not [word.text for word in words if unicodedata.combining(word.text[0])], "a mark stands on the letter before it"
+    assert not [word.text for word in words if unicodedata.combining(word.text[0])], (
+        "a mark stands on the letter before it"
+    )
 
 
 @pytest.mark.models
@@ -126,13 +138,20 @@ def test_a_space_that_is_a_piece_of_its_own_is_kept_with_the_word_behind_it() ->
         Word(0.6, 0.9, "ogle ", 1.0),
         Word(1, 2, "吧", 1.0),
     ]
-    assert [(word.text, word.spaced) for word in joined(pieces, "zh")] == [("用", False), ("Google", True), ("吧", True)]
+    assert [(word.text, word.spaced) for word in joined(pieces, "zh")] == [
+        ("用", False),
+        ("Google", True),
+        ("吧", True),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("language", "first", "spaced"), [("en", "So", True), ("zh", "好", False), ("zh", "Google", True), ("th", "กรุง", True)]
+    ("language", "first", "spaced"),
+    [("en", "So", True), ("zh", "好", False), ("zh", "Google", True), ("th", "กรุง", True)],
 )
-def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(language: str, first: str, spaced: bool) -> None:  # noqa: FBT001 - a row
+def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(
+    language: str, first: str, spaced: bool
+) -> None:  # noqa: FBT001 - a row
     assert joined([Word(0.0, 0.2, first, 1.0)], language)[0].spaced is spaced
 
 
@@ -144,18 +163,27 @@ def test_a_word_holds_nothing_that_a_store_or_a_terminal_would_not_take() -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a thanks for watching thanks for watching thanks for watching Thanks for watching b", "a thanks for watching b"),
+        (
+            "a thanks for watching thanks for watching thanks for watching Thanks for watching b",
+            "a thanks for watching b",
+        ),
         ("a thanks for watching thanks for watching thanks for watching b", None),
         ("no no no no no no no", None),
         ("you know you know you know I mean", None),
         ("a 0 7 0 7 0 7 0 7 b", None),
         ("so it goes " * 9 + "on", "so it goes on"),
-        ("it was the best of times it was the worst of times it was the age of wisdom it was the age of foolishness", None),
+        (
+            "it was the best of times it was the worst of times it was the age of wisdom it was the age of "
+            "foolishness",
+            None,
+        ),
         ("", None),
     ],
 )
 def test_a_phrase_that_runs_on_over_a_joint_is_kept_once(text: str, expected: str | None) -> None:
-    assert " ".join(word.text for word in collapsed(said(text), [6.0])) == (" ".join(text.split()) if expected is None else expected)
+    assert " ".join(word.text for word in collapsed(said(text), [6.0])) == (
+        " ".join(text.split()) if expected is None else expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,8 +209,13 @@ def test_repeats_crowded_into_less_sound_than_they_need_are_cut_and_the_others_s
 
 def test_a_phrase_loses_only_the_turns_that_nobody_can_say() -> None:
     turns = [[Word(t, t + 0.4, "thank", 0.9), Word(t + 0.4, t + 0.8, "you", 0.9)] for t in range(4)]
-    crowded = [[Word(5.0 + i / 25, 5.02 + i / 25, "thank", 0.9), Word(5.02 + i / 25, 5.04 + i / 25, "you", 0.9)] for i in range(20)]
-    assert collapsed([word for turn in [*turns, *crowded] for word in turn]) == [word for turn in turns for word in turn]
+    crowded = [
+        [Word(5.0 + i / 25, 5.02 + i / 25, "thank", 0.9), Word(5.02 + i / 25, 5.04 + i / 25, "you", 0.9)]
+        for i in range(20)
+    ]
+    assert collapsed([word for turn in [*turns, *crowded] for word in turn]) == [
+        word for turn in turns for word in turn
+    ]
 
 
 def test_numbers_are_never_cut() -> None:
@@ -191,7 +224,12 @@ def test_numbers_are_never_cut() -> None:
 
 
 def test_where_two_decodings_meet_no_word_reaches_into_the_next() -> None:
-    words = [Word(0.0, 1.0, "a", 1.0), Word(0.5, 0.7, "b", 1.0), Word(0.5, 0.6, "c", 1.0), Word(2.0, 3.0, "d", 1.0)]
+    words = [
+        Word(0.0, 1.0, "a", 1.0),
+        Word(0.5, 0.7, "b", 1.0),
+        Word(0.5, 0.6, "c", 1.0),
+        Word(2.0, 3.0, "d", 1.0),
+    ]
     result = apart(words)
     assert sorted(word.text for word in result) == ["a", "b", "c", "d"]
     assert all(here.end <= there.start + 1e-9 for here, there in pairwise(result))

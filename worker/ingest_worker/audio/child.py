@@ -1,8 +1,9 @@
-"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment, behind walls.
+"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment,
+behind walls.
 
-Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, opens the files, raises the walls,
-and only then looks at what is in them; it speaks in JSON lines on standard output and ends with a `done` or a `failed` line. It ends when
-its parent does.
+Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, opens
+the files, raises the walls, and only then looks at what is in them; it speaks in JSON lines on standard
+output and ends with a `done` or a `failed` line. It ends when its parent does.
 """
 
 import errno
@@ -29,7 +30,11 @@ from ingest_worker.sandbox.walls import raise_walls
 _TELL_EVERY: Final = 15
 """Seconds of audio between two progress lines: a tenth of a second of work or less."""
 
-_REASONS_OF_ERRNO: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL, errno.EFBIG: Reason.TOO_LONG}
+_REASONS_OF_ERRNO: Final = {
+    errno.ENOSPC: Reason.SCRATCH_FULL,
+    errno.EDQUOT: Reason.SCRATCH_FULL,
+    errno.EFBIG: Reason.TOO_LONG,
+}
 
 
 def main() -> int:
@@ -43,7 +48,12 @@ def main() -> int:
     except StageError as error:
         _say({"failed": error.reason.value, "message": str(error)})
     except MemoryError:
-        _say({"failed": Reason.UNDECODABLE.value, "message": f"decoding wants more than {request['limits']['address_space'] >> 20} MiB"})
+        _say(
+            {
+                "failed": Reason.UNDECODABLE.value,
+                "message": f"decoding wants more than {request['limits']['address_space'] >> 20} MiB",
+            }
+        )
     except FFmpegError as error:  # before OSError, which some of them are as well
         _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     except OSError as error:
@@ -61,7 +71,8 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _decode(request: dict[str, Any]) -> dict[str, Any]:
-    """Decode `source` into `target`, at `rate`, at most `most` samples; `expected` is the length in seconds as its source announces it."""
+    """Decode `source` into `target`, at `rate`, at most `most` samples; `expected` is the length in seconds
+    as its source announces it."""
     source = Path(request["source"])
     order = Order(source.name, request["rate"], request["most"], request.get("expected"))
     told = 0
@@ -78,7 +89,8 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:
-    """The announced length of each of `sources`, one line each, as it is found: a file that kills this process costs only itself."""
+    """The announced length of each of `sources`, one line each, as it is found: a file that kills this
+    process costs only itself."""
     with ExitStack() as stack:
         files: list[BinaryIO | None] = []
         for source in request["sources"]:
@@ -107,7 +119,8 @@ def _media(source: str) -> BinaryIO:
 def _wall_off() -> None:
     """Raise the walls, and say which this kernel lacks. Nothing was read from the media yet.
 
-    Behind them nothing can be imported, and messages want codecs that Python imports when it meets them: so one is made before.
+    Behind them nothing can be imported, and messages want codecs that Python imports when it meets them: so
+    one is made before.
     """
     StageError(Reason.UNDECODABLE, "rehearsed: \ud800 https://ann:secret@example.org/")
     if lacking := raise_walls():

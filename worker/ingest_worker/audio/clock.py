@@ -1,8 +1,10 @@
-"""Where in the recording a frame belongs: which jumps of a container's timestamps are silence, and which are none. Pure.
+"""Where in the recording a frame belongs: which jumps of a container's timestamps are silence, and which are
+none. Pure.
 
-Called by `pcm` with every frame. A time in the store must be the time at which a player plays it. mp4, Matroska and Ogg have one clock, so
-a jump forwards is a pause, however long. Transport streams and HLS set their clock anew where an advertisement begins and ends, so a
-jump there means nothing, unless the picture goes on through it.
+Called by `pcm` with every frame. A time in the store must be the time at which a player plays it. mp4,
+Matroska and Ogg have one clock, so a jump forwards is a pause, however long. Transport streams and HLS set
+their clock anew where an advertisement begins and ends, so a jump there means nothing, unless the picture
+goes on through it.
 """
 
 from dataclasses import dataclass, field
@@ -11,19 +13,23 @@ from typing import Final, Generic, Protocol, TypeVar
 Frame = TypeVar("Frame")
 
 GAP_SECONDS: Final = 0.25
-"""A hole between frames that is worth filling. Coarser than any container's rounding of time, finer than anyone hears in a search hit."""
+"""A hole between frames that is worth filling. Coarser than any container's rounding of time, finer than
+anyone hears in a search hit."""
 
 _PLAIN_SECONDS: Final = 1.0
-"""A jump that is believed at once. A longer one must last: a damaged timestamp moves one cluster, and the next comes back."""
+"""A jump that is believed at once. A longer one must last: a damaged timestamp moves one cluster, and the
+next comes back."""
 
 _LASTING_SECONDS: Final = 35.0
-"""Sound after a jump that makes it certain. A Matroska cluster spans at most 32.8 s (16 bits of milliseconds, RFC 9559, 10.1)."""
+"""Sound after a jump that makes it certain. A Matroska cluster spans at most 32.8 s (16 bits of milliseconds,
+RFC 9559, 10.1)."""
 
 _MOST_HELD: Final = 4_000_000
 """Samples of all channels that are kept back meanwhile: 16 MB as floats."""
 
 _SMALL_SECONDS: Final = 0.5
-"""A jump that is believed where clocks are set anew: lost packets; a new clock that differs by so little would be a chance."""
+"""A jump that is believed where clocks are set anew: lost packets; a new clock that differs by so little
+would be a chance."""
 
 _LONGEST_LEAD_SECONDS: Final = 600.0
 """How much later than the picture sound may begin where clocks are set anew."""
@@ -81,7 +87,8 @@ class OneClock(Generic[Frame]):
     """Implements `Clock` for containers whose timestamps all count from the same moment."""
 
     def __init__(self, end: float | None) -> None:
-        """`end` is where the recording ends as its container says, tolerance included; None where it does not say."""
+        """`end` is where the recording ends as its container says, tolerance included; None where it does not
+        say."""
         self.beyond_seconds = 0.0
         self._end = end
         self._clock = 0.0
@@ -106,7 +113,9 @@ class OneClock(Generic[Frame]):
         """As `Clock.end`."""
         return [] if self._held is None else self._released(self._held)
 
-    def _while_held(self, held: _Held[Frame], frame: Frame, time: float | None, seconds: float, size: int) -> list[Placed[Frame]]:
+    def _while_held(
+        self, held: _Held[Frame], frame: Frame, time: float | None, seconds: float, size: int
+    ) -> list[Placed[Frame]]:
         gap = 0.0 if time is None else time - held.clock
         if abs(gap) > GAP_SECONDS and held.comes_back(gap):  # the jump was a damaged timestamp
             return [*self._in_a_row(held), *self.place(frame, time, seconds, size)]
@@ -120,7 +129,8 @@ class OneClock(Generic[Frame]):
         return self._end is not None and time > self._end
 
     def _released(self, held: _Held[Frame]) -> list[Placed[Frame]]:
-        """The frames with their jump, or in a row where that would lead beyond what the container announces."""
+        """The frames with their jump, or in a row where that would lead beyond what the container
+        announces."""
         if self._is_beyond(held.clock):
             self.beyond_seconds += held.seconds
             return self._in_a_row(held)

@@ -1,18 +1,47 @@
-"""The audio codecs that a recording can have: libavcodec has some 550 decoders, and each one that can be reached is code to be attacked.
+"""The audio codecs that a recording can have: libavcodec has some 550 decoders, and each one that can be
+reached is code to be attacked.
 
-Pure. Given to libavformat, which then opens no other decoder while it looks what is in a file, and asked before one is opened to decode.
+Pure. Given to libavformat, which then opens no other decoder while it looks what is in a file, and asked
+before one is opened to decode.
 """
 
 from typing import Final
 
 AUDIO_CODECS: Final = frozenset(
     {
-        *("aac", "aac_latm", "alac", "als", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "mp3adufloat", "mp3on4float"),
+        *(
+            "aac",
+            "aac_latm",
+            "alac",
+            "als",
+            "mp1",
+            "mp1float",
+            "mp2",
+            "mp2float",
+            "mp3",
+            "mp3float",
+            "mp3adufloat",
+            "mp3on4float",
+        ),
         *("ac3", "eac3", "dca", "truehd", "mlp", "s302m"),
         *("opus", "libopus", "vorbis", "speex", "flac", "tta", "wavpack"),
         *("wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice"),
         *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "evrc", "qcelp"),
-        *("g722", "g723_1", "g726", "g726le", "g729", "gsm", "gsm_ms", "ilbc", "truespeech", "nellymoser", "sipr", "siren", "msnsiren"),
+        *(
+            "g722",
+            "g723_1",
+            "g726",
+            "g726le",
+            "g729",
+            "gsm",
+            "gsm_ms",
+            "ilbc",
+            "truespeech",
+            "nellymoser",
+            "sipr",
+            "siren",
+            "msnsiren",
+        ),
         *(
             "adpcm_ima_qt",
             "adpcm_ima_wav",
@@ -27,14 +56,23 @@ AUDIO_CODECS: Final = frozenset(
             "qdmc",
         ),
         *("pcm_alaw", "pcm_mulaw", "pcm_bluray", "pcm_dvd", "pcm_s8", "pcm_u8", "pcm_f16le", "pcm_f24le"),
-        *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_s64le", "pcm_s64be"),
+        *(
+            "pcm_s16le",
+            "pcm_s16be",
+            "pcm_s24le",
+            "pcm_s24be",
+            "pcm_s32le",
+            "pcm_s32be",
+            "pcm_s64le",
+            "pcm_s64be",
+        ),
         *("pcm_u16le", "pcm_u16be", "pcm_u24le", "pcm_u24be", "pcm_u32le", "pcm_u32be"),
         *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
         *("pcm_s8_planar", "pcm_s16le_planar", "pcm_s16be_planar", "pcm_s24le_planar", "pcm_s32le_planar"),
     }
 )
-"""By libavcodec's names of decoders: what the containers that are read carry when people record, call, broadcast and publish. Left out are
-those of games and of instruments, and all pictures."""
+"""By libavcodec's names of decoders: what the containers that are read carry when people record, call,
+broadcast and publish. Left out are those of games and of instruments, and all pictures."""
 
 CODEC_WHITELIST: Final = ",".join(sorted(AUDIO_CODECS))
 """As libavformat's option of that name wants it."""

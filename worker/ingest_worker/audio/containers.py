@@ -1,6 +1,8 @@
-"""What the outside of a media file says without decoding it: where an mp4's index lies, and whether the file ends too early.
+"""What the outside of a media file says without decoding it: where an mp4's index lies, and whether the file
+ends too early.
 
-Pure over a function that reads bytes, so that it serves a file on disk and a file on a web server alike. Must decode nothing.
+Pure over a function that reads bytes, so that it serves a file on disk and a file on a web server alike. Must
+decode nothing.
 """
 
 import uuid
@@ -18,7 +20,8 @@ _FIRST_BOXES: Final = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"
 """What an mp4 or QuickTime file begins with (ISO/IEC 14496-12; `libavformat/mov.c`, `mov_probe`)."""
 
 _CONTENT: Final = frozenset({b"mdat", b"moov", b"moof"})
-"""The boxes that a recording cannot do without. Cameras write what they like behind them, and it need not be boxes."""
+"""The boxes that a recording cannot do without. Cameras write what they like behind them, and it need not be
+boxes."""
 
 _CLUSTER: Final = b"\x1f\x43\xb6\x75"
 """Where the content of a Matroska file begins (RFC 9559, 5.1.3)."""
@@ -31,8 +34,9 @@ _LOCKS: Final = {
         uuid.UUID("298ae614-2622-4c17-b935-dae07ee9289c").bytes_le,
     ),
 }
-"""Demuxer to what stands in the head of encrypted media: FairPlay's sample entry; ContentEncAlgo AES (RFC 9559, 5.1.4.1.31.9); the Content
-Encryption Object and its extended form (ASF specification, 3.14 and 3.15)."""
+"""Demuxer to what stands in the head of encrypted media: FairPlay's sample entry; ContentEncAlgo AES (RFC
+9559, 5.1.4.1.31.9); the Content Encryption Object and its extended form (ASF specification, 3.14 and
+3.15)."""
 
 _LARGEST_HEAD: Final = 1 << 20
 """Bytes of a head that are looked at."""
@@ -66,14 +70,18 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
 
 
 def missing_bytes(read: Read, size: int) -> int:
-    """How many bytes a file's own headers promise beyond its end: more than 0 means that it was cut. mp4, QuickTime and WAV only."""
+    """How many bytes a file's own headers promise beyond its end: more than 0 means that it was cut. mp4,
+    QuickTime and WAV only."""
     if riff.is_wave(read(0, 12)):
         return riff.missing_bytes(read, size)
-    return max((box.end - size for box in boxes(read, size) if box.end > size and box.kind in _CONTENT), default=0)
+    return max(
+        (box.end - size for box in boxes(read, size) if box.end > size and box.kind in _CONTENT), default=0
+    )
 
 
 def is_whole(demuxer: str, read: Read, size: int) -> bool:
-    """Whether a file's own count of its bytes shows that nothing is missing, whatever it says about seconds. mp3 only.
+    """Whether a file's own count of its bytes shows that nothing is missing, whatever it says about seconds.
+    mp3 only.
 
     Args:
         demuxer: libavformat's name.
@@ -85,7 +93,8 @@ def is_whole(demuxer: str, read: Read, size: int) -> bool:
 
 
 def is_locked(demuxer: str, read: Read, size: int) -> bool:
-    """Whether the headers say that the content is encrypted: WebM and ASF here, mp4's old `drms`; ISO's `cenc` shows in the packets."""
+    """Whether the headers say that the content is encrypted: WebM and ASF here, mp4's old `drms`; ISO's
+    `cenc` shows in the packets."""
     marks, head = _LOCKS.get(demuxer.partition(",")[0], ()), b""
     if demuxer.startswith("mov"):
         index = next((box for box in boxes(read, size) if box.kind == b"moov"), None)
@@ -98,7 +107,8 @@ def is_locked(demuxer: str, read: Read, size: int) -> bool:
 def tells_its_length(demuxer: str, read: Read) -> bool:
     """Whether a container's duration is a statement and not a guess from the bit rate of its first frame.
 
-    A guess is off by any factor for a variable bit rate, so it must not be taken for an announcement that was broken.
+    A guess is off by any factor for a variable bit rate, so it must not be taken for an announcement that was
+    broken.
 
     Args:
         demuxer: libavformat's name.

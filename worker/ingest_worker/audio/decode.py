@@ -1,7 +1,8 @@
-"""The decoder of the pipeline: media into PCM on scratch, once, by a child with limits; a later try on the same disk finds it done.
+"""The decoder of the pipeline: media into PCM on scratch, once, by a child with limits; a later try on the
+same disk finds it done.
 
-The result appears whole or not at all: the child writes `audio.pcm.part`, which is renamed when its length is right, and then a small
-file beside it says which media it came from. Must not import PyAV.
+The result appears whole or not at all: the child writes `audio.pcm.part`, which is renamed when its length is
+right, and then a small file beside it says which media it came from. Must not import PyAV.
 """
 
 import json
@@ -45,12 +46,12 @@ class LimitedDecoder(Decoder):
     def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
         """The audio track that a player would take, and that has something in it, as `into/audio.pcm`.
 
-        What an earlier try decoded from the same media counts. Media below `into` that prove to be truncated are deleted, so that the
-        next try fetches them anew.
+        What an earlier try decoded from the same media counts. Media below `into` that prove to be truncated
+        are deleted, so that the next try fetches them anew.
 
         Raises:
-            StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `DRM_PROTECTED`, `TRUNCATED`, `TOO_LONG`, `SCRATCH_FULL`,
-                `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+            StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `DRM_PROTECTED`, `TRUNCATED`, `TOO_LONG`,
+                `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
         """
         into.mkdir(parents=True, exist_ok=True)
         target, part = into / "audio.pcm", into / "audio.pcm.part"
@@ -86,7 +87,9 @@ class LimitedDecoder(Decoder):
         with closing(run(request, self._limits)) as lines:
             for said in lines:
                 if "announced" in said:
-                    expected = max((each for each in (expected, said["announced"]) if each is not None), default=None)
+                    expected = max(
+                        (each for each in (expected, said["announced"]) if each is not None), default=None
+                    )
                 elif "samples" in said and expected:
                     done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
                     report(done)
@@ -96,7 +99,8 @@ class LimitedDecoder(Decoder):
 
 
 def sound_of(done: Mapping[str, Any]) -> Sound:
-    """What the child says about the track that it took. Raises `KeyError`, `TypeError` or `ValueError` for another version's words."""
+    """What the child says about the track that it took. Raises `KeyError`, `TypeError` or `ValueError` for
+    another version's words."""
     return Sound(
         tracks=int(done["tracks"]),
         track=int(done["track"]),

@@ -24,10 +24,12 @@ _MOST_BEYOND: Final = 0.02
 """Share of the sound that may lie beyond what the container announces."""
 
 _LONGEST_LEAD_SECONDS: Final = 6 * 3600.0
-"""Nobody records six hours of nothing first; a radio station's stream that somebody joined says how long it has been on the air."""
+"""Nobody records six hours of nothing first; a radio station's stream that somebody joined says how long it
+has been on the air."""
 
 _MOST_SILENCE: Final = 1000
-"""Seconds of silence between timestamps for each second of sound. Who is muted for hours and says a sentence stays far below it."""
+"""Seconds of silence between timestamps for each second of sound. Who is muted for hours and says a sentence
+stays far below it."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,8 @@ class Hearing:
         """The track through `writer`, from the one file or from the parts of a chain, one behind the other.
 
         Raises:
-            StageError: `UNDECODABLE` when nothing or too little of it decodes, or its times cannot be; `TOO_LONG`, `DRM_PROTECTED`.
+            StageError: `UNDECODABLE` when nothing or too little of it decodes, or its times cannot be;
+                `TOO_LONG`, `DRM_PROTECTED`.
             ChainedError: the one file is a chain whose parts differ.
             OSError: the sink's.
         """
@@ -95,7 +98,9 @@ class Hearing:
         if not isinstance(track, AudioStream) or not media.has_decoder(track):
             raise links.EmptyLinkError
         span = self._span(container, track, file)
-        clock: OneClock[AudioFrame] | ManyClocks[AudioFrame] = ManyClocks() if span.many_clocks else OneClock(span.end)
+        clock: OneClock[AudioFrame] | ManyClocks[AudioFrame] = (
+            ManyClocks() if span.many_clocks else OneClock(span.end)
+        )
         pictures = container.streams.video[:1] if span.many_clocks else ()
         media.only(container, track, *pictures)
         source = TrackReader(container, track)
@@ -103,7 +108,9 @@ class Hearing:
             if isinstance(found, AudioFrame):
                 time = None if found.time is None else found.time - span.origin
                 length = found.samples / found.sample_rate
-                tally.write(clock.place(found, time, length, found.samples * found.layout.nb_channels), writer)
+                tally.write(
+                    clock.place(found, time, length, found.samples * found.layout.nb_channels), writer
+                )
             elif isinstance(clock, ManyClocks) and found.dts is not None:
                 clock.saw_picture(float(found.dts * found.time_base) - span.origin)
         tally.write(clock.end(), writer)
@@ -112,8 +119,9 @@ class Hearing:
     def _span(self, container: InputContainer, track: AudioStream, file: BinaryIO) -> "_Span":
         """Where the recording begins on the container's clock, and where it ends.
 
-        It begins at 0 where players count from 0: in an mp4 (ISO/IEC 14496-12, 8.6.6: an empty edit is a pause), and where the length
-        that is announced counts from 0 too. Else it begins at the first timestamp, as what was cut out of a stream that goes on for days.
+        It begins at 0 where players count from 0: in an mp4 (ISO/IEC 14496-12, 8.6.6: an empty edit is a
+        pause), and where the length that is announced counts from 0 too. Else it begins at the first
+        timestamp, as what was cut out of a stream that goes on for days.
         """
         start, whole = media.started(container), media.announced_whole(container, file)
         if media.has_many_clocks(container, file):
@@ -125,7 +133,9 @@ class Hearing:
         if whole is None or not GAP_SECONDS < start < min(whole, _LONGEST_LEAD_SECONDS):
             return _Span(start, None if whole is None else _later(max(whole, track_length)))
         end = reach.last_end(file, self._name)
-        return _Span(0.0 if abs(whole - end) < abs(whole - (end - start)) else start, _later(max(whole, track_length)))
+        return _Span(
+            0.0 if abs(whole - end) < abs(whole - (end - start)) else start, _later(max(whole, track_length))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +183,12 @@ class _Tally:
             raise StageError(Reason.UNDECODABLE, f"{packets}: {self.words}")
         if self.beyond > _MOST_BEYOND * self.sound:
             raise StageError(
-                Reason.UNDECODABLE, f"the timestamps of {self.beyond:.1f} s of the sound lie beyond the length that the media announces"
+                Reason.UNDECODABLE,
+                f"the timestamps of {self.beyond:.1f} s of the sound lie beyond the length that the media "
+                "announces",
             )
         if self.filled > _MOST_SILENCE * self.sound:
-            raise StageError(Reason.UNDECODABLE, f"the timestamps spread {self.sound:.1f} s of sound over {self.filled:.0f} s of nothing")
+            raise StageError(
+                Reason.UNDECODABLE,
+                f"the timestamps spread {self.sound:.1f} s of sound over {self.filled:.0f} s of nothing",
+            )

@@ -1,7 +1,8 @@
 """How loud a mix came out, and how much louder or quieter it ought to be. Pure.
 
-Called by `pcm` with every block. Samples beyond full scale would be cut off when they become integers, and a voice on one of sixty
-channels comes out sixty times too quiet; both show only at the end, and are mended by decoding once more with the gain that is told here.
+Called by `pcm` with every block. Samples beyond full scale would be cut off when they become integers, and a
+voice on one of sixty channels comes out sixty times too quiet; both show only at the end, and are mended by
+decoding once more with the gain that is told here.
 """
 
 from typing import Final
@@ -20,13 +21,15 @@ _LOWEST, _HIGHEST = -20, 40
 _BINS: Final = (_HIGHEST - _LOWEST) * _BINS_PER_OCTAVE
 
 LOUDEST: Final = float(1 << 40)
-"""What a sample is cut to, and what infinity becomes: 1.5 dB a bit over the 32-bit integers that some files hold as floats."""
+"""What a sample is cut to, and what infinity becomes: 1.5 dB a bit over the 32-bit integers that some files
+hold as floats."""
 
 _RARE: Final = 0.001
 """Share of pieces that may be louder: a click must not make everything else inaudible."""
 
 _HOT: Final = 2**0.25
-"""A peak of lossy codecs is often 1 dB beyond full scale, and every player cuts it off. More than 1.5 dB is another thing."""
+"""A peak of lossy codecs is often 1 dB beyond full scale, and every player cuts it off. More than 1.5 dB is
+another thing."""
 
 _HOT_SHARE: Final = 0.01
 _FAINT: Final = 4.0

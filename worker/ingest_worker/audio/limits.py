@@ -1,4 +1,5 @@
-"""What decoding may take: ceilings for the limited child, from the longest recording that a profile allows. Pure."""
+"""What decoding may take: ceilings for the limited child, from the longest recording that a profile allows.
+Pure."""
 
 from typing import Final
 
@@ -8,15 +9,17 @@ SAMPLE_BYTES: Final = 2
 """Signed 16-bit."""
 
 ADDRESS_SPACE: Final = 1 << 30
-"""Bytes of address space. Decoding takes about 150 MiB of it at any length (`tests/worker/audio/test_memory.py`); the rest is room for
-large headers: the index of a 12-hour mp4 takes about 40 MB."""
+"""Bytes of address space. Decoding takes about 150 MiB of it at any length
+(`tests/worker/audio/test_memory.py`); the rest is room for large headers: the index of a 12-hour mp4 takes
+about 40 MB."""
 
 _CPU_FLOOR: Final = 60
 """Seconds for start-up, headers and slow machines."""
 
 _CPU_SHARE: Final = 10
 """Decoding may take a tenth of the longest recording's length; a core that it shared with three others'
-work decoded an hour of AAC 227 to 285 times faster than it lasts, so this ends only what does not end by itself."""
+work decoded an hour of AAC 227 to 285 times faster than it lasts, so this ends only what does not end by
+itself."""
 
 
 def limits_for(max_duration_seconds: int, rate: int) -> Limits:

@@ -1,7 +1,9 @@
 """A file that is several files one behind the other, taken apart.
 
-A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links are of another form than the
-first: libavformat ends where they begin. The fragments of an mp4 in HLS with an advertisement between them, which brings a head of its
+A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links are
+of another form than the
+first: libavformat ends where they begin. The fragments of an mp4 in HLS with an advertisement between them,
+    which brings a head of its
 own: libavformat reads them by the first head, and leaves some out. Called by `listen`. Pure, over a file.
 """
 

@@ -1,7 +1,7 @@
 """One media file into one stretch of PCM: which track is heard, with which gain, and whether it is all there.
 
-Called by `child`; imports PyAV. A track is taken when something is in it: recorders and phones put an empty one in front of the one
-that they flag as default, and a track may be in a codec that nobody decodes.
+Called by `child`; imports PyAV. A track is taken when something is in it: recorders and phones put an empty
+one in front of the one that they flag as default, and a track may be in a codec that nobody decodes.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,10 @@ class Listener:
                 raise StageError(Reason.DRM_PROTECTED)
             number = {track.index: place for place, track in enumerate(container.streams.audio, start=1)}
             order = [track.index for track in media.audio_tracks(container, self._order.name)]
-            announced = {track.index: media.announced_seconds(container, track, self._file) for track in container.streams.audio}
+            announced = {
+                track.index: media.announced_seconds(container, track, self._file)
+                for track in container.streams.audio
+            }
             self._demuxer = container.format.name
         self._passed_over += [f"{number[each]} has no decoder" for each in number.keys() - set(order)]
         announce(announced[order[0]])
@@ -73,7 +76,8 @@ class Listener:
         }
 
     def _best(self, order: list[int], number: dict[int, int], sink: BinaryIO) -> tuple[int, Heard]:
-        """The first track that decodes and is not silent; if there is none, the first that decodes. Raises as `listen`."""
+        """The first track that decodes and is not silent; if there is none, the first that decodes. Raises as
+        `listen`."""
         silent: tuple[int, Heard] | None = None
         failure: StageError | None = None
         for index in order:
@@ -94,11 +98,14 @@ class Listener:
         self._passed_over.remove(f"{number[silent[0]]} is silent")
         sink.seek(0)
         sink.truncate()
-        sink.truncate(silent[1].samples * SAMPLE_BYTES)  # nothing was in it, and another track was decoded since
+        sink.truncate(
+            silent[1].samples * SAMPLE_BYTES
+        )  # nothing was in it, and another track was decoded since
         return silent
 
     def _heard(self, index: int, sink: BinaryIO) -> Heard:
-        """One track, decoded again where the first time was too loud for 16 bits, too faint, or not to the end of a chain."""
+        """One track, decoded again where the first time was too loud for 16 bits, too faint, or not to the
+        end of a chain."""
         hearing = Hearing(self._order.name, index)
         parts, in_parts = [self._file], False
         try:
@@ -119,14 +126,20 @@ class Listener:
     def _check(self, index: int, heard: Heard, announced: float | None) -> None:
         """Raise `StageError(TRUNCATED)` if the file ends before it should.
 
-        A picture often outlasts its sound, so a file in which it goes on to the end is not cut; nor is an mp3 whose count of its own
-        bytes is right, whatever it says about seconds.
+        A picture often outlasts its sound, so a file in which it goes on to the end is not cut; nor is an mp3
+        whose count of its own bytes is right, whatever it says about seconds.
         """
         seconds = heard.samples / self._order.rate
-        if announced is not None and is_short(seconds, announced) and is_whole(self._demuxer, reader(self._file), size_of(self._file)):
+        if (
+            announced is not None
+            and is_short(seconds, announced)
+            and is_whole(self._demuxer, reader(self._file), size_of(self._file))
+        ):
             announced = None
         claim = max((each for each in (announced, self._order.expected) if each is not None), default=None)
         if claim is None or not is_short(seconds, claim):
             return
         if is_short(max(seconds, reach.longest_other(self._file, self._order.name, index)), claim):
-            raise StageError(Reason.TRUNCATED, f"{seconds:.1f} s of audio decode, and {claim:.1f} s are announced")
+            raise StageError(
+                Reason.TRUNCATED, f"{seconds:.1f} s of audio decode, and {claim:.1f} s are announced"
+            )

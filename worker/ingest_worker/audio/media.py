@@ -1,7 +1,9 @@
-"""A media file opened: its container, its audio tracks in the order in which they are tried, and how long it says that it is.
+"""A media file opened: its container, its audio tracks in the order in which they are tried, and how long it
+says that it is.
 
-Imports PyAV; runs in the limited child and nowhere else. libavformat is given an open file and no way to open another: no protocol is
-allowed, and no demuxer that follows references (HLS, DASH, concat, image sequences: youtube-dl#8227 is how such files read /etc/passwd).
+Imports PyAV; runs in the limited child and nowhere else. libavformat is given an open file and no way to open
+another: no protocol is allowed, and no demuxer that follows references (HLS, DASH, concat, image sequences:
+youtube-dl#8227 is how such files read /etc/passwd).
 """
 
 from typing import Any, BinaryIO, Final
@@ -29,7 +31,11 @@ _MANY_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
 """Demuxers of streams that are cut and joined without touching their timestamps."""
 
 _ASIDE: Final = (
-    Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.descriptions | Disposition.karaoke
+    Disposition.comment
+    | Disposition.visual_impaired
+    | Disposition.hearing_impaired
+    | Disposition.descriptions
+    | Disposition.karaoke
 )
 """Tracks that somebody made beside the recording's own sound."""
 
@@ -48,27 +54,40 @@ def opened(file: BinaryIO, name: str) -> InputContainer:
     except av.error.FFmpegError as error:
         missing = missing_bytes(reader(file), size_of(file))
         if missing:
-            raise StageError(Reason.TRUNCATED, f"{name} lacks its last {missing} bytes, the index among them") from error
-        raise StageError(Reason.UNDECODABLE, f"{name} is not media that can be read: {error.strerror}") from error
+            raise StageError(
+                Reason.TRUNCATED, f"{name} lacks its last {missing} bytes, the index among them"
+            ) from error
+        raise StageError(
+            Reason.UNDECODABLE, f"{name} is not media that can be read: {error.strerror}"
+        ) from error
     return container
 
 
 def audio_tracks(container: InputContainer, name: str) -> list[AudioStream]:
     """The audio tracks that can be decoded, the one to try first in front.
 
-    What a player would take: the one that is flagged as default, and else the first that is not meant for somebody in particular.
+    What a player would take: the one that is flagged as default, and else the first that is not meant for
+    somebody in particular.
 
     Raises:
         StageError: `NO_AUDIO_TRACK`; `UNDECODABLE` where there is no decoder for any.
     """
     tracks = container.streams.audio
     if not tracks:
-        raise StageError(Reason.NO_AUDIO_TRACK, f"{name} has no audio track among its {len(container.streams)}")
+        raise StageError(
+            Reason.NO_AUDIO_TRACK, f"{name} has no audio track among its {len(container.streams)}"
+        )
     usable = [track for track in tracks if has_decoder(track)]
     if not usable:
         found = ", ".join(sorted({_codec(track) or "unknown" for track in tracks}))
-        raise StageError(Reason.UNDECODABLE, f"{name}: decoder not found for any of its {len(tracks)} audio tracks ({found})")
-    return sorted(usable, key=lambda track: (not track.disposition & Disposition.default, bool(track.disposition & _ASIDE)))
+        raise StageError(
+            Reason.UNDECODABLE,
+            f"{name}: decoder not found for any of its {len(tracks)} audio tracks ({found})",
+        )
+    return sorted(
+        usable,
+        key=lambda track: (not track.disposition & Disposition.default, bool(track.disposition & _ASIDE)),
+    )
 
 
 def has_decoder(track: AudioStream) -> bool:
@@ -77,7 +96,8 @@ def has_decoder(track: AudioStream) -> bool:
 
 
 def _codec(track: AudioStream) -> str | None:
-    """Libavcodec's name of the track's decoder; None where there is none: PyAV gives the track no context then."""
+    """Libavcodec's name of the track's decoder; None where there is none: PyAV gives the track no context
+    then."""
     context: Any = track.codec_context  # the stubs leave None out
     return None if context is None else str(context.codec.name)
 
@@ -107,7 +127,8 @@ def announced_seconds(container: InputContainer, track: AudioStream, file: Binar
 
 
 def announced_track(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
-    """How long the container says that a track is, or all of it where it says nothing about the track; None where it guesses."""
+    """How long the container says that a track is, or all of it where it says nothing about the track; None
+    where it guesses."""
     if not tells_its_length(container.format.name, reader(file)):
         return None
     if track.duration is not None and track.time_base is not None:
@@ -131,7 +152,8 @@ def started(container: InputContainer) -> float:
 def has_many_clocks(container: InputContainer, file: BinaryIO) -> bool:
     """Whether timestamps may begin anew in the middle: transport streams, and what HLS makes of mp4.
 
-    Fragments of mp4 are joined like those of transport streams; who records into fragments by himself says how long they are together.
+    Fragments of mp4 are joined like those of transport streams; who records into fragments by himself says
+    how long they are together.
     """
     if container.format.name in _MANY_CLOCKS:
         return True

@@ -1,8 +1,9 @@
-"""Many channels into one, without losing anybody: what a fixed downmix cancels or leaves out is put together another way. Pure.
+"""Many channels into one, without losing anybody: what a fixed downmix cancels or leaves out is put together
+another way. Pure.
 
-Called by `pcm` block by block. A fixed mix is silent where two channels hold the same voice with opposite signs (one wire of a microphone
-turned round), and libswresample's leaves the fourth of six channels out, as a cinema's subwoofer, which a recorder's fourth microphone
-is not.
+Called by `pcm` block by block. A fixed mix is silent where two channels hold the same voice with opposite
+signs (one wire of a microphone turned round), and libswresample's leaves the fourth of six channels out, as a
+cinema's subwoofer, which a recorder's fourth microphone is not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,24 +21,30 @@ _FADE_SECONDS: Final = 0.02
 """From one decision to the next: no click, and no word is swallowed."""
 
 _OPPOSED: Final = -0.5
-"""Correlation below which a channel takes more from the mix than it brings. Two of the demo's three voices at once, in all pairs and at
-nine distances, lie between -0.22 and 0.33 in 1,301 blocks."""
+"""Correlation below which a channel takes more from the mix than it brings. Two of the demo's three voices at
+once, in all pairs and at nine distances, lie between -0.22 and 0.33 in 1,301 blocks."""
 
 _LOYALTY: Final = 2.0
-"""How much louder another channel must be before it leads in place of the one that led: leads that flicker would fade through nothing."""
+"""How much louder another channel must be before it leads in place of the one that led: leads that flicker
+would fade through nothing."""
 
 _FRONT, _CENTRE, _ELSEWHERE = 0.7071, 1.0, 0.5
 
-_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType({"FC": _CENTRE, **dict.fromkeys(("FL", "FR", "FLC", "FRC", "DL", "DR"), _FRONT)})
-"""ITU-R BS.775's downmix as libswresample has it (`rematrix.c`): 0 dB for the centre, -3 dB in front, -6 dB elsewhere. The subwoofer's
-channel counts like the others elsewhere: recorders of six microphones write a cinema's layout."""
+_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
+    {"FC": _CENTRE, **dict.fromkeys(("FL", "FR", "FLC", "FRC", "DL", "DR"), _FRONT)}
+)
+"""ITU-R BS.775's downmix as libswresample has it (`rematrix.c`): 0 dB for the centre, -3 dB in front, -6 dB
+elsewhere. The subwoofer's channel counts like the others elsewhere: recorders of six microphones write a
+cinema's layout."""
 
 _UNTOLD: Final = frozenset({"NONE", "UNK", "UNSD"})
-"""What libavutil calls a channel of which nobody said where it stands; of an ambisonic one it says its number."""
+"""What libavutil calls a channel of which nobody said where it stands; of an ambisonic one it says its
+number."""
 
 
 def weights(names: Sequence[str]) -> FloatArray:
-    """(channels,) shares of the channels in the mix, 1 together. Where nobody said what the channels are, all have the same.
+    """(channels,) shares of the channels in the mix, 1 together. Where nobody said what the channels are, all
+    have the same.
 
     Args:
         names: libavutil's short names, such as `FL`.
@@ -80,7 +87,11 @@ class Mixer:
         The shares of those left out go to the others.
         """
         loudness = np.einsum("cs,cs->c", block, block)
-        ranks = loudness * self._shares if self._now is None else loudness * self._shares * np.where(self._now > 0, _LOYALTY, 1)
+        ranks = (
+            loudness * self._shares
+            if self._now is None
+            else loudness * self._shares * np.where(self._now > 0, _LOYALTY, 1)
+        )
         kept = np.zeros(len(self._shares), bool)
         mixed = np.zeros(block.shape[1], np.float32)
         for channel in np.argsort(-ranks, kind="stable"):

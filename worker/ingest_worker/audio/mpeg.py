@@ -1,11 +1,13 @@
-"""The frame at the head of an mp3 that counts the others: Xing's, LAME's or Fraunhofer's. Pure, over a function that reads bytes."""
+"""The frame at the head of an mp3 that counts the others: Xing's, LAME's or Fraunhofer's. Pure, over a
+function that reads bytes."""
 
 from typing import Final
 
 from ingest_worker.audio.reading import Read
 
 _SEARCHED: Final = 256
-"""Bytes behind the tag in which the mark stands: behind a frame's head and at most 32 bytes of side information."""
+"""Bytes behind the tag in which the mark stands: behind a frame's head and at most 32 bytes of side
+information."""
 
 _FRAMES_TOLD, _BYTES_TOLD = 1, 2
 """Flags of a Xing header: which fields follow (`libavformat/mp3dec.c`, `mp3_parse_info_tag`)."""
@@ -23,7 +25,8 @@ def counting_frame(read: Read) -> int | None:
 
 
 def told_bytes(read: Read) -> int | None:
-    """Where the stream ends as its own byte count says, counted from the file's beginning; None where it does not say."""
+    """Where the stream ends as its own byte count says, counted from the file's beginning; None where it does
+    not say."""
     mark = counting_frame(read)
     if mark is None:
         return None
@@ -38,7 +41,8 @@ def told_bytes(read: Read) -> int | None:
 
 
 def _id3_length(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that the file begins with (id3.org, 3.1: a size of 7-bit bytes behind a head of 10)."""
+    """Bytes of the ID3v2 tag that the file begins with (id3.org, 3.1: a size of 7-bit bytes behind a head of
+    10)."""
     if head[:3] != b"ID3" or len(head) < 10:  # noqa: PLR2004 -- the length of the tag's head
         return 0
     size = 0

@@ -28,7 +28,8 @@ class PcmWriter:
     """Frames in, mono PCM out, block by block: many channels are mixed, and the level is watched."""
 
     def __init__(self, sink: BinaryIO, rate: int, most: int, tell: Tell, gain: float = 1.0) -> None:
-        """`rate` is in samples per second, `most` in samples; `gain` is what every sample is multiplied by."""
+        """`rate` is in samples per second, `most` in samples; `gain` is what every sample is multiplied
+        by."""
         self.samples = 0
         self.levels = Levels()
         self.gain = gain
@@ -46,7 +47,9 @@ class PcmWriter:
         if form != self._form:  # HE-AAC and concatenated streams change theirs in the middle
             self.flush()
             self._form = form
-            self._mixer = Mixer(weights([channel.name for channel in frame.layout.channels]), frame.sample_rate)
+            self._mixer = Mixer(
+                weights([channel.name for channel in frame.layout.channels]), frame.sample_rate
+            )
         self._held.append(samples_of(frame))
         self._held_samples += frame.samples
         if self._held_samples >= BLOCK_SECONDS * frame.sample_rate:
@@ -97,7 +100,10 @@ class PcmWriter:
     def _count(self, samples: int) -> None:
         self.samples += samples
         if self.samples > self._most:
-            raise StageError(Reason.TOO_LONG, f"the audio is longer than the {self._most // self._rate} s that the profile allows")
+            raise StageError(
+                Reason.TOO_LONG,
+                f"the audio is longer than the {self._most // self._rate} s that the profile allows",
+            )
         self._tell(self.samples)
 
 

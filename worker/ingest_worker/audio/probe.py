@@ -1,6 +1,8 @@
-"""How long media files say they are, asked of their headers by the limited child. For plans: nothing is decoded.
+"""How long media files say they are, asked of their headers by the limited child. For plans: nothing is
+decoded.
 
-Called by `sources.resolve`. A file that cannot be probed has no known length; whether it can be ingested is for its own run to find out.
+Called by `sources.resolve`. A file that cannot be probed has no known length; whether it can be ingested is
+for its own run to find out.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,8 @@ _LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0, open_files=_TOGETHER + 32
 
 
 def announced_lengths(files: Sequence[Path]) -> list[float | None]:
-    """Seconds of each file's first audio track as its container says; None where it does not say, guesses or cannot be read."""
+    """Seconds of each file's first audio track as its container says; None where it does not say, guesses or
+    cannot be read."""
     lengths: list[float | None] = []
     while len(lengths) < len(files):
         lengths += _probed(files[len(lengths) : len(lengths) + _TOGETHER])

@@ -1,7 +1,8 @@
 """Starts the walled child, listens to it, and says in the failure table's words how it ended.
 
-Called by `decode` and `probe`. Must not open media itself: this process holds the models and the store's address. What the child says is
-believed as far as it can be true of media: their lengths, and the reasons for which media are refused.
+Called by `decode` and `probe`. Must not open media itself: this process holds the models and the store's
+address. What the child says is believed as far as it can be true of media: their lengths, and the reasons for
+which media are refused.
 """
 
 import logging
@@ -21,9 +22,18 @@ from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledEr
 log = logging.getLogger(__name__)
 
 _ENDINGS: Final = {
-    signal.SIGXCPU: (Reason.UNDECODABLE, "decoding took more than {cpu} s of CPU, more than any recording of the permitted length needs"),
-    signal.SIGSYS: (Reason.UNDECODABLE, "the media made the decoder ask the system for what no decoder needs"),
-    signal.SIGKILL: (Reason.HOST_OUT_OF_MEMORY, "the decoder was killed from outside, as a machine without memory does"),
+    signal.SIGXCPU: (
+        Reason.UNDECODABLE,
+        "decoding took more than {cpu} s of CPU, more than any recording of the permitted length needs",
+    ),
+    signal.SIGSYS: (
+        Reason.UNDECODABLE,
+        "the media made the decoder ask the system for what no decoder needs",
+    ),
+    signal.SIGKILL: (
+        Reason.HOST_OUT_OF_MEMORY,
+        "the decoder was killed from outside, as a machine without memory does",
+    ),
     signal.SIGTERM: (Reason.INTERRUPTED, "the decoder was asked to end"),
     signal.SIGINT: (Reason.INTERRUPTED, "the decoder was asked to end"),
 }
@@ -40,10 +50,12 @@ _TELLABLE: Final = frozenset(
         Reason.NOT_FOUND,
     }
 )
-"""What a decoder may say of its own end. It cannot know more, and must not be able to stop a batch by saying so."""
+"""What a decoder may say of its own end. It cannot know more, and must not be able to stop a batch by saying
+so."""
 
 _PATIENCE: Final = 4
-"""Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a dead disk nothing."""
+"""Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a
+dead disk nothing."""
 
 
 def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], None, None]:
@@ -70,7 +82,9 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
         except ChildEndedError as error:
             raise _ended(error.code, limits) from error
         except ChildGarbledError as error:
-            raise StageError(Reason.UNDECODABLE, f"the media made the decoder say what no decoder says: {error}") from error
+            raise StageError(
+                Reason.UNDECODABLE, f"the media made the decoder say what no decoder says: {error}"
+            ) from error
 
 
 def _failed(said: dict[str, Any]) -> StageError:
@@ -81,7 +95,11 @@ def _failed(said: dict[str, Any]) -> StageError:
 
 @cache
 def _warn(lacking: str) -> None:
-    log.warning("the kernel lacks what keeps the decoder in: %s", lacking, extra={"action": "lack-walls", "lacking": lacking})
+    log.warning(
+        "the kernel lacks what keeps the decoder in: %s",
+        lacking,
+        extra={"action": "lack-walls", "lacking": lacking},
+    )
 
 
 def _ended(code: int, limits: Limits) -> StageError:

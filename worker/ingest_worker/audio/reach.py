@@ -1,4 +1,5 @@
-"""How far a container's tracks go, by reading all packets and decoding none: for files whose sound seems to begin late or end early.
+"""How far a container's tracks go, by reading all packets and decoding none: for files whose sound seems to
+begin late or end early.
 
 Imports PyAV; runs in the limited child and nowhere else.
 """
@@ -13,23 +14,28 @@ from av.packet import Packet
 from ingest_worker.audio import media
 
 _LONGEST_STEP: Final = 10.0
-"""Seconds between two packets of a track, beyond which a clock was set anew (ffmpeg's own `dts_delta_threshold`)."""
+"""Seconds between two packets of a track, beyond which a clock was set anew (ffmpeg's own
+`dts_delta_threshold`)."""
 
 
 def last_end(file: BinaryIO, name: str) -> float:
-    """The end of the last packet of any track, in seconds of the container's clock. Raises as `media.opened`."""
+    """The end of the last packet of any track, in seconds of the container's clock. Raises as
+    `media.opened`."""
     with media.opened(file, name) as container:
         return max((end for _, _, end in _spans(container)), default=0.0)
 
 
 def longest_other(file: BinaryIO, name: str, index: int) -> float:
-    """Seconds that the longest track but this one covers, whatever its clock does in between. Raises as `media.opened`."""
+    """Seconds that the longest track but this one covers, whatever its clock does in between. Raises as
+    `media.opened`."""
     covered: dict[int, float] = {}
     ends: dict[int, float] = {}
     with media.opened(file, name) as container:
         for track, start, end in _spans(container):
             step = start - ends.get(track, start)
-            covered[track] = covered.get(track, 0.0) + (end - start) + (step if 0 < step <= _LONGEST_STEP else 0.0)
+            covered[track] = (
+                covered.get(track, 0.0) + (end - start) + (step if 0 < step <= _LONGEST_STEP else 0.0)
+            )
             ends[track] = end
     return max((seconds for track, seconds in covered.items() if track != index), default=0.0)
 

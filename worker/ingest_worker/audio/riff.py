@@ -1,7 +1,8 @@
-"""What a WAV file says about its own length, and when that means nothing. Pure, over a function that reads bytes.
+"""What a WAV file says about its own length, and when that means nothing. Pure, over a function that reads
+bytes.
 
-A header is written before the samples. Browsers, phones and programs that write into a pipe cannot go back to fill in the sizes, and
-leave something there that is as large as can be.
+A header is written before the samples. Browsers, phones and programs that write into a pipe cannot go back to
+fill in the sizes, and leave something there that is as large as can be.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from typing import Final
 from ingest_worker.audio.reading import Read
 
 _PLACEHOLDERS: Final = (0x7F000000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFF000, 0xFFFFFFFF, 2_000_000_000)
-"""Sizes that stand for "not known yet": sox's (AIFF and WAV), signed and unsigned 32 bits, arecord's, and a round one."""
+"""Sizes that stand for "not known yet": sox's (AIFF and WAV), signed and unsigned 32 bits, arecord's, and a
+round one."""
 
 _HEADERS: Final = 4096
-"""How far a size may lie from a placeholder: headers are counted in, or left out, or rounded down to a block of samples."""
+"""How far a size may lie from a placeholder: headers are counted in, or left out, or rounded down to a block
+of samples."""
 
 _MOST_CHUNKS: Final = 1000
 
@@ -32,7 +35,8 @@ def is_placeholder(size: int) -> bool:
 
 
 def missing_bytes(read: Read, size: int) -> int:
-    """How many bytes of samples the headers promise beyond the end. The size of the whole counts only where no samples are announced."""
+    """How many bytes of samples the headers promise beyond the end. The size of the whole counts only where
+    no samples are announced."""
     promised = int.from_bytes(read(4, 4), "little")
     samples = _samples(read, size)
     if samples is not None:
@@ -44,7 +48,8 @@ def missing_bytes(read: Read, size: int) -> int:
 
 
 def tells_its_length(read: Read) -> bool:
-    """Whether the size of the samples is a statement; also for the 64-bit forms, which are not looked into."""
+    """Whether the size of the samples is a statement; also for the 64-bit forms, which are not looked
+    into."""
     if not is_wave(read(0, 12)):
         return True
     samples = _samples(read, 1 << 32)
@@ -52,7 +57,8 @@ def tells_its_length(read: Read) -> bool:
 
 
 def _samples(read: Read, size: int) -> tuple[int, int] | None:
-    """Where the samples begin, and how many bytes of them are announced; None where no chunk holds samples."""
+    """Where the samples begin, and how many bytes of them are announced; None where no chunk holds
+    samples."""
     return next(((start, length) for kind, start, length in _chunks(read, size) if kind == b"data"), None)
 
 

@@ -18,5 +18,6 @@ def is_short(seconds: float, announced: float) -> bool:
 
 
 def is_much(lost: float, seconds: float) -> bool:
-    """Whether so many lost seconds of a recording are more than may be missing: the same, and never more than half of it."""
+    """Whether so many lost seconds of a recording are more than may be missing: the same, and never more than
+    half of it."""
     return lost > min(tolerance(seconds), seconds / 2)

@@ -1,7 +1,8 @@
 """One audio track of an opened container, packet by packet: what decodes, and what does not.
 
-Imports PyAV; runs in the limited child and nowhere else. A damaged packet is a damaged packet, whatever FFmpeg calls it: its decoders
-return anything from "invalid data" to "operation not permitted" (which is what -1 means as an error number).
+Imports PyAV; runs in the limited child and nowhere else. A damaged packet is a damaged packet, whatever
+FFmpeg calls it: its decoders return anything from "invalid data" to "operation not permitted" (which is what
+-1 means as an error number).
 """
 
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ class TrackReader:
             yield from self._decoded(packet)
 
     def _read(self, *tracks: Stream) -> Iterator["Packet[Any]"]:
-        """Packets in the container's order. One that cannot be read is damaged; a container that breaks off has ended.
+        """Packets in the container's order. One that cannot be read is damaged; a container that breaks off
+        has ended.
 
         How much is missing then shows in the length.
         """
@@ -68,7 +70,10 @@ class TrackReader:
                     yield packet
             except av.error.PatchWelcomeError:
                 raise
-            except (av.error.EOFError, IndexError):  # PyAV at the end, over a track that appeared only in the middle
+            except (
+                av.error.EOFError,
+                IndexError,
+            ):  # PyAV at the end, over a track that appeared only in the middle
                 return
             except av.error.FFmpegError:
                 failures += 1

@@ -1,7 +1,8 @@
 """Who is active when, window by window: the segmentation network over a recording.
 
-As `pyannote.audio.Inference.slide` (ten-second windows, one second apart, the last one padded with zeros), but reading the sound batch by
-batch from scratch, so that memory does not hold the recording, and answering a full GPU with smaller batches. Called by `diarization`.
+As `pyannote.audio.Inference.slide` (ten-second windows, one second apart, the last one padded with zeros),
+but reading the sound batch by batch from scratch, so that memory does not hold the recording, and answering a
+full GPU with smaller batches. Called by `diarization`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from ingest_worker.ports import Report
 
 
 def window_starts(samples: int, width: int, step: int) -> range:
-    """First sample of every window: as many as fit, and one more where sound is left over (or nothing fits)."""
+    """First sample of every window: as many as fit, and one more where sound is left over (or nothing
+    fits)."""
     full = (samples - width) // step + 1 if samples >= width else 0
     left_over = samples < width or (samples - width) % step > 0
     return range(0, (full + left_over) * step, step)
@@ -37,11 +39,16 @@ class SpeakerActivity:
         """Samples from one window to the next."""
 
     def of(self, audio: Audio, report: Report) -> FloatArray:
-        """(windows, frames, slots) of 0 and 1: which of a window's local speakers is active in which frame."""
+        """(windows, frames, slots) of 0 and 1: which of a window's local speakers is active in which
+        frame."""
         starts = window_starts(audio.samples, self.width, self.step)
 
         def active(batch: Sequence[int]) -> list[FloatArray]:
-            return list(self._inference.infer(torch.from_numpy(np.stack([self._window(audio, start) for start in batch]))[:, None]))
+            return list(
+                self._inference.infer(
+                    torch.from_numpy(np.stack([self._window(audio, start) for start in batch]))[:, None]
+                )
+            )
 
         return np.stack(self.runner.map(starts, active, done=lambda n: report(n / len(starts))))
 

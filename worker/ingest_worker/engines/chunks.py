@@ -1,6 +1,8 @@
-"""Pieces of speech for Whisper: at most 30 seconds each, cut where nobody speaks, silence between them left out.
+"""Pieces of speech for Whisper: at most 30 seconds each, cut where nobody speaks, silence between them left
+out.
 
-Called by the Whisper adapter with the voice activity of a whole recording. Pure: it sees probabilities and numbers of samples, no sound.
+Called by the Whisper adapter with the voice activity of a whole recording. Pure: it sees probabilities and
+numbers of samples, no sound.
 """
 
 from collections.abc import Sequence
@@ -34,19 +36,23 @@ PAD: Final = round(0.4 * SAMPLE_RATE)
 """Samples kept around each span: 400 ms (faster-whisper `VadOptions`). Word ends are quiet."""
 
 LEAD: Final = round(0.2 * SAMPLE_RATE)
-"""Samples of silence that Whisper is given before each chunk. Of a window that begins with a word it often leaves out the first ones, and
-where two words are closer than two pads a chunk does begin so ("... or in short" at a joint: neither chunk had it)."""
+"""Samples of silence that Whisper is given before each chunk. Of a window that begins with a word it often
+leaves out the first ones, and where two words are closer than two pads a chunk does begin so ("... or in
+short" at a joint: neither chunk had it)."""
 
 LONGEST: Final = 30 * SAMPLE_RATE - LEAD
-"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1), without what it is given before them."""
+"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1), without what it is
+given before them."""
 
 EARLIEST_CUT: Final = LONGEST * 2 // 3
-"""A chunk this full ends at the longest pause there is, so that it ends with a sentence rather than with the last span that fits."""
+"""A chunk this full ends at the longest pause there is, so that it ends with a sentence rather than with the
+last span that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Spans of one recording, in order, heard as one piece of sound with the silence between them left out."""
+    """Spans of one recording, in order, heard as one piece of sound with the silence between them left
+    out."""
 
     spans: tuple[Span, ...]
 
@@ -67,7 +73,8 @@ class Chunk:
     def original(self, start: float, end: float) -> tuple[float, float]:
         """Where a stretch of the chunk's sound lies in the recording, in seconds.
 
-        A stretch over a joint is cut to the span of its middle: nothing was heard across the silence that was left out.
+        A stretch over a joint is cut to the span of its middle: nothing was heard across the silence that was
+        left out.
         """
         offsets = [0, *accumulate(last - first for first, last in self.spans)]
         middle = (start + end) / 2 * SAMPLE_RATE
@@ -80,7 +87,8 @@ class Chunk:
 def speech_spans(probabilities: FloatArray, samples: int) -> tuple[Span, ...]:
     """Where somebody speaks: padded, disjoint, in order, each at most `LONGEST`.
 
-    Silero's hysteresis, but a span that is too long is cut at its quietest frame instead of at its last short pause.
+    Silero's hysteresis, but a span that is too long is cut at its quietest frame instead of at its last short
+    pause.
     """
     bare = _hysteresis(probabilities, samples)
     starts = [max(0, start - PAD) for start, _ in bare]
@@ -88,7 +96,9 @@ def speech_spans(probabilities: FloatArray, samples: int) -> tuple[Span, ...]:
     for i in range(len(bare) - 1):
         if ends[i] > starts[i + 1]:  # less silence than two pads: it is shared
             ends[i] = starts[i + 1] = (bare[i][1] + bare[i + 1][0]) // 2
-    return tuple(part for span in zip(starts, ends, strict=True) for part in _short_enough(span, probabilities))
+    return tuple(
+        part for span in zip(starts, ends, strict=True) for part in _short_enough(span, probabilities)
+    )
 
 
 def pack(spans: tuple[Span, ...], probabilities: FloatArray) -> tuple[Chunk, ...]:
@@ -96,7 +106,12 @@ def pack(spans: tuple[Span, ...], probabilities: FloatArray) -> tuple[Chunk, ...
     chunks: list[Chunk] = []
     first = 0
     while first < len(spans):
-        ends = list(takewhile(lambda length: length <= LONGEST, accumulate(end - start for start, end in islice(spans, first, None))))
+        ends = list(
+            takewhile(
+                lambda length: length <= LONGEST,
+                accumulate(end - start for start, end in islice(spans, first, None)),
+            )
+        )
         last = first + len(ends) - 1
         if last + 1 < len(spans):
             full = [first + i for i, length in enumerate(ends) if length >= EARLIEST_CUT] or [last]
@@ -107,9 +122,15 @@ def pack(spans: tuple[Span, ...], probabilities: FloatArray) -> tuple[Chunk, ...
 
 
 def _pause(end: int, start: int, probabilities: FloatArray) -> int:
-    """Frames without speech between two spans, with what of their padding is silent: most pauses are shorter than two pads."""
+    """Frames without speech between two spans, with what of their padding is silent: most pauses are shorter
+    than two pads."""
     first, last, pad = end // FRAME, start // FRAME, PAD // FRAME
-    return last - first + _quiet(probabilities[max(0, first - pad) : first][::-1]) + _quiet(probabilities[last : last + pad])
+    return (
+        last
+        - first
+        + _quiet(probabilities[max(0, first - pad) : first][::-1])
+        + _quiet(probabilities[last : last + pad])
+    )
 
 
 def _quiet(probabilities: FloatArray) -> int:
@@ -119,7 +140,8 @@ def _quiet(probabilities: FloatArray) -> int:
 
 
 def halves(chunk: Chunk, probabilities: FloatArray) -> tuple[Chunk, ...]:
-    """The chunk cut in two at its quietest frame between a quarter and three quarters; itself if it is shorter than four frames."""
+    """The chunk cut in two at its quietest frame between a quarter and three quarters; itself if it is
+    shorter than four frames."""
     frames = [frame for start, end in chunk.spans for frame in range(-(-start // FRAME), end // FRAME)]
     middle = frames[len(frames) // 4 : len(frames) * 3 // 4]
     if not middle:
@@ -160,7 +182,8 @@ def _hysteresis(probabilities: FloatArray, samples: int) -> list[Span]:
 
 
 def _short_enough(span: Span, probabilities: FloatArray) -> list[Span]:
-    """The span, cut at quiet frames until each part fits one pass. Parts are at least half a pass long, so that words keep context."""
+    """The span, cut at quiet frames until each part fits one pass. Parts are at least half a pass long, so
+    that words keep context."""
     start, end = span
     parts: list[Span] = []
     while end - start > LONGEST:

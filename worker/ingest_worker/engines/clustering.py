@@ -1,9 +1,10 @@
 """The pipeline's VBx clustering, with memory that does not grow with the square of the recording's length.
 
-VBx starts from agglomerative clustering, whose distances take about 4 bytes x N^2 (and their copies as much again): 6 GB at eight hours.
-Up to `LIMIT` vectors this is pyannote's own code. Above it only that start is made otherwise, as NeMo does for long recordings
-(NeMo#7737): stretches of the recording are cut into sub-clusters, then the sub-clusters are clustered; VBx itself sees every vector, as
-always. Called by `diarization`. Never diarizes stretches on their own: their speakers cannot be matched afterwards (NeMo#5637).
+VBx starts from agglomerative clustering, whose distances take about 4 bytes x N^2 (and their copies as much
+again): 6 GB at eight hours. Up to `LIMIT` vectors this is pyannote's own code. Above it only that start is
+made otherwise, as NeMo does for long recordings (NeMo#7737): stretches of the recording are cut into
+sub-clusters, then the sub-clusters are clustered; VBx itself sees every vector, as always. Called by
+`diarization`. Never diarizes stretches on their own: their speakers cannot be matched afterwards (NeMo#5637).
 """
 
 import logging
@@ -18,7 +19,8 @@ LIMIT: Final = 6000
 """Vectors that are clustered at once: about 300 MB, an hour and a half of conversation. NeMo takes 10,000."""
 
 SUB_CLUSTERS: Final = 200
-"""The most that a stretch is cut into. More than people in a room, because VBx drops what is too many and cannot add what is missing."""
+"""The most that a stretch is cut into. More than people in a room, because VBx drops what is too many and
+cannot add what is missing."""
 
 ITERATIONS: Final = 20
 """Of VBx, as in `VBxClustering` (pyannote.audio 4.0.7)."""
@@ -41,7 +43,8 @@ def initial_labels(vectors: Matrix, threshold: float, limit: int = LIMIT) -> Lab
         limit: vectors that are clustered at once.
 
     Returns:
-        (n,) cluster of every vector, numbered from 0 without gaps. Up to `limit` vectors exactly what pyannote starts from.
+        (n,) cluster of every vector, numbered from 0 without gaps. Up to `limit` vectors exactly what
+        pyannote starts from.
     """
     if len(vectors) <= limit:
         return _cut(vectors, threshold)
@@ -52,7 +55,11 @@ def initial_labels(vectors: Matrix, threshold: float, limit: int = LIMIT) -> Lab
         labels[part] = inside + len(centres)
         centres += [vectors[part][inside == k].mean(0) for k in range(int(inside.max()) + 1)]
     above = np.array(centres)
-    top = _cut(above, threshold, at_most=SUB_CLUSTERS) if len(above) <= limit else initial_labels(above, threshold, limit)
+    top = (
+        _cut(above, threshold, at_most=SUB_CLUSTERS)
+        if len(above) <= limit
+        else initial_labels(above, threshold, limit)
+    )
     return top[labels]
 
 
@@ -82,14 +89,20 @@ class BoundedClustering:
         max_clusters: float = np.inf,
         **_: object,
     ) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any]]:
-        """As `VBxClustering.__call__`: (windows, slots) clusters, (windows, slots, clusters) similarities or None, (clusters, dimension).
+        """As `VBxClustering.__call__`: (windows, slots) clusters, (windows, slots, clusters) similarities or
+        None, (clusters, dimension).
 
-        Where more speakers are wanted than there are vectors to tell them apart by, scikit-learn's KMeans raises
-        `ValueError: n_samples=3 should be >= n_clusters=4`; such a lower bound is not applied, and the log says so.
+        Where more speakers are wanted than there are vectors to tell them apart by, scikit-learn's KMeans
+        raises `ValueError: n_samples=3 should be >= n_clusters=4`; such a lower bound is not applied, and the
+        log says so.
         """
         train, _, _ = self._vbx.filter_embeddings(embeddings, segmentations=segmentations)
         if min_clusters > len(train):
-            log.warning("%d speakers were asked for, but only %d stretches of clean speech are there to tell by", min_clusters, len(train))
+            log.warning(
+                "%d speakers were asked for, but only %d stretches of clean speech are there to tell by",
+                min_clusters,
+                len(train),
+            )
             num_clusters, min_clusters = None, 1
         if len(train) > self._limit:
             wanted = num_clusters, min_clusters, max_clusters
@@ -104,7 +117,11 @@ class BoundedClustering:
         return stock
 
     def _long(
-        self, train: NDArray[Any], embeddings: NDArray[Any], segmentations: Any, wanted: tuple[int | None, float, float]
+        self,
+        train: NDArray[Any],
+        embeddings: NDArray[Any],
+        segmentations: Any,
+        wanted: tuple[int | None, float, float],
     ) -> tuple[NDArray[Any], None, NDArray[Any]]:
         centroids = self._centroids(train)
         forced = _forced(len(centroids), *wanted)
@@ -115,7 +132,9 @@ class BoundedClustering:
         likeness = (2 - distance).reshape(windows, slots, -1)
         if forced is not None or not self._vbx.constrained_assignment:
             return np.argmax(likeness, axis=2), None, centroids
-        likeness[segmentations.data.sum(1) == 0] = np.nanmin(likeness) - 1  # silent slots must not take a speaker from one that speaks
+        likeness[segmentations.data.sum(1) == 0] = (
+            np.nanmin(likeness) - 1
+        )  # silent slots must not take a speaker from one that speaks
         return self._vbx.constrained_argmax(likeness), None, centroids
 
     def _centroids(self, train: NDArray[Any]) -> NDArray[Any]:
@@ -124,7 +143,9 @@ class BoundedClustering:
         vbx = self._vbx
         unit = train / np.linalg.norm(train, axis=1, keepdims=True)
         labels = initial_labels(unit, vbx.threshold, self._limit)
-        shares, priors = cluster_vbx(labels, vbx.plda(train), vbx.plda.phi, Fa=vbx.Fa, Fb=vbx.Fb, maxIters=ITERATIONS)
+        shares, priors = cluster_vbx(
+            labels, vbx.plda(train), vbx.plda.phi, Fa=vbx.Fa, Fb=vbx.Fb, maxIters=ITERATIONS
+        )
         kept = shares[:, priors > KEPT]
         centroids: NDArray[Any] = kept.T @ train / kept.sum(0)[:, None]
         return centroids

@@ -1,7 +1,8 @@
 """cuBLAS for CTranslate2 without torch: found where pip put it and loaded before CTranslate2 asks for it.
 
-Called by the Whisper adapter on CUDA. CTranslate2 opens `libcublas.so.12` by name alone. Importing torch makes that work, because torch
-loads the same file first; a process that has not imported torch has to do it itself (faster-whisper#1431). Must not import torch.
+Called by the Whisper adapter on CUDA. CTranslate2 opens `libcublas.so.12` by name alone. Importing torch
+makes that work, because torch loads the same file first; a process that has not imported torch has to do it
+itself (faster-whisper#1431). Must not import torch.
 """
 
 import ctypes
@@ -20,14 +21,18 @@ def preload() -> None:
     """Make `libcublas.so.12` known to the dynamic loader of this process.
 
     Raises:
-        StageError: `GPU_UNAVAILABLE`, if it is neither on the loader's path nor in the package `nvidia-cublas-cu12`.
+        StageError: `GPU_UNAVAILABLE`, if it is neither on the loader's path nor in the package
+            `nvidia-cublas-cu12`.
     """
     if _loads(LIBRARIES[-1]):
         return
     folder = _package_folder()
     if folder is None or not all(_loads(str(folder / name)) for name in LIBRARIES):
         where = folder or "an installed nvidia-cublas-cu12"
-        raise StageError(Reason.GPU_UNAVAILABLE, f"{LIBRARIES[-1]} is not on the loader's path and could not be loaded from {where}.")
+        raise StageError(
+            Reason.GPU_UNAVAILABLE,
+            f"{LIBRARIES[-1]} is not on the loader's path and could not be loaded from {where}.",
+        )
 
 
 def _loads(name: str) -> bool:
@@ -41,5 +46,7 @@ def _loads(name: str) -> bool:
 def _package_folder() -> Path | None:
     """The folder of the package's libraries; `nvidia` is a namespace that several packages share."""
     spec = importlib.util.find_spec("nvidia")
-    places = [Path(place) / "cublas" / "lib" for place in (spec.submodule_search_locations or ())] if spec else []
+    places = (
+        [Path(place) / "cublas" / "lib" for place in (spec.submodule_search_locations or ())] if spec else []
+    )
     return next((place for place in places if place.is_dir()), None)

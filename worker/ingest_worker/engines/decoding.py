@@ -1,7 +1,9 @@
-"""One batch of sound through Whisper: mel, encoder, decoder, word alignment. All that is asked of faster-whisper and CTranslate2 is here.
+"""One batch of sound through Whisper: mel, encoder, decoder, word alignment. All that is asked of
+faster-whisper and CTranslate2 is here.
 
-Called by `whisper`. Uses the parts of faster-whisper 1.2.1 that hold the model's knowledge (mel, tokenizer, prompt, alignment) and none
-of its loops. Must not import torch, reach a hub, or keep anything between two calls.
+Called by `whisper`. Uses the parts of faster-whisper 1.2.1 that hold the model's knowledge (mel, tokenizer,
+prompt, alignment) and none of its loops. Must not import torch, reach a hub, or keep anything between two
+calls.
 """
 
 from collections.abc import Sequence
@@ -30,10 +32,12 @@ CANDIDATES: Final = 5
 """Samples of which the likeliest is taken, at a temperature above 0 (openai/whisper `best_of`)."""
 
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
-"""Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`, `append_punctuations`)."""
+"""Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`,
+`append_punctuations`)."""
 
 Piece = tuple[Decoded, list[Word]]
-"""A decoding and its words at times of its sound. No words where nothing could be said so: aligning it would be wasted."""
+"""A decoding and its words at times of its sound. No words where nothing could be said so: aligning it would
+be wasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Engine:
     """A loaded Whisper model."""
 
     def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
-        """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`, `ORDER_INVALID` or a memory reason."""
+        """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`, `ORDER_INVALID` or a memory
+        reason."""
         if missing := [name for name in FILES if not (folder / name).is_file()]:
             raise StageError(Reason.MODELS_UNAVAILABLE, f"{folder} has no {', '.join(missing)}.")
         if device == "cuda":
@@ -61,7 +66,8 @@ class Engine:
         self._model = _loaded(folder, device=device, compute_type=compute_type, cpu_threads=threads)
         if self._model.model.n_mels != self._model.feature_extractor.mel_filters.shape[0]:
             raise StageError(
-                Reason.MODELS_UNAVAILABLE, f"{folder} needs a preprocessor_config.json for {self._model.model.n_mels} mel bands."
+                Reason.MODELS_UNAVAILABLE,
+                f"{folder} needs a preprocessor_config.json for {self._model.model.n_mels} mel bands.",
             )
 
     @property
@@ -78,10 +84,15 @@ class Engine:
         return self._ballots(self._encoded(sounds))
 
     def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
-        """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last one anywhere."""
+        """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last
+        one anywhere."""
         room = self._model.max_length // 2 - 1
         kept = list(vocabulary)
-        while kept and len(self._model.hf_tokenizer.encode(f" {sentence_of(kept)}", add_special_tokens=False).ids) > room:
+        while (
+            kept
+            and len(self._model.hf_tokenizer.encode(f" {sentence_of(kept)}", add_special_tokens=False).ids)
+            > room
+        ):
             kept.pop()
         return tuple(kept)
 
@@ -130,24 +141,36 @@ class Engine:
         from faster_whisper.audio import pad_or_trim
 
         extract, lead = self._model.feature_extractor, np.zeros(LEAD, np.float32)
-        return self._model.encode(np.stack([pad_or_trim(extract(np.concatenate([lead, sound]))[..., :-1]) for sound in sounds]))
+        return self._model.encode(
+            np.stack([pad_or_trim(extract(np.concatenate([lead, sound]))[..., :-1]) for sound in sounds])
+        )
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
 
-        return Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language)
+        return Tokenizer(
+            self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language
+        )
 
-    def _words(self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded], own: list[bool]) -> list[list[Word]]:
-        """The words of the batch's sounds that are the tokenizer's `own`; of the others none: an empty text costs nothing to align."""
+    def _words(
+        self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded], own: list[bool]
+    ) -> list[list[Word]]:
+        """The words of the batch's sounds that are the tokenizer's `own`; of the others none: an empty text
+        costs nothing to align."""
         from faster_whisper.transcribe import merge_punctuations
 
         texts = [
-            [token for token in result.sequences_ids[0] if token < tokenizer.eot] if its and fault_of(piece) not in UNALIGNED else []
+            [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+            if its and fault_of(piece) not in UNALIGNED
+            else []
             for piece, result, its in zip(decoded, results, own, strict=True)
         ]
         if not any(texts):
             return [[] for _ in texts]
-        frames = [max(2, round((LEAD / SAMPLE_RATE + piece.seconds) * self._model.frames_per_second)) for piece in decoded]
+        frames = [
+            max(2, round((LEAD / SAMPLE_RATE + piece.seconds) * self._model.frames_per_second))
+            for piece in decoded
+        ]
         alignments = self._model.find_alignment(tokenizer, texts, encoded, frames)
         for alignment in alignments:
             merge_punctuations(alignment, OPENING, CLOSING)
@@ -157,8 +180,9 @@ class Engine:
 def sentence_of(vocabulary: Sequence[str]) -> str | None:
     """The vocabulary as the model should read it; None without one.
 
-    Whisper goes on in the style of its prompt. After a bare list of four words the dialogue of `demo/script.txt` (tiny.en, beam 1) came
-    out with 56 sentence ends, after the same list with a capital and a full stop with 87, and with 85 without any: passages are cut there.
+    Whisper goes on in the style of its prompt. After a bare list of four words the dialogue of
+    `demo/script.txt` (tiny.en, beam 1) came out with 56 sentence ends, after the same list with a capital and
+    a full stop with 87, and with 85 without any: passages are cut there.
     """
     text = ", ".join(vocabulary)
     return f"{text[0].upper()}{text[1:]}." if text else None
@@ -172,13 +196,20 @@ def _loaded(folder: Path, **options: Any) -> Any:
     except ValueError as error:  # CTranslate2's word for a number format that the device has not
         raise StageError(Reason.ORDER_INVALID, f"Whisper cannot be loaded with {options}: {error}") from error
     except Exception as error:
-        raise StageError(classify(error) or Reason.MODELS_UNAVAILABLE, f"Whisper in {folder} cannot be loaded: {error}") from error
+        raise StageError(
+            classify(error) or Reason.MODELS_UNAVAILABLE, f"Whisper in {folder} cannot be loaded: {error}"
+        ) from error
 
 
 def _search(task: Task, temperature: float) -> dict[str, Any]:
     if temperature == 0:
         return {"beam_size": task.beam_size}
-    return {"beam_size": 1, "num_hypotheses": CANDIDATES, "sampling_topk": 0, "sampling_temperature": temperature}
+    return {
+        "beam_size": 1,
+        "num_hypotheses": CANDIDATES,
+        "sampling_topk": 0,
+        "sampling_temperature": temperature,
+    }
 
 
 def _suppressed(tokenizer: Any) -> list[int]:
@@ -193,7 +224,9 @@ def _decoded(result: Any, tokenizer: Any, sound: FloatArray, room: int) -> Decod
     return Decoded(
         text=tokenizer.decode(tokens).strip(),
         seconds=sound.size / SAMPLE_RATE,
-        logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),  # CTranslate2 divides by the length without the end mark
+        logprob=result.scores[0]
+        * len(tokens)
+        / (len(tokens) + 1),  # CTranslate2 divides by the length without the end mark
         no_speech=result.no_speech_prob,
         complete=len(tokens) < room,
     )

@@ -1,9 +1,11 @@
-"""The diarizer: who spoke when, by pyannote.audio's own pipeline with each second of sound passing the voice network once.
+"""The diarizer: who spoke when, by pyannote.audio's own pipeline with each second of sound passing the voice
+network once.
 
-Called by the pipeline through `ports.Diarizer`. The networks, the masks, VBx and the order of steps are those of `SpeakerDiarization`
-(4.0.7); four of its parts are replaced, each by one that does the same in less time or memory: segmentation reads from scratch
-(`activity`), the voice network's trunk runs once over the recording (`trunk`, `pooling`), and clustering and reconstruction are bounded.
-Must not open media: sound comes decoded (pyannote-audio#1955: from a file it is 20 times slower).
+Called by the pipeline through `ports.Diarizer`. The networks, the masks, VBx and the order of steps are those
+of `SpeakerDiarization` (4.0.7); four of its parts are replaced, each by one that does the same in less time
+or memory: segmentation reads from scratch (`activity`), the voice network's trunk runs once over the
+recording (`trunk`, `pooling`), and clustering and reconstruction are bounded. Must not open media: sound
+comes decoded (pyannote-audio#1955: from a file it is 20 times slower).
 """
 
 import gc
@@ -35,7 +37,8 @@ from ingest_worker.memory import classify
 from ingest_worker.ports import Report
 
 SEGMENTING: Final = 0.45
-"""Share of the stage's progress that segmentation stands for, as on a CPU (`bench/diarization.py`); on a GPU it is less."""
+"""Share of the stage's progress that segmentation stands for, as on a CPU (`bench/diarization.py`); on a GPU
+it is less."""
 
 VOICES: Final = 0.5
 """The voice network's share; clustering has the rest."""
@@ -50,7 +53,8 @@ class PyannoteDiarizer:
         """Load the pipeline in `folder`; `batch` counts ten-second windows.
 
         Raises:
-            StageError: `MODELS_UNAVAILABLE` if the folder holds no such pipeline, `GPU_UNAVAILABLE`, or a memory reason.
+            StageError: `MODELS_UNAVAILABLE` if the folder holds no such pipeline, `GPU_UNAVAILABLE`, or a
+                memory reason.
         """
         with _ours(Reason.MODELS_UNAVAILABLE, f"The diarization pipeline in {folder} cannot be loaded"):
             self._pipeline = loaded(folder, device)
@@ -65,9 +69,11 @@ class PyannoteDiarizer:
         self._pipeline.reconstruct = reconstruct
 
     def diarize(self, audio: Audio, speakers: SpeakerCount, report: Report, /) -> Diarization:
-        """Who spoke when, with one voice vector each. No turns, and vectors of shape (0, dimension), where nobody speaks.
+        """Who spoke when, with one voice vector each. No turns, and vectors of shape (0, dimension), where
+        nobody speaks.
 
-        Where the number of speakers cannot be what was ordered, what was heard is kept, the result is marked, and the log says so.
+        Where the number of speakers cannot be what was ordered, what was heard is kept, the result is marked,
+        and the log says so.
 
         Raises:
             StageError: `DIARIZATION_FAILED`, or a memory or GPU reason.
@@ -78,10 +84,12 @@ class PyannoteDiarizer:
         return _marked(found, speakers)
 
     def voice_of(self, audio: Audio, /) -> FloatArray:
-        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s vectors.
+        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s
+        vectors.
 
         Raises:
-            StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or no vector comes of it; else as `diarize`.
+            StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or no vector comes of
+                it; else as `diarize`.
         """
         return sole_voice(self.diarize(audio, SpeakerCount(), lambda _: None))
 
@@ -92,15 +100,23 @@ class PyannoteDiarizer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def annotated(self, audio: Audio, speakers: SpeakerCount, report: Report, hook: Callable[..., None] | None = None) -> Any:
-        """The pipeline's own `DiarizeOutput`; `hook` is told of every step's result (`SpeakerDiarization.apply`). Benchmarks compare it."""
+    def annotated(
+        self, audio: Audio, speakers: SpeakerCount, report: Report, hook: Callable[..., None] | None = None
+    ) -> Any:
+        """The pipeline's own `DiarizeOutput`; `hook` is told of every step's result
+        (`SpeakerDiarization.apply`). Benchmarks compare it."""
         file = {"uri": "recording", "audio": audio, "report": report}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pyannote's about the number of speakers, which `diarize` tells, and numpy's
+            warnings.simplefilter(
+                "ignore"
+            )  # pyannote's about the number of speakers, which `diarize` tells, and numpy's
             return self._pipeline.apply(file, min_speakers=speakers.min, max_speakers=speakers.max, hook=hook)
 
-    def slot_vectors(self, audio: Audio, activity: FloatArray, *, exclude_overlap: bool, report: Report) -> FloatArray:
-        """(windows, slots, dimension) voice vectors as the network gives them; NaN for windows without a single frame of sound.
+    def slot_vectors(
+        self, audio: Audio, activity: FloatArray, *, exclude_overlap: bool, report: Report
+    ) -> FloatArray:
+        """(windows, slots, dimension) voice vectors as the network gives them; NaN for windows without a
+        single frame of sound.
 
         Args:
             audio: The recording.
@@ -114,7 +130,9 @@ class PyannoteDiarizer:
         vectors = np.full((count, slots, self._network.dimension), np.nan, np.float32)
         blocks = self.trunk.blocks(audio)
         with torch.inference_mode():
-            for window, statistics in window_statistics(blocks, count, windows, lambda window: slot_masks(activity[window], least)):
+            for window, statistics in window_statistics(
+                blocks, count, windows, lambda window: slot_masks(activity[window], least)
+            ):
                 vectors[window] = self._network.resnet.seg_1(statistics).cpu().numpy()
                 report((window + 1) / count)
         return vectors
@@ -122,9 +140,13 @@ class PyannoteDiarizer:
     def _segmentations(self, file: dict[str, Any], **_: object) -> Any:
         report = file["report"]
         active = self.activity.of(file["audio"], lambda share: report(SEGMENTING * share))
-        return SlidingWindowFeature(active, SlidingWindow(start=0.0, duration=self._inference.duration, step=self._inference.step))
+        return SlidingWindowFeature(
+            active, SlidingWindow(start=0.0, duration=self._inference.duration, step=self._inference.step)
+        )
 
-    def _embeddings(self, file: dict[str, Any], activity: Any, *, exclude_overlap: bool, **_: object) -> FloatArray:
+    def _embeddings(
+        self, file: dict[str, Any], activity: Any, *, exclude_overlap: bool, **_: object
+    ) -> FloatArray:
         report = file["report"]
 
         def told(share: float) -> None:
@@ -137,7 +159,12 @@ def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
     least, most = ordered.min or 0, ordered.max or found.speakers
     if least <= found.speakers <= most:
         return found
-    log.warning("found %d speakers where %s to %s were ordered", found.speakers, ordered.min or 1, ordered.max or "any number")
+    log.warning(
+        "found %d speakers where %s to %s were ordered",
+        found.speakers,
+        ordered.min or 1,
+        ordered.max or "any number",
+    )
     return replace(found, outside_bounds=True)
 
 

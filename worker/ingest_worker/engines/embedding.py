@@ -1,7 +1,8 @@
 """Text vectors, by a sentence-transformers model on this machine's disk.
 
-Called by the pipeline through `ports.Embedder`, and by the search for its query. Reaches no hub and runs no code that comes with a model.
-Must not cut a text short without a word: one that is longer than the model reads is embedded in parts.
+Called by the pipeline through `ports.Embedder`, and by the search for its query. Reaches no hub and runs no
+code that comes with a model. Must not cut a text short without a word: one that is longer than the model
+reads is embedded in parts.
 """
 
 from collections.abc import Sequence
@@ -50,10 +51,15 @@ class SentenceEmbedder:
         self._model = _loaded(folder, device)
         self._key = model_key
         prompts = (self._model.prompts.get(name, "") for name in DOCUMENT_PROMPTS)
-        self._prompt_tokens = len(self._model.tokenizer(next(filter(None, prompts), ""), add_special_tokens=False)["input_ids"])
+        self._prompt_tokens = len(
+            self._model.tokenizer(next(filter(None, prompts), ""), add_special_tokens=False)["input_ids"]
+        )
         self._dimension = self._model.get_embedding_dimension()
         if not self._dimension:
-            raise StageError(Reason.DIMENSION_MISMATCH, f"The model in {folder} does not say how many numbers its vectors have.")
+            raise StageError(
+                Reason.DIMENSION_MISMATCH,
+                f"The model in {folder} does not say how many numbers its vectors have.",
+            )
 
     @property
     def dimension(self) -> int:
@@ -63,43 +69,63 @@ class SentenceEmbedder:
     def embed(self, texts: Sequence[str], report: Report, /) -> Vectors:
         """One finite L2-normalised vector per text, in the order given.
 
-        A text that is longer than the model reads is embedded in parts; its vector is their mean, weighted by tokens.
+        A text that is longer than the model reads is embedded in parts; its vector is their mean, weighted by
+        tokens.
 
         Raises:
-            StageError: `EMBEDDING_INCOMPLETE` if a vector is missing or not finite, `DIMENSION_MISMATCH`, or a memory reason.
+            StageError: `EMBEDDING_INCOMPLETE` if a vector is missing or not finite, `DIMENSION_MISMATCH`, or
+                a memory reason.
         """
-        # Longest first: what does not fit shows at once, and texts of one length share a batch without padding (as in `encode` upstream).
-        parts = sorted((part for i, text in enumerate(texts) for part in self._parts(text, i)), key=lambda part: -part.tokens)
-        rows = self.runner.map(parts, self._encoded, size=lambda part: part.tokens, done=lambda n: report(n / len(parts)))
+        # Longest first: what does not fit shows at once, and texts of one length share a batch without
+        # padding (as in `encode` upstream).
+        parts = sorted(
+            (part for i, text in enumerate(texts) for part in self._parts(text, i)),
+            key=lambda part: -part.tokens,
+        )
+        rows = self.runner.map(
+            parts, self._encoded, size=lambda part: part.tokens, done=lambda n: report(n / len(parts))
+        )
         sums = np.zeros((len(texts), self.dimension))
         for part, row in zip(parts, rows, strict=True):
             sums[part.owner] += part.tokens * row.astype(np.float64)
         return Vectors(_normalised(sums), self._key)
 
     def embed_query(self, text: str) -> FloatArray:
-        """(dimension,) L2-normalised vector of what somebody searches for, behind the model's own query prompt where it has one.
+        """(dimension,) L2-normalised vector of what somebody searches for, behind the model's own query
+        prompt where it has one.
 
         What lies beyond the model's limit (hundreds of words) is not read: that is a document and no query.
         """
         try:
             row = self._model.encode_query([text], show_progress_bar=False)
         except Exception as error:
-            raise StageError(classify(error) or Reason.EMBEDDING_INCOMPLETE, f"The query could not be embedded: {error}") from error
+            raise StageError(
+                classify(error) or Reason.EMBEDDING_INCOMPLETE, f"The query could not be embedded: {error}"
+            ) from error
         vector: FloatArray = _normalised(np.asarray(row, np.float64))[0]
         return vector
 
     def _encoded(self, parts: Sequence[_Part]) -> list[FloatArray]:
         texts = [part.text for part in parts]
-        rows = self._model.encode_document(texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True)
+        rows = self._model.encode_document(
+            texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
+        )
         if rows.shape != (len(texts), self.dimension):
-            raise StageError(Reason.DIMENSION_MISMATCH, f"{len(texts)} texts gave {rows.shape}, not vectors of {self.dimension} numbers.")
+            raise StageError(
+                Reason.DIMENSION_MISMATCH,
+                f"{len(texts)} texts gave {rows.shape}, not vectors of {self.dimension} numbers.",
+            )
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):  # a row that is not finite is found in `_normalised`
+        with np.errstate(
+            invalid="ignore", divide="ignore"
+        ):  # a row that is not finite is found in `_normalised`
             return list((rows / lengths).astype(np.float32))
 
     def _parts(self, text: str, owner: int) -> list[_Part]:
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
-        offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)["offset_mapping"]
+        offsets = tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+        )["offset_mapping"]
         extra = tokenizer.num_special_tokens_to_add() + self._prompt_tokens
         room = max(1, limit - extra) if limit and limit < UNBOUNDED else max(1, len(offsets))
         if len(offsets) <= room:
@@ -110,18 +136,24 @@ class SentenceEmbedder:
 
 
 def _cuts(text: str, offsets: Sequence[tuple[int, int]], room: int) -> list[int]:
-    """Tokens at which a text is cut so that each part has at most `room`: before a word where one begins, else anywhere."""
+    """Tokens at which a text is cut so that each part has at most `room`: before a word where one begins,
+    else anywhere."""
     cuts: list[int] = []
     first = 0
     while len(offsets) - first > room:
-        words = (i for i in range(first + room, first + room // 2, -1) if text[offsets[i][0] - 1 : offsets[i][0]].isspace())
+        words = (
+            i
+            for i in range(first + room, first + room // 2, -1)
+            if text[offsets[i][0] - 1 : offsets[i][0]].isspace()
+        )
         first = next(words, first + room)
         cuts.append(first)
     return cuts
 
 
 def _normalised(rows: np.ndarray[Any, np.dtype[np.float64]]) -> FloatArray:
-    """Rows of length 1. Raises `StageError(EMBEDDING_INCOMPLETE)` for rows that cannot be: zero, or not finite."""
+    """Rows of length 1. Raises `StageError(EMBEDDING_INCOMPLETE)` for rows that cannot be: zero, or not
+    finite."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if bad := int((~(np.isfinite(lengths) & (lengths > 0))).sum()):
         raise StageError(Reason.EMBEDDING_INCOMPLETE, f"{bad} of {len(rows)} texts got no usable vector.")
@@ -131,7 +163,10 @@ def _normalised(rows: np.ndarray[Any, np.dtype[np.float64]]) -> FloatArray:
 
 def _loaded(folder: Path, device: str) -> Any:
     if not (folder / "modules.json").is_file():
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{folder} holds no sentence-transformers model: there is no modules.json.")
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE,
+            f"{folder} holds no sentence-transformers model: there is no modules.json.",
+        )
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
@@ -139,7 +174,10 @@ def _loaded(folder: Path, device: str) -> Any:
     try:
         return SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise StageError(classify(error) or Reason.MODELS_UNAVAILABLE, f"The text model in {folder} cannot be loaded: {error}") from error
+        raise StageError(
+            classify(error) or Reason.MODELS_UNAVAILABLE,
+            f"The text model in {folder} cannot be loaded: {error}",
+        ) from error
 
 
 def _emptied() -> None:

@@ -1,4 +1,5 @@
-"""Speech that no word lies over is heard again by itself, in ever smaller parts, until there are words or it is given up and told.
+"""Speech that no word lies over is heard again by itself, in ever smaller parts, until there are words or it
+is given up and told.
 
 Called by `whisper` when every chunk is settled. Must not take a word away without one in its place.
 """
@@ -24,8 +25,9 @@ LOOKS: Final = 3
 
 EXTRA: Final = 1.0
 SPARE: Final = 8
-"""Parts heard for gaps at most: one for each chunk of the recording, and some. Each costs Whisper as much as a chunk, however short it is,
-and an hour of songs is full of gaps; the longest come first, and what is not heard again is told."""
+"""Parts heard for gaps at most: one for each chunk of the recording, and some. Each costs Whisper as much as
+a chunk, however short it is, and an hour of songs is full of gaps; the longest come first, and what is not
+heard again is told."""
 
 MIN_SECONDS: Final = 1.0
 """Of a part that is worth hearing by itself."""
@@ -49,13 +51,17 @@ class Filled:
 
     def touches(self, chunk: Chunk) -> bool:
         """Whether some of a chunk was heard again."""
-        return any(a[0] < b[1] and b[0] < a[1] for part in self.again for a in part.spans for b in chunk.spans)
+        return any(
+            a[0] < b[1] and b[0] < a[1] for part in self.again for a in part.spans for b in chunk.spans
+        )
 
 
 class Filling:
     """The second net of one recording: voice activity against words."""
 
-    def __init__(self, session: Session, spans: Sequence[Span], speech: Flags, probabilities: FloatArray) -> None:
+    def __init__(
+        self, session: Session, spans: Sequence[Span], speech: Flags, probabilities: FloatArray
+    ) -> None:
         """`speech`: (frames,) in which somebody speaks and a word is expected."""
         self._session, self._spans, self._speech, self._probabilities = session, spans, speech, probabilities
 
@@ -69,7 +75,9 @@ class Filling:
             if not parts:
                 break
             seconds = round(sum(part.seconds for part in parts), 1)
-            log.info("gaps are heard again", extra={"action": "hear-gaps", "parts": len(parts), "seconds": seconds})
+            log.info(
+                "gaps are heard again", extra={"action": "hear-gaps", "parts": len(parts), "seconds": seconds}
+            )
             for part, piece in zip(parts, self._session.decoded(parts, TEMPERATURES[0], nobody), strict=True):
                 self._take(part, piece, filled)
             filled.parts |= set(parts)
@@ -78,7 +86,10 @@ class Filling:
 
     def empty(self, words: Sequence[Word]) -> list[tuple[float, float]]:
         """(start, end) in seconds of speech without a word."""
-        return [(first * FRAME / SAMPLE_RATE, last * FRAME / SAMPLE_RATE) for first, last in gaps(words, self._speech)]
+        return [
+            (first * FRAME / SAMPLE_RATE, last * FRAME / SAMPLE_RATE)
+            for first, last in gaps(words, self._speech)
+        ]
 
     def _untried(self, filled: Filled) -> list[Chunk]:
         """What to hear for the gaps that are left, each smaller than what was tried."""
@@ -89,11 +100,14 @@ class Filling:
         return list(parts)
 
     def _smaller(self, part: Chunk, gap: tuple[int, int], tried: set[Chunk]) -> list[Chunk]:
-        """The part, or those of its halves that hold some of the gap, or of theirs: the first that was not heard yet."""
+        """The part, or those of its halves that hold some of the gap, or of theirs: the first that was not
+        heard yet."""
         waiting, found = [part], []
         while waiting:
             part = waiting.pop()
-            if part.seconds < MIN_SECONDS or not any(start < gap[1] * FRAME and end > gap[0] * FRAME for start, end in part.spans):
+            if part.seconds < MIN_SECONDS or not any(
+                start < gap[1] * FRAME and end > gap[0] * FRAME for start, end in part.spans
+            ):
                 continue
             if part not in tried:
                 found.append(part)
@@ -121,12 +135,18 @@ class Filling:
 
 
 def _without_doubles(words: Sequence[Word], new: Sequence[Word]) -> list[Word]:
-    """The words without those beside the new ones that are the same, said within a second, and surer there: what was heard twice.
+    """The words without those beside the new ones that are the same, said within a second, and surer there:
+    what was heard twice.
 
-    A decoder that skips ahead often writes the last word before and the first one after with times of the other side.
+    A decoder that skips ahead often writes the last word before and the first one after with times of the
+    other side.
     """
-    before = max((word for word in words if word.start <= new[0].start), key=lambda word: word.start, default=None)
-    after = min((word for word in words if word.start > new[0].start), key=lambda word: word.start, default=None)
+    before = max(
+        (word for word in words if word.start <= new[0].start), key=lambda word: word.start, default=None
+    )
+    after = min(
+        (word for word in words if word.start > new[0].start), key=lambda word: word.start, default=None
+    )
     double = [
         old
         for old, fresh in ((before, new[0]), (after, new[-1]))

@@ -1,7 +1,9 @@
-"""Speech without a word over it: where the decoder stopped early or skipped ahead, and which sound to hear again.
+"""Speech without a word over it: where the decoder stopped early or skipped ahead, and which sound to hear
+again.
 
-Called by `filling`. Whisper without timestamps ends a piece when it likes: of a chunk with twenty-eight seconds of speech it writes the
-first ten and the last word (faster-whisper#1179, vllm#53144). The mean pace of the chunk still passes, so every stretch is looked at.
+Called by `filling`. Whisper without timestamps ends a piece when it likes: of a chunk with twenty-eight
+seconds of speech it writes the first ten and the last word (faster-whisper#1179, vllm#53144). The mean pace
+of the chunk still passes, so every stretch is looked at.
 Pure: frames of voice activity and words at times of the recording.
 """
 
@@ -17,7 +19,8 @@ Gap = tuple[int, int]
 """First frame of speech without a word, and one past the last."""
 
 LONGEST_GAP: Final = round(2.0 * SAMPLE_RATE / FRAME)
-"""Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity takes for speech."""
+"""Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity
+takes for speech."""
 
 REACH: Final = round(4.0 * SAMPLE_RATE / FRAME)
 """Frames around a gap in which a pause to cut at is looked for: words beside it have uncertain times."""
@@ -37,15 +40,21 @@ def covered(words: Sequence[Word], frames: int) -> Flags:
 
 
 def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> list[Gap]:
-    """Stretches with more than `longest` frames of speech between two words, before the first or behind the last, in order."""
+    """Stretches with more than `longest` frames of speech between two words, before the first or behind the
+    last, in order."""
     over = covered(words, speech.size)
     bare = np.flatnonzero(speech & ~over)
     _, firsts, counts = np.unique(np.cumsum(over)[bare], return_index=True, return_counts=True)
-    return [(int(bare[first]), int(bare[first + count - 1]) + 1) for first, count in zip(firsts, counts, strict=True) if count > longest]
+    return [
+        (int(bare[first]), int(bare[first + count - 1]) + 1)
+        for first, count in zip(firsts, counts, strict=True)
+        if count > longest
+    ]
 
 
 def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[Chunk, ...]:
-    """What to hear again for a gap: its speech, from a pause before it to a pause behind it, in pieces that Whisper can take."""
+    """What to hear again for a gap: its speech, from a pause before it to a pause behind it, in pieces that
+    Whisper can take."""
     first = _pause(gap[0], gap[0] - REACH, gap[0] + INSIDE, probabilities)
     last = _pause(gap[1], gap[1] - INSIDE, gap[1] + REACH, probabilities)
     return pack(within(spans, first * FRAME, last * FRAME), probabilities)

@@ -1,7 +1,8 @@
 """One recording being heard: every chunk once, and again, in other ways, what cannot be believed.
 
-Called by `whisper`. A piece that fails a gate is decoded again with all the others that failed: at higher temperatures, then in halves.
-One that goes in circles is first compared with its halves: what both hear was said. Must not drop a piece without handing it back.
+Called by `whisper`. A piece that fails a gate is decoded again with all the others that failed: at higher
+temperatures, then in halves. One that goes in circles is first compared with its halves: what both hear was
+said. Must not drop a piece without handing it back.
 """
 
 import logging
@@ -21,7 +22,8 @@ from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
 TEMPERATURES: Final = (0.0, 0.4, 0.8)
-"""Of a piece's decodings: every other step of openai/whisper's fallback, because the same steps are taken once more in halves."""
+"""Of a piece's decodings: every other step of openai/whisper's fallback, because the same steps are taken
+once more in halves."""
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +41,23 @@ class Hearing:
     silent: list[Chunk] = field(default_factory=list)
     """Pieces in which the model heard nobody."""
     ballots: dict[Chunk, Mapping[str, float]] = field(default_factory=dict)
-    """What language each piece is in by its own sound: the first look's, and none where a model knows one language only."""
+    """What language each piece is in by its own sound: the first look's, and none where a model knows one
+    language only."""
 
 
 class Session:
     """One recording being heard."""
 
-    def __init__(self, engine: Engine, runner: BatchRunner, audio: Audio, task: Task, probabilities: FloatArray) -> None:
-        self._engine, self._runner, self._audio, self._task, self._probabilities = engine, runner, audio, task, probabilities
+    def __init__(
+        self, engine: Engine, runner: BatchRunner, audio: Audio, task: Task, probabilities: FloatArray
+    ) -> None:
+        self._engine, self._runner, self._audio, self._task, self._probabilities = (
+            engine,
+            runner,
+            audio,
+            task,
+            probabilities,
+        )
 
     @property
     def follows(self) -> bool:
@@ -55,22 +66,32 @@ class Session:
 
     def ballots(self, chunks: Sequence[Chunk]) -> list[Mapping[str, float]]:
         """For each chunk the probability of every language."""
-        return self._runner.map(chunks, lambda unit: self._engine.language_of([sound_of(self._audio, chunk) for chunk in unit]))
+        return self._runner.map(
+            chunks, lambda unit: self._engine.language_of([sound_of(self._audio, chunk) for chunk in unit])
+        )
 
     def decoded(self, chunks: Sequence[Chunk], temperature: float, report: Report) -> list[Piece]:
         """Each chunk's decoding."""
 
         def work(unit: Sequence[Chunk]) -> list[Piece]:
-            return self._engine.decode([sound_of(self._audio, chunk) for chunk in unit], self._task, temperature)
+            return self._engine.decode(
+                [sound_of(self._audio, chunk) for chunk in unit], self._task, temperature
+            )
 
         return self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
 
-    def hear(self, chunks: Sequence[Chunk], hearing: Hearing, temperature: float, report: Report) -> list[Chunk]:
+    def hear(
+        self, chunks: Sequence[Chunk], hearing: Hearing, temperature: float, report: Report
+    ) -> list[Chunk]:
         """Decode every chunk once; what can be believed goes into `hearing`. Returns the others."""
         pieces = self.decoded(chunks, temperature, report)
         for chunk, (decoded, _) in zip(chunks, pieces, strict=True):
             hearing.ballots.setdefault(chunk, decoded.ballot)
-        return [chunk for chunk, piece in zip(chunks, pieces, strict=True) if not self._believe(chunk, piece, hearing)]
+        return [
+            chunk
+            for chunk, piece in zip(chunks, pieces, strict=True)
+            if not self._believe(chunk, piece, hearing)
+        ]
 
     def forget(self, chunk: Chunk, hearing: Hearing) -> None:
         """Take back all that was heard in a chunk: others will stand in its place."""
@@ -79,7 +100,8 @@ class Session:
         hearing.silent = [silent for silent in hearing.silent if silent != chunk]
 
     def mend(self, failed: Sequence[Chunk], hearing: Hearing) -> list[Chunk]:
-        """Decode again what failed: in halves what repeats itself, at higher temperatures, then in halves. Returns what is lost."""
+        """Decode again what failed: in halves what repeats itself, at higher temperatures, then in halves.
+        Returns what is lost."""
         failed = [chunk for chunk in failed if not self._said_twice(chunk, hearing)]
         for temperature in TEMPERATURES[1:]:
             failed = self.hear(failed, hearing, temperature, nobody)
@@ -103,13 +125,17 @@ class Session:
             hearing.circling[chunk][0].text, " ".join(decoded.text for decoded, _ in pieces)
         )
         if alike:
-            log.info("a repetition is believed", extra={"action": "believe-repetition", "seconds": round(chunk.seconds, 1)})
+            log.info(
+                "a repetition is believed",
+                extra={"action": "believe-repetition", "seconds": round(chunk.seconds, 1)},
+            )
             for part, piece in zip(parts, pieces, strict=True):
                 self._accept(part, piece, hearing)
         return alike
 
     def _in_halves(self, chunk: Chunk, hearing: Hearing) -> list[Chunk]:
-        """Hear a chunk's halves in its place. Returns the parts that stay degenerate, unless there is a doubtful decoding of the whole."""
+        """Hear a chunk's halves in its place. Returns the parts that stay degenerate, unless there is a
+        doubtful decoding of the whole."""
         parts = halves(chunk, self._probabilities)
         attempt = Hearing()
         failed: Sequence[Chunk] = parts
@@ -136,7 +162,11 @@ class Session:
         if fault is None:
             self._accept(chunk, piece, hearing)
             return True
-        facts = {"fault": fault.value, "seconds": round(decoded.seconds, 1), "logprob": round(decoded.logprob, 2)}
+        facts = {
+            "fault": fault.value,
+            "seconds": round(decoded.seconds, 1),
+            "logprob": round(decoded.logprob, 2),
+        }
         log.info("a piece is decoded again: %s", fault.value, extra={"action": "decode-again", **facts})
         if fault in IN_CIRCLES:
             hearing.circling.setdefault(chunk, piece)
@@ -152,7 +182,9 @@ class Session:
 def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
     """(samples,) float32 in -1..1: the chunk's spans, one behind the other."""
     pcm = audio.pcm()
-    return np.concatenate([pcm[start:end] for start, end in chunk.spans]).astype(np.float32) / np.float32(32_768)
+    return np.concatenate([pcm[start:end] for start, end in chunk.spans]).astype(np.float32) / np.float32(
+        32_768
+    )
 
 
 def nobody(_: float) -> None:

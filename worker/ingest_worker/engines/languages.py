@@ -1,7 +1,7 @@
 """Which language is spoken where: a vote for the recording, and the pieces that are sure of another language.
 
-Called by the Whisper adapter. Whisper translates what it is told to hear in the wrong language: English under a German prompt comes out as
-German sentences that nobody said. Pure: it sees probabilities and spans.
+Called by the Whisper adapter. Whisper translates what it is told to hear in the wrong language: English under
+a German prompt comes out as German sentences that nobody said. Pure: it sees probabilities and spans.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,24 @@ Ballot = Mapping[str, float]
 """Language -> its probability for one sound; empty where a model knows one language only."""
 
 SURE: Final = 0.8
-"""Probability from which a sound is of a language that is not the recording's. Music and noise seldom reach half of it."""
+"""Probability from which a sound is of a language that is not the recording's. Music and noise seldom reach
+half of it."""
 
 DIVIDED: Final = 0.08
-"""Probability of all other languages together from which a sound may hold two. Of 14 s of English before 8 s of Japanese `base` was 0.83
-sure of the later one, and wrote nothing of the English; of 6 s of English behind Japanese and Mandarin 0.91. Of the demo's dialogue in
-one language it leaves 0.01 to 0.04, and 0.04 to 0.06 at -40 dB over a telephone."""
+"""Probability of all other languages together from which a sound may hold two. Of 14 s of English before 8 s
+of Japanese `base` was 0.83 sure of the later one, and wrote nothing of the English; of 6 s of English behind
+Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leaves 0.01 to 0.04, and 0.04 to 0.06 at
+-40 dB over a telephone."""
 
 FEW_DIVIDED: Final = 2
 DIVIDED_SHARE: Final = 0.05
-"""How many chunks are asked in pieces for this alone: two, and a twentieth of the recording's. Languages that Whisper cannot tell apart
-(Norwegian and Danish) divide every chunk, and a piece costs as much encoding as a chunk."""
+"""How many chunks are asked in pieces for this alone: two, and a twentieth of the recording's. Languages that
+Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much encoding as a
+chunk."""
 
 MIN_SECONDS: Final = 3.0
-"""Of a sound that is asked for its language by itself. Of less Whisper is seldom sure (openai/whisper discussion 284)."""
+"""Of a sound that is asked for its language by itself. Of less Whisper is seldom sure (openai/whisper
+discussion 284)."""
 
 
 def voted_by(ballot: Ballot) -> str | None:
@@ -42,10 +46,13 @@ def sure_of(ballot: Ballot) -> str | None:
 
 
 def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float]:
-    """The language with the largest sum of probabilities, and its mean. Sums and not heads: a sure piece outweighs a doubtful one."""
+    """The language with the largest sum of probabilities, and its mean. Sums and not heads: a sure piece
+    outweighs a doubtful one."""
     given = [1.0] * len(ballots) if weights is None else list(weights)
     sums = {
-        language: sum(weight * ballot.get(language, 0.0) for weight, ballot in zip(given, ballots, strict=True))
+        language: sum(
+            weight * ballot.get(language, 0.0) for weight, ballot in zip(given, ballots, strict=True)
+        )
         for language in sorted(set().union(*ballots))
     }
     winner = max(sums, key=lambda language: sums[language])
@@ -53,9 +60,11 @@ def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -
 
 
 def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
-    """The chunks in which the language may change: those that are sure of none, or beside one that is sure of another; and divided ones.
+    """The chunks in which the language may change: those that are sure of none, or beside one that is sure of
+    another; and divided ones.
 
-    The first two kinds only where two chunks are sure of different languages: one language is the rule, and asking costs an encoding each.
+    The first two kinds only where two chunks are sure of different languages: one language is the rule, and
+    asking costs an encoding each.
     """
     sure = [sure_of(ballots.get(chunk, {})) for chunk in chunks]
     several = len({language for language in sure if language is not None}) > 1
@@ -72,7 +81,9 @@ def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> set[Chu
     """The chunks with the most of other languages, as few as the limits say."""
     others = {chunk: 1.0 - max(ballots[chunk].values()) for chunk in chunks if ballots.get(chunk)}
     found = [chunk for chunk, share in others.items() if share >= DIVIDED]
-    return set(sorted(found, key=lambda chunk: -others[chunk])[: FEW_DIVIDED + int(DIVIDED_SHARE * len(chunks))])
+    return set(
+        sorted(found, key=lambda chunk: -others[chunk])[: FEW_DIVIDED + int(DIVIDED_SHARE * len(chunks))]
+    )
 
 
 def pieces_of(chunk: Chunk) -> list[Chunk]:
@@ -92,7 +103,8 @@ def pieces_of(chunk: Chunk) -> list[Chunk]:
 
 
 def by_language(pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[Chunk]:
-    """Neighbours of one language put together again. A piece that is sure of none belongs to what comes before it."""
+    """Neighbours of one language put together again. A piece that is sure of none belongs to what comes
+    before it."""
     languages = [sure_of(ballot) for ballot in ballots]
     known = next((language for language in languages if language is not None), None)
     for i, language in enumerate(languages):

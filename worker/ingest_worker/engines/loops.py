@@ -1,7 +1,8 @@
-"""Phrases said over and over: how a decoder fails, and how people talk ("come on, come on"; a code that is read out four times).
+"""Phrases said over and over: how a decoder fails, and how people talk ("come on, come on"; a code that is
+read out four times).
 
-Called by the gates and by what looks a second time. Text alone cannot tell the two apart; two decodings of differently cut sound can,
-because a decoder that runs in circles fills whatever sound it is given. Pure.
+Called by the gates and by what looks a second time. Text alone cannot tell the two apart; two decodings of
+differently cut sound can, because a decoder that runs in circles fills whatever sound it is given. Pure.
 """
 
 import re
@@ -9,20 +10,25 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-UNSPACED_SCRIPT: Final = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff])")
-"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han (Unicode blocks). Each counts as a word."""
+UNSPACED_SCRIPT: Final = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff])"
+)
+"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han (Unicode blocks).
+Each counts as a word."""
 
 MIN_WORDS: Final = 10
 MIN_TURNS: Final = 4
 LONGEST_PHRASE: Final = 10
-"""A phrase of up to ten words said four times running and filling ten words is a loop. zlib's overhead hides it in a short text."""
+"""A phrase of up to ten words said four times running and filling ten words is a loop. zlib's overhead hides
+it in a short text."""
 
 SAID_TURNS: Final = 12
 """How often running a phrase may really have been said. More is a loop, whatever another decoding says."""
 
 MAX_MISCOUNT: Final = 1.75
-"""How far two counts of one real repetition are apart: of six and eight turns of the demo's shortest sentence tiny.en hears seven and six
-in the whole, nine and ten in the halves. A decoder that runs in circles fills each half as it fills the whole: twice as many."""
+"""How far two counts of one real repetition are apart: of six and eight turns of the demo's shortest sentence
+tiny.en hears seven and six in the whole, nine and ten in the halves. A decoder that runs in circles fills
+each half as it fills the whole: twice as many."""
 
 MIN_LIKENESS: Final = 0.75
 """Share of words that two decodings of one sound have in common, in order, where both heard what is there."""
@@ -57,7 +63,8 @@ def may_be_said(text: str) -> bool:
 
 
 def heard_alike(whole: str, parts: str) -> bool:
-    """Whether a text with a loop came out again, as often and with the same words around it, from the same sound cut elsewhere."""
+    """Whether a text with a loop came out again, as often and with the same words around it, from the same
+    sound cut elsewhere."""
     loop, again = loop_of(whole), loop_of(parts)
     if not may_be_said(whole) or (loop is not None and (again is None or not _same(loop, again))):
         return False

@@ -1,7 +1,9 @@
-"""One voice vector for each (window, speaker slot), from frames that were computed once for the whole recording.
+"""One voice vector for each (window, speaker slot), from frames that were computed once for the whole
+recording.
 
-The speaker's mask enters the voice network only here, at its statistics pooling, which is why the frames before it can be shared. Called by
-`diarization`; windows are pooled as the frames go by, so that no more than one window and one block of them exist at a time.
+The speaker's mask enters the voice network only here, at its statistics pooling, which is why the frames
+before it can be shared. Called by `diarization`; windows are pooled as the frames go by, so that no more than
+one window and one block of them exist at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,14 +21,16 @@ EPSILON: Final = 1e-8
 """As in `pyannote.audio.models.blocks.pooling`: keeps an empty slot from dividing by zero."""
 
 SINGLE_FRAME: Final = 1e-4
-"""Degrees of freedom below which a deviation is none: one frame has no spread, and rounding divided by almost zero would invent one."""
+"""Degrees of freedom below which a deviation is none: one frame has no spread, and rounding divided by almost
+zero would invent one."""
 
 
 def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean and unbiased weighted deviation of every feature, as pyannote's `StatsPool` computes them.
+    """Weighted mean and unbiased weighted deviation of every feature, as pyannote's `StatsPool` computes
+    them.
 
-    Matrix products instead of its (speakers, features, frames) intermediate. The frames are centred first, because a variance as the
-    difference of two squares loses its digits where the mean is large.
+    Matrix products instead of its (speakers, features, frames) intermediate. The frames are centred first,
+    because a variance as the difference of two squares loses its digits where the mean is large.
 
     Args:
         frames: (features, frames).
@@ -49,7 +53,8 @@ def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
 
 
 def slot_masks(activity: FloatArray, least: int) -> FloatArray:
-    """What to listen to for each slot of one window: its speech without overlap, or all of its speech where too little is clean.
+    """What to listen to for each slot of one window: its speech without overlap, or all of its speech where
+    too little is clean.
 
     The rule of `SpeakerDiarization.get_embeddings` with `embedding_exclude_overlap` (pyannote.audio 4.0.7).
 
@@ -83,9 +88,11 @@ class Windows:
         return -(-start // STRIDE), (start + self.width - 1) // STRIDE + 1
 
     def mask_columns(self, window: int, count: int, mask_frames: int) -> Tensor:
-        """(count,) index into a mask for each trunk frame of a window: the nearest, as `interpolate(mode="nearest")` takes it.
+        """(count,) index into a mask for each trunk frame of a window: the nearest, as
+        `interpolate(mode="nearest")` takes it.
 
-        A window may start between two trunk frames (its start is not a multiple of 80 ms); the half step is accounted for.
+        A window may start between two trunk frames (its start is not a multiple of 80 ms); the half step is
+        accounted for.
         """
         first, _ = self.span(window)
         offset = first - window * self.step / STRIDE
@@ -115,7 +122,9 @@ def window_statistics(
             window += 1
         drop = min(max(0, windows.span(window)[0] - offset), held.shape[1])
         held, offset = held[:, drop:], offset + drop
-    while held is not None and window < count and windows.span(window)[0] < offset + held.shape[1]:  # windows that hang over the end
+    while (
+        held is not None and window < count and windows.span(window)[0] < offset + held.shape[1]
+    ):  # windows that hang over the end
         yield window, _pooled(held, offset, window, windows, masks_of(window))
         window += 1
 

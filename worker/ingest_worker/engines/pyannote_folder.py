@@ -1,10 +1,11 @@
 """Loads a diarization pipeline from a folder on this machine, and from nowhere else.
 
-Called by `diarization`. Must not reach a hub, send telemetry, run code that a file brings, or pass over a pipeline that it does not know.
+Called by `diarization`. Must not reach a hub, send telemetry, run code that a file brings, or pass over a
+pipeline that it does not know.
 
-A checkpoint is a pickle, and pyannote 4.0.7 unpickles it with all that a pickle may do (`core/model.py`, `weights_only=False`); its
-configuration and its checkpoints name the modules that are imported for them. Here a pickle gives tensors, plain values and the four types
-of `_types`, and what is imported is on a list.
+A checkpoint is a pickle, and pyannote 4.0.7 unpickles it with all that a pickle may do (`core/model.py`,
+`weights_only=False`); its configuration and its checkpoints name the modules that are imported for them. Here
+a pickle gives tensors, plain values and the four types of `_types`, and what is imported is on a list.
 """
 
 import os
@@ -22,11 +23,15 @@ from ingest_contract import plain_yaml
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 
-QUIET: Final = MappingProxyType({"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1", "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"})
-"""Read when pyannote.audio and huggingface_hub are imported: no telemetry, no hub. The last is read by every `torch.load`, and wins over
-what its caller asks for."""
+QUIET: Final = MappingProxyType(
+    {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1", "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}
+)
+"""Read when pyannote.audio and huggingface_hub are imported: no telemetry, no hub. The last is read by every
+`torch.load`, and wins over what its caller asks for."""
 
-PIPELINES: Final = tuple(f"pyannote.audio.pipelines.{module}SpeakerDiarization" for module in ("", "speaker_diarization."))
+PIPELINES: Final = tuple(
+    f"pyannote.audio.pipelines.{module}SpeakerDiarization" for module in ("", "speaker_diarization.")
+)
 KEYS: Final = frozenset({"version", "dependencies", "pipeline", "params"})
 """Of a configuration. Others name classes to import (`preprocessors`) or a device."""
 CLUSTERING: Final = "VBxClustering"
@@ -37,7 +42,11 @@ WEIGHTS: Final = "pytorch_model.bin"
 NETWORKS: Final = MappingProxyType(
     {
         "segmentation": ("pyannote.audio.models.segmentation", ("", ".PyanNet"), ("PyanNet",)),
-        "embedding": ("pyannote.audio.models.embedding", ("", ".wespeaker"), ("WeSpeakerResNet34", "WeSpeakerResNet293")),
+        "embedding": (
+            "pyannote.audio.models.embedding",
+            ("", ".wespeaker"),
+            ("WeSpeakerResNet34", "WeSpeakerResNet293"),
+        ),
     }
 )
 """For each part the package, the modules in it and the classes that its checkpoint may name."""
@@ -47,8 +56,8 @@ def loaded(folder: Path, device: str) -> Any:
     """The instantiated `SpeakerDiarization` of a folder, on `device`, in fp32.
 
     Raises:
-        StageError: `MODELS_UNAVAILABLE` if the folder holds no VBx pipeline, one that names parts elsewhere, or weights that are more than
-            weights; `GPU_UNAVAILABLE`.
+        StageError: `MODELS_UNAVAILABLE` if the folder holds no VBx pipeline, one that names parts elsewhere,
+            or weights that are more than weights; `GPU_UNAVAILABLE`.
         Exception: what pyannote raises for files that it cannot read.
     """
     parts = _checked(folder / "config.yaml")
@@ -56,12 +65,16 @@ def loaded(folder: Path, device: str) -> Any:
         raise StageError(Reason.GPU_UNAVAILABLE)
     os.environ.update(QUIET)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchcodec without FFmpeg's libraries, and what Lightning deprecates: nothing of it is used
+        warnings.simplefilter(
+            "ignore"
+        )  # torchcodec without FFmpeg's libraries, and what Lightning deprecates: nothing of it is used
         from pyannote.audio import Pipeline
 
         with torch.serialization.safe_globals(_types()):
             for part, (package, modules, classes) in NETWORKS.items():
-                _check_weights(folder / parts[part] / WEIGHTS, [package + module for module in modules], classes)
+                _check_weights(
+                    folder / parts[part] / WEIGHTS, [package + module for module in modules], classes
+                )
             pipeline = Pipeline.from_pretrained(folder)
         pipeline._embedding.min_num_samples  # noqa: B018, SLF001 - found by trial and kept; trials with one frame warn, and strict filters would move it
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -80,7 +93,10 @@ def _checked(path: Path) -> Mapping[str, str]:
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise _refused(f"{path} describes no diarization pipeline: {error!r}") from error
     if name not in PIPELINES or params.get("clustering", CLUSTERING) != CLUSTERING:
-        raise _refused(f"{path} is a pipeline {name} with {params.get('clustering')}, not {PIPELINES[0]} with {CLUSTERING}.")
+        raise _refused(
+            f"{path} is a pipeline {name} with {params.get('clustering')}, not {PIPELINES[0]} with "
+            f"{CLUSTERING}."
+        )
     if others:
         raise _refused(f"{path} has {', '.join(others)}, which nothing here needs.")
     if outside := [part for part in PARTS if not _is_inside(str(params.get(part)))]:
@@ -94,7 +110,8 @@ def _is_inside(place: str) -> bool:
 
 
 def _types() -> list[Any]:
-    """What a checkpoint holds beside tensors and plain values: pyannote's description of its task, and torch's version."""
+    """What a checkpoint holds beside tensors and plain values: pyannote's description of its task, and
+    torch's version."""
     from pyannote.audio.core.task import Problem, Resolution, Specifications
 
     return [Specifications, Problem, Resolution, torch.torch_version.TorchVersion]
@@ -103,10 +120,14 @@ def _types() -> list[Any]:
 def _check_weights(path: Path, modules: Sequence[str], classes: Sequence[str]) -> None:
     """Refuse a checkpoint that is more than weights, or that is of a network which is not on the list."""
     try:
-        named = torch.load(path, map_location="cpu", mmap=True, weights_only=True)["pyannote.audio"]["architecture"]
+        named = torch.load(path, map_location="cpu", mmap=True, weights_only=True)["pyannote.audio"][
+            "architecture"
+        ]
         architecture = (str(named["module"]), str(named["class"]))
     except pickle.UnpicklingError as error:
-        raise _refused(f"{path} holds more than weights, and none of it was run: {str(error).splitlines()[-1]}") from error
+        raise _refused(
+            f"{path} holds more than weights, and none of it was run: {str(error).splitlines()[-1]}"
+        ) from error
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise _refused(f"{path} cannot be loaded: {error!r}") from error
     if architecture[0] not in modules or architecture[1] not in classes:

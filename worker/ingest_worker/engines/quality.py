@@ -1,7 +1,7 @@
 """Whether a decoded piece of speech can be believed.
 
-Called by the Whisper adapter for every decoding. faster-whisper's batched mode ignores all of these gates ("Unused Arguments" in its
-`transcribe`); its sequential mode knows the first three. Pure.
+Called by the Whisper adapter for every decoding. faster-whisper's batched mode ignores all of these gates
+("Unused Arguments" in its `transcribe`); its sequential mode knows the first three. Pure.
 """
 
 import zlib
@@ -13,21 +13,25 @@ from typing import Final
 from ingest_worker.engines.loops import loop_of
 
 MAX_COMPRESSION: Final = 2.4
-"""Text that zlib shrinks more than this repeats itself (Radford et al. 2022, 4.5; openai/whisper `compression_ratio_threshold`)."""
+"""Text that zlib shrinks more than this repeats itself (Radford et al. 2022, 4.5; openai/whisper
+`compression_ratio_threshold`)."""
 
 MIN_LOGPROB: Final = -1.0
 """Mean log probability per token below which a decoding is doubtful (same place, `logprob_threshold`)."""
 
 MAX_NO_SPEECH: Final = 0.6
-"""Probability of "no speech" above which a doubtful decoding is silence (same place, `no_speech_threshold`)."""
+"""Probability of "no speech" above which a doubtful decoding is silence (same place,
+`no_speech_threshold`)."""
 
 MAX_PACE: Final = 40.0
-"""Characters a second that nobody says: eight words of five letters, where fast English stays below six words (Tauroza and Allison 1990:
-radio monologue 160, interviews 190 words a minute). Characters, because not every language writes spaces."""
+"""Characters a second that nobody says: eight words of five letters, where fast English stays below six words
+(Tauroza and Allison 1990: radio monologue 160, interviews 190 words a minute). Characters, because not every
+language writes spaces."""
 
 MIN_PACE: Final = 1.5
 SPARSE_AFTER: Final = 10.0
-"""Fewer characters a second over ten seconds that voice activity calls speech: the decoder stopped early (faster-whisper#1179)."""
+"""Fewer characters a second over ten seconds that voice activity calls speech: the decoder stopped early
+(faster-whisper#1179)."""
 
 
 class Fault(StrEnum):
@@ -43,7 +47,8 @@ class Fault(StrEnum):
 
 
 DEGENERATE: Final = frozenset({Fault.REPETITIVE, Fault.LOOPING, Fault.TOO_FAST, Fault.CUT_OFF})
-"""Text that nobody said: better none. The other faults only ask for a second opinion, and the best decoding is kept, as upstream does."""
+"""Text that nobody said: better none. The other faults only ask for a second opinion, and the best decoding
+is kept, as upstream does."""
 
 UNALIGNED: Final = frozenset({Fault.TOO_FAST, Fault.CUT_OFF})
 """Text that the sound cannot hold, whoever else should hear it: times for its words would mean nothing."""
@@ -71,13 +76,16 @@ class Decoded:
     """The probability of every language by the sound itself; empty where the model knows one only."""
 
     def spoken_in(self, language: str, ordinary: str, ballot: Mapping[str, float]) -> "Decoded":
-        """The same with its language, which is told where it is not the `ordinary` one, and the ballot behind it."""
+        """The same with its language, which is told where it is not the `ordinary` one, and the ballot behind
+        it."""
         return replace(self, language=None if language == ordinary else language, ballot=ballot)
 
 
 def fault_of(decoded: Decoded) -> Fault | None:
     """The first gate that the decoding fails, the gravest first; None if it may be believed."""
-    pace = len(decoded.text) / max(decoded.seconds, 1.0)  # in less than a second a single word would look fast
+    pace = len(decoded.text) / max(
+        decoded.seconds, 1.0
+    )  # in less than a second a single word would look fast
     gates = (
         (Fault.CUT_OFF, not decoded.complete),
         (Fault.REPETITIVE, compression_ratio(decoded.text) > MAX_COMPRESSION),

@@ -1,7 +1,9 @@
 """From windows with clustered slots to one line of time.
 
-What `SpeakerDiarization.reconstruct` does (pyannote.audio 4.0.7), equal to the last bit, without its (windows, frames, speakers) float64
-array: that takes 1.7 GB for 21 speakers in 4.7 hours, twice, where the sum over windows takes 20 MB. Called by the pipeline through
+What `SpeakerDiarization.reconstruct` does (pyannote.audio 4.0.7), equal to the last bit, without its
+(windows, frames, speakers) float64
+array: that takes 1.7 GB for 21 speakers in 4.7 hours, twice, where the sum over windows takes 20 MB. Called
+    by the pipeline through
 `diarization`.
 """
 

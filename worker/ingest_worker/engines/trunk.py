@@ -1,10 +1,11 @@
 """The voice network's trunk, run once over a recording.
 
-Stock pyannote.audio 4.0.7 runs the WeSpeaker ResNet34 on every 10-second window for every speaker slot: each second passes it about
-thirty times. The trunk is convolutional and no mask enters it, so its frames (80 ms apart) can be computed once. Two things differ from
-stock and are the price, measured in `bench/diarization.py`: stock centres the filterbank on each window's mean, here it is the mean of the
-ten seconds around a frame; and stock sees zeros beyond each window's edges, here the recording goes on. fp32 always: fp16 ruins the
-clustering. Called by `diarization`; must not know of windows, masks or speakers.
+Stock pyannote.audio 4.0.7 runs the WeSpeaker ResNet34 on every 10-second window for every speaker slot: each
+second passes it about thirty times. The trunk is convolutional and no mask enters it, so its frames (80 ms
+apart) can be computed once. Two things differ from stock and are the price, measured in
+`bench/diarization.py`: stock centres the filterbank on each window's mean, here it is the mean of the ten
+seconds around a frame; and stock sees zeros beyond each window's edges, here the recording goes on. fp32
+always: fp16 ruins the clustering. Called by `diarization`; must not know of windows, masks or speakers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,8 @@ CENTRING: Final = 1000
 """Filterbank frames whose mean is taken off: ten seconds, the length of stock's windows."""
 
 BLOCK: Final = 3000
-"""Filterbank frames computed at once (30 s, a multiple of `STRIDE`). Longer gains nothing on a CPU, and a GPU takes several together."""
+"""Filterbank frames computed at once (30 s, a multiple of `STRIDE`). Longer gains nothing on a CPU, and a GPU
+takes several together."""
 
 WINDOWS_PER_BLOCK: Final = 3
 """Ten-second windows that a block is as large as: how a batch of windows becomes a batch of blocks."""
@@ -50,11 +52,14 @@ def filterbank_frames(samples: int) -> int:
 def _reach(resnet: torch.nn.Module) -> int:
     """Filterbank frames on either side that a trunk frame depends on: 112 for ResNet34.
 
-    Counted from the convolutions, because the network's own `receptive_field_size(1)` answers 1 (pyannote.audio 4.0.7).
+    Counted from the convolutions, because the network's own `receptive_field_size(1)` answers 1
+    (pyannote.audio 4.0.7).
     """
     reach, step = 0, 1
     for conv in resnet.modules():
-        if isinstance(conv, torch.nn.Conv2d) and conv.kernel_size[1] > 1:  # a shortcut of width 1 runs beside the others, not after them
+        if (
+            isinstance(conv, torch.nn.Conv2d) and conv.kernel_size[1] > 1
+        ):  # a shortcut of width 1 runs beside the others, not after them
             reach += step * (conv.kernel_size[1] // 2)
             step *= conv.stride[1]
     return reach
@@ -71,20 +76,28 @@ class Trunk:
         """
         hparams = getattr(model, "hparams", {})
         if not hasattr(model, "resnet") or any(hparams.get(name) != value for name, value in SPEC.items()):
-            raise StageError(Reason.MODELS_UNAVAILABLE, f"The voice network is {type(model).__name__} and no WeSpeaker ResNet at 16 kHz.")
-        # On a CPU several blocks at once gain nothing and cost memory (299 s of sound: 9.1 s and 1.4 GB, eight at once 11.4 s and 2.5 GB).
+            raise StageError(
+                Reason.MODELS_UNAVAILABLE,
+                f"The voice network is {type(model).__name__} and no WeSpeaker ResNet at 16 kHz.",
+            )
+        # On a CPU several blocks at once gain nothing and cost memory (299 s of sound: 9.1 s and 1.4 GB,
+        # eight at once 11.4 s and 2.5 GB).
         together = max(1, batch // WINDOWS_PER_BLOCK) if device == "cuda" else 1
         self.runner = BatchRunner(together, free=torch.cuda.empty_cache if device == "cuda" else None)
         """How the blocks went: `batch` and `halvings` for the Receipt."""
         self._model, self._device, self._block = model, device, block
         self._context = -(-_reach(model.resnet) // STRIDE) * STRIDE
         if device == "cpu":
-            model.resnet.to(memory_format=torch.channels_last)  # halves the time; differs by 8e-6 (oneDNN's kernels)
+            model.resnet.to(
+                memory_format=torch.channels_last
+            )  # halves the time; differs by 8e-6 (oneDNN's kernels)
 
     def blocks(self, audio: Audio) -> Iterator[Tensor]:
-        """(features, frames) for one stretch after another: together every frame of the recording, 80 ms apart, the first at 0.
+        """(features, frames) for one stretch after another: together every frame of the recording, 80 ms
+        apart, the first at 0.
 
-        The same frames whatever the length of a block: each is computed with the trunk's whole receptive field around it.
+        The same frames whatever the length of a block: each is computed with the trunk's whole receptive
+        field around it.
         """
         total = filterbank_frames(audio.samples)
         starts = range(0, total, self._block)
@@ -93,25 +106,31 @@ class Trunk:
                 yield from self.runner.map(group, lambda part: self._frames(audio, part, total))
 
     def _bounds(self, start: int, total: int) -> tuple[int, int, int]:
-        """Filterbank frames before a block, in it and after it that the trunk has to see. Blocks of equal bounds can be batched."""
+        """Filterbank frames before a block, in it and after it that the trunk has to see. Blocks of equal
+        bounds can be batched."""
         width = min(self._block, total - start)
         return min(self._context, start), width, min(self._context, total - start - width)
 
     def _frames(self, audio: Audio, starts: Sequence[int], total: int) -> list[Tensor]:
         before, width, after = self._bounds(starts[0], total)
         with torch.inference_mode():
-            batch = torch.stack([self._features(audio, start - before, start + width + after, total) for start in starts])
+            batch = torch.stack(
+                [self._features(audio, start - before, start + width + after, total) for start in starts]
+            )
             frames = self._model.resnet.forward_frames(batch)
             skip = before // STRIDE
             kept = frames[..., skip : skip + -(-width // STRIDE)]
             return [part.reshape(-1, part.shape[-1]) for part in kept]
 
     def _features(self, audio: Audio, first: int, last: int, total: int) -> Tensor:
-        """(last - first, mel) filterbank, each frame less the mean of the ten seconds around it (at the ends, of those at the end)."""
+        """(last - first, mel) filterbank, each frame less the mean of the ten seconds around it (at the ends,
+        of those at the end)."""
         span = min(CENTRING, total)
         left = (torch.arange(first, last) - span // 2).clamp(0, total - span)
         low, high = min(first, int(left[0])), max(last, int(left[-1]) + span)
-        samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(np.float32)  # int16 is what the network's filterbank wants
+        samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(
+            np.float32
+        )  # int16 is what the network's filterbank wants
         fbank: Tensor = self._model._fbank(torch.from_numpy(samples)[None].to(self._device))  # noqa: SLF001 - the stock path minus centring
         sums = torch.cat([fbank.new_zeros(1, fbank.shape[1], dtype=torch.float64), fbank.double().cumsum(0)])
         left = (left - low).to(fbank.device)

@@ -1,4 +1,5 @@
-"""From pyannote's output to ours: turns, overlaps and one unit vector per speaker, numbered by who speaks first.
+"""From pyannote's output to ours: turns, overlaps and one unit vector per speaker, numbered by who speaks
+first.
 
 Pure but for the two types of pyannote.core that it reads. Called by `diarization`.
 """
@@ -13,16 +14,23 @@ from ingest_worker.domain import Diarization, FloatArray, Turn
 def diarization_of(output: Any, seconds: float) -> Diarization:
     """Our form of a `DiarizeOutput`, cut at the recording's end (the last window is padded beyond it).
 
-    Rows of zeros (a speaker whom pyannote added without a vector) and of NaN (one who spoke too little) become NaN.
+    Rows of zeros (a speaker whom pyannote added without a vector) and of NaN (one who spoke too little)
+    become NaN.
     """
     labels = output.speaker_diarization.labels()
     first = {label: output.speaker_diarization.label_timeline(label)[0].start for label in labels}
     order = sorted(range(len(labels)), key=lambda row: (first[labels[row]], labels[row]))
     number = {labels[row]: speaker for speaker, row in enumerate(order)}
     tracks = output.exclusive_speaker_diarization.itertracks(yield_label=True)
-    turns = [Turn(segment.start, min(segment.end, seconds), number[label]) for segment, _, label in tracks if segment.start < seconds]
+    turns = [
+        Turn(segment.start, min(segment.end, seconds), number[label])
+        for segment, _, label in tracks
+        if segment.start < seconds
+    ]
     overlaps = [
-        (segment.start, min(segment.end, seconds)) for segment in output.speaker_diarization.get_overlap() if segment.start < seconds
+        (segment.start, min(segment.end, seconds))
+        for segment in output.speaker_diarization.get_overlap()
+        if segment.start < seconds
     ]
     turns.sort(key=lambda turn: (turn.start, turn.end))
     return Diarization(tuple(turns), tuple(overlaps), unit_rows(np.asarray(output.speaker_embeddings)[order]))

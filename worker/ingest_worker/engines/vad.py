@@ -1,8 +1,9 @@
 """Voice activity: how likely somebody speaks, every 32 ms, by the Silero network that faster-whisper carries.
 
-Called by the Whisper adapter. faster-whisper's own entry takes the whole recording as one float array (0.23 GB an hour) and copies it
-twice; here the network runs over blocks of the memory-mapped file and carries its state from one to the next, so RAM does not grow with
-length. Must not decide what counts as speech: `chunks` does.
+Called by the Whisper adapter. faster-whisper's own entry takes the whole recording as one float array (0.23
+GB an hour) and copies it twice; here the network runs over blocks of the memory-mapped file and carries its
+state from one to the next, so RAM does not grow with length. Must not decide what counts as speech: `chunks`
+does.
 """
 
 from typing import Any, Final
@@ -23,11 +24,13 @@ LOUD_SHARE: Final = 0.99
 """Share of frames that are quieter than what a recording's level is: clicks do not count."""
 
 FAINT: Final = 0.005
-"""Root mean square of such a frame, of full scale, below which the network is given more. It finds all of a voice at 0.002, three quarters
-at 0.0007 and none at 0.0002 (the telephone call of `bench.hearing` at -30, -40 and -50 dB), and Whisper hears them all the same."""
+"""Root mean square of such a frame, of full scale, below which the network is given more. It finds all of a
+voice at 0.002, three quarters at 0.0007 and none at 0.0002 (the telephone call of `bench.hearing` at -30, -40
+and -50 dB), and Whisper hears them all the same."""
 
 LEVEL: Final = 0.05
-"""What a faint recording is brought to: that of the same call as it was recorded. White noise stays noise at any level."""
+"""What a faint recording is brought to: that of the same call as it was recorded. White noise stays noise at
+any level."""
 
 
 def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
@@ -47,10 +50,14 @@ def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
 
 
 def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> np.float32:
-    """What the network's input is multiplied by; 1 but for faint recordings, and for those without any sound."""
+    """What the network's input is multiplied by; 1 but for faint recordings, and for those without any
+    sound."""
     frames = pcm[: pcm.size // FRAME * FRAME].reshape(-1, FRAME)
     blocks = (frames[first : first + BLOCK].astype(np.float32) for first in range(0, len(frames), BLOCK))
-    levels = np.sqrt(np.concatenate([np.zeros(0, np.float32), *((block**2).mean(axis=1) for block in blocks)])) / 32_768
+    levels = (
+        np.sqrt(np.concatenate([np.zeros(0, np.float32), *((block**2).mean(axis=1) for block in blocks)]))
+        / 32_768
+    )
     loud = float(np.quantile(levels, LOUD_SHARE)) if levels.size else 0.0
     return np.float32(LEVEL / loud if 0 < loud < FAINT else 1.0)
 

@@ -1,8 +1,10 @@
-"""The transcriber: every word of a recording, by Whisper, in batches, with a second look at what cannot be believed.
+"""The transcriber: every word of a recording, by Whisper, in batches, with a second look at what cannot be
+believed.
 
-Called by the pipeline through `ports.Transcriber`. faster-whisper's `BatchedInferencePipeline.transcribe` computes every mel of the
-recording first and takes each first decoding as it comes; here sound, mel and decoding exist for one batch at a time, and pieces that fail
-a gate are decoded again, together, at other temperatures and then in halves. Must not import torch.
+Called by the pipeline through `ports.Transcriber`. faster-whisper's `BatchedInferencePipeline.transcribe`
+computes every mel of the recording first and takes each first decoding as it comes; here sound, mel and
+decoding exist for one batch at a time, and pieces that fail a gate are decoded again, together, at other
+temperatures and then in halves. Must not import torch.
 """
 
 import logging
@@ -28,7 +30,8 @@ from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
 MAX_DROPPED: Final = 0.5
-"""Share of speech that may be left out as degenerate. Beyond it the transcript misses most of what was said and is no result."""
+"""Share of speech that may be left out as degenerate. Beyond it the transcript misses most of what was said
+and is no result."""
 
 LISTENING: Final = 0.1
 """Share of the stage's progress that voice activity stands for."""
@@ -42,7 +45,9 @@ log = logging.getLogger(__name__)
 class WhisperTranscriber:
     """`ports.Transcriber` by a Whisper model in CTranslate2's form."""
 
-    def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int, batch: int, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, *, device: str, compute_type: str, threads: int, batch: int, settings: Settings
+    ) -> None:
         """Load the model in `folder`. Raises `StageError` as `decoding.Engine`."""
         self.runner = BatchRunner(batch)
         """How the batches went: `batch` and `halvings` for the Receipt."""
@@ -57,8 +62,8 @@ class WhisperTranscriber:
         """Every word, in order, none overlapping another; no words where nobody speaks.
 
         Raises:
-            StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED` of the speech could not be decoded, `ORDER_INVALID` for a
-                language that the model does not hear, and every memory reason.
+            StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED` of the speech could not be
+                decoded, `ORDER_INVALID` for a language that the model does not hear, and every memory reason.
         """
         probabilities = speech_probabilities(audio, lambda share: report(LISTENING * share))
         spans = speech_spans(probabilities, audio.samples)
@@ -66,7 +71,9 @@ class WhisperTranscriber:
         language, certainty = self._language(audio, chunks)
         session = Session(self._engine, self.runner, audio, self._task(language), probabilities)
         hearing = Hearing()
-        failed = session.hear(chunks, hearing, TEMPERATURES[0], lambda share: report(LISTENING + (1 - LISTENING) * share))
+        failed = session.hear(
+            chunks, hearing, TEMPERATURES[0], lambda share: report(LISTENING + (1 - LISTENING) * share)
+        )
         votes = [voted_by(hearing.ballots[chunk]) for chunk in chunks]
         failed = _by_language(session, hearing, chunks, failed)
         lost = session.mend(failed, hearing)
@@ -79,7 +86,9 @@ class WhisperTranscriber:
         kept = collapsed(filled.words, [chunk.spans[0][0] / SAMPLE_RATE for chunk in chunks])
         report(1.0)
         return Transcript(
-            words=tuple(replace(word, language=None if word.language == language else word.language) for word in kept),
+            words=tuple(
+                replace(word, language=None if word.language == language else word.language) for word in kept
+            ),
             language=language,
             language_probability=certainty,
             speech_seconds=speech,
@@ -95,16 +104,25 @@ class WhisperTranscriber:
         fitting = self._engine.fitting(vocabulary)
         if len(fitting) < len(vocabulary):
             kept, of = len(fitting), len(vocabulary)
-            log.warning("Whisper takes %d of the %d words", kept, of, extra={"action": "shorten-vocabulary", "kept": kept, "of": of})
+            log.warning(
+                "Whisper takes %d of the %d words",
+                kept,
+                of,
+                extra={"action": "shorten-vocabulary", "kept": kept, "of": of},
+            )
         follow = self._settings.language is None and len(self._engine.languages) > 1
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
     def _language(self, audio: Audio, chunks: Sequence[Chunk]) -> tuple[str, float]:
-        """The language and its probability: as ordered, the model's only one, or by a vote of pieces from all over the recording."""
+        """The language and its probability: as ordered, the model's only one, or by a vote of pieces from all
+        over the recording."""
         known = self._engine.languages
         if (ordered := self._settings.language) is not None:
             if ordered not in known:
-                raise StageError(Reason.ORDER_INVALID, f"{self._settings.transcription.model} does not hear the language {ordered!r}.")
+                raise StageError(
+                    Reason.ORDER_INVALID,
+                    f"{self._settings.transcription.model} does not hear the language {ordered!r}.",
+                )
             return ordered, 1.0
         if len(known) == 1:
             return known[0], 1.0
@@ -112,24 +130,32 @@ class WhisperTranscriber:
             return UNDETERMINED, 0.0
         votes = min(self._settings.transcription.language_votes, len(chunks))
         voters = [chunks[round(i)] for i in np.linspace(0, len(chunks) - 1, votes)]
-        ballots = self.runner.map(voters, lambda unit: self._engine.language_of([sound_of(audio, chunk) for chunk in unit]))
+        ballots = self.runner.map(
+            voters, lambda unit: self._engine.language_of([sound_of(audio, chunk) for chunk in unit])
+        )
         return elected(ballots)
 
 
-def _by_language(session: Session, hearing: Hearing, chunks: Sequence[Chunk], failed: Sequence[Chunk]) -> list[Chunk]:
-    """Hear chunks in which the language changes in parts of one language each. Returns what cannot be believed now."""
+def _by_language(
+    session: Session, hearing: Hearing, chunks: Sequence[Chunk], failed: Sequence[Chunk]
+) -> list[Chunk]:
+    """Hear chunks in which the language changes in parts of one language each. Returns what cannot be
+    believed now."""
     still = list(failed)
     for chunk in at_borders(chunks, hearing.ballots) if session.follows else ():
         pieces = pieces_of(chunk)
         parts = by_language(pieces, session.ballots(pieces))
         if len(parts) > 1:
             session.forget(chunk, hearing)
-            still = [each for each in still if each != chunk] + session.hear(parts, hearing, TEMPERATURES[0], nobody)
+            still = [each for each in still if each != chunk] + session.hear(
+                parts, hearing, TEMPERATURES[0], nobody
+            )
     return still
 
 
 def _spoken(session: Session, hearing: Hearing, before: tuple[str, float]) -> tuple[str, float]:
-    """The language of most of the speech and how sure all of it is of that one; as ordered or elected before where nothing else voted."""
+    """The language of most of the speech and how sure all of it is of that one; as ordered or elected before
+    where nothing else voted."""
     heard = {chunk: ballot for chunk, ballot in hearing.ballots.items() if ballot}
     if not session.follows or not heard:
         return before
@@ -137,7 +163,9 @@ def _spoken(session: Session, hearing: Hearing, before: tuple[str, float]) -> tu
 
 
 def _in_order(words: Mapping[Chunk, Sequence[Word]]) -> list[Word]:
-    return [word for chunk in sorted(words, key=lambda chunk: chunk.spans) for word in placed(words[chunk], chunk)]
+    return [
+        word for chunk in sorted(words, key=lambda chunk: chunk.spans) for word in placed(words[chunk], chunk)
+    ]
 
 
 def _expected(probabilities: FloatArray, audio: Audio, given_up: Sequence[Chunk]) -> Flags:
@@ -150,9 +178,14 @@ def _expected(probabilities: FloatArray, audio: Audio, given_up: Sequence[Chunk]
 
 
 def _spans(chunks: Sequence[Chunk]) -> tuple[tuple[float, float], ...]:
-    return tuple(sorted((start / SAMPLE_RATE, end / SAMPLE_RATE) for chunk in chunks for start, end in chunk.spans))
+    return tuple(
+        sorted((start / SAMPLE_RATE, end / SAMPLE_RATE) for chunk in chunks for start, end in chunk.spans)
+    )
 
 
 def _require(lost: float, speech: float) -> None:
     if lost > MAX_DROPPED * speech:
-        raise StageError(Reason.TRANSCRIPT_DEGENERATE, f"{lost:.0f} of {speech:.0f} seconds of speech gave no text that can be believed.")
+        raise StageError(
+            Reason.TRANSCRIPT_DEGENERATE,
+            f"{lost:.0f} of {speech:.0f} seconds of speech gave no text that can be believed.",
+        )

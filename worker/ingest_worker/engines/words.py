@@ -1,7 +1,8 @@
-"""Word times from Whisper's cross-attention, made fit to use: no word over a pause, none backwards, none empty, none beyond its sound.
+"""Word times from Whisper's cross-attention, made fit to use: no word over a pause, none backwards, none
+empty, none beyond its sound.
 
-Called by the Whisper adapter with the words of one chunk. Pure. Times are seconds of the chunk's sound until `placed` brings them into
-the recording.
+Called by the Whisper adapter with the words of one chunk. Pure. Times are seconds of the chunk's sound until
+`placed` brings them into the recording.
 """
 
 import re
@@ -25,9 +26,9 @@ LONGEST_MEDIAN: Final = 0.7
 WORD_SECONDS: Final = 0.8
 CHARACTER_SECONDS: Final = 0.1
 DIGIT_SECONDS: Final = 0.4
-"""What a word of so many characters fills at most: a letter takes 0.07 s (Tauroza and Allison 1990: 170 words a minute), and "1984" is read
-as three words. Chunks hold no longer pauses than their padding, so a word that fills more lies over speech that the decoder left out: one
-"am" over 18 s."""
+"""What a word of so many characters fills at most: a letter takes 0.07 s (Tauroza and Allison 1990: 170 words
+a minute), and "1984" is read as three words. Chunks hold no longer pauses than their padding, so a word that
+fills more lies over speech that the decoder left out: one "am" over 18 s."""
 
 STRETCHED: Final = 3
 """Such a word was said in a third of that at its start."""
@@ -39,11 +40,13 @@ SENTENCE_END: Final = tuple(".?!。？！")
 
 
 LETTER: Final = re.compile(r"[0-9A-Za-z\u00c0-\u052f]")
-"""Digits and letters of scripts with spaces between words (Latin, Greek, Cyrillic): a name among Chinese words comes in parts of a word."""
+"""Digits and letters of scripts with spaces between words (Latin, Greek, Cyrillic): a name among Chinese
+words comes in parts of a word."""
 
 
 def joined(words: Sequence[Word], language: str) -> list[Word]:
-    """Pieces joined to the word they belong to ("50" and "%"), the spaces taken off, and for each word whether it had one before it."""
+    """Pieces joined to the word they belong to ("50" and "%"), the spaces taken off, and for each word
+    whether it had one before it."""
     whole: list[Word] = []
     space = False
     for word in words:
@@ -52,30 +55,36 @@ def joined(words: Sequence[Word], language: str) -> list[Word]:
         if whole and text and not space and _continues(whole[-1].text, text, language):
             before = whole[-1]
             probability = min(before.probability, word.probability)
-            whole[-1] = Word(before.start, max(before.end, word.end), before.text + text, probability, before.spaced)
+            whole[-1] = Word(
+                before.start, max(before.end, word.end), before.text + text, probability, before.spaced
+            )
         elif text:
-            whole.append(replace(word, text=text, spaced=space or (not whole and _begins_apart(text, language))))
+            whole.append(
+                replace(word, text=text, spaced=space or (not whole and _begins_apart(text, language)))
+            )
         space = word.text[-1:].isspace() or (space and not text)
     return whole
 
 
 def _continues(before: str, text: str, language: str) -> bool:
-    """Whether two pieces without a space between them are one word. A mark (a vowel of Thai) is written over the letter before it."""
+    """Whether two pieces without a space between them are one word. A mark (a vowel of Thai) is written over
+    the letter before it."""
     if language not in UNSPACED or unicodedata.category(text[0]).startswith("M"):
         return True
     return bool(LETTER.match(before[-1]) and LETTER.match(text))
 
 
 def _begins_apart(text: str, language: str) -> bool:
-    """Whether a space belongs between a pause and what is said behind it: everywhere but in the scripts that are as wide as high."""
+    """Whether a space belongs between a pause and what is said behind it: everywhere but in the scripts that
+    are as wide as high."""
     return language not in UNSPACED or unicodedata.east_asian_width(text[0]) not in "WF"
 
 
 def timed(words: Sequence[Word], seconds: float) -> list[Word]:
     """The same words in order, at least `SHORTEST` long, disjoint, within 0..`seconds`.
 
-    A word beside a sentence's end that is more than twice as long as the median gives the pause back (openai/whisper `timing.py`).
-    Needs `len(words) * SHORTEST <= seconds`, which the gate on pace sees to.
+    A word beside a sentence's end that is more than twice as long as the median gives the pause back
+    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST <= seconds`, which the gate on pace sees to.
     """
     shorter = _without_pauses(words)
     forwards: list[Word] = []
@@ -102,7 +111,8 @@ def placed(words: Sequence[Word], chunk: Chunk) -> list[Word]:
 
 
 def apart(words: Sequence[Word]) -> list[Word]:
-    """Words in order of their starts, none reaching into the next: where two decodings meet, the earlier word gives way."""
+    """Words in order of their starts, none reaching into the next: where two decodings meet, the earlier word
+    gives way."""
     ordered = sorted(words, key=lambda word: (word.start, word.end))
     kept: list[Word] = []
     for word in ordered:
@@ -115,12 +125,16 @@ def apart(words: Sequence[Word]) -> list[Word]:
     return kept
 
 
-def collapsed(words: Sequence[Word], joints: Sequence[float] = (), *, turns: int = 4, phrase: int = 10) -> list[Word]:
-    """Without the repeats of a phrase that the sound cannot hold; the first of each run is kept. The caller counts what is left out.
+def collapsed(
+    words: Sequence[Word], joints: Sequence[float] = (), *, turns: int = 4, phrase: int = 10
+) -> list[Word]:
+    """Without the repeats of a phrase that the sound cannot hold; the first of each run is kept. The caller
+    counts what is left out.
 
-    A phrase of one to `phrase` words, `turns` times running or more, loses the repeats that nobody can say so fast: an alignment crowds a
-    decoder's loop into the end of its sound. One of two words or more that runs over a joint, the second at which a chunk ends and the
-    next begins, loses all repeats: it is a loop of which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
+    A phrase of one to `phrase` words, `turns` times running or more, loses the repeats that nobody can say so
+    fast: an alignment crowds a decoder's loop into the end of its sound. One of two words or more that runs
+    over a joint, the second at which a chunk ends and the next begins, loses all repeats: it is a loop of
+    which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
     """
     kept = list(words)
     for length in range(1, phrase + 1):
@@ -148,7 +162,11 @@ def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Wor
     if len(phrase) > 1 and any(run[0].end <= joint <= run[-1].start for joint in joints):
         return list(run[:length])
     said = [run[i : i + length] for i in range(0, len(run), length)]
-    fits = [turn for turn in said[1:] if sum(len(word.text) for word in turn) <= MAX_PACE * (turn[-1].end - turn[0].start)]
+    fits = [
+        turn
+        for turn in said[1:]
+        if sum(len(word.text) for word in turn) <= MAX_PACE * (turn[-1].end - turn[0].start)
+    ]
     return [word for turn in (said[0], *fits) for word in turn]
 
 

@@ -1,10 +1,12 @@
-"""The GPU as seen from outside the engines: which one, how much memory is free, how busy; and what may be on it together."""
+"""The GPU as seen from outside the engines: which one, how much memory is free, how busy; and what may be on
+it together."""
 
 from ingest_worker.errors import StageError
 
 
 def gpu_is_present() -> bool:
-    """Whether this machine has a GPU that a worker could use. Asks the driver only; no CUDA context is made."""
+    """Whether this machine has a GPU that a worker could use. Asks the driver only; no CUDA context is
+    made."""
     from ingest_worker.gpu.nvml import find_gpu
 
     try:

@@ -1,7 +1,9 @@
-"""The GPU by NVML, the driver's own library: it needs no CUDA context, so it can look before CUDA starts, and it sees every process.
+"""The GPU by NVML, the driver's own library: it needs no CUDA context, so it can look before CUDA starts, and
+it sees every process.
 
-torch's counters know only torch's allocator and show nothing of what CTranslate2 holds. Per-process figures are not used: inside a
-container NVML may list none, because process ids differ there. Called by the composition root; the only importer of `pynvml`.
+torch's counters know only torch's allocator and show nothing of what CTranslate2 holds. Per-process figures
+are not used: inside a container NVML may list none, because process ids differ there. Called by the
+composition root; the only importer of `pynvml`.
 """
 
 import os
@@ -22,7 +24,8 @@ class NvmlGpu:
 
         Args:
             nvml: The module `pynvml`, or what recorded its answers.
-            visible: `CUDA_VISIBLE_DEVICES`. Numbers count in PCI order, as `CUDA_DEVICE_ORDER=PCI_BUS_ID` makes CUDA count too.
+            visible: `CUDA_VISIBLE_DEVICES`. Numbers count in PCI order, as `CUDA_DEVICE_ORDER=PCI_BUS_ID`
+                makes CUDA count too.
 
         Raises:
             StageError: `GPU_UNAVAILABLE` where there is no driver or no such GPU.
@@ -33,7 +36,9 @@ class NvmlGpu:
             self._handle = _handle(nvml, visible)
             self._uuid = str(nvml.nvmlDeviceGetUUID(self._handle))
         except nvml.NVMLError as error:
-            raise StageError(Reason.GPU_UNAVAILABLE, f"A GPU was asked for and the driver shows none: {error}.") from error
+            raise StageError(
+                Reason.GPU_UNAVAILABLE, f"A GPU was asked for and the driver shows none: {error}."
+            ) from error
 
     @property
     def uuid(self) -> str:
@@ -45,7 +50,9 @@ class NvmlGpu:
         try:
             found = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
         except self._nvml.NVMLError as error:
-            raise StageError(Reason.GPU_BROKEN, f"The driver no longer answers for {self._uuid}: {error}.") from error
+            raise StageError(
+                Reason.GPU_BROKEN, f"The driver no longer answers for {self._uuid}: {error}."
+            ) from error
         return DeviceMemory(int(found.free) // _MIB, int(found.total) // _MIB)
 
     def busy_percent(self) -> int | None:
@@ -66,7 +73,8 @@ def _handle(nvml: Any, visible: str | None) -> Any:
 
 
 def find_gpu() -> NvmlGpu:
-    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`; there is no falling back to the CPU."""
+    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`; there is no falling back to
+    the CPU."""
     import pynvml
 
     return NvmlGpu(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES"))

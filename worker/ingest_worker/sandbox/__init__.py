@@ -1,1 +1,2 @@
-"""Child processes for what comes from outside: walls around the one that decodes, budgets around the one that fetches."""
+"""Child processes for what comes from outside: walls around the one that decodes, budgets around the one that
+fetches."""

@@ -1,6 +1,7 @@
 """prctl, Landlock and capset: what the walls ask of Linux and Python's library has no name for.
 
-Called by `walls` and by whoever must not be looked into (`undumpable`). Raises `OSError` where the kernel refuses.
+Called by `walls` and by whoever must not be looked into (`undumpable`). Raises `OSError` where the kernel
+refuses.
 """
 
 import ctypes
@@ -28,7 +29,8 @@ _LANDLOCK_VERSION: Final = 1
 """The flag that asks for the ABI's version instead of a ruleset (`include/uapi/linux/landlock.h`)."""
 
 _FILES_BY_ABI: Final = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many rights over files each ABI of Landlock knows: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5."""
+"""How many rights over files each ABI of Landlock knows: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with
+5."""
 
 _TCP_SINCE: Final = 4
 _SCOPES_SINCE: Final = 6
@@ -54,16 +56,19 @@ class _Program(ctypes.Structure):
 
 
 def undumpable() -> None:
-    """Let no other process of this user read this one's memory or its environment in /proc, for good. Linux only.
+    """Let no other process of this user read this one's memory or its environment in /proc, for good. Linux
+    only.
 
-    /proc/PID/environ, mem and the like belong to root then, and ptrace is refused (ptrace(2), proc_pid_environ(5)). An `exec` undoes it.
+    /proc/PID/environ, mem and the like belong to root then, and ptrace is refused (ptrace(2),
+    proc_pid_environ(5)). An `exec` undoes it.
     """
     if LINUX:
         _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def die_with(parent: int) -> None:
-    """End this process when the thread that started it ends. Raises `ProcessLookupError` when that has happened already. Linux only."""
+    """End this process when the thread that started it ends. Raises `ProcessLookupError` when that has
+    happened already. Linux only."""
     if LINUX:
         _prctl(_PR_SET_PDEATHSIG, 9)
         if os.getppid() != parent:
@@ -71,12 +76,14 @@ def die_with(parent: int) -> None:
 
 
 def no_new_privileges() -> None:
-    """Nothing that this process executes can give it privileges: no set-user-ID, no file capabilities. Cannot be undone."""
+    """Nothing that this process executes can give it privileges: no set-user-ID, no file capabilities. Cannot
+    be undone."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def no_capabilities() -> None:
-    """Give up every capability, as a root process has them. An ordinary user has none, and nothing changes."""
+    """Give up every capability, as a root process has them. An ordinary user has none, and nothing
+    changes."""
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     number = _CAPSET.get(os.uname().machine)
@@ -86,13 +93,16 @@ def no_capabilities() -> None:
 
 
 def landlock() -> int:
-    """Deny every file by its path, TCP, and signals to others, as far as the kernel's Landlock reaches; open files stay usable.
+    """Deny every file by its path, TCP, and signals to others, as far as the kernel's Landlock reaches; open
+    files stay usable.
 
     Returns the ABI in force. Raises `OSError` where there is none (landlock(7)).
     """
     abi = _call(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION)
     files = max(rights for since, rights in _FILES_BY_ABI.items() if since <= abi)
-    rules = _Ruleset((1 << files) - 1, _BOTH if abi >= _TCP_SINCE else 0, _BOTH if abi >= _SCOPES_SINCE else 0)
+    rules = _Ruleset(
+        (1 << files) - 1, _BOTH if abi >= _TCP_SINCE else 0, _BOTH if abi >= _SCOPES_SINCE else 0
+    )
     size = 8 if abi < _TCP_SINCE else 16 if abi < _SCOPES_SINCE else 24
     ruleset = _call(_LANDLOCK_CREATE_RULESET, ctypes.byref(rules), size, 0)
     try:
@@ -103,7 +113,8 @@ def landlock() -> int:
 
 
 def filter_system_calls(program: bytes) -> None:
-    """Put a BPF program before every system call of every thread, for good (seccomp(2)). `no_new_privileges` must stand.
+    """Put a BPF program before every system call of every thread, for good (seccomp(2)). `no_new_privileges`
+    must stand.
 
     Args:
         program: `struct sock_filter`s, one after the other.
@@ -112,12 +123,20 @@ def filter_system_calls(program: bytes) -> None:
     if number is None:
         raise OSError("seccomp has no known number on this machine")
     code = ctypes.create_string_buffer(program, len(program))
-    _call(number, _SECCOMP_SET_MODE_FILTER, _TSYNC, ctypes.byref(_Program(len(program) // 8, ctypes.addressof(code))))
+    _call(
+        number,
+        _SECCOMP_SET_MODE_FILTER,
+        _TSYNC,
+        ctypes.byref(_Program(len(program) // 8, ctypes.addressof(code))),
+    )
 
 
 def _prctl(option: int, value: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+    if (
+        library.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        < 0
+    ):
         raise _failed("prctl")
 
 

@@ -1,7 +1,7 @@
 """What a child process may take, and how it takes that upon itself before it looks at anything from outside.
 
-Called by the children on themselves. The alternative, `preexec_fn` in the parent, is not safe in a process with threads (CPython
-documentation of `subprocess.Popen`), and the worker has many.
+Called by the children on themselves. The alternative, `preexec_fn` in the parent, is not safe in a process
+with threads (CPython documentation of `subprocess.Popen`), and the worker has many.
 """
 
 import resource
@@ -21,16 +21,19 @@ class Limits:
     file_bytes: int
     """Of any one file that it writes."""
     address_space: int | None = 1 << 30
-    """Bytes of address space, reserved or used. Not for programs that reserve what they never touch, as V8 does."""
+    """Bytes of address space, reserved or used. Not for programs that reserve what they never touch, as V8
+    does."""
     data: int | None = None
-    """Bytes of private memory that can be written: what is used, more or less (getrlimit(2), `RLIMIT_DATA`)."""
+    """Bytes of private memory that can be written: what is used, more or less (getrlimit(2),
+    `RLIMIT_DATA`)."""
     open_files: int = 64
     processes: int | None = None
     """Processes and threads of this user. 0: none can be started. Does not bind root."""
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Lower this process's own limits, for good. Memory and processes on Linux only; macOS refuses to (`setrlimit(2)`)."""
+    """Lower this process's own limits, for good. Memory and processes on Linux only; macOS refuses to
+    (`setrlimit(2)`)."""
     wanted: dict[int, tuple[int, int]] = {
         resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + _GRACE),
         resource.RLIMIT_FSIZE: (limits.file_bytes, limits.file_bytes),

@@ -1,7 +1,9 @@
-"""Starts a child, asks it, listens no longer and no more than agreed, and ends it. What it says is data from outside.
+"""Starts a child, asks it, listens no longer and no more than agreed, and ends it. What it says is data from
+outside.
 
-Called by `audio.process` and `sources.apart`. The child has an environment of its own, its own session, and no file of ours but its three
-streams; a child that was taken over can say anything, so a line is bounded, parsed here, and judged by the caller.
+Called by `audio.process` and `sources.apart`. The child has an environment of its own, its own session, and
+no file of ours but its three streams; a child that was taken over can say anything, so a line is bounded,
+parsed here, and judged by the caller.
 """
 
 import contextlib
@@ -24,8 +26,8 @@ _TICK: Final = 0.25
 """Seconds between two looks at whether the caller still wants to wait."""
 
 _ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-"""numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of data (tried with 0.3.33):
-24 of them fill the limits of a child, and a child computes next to nothing."""
+"""numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of
+data (tried with 0.3.33): 24 of them fill the limits of a child, and a child computes next to nothing."""
 
 _LAST_GRACE: Final = 5.0
 """Seconds that a child which has closed its mouth may take to be gone."""
@@ -65,7 +67,13 @@ class Child:
         self._heard = bytearray()
 
     def ask(
-        self, request: Said, *, seconds: float, last: bool = False, anew: bool = False, waiting: Callable[[], None] = nothing
+        self,
+        request: Said,
+        *,
+        seconds: float,
+        last: bool = False,
+        anew: bool = False,
+        waiting: Callable[[], None] = nothing,
     ) -> Generator[Said, None, None]:
         """What it says to a request, line by line, up to the `done` or `failed` line.
 
@@ -101,7 +109,9 @@ class Child:
 
     def _kill(self) -> None:
         """Kill the whole session. Before the child is waited for: afterwards its number may be another's."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of the dead
+        with contextlib.suppress(
+            ProcessLookupError, PermissionError
+        ):  # macOS refuses for a group of the dead
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.kill()
 
@@ -135,7 +145,8 @@ class Child:
         return _said(line)
 
     def _end(self) -> int:
-        """The code of a child that has closed its mouth. One that lives on is ended, and so is what it started."""
+        """The code of a child that has closed its mouth. One that lives on is ended, and so is what it
+        started."""
         until = time.monotonic() + _LAST_GRACE
         while not self._is_over() and time.monotonic() < until:
             time.sleep(_TICK / 10)

@@ -1,10 +1,12 @@
-"""The filter in front of a decoder's system calls: an allow-list as a BPF program, for x86-64 and aarch64. Pure.
+"""The filter in front of a decoder's system calls: an allow-list as a BPF program, for x86-64 and aarch64.
+Pure.
 
-Written here and not by libseccomp: its Python binding belongs to a distribution's own Python, the one on PyPI has had no release since
-2021, and an image need not have the library (docs/decisions/0017). A filter without state is forty comparisons.
+Written here and not by libseccomp: its Python binding belongs to a distribution's own Python, the one on PyPI
+has had no release since 2021, and an image need not have the library (docs/decisions/0017). A filter without
+state is forty comparisons.
 
-The form is classic BPF over `struct seccomp_data` (Linux, Documentation/userspace-api/seccomp_filter.rst); the numbers are those of
-`arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h`.
+The form is classic BPF over `struct seccomp_data` (Linux, Documentation/userspace-api/seccomp_filter.rst);
+the numbers are those of `arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h`.
 """
 
 import errno
@@ -89,7 +91,8 @@ FATAL: Final = MappingProxyType(
         "memfd_create": (319, 279),
     }
 )
-"""What no decoder and no library under it asks for: the process is killed (SIGSYS), so that the attempt is told."""
+"""What no decoder and no library under it asks for: the process is killed (SIGSYS), so that the attempt is
+told."""
 
 _GUARDED: Final = MappingProxyType({"mmap": (9, 222), "mprotect": (10, 226), "tgkill": (234, 131)})
 """Allowed by their arguments."""
@@ -97,7 +100,8 @@ _GUARDED: Final = MappingProxyType({"mmap": (9, 222), "mprotect": (10, 226), "tg
 _ALLOW: Final = 0x7FFF0000
 _KILL: Final = 0x80000000
 _REFUSE: Final = 0x00050000 | errno.EPERM
-"""`SECCOMP_RET_*`. What is not named is refused and not killed: a library of tomorrow that asks for a newer call falls back to an older."""
+"""`SECCOMP_RET_*`. What is not named is refused and not killed: a library of tomorrow that asks for a newer
+call falls back to an older."""
 
 _LOAD: Final = 0x20
 _EQUAL: Final = 0x15
@@ -127,14 +131,21 @@ class Machine:
     """Its place in the tables above."""
 
 
-MACHINES: Final[Mapping[str, Machine]] = MappingProxyType({"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)})
+MACHINES: Final[Mapping[str, Machine]] = MappingProxyType(
+    {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
+)
 """By what uname(2) calls them."""
 
 
 def program(machine: Machine, pid: int) -> bytes:
     """The filter for the process `pid`, which may signal itself (as abort(3) does) and nobody else."""
     column = machine.column
-    lines = [_line(_LOAD, _MACHINE_AT), _line(_EQUAL, machine.audit, 1, 0), _line(_RETURN, _KILL), _line(_LOAD, _NUMBER_AT)]
+    lines = [
+        _line(_LOAD, _MACHINE_AT),
+        _line(_EQUAL, machine.audit, 1, 0),
+        _line(_RETURN, _KILL),
+        _line(_LOAD, _NUMBER_AT),
+    ]
     lines += [_line(_AT_LEAST, _X32, 0, 1), _line(_RETURN, _KILL)]
     for numbers in ALLOWED.values():
         lines += [_line(_EQUAL, numbers[column], 0, 1), _line(_RETURN, _ALLOW)]
@@ -147,7 +158,8 @@ def program(machine: Machine, pid: int) -> bytes:
 
 
 def _by_argument(number: int, place: int, test: tuple[int, int], answers: tuple[int, int]) -> list[bytes]:
-    """For one call: the first answer where its argument (the low 32 bits) passes the test, else the second."""
+    """For one call: the first answer where its argument (the low 32 bits) passes the test, else the
+    second."""
     return [
         _line(_EQUAL, number, 0, 4),
         _line(_LOAD, _ARGUMENTS_AT + 8 * place),

@@ -1,7 +1,8 @@
-"""The walls around a process that reads hostile content, raised by itself when everything it needs is open, for good.
+"""The walls around a process that reads hostile content, raised by itself when everything it needs is open,
+for good.
 
-Called by `audio.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it tries them and prints those that this kernel
-lacks, which `ingestctl doctor` and `python -m ingest_worker.check` show.
+Called by `audio.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it tries them and
+prints those that this kernel lacks, which `ingestctl doctor` and `python -m ingest_worker.check` show.
 """
 
 import json
@@ -27,13 +28,16 @@ class Wall(StrEnum):
 
 
 def raise_walls() -> tuple[Wall, ...]:
-    """Raise every wall that this kernel has; those that it lacks come back. Everything that is to be used must be open, and imported."""
+    """Raise every wall that this kernel has; those that it lacks come back. Everything that is to be used
+    must be open, and imported."""
     return tuple(wall for wall, raising in _RAISING if not _stands(raising))
 
 
 def walls_lacking() -> tuple[Wall, ...]:
     """The walls that a child of this process would lack, found out by one that tries."""
-    told = subprocess.run([sys.executable, "-I", "-m", __name__], check=True, capture_output=True, env={}, timeout=60)
+    told = subprocess.run(
+        [sys.executable, "-I", "-m", __name__], check=True, capture_output=True, env={}, timeout=60
+    )
     return tuple(Wall(name) for name in json.loads(told.stdout))
 
 

@@ -19,7 +19,8 @@ _PORTS: Final = {"http": 80, "https": 443}
 _TRIPLET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _NAME: Final = re.compile(r"[a-z0-9._-]+")
-"""Of a host, as names are looked up: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that some have."""
+"""Of a host, as names are looked up: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that
+some have."""
 
 _HASH_DIGITS: Final = 16
 _LONGEST_ID: Final = 128
@@ -34,7 +35,8 @@ _MANIFESTS: Final = frozenset({"m3u8", "mpd"})
 def canonical_url(url: str) -> str:
     """The one spelling of an address, without fragment and user.
 
-    RFC 3986, 6.2.2 and 6.2.3: case, percent-encoding, dot segments, default port. The order of the query stays: it can matter.
+    RFC 3986, 6.2.2 and 6.2.3: case, percent-encoding, dot segments, default port. The order of the query
+    stays: it can matter.
 
     Raises:
         NotAnAddressError: what is no http or https address.
@@ -43,7 +45,9 @@ def canonical_url(url: str) -> str:
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    return urlunsplit((parts.scheme, shown + port, _without_dots(_encoded(parts.path)) or "/", _encoded(parts.query), ""))
+    return urlunsplit(
+        (parts.scheme, shown + port, _without_dots(_encoded(parts.path)) or "/", _encoded(parts.query), "")
+    )
 
 
 class NotAnAddressError(StageError):
@@ -54,11 +58,14 @@ class NotAnAddressError(StageError):
 
 
 def split(url: str) -> SplitResult:
-    """The parts of an http or https address, scheme and host in lower case. Raises `NotAnAddressError` for anything else."""
+    """The parts of an http or https address, scheme and host in lower case. Raises `NotAnAddressError` for
+    anything else."""
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").rstrip(".")
-        host = host if ":" in host or not host else host.encode("idna").decode("ascii")  # raises for labels that no name may have
+        host = (
+            host if ":" in host or not host else host.encode("idna").decode("ascii")
+        )  # raises for labels that no name may have
         port = f":{parts.port}" if parts.port is not None else ""  # raises for what is no number
     except ValueError as error:
         raise NotAnAddressError(url, str(error)) from error
@@ -70,7 +77,8 @@ def split(url: str) -> SplitResult:
 
 
 def as_sent(url: str) -> str:
-    """An http or https address in ASCII: what may not stand bare is percent-encoded, and nothing else is changed.
+    """An http or https address in ASCII: what may not stand bare is percent-encoded, and nothing else is
+    changed.
 
     Raises:
         NotAnAddressError: what is no http or https address.
@@ -81,7 +89,9 @@ def as_sent(url: str) -> str:
         return url
     user, mark, _ = parts.netloc.rpartition("@")
     place = quote(user, safe="%:!$&'()*+,;=~-._", errors="replace") + mark + checked.netloc
-    return urlunsplit((parts.scheme, place, _encoded(parts.path), _encoded(parts.query), _encoded(parts.fragment)))
+    return urlunsplit(
+        (parts.scheme, place, _encoded(parts.path), _encoded(parts.query), _encoded(parts.fragment))
+    )
 
 
 def shown(url: str) -> str:
@@ -96,7 +106,8 @@ def looks_like_media(url: str) -> bool:
 
 
 def has_header(url: str) -> bool:
-    """Whether an address names a media file that tells its own length, as far as its ending tells; a manifest is read as a whole."""
+    """Whether an address names a media file that tells its own length, as far as its ending tells; a manifest
+    is read as a whole."""
     return is_media_file(urlsplit(url).path)
 
 
@@ -111,12 +122,14 @@ def id_of_url(url: str) -> str:
 
 
 def id_of_nothing(text: str) -> str:
-    """`url:` and a hash, for what has no address: such an entry is named in what is left out, and never stored."""
+    """`url:` and a hash, for what has no address: such an entry is named in what is left out, and never
+    stored."""
     return f"url:{_digest(text)}"
 
 
 def id_of_video(extractor: str, name: str) -> str:
-    """`<extractor>:<id>` as the site names it, or a hash of it where the contract has no room or no letters for it."""
+    """`<extractor>:<id>` as the site names it, or a hash of it where the contract has no room or no letters
+    for it."""
     site = re.sub(r"[^a-z0-9]", "", extractor.lower()) or "site"
     site = f"site{site}" if site in _OURS else site
     found = f"{site}:{name}"
@@ -128,7 +141,8 @@ def _digest(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encoding in one way: unreserved characters bare, the rest in capitals; what may not stand bare is encoded."""
+    """Percent-encoding in one way: unreserved characters bare, the rest in capitals; what may not stand bare
+    is encoded."""
 
     def once(match: re.Match[str]) -> str:
         character = chr(int(match[1], 16))

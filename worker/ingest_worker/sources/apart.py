@@ -1,7 +1,8 @@
-"""Looking and downloading in a process apart: it can be killed, and it has budgets. Implements `ports.Fetcher`, and makes plans.
+"""Looking and downloading in a process apart: it can be killed, and it has budgets. Implements
+`ports.Fetcher`, and makes plans.
 
-Called by `tools` and `planner`. Must not import yt-dlp: this process holds the models and the store's address. What the child says is
-believed as far as it can be true of a source.
+Called by `tools` and `planner`. Must not import yt-dlp: this process holds the models and the store's
+address. What the child says is believed as far as it can be true of a source.
 """
 
 import logging
@@ -38,29 +39,41 @@ _PASSED_ON: Final = (
     "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_DIR", "DENO_CERT",
 )  # fmt: skip
-"""What the child learns of our environment: where programs and certificates are, and nothing that lets anybody in."""
+"""What the child learns of our environment: where programs and certificates are, and nothing that lets
+anybody in."""
 
 _DATA: Final = 1 << 30
-"""Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more than half of this to start."""
+"""Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more
+than half of this to start."""
 
 _LARGEST_FILE: Final = 1 << 41
 """A plan's outline of a media file is as long as the file, and a hole (`headers`)."""
 
 _SLACK: Final = 60
-"""Seconds beyond a child's own budgets, after which it is killed: its start, and what no timer of its own interrupts."""
+"""Seconds beyond a child's own budgets, after which it is killed: its start, and what no timer of its own
+interrupts."""
 
 _ROOM: Final = 1 << 20
-"""Bytes that a file may be larger than the profile allows, so that it is told as that and not as a full disk."""
+"""Bytes that a file may be larger than the profile allows, so that it is told as that and not as a full
+disk."""
 
 _TELLABLE: Final = frozenset(
-    reason for reason, row in FAILURES.items() if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
+    reason
+    for reason, row in FAILURES.items()
+    if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
 )
 """What may be true of a source. That the store, a machine or a batch is at fault, the child cannot say."""
 
 _ENDINGS: Final = {
-    signal.SIGKILL: (Reason.HOST_OUT_OF_MEMORY, "the process that fetches was killed from outside, as a machine without memory does"),
+    signal.SIGKILL: (
+        Reason.HOST_OUT_OF_MEMORY,
+        "the process that fetches was killed from outside, as a machine without memory does",
+    ),
     signal.SIGTERM: (Reason.INTERRUPTED, "the process that fetches was asked to end"),
-    signal.SIGXCPU: (Reason.SOURCE_UNSUPPORTED, "looking at it takes more CPU than time: what is there cannot be understood"),
+    signal.SIGXCPU: (
+        Reason.SOURCE_UNSUPPORTED,
+        "looking at it takes more CPU than time: what is there cannot be understood",
+    ),
 }
 
 Said = dict[str, Any]
@@ -79,7 +92,8 @@ class FetcherApart(Fetcher):
         """The item's media, `into/media.<ext>` where they were downloaded.
 
         Raises:
-            StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+            StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`,
+                `INTERRUPTED`.
         """
         if files.is_local(item.url):
             media = files.planned_file(item, self._fetch)
@@ -91,7 +105,13 @@ class FetcherApart(Fetcher):
             "fetch": self._fetch.to_json(),
             "item": item.to_json(),
         }
-        limits = Limits(self._fetch.timeout_seconds + MOST_LOOK_SECONDS, self._fetch.max_bytes + _ROOM, None, data=_DATA, open_files=256)
+        limits = Limits(
+            self._fetch.timeout_seconds + MOST_LOOK_SECONDS,
+            self._fetch.max_bytes + _ROOM,
+            None,
+            data=_DATA,
+            open_files=256,
+        )
         with _Asked({**request, "into": str(into)}, limits) as child:
             for line in child.lines(_patience(self._fetch) + self._fetch.timeout_seconds, shown.again):
                 if "share" in line:
@@ -109,7 +129,9 @@ class FetcherApart(Fetcher):
             check(item.id, media.path)
 
 
-def make_plan_apart(order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]) -> PlanDocument:
+def make_plan_apart(
+    order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]
+) -> PlanDocument:
     """The plan, as `plan.make_plan` makes it, in a process apart.
 
     Args:
@@ -184,9 +206,12 @@ class _Asked:
         self._child.tell(line)
 
     def lines(self, seconds: int, waiting: Callable[[], None]) -> Generator[Said, None, None]:
-        """What it says. `seconds` are for all of it, and of one that asks back, for each line. Raises `StageError`."""
+        """What it says. `seconds` are for all of it, and of one that asks back, for each line. Raises
+        `StageError`."""
         try:
-            for line in self._child.ask(self._request, seconds=seconds, last=not self._asks, anew=self._asks, waiting=waiting):
+            for line in self._child.ask(
+                self._request, seconds=seconds, last=not self._asks, anew=self._asks, waiting=waiting
+            ):
                 if "failed" in line:
                     raise _failed(line)
                 if "log" in line:
@@ -198,7 +223,9 @@ class _Asked:
         except ChildEndedError as error:
             raise _ended(error.code) from error
         except ChildGarbledError as error:
-            raise StageError(Reason.EXTRACTOR_BROKEN, f"the process that fetches says what it never says: {error}") from error
+            raise StageError(
+                Reason.EXTRACTOR_BROKEN, f"the process that fetches says what it never says: {error}"
+            ) from error
 
 
 def _failed(line: Said) -> StageError:

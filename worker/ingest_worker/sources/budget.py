@@ -1,7 +1,9 @@
-"""What looking at a source may take: seconds, seconds of CPU, bytes of one answer, bytes of all. A source is told as what it exceeded.
+"""What looking at a source may take: seconds, seconds of CPU, bytes of one answer, bytes of all. A source is
+told as what it exceeded.
 
-Called by `ytdlp` around everything that yt-dlp does. Clocks are the kernel's timers, whose signals interrupt a read that waits for a byte
-and a regular expression that looks at a page (`sre.c` asks for signals), so they work in a main thread only: that of `sources.child`.
+Called by `ytdlp` around everything that yt-dlp does. Clocks are the kernel's timers, whose signals interrupt
+a read that waits for a byte and a regular expression that looks at a page (`sre.c` asks for signals), so they
+work in a main thread only: that of `sources.child`.
 """
 
 import signal
@@ -16,10 +18,12 @@ from ingest_contract.profile import FetchProfile
 from ingest_worker.errors import StageError
 
 MOST_LOOK_SECONDS: Final = 600
-"""A list of 20,000 entries comes in 200 pages of half a second. Less where the profile's `timeoutSeconds` is less."""
+"""A list of 20,000 entries comes in 200 pages of half a second. Less where the profile's `timeoutSeconds` is
+less."""
 
 _LOOK_CPU_SECONDS: Final = 120
-"""A feed of 10,000 entries takes 20; a page of 600 kB of `<video ` keeps the generic extractor busy for as long as one lets it."""
+"""A feed of 10,000 entries takes 20; a page of 600 kB of `<video ` keeps the generic extractor busy for as
+long as one lets it."""
 
 _PAGE_BYTES: Final = 32 << 20
 """Bytes of one page, feed or playlist, decompressed. The largest podcasts' feeds have about 20 MB."""
@@ -31,7 +35,8 @@ _BLOCK: Final = 1 << 20
 
 
 class OverBudgetError(BaseException):
-    """A budget is used up. No `Exception`, because extractors catch those of what they merely try. `why` is how it ends."""
+    """A budget is used up. No `Exception`, because extractors catch those of what they merely try. `why` is
+    how it ends."""
 
     def __init__(self, why: StageError) -> None:
         super().__init__(str(why))
@@ -48,7 +53,8 @@ class Budget:
     page_bytes: int = _PAGE_BYTES
 
     def bounded(self, response: Any) -> Any:
-        """yt-dlp's response, whose every byte counts from now on: a whole answer against `page_bytes`, all together against the total."""
+        """yt-dlp's response, whose every byte counts from now on: a whole answer against `page_bytes`, all
+        together against the total."""
         read = response.read
 
         def whole() -> bytes:
@@ -57,7 +63,10 @@ class Budget:
                 self._spend(len(block))
                 found += block
                 if len(found) > self.page_bytes:
-                    _over(Reason.SOURCE_TOO_LARGE, f"a page, list or playlist has more than {self.page_bytes >> 20} MiB")
+                    _over(
+                        Reason.SOURCE_TOO_LARGE,
+                        f"a page, list or playlist has more than {self.page_bytes >> 20} MiB",
+                    )
             return bytes(found)
 
         def counted(amount: int | None = None) -> bytes:
@@ -77,12 +86,18 @@ class Budget:
 
     @contextmanager
     def running(self, what: str) -> Iterator[None]:
-        """Let time run while the block does; `what` is for people. Raises `OverBudgetError`. Does nothing outside of a main thread."""
+        """Let time run while the block does; `what` is for people. Raises `OverBudgetError`. Does nothing
+        outside of a main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         clocks = {
-            signal.SIGALRM: (signal.ITIMER_REAL, self.seconds, Reason.TOO_SLOW, f"{what} takes longer than {self.seconds} s"),
+            signal.SIGALRM: (
+                signal.ITIMER_REAL,
+                self.seconds,
+                Reason.TOO_SLOW,
+                f"{what} takes longer than {self.seconds} s",
+            ),
             signal.SIGVTALRM: (
                 signal.ITIMER_VIRTUAL,
                 self.cpu_seconds or 0,

@@ -1,8 +1,10 @@
-"""The process that meets sites: `python -I -m ingest_worker.sources.child`, with limits, and without a secret that is not for sites.
+"""The process that meets sites: `python -I -m ingest_worker.sources.child`, with limits, and without a secret
+that is not for sites.
 
-Started by `apart` and by nobody else. It reads one request (JSON) from standard input, and more only where it asks back; it speaks in JSON
-lines on standard output and ends with a `done` or a `failed` line, and in any case when its parent does. It cannot be walled off as the
-decoder is: it needs the network, files, and deno for YouTube's scripts.
+Started by `apart` and by nobody else. It reads one request (JSON) from standard input, and more only where it
+asks back; it speaks in JSON lines on standard output and ends with a `done` or a `failed` line, and in any
+case when its parent does. It cannot be walled off as the decoder is: it needs the network, files, and deno
+for YouTube's scripts.
 """
 
 import json
@@ -40,9 +42,20 @@ def main() -> int:
     try:
         _say({"done": work(request)})
     except StageError as error:
-        _say({"failed": error.reason.value, "message": str(error), "retry_after_seconds": error.retry_after_seconds})
+        _say(
+            {
+                "failed": error.reason.value,
+                "message": str(error),
+                "retry_after_seconds": error.retry_after_seconds,
+            }
+        )
     except MemoryError:
-        _say({"failed": Reason.SOURCE_TOO_LARGE.value, "message": "what is there takes more memory than is given to looking at it"})
+        _say(
+            {
+                "failed": Reason.SOURCE_TOO_LARGE.value,
+                "message": "what is there takes more memory than is given to looking at it",
+            }
+        )
     except Exception as error:  # noqa: BLE001 -- what nobody has named yet is named by its parent
         _say({"failed": Reason.UNKNOWN.value, "message": f"{type(error).__name__}: {error}"})
     return 0
@@ -63,7 +76,8 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _fetch(request: dict[str, Any]) -> dict[str, Any]:
-    """One recording's media into a folder: the file's name there, its title, and the seconds that its source announces."""
+    """One recording's media into a folder: the file's name there, its title, and the seconds that its source
+    announces."""
     fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]))
     item = Item.model_validate_json(request["item"])
     media = fetcher.fetch(item, Path(request["into"]), lambda share: _say({"share": share}))
@@ -71,14 +85,18 @@ def _fetch(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(request: dict[str, Any]) -> dict[str, Any]:
-    """A plan, framed, one line each. What the store has, and what to keep there, goes by the parent: its address is not known here."""
+    """A plan, framed, one line each. What the store has, and what to keep there, goes by the parent: its
+    address is not known here."""
 
     def stored(ids: Sequence[str]) -> Mapping[str, StoredVideo]:
         known: dict[str, StoredVideo] = {}
         for start in range(0, len(ids), _ASK_TOGETHER):
             _say({"stored": list(ids[start : start + _ASK_TOGETHER])})
             answer = json.loads(sys.stdin.buffer.readline())["known"]
-            known |= {name: StoredVideo(unchanged, outcome and Reason(outcome)) for name, (unchanged, outcome) in answer.items()}
+            known |= {
+                name: StoredVideo(unchanged, outcome and Reason(outcome))
+                for name, (unchanged, outcome) in answer.items()
+            }
         return known
 
     def keep(addresses: Mapping[str, str]) -> None:
@@ -87,7 +105,9 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
             _say({"keep": dict(every[start : start + _KEEP_TOGETHER])})
             sys.stdin.buffer.readline()
 
-    document = make_plan(PlanOrder.model_validate_json(request["order"]), stored, keep, looked=lambda: _say({"looked": True}))
+    document = make_plan(
+        PlanOrder.model_validate_json(request["order"]), stored, keep, looked=lambda: _say({"looked": True})
+    )
     for line in frames(document):
         _say({"frame": line})
     return {}

@@ -1,8 +1,9 @@
-"""Which file it is: by what lies there, and not by where. Called by `resolve`, which names files, and by `files`, which checks them.
+"""Which file it is: by what lies there, and not by where. Called by `resolve`, which names files, and by
+`files`, which checks them.
 
-A path says nothing in a store that several machines and namespaces share, and a file may be replaced in place. Reading whole files would
-take as long as fetching them (1,300 recordings of 500 MB are 650 GB), so the size and evenly spread blocks decide: at most 2 MiB of each
-file (docs/decisions/0016).
+A path says nothing in a store that several machines and namespaces share, and a file may be replaced in
+place. Reading whole files would take as long as fetching them (1,300 recordings of 500 MB are 650 GB), so the
+size and evenly spread blocks decide: at most 2 MiB of each file (docs/decisions/0016).
 """
 
 import hashlib
@@ -20,15 +21,20 @@ BLOCK: Final = 64 * 1024
 """Bytes read at once."""
 
 BLOCKS: Final = 32
-"""Of a larger file: the first, the last, and between them at equal distances. One of up to 2 MiB is read whole."""
+"""Of a larger file: the first, the last, and between them at equal distances. One of up to 2 MiB is read
+whole."""
 
 _DIGITS: Final = 16
-_ID: Final = re.compile(rf"file:(?P<scope>missing|content|[0-9a-f]{{{_DIGITS}}})\.(?P<content>[0-9a-f]{{{_DIGITS}}})")
-"""What `id_of` makes. Ids without a point are of versions that knew files by their paths, and say nothing about a content."""
+_ID: Final = re.compile(
+    rf"file:(?P<scope>missing|content|[0-9a-f]{{{_DIGITS}}})\.(?P<content>[0-9a-f]{{{_DIGITS}}})"
+)
+"""What `id_of` makes. Ids without a point are of versions that knew files by their paths, and say nothing
+about a content."""
 
 
 def scope_of(path: Path, namespace: str, claims: Mapping[str, Path]) -> str:
-    """`<namespace>/<claim>` of a resolved path, by the innermost of the claims' folders; empty for what lies on none."""
+    """`<namespace>/<claim>` of a resolved path, by the innermost of the claims' folders; empty for what lies
+    on none."""
     on = [(len(folder.parts), claim) for claim, folder in claims.items() if path.is_relative_to(folder)]
     return f"{namespace}/{min(on, key=lambda each: (-each[0], each[1]))[1]}" if on else ""
 
@@ -41,8 +47,8 @@ def id_of(path: Path, scope: str) -> str:
         scope: As `scope_of`: what lies on a claim is its namespace's own.
 
     Returns:
-        `file:<scope>.<content>`, each 16 hex digits of a sha256; `file:content.<content>` for what lies on no claim;
-        `file:missing.<path>` for what cannot be read, whose run fails and is named by it.
+        `file:<scope>.<content>`, each 16 hex digits of a sha256; `file:content.<content>` for what lies on no
+        claim; `file:missing.<path>` for what cannot be read, whose run fails and is named by it.
     """
     try:
         return f"file:{_digits(scope.encode()) if scope else 'content'}.{content_of(path)}"
@@ -51,7 +57,8 @@ def id_of(path: Path, scope: str) -> str:
 
 
 def content_of(path: Path) -> str:
-    """16 hex digits of the sha256 over a file's size and blocks. Raises `OSError`, for what is no file as well."""
+    """16 hex digits of the sha256 over a file's size and blocks. Raises `OSError`, for what is no file as
+    well."""
     with open(path, "rb", opener=_without_waiting) as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
@@ -67,7 +74,8 @@ def check(identity: str, path: Path) -> None:
     """See whether a file is what an id says; an id that says nothing about a content holds for every file.
 
     Raises:
-        StageError: `SOURCE_CHANGED` for another content; `NOT_FOUND` or `DOWNLOAD_FAILED` where it cannot be read.
+        StageError: `SOURCE_CHANGED` for another content; `NOT_FOUND` or `DOWNLOAD_FAILED` where it cannot be
+            read.
     """
     told = _ID.fullmatch(identity)
     if told is None:
@@ -77,9 +85,13 @@ def check(identity: str, path: Path) -> None:
     except (FileNotFoundError, PermissionError) as error:
         raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
     except OSError as error:  # a network's file system that is away
-        raise StageError(Reason.DOWNLOAD_FAILED, f"{path} cannot be read: {error.strerror or error}") from error
+        raise StageError(
+            Reason.DOWNLOAD_FAILED, f"{path} cannot be read: {error.strerror or error}"
+        ) from error
     if told["scope"] == "missing":
-        raise StageError(Reason.SOURCE_CHANGED, f"{path} could not be read when the batch was planned, and can now")
+        raise StageError(
+            Reason.SOURCE_CHANGED, f"{path} could not be read when the batch was planned, and can now"
+        )
     if told["content"] != content:
         raise StageError(Reason.SOURCE_CHANGED, f"{path} has another content than when the batch was planned")
 

@@ -1,7 +1,9 @@
-"""yt-dlp's descriptions into candidates. Pure: dictionaries in, values out, so it is tested with what sites really say.
+"""yt-dlp's descriptions into candidates. Pure: dictionaries in, values out, so it is tested with what sites
+really say.
 
-The id decides whether a recording is ingested twice, so it comes from the site where the site names its recordings, and from the address
-where it does not: yt-dlp's generic extractors call a recording by its file name, and every podcast has an `episode-1.mp3`.
+The id decides whether a recording is ingested twice, so it comes from the site where the site names its
+recordings, and from the address where it does not: yt-dlp's generic extractors call a recording by its file
+name, and every podcast has an `episode-1.mp3`.
 """
 
 from collections.abc import Mapping
@@ -78,7 +80,12 @@ def address_of(info: Mapping[str, Any]) -> str:
 
 
 def _channel(info: Mapping[str, Any]) -> str | None:
-    name = info.get("channel") or info.get("uploader") or info.get("playlist_channel") or info.get("playlist_uploader")
+    name = (
+        info.get("channel")
+        or info.get("uploader")
+        or info.get("playlist_channel")
+        or info.get("playlist_uploader")
+    )
     return legible(str(name)) or None if name else None
 
 
@@ -92,7 +99,11 @@ def _published(info: Mapping[str, Any]) -> str | None:
             except (OverflowError, OSError, ValueError):
                 continue
     try:
-        return _written(datetime.strptime(str(info.get("release_date") or info.get("upload_date")), "%Y%m%d").replace(tzinfo=UTC))
+        return _written(
+            datetime.strptime(str(info.get("release_date") or info.get("upload_date")), "%Y%m%d").replace(
+                tzinfo=UTC
+            )
+        )
     except ValueError:
         return None  # no day, or none of the calendar
 

@@ -1,11 +1,13 @@
 """What yt-dlp's exceptions mean, in the failure table's words.
 
-Called by `ytdlp` for everything it catches. Classes and fields first: the HTTP status, the error number, the geo-restriction. Then
-sentences, always from their beginning: matched anywhere, "age" is in "Unable to download webpage". They are YouTube's and yt-dlp's own.
+Called by `ytdlp` for everything it catches. Classes and fields first: the HTTP status, the error number, the
+geo-restriction. Then sentences, always from their beginning: matched anywhere, "age" is in "Unable to
+download webpage". They are YouTube's and yt-dlp's own.
 
-What no sentence knows is told by the flag that yt-dlp sets where an extractor has understood what the site says (`expected`): it
-speaks of this one recording, which is `Unavailable` in the site's own words, and a backlog goes on. Without the flag yt-dlp has not
-understood its site, and that is everybody's: `ExtractorBroken`.
+What no sentence knows is told by the flag that yt-dlp sets where an extractor has understood what the site
+says (`expected`): it speaks of this one recording, which is `Unavailable` in the site's own words, and a
+backlog goes on. Without the flag yt-dlp has not understood its site, and that is everybody's:
+`ExtractorBroken`.
 """
 
 import errno
@@ -35,8 +37,8 @@ _STATUS: Final = {
     429: Reason.RATE_LIMITED,
     451: Reason.GEO_BLOCKED,
 }
-"""HTTP status codes that say more than that the download failed. 403 is not among them: in the middle of a file it means that the
-address has expired, and a fresh extraction mends it."""
+"""HTTP status codes that say more than that the download failed. 403 is not among them: in the middle of a
+file it means that the address has expired, and a fresh extraction mends it."""
 
 _CLASSES: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
     (GeoRestrictedError, Reason.GEO_BLOCKED),
@@ -76,11 +78,15 @@ _SENTENCES: Final = tuple(
         (r"This video is not available in your country", Reason.GEO_BLOCKED),
         (r"(?:This video|This content) is not available on this country domain", Reason.GEO_BLOCKED),
         (
-            r"(?:This live event (?:will begin|has ended)|Premieres? (?:in|will begin)|Waiting for |The channel is not currently live)",
+            r"(?:This live event (?:will begin|has ended)|Premieres? (?:in|will begin)|Waiting for |The "
+            r"channel is not currently live)",
             Reason.LIVE_OR_UPCOMING,
         ),
         (r"We[’']re processing this video", Reason.LIVE_OR_UPCOMING),
-        (r"(?:This video|This format|The requested site) is (?:known to use )?DRM[- ]protect", Reason.DRM_PROTECTED),
+        (
+            r"(?:This video|This format|The requested site) is (?:known to use )?DRM[- ]protect",
+            Reason.DRM_PROTECTED,
+        ),
         (r"This video does not exist", Reason.NOT_FOUND),
         (r"m3u8 download detected but ffmpeg could not be found", Reason.SOURCE_UNSUPPORTED),
         (r"Unsupported URL", Reason.SOURCE_UNSUPPORTED),
@@ -92,12 +98,18 @@ _SENTENCES: Final = tuple(
 """Beginnings of sentences, the particular before the general."""
 
 _NOT_READ: Final = re.compile(
-    r"(?:Requested format is not available|No video formats found|The page needs to be reloaded|(?:Unable|Failed) to )", re.IGNORECASE
+    r"(?:Requested format is not available|No video formats found|The page needs to be "
+    r"reloaded|(?:Unable|Failed) to )",
+    re.IGNORECASE,
 )
-"""yt-dlp's own words for a site that it could not read; it flags some of them as expected. A page that must be reloaded is YouTube's way
-of refusing a client that it does not know."""
+"""yt-dlp's own words for a site that it could not read; it flags some of them as expected. A page that must
+be reloaded is YouTube's way of refusing a client that it does not know."""
 
-_LOCAL: Final = {errno.ENOSPC: Reason.SCRATCH_FULL, errno.EDQUOT: Reason.SCRATCH_FULL, errno.EFBIG: Reason.TOO_LONG}
+_LOCAL: Final = {
+    errno.ENOSPC: Reason.SCRATCH_FULL,
+    errno.EDQUOT: Reason.SCRATCH_FULL,
+    errno.EFBIG: Reason.TOO_LONG,
+}
 
 _MOST_SECONDS: Final = 86_400
 """A server that asks us to wait longer than a day is asked again after a day."""
@@ -108,18 +120,24 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
 
     Args:
         error: What was caught.
-        downloading: Whether extraction had succeeded: then a 404 is a dead link inside, and not an address where nothing is.
+        downloading: Whether extraction had succeeded: then a 404 is a dead link inside, and not an address
+            where nothing is.
     """
     links = list(chain(error))
     for link in links:
         if isinstance(link, StageError):
             return link
-    reason = _by_class(links, downloading=downloading) or _by_sentence(links) or _by_kind(links, downloading=downloading)
+    reason = (
+        _by_class(links, downloading=downloading)
+        or _by_sentence(links)
+        or _by_kind(links, downloading=downloading)
+    )
     return StageError(reason, _message(links), retry_after_seconds=_retry_after(links))
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it was made from: yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own chain."""
+    """The exception and everything it was made from: yt-dlp keeps the origin in `exc_info` and `cause`,
+    Python in its own chain."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -130,7 +148,12 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         yield link
         told = getattr(link, "exc_info", None)
         inner = getattr(link, "cause", None)
-        waiting += [told[1] if told else None, inner if isinstance(inner, BaseException) else None, link.__cause__, link.__context__]
+        waiting += [
+            told[1] if told else None,
+            inner if isinstance(inner, BaseException) else None,
+            link.__cause__,
+            link.__context__,
+        ]
 
 
 def _by_class(links: list[BaseException], *, downloading: bool) -> Reason | None:
@@ -156,7 +179,8 @@ def _by_sentence(links: list[BaseException]) -> Reason | None:
 
 
 def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
-    """A network that failed, a site that refuses one recording, or code that no longer fits it. What is none of them is yet to be named."""
+    """A network that failed, a site that refuses one recording, or code that no longer fits it. What is none
+    of them is yet to be named."""
     if any(isinstance(link, RequestError | OSError) for link in links):
         return Reason.DOWNLOAD_FAILED
     spoken = [link for link in links if isinstance(link, ExtractorError)]
@@ -169,8 +193,11 @@ def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
 
 
 def _is_ytdlps(link: BaseException) -> bool:
-    """Whether yt-dlp stumbled over what it read, as over lengths that are no numbers: of its frames and ours, its is the last."""
-    names = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(link.__traceback__)]
+    """Whether yt-dlp stumbled over what it read, as over lengths that are no numbers: of its frames and ours,
+    its is the last."""
+    names = [
+        str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(link.__traceback__)
+    ]
     whose = [name for name in names if name in ("yt_dlp", "ingest_worker")]
     return whose[-1:] == ["yt_dlp"]
 
@@ -190,7 +217,8 @@ def _message(links: list[BaseException]) -> str:
 
 
 def _retry_after(links: list[BaseException]) -> int | None:
-    """Seconds that the server asks us to wait (RFC 9110, 10.2.3): a number, or a moment, which is read by the server's own clock."""
+    """Seconds that the server asks us to wait (RFC 9110, 10.2.3): a number, or a moment, which is read by the
+    server's own clock."""
     for link in links:
         if isinstance(link, HTTPError):
             headers: Any = link.response.headers

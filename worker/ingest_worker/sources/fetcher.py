@@ -1,4 +1,5 @@
-"""Fetching for the pipeline: `ports.Fetcher` over yt-dlp and over folders. One recording, onto this disk, within the profile's limits."""
+"""Fetching for the pipeline: `ports.Fetcher` over yt-dlp and over folders. One recording, onto this disk,
+within the profile's limits."""
 
 import json
 from pathlib import Path
@@ -24,7 +25,8 @@ _NOTE: Final = "media.json"
 """Beside the media: which item they are, so that a later try on the same disk does not download again."""
 
 _NOT_YET: Final = frozenset({"is_live", "is_upcoming", "post_live"})
-"""yt-dlp's words for what is not there to be fetched, or not whole: `post_live` is still being put together by the site."""
+"""yt-dlp's words for what is not there to be fetched, or not whole: `post_live` is still being put together
+by the site."""
 
 
 class SourceFetcher(Fetcher):
@@ -61,7 +63,9 @@ class SourceFetcher(Fetcher):
         for leftover in into.glob("media.*"):
             leftover.unlink()
         watch = _Watch(self._fetch, report)
-        session = Session(Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_look(self._fetch))
+        session = Session(
+            Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_look(self._fetch)
+        )
         path, info = session.download(item.url, self._check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
@@ -75,7 +79,10 @@ class SourceFetcher(Fetcher):
             raise StageError(Reason.LIVE_OR_UPCOMING, f"yt-dlp calls it {info['live_status']}")
         seconds = info.get("duration")
         if seconds and seconds > self._fetch.max_duration_seconds:
-            raise StageError(Reason.TOO_LONG, f"{seconds:.0f} s, and the profile allows {self._fetch.max_duration_seconds} s")
+            raise StageError(
+                Reason.TOO_LONG,
+                f"{seconds:.0f} s, and the profile allows {self._fetch.max_duration_seconds} s",
+            )
         self._check_size(info.get("filesize") or 0)
 
     def _check_size(self, size: int) -> None:
@@ -94,7 +101,10 @@ class _Watch:
         """Called by yt-dlp."""
         done, total = progress.get("downloaded_bytes") or 0, progress.get("total_bytes")
         if max(done, total or 0) > self._fetch.max_bytes:
-            raise StageError(Reason.TOO_LONG, f"{max(done, total or 0)} bytes, and the profile allows {self._fetch.max_bytes}")
+            raise StageError(
+                Reason.TOO_LONG,
+                f"{max(done, total or 0)} bytes, and the profile allows {self._fetch.max_bytes}",
+            )
         whole = total or progress.get("total_bytes_estimate")
         if whole:
             self._share = max(self._share, min(done / whole, 0.99))
@@ -106,14 +116,23 @@ def _fetched_before(item: Item, into: Path) -> Media | None:
     try:
         note = json.loads((into / _NOTE).read_text(encoding="utf-8"))
         path = into / note["name"]
-        whole = note["id"] == item.id and note["url"] == without_credentials(item.url) and path.stat().st_size == note["size"]
+        whole = (
+            note["id"] == item.id
+            and note["url"] == without_credentials(item.url)
+            and path.stat().st_size == note["size"]
+        )
         return Media(path, note["title"], note["seconds"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _remember(item: Item, media: Media) -> None:
-    note = {"id": item.id, "url": without_credentials(item.url), "name": media.path.name, "size": media.path.stat().st_size}
+    note = {
+        "id": item.id,
+        "url": without_credentials(item.url),
+        "name": media.path.name,
+        "size": media.path.stat().st_size,
+    }
     text = json.dumps({**note, "title": media.title, "seconds": media.duration_seconds})
     draft = media.path.with_name(f"{_NOTE}.part")
     try:

@@ -1,6 +1,8 @@
-"""Recordings in folders: `file:` addresses and absolute paths, below the folders that the profile allows and nowhere else.
+"""Recordings in folders: `file:` addresses and absolute paths, below the folders that the profile allows and
+nowhere else.
 
-Symbolic links are resolved before anything is compared, and only regular files are media: a pipe or a device would hang a worker.
+Symbolic links are resolved before anything is compared, and only regular files are media: a pipe or a device
+would hang a worker.
 """
 
 import os
@@ -35,19 +37,24 @@ def located(url: str, allow: AllowedSources) -> Path:
     """The resolved path of something that exists.
 
     Raises:
-        StageError: `SOURCE_REFUSED` for a place that the profile does not allow (whether or not something is there: a refusal must not
-            tell), `NOT_FOUND` for nothing there, `SOURCE_UNSUPPORTED` for a `file:` address of another machine.
+        StageError: `SOURCE_REFUSED` for a place that the profile does not allow (whether or not something is
+            there: a refusal must not tell), `NOT_FOUND` for nothing there, `SOURCE_UNSUPPORTED` for a `file:`
+            address of another machine.
     """
     path = resolved(url)
     if not any(path.is_relative_to(folder) for folder in _folders(allow)):
         told = ", ".join(allow.folders) or "no folder"
-        raise StageError(Reason.SOURCE_REFUSED, f"{path} is outside what the profile allows: `fetch.allow.folders` has {told}.")
+        raise StageError(
+            Reason.SOURCE_REFUSED,
+            f"{path} is outside what the profile allows: `fetch.allow.folders` has {told}.",
+        )
     _status(path)
     return path
 
 
 def resolved(url: str) -> Path:
-    """Where an address leads when every link is followed, whether or not something is there. Raises `StageError` as `located`."""
+    """Where an address leads when every link is followed, whether or not something is there. Raises
+    `StageError` as `located`."""
     try:
         return _path(url).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a zero byte
@@ -55,7 +62,8 @@ def resolved(url: str) -> Path:
 
 
 def media_file(url: str, allow: AllowedSources) -> Path:
-    """The resolved path of one regular file. Raises `StageError` as `located`, and `SOURCE_UNSUPPORTED` for a folder or a device."""
+    """The resolved path of one regular file. Raises `StageError` as `located`, and `SOURCE_UNSUPPORTED` for a
+    folder or a device."""
     path = located(url, allow)
     if not stat.S_ISREG(_status(path).st_mode):
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"{path} is not a file")
@@ -66,7 +74,8 @@ def planned_file(item: Item, fetch: FetchProfile) -> Media:
     """A file that a plan names, where it lies.
 
     Raises:
-        StageError: as `media_file`; `TOO_LONG`; `SOURCE_CHANGED` for a file that is another one than was planned.
+        StageError: as `media_file`; `TOO_LONG`; `SOURCE_CHANGED` for a file that is another one than was
+            planned.
     """
     path = media_file(item.url, fetch.allow)
     if (size := _status(path).st_size) > fetch.max_bytes:
@@ -78,7 +87,8 @@ def planned_file(item: Item, fetch: FetchProfile) -> Media:
 def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[list[Path], Counter[str]]:
     """The media files of a folder, sorted by path: those that `glob` matches, or all in it and below it.
 
-    What a link leads to outside the allowed folders is left out, as is every name without a media ending: a folder has notes too.
+    What a link leads to outside the allowed folders is left out, as is every name without a media ending: a
+    folder has notes too.
 
     Returns:
         The files, and how many others there are by their ending.
@@ -92,7 +102,9 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[lis
         raise StageError(Reason.SOURCE_UNSUPPORTED, f"the glob {glob!r} cannot be used: {error}") from error
     found = sorted(path for path in matches if is_media_file(path.name))
     if len(found) > MOST_FILES:
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it")
+        raise StageError(
+            Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it"
+        )
     folders = _folders(allow)
 
     def is_allowed(path: Path) -> bool:
@@ -122,7 +134,10 @@ def _matches(folder: Path, glob: str | None) -> Iterator[Path]:
     """At most one file more than a plan can hold."""
     for count, path in enumerate(folder.glob(glob or "**/*")):
         if count > MOST_FILES * 10:
-            raise StageError(Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES * 10} entries: name parts of it")
+            raise StageError(
+                Reason.SOURCE_UNSUPPORTED,
+                f"{folder} holds more than {MOST_FILES * 10} entries: name parts of it",
+            )
         yield path
 
 
@@ -131,13 +146,18 @@ def _path(url: str) -> Path:
         return Path(url)
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} lies on another machine: file addresses begin with file:///")
+        raise StageError(
+            Reason.SOURCE_UNSUPPORTED, f"{url} lies on another machine: file addresses begin with file:///"
+        )
     path = path_of(url)
     if not path.is_absolute():
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"{url} is not a whole path: file addresses begin with file:///")
+        raise StageError(
+            Reason.SOURCE_UNSUPPORTED, f"{url} is not a whole path: file addresses begin with file:///"
+        )
     return path
 
 
 def _folders(allow: AllowedSources) -> tuple[Path, ...]:
-    """Allowed folders, resolved; one that is not a whole path would mean something else in every process, and allows nothing."""
+    """Allowed folders, resolved; one that is not a whole path would mean something else in every process, and
+    allows nothing."""
     return tuple(Path(folder).resolve() for folder in allow.folders if Path(folder).is_absolute())

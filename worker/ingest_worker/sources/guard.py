@@ -1,8 +1,10 @@
-"""Keeps a fetch from reaching what it must not: loopback, private networks, cloud metadata (server-side request forgery).
+"""Keeps a fetch from reaching what it must not: loopback, private networks, cloud metadata (server-side
+request forgery).
 
-A name is checked when an address is given and every connection is checked when it is made, by an audit hook under `socket.connect`
-(PEP 578). So redirects, the segments of a manifest and a name that resolves differently the second time (DNS rebinding) are covered,
-whatever library opens the socket. The hook sees what Python connects; libpq and other C libraries connect unseen, and unhindered.
+A name is checked when an address is given and every connection is checked when it is made, by an audit hook
+under `socket.connect` (PEP 578). So redirects, the segments of a manifest and a name that resolves
+differently the second time (DNS rebinding) are covered, whatever library opens the socket. The hook sees what
+Python connects; libpq and other C libraries connect unseen, and unhindered.
 """
 
 import socket
@@ -23,10 +25,15 @@ Policy = Callable[[Address], bool]
 """Whether an address may be reached."""
 
 _CLOUD: Final = frozenset({IPv4Address("168.63.129.16")})
-"""Public by its number and the host's own by its meaning: Azure's wire server. The other clouds' lie in ranges that are refused anyway
-(169.254.169.254, fd00:ec2::254, 100.100.100.200, 192.0.0.192)."""
+"""Public by its number and the host's own by its meaning: Azure's wire server. The other clouds' lie in
+ranges that are refused anyway (169.254.169.254, fd00:ec2::254, 100.100.100.200, 192.0.0.192)."""
 
-_SPECIAL: Final = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("64:ff9b:1::/48"), IPv6Network("3fff::/20"))
+_SPECIAL: Final = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("3fff::/20"),
+)
 """Special-purpose by IANA's registries and global for `ipaddress` before Python 3.11.10 (cpython#113171)."""
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -34,11 +41,13 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class AddressRefusedError(OSError):
-    """A connection that the policy does not allow. An `OSError`, so that libraries clean up as they do for any failed connection."""
+    """A connection that the policy does not allow. An `OSError`, so that libraries clean up as they do for
+    any failed connection."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet: IANA's special-purpose registries as `ipaddress` knows them, tunnels unpacked."""
+    """Whether an address belongs to the public internet: IANA's special-purpose registries as `ipaddress`
+    knows them, tunnels unpacked."""
     inner = _inside(address)
     if inner is not None:
         return is_public(inner)
@@ -75,8 +84,8 @@ class Guard:
         """Refuse an address before anything is sent.
 
         Raises:
-            StageError: `SOURCE_UNSUPPORTED` for another scheme, `SOURCE_REFUSED` for a host with an address that the policy refuses, and
-                `DOWNLOAD_FAILED` for a name that does not resolve.
+            StageError: `SOURCE_UNSUPPORTED` for another scheme, `SOURCE_REFUSED` for a host with an address
+                that the policy refuses, and `DOWNLOAD_FAILED` for a name that does not resolve.
         """
         parts = split(url)
         try:
@@ -91,7 +100,8 @@ class Guard:
         """The error for people: what was refused and what to change."""
         return StageError(
             Reason.SOURCE_REFUSED,
-            f"{what}, not on the public internet. Set `fetch.allow.privateAddresses: true` in the profile if workers may go there.",
+            f"{what}, not on the public internet. Set `fetch.allow.privateAddresses: true` in the profile "
+            "if workers may go there.",
         )
 
     @contextmanager
@@ -112,7 +122,8 @@ class Guard:
         try:
             address = _numeric(str(host))
         except ValueError:
-            address = None  # a name that C code would resolve where nobody can look: libraries resolve before they connect
+            # a name that C code would resolve where nobody can look: libraries resolve before they connect
+            address = None
         if address is None or not self._policy(address):
             self.refused = self.refused or str(host)
             raise AddressRefusedError(f"the profile does not allow connections to {host}")

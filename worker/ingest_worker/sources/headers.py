@@ -1,7 +1,8 @@
-"""How long a media file on a web server is, from a few ranges of it: the plan wants the longest first and nobody else tells.
+"""How long a media file on a web server is, from a few ranges of it: the plan wants the longest first and
+nobody else tells.
 
-The ranges come over the guarded connection and are put together to an outline of the file, which the limited child probes like any
-file. PyAV is never given an address: it would connect by itself.
+The ranges come over the guarded connection and are put together to an outline of the file, which the limited
+child probes like any file. PyAV is never given an address: it would connect by itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,8 @@ _TAIL: Final = 64 * 1024
 """An Ogg page is at most 65,307 bytes (RFC 3533), and the last one says how long the stream is."""
 
 _LARGEST_INDEX: Final = 16 * 1024 * 1024
-"""Bytes of an mp4's index that are worth fetching: an hour of AAC at 48 kHz has 0.68 MB of index, a picture about twice as much again."""
+"""Bytes of an mp4's index that are worth fetching: an hour of AAC at 48 kHz has 0.68 MB of index, a picture
+about twice as much again."""
 
 _FIRST_BOXES: Final = 8
 """Boxes looked at, each a request: an index lies behind `ftyp`, `free` and `mdat`, or before them."""
@@ -31,7 +33,8 @@ _LARGEST_FILE: Final = 1 << 40
 
 
 def announced_length(read: Ranged, scratch: Path) -> float | None:
-    """Seconds as the container says; None where it does not say or cannot be had cheaply. Raises what `read` raises."""
+    """Seconds as the container says; None where it does not say or cannot be had cheaply. Raises what `read`
+    raises."""
     head, size = read(0, _HEAD)
     if not head or size is None or size > _LARGEST_FILE:
         return None
@@ -41,7 +44,8 @@ def announced_length(read: Ranged, scratch: Path) -> float | None:
 
 @contextmanager
 def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Path]:
-    """A file of the parts that tell a length: of an mp4 its index, of Ogg its two ends, else the beginning."""
+    """A file of the parts that tell a length: of an mp4 its index, of Ogg its two ends, else the
+    beginning."""
     scratch.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
         file.write(_index(read, head, size) or head)
@@ -54,7 +58,8 @@ def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Pa
 
 
 def _index(read: Ranged, head: bytes, size: int) -> bytes:
-    """The index of an mp4; nothing for any other file and for an index that is too large or too far behind."""
+    """The index of an mp4; nothing for any other file and for an index that is too large or too far
+    behind."""
 
     def near(offset: int, count: int) -> bytes:
         return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]

@@ -1,7 +1,9 @@
-"""yt-dlp's options, all of them, in one place. Nothing here comes from a user: options run programs (`--exec`, `--netrc-cmd`).
+"""yt-dlp's options, all of them, in one place. Nothing here comes from a user: options run programs
+(`--exec`, `--netrc-cmd`).
 
-No configuration files and no command line are read (the Python API reads none), no plugins, no external downloader, no postprocessor.
-There is no ffmpeg program: audio is taken as it is, HLS and DASH are put together by yt-dlp itself, and PyAV decodes in its own process.
+No configuration files and no command line are read (the Python API reads none), no plugins, no external
+downloader, no postprocessor. There is no ffmpeg program: audio is taken as it is, HLS and DASH are put
+together by yt-dlp itself, and PyAV decodes in its own process.
 """
 
 import logging
@@ -15,10 +17,12 @@ from typing_extensions import override
 LOG: Final = logging.getLogger("ingest_worker.sources")
 
 PROTOCOLS: Final = "^(https?|m3u8(_native)?|http_dash_segments)$"
-"""What yt-dlp downloads by itself, over guarded connections. The others (rtmp, mms, rtsp, f4m, websockets) are programs or live."""
+"""What yt-dlp downloads by itself, over guarded connections. The others (rtmp, mms, rtsp, f4m, websockets)
+are programs or live."""
 
 FORMAT: Final = "/".join(f"{choice}[protocol~='{PROTOCOLS}']" for choice in ("ba", "b", "b*"))
-"""The best audio alone, else the best with a picture, else whatever there is, so that what lacks sound is told by the decoder."""
+"""The best audio alone, else the best with a picture, else whatever there is, so that what lacks sound is
+told by the decoder."""
 
 SOCKET_SECONDS: Final = 20
 """Silence after which a connection counts as dead."""
@@ -28,7 +32,8 @@ RETRIES: Final = 3
 
 
 class _Logger:
-    """Hands yt-dlp's lines to ours. They may hold addresses with keys in them, so they stay below what is shown by default."""
+    """Hands yt-dlp's lines to ours. They may hold addresses with keys in them, so they stay below what is
+    shown by default."""
 
     def debug(self, line: str) -> None:
         LOG.debug("%s", line)
@@ -62,15 +67,23 @@ def _common() -> dict[str, Any]:
         "extractor_retries": 1,
         "remote_components": set(),
         "format": FORMAT,
-        "ffmpeg_location": os.devnull,  # where one is installed it is not used either: it would connect unguarded
+        # where one is installed it is not used either: it would connect unguarded
+        "ffmpeg_location": os.devnull,
         "fixup": "never",
         "postprocessors": [],
     }
 
 
 def for_listing(most: int) -> dict[str, Any]:
-    """To see what is there: entries of lists stay as the list shows them, and no more than `most` + 1 of them are read."""
-    return {**_common(), "extract_flat": "in_playlist", "skip_download": True, "simulate": True, "playlistend": most + 1}
+    """To see what is there: entries of lists stay as the list shows them, and no more than `most` + 1 of them
+    are read."""
+    return {
+        **_common(),
+        "extract_flat": "in_playlist",
+        "skip_download": True,
+        "simulate": True,
+        "playlistend": most + 1,
+    }
 
 
 def for_download(into: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""A plan order carried out: resolve the sources, ask the store, look closer where the selection needs it, and plan.
+"""A plan order carried out: resolve the sources, ask the store, look closer where the selection needs it, and
+plan.
 
-Called by the worker's main for a plan order. The order of the steps saves requests: what the store has, or what a list's own words rule
-out, is never looked at closely.
+Called by the worker's main for a plan order. The order of the steps saves requests: what the store has, or
+what a list's own words rule out, is never looked at closely.
 """
 
 import logging
@@ -39,14 +40,20 @@ Keep = Callable[[Mapping[str, str]], None]
 
 
 def make_plan(
-    order: PlanOrder, stored: Stored, keep: Keep, *, policy: Policy | None = None, looked: Callable[[], None] = lambda: None
+    order: PlanOrder,
+    stored: Stored,
+    keep: Keep,
+    *,
+    policy: Policy | None = None,
+    looked: Callable[[], None] = lambda: None,
 ) -> PlanDocument:
     """The plan.
 
     Args:
         order: What is wanted.
         stored: The store's answer; it may raise `StageError`.
-        keep: Called before the plan is returned, if it holds recordings whose address nobody else may see; the plan shows it without.
+        keep: Called before the plan is returned, if it holds recordings whose address nobody else may see;
+            the plan shows it without.
         policy: Which addresses may be reached, if not what the profile allows.
         looked: Called before every look, as a sign of life.
 
@@ -59,20 +66,24 @@ def make_plan(
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).look(kept)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
-    first = {candidate.id: candidate.url for candidate in reversed(found)}  # of a double the first place counts
+    first = {
+        candidate.id: candidate.url for candidate in reversed(found)
+    }  # of a double the first place counts
     if secret := {item.id: first[item.id] for item in document.items if first[item.id] != item.url}:
         keep(secret)
     return document
 
 
 def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candidate:
-    """What is known about it by now. A double at another place, as a second copy of a file, keeps its own name."""
+    """What is known about it by now. A double at another place, as a second copy of a file, keeps its own
+    name."""
     found = detailed.get(candidate.id, candidate)
     return found if found.url == candidate.url else candidate
 
 
 def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:
-    """Every recording of every source. A source that is no address is left out beside others; alone it fails the plan, in its own words."""
+    """Every recording of every source. A source that is no address is left out beside others; alone it fails
+    the plan, in its own words."""
     for source in sources:
         try:
             yield from resolver.candidates(source)
@@ -98,7 +109,8 @@ class _Closer:
         self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
 
     def look(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
-        """By id, the candidates about which more is known now. Raises `StageError` when a site slows us down and dates decide."""
+        """By id, the candidates about which more is known now. Raises `StageError` when a site slows us down
+        and dates decide."""
         found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
         slowed: set[str | None] = set()
         slow: Counter[str | None] = Counter()
@@ -119,18 +131,23 @@ class _Closer:
         return found
 
     def _lacks(self, candidate: Candidate) -> bool:
-        return (self._length and candidate.duration_seconds is None) or (self._date and candidate.published_at is None)
+        return (self._length and candidate.duration_seconds is None) or (
+            self._date and candidate.published_at is None
+        )
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
             for start in range(0, len(candidates), _PROBED_TOGETHER):
                 self._resolver.looked()
                 some = candidates[start : start + _PROBED_TOGETHER]
-                for candidate, seconds in zip(some, announced_lengths([path_of(each.url) for each in some]), strict=True):
+                for candidate, seconds in zip(
+                    some, announced_lengths([path_of(each.url) for each in some]), strict=True
+                ):
                     yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
 
     def _from_the_web(self, candidate: Candidate) -> Candidate:
-        """One closer look. What cannot be had stays unknown, and a recording that turns out to be private or the like says so.
+        """One closer look. What cannot be had stays unknown, and a recording that turns out to be private or
+        the like says so.
 
         Raises `StageError` only when the site asks us to slow down, or is too slow itself.
         """
@@ -139,18 +156,26 @@ class _Closer:
             if not has_header(candidate.url) or (self._date and candidate.published_at is None):
                 candidate = _completed(candidate, session.look(candidate.url))
             if has_header(candidate.url) and self._length and candidate.duration_seconds is None:
-                seconds = announced_length(lambda offset, count: session.read(candidate.url, offset, count), self._scratch)
+                seconds = announced_length(
+                    lambda offset, count: session.read(candidate.url, offset, count), self._scratch
+                )
                 candidate = replace(candidate, duration_seconds=seconds_of(seconds))
         except StageError as error:
             if error.reason in BREAKERS or error.reason is Reason.TOO_SLOW:
                 raise
-            return replace(candidate, outcome=error.reason) if error.failure.verdict is Verdict.SKIP else candidate
+            return (
+                replace(candidate, outcome=error.reason)
+                if error.failure.verdict is Verdict.SKIP
+                else candidate
+            )
         return candidate
 
 
 def _completed(candidate: Candidate, info: Info) -> Candidate:
     """The candidate with what its own page adds to what the list said; the list's words stand."""
-    full = told(candidate_of(info, PlannedSource(url=candidate.url, speakers=candidate.speakers), alone=True), info)
+    full = told(
+        candidate_of(info, PlannedSource(url=candidate.url, speakers=candidate.speakers), alone=True), info
+    )
     return replace(
         full,
         id=candidate.id,
@@ -168,4 +193,8 @@ def _asks_for_length(select: Select) -> bool:
 
 
 def _asks_for_date(select: Select) -> bool:
-    return select.order is Order.NEWEST_FIRST or select.published_after is not None or select.published_before is not None
+    return (
+        select.order is Order.NEWEST_FIRST
+        or select.published_after is not None
+        or select.published_before is not None
+    )

@@ -1,7 +1,8 @@
 """What is at a batch's sources: recordings, with as much about each as the plan needs. Called by `plan`.
 
-A recording whose address does not answer is still a recording: it becomes a candidate and fails in its own run, where it is counted and
-told, and takes no other with it. A list that cannot be read fails the plan, because nobody can say what is missing.
+A recording whose address does not answer is still a recording: it becomes a candidate and fails in its own
+run, where it is counted and told, and takes no other with it. A list that cannot be read fails the plan,
+because nobody can say what is missing.
 """
 
 from collections import Counter
@@ -35,7 +36,8 @@ _DEPTH: Final = 2
 """Lists in lists that are opened: a channel, and its tabs."""
 
 _LINKS: Final = ("url", "url_transparent")
-"""Entries that are addresses yet; yt-dlp says of them whose list they are in, and not always who reads them."""
+"""Entries that are addresses yet; yt-dlp says of them whose list they are in, and not always who reads
+them."""
 
 _STABLE: Final = "Youtube"
 """The extractor whose addresses hold the very id that extraction gives."""
@@ -48,7 +50,9 @@ class Resolver:
         """`looked` is called before every look, and before every file."""
         self._fetch, self.looked = order.fetch, looked
         self._namespace = order.batch.partition("/")[0]
-        self._claims: Mapping[str, Path] = {claim: Path(folder).resolve() for claim, folder in order.claims.items()}
+        self._claims: Mapping[str, Path] = {
+            claim: Path(folder).resolve() for claim, folder in order.claims.items()
+        }
         self.session = Session(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
     def _budget(self) -> Budget:
@@ -71,7 +75,9 @@ class Resolver:
         except NotAnAddressError:
             raise
         except StageError as error:
-            raise StageError(error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds) from error
+            raise StageError(
+                error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds
+            ) from error
 
     def _local(self, source: PlannedSource) -> Iterator[Candidate]:
         allow = self._fetch.allow
@@ -79,12 +85,18 @@ class Resolver:
             place = files.located(source.url, allow)
         except StageError as error:
             path = files.resolved(source.url)
-            if error.reason is not Reason.NOT_FOUND or source.glob is not None or not is_media_file(path.name):
+            if (
+                error.reason is not Reason.NOT_FOUND
+                or source.glob is not None
+                or not is_media_file(path.name)
+            ):
                 raise
             found = [path]
         else:
             found, others = (
-                files.files_in(place, source.glob, allow) if place.is_dir() else ([files.media_file(source.url, allow)], Counter())
+                files.files_in(place, source.glob, allow)
+                if place.is_dir()
+                else ([files.media_file(source.url, allow)], Counter())
             )
             yield from _unread_files(place, others)
         for path in found:
@@ -104,7 +116,8 @@ class Resolver:
             yield told(candidate_of(found, source, alone=True), found)
 
     def _entries(self, found: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
-        """Each entry by itself: one whose address is none is left out, counted and named, and the others go on."""
+        """Each entry by itself: one whose address is none is left out, counted and named, and the others go
+        on."""
         for entry in found["entries"]:
             try:
                 yield from self._entry(entry, source, depth)
@@ -120,7 +133,8 @@ class Resolver:
             yield told(candidate_of(self._named(entry), source, alone=False), entry)
 
     def _named(self, entry: Info) -> Info:
-        """The entry with its own extractor: a feed may list a site's pages, which the site's own list names by their ids."""
+        """The entry with its own extractor: a feed may list a site's pages, which the site's own list names
+        by their ids."""
         if entry.get("ie_key") or entry.get("_type") not in _LINKS:
             return entry
         address = as_sent(address_of(entry))  # extractors' patterns meet nothing that is no address
@@ -130,7 +144,8 @@ class Resolver:
         return {**entry, "ie_key": extractor.key, "id": extractor.name}
 
     def _unread(self, source: PlannedSource, error: StageError) -> Candidate:
-        """The one recording at an address that could not be read. Raises the error where it may be a list, or all would fail alike."""
+        """The one recording at an address that could not be read. Raises the error where it may be a list, or
+        all would fail alike."""
         if looks_like_media(source.url):
             return Candidate(id_of_url(source.url), source.url, speakers=source.speakers)
         extractor = self.session.extractor_of(source.url)
@@ -142,10 +157,13 @@ class Resolver:
 
 
 def _unread_files(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
-    """What stands in for the files of a folder that no decoder reads, one for each ending, so that the plan counts and names them."""
+    """What stands in for the files of a folder that no decoder reads, one for each ending, so that the plan
+    counts and names them."""
     for ending, count in sorted(others.items()):
         told = f"{count} without an ending" if not ending else f"{count} .{ending}"
-        yield Candidate(id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{told} in {folder.name}"), unread=count)
+        yield Candidate(
+            id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{told} in {folder.name}"), unread=count
+        )
 
 
 def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
@@ -154,7 +172,8 @@ def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
 
 
 def _without_media(source: PlannedSource, extractor: Extractor, error: StageError) -> Candidate:
-    """A site's recording of which only the address is known; one that is nothing to ingest says so already."""
+    """A site's recording of which only the address is known; one that is nothing to ingest says so
+    already."""
     live = error.reason is Reason.LIVE_OR_UPCOMING
     return Candidate(
         id=id_of_video(extractor.key, extractor.name or ""),

@@ -1,4 +1,5 @@
-"""yt-dlp, held tight: what is at an address, and one recording onto this disk. Called by `fetcher` and `resolve`.
+"""yt-dlp, held tight: what is at an address, and one recording onto this disk. Called by `fetcher` and
+`resolve`.
 
 Every call happens under the guard and ends in a value or a `StageError`.
 """
@@ -75,19 +76,24 @@ class Session:
         except StageError as error:
             _close(error)
             raise
-        except Exception as error:  # extractors are thousands of parsers of other people's pages: any exception can come out
+        except (
+            Exception
+        ) as error:  # extractors are thousands of parsers of other people's pages: any exception can come out
             _close(error)
             if self._guard.refused is not None:
                 raise self._guard.refusal(f"what it leads to is at {self._guard.refused}") from error
             if any(isinstance(link, MemoryError) for link in chain(error)):
-                raise StageError(Reason.SOURCE_TOO_LARGE, "what is there takes more memory than is given to looking at it") from error
+                raise StageError(
+                    Reason.SOURCE_TOO_LARGE, "what is there takes more memory than is given to looking at it"
+                ) from error
             raise stage_error(error, downloading=downloading) from error
 
     def look(self, url: str) -> Info:
         """What is at an address: a recording, or a list whose entries are as the list shows them.
 
         Raises:
-            StageError: whatever `errors` makes of it; `SOURCE_UNSUPPORTED` for a list of more than `MOST_ENTRIES`.
+            StageError: whatever `errors` makes of it; `SOURCE_UNSUPPORTED` for a list of more than
+                `MOST_ENTRIES`.
         """
         self._guard.check(url)
         budget = self._budget()
@@ -96,16 +102,21 @@ class Session:
             if "entries" in found:
                 found["entries"] = [entry for entry in found["entries"] if entry]
         if len(found.get("entries", ())) > MOST_ENTRIES:
-            raise StageError(Reason.SOURCE_UNSUPPORTED, f"the list has more than {MOST_ENTRIES} entries: name parts of it")
+            raise StageError(
+                Reason.SOURCE_UNSUPPORTED, f"the list has more than {MOST_ENTRIES} entries: name parts of it"
+            )
         return found
 
     def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
-        """At most `count` bytes from a place in a file on a web server, and the file's size where the server tells it.
+        """At most `count` bytes from a place in a file on a web server, and the file's size where the server
+        tells it.
 
         A server without ranges is read from its beginning only. Raises `StageError`.
         """
         self._guard.check(url)
-        request = Request(url, headers={"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"})
+        request = Request(
+            url, headers={"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"}
+        )
         budget = self._budget()
         with (
             self._open(budget) as downloader,
@@ -116,7 +127,11 @@ class Session:
             ranged = response.status == 206  # noqa: PLR2004 -- HTTP's Partial Content
             if offset and not ranged:
                 return b"", None
-            told = response.headers.get("Content-Range", "").rpartition("/")[2] if ranged else response.headers.get("Content-Length", "")
+            told = (
+                response.headers.get("Content-Range", "").rpartition("/")[2]
+                if ranged
+                else response.headers.get("Content-Length", "")
+            )
             return response.read(count), int(told) if told.isdecimal() else None
 
     def download(self, url: str, check: Callable[[Info], None], budget: Budget) -> tuple[Path, Info]:
@@ -128,7 +143,9 @@ class Session:
             StageError: whatever `errors` makes of it, and what `check` raises.
         """
         self._guard.check(url)
-        with self._open(budget) as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
+        with self._open(
+            budget
+        ) as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
             with self._typed(), self._budget().running("looking at it"):
                 found = _the_one(downloader, downloader.extract_info(url, download=False))
             check(found)
@@ -153,7 +170,8 @@ class Session:
         return Extractor(GENERIC, None, "any")
 
     def gives_lists(self, key: str) -> bool:
-        """Whether an extractor's results are lists: an entry of that kind is a list in a list, such as a tab of a channel."""
+        """Whether an extractor's results are lists: an entry of that kind is a list in a list, such as a tab
+        of a channel."""
         extractor = self._extractors.get(key)
         return key == _CHANNEL or (extractor is not None and extractor._RETURN_TYPE == "playlist")  # noqa: SLF001 -- as above
 
@@ -164,13 +182,17 @@ def _the_one(downloader: YoutubeDL, found: Info) -> Info:
         return found
     entries = [entry for entry in found["entries"] if entry]
     if len(entries) != 1:
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"there are {len(entries)} recordings at this address now: plan it as a list")
+        raise StageError(
+            Reason.SOURCE_UNSUPPORTED,
+            f"there are {len(entries)} recordings at this address now: plan it as a list",
+        )
     entry: Info = downloader.process_ie_result(dict(entries[0]), download=False)
     return entry
 
 
 def _close(error: BaseException) -> None:
-    """Close what yt-dlp leaves open when something raises: its connections, and its file, which takes room while it is open."""
+    """Close what yt-dlp leaves open when something raises: its connections, and its file, which takes room
+    while it is open."""
     for link in chain(error):
         if isinstance(link, HTTPError):
             link.close()

@@ -1,7 +1,8 @@
-"""Addresses that let somebody in, kept where only workers read, for as long as they are needed to fetch a recording.
+"""Addresses that let somebody in, kept where only workers read, for as long as they are needed to fetch a
+recording.
 
-A plan keeps them (`keep`), the run that fetches asks for its own (`address_of`), and its commit lets it go. Everything else knows the
-recording by its address without credentials (docs/decisions/0015).
+A plan keeps them (`keep`), the run that fetches asks for its own (`address_of`), and its commit lets it go.
+Everything else knows the recording by its address without credentials (docs/decisions/0015).
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ KEPT_DAYS: Final = 90
 def keep(connection: Connection, batch: str, addresses: Mapping[str, str]) -> None:
     """Keep a plan's addresses, by recording. Raises `StageError`, as every statement."""
     with translated("keeping addresses"), connection.transaction():
-        connection.execute("delete from ingest.address where kept_at < now() - make_interval(days => %s)", [KEPT_DAYS])
+        connection.execute(
+            "delete from ingest.address where kept_at < now() - make_interval(days => %s)", [KEPT_DAYS]
+        )
         with connection.cursor() as cursor:
             cursor.executemany(
                 "insert into ingest.address (batch, video, url) values (%s, %s, %s)"
@@ -29,10 +32,13 @@ def keep(connection: Connection, batch: str, addresses: Mapping[str, str]) -> No
 def address_of(connection: Connection, batch: str, video: str) -> str | None:
     """The address to fetch a recording from, where it is not the one that everybody may see."""
     with translated("asking for an address"):
-        row = connection.execute("select url from ingest.address where batch = %s and video = %s", [batch, video]).fetchone()
+        row = connection.execute(
+            "select url from ingest.address where batch = %s and video = %s", [batch, video]
+        ).fetchone()
     return None if row is None else row[0]
 
 
 def let_go(connection: Connection, batch: str, video: str) -> None:
-    """Forget one batch's address of a recording: another one's may let in where this did not. In the transaction that makes it needless."""
+    """Forget one batch's address of a recording: another one's may let in where this did not. In the
+    transaction that makes it needless."""
     connection.execute("delete from ingest.address where batch = %s and video = %s", [batch, video])

@@ -1,7 +1,8 @@
-"""Results of finished stages, kept between tries: a worker that was killed in the last stage does not transcribe again.
+"""Results of finished stages, kept between tries: a worker that was killed in the last stage does not
+transcribe again.
 
-The newest result per (video, stage) is kept, under its stage hash: another hash is another model or another parameter, and does not count.
-The content is bytes from `codec`; this file does not look inside.
+The newest result per (video, stage) is kept, under its stage hash: another hash is another model or another
+parameter, and does not count. The content is bytes from `codec`; this file does not look inside.
 """
 
 from datetime import datetime
@@ -14,24 +15,31 @@ from ingest_worker.store.errors import translated
 
 
 def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, content: bytes) -> None:
-    """Keep a stage's result, in place of the one before. Raises `StageError(LEASE_LOST)` if somebody else took the video over."""
+    """Keep a stage's result, in place of the one before. Raises `StageError(LEASE_LOST)` if somebody else
+    took the video over."""
     if stage not in KEPT:
         raise ValueError(f"the result of {stage} is not kept")
     with translated(f"keeping the result of {stage}"), connection.transaction():
         hold(connection, held)
         connection.execute(
-            "insert into ingest.artifact (video, stage, stage_hash, format, content) values (%s, %s, %s, %s, %b)"
-            " on conflict (video, stage) do update set stage_hash = excluded.stage_hash, format = excluded.format,"
+            "insert into ingest.artifact (video, stage, stage_hash, format, content) values (%s, %s, %s, "
+            "%s, %b)"
+            " on conflict (video, stage) do update set stage_hash = excluded.stage_hash, format = "
+            "excluded.format,"
             " content = excluded.content, created_at = excluded.created_at",
             [held.video, stage.value, stage_hash, FORMAT, content],
         )
 
 
-def get(connection: Connection, video: str, stage: Stage, stage_hash: str, since: datetime | None = None) -> bytes | None:
-    """A stage's kept result; None if there is none under this hash, in today's format, and made at or after `since`."""
+def get(
+    connection: Connection, video: str, stage: Stage, stage_hash: str, since: datetime | None = None
+) -> bytes | None:
+    """A stage's kept result; None if there is none under this hash, in today's format, and made at or after
+    `since`."""
     with translated(f"reading the result of {stage}"):
         row = connection.execute(
-            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and format = %s"
+            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and "
+            "format = %s"
             " and created_at >= coalesce(%s::timestamptz, '-infinity')",
             [video, stage.value, stage_hash, FORMAT, since],
             binary=True,

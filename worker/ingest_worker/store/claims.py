@@ -1,8 +1,10 @@
-"""Who is at work on which video: a claim with a lease that a heartbeat renews, and a fencing token that makes a late writer harmless.
+"""Who is at work on which video: a claim with a lease that a heartbeat renews, and a fencing token that makes
+a late writer harmless.
 
-A lease alone cannot keep two writers apart: a paused process wakes up believing that it still holds it. So every claim takes a higher
-number from a sequence, and every write rechecks that number under a row lock (Kleppmann, "How to do distributed locking", 2016). All times
-are the server's clock: workers' clocks need not agree.
+A lease alone cannot keep two writers apart: a paused process wakes up believing that it still holds it. So
+every claim takes a higher number from a sequence, and every write rechecks that number under a row lock
+(Kleppmann, "How to do distributed locking", 2016). All times are the server's clock: workers' clocks need not
+agree.
 """
 
 import threading
@@ -19,7 +21,8 @@ from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.errors import translated
 
 LEASE_SECONDS: Final = 120
-"""Longer than `connect`'s keepalives need to notice a dead connection (60 s), so one lost connection does not lose the claim."""
+"""Longer than `connect`'s keepalives need to notice a dead connection (60 s), so one lost connection does not
+lose the claim."""
 
 _BEATS_PER_LEASE: Final = 4
 """Three may be missed."""
@@ -49,17 +52,23 @@ class Claim:
 def claim(connection: Connection, video: str, holder: str, lease_seconds: float = LEASE_SECONDS) -> Claim:
     """Claim a video that nobody holds, or whose holder's lease is over.
 
-    A claim of the same `holder` is taken over at once: the name stands for one item of one batch, whose earlier try is known to have
-    ended. Should it live after all, its token is old and it cannot write.
+    A claim of the same `holder` is taken over at once: the name stands for one item of one batch, whose
+    earlier try is known to have ended. Should it live after all, its token is old and it cannot write.
 
     Raises `StageError(CLAIMED_ELSEWHERE)` with the seconds after which the other lease ends.
     """
     try:
         with translated("claiming a video"), connection.transaction():
-            # A holder who is committing has locked its row: that is work in progress, and not worth waiting for.
+            # A holder who is committing has locked its row: that is work in progress, and not worth waiting
+            # for.
             connection.execute("set local lock_timeout = '2s'")
-            row = connection.execute(_CLAIM, {"video": video, "holder": holder, "lease": lease_seconds}).fetchone()
-            remaining = "select holder, extract(epoch from lease_until - clock_timestamp())::float8 from ingest.claim where video = %s"
+            row = connection.execute(
+                _CLAIM, {"video": video, "holder": holder, "lease": lease_seconds}
+            ).fetchone()
+            remaining = (
+                "select holder, extract(epoch from lease_until - clock_timestamp())::float8 from "
+                "ingest.claim where video = %s"
+            )
             other = None if row else connection.execute(remaining, [video]).fetchone()
     except StageError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):
@@ -74,10 +83,12 @@ def claim(connection: Connection, video: str, holder: str, lease_seconds: float 
 
 
 def renew(connection: Connection, held: Claim) -> bool:
-    """Extend the lease from now on. False if the claim is gone or another's; an expired one that nobody took is renewed."""
+    """Extend the lease from now on. False if the claim is gone or another's; an expired one that nobody took
+    is renewed."""
     with translated("renewing a claim"):
         done = connection.execute(
-            "update ingest.claim set lease_until = clock_timestamp() + make_interval(secs => %s), heartbeat_at = clock_timestamp()"
+            "update ingest.claim set lease_until = clock_timestamp() + make_interval(secs => %s), "
+            "heartbeat_at = clock_timestamp()"
             " where video = %s and token = %s",
             [held.lease_seconds, held.video, held.token],
         )
@@ -87,7 +98,9 @@ def renew(connection: Connection, held: Claim) -> bool:
 def release(connection: Connection, held: Claim) -> None:
     """Give the claim up, if it is still ours: after a failure, so that nobody waits for the lease."""
     with translated("releasing a claim"):
-        connection.execute("delete from ingest.claim where video = %s and token = %s", [held.video, held.token])
+        connection.execute(
+            "delete from ingest.claim where video = %s and token = %s", [held.video, held.token]
+        )
 
 
 def hold(connection: Connection, held: Claim) -> None:
@@ -95,14 +108,19 @@ def hold(connection: Connection, held: Claim) -> None:
 
     Raises `StageError(LEASE_LOST)`.
     """
-    row = connection.execute("select token from ingest.claim where video = %s for update", [held.video]).fetchone()
+    row = connection.execute(
+        "select token from ingest.claim where video = %s for update", [held.video]
+    ).fetchone()
     if row is None or row[0] != held.token:
         raise lost(held)
 
 
 def lost(held: Claim) -> StageError:
     """What a worker says whose claim was taken over."""
-    return StageError(Reason.LEASE_LOST, f"Another worker took {held.video} over: token {held.token} is no longer the current one.")
+    return StageError(
+        Reason.LEASE_LOST,
+        f"Another worker took {held.video} over: token {held.token} is no longer the current one.",
+    )
 
 
 class Heartbeat:
@@ -112,10 +130,12 @@ class Heartbeat:
         self._dsn, self._held = dsn, held
         self._stop = threading.Event()
         self.lost = threading.Event()
-        """Set once the database says that the claim is gone. A database that does not answer says nothing: nobody can take over there."""
+        """Set once the database says that the claim is gone. A database that does not answer says nothing:
+        nobody can take over there."""
 
     def check(self) -> None:
-        """Raise `StageError(LEASE_LOST)` if the claim is lost: asked between batches of work, to save what would be in vain."""
+        """Raise `StageError(LEASE_LOST)` if the claim is lost: asked between batches of work, to save what
+        would be in vain."""
         if self.lost.is_set():
             raise lost(self._held)
 
@@ -143,7 +163,8 @@ class Heartbeat:
 
 @contextmanager
 def heartbeat(dsn: str, held: Claim) -> Iterator[Heartbeat]:
-    """Keep a claim alive inside the block. Leave it before `commit`, which deletes the claim: a beat after that would find it lost."""
+    """Keep a claim alive inside the block. Leave it before `commit`, which deletes the claim: a beat after
+    that would find it lost."""
     beats = Heartbeat(dsn, held)
     thread = threading.Thread(target=beats.run, name="heartbeat", daemon=True)
     thread.start()

@@ -1,4 +1,5 @@
-"""One video, one transaction: everything that a run found becomes visible at once, in place of what was there, or not at all."""
+"""One video, one transaction: everything that a run found becomes visible at once, in place of what was
+there, or not at all."""
 
 from typing import Final
 
@@ -18,7 +19,9 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.records import Content, FinalEnd, Run, Video
 from ingest_worker.store.voices import number_unknowns
 
-FINAL: Final = frozenset(reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP})
+FINAL: Final = frozenset(
+    reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP}
+)
 """Reasons that are a video's own and will be the same tomorrow."""
 
 _VIDEO: Final = """
@@ -36,10 +39,12 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 
 def commit(connection: Connection, held: Claim, video: Video, run: Run, content: Content) -> None:
-    """Store a finished run, make it the video's current one, remove what it supersedes, and give the claim up.
+    """Store a finished run, make it the video's current one, remove what it supersedes, and give the claim
+    up.
 
-    Raises `StageError`: `LeaseLost` if another worker took the video over, `EmbeddingIncomplete` unless every segment has a finite vector,
-    `DimensionMismatch`, `DatabaseRejected` with the constraint, `DatabaseUnavailable`. Nothing is stored then.
+    Raises `StageError`: `LeaseLost` if another worker took the video over, `EmbeddingIncomplete` unless every
+    segment has a finite vector, `DimensionMismatch`, `DatabaseRejected` with the constraint,
+    `DatabaseUnavailable`. Nothing is stored then.
     """
     _require_vectors(content)
     with translated(f"storing {video.id}"), connection.transaction():
@@ -57,17 +62,22 @@ def commit(connection: Connection, held: Claim, video: Video, run: Run, content:
 
 
 def rehearse(connection: Connection, video: Video) -> None:
-    """See whether the store would take this recording, and leave no trace: asked before hours of work that it might refuse.
+    """See whether the store would take this recording, and leave no trace: asked before hours of work that it
+    might refuse.
 
     Raises:
         StageError: as `commit`.
     """
-    with translated(f"making sure that {video.id} can be stored"), connection.transaction(force_rollback=True):
+    with (
+        translated(f"making sure that {video.id} can be stored"),
+        connection.transaction(force_rollback=True),
+    ):
         _put_video(connection, video)
 
 
 def record_outcome(connection: Connection, held: Claim, video: Video, end: FinalEnd) -> None:
-    """Remember that a video will not be ingested, and why, and give the claim up. A run that is stored already stays.
+    """Remember that a video will not be ingested, and why, and give the claim up. A run that is stored
+    already stays.
 
     Args:
         connection: to the store.
@@ -85,8 +95,10 @@ def record_outcome(connection: Connection, held: Claim, video: Video, end: Final
         hold(connection, held)
         _put_video(connection, video)
         connection.execute(
-            "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on conflict (video) do update"
-            " set reason = excluded.reason, message = excluded.message, pipeline_hash = excluded.pipeline_hash,"
+            "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on "
+            "conflict (video) do update"
+            " set reason = excluded.reason, message = excluded.message, pipeline_hash = "
+            "excluded.pipeline_hash,"
             " recorded_at = excluded.recorded_at",
             [video.id, end.reason.value, end.message, end.pipeline_hash],
         )
@@ -102,15 +114,22 @@ def _put_video(connection: Connection, video: Video) -> None:
 def _require_vectors(content: Content) -> None:
     segments, values = len(content.segments), content.vectors.values
     if len(values) != segments or not bool(np.isfinite(values).all()):
-        raise StageError(Reason.EMBEDDING_INCOMPLETE, f"{segments} segments, {len(values)} vectors, or one that is not finite.")
+        raise StageError(
+            Reason.EMBEDDING_INCOMPLETE,
+            f"{segments} segments, {len(values)} vectors, or one that is not finite.",
+        )
 
 
 def _insert_run(connection: Connection, video: Video, run: Run, content: Content) -> None:
     times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
     facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures))]
-    connection.execute(_RUN, [run.id, video.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts])
+    connection.execute(
+        _RUN, [run.id, video.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts]
+    )
     words = encode_spoken(content.words)
-    connection.execute("insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT, words])
+    connection.execute(
+        "insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT, words]
+    )
 
 
 def _copy_segments(connection: Connection, run: Run, content: Content) -> list[int]:
@@ -118,13 +137,16 @@ def _copy_segments(connection: Connection, run: Run, content: Content) -> list[i
     drawn = "select nextval(pg_get_serial_sequence('ingest.segment', 'id')) from generate_series(1, %s)"
     ids = [row[0] for row in connection.execute(drawn, [len(content.segments)])]
     statement = (
-        "copy ingest.segment (id, run, seq, start_seconds, end_seconds, speaker, text, first_word, end_word, language)"
+        "copy ingest.segment (id, run, seq, start_seconds, end_seconds, speaker, text, first_word, "
+        "end_word, language)"
         " from stdin (format binary)"
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["int8", "uuid", "int4", "float8", "float8", "int4", "text", "int4", "int4", "text"])
         for seq, (number, s) in enumerate(zip(ids, content.segments, strict=True)):
-            copy.write_row((number, run.id, seq, s.start, s.end, s.speaker, s.text, *s.words, content.language))
+            copy.write_row(
+                (number, run.id, seq, s.start, s.end, s.speaker, s.text, *s.words, content.language)
+            )
     return ids
 
 
@@ -132,9 +154,14 @@ def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors)
     model = _model(connection, vectors)
     table = f"embeddings_{vectors.dimension}"
     if connection.execute("select to_regclass(%s)", [f"ingest.{table}"]).fetchone() == (None,):
-        said = f"The store has no table for vectors of {vectors.dimension} numbers. Run the migration with that dimension."
+        said = (
+            f"The store has no table for vectors of {vectors.dimension} numbers. Run the migration with "
+            "that dimension."
+        )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
-    statement = sql.SQL("copy {} (segment, model, vector) from stdin (format binary)").format(sql.Identifier("ingest", table))
+    statement = sql.SQL("copy {} (segment, model, vector) from stdin (format binary)").format(
+        sql.Identifier("ingest", table)
+    )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["int8", "int4", "halfvec"])
         for segment, row in zip(segments, vectors.values, strict=True):
@@ -142,15 +169,21 @@ def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors)
 
 
 def _model(connection: Connection, vectors: Vectors) -> int:
-    """The model's number in the store. The insert is seen by others only with the rest, and a second one waits for it."""
+    """The model's number in the store. The insert is seen by others only with the rest, and a second one
+    waits for it."""
     connection.execute(
-        "insert into ingest.embedding_model (model, dimension) values (%s, %s) on conflict (model) do nothing",
+        "insert into ingest.embedding_model (model, dimension) values (%s, %s) on conflict (model) do "
+        "nothing",
         [vectors.model, vectors.dimension],
     )
-    row = connection.execute("select id, dimension from ingest.embedding_model where model = %s", [vectors.model]).fetchone()
+    row = connection.execute(
+        "select id, dimension from ingest.embedding_model where model = %s", [vectors.model]
+    ).fetchone()
     assert row is not None  # noqa: S101  inserted above or there before, and never deleted
     if row[1] != vectors.dimension:
-        said = f"{vectors.model} makes {vectors.dimension} numbers here, and made {row[1]} for what is stored."
+        said = (
+            f"{vectors.model} makes {vectors.dimension} numbers here, and made {row[1]} for what is stored."
+        )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     return int(row[0])
 
@@ -165,31 +198,58 @@ def _copy_turns(connection: Connection, run: Run, content: Content) -> None:
 
 def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: dict[int, int]) -> None:
     statement = (
-        "copy ingest.speaker (run, speaker, decision, name, unknown, score, runner_up, runner_up_score, threshold, seconds,"
+        "copy ingest.speaker (run, speaker, decision, name, unknown, score, runner_up, runner_up_score, "
+        "threshold, seconds,"
         " voice_model, voice) from stdin (format binary)"
     )
     said = content.diarization
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(
-            ["uuid", "int4", "text", "text", "int4", "float8", "text", "float8", "float8", "float8", "text", "vector"],
+            [
+                "uuid",
+                "int4",
+                "text",
+                "text",
+                "int4",
+                "float8",
+                "text",
+                "float8",
+                "float8",
+                "float8",
+                "text",
+                "vector",
+            ],
         )
         for i in content.identities:
             voice = Vector(said.vectors[i.speaker]) if said.has_vector(i.speaker) else None
             compared = (i.score, i.runner_up, i.runner_up_score, i.threshold, said.seconds_of(i.speaker))
-            copy.write_row((run.id, i.speaker, i.decision.value, i.name, numbers.get(i.speaker), *compared, content.voice_model, voice))
+            copy.write_row(
+                (
+                    run.id,
+                    i.speaker,
+                    i.decision.value,
+                    i.name,
+                    numbers.get(i.speaker),
+                    *compared,
+                    content.voice_model,
+                    voice,
+                )
+            )
 
 
 def _supersede(connection: Connection, video: Video, run: Run) -> None:
-    """Earlier runs keep their row and lose their content; vectors go with their segments. Then the new run is the current one."""
+    """Earlier runs keep their row and lose their content; vectors go with their segments. Then the new run is
+    the current one."""
     for table in ("segment", "turn", "words", "speaker"):
         connection.execute(
-            sql.SQL("delete from {} where run in (select id from ingest.run where video = %s and id <> %s)").format(
-                sql.Identifier("ingest", table)
-            ),
+            sql.SQL(
+                "delete from {} where run in (select id from ingest.run where video = %s and id <> %s)"
+            ).format(sql.Identifier("ingest", table)),
             [video.id, run.id],
         )
     connection.execute(
-        "update ingest.run set superseded_at = now() where video = %s and id <> %s and superseded_at is null", [video.id, run.id]
+        "update ingest.run set superseded_at = now() where video = %s and id <> %s and superseded_at is null",
+        [video.id, run.id],
     )
     connection.execute("update ingest.video set current_run = %s where id = %s", [run.id, video.id])
     connection.execute("delete from ingest.outcome where video = %s", [video.id])

@@ -16,8 +16,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 DEFAULTS: Final = {
     "connect_timeout": 10,
-    # Without keepalives a worker behind a NAT or a dead node waits for two hours (Linux `tcp_keepalive_time`). 30 + 3 x 10 s finds out
-    # within a lease.
+    # Without keepalives a worker behind a NAT or a dead node waits for two hours (Linux
+    # `tcp_keepalive_time`). 30 + 3 x 10 s finds out within a lease.
     "keepalives": 1,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -26,13 +26,17 @@ DEFAULTS: Final = {
 """libpq parameters; what the address itself says wins."""
 
 STATEMENT_TIMEOUT_SECONDS: Final = 300
-"""The longest statement of a worker is the COPY of a video's vectors into an HNSW index: 10,000 of 1,024 numbers took 50 s on two
-busy cores, of 384 numbers 30 s, and a recording of twelve hours has a third of that."""
+"""The longest statement of a worker is the COPY of a video's vectors into an HNSW index: 10,000 of 1,024
+numbers took 50 s on two busy cores, of 384 numbers 30 s, and a recording of twelve hours has a third of
+that."""
 
 
 @contextmanager
-def connect(dsn: str, *, application: str, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Iterator[Connection]:
-    """An autocommitting connection, closed at the end: `connection.transaction()` opens the only transactions there are.
+def connect(
+    dsn: str, *, application: str, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS
+) -> Iterator[Connection]:
+    """An autocommitting connection, closed at the end: `connection.transaction()` opens the only transactions
+    there are.
 
     Args:
         dsn: libpq address, as `postgresql://...` or `key=value ...`.
@@ -43,28 +47,39 @@ def connect(dsn: str, *, application: str, statement_timeout_seconds: int = STAT
         StageError: `DatabaseUnavailable`; `OrderInvalid` for an address that is none.
 
     """
-    parameters: dict[str, Any] = {**DEFAULTS, "application_name": f"video-ingest {application}", **_parsed(dsn)}
+    parameters: dict[str, Any] = {
+        **DEFAULTS,
+        "application_name": f"video-ingest {application}",
+        **_parsed(dsn),
+    }
     with translated(f"connecting to {redacted(dsn)}"):
-        # Transaction-pooling proxies such as PgBouncer lose prepared statements; no statement here runs often enough to want them.
+        # Transaction-pooling proxies such as PgBouncer lose prepared statements; no statement here runs often
+        # enough to want them.
         connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     try:
         with translated("setting up a connection"):
-            connection.execute("select set_config('statement_timeout', %s, false)", [f"{statement_timeout_seconds}s"])
+            connection.execute(
+                "select set_config('statement_timeout', %s, false)", [f"{statement_timeout_seconds}s"]
+            )
         yield connection
     finally:
         connection.close()
 
 
 def use_vectors(connection: Connection) -> None:
-    """Teach a connection pgvector's types. Raises `StageError(SCHEMA_MISMATCH)` where the extension is not installed."""
+    """Teach a connection pgvector's types. Raises `StageError(SCHEMA_MISMATCH)` where the extension is not
+    installed."""
     try:
         register_vector(connection)
     except psycopg.ProgrammingError as error:  # pgvector-python's own "vector type not found"
-        raise StageError(Reason.SCHEMA_MISMATCH, "The database has no pgvector extension. Run the migration.") from error
+        raise StageError(
+            Reason.SCHEMA_MISMATCH, "The database has no pgvector extension. Run the migration."
+        ) from error
 
 
 def redacted(dsn: str) -> str:
-    """`user@host:port/database` of an address, for messages: nothing else of it can be trusted not to be a secret."""
+    """`user@host:port/database` of an address, for messages: nothing else of it can be trusted not to be a
+    secret."""
     parts = _parsed(dsn)
     user = f"{parts['user']}@" if "user" in parts else ""
     host, port = parts.get("host", "localhost"), parts.get("port", "5432")
@@ -76,4 +91,7 @@ def _parsed(dsn: str) -> dict[str, Any]:
         return dict(conninfo_to_dict(dsn))
     except psycopg.ProgrammingError:
         # Not chained: libpq quotes the part it could not read, and that may be the password.
-        raise StageError(Reason.ORDER_INVALID, "The store's address is not a libpq DSN (postgresql://user@host:port/database).") from None
+        raise StageError(
+            Reason.ORDER_INVALID,
+            "The store's address is not a libpq DSN (postgresql://user@host:port/database).",
+        ) from None

@@ -1,7 +1,9 @@
-"""Postgres with pgvector in a folder of the user's: the store of local mode and of the tests, with nothing to install or to configure.
+"""Postgres with pgvector in a folder of the user's: the store of local mode and of the tests, with nothing to
+install or to configure.
 
-The kernel counts who uses the server: every user holds a shared lock on a file, which goes with a process however it ends. Whoever leaves
-and can get that lock alone stops the server. A session that was killed leaves it running, and the next one takes it over.
+The kernel counts who uses the server: every user holds a shared lock on a file, which goes with a process
+however it ends. Whoever leaves and can get that lock alone stops the server. A session that was killed leaves
+it running, and the next one takes it over.
 """
 
 import fcntl
@@ -21,10 +23,13 @@ DATABASE: Final = "video_ingest"
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[str]:
-    """The address (libpq DSN) of a server whose data are below `folder`: started if need be, shared by processes, stopped by the last.
+    """The address (libpq DSN) of a server whose data are below `folder`: started if need be, shared by
+    processes, stopped by the last.
 
-    Works as any user; as root the server runs as a system user of its own, which is let through to the folder. The database is there and
-    empty: `schema.migrate` is the next step. A first start takes two to four seconds, a later one a fifth of one.
+    Works as any user; as root the server runs as a system user of its own, which is let through to the
+    folder. The database is there and
+    empty: `schema.migrate` is the next step. A first start takes two to four seconds, a later one a fifth of
+        one.
 
     Raises:
         StageError: `DatabaseUnavailable`, saying what is wrong and what to do.
@@ -44,7 +49,8 @@ def embedded(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _changing(server: Server) -> Iterator[None]:
-    """Alone in starting and stopping. Who joins takes the users' lock in here too, so nobody joins a server that is being stopped."""
+    """Alone in starting and stopping. Who joins takes the users' lock in here too, so nobody joins a server
+    that is being stopped."""
     with (server.folder / "change.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -64,7 +70,10 @@ def _ensure_running(server: Server) -> None:
 
 
 def _make_database(server: Server) -> None:
-    with connect(server.address("postgres"), application="embedded") as connection, translated("making the database"):
+    with (
+        connect(server.address("postgres"), application="embedded") as connection,
+        translated("making the database"),
+    ):
         if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
             connection.execute(f"create database {DATABASE}")
 

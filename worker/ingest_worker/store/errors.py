@@ -1,4 +1,5 @@
-"""Postgres' errors in our words. Every other file of the store runs its statements inside `translated`; nothing else catches psycopg's."""
+"""Postgres' errors in our words. Every other file of the store runs its statements inside `translated`;
+nothing else catches psycopg's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,28 +10,46 @@ from psycopg import errors
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 
-_OTHER_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.UndefinedObject, errors.InvalidSchemaName)
+_OTHER_SCHEMA = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+)
 """A statement of ours names something that the database does not have: another version's schema, or none."""
 
-_NOT_WRITABLE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout, errors.IdleSessionTimeout)
-"""A standby after a failover, or a server that lost patience. psycopg files these under InternalError; another minute mends them."""
+_NOT_WRITABLE = (
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
+)
+"""A standby after a failover, or a server that lost patience. psycopg files these under InternalError;
+another minute mends them."""
 
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn psycopg's errors into `StageError`, chained. `doing` completes "Postgres ... while <doing>".
 
-    Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown, timeout) and lost connections are `OperationalError` in psycopg,
-    and mean "not now" (https://www.psycopg.org/psycopg3/docs/api/errors.html). What is left is our rows or our rights: Rejected.
+    Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown, timeout) and lost connections are
+    `OperationalError` in psycopg, and mean "not now" (https://www.psycopg.org/psycopg3/docs/api/errors.html).
+    What is left is our rows or our rights: Rejected.
     """
     try:
         yield
     except _OTHER_SCHEMA as error:
-        raise StageError(Reason.SCHEMA_MISMATCH, f"Postgres has another schema, seen while {doing}: {_primary(error)}.") from error
+        raise StageError(
+            Reason.SCHEMA_MISMATCH, f"Postgres has another schema, seen while {doing}: {_primary(error)}."
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *_NOT_WRITABLE) as error:
-        raise StageError(Reason.DATABASE_UNAVAILABLE, f"Postgres failed while {doing}: {_primary(error)}.") from error
+        raise StageError(
+            Reason.DATABASE_UNAVAILABLE, f"Postgres failed while {doing}: {_primary(error)}."
+        ) from error
     except psycopg.Error as error:
-        raise StageError(Reason.DATABASE_REJECTED, f"Postgres refused while {doing}: {_primary(error)}.{_place(error)}") from error
+        raise StageError(
+            Reason.DATABASE_REJECTED, f"Postgres refused while {doing}: {_primary(error)}.{_place(error)}"
+        ) from error
 
 
 def _primary(error: psycopg.Error) -> str:
@@ -41,6 +60,10 @@ def _primary(error: psycopg.Error) -> str:
 
 def _place(error: psycopg.Error) -> str:
     """The table and constraint, where Postgres names them."""
-    named = [("constraint", error.diag.constraint_name), ("table", error.diag.table_name), ("column", error.diag.column_name)]
+    named = [
+        ("constraint", error.diag.constraint_name),
+        ("table", error.diag.table_name),
+        ("column", error.diag.column_name),
+    ]
     told = ", ".join(f"{kind} {name}" for kind, name in named if name)
     return f" ({told})" if told else ""

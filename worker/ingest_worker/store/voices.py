@@ -1,11 +1,14 @@
-"""Numbers for voices without a name: `unknown #7` is the same person in every recording of the corpus, as far as can be told.
+"""Numbers for voices without a name: `unknown #7` is the same person in every recording of the corpus, as far
+as can be told.
 
 Rules, kept simple on purpose:
-- A voice is compared with the first recording of every earlier unknown of the same model, by cosine. The best at or above the threshold
-  gives its number. Only the first vector counts, so numbers do not drift and a chain of likenesses does not join strangers.
+- A voice is compared with the first recording of every earlier unknown of the same model, by cosine. The best
+  at or above the threshold gives its number. Only the first vector counts, so numbers do not drift and a
+  chain of likenesses does not join strangers.
 - Two speakers of one recording never share a number: diarization has told them apart. Best pairs first.
-- A voice that cannot be compared (too short, no vector) gets a number that nobody else will be given, so that it can be told from the
-  others and searched for. The same speaker of the same recording gets it again when the recording is processed anew.
+- A voice that cannot be compared (too short, no vector) gets a number that nobody else will be given, so that
+  it can be told from the others and searched for. The same speaker of the same recording gets it again when
+  the recording is processed anew.
 """
 
 from typing import Final
@@ -17,7 +20,8 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.records import Content
 
 _LOCK: Final = 0x1D6E58
-"""Advisory lock of the numbering: two videos with one new voice, committed at once, must agree on its number."""
+"""Advisory lock of the numbering: two videos with one new voice, committed at once, must agree on its
+number."""
 
 _COMPARABLE: Final = frozenset({Decision.UNKNOWN, Decision.AMBIGUOUS, Decision.NOBODY_ENROLLED})
 
@@ -31,10 +35,11 @@ select number, 1 - (vector <=> %(voice)s) as likeness
 
 
 def number_unknowns(connection: Connection, video: str, content: Content) -> dict[int, int]:
-    """A corpus-wide number for each speaker that has no name: {speaker: number}. Inside the committing transaction.
+    """A corpus-wide number for each speaker that has no name: {speaker: number}. Inside the committing
+    transaction.
 
-    The lock is held until that transaction ends, so it is taken late. Under READ COMMITTED each statement after it sees what was
-    committed before it.
+    The lock is held until that transaction ends, so it is taken late. Under READ COMMITTED each statement
+    after it sees what was committed before it.
     """
     unnamed = [identity for identity in content.identities if identity.name is None]
     if not unnamed:
@@ -45,18 +50,29 @@ def number_unknowns(connection: Connection, video: str, content: Content) -> dic
         if identity.speaker not in numbers:
             voice = _voice(identity, content)
             known = _given_before(connection, video, identity.speaker) if voice is None else None
-            numbers[identity.speaker] = known or _new(connection, video, identity.speaker, content.voice_model, voice)
+            numbers[identity.speaker] = known or _new(
+                connection, video, identity.speaker, content.voice_model, voice
+            )
     return numbers
 
 
 def _matched(connection: Connection, unnamed: list[Identity], content: Content) -> dict[int, int]:
-    """Earlier unknowns, best pairs first. As many candidates per voice as there are speakers: the others can take all but one."""
+    """Earlier unknowns, best pairs first. As many candidates per voice as there are speakers: the others can
+    take all but one."""
     pairs: list[tuple[float, int, int]] = []
     for identity in unnamed:
         voice = _voice(identity, content)
         if voice is not None:
-            wanted = {"voice": Vector(voice), "model": content.voice_model, "threshold": identity.threshold, "speakers": len(unnamed)}
-            pairs += [(-likeness, identity.speaker, number) for number, likeness in connection.execute(_ALIKE, wanted)]
+            wanted = {
+                "voice": Vector(voice),
+                "model": content.voice_model,
+                "threshold": identity.threshold,
+                "speakers": len(unnamed),
+            }
+            pairs += [
+                (-likeness, identity.speaker, number)
+                for number, likeness in connection.execute(_ALIKE, wanted)
+            ]
     numbers: dict[int, int] = {}
     for _, speaker, number in sorted(pairs):
         if speaker not in numbers and number not in numbers.values():
@@ -72,7 +88,8 @@ def _voice(identity: Identity, content: Content) -> FloatArray | None:
 
 def _given_before(connection: Connection, video: str, speaker: int) -> int | None:
     row = connection.execute(
-        "select number from ingest.unknown_voice where first_video = %s and first_speaker = %s and vector is null order by number limit 1",
+        "select number from ingest.unknown_voice where first_video = %s and first_speaker = %s and vector "
+        "is null order by number limit 1",
         [video, speaker],
     ).fetchone()
     return None if row is None else int(row[0])

@@ -1,1 +1,2 @@
-"""A worker for tests of the backends: it ends in whatever way its item's title asks for, by the same protocol as the real one."""
+"""A worker for tests of the backends: it ends in whatever way its item's title asks for, by the same protocol
+as the real one."""

@@ -1,7 +1,8 @@
-"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`, `mute`, `family`, `broken` (until
-models/mended is there).
+"""Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`,
+`mute`, `family`, `broken` (until models/mended is there).
 
-A plan takes each source as one item whose title is the last part of its address, with `+` for spaces; `unplannable` fails the plan.
+A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
+`unplannable` fails the plan.
 """
 
 import os
@@ -32,9 +33,18 @@ def interrupted(path: str) -> None:
 def planned(order: PlanOrder) -> int:
     titles = [source.url.rsplit("/", 1)[-1].replace("+", " ") for source in order.sources]
     if "unplannable" in titles:
-        return leave(Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1), order.place.receipt)
+        return leave(
+            Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1),
+            order.place.receipt,
+        )
     items = [
-        Item(index=order.first_index + place, id=f"url:{order.first_index + place}", url=source.url, title=title, duration_seconds=10)
+        Item(
+            index=order.first_index + place,
+            id=f"url:{order.first_index + place}",
+            url=source.url,
+            title=title,
+            duration_seconds=10,
+        )
         for place, (source, title) in enumerate(zip(order.sources, titles, strict=True))
     ]
     document = PlanDocument(items=tuple(items), media_seconds=10 * len(items))
@@ -46,7 +56,11 @@ def wish(order: IngestOrder) -> list[str]:
     """What the title asks for."""
     if order.item.title != "broken":
         return order.item.title.split()
-    return ["succeed"] if (Path(order.place.models) / "mended").exists() else ["fail", Reason.MODELS_UNAVAILABLE.value]
+    return (
+        ["succeed"]
+        if (Path(order.place.models) / "mended").exists()
+        else ["fail", Reason.MODELS_UNAVAILABLE.value]
+    )
 
 
 def main() -> int:
@@ -59,7 +73,9 @@ def main() -> int:
         case ["succeed"]:
             return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
         case ["fail", reason]:
-            return leave(Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt)
+            return leave(
+                Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt
+            )
         case ["mute"]:
             return 0
         case ["vanish"]:
