@@ -48,7 +48,7 @@ class Trace:
         if event == "call" and (file := _file(frame)):
             name = f"{file}:{code.co_name}"
             self.calls[name] += 1
-            if name == "kube/ends.py:end_of":
+            if name == "kube/observe/end_rules.py:end_of":
                 self.classified[frame.f_locals["look"].job["metadata"]["name"]] += 1
             self._enter(file)
         elif event == "return" and frame.f_back is not None and (file := _file(frame.f_back)):

@@ -10,7 +10,7 @@ from bench.operator_at_scale import plain
 from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.scene import Scene, cluster
 from bench.operator_at_scale.talks import LOCKSTEP, Seconds, script, spread
-from ingest_operator.kube.resources import JOBS, PODS
+from ingest_operator.kube.api.resources import JOBS, PODS
 from tests.support.cluster.etcd_history import costs, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Exit, Life

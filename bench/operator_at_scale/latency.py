@@ -12,8 +12,8 @@ from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.scene import PATIENCE, TOLD_EVERY, Object, Scene, cluster, say
 from bench.operator_at_scale.talks import script, spread
 from ingest_contract.intervals import decode
-from ingest_operator.kube.names import BATCH_UID
-from ingest_operator.kube.resources import BATCHES, PODS
+from ingest_operator.kube.api.names import BATCH_UID
+from ingest_operator.kube.api.resources import BATCHES, PODS
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.kubelet_api import connected
 from tests.support.cluster.kubelet_watch import PodMirror

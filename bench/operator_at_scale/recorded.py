@@ -9,14 +9,14 @@ from dataclasses import replace
 from bench.operator_at_scale.scene import Scene
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.batch import Batch, PlannedItems
-from ingest_operator.kube.frozen import PART, digest_of, from_parts
-from ingest_operator.kube.names import BATCH_UID, Owner
-from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS
-from ingest_operator.ledger import restore
-from ingest_operator.observe import Observation
-from ingest_operator.planned import items_of, status_of
-from ingest_operator.status import render
+from ingest_operator.core.batch import Batch, PlannedItems
+from ingest_operator.core.ledger import restore
+from ingest_operator.core.outcome import Observation
+from ingest_operator.core.plans import items_of, status_of
+from ingest_operator.core.status import render
+from ingest_operator.kube.api.names import BATCH_UID, Owner
+from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS
+from ingest_operator.kube.planning.frozen_plan import PART, digest_of, from_parts
 
 
 def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:

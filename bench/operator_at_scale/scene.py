@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
 from ingest_contract.pods import StoreSecret
-from ingest_operator.kube.resources import BATCHES, Resource
-from ingest_operator.kube.untracked import untracked
+from ingest_operator.kube.api.resources import BATCHES, Resource
+from ingest_operator.kube.install.managed_fields_policy import untracked
 from tests.support.cluster import admission
 from tests.support.cluster.control_plane import ControlPlane, control_plane
 from tests.support.cluster.fixtures import definitions

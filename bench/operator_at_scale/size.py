@@ -9,7 +9,7 @@ from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.recorded import record
 from bench.operator_at_scale.scene import Object, Scene, cluster, size
 from bench.operator_at_scale.talks import script
-from ingest_operator.kube.resources import JOBS
+from ingest_operator.kube.api.resources import JOBS
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.etcd_history import Put, puts, revision
 from tests.support.cluster.kubelet import RunningKubelet

@@ -9,11 +9,11 @@ from typing import Final
 
 from rich.console import Console
 
-from ingest_operator.listed import SourceError
+from ingest_operator.core.orders import UnknownVoiceError
+from ingest_operator.core.source_lists import SourceError
 from ingest_operator.local.folders import home_folder
-from ingest_operator.local.keeper import BatchBusyError
 from ingest_operator.local.planning import PlanningError
-from ingest_operator.orders import UnknownVoiceError
+from ingest_operator.local.status_store import BatchBusyError
 from ingest_worker.errors import StageError
 
 EXPECTED: Final = (BatchBusyError, PlanningError, SourceError, StageError, UnknownVoiceError)

@@ -8,9 +8,9 @@ import logging
 import os
 import signal
 
-from ingest_operator.kube.logs import start as start_logs
 from ingest_operator.kube.operator import SWEEP_EVERY, Options, made
-from ingest_operator.kube.watches import WatchesEndedError
+from ingest_operator.kube.telemetry.logs import start as start_logs
+from ingest_operator.kube.watch.watches import WatchesEndedError
 
 LOG = logging.getLogger(__name__)
 

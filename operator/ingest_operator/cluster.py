@@ -7,10 +7,10 @@ again.
 from typing import Protocol
 
 from ingest_contract.order import Item
-from ingest_operator.actions import Start
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Observation, Run
+from ingest_operator.core.actions import Start
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Observation, Run
 
 
 class Cluster(Protocol):

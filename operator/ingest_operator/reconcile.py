@@ -14,11 +14,11 @@ from math import inf
 from typing import Any, Final, Protocol, TypeVar
 
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.actions import Action, Start
-from ingest_operator.batch import Batch
 from ingest_operator.cluster import Cluster
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.plan import Decision, Previous, decide
+from ingest_operator.core.actions import Action, Start
+from ingest_operator.core.batch import Batch
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.decide import Decision, Previous, decide
 
 LOG: Final = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from ingest_contract.failures import Reason
-from ingest_operator.actions import Start
-from ingest_operator.kube.jobs import ingest_job
-from ingest_operator.kube.metrics import Metrics
+from ingest_operator.core.actions import Start
+from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.telemetry.metrics import Metrics
 from tests.support.chart import CHART, NAMESPACE, Json, case, of_kind
 from tests.support.manifests import ITEM, OWNER, orders_for
 

@@ -10,12 +10,12 @@ import pytest
 
 from ingest_contract.documents import KINDS
 from ingest_contract.profile import IngestProfile
-from ingest_operator.actions import Start
-from ingest_operator.kube.jobs import ingest_job
-from ingest_operator.kube.mounts import MODELS, MODELS_CLAIM
-from ingest_operator.kube.plan_jobs import plan_job
-from ingest_operator.kube.rbac import rules, user_roles
-from ingest_operator.kube.untracked import untracked
+from ingest_operator.core.actions import Start
+from ingest_operator.kube.install.managed_fields_policy import untracked
+from ingest_operator.kube.install.rbac import rules, user_roles
+from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.plan_job import plan_job
+from ingest_operator.kube.manifests.volumes import MODELS, MODELS_CLAIM
 from ingest_worker.sources.guard import is_public
 from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
 from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of

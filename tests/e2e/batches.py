@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ingest_contract.names import API_VERSION
-from ingest_operator.kube.names import BATCH_UID, INGEST, PROGRESS_PORT, ROLE
+from ingest_operator.kube.api.names import BATCH_UID, INGEST, PROGRESS_PORT, ROLE
 from tests.e2e.place import BASE, NAMESPACE, Place
 
 

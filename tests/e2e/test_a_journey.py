@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from demo.__main__ import EXPECTED
-from ingest_operator.kube.names import MANAGED_BY, MANAGER
-from ingest_operator.schedules.children import SCHEDULE_UID
+from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
+from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.store.connect import connect
 from tests.e2e.place import BASE, Place

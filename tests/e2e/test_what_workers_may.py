@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ingest_operator.kube.names import PROGRESS_PORT
+from ingest_operator.kube.api.names import PROGRESS_PORT
 from tests.e2e.batches import apply, batch
 from tests.e2e.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
 from tests.support.node.images import LIGHT

@@ -10,13 +10,13 @@ from ingest_contract.failures import Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.halt import halted
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import Ledger, Open
-from ingest_operator.schedules.children import Child
-from ingest_operator.schedules.due import Survey
-from ingest_operator.schedules.status import Outlook
-from ingest_operator.schedules.status import render as render_schedule
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger, Open
+from ingest_operator.core.stalled import halted
+from ingest_operator.kube.schedules.due import Survey
+from ingest_operator.kube.schedules.owned_batches import Child
+from ingest_operator.kube.schedules.status import Outlook
+from ingest_operator.kube.schedules.status import render as render_schedule
 from tests.support.builders import NOW, a_run, over
 from tests.support.statuses import a_status
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_operator.kube.pod import NOBODY
+from ingest_operator.kube.manifests.pod_template import NOBODY
 
 HOUSE = Path(__file__).resolve().parents[2]
 DOCKERFILES = ("Dockerfile.operator", "Dockerfile.worker")

@@ -7,8 +7,8 @@ import pytest
 
 from ingest_contract.documents import read
 from ingest_contract.failures import Reason
-from ingest_operator.kube.refusals import ANSWERS, NAME_TAKEN
-from ingest_operator.kube.seen import POD_NOT_CREATED
+from ingest_operator.kube.api.refusals import ANSWERS, NAME_TAKEN
+from ingest_operator.kube.observe.runs import POD_NOT_CREATED
 
 HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))

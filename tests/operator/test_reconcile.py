@@ -14,11 +14,11 @@ from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_WAITING, IngestBatchStatus
-from ingest_operator.actions import Start
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Observation, Run
-from ingest_operator.plan import Decision, Previous, decide
+from ingest_operator.core.actions import Start
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.decide import Decision, Previous, decide
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.reconcile import PASSED_ON, reconcile
 from tests.support.builders import NOW, a_planned_batch, a_run, over
 from tests.support.simulated_operator import ConflictError, TextKeeper

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest_operator.kube import batches, next_look, queues
-from ingest_operator.kube.names import MANAGER
-from ingest_operator.kube.rbac import queue_rules
+from ingest_operator.kube import requeueing
+from ingest_operator.kube.api.names import MANAGER
+from ingest_operator.kube.batches import controller
+from ingest_operator.kube.install.rbac import queue_rules
+from ingest_operator.kube.observe import queues
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.fixtures import a_namespace, definitions
@@ -39,8 +41,8 @@ def scene(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Itera
     for module, name in (
         (queues, "PATIENCE"),
         (queues, "ASK_EVERY"),
-        (batches, "ASK_EVERY"),
-        (next_look, "RESYNC"),
+        (controller, "ASK_EVERY"),
+        (requeueing, "RESYNC"),
     ):
         monkeypatch.setattr(module, name, 1.0)
     with a_namespace(control_plane) as namespace, ExitStack() as ends:

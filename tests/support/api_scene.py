@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from ingest_operator.kube.api import Api, connected
-from ingest_operator.kube.resources import BATCHES, JOBS, PODS, Object
+from ingest_operator.kube.api.client import Api, connected
+from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, Object
 from tests.support.scripted_api import Answer, ScriptedApi, says, scripted
 
 T = TypeVar("T")

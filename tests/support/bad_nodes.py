@@ -14,9 +14,9 @@ from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.actions import Start
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Ended, Observation, Run
+from ingest_operator.core.actions import Start
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Ended, Observation, Run
 from ingest_operator.reconcile import reconcile
 from tests.support.builders import NOW, a_planned_batch, ended_by
 from tests.support.simulated_operator import TextKeeper

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.actions import Start
-from ingest_operator.fold import is_recorded
-from ingest_operator.ledger import restore
-from ingest_operator.observe import Run, outcome_of
+from ingest_operator.core.actions import Start
+from ingest_operator.core.fold import is_recorded
+from ingest_operator.core.ledger import restore
+from ingest_operator.core.outcome import Run, outcome_of
 from tests.support.simulation import Key
 
 CHARGED = {Verdict.RETRY, Verdict.RETRY_ELSEWHERE}

@@ -12,11 +12,11 @@ from ingest_contract.profile import ObjectMeta
 from ingest_contract.receipt import Coverage, Receipt, StageFigures
 from ingest_contract.stages import Stage
 from ingest_contract.status import IngestBatchStatus, PlanStatus
-from ingest_operator.batch import Batch, PlannedItems
-from ingest_operator.fold import fold
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Ended, Observation, Run
-from ingest_operator.status import render
+from ingest_operator.core.batch import Batch, PlannedItems
+from ingest_operator.core.fold import fold
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Ended, Observation, Run
+from ingest_operator.core.status import render
 
 NOW = 1_800_000_000.0
 """A moment, in epoch seconds."""

@@ -8,7 +8,8 @@ at 80, Job over at 82.
 from collections.abc import Iterable
 from typing import Any
 
-from ingest_operator.kube.names import (
+from ingest_operator.core.timestamps import as_text
+from ingest_operator.kube.api.names import (
     ATTEMPTS,
     BATCH_UID,
     CONTAINER,
@@ -22,7 +23,6 @@ from ingest_operator.kube.names import (
     STOPPED,
     TRY,
 )
-from ingest_operator.moments import as_text
 from tests.support.builders import NOW, a_receipt
 
 Object = dict[str, Any]

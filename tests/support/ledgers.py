@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_WAITING, RTF_BUCKETS, ItemState, VideoStatus
-from ingest_operator.fold import WAITING_MESSAGE
-from ingest_operator.ledger import WINDOW, Ledger, Open, Suspect, Totals, Trying
-from ingest_operator.rows import as_rows_allow
+from ingest_operator.core.fold import WAITING_MESSAGE
+from ingest_operator.core.ledger import WINDOW, Ledger, Open, Suspect, Totals, Trying
+from ingest_operator.core.rows import as_rows_allow
 
 TOTAL: Final = 300
 """Items of the batch that these ledgers belong to."""

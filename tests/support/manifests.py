@@ -5,9 +5,9 @@ from typing import Any
 from ingest_contract.order import Item
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IngestProfileSpec
-from ingest_operator.kube.names import CONTAINER, Owner
-from ingest_operator.kube.resources import Object
-from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.kube.api.names import CONTAINER, Owner
+from ingest_operator.kube.api.resources import Object
 from tests.support.builders import TRACE, a_batch
 
 OWNER = Owner("media", "channel-2025", "0b3f6c1e-7d2a-4c58-9a51-3f0f7c1d2e4b")

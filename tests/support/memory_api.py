@@ -3,8 +3,8 @@ controller or kubelet acts on it."""
 
 from typing import Any
 
-from ingest_operator.kube.errors import AlreadyExistsError, NotFoundError
-from ingest_operator.kube.resources import Object, Resource
+from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError
+from ingest_operator.kube.api.resources import Object, Resource
 
 
 class MemoryApi:

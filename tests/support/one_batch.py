@@ -12,19 +12,19 @@ from ingest_contract.order import Item
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.actions import Start
-from ingest_operator.kube.api import Api
-from ingest_operator.kube.batches import Batches, World
-from ingest_operator.kube.caches import Cache, key_of
-from ingest_operator.kube.children import Seen
-from ingest_operator.kube.frozen import FrozenPlan, to_config_maps
-from ingest_operator.kube.jobs import ingest_job
-from ingest_operator.kube.names import Owner, ingest_job_name, place_of
-from ingest_operator.kube.next_look import Requeue
-from ingest_operator.kube.ownership import identity_of
-from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, PROFILES, Object
-from ingest_operator.observe import Run
-from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.actions import Start
+from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.outcome import Run
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.names import Owner, ingest_job_name, place_of
+from ingest_operator.kube.api.ownership import identity_of
+from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, PROFILES, Object
+from ingest_operator.kube.batches.controller import Batches, World
+from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
+from ingest_operator.kube.requeueing import Requeue
+from ingest_operator.kube.watch.cache import Cache, key_of
+from ingest_operator.kube.watch.jobs_and_pods import Seen
 from tests.support import kube_objects as kube
 from tests.support.builders import NOW, items
 from tests.support.memory_api import MemoryApi

@@ -14,15 +14,15 @@ from ingest_contract.order import Item, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.pods import PodProfile
 from ingest_contract.receipt import Receipt, encode
-from ingest_operator.kube.api import Api
-from ingest_operator.kube.children import Seen
-from ingest_operator.kube.freezing import read_frozen
-from ingest_operator.kube.frozen import FrozenPlan
-from ingest_operator.kube.names import BATCH_UID, Owner, plan_order_map_name
-from ingest_operator.kube.planning import PlanGround, PlanLook, look_at_plans
-from ingest_operator.kube.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
-from ingest_operator.moments import as_text
-from ingest_operator.orders import Orders
+from ingest_operator.core.orders import Orders
+from ingest_operator.core.timestamps import as_text
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.names import BATCH_UID, Owner, plan_order_map_name
+from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
+from ingest_operator.kube.planning.freeze import read_frozen
+from ingest_operator.kube.planning.frozen_plan import FrozenPlan
+from ingest_operator.kube.planning.planner import PlanGround, PlanLook, look_at_plans
+from ingest_operator.kube.watch.jobs_and_pods import Seen
 from tests.support.manifests import orders_for
 
 PAGE = Source(url="https://media.example.org/first")

@@ -5,8 +5,8 @@ from typing import Any
 
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import PlanSummary, Receipt
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.kube.plan_tries import Asked, PlanTry
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.kube.planning.attempts import Asked, PlanTry
 from tests.support.builders import NOW, a_failure, a_run, ended_by, over
 
 ASKED = Asked(1, "order-a", "job-a")

@@ -3,9 +3,9 @@ them."""
 
 from dataclasses import dataclass
 
-from ingest_operator.kube.names import MANAGER
-from ingest_operator.kube.rbac import RBAC, rules
-from ingest_operator.kube.resources import Object
+from ingest_operator.kube.api.names import MANAGER
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.install.rbac import RBAC, rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Any
 from ingest_contract.conditions import ConditionType
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
-from ingest_operator.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
-from ingest_operator.kube.resources import BATCHES, SCHEDULES, Object, Resource
-from ingest_operator.moments import as_text
+from ingest_operator.core.timestamps import as_text
+from ingest_operator.kube.api.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
+from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object, Resource
 
 MADE = datetime.fromisoformat("2026-01-10T12:00:00Z").timestamp()
 """When the schedules of tests were made: a Saturday, at noon."""

@@ -6,10 +6,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.batch import Batch
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Observation
-from ingest_operator.plan import Previous, decide
+from ingest_operator.core.batch import Batch
+from ingest_operator.core.decide import Previous, decide
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Observation
 from ingest_operator.reconcile import reconcile
 from tests.support.builders import a_planned_batch
 from tests.support.simulation import CrashError, Key, SimulatedCluster, Writes

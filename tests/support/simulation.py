@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
-from ingest_operator.actions import Start
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Ended, Observation, Run, Waits
+from ingest_operator.core.actions import Start
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Ended, Observation, Run, Waits
 from tests.support.builders import NOW, a_receipt, ended_by
 
 Key = tuple[int, int]

@@ -5,10 +5,10 @@ from typing import Any
 
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus, ItemState, PlanStatus
-from ingest_operator.batch import PlannedItems
-from ingest_operator.hindrance import Hindrance
-from ingest_operator.ledger import Ledger
-from ingest_operator.observe import Observation, Run
+from ingest_operator.core.batch import PlannedItems
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Observation, Run
 from tests.support.builders import NOW, a_planned_batch, folded, rendered
 
 

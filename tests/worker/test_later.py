@@ -7,7 +7,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingest_worker.later import Later
+from ingest_worker.lazy import Later
 from ingest_worker.memory import BatchRunner
 
 

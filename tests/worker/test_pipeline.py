@@ -26,7 +26,7 @@ from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Vec
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Identities, hashes_of
 from ingest_worker.interruption import Control, Interruption
-from ingest_worker.later import Later
+from ingest_worker.lazy import Later
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, named
 from ingest_worker.tools import Tools

@@ -8,7 +8,7 @@ import pytest
 
 from ingest_worker.gpu.residency import Batches, ResidencyPlan
 from ingest_worker.hashes import Identities
-from ingest_worker.later import Later
+from ingest_worker.lazy import Later
 from ingest_worker.tools import tools_for
 from tests.support.worker import RUNTIME, order_for, place_in
 

@@ -36,7 +36,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.hashes import Hashes
 from ingest_worker.identification import identify
 from ingest_worker.interruption import Control
-from ingest_worker.later import Later
+from ingest_worker.lazy import Later
 from ingest_worker.ports import Report
 from ingest_worker.progress import Board
 from ingest_worker.segmentation import segment

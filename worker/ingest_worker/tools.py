@@ -15,7 +15,7 @@ from ingest_contract.stages import Stage
 from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
-from ingest_worker.later import Later
+from ingest_worker.lazy import Later
 from ingest_worker.models import Models, Role
 from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, Transcriber
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from ingest_contract.order import Runtime
+from ingest_operator.core.orders import Machine, runtime_of
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.keeper import holding, read_batch
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
-from ingest_operator.orders import Machine, runtime_of
+from ingest_operator.local.status_store import holding, read_batch
 from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
 from ingestctl.files import batch_and_profile
 from ingestctl.place import Workplace, people
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
-    ] = False,  # noqa: FBT002  a flag that is off unless it is given
+    ] = False,
 ) -> None:
     """Run a batch on this machine: plan it, ingest it, show how it went.
 

@@ -60,7 +60,7 @@ def migrate(
     roles: Annotated[
         bool,
         typer.Option("--roles", help="Make the group roles ingest_writer and ingest_reader, and grant them."),
-    ] = False,  # noqa: FBT002  a flag that is off unless it is given
+    ] = False,
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:

@@ -16,23 +16,23 @@ from itertools import product
 from typing import Final
 
 from ingest_contract.names import GROUP, VERSION
-from ingest_operator.kube.api import Api, connected
-from ingest_operator.kube.batches import Batches, World
-from ingest_operator.kube.caches import Cache, Key, key_of
-from ingest_operator.kube.children import Seen
-from ingest_operator.kube.errors import ApiError
-from ingest_operator.kube.events import EventPoster
-from ingest_operator.kube.health import Health, served
-from ingest_operator.kube.instruments import Instruments
-from ingest_operator.kube.loop import Loop
-from ingest_operator.kube.metrics import Metrics
-from ingest_operator.kube.names import BATCH_UID
-from ingest_operator.kube.ownership import Identity, controller_of, identity_of
-from ingest_operator.kube.progress import ProgressPoller
-from ingest_operator.kube.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
-from ingest_operator.kube.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
-from ingest_operator.schedules.looks import Schedules
-from ingest_operator.schedules.reconcile import Look
+from ingest_operator.kube.api.client import Api, connected
+from ingest_operator.kube.api.errors import ApiError
+from ingest_operator.kube.api.names import BATCH_UID
+from ingest_operator.kube.api.ownership import Identity, controller_of, identity_of
+from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
+from ingest_operator.kube.batches.controller import Batches, World
+from ingest_operator.kube.batches.progress_poller import ProgressPoller
+from ingest_operator.kube.schedules.controller import Schedules
+from ingest_operator.kube.schedules.reconcile import Look
+from ingest_operator.kube.telemetry.events import EventPoster
+from ingest_operator.kube.telemetry.health import Health, served
+from ingest_operator.kube.telemetry.metrics import Metrics
+from ingest_operator.kube.telemetry.telemetry import Instruments
+from ingest_operator.kube.watch.cache import Cache, Key, key_of
+from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.watch.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
+from ingest_operator.kube.workqueue import Loop
 
 LOG: Final = logging.getLogger(__name__)
 

@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from ingest_contract.order import Item, Place
 from ingest_contract.progress import Progress
-from ingest_operator.actions import Start
-from ingest_operator.deadlines import deadline_seconds
-from ingest_operator.ledger import Ledger
+from ingest_operator.core.actions import Start
+from ingest_operator.core.deadlines import deadline_seconds
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.orders import Orders
+from ingest_operator.core.outcome import Ended, Observation, Run
 from ingest_operator.local.folders import BatchFolder, RunFolder
 from ingest_operator.local.processes import (
     Limits,
@@ -22,8 +24,6 @@ from ingest_operator.local.processes import (
     read_ended,
     read_started,
 )
-from ingest_operator.observe import Ended, Observation, Run
-from ingest_operator.orders import Orders
 
 
 @dataclass(frozen=True, slots=True)

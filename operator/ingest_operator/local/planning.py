@@ -11,15 +11,15 @@ from typing import Final
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, Place, PlanOrder
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
-from ingest_operator.batch import PlannedItems
+from ingest_operator.core.batch import PlannedItems
+from ingest_operator.core.orders import Orders
+from ingest_operator.core.outcome import Ended, outcome_of
+from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
+from ingest_operator.core.timestamps import as_text
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
 from ingest_operator.local.sources import Mounts, folders_of, planned_sources
-from ingest_operator.moments import as_text
-from ingest_operator.observe import Ended, outcome_of
-from ingest_operator.orders import Orders
-from ingest_operator.planned import Plan, covered_by, items_of, status_of
 
 TRIES: Final = 3
 """Plans that may fail for a passing reason before a person is asked."""

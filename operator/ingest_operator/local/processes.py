@@ -20,8 +20,8 @@ import psutil
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
+from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
-from ingest_operator.observe import SHELL_SIGNAL, Ended
 
 GRACE: Final = 25.0
 """Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within them."""

@@ -17,19 +17,19 @@ from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfile
 from ingest_contract.status import IngestBatchStatus, ProfileStatus
-from ingest_operator.batch import Batch
-from ingest_operator.ledger import restore
+from ingest_operator.core.batch import Batch
+from ingest_operator.core.decide import Decision
+from ingest_operator.core.ledger import restore
+from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.outcome import Observation
+from ingest_operator.core.setup_failures import of_setup
+from ingest_operator.core.status import render
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.keeper import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
-from ingest_operator.mend import of_setup
-from ingest_operator.observe import Observation
-from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
-from ingest_operator.plan import Decision
+from ingest_operator.local.status_store import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
 from ingest_operator.reconcile import reconcile
-from ingest_operator.status import render
 
 TICK: Final = 0.25
 """Seconds between two looks at the processes."""

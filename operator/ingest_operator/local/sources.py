@@ -8,7 +8,7 @@ from pathlib import Path
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import MAX_FOLDERS, FetchProfile
-from ingest_operator.listed import Fitting, SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, listed_sources
 
 
 @dataclass(frozen=True, slots=True)

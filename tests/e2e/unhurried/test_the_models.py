@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from ingest_contract.receipt import Receipt
-from ingest_operator.kube.mounts import MODELS_CLAIM
-from ingest_operator.kube.names import BATCH_UID
+from ingest_operator.kube.api.names import BATCH_UID
+from ingest_operator.kube.manifests.volumes import MODELS_CLAIM
 from ingest_worker.models import load_set
 from ingest_worker.models.model_set import HubSource
 from tests.e2e.batches import apply, batch

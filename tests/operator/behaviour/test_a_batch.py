@@ -5,8 +5,8 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, PlanOrder
-from ingest_operator.kube import loop
-from ingest_operator.kube.names import INDEX, MANAGER, TRY
+from ingest_operator.kube import workqueue
+from ingest_operator.kube.api.names import INDEX, MANAGER, TRY
 from tests.support.cluster.lives import fails, sequence
 from tests.support.cluster.scene import Scene, final, rows
 
@@ -25,7 +25,7 @@ TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "APART", 1.0)  # as people have it: writes are counted
+    monkeypatch.setattr(workqueue, "APART", 1.0)  # as people have it: writes are counted
     kubelet = scene.play(sequence(FATES, count=COUNT))
     mark = scene.plane.audit.now()
     scene.operate()

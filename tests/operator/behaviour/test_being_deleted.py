@@ -2,7 +2,7 @@
 goes on being told."""
 
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
-from ingest_operator.kube.names import INGEST, PLAN, ROLE
+from ingest_operator.kube.api.names import INGEST, PLAN, ROLE
 from tests.support.cluster.client import Json
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.program import until

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from ingest_operator.kube.names import MANAGER
+from ingest_operator.kube.api.names import MANAGER
 from ingest_operator.kube.operator import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import with_our_kinds

@@ -14,7 +14,7 @@ import pytest
 
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Reason, Verdict
 from ingest_contract.order import PlanOrder
-from ingest_operator.kube import next_look
+from ingest_operator.kube import requeueing
 from tests.support.builders import items
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
@@ -120,7 +120,7 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
     """All of it, played once."""
     with a_namespace(control_plane) as namespace, pytest.MonkeyPatch.context() as patch, ExitStack() as ends:
         hurry(patch)
-        patch.setattr(next_look, "RESYNC", 1.0)  # nothing in the API tells that a time is over
+        patch.setattr(requeueing, "RESYNC", 1.0)  # nothing in the API tells that a time is over
         scene = Scene(control_plane, namespace, ends)
         scene.secret()
         scene.profile(pods=PODS)

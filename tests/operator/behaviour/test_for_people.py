@@ -4,8 +4,8 @@ and one trace id."""
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_operator.kube import next_look
-from ingest_operator.kube.names import BATCH_UID, PLAN
+from ingest_operator.kube import requeueing
+from ingest_operator.kube.api.names import BATCH_UID, PLAN
 from tests.support.cluster.lives import fails, hangs, sequence
 from tests.support.cluster.scene import Scene, condition
 
@@ -13,7 +13,7 @@ from tests.support.cluster.scene import Scene, condition
 def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(next_look, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
     kubelet = scene.play(sequence({1: [hangs(percent=50)]}, count=4))
     scene.operate()
     scene.batch(parallelism=2)

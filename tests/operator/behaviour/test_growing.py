@@ -5,7 +5,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
-from ingest_operator.kube.names import PLAN
+from ingest_operator.kube.api.names import PLAN
 from tests.support.cluster.client import Refused
 from tests.support.cluster.lives import fails, hangs, sequence, succeeds
 from tests.support.cluster.program import until

@@ -1,7 +1,7 @@
 """A plan that is lost or damaged: nothing starts, what was counted stays counted, and the batch goes on when
 the plan is back."""
 
-from ingest_operator.kube.frozen import PART
+from ingest_operator.kube.planning.frozen_plan import PART
 from tests.support.cluster.client import Json
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.scene import Scene, final, stalled_by

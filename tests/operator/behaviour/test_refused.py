@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from ingest_operator.kube import next_look, seen
-from ingest_operator.kube.names import ROLE, Owner, ingest_job_name
+from ingest_operator.kube import requeueing
+from ingest_operator.kube.api.names import ROLE, Owner, ingest_job_name
+from ingest_operator.kube.observe import runs
 from tests.support.cluster.client import Json, Refused
 from tests.support.cluster.lives import hangs, sequence
 from tests.support.cluster.program import until
@@ -109,8 +110,8 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
 def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(next_look, "RESYNC", 1.0)
-    monkeypatch.setattr(seen, "POD_PATIENCE", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(runs, "POD_PATIENCE", 1.0)
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()
     scene.batch(parallelism=1)

@@ -4,9 +4,10 @@ done; nobody else's."""
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_operator.kube import batches, next_look
-from ingest_operator.kube.frozen import ITEM_WEIGHT
-from ingest_operator.kube.plan_room import PlanRoom
+from ingest_operator.kube import requeueing
+from ingest_operator.kube.batches import controller
+from ingest_operator.kube.planning.frozen_plan import ITEM_WEIGHT
+from ingest_operator.kube.planning.room import PlanRoom
 from tests.support.cluster.client import Json
 from tests.support.cluster.kubelet_order import order_of
 from tests.support.cluster.life import Life
@@ -20,8 +21,8 @@ THREE = 5 * ITEM_WEIGHT
 @pytest.fixture(autouse=True)
 def room_for_three(monkeypatch: pytest.MonkeyPatch) -> None:
     """A namespace has room for the plan of one batch, and refused ones are looked at again in a second."""
-    monkeypatch.setattr(batches, "PlanRoom", lambda: PlanRoom(total=2 * THREE, share=THREE))
-    monkeypatch.setattr(next_look, "RESYNC", 1.0)
+    monkeypatch.setattr(controller, "PlanRoom", lambda: PlanRoom(total=2 * THREE, share=THREE))
+    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
 
 
 def only_the_first_hangs(pod: Json) -> Life:

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, SCHEDULE_KIND
 from ingest_contract.receipt import encode
-from ingest_operator.kube.names import BATCH_UID, INDEX, MANAGED_BY, MANAGER, ROLE, TRY, Owner
-from ingest_operator.moments import as_seconds, as_text
-from ingest_operator.schedules.children import SCHEDULE_UID
+from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.kube.api.names import BATCH_UID, INDEX, MANAGED_BY, MANAGER, ROLE, TRY, Owner
+from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from tests.support.builders import NOW, a_receipt
 from tests.support.cluster.client import Json, Refused
 from tests.support.cluster.lives import hangs, sequence

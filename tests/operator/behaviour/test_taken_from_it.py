@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ingest_operator import fold
-from ingest_operator.kube import next_look
-from ingest_operator.kube.names import BATCH_UID, INGEST, MANAGED_BY, PLAN, ROLE
+from ingest_operator.core import fold
+from ingest_operator.kube import requeueing
+from ingest_operator.kube.api.names import BATCH_UID, INGEST, MANAGED_BY, PLAN, ROLE
 from tests.support.builders import items
 from tests.support.cluster.client import Json
 from tests.support.cluster.kubelet import RunningKubelet
@@ -134,7 +134,7 @@ def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
 def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for_one_that_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(next_look, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
     kubelet = scene.play(sequence({0: [hangs()], 1: [hangs()]}), gpus=1)
     scene.operate()
     scene.batch(parallelism=1)

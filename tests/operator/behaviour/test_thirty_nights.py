@@ -8,8 +8,8 @@ from datetime import datetime
 
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.order import IngestOrder, Item, PlanOrder
-from ingest_operator.kube.names import INGEST
-from ingest_operator.moments import as_seconds, as_text
+from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.kube.api.names import INGEST
 from tests.support.cluster.client import Json
 from tests.support.cluster.kubelet_order import order_of
 from tests.support.cluster.life import Life

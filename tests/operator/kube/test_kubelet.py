@@ -11,10 +11,10 @@ import pytest
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import decode
-from ingest_operator.kube.names import PROGRESS_PORT
-from ingest_operator.kube.pods import condition, holds, is_terminal, state_of
-from ingest_operator.kube.progress import ProgressPoller, Try
-from ingest_operator.moments import as_seconds
+from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.kube.api.fields import condition, holds, is_terminal, state_of
+from ingest_operator.kube.api.names import PROGRESS_PORT
+from ingest_operator.kube.batches.progress_poller import ProgressPoller, Try
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.history import History
@@ -137,7 +137,7 @@ def test_a_deadline_that_passes_ends_the_pod_whatever_its_life_was_to_be(start: 
 )
 def test_a_disruption_fails_the_job_by_its_own_rule(
     start: Start, job: OneJob, life: Life, stays: bool
-) -> None:  # noqa: FBT001 -- a column
+) -> None:
     start(life)
     job.make()
     over = job.until_over()

@@ -15,12 +15,12 @@ from ingest_contract.documents import parse
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfileSpec
-from ingest_operator.actions import Start
-from ingest_operator.ledger import Ledger
+from ingest_operator.core.actions import Start
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.observe import Outcome, Run, outcome_of
-from ingest_operator.orders import Machine, Orders, runtime_of, settings_of
 
 STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 

@@ -17,14 +17,14 @@ from ingest_contract.names import API_VERSION
 from ingest_contract.order import Item, PlanOrder, read_order
 from ingest_contract.profile import IngestProfile
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.orders import Machine
 from ingest_operator.local import planning
 from ingest_operator.local.folders import BatchFolder, RunFolder
-from ingest_operator.local.keeper import BatchBusyError, holding
 from ingest_operator.local.planning import PlanningError
 from ingest_operator.local.processes import WorkerProcess, launch
 from ingest_operator.local.session import Request, run
 from ingest_operator.local.sources import Mounts
-from ingest_operator.orders import Machine
+from ingest_operator.local.status_store import BatchBusyError, holding
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +144,7 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
 def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_operator.listed.MAX_PLANNED", 1)
+    monkeypatch.setattr("ingest_operator.core.source_lists.MAX_PLANNED", 1)
     status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound"))
     assert status.plan is not None
     assert (status.plan.sources, status.plan.items, status.state) == (3, 3, "CompleteWithFailures")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, PlanOrder
-from ingest_operator.kube.names import INGEST, MANAGER, PLAN
+from ingest_operator.kube.api.names import INGEST, MANAGER, PLAN
 from tests.support.cluster.audit import Request
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ingest_contract.names import API_VERSION
-from ingest_operator.kube.api import Api, connected
+from ingest_operator.kube.api.client import Api, connected
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.control_plane import control_plane as starting
 from tests.support.cluster.program import until

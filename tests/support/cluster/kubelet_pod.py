@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 
 from ingest_contract.order import WorkOrder
-from ingest_operator.kube.jobs import QUEUE
+from ingest_operator.kube.manifests.ingest_job import QUEUE
 from tests.support.cluster.kubelet_api import GoneError, KubeletApi, Object
 from tests.support.cluster.kubelet_order import Resolver, UnresolvedError, order_of
 from tests.support.cluster.kubelet_servers import progress

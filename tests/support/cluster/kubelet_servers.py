@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from ingest_contract.progress import Progress
-from ingest_operator.kube.names import PROGRESS_PORT
+from ingest_operator.kube.api.names import PROGRESS_PORT
 from tests.support.cluster.certificates import Pair
 from tests.support.cluster.kubelet_status import HOST
 

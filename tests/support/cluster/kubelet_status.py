@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest_operator.moments import as_text
+from ingest_operator.core.timestamps import as_text
 from tests.support.cluster.life import Exit
 
 Object = dict[str, Any]

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cached_property
 
 from ingest_contract.pods import PodProfile
-from ingest_operator.actions import Start
-from ingest_operator.kube.ends import is_final
-from ingest_operator.kube.jobs import ingest_job, shared_order_map
-from ingest_operator.kube.names import STOPPED
-from ingest_operator.kube.pods import condition
+from ingest_operator.core.actions import Start
+from ingest_operator.kube.api.fields import condition
+from ingest_operator.kube.api.names import STOPPED
+from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.observe.end_rules import is_final
 from tests.support.cluster.client import Client, Json
 from tests.support.cluster.program import until
 from tests.support.manifests import ITEM, OWNER, orders_for

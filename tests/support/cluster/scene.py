@@ -15,7 +15,7 @@ import pytest
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
 from ingest_contract.pods import PodProfile
-from ingest_operator.kube.names import INGEST, MANAGER, ROLE
+from ingest_operator.kube.api.names import INGEST, MANAGER, ROLE
 from ingest_operator.kube.operator import Options
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane

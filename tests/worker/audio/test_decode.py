@@ -187,7 +187,7 @@ def test_an_mp4_whose_index_comes_first_plays_when_it_is_cut_and_is_truncated_al
 @pytest.mark.parametrize(("announced", "fails"), [(8.5, True), (7.9, False), (3.0, False)])
 def test_shorter_than_the_source_announced_is_truncated_beyond_two_seconds(
     announced: float, fails: bool, tmp_path: Path
-) -> None:  # noqa: FBT001 -- a table's column
+) -> None:
     path = make(tmp_path / "a.mp3", "libmp3lame")
     if fails:
         assert refused(path, tmp_path / "scratch", announced=announced).reason is Reason.TRUNCATED

@@ -151,7 +151,7 @@ def test_a_space_that_is_a_piece_of_its_own_is_kept_with_the_word_behind_it() ->
 )
 def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(
     language: str, first: str, spaced: bool
-) -> None:  # noqa: FBT001 - a row
+) -> None:
     assert joined([Word(0.0, 0.2, first, 1.0)], language)[0].spaced is spaced
 
 

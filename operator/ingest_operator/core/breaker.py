@@ -1,0 +1,80 @@
+"""The breaker of a batch: what one run's end says about all the others, and when something may start again.
+Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Kind, Reason, Verdict
+from ingest_operator.core.ledger import WINDOW, Ledger, Open
+from ingest_operator.core.outcome import Outcome, Run
+
+LONGEST_WAIT: Final = 3600.0
+"""Seconds between two tries at most."""
+
+MAX_OPENED: Final = 1000
+"""Where the count of a breaker's failed probes stops; its wait has long reached the longest."""
+
+PREVAILS: Final = 8
+"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the
+breaker."""
+
+PROBE_AFTER: Final = 60.0
+"""Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, as the fold wants it."""
+
+    run: Run
+    outcome: Outcome
+    busy_since: float
+    """Since when this run, or one that ended later, has been under way."""
+    at: float
+    seen_at: float
+    """When this operator sees it: waits count from here, or they would be over at once by a clock that is
+    ahead of the cluster's."""
+    alone: bool
+    """Whether nothing of the batch is seen on another node."""
+
+
+def verdict_of(reason: Reason, *, forgiven: bool) -> Verdict:
+    """What happens: what a machine does that has failed others as well is charged to nobody."""
+    verdict = FAILURES[reason].verdict
+    return Verdict.FORGIVE if forgiven and verdict is Verdict.RETRY_ELSEWHERE else verdict
+
+
+def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
+    """Open, keep or close the breaker, and slide the window of charged outcomes."""
+    reason = done.outcome.reason
+    probe = is_probe(ledger, done.run)
+    if reason is None:
+        closed = None if probe else ledger.breaker
+        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
+    row, verdict = FAILURES[reason], verdict_of(reason, forgiven=forgiven)
+    counted = verdict in CHARGED or verdict is Verdict.RETRY_SMALLER
+    if counted:
+        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW:])
+    prevails = counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
+    if reason in BREAKERS or verdict is Verdict.STOP_BATCH or prevails:
+        return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
+    if probe and verdict is not Verdict.FORGIVE:
+        return replace(
+            ledger, breaker=None
+        )  # the probe failed for a reason of its own: what opened the breaker is gone
+    return ledger
+
+
+def is_probe(ledger: Ledger, run: Run) -> bool:
+    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing
+    else may start."""
+    return ledger.breaker is not None and run.started_at >= ledger.breaker.until
+
+
+def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
+    """An open breaker; failed probes double the wait, runs that were under way when it opened do not."""
+    opened = min(MAX_OPENED, before.opened + probe) if before else 1
+    wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
+    told = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
+    until = done.seen_at + min(LONGEST_WAIT, max(wait, told or 0))
+    return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

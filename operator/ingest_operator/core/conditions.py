@@ -1,0 +1,161 @@
+"""The conditions of a batch, and the one word that a column shows. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES
+from ingest_contract.status import Counts
+from ingest_operator.core.batch import Batch
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.nodes import avoided, told
+from ingest_operator.core.timestamps import as_text
+
+TOO_MANY_FAILURES: Final = "TooManyFailures"
+"""The reason of a batch of which more failed than it allows."""
+
+ConditionDraft = tuple[ConditionType, bool, str, str]
+"""(type, whether it holds, reason, message)."""
+
+
+def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
+    """Whether more of the batch has failed than it allows. At 100 % that cannot happen."""
+    return len(ledger.failed) * 100 > spec.retry.max_failed_percent * total
+
+
+def conclusions(
+    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+) -> tuple[str, tuple[ConditionDraft, ...]]:
+    """(state word, what holds of every type). `blockers` are what must change outside before more can
+    start."""
+    found = tuple(_conditions(batch, blockers, counts, ledger))
+    return _word({kind for kind, holds, _, _ in found if holds}, counts, batch), found
+
+
+def as_conditions(found: Iterable[ConditionDraft], now: float, generation: int) -> Iterator[Condition]:
+    """The drafts in the form of the API, as if each held for the first time."""
+    for kind, holds, reason, message in found:
+        yield Condition(
+            type=kind,
+            status=ConditionStatus.TRUE if holds else ConditionStatus.FALSE,
+            reason=reason,
+            message=message,
+            last_transition_time=as_text(now),
+            observed_generation=generation,
+        )
+
+
+def _conditions(
+    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+) -> Iterator[ConditionDraft]:
+    spec, planned = batch.spec, batch.planned is not None
+    done = planned and (spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total)
+    final = (
+        f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
+    )
+    if spec.dry_run and planned:
+        yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
+    elif done:
+        yield ConditionType.COMPLETE, True, "WithFailures" if counts.failed else "Succeeded", final
+    else:
+        yield (
+            ConditionType.COMPLETE,
+            False,
+            "InProgress" if planned else "NotPlanned",
+            final if planned else "",
+        )
+    failed = _failed(batch, counts, ledger)
+    yield failed
+    yield _stalled(failed, ledger, blockers, done=done)
+    yield (
+        ConditionType.RECONCILING,
+        not planned and batch.trouble is None,
+        "Planned" if planned else "Planning",
+        "",
+    )
+    yield _nodes(ledger, done=done)
+    draining = spec.suspend and counts.running > 0
+    reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
+    yield (
+        ConditionType.SUSPENDED,
+        spec.suspend and not draining,
+        reason,
+        f"{counts.running} still running" if draining else "",
+    )
+
+
+def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
+    """Whether this will not be what was wanted, unless a person does something about it."""
+    spec, trouble = batch.spec, batch.trouble
+    if trouble is not None:
+        return ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
+    if batch.planned is not None and failed_too_often(spec, counts.total, ledger):
+        limit = spec.retry.max_failed_percent
+        return (
+            ConditionType.FAILED,
+            True,
+            TOO_MANY_FAILURES,
+            f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}",
+        )
+    return ConditionType.FAILED, False, "WithinLimits", ""
+
+
+def _stalled(
+    failed: ConditionDraft, ledger: Ledger, blockers: Sequence[Hindrance], *, done: bool
+) -> ConditionDraft:
+    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last
+    runs met with.
+
+    One that has failed says so here as well, if nothing else holds it up: this is the condition that kstatus
+    knows.
+    """
+    held = ledger.breaker
+    if done or (held is None and not blockers):
+        _, fails, reason, message = failed
+        return (
+            (ConditionType.STALLED, True, reason, message)
+            if fails
+            else (ConditionType.STALLED, False, "NothingHeld", "")
+        )
+    if held is None:
+        first, others = blockers[0], len(blockers) - 1
+        return (
+            ConditionType.STALLED,
+            True,
+            first.reason,
+            (first.message + (f" (and {others} more)" if others else ""))[:1024],
+        )
+    message = (
+        f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one "
+        f"recording probes. {held.message}"
+    )
+    return ConditionType.STALLED, True, held.reason.value, message[:1024]
+
+
+def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
+    """Whether some nodes get nothing more for a while. Of a batch that is done, `status.nodes` still says
+    which did."""
+    names = () if done else avoided(ledger)
+    if not names:
+        return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""
+    worst = Counter(ledger.nodes[name].reason.value for name in names).most_common(1)[0][0]
+    return ConditionType.NODES_AVOIDED, True, worst, told(ledger)[:1024]
+
+
+def _word(holding: set[ConditionType], counts: Counts, batch: Batch) -> str:
+    """The first that fits: what a person needs to know soonest."""
+    spec = batch.spec
+    words = (
+        (ConditionType.FAILED in holding, "Failed"),
+        (ConditionType.COMPLETE in holding and spec.dry_run, "DryRun"),
+        (ConditionType.COMPLETE in holding and counts.failed > 0, "CompleteWithFailures"),
+        (ConditionType.COMPLETE in holding, "Complete"),
+        (ConditionType.SUSPENDED in holding, "Suspended"),
+        (spec.suspend, "Suspending"),
+        (ConditionType.STALLED in holding, "Stalled"),
+        (batch.planned is None, "Planning"),
+    )
+    return next((word for fits, word in words if fits), "Running")

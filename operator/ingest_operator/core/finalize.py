@@ -1,0 +1,125 @@
+"""Making an item final: its set, its reason's count, its sums and its row, in one step, so that each is
+counted exactly once. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from ingest_contract.base import decimal
+from ingest_contract.failures import CHARGED, FAILURES, Reason
+from ingest_contract.receipt import Receipt
+from ingest_contract.stages import Stage
+from ingest_contract.status import RTF_BUCKETS, ItemState, VideoStatus
+from ingest_operator.core.ledger import Ledger, Totals
+from ingest_operator.core.outcome import Outcome, Run, Waits
+
+TRY_GROUPS: Final = 64
+"""Different numbers of processes that the status can tell apart: what `status.tries` may hold."""
+
+
+def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
+    """The item is in the store."""
+    receipt = outcome.receipt
+    ledger = replace(
+        _finished(ledger, run, outcome, item_id, ItemState.SUCCEEDED),
+        succeeded=ledger.succeeded | {run.index},
+    )
+    if receipt is None:
+        return ledger
+    rtf = receipt.rtf
+    bucket = None if rtf is None else bisect_left(RTF_BUCKETS, rtf)
+    histogram = tuple(count + (position == bucket) for position, count in enumerate(ledger.histogram))
+    return replace(ledger, totals=_summed(ledger.totals, receipt), histogram=histogram)
+
+
+def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
+    """There was nothing to ingest."""
+    skips = _counted(ledger.skips, outcome.reason)
+    return replace(
+        _finished(ledger, run, outcome, item_id, ItemState.SKIPPED),
+        skipped=ledger.skipped | {run.index},
+        skips=skips,
+    )
+
+
+def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
+    """The item's budget is spent, or nothing can help it."""
+    failures = _counted(ledger.failures, outcome.reason)
+    tries = _grouped(dict(ledger.tries) | {run.index: run.number})
+    ledger = _finished(ledger, run, outcome, item_id, ItemState.FAILED)
+    return replace(ledger, failed=ledger.failed | {run.index}, failures=failures, tries=tries)
+
+
+def _grouped(tries: Mapping[int, int]) -> Mapping[int, int]:
+    """At most `TRY_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out,
+    only never repeated."""
+    numbers = sorted(set(tries.values()))
+    if len(numbers) <= TRY_GROUPS:
+        return tries
+    return {index: max(number, numbers[1]) for index, number in tries.items()}
+
+
+def _counted(counts: Mapping[Reason, int], reason: Reason | None) -> Mapping[Reason, int]:
+    return counts if reason is None else dict(counts) | {reason: counts.get(reason, 0) + 1}
+
+
+def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: ItemState) -> Ledger:
+    """Out of `trying`, into the rows."""
+    receipt = outcome.receipt
+    row = VideoStatus(
+        index=run.index,
+        id=item_id,
+        state=state,
+        number=run.number,
+        attempts=run.attempts + (outcome.reason is not None and FAILURES[outcome.reason].verdict in CHARGED),
+        rung=run.rung or None,
+        rtf=decimal(receipt.rtf)
+        if receipt and receipt.rtf is not None and state is ItemState.SUCCEEDED
+        else None,
+        stage=receipt.stage if receipt else None,
+        reason=outcome.reason,
+        message=outcome.message[:256] or None,
+    )
+    tries = {index: number for index, number in ledger.tries.items() if index != run.index}
+    return replace(ledger.with_trying(run.index, None), rows=_with_row(ledger.rows, row), tries=tries)
+
+
+def _with_row(rows: tuple[VideoStatus, ...], row: VideoStatus) -> tuple[VideoStatus, ...]:
+    """The rows with a newer one: failed ones first, each kind from the newest to the oldest."""
+    newest = (row, *(other for other in rows if other.index != row.index))
+    return tuple(sorted(newest, key=lambda each: each.state is not ItemState.FAILED))
+
+
+def with_waits(ledger: Ledger, run: Run) -> Ledger:
+    """What a process that ended, however it did, waited for and held."""
+    waits, totals = run.waits or Waits(), ledger.totals
+    totals = replace(
+        totals,
+        queued=round(totals.queued + waits.queued, 3),
+        starting=round(totals.starting + waits.starting, 3),
+        pulling=round(totals.pulling + waits.pulling, 3),
+        gpu=round(totals.gpu + run.gpu_seconds, 3),
+    )
+    return replace(ledger, totals=totals)
+
+
+def _summed(totals: Totals, receipt: Receipt) -> Totals:
+    coverage, quality = receipt.coverage, receipt.quality
+    stages: dict[Stage, float] = dict(totals.stages)
+    for stage, figures in receipt.stages.items():
+        stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
+    return replace(
+        totals,
+        media=round(totals.media + receipt.media_seconds, 3),
+        processing=round(totals.processing + receipt.seconds, 3),
+        overhead=round(totals.overhead + receipt.overhead_seconds, 3),
+        speech=round(totals.speech + (coverage.speech_seconds if coverage else 0.0), 3),
+        voiced=round(totals.voiced + (coverage.voiced_seconds if coverage else 0.0), 3),
+        dropped=round(totals.dropped + (quality.dropped_seconds if quality else 0.0), 3),
+        wordless=round(totals.wordless + (coverage.wordless_seconds if coverage else 0.0), 3),
+        cut_words=totals.cut_words + (quality.cut_words if quality else 0),
+        segments=totals.segments + (coverage.segments if coverage else 0),
+        vectors=totals.vectors + (coverage.vectors if coverage else 0),
+        stages=stages,
+    )

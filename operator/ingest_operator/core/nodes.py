@@ -1,0 +1,228 @@
+"""Nodes that end runs for reasons of their own: learned from the ends, avoided for a while, forgotten, never
+all of them. Pure.
+
+A node that fails fast is always free, so a scheduler gives it more work than any other. Which ends speak
+against a node is a column of the failure table. A node that is avoided gets nothing of the batch; when its
+time is over one run at a time tries it again, and one more such end doubles the time. Where no other node
+takes anything, that happens sooner: a bad node is better than none.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.obstacles import MAX_NODES
+from ingest_operator.core.actions import Action, Start
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger, Suspect
+from ingest_operator.core.outcome import Run
+from ingest_operator.core.timestamps import as_text
+
+AVOIDED_FOR: Final = 1800.0
+"""Seconds for which a node is avoided the first time: a reboot, or a driver that is mended, takes less."""
+
+LONGEST: Final = 4 * 3600.0
+"""Seconds for which a node is avoided at most: somebody may have mended it."""
+
+ALONE: Final = 4
+"""Ends that make a batch avoid the only node that it knows: to wait for another costs more there than to try
+again."""
+
+NO_OTHER_FOR: Final = 60.0
+"""Seconds for which no node takes anything of the batch until avoided ones are tried again; doubled with each
+time in a row."""
+
+LONGEST_WITHOUT: Final = 3600.0
+"""Seconds at most, of the same."""
+
+SETTLED: Final = 15.0
+"""Seconds that a scheduler is given to place a pod before the lack of a place is told, or another pod asked
+for."""
+
+
+def avoided(ledger: Ledger) -> tuple[str, ...]:
+    """The nodes that nothing of the batch is sent to."""
+    return tuple(sorted(name for name, node in ledger.nodes.items() if node.avoided))
+
+
+def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tuple[Action, ...]:
+    """The actions, their starts kept from avoided nodes, and all but one of them from each node that is tried
+    again."""
+    seen = tuple(runs)
+    closed = {*avoided(ledger), *(name for name in _tried(ledger) if _is_being_tried(name, seen))}
+    result: list[Action] = []
+    for action in actions:
+        if isinstance(action, Start):
+            result.append(replace(action, avoid=tuple(sorted(closed))))
+            closed |= _tried(ledger)
+        else:
+            result.append(action)
+    return tuple(result)
+
+
+def is_to_blame(ledger: Ledger, run: Run) -> bool:
+    """Whether the node of a run that failed has failed others as well: then the run is not charged for what
+    the machine did."""
+    node = ledger.nodes.get(run.node or "")
+    return node is not None and (node.others or node.first != run.index)
+
+
+def is_alone(ledger: Ledger, run: Run, runs: Iterable[Run]) -> bool:
+    """Whether no other node is known to take anything of the batch."""
+    bad = {*avoided(ledger), run.node, None}
+    return all(each.node in bad for each in runs)
+
+
+def blamed(ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool = False) -> Ledger:
+    """The ledger after a run that ended so: whether that speaks against its node, the failure table says.
+
+    Where no other node is known it takes more to avoid one, unless the table wants the recording elsewhere.
+    """
+    row = FAILURES[reason]
+    if not row.against_node or run.node is None:
+        return ledger
+    limit = (
+        max(row.against_node, ALONE)
+        if alone and row.verdict is not Verdict.RETRY_ELSEWHERE
+        else row.against_node
+    )
+    before = ledger.nodes.get(run.node)
+    node = before or Suspect(
+        reason, 0, run.index, others=False, avoided=False, times=0, until=now + AVOIDED_FOR
+    )
+    node = replace(node, reason=reason, runs=node.runs + 1, others=node.others or node.first != run.index)
+    if not node.avoided and (node.times or node.runs >= limit):
+        node = replace(node, avoided=True, times=node.times + 1, until=now + _seconds(node.times + 1))
+    elif not node.avoided:
+        node = replace(node, until=now + AVOIDED_FOR)
+    return replace(ledger, nodes=_at_most(dict(ledger.nodes) | {run.node: node}, run.node))
+
+
+def cleared(ledger: Ledger, run: Run) -> Ledger:
+    """The ledger after a run that went well: nothing is held against its node any more, unless it began
+    before that was avoided."""
+    node = ledger.nodes.get(run.node or "")
+    if node is None or node.avoided:
+        return ledger
+    return replace(ledger, nodes={name: each for name, each in ledger.nodes.items() if name != run.node})
+
+
+def as_time_goes(ledger: Ledger, now: float) -> Ledger:
+    """Who was avoided for long enough is tried again, and who has been good for as long is forgotten."""
+    if all(node.until > now for node in ledger.nodes.values()):
+        return ledger
+    return replace(
+        ledger,
+        nodes={name: node for name, each in ledger.nodes.items() if (node := _later(each, now)) is not None},
+    )
+
+
+def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:
+    """The ledger with every node open again, where none but those that are avoided takes anything of the
+    batch."""
+    held = [node for node in ledger.nodes.values() if node.avoided]
+    waiting = _without_a_place(runs)
+    if not held or not waiting:
+        return ledger
+    patience = min(LONGEST_WITHOUT, NO_OTHER_FOR * 2.0 ** (max(node.times for node in held) - 1))
+    since = max(min(waiting), *(node.until - _seconds(node.times) for node in held))
+    if since + patience > now:
+        return ledger
+    return replace(
+        ledger,
+        nodes={name: _open(node, now) if node.avoided else node for name, node in ledger.nodes.items()},
+    )
+
+
+def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]:
+    """Runs that wait for a node and begin anew, uncharged: a pod cannot be told later that it may go to a
+    node after all.
+
+    Those that are kept from a node that has proved good since; and where nothing runs anywhere, one, to try a
+    node that may be tried.
+    """
+    waiting = sorted(
+        (run for run in runs if _waits(run) and (run.unplaced_since or 0.0) + SETTLED <= now), key=_by_item
+    )
+    suspects = {*avoided(ledger), *_tried(ledger)}
+    freed = tuple(run for run in waiting if not suspects.issuperset(run.avoids))
+    if freed or not _without_a_place(runs):
+        return freed
+    untried = {name for name in _tried(ledger) if not _is_being_tried(name, runs)}
+    return tuple(run for run in waiting if not untried.isdisjoint(run.avoids))[:1]
+
+
+def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Hindrance]:
+    """What a person should know while only avoided nodes would take the batch."""
+    waiting = _without_a_place(runs)
+    if avoided(ledger) and waiting and min(waiting) + SETTLED <= now:
+        yield Hindrance(
+            "NoOtherNode", f"No node takes the batch but those that it avoids: {told(ledger)}", now
+        )
+
+
+def told(ledger: Ledger) -> str:
+    """The avoided nodes in words, the worst first."""
+    held = sorted(
+        ((name, node) for name, node in ledger.nodes.items() if node.avoided),
+        key=lambda each: (-each[1].runs, each[0]),
+    )
+    return "; ".join(
+        f"{name} ({node.runs} {node.reason.value}, until {as_text(int(node.until))})" for name, node in held
+    )
+
+
+def _tried(ledger: Ledger) -> set[str]:
+    """Nodes that were avoided and may be tried again."""
+    return {name for name, node in ledger.nodes.items() if node.times and not node.avoided}
+
+
+def _is_being_tried(name: str, runs: Iterable[Run]) -> bool:
+    """Whether a live run may go to a node, or is there: it is tried by one run at a time."""
+    return any(name not in run.avoids and run.node in (None, name) for run in runs if run.ended is None)
+
+
+def _waits(run: Run) -> bool:
+    """Whether a run waits for a node, and was kept from some."""
+    return run.ended is None and run.unplaced_since is not None and bool(run.avoids)
+
+
+def _by_item(run: Run) -> tuple[int, int]:
+    return run.index, run.number
+
+
+def _without_a_place(runs: Iterable[Run]) -> list[float]:
+    """Since when runs wait for a node that were kept from some; none while anything of the batch is on a
+    node."""
+    live = [run for run in runs if run.ended is None]
+    if any(run.node is not None for run in live):
+        return []
+    return [run.unplaced_since for run in live if run.unplaced_since is not None and run.avoids]
+
+
+def _seconds(times: int) -> float:
+    return min(LONGEST, AVOIDED_FOR * 2.0 ** min(times - 1, 20))  # a status may say any number
+
+
+def _later(node: Suspect, now: float) -> Suspect | None:
+    if node.until > now:
+        return node
+    return _open(node, now) if node.avoided else None
+
+
+def _open(node: Suspect, now: float) -> Suspect:
+    """Tried again, and remembered for as long as it was avoided."""
+    return replace(node, avoided=False, until=round(now + _seconds(node.times), 3))
+
+
+def _at_most(nodes: dict[str, Suspect], newest: str) -> dict[str, Suspect]:
+    """As many as the status has room for: who is not avoided goes first, then whose time is over soonest."""
+    while len(nodes) > MAX_NODES:
+        del nodes[
+            min(
+                (name for name in nodes if name != newest),
+                key=lambda name: (nodes[name].avoided, nodes[name].until, name),
+            )
+        ]
+    return nodes

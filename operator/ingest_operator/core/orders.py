@@ -1,0 +1,126 @@
+"""Work orders from a batch, its profile and an item. Pure; the one place where batch and profile are put
+together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.order import IngestOrder, Item, Place, PlannedSource, PlanOrder, Runtime, Settings
+from ingest_contract.profile import ComputeType, Device, IdentificationProfile, IngestProfileSpec
+from ingest_contract.selection import Reprocess
+from ingest_operator.core.actions import Start
+from ingest_operator.core.memory_ladder import on_rung
+
+
+class UnknownVoiceError(ValueError):
+    """The batch looks for a voice that its profile does not enrol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What `Auto` becomes: decided once per batch, from what the cluster or the workstation has."""
+
+    has_gpu: bool
+    cores: int
+
+
+def settings_of(batch: IngestBatch, profile: IngestProfileSpec) -> Settings:
+    """What determines the output. Raises `UnknownVoiceError`, naming the voices there are."""
+    return Settings(
+        model_set=profile.model_set,
+        transcription=profile.transcription,
+        language=batch.spec.transcription.language,
+        vocabulary=batch.spec.transcription.vocabulary,
+        diarization=profile.diarization,
+        identification=_voices(batch, profile.identification),
+        segmentation=profile.segmentation,
+        embedding=profile.embedding,
+    )
+
+
+def _voices(batch: IngestBatch, identification: IdentificationProfile) -> IdentificationProfile:
+    wanted = batch.spec.speakers.profiles
+    if wanted is None:
+        return identification
+    enrolled = {voice.name: voice for voice in identification.voices}
+    if missing := [name for name in wanted if name not in enrolled]:
+        known = ", ".join(enrolled) or "none"
+        raise UnknownVoiceError(
+            f"spec.speakers.profiles: {', '.join(missing)} not enrolled; the profile has {known}"
+        )
+    return identification.model_copy(update={"voices": tuple(enrolled[name] for name in wanted)})
+
+
+def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
+    """How to run on the top rung. `Auto` is resolved here and nowhere else, so that a worker never chooses
+    for itself."""
+    wanted = profile.runtime
+    device = (
+        wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
+    )
+    automatic = ComputeType.INT8_FLOAT16 if device is Device.CUDA else ComputeType.INT8
+    return Runtime(
+        device="cuda" if device is Device.CUDA else "cpu",
+        compute_type=automatic if wanted.compute_type is ComputeType.AUTO else wanted.compute_type,
+        threads=wanted.threads or max(1, machine.cores // parallelism),
+        transcription_batch=wanted.transcription_batch,
+        diarization_batch=wanted.diarization_batch,
+        embedding_batch_tokens=wanted.embedding_batch_tokens,
+        together=True,
+        preload=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Everything about a batch that its orders share."""
+
+    batch: IngestBatch
+    profile: IngestProfileSpec
+    settings: Settings
+    runtime: Runtime
+    trace_id: str
+    planned_at: str | None = None
+    """When the batch was planned first, as the API writes moments; None before."""
+
+    @property
+    def name(self) -> str:
+        """`<namespace>/<name>` of the batch."""
+        return f"{self.batch.metadata.namespace}/{self.batch.metadata.name}"
+
+    def to_ingest(self, item: Item, start: Start, place: Place) -> IngestOrder:
+        """The order for one try of one item."""
+        return IngestOrder(
+            trace_id=self.trace_id,
+            batch=self.name,
+            item=item,
+            number=start.number,
+            settings=self.settings,
+            runtime=on_rung(self.runtime, start.rung),
+            fetch=self.profile.fetch,
+            artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
+            place=place,
+        )
+
+    def to_plan(
+        self,
+        sources: tuple[PlannedSource, ...],
+        claims: Mapping[str, str],
+        planned: tuple[Item, ...],
+        place: Place,
+    ) -> PlanOrder:
+        """The order to resolve sources that no plan holds yet. `claims` says in which folder each claim
+        lies."""
+        return PlanOrder(
+            trace_id=self.trace_id,
+            batch=self.name,
+            sources=sources,
+            claims=dict(claims),
+            select=self.batch.spec.select,
+            reprocess=self.batch.spec.reprocess,
+            first_index=len(planned),
+            known=tuple(item.id for item in planned),
+            settings=self.settings,
+            fetch=self.profile.fetch,
+            place=place,
+        )

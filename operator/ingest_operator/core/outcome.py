@@ -1,0 +1,171 @@
+"""What is seen of a batch, and what became of each run, from exit code, signal, Receipt, or none of these.
+Pure; asks and logs nothing.
+
+A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the
+process later. Everything else is believed from the outside in: a kill for memory or for the deadline explains
+an exit code, never the other way round.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from ingest_contract.failures import FAILURES, OK_EXIT, Reason, reason_of_exit
+from ingest_contract.progress import Progress
+from ingest_contract.receipt import Receipt, decode
+from ingest_contract.text import said
+from ingest_operator.core.blocker import Hindrance
+
+SIGKILL: Final = 9
+SIGTERM: Final = 15
+SHELL_SIGNAL: Final = 128
+"""A shell and a container runtime report death by signal n as exit code 128 + n."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The outside of a run that is over."""
+
+    exit_code: int | None
+    """As the runtime reports it; None where the process left no code, for example with its machine."""
+    receipt: str | None
+    """The Receipt's text, or whatever stands where it should be."""
+    seen: Reason | None = None
+    """What was done to it from outside, where that can be seen: killed at its memory limit or deadline,
+    evicted, never begun."""
+    particulars: str = ""
+    """What the runtime says about that, for people."""
+    on_request: bool = False
+    """Whether it ended because we asked it to: a suspended batch, a Ctrl-C."""
+    receipt_gone: bool = False
+    """Whether the place of the Receipt is gone with its pod: then exit code 0 has to be believed, and the
+    figures stay unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    reason: Reason | None
+    """None for success."""
+    message: str
+    receipt: Receipt | None
+    """Figures, where the worker could leave any."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the result is committed."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process of one item, running or over, as its backend sees it."""
+
+    index: int
+    number: int
+    """The item's how-manieth process: `try` outside."""
+    attempts: int
+    """Charged tries before this one."""
+    rung: int
+    disruptions: int
+    started_at: float
+    """Epoch seconds."""
+    ended_at: float | None = None
+    """Epoch seconds; None while it runs."""
+    ended: Ended | None = None
+    """None while it runs."""
+    progress: Progress | None = None
+    """Live progress, where it could be read."""
+    waits: "Waits | None" = None
+    """What passed before the process began, where the backend can tell."""
+    gpu_seconds: float = 0.0
+    """How long GPUs were held for it, each counted: from being placed on a node to the end."""
+    node: str | None = None
+    """Where it runs or ran; None on this machine, before it has a place, and where nobody says."""
+    unplaced_since: float | None = None
+    """Epoch seconds since which it has waited for a node; None of one that has one, or waits for something
+    else."""
+    avoids: tuple[str, ...] = ()
+    """Nodes that it may not be placed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds between the order and the process, by what they were spent on."""
+
+    queued: float = 0.0
+    """Until a node took it: for a GPU, mostly."""
+    starting: float = 0.0
+    """Until its sandbox, network and volumes stood."""
+    pulling: float = 0.0
+    """Until its container ran: the image, if it was not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is seen of a batch at one moment. Each run is looked at once for it, and everything that is
+    decided goes by that."""
+
+    runs: tuple[Run, ...] = ()
+    """Every run that is live, or over and not yet forgotten; in any order."""
+    blockers: tuple[Hindrance, ...] = ()
+    """What must change outside before more can start."""
+
+    @property
+    def live(self) -> frozenset[int]:
+        """Items of which a process is seen to run."""
+        return frozenset(run.index for run in self.runs if run.ended is None)
+
+    @property
+    def progress(self) -> Mapping[int, Progress]:
+        """Live progress by index, as far as it could be read."""
+        return {
+            run.index: run.progress for run in self.runs if run.progress is not None and run.ended is None
+        }
+
+
+def outcome_of(ended: Ended) -> Outcome:
+    """What a run came to. Total: every combination of facts has an answer."""
+    receipt = _receipt(ended.receipt)
+    if receipt is not None and receipt.result == "Succeeded":
+        return Outcome(None, "", receipt)
+    if ended.receipt_gone and ended.exit_code == OK_EXIT:
+        return Outcome(None, "", None)
+    reason = _reason(ended, receipt)
+    told = said(ended.particulars) or (
+        receipt.message if receipt is not None and receipt.reason is reason else ""
+    )
+    unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
+    return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
+
+
+def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
+    """The first row that holds; a Receipt tells more than an exit code, and what was done to the process more
+    than either.
+
+    A stop of our own comes before what the worker says of it: the signal goes to the whole process group, so
+    a decoder or a downloader dies first, and its worker would call a good recording undecodable.
+    """
+    code = ended.exit_code
+    rows: tuple[tuple[bool, Reason], ...] = (
+        (ended.seen is not None, ended.seen or Reason.UNKNOWN),
+        (ended.on_request, Reason.INTERRUPTED),
+        (receipt is not None and receipt.reason is not None, (receipt and receipt.reason) or Reason.UNKNOWN),
+        (code is None or code == SHELL_SIGNAL + SIGKILL, Reason.KILLED),
+        (code == OK_EXIT, Reason.RECEIPT_MISSING),
+    )
+    return next((reason for holds, reason in rows if holds), reason_of_exit(code or 0))
+
+
+def _receipt(text: str | None) -> Receipt | None:
+    """The Receipt, if that is what the text is. Log text, half a Receipt and another version's are all the
+    same here: no Receipt."""
+    if not text:
+        return None
+    try:
+        return decode(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,190 @@
+"""The status that people and a restarted operator read, made from the ledger. Pure: the same ledger always
+gives the same status."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import fsum
+
+from ingest_contract.base import MOST, decimal
+from ingest_contract.conditions import ConditionType, with_conditions
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.figures import Rtf, StageSeconds, Sums
+from ingest_contract.intervals import encode
+from ingest_contract.obstacles import Breaker
+from ingest_contract.order import Item
+from ingest_contract.progress import Progress
+from ingest_contract.status import (
+    RTF_BUCKETS,
+    Counts,
+    IngestBatchStatus,
+    ItemIntervals,
+    ReasonCount,
+    TryCount,
+)
+from ingest_operator.core.batch import Batch
+from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
+from ingest_operator.core.ledger import Ledger, Totals
+from ingest_operator.core.outcome import Observation
+from ingest_operator.core.rows import groups_of, nodes_of, rows_of
+from ingest_operator.core.timestamps import as_text
+
+
+def render(
+    batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float
+) -> IngestBatchStatus:
+    """The whole status, from the ledger and what can be seen now."""
+    items, planned, progress = batch.items, batch.planned, seen.progress
+    counts = _counts(len(items), ledger)
+    unfinished = counts.running + counts.pending + counts.waiting
+    done, total = _weights(items, ledger, progress)
+    word, found = conclusions(batch, seen.blockers, counts, ledger)
+    wanted = as_conditions(_worth_telling(found, previous), now, batch.generation)
+    return IngestBatchStatus(
+        observed_generation=batch.generation,
+        conditions=with_conditions(previous.conditions if previous else (), wanted),
+        state=word,
+        trace_id=batch.trace_id,
+        plan=planned.status if planned else None,
+        profile=batch.profile,
+        counts=counts,
+        progress_percent=int(100 * (done / total)) if total else 100 if planned else 0,
+        eta_seconds=_eta(total - done, ledger, min(batch.spec.parallelism, unfinished))
+        if unfinished
+        else None,
+        audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2)
+        if ledger.active and ledger.totals.media
+        else None,
+        active_seconds=decimal(ledger.active),
+        active_until=as_text(ledger.active_until) if ledger.active_until else None,
+        rtf=_rtf(ledger.histogram),
+        sums=_sums(ledger.totals),
+        items=ItemIntervals(
+            succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)
+        ),
+        tries=_tries(ledger),
+        running=groups_of(ledger),
+        failures=_reasons(ledger.failures),
+        skips=_reasons(ledger.skips),
+        recent=ledger.recent,
+        breaker=_breaker(ledger),
+        learned_rung=ledger.learned_rung or None,
+        nodes=nodes_of(ledger),
+        retry_failed=ledger.retry_failed,
+        videos=rows_of(items, ledger, progress),
+    )
+
+
+def _worth_telling(
+    found: Iterable[ConditionDraft], previous: IngestBatchStatus | None
+) -> Iterator[ConditionDraft]:
+    """That no node is avoided is said of batches that have avoided some."""
+    told = {each.type for each in previous.conditions} if previous else set()
+    for each in found:
+        kind, holds, _, _ = each
+        if holds or kind is not ConditionType.NODES_AVOIDED or kind in told:
+            yield each
+
+
+def _counts(total: int, ledger: Ledger) -> Counts:
+    running, waiting = len(ledger.running), len(ledger.waiting)
+    return Counts(
+        total=total,
+        pending=total - len(ledger.final) - running - waiting,
+        running=running,
+        waiting=waiting,
+        succeeded=len(ledger.succeeded),
+        skipped=len(ledger.skipped),
+        failed=len(ledger.failed),
+    )
+
+
+def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[float, float]:
+    """(done, total) media seconds; an item of unknown length weighs as much as the mean of the known ones.
+
+    Sums that do not depend on their order: or a finished batch stands at 99 %.
+    """
+    known = [item.duration_seconds for item in items if item.duration_seconds]
+    mean = sum(known) / len(known) if known else 1.0
+    weight = [float(item.duration_seconds or mean) for item in items]
+    final = [weight[index] for index in ledger.final]
+    partly = [weight[index] * progress[index].percent / 100 for index in ledger.running if index in progress]
+    return fsum(final + partly), fsum(weight)
+
+
+def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
+    """Seconds to go, at the mean processing time per second of media so far."""
+    if not ledger.totals.media:
+        return None
+    return min(MOST, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
+
+
+def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
+    if not sum(histogram):
+        return None
+    return Rtf(
+        p50=decimal(percentile(histogram, 0.5)), p95=decimal(percentile(histogram, 0.95)), histogram=histogram
+    )
+
+
+def percentile(histogram: tuple[int, ...], share: float) -> float:
+    """A percentile of the RTFs, linear within its bucket as Prometheus' `histogram_quantile`; the open bucket
+    gives its lower bound."""
+    rank, below = share * sum(histogram), 0
+    for position, count in enumerate(histogram):
+        if count and below + count >= rank:
+            lower = RTF_BUCKETS[position - 1] if position else 0.0
+            if position == len(RTF_BUCKETS):
+                return lower
+            return lower + (RTF_BUCKETS[position] - lower) * (rank - below) / count
+        below += count
+    return 0.0
+
+
+def _sums(totals: Totals) -> Sums:
+    return Sums(
+        media_seconds=decimal(totals.media),
+        processing_seconds=decimal(totals.processing),
+        overhead_seconds=decimal(totals.overhead),
+        speech_seconds=decimal(totals.speech),
+        voiced_seconds=decimal(totals.voiced),
+        dropped_seconds=decimal(totals.dropped),
+        wordless_seconds=decimal(totals.wordless),
+        cut_words=totals.cut_words,
+        segments=totals.segments,
+        vectors=totals.vectors,
+        stages=tuple(
+            StageSeconds(stage=stage, seconds=decimal(seconds))
+            for stage, seconds in sorted(totals.stages.items())
+        ),
+        queued_seconds=decimal(totals.queued),
+        starting_seconds=decimal(totals.starting),
+        pulling_seconds=decimal(totals.pulling),
+        gpu_seconds=decimal(totals.gpu),
+    )
+
+
+def _tries(ledger: Ledger) -> tuple[TryCount, ...]:
+    settled = ledger.succeeded | ledger.skipped
+    groups: dict[int, list[int]] = {}
+    for index, number in ledger.tries.items():
+        groups.setdefault(number, []).append(index)
+    return tuple(
+        TryCount(number=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups)
+    )
+
+
+def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
+    """Most frequent first."""
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return tuple(
+        ReasonCount(reason=reason.value, count=count, sentence=FAILURES[reason].sentence)
+        for reason, count in ordered
+    )
+
+
+def _breaker(ledger: Ledger) -> Breaker | None:
+    held = ledger.breaker
+    return (
+        Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message)
+        if held
+        else None
+    )

@@ -1,0 +1,32 @@
+"""Recordings whose Jobs are deleted by somebody else again and again: they wait longer each time, and it is
+told. Pure."""
+
+from typing import Final
+
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.timestamps import as_text
+
+_WHO_DELETES: Final = (
+    "A policy may give all Jobs a `ttlSecondsAfterFinished`, or something cleans up what it does not know: "
+    "leave Jobs of "
+    "app.kubernetes.io/managed-by=video-ingest-operator out of it."
+)
+
+
+def job_vanished(gone: str, again: str, until: float, index: int | None = None) -> Hindrance:
+    """What is told of Jobs that somebody deletes before they are over: which, and when the next try is."""
+    return Hindrance("JobVanished", f"{gone} {_WHO_DELETES} {again}", until, index)
+
+
+def vanished(ledger: Ledger, now: float) -> tuple[Hindrance, ...]:
+    """What is told of recordings that wait because of it, from the second time on. It holds nothing else
+    up."""
+    waiting = {index: ledger.trying[index] for index in ledger.waiting}
+    found = {index: item for index, item in waiting.items() if item.reason is None and item.disruptions > 1}
+    if not found:
+        return ()
+    first, due = min(found), min(item.not_before for item in found.values())
+    who = "The Job of 1 recording was" if len(found) == 1 else f"The Jobs of {len(found)} recordings were"
+    gone = f"{who} deleted before it was over, and not for the first time."
+    return (job_vanished(gone, f"The next try is at {as_text(due)}.", now, first),)

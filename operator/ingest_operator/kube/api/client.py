@@ -1,0 +1,288 @@
+"""The API server: objects go in and come out as JSON, and whatever goes wrong is one of `errors`.
+
+The official client brings configuration, credentials, TLS and repeats; its models are left out, because
+everybody here thinks in JSON. It repeats GET, PUT and DELETE. POST and PATCH are repeated by the next look:
+our names are deterministic, and it asks for the same again.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, Final
+
+from aiohttp import ClientConnectionError, ClientError, ClientResponse, ClientTimeout
+from aiohttp_retry import ExponentialRetry
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from ingest_operator.kube.api.errors import (
+    ApiError,
+    ConflictError,
+    NotFoundError,
+    UnreachableError,
+    error_of,
+    seconds_of,
+)
+from ingest_operator.kube.api.resources import PODS, Object, Resource
+
+Observer = Callable[[str, str, int, float], None]
+"""Told of every request: (verb, resource as in a role, HTTP status or 0 for no answer, seconds with all
+repeats)."""
+
+Listing = tuple[list[Object], str]
+"""(objects, the resource version at which they were all of them)."""
+
+PAGE: Final = 500
+"""Objects in one answer: the whole list of a large cluster would fill the server's memory and ours."""
+
+CONNECTIONS: Final = 64
+REQUEST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 5.0
+REPEATS: Final = 3
+"""How often a GET, PUT or DELETE is sent at most."""
+
+LONGEST_WAIT: Final = 5.0
+"""Seconds that a request waits before it is sent again. A server that wants more time gets it from the
+caller, who sees `retry_after`."""
+
+LOG_BYTES: Final = 16 * 1024 * 1024
+"""Of a log that is read: more than a kubelet keeps by default, and no pod fills our memory."""
+
+_METHODS: Final = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+
+
+class Api:
+    """What the operator asks of the API server. Every method raises `ApiError`."""
+
+    def __init__(
+        self, client: ApiClient, observer: Observer | None = None, seconds: float = REQUEST_SECONDS
+    ) -> None:
+        """`seconds` bounds one sending of one request, waiting for a free connection included."""
+        self._client, self._observer = client, observer
+        # `connect` would count the wait for a free connection as well, and a burst of starts has to wait.
+        self._timeout = ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """One object."""
+        return _object(await self._send("get", resource.plural, resource.path(namespace, name)))
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        keep: Callable[[Object], Object] = lambda thing: thing,
+    ) -> Listing:
+        """Every object that the label selector matches; of each what `keep` makes of it, so that ten thousand
+        never stand there whole."""
+        try:
+            return await self._pages(resource, namespace, labels, keep)
+        except ApiError as error:
+            if error.status != HTTPStatus.GONE:
+                raise
+            # The version that the pages belong to was compacted away between two of them; a new list begins
+            # with a new one.
+            return await self._pages(resource, namespace, labels, keep)
+
+    async def served(self, group: str, version: str) -> frozenset[str]:
+        """The plurals of a group's version that the server makes known; none while it does not know the
+        group."""
+        known = _json(await self._send("get", "apis", "/apis"))
+        if group not in {each["name"] for each in known["groups"]}:
+            return frozenset()
+        try:
+            listed = _json(await self._send("get", "apis", f"/apis/{group}/{version}"))
+        except NotFoundError:
+            return frozenset()
+        return frozenset(each["name"] for each in listed["resources"])
+
+    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
+        """Make an object. When the answer is lost (`UnreachableError`) it may have been made: the next call
+        says `AlreadyExistsError`."""
+        return _object(await self._send("create", resource.plural, resource.path(namespace), body=body))
+
+    async def replace_status(self, resource: Resource, body: Object) -> Object:
+        """Replace the status, if the object is still of `metadata.resourceVersion`. On `ConflictError` see
+        there."""
+        path = resource.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
+        return _object(await self._send("update", f"{resource.plural}/status", path, body=body))
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: Object, *, subresource: str | None = None
+    ) -> Object:
+        """Apply a JSON merge patch; with `metadata.resourceVersion` in it, only to that version."""
+        asked = "/".join(part for part in (resource.plural, subresource) if part)
+        return _object(
+            await self._send("patch", asked, resource.path(namespace, name, subresource), body=body)
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
+        """Delete this object and, in the background, what it owns. One that is gone, also if another has its
+        name by now, is fine."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._send("delete", resource.plural, resource.path(namespace, name), body=body)
+        except NotFoundError:
+            return
+        except ConflictError:
+            with contextlib.suppress(NotFoundError):
+                if (await self.get(resource, namespace, name))["metadata"]["uid"] == uid:
+                    # it is the same one, and still there: whoever believed it gone would never delete it
+                    raise
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        """What a container has written; `RefusedError` (Invalid) while it waits to begin, `NotFoundError`
+        when its pod is gone."""
+        path = PODS.path(namespace, pod, "log")
+        query = {"container": container, "limitBytes": str(LOG_BYTES)}
+        return (await self._send("get", "pods/log", path, query=query)).decode(errors="replace")
+
+    async def _pages(
+        self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]
+    ) -> Listing:
+        items: list[Object] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
+        while True:
+            page = _object(await self._send("list", resource.plural, resource.path(namespace), query=query))
+            # Items of a list say nothing about their kind.
+            items += (
+                keep({"apiVersion": resource.api_version, "kind": resource.kind} | item)
+                for item in page.get("items") or ()
+            )
+            if not (following := page["metadata"].get("continue")):
+                return items, page["metadata"]["resourceVersion"]
+            query["continue"] = following
+
+    async def _send(
+        self,
+        verb: str,
+        resource: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> bytes:
+        """Send a request and take its whole answer; tell the observer how it went."""
+        started, status = monotonic(), 0
+        try:
+            response = await self._request(_METHODS[verb], path, query or {}, body)
+            content = await response.read()
+            status = response.status
+        except (ClientError, OSError) as error:  # a TimeoutError is an OSError
+            raise UnreachableError(
+                type(error).__name__, f"{_METHODS[verb]} {path}: {str(error) or 'no answer in time'}"
+            ) from error
+        finally:
+            if self._observer is not None:
+                self._observer(verb, resource, status, monotonic() - started)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise error_of(status, content, response.headers.get("Retry-After"))
+        return content
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None
+    ) -> ClientResponse:
+        headers = {"Accept": "application/json, */*", "Content-Type": _content_type(method)}
+        # Adds host and credentials, which may have been renewed; the body stays out of it, or it would be
+        # copied node by node.
+        _, url, headers, *_ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            auth_settings=["BearerToken"],
+        )
+        response: ClientResponse = (
+            await self._client.call_api(method, url, headers, body, _request_timeout=self._timeout)
+        ).response
+        return response
+
+
+@asynccontextmanager
+async def connected(observer: Observer | None = None, seconds: float = REQUEST_SECONDS) -> AsyncIterator[Api]:
+    """The API server that this process belongs to.
+
+    That is the one of $KUBECONFIG where that is set, the cluster's own in a pod, else the one of the user's
+    kubeconfig.
+    """
+    configuration = Configuration(connection_pool_maxsize=CONNECTIONS, retries=Repeats())
+    # As strict as kubectl. Python 3.13 is stricter by default, and clusters with older authorities would not
+    # be reached at all.
+    configuration.disable_strict_ssl_verification = True
+    chosen = os.environ.get("KUBECONFIG") or None
+    if chosen is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library has no types here
+    else:
+        await load_kube_config(chosen, client_configuration=configuration)  # type: ignore[no-untyped-call]  # nor here
+    async with ApiClient(configuration) as client:
+        yield Api(client, observer, seconds)
+
+
+class Repeats(ExponentialRetry):
+    """When a request that may be sent twice is, and after which wait."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            attempts=REPEATS,
+            start_timeout=0.1,
+            max_timeout=LONGEST_WAIT,
+            exceptions={ClientConnectionError},
+            retry_all_server_errors=False,
+            evaluate_response_callback=_stands,
+        )
+
+    def get_timeout(self, attempt: int, response: ClientResponse | None = None) -> float:
+        """Ours, or the server's if that is longer."""
+        ours: float = super().get_timeout(attempt)
+        return ours if response is None else max(ours, _asked_wait(response))
+
+
+async def _stands(response: ClientResponse) -> bool:
+    """Whether an answer is taken as it is; one of a server that is busy or broken for the moment is not, if
+    it will be asked again soon."""
+    passing = (
+        response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    return not passing or _asked_wait(response) > LONGEST_WAIT
+
+
+def _asked_wait(response: ClientResponse) -> float:
+    return seconds_of(response.headers.get("Retry-After")) or 0.0
+
+
+def _content_type(method: str) -> str:
+    return "application/merge-patch+json" if method == "PATCH" else "application/json"
+
+
+def _json(content: bytes) -> Any:
+    """An answer as JSON. What is none does not come from an API server, so nothing is known about what we
+    asked."""
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise UnreachableError("NotJson", f"the answer is no JSON: {content[:100]!r}") from error
+
+
+def _object(content: bytes) -> Object:
+    """An answer as an object or list."""
+    answer = _json(content)
+    if not isinstance(answer, dict) or "metadata" not in answer:
+        raise UnreachableError("NotAnObject", f"the answer is no object: {content[:100]!r}")
+    return answer

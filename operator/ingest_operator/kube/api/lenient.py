@@ -1,0 +1,88 @@
+"""What can be read of an object that the API server accepts and this version does not know whole, and what
+cannot, by place. Pure.
+
+The definitions in a cluster may be of another version than the operator: after a rollback, or with two
+releases. A field that is unknown here may mean anything, so whoever reads an object this way tells what was
+passed over, and starts nothing by it.
+"""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from ingest_contract.base import ContractModel
+from ingest_contract.documents import mistakes_of
+from ingest_operator.kube.api.resources import Object
+
+ROUNDS: Final = 8
+"""How often what cannot be read is taken out before the object counts as unreadable: what is below a mistake
+shows only after it."""
+
+SHOWN: Final = 3
+"""Mistakes that a message names."""
+
+WORDS: Final = 240
+"""Characters of each of them: the list of known fields may be long."""
+
+M = TypeVar("M", bound=ContractModel)
+
+Place = tuple[int | str, ...]
+"""Keys and positions from the root of a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[M]):
+    """An object, as far as it can be read."""
+
+    value: M | None
+    """None where nothing sensible is left."""
+    mistakes: tuple[str, ...] = ()
+    """What was passed over, each with its place."""
+
+    @property
+    def text(self) -> str:
+        """The mistakes as one line for people."""
+        more = len(self.mistakes) - SHOWN
+        return "; ".join(each[:WORDS] for each in self.mistakes[:SHOWN]) + (
+            f" (and {more} more)" if more > 0 else ""
+        )
+
+
+def reading(model: type[M], content: Object) -> Reading[M]:
+    """The content without what the model refuses."""
+    left, mistakes = content, list[str]()
+    for _ in range(ROUNDS):
+        try:
+            return Reading(model.from_object(left), tuple(mistakes))
+        except ValidationError as error:
+            mistakes += mistakes_of(error, model)
+            left = _without(left, (details["loc"] for details in error.errors(include_url=False)))
+    return Reading(None, tuple(mistakes))
+
+
+def _without(content: Object, places: Iterable[Place]) -> Object:
+    """A copy without what is at these places; of a field that is missing, without what misses it."""
+    left = copy.deepcopy(content)
+    for place in sorted(set(places), key=_from_the_end, reverse=True):
+        _remove(left, place)
+    return left
+
+
+def _from_the_end(place: Place) -> list[tuple[int, str]]:
+    """Sorts the entries of a list by their position, so that the last goes first and the others keep
+    theirs."""
+    return [(part, "") if isinstance(part, int) else (-1, part) for part in place]
+
+
+def _remove(thing: Any, place: Place) -> None:
+    above: tuple[Any, int | str] | None = None
+    for part in place:
+        known = isinstance(thing, dict) and part in thing
+        if not known and not (isinstance(thing, list) and isinstance(part, int) and part < len(thing)):
+            break
+        above, thing = (thing, part), thing[part]
+    if above is not None:
+        del above[0][above[1]]

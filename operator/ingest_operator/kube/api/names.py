@@ -1,0 +1,171 @@
+"""What the operator's objects in a cluster are called, and the labels by which it finds them again. Pure.
+
+A name says whose it is and what for, and is the same whenever it is asked for: creating an object twice
+answers 409 instead of making two.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
+from ingest_contract.order import MAX_NUMBER
+from ingest_operator.kube.api.ownership import Identity
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+"""On everything that the operator makes, with `MANAGER` as its value."""
+
+MANAGER: Final = "video-ingest-operator"
+
+BATCH_UID: Final = f"{GROUP}/batch-uid"
+"""Whose it says it is: for people, and for watches that need not see everything. Whose it is says
+`ownership`."""
+
+ROLE: Final = f"{GROUP}/role"
+"""What a Job is for: `INGEST` or `PLAN`."""
+
+INGEST: Final = "ingest"
+PLAN: Final = "plan"
+
+INDEX: Final = f"{GROUP}/index"
+"""The item of an ingest Job; the number of the plan of a plan Job. Like `TRY`, for people: the name says the
+same, and cannot be edited."""
+
+TRY: Final = f"{GROUP}/try"
+"""Which process of it."""
+
+ATTEMPTS: Final = f"{GROUP}/attempts"
+"""Charged attempts before this Job; left out when 0, like the two below."""
+
+RUNG: Final = f"{GROUP}/rung"
+"""Where the Job stands on the memory ladder."""
+
+DISRUPTIONS: Final = f"{GROUP}/disruptions"
+"""How often the cluster took the item's machine back before this Job."""
+
+AVOIDS: Final = f"{GROUP}/avoids"
+"""Annotation of a Job: the nodes that its pod may not be placed on, with commas between. Left out where there
+are none."""
+
+STOPPED: Final = f"{GROUP}/stopped"
+"""Annotation of a Job that the operator itself ended, set together with `spec.suspend`."""
+
+CONTAINER: Final = "worker"
+"""The container that carries out the order."""
+
+PROGRESS_PORT: Final = 8080
+"""Where it serves `/progress` and `/metrics`."""
+
+MAX_NAME: Final = 63
+"""A Job's name is a label of its pods."""
+
+_UID: Final = 8
+_DIGEST: Final = 10
+_PLACE: Final = re.compile(rf"-[0-9a-f]{{{_UID}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z")
+
+
+def trace_of(uid: str) -> str:
+    """The trace of everything that is done for a batch, and by which its status is known to be its own."""
+    return uid.replace("-", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The batch that owns everything that is made for it."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def identity(self) -> Identity:
+        """By which what it controls is known."""
+        return Identity(self.namespace, self.uid)
+
+    @property
+    def trace_id(self) -> str:
+        """Of everything that is done for it: 32 hex digits, as W3C Trace Context has them."""
+        return trace_of(self.uid)
+
+    def reference(self) -> dict[str, str | bool]:
+        """The ownerReference. Deleting the batch deletes what it owns, and waits for none of it."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": BATCH_KIND,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+
+    def labels(self, role: str) -> dict[str, str]:
+        """The labels of its objects of one role."""
+        return {MANAGED_BY: MANAGER} | self.pod_labels(role)
+
+    def pod_labels(self, role: str) -> dict[str, str]:
+        """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what
+        is asked for."""
+        return {BATCH_UID: self.uid, ROLE: role}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a Job is for, and which try of it. Read from its name, which nobody can change; labels repeat it
+    for people."""
+
+    role: str
+    """`INGEST` or `PLAN`."""
+    index: int
+    """The item, or the number of the plan."""
+    number: int
+    """Which process of it."""
+
+    def name(self, owner: Owner) -> str:
+        """The Job of that place."""
+        name = plan_job_name if self.role == PLAN else ingest_job_name
+        return name(owner, self.index, self.number)
+
+
+def place_of(job_name: str) -> Place | None:
+    """Back from a name; None for a name of another kind. Only `Place.name` tells whether it is the name that
+    a batch would give."""
+    found = _PLACE.search(job_name)
+    if found is None or int(found[3]) > MAX_NUMBER:
+        return None
+    return Place(PLAN if found[1] else INGEST, int(found[2]), int(found[3]))
+
+
+def ingest_job_name(owner: Owner, index: int, number: int) -> str:
+    """The Job of one try of one item."""
+    return _name(owner, f"{index}-{number}")
+
+
+def plan_job_name(owner: Owner, plan_number: int, try_number: int) -> str:
+    """The Job of one try of one plan."""
+    return _name(owner, f"plan-{plan_number}-{try_number}")
+
+
+def plan_order_map_name(owner: Owner, plan_number: int) -> str:
+    """The ConfigMap that tells a plan Job what to plan."""
+    return _name(owner, f"plan-{plan_number}-order")
+
+
+def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -> str:
+    """The ConfigMap with one part of a frozen plan. The first part has one name for all attempts, the others
+    say whose part they are."""
+    return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_DIGEST]}" if part else ""))
+
+
+def order_map_name(owner: Owner, content: str) -> str:
+    """The ConfigMap with what the orders of a batch share. Other content has another name, so the map can be
+    immutable."""
+    return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_DIGEST]}")
+
+
+def _name(owner: Owner, what: str) -> str:
+    """`<batch>-<uid>-<what>`: of a long batch name the end is cut; the uid still tells its objects from
+    another's."""
+    tail = f"{owner.uid[:_UID]}-{what}"
+    head = owner.name.replace(".", "-")[: MAX_NAME - len(tail) - 1].rstrip("-")
+    return f"{head}-{tail}"

@@ -1,0 +1,55 @@
+"""Looks at batches of which nothing starts until somebody changes them. Their plans are not kept, and such a
+look needs none."""
+
+from collections.abc import Iterable
+
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.conditions import TOO_MANY_FAILURES
+from ingest_operator.core.fold import is_recorded
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.kube.api.fields import holds
+from ingest_operator.kube.api.names import PLAN, place_of
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.batches.job_cluster import KubeCluster
+
+
+def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
+    """Whether nothing of a batch's plan is needed until somebody changes the batch.
+
+    That is so of one that is done, and of one that is suspended or has failed too often, once nothing of it
+    runs. What else may hold such a batch up is told at each look, which needs the plan.
+    """
+    if status is None or status.observed_generation != batch["metadata"]["generation"]:
+        return False
+    holding = {each.type: each.reason for each in status.conditions if each.status is ConditionStatus.TRUE}
+    if ConditionType.COMPLETE in holding:
+        return True
+    if (
+        status.counts.running
+        or status.plan is None
+        or status.plan.sources < len(batch["spec"].get("sources") or ())
+    ):
+        return False
+    expected = (None, TOO_MANY_FAILURES, status.breaker.reason.value if status.breaker else None)
+    rests = ConditionType.SUSPENDED in holding or holding.get(ConditionType.FAILED) == TOO_MANY_FAILURES
+    return rests and holding.get(ConditionType.STALLED) in expected
+
+
+def is_cleared(jobs: Iterable[Object]) -> bool:
+    """Whether no Job is left that has made a plan. Failed ones stay, for people."""
+    places = ((job, place_of(job["metadata"]["name"])) for job in jobs)
+    return not any(
+        place is not None and place.role == PLAN and not holds(job, "Failed") for job, place in places
+    )
+
+
+async def clear_up(cluster: KubeCluster, ledger: Ledger) -> tuple[float | None] | None:
+    """Delete Jobs that were kept long enough; when the next one may go. None where one is there whose end is
+    not recorded."""
+    seen = await cluster.observe(ledger)
+    if not all(run.ended is not None and is_recorded(ledger, run) for run in seen.runs):
+        return None
+    for run in seen.runs:
+        await cluster.forget(run, final=True)
+    return (await cluster.clear(),)

@@ -1,0 +1,26 @@
+"""Ending whatever runs of a batch, when all that is known of it is that nothing of it is wanted any more."""
+
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.deletion import is_deleted
+from ingest_operator.kube.api.names import PLAN, Owner, place_of
+from ingest_operator.kube.api.resources import JOBS
+from ingest_operator.kube.batches.job_cluster import KubeCluster
+from ingest_operator.kube.observe.end_rules import is_final
+from ingest_operator.kube.watch.jobs_and_pods import Seen
+
+
+async def end_runs(cluster: KubeCluster) -> None:
+    """Stop every run that is not over. Raises `ApiError`."""
+    for run in cluster.shown().runs:
+        if run.ended is None:
+            await cluster.stop(run.index, run.number)
+
+
+async def end_plans(api: Api, seen: Seen, owner: Owner) -> None:
+    """Delete the plan Jobs that are not over: a plan that nobody will read is not worth its pod. Raises
+    `ApiError`."""
+    for job in seen.jobs.of(owner.identity):
+        place = place_of(job["metadata"]["name"])
+        ours = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
+        if ours and not (is_final(job) or is_deleted(job) or seen.jobs.is_gone(job)):
+            await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])

@@ -1,0 +1,50 @@
+"""The ConfigMaps from which the Jobs of a batch read the shared part of their orders, during one look.
+
+A worker does what stands there, so what stands there is compared, whoever made it: a name can be taken before
+us. It may also be deleted at any time, and pods that begin later would wait for it for ever. So each look
+that starts something, or finds something that cannot begin, asks for it anew.
+"""
+
+import asyncio
+
+from ingest_operator.core.orders import Orders
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError
+from ingest_operator.kube.api.names import Owner
+from ingest_operator.kube.api.ownership import is_controlled
+from ingest_operator.kube.api.refusals import NameTakenError
+from ingest_operator.kube.api.resources import CONFIG_MAPS, Object
+from ingest_operator.kube.manifests.ingest_job import shared_order_map
+
+
+class SharedOrders:
+    """Those of one batch."""
+
+    def __init__(self, api: Api, owner: Owner, orders: Orders) -> None:
+        self._api, self._owner, self._orders = api, owner, orders
+        self._there: set[int] = set()
+        self._asking = asyncio.Lock()  # starts come several at a time
+
+    async def ensure(self, rung: int) -> None:
+        """See that it is there, and says what it should. Raises `NameTakenError`, `OrderTooLargeError`,
+        `ApiError`."""
+        async with self._asking:
+            if rung in self._there:
+                return
+            body = shared_order_map(self._owner, self._orders, rung)
+            there = await self._get_or_make(body)
+            alike = all(there.get(field) == body.get(field) for field in ("data", "binaryData", "immutable"))
+            if not alike or not is_controlled(there, self._owner.identity):
+                raise NameTakenError(CONFIG_MAPS.kind, body["metadata"]["name"])
+            self._there.add(rung)
+
+    async def _get_or_make(self, body: Object) -> Object:
+        where = CONFIG_MAPS, self._owner.namespace
+        try:
+            return await self._api.get(*where, body["metadata"]["name"])
+        except NotFoundError:
+            pass
+        try:
+            return await self._api.create(*where, body)
+        except AlreadyExistsError:
+            return await self._api.get(*where, body["metadata"]["name"])

@@ -1,0 +1,1 @@
+"""What an installation needs: roles and policies."""

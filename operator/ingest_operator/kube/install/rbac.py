@@ -1,0 +1,76 @@
+"""What the operator may do in a cluster, and what people may: the rules as data, and the roles made for
+people. Pure.
+
+Every verb here is one that the operator sends; the tests ask the real authorizer that nothing else is
+allowed. Secrets are not among them: pods refer to them by name, and a missing one shows in the pod. No right
+to `update` a batch: its spec belongs to people.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ingest_contract.names import GROUP
+from ingest_operator.kube.api.resources import (
+    BATCHES,
+    CONFIG_MAPS,
+    EVENTS,
+    JOBS,
+    PODS,
+    PROFILES,
+    SCHEDULES,
+    WORKLOADS,
+    Object,
+    Resource,
+)
+
+RBAC: Final = "rbac.authorization.k8s.io"
+
+READ: Final = ("get", "list", "watch")
+WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
+
+
+def rules() -> list[Object]:
+    """The operator's rules, as they stand in a Role, or in one ClusterRole for all namespaces, those of
+    tomorrow as well."""
+    return [
+        _rule(BATCHES, *READ, "create", "delete"),  # schedules make batches, and trim their old ones
+        _rule(BATCHES, "update", subresource="status"),
+        _rule(SCHEDULES, *READ),
+        _rule(SCHEDULES, "update", subresource="status"),
+        _rule(PROFILES, *READ),
+        _rule(JOBS, *READ, "create", "patch", "delete"),
+        _rule(PODS, *READ, "delete"),  # of a Job that is gone without its pod
+        _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log
+        _rule(
+            CONFIG_MAPS, "get", "list", "create", "patch", "delete"
+        ),  # plans and shared orders; the lists of addresses that batches name
+        _rule(EVENTS, "create"),
+    ]
+
+
+def queue_rules() -> list[Object]:
+    """What more it may do where a queue of the cluster's admits its Jobs: read why one waits."""
+    return [_rule(WORKLOADS[0], "list")]
+
+
+def user_roles() -> tuple[Object, Object, Object]:
+    """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which has what
+    the one before it has.
+
+    Whoever may edit may run batches. A profile says which images run with which volumes and what may be
+    fetched: it is for admins.
+    """
+    view = [_rule(kind, *READ) for kind in (BATCHES, SCHEDULES, PROFILES)]
+    edit = [_rule(kind, *WRITE) for kind in (BATCHES, SCHEDULES)]
+    return _added_to("view", view), _added_to("edit", edit), _added_to("admin", [_rule(PROFILES, *WRITE)])
+
+
+def _rule(resource: Resource, *verbs: str, subresource: str | None = None) -> Object:
+    plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+    return {"apiGroups": [resource.group], "resources": [plural], "verbs": list(verbs)}
+
+
+def _added_to(role: str, its_rules: Sequence[Object]) -> Object:
+    labels = {f"{RBAC}/aggregate-to-{role}": "true"}
+    metadata = {"name": f"{GROUP}:{role}", "labels": labels}
+    return {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": list(its_rules)}

@@ -1,0 +1,51 @@
+"""How a Job's pod is kept from nodes, and how that is read again. Pure.
+
+By the label of the host's name, not by the node's own name: Karpenter makes no node for a pod whose affinity
+has `matchFields` (karpenter `pkg/controllers/provisioning/provisioner.go`, `validateNodeSelectorTerm`). Where
+the two differ the node is not avoided, and still named.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ingest_operator.kube.api.fields import metadata_of
+from ingest_operator.kube.api.names import AVOIDS
+from ingest_operator.kube.api.resources import Object
+
+HOST: Final = "kubernetes.io/hostname"
+"""The label that every kubelet gives its node (kubernetes `pkg/kubelet/kubelet_node_status.go`)."""
+
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def kept_from(job: Object, nodes: Sequence[str]) -> Object:
+    """The Job, its pod kept from these nodes: in each of the alternatives that the profile's own affinity
+    gives."""
+    if not nodes:
+        return job
+    metadata = job["metadata"] | {
+        "annotations": {**(job["metadata"].get("annotations") or {}), AVOIDS: ",".join(nodes)}
+    }
+    template = job["spec"]["template"]
+    affinity = template["spec"].get("affinity") or {}
+    node_affinity = affinity.get("nodeAffinity") or {}
+    required = node_affinity.get(_REQUIRED) or {}
+    alternatives: Sequence[Object] = required.get("nodeSelectorTerms") or ({"matchExpressions": []},)
+    terms = [_with_term(term, nodes) for term in alternatives]
+    affinity |= {"nodeAffinity": node_affinity | {_REQUIRED: required | {"nodeSelectorTerms": terms}}}
+    pod = template | {"spec": template["spec"] | {"affinity": affinity}}
+    return job | {"metadata": metadata, "spec": job["spec"] | {"template": pod}}
+
+
+def avoids(job: Object) -> tuple[str, ...]:
+    """The nodes that a Job's pod is kept from."""
+    text = (metadata_of(job).get("annotations") or {}).get(AVOIDS) or ""
+    return tuple(name for name in text.split(",") if name)
+
+
+def _with_term(term: Object, nodes: Sequence[str]) -> Object:
+    """An alternative without any condition is met by no node: one more condition must not open it."""
+    if term == {}:
+        return term
+    away = {"key": HOST, "operator": "NotIn", "values": list(nodes)}
+    return term | {"matchExpressions": [*(term.get("matchExpressions") or ()), away]}

@@ -1,0 +1,78 @@
+"""The text of an order, in two parts: what all items of a batch on one rung share, and what is an item's own.
+Pure.
+
+Each Job and pod is written to etcd several times, and most of an order is the same for every item. So the
+shared part lies in a ConfigMap, once, and the kubelet puts it into the item's own: it expands `$(NAME)` in a
+variable's value, of variables that stand before it.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from ingest_contract.order import IngestOrder, PlanOrder
+from ingest_operator.core.orders import Orders
+from ingest_operator.kube.manifests.sources import with_claims_allowed
+
+SHARED_VARIABLE: Final = "INGEST_SHARED_ORDER"
+"""The environment variable with the shared part, before the one with the order."""
+
+MAX_SHARED: Final = 110_000
+"""Bytes of the shared part. Linux takes 131,072 for one variable, and an item at its longest needs 20,000."""
+
+MAX_PLAN_ORDER: Final = 1_000_000
+"""Bytes of a plan's order: a ConfigMap takes 1,048,576."""
+
+_SHARED: Final = {"kind", "trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
+
+
+class OrderTooLargeError(ValueError):
+    """A worker cannot be told all of this; the message says what to leave out."""
+
+
+def split(order: IngestOrder) -> tuple[str, str]:
+    """(the item's own text, the text that it shares with the batch's other items): expanded, they are the
+    order's JSON.
+
+    A `$` of the item's is escaped as JSON can, so that the kubelet finds nothing else to expand. The shared
+    part is not expanded at all.
+    """
+    shared = order.model_dump_json(include=_SHARED, exclude_none=True).removeprefix("{")
+    own = order.model_dump_json(exclude=_SHARED, exclude_none=True, exclude_defaults=True).removesuffix("}")
+    return own.replace("$", r"\u0024") + f",$({SHARED_VARIABLE})", _fitting(shared)
+
+
+def joined(own: str, shared: str) -> str:
+    """What the kubelet makes of both parts."""
+    return own.removesuffix(f"$({SHARED_VARIABLE})") + shared
+
+
+def plan_text(order: PlanOrder) -> str:
+    """A plan's order, as it lies in a ConfigMap. Raises `OrderTooLargeError`."""
+    text = order.to_json()
+    if (size := len(text.encode())) > MAX_PLAN_ORDER:
+        raise OrderTooLargeError(
+            f"the order to plan {len(order.sources)} sources, with {len(order.known)} recordings planned "
+            f"before, has {size} bytes, "
+            f"and a ConfigMap takes {MAX_PLAN_ORDER}: put fewer sources into one batch"
+        )
+    return text
+
+
+def in_pods(orders: Orders) -> Orders:
+    """The orders as pods get them: what lies on the claims that the profile mounts may be read."""
+    profile = orders.profile
+    return replace(
+        orders,
+        profile=profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)}),
+    )
+
+
+def _fitting(shared: str) -> str:
+    if (size := len(shared.encode())) > MAX_SHARED:
+        raise OrderTooLargeError(
+            f"what all orders of the batch share has {size} bytes, and an environment variable takes "
+            f"{MAX_SHARED} of them: "
+            "look for fewer voices (`spec.speakers.profiles`), or enrol them with fewer recordings or "
+            "shorter addresses"
+        )
+    return shared

@@ -1,0 +1,91 @@
+"""The Job that resolves a batch's sources, and the ConfigMap with its order. Pure.
+
+The order of a plan names up to ten thousand recordings that are planned already, more than one environment
+variable can hold. So it is a file of a ConfigMap.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ingest_contract.order import ORDER_FILE_VARIABLE, Item, PlannedSource
+from ingest_contract.selection import Reprocess
+from ingest_operator.core.orders import Orders
+from ingest_operator.kube.api.names import (
+    CONTAINER,
+    INDEX,
+    PLAN,
+    TRY,
+    Owner,
+    plan_job_name,
+    plan_order_map_name,
+)
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.manifests.ingest_job import config_map, digest_variable, one_try
+from ingest_operator.kube.manifests.order_encoding import in_pods, plan_text
+from ingest_operator.kube.manifests.pod_template import Work, pod_template, requested
+from ingest_operator.kube.manifests.sources import CLAIMS, folders_of
+from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, writable
+
+DEADLINE_SECONDS: Final = 3600
+"""A plan of ten thousand entries with full metadata takes minutes; one that takes an hour hangs."""
+
+CPUS: Final = 1
+MEMORY_MIB: Final = 1024
+SCRATCH_GIB: Final = 1
+"""For the beginnings and ends of media files that tell their length in no other way."""
+
+ORDER_FOLDER: Final = "/order"
+ORDER_FILE: Final = "order.json"
+"""The key of the ConfigMap, which is the file's name."""
+
+
+def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) -> Object:
+    """The Job of one try of one plan. Raises `OverlayError`."""
+    pods = orders.profile.pods
+    work = Work(
+        role=PLAN,
+        image=pods.plan_image or pods.image,
+        variables=({"name": ORDER_FILE_VARIABLE, "value": f"{ORDER_FOLDER}/{ORDER_FILE}"},),
+        resources=requested(CPUS, MEMORY_MIB, SCRATCH_GIB),
+        mounts=_mounts(owner, orders, plan_number),
+        deadline_seconds=DEADLINE_SECONDS,
+        template={"pods.planTemplate": pods.plan_template},
+    )
+    labels = owner.labels(PLAN) | {INDEX: str(plan_number), TRY: str(try_number)}
+    return one_try(
+        owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work)
+    )
+
+
+def knowing(job: Object, order: Object) -> Object:
+    """The Job, whose worker takes this order and no other."""
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        if container["name"] == CONTAINER:
+            container["env"] = [*container["env"], digest_variable(order["data"][ORDER_FILE])]
+    return job
+
+
+def plan_order_map(
+    owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int
+) -> Object:
+    """What the plan Jobs of one number are told. Raises `OrderTooLargeError`."""
+    claimed = folders_of(orders.profile.pods.claims)
+    text = plan_text(in_pods(orders).to_plan(tuple(sources), claimed, tuple(planned), PLACE))
+    labels = owner.labels(PLAN) | {INDEX: str(plan_number)}
+    return config_map(owner, plan_order_map_name(owner, plan_number), labels, {ORDER_FILE: text})
+
+
+def _mounts(owner: Owner, orders: Orders, plan_number: int) -> tuple[Mount, ...]:
+    pods = orders.profile.pods
+    order = Mount("order", ORDER_FOLDER, {"configMap": {"name": plan_order_map_name(owner, plan_number)}})
+    locks = (models(pods.models),) if orders.batch.spec.reprocess is Reprocess.IF_PIPELINE_CHANGED else ()
+    return (order, writable(SCRATCH_GIB), *locks, *claims(_claims(orders)))
+
+
+def _claims(orders: Orders) -> tuple[str, ...]:
+    """The claims that the batch names. A list in a ConfigMap may name any that the profile allows."""
+    sources, allowed = orders.batch.spec.sources, orders.profile.pods.claims
+    if any(source.config_map is not None for source in sources):
+        return allowed
+    volumes = [f"{CLAIMS}/{source.volume.claim_name}" for source in sources if source.volume is not None]
+    return claims_of([*volumes, *(source.url for source in sources if source.url is not None)], allowed)

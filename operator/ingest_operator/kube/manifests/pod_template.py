@@ -1,0 +1,122 @@
+"""The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it
+does not need. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingest_contract.order import DSN_VARIABLE
+from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
+from ingest_operator.core.deadlines import UNKNOWN_LENGTH
+from ingest_operator.kube.api.names import CONTAINER, Owner
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.manifests.overlay import lay_over
+from ingest_operator.kube.manifests.volumes import RECEIPT, Mount
+
+NOBODY: Final = 65_532
+"""The user and group that the image calls `nonroot`."""
+
+GRACE_SECONDS: Final = 30
+"""Between SIGTERM and SIGKILL: a worker rolls back and says so well within it, and spot nodes give no
+more."""
+
+DEFAULT_ACCOUNT: Final = "default"
+"""Whose pods are that do not say whose they are."""
+
+_HOUR: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """In what the pods of one batch differ."""
+
+    role: str
+    image: str
+    variables: Sequence[Object]
+    """The order, however it comes in; the store's address is added."""
+    resources: Object
+    mounts: Sequence[Mount]
+    deadline_seconds: int
+    """How long the pod may run. It counts from the pod's start, so that waiting for a GPU is not running."""
+    template: Mapping[str, Mapping[str, Any]]
+    """The profile's template for this role, by its name there: it goes over the one for both."""
+    shared: Sequence[str] = ()
+    """ConfigMaps whose keys are variables too. They come first, so the others may name them."""
+    priority_class: str | None = None
+
+
+def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
+    """The pod template, with the profile's own laid over it. Raises `OverlayError`."""
+    ours = {"metadata": {"labels": owner.pod_labels(work.role)}, "spec": _spec(pods, work)}
+    return lay_over(ours, {"pods.template": pods.template, **work.template})
+
+
+def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:
+    """What a container asks for. Memory is a limit as well; cores are not, because throttling a decoder helps
+    nobody."""
+    memory = f"{memory_mib}Mi"
+    limits = {"memory": memory} | ({gpu.resource: str(gpu.count)} if gpu is not None and gpu.count else {})
+    return {
+        "requests": {"cpu": str(cpus), "memory": memory, "ephemeral-storage": f"{scratch_gib}Gi"},
+        "limits": limits,
+    }
+
+
+def memory_mib(memory: WorkerMemory, media_seconds: int | None, rung: int) -> int:
+    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the most that the
+    profile allows."""
+    growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH)
+    return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR)) << rung)
+
+
+def _spec(pods: PodProfile, work: Work) -> Object:
+    spec = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": work.deadline_seconds,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": NOBODY,
+            "runAsGroup": NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(pods, work)],
+        "volumes": [mount.to_volume for mount in work.mounts],
+    }
+    if pods.service_account != DEFAULT_ACCOUNT:
+        spec["serviceAccountName"] = pods.service_account
+    if pods.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in pods.pull_secrets]
+    if work.priority_class is not None:
+        spec["priorityClassName"] = work.priority_class
+    return spec
+
+
+def _container(pods: PodProfile, work: Work) -> Object:
+    """The worker. No port is listed: it is reached all the same, and the list alone costs etcd 1.4 kB per
+    item."""
+    shared = {"envFrom": [{"configMapRef": {"name": name}} for name in work.shared]} if work.shared else {}
+    return shared | {
+        "name": CONTAINER,
+        "image": work.image,
+        "imagePullPolicy": pods.pull_policy.value,
+        "env": [*work.variables, _store(pods)],
+        "resources": work.resources,
+        "volumeMounts": [mount.to_mount for mount in work.mounts],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "terminationMessagePath": RECEIPT,
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _store(pods: PodProfile) -> Object:
+    return {
+        "name": DSN_VARIABLE,
+        "valueFrom": {"secretKeyRef": {"name": pods.store.name, "key": pods.store.key}},
+    }

@@ -1,0 +1,103 @@
+"""A batch's sources as a plan Job sees them: claims are mounted folders, ConfigMaps are lists that the
+operator reads. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, VolumeSource
+from ingest_contract.order import PlannedSource
+from ingest_contract.pods import PodProfile
+from ingest_contract.profile import FetchProfile
+from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, listed_sources
+
+CLAIMS: Final = "/sources"
+"""The folder of a pod in which each claim is mounted, under its own name."""
+
+
+class MissingListError(SourceError):
+    """A ConfigMap or its key is not there. It may come at any time."""
+
+
+def needed_config_maps(spec: IngestBatchSpec, first: int, pods: PodProfile) -> tuple[str, ...]:
+    """The ConfigMaps that the sources from number `first` on name, of those that the profile allows: no other
+    is ever read."""
+    named = {source.config_map.name for source in spec.sources[first:] if source.config_map is not None}
+    return tuple(sorted(named.intersection(pods.config_maps)))
+
+
+def planned_sources(
+    spec: IngestBatchSpec, first: int, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
+) -> Fitting:
+    """The sources from number `first` on, as many as one plan takes. `config_maps` has the `data` of those
+    that exist.
+
+    Raises:
+        SourceError: naming the field.
+    """
+    found = [
+        _planned(source, f"spec.sources[{position}]", pods, config_maps)
+        for position, source in enumerate(spec.sources[first:], start=first)
+    ]
+    return fit_for_one_plan(found, first)
+
+
+def with_claims_allowed(fetch: FetchProfile, claims: Sequence[str]) -> FetchProfile:
+    """The fetch settings, with the folders of the claims that the profile mounts allowed as well."""
+    folders = {*fetch.allow.folders, *folders_of(claims).values()}
+    return fetch.model_copy(
+        update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})}
+    )
+
+
+def folders_of(claims: Sequence[str]) -> dict[str, str]:
+    """Where each claim is mounted in a pod that reads it."""
+    return {claim: _folder(claim) for claim in claims}
+
+
+def _planned(
+    source: Source, where: str, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
+) -> Sequence[PlannedSource]:
+    if source.url is not None:
+        return [PlannedSource(url=source.url, speakers=source.speakers)]
+    if source.volume is not None:
+        return [_mounted(source.volume, source, where, pods)]
+    assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
+    text = _list(source.config_map, f"{where}.configMap", pods, config_maps)
+    return listed_sources(
+        text, source.speakers, f"{where}.configMap: key {source.config_map.key} of {source.config_map.name}"
+    )
+
+
+def _mounted(volume: VolumeSource, source: Source, where: str, pods: PodProfile) -> PlannedSource:
+    claim = volume.claim_name
+    if claim not in pods.claims:
+        raise SourceError(f"{where}.volume: {_not_allowed(claim, 'pods.claims', pods.claims)}")
+    return PlannedSource(url=f"file://{_folder(claim)}", glob=volume.glob, speakers=source.speakers)
+
+
+def _list(
+    source: ConfigMapSource, where: str, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
+) -> str:
+    name, key = source.name, source.key
+    if name not in pods.config_maps:
+        raise SourceError(f"{where}: {_not_allowed(name, 'pods.configMaps', pods.config_maps)}")
+    if name not in config_maps:
+        raise MissingListError(
+            f"{where}: there is no ConfigMap {name} in the batch's namespace; planning goes on when it is "
+            "made"
+        )
+    if key not in config_maps[name]:
+        there = ", ".join(sorted(config_maps[name])) or "none"
+        raise MissingListError(f"{where}: the ConfigMap {name} has no key {key}; its keys are: {there}")
+    return config_maps[name][key]
+
+
+def _not_allowed(name: str, field: str, allowed: Sequence[str]) -> str:
+    return (
+        f"the profile does not allow {name}: its {field} has {', '.join(allowed) or 'nothing'}; add it "
+        "there, or use one of those"
+    )
+
+
+def _folder(claim: str) -> str:
+    return f"{CLAIMS}/{claim}"

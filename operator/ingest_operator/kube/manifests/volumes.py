@@ -1,0 +1,91 @@
+"""What is mounted into pods: models, scratch, and those claims that a pod reads. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from ingest_contract.order import Place
+from ingest_contract.pods import ModelVolume
+from ingest_operator.kube.api.names import PROGRESS_PORT
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.manifests.sources import CLAIMS
+
+MODELS: Final = "/models"
+SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
+"""The one folder that can be written to: temporary files of libraries go there whatever they are told, so
+everything does."""
+
+RECEIPT: Final = "/dev/termination-log"
+"""Kubernetes' own default: the kubelet mounts one file there, and reads it when the container ends."""
+
+MODELS_CLAIM: Final = "video-ingest-models"
+"""Where the models are unless the profile says otherwise."""
+
+PLACE: Final = Place(models=MODELS, scratch=f"{SCRATCH}/media", receipt=RECEIPT, progress_port=PROGRESS_PORT)
+"""Where a worker in a pod finds things. Its media have a folder in the volume: beside it the worker keeps the
+voices that it has heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume and where it is mounted."""
+
+    name: str
+    path: str
+    volume: Object
+    """Its source, without the name."""
+    read_only: bool = True
+
+    @property
+    def to_volume(self) -> Object:
+        """As a pod lists it."""
+        return {"name": self.name} | self.volume
+
+    @property
+    def to_mount(self) -> Object:
+        """As a container lists it."""
+        return {"name": self.name, "mountPath": self.path} | ({"readOnly": True} if self.read_only else {})
+
+
+def models(where: ModelVolume) -> Mount:
+    """The sets of models. A folder of the node must be there already: an empty one made by the kubelet would
+    hide that it is not."""
+    if where.host_path is not None:
+        return Mount("models", MODELS, {"hostPath": {"path": where.host_path, "type": "Directory"}})
+    if where.image is not None:
+        return Mount("models", MODELS, {"image": {"reference": where.image, "pullPolicy": "IfNotPresent"}})
+    return Mount("models", MODELS, _claimed(where.claim_name or MODELS_CLAIM))
+
+
+def writable(scratch_gib: int) -> Mount:
+    """All that a worker may write to; the rest of its file system is read-only."""
+    return Mount("scratch", SCRATCH, {"emptyDir": {"sizeLimit": f"{scratch_gib}Gi"}}, read_only=False)
+
+
+def claims(names: Iterable[str]) -> tuple[Mount, ...]:
+    """Claims with recordings, each below the folder of claims under its own name."""
+    return tuple(
+        Mount(f"claim-{place}", f"{CLAIMS}/{name}", _claimed(name)) for place, name in enumerate(names)
+    )
+
+
+def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ...]:
+    """The allowed claims that some addresses lie on."""
+    named = {_claim(address) for address in addresses}
+    return tuple(claim for claim in allowed if claim in named)
+
+
+def _claim(address: str) -> str | None:
+    """The claim of one address, `file:///sources/<claim>/...` or the bare path; None for any other."""
+    path = (
+        address
+        if address.startswith("/")
+        else unquote(address.removeprefix("file://").removeprefix("localhost"))
+    )
+    below = path.removeprefix(f"{CLAIMS}/")
+    return None if below == path else below.split("/", 1)[0]
+
+
+def _claimed(name: str) -> Object:
+    return {"persistentVolumeClaim": {"claimName": name, "readOnly": True}}

@@ -1,0 +1,1 @@
+"""What Jobs and pods say about runs."""

@@ -1,0 +1,116 @@
+"""Jobs that wait in a queue of the cluster's: how many, since when, and what Kueue says of the first of them.
+
+A Job that a queue has not admitted is suspended and has no pod. Why, stands in its Workload only, which Kueue
+makes and labels with the Job's uid; that is asked for when the wait is long enough for a person to wonder,
+once in a while.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.timestamps import as_text
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusedError
+from ingest_operator.kube.api.fields import condition, created_at, held_since, holds, metadata_of
+from ingest_operator.kube.api.names import INDEX, INGEST, ROLE, STOPPED
+from ingest_operator.kube.api.resources import WORKLOADS, Object
+from ingest_operator.kube.manifests.ingest_job import QUEUE
+from ingest_operator.kube.observe.end_rules import is_final, is_suspended
+
+PATIENCE: Final = 60.0
+"""Seconds in a queue before a person should know. A cluster with room admits within one."""
+
+ASK_EVERY: Final = 30.0
+"""Seconds between two questions about the same batch."""
+
+JOB_UID: Final = "kueue.x-k8s.io/job-uid"
+"""Kueue's label of a Workload: whose it is."""
+
+_WORDS: Final = 600
+"""Characters of Kueue's own words: a condition has room for 1024, and ours come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Kueue said of a Job, and when."""
+
+    uid: str
+    words: str
+    at: float
+
+
+def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
+    """The ingest Jobs that somebody else keeps suspended for longer than our patience, the earliest first."""
+    found = [
+        job
+        for job in jobs
+        if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE
+    ]
+    return tuple(sorted(found, key=lambda job: (_since(job, now), job["metadata"]["name"])))
+
+
+def not_admitted(jobs: tuple[Object, ...], words: str, now: float) -> Hindrance:
+    """What is told of Jobs that wait. Others go on: a queue lets in whom it has room for."""
+    first, count = jobs[0], len(jobs)
+    queue = _labels(first).get(QUEUE)
+    where = f"queue {queue!r}" if queue else "whoever has suspended them"
+    who = "1 recording waits" if count == 1 else f"{count} recordings wait"
+    text = f"{who} for admission by {where}, the first since {as_text(_since(first, now))}. {words}"
+    index = _labels(first).get(INDEX) or ""
+    return Hindrance("NotAdmitted", text, inf, int(index) if index.isdecimal() else 0)
+
+
+async def asked(api: Api, job: Object, now: float) -> Answer:
+    """What the Workload of a Job says. Never raises `ApiError`: what cannot be read is said as well."""
+    return Answer(job["metadata"]["uid"], await _words(api, job), now)
+
+
+async def _words(api: Api, job: Object) -> str:
+    if QUEUE not in _labels(job):
+        return f"The Job {job['metadata']['name']} names no queue: see who suspends Jobs in this namespace."
+    for resource in WORKLOADS:
+        try:
+            found, _ = await api.list(
+                resource, job["metadata"]["namespace"], labels=f"{JOB_UID}={job['metadata']['uid']}"
+            )
+        except NotFoundError:
+            continue
+        except RefusedError:
+            return "The operator may not read Workloads, which say why: set the chart's rbac.queues."
+        except ApiError as error:
+            return f"Its Workload cannot be read now: {error.message[:_WORDS]}"
+        return (
+            said_by(found[0])
+            if found
+            else "Kueue has made no Workload for it: is it running, and does it manage this namespace?"
+        )
+    return "No Kueue serves Workloads in this cluster: install it, or take queueName out of the profile."
+
+
+def said_by(workload: Object) -> str:
+    """Why a Workload is not admitted, in Kueue's words."""
+    if (workload.get("spec") or {}).get("active") is False:
+        return f"Its Workload {workload['metadata']['name']} is deactivated: set its spec.active."
+    for kind in ("QuotaReserved", "Admitted", "Evicted"):
+        message = condition(workload, kind).get("message")
+        if message and holds(workload, kind) is (kind == "Evicted"):
+            return f"Kueue says: {message[:_WORDS]}"
+    return "Kueue has said nothing of it yet."
+
+
+def _labels(job: Object) -> Object:
+    labels: Object = metadata_of(job).get("labels") or {}
+    return labels
+
+
+def _waits(job: Object) -> bool:
+    return (
+        is_suspended(job) and not is_final(job) and STOPPED not in (metadata_of(job).get("annotations") or {})
+    )
+
+
+def _since(job: Object, now: float) -> float:
+    return held_since(job, "Suspended") or created_at(job) or now

@@ -1,0 +1,108 @@
+"""Which batch of a schedule is due now, and which times have passed for good. Pure.
+
+Every scheduled time is settled once: it got its batch, or it is missed. Of the times that are not settled
+only the latest may still get a batch; so whoever was away for a week catches up one run and not seven.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
+from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.kube.schedules.cron import CalendarEndError, Timetable
+from ingest_operator.kube.schedules.owned_batches import Child
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a schedule asks for."""
+
+    spec: IngestScheduleSpec
+    timetable: Timetable
+    created: float
+    """When it was made. Nothing is due before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look finds to do."""
+
+    start: float | None
+    """The time whose batch is to be started now."""
+    settled: float
+    """The moment up to which every time has its batch or is missed."""
+    missed: int
+    """How many of them were missed since the last look."""
+    next: float | None
+    """The first time that is still to come; None while suspended."""
+    timetable: str
+    """What the times were found by."""
+    waits: float | None = None
+    """The time whose batch waits for an earlier one."""
+
+
+def survey(
+    wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float
+) -> Survey:
+    """What is due at `now`, given the last accepted status and the batches that are there."""
+    spec, table = wanted.spec, wanted.timetable
+    since = settled_before(wanted, previous, now)
+    settled = max((since, *(child.due for child in come_due(children, now))))
+    open_, start, waits = None if spec.suspend else table.passed(settled, now).latest, None, None
+    if open_ is not None and _too_late(spec, open_, now):
+        settled = open_
+    elif open_ is not None:
+        waits = open_ if _in_the_way(spec, children) else None
+        start = None if waits is not None else open_
+        # The times before the open one will get no batch any more; where there are none, nothing has changed
+        # that must be written down.
+        settled = open_ - 1 if table.passed(settled, open_ - 1).count else settled
+    return Survey(
+        start=start,
+        settled=settled,
+        missed=_missed(table, children, since, settled),
+        next=None if spec.suspend else _next(table, max(now, settled)),
+        timetable=str(table),
+        waits=waits,
+    )
+
+
+def come_due(children: Sequence[Child], now: float) -> tuple[Child, ...]:
+    """Those whose time has come. A name may promise any year: one of a later moment settles nothing, or
+    nothing would start till then."""
+    return tuple(child for child in children if child.due <= now)
+
+
+def settled_before(wanted: Wanted, previous: IngestScheduleStatus | None, now: float) -> float:
+    """The moment up to which nothing is due any more. With another timetable that is now: its times in the
+    past were never announced."""
+    if previous is None or previous.observed_generation < 0:
+        return wanted.created
+    settled = as_seconds(previous.settled_until) if previous.settled_until else wanted.created
+    return settled if previous.timetable == str(wanted.timetable) else max(settled, now)
+
+
+def _too_late(spec: IngestScheduleSpec, due: float, now: float) -> bool:
+    return spec.starting_deadline_seconds is not None and now - due > spec.starting_deadline_seconds
+
+
+def _in_the_way(spec: IngestScheduleSpec, children: Sequence[Child]) -> bool:
+    """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is
+    gone."""
+    return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(
+        not child.finished for child in children
+    )
+
+
+def _next(table: Timetable, after: float) -> float | None:
+    try:
+        return table.after(after)
+    except CalendarEndError:
+        return None
+
+
+def _missed(table: Timetable, children: Sequence[Child], since: float, settled: float) -> int:
+    """Times of a span that have no batch. A batch from another timetable is no time of this one."""
+    return max(
+        0, table.passed(since, settled).count - sum(since < child.due <= settled for child in children)
+    )

@@ -1,0 +1,163 @@
+"""The batches of a schedule: what they are called and made of, and what an object tells of one. Pure.
+
+A batch is named after its schedule and the minute it was due, in UTC: making it twice answers 409 instead of
+making two, whoever makes it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
+from ingest_contract.schedule import IngestScheduleSpec
+from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.kube.api.deletion import held_up_by, is_deleted
+from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
+from ingest_operator.kube.api.ownership import identity_of, is_controlled
+from ingest_operator.kube.api.resources import Object
+
+SCHEDULE_UID: Final = f"{GROUP}/schedule-uid"
+"""Label of a batch: whose it is, for people. Its owner reference is what counts."""
+
+SCHEDULED_TIME: Final = f"{GROUP}/scheduled-time"
+"""Annotation of a batch: when it was due."""
+
+_MINUTE: Final = "%Y%m%d%H%M"
+_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One batch of a schedule."""
+
+    name: str
+    uid: str
+    due: float
+    state: str
+    finished: bool
+    """Whether it is Complete, or Failed and nothing of it runs any more: until then it holds its place and
+    its Jobs."""
+    failed: bool
+    completed: float | None
+    """When it was complete."""
+    leaving: bool
+    """Whether it is being deleted."""
+    held: str = ""
+    """Why it does not go on, in its own words; empty where it does."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is neither finished nor being deleted."""
+        return not self.finished and not self.leaving
+
+
+def child_name(schedule: str, due: float) -> str:
+    """The batch that is due at a moment."""
+    return f"{schedule}-{datetime.fromtimestamp(due, tz=UTC):{_MINUTE}}"
+
+
+def child_object(schedule: Object, due: float) -> Object:
+    """The batch that is due at a moment."""
+    about, template = schedule["metadata"], schedule["spec"]["template"]
+    said = template.get("metadata") or {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": BATCH_KIND,
+        "metadata": {
+            "name": child_name(about["name"], due),
+            "namespace": about["namespace"],
+            "labels": (said.get("labels") or {}) | {MANAGED_BY: MANAGER, SCHEDULE_UID: about["uid"]},
+            "annotations": (said.get("annotations") or {}) | {SCHEDULED_TIME: as_text(due)},
+            "ownerReferences": [_reference(about)],
+        },
+        "spec": template["spec"],
+    }
+
+
+def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...]:
+    """The batches that a schedule has made, earliest first. Others are none of its business, whatever they
+    are called."""
+    found = [
+        child
+        for batch in batches
+        if is_controlled(batch, identity_of(schedule)) and (child := child_of(schedule, batch)) is not None
+    ]
+    return tuple(sorted(found, key=lambda child: child.due))
+
+
+def child_of(schedule: Object, batch: Object) -> Child | None:
+    """What an object tells. Its name says when it was due, because labels and annotations may be edited; None
+    for another kind of name."""
+    about, status = batch["metadata"], batch.get("status") or {}
+    due = _due(schedule["metadata"]["name"], about["name"])
+    if due is None:
+        return None
+    complete, failed = (_holding(status, kind) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
+    running = (status.get("counts") or {}).get("running", 0)
+    return Child(
+        name=about["name"],
+        uid=about["uid"],
+        due=due,
+        state=status.get("state") or "Pending",
+        finished=complete is not None or (failed is not None and not running),
+        failed=failed is not None,
+        completed=as_seconds(complete["lastTransitionTime"]) if complete and not failed else None,
+        leaving=is_deleted(batch),
+        held=_held(batch),
+    )
+
+
+def beyond_limits(children: Sequence[Child], spec: IngestScheduleSpec) -> tuple[Child, ...]:
+    """The finished batches that are no longer kept: the oldest ones."""
+    gone: list[Child] = []
+    for failed, limit in ((False, spec.successful_history_limit), (True, spec.failed_history_limit)):
+        alike = [
+            child for child in children if child.finished and child.failed is failed and not child.leaving
+        ]
+        gone += alike[: max(0, len(alike) - limit)]
+    return tuple(sorted(gone, key=lambda child: child.due))
+
+
+def _due(schedule: str, name: str) -> float | None:
+    minute = name.removeprefix(f"{schedule}-")
+    if len(minute) != _DIGITS or name == minute:
+        return None
+    try:
+        return datetime.strptime(minute, _MINUTE).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _holding(status: Object, kind: ConditionType) -> Object | None:
+    """A condition of the status, if it holds."""
+    conditions: Iterable[Object] = status.get("conditions") or ()
+    return next(
+        (each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None
+    )
+
+
+def _held(batch: Object) -> str:
+    """Why a batch that is not finished does not go on by itself."""
+    if is_deleted(batch):
+        return f"it is being deleted{held_up_by(batch)}"
+    if (batch.get("spec") or {}).get("suspend") is True:
+        return "it is suspended"
+    status = batch.get("status") or {}
+    stalled = (
+        None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
+    )  # what failed ends by itself
+    return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
+
+
+def _reference(about: Object) -> dict[str, Any]:
+    """The ownerReference. Deleting the schedule deletes its batches, and waits for none of them."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULE_KIND,
+        "name": about["name"],
+        "uid": about["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }

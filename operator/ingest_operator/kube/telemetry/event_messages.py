@@ -1,0 +1,253 @@
+"""What a change of a batch's status means in words: the Events that people see under `kubectl describe`.
+Pure.
+
+Each aspect of a batch is told by a function of its own, so that one that changes too often can be held back
+without the others. Each works between any two statuses, however much lies between them: what was held back is
+told later, in sum.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES
+from ingest_contract.intervals import decode
+from ingest_contract.status import IngestBatchStatus, VideoStatus
+from ingest_contract.text import without_credentials
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.telemetry.status_diff import failed_since, is_same_pass
+
+
+class NoteType(StrEnum):
+    """The two types of Events."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One Event, before it has a name and a time."""
+
+    reason: str
+    """CamelCase."""
+    type: NoteType
+    text: str
+    """For people; may be cut."""
+    action: str
+    """What was done or tried, in one word."""
+
+
+Teller = Callable[[IngestBatchStatus | None, IngestBatchStatus], Note | None]
+"""What is new between two statuses in one aspect; the first is None for a batch that had none."""
+
+
+class Aspect(StrEnum):
+    """What is told independently."""
+
+    ORIGIN = "Origin"
+    PLAN = "Plan"
+    PROFILE = "Profile"
+    FAILURES = "Failures"
+    HOLD = "Hold"
+    NODES = "Nodes"
+    SUSPENSION = "Suspension"
+    VERDICT = "Verdict"
+    END = "End"
+
+
+def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """A status that was written for another batch has given way."""
+    other = before.trace_id if before else None
+    if other is None or after.trace_id in (None, other):
+        return None
+    text = (
+        f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every "
+        "recording is looked at anew."
+    )
+    return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
+
+
+def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """Addresses of a spec that was not known before let somebody in: a batch is no Secret."""
+    if before is not None and before.observed_generation == after.observed_generation:
+        return None
+    sources = batch.get("spec", {}).get("sources") or ()
+    urls = [str(source.get("url", "")) if isinstance(source, Mapping) else "" for source in sources]
+    places = [f"spec.sources[{place}]" for place, url in enumerate(urls) if without_credentials(url) != url]
+    if not places:
+        return None
+    text = (
+        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in "
+        "the address. Everybody who may "
+        "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, "
+        "and ingest this source by "
+        "`ingestctl run` against the same store."
+    )
+    return Note("CredentialsExposed", NoteType.WARNING, text, "Plan")
+
+
+def _planned(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    plan, known = after.plan, before.plan if before else None
+    if plan is None or (known is not None and (known.sources, known.items) == (plan.sources, plan.items)):
+        return None
+    if known is None:
+        text = f"{_recordings(plan.items)} planned, {plan.media_seconds / 3600:.1f} h."
+    else:
+        text = f"{_recordings(plan.items - known.items, ' more')} planned, {plan.items} in all."
+    left_out = _listed((each.reason, each.count) for each in plan.left_out)
+    return Note("Planned", NoteType.NORMAL, text + (f" Left out: {left_out}." if left_out else ""), "Plan")
+
+
+def _profile(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    differed = before is not None and before.profile is not None and before.profile.differs
+    if after.profile is None or not after.profile.differs or differed:
+        return None
+    text = (
+        "The profile's models or parameters are not those that this batch was planned with. The batch "
+        "keeps those; a new one takes the new."
+    )
+    return Note("ProfileDiffers", NoteType.WARNING, text, "Plan")
+
+
+def _failures(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    failed = failed_since(before, after)
+    if not failed:
+        return None
+    reason, most = min(failed.items(), key=lambda entry: (-entry[1], entry[0]))
+    sentence = next(each.sentence for each in after.failures if each.reason == reason)
+    row = _only_failed(before, after) if failed.total() == 1 else None
+    if row is not None:
+        text = (
+            f"{row.id} (recording {row.index}) failed in try {row.number}: {reason}. "
+            f"{row.message or sentence}"
+        )
+    else:
+        share = "all" if most == failed.total() else f"{most} of them"
+        text = f"{_recordings(failed.total())} failed, {share} with {reason}. {sentence}"
+    return Note("ItemFailed", NoteType.WARNING, text, "Ingest")
+
+
+def _only_failed(before: IngestBatchStatus | None, after: IngestBatchStatus) -> VideoStatus | None:
+    """The row of the one recording that failed; None where the rows had no room for it."""
+    known = decode(before.items.failed) if before and is_same_pass(before, after) else frozenset()
+    fresh = decode(after.items.failed) - known
+    return next((row for row in after.videos if row.index in fresh), None)
+
+
+def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """A batch that has failed is stalled too: that is told as its verdict."""
+    was, now = _held(before), _held(after)
+    if now is not None and (was is None or was.reason != now.reason):
+        return Note("Stalled", NoteType.WARNING, f"{now.reason}: {now.message}", "Start")
+    over = now is None and _holding(ConditionType.COMPLETE, after) is None
+    return (
+        Note("Recovered", NoteType.NORMAL, f"{was.reason} holds nothing up any more.", "Start")
+        if was and over
+        else None
+    )
+
+
+def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """A node that is avoided anew: each time in a row is news."""
+    known = {each.name: each.times for each in before.nodes if each.avoided} if before else {}
+    fresh = [each for each in after.nodes if each.avoided and known.get(each.name, 0) < each.times]
+    if not fresh:
+        return None
+    told = "; ".join(
+        f"{each.name}: {each.runs} ended as {each.reason}, avoided until {each.until}" for each in fresh
+    )
+    advice = FAILURES[fresh[0].reason].sentence
+    return Note(
+        "NodeAvoided",
+        NoteType.WARNING,
+        f"{told}. {advice} Nothing more of this batch goes there until then.",
+        "Start",
+    )
+
+
+def _held(status: IngestBatchStatus | None) -> Condition | None:
+    """What holds it up, if that is not its failure itself."""
+    stalled, failed = _holding(ConditionType.STALLED, status), _holding(ConditionType.FAILED, status)
+    return None if stalled is not None and failed is not None and stalled.reason == failed.reason else stalled
+
+
+def _suspension(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    counts = after.counts
+    if _begun(ConditionType.SUSPENDED, before, after) is not None:
+        left = _recordings(counts.pending + counts.waiting)
+        return Note(
+            "Suspended", NoteType.NORMAL, f"Nothing runs and nothing starts; {left} to go.", "Suspend"
+        )
+    resumed = any(
+        each.type is ConditionType.SUSPENDED and each.reason == "NotSuspended" for each in after.conditions
+    )
+    if _holding(ConditionType.SUSPENDED, before) is not None and resumed:
+        return Note("Resumed", NoteType.NORMAL, "`spec.suspend` was taken back.", "Resume")
+    return None
+
+
+def _verdict(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    failed = _begun(ConditionType.FAILED, before, after)
+    return (
+        None
+        if failed is None
+        else Note(
+            "Failed",
+            NoteType.WARNING,
+            f"{failed.reason}: {failed.message}",
+            "Ingest" if after.plan else "Plan",
+        )
+    )
+
+
+def _end(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    complete = _begun(ConditionType.COMPLETE, before, after)
+    if complete is None:
+        return None
+    if not after.counts.failed:
+        return Note("Completed", NoteType.NORMAL, f"{complete.message}.", "Ingest")
+    failures = _listed((each.reason, each.count) for each in after.failures)
+    return Note("CompletedWithFailures", NoteType.WARNING, f"{complete.message}: {failures}.", "Ingest")
+
+
+TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
+    {
+        Aspect.ORIGIN: _origin,
+        Aspect.PLAN: _planned,
+        Aspect.PROFILE: _profile,
+        Aspect.FAILURES: _failures,
+        Aspect.HOLD: _hold,
+        Aspect.NODES: _nodes,
+        Aspect.SUSPENSION: _suspension,
+        Aspect.VERDICT: _verdict,
+        Aspect.END: _end,
+    }
+)
+"""In the order in which several of them are told at once."""
+
+
+def _holding(kind: ConditionType, status: IngestBatchStatus | None) -> Condition | None:
+    conditions = status.conditions if status else ()
+    return next(
+        (each for each in conditions if each.type is kind and each.status is ConditionStatus.TRUE), None
+    )
+
+
+def _begun(
+    kind: ConditionType, before: IngestBatchStatus | None, after: IngestBatchStatus
+) -> Condition | None:
+    """The condition, if it holds and did not before, or for another reason."""
+    was, now = _holding(kind, before), _holding(kind, after)
+    return None if now is None or (was is not None and was.reason == now.reason) else now
+
+
+def _recordings(count: int, more: str = "") -> str:
+    return f"{count}{more} recording{'' if count == 1 else 's'}"
+
+
+def _listed(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts)

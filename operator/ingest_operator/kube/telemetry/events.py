@@ -1,0 +1,174 @@
+"""Kubernetes Events about batches: few, each once, and never in the way of what they tell of.
+
+They follow accepted statuses. An Event's name comes from the batch, the reason and the version of the status,
+so one that is posted twice is refused the second time. What one batch may say in a minute is limited; what is
+held back is told with the next status, in sum.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.kube.api.errors import AlreadyExistsError
+from ingest_operator.kube.api.resources import BATCHES, EVENTS, Object, Resource
+from ingest_operator.kube.telemetry.event_messages import TELLERS, Aspect, Note, exposed
+
+LOG: Final = logging.getLogger(__name__)
+
+CONTROLLER: Final = "video-ingest.dev/operator"
+
+MINUTE: Final = 60.0
+
+PER_MINUTE: Final = 4
+"""Events of one batch and aspect in a minute: a person's own changes are all told, a quota that comes and
+goes is not."""
+
+FAILURES_PER_MINUTE: Final = 1
+"""Of a batch that fails a hundred times in a minute, one Event tells."""
+
+WAITING: Final = 256
+"""Events that may wait for an API server that is slow; more are lost."""
+
+GRACE: Final = 2.0
+"""Seconds that an operator which ends gives to the Events that wait."""
+
+NOTE_BYTES: Final = 1024
+INSTANCE_CHARACTERS: Final = 128
+"""What the API server allows."""
+
+
+class Creates(Protocol):
+    """Who can make an object."""
+
+    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
+        """Make it; raises `AlreadyExistsError`."""
+
+
+@dataclass(slots=True)
+class _Voice:
+    """What one batch has said lately, and since which status an aspect is held back."""
+
+    said: dict[Aspect, deque[float]] = field(default_factory=dict)
+    held: dict[Aspect, IngestBatchStatus | None] = field(default_factory=dict)
+
+    def told(
+        self, before: IngestBatchStatus | None, after: IngestBatchStatus, now: float
+    ) -> Iterator[Note | None]:
+        """What is to be said now; None for each aspect that begins to be held back."""
+        for aspect, tell in TELLERS.items():
+            was_held = aspect in self.held
+            base = self.held.pop(aspect, before)
+            note = tell(base, after)
+            if note is None:
+                continue
+            if self._may_speak(aspect, now):
+                yield note
+                continue
+            self.held[aspect] = base
+            if not was_held:
+                yield None
+
+    def _may_speak(self, aspect: Aspect, now: float) -> bool:
+        limit = FAILURES_PER_MINUTE if aspect is Aspect.FAILURES else PER_MINUTE
+        times = self.said.setdefault(aspect, deque(maxlen=limit))
+        if len(times) == limit and now - times[0] < MINUTE:
+            return False
+        times.append(now)
+        return True
+
+
+class EventPoster:
+    """Posts Events while it is entered. Nothing that goes wrong is raised: it is logged and counted."""
+
+    def __init__(
+        self, api: Creates, clock: Callable[[], float], instance: str, counted: Callable[[str], None]
+    ) -> None:
+        """`clock` tells epoch seconds; `instance` is the name of this pod or host; `counted` is told what
+        became of each Event."""
+        self._api, self._clock, self._counted = api, clock, counted
+        self._instance = instance[:INSTANCE_CHARACTERS]
+        self._voices: dict[str, _Voice] = {}
+        self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._post_all(), name="post Events")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await self._waiting.join()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
+        """A status was accepted over another one; `batch` is the object as it is since then."""
+        now = self._clock()
+        voice = self._voices.setdefault(batch["metadata"]["uid"], _Voice())
+        for note in (*voice.told(before, after, now), *filter(None, [exposed(batch, before, after)])):
+            if note is None:
+                self._counted("held")
+                continue
+            try:
+                self._waiting.put_nowait(event_of(batch, note, now, self._instance))
+            except asyncio.QueueFull:
+                self._lost(batch["metadata"]["name"], note.reason, f"{WAITING} Events are waiting already")
+
+    def forgotten(self, uid: str) -> None:
+        """A batch is gone."""
+        self._voices.pop(uid, None)
+
+    async def _post_all(self) -> None:
+        while True:
+            await self._post(await self._waiting.get())
+            self._waiting.task_done()
+
+    async def _post(self, event: Object) -> None:
+        try:
+            await self._api.create(EVENTS, event["metadata"]["namespace"], event)
+        except AlreadyExistsError:
+            self._counted("repeated")
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not keep the next Event from being posted
+            self._lost(event["regarding"]["name"], event["reason"], error)
+        else:
+            self._counted("posted")
+
+    def _lost(self, batch: str, reason: str, why: object) -> None:
+        LOG.warning("the Event %s of %s is lost: %s", reason, batch, why, extra={"action": "post-event"})
+        self._counted("failed")
+
+
+def event_of(batch: Object, note: Note, now: float, instance: str) -> Object:
+    """The Event that says a note about a batch."""
+    metadata = batch["metadata"]
+    identity = f"{metadata['uid']}/{note.reason}/{metadata['resourceVersion']}"
+    # Long names are cut so that ours stays a name, and not where a dot or a hyphen would come to stand before
+    # the other dot.
+    name = f"{metadata['name'][:200].rstrip('.-')}.{sha256(identity.encode()).hexdigest()[:16]}"
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"name": name, "namespace": metadata["namespace"]},
+        # A MicroTime has six digits, always.
+        "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": note.type.value,
+        "reason": note.reason,
+        "action": note.action,
+        "note": note.text.encode()[:NOTE_BYTES].decode(errors="ignore"),
+        "regarding": {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind}
+        | {key: metadata[key] for key in ("namespace", "name", "uid")},
+        "reportingController": CONTROLLER,
+        "reportingInstance": instance,
+    }

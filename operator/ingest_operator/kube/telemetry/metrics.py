@@ -1,0 +1,200 @@
+"""What the operator counts, for Prometheus: its own work, what became of runs and recordings, and what stands
+now.
+
+Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract,
+namespaces, nodes or GPUs; no series bears the name of a batch or of a recording. Every metric has its row in
+`docs/metrics.md`.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+from ingest_contract.failures import Reason
+from ingest_contract.receipt import Receipt
+from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
+from ingest_operator.core.memory_ladder import LAST_RUNG
+from ingest_operator.core.outcome import Run, outcome_of
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.telemetry.gauges import Standing
+from ingest_operator.kube.telemetry.status_diff import failed_since, skipped_since, succeeded_since
+
+SUCCEEDED: Final = "Succeeded"
+"""The reason of what went well."""
+
+_REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds of a request, or of a look, which is made of requests."""
+
+_WORK: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0)
+"""Seconds of a stage or of a wait: from a short recording on a GPU to a long one on a CPU."""
+
+_MEMORIES: Final = {Reason.GPU_OUT_OF_MEMORY: "gpu", Reason.HOST_OUT_OF_MEMORY: "host"}
+
+
+class Metrics:
+    """All of them, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._shown = _WithoutBirthdays(registry)
+        self._standing = Standing()
+        registry.register(self._standing)
+        ProcessCollector(registry=registry)
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        self._looks = histogram(
+            "video_ingest_reconcile_seconds", "Looks at one object.", ["kind"], buckets=_REQUEST
+        )
+        self._look_errors = counter(
+            "video_ingest_reconcile_errors_total", "Looks that failed.", ["kind", "error"]
+        )
+        self._queue = Gauge(
+            "video_ingest_queue_keys",
+            "Objects that want a look and have not had it.",
+            ["kind"],
+            registry=registry,
+        )
+        self._requests = counter(
+            "video_ingest_api_requests_total", "Requests to the API server.", ["verb", "resource", "status"]
+        )
+        self._request_seconds = histogram(
+            "video_ingest_api_request_seconds",
+            "Requests to the API server, repetitions included.",
+            ["verb", "resource"],
+            buckets=_REQUEST,
+        )
+        self._events = counter(
+            "video_ingest_events_total", "Kubernetes Events, by what became of them.", ["result"]
+        )
+        self._fires = counter("video_ingest_schedule_fires_total", "Batches that schedules made.")
+        self._missed = counter("video_ingest_schedule_missed_total", "Times of schedules that were missed.")
+        self._outcomes = counter("video_ingest_outcomes_total", "Recordings that became final.", ["reason"])
+        self._runs = counter(
+            "video_ingest_runs_total", "Processes that ended, tried again or not.", ["reason"]
+        )
+        self._media = counter("video_ingest_media_seconds_total", "Media that came into the store.")
+        self._gpus = counter(
+            "video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted."
+        )
+        self._waits = histogram(
+            "video_ingest_wait_seconds",
+            "What a process waited for before it began.",
+            ["phase"],
+            buckets=_WORK,
+        )
+        self._rtf = histogram(
+            "video_ingest_rtf_ratio", "Processing time over media time of successes.", buckets=RTF_BUCKETS
+        )
+        self._stages = histogram(
+            "video_ingest_stage_seconds", "Computed stages of successes.", ["stage"], buckets=_WORK
+        )
+        self._overhead = histogram(
+            "video_ingest_overhead_seconds", "Time in no stage of successes.", buckets=_WORK
+        )
+        self._out_of_memory = counter(
+            "video_ingest_out_of_memory_total", "Processes that ran out of memory.", ["memory", "rung"]
+        )
+        self._halvings = counter(
+            "video_ingest_batch_halvings_total", "Batches halved in a process to fit into a GPU.", ["stage"]
+        )
+        self._begin()
+
+    def _begin(self) -> None:
+        """Zeros: of a series that begins with its first event, `rate` does not see that event."""
+        for reason in (SUCCEEDED, *Reason):
+            self._runs.labels(reason)
+            self._outcomes.labels(reason)
+        for memory in _MEMORIES.values():
+            for rung in range(LAST_RUNG + 1):
+                self._out_of_memory.labels(memory, rung)
+
+    def api_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        """A request to the API server has an answer, or none (status 0)."""
+        self._requests.labels(verb, resource, f"{status // 100}xx" if status else "unanswered").inc()
+        self._request_seconds.labels(verb, resource).observe(seconds)
+
+    def reconciled(self, kind: str, seconds: float, error: str | None) -> None:
+        """A look at a `batch` or a `schedule` has ended; `error` is the class of what it met."""
+        self._looks.labels(kind).observe(seconds)
+        if error is not None:
+            self._look_errors.labels(kind, error).inc()
+
+    def queue(self, kind: str, waiting: Callable[[], int]) -> None:
+        """Ask `waiting` for the length of a queue whenever metrics are read."""
+        self._queue.labels(kind).set_function(waiting)
+
+    def event(self, result: str) -> None:
+        """An Event was posted, or not."""
+        self._events.labels(result).inc()
+
+    def schedule(self, *, fired: bool, missed: int) -> None:
+        """What a look at a schedule came to."""
+        self._fires.inc(fired)
+        self._missed.inc(missed)
+
+    def seen(self, batch: Object, status: IngestBatchStatus | None) -> None:
+        """A batch as it was found, with the status that it has: an operator that starts anew knows what
+        stands."""
+        self._standing.batch(batch["metadata"]["namespace"], batch["metadata"]["name"], status)
+
+    def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
+        """A status was accepted over another one."""
+        self.seen(batch, after)
+        finals = failed_since(before, after) + skipped_since(before, after)
+        for reason, count in finals.items():
+            self._outcomes.labels(reason).inc(count)
+        self._outcomes.labels(SUCCEEDED).inc(succeeded_since(before, after))
+
+    def forgotten(self, namespace: str, name: str) -> None:
+        """A batch is gone."""
+        self._standing.batch(namespace, name, None)
+
+    def folded(self, run: Run) -> None:
+        """The end of a run was recorded; to be told once of each."""
+        assert run.ended is not None, "only a run that is over has an outcome"  # noqa: S101 -- a mistake of the caller
+        outcome = outcome_of(run.ended)
+        self._runs.labels(outcome.reason or SUCCEEDED).inc()
+        self._gpus.inc(run.gpu_seconds)
+        if outcome.reason in _MEMORIES:
+            self._out_of_memory.labels(_MEMORIES[outcome.reason], run.rung).inc()
+        if run.waits is not None:
+            for phase in ("queued", "starting", "pulling"):
+                self._waits.labels(phase).observe(getattr(run.waits, phase))
+        if outcome.receipt is not None:
+            self._told(outcome.receipt, succeeded=outcome.succeeded)
+
+    def _told(self, receipt: Receipt, *, succeeded: bool) -> None:
+        """What the worker itself says."""
+        if receipt.memory is not None:
+            self._standing.gpu(receipt.memory)
+        for stage, figures in receipt.stages.items():
+            self._halvings.labels(stage).inc(figures.halvings)
+            if succeeded and not figures.resumed:
+                self._stages.labels(stage).observe(figures.seconds)
+        if succeeded:
+            self._media.inc(receipt.media_seconds)
+            self._overhead.observe(receipt.overhead_seconds)
+            if receipt.rtf is not None:
+                self._rtf.observe(receipt.rtf)
+
+    def exposition(self) -> bytes:
+        """Everything, in Prometheus' text form."""
+        return generate_latest(self._shown)
+
+
+class _WithoutBirthdays(Collector):
+    """A registry without the `_created` series that would double it; the library's own switch for them is
+    global."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric

@@ -1,0 +1,52 @@
+"""By what people see the operator at work: metrics, health and Events, each told of the same moments."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.outcome import Run
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.telemetry.events import EventPoster
+from ingest_operator.kube.telemetry.health import Health
+from ingest_operator.kube.telemetry.metrics import Metrics
+from ingest_operator.kube.watch.cache import Key, key_of
+
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """All of them."""
+
+    metrics: Metrics
+    health: Health
+    events: EventPoster
+
+    def accepted(
+        self,
+        batch: Object,
+        before: IngestBatchStatus | None,
+        after: IngestBatchStatus,
+        ended: Iterable[Run] = (),
+    ) -> None:
+        """A status was accepted over another one; `ended` are the runs whose ends it is the first to
+        record."""
+        self.metrics.accepted(batch, before, after)
+        self.events.accepted(batch, before, after)
+        for run in ended:
+            self.metrics.folded(run)
+
+    def forgotten(self, batch: Object) -> None:
+        """A batch is gone."""
+        self.metrics.forgotten(*key_of(batch))
+        self.events.forgotten(batch["metadata"]["uid"])
+
+    def looked(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
+        """A look has ended."""
+        self.metrics.reconciled(kind, seconds, type(error).__name__ if error else None)
+        if error is not None:
+            LOG.warning(
+                "a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"}
+            )

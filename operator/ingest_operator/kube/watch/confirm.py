@@ -1,0 +1,56 @@
+"""Asking the API server itself about Jobs that no watch shows: only it can say that one is gone.
+
+A watch goes by a label. A Job that has lost it, by a hand or a tool, looks deleted to the watch and runs all
+the same; its owner reference says whose it is, so it is asked for by its name, at each look anew.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import NotFoundError
+from ingest_operator.kube.api.names import PLAN, place_of
+from ingest_operator.kube.api.ownership import Identity
+from ingest_operator.kube.api.resources import JOBS
+from ingest_operator.kube.observe.end_rules import decided
+from ingest_operator.kube.watch.jobs_and_pods import Lost, Seen
+
+
+async def ask(api: Api, seen: Seen, namespace: str, names: Iterable[str]) -> None:
+    """Ask for these Jobs. Raises `ApiError`."""
+    await asyncio.gather(*(_ask(api, seen, namespace, name) for name in names))
+
+
+async def ask_again(api: Api, seen: Seen, batch: Identity, now: float) -> None:
+    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over.
+    Raises `ApiError`.
+
+    Plan Jobs that are gone are forgotten, and the newest of each plan counts as lost.
+    """
+    jobs = seen.jobs
+    doubted = [
+        job
+        for job in jobs.of(batch)
+        if not jobs.is_watched(job) or (jobs.is_gone(job) and decided(job) is None)
+    ]
+    await ask(api, seen, batch.namespace, [job["metadata"]["name"] for job in doubted])
+    plans = [
+        (job, place)
+        for job in jobs.of(batch)
+        if (place := place_of(job["metadata"]["name"])) is not None and place.role == PLAN
+    ]
+    for job, place in plans:
+        if not jobs.is_gone(job):
+            continue
+        if not any(other.index == place.index and other.number > place.number for _, other in plans):
+            seen.lose_plan(batch, Lost(place, now))
+        seen.forget_job(job)
+
+
+async def _ask(api: Api, seen: Seen, namespace: str, name: str) -> None:
+    known = seen.jobs.get((namespace, name))
+    try:
+        seen.jobs.tell(await api.get(JOBS, namespace, name))
+    except NotFoundError:
+        if known is not None and not seen.jobs.is_gone(known):
+            seen.jobs.drop(known)

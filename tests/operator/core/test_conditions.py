@@ -1,0 +1,136 @@
+"""Conditions: what they say of a batch at each point of its life, and when their clocks move."""
+
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import pytest
+
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import Reason
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Observation
+from ingest_operator.core.timestamps import as_text
+from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
+
+RUNNING = folded(Ledger(), a_run(0))
+DONE = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE))
+MIXED = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.NOT_FOUND))
+HELD = folded(Ledger(), over(a_run(0), Reason.BOT_CHECK))
+HELD_AND_DONE = replace(MIXED, breaker=HELD.breaker)
+
+
+def holding(status: IngestBatchStatus) -> dict[str, str]:
+    """The conditions that hold, with their reasons."""
+    return {each.type.value: each.reason for each in status.conditions if each.status is ConditionStatus.TRUE}
+
+
+def condition(status: IngestBatchStatus, kind: ConditionType) -> Condition:
+    return next(each for each in status.conditions if each.type is kind)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "spec", "word", "expected"),
+    [
+        pytest.param(Ledger(), {}, "Running", {}, id="nothing has started"),
+        pytest.param(RUNNING, {}, "Running", {}, id="something runs"),
+        pytest.param(DONE, {}, "Complete", {"Complete": "Succeeded"}, id="all is done, a skip among it"),
+        pytest.param(MIXED, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="all is done and "
+                                                                                         "one failed"),
+        pytest.param(
+            MIXED, {"retry": {"max_failed_percent": 49}}, "Failed",
+            {"Complete": "WithFailures", "Failed": "TooManyFailures", "Stalled": "TooManyFailures"}, id="more failed than is allowed",
+        ),
+        pytest.param(HELD, {}, "Stalled", {"Stalled": "BotCheck"}, id="the site takes us for a robot"),
+        pytest.param(HELD_AND_DONE, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="nothing "
+                                                                                                 "is left "
+                                                                                                 "to be "
+                                                                                                 "held"),
+        pytest.param(RUNNING, {"suspend": True}, "Suspending", {}, id="suspended while something runs"),
+        pytest.param(Ledger(), {"suspend": True}, "Suspended", {"Suspended": "BySpec"}, id="suspended and "
+                                                                                           "nothing runs"),
+        pytest.param(Ledger(), {"dry_run": True}, "DryRun", {"Complete": "DryRun"}, id="a dry run"),
+    ],
+)  # fmt: skip
+def test_what_holds_of_a_batch(
+    ledger: Ledger, spec: dict[str, Any], word: str, expected: dict[str, str]
+) -> None:
+    status = rendered(a_planned_batch(2, **spec), ledger, None, NOW)
+    assert (status.state, holding(status)) == (word, expected)
+
+
+def test_a_night_that_brings_nothing_is_a_batch_that_is_complete_at_once() -> None:
+    status = rendered(a_planned_batch(0), Ledger(), None, NOW)
+    assert (status.state, holding(status), status.progress_percent) == (
+        "Complete",
+        {"Complete": "Succeeded"},
+        100,
+    )
+
+
+def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
+    status = rendered(replace(a_planned_batch(2), planned=None), Ledger(), None, NOW)
+    assert (status.state, holding(status)) == ("Planning", {"Reconciling": "Planning"})
+
+
+def test_a_batch_that_has_failed_and_is_held_up_by_something_else_says_what_that_is() -> None:
+    seen = Observation(blockers=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
+    assert holding(rendered(a_planned_batch(3, retry={"max_failed_percent": 10}), MIXED, seen=seen)) == {
+        "Failed": "TooManyFailures",
+        "Stalled": "QuotaExceeded",
+    }
+
+
+def test_a_dry_run_that_is_complete_is_held_up_by_nothing() -> None:
+    seen = Observation(blockers=(Hindrance("ProfileMissing", "there is none", inf),))
+    assert holding(rendered(a_planned_batch(2, dry_run=True), Ledger(), seen=seen)) == {"Complete": "DryRun"}
+
+
+def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
+    trouble = ("NotFound", "spec.sources[0]: HTTP 404")
+    status = rendered(replace(a_planned_batch(2), planned=None, trouble=trouble), Ledger(), None, NOW)
+    assert (status.state, holding(status)) == (
+        "Failed",
+        {"Failed": "PlanningFailed", "Stalled": "PlanningFailed"},
+    )
+    assert condition(status, ConditionType.FAILED).message == "NotFound: spec.sources[0]: HTTP 404"
+
+
+def test_every_condition_is_always_there_and_answers_for_the_generation_that_was_seen() -> None:
+    status = rendered(replace(a_planned_batch(2), generation=7), RUNNING, None, NOW)
+    assert [each.type for each in status.conditions] == [
+        each for each in ConditionType if each is not ConditionType.NODES_AVOIDED
+    ]
+    assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
+
+
+def test_what_holds_a_batch_is_told_with_the_moment_of_the_next_probe() -> None:
+    message = condition(rendered(a_planned_batch(2), HELD, None, NOW), ConditionType.STALLED).message
+    assert HELD.breaker is not None
+    assert as_text(HELD.breaker.until) in message
+    assert message.startswith("The site asks whether we are a robot.")
+
+
+def test_a_conditions_clock_moves_only_when_its_status_does() -> None:
+    first = rendered(a_planned_batch(2), RUNNING, None, NOW)
+    second = rendered(a_planned_batch(2), DONE, first, NOW + 60)
+    assert condition(second, ConditionType.COMPLETE).last_transition_time == as_text(NOW + 60)
+    assert condition(second, ConditionType.FAILED).last_transition_time == as_text(NOW)
+
+
+def test_a_new_message_is_told_without_moving_the_clock() -> None:
+    first = rendered(a_planned_batch(3), RUNNING, None, NOW)
+    second = condition(rendered(a_planned_batch(3), DONE, first, NOW + 60), ConditionType.COMPLETE)
+    assert (second.message, second.last_transition_time) == (
+        "1 succeeded, 1 skipped, 0 failed of 3",
+        as_text(NOW),
+    )
+
+
+def test_a_word_is_found_for_a_message_of_any_length() -> None:
+    status = rendered(
+        replace(a_planned_batch(1), planned=None, trouble=("Unknown", "x" * 5000)), Ledger(), None, NOW
+    )
+    assert len(condition(status, ConditionType.FAILED).message) == 1024

@@ -1,0 +1,89 @@
+"""Lists of addresses: what counts, what is a mistake, and on which line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_operator.core.source_lists import MAX_PLANNED, SourceError, fit_for_one_plan, listed_sources
+
+LIST = (
+    "# the backlog\nhttps://media.example.org/a.mp4\n\n   http://media.example.org/b.mp4  \r\n  # "
+    "later\nfile:///sources/talks/c.mp4"
+)
+WHERE = "spec.sources[2].configMap"
+
+
+def test_lines_are_addresses_and_empty_ones_and_remarks_are_left_out() -> None:
+    found = listed_sources(LIST, SpeakerCount(max=2), WHERE)
+    expected = (
+        "https://media.example.org/a.mp4",
+        "http://media.example.org/b.mp4",
+        "file:///sources/talks/c.mp4",
+    )
+    assert found == tuple(PlannedSource(url=url, speakers=SpeakerCount(max=2)) for url in expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["media.example.org/a.mp4", "ftp://media.example.org/a", "https://", "-o x", "https://a/" + "b" * 2048],
+)
+def test_a_line_that_is_no_address_is_named_by_its_number(line: str) -> None:
+    with pytest.raises(
+        SourceError, match=r"^spec\.sources\[2\]\.configMap, line 3: not an address .*http://"
+    ):
+        listed_sources(f"# list\n\n{line}\n", SpeakerCount(), WHERE)
+
+
+@given(st.text())
+def test_whatever_a_list_holds_each_source_is_an_address_or_the_list_is_refused(text: str) -> None:
+    try:
+        found = listed_sources(text, SpeakerCount(), WHERE)
+    except SourceError:
+        return
+    assert all(source.url.startswith(("http://", "https://", "file://")) for source in found)
+
+
+def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:
+    return [PlannedSource(url=f"https://media.example.org/{name}{i}{'-' * size}.mp4") for i in range(count)]
+
+
+def test_a_list_takes_no_more_addresses_than_an_order_has_room_for() -> None:
+    assert len(fit_for_one_plan([a_list(MAX_PLANNED)]).sources) == MAX_PLANNED
+    with pytest.raises(
+        SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"
+    ):
+        fit_for_one_plan([a_list(1), a_list(MAX_PLANNED + 1, "b")], first=2)
+
+
+def test_of_lists_that_do_not_fit_together_as_many_whole_ones_are_planned_as_do_and_then_the_next() -> None:
+    lists = [a_list(1000, "a"), a_list(1000, "b"), a_list(400, "c"), a_list(600, "d"), [], a_list(1, "e")]
+    first = 0
+    plans = []
+    while first < len(lists):
+        found = fit_for_one_plan(lists[first:], first)
+        plans.append(found.covered)
+        assert found.sources == tuple(source for each in lists[first : found.covered] for source in each)
+        first = found.covered
+    assert plans == [1, 2, 5, 6]
+
+
+def test_doubles_go_before_anything_is_counted_and_the_first_place_counts() -> None:
+    once = a_list(700)
+    twice = [source.model_copy(update={"speakers": SpeakerCount(max=2)}) for source in once]
+    found = fit_for_one_plan([[*once, *once], twice, a_list(300, "b")])
+    assert len(fit_for_one_plan([[*once[:9], *once[:9]]]).sources) == 18, (
+        "where there is room the plan counts them"
+    )
+    assert found.covered == 3
+    assert found.sources == (*once, *a_list(300, "b"))
+
+
+def test_long_addresses_are_parted_by_their_length_too() -> None:
+    found = fit_for_one_plan([a_list(200, size=1500), a_list(200, "b", size=1500)])
+    assert (len(found.sources), found.covered) == (200, 1)
+
+
+def test_lists_without_any_address_are_a_mistake_that_is_told() -> None:
+    with pytest.raises(SourceError, match="the lists hold no address"):
+        fit_for_one_plan([])

@@ -1,0 +1,41 @@
+"""What a batch says when the API server refuses an object: why, in whose words, and until when it waits."""
+
+import pytest
+
+from ingest_operator.kube.api.errors import Cause, RefusedError
+from ingest_operator.kube.api.refusals import hindrance_of_refusal, name_taken
+from tests.support.builders import NOW
+
+REASONS = {
+    Cause.QUOTA: "QuotaExceeded",
+    Cause.NAMESPACE_TERMINATING: "NamespaceTerminating",
+    Cause.ADMISSION: "AdmissionDenied",
+    Cause.FORBIDDEN_BY_RBAC: "Forbidden",
+    Cause.INVALID: "Invalid",
+}
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_its_reason_and_the_servers_own_words(cause: Cause) -> None:
+    found = hindrance_of_refusal(RefusedError(403, "Forbidden", "exceeded quota: gpus", cause), NOW, 7)
+    assert (found.reason, found.index) == (REASONS[cause], 7)
+    assert found.message.endswith("The server says: exceeded quota: gpus")
+    assert NOW + 15 <= found.until <= NOW + 60
+
+
+def test_a_longer_wait_that_the_server_asks_for_is_kept() -> None:
+    error = RefusedError(403, "Forbidden", "busy", Cause.ADMISSION, retry_after=300.0)
+    assert hindrance_of_refusal(error, NOW).until == NOW + 300
+
+
+def test_a_long_refusal_still_fits_into_a_condition() -> None:
+    assert all(
+        len(hindrance_of_refusal(RefusedError(403, "Forbidden", "x" * 5000, cause), NOW).message) <= 1024
+        for cause in Cause
+    )
+
+
+def test_a_name_that_somebody_else_has_is_told_with_the_item_it_blocks() -> None:
+    found = name_taken("Job", "talks-0b3f6c1e-7-2", NOW, 7)
+    assert (found.reason, found.index, found.until) == ("NameTaken", 7, NOW + 60)
+    assert "A Job named talks-0b3f6c1e-7-2 exists and is not this batch's" in found.message

@@ -1,0 +1,118 @@
+"""A batch's sources in a cluster: only what the profile allows, and mistakes by the name of their field."""
+
+import re
+
+import pytest
+
+from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, VolumeSource
+from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.pods import PodProfile
+from ingest_contract.profile import AllowedSources, FetchProfile
+from ingest_operator.core.source_lists import SourceError
+from ingest_operator.kube.manifests.sources import (
+    MissingListError,
+    needed_config_maps,
+    planned_sources,
+    with_claims_allowed,
+)
+
+PODS = PodProfile(claims=("recordings", "voices"), config_maps=("backlog",))
+PAGE = Source(url="https://media.example.org/talks", speakers=SpeakerCount(max=2))
+LOCAL = Source(url="file:///etc/passwd")
+VOLUME = Source(
+    volume=VolumeSource(claim_name="recordings", glob="2025/**/*.mp4"), speakers=SpeakerCount(min=1)
+)
+LIST = Source(config_map=ConfigMapSource(name="backlog"), speakers=SpeakerCount(max=4))
+MAPS = {"backlog": {"urls.txt": "# two\nhttps://media.example.org/1\nhttps://media.example.org/2\n"}}
+
+
+def spec(*sources: Source) -> IngestBatchSpec:
+    return IngestBatchSpec(sources=sources)
+
+
+def test_each_kind_becomes_what_a_worker_can_reach_with_its_speakers() -> None:
+    assert planned_sources(spec(PAGE, VOLUME, LIST), 0, PODS, MAPS).sources == (
+        PlannedSource(url="https://media.example.org/talks", speakers=SpeakerCount(max=2)),
+        PlannedSource(url="file:///sources/recordings", glob="2025/**/*.mp4", speakers=SpeakerCount(min=1)),
+        PlannedSource(url="https://media.example.org/1", speakers=SpeakerCount(max=4)),
+        PlannedSource(url="https://media.example.org/2", speakers=SpeakerCount(max=4)),
+    )
+
+
+def test_a_later_plan_looks_at_added_sources_only() -> None:
+    added = spec(LIST, VOLUME, PAGE)
+    assert [source.url for source in planned_sources(added, 1, PODS, {}).sources] == [
+        "file:///sources/recordings",
+        PAGE.url,
+    ]
+    assert needed_config_maps(added, 1, PODS) == ()
+
+
+def test_lists_that_fit_one_by_one_are_planned_one_by_one() -> None:
+    maps = {
+        "backlog": {
+            key: "\n".join(f"https://media.example.org/{key}/{i}" for i in range(1000))
+            for key in ("a", "b", "c")
+        }
+    }
+    lists = spec(*(Source(config_map=ConfigMapSource(name="backlog", key=key)) for key in maps["backlog"]))
+    for first in range(3):
+        found = planned_sources(lists, first, PODS, maps)
+        assert (len(found.sources), found.covered) == (1000, first + 1)
+
+
+def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
+    assert [source.url for source in planned_sources(spec(LOCAL), 0, PODS, {}).sources] == [
+        "file:///etc/passwd"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            Source(volume=VolumeSource(claim_name="secrets")),
+            "spec.sources[1].volume: the profile does not allow secrets: its pods.claims has recordings, "
+            "voices;",
+        ),
+        (
+            Source(config_map=ConfigMapSource(name="other")),
+            "spec.sources[1].configMap: the profile does not allow other: its pods.configMaps has backlog;",
+        ),
+        (
+            Source(config_map=ConfigMapSource(name="backlog", key="bad.txt")),
+            "key bad.txt of backlog, line 2: not an address",
+        ),
+    ],
+    ids=["a claim", "a ConfigMap", "a line"],
+)
+def test_what_is_not_allowed_or_not_an_address_is_told_by_its_field(source: Source, message: str) -> None:
+    maps = {**MAPS, "other": {"urls.txt": "https://media.example.org/"}}
+    maps["backlog"] = {**maps["backlog"], "bad.txt": "https://media.example.org/1\nmedia.example.org/2"}
+    with pytest.raises(SourceError, match=re.escape(message)) as caught:
+        planned_sources(spec(PAGE, source), 0, PODS, maps)
+    assert not isinstance(caught.value, MissingListError)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("urls.txt", "there is no ConfigMap backlog"),
+        ("new.txt", "has no key new.txt; its keys are: urls.txt"),
+    ],
+)
+def test_a_list_that_is_not_there_yet_is_told_apart_from_a_mistake(key: str, message: str) -> None:
+    maps = MAPS if key == "new.txt" else {}
+    with pytest.raises(MissingListError, match=message):
+        planned_sources(spec(Source(config_map=ConfigMapSource(name="backlog", key=key))), 0, PODS, maps)
+
+
+def test_only_config_maps_that_the_profile_allows_are_ever_read() -> None:
+    other = Source(config_map=ConfigMapSource(name="somebody-elses"))
+    assert needed_config_maps(spec(LIST, PAGE, other, LIST), 0, PODS) == ("backlog",)
+
+
+def test_claims_are_allowed_as_folders_beside_what_the_profile_allows_itself() -> None:
+    fetch = with_claims_allowed(FetchProfile(allow=AllowedSources(folders=("/mnt/media",))), PODS.claims)
+    assert fetch.allow.folders == ("/mnt/media", "/sources/recordings", "/sources/voices")
+    assert with_claims_allowed(fetch, PODS.claims) == fetch

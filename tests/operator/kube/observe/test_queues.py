@@ -1,0 +1,127 @@
+"""Recordings that a queue keeps waiting are counted and told, with what Kueue says of the first; those that
+work are not held up."""
+
+from typing import Any
+
+import pytest
+
+from ingest_operator.kube.api.errors import BusyError, Cause, NotFoundError, RefusedError
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.observe.queues import JOB_UID, PATIENCE, asked, not_admitted, said_by, waiting
+from tests.support.builders import NOW
+from tests.support.cluster.fixtures import Run
+from tests.support.kube_objects import a_condition, a_job
+
+LATE = NOW + PATIENCE + 1
+
+
+def queued(name: str = "one", since: float = 0, **more: Any) -> Object:
+    """A Job that its queue has not admitted."""
+    job = a_job(a_condition("Suspended", since), suspend=True, **more)
+    job["metadata"]["name"] = name
+    job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "gpus"
+    return job
+
+
+def a_workload(*conditions: Object, **spec: Any) -> Object:
+    return {"metadata": {"name": "job-one"}, "spec": spec, "status": {"conditions": list(conditions)}}
+
+
+FULL = a_condition(
+    "QuotaReserved",
+    0,
+    "False",
+    message="couldn't assign flavors to pod set main: insufficient unused quota for gpu",
+)
+
+
+class Kueue:
+    """Answers lists of Workloads."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers: list[Any] = list(answers)
+        self.asked: list[tuple[str, str]] = []
+
+    async def list(self, resource: Any, namespace: str, *, labels: str) -> tuple[list[Object], str]:
+        assert namespace == "media"
+        self.asked.append((resource.version, labels))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return ([answer] if answer else []), "1"
+
+
+def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earliest_first() -> None:
+    over = queued("over")
+    over["status"]["conditions"].append(a_condition("Failed", 10))
+    jobs = [queued("late", 30), queued("two"), queued("one"), queued("ours", stopped=True), a_job(), over]
+    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE + 1)] == [
+        "one",
+        "two",
+        "late",
+    ]
+    assert [job["metadata"]["name"] for job in waiting(jobs, LATE)] == ["one", "two"]
+    assert waiting(jobs, NOW + 1) == ()
+
+
+def test_it_is_told_how_many_wait_where_since_when_and_what_kueue_says() -> None:
+    held = not_admitted((queued("one"), queued("two")), said_by(a_workload(FULL)), LATE)
+    assert held.reason == "NotAdmitted"
+    assert held.message.startswith("2 recordings wait for admission by queue 'gpus', the first since 20")
+    assert held.message.endswith(
+        "Kueue says: couldn't assign flavors to pod set main: insufficient unused quota for gpu"
+    )
+    assert held.index == 12, "others start meanwhile"
+    assert not_admitted((queued(),), "", LATE).message.startswith("1 recording waits for")
+
+
+@pytest.mark.parametrize(
+    ("workload", "words"),
+    [
+        (
+            a_workload(
+                a_condition("QuotaReserved", 0),
+                a_condition("Admitted", 0, "False", message="check gpus pending"),
+            ),
+            "check gpus pending",
+        ),
+        (
+            a_workload(a_condition("Evicted", 0, message="Preempted to accommodate a workload")),
+            "Preempted to accommodate a workload",
+        ),
+        (a_workload(FULL, active=False), "job-one is deactivated"),
+        (a_workload(), "said nothing"),
+    ],
+)
+def test_what_holds_a_workload_is_said_in_kueues_words(workload: Object, words: str) -> None:
+    assert words in said_by(workload)
+
+
+FORBIDDEN = RefusedError(403, "Forbidden", "no", Cause.FORBIDDEN_BY_RBAC)
+ABSENT = NotFoundError(404, "NotFound", "no")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([a_workload(FULL)], "insufficient unused quota"),
+        ([ABSENT, a_workload(FULL)], "insufficient unused quota"),
+        ([ABSENT, ABSENT], "No Kueue serves Workloads"),
+        ([None], "made no Workload"),
+        ([FORBIDDEN], "rbac.queues"),
+        ([BusyError(503, "Busy", "starting")], "cannot be read now: starting"),
+    ],
+)
+def test_whatever_answers_something_is_said(run: Run, answers: list[object], words: str) -> None:
+    kueue = Kueue(*answers)
+    answer = run(asked(kueue, queued(), LATE))  # type: ignore[arg-type] # of an Api it needs the lists
+    assert words in answer.words
+    assert kueue.asked[0] == ("v1beta2", f"{JOB_UID}={queued()['metadata']['uid']}")
+
+
+def test_a_job_that_names_no_queue_is_told_as_somebody_elses_doing(run: Run) -> None:
+    job = queued()
+    del job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"]
+    words = run(asked(Kueue(), job, LATE)).words  # type: ignore[arg-type] # nobody is asked
+    assert "names no queue" in words
+    assert "whoever has suspended them" in not_admitted((job,), words, LATE).message

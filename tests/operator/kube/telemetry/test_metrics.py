@@ -1,0 +1,278 @@
+"""What the operator counts: each thing once, from what was accepted, in a form that Prometheus reads and a
+page that names all of it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ingest_contract.failures import Reason
+from ingest_contract.receipt import Memory, StageFigures
+from ingest_contract.stages import Stage
+from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.outcome import Ended, Run, Waits
+from ingest_operator.kube.telemetry.gauges import GPUS
+from ingest_operator.kube.telemetry.metrics import Metrics
+from tests.support.builders import a_failure, a_receipt, a_run, ended_by, folded, over
+from tests.support.statuses import a_status
+
+PAGE = Path(__file__).resolve().parents[3] / "docs/metrics.md"
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+
+
+def a_batch(name: str = "talks", namespace: str = "default") -> dict[str, Any]:
+    return {"metadata": {"namespace": namespace, "name": name}}
+
+
+def values(metrics: Metrics, name: str) -> Mapping[tuple[str, ...], float]:
+    """The values of one series, by its labels' values; those that are zero left out."""
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for sample in samples
+        if sample.value
+    }
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_batches(
+    metrics: Metrics,
+) -> None:
+    metrics.accepted(a_batch("a"), None, a_status(a_run(0)))
+    metrics.accepted(a_batch("a"), a_status(a_run(0)), a_status(over(a_run(0)), a_run(1)))
+    metrics.seen(a_batch("b"), a_status(over(a_run(0)), count=1))
+    metrics.seen(a_batch("c", "other"), a_status(count=3))
+    assert values(metrics, "video_ingest_items") == {
+        ("default", "Pending"): 8, ("default", "Running"): 1, ("default", "Succeeded"): 2, ("other", "Pending"): 3,
+    }  # fmt: skip
+    assert values(metrics, "video_ingest_batches") == {
+        ("default", "Running"): 1,
+        ("default", "Complete"): 1,
+        ("other", "Running"): 1,
+    }
+    metrics.forgotten("default", "a")
+    metrics.forgotten("other", "c")
+    metrics.forgotten("other", "c")
+    assert values(metrics, "video_ingest_items") == {("default", "Succeeded"): 1}
+    assert values(metrics, "video_ingest_batches") == {("default", "Complete"): 1}
+
+
+def test_what_is_seen_again_is_not_counted_again(metrics: Metrics) -> None:
+    done = a_status(over(a_run(0)), over(a_run(1), Reason.PRIVATE), over(a_run(2), Reason.NOT_FOUND))
+    metrics.seen(a_batch(), done)
+    assert values(metrics, "video_ingest_outcomes_total") == {}
+    metrics.accepted(a_batch(), None, done)
+    metrics.accepted(a_batch(), done, done)
+    expected = {("Succeeded",): 1, ("Private",): 1, ("NotFound",): 1}
+    assert values(metrics, "video_ingest_outcomes_total") == expected
+    more = a_status(
+        *(over(a_run(index)) for index in range(3)),
+        over(a_run(3), Reason.NOT_FOUND),
+        over(a_run(4), Reason.NOT_FOUND),
+    )
+    metrics.accepted(a_batch(), done, more)
+    assert values(metrics, "video_ingest_outcomes_total") == expected | {("Succeeded",): 3, ("NotFound",): 2}
+
+
+def test_a_recording_that_fails_in_another_pass_is_another_outcome(metrics: Metrics) -> None:
+    ledger = folded(Ledger(), over(a_run(0), Reason.NOT_FOUND))
+    failed = a_status(ledger=ledger)
+    again = a_status(over(a_run(0, 2), Reason.NOT_FOUND), ledger=ledger, retry_failed="again")
+    assert [failed.counts.failed, again.counts.failed] == [1, 1]
+    metrics.accepted(a_batch(), None, failed)
+    metrics.accepted(a_batch(), failed, again)
+    assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): 2}
+
+
+def test_an_avoided_node_is_seen_with_how_many_batches_avoid_it_until_they_are_done(metrics: Metrics) -> None:
+    avoiding = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), count=2)
+    for name in ("a", "b"):
+        metrics.accepted(a_batch(name), None, avoiding)
+    assert values(metrics, "video_ingest_nodes_avoided") == {("gpu-7", "GpuBroken"): 2}
+    done = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), over(a_run(0, 2, attempts=1)), count=1)
+    metrics.accepted(a_batch("a"), avoiding, done)
+    metrics.forgotten("default", "b")
+    assert values(metrics, "video_ingest_nodes_avoided") == {}
+
+
+def test_an_open_breaker_is_seen_until_it_closes(metrics: Metrics) -> None:
+    metrics.seen(a_batch(), a_status(over(a_run(0), Reason.BOT_CHECK)))
+    assert values(metrics, "video_ingest_breakers_open") == {("BotCheck",): 1}
+    metrics.seen(a_batch(), a_status())
+    assert values(metrics, "video_ingest_breakers_open") == {}
+
+
+def test_a_success_brings_its_figures(metrics: Metrics) -> None:
+    stages = {
+        Stage.TRANSCRIBE: StageFigures(seconds=40, halvings=2),
+        Stage.DIARIZE: StageFigures(seconds=0.1, resumed=True),
+    }
+    receipt = a_receipt(seconds=60, media=600, stages=stages, overhead_seconds=4.5)
+    run = over(
+        a_run(0, waits=Waits(queued=100, starting=2, pulling=0), gpu_seconds=70.0),
+        ended=ended_by(None, receipt=receipt),
+    )
+    metrics.folded(run)
+    assert values(metrics, "video_ingest_runs_total") == {("Succeeded",): 1}
+    assert values(metrics, "video_ingest_rtf_ratio_sum") == {(): 0.1}
+    assert values(metrics, "video_ingest_stage_seconds_sum") == {("transcribe",): 40}
+    assert values(metrics, "video_ingest_stage_seconds_count") == {("transcribe",): 1}
+    assert values(metrics, "video_ingest_batch_halvings_total") == {("transcribe",): 2}
+    assert values(metrics, "video_ingest_overhead_seconds_sum") == {(): 4.5}
+    assert values(metrics, "video_ingest_media_seconds_total") == {(): 600}
+    assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 70}
+    assert values(metrics, "video_ingest_wait_seconds_sum") == {("queued",): 100, ("starting",): 2}
+    assert values(metrics, "video_ingest_wait_seconds_count") == {
+        ("queued",): 1,
+        ("starting",): 1,
+        ("pulling",): 1,
+    }
+
+
+def test_a_failure_counts_as_a_run_and_gives_no_pace(metrics: Metrics) -> None:
+    receipt = a_failure(Reason.GPU_OUT_OF_MEMORY).model_copy(
+        update={"media_seconds": 600.0, "stages": {Stage.TRANSCRIBE: StageFigures(seconds=9, halvings=3)}}
+    )
+    metrics.folded(
+        over(a_run(0, gpu_seconds=20.0), ended=ended_by(Reason.GPU_OUT_OF_MEMORY, receipt=receipt))
+    )
+    assert values(metrics, "video_ingest_runs_total") == {("GpuOutOfMemory",): 1}
+    assert values(metrics, "video_ingest_batch_halvings_total") == {("transcribe",): 3}
+    assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 20}
+    for name in ("rtf_ratio_count", "stage_seconds_count", "overhead_seconds_count", "media_seconds_total"):
+        assert values(metrics, f"video_ingest_{name}") == {}
+
+
+def test_running_out_of_memory_is_counted_by_rung_also_of_a_process_that_could_not_say_so(
+    metrics: Metrics,
+) -> None:
+    metrics.folded(over(a_run(0, rung=2), Reason.GPU_OUT_OF_MEMORY))
+    metrics.folded(over(a_run(1, rung=1), ended=Ended(137, None, seen=Reason.HOST_OUT_OF_MEMORY)))
+    metrics.folded(over(a_run(2, rung=1), ended=Ended(137, None, seen=Reason.HOST_OUT_OF_MEMORY)))
+    metrics.folded(over(a_run(3, rung=1), Reason.KILLED))
+    assert values(metrics, "video_ingest_out_of_memory_total") == {("gpu", "2"): 1, ("host", "1"): 2}
+
+
+def free(uuid: str | None, mib: int | None) -> Run:
+    memory = Memory(peak_rss_mib=1, gpu_uuid=uuid, free_vram_at_start_mib=mib)
+    return over(a_run(0), ended=ended_by(None, receipt=a_receipt(memory=memory)))
+
+
+def test_a_gpu_shows_what_was_free_before_its_last_run_and_only_so_many_gpus_are_remembered(
+    metrics: Metrics,
+) -> None:
+    for run in (free("GPU-1", 40_000), free("GPU-2", 39_000), free("GPU-1", 38_000), free(None, None)):
+        metrics.folded(run)
+    assert values(metrics, "video_ingest_gpu_free_vram_at_start_mib") == {
+        ("GPU-1",): 38_000,
+        ("GPU-2",): 39_000,
+    }
+    for number in range(GPUS - 1):
+        metrics.folded(free(f"GPU-later-{number}", 1))
+    known = values(metrics, "video_ingest_gpu_free_vram_at_start_mib")
+    assert len(known) == GPUS
+    assert ("GPU-1",) in known
+    assert ("GPU-2",) not in known
+
+
+def test_the_operators_own_work_is_counted(metrics: Metrics) -> None:
+    length = [3]
+    metrics.queue("batch", lambda: length[0])
+    metrics.reconciled("batch", 0.2, None)
+    metrics.reconciled("batch", 0.3, "BusyError")
+    for status in (200, 201, 409, 0):
+        metrics.api_request("create", "jobs", status, 0.5)
+    metrics.event("posted")
+    metrics.schedule(fired=True, missed=0)
+    metrics.schedule(fired=False, missed=4)
+    assert values(metrics, "video_ingest_reconcile_seconds_count") == {("batch",): 2}
+    assert values(metrics, "video_ingest_reconcile_errors_total") == {("BusyError", "batch"): 1}
+    requests = {
+        ("jobs", "2xx", "create"): 2,
+        ("jobs", "4xx", "create"): 1,
+        ("jobs", "unanswered", "create"): 1,
+    }
+    assert values(metrics, "video_ingest_api_requests_total") == requests
+    assert values(metrics, "video_ingest_api_request_seconds_sum") == {("jobs", "create"): 2}
+    assert values(metrics, "video_ingest_events_total") == {("posted",): 1}
+    assert values(metrics, "video_ingest_schedule_fires_total") == {(): 1}
+    assert values(metrics, "video_ingest_schedule_missed_total") == {(): 4}
+    assert values(metrics, "video_ingest_queue_keys") == {("batch",): 3}
+    length[0] = 0
+    assert values(metrics, "video_ingest_queue_keys") == {}
+
+
+def test_two_operators_in_one_process_do_not_meet(metrics: Metrics) -> None:
+    other = Metrics()
+    other.event("posted")
+    assert values(metrics, "video_ingest_events_total") == {}
+
+
+@pytest.fixture
+def busy(metrics: Metrics) -> Metrics:
+    """Metrics of which each has a sample."""
+    test_a_success_brings_its_figures(metrics)
+    test_the_operators_own_work_is_counted(metrics)
+    metrics.folded(free("GPU-1", 1))
+    metrics.accepted(
+        a_batch(),
+        None,
+        a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)),
+    )
+    return metrics
+
+
+def test_names_say_their_unit_counters_end_in_total_and_every_help_is_a_sentence(busy: Metrics) -> None:
+    units = {
+        "histogram": ("_seconds", "_ratio"),
+        "counter": ("_total",),
+        "gauge": ("_items", "_batches", "_open", "_avoided", "_keys", "_mib"),
+    }
+    for family in text_string_to_metric_families(busy.exposition().decode()):
+        if family.name.startswith("process_"):
+            continue
+        assert re.fullmatch(r"video_ingest(_[a-z]+)+", family.name)
+        samples = {sample.name for sample in family.samples}
+        assert samples, f"{family.name} has no sample in this test"
+        assert not any(name.endswith("_created") for name in samples)
+        suffix = "_total" if family.type == "counter" else ""
+        assert (family.name + suffix).endswith(units[family.type]), family.name
+        assert re.fullmatch(r"[A-Z][^.]*\.", family.documentation)
+
+
+def test_the_page_has_every_metric_with_its_labels_and_no_other(busy: Metrics) -> None:
+    shown = {}
+    for family in text_string_to_metric_families(busy.exposition().decode()):
+        if not family.name.startswith("process_"):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            shown[name] = (
+                family.type,
+                frozenset().union(*(sample.labels for sample in family.samples)) - {"le"},
+            )
+    written = {
+        name: (kind, frozenset(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels in ROW.findall(PAGE.read_text())
+    }
+    assert written == shown
+
+
+def test_no_series_bears_the_name_of_a_batch_or_a_recording(busy: Metrics) -> None:
+    text = busy.exposition().decode()
+    assert a_batch()["metadata"]["name"] not in text
+    assert "youtube:" not in text
+
+
+def test_series_that_are_known_beforehand_begin_at_zero(metrics: Metrics) -> None:
+    text = metrics.exposition().decode()
+    for reason in ("Succeeded", *Reason):
+        assert f'video_ingest_runs_total{{reason="{reason}"}} 0.0' in text
+        assert f'video_ingest_outcomes_total{{reason="{reason}"}} 0.0' in text
+    assert 'video_ingest_out_of_memory_total{memory="host",rung="3"} 0.0' in text
