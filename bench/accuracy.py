@@ -138,7 +138,7 @@ def measured(home: Path) -> dict[str, Accuracy]:
     names = {item["id"]: item["url"].rsplit("/", 1)[-1] for item in plan}
     found: dict[str, Accuracy] = {}
     with embedded(home / "postgres") as dsn, connect(dsn, application="bench") as connection:
-        for row in status["videos"]:
+        for row in status["recordings"]:
             stored = transcript(connection, row["id"])
             assert stored is not None
             found[names[row["id"]]] = accuracy(speech.recordings()[FILES[names[row["id"]]]], stored)

@@ -102,11 +102,11 @@ def measured(row: Row) -> Figures:
     figures: Figures = {"wer": {}, "words": {}, "seconds": {}}
     for name, hear in HEARERS.items():
         start = time.process_time()
-        words, told = hear(row.model, heard)
+        words, reported = hear(row.model, heard)
         figures["seconds"][name] = round(time.process_time() - start, 2)
         figures["wer"][name] = round(word_error_rate(text, words), 4)
         figures["words"][name] = len(words)
-        figures |= told
+        figures |= reported
     return figures
 
 
@@ -167,14 +167,14 @@ def ours(name: str, sound: Sound) -> Heard:
         file.write(sound.astype("<i2").tobytes())
         file.flush()
         transcript = transcriber(name).transcribe(Audio(Path(file.name), sound.size), lambda _: None)
-    told = {
+    reported = {
         "speech": round(transcript.speech_seconds, 1),
         "chunks": transcript.chunks,
         "redecoded": transcript.redecoded,
         "dropped": round(sum(end - start for start, end in transcript.dropped), 1),
         "cut": transcript.cut,
     }
-    return [word.text for word in transcript.words], told
+    return [word.text for word in transcript.words], reported
 
 
 def stock(name: str, sound: Sound, *, batched: bool) -> Heard:
@@ -242,8 +242,8 @@ def _line(rows: Sequence[Figures]) -> str:
     )
     chunks = f"{sum(row['redecoded'] for row in rows)} of {sum(row['chunks'] for row in rows)} chunks"
     seconds = ", ".join(f"{np.mean([row['seconds'][name] for row in rows]):.1f}" for name in HEARERS)
-    told = f"{sum(row['dropped'] for row in rows):.1f} of {sum(row['speech'] for row in rows):.0f}"
-    return f"{len(rows)} | {' | '.join(mean_worst)} | {behind:+.3f} | {told} | {chunks} | {seconds}"
+    reported = f"{sum(row['dropped'] for row in rows):.1f} of {sum(row['speech'] for row in rows):.0f}"
+    return f"{len(rows)} | {' | '.join(mean_worst)} | {behind:+.3f} | {reported} | {chunks} | {seconds}"
 
 
 def main() -> int:

@@ -52,14 +52,23 @@ FEED = (
 )
 PAGES = {
     "xml": FEED,
-    "html": '<html><head><title>t</title><meta property="og:video" content="/v.mp4"></head><body><video '
-    'src="/v.mp4"></video>',
-    "m3u8": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n0.ts\n#EXTINF:2.0,\n1.ts\n#EXT-X-ENDLIST\n",
-    "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
-    'type="static"><Period><AdaptationSet mimeType="audio/mp4">'
-    '<Representation id="1" '
-    'bandwidth="1"><BaseURL>/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
-    "json": '{"@context": "https://schema.org", "@type": "VideoObject", "contentUrl": "/v.mp4", "duration": "PT5S", "name": "t"}',
+    "html": (
+        '<html><head><title>t</title><meta property="og:video" content="/v.mp4"></head>'
+        '<body><video src="/v.mp4"></video>'
+    ),
+    "m3u8": (
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n"
+        "#EXTINF:2.0,\n0.ts\n#EXTINF:2.0,\n1.ts\n#EXT-X-ENDLIST\n"
+    ),
+    "mpd": (
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+        '<AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="1">'
+        "<BaseURL>/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>"
+    ),
+    "json": (
+        '{"@context": "https://schema.org", "@type": "VideoObject", "contentUrl": "/v.mp4", '
+        '"duration": "PT5S", "name": "t"}'
+    ),
 }
 
 
@@ -67,9 +76,11 @@ PAGES = {
 def good() -> dict[str, bytes]:
     """One second of each format."""
     with tempfile.TemporaryDirectory() as folder:
-        return {
-            name: make(Path(folder) / name, seconds=1, **how).read_bytes() for name, how in FORMATS.items()
-        }  # type: ignore[arg-type]  # a table of keyword arguments
+        made = {}
+        for name, how in FORMATS.items():
+            path = make(Path(folder) / name, seconds=1, **how)  # type: ignore[arg-type]  # a table of keywords
+            made[name] = path.read_bytes()
+        return made
 
 
 def mutated(content: bytes, chance: random.Random) -> bytes:

@@ -24,7 +24,7 @@ from tests.e2e.installed import installed
 from tests.e2e.place import Place
 from tests.e2e.transcript import Transcript
 from tests.e2e.watching import Seen, left_now, watching
-from tests.support.node.fitness import hindrance
+from tests.support.node.fitness import blocker
 
 SERIES: Final = 10
 WAITS: Final = ("queued", "pulling", "starting", "overhead")
@@ -106,6 +106,6 @@ def table(rows: dict[str, Figures]) -> str:
 
 
 if __name__ == "__main__":
-    if reason := hindrance():
+    if reason := blocker():
         sys.exit(f"bench.node: {reason}")
     sys.exit(rows_main("node", __doc__, {each.__name__: each for each in (series, thirty)}, table))

@@ -41,11 +41,13 @@ from ingest_worker.domain import Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
 folder, sound, beam, batch = sys.argv[1:]
 settings = Settings(
-    model_set="demo", transcription=TranscriptionProfile(model="tiny.en", beam_size=int(beam)), language="en", vocabulary=(),
-    diarization=DiarizationProfile(), identification=IdentificationProfile(), segmentation=SegmentationProfile(),
-    embedding=EmbeddingProfile(),
+    model_set="demo", transcription=TranscriptionProfile(model="tiny.en", beam_size=int(beam)),
+    language="en", vocabulary=(), diarization=DiarizationProfile(), identification=IdentificationProfile(),
+    segmentation=SegmentationProfile(), embedding=EmbeddingProfile(),
 )
-hearing = WhisperTranscriber(Path(folder), device="cpu", compute_type="int8", threads=2, batch=int(batch), settings=settings)
+hearing = WhisperTranscriber(
+    Path(folder), device="cpu", compute_type="int8", threads=2, batch=int(batch), settings=settings
+)
 audio = Audio(Path(sound), Path(sound).stat().st_size // 2)
 start = time.process_time()
 words = hearing.transcribe(audio, lambda _: None).words

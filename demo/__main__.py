@@ -68,7 +68,7 @@ def written_batch(base: str, home: Path) -> Path:
 
 def unexpected(batch: dict[str, Any], urls: dict[str, str]) -> list[str]:
     """One line for each recording that did not end as it must."""
-    ended = {urls[row["id"]]: (row["state"], row.get("reason")) for row in batch["status"]["videos"]}
+    ended = {urls[row["id"]]: (row["state"], row.get("reason")) for row in batch["status"]["recordings"]}
     return [
         f"{name}: {ended.get(name)} instead of {wanted}"
         for name, wanted in EXPECTED.items()

@@ -49,7 +49,7 @@ def report(found: str, said: str) -> tuple[Sequence[str], int]:
             "The advisories are asked for over the network; run this where there is one.",
         ], NOT_AUDITED
     known = {
-        f"{package['name']} {package['version']}: {each['id']}{_mended(each)}"
+        f"{package['name']} {package['version']}: {each['id']}{_fixed_in(each)}"
         for package in packages
         for each in package.get("vulns", ())
     }
@@ -62,7 +62,7 @@ def report(found: str, said: str) -> tuple[Sequence[str], int]:
     return [*sorted(known), *left_out, head], VULNERABLE if known else NOT_AUDITED if left_out else CLEAN
 
 
-def _mended(advisory: dict[str, Sequence[str]]) -> str:
+def _fixed_in(advisory: dict[str, Sequence[str]]) -> str:
     versions = advisory.get("fix_versions") or ()
     return f", mended in {', '.join(versions)}" if versions else ", not mended yet"
 

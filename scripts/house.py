@@ -49,7 +49,7 @@ class Trace:
             name = f"{file}:{code.co_name}"
             self.calls[name] += 1
             if name == "kube/observe/end_rules.py:end_of":
-                self.classified[frame.f_locals["look"].job["metadata"]["name"]] += 1
+                self.classified[frame.f_locals["facts"].job["metadata"]["name"]] += 1
             self._enter(file)
         elif event == "return" and frame.f_back is not None and (file := _file(frame.f_back)):
             self._enter(file)
@@ -86,17 +86,17 @@ def one_reconcile() -> Trace:
     operator = batch.operator()
     for index, pod in enumerate((kube.running_pod(), kube.running_pod(), kube.running_pod())):
         batch.job(index, pod=pod)
-    asyncio.run(batch.look(operator))
+    asyncio.run(batch.reconcile(operator))
     batch.job(1, pod=kube.ended_pod(0, kube.RECEIPT))
     batch.job(2, pod=kube.ended_pod(137, reason="OOMKilled"))
     batch.clock += 60
-    return traced(lambda: batch.look(operator))
+    return traced(lambda: batch.reconcile(operator))
 
 
 def main() -> None:
     """Print the figures."""
     trace = one_reconcile()
-    print(f"ledgers restored in one reconcile     {trace.calls['ledger.py:restore']}")
+    print(f"ledgers restored in one reconcile     {trace.calls['core/ledger.py:restore']}")
     print(
         f"classifications of a Job, at most     {max(trace.classified.values())} ({len(trace.classified)} "
         "Jobs)"

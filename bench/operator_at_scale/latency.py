@@ -9,7 +9,7 @@ from statistics import quantiles
 from typing import Any, Final
 
 from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import PATIENCE, TOLD_EVERY, Object, Scene, cluster, say
+from bench.operator_at_scale.scene import PATIENCE, REPORT_SECONDS, Object, Scene, cluster, say
 from bench.operator_at_scale.talks import script, spread
 from ingest_contract.intervals import decode
 from ingest_operator.kube.api.names import BATCH_UID
@@ -62,7 +62,7 @@ async def _observed(scene: Scene) -> Sequence[float]:
             over.setdefault(recording, time.monotonic())
 
     def batch_changed(batch: Object) -> None:
-        final = decode(batch.get("status", {}).get("items", {}).get("succeeded", ""))
+        final = decode(batch.get("status", {}).get("finalRecordings", {}).get("succeeded", ""))
         for index in final:
             shown.setdefault((batch["metadata"]["uid"], index), time.monotonic())
         if len(shown) == ITEMS * len(NAMES):
@@ -78,7 +78,7 @@ async def _observed(scene: Scene) -> Sequence[float]:
             while not complete.is_set():
                 say(f"until all are recorded: {len(shown)} of {ITEMS * len(NAMES)}")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(complete.wait(), TOLD_EVERY)
+                    await asyncio.wait_for(complete.wait(), REPORT_SECONDS)
         for each in watching:
             each.cancel()
     return [max(0.0, shown[each] - over[each]) for each in shown if each in over]

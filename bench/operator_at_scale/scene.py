@@ -26,7 +26,7 @@ PATIENCE: Final = 7200.0
 IN_FORCE: Final = 5.0
 """Seconds after which the API server surely goes by a new policy."""
 
-TOLD_EVERY: Final = 15.0
+REPORT_SECONDS: Final = 15.0
 """Seconds between two lines of progress."""
 
 
@@ -101,15 +101,15 @@ class Scene:
         answer = self.plane.admin.get(resource.path(self.namespace), limit="1")
         return len(answer["items"]) + int(answer["metadata"].get("remainingItemCount", 0))
 
-    def until(self, holds: Callable[[], bool], what: str, told: Callable[[], str]) -> None:
+    def until(self, holds: Callable[[], bool], what: str, reported: Callable[[], str]) -> None:
         """Return once it holds, and say now and then how far it is."""
         deadline, next_line = time.monotonic() + PATIENCE, 0.0
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: {told()}")
+                raise TimeoutError(f"{what}: {reported()}")
             if time.monotonic() >= next_line:
-                next_line = time.monotonic() + TOLD_EVERY
-                say(f"{what}: {told()}")
+                next_line = time.monotonic() + REPORT_SECONDS
+                say(f"{what}: {reported()}")
             time.sleep(0.5)
 
     def until_complete(self, *names: str) -> None:
@@ -120,14 +120,14 @@ class Scene:
                 str(self.batch(name).get("status", {}).get("state")).startswith("Complete") for name in names
             )
 
-        def told() -> str:
+        def reported() -> str:
             every = [self.counts(name) for name in names]
             return (
                 f"{sum(each.get('succeeded', 0) for each in every)} of "
                 f"{sum(each.get('total', 0) for each in every)}"
             )
 
-        self.until(complete, f"until {len(names)} batches are complete", told)
+        self.until(complete, f"until {len(names)} batches are complete", reported)
 
     def path(self, name: str) -> str:
         """Where a batch is."""

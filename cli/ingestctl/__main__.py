@@ -1,5 +1,5 @@
-"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands stand in `commands`, the work of
-each in a module beside it."""
+"""`ingestctl`, also usable as `kubectl ingest`: the entry point. Commands are in `commands`, the work of each
+in a module next to it."""
 
 import sys
 
@@ -13,7 +13,7 @@ USAGE_EXIT = 2
 
 
 def main() -> None:
-    """Run the command; what is expected to go wrong is one line, without a traceback."""
+    """Run the command; an expected error is one line, without a traceback."""
     undumpable()  # it may hold the store's password, and starts what reads hostile content
     try:
         app()

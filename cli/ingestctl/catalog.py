@@ -1,8 +1,8 @@
-"""What the command asks a store about itself: does it fit this program, whose vectors does it hold, which
-tables has it.
+"""What the command asks a store about itself: whether it fits this program, which models' vectors and which
+tables it has.
 
 Called by `search`, `export`, `prepare` and `doctor`. Changes nothing, with one exception: the embedded store
-is the command's own, and is brought up to date before it is read.
+is the command's own, and is migrated before it is read.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from ingestctl.place import Workplace
 
 @contextmanager
 def reading(place: Workplace) -> Iterator[Connection]:
-    """A connection to a store that fits this program. Raises `StageError` with the next step where there is
-    none, or another one."""
+    """A connection to a store that fits this program. Raises `StageError` with the next step if there is no
+    store, or one that does not fit."""
     if place.dsn is None and not (place.home / "postgres" / "data" / "PG_VERSION").exists():
         said = (
             f"Nothing is stored in {place.home} yet. Next: `ingestctl run batch.yaml`, or name another "
@@ -35,7 +35,7 @@ def reading(place: Workplace) -> Iterator[Connection]:
 
 
 def require_schema(connection: Connection) -> None:
-    """Refuse a schema that is not this program's, with the command that mends it. Raises
+    """Refuse a schema that is not this program's, with the command that fixes it. Raises
     `StageError(SCHEMA_MISMATCH)`."""
     found = schema_version(connection)
     if found is None or found < expected_version():
@@ -49,14 +49,14 @@ def require_schema(connection: Connection) -> None:
 
 
 def schema_version(connection: Connection) -> int | None:
-    """The newest migration that was applied; None where none was."""
+    """The newest migration that was applied; None if none was."""
     with translated("reading the schema's version"):
         found = applied(connection)
     return None if found is None else max(found, default=None)
 
 
 def has_table(connection: Connection, dimension: int) -> bool:
-    """Whether vectors of this many numbers have a table."""
+    """Whether there is a table for vectors of this dimension."""
     with translated("looking for the table of vectors"):
         return connection.execute(
             "select to_regclass(%s)", [f"ingest.embeddings_{dimension}"]
@@ -64,8 +64,8 @@ def has_table(connection: Connection, dimension: int) -> bool:
 
 
 def stored_models(connection: Connection) -> tuple[str, ...]:
-    """Text models, as `name@sha256-prefix`, of which the store holds vectors; a superseded model's row stays,
-    and does not count."""
+    """Text models, as `name@sha256-prefix`, of which the store has vectors; a superseded model's row stays,
+    but does not count."""
     with translated("asking whose vectors are stored"):
         rows = connection.execute(
             "select id, model, dimension from ingest.shown_model order by model"
@@ -79,8 +79,8 @@ def stored_models(connection: Connection) -> tuple[str, ...]:
 
 
 def pgvector_version(connection: Connection) -> str | None:
-    """Of the extension in this database, else of the one that the server could make; None where the server
-    has none."""
+    """Version of the extension in this database, else of the one that the server could create; None if the
+    server has none."""
     asked = (
         "select coalesce(installed_version, default_version) from pg_available_extensions where name = "
         "'vector'"

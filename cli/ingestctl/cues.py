@@ -1,5 +1,5 @@
 """Captions from words: short stretches of one speaker that a person can read while they are shown. Pure; VTT
-and SRT are made of it.
+and SRT are made of them.
 
 Called by `formats`. Every word is in exactly one cue, cues do not overlap, and none has two speakers.
 """
@@ -16,8 +16,8 @@ from ingest_worker.segmentation import SENTENCE_END
 
 LINE: Final = 42
 """Columns per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else
-speaks meanwhile: Netflix Timed Text Style Guide, General Requirements and English. Columns as they are seen:
-a Chinese, Japanese or Korean character takes two, a mark over a letter none."""
+speaks meanwhile: Netflix Timed Text Style Guide, General Requirements and English. Columns as displayed: a
+Chinese, Japanese or Korean character takes two, a combining mark none."""
 LINES: Final = 2
 LONGEST: Final = 7_000
 """Milliseconds."""
@@ -25,15 +25,15 @@ SHORTEST: Final = 833
 """Milliseconds."""
 
 PAUSE: Final = 2.0
-"""Seconds of silence behind which a new cue begins: text that waits on the screen for the next word gives it
-away."""
+"""Seconds of silence after which a new cue begins: a cue across the silence would show the next words too
+early."""
 
 CLAUSE_END: Final = (",", ";", ":", "，", "；", "：", "、")
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is shown at once. Times are whole milliseconds, the resolution of VTT and SRT."""
+    """Text that is shown at once. Times are whole milliseconds, the resolution of VTT and SRT."""
 
     start: int
     end: int
@@ -45,13 +45,13 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How text falls into lines."""
+    """How text is divided into lines."""
 
     leads: dict[int | None, str] = field(default_factory=dict)
-    """What stands before the first word of a speaker's cue; SRT writes names there, VTT does not."""
+    """Text before the first word of a speaker's cue; SRT writes names there, VTT does not."""
 
     def lines(self, words: Sequence[SpokenWord]) -> tuple[str, ...]:
-        """Words of one speaker in lines of at most `LINE` columns; a longer word has a line of its own."""
+        """Words of one speaker in lines of at most `LINE` columns; a longer word gets its own line."""
         lines = [self.leads.get(words[0].speaker, "") + plain(words[0].word.text)]
         for each in words[1:]:
             text = plain(each.word.text)
@@ -64,7 +64,8 @@ class Layout:
 
 
 def plain(text: str) -> str:
-    """Text on one line, without controls: an empty line would end a cue, and text is shown on terminals."""
+    """Text on one line, without control characters: an empty line would end a cue, and text is shown on
+    terminals."""
     return legible(text)
 
 
@@ -113,8 +114,8 @@ def _fits(words: Sequence[SpokenWord], layout: Layout) -> bool:
 
 
 def _cut(words: Sequence[SpokenWord], first: int, last: int) -> int:
-    """Behind the last sentence, else the last clause, that ends in the second half of what fits; else where
-    it is full."""
+    """After the last sentence, else the last clause, that ends in the second half of what fits; else where
+    the cue is full."""
     half = first + (last - first + 1) // 2
     for marks in (SENTENCE_END, CLAUSE_END):
         for i in range(last, half, -1):

@@ -1,7 +1,7 @@
-"""How many numbers a text model's vectors have, read from its files: torch takes seconds to import, and a
-table must be there before.
+"""The dimension of a text model's vectors, read from its files: torch takes seconds to import, and the table
+must exist before.
 
-Called by `prepare` and `migrate`. Knows the modules whose output size stands in a configuration; others are
+Called by `prepare` and `migrate`. Knows the modules whose output size is in a configuration file; others are
 refused, never guessed.
 """
 
@@ -18,8 +18,8 @@ _POOLED: Final = "pooling_mode_"
 
 
 def dimension_of(folder: Path) -> int:
-    """As sentence-transformers counts it (6.2, `SentenceTransformer.get_embedding_dimension`): the last
-    module that has a size.
+    """The dimension as sentence-transformers defines it (6.2, `SentenceTransformer.get_embedding_dimension`):
+    that of the last module that has a size.
 
     Raises `StageError(MODELS_UNAVAILABLE)` for a folder that does not say.
     """
@@ -54,8 +54,8 @@ def _of_transformer(config: dict[str, Any]) -> Any:
 
 
 def _of_pooling(config: dict[str, Any]) -> Any:
-    """One stretch of numbers per kind of pooling; the older form has a flag for each, the newer a list of
-    names."""
+    """Each kind of pooling adds its own numbers to the vector; the older form has a flag for each kind, the
+    newer a list of names."""
     size = config.get("embedding_dimension", config.get("word_embedding_dimension"))
     modes = config.get("pooling_mode")
     flags = sum(bool(value) for name, value in config.items() if name.startswith(_POOLED))

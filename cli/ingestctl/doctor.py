@@ -1,4 +1,4 @@
-"""What this machine lacks, and how to get it: one pure check per need, over the facts that `machine`
+"""What this machine lacks, and how to get it: one pure check per need, on the facts that `machine`
 gathers."""
 
 import re
@@ -19,7 +19,7 @@ PYTHON: Final = (3, 11)
 ENGINES: Final = 2**30
 """Bytes that a worker holds before any model: importing torch, pyannote.audio, sentence-transformers and
 faster-whisper leaves 0.8 GiB resident (`python -c "import ..."`, ru_maxrss, the versions in locks/dev.txt).
-On a CPU the weights come on top."""
+On a CPU the weights add to it."""
 
 DISK: Final = 5 * 2**30
 """Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz), and room for the store to
@@ -31,7 +31,7 @@ Driver Version")."""
 
 
 class State(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
@@ -46,11 +46,11 @@ class Finding:
 
     name: str
     state: State
-    told: str
-    """What was found; of what is missing, how to get it too."""
+    message: str
+    """What was found; for something missing, also how to get it."""
 
     def __str__(self) -> str:
-        return f"{self.state.value:8}{self.name:12}{self.told}"
+        return f"{self.state.value:8}{self.name:12}{self.message}"
 
 
 def python(facts: Facts) -> Finding:
@@ -65,27 +65,27 @@ def python(facts: Facts) -> Finding:
 
 def memory(facts: Facts) -> Finding:
     """Cores and memory."""
-    told = f"{facts.cores} cores, {size(facts.memory)}"
+    message = f"{facts.cores} cores, {size(facts.memory)}"
     needed = ENGINES + facts.models.size
     if facts.memory < needed:
         advice = (
             f"a worker with these models needs {size(needed)} or more. Use smaller models, or a bigger "
             "machine"
         )
-        return Finding("memory", State.MISSING, f"{told}; {advice}")
-    return Finding("memory", State.OK, told)
+        return Finding("memory", State.MISSING, f"{message}; {advice}")
+    return Finding("memory", State.OK, message)
 
 
 def disk(facts: Facts) -> Finding:
     """Room for media and the store."""
-    told = f"{size(facts.disk)} free for {facts.home}"
+    message = f"{size(facts.disk)} free for {facts.home}"
     if facts.disk < DISK:
         return Finding(
             "disk",
             State.NOTE,
-            f"{told}; long recordings may not fit. Make room, or name another folder with --home",
+            f"{message}; long recordings may not fit. Make room, or name another folder with --home",
         )
-    return Finding("disk", State.OK, told)
+    return Finding("disk", State.OK, message)
 
 
 def gpu(facts: Facts) -> Finding:
@@ -98,15 +98,15 @@ def gpu(facts: Facts) -> Finding:
             )
             return Finding("gpu", State.MISSING, f"no GPU, and {advice}")
         return Finding("gpu", State.OK, "no GPU: workers run on the CPU")
-    told = f"{facts.gpu.uuid}, {size(facts.gpu.total_mib * 2**20)}, driver {facts.gpu.driver or 'unknown'}"
+    message = f"{facts.gpu.uuid}, {size(facts.gpu.total_mib * 2**20)}, driver {facts.gpu.driver or 'unknown'}"
     if facts.gpu.driver and _numbers(facts.gpu.driver) < DRIVER:
         return Finding(
             "gpu",
             State.MISSING,
-            f"{told}; CUDA 12 needs {'.'.join(map(str, DRIVER))} or newer. Update NVIDIA's driver",
+            f"{message}; CUDA 12 needs {'.'.join(map(str, DRIVER))} or newer. Update NVIDIA's driver",
         )
     return Finding(
-        "gpu", State.OK, told + (": not used, the profile says Cpu" if wanted is Device.CPU else "")
+        "gpu", State.OK, message + (": not used, the profile says Cpu" if wanted is Device.CPU else "")
     )
 
 
@@ -124,7 +124,7 @@ def cublas(facts: Facts) -> Finding:
 
 
 def javascript(facts: Facts) -> Finding:
-    """What yt-dlp runs YouTube's scripts with; other sources do without."""
+    """What yt-dlp runs YouTube's scripts with; other sources need none."""
     if facts.js_runtime is None:
         return Finding(
             "javascript",
@@ -135,11 +135,11 @@ def javascript(facts: Facts) -> Finding:
 
 
 def walls(facts: Facts) -> Finding:
-    """What stands around the process that decodes."""
+    """The walls around the process that decodes."""
     if facts.lacking:
-        told = f"this kernel or container lacks {', '.join(facts.lacking)}, so media are decoded without"
+        message = f"this kernel or container lacks {', '.join(facts.lacking)}, so media are decoded without"
         return Finding(
-            "walls", State.NOTE, f"{told}. Ingest what you trust, or use Linux 5.13 or newer (SECURITY.md)"
+            "walls", State.NOTE, f"{message}. Ingest what you trust, or use Linux 5.13 or newer (SECURITY.md)"
         )
     return Finding("walls", State.OK, "media are decoded behind no_new_privs, landlock and seccomp")
 
@@ -158,12 +158,14 @@ def store(facts: Facts) -> Finding:
     found = facts.store
     if found.fault:
         return Finding("store", State.MISSING, found.fault)
-    told = (
+    message = (
         f"{found.address}: Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema "
         f"{found.schema}"
     )
     advice = _store_advice(facts)
-    return Finding("store", State.MISSING if advice else State.OK, f"{told}; {advice}" if advice else told)
+    return Finding(
+        "store", State.MISSING if advice else State.OK, f"{message}; {advice}" if advice else message
+    )
 
 
 def _store_advice(facts: Facts) -> str | None:
@@ -202,5 +204,5 @@ CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
-    """Every check, in the order in which a person would mend things."""
+    """Every check, in the order in which a user would fix things."""
     return tuple(check(facts) for check in CHECKS)

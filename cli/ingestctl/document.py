@@ -1,7 +1,7 @@
-"""A stored transcript as JSON: WhisperX's `segments` and `words`, with who, how and how good around them.
-Pure; called by `formats`.
+"""A stored transcript as JSON: WhisperX's `segments` and `words`, with speakers, models and quality figures
+added. Pure; called by `formats`.
 
-docs/how-to.md has a table of the fields, which a test compares with what is written here.
+docs/how-to.md has a table of the fields; a test compares it with this module.
 """
 
 import json
@@ -10,32 +10,33 @@ from typing import Any, Final
 
 from ingest_contract.text import escaped, without_credentials
 from ingest_worker.domain import Segment, SpokenWord
-from ingest_worker.store.reads import StoredSpeaker, StoredTranscript, VideoRow
+from ingest_worker.store.reads import RecordingRow, StoredSpeaker, StoredTranscript
 
 SCHEMA_VERSION: Final = 1
-"""Raised when a field changes its meaning or goes; new fields do not raise it."""
+"""Raise when a field changes its meaning or is removed, not for a new field."""
 
 Names = Mapping[int | None, str]
-"""A speaker's number to a name or `unknown #k`."""
+"""From a speaker's number to a name or `unknown #k`."""
 
 
 def names_of(transcript: StoredTranscript) -> dict[int | None, str]:
-    """Who the recording's speakers are."""
+    """The names of the recording's speakers."""
     return {speaker.speaker: speaker.label for speaker in transcript.speakers}
 
 
 def as_json(transcript: StoredTranscript) -> str:
-    """The document, in one order of fields, so that two exports can be compared as text."""
+    """The document as text, its fields in a fixed order, so that two exports can be compared as text."""
     return escaped(json.dumps(document(transcript), ensure_ascii=False, indent=2)) + "\n"
 
 
 def document(transcript: StoredTranscript) -> dict[str, Any]:
-    """Values of JSON. Times are seconds with three decimals: models are no more exact than 0.02."""
+    """The document as JSON values. Times are seconds with three decimals: models are no more exact than
+    0.02."""
     names, run, figures = names_of(transcript), transcript.run, transcript.run.figures
     parameters = {name: value for name, value in (figures.get("effective") or {}).items() if name != "models"}
     return {
         "schema_version": SCHEMA_VERSION,
-        "video": _video(transcript.video),
+        "recording": _recording(transcript.recording),
         "language": run.language,
         "models": dict(sorted(run.models.items())),
         "parameters": {"pipeline_hash": run.pipeline_hash, **parameters},
@@ -47,7 +48,7 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
         "run": {
             "id": str(run.id),
             "batch": run.batch,
-            "try": run.number,
+            "run": run.number,
             "finished_at": run.finished_at.isoformat(),
         },
         "speakers": [_speaker(each) for each in transcript.speakers],
@@ -59,14 +60,14 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
     }
 
 
-def _video(video: VideoRow) -> dict[str, Any]:
+def _recording(recording: RecordingRow) -> dict[str, Any]:
     return {
-        "id": video.id,
-        "url": without_credentials(video.url),
-        "title": video.title,
-        "channel": video.channel,
-        "published_at": video.published_at.isoformat() if video.published_at else None,
-        "duration_seconds": _rounded(video.duration_seconds),
+        "id": recording.id,
+        "url": without_credentials(recording.url),
+        "title": recording.title,
+        "channel": recording.channel,
+        "published_at": recording.published_at.isoformat() if recording.published_at else None,
+        "duration_seconds": _rounded(recording.duration_seconds),
     }
 
 
@@ -102,7 +103,8 @@ def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
 
 
 def _whose(speaker: int | None, names: Names) -> dict[str, str]:
-    """WhisperX leaves the key out where nobody is known, and its readers look whether it is there."""
+    """The `speaker` key. WhisperX omits it if there is no speaker, and its readers check whether it is
+    present."""
     return {} if speaker is None else {"speaker": names[speaker]}
 
 

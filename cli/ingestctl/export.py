@@ -4,36 +4,36 @@ import sys
 from pathlib import Path
 
 from ingest_operator.local.folders import write_atomically
-from ingest_worker.store.reads import StoredTranscript, transcript, videos
+from ingest_worker.store.reads import StoredTranscript, recordings, transcript
 from ingestctl.catalog import reading
 from ingestctl.formats import FORMATS, Format
 from ingestctl.place import Workplace
 
 _NAMED = 5
-"""Ids that an error names."""
+"""How many ids an error names."""
 
 
 class NoTranscriptError(Exception):
     """The store has no transcript of a recording; the message names some that it has."""
 
 
-def stored_transcript(place: Workplace, video: str) -> StoredTranscript:
-    """A recording's current transcript. Raises `NoTranscriptError`, and `StageError` where the store cannot
-    be read."""
+def stored_transcript(place: Workplace, recording: str) -> StoredTranscript:
+    """A recording's current transcript. Raises `NoTranscriptError`, and `StageError` if the store cannot be
+    read."""
     with reading(place) as connection:
-        found = transcript(connection, video)
+        found = transcript(connection, recording)
         if found is not None:
             return found
-        rows = videos(connection)
+        rows = recordings(connection)
     known = [row.id for row in rows if row.state == "Ingested"]
-    why = next((f"it ended as {row.reason}" for row in rows if row.id == video and row.reason), "")
+    why = next((f"it ended as {row.reason}" for row in rows if row.id == recording and row.reason), "")
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     there = f"the store has {', '.join(known[:_NAMED])}{more}" if known else "the store has none yet"
-    raise NoTranscriptError(f"no transcript of {video!r} is stored; {why or there}")
+    raise NoTranscriptError(f"no transcript of {recording!r} is stored; {why or there}")
 
 
 def write(found: StoredTranscript, form: Format, to: Path | None) -> None:
-    """Write it whole or not at all; None is standard output."""
+    """Write the export whole or not at all; None is standard output."""
     text = FORMATS[form](found)
     if to is None:
         sys.stdout.write(text)

@@ -1,5 +1,5 @@
-"""From the files a person names to one batch and its profile. Every mistake in every file is told at once,
-before anything runs."""
+"""Reads the files that the user names into one batch and its profile. All mistakes in all files are reported
+together, before anything runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from ingest_contract.profile import IngestProfile, ObjectMeta
 
 
 def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
-    """Every document of every file. Raises `InvalidDocumentError` with the mistakes of all of them."""
+    """Every document of every file. Raises `InvalidDocumentError` with the mistakes of all files."""
     found: list[Document] = []
     mistakes: list[str] = []
     for path in paths:
@@ -26,8 +26,7 @@ def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
 
 
 def batch_and_profile(paths: Sequence[Path]) -> tuple[IngestBatch, IngestProfile]:
-    """The one batch in the files and the profile that it refers to; `default` exists without being
-    written."""
+    """The one batch in the files and the profile that it refers to; `default` need not be in a file."""
     documents = read_all(paths)
     batches = [document for document in documents if isinstance(document, IngestBatch)]
     if len(batches) != 1:
@@ -52,7 +51,9 @@ def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestP
     known = ", ".join(profile.metadata.name for profile in profiles) or "none"
     raise InvalidDocumentError(
         (
-            f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add its "
-            "file with --profile",
+            (
+                f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add "
+                "its file with --profile"
+            ),
         )
     )

@@ -1,7 +1,7 @@
-"""A stored transcript as text in the forms that other programs read: JSON, VTT, SRT, TXT and RTTM. Pure;
+"""A stored transcript as text in the formats that other programs read: JSON, VTT, SRT, TXT and RTTM. Pure;
 `export` calls `FORMATS`.
 
-docs/how-to.md describes each form. Each says every word once, and nothing that the store does not hold.
+docs/how-to.md describes each format. Each has every word once, and nothing that is not in the store.
 """
 
 import re
@@ -20,11 +20,11 @@ _ARROW: Final = re.compile("-{2,}>")
 _TAG: Final = re.compile("<(?=/?[a-z][^<>]*>)", re.IGNORECASE)
 
 NOBODY: Final = "unknown"
-"""Who speaks the words that lie in nobody's turn."""
+"""The speaker of words that are in no turn."""
 
 
 class Format(StrEnum):
-    """The forms."""
+    """The formats."""
 
     JSON = "json"
     VTT = "vtt"
@@ -37,7 +37,8 @@ def vtt(transcript: StoredTranscript) -> str:
     """WebVTT (W3C) with a voice span per cue."""
     names = names_of(transcript)
     head = (
-        f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.video.title))}\n{_harmless(address_of(transcript))}\n"
+        f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.recording.title))}\n"
+        f"{_harmless(address_of(transcript))}\n"
     )
     return head + "".join(
         f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout())
@@ -50,24 +51,24 @@ def _spoken(cue: Cue, names: Mapping[int | None, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text inside a cue (WebVTT 4.2.2). Without `>` there is no `-->` either, which would begin a cue."""
+    """Text inside a cue (WebVTT 4.2.2). Escaping `>` also removes `-->`, which would begin a cue."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _harmless(text: str) -> str:
-    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however long it was
-    drawn."""
+    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however many dashes it
+    had."""
     return _ARROW.sub("->", text)
 
 
 def _unmarked(text: str) -> str:
-    """SRT's text, of which players take tags and SubStation's overrides (in braces, behind a backslash) for
-    markup."""
+    """Text for SRT without markup: players interpret tags and SubStation's overrides (in braces, after a
+    backslash)."""
     return _TAG.sub("\u2039", _harmless(text)).replace("{\\", "{/")
 
 
 def srt(transcript: StoredTranscript) -> str:
-    """SubRip: numbered cues, each begins with its speaker's name."""
+    """SubRip: numbered cues, each beginning with its speaker's name."""
     leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
     found = cues(transcript.words, Layout(leads))
     return "\n".join(
@@ -80,9 +81,9 @@ def _times(cue: Cue, mark: str) -> str:
 
 
 def txt(transcript: StoredTranscript) -> str:
-    """For reading: a paragraph per passage, with its time and its speaker."""
+    """Text for reading: a paragraph per passage, with its time and its speaker."""
     names = names_of(transcript)
-    head = f"{plain(transcript.video.title)}\n{address_of(transcript)}\n"
+    head = f"{plain(transcript.recording.title)}\n{address_of(transcript)}\n"
     spoken = (
         f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n"
         for each in transcript.segments
@@ -93,7 +94,7 @@ def txt(transcript: StoredTranscript) -> str:
 def rttm(transcript: StoredTranscript) -> str:
     """Rich Transcription Time Marked (NIST RT-09 evaluation plan, appendix A): a SPEAKER line per turn;
     spaces become underscores."""
-    names, file = names_of(transcript), _one_field(transcript.video.id)
+    names, file = names_of(transcript), _one_field(transcript.recording.id)
     return "".join(
         f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> "
         f"{_one_field(names[turn.speaker])} <NA> <NA>\n"
@@ -106,8 +107,8 @@ def _one_field(text: str) -> str:
 
 
 def address_of(transcript: StoredTranscript) -> str:
-    """Where the recording is, for people."""
-    return plain(without_credentials(transcript.video.url))
+    """The recording's address, for people."""
+    return plain(without_credentials(transcript.recording.url))
 
 
 FORMATS: Final[Mapping[Format, Callable[[StoredTranscript], str]]] = MappingProxyType(

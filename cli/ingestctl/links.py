@@ -1,4 +1,4 @@
-"""Links into the middle of a recording, and times as people write them. Pure; called by `search` and by the
+"""Links to a moment in a recording, and times as people write them. Pure; called by `search` and by the
 exports."""
 
 from typing import Final
@@ -14,7 +14,7 @@ def link_at(url: str, seconds: float) -> str:
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
-    except ValueError:  # an address that an older program has stored
+    except ValueError:  # an address that an older version has stored
         return url
     if any(host == site or host.endswith(f".{site}") for site in _YOUTUBE):
         query = [
@@ -25,7 +25,7 @@ def link_at(url: str, seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`h:mm:ss`, cut to the second so that a link never begins behind its words."""
+    """`h:mm:ss`, rounded down to the second so that a link never begins after its words."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,6 +1,6 @@
-"""Facts about this machine for `doctor`. Looks, and judges nothing.
+"""Gathers facts about this machine for `doctor`, without judging them.
 
-Imports no engine: NVML and files say enough, and torch would take seconds.
+Imports no engine: NVML and files are enough, and torch would take seconds.
 """
 
 import os
@@ -35,7 +35,7 @@ class GpuFacts:
     uuid: str
     total_mib: int
     driver: str | None
-    """Such as `550.54.15`; None where the kernel does not tell (WSL)."""
+    """Such as `550.54.15`; None if the kernel does not report it (WSL)."""
     cublas: bool
     """Whether CTranslate2 would find cuBLAS 12."""
 
@@ -65,14 +65,14 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that `doctor` judges."""
+    """All the facts that `doctor` judges."""
 
     python: tuple[int, int, int]
     cores: int
     memory: int
     """Bytes."""
     disk: int
-    """Bytes free in the home."""
+    """Free bytes in the home folder."""
     home: Path
     gpu: GpuFacts | None
     js_runtime: str | None
@@ -85,7 +85,7 @@ class Facts:
 
 
 def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
-    """Look at everything; takes seconds, because models are hashed and Postgres is started."""
+    """Gather everything; takes seconds, because models are hashed and Postgres is started."""
     existing = next(folder for folder in (place.home, *place.home.parents) if folder.exists())
     return Facts(
         python=sys.version_info[:3],
@@ -103,7 +103,7 @@ def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
 
 
 def gpu_here() -> GpuFacts | None:
-    """The GPU that a worker started now would use; None where there is none, or `CUDA_VISIBLE_DEVICES` hides
+    """The GPU that a worker started now would use; None if there is none, or if `CUDA_VISIBLE_DEVICES` hides
     it."""
     from ingest_worker.gpu.nvml import find_gpu
 
@@ -127,7 +127,7 @@ def _cublas_is_found() -> bool:
 
 
 def js_runtime() -> str | None:
-    """The deno that yt-dlp will take: beside this Python first, then on PATH (its `utils/_jsruntime.py`)."""
+    """The deno that yt-dlp will use: first next to this Python, then on PATH (its `utils/_jsruntime.py`)."""
     beside = Path(sysconfig.get_path("scripts")) / "deno"
     program = str(beside) if beside.is_file() else shutil.which("deno")
     if program is None:
@@ -143,7 +143,7 @@ def js_runtime() -> str | None:
 
 
 def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
-    """Whether the profile's models are here, and every file of their set is what the lock says."""
+    """Whether the profile's models are here, and every file of their set matches the lock."""
     try:
         used = require_models(place, profile)
         fault = next(
@@ -155,7 +155,7 @@ def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
 
 
 def store_of(place: Workplace) -> StoreFacts:
-    """Another's server as it is; the embedded one as it would be, made anew in a temporary folder."""
+    """A server given by DSN as it is; the embedded one as it would be, made in a temporary folder."""
     if place.dsn is not None:
         return _asked(redacted(place.dsn), place.dsn)
     from ingest_worker.store.embedded import embedded

@@ -1,4 +1,4 @@
-"""`ingestctl models`: sets of models on this machine, as the worker's `models` package has them."""
+"""`ingestctl models`: model sets on this machine, as the worker's `models` package manages them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model of one set, for a list."""
+    """One model of one set, as a row of a list."""
 
     set_name: str
     model: str
     role: str
     size: int | None
-    """Bytes; None for one that is not here and whose files nobody has pinned."""
+    """Bytes; None for a model that is not here and whose files are not pinned."""
     licence: str
     state: str
 
 
 def listed(folder: Path) -> tuple[Row, ...]:
-    """Every model of the sets that the program brings and of those that were fetched."""
+    """Every model of the sets that come with the program and of those that were fetched."""
     brought = {path.stem: load_set(path.stem) for path in BUILT_IN.glob("*.yaml")}
     here = {path.parent.name for path in folder.glob(f"*/{LOCK_FILE}")}
     rows: list[Row] = []
@@ -68,7 +68,7 @@ def _wanted_rows(model_set: ModelSet) -> list[Row]:
 
 
 def table_of(rows: Sequence[Row]) -> Table:
-    """A table for people."""
+    """The list as a table for people."""
     table = Table("set", "model", "role", "size", "licence", "state", box=None, pad_edge=False)
     for row in rows:
         table.add_row(row.set_name, row.model, row.role, size(row.size), row.licence, row.state)
@@ -76,14 +76,14 @@ def table_of(rows: Sequence[Row]) -> Table:
 
 
 def size(count: int | None) -> str:
-    """Bytes for people."""
+    """A number of bytes, for people."""
     if count is None:
         return "-"
     return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / 2**20:.0f} MiB"
 
 
 def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock:
-    """Fetch a set with a bar per model; plain lines where there is no terminal."""
+    """Fetch a set, showing a bar per model; without a terminal, plain lines."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -102,8 +102,8 @@ def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock
         return fetch(model_set, folder, report)
 
 
-def told(lock: Lock, model_set: ModelSet, folder: Path) -> str:
-    """What a fetch came to."""
+def verdict_text(lock: Lock, model_set: ModelSet, folder: Path) -> str:
+    """The result of a fetch."""
     total = sum(file.size for model in lock.models for file in model.files)
     text = f"{lock.set}: {len(lock.models)} models, {size(total)}, locked in {folder / lock.set / LOCK_FILE}"
     if not model_set.verified:
@@ -117,15 +117,15 @@ def told(lock: Lock, model_set: ModelSet, folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether one model is what its lock says."""
+    """Whether one model matches its lock."""
 
     model: str
     fault: str | None
 
 
 def verified(folder: Path, set_name: str) -> tuple[Verdict, ...]:
-    """Every model of a fetched set, each file hashed. Raises `StageError(MODELS_UNAVAILABLE)` for a set that
-    is not here."""
+    """Verify every model of a fetched set by hashing each file. Raises `StageError(MODELS_UNAVAILABLE)` for a
+    set that is not here."""
     models = open_models(folder, set_name)
     found: list[Verdict] = []
     for model in read_lock(folder, set_name).models:

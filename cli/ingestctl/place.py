@@ -1,4 +1,5 @@
-"""Where the command works: the person's folders, the store it talks to, and the console that people read."""
+"""Where the command works: the user's folders, the store it connects to, and the console that the user
+reads."""
 
 import os
 from collections.abc import Iterator
@@ -17,23 +18,23 @@ from ingest_operator.local.status_store import BatchBusyError
 from ingest_worker.errors import StageError
 
 EXPECTED: Final = (BatchBusyError, PlanningError, SourceError, StageError, UnknownVoiceError)
-"""What may go wrong without a bug: each says in one sentence what, and what to do."""
+"""Errors that are not bugs: each says in one sentence what went wrong and what to do."""
 
 
 def people() -> Console:
-    """Where words for people go; standard output carries results only."""
+    """The console for messages to people; standard output carries results only."""
     return console(stderr=True)
 
 
 def console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """A console that takes no text for markup, colour or emoji: what is shown comes from sites, files and the
+    """A console that interprets no text as markup, colour or emoji: the text comes from sites, files and the
     store."""
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A person's folders and store."""
+    """The user's folders and store."""
 
     home: Path
     dsn: str | None
@@ -41,18 +42,18 @@ class Workplace:
 
     @classmethod
     def of(cls, home: Path | None, dsn: str | None) -> "Workplace":
-        """From options: what is not said has a default."""
+        """The workplace that the options name: each has a default."""
         return cls((home or home_folder()).expanduser().resolve(), dsn or None)
 
     @property
     def models(self) -> Path:
-        """The folder of model sets: `$INGEST_MODELS` where several homes share one, else the home's own."""
+        """The folder of model sets: `$INGEST_MODELS` if several homes share one, else the home's own."""
         shared = os.environ.get("INGEST_MODELS")
         return Path(shared).expanduser().resolve() if shared else self.home / "models"
 
     @contextmanager
     def store(self) -> Iterator[str]:
-        """The store's DSN; the embedded Postgres is started for it and stopped behind it."""
+        """The store's DSN; the embedded Postgres is started before and stopped after."""
         if self.dsn is not None:
             yield self.dsn
             return

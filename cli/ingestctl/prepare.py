@@ -1,8 +1,8 @@
-"""What must be true before a batch is planned: the store has this program's schema and the right table, and
-the models are here.
+"""Checks before a batch is planned: the store has this program's schema and the right table, and the models
+are here.
 
-Called by `ingestctl run`. It must be quick: files are looked at and not hashed (each worker does that), and
-no engine is imported.
+Called by `ingestctl run`. It must be quick: files are not hashed (each worker does that), and no engine is
+imported.
 """
 
 from rich.console import Console
@@ -20,10 +20,10 @@ from ingestctl.place import Workplace
 
 
 def prepared(place: Workplace, profile: IngestProfileSpec, dsn: str, console: Console) -> None:
-    """See to it that workers find what they need, and say what was done.
+    """Make sure that workers find what they need, and print what was done.
 
-    Raises `StageError`: `MODELS_UNAVAILABLE` or `SCHEMA_MISMATCH` with the command that mends it, or what the
-    store's own errors say.
+    Raises `StageError`: `MODELS_UNAVAILABLE` or `SCHEMA_MISMATCH` with the command that fixes it, or the
+    store's own errors.
     """
     require_models(place, profile)
     dimension = dimension_of(place.models / profile.model_set / profile.embedding.model)
@@ -38,8 +38,8 @@ def prepared(place: Workplace, profile: IngestProfileSpec, dsn: str, console: Co
 
 
 def require_models(place: Workplace, profile: IngestProfileSpec) -> tuple[LockedModel, ...]:
-    """The models that a profile names, all here. Raises `StageError(MODELS_UNAVAILABLE)` with the command
-    that fetches."""
+    """The models that a profile names, all of them here. Raises `StageError(MODELS_UNAVAILABLE)` with the
+    command that fetches them."""
     wanted = (
         (Role.TRANSCRIPTION, profile.transcription.model),
         (Role.DIARIZATION, profile.diarization.model),
@@ -52,7 +52,7 @@ def require_models(place: Workplace, profile: IngestProfileSpec) -> tuple[Locked
 
 
 def locked_model(place: Workplace, set_name: str, role: Role, name: ModelName) -> LockedModel:
-    """A model of a set as its lock has it."""
+    """A model of a set, as in its lock."""
     lock = read_lock(place.models, set_name)
     model = lock.of(name)
     if model is None or model.role is not role:
@@ -75,7 +75,7 @@ def _require_files(place: Workplace, set_name: str, model: LockedModel) -> None:
 
 
 def require_store(dsn: str, dimension: int) -> None:
-    """Refuse another's server that is not ready: its schema is its owner's to change. Raises
+    """Refuse a server given by DSN that is not ready: only its owner changes its schema. Raises
     `StageError(SCHEMA_MISMATCH)`."""
     with connect(dsn, application="ingestctl") as connection:
         require_schema(connection)

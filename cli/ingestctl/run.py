@@ -31,14 +31,14 @@ EXIT_FAILED: Final = 1
 """Some recordings failed, or the batch could not be planned."""
 
 EXIT_INTERRUPTED: Final = 130
-"""Ended by Ctrl-C or SIGTERM; the same command goes on."""
+"""Ended by Ctrl-C or SIGTERM; the same command resumes."""
 
 FILE_WIDTH: Final = 180
-"""Columns of a table that no terminal shows."""
+"""Columns of a table that is not written to a terminal."""
 
 
 class Output(StrEnum):
-    """What is printed at the end."""
+    """The format of the result that is printed at the end."""
 
     TABLE = "table"
     JSON = "json"
@@ -47,14 +47,14 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where words go: people read standard error, programs standard output."""
+    """The two outputs: people read standard error, programs standard output."""
 
     people: Console
     output: Output
 
 
 def run_batch(request: Request, screen: Screen) -> int:
-    """Run it; the process's exit code."""
+    """Run the batch. Returns the process's exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     watcher = (
         TerminalWatcher(screen.people)
@@ -80,7 +80,8 @@ async def _run(request: Request, watcher: Watcher) -> tuple[IngestBatch, bool]:
 
 @contextmanager
 def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends workers cleanly; a second one does not wait for them."""
+    """The first Ctrl-C or SIGTERM ends workers cleanly; after a second one the command does not wait for
+    them."""
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
@@ -117,7 +118,7 @@ def exit_code(batch: IngestBatch) -> int:
 
 
 def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
-    """The resource with its status, in the form asked for; addresses without what lets somebody in."""
+    """Print the resource with its status, in the requested format; addresses without credentials."""
     document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
     for source in document["spec"]["sources"]:
         if "url" in source:
@@ -132,7 +133,7 @@ def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
 
 
 def _console() -> Console:
-    """Standard output: as wide as the terminal, or as a file can take."""
+    """Standard output: as wide as the terminal, or `FILE_WIDTH` for a file."""
     return console(width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
@@ -152,7 +153,7 @@ def _show_table(batch: IngestBatch, items: tuple[Item, ...], to: Console) -> Non
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
             code = FAILURES[Reason(entry.reason)].exit_code
-            told = f"exit code {code}" if code is not None else "seen from outside"
-            to.print(f"{entry.count} {word}: {entry.reason} ({told}): {entry.sentence}")
-    if status.videos:
+            how = f"exit code {code}" if code is not None else "seen from outside"
+            to.print(f"{entry.count} {word}: {entry.reason} ({how}): {entry.sentence}")
+    if status.recordings:
         to.print(table_of(status, items))

@@ -1,4 +1,4 @@
-"""What a person sees while a batch runs: bars on a terminal, plain lines elsewhere. Decides nothing."""
+"""What the user sees while a batch runs: bars on a terminal, plain lines elsewhere. Decides nothing."""
 
 from collections.abc import Callable
 from typing import Final, Self
@@ -9,11 +9,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from ingest_contract.order import Item
-from ingest_contract.status import IngestBatchStatus, ItemState, VideoStatus
+from ingest_contract.recording_status import RecordingState, RecordingStatus
+from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import legible, without_credentials
 
 PLAIN_EVERY: Final = 15.0
-"""Seconds between two lines about a recording that merely goes on."""
+"""Seconds between two lines about a recording whose state does not change."""
 
 _SHOWN: Final = 44
 """Columns of a title."""
@@ -29,7 +30,7 @@ def duration(seconds: float | None) -> str:
 
 
 def title_of(item: Item) -> str:
-    """What people call a recording, cut to a readable length."""
+    """A recording's title for people, cut to a readable length."""
     name = item.title or legible(without_credentials(item.url).rsplit("/", 1)[-1]) or item.id
     return name if cell_len(name) <= _SHOWN else chop_cells(name, _SHOWN - 1)[0] + "…"
 
@@ -53,12 +54,12 @@ def summary(status: IngestBatchStatus) -> str:
 
 
 class PlainWatcher:
-    """Lines for logs: every change of state, and a sign of life now and then."""
+    """Lines for logs: one per change of state, and a sign of life now and then."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console, self._clock = console, clock
-        self._known: dict[int, tuple[ItemState, int]] = {}
-        self._told_at = 0.0
+        self._known: dict[int, tuple[RecordingState, int]] = {}
+        self._shown_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -67,53 +68,53 @@ class PlainWatcher:
         return None
 
     def said(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self._console.print(_one_line(text), soft_wrap=True)
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
-        """A line per change, and one about the batch when nothing has been said for a while."""
-        changed = [row for row in status.videos if self._known.get(row.index) != (row.state, row.number)]
+        """Print a line per change, and one about the batch if nothing was printed for a while."""
+        changed = [row for row in status.recordings if self._known.get(row.index) != (row.state, row.run)]
         for row in sorted(changed, key=lambda row: row.index):
-            self._known[row.index] = (row.state, row.number)
+            self._known[row.index] = (row.state, row.run)
             self.said(f"{status.progress_percent:3}%  {change_of(row, items[row.index])}")
         if changed:
-            self._told_at = self._clock()
-        elif self._clock() - self._told_at > PLAIN_EVERY:
-            self._told_at = self._clock()
+            self._shown_at = self._clock()
+        elif self._clock() - self._shown_at > PLAIN_EVERY:
+            self._shown_at = self._clock()
             running = "; ".join(
                 f"{title_of(items[row.index])}: {_where(row)}"
-                for row in status.videos
-                if row.state is ItemState.RUNNING
+                for row in status.recordings
+                if row.state is RecordingState.RUNNING
             )
             self.said(f"{status.progress_percent:3}%  {running or status.state} ({summary(status)})")
 
 
-def change_of(row: VideoStatus, item: Item) -> str:
+def change_of(row: RecordingStatus, item: Item) -> str:
     """A recording's new state, in words."""
     name = title_of(item)
     match row.state:
-        case ItemState.SUCCEEDED:
+        case RecordingState.SUCCEEDED:
             return f"done      {name}" + (f"  RTF {row.rtf}" if row.rtf else "")
-        case ItemState.FAILED | ItemState.SKIPPED:
+        case RecordingState.FAILED | RecordingState.SKIPPED:
             return f"{row.state.value.lower():9} {name}  {_why(row)}"
-        case ItemState.WAITING:
-            return f"again     {name}  after try {row.number}: {_why(row)}"
-        case ItemState.RUNNING:
-            return f"started   {name}" + (f"  try {row.number}" if row.number > 1 else "")
-        case ItemState.PENDING:
+        case RecordingState.WAITING:
+            return f"again     {name}  after run {row.run}: {_why(row)}"
+        case RecordingState.RUNNING:
+            return f"started   {name}" + (f"  run {row.run}" if row.run > 1 else "")
+        case RecordingState.PENDING:
             return f"pending   {name}"
 
 
 def _one_line(text: str) -> str:
-    """What `legible` makes of it, but for the spaces by which our own words stand in columns."""
+    """The text made `legible`, except that the spaces that align our own words in columns stay."""
     return " ".join(legible(part) for part in text.split(" "))
 
 
-def _why(row: VideoStatus) -> str:
+def _why(row: RecordingStatus) -> str:
     return f"{row.reason}: {legible(row.message or '')}"
 
 
-def _where(row: VideoStatus) -> str:
+def _where(row: RecordingStatus) -> str:
     return f"{row.stage} {row.percent}%" if row.stage and row.percent is not None else "starting"
 
 
@@ -135,7 +136,7 @@ class TerminalWatcher:
         )
         self._tasks: dict[int, TaskID] = {}
         self._batch: TaskID | None = None
-        self._states: dict[int, tuple[ItemState, int]] = {}
+        self._states: dict[int, tuple[RecordingState, int]] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -145,17 +146,17 @@ class TerminalWatcher:
         self._bars.stop()
 
     def said(self, text: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bars."""
         self._bars.console.print(_one_line(text))
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
-        """Move the bars; what ended becomes a line above them."""
-        for row in sorted(status.videos, key=lambda row: row.index):
+        """Move the bars; a recording that ended becomes a line above them."""
+        for row in sorted(status.recordings, key=lambda row: row.index):
             known = self._states.get(row.index)
-            self._states[row.index] = (row.state, row.number)
-            if row.state is ItemState.RUNNING:
+            self._states[row.index] = (row.state, row.run)
+            if row.state is RecordingState.RUNNING:
                 self._move(row, items[row.index])
-            elif known != (row.state, row.number):
+            elif known != (row.state, row.run):
                 self.said(change_of(row, items[row.index]))
         self._end_bars(status)
         if self._batch is None:
@@ -163,12 +164,12 @@ class TerminalWatcher:
         self._bars.update(self._batch, completed=status.progress_percent, note=summary(status))
 
     def _end_bars(self, status: IngestBatchStatus) -> None:
-        """A run that is over, or that has no row any more because others need the room, has no bar."""
-        running = {row.index for row in status.videos if row.state is ItemState.RUNNING}
+        """Remove the bar of a run that has ended, or that has lost its row because others need the room."""
+        running = {row.index for row in status.recordings if row.state is RecordingState.RUNNING}
         for index in self._tasks.keys() - running:
             self._bars.remove_task(self._tasks.pop(index))
 
-    def _move(self, row: VideoStatus, item: Item) -> None:
+    def _move(self, row: RecordingStatus, item: Item) -> None:
         if row.index not in self._tasks:
             self._tasks[row.index] = self._bars.add_task(
                 set_cell_size(title_of(item), _SHOWN), total=100, note=""
@@ -181,7 +182,7 @@ class TerminalWatcher:
 
 
 def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
-    """The batch as a table: one line per recording that has one in the status."""
+    """The batch as a table: one line per recording that has a row in the status."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, right in (
         ("#", True),
@@ -193,13 +194,13 @@ def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
         ("REASON", False),
     ):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in sorted(status.videos, key=lambda row: row.index):
+    for row in sorted(status.recordings, key=lambda row: row.index):
         item = items[row.index]
         shown = (title_of(item), _why(row) if row.reason else "")
         cells = (
             str(row.index),
             row.state.value,
-            str(row.number),
+            str(row.run),
             duration(item.duration_seconds),
             row.rtf or "",
             *shown,

@@ -1,8 +1,8 @@
-"""`ingestctl search`: a question as a vector of the model that the store's vectors are of, and the passages
-that answer it.
+"""`ingestctl search`: embeds a question with the model of the store's vectors, and finds the passages that
+answer it.
 
-The store decides which model that is. Where no set on this machine has it, nothing is searched: by words
-alone would be half an answer.
+The store decides which model that is. If no set on this machine has it, nothing is searched: a search by
+words alone would be half an answer.
 """
 
 import json
@@ -27,12 +27,12 @@ from ingestctl.place import Workplace
 from ingestctl.run import Output
 
 _QUERY_TOKENS = 512
-"""Tokens that the model sees at once: a question is one text."""
+"""Tokens in the model's batch: a question is one text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person asks."""
+    """What the user asks."""
 
     text: str
     limit: int
@@ -40,11 +40,11 @@ class Question:
     since: date | None = None
     until: date | None = None
     """The last day that counts."""
-    video: str | None = None
+    recording: str | None = None
     model_set: str | None = None
-    """A set's name or file; None for whichever set here has the store's model."""
+    """A set's name or file; None for any set here that has the store's model."""
     model: str | None = None
-    """The text model's name in the set; needed only where the store has vectors of several."""
+    """The text model's name in the set; needed only if the store has vectors of several models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class TextModel:
 
 
 def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
-    """The passages, best first. Raises `StageError`, saying so where the store's vectors are of models that
+    """The passages, best first. Raises `StageError`, for example if the store's vectors are of models that
     are not here."""
     with reading(place) as connection:
         stored = stored_models(connection)
@@ -68,8 +68,8 @@ def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
 
 
 def models_here(place: Workplace, only: str | None) -> tuple[TextModel, ...]:
-    """The text models of every fetched set, or of one that is named. Raises `StageError(MODELS_UNAVAILABLE)`
-    if that one is not here."""
+    """The text models of every fetched set, or of the set that is named. Raises
+    `StageError(MODELS_UNAVAILABLE)` if that set is not here."""
     names = (
         [set_name_of(only)]
         if only
@@ -89,8 +89,8 @@ def set_name_of(name_or_path: str) -> str:
 
 
 def choose(stored: Sequence[str], here: Sequence[TextModel], name: str | None) -> TextModel:
-    """The model to ask with: the one that is both stored and here. Raises `StageError(DIMENSION_MISMATCH)`
-    for none, and for several."""
+    """The model to embed the question with: the one that is both stored and here. Raises
+    `StageError(DIMENSION_MISMATCH)` for none and for several."""
     fitting = {
         model.identity: model for model in here if model.identity in stored and name in (None, model.name)
     }
@@ -116,7 +116,7 @@ def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
     from ingest_worker.engines.embedding import SentenceEmbedder
 
     folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
-    # On the CPU: one short text takes a moment there, and a GPU may be full of somebody's batch.
+    # On the CPU: it is fast enough for one short text, and a running batch may have filled the GPU.
     embedder = SentenceEmbedder(folder, device="cpu", batch_tokens=_QUERY_TOKENS, model_key=chosen.identity)
     return Query(
         text=question.text,
@@ -126,18 +126,18 @@ def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
         speaker=question.speaker,
         published_from=question.since,
         published_before=day_after(question.until),
-        video=question.video,
+        recording=question.recording,
     )
 
 
 def day_after(day: date | None) -> date | None:
-    """The first day that no longer counts; None where every day does, as after the last one that a calendar
-    has."""
+    """The first day that no longer counts; None if every day counts, as after the last day of the
+    calendar."""
     return None if day is None or day == date.max else day + timedelta(days=1)
 
 
 def show(passages: Sequence[Passage], output: Output, console: Console) -> None:
-    """Print passages, for a person or for a program."""
+    """Print passages, for people or for a program."""
     match output:
         case Output.JSON:
             print(escaped(json.dumps([as_value(each) for each in passages], ensure_ascii=False, indent=2)))
@@ -148,12 +148,12 @@ def show(passages: Sequence[Passage], output: Output, console: Console) -> None:
             )
         case Output.TABLE:
             for number, each in enumerate(passages, 1):
-                console.print(as_text(number, each), soft_wrap=True)
+                console.print(to_rfc3339(number, each), soft_wrap=True)
 
 
-def as_text(number: int, passage: Passage) -> str:
+def to_rfc3339(number: int, passage: Passage) -> str:
     """One passage for people."""
-    title, speaker = legible(passage.title) or passage.video, legible(passage.speaker or NOBODY)
+    title, speaker = legible(passage.title) or passage.recording, legible(passage.speaker or NOBODY)
     head = f"{number}. {title}  |  {speaker}  |  {clock(passage.start)}  |  {passage.score:.4f}"
     return f"{head}\n   {_link(passage)}\n   {legible(passage.text)}\n"
 

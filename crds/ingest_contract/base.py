@@ -1,8 +1,8 @@
 """The base of every model in the contract, and the bounded types they are made of.
 
-Outside, fields are camelCase and unknown ones are refused; inside, they are snake_case and frozen. Attribute
-docstrings become the descriptions that `kubectl explain` shows, so there is one text for the editor, the
-cluster and the reference page.
+In YAML and JSON, fields are camelCase and unknown ones are refused; in Python, they are snake_case and
+frozen. Attribute docstrings become the descriptions that `kubectl explain` shows, so there is one text for
+the editor, the cluster and the reference page.
 """
 
 import json
@@ -29,11 +29,11 @@ class ContractModel(BaseModel):
 
     @classmethod
     def from_object(cls, value: object) -> Self:
-        """The value in an object of JSON, such as an API or YAML gives: read as JSON is, where a list may
-        become a tuple and `1` no text.
+        """The value of a JSON object, as an API or YAML gives it: parsed by JSON's rules, so a list may
+        become a tuple, but `1` does not become text.
 
         Raises `pydantic.ValidationError` for what the model refuses, `TypeError` and `ValueError` for what
-        JSON cannot say.
+        JSON cannot express.
         """
         return cls.model_validate_json(json.dumps(value))
 
@@ -67,12 +67,12 @@ Timestamp = Annotated[
         max_length=32, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
     ),
 ]
-"""A moment in UTC, for example `2026-01-31T12:00:00Z`."""
+"""A time in UTC, for example `2026-01-31T12:00:00Z`."""
 
 
 def _a_real_day(text: str) -> str:
-    """Refuse the 30th of February: a pattern cannot, and `format: date` makes the API server refuse it as
-    well."""
+    """Refuse the 30th of February: a pattern cannot, and with `format: date` the API server refuses it
+    too."""
     try:
         date.fromisoformat(text)
     except ValueError as error:
@@ -95,11 +95,10 @@ Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
 """A duration in whole seconds."""
 
 MOST: Final = 100_000_000_000_000
-"""A hundred million, the most of anything, for each of a million recordings."""
+"""A hundred million, the largest single value, times a million recordings."""
 
 SumOfMany = Annotated[int, Field(ge=0, le=MOST)]
-"""What 10,000 recordings add up to, in counts or in seconds: no sum of allowed values may be a value that is
-not allowed."""
+"""A sum over 10,000 recordings, in counts or in seconds: the sum of allowed values is always allowed."""
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def cel(*rules: tuple[str, str]) -> dict[str, Any]:
 
 
 def in_order(lower: str, upper: str) -> tuple[str, str]:
-    """The CEL rule that of two optional fields, where both are written, the first is not above the second."""
+    """The CEL rule that the first of two optional fields is not above the second, if both are set."""
     rule = f"!has(self.{lower}) || !has(self.{upper}) || self.{lower} <= self.{upper}"
     return rule, f"{lower} must not be above {upper}"
 

@@ -1,8 +1,8 @@
-"""`IngestBatch`: what a person asks for: these recordings, in the store, so many at a time.
+"""`IngestBatch`: what a user asks for: which recordings to ingest, and how many at a time.
 
-`select`, `retry` and the rest have defaults; only `sources` must be written. What may change while a batch
-runs is said here once: `MUTABLE` fields and appended sources; everything else is frozen by a CEL rule,
-because half a batch made one way and half another is a corpus that nobody can explain.
+`select`, `retry` and the rest have defaults; only `sources` must be written. While a batch runs, `MUTABLE`
+fields may change and sources may be appended; a CEL rule freezes everything else, because a batch of which
+half was made one way and half another is a corpus that no one can explain.
 """
 
 from enum import StrEnum
@@ -22,8 +22,8 @@ server's CEL cost limit."""
 
 
 class ConfigMapSource(ContractModel):
-    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are left
-    out."""
+    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are
+    ignored."""
 
     name: ObjectName
     """The ConfigMap, in the batch's namespace."""
@@ -42,7 +42,7 @@ class VolumeSource(ContractModel):
     it is on a workstation."""
 
     glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
-    """Which of its files, as a pattern relative to its root."""
+    """Which of its files, as a glob pattern relative to its root."""
 
 
 _ONE_KIND: Final = "[has(self.url), has(self.configMap), has(self.volume)].filter(x, x).size() == 1"
@@ -67,7 +67,7 @@ class Source(
     """Media files on a volume."""
 
     speakers: SpeakerCount = SpeakerCount()
-    """How many people speak in each of its recordings, where that is known."""
+    """How many people speak in each of its recordings, if that is known."""
 
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> Self:
@@ -85,27 +85,28 @@ class Source(
 
 
 class ProfileRef(ContractModel):
-    """Which profile."""
+    """The profile to use."""
 
     name: ObjectName = "default"
     """An IngestProfile in the batch's namespace."""
 
 
 class BatchTranscription(ContractModel):
-    """What the batch knows about its recordings' language."""
+    """What is known about the language of the batch's recordings."""
 
     language: Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")] | None = None
-    """ISO 639 code, for example `en`. Omitted: the speech of each recording votes."""
+    """ISO 639 code, for example `en`. Omitted: detected in each recording, by a vote of pieces of its
+    speech."""
 
     vocabulary: Vocabulary = ()
-    """Words that the recordings use and a model may not know: names, products, terms."""
+    """Words in the recordings that a model may not know: names, products, terms."""
 
 
 class BatchSpeakers(ContractModel):
-    """Whom to look for."""
+    """Which voices to look for."""
 
     profiles: Annotated[tuple[Name, ...], Field(max_length=200)] | None = None
-    """Names of enrolled voices. Omitted: every voice of the profile. Who is not recognised stays
+    """Names of enrolled voices. Omitted: every voice of the profile. A speaker who is not recognised stays
     `unknown #k`."""
 
 
@@ -113,22 +114,23 @@ class Retry(ContractModel):
     """How often, and how much failure is too much."""
 
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """Charged tries per recording. Preemption, rate limits and the memory ladder are not charged."""
+    """Charged attempts per recording: runs that count. Preemption, rate limits and the memory ladder are not
+    charged."""
 
     backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
-    """Wait before the second attempt; it doubles with each further one, up to an hour."""
+    """Wait before the second attempt; it doubles with each further attempt, up to an hour."""
 
     max_failed_percent: Annotated[int, Field(ge=0, le=100)] = 100
-    """The batch is `Failed` when more of its recordings than this failed for good."""
+    """The batch is `Failed` when a larger share of its recordings than this has failed for good."""
 
 
 class SuspendMode(StrEnum):
     """What happens to running recordings when a batch is suspended."""
 
     DRAIN = "Drain"
-    """They finish; nothing new starts."""
+    """Running recordings finish; nothing new starts."""
     KILL = "Kill"
-    """They end now, uncharged, and resume behind their last finished stage."""
+    """Running recordings end now, uncharged, and later resume after their last finished stage."""
 
 
 MUTABLE: Final = ("parallelism", "sources", "suspend", "suspendMode", "retryFailed")
@@ -139,8 +141,10 @@ FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess
 
 def _immutable(field: str) -> tuple[str, str]:
     return (
-        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == "
-        f"oldSelf.{field})",
+        (
+            f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == "
+            f"oldSelf.{field})"
+        ),
         f"{field} cannot change once the batch exists: make a new batch",
     )
 
@@ -158,20 +162,21 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """Models, limits and permissions."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=MAX_SOURCES)]
-    """Where the recordings come from. Entries may be added while the batch runs, never removed or changed."""
+    """Where the recordings come from. Entries may be appended while the batch runs, never removed or
+    changed."""
 
     select: Select = Select()
     """Which of the recordings, and in which order."""
 
     parallelism: Annotated[int, Field(ge=1, le=MAX_RUNNING)] = 1
-    """How many recordings are worked on at once: in a cluster, how many GPUs the batch may hold. May change
-    at any time."""
+    """How many recordings run at once: in a cluster, how many GPUs the batch may hold. May change at any
+    time."""
 
     transcription: BatchTranscription = BatchTranscription()
-    """What is known about the language."""
+    """What is known about the recordings' language."""
 
     speakers: BatchSpeakers = BatchSpeakers()
-    """Whom to look for."""
+    """Which voices to look for."""
 
     reprocess: Reprocess = Reprocess.NEVER
     """What counts as done already."""
@@ -186,8 +191,7 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """What happens to running recordings when `suspend` is set. May change at any time."""
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
-    """A new value, whatever it is, starts one more pass over the failed recordings. May change at any
-    time."""
+    """Any new value starts one more pass over the failed recordings. May change at any time."""
 
     dry_run: bool = False
     """Plan only: the status shows what would be done."""

@@ -1,12 +1,10 @@
-"""What may change about a batch once it exists: the CEL rules of the CRD, for people without a cluster.
-Pure."""
+"""What may change in a batch once it exists: the CEL rules of the CRD, for users without a cluster. Pure."""
 
 from ingest_contract.batch import FROZEN, IngestBatchSpec
 
 
 def refused_changes(old: IngestBatchSpec, new: IngestBatchSpec) -> tuple[str, ...]:
-    """One line per change that the API server would refuse; empty when the new spec may take the old one's
-    place."""
+    """One line per change that the API server would refuse; empty if the new spec may replace the old one."""
     lines = [
         f"spec.{info.alias}: cannot change once the batch exists: make a new batch"
         for field, info in IngestBatchSpec.model_fields.items()

@@ -14,22 +14,22 @@ class ConditionType(StrEnum):
     """What can be observed about a batch."""
 
     COMPLETE = "Complete"
-    """Every item is final. The reason says whether all went well."""
+    """Every recording is final. The reason says whether all succeeded."""
     FAILED = "Failed"
-    """More items failed than `retry.maxFailedPercent` allows, or planning is impossible."""
+    """More recordings failed than `retry.maxFailedPercent` allows, or planning is impossible."""
     STALLED = "Stalled"
-    """Something outside must change before more can start; the reason names it."""
+    """Something outside the batch must change before more can start; the reason names it."""
     RECONCILING = "Reconciling"
     """The batch is being planned."""
     SUSPENDED = "Suspended"
     """`spec.suspend` is set and nothing runs."""
     NODES_AVOIDED = "NodesAvoided"
-    """Some nodes ended runs for reasons of their own, and get no more of this batch for a while. There once
-    there were such nodes."""
+    """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
+    once there were such nodes."""
 
 
 class ConditionStatus(StrEnum):
-    """Whether it holds."""
+    """Whether the observation holds."""
 
     TRUE = "True"
     FALSE = "False"
@@ -43,7 +43,7 @@ class Condition(ContractModel):
     """What is observed."""
 
     status: ConditionStatus
-    """Whether it holds."""
+    """Whether the observation holds."""
 
     reason: Annotated[
         str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z]([A-Za-z0-9]*)$")
@@ -57,12 +57,12 @@ class Condition(ContractModel):
     """When `status` last changed."""
 
     observed_generation: Annotated[int, Field(ge=-1)]
-    """The generation of the spec that this was observed for."""
+    """The generation of the spec for which this was observed."""
 
 
 def with_conditions(current: Iterable[Condition], wanted: Iterable[Condition]) -> tuple[Condition, ...]:
-    """Put the wanted conditions in their places, sorted by type. A condition's clock moves only when its
-    status does."""
+    """Merge the wanted conditions into the current ones, sorted by type. `lastTransitionTime` changes only
+    with the status."""
     by_type = {condition.type: condition for condition in current}
     for condition in wanted:
         old = by_type.get(condition.type)

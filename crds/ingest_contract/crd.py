@@ -1,5 +1,5 @@
-"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema in one value per
-kind. Pure."""
+"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema, one value per kind.
+Pure."""
 
 from typing import Any, Final
 
@@ -88,7 +88,7 @@ def _object(
         "spec": structural(spec.model_json_schema()),
     }
     if status is not None:
-        # An object that no operator has seen yet must not look reconciled: -1 is older than every generation.
+        # An object that no operator has seen yet must not look reconciled: -1 is below every generation.
         properties["status"] = structural(status.model_json_schema()) | {
             "default": {"observedGeneration": -1}
         }

@@ -1,8 +1,8 @@
-"""YAML files into models, and mistakes into sentences: one readable line per mistake, naming the file, the
-field and what is wrong.
+"""Turns YAML files into models, and mistakes into sentences: one readable line per mistake, with the file,
+the field and what is wrong.
 
-Called by the command line before anything runs. Validation is strict and goes through JSON, so that
-`parallelism: 2.5`, `"4"` and an unknown field are mistakes here exactly as they are for the API server.
+Called by the command line before anything runs. Validation is strict and goes through JSON, so `parallelism:
+2.5`, `"4"` and an unknown field are mistakes here exactly as they are for the API server.
 """
 
 import difflib
@@ -32,10 +32,10 @@ KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
 Document = IngestBatch | IngestProfile | IngestSchedule
 
 _NAMELESS: Final = ' in "<unicode string>", '
-"""What PyYAML calls a text; the file has a name of its own."""
+"""PyYAML's name for a string that it parses; the file's own name is shown instead."""
 
 _SHOWN: Final = 60
-"""Characters of a wrong value that are worth reading."""
+"""Characters of a wrong value that a message shows."""
 
 _WORDS: Final = MappingProxyType(
     {
@@ -59,8 +59,7 @@ class InvalidDocumentError(Exception):
 
 
 class _Loader(PlainLoader):
-    """YAML as a cluster reads it: a date is the text that was written, and a key that stands twice is a
-    mistake."""
+    """YAML as a cluster reads it: a date is the text that was written, and a duplicate key is a mistake."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own form
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -68,7 +67,7 @@ class _Loader(PlainLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- PyYAML's signature
-        """A mapping; raises `yaml.constructor.ConstructorError` for a key that stands twice."""
+        """A mapping; raises `yaml.constructor.ConstructorError` for a duplicate key."""
         written: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in written:
@@ -81,7 +80,7 @@ class _Loader(PlainLoader):
 
 def read(path: Path) -> tuple[Document, ...]:
     """Every document in a YAML file. Raises `InvalidDocumentError` with all mistakes of all documents, and
-    `OSError` for no file."""
+    `OSError` if there is no file."""
     try:
         raw = [
             document
@@ -109,7 +108,7 @@ def read(path: Path) -> tuple[Document, ...]:
 
 
 def parse(document: object) -> Document:
-    """One document as YAML gave it. Raises `InvalidDocumentError`."""
+    """One document as parsed from YAML. Raises `InvalidDocumentError`."""
     if not isinstance(document, dict):
         raise InvalidDocumentError(
             (f"a mapping with apiVersion, kind, metadata and spec is wanted, not {_shown(document)}",)
@@ -199,7 +198,7 @@ def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value as a person would recognise it, cut to a readable length; an address in it without what lets
-    somebody in."""
+    """A value as its author would recognise it, cut to a readable length; addresses in it without
+    credentials."""
     text = "nothing" if value is None else redacted(repr(value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -1,5 +1,5 @@
-"""What commands that write generated files have in common: they write them, or with `--check` say which ones
-have drifted."""
+"""Shared by the commands that write generated files: write them, or with `--check` report which ones have
+drifted."""
 
 import argparse
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def written_or_checked(prog: str, about: str | None, files: Mapping[str, str]) -> int:
-    """The command: `files` from path below the current folder to content. 0 when all are written, or when
-    nothing has drifted."""
+    """The command: `files` maps a path below the current folder to its content. Returns 0 if all are written,
+    or if nothing has drifted."""
     parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument(
         "--check",

@@ -1,8 +1,8 @@
-"""The failure table: every way an item can end other than well, in one place.
+"""The failure table: every way in which a recording can end without success, in one place.
 
-The worker's exit codes, the Job's podFailurePolicy, the planner's verdicts, Events, metric labels and
-`docs/failures.md` are all made from it. A reason is either *told* by the worker (it has an exit code) or
-*seen* from outside when the worker could not speak.
+The worker's exit codes, the Job's podFailurePolicy, verdicts, Events, metric labels and `docs/failures.md`
+are all made from it. A reason is either *reported* by the worker (it has an exit code) or *observed* from
+outside when the worker could not report.
 """
 
 from dataclasses import dataclass
@@ -12,31 +12,30 @@ from typing import Final
 
 
 class Verdict(StrEnum):
-    """What the planner does about a failure."""
+    """What is done about a failure."""
 
     RETRY = "Retry"
-    """Try again after a backoff. Charged to the item's `maxAttempts`."""
+    """Retry after a backoff. Charged to the recording's `maxAttempts`."""
     RETRY_SMALLER = "RetrySmaller"
-    """Try again one rung down the memory ladder. The ladder is its own budget; nothing is charged."""
+    """Retry one rung down the memory ladder. The ladder is its own budget; nothing is charged."""
     RETRY_LATER = "RetryLater"
-    """The world is not ready: wait and try again. Nothing is charged."""
+    """Something outside is not ready: wait and retry. Nothing is charged."""
     RETRY_ELSEWHERE = "RetryElsewhere"
-    """This machine is at fault: try again on another. Charged."""
+    """This machine is at fault: retry on another. Charged."""
     GIVE_UP = "GiveUp"
-    """The item fails now: trying again cannot help."""
+    """The recording fails now: a retry cannot help."""
     SKIP = "Skip"
-    """There is nothing to ingest. Final, counted apart, and not a failure."""
+    """There is nothing to ingest. Final, counted separately, and not a failure."""
     STOP_BATCH = "StopBatch"
-    """Every other item would fail the same way: nothing new starts until somebody mends it. Nothing is
+    """Every other recording would fail the same way: nothing new starts until the user fixes it. Nothing is
     charged."""
     FORGIVE = "Forgive"
-    """The cluster took the machine back. Try again, at once the first time and later each further time. Never
-    charged, capped by time."""
+    """The cluster took the machine back. Retry, immediately the first time and after a longer wait each
+    further time. Never charged, capped by time."""
 
 
 class Kind(StrEnum):
-    """Where a failure comes from. Only failures that are not of the input's own making count towards a
-    stall."""
+    """Where a failure comes from. Only failures that are not the input's own fault count towards a stall."""
 
     INPUT = "Input"
     SOURCE = "Source"
@@ -49,7 +48,7 @@ class Kind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an item did not end well. CamelCase, as conditions and Events want it."""
+    """Why a recording did not succeed. CamelCase, as in conditions and Events."""
 
     PRIVATE = "Private"
     MEMBERS_ONLY = "MembersOnly"
@@ -112,19 +111,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One row: how the failure is told, whose it is, and what happens next."""
+    """One row: how the failure is reported, where it comes from, and what happens next."""
 
     exit_code: int | None
-    """The worker's exit code; None where only the outside can see the failure."""
+    """The worker's exit code; None if the failure is visible only from outside."""
     kind: Kind
     """Where it comes from."""
     verdict: Verdict
-    """What the planner does."""
+    """What is done about it."""
     sentence: str
     """What it means and what to do, for people."""
     against_node: int = 0
-    """How many such ends on one node, none having gone well there in between, make a batch avoid it; 0: it
-    says nothing of the node."""
+    """A batch avoids a node after this many such ends on it without a success in between; 0: this reason says
+    nothing about the node."""
 
 
 _V, _K, _R = Verdict, Kind, Reason
@@ -132,16 +131,19 @@ _V, _K, _R = Verdict, Kind, Reason
 FAILURES: Final = MappingProxyType(
     {
         _R.PRIVATE: Failure(
-            20, _K.INPUT, _V.SKIP, "The video is private. Ask its owner, or remove it from the sources."
+            20, _K.INPUT, _V.SKIP, "The recording is private. Ask its owner, or remove it from the sources."
         ),
-        _R.MEMBERS_ONLY: Failure(21, _K.INPUT, _V.SKIP, "The video is for members of the channel only."),
-        _R.REMOVED: Failure(22, _K.INPUT, _V.SKIP, "The video was removed, or its account was closed."),
-        _R.AGE_GATED: Failure(23, _K.INPUT, _V.SKIP, "The site wants a signed-in adult for this video."),
+        _R.MEMBERS_ONLY: Failure(21, _K.INPUT, _V.SKIP, "The recording is for members of the channel only."),
+        _R.REMOVED: Failure(22, _K.INPUT, _V.SKIP, "The recording was removed, or its account was closed."),
+        _R.AGE_GATED: Failure(23, _K.INPUT, _V.SKIP, "The site wants a signed-in adult for this recording."),
         _R.GEO_BLOCKED: Failure(
-            24, _K.INPUT, _V.SKIP, "The video is not available where this cluster stands."
+            24, _K.INPUT, _V.SKIP, "The recording is not available where this cluster stands."
         ),
         _R.LIVE_OR_UPCOMING: Failure(
-            25, _K.INPUT, _V.SKIP, "The video is live or has not been shown yet. A later batch will find it."
+            25,
+            _K.INPUT,
+            _V.SKIP,
+            "The recording is live or has not been shown yet. A later batch will find it.",
         ),
         _R.DRM_PROTECTED: Failure(
             26, _K.INPUT, _V.GIVE_UP, "The media is encrypted (DRM) and cannot be read."
@@ -170,7 +172,7 @@ FAILURES: Final = MappingProxyType(
             33,
             _K.INPUT,
             _V.RETRY,
-            "The media ends before its announced duration. It is fetched anew, then given up.",
+            "The media ends before its announced duration. It is fetched again, then given up.",
         ),
         _R.TOO_LONG: Failure(
             34, _K.INPUT, _V.GIVE_UP, "The media is longer or larger than the profile's limit."
@@ -206,7 +208,7 @@ FAILURES: Final = MappingProxyType(
             45,
             _K.SOURCE,
             _V.RETRY,
-            "The source answers too slowly: a look or a download takes longer than `fetch.timeoutSeconds`.",
+            "The source answers too slowly: a listing or download takes longer than `fetch.timeoutSeconds`.",
         ),
         _R.SOURCE_TOO_LARGE: Failure(
             46,
@@ -291,13 +293,13 @@ FAILURES: Final = MappingProxyType(
             "set.",
         ),
         _R.CLAIMED_ELSEWHERE: Failure(
-            74, _K.STORE, _V.RETRY_LATER, "Another worker is on this video. Its result will be found."
+            74, _K.STORE, _V.RETRY_LATER, "Another worker is on this recording. Its result will be found."
         ),
         _R.LEASE_LOST: Failure(
             75,
             _K.STORE,
             _V.RETRY_LATER,
-            "Another worker took this video over while we were away. Ours was not stored.",
+            "Another worker took this recording over while we were away. Ours was not stored.",
         ),
         _R.ORDER_INVALID: Failure(
             80,
@@ -405,19 +407,20 @@ FAILURES: Final = MappingProxyType(
         ),
     }
 )
-"""Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own) but for 143, the
+"""Every reason's row. Exit codes stay below 125 (a shell's and a container runtime's own), except 143, the
 code of SIGTERM."""
 
 RETRIED_ONCE: Final = frozenset(
     {Reason.UNKNOWN, Reason.TRUNCATED, Reason.UNAVAILABLE, Reason.EXTRACTOR_BROKEN, Reason.DATABASE_REJECTED}
 )
-"""Charged reasons that rarely mend: one more try, whatever `maxAttempts` says."""
+"""Charged reasons that rarely go away: one retry, whatever `maxAttempts` says."""
 
 BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
-"""Reasons of the whole batch, not of one item: nothing new starts for a while, then one item probes."""
+"""Reasons of the whole batch, not of one recording: nothing new starts for a while, then one recording
+probes."""
 
 CHARGED: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE_UP})
-"""Verdicts that cost the item one of its `maxAttempts`."""
+"""Verdicts that charge one of the recording's `maxAttempts`."""
 
 OK_EXIT: Final = 0
 """The exit code of a worker whose result is committed."""

@@ -1,5 +1,5 @@
-"""What a status adds up: real-time factors, and where time and GPUs went. Sums count each recording, or
-process, once."""
+"""The sums in a status: real-time factors, and where time and GPUs were spent. Each recording, or process,
+counts once."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from ingest_contract.stages import Stage
 
 
 class StageSeconds(ContractModel):
-    """Where time went in one stage."""
+    """Time spent in one stage."""
 
     stage: Stage
     """The stage."""
@@ -29,39 +29,39 @@ class Rtf(ContractModel):
     """95th percentile, read from the histogram."""
 
     histogram: Annotated[tuple[Count, ...], Field(max_length=32)]
-    """Recordings per bucket; bounds as documented in the reference, the last bucket open."""
+    """Recordings per bucket. The reference documents the bounds; the last bucket is open."""
 
 
 class Sums(ContractModel):
-    """Totals over the succeeded recordings, and from `queuedSeconds` on over every process that ended: what
-    was waited for and held.
+    """Totals over the succeeded recordings; from `queuedSeconds` on, over every process that ended: what it
+    waited for and held.
 
-    Folded in by the write that records the end, so each counts exactly once.
+    Added by the write that records the end, so each counts exactly once.
     """
 
     media_seconds: Decimal = "0"
     """Length of the media."""
 
     processing_seconds: Decimal = "0"
-    """Process start to commit."""
+    """From process start to commit."""
 
     overhead_seconds: Decimal = "0"
-    """In no stage: start, imports, model loads."""
+    """Time outside every stage: start, imports, model loads."""
 
     speech_seconds: Decimal = "0"
-    """In which somebody speaks."""
+    """Time in which someone speaks."""
 
     voiced_seconds: Decimal = "0"
-    """Whose speaker has a voice vector."""
+    """Speech of speakers that have a voice vector."""
 
     dropped_seconds: Decimal = "0"
-    """Of speech, by voice activity, that gave no words."""
+    """Speech, by voice activity detection, that gave no words."""
 
     wordless_seconds: Decimal = "0"
-    """Of somebody's turns without a word, by diarization: the same question asked of another judge."""
+    """Time in speaker turns without a word, by diarization: an independent check of `droppedSeconds`."""
 
     cut_words: SumOfMany = 0
-    """Left out as repeats that the sound cannot hold."""
+    """Words left out as repeats, too many for the length of the sound."""
 
     segments: SumOfMany = 0
     """Passages."""
@@ -70,18 +70,18 @@ class Sums(ContractModel):
     """Passages with a vector: always equal to `segments`."""
 
     stages: Annotated[tuple[StageSeconds, ...], Field(max_length=16)] = ()
-    """Where the time went."""
+    """Time by stage."""
 
     queued_seconds: Decimal = "0"
-    """Of every process: from its order until a node took it, mostly for a free GPU."""
+    """For every process: from its creation until it got a node, mostly the wait for a free GPU."""
 
     starting_seconds: Decimal = "0"
-    """Of processes that never began: until their sandbox, network and volumes stood. A pod that ran and ended
-    tells that no more."""
+    """For processes that never started: until their sandbox, network and volumes were ready. A pod that ran
+    and ended no longer shows this."""
 
     pulling_seconds: Decimal = "0"
-    """Of every process: from its node until its container ran: the image pulled where it was not there, and
-    what began its sandbox."""
+    """For every process: from getting its node until its container ran: the image pull, if the image was
+    missing, and the start of its sandbox."""
 
     gpu_seconds: Decimal = "0"
-    """Of every process: how long it held its GPUs, each counted, from its place on a node to its end."""
+    """For every process: how long it held its GPUs, times their number, from getting its node to its end."""

@@ -1,5 +1,5 @@
-"""Sets of item indexes as short text: `0-3,7,9-12`. Complete truth at any size, and readable in
-`kubectl get -o yaml`."""
+"""Sets of recording indexes as short text: `0-3,7,9-12`. Complete at any size, and readable in `kubectl get
+-o yaml`."""
 
 import re
 from collections.abc import Container, Iterable
@@ -8,14 +8,14 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, StringConstraints
 
 MAX_LENGTH: Final = 60_000
-"""Characters. The worst case of 10,000 items, every other one, takes 24,444."""
+"""Characters. The worst case of 10,000 recordings, every other one, takes 24,444."""
 
 _PART: Final = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
 
 def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
-    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text. Runs go on across indexes that
-    mean nothing to the reader."""
+    """`{0, 1, 2, 7}` becomes `0-2,7`; the empty set becomes the empty text. Intervals continue across the
+    indexes in `across`, which mean nothing to the reader."""
     runs: list[list[int]] = []
     for index in sorted(set(indexes)):
         if runs and all(between in across for between in range(runs[-1][1] + 1, index)):
@@ -26,8 +26,8 @@ def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
 
 
 def decode(text: str) -> frozenset[int]:
-    """The set that `encode` wrote. Raises `ValueError` for anything else, overlapping or unordered runs among
-    it."""
+    """The set that `encode` wrote. Raises `ValueError` for anything else, including overlapping or unordered
+    intervals."""
     found: set[int] = set()
     after = -1
     for part in text.split(",") if text else ():
@@ -54,4 +54,4 @@ Intervals = Annotated[
     ),
     AfterValidator(_checked),
 ]
-"""A set of item indexes, for example `0-3,7`."""
+"""A set of recording indexes, for example `0-3,7`."""

@@ -1,9 +1,9 @@
 """The log of operator and worker: one JSON object per line on standard error, in one form, so that one query
 finds both.
 
-Each composition root calls `start` once. Our own records bring their fields as `extra`, first of all their
-`action`; what other libraries attach to theirs is for themselves. Texts are made safe here and nowhere else:
-one line, no address with a password, nothing that a terminal obeys.
+Each composition root calls `start` once. Our own records carry their fields as `extra`, first of all
+`action`; the extras of other libraries are left out. Texts are made safe here and nowhere else: one line, no
+address with a password, nothing that a terminal obeys.
 """
 
 import json
@@ -22,7 +22,7 @@ from ingest_contract.text import escaped, redacted, said
 Fields = Mapping[str, Any]
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-"""What every record has; the rest is `extra`."""
+"""Fields that every record has; the rest is `extra`."""
 
 
 class JsonLines(logging.Formatter):
@@ -38,7 +38,7 @@ class JsonLines(logging.Formatter):
 
         Args:
             ours: The package whose records' extras are shown.
-            subject: What every record is about, at the moment at which it is written.
+            subject: What every record is about, evaluated when it is written.
             of_others: What is shown of another library's record.
         """
         super().__init__()
@@ -65,8 +65,8 @@ class JsonLines(logging.Formatter):
 
 
 def start(formatter: JsonLines, ours: str) -> None:
-    """Log like this from now on: our own news, and other libraries' warnings. Standard output stays free: a
-    plan is printed there."""
+    """Log in this form from now on: our own records, and other libraries' warnings. Standard output stays
+    free, because a plan is printed there."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -75,7 +75,7 @@ def start(formatter: JsonLines, ours: str) -> None:
 
 
 def _plain(value: object) -> object:
-    """Numbers and the like as they are; anything else, infinity included, as text."""
+    """Numbers and other JSON values unchanged; anything else, infinity included, as text."""
     if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value
     return said(str(value))

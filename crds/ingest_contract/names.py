@@ -1,4 +1,4 @@
-"""The names by which everything is known: group, version and kinds. Each is spelt here once."""
+"""The API names: group, version and kinds. Each is spelt here once."""
 
 from typing import Final
 

@@ -1,5 +1,4 @@
-"""What a batch has met that stands in its way for a while: what opened its breaker, and nodes that cost
-runs."""
+"""Temporary obstacles of a batch: the reason that opened its breaker, and nodes on which runs failed."""
 
 from typing import Annotated, Final
 
@@ -9,11 +8,11 @@ from ingest_contract.base import ContractModel, Count, ShortText, Timestamp
 from ingest_contract.failures import Reason
 
 MAX_NODES: Final = 32
-"""Nodes that a batch remembers as suspect at once."""
+"""Suspect nodes that a batch remembers at once."""
 
 
 class NodeStatus(ContractModel):
-    """A node on which runs ended for the node's own reasons, and none has gone well since."""
+    """A node on which runs ended for the node's own reasons, and none has succeeded since."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
     """The node."""
@@ -22,37 +21,37 @@ class NodeStatus(ContractModel):
     """How the last of these runs ended."""
 
     runs: Count
-    """How many ended so."""
+    """How many runs ended in this way."""
 
     index: Count
-    """The recording that met it first."""
+    """The recording whose run failed there first."""
 
     others: bool = False
-    """Whether another recording fared no better there: then it is the node's fault for certain, and charged
-    to nobody."""
+    """Whether another recording failed there too: then the node is certainly at fault, and no recording is
+    charged."""
 
     avoided: bool = False
-    """Whether nothing of this batch is sent there now."""
+    """Whether this batch avoids the node now."""
 
     times: Count = 0
     """How often in a row it was avoided: each time for twice as long."""
 
     until: Timestamp
-    """Until when it is avoided; of one that is not, until when this is remembered."""
+    """Until when the node is avoided; if it is not, until when this entry is remembered."""
 
 
 class Breaker(ContractModel):
-    """Why nothing new starts, and until when. After that one recording probes; its success closes the
+    """Why nothing new starts, and until when. After that, one recording probes; its success closes the
     breaker."""
 
     reason: Reason
-    """What opened it."""
+    """The reason that opened it."""
 
     until: Timestamp
     """When a probe may start."""
 
     opened: Annotated[int, Field(ge=1, le=1000)]
-    """How often it opened in a row: the wait doubles with each."""
+    """How often it opened in a row: the wait doubles each time."""
 
     message: ShortText = ""
-    """What the last failure said."""
+    """The message of the last failure."""

@@ -1,10 +1,10 @@
-"""The WorkOrder: everything one worker process is told, as one JSON in one environment variable, or in a file
-that one names.
+"""The WorkOrder: everything one worker process is given, as one JSON in one environment variable, or in a
+file that the variable names.
 
 Made by the operator or by the local backend, read by `python -m ingest_worker`. It carries no secret: the
 store's address comes in an environment variable of its own, which a cluster fills from a Secret. Unknown
-fields are refused, and no field of `Runtime` has a default, so a worker of another version says
-`OrderInvalid` instead of leaving something out or guessing it.
+fields are refused, and no field of `Runtime` has a default, so a worker of another version reports
+`OrderInvalid` instead of ignoring or guessing a field.
 """
 
 import hashlib
@@ -32,41 +32,41 @@ ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 """The environment variable that carries the order."""
 
 ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
-"""The environment variable that names a file with the order, where it may be longer than a variable can be:
-that of a plan."""
+"""The environment variable that names a file with the order. Plan orders use it: they may be longer than a
+variable can be."""
 
 ORDER_DIGEST_VARIABLE: Final = "INGEST_WORK_ORDER_SHA256"
-"""The environment variable that says what order the operator wrote, where other hands may come between: 32
-hex digits of its sha256."""
+"""The environment variable with the digest of the order that the operator wrote, for where others may change
+the order on its way: 32 hex digits of its sha256."""
 
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
 in the order."""
 
 BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
-"""A namespace and the name of an object in it, with a slash between them."""
+"""`<namespace>/<name>` of an object."""
 
 TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-"""One per batch, in the form of a W3C trace id; it runs through Jobs, logs and rows."""
+"""One per batch, in the form of a W3C trace id; Jobs, logs and rows carry it."""
 
 ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
-"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or
-`file:` with one of the content and, for a file on a claim, of namespace and claim."""
+"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
+with a hash of the content and, for a file on a claim, of namespace and claim."""
 
 
 MAX_NUMBER: Final = 1_000_000
-"""The highest number of a process of one item. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
-goes on counting."""
+"""The highest run number of one recording. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
+continues the count."""
 
 
 class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
-    """How many people speak, where that is known."""
+    """How many people speak, if that is known."""
 
     min: Annotated[int, Field(ge=1, le=50)] | None = None
-    """At least so many."""
+    """At least this many."""
 
     max: Annotated[int, Field(ge=1, le=50)] | None = None
-    """At most so many."""
+    """At most this many."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -79,28 +79,28 @@ class Item(ContractModel):
     """One recording of a plan."""
 
     index: Annotated[int, Field(ge=0, le=99_999)]
-    """Its place in admission order; it never changes."""
+    """Its position in admission order; it never changes."""
 
     id: ItemId
-    """What the store knows it by, whatever batch it comes from."""
+    """Its id in the store, the same in every batch."""
 
     url: Location
-    """Where it is."""
+    """Its address."""
 
     title: ForeignLine = ""
-    """What its source calls it."""
+    """Its title at the source."""
 
     duration_seconds: Seconds | None = None
-    """Its length as announced by its source; None where only the media can tell."""
+    """Its length as announced by its source; None if only the media can say."""
 
     published_at: Timestamp | None = None
-    """When it was published, where the source says."""
+    """When it was published, if the source says so."""
 
     channel: ForeignLine | None = None
-    """Whose it is, where the source says."""
+    """Its channel, if the source says so."""
 
     speakers: SpeakerCount = SpeakerCount()
-    """How many people speak, where the batch says."""
+    """How many people speak, if the batch says so."""
 
 
 class Settings(ContractModel):
@@ -110,13 +110,13 @@ class Settings(ContractModel):
     """The locked set of models."""
 
     transcription: TranscriptionProfile
-    """How speech becomes words."""
+    """How speech is transcribed."""
 
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
-    """The language that the batch names; None lets the speech vote."""
+    """The language that the batch names; None: the speech votes."""
 
     vocabulary: Vocabulary = ()
-    """Words that the batch names."""
+    """Vocabulary that the batch names."""
 
     diarization: DiarizationProfile
     """How speech is divided between speakers."""
@@ -132,10 +132,10 @@ class Settings(ContractModel):
 
 
 class Runtime(ContractModel):
-    """How to run, resolved: nothing here is `Auto` any more."""
+    """How to run, resolved: no value here is `Auto`."""
 
     device: Literal["cuda", "cpu"]
-    """Where the models run. A worker that is told `cuda` and finds none fails; it does not run on the CPU."""
+    """Where the models run. A worker that gets `cuda` and finds no GPU fails; it does not run on the CPU."""
 
     compute_type: ComputeType
     """Whisper's number format."""
@@ -153,28 +153,28 @@ class Runtime(ContractModel):
     """Tokens embedded together."""
 
     together: bool
-    """Whether transcription and diarization may share the GPU, where its memory holds both. Otherwise one
-    follows the other."""
+    """Whether transcription and diarization may share the GPU, if its memory holds both. Otherwise they run
+    one after the other."""
 
     preload: bool
-    """Whether a model may be loaded before its stage begins. Otherwise host memory waits until it is
-    needed."""
+    """Whether a model may be loaded before its stage begins. Otherwise its host memory is not taken until it
+    is needed."""
 
 
 class Place(ContractModel):
-    """Where a worker finds things and leaves them."""
+    """Where a worker reads and writes files."""
 
     models: Location
     """The folder of model sets."""
 
     scratch: Location
-    """A folder for media and audio. A try on the same disk finds there what an earlier one decoded."""
+    """A folder for media and audio. A run on the same disk reuses what an earlier one decoded."""
 
     receipt: Location
     """The file for the Receipt: in a pod, the termination log."""
 
     progress_file: Location | None = None
-    """The file for live progress, where no port is given."""
+    """The file for live progress, if no port is given."""
 
     progress_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """The port that serves `/progress` and `/metrics`, in a pod."""
@@ -193,8 +193,8 @@ class IngestOrder(ContractModel):
     item: Item
     """The recording."""
 
-    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
-    """Which try of this item it is: every process counts, charged or not."""
+    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    """The run number of this recording: every process counts, charged or not."""
 
     settings: Settings
     """What determines the output."""
@@ -206,7 +206,7 @@ class IngestOrder(ContractModel):
     """What may be fetched, and how."""
 
     artifacts_since: Timestamp | None = None
-    """Results of finished stages that are older do not count: `reprocess: Always` sets it to when the batch
+    """Older results of finished stages do not count: `reprocess: Always` sets this to the time when the batch
     was planned."""
 
     place: Place
@@ -214,11 +214,11 @@ class IngestOrder(ContractModel):
 
 
 class PlannedSource(ContractModel):
-    """One source, as the plan sees it."""
+    """One source, as a plan process gets it."""
 
     url: Location
-    """A page, playlist, channel, feed, media file or local path (`file:`); of a folder, every media file that
-    `glob` matches."""
+    """A page, playlist, channel, feed, media file or local path (`file:`); a folder means every media file in
+    it that `glob` matches."""
 
     glob: Annotated[str, StringConstraints(max_length=256)] | None = None
     """Which files of a folder."""
@@ -228,7 +228,8 @@ class PlannedSource(ContractModel):
 
 
 class PlanOrder(ContractModel):
-    """Resolve sources to items: what is there, what the store has, in which order, how many."""
+    """Resolve sources into recordings: what the sources list, what the store has, in which order, how
+    many."""
 
     kind: Literal["Plan"] = "Plan"
     trace_id: TraceId
@@ -238,11 +239,11 @@ class PlanOrder(ContractModel):
     """`<namespace>/<name>` of the batch."""
 
     sources: Annotated[tuple[PlannedSource, ...], Field(min_length=1, max_length=1000)]
-    """What to look at."""
+    """The sources to resolve."""
 
     claims: Annotated[dict[ObjectName, Location], Field(max_length=MAX_FOLDERS, default_factory=dict)]
-    """Where each PersistentVolumeClaim lies. Files on one are known by it and the batch's namespace as well
-    as by their content."""
+    """Where each PersistentVolumeClaim is mounted. The id of a file on a claim is made from claim, namespace
+    and content."""
 
     select: Select
     """Filter, order and limit."""
@@ -251,16 +252,16 @@ class PlanOrder(ContractModel):
     """What counts as done already."""
 
     first_index: Count = 0
-    """The index of the first new item: earlier plans of the batch hold the ones before."""
+    """The index of the first new recording: earlier plans of the batch hold the ones before."""
 
     known: Annotated[tuple[ItemId, ...], Field(max_length=10_000)] = ()
-    """The ids of earlier plans, which are not planned twice."""
+    """The ids in earlier plans, which are not planned twice."""
 
     settings: Settings
     """What determines the output: `IfPipelineChanged` compares its hash."""
 
     fetch: FetchProfile
-    """What may be reached."""
+    """What may be fetched."""
 
     place: Place
     """Where things are."""
@@ -271,7 +272,7 @@ _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(
 
 
 def order_digest(text: str) -> str:
-    """What `ORDER_DIGEST_VARIABLE` says of an order's text."""
+    """The value of `ORDER_DIGEST_VARIABLE` for an order's text."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

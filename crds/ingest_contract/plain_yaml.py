@@ -1,8 +1,8 @@
-"""YAML from outside as plain values: every file that a person, a site or a package brings is read here.
+"""Reads YAML from outside as plain values: every file that a user, a site or a package brings.
 
-Two things that YAML can do are refused, because nothing needs them: an alias is a value that is written once
-and stands in many places, so that 509 bytes become 2 GiB when the value is written out as JSON (the "billion
-laughs"); and values nested without end.
+Two features of YAML are refused, because nothing needs them: aliases, by which one value appears in many
+places, so that 509 bytes become 2 GiB when written out as JSON (the "billion laughs"); and nesting without a
+limit.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 
 DEEPEST: Final = 50
-"""Values inside one another. A batch has about 12; PyYAML takes three calls for each, of the thousand that
-Python has."""
+"""Nesting depth. A batch has about 12 levels; PyYAML takes three calls for each, of the thousand that Python
+allows."""
 
 
 class PlainLoader(yaml.SafeLoader):

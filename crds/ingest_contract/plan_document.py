@@ -1,9 +1,9 @@
-"""The plan document: which recordings a batch takes and what it leaves out, as a plan process prints it into
+"""The plan document: which recordings a batch takes and which it leaves out, as a plan process prints it into
 its log.
 
 Made by the worker's planning, read by whoever started it. A log may be cut into lines, mixed with other lines
 and end early, so the document travels as numbered frames, `plan/<n>/<of>:<base64>`, of zlib-compressed JSON
-behind its own sha256. Must not know where items come from.
+behind its own sha256. Must not know where recordings come from.
 """
 
 import base64
@@ -33,13 +33,13 @@ FRAME_CHARACTERS: Final = 8_000
 `P` and `F` tags)."""
 
 MAX_BYTES: Final = 7 * 1024 * 1024
-"""A document before compression. More is refused while it inflates: an operator keeps the plans of every
-batch that is not done. Framed, what cannot be compressed at all takes 9.4 MiB, and a kubelet keeps 10 MiB of
-a log (`containerLogMaxSize`)."""
+"""Size of a document before compression. Inflating stops with an error beyond it: an operator keeps the plans
+of every batch that is not done. Framed, a document that does not compress at all takes 9.4 MiB, and a kubelet
+keeps 10 MiB of a log (`containerLogMaxSize`)."""
 
 MAX_ITEM_BYTES: Final = 6 * 1024 * 1024
-"""Of that, the items: 10,000 of 629 bytes each, which holds a title of a hundred characters in any script.
-What is more is left out."""
+"""Of that, the recordings: 10,000 of 629 bytes each, enough for a title of a hundred characters in any
+script. Recordings beyond it are left out."""
 
 MAX_NAMED_BYTES: Final = 512 * 1024
 """Of that, the left-out recordings that are named."""
@@ -58,25 +58,24 @@ class SkipReason(StrEnum):
     OUTSIDE_DATES = "OutsideDates"
     """Published before or after the days that the batch wants."""
     ALREADY_STORED = "AlreadyStored"
-    """The store has it, and `reprocess` says that this counts."""
+    """The store has it, and by `reprocess` that counts as done."""
     LIVE_OR_UPCOMING = "LiveOrUpcoming"
-    """Live, not shown yet, or the recording of a live stream that the batch did not ask for."""
+    """Live, upcoming, or the recording of a finished live stream that the batch did not ask for."""
     DUPLICATE = "Duplicate"
     """Another source, or an earlier plan of the batch, has it."""
     OVER_LIMIT = "OverLimit"
     """The batch has as many recordings as it wants."""
     PLAN_FULL = "PlanFull"
-    """The plan has as many bytes as an operator keeps of one (6 MiB of recordings): put the others into
-    another batch."""
+    """The plan is as large as an operator keeps (6 MiB of recordings): put the others into another batch."""
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
     ENDING_UNKNOWN = "EndingUnknown"
-    """A file of a folder whose name has no ending of a media format; files are counted, and named by their
-    ending."""
+    """A file in a folder whose name has no file extension of a media format; files are counted, and listed by
+    extension."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"
-    """Its address is none that is fetched: of another scheme, or with a host or a port that cannot be."""
+    """Its address cannot be fetched: another scheme, or an impossible host or port."""
 
 
 class Skipped(ContractModel):
@@ -86,10 +85,10 @@ class Skipped(ContractModel):
     """Why."""
 
     id: ForeignLine
-    """What it would have been known by."""
+    """The id that it would have had."""
 
     title: ForeignLine = ""
-    """What its source calls it."""
+    """Its title at the source."""
 
     detail: ForeignLine = ""
     """The value that decided, for people."""
@@ -105,25 +104,25 @@ class PlanDocument(ContractModel):
     """How many were left out, by reason: complete."""
 
     skipped: Annotated[tuple[Skipped, ...], Field(max_length=MAX_NAMED)] = ()
-    """The first of them by name."""
+    """The first of them, one by one."""
 
     media_seconds: Count = 0
-    """The items' announced lengths together; unknown ones add nothing."""
+    """Sum of the recordings' announced lengths; unknown ones add nothing."""
 
     unknown_durations: Count = 0
-    """Items whose length nobody told."""
+    """Recordings of unknown length."""
 
     undated: Count = 0
-    """Items whose publication date nobody told."""
+    """Recordings of unknown publication date."""
 
     @property
     def sha256(self) -> str:
-        """Of the document before compression, 64 hex digits."""
+        """sha256 of the document before compression, 64 hex digits."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     @property
     def summary(self) -> PlanSummary:
-        """What the Receipt says about it; whoever reads the log compares."""
+        """What the Receipt says about it; the reader of the log compares the two."""
         return PlanSummary(items=len(self.items), sha256=self.sha256)
 
 
@@ -141,7 +140,7 @@ def frames(document: PlanDocument) -> tuple[str, ...]:
 
 
 def unframe(lines: Iterable[str]) -> PlanDocument:
-    """The plan in a log, whatever else stands between its lines.
+    """The plan in a log; other lines between its frames are ignored.
 
     Raises:
         PlanFramesError: a frame is missing, contradicts another one or does not inflate, or the document is

@@ -1,5 +1,5 @@
-"""How the pods of a profile look in a cluster: image, store, models, GPUs, memory, limits of waiting. Read by
-the operator only.
+"""The pods of a profile in a cluster: image, store, models, GPUs, memory, deadlines. Read by the operator
+only.
 
 On a workstation the same profile runs without them: processes have no images and no volumes.
 """
@@ -12,10 +12,10 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from ingest_contract.base import ContractModel, ObjectName, Seconds, cel
 
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
-"""An image, best by digest."""
+"""An image, preferably by digest."""
 
 AbsolutePath = Annotated[str, StringConstraints(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
-"""A path from the root."""
+"""An absolute path."""
 
 KeyName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key of a Secret or ConfigMap."""
@@ -30,13 +30,13 @@ class PullPolicy(StrEnum):
 
 
 class StoreSecret(ContractModel):
-    """Where the store's address is. Only the pods read it; the operator never does."""
+    """Where the store's address is. Only the pods read it, never the operator."""
 
     name: ObjectName = "video-ingest-store"
     """A Secret in the batch's namespace."""
 
     key: KeyName = "dsn"
-    """Its key that holds a libpq connection string or URL."""
+    """The key in it that holds a libpq connection string or URL."""
 
 
 _ONE_PLACE = "[has(self.claimName), has(self.hostPath), has(self.image)].filter(x, x).size() <= 1"
@@ -46,17 +46,17 @@ class ModelVolume(
     ContractModel,
     json_schema_extra=cel((_ONE_PLACE, "at most one of claimName, hostPath and image may be set")),
 ):
-    """Where the locked sets of models are: at most one of the three; none means the claim
+    """Where the locked model sets are: at most one of the three; none means the claim
     `video-ingest-models`."""
 
     claim_name: ObjectName | None = None
     """A PersistentVolumeClaim in the batch's namespace, mounted read-only."""
 
     host_path: AbsolutePath | None = None
-    """A folder of the node."""
+    """A folder on the node."""
 
     image: ImageName | None = None
-    """An image that holds them (image volumes, Kubernetes 1.36 and later, or its feature gate)."""
+    """An image that holds them (image volumes: Kubernetes 1.36 and later, or its feature gate)."""
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
@@ -67,7 +67,7 @@ class ModelVolume(
 
 
 class GpuShare(ContractModel):
-    """What a worker asks the scheduler for."""
+    """The GPU that a worker requests from the scheduler."""
 
     resource: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9./-]+$")] = (
         "nvidia.com/gpu"
@@ -79,7 +79,7 @@ class GpuShare(ContractModel):
 
 
 class WorkerMemory(ContractModel):
-    """Host memory of a worker: a base, something per hour of media, doubled with each rung of the memory
+    """Host memory of a worker: a base plus an amount per hour of media, doubled with each rung of the memory
     ladder."""
 
     base_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 8192
@@ -102,8 +102,8 @@ _PROJECTED = "no volume may project a service account's token: a pod of ours has
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    """What an API server keeps of it: it drops empty properties, and the chart compares its definition with
-    the cluster's."""
+    """The form that an API server keeps: it drops empty properties, and the chart compares its definition
+    with the cluster's."""
     return {"type": "object"} | ({"properties": properties} if properties else {}) | _OPEN
 
 
@@ -118,7 +118,7 @@ _TEMPLATE = _object(spec=_object(volumes=_VOLUMES)) | cel((_UNPROJECTED, _PROJEC
 
 def _without_token(template: dict[str, Any]) -> dict[str, Any]:
     """The same rule as the CEL one, for people without a cluster. Other shapes are refused where the template
-    is laid over ours."""
+    is merged over ours."""
     volumes = _entries(_field(_field(template, "spec"), "volumes"))
     sources = [
         each for volume in volumes for each in _entries(_field(_field(volume, "projected"), "sources"))
@@ -137,18 +137,18 @@ def _entries(thing: Any) -> list[Any]:
 
 
 Template = Annotated[dict[str, Any], Field(json_schema_extra=_TEMPLATE), AfterValidator(_without_token)]
-"""A partial pod template. Its fields are Kubernetes' own, and which there are depends on the cluster: the
-operator says what is wrong."""
+"""A partial pod template. Its fields are Kubernetes' own and depend on the cluster's version: the operator
+reports what is wrong."""
 
 
 class PodProfile(ContractModel):
-    """How pods look in a cluster."""
+    """The pods in a cluster."""
 
     image: ImageName = "video-ingest-worker:0.1.0"
     """The worker's image."""
 
     plan_image: ImageName | None = None
-    """The image of plan Jobs, which need no engine; omitted: the worker's."""
+    """The image of plan Jobs, which need no engine. Omitted: the worker's image."""
 
     pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
     """When a node pulls the image."""
@@ -157,8 +157,8 @@ class PodProfile(ContractModel):
     """Secrets for the image registry."""
 
     service_account: ObjectName = "default"
-    """Whose pods they are. No token is mounted, whatever it may do, and a template that projects one is
-    refused."""
+    """The ServiceAccount of the pods. No token of it is mounted, whatever its rights, and a template that
+    projects one is refused."""
 
     store: StoreSecret = StoreSecret()
     """Where the store's address is."""
@@ -167,7 +167,7 @@ class PodProfile(ContractModel):
     """Where the models are."""
 
     gpu: GpuShare = GpuShare()
-    """What a worker asks the scheduler for."""
+    """The GPU that a worker requests from the scheduler."""
 
     cpus: Annotated[int, Field(ge=1, le=256)] = 4
     """Cores of a worker: its request, and its threads unless `runtime.threads` says otherwise."""
@@ -188,22 +188,22 @@ class PodProfile(ContractModel):
     """Kueue's LocalQueue for the workers."""
 
     queue_priority_class: ObjectName | None = None
-    """Kueue's WorkloadPriorityClass of the workers: who goes first in the queue, and who gives way. Pods keep
-    their own priority."""
+    """Kueue's WorkloadPriorityClass of the workers: which go first in the queue, and which are preempted.
+    Pods keep their own priority."""
 
     priority_class: ObjectName | None = None
     """PriorityClass of the workers."""
 
     start_deadline_seconds: Seconds = 600
-    """How long a pod may fail to begin (image, Secret, volume) before its try ends, uncharged, and the batch
+    """How long a pod may fail to start (image, Secret, volume) before its run ends, uncharged, and the batch
     stalls and probes."""
 
     queue_deadline_seconds: Seconds = 86_400
-    """How long a pod may wait for a node. Waiting for a GPU is no failure; waiting for one that does not
+    """How long a pod may wait for a node. Waiting for a busy GPU is no failure; waiting for one that does not
     exist is."""
 
     node_lost_seconds: Seconds = 300
-    """How long a pod on a silent node may be terminating before its slot is given away."""
+    """How long a pod on an unreachable node may be terminating before its slot is given to another."""
 
     keep_succeeded_seconds: Seconds = 600
     """How long Jobs of recordings that succeeded or were skipped are kept."""
@@ -212,13 +212,13 @@ class PodProfile(ContractModel):
     """How long other Jobs are kept, for their logs."""
 
     template: Template = Field(default_factory=dict)
-    """A partial pod template (`metadata`, `spec`) laid over what the operator makes, of workers and of plan
-    Jobs: affinity, more volumes. Containers merge by name (ours is `worker` in both); lists of tolerations,
-    volumes, mounts and variables are added to."""
+    """A partial pod template (`metadata`, `spec`), merged over the operator's own for workers and for plan
+    Jobs: affinity, more volumes. Containers merge by name (ours is `worker` in both); tolerations, volumes,
+    mounts and variables are added to the lists."""
 
     worker_template: Template = Field(default_factory=dict)
-    """The same for workers alone, laid over `template`: what GPU nodes need, which a plan must not wait
+    """The same for workers only, merged over `template`: what GPU nodes need, and a plan Job must not wait
     for."""
 
     plan_template: Template = Field(default_factory=dict)
-    """The same for plan Jobs alone, laid over `template`."""
+    """The same for plan Jobs only, merged over `template`."""

@@ -1,9 +1,8 @@
 """`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, voices, and
 which sources are allowed.
 
-The settings fall into two halves. Everything but `runtime` determines what is produced, and so enters the
-stage hashes; `runtime` says how fast and in how much memory, and never does. The values that were really used
-stand in every Receipt.
+The settings have two parts. Everything but `runtime` determines the output, and so enters the stage hashes;
+`runtime` sets speed and memory, and never does. Every Receipt has the values that were used in fact.
 """
 
 from enum import StrEnum
@@ -28,22 +27,22 @@ MAX_FOLDERS: Final = 32
 Vocabulary = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)
 ]
-"""Words that the recordings use and a model may not know."""
+"""Words in the recordings that a model may not know."""
 
 
 class Device(StrEnum):
     """Where the models run."""
 
     AUTO = "Auto"
-    """CUDA where the machine has a GPU, else the CPU. Decided once, before the first video, and told."""
+    """CUDA if the machine has a GPU, else the CPU. Decided once, before the first recording, and reported."""
     CUDA = "Cuda"
-    """The GPU, or the item fails with `GpuUnavailable`: there is no quiet fallback to the CPU."""
+    """The GPU, or the recording fails with `GpuUnavailable`: there is no silent fallback to the CPU."""
     CPU = "Cpu"
     """The CPU."""
 
 
 class ComputeType(StrEnum):
-    """The number format of Whisper's weights and sums, in CTranslate2's words."""
+    """The number format of Whisper's weights and sums, by CTranslate2's names."""
 
     AUTO = "Auto"
     """`int8_float16` on CUDA, `int8` on a CPU."""
@@ -55,7 +54,7 @@ class ComputeType(StrEnum):
 
 
 class TranscriptionProfile(ContractModel):
-    """How speech becomes words."""
+    """How speech is transcribed."""
 
     model: ModelName = "distil-large-v3"
     """The Whisper model, by its name in the model set."""
@@ -64,8 +63,8 @@ class TranscriptionProfile(ContractModel):
     """Beams of the search. 1 is greedy: about a fifth faster and slightly less accurate."""
 
     language_votes: Annotated[int, Field(ge=1, le=20)] = 5
-    """How many pieces of speech vote on the language when the batch names none. The first 30 seconds alone
-    are often a jingle."""
+    """How many pieces of speech vote on the language if the batch names none. The first 30 seconds alone are
+    often a jingle."""
 
 
 class DiarizationProfile(ContractModel):
@@ -79,7 +78,7 @@ class Voice(ContractModel):
     """A person to recognise."""
 
     name: Name
-    """The name that transcripts will show."""
+    """The name that transcripts show."""
 
     recordings: Annotated[tuple[Location, ...], Field(min_length=1, max_length=16)]
     """Recordings in which only this person speaks: ten seconds or more of clean speech each; several rooms
@@ -87,17 +86,18 @@ class Voice(ContractModel):
 
 
 class IdentificationProfile(ContractModel):
-    """When a voice counts as recognised. Nothing is assumed: who is not recognised stays `unknown #k`."""
+    """When a voice counts as recognised. Nothing is assumed: a speaker who is not recognised stays `unknown
+    #k`."""
 
     voices: Annotated[tuple[Voice, ...], Field(max_length=200)] = ()
     """The voices to look for."""
 
     threshold: Decimal = "0.40"
-    """Cosine similarity below which a voice is unknown. How to judge it on your own corpus:
-    `docs/accuracy.md`."""
+    """Cosine similarity below which a voice is unknown. `docs/accuracy.md` says how to choose it for your own
+    corpus."""
 
     margin: Decimal = "0.05"
-    """How much better than the runner-up a match must be; below it the voice is `Ambiguous` and stays
+    """How much better than the runner-up a match must be; below that the voice is `Ambiguous` and stays
     unknown."""
 
     min_speech_seconds: Seconds = 5
@@ -111,7 +111,7 @@ class SegmentationProfile(ContractModel):
     """The longest passage. Longer turns are cut at sentence ends, then at pauses."""
 
     max_gap_seconds: Annotated[int, Field(ge=0, le=60)] = 3
-    """Turns of one speaker merge into one passage over silences up to this long, never across another
+    """Turns of one speaker merge into one passage over silences of at most this length, never across another
     speaker."""
 
 
@@ -129,12 +129,12 @@ class AllowedSources(ContractModel):
     """Whether media may come from loopback, private, link-local and metadata addresses."""
 
     folders: Annotated[tuple[Location, ...], Field(max_length=MAX_FOLDERS)] = ()
-    """Absolute folders below which `file:` sources may lie. The claims of `pods.claims` count among them: 32
-    of both together."""
+    """Absolute folders that may contain `file:` sources. The claims of `pods.claims` count too: at most 32 of
+    both together."""
 
 
 class FetchProfile(ContractModel):
-    """How media come in, and what is refused."""
+    """How media are fetched, and what is refused."""
 
     allow: AllowedSources = AllowedSources()
     """What workers may reach."""
@@ -146,11 +146,11 @@ class FetchProfile(ContractModel):
     """The longest recording."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
-    """How long one download may take; a look at a page or list too, and ten minutes at most."""
+    """How long one download may take; also the limit for reading a page or list, but at most ten minutes."""
 
 
 class RuntimeProfile(ContractModel):
-    """Speed and memory. Nothing here changes what is produced beyond rounding, so nothing here enters a stage
+    """Speed and memory. Nothing here changes the output beyond rounding, so nothing here enters a stage
     hash."""
 
     device: Device = Device.AUTO
@@ -163,14 +163,14 @@ class RuntimeProfile(ContractModel):
     """CPU threads of one worker; 0 shares the machine's cores evenly between the workers that run at once."""
 
     transcription_batch: Annotated[int, Field(ge=1, le=128)] = 8
-    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU measured in
-    public."""
+    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU with published
+    measurements."""
 
     diarization_batch: Annotated[int, Field(ge=1, le=256)] = 32
-    """Ten-second windows that the segmentation network sees together."""
+    """Ten-second windows that the segmentation network processes together."""
 
     embedding_batch_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 16_384
-    """Tokens, padding included, that the text model sees together."""
+    """Tokens, padding included, that the text model processes together."""
 
 
 _FOLDERS: Final = (
@@ -183,10 +183,10 @@ class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS)):
     """Models, limits and permissions that batches share. Every field has a default."""
 
     model_set: Name = "default"
-    """The locked set that the models come from: `ingestctl models list` shows them."""
+    """The locked set that the models come from: `ingestctl models list` shows the sets."""
 
     transcription: TranscriptionProfile = TranscriptionProfile()
-    """How speech becomes words."""
+    """How speech is transcribed."""
 
     diarization: DiarizationProfile = DiarizationProfile()
     """How speech is divided between speakers."""
@@ -201,27 +201,27 @@ class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS)):
     """How passages become vectors."""
 
     fetch: FetchProfile = FetchProfile()
-    """How media come in, and what is refused."""
+    """How media are fetched, and what is refused."""
 
     runtime: RuntimeProfile = RuntimeProfile()
     """Speed and memory."""
 
     pods: PodProfile = PodProfile()
-    """How pods look in a cluster."""
+    """The pods in a cluster."""
 
     @model_validator(mode="after")
     def _folders_fit(self) -> Self:
-        """The same rule as the CEL one, for people without a cluster: an order has one list for both."""
+        """The same rule as the CEL one, for users without a cluster: an order has one list for both."""
         if len(self.fetch.allow.folders) + len(self.pods.claims) > MAX_FOLDERS:
             raise ValueError(_FOLDERS[1])
         return self
 
 
 class ObjectMeta(ContractModel, extra="ignore"):
-    """The part of an object's metadata that the command line reads; clusters add more, which is theirs."""
+    """The part of an object's metadata that the command line reads; clusters add more, which is ignored."""
 
     name: ObjectName
-    """The object's name: all that a cluster takes."""
+    """The object's name, in any form that a cluster accepts."""
 
     namespace: Name = "default"
     """The object's namespace."""

@@ -10,13 +10,13 @@ from ingest_contract.stages import Stage
 
 
 class Progress(ContractModel):
-    """Where a worker stands."""
+    """How far a worker is."""
 
     stage: Stage
     """The stage that is running; of two that overlap, the one that began later."""
 
     percent: Annotated[int, Field(ge=0, le=100)]
-    """Of the whole recording, weighted by what stages usually take."""
+    """Progress of the whole recording, weighted by the usual length of the stages."""
 
     seconds: Annotated[float, Field(ge=0)]
     """Since the process started."""

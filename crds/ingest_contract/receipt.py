@@ -1,8 +1,8 @@
-"""The Receipt: what a worker says when it ends, in at most 4,096 bytes of termination message.
+"""The Receipt: what a worker reports when it ends, in at most 4,096 bytes of termination message.
 
 Written once, in place (in a pod the file is a bind mount, so it cannot be renamed over), by the worker; read
-by the operator and the local backend, which must also cope without it. Plain counts and seconds here; what
-people read is made from it in the status.
+by the operator and the local backend, which must also cope without it. It holds plain counts and seconds;
+what users read is made from it in the status.
 """
 
 from typing import Annotated, Final, Literal
@@ -15,21 +15,21 @@ from ingest_contract.stages import Stage
 from ingest_contract.text import said
 
 RECEIPT_LIMIT: Final = 4096
-"""Bytes: where a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
+"""Bytes at which a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
 `MaxContainerTerminationMessageLength`)."""
 
 Real = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
-"""A measured quantity. Floats are fine here: a Receipt is not an API object. Bounded, so that 10,000 of them
-still add up in the status."""
+"""A measured quantity. Floats are fine here: a Receipt is not an API object. It is bounded so that the sum of
+10,000 still fits the status."""
 
 MAX_MESSAGE: Final = 1024
 
 _LEAST_MEDIA: Final = 0.001
-"""Seconds: of less, a ratio to it says nothing."""
+"""Seconds. For less media a ratio means nothing."""
 
 
 def _legible(text: object) -> object:
-    """Whatever an error says, as people may read it (`text.said`). A report is cut, never refused."""
+    """An error's text, made legible (`text.said`). A report is cut, never refused."""
     return said(text)[:MAX_MESSAGE] if isinstance(text, str) else text
 
 
@@ -37,32 +37,32 @@ class StageFigures(ContractModel):
     """One stage of one run."""
 
     seconds: Real
-    """Wall time on a monotonic clock, also of a stage that failed."""
+    """Wall time on a monotonic clock, of a failed stage too."""
 
     resumed: bool = False
-    """Whether the result came from an artifact of an earlier run, and nothing was computed."""
+    """Whether the result is an artifact of an earlier run, and nothing was computed."""
 
     batch: Count | None = None
-    """The batch it ended with, after any halving."""
+    """The batch size at its end, after any halving."""
 
     halvings: Count = 0
-    """How often an out-of-memory halved its batch."""
+    """How often an out-of-memory error halved its batch size."""
 
     peak_vram_mib: Count | None = None
     """The most memory in use on the device during the stage (NVML); None on a CPU."""
 
 
 class Tracks(ContractModel):
-    """What was heard of the media file, where it was decoded in this run."""
+    """Which audio of the media file was decoded, if it was decoded in this run."""
 
     found: Count
     """Audio tracks in it."""
 
     taken: Count
-    """The one that was heard, counted from 1."""
+    """The one that was decoded, counted from 1."""
 
     passed_over: Annotated[str, StringConstraints(max_length=200)] = ""
-    """Which tracks were tried before it or could not be, and why."""
+    """Which other tracks were tried first or could not be, and why."""
 
     damaged_packets: Count = 0
     """Packets of the track that did not decode: each leaves a hole of some hundredths of a second."""
@@ -71,15 +71,15 @@ class Tracks(ContractModel):
     """Silence in place of holes between the track's timestamps."""
 
     gain: Real = 1.0
-    """What the samples were multiplied by: less than 1 where they were far beyond full scale, more where a
-    mix of channels was faint."""
+    """The factor on the samples: below 1 if they were far beyond full scale, above 1 if a mix of channels was
+    faint."""
 
 
 class Coverage(ContractModel):
-    """How much of the recording really got what it should."""
+    """How much of the recording has words, speakers and vectors."""
 
     speech_seconds: Real
-    """Seconds in which somebody speaks, by diarization."""
+    """Seconds in which someone speaks, by diarization."""
 
     voiced_seconds: Real
     """Those of them whose speaker has a finite, non-zero voice vector."""
@@ -88,11 +88,11 @@ class Coverage(ContractModel):
     """Words transcribed."""
 
     attributed_words: Count
-    """Words that lie in some speaker's turn."""
+    """Words inside a speaker's turn."""
 
     wordless_seconds: Real = 0.0
-    """Seconds of turns, by diarization, in which no word lies for more than four seconds on end: what
-    transcription may have missed."""
+    """Seconds of turns, by diarization, without a word for more than four seconds on end: what transcription
+    may have missed."""
 
     wordless_speakers: Count = 0
     """Speakers with more than four seconds of turns and no word."""
@@ -108,42 +108,42 @@ class Speakers(ContractModel):
     """Who speaks."""
 
     found: Count
-    """Speakers told apart."""
+    """Speakers found."""
 
     named: Count
     """Those recognised as an enrolled voice."""
 
     outside_bounds: bool = False
-    """Whether fewer or more were found than the batch said there are. What was heard is kept."""
+    """Whether fewer or more speakers were found than the batch allows. The result is kept as it is."""
 
 
 class Quality(ContractModel):
-    """What the transcription's gates saw."""
+    """What the transcription's quality gates found."""
 
     language: Annotated[str, StringConstraints(max_length=8)]
     """The language of most of the speech."""
 
     language_probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
-    """How sure all of the speech is of it, 0 to 1; 1 where it was ordered."""
+    """Probability of that language over all of the speech, 0 to 1; 1 if the order names it."""
 
     chunks: Count
     """Pieces of speech decoded."""
 
     redecoded: Count
-    """Pieces that failed a gate, or had speech without a word over it, and were decoded again."""
+    """Pieces that were decoded again, because they failed a gate or had speech without a word."""
 
     dropped: Count
-    """Stretches of speech, by voice activity, that are without words after every decoding."""
+    """Stretches of speech, by voice activity, that have no words after every decoding."""
 
     dropped_seconds: Real
     """Their length."""
 
     cut_words: Count = 0
-    """Words left out as repeats that the sound cannot hold."""
+    """Words left out as repeats, too many for the length of the sound."""
 
     foreign_chunks: Count = 0
-    """Pieces that are most like another language than `language`. Those that are sure of it were decoded in
-    it, unless one was ordered."""
+    """Pieces whose most likely language is not `language`. Those of high probability were decoded in their
+    own, unless the order names one."""
 
 
 class Memory(ContractModel):
@@ -156,18 +156,18 @@ class Memory(ContractModel):
     """Which GPU; None on a CPU, like everything below."""
 
     free_vram_at_start_mib: Count | None = None
-    """Free memory before CUDA started: over many runs on one GPU this is the series that shows whether memory
-    came back."""
+    """Free memory before CUDA started: over many runs on one GPU, this series shows whether memory is given
+    back."""
 
     peak_vram_mib: Count | None = None
     """The most in use on the device."""
 
     busy_percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """Mean share of time in which some kernel ran."""
+    """Mean share of time in which a GPU kernel ran."""
 
 
 class Effective(ContractModel):
-    """What was really used, after every default, rung and halving."""
+    """What was used in fact, after every default, rung and halving."""
 
     device: str
     compute_type: str
@@ -180,10 +180,10 @@ class Effective(ContractModel):
 
 
 class PlanSummary(ContractModel):
-    """What a plan's log must add up to."""
+    """What the plan in the log must match."""
 
     items: Count
-    """Items planned."""
+    """Recordings planned."""
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     """Of the plan document before compression."""
@@ -193,13 +193,13 @@ class Receipt(ContractModel):
     """How a run ended, and what it took."""
 
     result: Literal["Succeeded", "Failed"]
-    """`Failed` covers skips too: the reason's verdict tells them apart."""
+    """`Failed` includes skips: the reason's verdict distinguishes them."""
 
     reason: Reason | None = None
     """Why it did not succeed."""
 
     message: Annotated[str, BeforeValidator(_legible), StringConstraints(max_length=MAX_MESSAGE)] = ""
-    """The particulars, for people."""
+    """Details, for people."""
 
     stage: Stage | None = None
     """The stage that failed."""
@@ -214,7 +214,7 @@ class Receipt(ContractModel):
     """Length of the decoded audio."""
 
     overhead_seconds: Real = 0.0
-    """Time in no stage: imports, model loads and the like that could not be hidden behind one."""
+    """Time outside every stage: imports, model loads and the like that did not overlap with one."""
 
     stages: dict[Stage, StageFigures] = Field(default_factory=dict)
     """Every stage that began."""
@@ -229,7 +229,7 @@ class Receipt(ContractModel):
     memory: Memory | None = None
     effective: Effective | None = None
     plan: PlanSummary | None = None
-    """Of a plan order: what its log must add up to."""
+    """For a plan order: what the plan in its log must match."""
 
     @property
     def rtf(self) -> float | None:
@@ -238,8 +238,8 @@ class Receipt(ContractModel):
 
 
 def encode(receipt: Receipt) -> bytes:
-    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details go; how it
-    ended always stays."""
+    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details are dropped;
+    how the run ended always stays."""
     brief = receipt.model_copy(update={"message": receipt.message[:256]})
     for candidate in (receipt, brief):
         data = _short(candidate)
@@ -251,7 +251,8 @@ def encode(receipt: Receipt) -> bytes:
 
 
 def _short(receipt: Receipt) -> bytes:
-    """Without what is as it is mostly: a cluster keeps the message in several versions of the pod."""
+    """Without fields that have their usual value: a cluster keeps the message in several versions of the
+    pod."""
     return receipt.model_dump_json(exclude_none=True, exclude_defaults=True).encode()
 
 

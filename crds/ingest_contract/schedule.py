@@ -1,7 +1,7 @@
-"""`IngestSchedule`: a batch every night, or whenever a cron expression says, and what became of it.
+"""`IngestSchedule`: a batch every night, or whenever a cron expression says, and the outcome.
 
-The words are those of a CronJob. What differs is said in docs/schedules.md: `Forbid` is the default, and one
-missed time is caught up, never more.
+The fields are named as a CronJob's. docs/schedules.md lists the differences: `Forbid` is the default, and at
+most one missed time is caught up.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ from ingest_contract.profile import ObjectMeta
 from ingest_contract.status import ATOMIC, MAP_BY_TYPE
 
 MAX_SCHEDULE_NAME: Final = 50
-"""A batch is named after its schedule and the minute it was due, and has 63 characters."""
+"""A batch is named after its schedule and the minute it was due, and a name has at most 63 characters."""
 
 MAX_ACTIVE_NAMES: Final = 20
 """Names in `activeBatches`."""
@@ -27,7 +27,7 @@ SHORT_NAME_RULE: Final = cel(
         f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters",
     )
 )
-"""About the whole object: the name of a custom resource is no part of its schema."""
+"""A rule for the whole object: the name of a custom resource is not part of its schema."""
 
 CronText = Annotated[
     str, StringConstraints(max_length=128, pattern=r"^[0-9A-Za-z*/,#-]+( +[0-9A-Za-z*/,#-]+){4}$")
@@ -42,7 +42,7 @@ ZoneName = Annotated[
 LabelValue = Annotated[
     str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
 ]
-"""What may stand in a label."""
+"""The value of a label."""
 
 
 class ConcurrencyPolicy(StrEnum):
@@ -51,9 +51,9 @@ class ConcurrencyPolicy(StrEnum):
     FORBID = "Forbid"
     """It waits for the earlier one to finish, within `startingDeadlineSeconds`."""
     ALLOW = "Allow"
-    """It starts beside the earlier one."""
+    """It starts while the earlier one still runs."""
     REPLACE = "Replace"
-    """The earlier one is deleted; what it has stored stays stored."""
+    """The earlier one is deleted; what it has stored stays in the store."""
 
 
 class TemplateMeta(ContractModel):
@@ -69,18 +69,18 @@ class TemplateMeta(ContractModel):
 
 
 class TemplateSpec(IngestBatchSpec, json_schema_extra={}):
-    """What a batch is, without the rules about its changes: a changed template is for the batches to come."""
+    """The spec of a batch, without the rules about changes: a changed template applies to future batches."""
 
 
 class BatchTemplate(ContractModel):
-    """What each batch looks like."""
+    """The template of each batch."""
 
     metadata: TemplateMeta = TemplateMeta()
-    """Labels and annotations of each batch. Its name is the schedule's with the minute it was due."""
+    """Labels and annotations of each batch. The batch's name is the schedule's and the minute it was due."""
 
     spec: TemplateSpec
-    """The spec of each batch, as of an IngestBatch. What the store has is not done again: the same spec each
-    night brings what is new."""
+    """The spec of each batch, as in an IngestBatch. Recordings in the store are not ingested again, so the
+    same spec each night ingests only new ones."""
 
 
 class IngestScheduleSpec(ContractModel):
@@ -91,52 +91,52 @@ class IngestScheduleSpec(ContractModel):
     day of a month or the last such weekday (`5L`), and `MON#2` for the second Monday."""
 
     time_zone: ZoneName = "Etc/UTC"
-    """Whose clock that is, for example `Europe/Berlin`."""
+    """The time zone of `schedule`, for example `Europe/Berlin`."""
 
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
     """What happens when a batch is due while an earlier one is not finished."""
 
     starting_deadline_seconds: Annotated[int, Field(ge=10, le=100_000_000)] | None = None
-    """How late a batch may still start, when the operator was away or an earlier batch was in its way.
-    Omitted: however late."""
+    """How late a batch may still start, if the operator was down or an earlier batch blocked it. Omitted:
+    without a limit."""
 
     suspend: bool = False
-    """Start nothing. On return at most one of the times that have passed is caught up."""
+    """Start no batch. When this is unset, at most one of the missed times is caught up."""
 
     successful_history_limit: Annotated[int, Field(ge=0, le=100)] = 3
-    """How many finished batches are kept that did not fail."""
+    """How many finished batches that did not fail are kept."""
 
     failed_history_limit: Annotated[int, Field(ge=0, le=100)] = 3
     """How many failed batches are kept."""
 
     template: BatchTemplate
-    """What each batch looks like. A change is for the batches to come."""
+    """The template of each batch. A change applies to future batches."""
 
 
 class LastBatch(ContractModel):
-    """The batch of the latest time."""
+    """The batch of the latest scheduled time."""
 
     name: ObjectName
-    """Its name. It may be deleted by now."""
+    """Its name. The batch may be deleted by now."""
 
     state: ShortText
-    """Its state when it was last seen; `Deleted` when it was deleted before it was finished."""
+    """Its last observed state; `Deleted` if it was deleted before it finished."""
 
     scheduled_time: Timestamp
     """When it was due."""
 
 
 class IngestScheduleStatus(ContractModel):
-    """What is seen."""
+    """What is observed."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status answers; -1 before anything was looked at."""
+    """The generation of the spec that was last reconciled; -1 before the first reconcile."""
 
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
     """Observations in the standard form: `Stalled` and `Suspended`."""
 
     last_scheduled_time: Timestamp | None = None
-    """The latest scheduled time that got its batch. Never goes back."""
+    """The latest scheduled time for which a batch was created. It never moves back."""
 
     next_scheduled_time: Timestamp | None = None
     """When the next batch is due; absent while the schedule is suspended or invalid."""
@@ -153,18 +153,18 @@ class IngestScheduleStatus(ContractModel):
     """Their names, earliest first, at most 20."""
 
     last_successful_time: Timestamp | None = None
-    """When a batch was last complete without having failed."""
+    """When a batch last completed without having failed."""
 
     missed: Count = 0
-    """Scheduled times that have passed without a batch of their own: the operator was away, the schedule
-    suspended, an earlier batch in the way for too long, or the batch refused."""
+    """Scheduled times that passed without a batch: the operator was down, the schedule was suspended, an
+    earlier batch blocked it for too long, or the API server refused the batch."""
 
     settled_until: Timestamp | None = None
-    """Scheduled times up to this one have their batch or count as missed. Never goes back."""
+    """Scheduled times up to this one have their batch or count as missed. It never moves back."""
 
     timetable: ShortText | None = None
-    """The schedule and zone that `settledUntil` was found by. With another one, times before the change do
-    not count."""
+    """The schedule and time zone by which `settledUntil` was computed. After a change of either, times before
+    the change do not count."""
 
 
 class ScheduleMeta(ObjectMeta, extra="ignore"):

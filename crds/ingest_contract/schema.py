@@ -1,7 +1,7 @@
 """Pydantic's JSON schema as a structural OpenAPI v3 schema, the form that a CustomResourceDefinition accepts.
 
 Pydantic writes `$ref`, `anyOf` with null, `const`, titles and `additionalProperties: false`; a structural
-schema takes none of them. What is not known here raises instead of being passed on or left out: a schema that
+schema takes none of them. An unknown keyword raises instead of being passed on or left out: a schema that
 silently lost a rule would accept what it must refuse.
 """
 
@@ -11,8 +11,9 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 _COPIED: Final = (
-    "description", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minimum", "pattern",
-    "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
+    "description", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
+    "minLength", "minimum", "pattern", "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
+    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 )  # fmt: skip
 _DROPPED: Final = (
     "title",
@@ -31,7 +32,7 @@ _DROPPED: Final = (
 
 
 class UnstructuralSchemaError(ValueError):
-    """A model uses a JSON schema word that has no structural form here."""
+    """A model uses a JSON schema keyword that has no structural form here."""
 
 
 def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = None) -> Schema:
@@ -71,8 +72,8 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
 
 
 def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """The schema with its reference and its optional branch merged in; what the field itself says wins over
-    what its type says."""
+    """The schema with its reference and its optional branch merged in; the field's own keywords win over its
+    type's."""
     merged: Schema = {}
     branches = [branch for branch in schema.get("anyOf", ()) if branch.get("type") != "null"]
     if len(branches) > 1:

@@ -1,4 +1,4 @@
-"""What part of the sources a batch takes, and what it does about recordings that are stored already."""
+"""Which part of the sources a batch takes, and what it does about recordings that are stored already."""
 
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -9,21 +9,20 @@ from ingest_contract.base import ContractModel, Date, Seconds, cel, in_order
 
 
 class Order(StrEnum):
-    """In which order items are admitted."""
+    """In which order recordings are admitted."""
 
     LONGEST_FIRST = "LongestFirst"
-    """Longest processing time first: the batch ends earliest (Graham 1969 bounds it at 4/3 of the
-    optimum)."""
+    """Longest first: the batch ends earliest (Graham 1969 bounds it at 4/3 of the optimum)."""
     SHORTEST_FIRST = "ShortestFirst"
-    """Something to look at soonest."""
+    """Shortest first: the first results come earliest."""
     NEWEST_FIRST = "NewestFirst"
-    """By publication date, newest first; undated ones last."""
+    """By publication date, newest first; recordings without a date last."""
     SOURCE = "Source"
-    """As the sources list them."""
+    """In the order of the sources."""
 
 
 class Include(StrEnum):
-    """What is left out unless it is asked for."""
+    """Kinds of recordings that are left out by default."""
 
     LIVE = "Live"
     """Recordings of finished live streams."""
@@ -33,9 +32,9 @@ class Reprocess(StrEnum):
     """What counts as done already."""
 
     NEVER = "Never"
-    """Whatever the store has counts, however it was made."""
+    """Every recording in the store counts, however it was made."""
     IF_PIPELINE_CHANGED = "IfPipelineChanged"
-    """What the store has counts if today's models and parameters would make the same."""
+    """A recording in the store counts if the current models and parameters would produce the same."""
     ALWAYS = "Always"
     """Nothing counts."""
 
@@ -46,10 +45,10 @@ _RULES: Final = cel(
 
 
 class Select(ContractModel, json_schema_extra=_RULES):
-    """Which of the recordings: filter, then drop what is stored, then order, then limit."""
+    """Which of the recordings: filter, then drop what is stored, then sort, then limit."""
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    """At most so many recordings."""
+    """At most this many recordings."""
 
     order: Order = Order.LONGEST_FIRST
     """In which order they start."""
@@ -67,7 +66,7 @@ class Select(ContractModel, json_schema_extra=_RULES):
     """Recordings published on this day or later are left out."""
 
     include: Annotated[tuple[Include, ...], Field(max_length=8)] = ()
-    """What is otherwise left out."""
+    """Kinds of recordings to take that are left out by default."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -1,4 +1,4 @@
-"""The stages of one video, and the hashes that say when a stored result still counts.
+"""The stages of one recording, and the hashes that say whether a stored result still counts.
 
 A stage hash covers what determines the stage's output: the identity of its model (the sha256 of its files),
 its parameters, its own version, and the hashes it builds on. Image, batch sizes, number format and rung are
@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 
 KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
-"""The stages whose results are kept as artifacts: a later try resumes behind the last of them."""
+"""The stages whose results are kept as artifacts: a later run resumes after the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 2,
@@ -38,9 +38,9 @@ STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.SEGMENT: 1,
     Stage.EMBED: 1,
 }
-"""Raised by hand when a stage's own code changes what it produces: each stage that determines what is stored,
-kept by itself or not. `tests/worker/test_stage_versions.py` notices a change of result under the same number
-where no model has a part in it."""
+"""Raise by hand when a stage's own code changes its output: for each stage that determines what is stored,
+whether its own result is kept or not. `tests/worker/test_stage_versions.py` detects a changed result under
+the same number, for stages without a model."""
 
 
 def stage_hash(stage: Stage, *, parameters: Mapping[str, Any], builds_on: tuple[str, ...] = ()) -> str:

@@ -1,13 +1,12 @@
-"""`IngestBatch.status`: what is seen. Also all that a restarted operator needs to know beside the plan and
-the Jobs themselves.
+"""`IngestBatch.status`: what is observed, and all that a restarted operator needs besides the plan and the
+Jobs.
 
-Bounded at any size of batch: counts and sums are exact, interval strings name every final item, and `videos`
-shows at most 100 rows. Items between tries always have a row, because their `try`, `attempts`, `rung` and
-`notBefore` live nowhere else. Running ones have a row or stand in `running`: what they need to be remembered
-by fits into groups.
+Bounded at any size of batch: counts and sums are exact, interval strings name every final recording, and
+`recordings` shows at most 100 rows. Recordings between two runs always have a row, because their `run`,
+`chargedAttempts`, `rung` and `notBefore` are stored nowhere else. Running ones have a row or are in
+`running`, where those with equal values share a group.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, field_validator
@@ -18,101 +17,46 @@ from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.intervals import Intervals
 from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
-from ingest_contract.order import MAX_NUMBER, ItemId
-from ingest_contract.stages import Stage
+from ingest_contract.order import MAX_NUMBER
+from ingest_contract.recording_status import RecordingStatus
 
 MAX_ROWS: Final = 100
-"""Rows in `videos`."""
+"""Rows in `recordings`."""
 
 MAX_WAITING: Final = 60
-"""Items that may be between tries at once, and a probe beside them: each has a row."""
+"""Recordings that may be between two runs at once, besides a probe: each has a row."""
 
 MAX_RUNNING_ROWS: Final = MAX_ROWS - MAX_WAITING - 1
-"""Running items that have rows, those that started last; there is always room for them."""
+"""Running recordings that have rows, those that started last; there is always room for them."""
 
 MAX_RUNNING: Final = 500
-"""Items that a batch may work on at once."""
+"""Recordings that a batch may run at once."""
 
 MAX_GROUPS: Final = 600
-"""Groups of running items: each item may be unlike all others, though in practice there are a handful."""
+"""Groups of running recordings: in the worst case each is its own group, in practice there are a handful."""
 
 RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
-"""Upper bounds of the RTF histogram; the last bucket is open. Percentiles are read from it, so they survive
-any restart."""
+"""Upper bounds of the RTF histogram; the last bucket is open. Percentiles are computed from it, so they
+survive any restart."""
 
 ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-list-type": "atomic"}
 MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 
-class ItemState(StrEnum):
-    """Where one recording stands."""
-
-    PENDING = "Pending"
-    RUNNING = "Running"
-    WAITING = "Waiting"
-    """Between tries."""
-    SUCCEEDED = "Succeeded"
-    SKIPPED = "Skipped"
-    FAILED = "Failed"
-
-
-class VideoStatus(ContractModel):
-    """One recording."""
-
-    index: Count
-    """Its place in admission order."""
-
-    id: ItemId
-    """What the store knows it by."""
-
-    state: ItemState
-    """Where it stands."""
-
-    number: Annotated[int, Field(ge=0, le=MAX_NUMBER, alias="try")] = 0
-    """Processes started for it so far, charged or not."""
-
-    attempts: Count = 0
-    """Those that were charged."""
-
-    rung: Count | None = None
-    """How far down the memory ladder it stands, once it has left the top."""
-
-    disruptions: Count | None = None
-    """Forgiven interruptions, once there were any."""
-
-    not_before: Timestamp | None = None
-    """When its next try may start."""
-
-    stage: Stage | None = None
-    """The stage that runs, or that failed."""
-
-    percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """How far it is, while it runs."""
-
-    rtf: Decimal | None = None
-    """Real-time factor: processing seconds per second of media."""
-
-    reason: Reason | None = None
-    """Why its last try did not succeed."""
-
-    message: ShortText | None = None
-    """The particulars."""
-
-
 class Counts(ContractModel):
-    """How many recordings stand where."""
+    """How many recordings are in each state."""
 
     total: Count = 0
     """Planned."""
 
     pending: Count = 0
-    """Not tried yet, or to be tried anew since the last `retryFailed`."""
+    """Not run yet, or to run again since the last `retryFailed`."""
 
     running: Count = 0
-    """With a process of their own."""
+    """With a running process."""
 
     waiting: Count = 0
-    """Between two tries."""
+    """Between two runs."""
 
     succeeded: Count = 0
     """In the store."""
@@ -124,7 +68,7 @@ class Counts(ContractModel):
     """Given up."""
 
 
-class ItemIntervals(ContractModel):
+class RecordingIntervals(ContractModel):
     """Which recordings are final, by index: complete at any size."""
 
     succeeded: Intervals = ""
@@ -137,35 +81,35 @@ class ItemIntervals(ContractModel):
     """Given up."""
 
 
-class TryCount(ContractModel):
-    """How many processes the named recordings have had: a process's name must never repeat, not even after a
+class RunCount(ContractModel):
+    """How many runs these recordings have had: a Job's name must never repeat, not even after a
     `retryFailed`."""
 
-    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
-    """Processes so far."""
+    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    """Runs so far, charged or not."""
 
     indexes: Intervals
-    """Of these recordings, those among them left aside that succeeded or were skipped: nothing is tried of
-    them again."""
+    """The recordings, by index. Those that succeeded or were skipped may be among them and do not count: they
+    never run again."""
 
 
-class RunningItems(ContractModel):
-    """Running recordings that have no row, as far as they are alike."""
+class RunningRecordings(ContractModel):
+    """Running recordings that have no row and share these values."""
 
-    number: Annotated[int, Field(ge=1, le=MAX_NUMBER, alias="try")]
-    """Processes started for each of them so far."""
+    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    """Runs started for each of them so far, charged or not."""
 
-    attempts: Count = 0
-    """Those that were charged."""
+    charged_attempts: Count = 0
+    """Those that were charged: they count against `retry.maxAttempts`."""
 
     rung: Count | None = None
-    """How far down the memory ladder they stand, once they have left the top."""
+    """Their rung of the memory ladder, once they are below the top."""
 
     disruptions: Count | None = None
     """Forgiven interruptions of each, once there were any."""
 
     indexes: Intervals
-    """These recordings."""
+    """The recordings, by index."""
 
 
 class ReasonCount(ContractModel):
@@ -182,66 +126,66 @@ class ReasonCount(ContractModel):
 
 
 class PlanStatus(ContractModel):
-    """What the plan found."""
+    """The result of planning."""
 
     sources: Count
-    """Entries of `spec.sources` that are planned; more of them mean another plan."""
+    """Entries of `spec.sources` that are planned; if the spec has more, another plan follows."""
 
-    items: Count
+    recordings: Count
     """Recordings planned."""
 
     media_seconds: SumOfMany
-    """Their length, as far as sources announce it."""
+    """Their total length, as far as the sources announce it."""
 
     left_out: Annotated[tuple[ReasonCount, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
-    """Recordings that were found and not planned, by reason."""
+    """Recordings that the sources list and the plan leaves out, by reason."""
 
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)] | None = None
-    """Of what the plans say. A status that counts by other plans, as one out of a backup may, is known by
-    it."""
+    """Digest of the plans. It detects a status that belongs to other plans, such as one restored from a
+    backup."""
 
 
 class ProfileStatus(ContractModel):
-    """Which profile a batch goes by."""
+    """The profile that a batch uses."""
 
     generation: Count
-    """The generation of the profile that was last looked at."""
+    """The generation of the profile that was last reconciled."""
 
     differs: bool = False
-    """Whether its models or parameters are no longer those that the batch was planned with. The batch keeps
-    those: half a batch made one way and half another would be a corpus that nobody can explain."""
+    """Whether its models or parameters differ from those that the batch was planned with. The batch keeps its
+    own: a batch of which half was made one way and half another would be a corpus that no one can explain."""
 
 
 class IngestBatchStatus(ContractModel):
-    """What is seen."""
+    """What is observed."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status answers; -1 before anything was looked at."""
+    """The generation of the spec that was last reconciled; -1 before the first reconcile."""
 
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
     """Observations in the standard form."""
 
     state: ShortText = "Pending"
-    """One word for a column, made from the conditions; programs should read those."""
+    """One word for a column, derived from the conditions; programs should read the conditions."""
 
     trace_id: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")] | None = None
-    """Runs through processes, logs and rows of the store. It is the batch's uid without its dashes: a status
-    that bears another one, as one out of a backup does, is not believed."""
+    """The trace id in processes, logs and rows of the store. It is the batch's uid without its dashes: a
+    status with another one, such as one restored from a backup, is ignored."""
 
     plan: PlanStatus | None = None
-    """What the plan found."""
+    """The result of planning."""
 
     profile: ProfileStatus | None = None
-    """Which profile the batch goes by."""
+    """The profile that the batch uses."""
 
     counts: Counts = Counts()
-    """How many recordings stand where."""
+    """How many recordings are in each state."""
 
     progress_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """Of the media, by length."""
+    """Progress of the batch, weighted by media length."""
 
     eta_seconds: SumOfMany | None = None
-    """Until every recording is final, at the present pace."""
+    """Estimated time until every recording is final, at the current pace."""
 
     audio_hours_per_hour: Decimal | None = None
     """Throughput: media hours per hour in which something ran."""
@@ -250,7 +194,7 @@ class IngestBatchStatus(ContractModel):
     """Wall time in which at least one recording ran, counted when a run ends."""
 
     active_until: Timestamp | None = None
-    """Up to when `activeSeconds` has counted."""
+    """The time up to which `activeSeconds` has been counted."""
 
     rtf: Rtf | None = None
     """Real-time factors."""
@@ -258,15 +202,16 @@ class IngestBatchStatus(ContractModel):
     sums: Sums = Sums()
     """Totals."""
 
-    items: ItemIntervals = ItemIntervals()
+    final_recordings: RecordingIntervals = RecordingIntervals()
     """Which recordings are final."""
 
-    tries: Annotated[tuple[TryCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
-    """Processes of recordings that failed, those among them that `retryFailed` made pending again
-    included."""
+    runs: Annotated[tuple[RunCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    """Runs of recordings that failed, including those that `retryFailed` made pending again."""
 
-    running: Annotated[tuple[RunningItems, ...], Field(max_length=MAX_GROUPS, json_schema_extra=ATOMIC)] = ()
-    """Running recordings without a row in `videos`: those that have run for longest, where there are many."""
+    running: Annotated[
+        tuple[RunningRecordings, ...], Field(max_length=MAX_GROUPS, json_schema_extra=ATOMIC)
+    ] = ()
+    """Running recordings without a row in `recordings`: if there are many, those that started first."""
 
     failures: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Failed recordings by reason."""
@@ -278,28 +223,31 @@ class IngestBatchStatus(ContractModel):
         tuple[Annotated[str, StringConstraints(max_length=64)], ...],
         Field(max_length=32, json_schema_extra=ATOMIC),
     ] = ()
-    """The last outcomes: a window in which one reason prevails opens the breaker."""
+    """The last outcomes: if one reason prevails among them, the breaker opens."""
 
     breaker: Breaker | None = None
-    """Why nothing new starts, while that is so."""
+    """Why nothing new starts, while the breaker is open."""
 
     learned_rung: Count | None = None
-    """The rung of the memory ladder on which recordings start, once experience has taught one."""
+    """The rung of the memory ladder on which recordings start, once earlier runs have shown which one is
+    needed."""
 
     nodes: Annotated[tuple[NodeStatus, ...], Field(max_length=MAX_NODES, json_schema_extra=ATOMIC)] = ()
-    """Nodes that cost runs lately."""
+    """Nodes on which runs failed lately."""
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
-    """The last `spec.retryFailed` that was acted on."""
+    """The last value of `spec.retryFailed` that was carried out."""
 
-    videos: Annotated[tuple[VideoStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)] = ()
-    """At most 100 recordings: the running ones that started last, all that wait, then failed ones, then the
-    most recent."""
+    recordings: Annotated[
+        tuple[RecordingStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)
+    ] = ()
+    """At most 100 recordings: the running ones that started last, all waiting ones, then failed ones, then
+    the most recent."""
 
     @field_validator("failures", "skips")
     @classmethod
     def _of_the_table(cls, counts: tuple[ReasonCount, ...]) -> tuple[ReasonCount, ...]:
-        """A reason of another version cannot be counted on: it is told, and the status kept as it is."""
+        """A reason of another version cannot be handled: this reports it, and the status stays as it is."""
         for each in counts:
             Reason(each.reason)
         return counts

@@ -1,11 +1,9 @@
-"""Text that came from outside, made harmless where it comes in: titles, channels, messages, addresses. Pure
-and total.
+"""Makes text from outside harmless where it enters: titles, channels, messages, addresses. Pure and total.
 
-What a site, a file's name, a library or a node says is data. It is shown on terminals and stored in Postgres,
-and neither takes every
-character: Postgres refuses NUL and half a surrogate pair, a terminal obeys ESC and the C1 controls, and a
-    bidirectional control shows a
-line in another order than it has ("Trojan Source", CVE-2021-42574).
+Text of a site, a file's name, a library or a node is data. It is shown on terminals and stored in Postgres,
+and neither accepts every character: Postgres refuses NUL and half a surrogate pair, a terminal obeys ESC and
+the C1 controls, and a bidirectional control shows a line in another order than it has ("Trojan Source",
+CVE-2021-42574).
 """
 
 import re
@@ -18,7 +16,7 @@ LINE: Final = 256
 """Characters of a line for people."""
 
 _BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
-"""Controls that part words (`str.isspace`)."""
+"""Controls that separate words (`str.isspace`)."""
 
 _GONE: Final = re.compile(
     "[\x00-\x1b\x7f-\x9f"  # C0, DEL and C1 (ECMA-48); those in `_BLANK` are spaces by then
@@ -38,20 +36,20 @@ _SECRETS: Final = frozenset(
     {"auth", "authorization", "hdnea", "hdnts", "hmac", "jwt", "key", "pass", "pwd", "sas", "sid", "sig"}
 )
 _SECRET_ENDS: Final = (
-    "accesskey", "accesskeyid", "apikey", "credential", "credentials", "keypairid", "passphrase", "passwd", "password", "secret",
-    "secretkey", "sessionid", "signature", "token",
+    "accesskey", "accesskeyid", "apikey", "credential", "credentials", "keypairid", "passphrase", "passwd",
+    "password", "secret", "secretkey", "sessionid", "signature", "token",
 )  # fmt: skip
-"""Names of query parameters whose value lets somebody in, in lower case, letters and digits alone: `token`
-and `apiKey`, and what S3 (`X-Amz-Signature`), Google (`X-Goog-Credential`), CloudFront (`Key-Pair-Id`), Azure
+"""Names of query parameters whose value is a credential, in lower case, letters and digits only: `token` and
+`apiKey`, and what S3 (`X-Amz-Signature`), Google (`X-Goog-Credential`), CloudFront (`Key-Pair-Id`), Azure
 (`sig`) and Akamai (`hdnts`) sign addresses with."""
 
 
 def legible(text: str) -> str:
-    """The text on one line, as every terminal, database and JSON parser takes it.
+    """The text on one line, in a form that every terminal, database and JSON parser accepts.
 
     Halves of surrogate pairs that belong together are joined, others become U+FFFD; white space of any kind
-    becomes one space; control characters and bidirectional controls go. What is left is unchanged, so the
-    function may be applied again.
+    becomes one space; control characters and bidirectional controls are removed. The rest is unchanged, so
+    the function may be applied again.
     """
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
@@ -59,9 +57,9 @@ def legible(text: str) -> str:
 
 def without_credentials(address: str) -> str:
     """An address as it may be stored and shown: without user and password, and without query parameters that
-    let somebody in.
+    are credentials.
 
-    A secret in a path cannot be told from a folder and stays.
+    A secret in a path cannot be distinguished from a folder and stays.
     """
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
@@ -75,18 +73,18 @@ def without_credentials(address: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text with every address in it as `without_credentials` shows it."""
+    """The text, with `without_credentials` applied to every address in it."""
     return _IN_TEXT.sub(lambda found: without_credentials(found[0]), text)
 
 
 def said(text: str) -> str:
-    """What somebody said, for messages: legible, and without credentials."""
+    """Foreign text for messages: legible, and without credentials."""
     return redacted(legible(text))
 
 
 def escaped(json_text: str) -> str:
-    """JSON with what a terminal would obey as an escape: it says the same to every parser. JSON itself
-    escapes C0 controls only."""
+    """JSON in which every character that a terminal would obey is escaped: it means the same to every parser.
+    JSON itself escapes C0 controls only."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
@@ -96,10 +94,10 @@ def _lets_in(pair: str) -> bool:
 
 
 def _line(text: object) -> object:
-    """Cut, never refused: what a site says must not cost the recording."""
+    """Cut, never refused: a site's text must not make the recording fail."""
     return legible(text)[:LINE] if isinstance(text, str) else text
 
 
 ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE)]
-"""A line for people that somebody else wrote: made legible and cut to its length where it enters the
+"""A line for people that comes from outside: made legible and cut to its length where it enters the
 contract."""

@@ -1,2 +1,2 @@
-"""The operator: a pure core (`observe`, `ledger`, `fold`, `plan`, `status`) and thin shells around it, one
+"""The operator: a pure core (`outcome`, `ledger`, `fold`, `decide`, `status`) and thin shells around it, one
 per kind of cluster."""

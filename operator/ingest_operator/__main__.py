@@ -1,5 +1,5 @@
-"""`python -m ingest_operator`: watch batches, run their Jobs, tell what became of them. Stops cleanly on
-SIGTERM and Ctrl-C."""
+"""`python -m ingest_operator`: watch batches, run their Jobs, report their outcomes. Stops cleanly on SIGTERM
+and Ctrl-C."""
 
 import argparse
 import asyncio
@@ -34,8 +34,8 @@ async def _serve(options: Options) -> None:
             LOG.exception("the operator ends, to be started again", extra={"action": "end"})
             os._exit(
                 1
-                # an orderly end would wait for tasks that never end; what was not written yet, the next
-                # process finds out
+                # an orderly end would wait for tasks that never end; the next process works out what was not
+                # written yet
             )
 
 

@@ -1,9 +1,9 @@
-"""One look at one batch: what is there, what that means, what to do next. Level-triggered: it may run at any
-time, any number of times.
+"""One reconcile of one batch: observe, decide, act. Level-triggered: it may run at any time, any number of
+times.
 
 The order matters and is the same for every cluster. The status is written before anything is forgotten, so
-that what a restart needs is never only in a run that is already gone; actions follow the accepted status, and
-a crash between the two only repeats them.
+that a restart never depends on a run that is already gone; actions follow the accepted status, and a crash
+between the two only repeats them.
 """
 
 import asyncio
@@ -17,64 +17,64 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.cluster import Cluster
 from ingest_operator.core.actions import Action, Start
 from ingest_operator.core.batch import Batch
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision, Previous, decide
 
 LOG: Final = logging.getLogger(__name__)
 
 AT_ONCE: Final = 16
-"""Starts, stops and clean-ups of one batch under way together: a hundred starts must not wait for one slow
-answer after the other."""
+"""Starts, stops and clean-ups of one batch that run concurrently: a hundred starts must not wait for slow
+answers one after the other."""
 
 PASSED_ON: Final = 1.0
-"""Seconds until a place that a recording could not take is given to another one."""
+"""Seconds until a slot that a recording could not take is given to another one."""
 
 T = TypeVar("T")
 
 
-class Keeper(Protocol):
-    """Where a status is kept."""
+class StatusStore(Protocol):
+    """Stores a status."""
 
     def read(self) -> IngestBatchStatus | None:
         """The last accepted status."""
 
     async def write(self, status: IngestBatchStatus) -> int:
-        """Keep a status; how many bytes it takes.
+        """Store a status; returns its size in bytes.
 
         Raises if it was not accepted: then nothing that follows from it may happen.
         """
 
 
 Accepted = Callable[[IngestBatchStatus | None, Decision], None]
-"""Told of the status before and of the decision, once its status is written and before anything else is
+"""Called with the status before and the decision, once its status is written and before anything else is
 done."""
 
 
 def ignored(_: IngestBatchStatus | None, __: Decision) -> None:
-    """Nobody wants to know."""
+    """Do nothing: the default of `accepted`."""
 
 
 async def reconcile(
-    batch: Batch, cluster: Cluster, keeper: Keeper, now: float, accepted: Accepted = ignored
+    batch: Batch, cluster: Cluster, statuses: StatusStore, now: float, accepted: Accepted = ignored
 ) -> Decision:
-    """Observe, decide, write, act: each once. The decision that was carried out."""
-    previous = Previous.of(batch, keeper.read())
+    """Observe, decide, write, act: each once. Returns the decision that was carried out."""
+    previous = Previous.of(batch, statuses.read())
     seen = await cluster.observe(previous.ledger)
     decision = decide(batch, previous, seen, now)
     if decision.status != previous.status:
-        decision = replace(decision, written=await keeper.write(decision.status))
+        decision = replace(decision, written=await statuses.write(decision.status))
         accepted(previous.status, decision)
     met = await _all(_act(action, batch, cluster) for action in decision.actions)
     await _all(cluster.forget(run, final=run.index in decision.ledger.final) for run in decision.recorded)
     return replace(decision, next_at=min(decision.next_at, *_moments(met, now), inf))
 
 
-async def _act(action: Action, batch: Batch, cluster: Cluster) -> Hindrance | None:
-    """Carry out one action; what is in its way."""
+async def _act(action: Action, batch: Batch, cluster: Cluster) -> Blocker | None:
+    """Carry out one action; returns its blocker, if any."""
     LOG.info(
         "%s",
         action,
-        extra={"action": type(action).__name__.lower(), "index": action.index, "try": action.number},
+        extra={"action": type(action).__name__.lower(), "index": action.index, "run": action.number},
     )
     if isinstance(action, Start):
         return await cluster.start(action, batch.items[action.index])
@@ -82,17 +82,17 @@ async def _act(action: Action, batch: Batch, cluster: Cluster) -> Hindrance | No
     return None
 
 
-def _moments(met: Iterable[Hindrance | None], now: float) -> Iterator[float]:
-    """When refused starts are worth another attempt. The place of a recording that cannot take it is for
-    another."""
+def _moments(met: Iterable[Blocker | None], now: float) -> Iterator[float]:
+    """When refused starts are worth another call. The slot of a recording that cannot take it goes to another
+    one."""
     for blocker in met:
         if blocker is not None:
             yield blocker.until if blocker.index is None else min(blocker.until, now + PASSED_ON)
 
 
 async def _all(steps: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Take every step, a few at a time; one that fails keeps no other from being taken. Raises the first
-    failure in the end."""
+    """Take every step, a few at a time; a step that fails does not prevent the others. Raises the first
+    failure at the end."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def through(step: Coroutine[Any, Any, T]) -> T:

@@ -137,7 +137,9 @@ def test_the_monitors_find_the_pods_that_they_are_for() -> None:
     )
     assert operator["metadata"]["labels"]["release"] == "prometheus"
     (workers,) = of_kind(everything, "PodMonitor", "-worker")
-    job = ingest_job(OWNER, orders_for(), ITEM, Start(index=0, number=1, attempts=0, rung=0, disruptions=0))
+    job = ingest_job(
+        OWNER, orders_for(), ITEM, Start(index=0, number=1, charged_attempts=0, rung=0, disruptions=0)
+    )
     assert (
         workers["spec"]["selector"]["matchLabels"].items()
         <= job["spec"]["template"]["metadata"]["labels"].items()
@@ -155,7 +157,7 @@ def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:
     """Without `honorLabels` Prometheus calls the label `exported_namespace`, and its own `namespace` is that
     of the pod it asked."""
     ours = {name for name, (_, labels) in PAGE.items() if "namespace" in labels}
-    assert ours == {"video_ingest_batches", "video_ingest_items"}
+    assert ours == {"video_ingest_batches", "video_ingest_recordings"}
     (operator,) = of_kind(case("everything"), "PodMonitor", "-operator-operator")
     (endpoint,) = operator["spec"]["podMetricsEndpoints"]
     assert endpoint["honorLabels"] is True

@@ -20,7 +20,7 @@ from ingest_worker.sources.guard import is_public
 from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
 from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
 
-START = Start(index=0, number=1, attempts=0, rung=0, disruptions=0)
+START = Start(index=0, number=1, charged_attempts=0, rung=0, disruptions=0)
 
 
 def test_the_operator_has_the_rules_that_the_tests_ask_the_authorizer_about_and_no_others() -> None:

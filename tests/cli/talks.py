@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ingest_contract.profile import SegmentationProfile
 from ingest_worker.domain import Decision, SpokenWord, Turn, Word
 from ingest_worker.segmentation import segment
-from ingest_worker.store.reads import RunRow, StoredSpeaker, StoredTranscript, VideoRow
+from ingest_worker.store.reads import RecordingRow, RunRow, StoredSpeaker, StoredTranscript
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 LABELS = ("ann", "unknown #1", "a-name-that-is-longer-than-any-line-of-a-caption-may-ever-become")
@@ -45,7 +45,7 @@ def transcript_of(
     )
     segments = segment(words, SegmentationProfile())
     url = "https://www.youtube.com/watch?v=abc"
-    video = VideoRow(
+    recording = RecordingRow(
         "youtube:abc", url, title, "Channel", NOON, 60.0, "Ingested", None, len(segments), len(LABELS)
     )
     speakers = tuple(
@@ -63,7 +63,7 @@ def transcript_of(
         for i, label in enumerate(LABELS)
     )
     turns = tuple(Turn(each.start, each.end, each.speaker) for each in segments if each.speaker is not None)
-    return StoredTranscript(video, run, segments, words, turns, speakers)
+    return StoredTranscript(recording, run, segments, words, turns, speakers)
 
 
 def said(*parts: tuple[float, int | None, str]) -> tuple[SpokenWord, ...]:
@@ -87,8 +87,10 @@ TALK = transcript_of(
         (
             8.0,
             1,
-            "A graph of neighbours, walked from the top; nothing more is needed to find what is near, as "
-            "far as I can tell today.",
+            (
+                "A graph of neighbours, walked from the top; nothing more is needed to find what is near, as "
+                "far as I can tell today."
+            ),
         ),
         (15.0, None, "Applause."),
     )

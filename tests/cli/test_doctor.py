@@ -113,7 +113,7 @@ def test_each_lack_is_told_with_how_to_mend_it(
 ) -> None:
     found = check(replace(GOOD, **change))
     assert found.state is state
-    assert told in found.told
+    assert told in found.message
 
 
 def test_every_check_has_a_case_above() -> None:
@@ -146,8 +146,8 @@ def test_a_server_that_does_not_answer_is_told_without_its_password(place: Workp
         replace(GOOD, store=store_of(replace(place, dsn="postgresql://ann:secret@127.0.0.1:1/video")))
     )
     assert found.state is State.MISSING
-    assert "ann@127.0.0.1:1/video" in found.told
-    assert "secret" not in found.told
+    assert "ann@127.0.0.1:1/video" in found.message
+    assert "secret" not in found.message
 
 
 @pytest.mark.models

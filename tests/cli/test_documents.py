@@ -133,20 +133,22 @@ def test_every_command_s_help_ends_with_an_example_that_is_understood(words: str
 
 def test_the_json_form_has_the_fields_that_the_page_describes() -> None:
     found = document(TALK)
-    told = dict(
+    verdict_text = dict(
         re.findall(
             r"^\| `([a-z_\[\].]+)` \| (.*) \|$", HOW_TO.split("The JSON has")[1].split("## ")[0], re.MULTILINE
         )
     )
-    assert told.keys() - {"segments[].words"} == found.keys()
+    assert verdict_text.keys() - {"segments[].words"} == found.keys()
     for field, value in (
-        ("video", found["video"]),
+        ("recording", found["recording"]),
         ("run", found["run"]),
         ("speakers", found["speakers"][0]),
         ("segments", found["segments"][0]),
     ):
-        assert set(re.findall(r"`([a-z_]+)`", told[field])) == set(value), field
-    assert set(re.findall(r"`([a-z_]+)`", told["segments[].words"])) == set(found["segments"][0]["words"][0])
+        assert set(re.findall(r"`([a-z_]+)`", verdict_text[field])) == set(value), field
+    assert set(re.findall(r"`([a-z_]+)`", verdict_text["segments[].words"])) == set(
+        found["segments"][0]["words"][0]
+    )
 
 
 @pytest.mark.postgres

@@ -178,8 +178,10 @@ def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None
             (
                 0.0,
                 0,
-                "This first sentence takes up more than half of the cue, as planned. But this one does not "
-                "fit.",
+                (
+                    "This first sentence takes up more than half of the cue, as planned. But this one does "
+                    "not fit."
+                ),
             )
         ),
         Layout(),
@@ -214,7 +216,7 @@ def test_no_form_hands_a_terminal_anything_that_it_obeys(form: Format) -> None:
     text = FORMATS[form](transcript_of(words, title=HOSTILE))
     assert OBEYED.search(text) is None
     if form is Format.JSON:
-        assert json.loads(text)["video"]["title"] == HOSTILE  # a program reads what is stored
+        assert json.loads(text)["recording"]["title"] == HOSTILE  # a program reads what is stored
     if form is Format.SRT:
         assert not re.search(r"<i>|\{\\", text)
 
@@ -223,7 +225,7 @@ def test_no_form_hands_a_terminal_anything_that_it_obeys(form: Format) -> None:
 def test_no_form_shows_what_lets_somebody_in(form: Format) -> None:
     transcript = transcript_of(())
     address = "https://ann:geheim@media.example.org/talk.mp3?episode=7&token=geheim&X-Amz-Signature=geheim"
-    text = FORMATS[form](replace(transcript, video=replace(transcript.video, url=address)))
+    text = FORMATS[form](replace(transcript, recording=replace(transcript.recording, url=address)))
     assert "geheim" not in text
     assert form in (Format.SRT, Format.RTTM) or "https://media.example.org/talk.mp3?episode=7" in text
 

@@ -44,7 +44,7 @@ def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
     text = message.encode("utf-8", "replace").decode()[
         :200
     ]  # a status that an older program has written: JSON, and so no surrogates
-    row = {"state": "Failed", "try": 1, "reason": Reason.NOT_FOUND, "message": text}
+    row = {"state": "Failed", "run": 1, "reason": Reason.NOT_FOUND, "message": text}
     rows = [{"index": each.index, "id": each.id, **row} for each in items]
     whole: dict[str, Any] = {
         "apiVersion": "video-ingest.dev/v1alpha1",
@@ -52,7 +52,7 @@ def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
         "metadata": {"name": "talks", "namespace": "default"},
         "spec": {"sources": [{"url": "https://media.example.org/feed.xml"}]},
     }
-    status = IngestBatchStatus.model_validate({"videos": rows}, strict=False)
+    status = IngestBatchStatus.model_validate({"recordings": rows}, strict=False)
     return IngestBatch.model_validate(whole, strict=False).model_copy(update={"status": status})
 
 
@@ -60,13 +60,13 @@ def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
 def test_a_table_shows_a_title_as_it_is_written(title: str, capsys: pytest.CaptureFixture[str]) -> None:
     items = (item(0, title),)
     show(batch_of(items, f"no such page: {title}"), items, Screen(place.people(), Output.TABLE))
-    told = capsys.readouterr().out
-    assert OBEYED.search(told) is None
-    assert "\x1b" not in told
-    assert "geheim" not in told
+    verdict_text = capsys.readouterr().out
+    assert OBEYED.search(verdict_text) is None
+    assert "\x1b" not in verdict_text
+    assert "geheim" not in verdict_text
     shown = items[0].title or "a.mp3"
-    assert shown[:40] in told
-    assert "NotFound: no such page:" in " ".join(told.split())
+    assert shown[:40] in verdict_text
+    assert "NotFound: no such page:" in " ".join(verdict_text.split())
 
 
 @pytest.mark.parametrize("title", TITLES)
@@ -88,14 +88,14 @@ def test_bars_and_lines_send_nothing_of_a_title_to_the_terminal_but_its_text(
     items = (item(0, title), item(1, title))
     status = batch_of(items, title).status
     assert status is not None
-    running = status.videos[0].model_copy(update={"state": "Running"})
+    running = status.recordings[0].model_copy(update={"state": "Running"})
     with watcher(console) as shown:
-        shown.showed(status.model_copy(update={"videos": (running, status.videos[1])}), items)
+        shown.showed(status.model_copy(update={"recordings": (running, status.recordings[1])}), items)
         shown.said(f"planning: {title}")
-    told = STYLES.sub("", screen.getvalue())
-    assert OBEYED.search(told) is None
-    assert "\x1b" not in told
-    assert items[0].title in told
+    verdict_text = STYLES.sub("", screen.getvalue())
+    assert OBEYED.search(verdict_text) is None
+    assert "\x1b" not in verdict_text
+    assert items[0].title in verdict_text
 
 
 @pytest.mark.parametrize("output", [Output.JSON, Output.YAML])
@@ -112,7 +112,7 @@ def test_a_batch_is_shown_without_what_its_addresses_let_in_with(
         (),
         Screen(place.people(), output),
     )
-    told = capsys.readouterr().out
-    assert "geheim" not in told
-    assert told.count("https://media.example.org/feed") == 2
-    assert "talks" in told
+    verdict_text = capsys.readouterr().out
+    assert "geheim" not in verdict_text
+    assert verdict_text.count("https://media.example.org/feed") == 2
+    assert "talks" in verdict_text

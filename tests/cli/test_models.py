@@ -57,9 +57,9 @@ def test_a_changed_file_is_found_by_name_or_by_path_and_the_exit_code_says_so(pl
 
 @pytest.mark.parametrize("command", ["fetch", "lock"])
 def test_a_set_that_nobody_knows_is_answered_with_those_there_are(place: Workplace, command: str) -> None:
-    with pytest.raises(StageError, match=r"There is no model set 'defualt'\. Known: default") as told:
+    with pytest.raises(StageError, match=r"There is no model set 'defualt'\. Known: default") as verdict_text:
         run(place, "models", command, "defualt")
-    assert told.value.reason is Reason.MODELS_UNAVAILABLE
+    assert verdict_text.value.reason is Reason.MODELS_UNAVAILABLE
 
 
 def test_a_set_that_was_never_fetched_cannot_be_verified(place: Workplace) -> None:

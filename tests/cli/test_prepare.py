@@ -41,9 +41,9 @@ def fetched(place: Workplace) -> Workplace:
 
 
 def test_a_set_that_is_not_here_is_named_with_the_command_that_fetches_it(place: Workplace) -> None:
-    with pytest.raises(StageError, match=r"Run `ingestctl models fetch small`\.") as told:
+    with pytest.raises(StageError, match=r"Run `ingestctl models fetch small`\.") as verdict_text:
         prepared(place, PROFILE, "", QUIET)
-    assert told.value.reason is Reason.MODELS_UNAVAILABLE
+    assert verdict_text.value.reason is Reason.MODELS_UNAVAILABLE
 
 
 def test_a_model_that_the_set_does_not_have_is_named_with_those_it_has(fetched: Workplace) -> None:

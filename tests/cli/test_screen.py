@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
+from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import ItemState, VideoStatus
 from ingestctl.screen import PlainWatcher, TerminalWatcher, change_of, table_of, title_of
 from tests.support.statuses import a_status
 
@@ -23,12 +23,14 @@ def an_item(title: str, url: str = "https://media.example/talk.mp4") -> Item:
     return Item(index=0, id="test:one", url=url, title=title)
 
 
-def a_row(state: ItemState, message: str = "") -> VideoStatus:
-    return VideoStatus(index=0, id="test:one", state=state, number=1, reason=Reason.UNKNOWN, message=message)
+def a_row(state: RecordingState, message: str = "") -> RecordingStatus:
+    return RecordingStatus(index=0, id="test:one", state=state, run=1, reason=Reason.UNKNOWN, message=message)
 
 
-@pytest.mark.parametrize("state", ItemState)
-def test_a_change_of_one_recording_is_one_line_whatever_its_title_and_reason_hold(state: ItemState) -> None:
+@pytest.mark.parametrize("state", RecordingState)
+def test_a_change_of_one_recording_is_one_line_whatever_its_title_and_reason_hold(
+    state: RecordingState,
+) -> None:
     line = change_of(a_row(state, message=FORGED), an_item(FORGED))
     assert len(line.splitlines()) == 1
     assert "A talk 100% done every other talk RTF 0.1" in line
@@ -37,9 +39,9 @@ def test_a_change_of_one_recording_is_one_line_whatever_its_title_and_reason_hol
 def test_a_row_of_the_table_is_one_line_too() -> None:
     status = a_status(count=1)
     out = io.StringIO()
-    rows = (a_row(ItemState.FAILED, message=FORGED),)
+    rows = (a_row(RecordingState.FAILED, message=FORGED),)
     Console(file=out, width=300).print(
-        table_of(status.model_copy(update={"videos": rows}), (an_item(FORGED),))
+        table_of(status.model_copy(update={"recordings": rows}), (an_item(FORGED),))
     )
     assert len(out.getvalue().splitlines()) == 2, "the head and the row"
 
@@ -74,9 +76,9 @@ class Terminal:
             )
         )
 
-    def shows(self, *rows: VideoStatus, percent: int = 0) -> list[str]:
+    def shows(self, *rows: RecordingStatus, percent: int = 0) -> list[str]:
         """The bars after this status, as text, as they are drawn next."""
-        status = a_status(count=3).model_copy(update={"videos": rows, "progress_percent": percent})
+        status = a_status(count=3).model_copy(update={"recordings": rows, "progress_percent": percent})
         self.watcher.showed(status, ITEMS)
         before = self._file.tell()
         self.watcher._bars.refresh()
@@ -100,8 +102,8 @@ def terminal() -> Iterator[Terminal]:
 
 def running(
     index: int, stage: Stage | None = None, percent: int | None = None, number: int = 1
-) -> VideoStatus:
-    row = VideoStatus(index=index, id=f"test:{index}", state=ItemState.RUNNING, number=number)
+) -> RecordingStatus:
+    row = RecordingStatus(index=index, id=f"test:{index}", state=RecordingState.RUNNING, run=number)
     return row.model_copy(update={"stage": stage, "percent": percent})
 
 
@@ -118,14 +120,14 @@ def test_each_recording_that_runs_has_a_bar_that_moves_and_the_batch_has_one(ter
 
 
 @pytest.mark.parametrize(
-    "state", [ItemState.SUCCEEDED, ItemState.FAILED, ItemState.SKIPPED, ItemState.WAITING]
+    "state", [RecordingState.SUCCEEDED, RecordingState.FAILED, RecordingState.SKIPPED, RecordingState.WAITING]
 )
 def test_what_ended_is_a_line_above_the_bars_once_and_has_no_bar(
-    terminal: Terminal, state: ItemState
+    terminal: Terminal, state: RecordingState
 ) -> None:
     terminal.shows(running(0, Stage.EMBED, 90), running(1))
-    ended = VideoStatus(
-        index=0, id="test:0", state=state, number=1, reason=Reason.UNKNOWN, message="what happened"
+    ended = RecordingStatus(
+        index=0, id="test:0", state=state, run=1, reason=Reason.UNKNOWN, message="what happened"
     )
     for _ in range(2):
         assert [line[:6].strip() for line in terminal.shows(ended, running(1))] == ["Talk 1", "batch"]
@@ -135,8 +137,8 @@ def test_what_ended_is_a_line_above_the_bars_once_and_has_no_bar(
 def test_a_recording_that_is_tried_again_has_a_bar_again(terminal: Terminal) -> None:
     terminal.shows(running(0, Stage.EMBED, 90))
     terminal.shows(
-        VideoStatus(
-            index=0, id="test:0", state=ItemState.WAITING, number=1, reason=Reason.UNKNOWN, message=""
+        RecordingStatus(
+            index=0, id="test:0", state=RecordingState.WAITING, run=1, reason=Reason.UNKNOWN, message=""
         )
     )
     assert re.match(r"Talk 0 +\S+ +0% +\S+ +starting$", terminal.shows(running(0, number=2))[-1])
@@ -149,10 +151,10 @@ def test_a_run_that_a_status_has_no_row_for_leaves_no_bar_behind(terminal: Termi
 
 def test_lines_of_a_log_stand_in_columns_too() -> None:
     out = io.StringIO()
-    ended = VideoStatus(
-        index=0, id="test:0", state=ItemState.SKIPPED, number=1, reason=Reason.NO_SPEECH, message="music"
+    ended = RecordingStatus(
+        index=0, id="test:0", state=RecordingState.SKIPPED, run=1, reason=Reason.NO_SPEECH, message="music"
     )
     PlainWatcher(Console(file=out, width=20), lambda: 0.0).showed(
-        a_status(count=3).model_copy(update={"videos": (ended,)}), ITEMS
+        a_status(count=3).model_copy(update={"recordings": (ended,)}), ITEMS
     )
     assert out.getvalue() == "  0%  skipped   Talk 0  NoSpeech: music\n"

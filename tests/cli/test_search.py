@@ -23,7 +23,7 @@ from ingestctl.commands import app
 from ingestctl.place import Workplace
 from ingestctl.search import TextModel, choose, day_after
 from tests.support.models import models
-from tests.worker.store.makers import MODEL, NOON, a_video, content, store
+from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 
 TEXTS = (
     "The bridge is repaired in March.",
@@ -45,9 +45,9 @@ def test_a_store_of_another_model_is_told_by_name_with_what_is_here() -> None:
     with pytest.raises(
         StageError,
         match=r"vectors of other@3; text models here: maxi@2, tiny@1\. Next: `ingestctl models fetch SET`",
-    ) as told:
+    ) as verdict_text:
         choose(["other@3"], [TINY, MAXI], None)
-    assert told.value.reason is Reason.DIMENSION_MISMATCH
+    assert verdict_text.value.reason is Reason.DIMENSION_MISMATCH
 
 
 def test_between_two_stored_models_a_person_chooses() -> None:
@@ -72,7 +72,7 @@ def talks(database: str) -> str:
     )
     with connect(database, application="tests") as connection:
         found = replace(content(*TEXTS), vectors=vectors)
-        store(connection, found, a_video("youtube:abc", url="https://www.youtube.com/watch?v=abc"))
+        store(connection, found, a_recording("youtube:abc", url="https://www.youtube.com/watch?v=abc"))
     return database
 
 

@@ -83,7 +83,8 @@ SELECT = st.fixed_dictionaries(
     {},
     optional={
         "minDurationSeconds": st.integers(0, 3), "maxDurationSeconds": st.integers(0, 3),
-        "publishedAfter": st.sampled_from(["2025-01-01", "2025-06-01"]), "publishedBefore": st.sampled_from(["2025-01-01", "2025-06-01"]),
+        "publishedAfter": st.sampled_from(["2025-01-01", "2025-06-01"]),
+        "publishedBefore": st.sampled_from(["2025-01-01", "2025-06-01"]),
     },
 )  # fmt: skip
 

@@ -34,8 +34,10 @@ WHOLE = {
     ),
     "not YAML": (
         HEAD + "spec: [",
-        "not YAML: while parsing a flow node expected the node content, but found '<stream end>', line 4, "
-        "column 8",
+        (
+            "not YAML: while parsing a flow node expected the node content, but found '<stream end>', "
+            "line 4, column 8"
+        ),
     ),
     "a tab for an indent": (
         HEAD + "spec:\n\tsources: []",
@@ -85,23 +87,23 @@ IN_SOURCES = {
     "a mapping for a list": ("{url: 'https://a'}", "sources: must be a list, not {'url': 'https://a'}"),
     "a text for a source": ("['https://a']", "sources[0]: must be a mapping of fields, not 'https://a'"),
     "two kinds in "
-    "one": ("[{url: 'https://a', volume: {claimName: c}}]", f"sources[0]: {ONE_KIND}, not url "
-                                                                         "and volume"),
+    "one": ("[{url: 'https://a', volume: {claimName: c}}]", (f"sources[0]: {ONE_KIND}, not url "
+                                                                         "and volume")),
     "no kind at all": ("[{speakers: {max: 2}}]", f"sources[0]: {ONE_KIND}, not none"),
     "a scheme that nobody "
-    "fetches": ("[{url: 'ftp://a'}]", "sources[0].url: must match ^(https?|file)://.+, "
-                                                           "not 'ftp://a'"),
+    "fetches": ("[{url: 'ftp://a'}]", ("sources[0].url: must match ^(https?|file)://.+, "
+                                                           "not 'ftp://a'")),
     "the second of two": ("[{url: 'https://a'}, {url: 7}]", f"sources[1].url: {QUOTE}, not 7"),
     "a volume without its claim": ("[{volume: {glob: '*.mp4'}}]", "sources[0].volume.claimName: is required"),
     "a misspelt "
-    "field": ("[{url: 'https://a', speaker: {max: 2}}]", "sources[0].speaker: no such field; did "
-                                                                    "you mean `speakers`?"),
+    "field": ("[{url: 'https://a', speaker: {max: 2}}]", ("sources[0].speaker: no such field; did "
+                                                                    "you mean `speakers`?")),
     "a range upside "
-    "down": ("[{url: 'https://a', speakers: {min: 3, max: 2}}]", "sources[0].speakers: min "
-                                                                                "must not be above max"),
+    "down": ("[{url: 'https://a', speakers: {min: 3, max: 2}}]", ("sources[0].speakers: min "
+                                                                                "must not be above max")),
     "too "
-    "many": (f"[{', '.join(['{url: https://a}'] * 101)}]", "sources: must have at most 100 entries, not "
-                                                               "101"),
+    "many": (f"[{', '.join(['{url: https://a}'] * 101)}]", ("sources: must have at most 100 entries, not "
+                                                               "101")),
 }  # fmt: skip
 
 IN_SPEC = {
@@ -110,45 +112,45 @@ IN_SPEC = {
     "snake case": ("retry_failed: x", "retry_failed: no such field; did you mean `retryFailed`?"),
     "a float where an integer belongs": ("parallelism: 2.5", "parallelism: must be a whole number, not 2.5"),
     "a whole float where an integer "
-    "belongs": ("parallelism: "
-                                               "2.0", "parallelism: must be a whole number, "
-                                                                   "not 2.0"),
+    "belongs": (("parallelism: "
+                                               "2.0"), ("parallelism: must be a whole number, "
+                                                                   "not 2.0")),
     "a text for a number": ("parallelism: '4'", "parallelism: must be a whole number, not '4'"),
     "no number at all": ("parallelism: .nan", "parallelism: must be a whole number, not nan"),
     "nothing": ("parallelism:", "parallelism: must be a whole number, not nothing"),
     "too little": ("parallelism: 0", "parallelism: should be greater than or equal to 1, not 0"),
     "too much": ("parallelism: 501", "parallelism: should be less than or equal to 500, not 501"),
     "a bad "
-    "duration": ("select: "
-                       "{minDurationSeconds: 1h}", "select.minDurationSeconds: must be a whole "
-                                                           "number, not '1h'"),
+    "duration": (("select: "
+                       "{minDurationSeconds: 1h}"), ("select.minDurationSeconds: must be a whole "
+                                                           "number, not '1h'")),
     "a negative "
-    "duration": ("select: "
-                            "{minDurationSeconds: -1}", "select.minDurationSeconds: should be "
-                                                                "greater than or equal to 0, not -1"),
+    "duration": (("select: "
+                            "{minDurationSeconds: -1}"), ("select.minDurationSeconds: should be "
+                                                                "greater than or equal to 0, not -1")),
     "a date in another "
-    "form": ("select: "
-                               "{publishedAfter: 1.2.2025}", "select.publishedAfter: must match "
-                                                                     f"{DATE}, not '1.2.2025'"),
+    "form": (("select: "
+                               "{publishedAfter: 1.2.2025}"), ("select.publishedAfter: must match "
+                                                                     f"{DATE}, not '1.2.2025'")),
     "a day that is "
-    "not": ("select: "
-                          "{publishedAfter: 2025-02-30}", "select.publishedAfter: must be a day of "
-                                                                  "the calendar, not '2025-02-30'"),
+    "not": (("select: "
+                          "{publishedAfter: 2025-02-30}"), ("select.publishedAfter: must be a day of "
+                                                                  "the calendar, not '2025-02-30'")),
     "a year alone": ("select: {publishedAfter: 2025}", f"select.publishedAfter: {QUOTE}, not 2025"),
     "dates upside down": (
-        "select: "
-        "{publishedAfter: 2025-02-01, publishedBefore: 2025-01-01}", "select: publishedAfter must "
-                                                                             "not be above publishedBefore",
+        ("select: "
+        "{publishedAfter: 2025-02-01, publishedBefore: 2025-01-01}"), ("select: publishedAfter must "
+                                                                             "not be above publishedBefore"),
     ),
     "an unknown order": (
-        "select: "
-        "{order: Longest}", "select.order: should be 'LongestFirst', 'ShortestFirst', 'NewestFirst' "
-                                    "or 'Source', not 'Longest'",
+        ("select: "
+        "{order: Longest}"), ("select.order: should be 'LongestFirst', 'ShortestFirst', 'NewestFirst' "
+                                    "or 'Source', not 'Longest'"),
     ),
     "a language by "
-    "name": ("transcription: "
-                           "{language: english}", "transcription.language: should have at "
-                                                                 "most 3 characters, not 'english'"),
+    "name": (("transcription: "
+                           "{language: english}"), ("transcription.language: should have at "
+                                                                 "most 3 characters, not 'english'")),
     "Norwegian": (
         "transcription: {language: no}", f"transcription.language: {QUOTE}, not False",
     ),
@@ -156,18 +158,18 @@ IN_SPEC = {
     "an unknown mode": ("suspendMode: Drian", "suspendMode: should be 'Drain' or 'Kill', not 'Drian'"),
     "a number for a mapping": ("retry: 3", "retry: must be a mapping of fields, not 3"),
     "a percentage with its "
-    "sign": ("retry: "
-                                   "{maxFailedPercent: 50%}", "retry.maxFailedPercent: must be a "
-                                                                     "whole number, not '50%'"),
+    "sign": (("retry: "
+                                   "{maxFailedPercent: 50%}"), ("retry.maxFailedPercent: must be a "
+                                                                     "whole number, not '50%'")),
     "a number for a token": ("retryFailed: 7", f"retryFailed: {QUOTE}, not 7"),
     "a text that is too "
-    "long": ("retryFailed: "
-                                f"{'x' * 65}", "retryFailed: should have at most 64 "
-                                                            f"characters, not '{'x' * 56}..."),
+    "long": (("retryFailed: "
+                                f"{'x' * 65}"), ("retryFailed: should have at most 64 "
+                                                            f"characters, not '{'x' * 56}...")),
     "a bad profile "
-    "name": ("profileRef: "
-                           "{name: My_Profile}", f"profileRef.name: must match {DOMAIN}, not "
-                                                             "'My_Profile'"),
+    "name": (("profileRef: "
+                           "{name: My_Profile}"), (f"profileRef.name: must match {DOMAIN}, not "
+                                                             "'My_Profile'")),
     "a text for a list": ("speakers: {profiles: ann}", "speakers.profiles: must be a list, not 'ann'"),
 }  # fmt: skip
 

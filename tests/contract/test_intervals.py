@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ingest_contract.intervals import MAX_LENGTH, decode, encode
-from ingest_contract.status import ItemIntervals
+from ingest_contract.status import RecordingIntervals
 
 INDEXES = st.frozensets(st.integers(0, 9_999))
 
@@ -46,7 +46,7 @@ def test_runs_go_across_what_means_nothing() -> None:
 def test_ten_thousand_items_fit_in_the_worst_case_and_with_room_to_spare() -> None:
     worst = encode(range(0, 10_000, 2))
     assert len(worst) == 24_444
-    assert ItemIntervals(succeeded=worst).succeeded == worst
+    assert RecordingIntervals(succeeded=worst).succeeded == worst
     assert len(encode(range(0, 99_999, 3))) > MAX_LENGTH > 2 * len(worst)
 
 
@@ -56,6 +56,6 @@ def test_ten_thousand_items_fit_in_the_worst_case_and_with_room_to_spare() -> No
 )  # fmt: skip
 def test_what_encode_would_not_write_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        ItemIntervals(succeeded=text)
+        RecordingIntervals(succeeded=text)
     with pytest.raises(ValueError, match="interval"):
         decode(text)

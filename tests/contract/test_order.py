@@ -52,7 +52,7 @@ def test_a_value_is_read_from_an_object_as_from_its_text_and_no_number_is_taken_
 
 def test_an_order_says_which_try_it_is_and_what_it_runs_with() -> None:
     written = json.loads(INGEST.to_json())
-    assert (written["kind"], written["try"], written["batch"]) == ("Ingest", 2, "default/talks")
+    assert (written["kind"], written["run"], written["batch"]) == ("Ingest", 2, "default/talks")
     assert written["runtime"]["transcriptionBatch"] == 4
     assert (written["runtime"]["together"], written["runtime"]["preload"]) == (True, True)
 
@@ -72,8 +72,8 @@ def without(field: str) -> dict[str, Any]:
         pytest.param({"mood": "good"}, id="a field of another version"),
         pytest.param({"kind": "Enrol"}, id="a kind of another version"),
         pytest.param({"kind": None}, id="no kind"),
-        pytest.param({"try": 0}, id="no try"),
-        pytest.param({"try": "2"}, id="a text for a number"),
+        pytest.param({"run": 0}, id="no try"),
+        pytest.param({"run": "2"}, id="a text for a number"),
         pytest.param({"traceId": "abc"}, id="half a trace"),
         pytest.param({"item": {"index": 0, "id": "no-colon", "url": "x"}}, id="an id without its origin"),
         pytest.param({"runtime": None}, id="no runtime"),

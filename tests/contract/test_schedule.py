@@ -44,13 +44,13 @@ def accepted_by(schedule: Json) -> tuple[bool, bool]:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"schedule": "0 3 * * "
-                     "MON#2"}, {"schedule": "*/15  1-5 L 1,JUL "
-                                                    "*"}, {"timeZone": "America/Argentina/Buenos_Aires"},
-        {"timeZone": "Etc/GMT+5"}, {"startingDeadlineSeconds": 10}, {"successfulHistoryLimit": 0, "failedHistoryLimit": 100},
+        {"schedule": "0 3 * * MON#2"}, {"schedule": "*/15  1-5 L 1,JUL *"},
+        {"timeZone": "America/Argentina/Buenos_Aires"}, {"timeZone": "Etc/GMT+5"},
+        {"startingDeadlineSeconds": 10}, {"successfulHistoryLimit": 0, "failedHistoryLimit": 100},
         {"template": {"metadata": {"labels": {"team": "media", "empty": ""}}, "spec": {"sources": SOURCES}}},
-        {"template": {"metadata": {"annotations": {"why": "any text: it is "
-                                                          "ours"}}, "spec": {"sources": SOURCES}}},
+        {"template": {
+            "metadata": {"annotations": {"why": "any text: it is ours"}}, "spec": {"sources": SOURCES},
+        }},
     ],
     ids=str,
 )  # fmt: skip
@@ -64,11 +64,14 @@ def test_what_is_meant_is_accepted_by_cluster_and_command_alike(spec: Json) -> N
         {"schedule": ""}, {"schedule": "30 2 * *"}, {"schedule": "0 30 2 * * *"}, {"schedule": "@daily"},
         {"schedule": "CRON_TZ=UTC 0 2 * * *"}, {"schedule": "x" * 129},
         {"timeZone": ""}, {"timeZone": "../etc/passwd"}, {"timeZone": "/etc/localtime"},
-        {"concurrencyPolicy": "forbid"}, {"startingDeadlineSeconds": 9}, {"successfulHistoryLimit": -1}, {"failedHistoryLimit": 101},
-        {"template": {}}, {"template": {"spec": {}}}, {"template": {"spec": {"sources": [{}]}}},
+        {"concurrencyPolicy": "forbid"}, {"startingDeadlineSeconds": 9}, {"successfulHistoryLimit": -1},
+        {"failedHistoryLimit": 101}, {"template": {}}, {"template": {"spec": {}}},
+        {"template": {"spec": {"sources": [{}]}}},
         {"template": {"metadata": {"labels": {"team": 7}}, "spec": {"sources": SOURCES}}},
         {"template": {"metadata": {"labels": {"team": "not a label"}}, "spec": {"sources": SOURCES}}},
-        {"template": {"metadata": {"labels": {f"l{n}": "" for n in range(33)}}, "spec": {"sources": SOURCES}}},
+        {"template": {
+            "metadata": {"labels": {f"l{n}": "" for n in range(33)}}, "spec": {"sources": SOURCES},
+        }},
     ],
     ids=lambda spec: str(spec)[:60],
 )  # fmt: skip

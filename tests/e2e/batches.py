@@ -29,7 +29,7 @@ class Batch:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Its recordings."""
-        return list(self.status.get("videos", ()))
+        return list(self.status.get("recordings", ()))
 
     def workers(self) -> list[dict[str, Any]]:
         """Pods of its recordings."""

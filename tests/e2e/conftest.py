@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.installed import installed
 from tests.e2e.place import Place
 from tests.e2e.transcript import Transcript
-from tests.support.node.fitness import hindrance
+from tests.support.node.fitness import blocker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The node with our images, its surroundings, and the chart installed."""
-    if reason := hindrance():
+    if reason := blocker():
         pytest.skip(reason)
     transcript = Transcript(os.cpu_count() or 1)
     with installed(transcript, tmp_path_factory.mktemp("e2e")) as built:

@@ -15,9 +15,11 @@ from tests.e2e.watching import left_now, watching
 FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in EXPECTED)
 OURS = f"{MANAGED_BY}={MANAGER}"
 QUERIES = (
-    "select url, state, reason, segments, speakers from videos order by url",
-    "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers group by label "
-    "order by label",
+    "select url, state, reason, segments, speakers from recordings order by url",
+    (
+        "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers "
+        "group by label order by label"
+    ),
     "select count(*) as vectors from ingest.embeddings_384",
 )
 
@@ -62,7 +64,7 @@ def _has_ended(job: dict[str, Any]) -> bool:
 
 def _ended_as_it_must(here: Place, status: dict[str, Any]) -> None:
     names = {id_of_url(f"{BASE}/{path}"): path.rpartition("/")[2] for path in FILES}
-    ended = {names[row["id"]]: (row["state"], row.get("reason")) for row in status["videos"]}
+    ended = {names[row["id"]]: (row["state"], row.get("reason")) for row in status["recordings"]}
     assert ended == EXPECTED, here.trouble()
     assert (status["counts"]["succeeded"], status["counts"]["skipped"], status["counts"]["failed"]) == (
         5,
@@ -110,13 +112,13 @@ def _stored(here: Place, status: dict[str, Any]) -> None:
                 ),
             )
             found.append(rows)
-    videos, speakers, ((vectors,),) = found
-    assert {url.rpartition("/")[2]: (state, reason) for url, state, reason, *_ in videos} == {
+    recordings, speakers, ((vectors,),) = found
+    assert {url.rpartition("/")[2]: (state, reason) for url, state, reason, *_ in recordings} == {
         name: ("Ingested", None) if state == "Succeeded" else ("NotIngestible", reason)
         for name, (state, reason) in EXPECTED.items()
         if state != "Failed"
     }
-    assert sum(segments for _, _, _, segments, _ in videos) == vectors == status["sums"]["vectors"]
+    assert sum(segments for _, _, _, segments, _ in recordings) == vectors == status["sums"]["vectors"]
     assert {"joe", "mina"} <= {label for label, *_ in speakers}, "enrolled voices are recognised"
 
 

@@ -17,11 +17,11 @@ def test_a_worker_that_is_killed_for_its_memory_is_given_more_until_it_has_enoug
     )
     with here.transcript.phase("out of memory"):
         done = tight.done()
-    (row,) = done["videos"]
+    (row,) = done["recordings"]
     assert (row["state"], done["counts"]["succeeded"]) == ("Succeeded", 1), here.trouble()
     assert row["rung"] >= 1, row
-    assert row["try"] == row["rung"] + 1, "one process for each rung, and one that succeeded"
-    assert row["attempts"] <= 1, "the ladder has a budget of its own"
+    assert row["run"] == row["rung"] + 1, "one process for each rung, and one that succeeded"
+    assert row["chargedAttempts"] <= 1, "the ladder has a budget of its own"
     ends = [pod["status"]["containerStatuses"][0]["state"]["terminated"] for pod in tight.workers()]
     killed = [end for end in ends if end["exitCode"] != 0]
     assert len(killed) == row["rung"]
@@ -34,6 +34,6 @@ def test_a_worker_whose_pod_is_deleted_in_mid_recording_is_started_again_uncharg
     with here.transcript.phase("pod deleted"):
         here.kubectl(f"delete pod {interrupted.until_working()}", shown=False)
         done = interrupted.done()
-    (row,) = done["videos"]
-    assert (row["state"], row["try"]) == ("Succeeded", 2), (row, here.trouble())
-    assert row["attempts"] == 0, "an interruption is nobody's fault"
+    (row,) = done["recordings"]
+    assert (row["state"], row["run"]) == ("Succeeded", 2), (row, here.trouble())
+    assert row["chargedAttempts"] == 0, "an interruption is nobody's fault"

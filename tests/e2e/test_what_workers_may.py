@@ -116,6 +116,6 @@ def test_a_worker_refuses_private_and_metadata_addresses_unless_its_profile_allo
     outside = batch(here, "outside", addresses, fetch={"allow": {"privateAddresses": False}})
     with here.transcript.phase("private addresses"):
         done = outside.done()
-    assert [(row["state"], row["reason"], row["try"]) for row in done["videos"]] == [
+    assert [(row["state"], row["reason"], row["run"]) for row in done["recordings"]] == [
         ("Failed", "SourceRefused", 1)
     ] * len(addresses)

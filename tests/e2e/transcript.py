@@ -12,8 +12,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "journey.md"
 HEAD = """\
 # One batch on a cluster
 
-Written by `make e2e` as it went this way on a real node: kubelet, containerd, images from our Dockerfiles, the chart, demo models
-on the CPU, demo recordings over HTTP, Postgres with pgvector. Figures are of a machine that had {cores} cores for all of it, API server and
+Written by `make e2e` as it went this way on a real node: kubelet, containerd, images from our Dockerfiles, \
+the chart, demo models
+on the CPU, demo recordings over HTTP, Postgres with pgvector. \
+Figures are of a machine that had {cores} cores for all of it, API server and
 database included. The node offers one `nvidia.com/gpu`, so one worker runs at a time.
 """
 VOLATILE = (

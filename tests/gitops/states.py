@@ -10,24 +10,24 @@ from ingest_contract.failures import Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Open
-from ingest_operator.core.stalled import halted
-from ingest_operator.kube.schedules.due import Survey
-from ingest_operator.kube.schedules.owned_batches import Child
-from ingest_operator.kube.schedules.status import Outlook
+from ingest_operator.core.stalled import stalled_status
+from ingest_operator.kube.schedules.due import DueResult
+from ingest_operator.kube.schedules.owned_batches import OwnedBatch
+from ingest_operator.kube.schedules.status import StatusInputs
 from ingest_operator.kube.schedules.status import render as render_schedule
 from tests.support.builders import NOW, a_run, over
 from tests.support.statuses import a_status
 
 Json = dict[str, Any]
 
-NO_PROFILE = Hindrance("ProfileMissing", "There is no IngestProfile gpus. Make it, or name another one.", NOW)
+NO_PROFILE = Blocker("ProfileMissing", "There is no IngestProfile gpus. Make it, or name another one.", NOW)
 BREAKER = Open(
     reason=Reason.BOT_CHECK, until=NOW + 3600, opened=1, message="Sign in to confirm you are not a bot"
 )
 DONE = [over(a_run(index)) for index in range(9)]
-FAILURE = over(a_run(9, attempts=2), Reason.NOT_FOUND)
+FAILURE = over(a_run(9, charged_attempts=2), Reason.NOT_FOUND)
 
 
 def an_object(kind: str, status: ContractModel, generation: int = 1) -> Json:
@@ -46,9 +46,11 @@ _not_planned = {"planned": None}
 BATCHES: Mapping[str, Json] = {
     "applied, and not seen yet": _batch(IngestBatchStatus()),
     "planning": _batch(a_status(known=_not_planned)),
-    "planning, and its profile is missing": _batch(halted(a_status(known=_not_planned), NO_PROFILE, 1, NOW)),
+    "planning, and its profile is missing": _batch(
+        stalled_status(a_status(known=_not_planned), NO_PROFILE, 1, NOW)
+    ),
     "planning is impossible": _batch(
-        a_status(known=_not_planned | {"trouble": ("SourceRefused", "ftp: is not allowed")})
+        a_status(known=_not_planned | {"failure": ("SourceRefused", "ftp: is not allowed")})
     ),
     "running": _batch(a_status(a_run(0), a_run(1))),
     "running, and changed since": _batch(a_status(a_run(0)), generation=2),
@@ -61,19 +63,19 @@ BATCHES: Mapping[str, Json] = {
     "complete, a dry run": _batch(a_status(dry_run=True)),
 }
 
-_SURVEY = Survey(start=None, missed=0, settled=NOW, next=NOW + 3600, timetable="30 2 * * * Etc/UTC")
+_SURVEY = DueResult(start=None, missed=0, settled=NOW, next=NOW + 3600, timetable="30 2 * * * Etc/UTC")
 
 
-def _child(state: str) -> Child:
-    return Child(
-        name="nightly-202701150230", uid="u", due=NOW - 3600, state=state, finished=state != "Running", failed=state == "Failed",
-        completed=NOW if state == "Complete" else None, leaving=False,
+def _child(state: str) -> OwnedBatch:
+    return OwnedBatch(
+        name="nightly-202701150230", uid="u", due=NOW - 3600, state=state, finished=state != "Running",
+        failed=state == "Failed", completed=NOW if state == "Complete" else None, leaving=False,
     )  # fmt: skip
 
 
-def _schedule(*children: Child, suspended: bool = False, trouble: tuple[str, str] | None = None) -> Json:
+def _schedule(*children: OwnedBatch, suspended: bool = False, trouble: tuple[str, str] | None = None) -> Json:
     return an_object(
-        "IngestSchedule", render_schedule(Outlook(1, suspended, _SURVEY, trouble), None, children, NOW)
+        "IngestSchedule", render_schedule(StatusInputs(1, suspended, _SURVEY, trouble), None, children, NOW)
     )
 
 

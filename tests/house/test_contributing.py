@@ -108,8 +108,9 @@ def test_the_operator_runs_against_a_cluster_by_the_line_that_says_how(tmp_path:
     assert line is not None
     config = tmp_path / "kubeconfig"
     config.write_text(
-        "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],"
-        " clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: a, user: {}}]}"
+        "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: "
+        "{cluster: a, user: a}}], "
+        "clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: a, user: {}}]}"
     )
     command = [sys.executable, *line[1].split(), "--port", "0"]
     with subprocess.Popen(

@@ -34,7 +34,7 @@ def holds() -> set[str]:
     """Every reason for which the operator can say that a batch is held up, beside those of the failure
     table."""
     code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
-    literal = set(re.findall(r'Hindrance\(\s*"([A-Za-z]+)"', code))
+    literal = set(re.findall(r'Blocker\(\s*"([A-Za-z]+)"', code))
     return literal | {reason for reason, _, _ in ANSWERS.values()} | {NAME_TAKEN, POD_NOT_CREATED}
 
 

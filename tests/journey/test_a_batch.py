@@ -19,7 +19,7 @@ def test_a_batch_ends_with_every_recording_stored_skipped_or_failed_for_its_own_
 
     first = ctl.run("run", str(batch), "--output", "json")
     status = json.loads(first.stdout)["status"]
-    ended = {row["id"]: (row["state"], row.get("reason")) for row in status["videos"]}
+    ended = {row["id"]: (row["state"], row.get("reason")) for row in status["recordings"]}
     urls = {
         item["id"]: item["url"].removeprefix(ctl.base + "/")
         for item in json.loads((ctl.folder() / "plan-0.json").read_text())["document"]["items"]
@@ -46,7 +46,7 @@ def test_a_batch_ends_with_every_recording_stored_skipped_or_failed_for_its_own_
 
     runs_before = sorted((ctl.folder() / "runs").iterdir())
     second = ctl.run("run", str(batch), "--output", "json")
-    assert json.loads(second.stdout)["status"]["items"] == status["items"]
+    assert json.loads(second.stdout)["status"]["finalRecordings"] == status["finalRecordings"]
     assert sorted((ctl.folder() / "runs").iterdir()) == runs_before
 
     third = ctl.run("run", str(ctl.batch("call.webm", "hls/master.m3u8", name="again")), "--output", "json")

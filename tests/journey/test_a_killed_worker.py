@@ -56,7 +56,7 @@ def test_a_worker_killed_in_any_stage_leaves_no_half_video_and_repeats_no_finish
 
     status = json.loads(output)["status"]
     assert command.returncode == 0, output
-    assert [(row["state"], row["try"]) for row in status["videos"]] == [("Succeeded", 2)]
+    assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 2)]
     receipt = json.loads((second / "receipt.json").read_text())
     resumed = {name for name, figures in receipt["stages"].items() if figures.get("resumed")}
     order = ("transcribe", "diarize", "identify", "embed")

@@ -26,7 +26,7 @@ def accuracy(recording: speech.Recording, found: StoredTranscript) -> "Accuracy"
 def ingested(ctl: Ctl, file: str) -> StoredTranscript:
     result = ctl.run("run", str(ctl.batch(file, name="accuracy")), "--output", "json")
     assert result.returncode == 0, result.stderr
-    (row,) = json.loads(result.stdout)["status"]["videos"]
+    (row,) = json.loads(result.stdout)["status"]["recordings"]
     with connect(ctl.dsn, application="test") as connection:
         found = transcript(connection, row["id"])
     assert found is not None

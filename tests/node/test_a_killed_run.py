@@ -26,7 +26,7 @@ with node() as one:
 @pytest.fixture
 def run() -> Iterator[subprocess.Popen[str]]:
     """Another test run."""
-    if reason := fitness.hindrance():
+    if reason := fitness.blocker():
         pytest.skip(reason)
     fitness.install()
     with subprocess.Popen(
@@ -101,6 +101,6 @@ def test_where_no_node_can_be_had_one_sentence_says_why(
             f"tests.support.node.fitness.{each}", answer if each == "DISK" else lambda answer=answer: answer
         )
     monkeypatch.setattr("tests.support.node.fitness.shutil.which", lambda _: None)
-    reason = fitness.hindrance()
+    reason = fitness.blocker()
     assert reason is not None
     assert said in reason

@@ -23,7 +23,7 @@ def all_hang(scene: Scene, count: int = 3) -> RunningKubelet:
 
 
 def attempts(status: Json) -> set[int]:
-    return {row["attempts"] for row in rows(status).values()}
+    return {row["chargedAttempts"] for row in rows(status).values()}
 
 
 def running(scene: Scene, batch: str) -> int:
@@ -36,7 +36,7 @@ def running(scene: Scene, batch: str) -> int:
 
 def tried(kubelet: RunningKubelet, count: int) -> bool:
     """Whether so many recordings have begun."""
-    return len(kubelet.tries()) == count
+    return len(kubelet.runs()) == count
 
 
 def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(
@@ -50,10 +50,10 @@ def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_qu
     message = scene.until_stalled("NotAdmitted")["message"]
     assert message.startswith("2 recordings wait for admission by queue 'gpus', the first since ")
     assert "insufficient unused quota for nvidia.com/gpu" in message
-    assert len(kubelet.tries()) == 1
+    assert len(kubelet.runs()) == 1
     for turn in range(1, 4):
         until(partial(tried, kubelet, turn), "it is the next one's turn")
-        kubelet.finish(*kubelet.tries()[-1])
+        kubelet.finish(*kubelet.runs()[-1])
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], attempts(status), stalled_by(status)) == (3, {0}, None)
 
@@ -103,7 +103,11 @@ def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_t
         "backlog",
     )
     row = rows(status)[0]
-    assert (row["message"], row["attempts"], row["disruptions"]) == ("Its queue took its place back.", 0, 1)
+    assert (row["message"], row["chargedAttempts"], row["disruptions"]) == (
+        "Its queue took its place back.",
+        0,
+        1,
+    )
     scene.delete("news")
     kubelet.until_running(0, 2, batch=f"{scene.namespace}/backlog")
 
@@ -116,7 +120,7 @@ def test_a_queue_that_is_stopped_is_told_and_goes_on_when_it_is_opened(scene: Sc
     scene.batch(parallelism=2)
     message = scene.until_stalled("NotAdmitted")["message"]
     assert f"ClusterQueue {scene.namespace}-gpus is inactive" in message
-    assert kubelet.tries() == []
+    assert kubelet.runs() == []
     queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="None")
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], attempts(status)) == (3, {0})
@@ -139,7 +143,7 @@ def test_what_a_person_ends_its_queue_does_not_resume(scene: Scene) -> None:
         kubelet.finish(index, 2)
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], attempts(status)) == (2, {0})
-    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
 def test_a_queue_that_is_not_there_is_told(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Observation, Run
 from ingest_operator.reconcile import reconcile
 from tests.support.builders import NOW, a_planned_batch, ended_by
-from tests.support.simulated_operator import TextKeeper
+from tests.support.simulated_operator import TextStatusStore
 
 Key = tuple[int, int]
 GPUS = 2
@@ -79,7 +79,12 @@ class NodeCluster:
         """It waits for a node."""
         del item
         run = Run(
-            start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now
+            start.index,
+            start.number,
+            start.charged_attempts,
+            start.rung,
+            start.disruptions,
+            started_at=self.now,
         )
         self.runs.setdefault(
             (start.index, start.number), replace(run, unplaced_since=self.now, avoids=start.avoid)
@@ -145,10 +150,10 @@ def played(
     nodes: Mapping[str, Kind], recordings: int, parallelism: int, mended_after: float = inf, **spec: object
 ) -> Outcome:
     """A batch from its first look to its end, however long that takes: at most a week."""
-    cluster, keeper, named = NodeCluster(nodes, mended_at=NOW + mended_after), TextKeeper(), set[str]()
+    cluster, statuses, named = NodeCluster(nodes, mended_at=NOW + mended_after), TextStatusStore(), set[str]()
     batch = a_planned_batch(recordings, parallelism=parallelism, **spec)
     while True:
-        decision = asyncio.run(reconcile(batch, cluster, keeper, cluster.now))
+        decision = asyncio.run(reconcile(batch, cluster, statuses, cluster.now))
         status = decision.status
         named |= _named(status)
         if status.state.startswith("Complete"):

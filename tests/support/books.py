@@ -34,7 +34,7 @@ class Books:
     def write_down(self, shown: Iterable[Run], before: IngestBatchStatus, after: IngestBatchStatus) -> None:
         """After a look whose status was accepted."""
         if after.retry_failed != before.retry_failed:
-            for index in decode(before.items.failed):
+            for index in decode(before.final_recordings.failed):
                 self.charged[index] = self.forgivable[index] = 0
         ledger = restore(after)
         fresh = [
@@ -62,5 +62,5 @@ class Books:
     def check(self, start: Start) -> None:
         """A start tells its worker the truth about those before it."""
         charged = self.charged[start.index]
-        assert charged <= start.attempts <= charged + self.forgivable[start.index]
-        assert start.number > start.attempts + start.disruptions
+        assert charged <= start.charged_attempts <= charged + self.forgivable[start.index]
+        assert start.number > start.charged_attempts + start.disruptions

@@ -54,8 +54,8 @@ def items(count: int, seconds: int | None = 600) -> tuple[Item, ...]:
 def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12, **fields: Any) -> Receipt:
     """A success of a ten-minute recording at RTF 0.1."""
     coverage = Coverage(
-        speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990, segments=segments, vectors=segments,
-        wordless_seconds=6.5, wordless_speakers=1,
+        speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990,
+        segments=segments, vectors=segments, wordless_seconds=6.5, wordless_speakers=1,
     )  # fmt: skip
     stages = {
         Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2),
@@ -123,7 +123,7 @@ def a_run(index: int = 0, number: int = 1, **fields: Any) -> Run:
     facts: dict[str, Any] = {
         "index": index,
         "number": number,
-        "attempts": 0,
+        "charged_attempts": 0,
         "rung": 0,
         "disruptions": 0,
         "started_at": NOW,
@@ -145,14 +145,16 @@ def folded(ledger: Ledger, *runs: Run, now: float = NOW + 60, **spec: Any) -> Le
 
 def planned(recordings: Sequence[Item]) -> PlannedItems:
     plan = PlanStatus(
-        sources=1, items=len(recordings), media_seconds=sum(item.duration_seconds or 0 for item in recordings)
+        sources=1,
+        recordings=len(recordings),
+        media_seconds=sum(item.duration_seconds or 0 for item in recordings),
     )
     return PlannedItems(tuple(recordings), plan)
 
 
-def a_planned_batch(count: int, *, setup_mended: bool = False, **spec: Any) -> Batch:
+def a_planned_batch(count: int, *, setup_fixed: bool = False, **spec: Any) -> Batch:
     """As the core knows it."""
-    return Batch(a_spec(**spec), 1, TRACE, planned(items(count)), setup_mended=setup_mended)
+    return Batch(a_spec(**spec), 1, TRACE, planned(items(count)), setup_fixed=setup_fixed)
 
 
 def rendered(

@@ -8,10 +8,10 @@ at 80, Job over at 82.
 from collections.abc import Iterable
 from typing import Any
 
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.names import (
-    ATTEMPTS,
     BATCH_UID,
+    CHARGED_ATTEMPTS,
     CONTAINER,
     DISRUPTIONS,
     INDEX,
@@ -19,9 +19,9 @@ from ingest_operator.kube.api.names import (
     MANAGED_BY,
     MANAGER,
     ROLE,
+    RUN,
     RUNG,
     STOPPED,
-    TRY,
 )
 from tests.support.builders import NOW, a_receipt
 
@@ -36,7 +36,7 @@ SCHEDULED, SANDBOX, STARTED, ENDED, OVER = 5.0, 8.0, 20.0, 80.0, 82.0
 
 def at(seconds: float) -> str:
     """A moment as the API writes it: whole seconds."""
-    return as_text(NOW + int(seconds))
+    return to_rfc3339(NOW + int(seconds))
 
 
 def a_condition(kind: str, since: float, status: str = "True", **said: str) -> Object:
@@ -56,9 +56,9 @@ def a_job(*conditions: Object, suspend: bool = False, stopped: bool = False, **s
         BATCH_UID: "7f9c24e8-5d0f-4c7e-9a43-1f2f6f1f0c11",
         ROLE: INGEST,
         INDEX: "12",
-        TRY: "3",
+        RUN: "3",
     }
-    labels |= {ATTEMPTS: "1", RUNG: "2", DISRUPTIONS: "1"}
+    labels |= {CHARGED_ATTEMPTS: "1", RUNG: "2", DISRUPTIONS: "1"}
     metadata = {
         "name": JOB,
         "namespace": "media",
@@ -173,7 +173,7 @@ def a_pod(
         "uid": "52a8a6a4-6b5e-4f4e-a7f4-53ad6c4f5f8c",
         "resourceVersion": "4720",
         "creationTimestamp": at(0),
-        "labels": {"batch.kubernetes.io/job-name": JOB, INDEX: "12", TRY: "3"},
+        "labels": {"batch.kubernetes.io/job-name": JOB, INDEX: "12", RUN: "3"},
         "ownerReferences": [{"uid": "0c7b9d52-3f6e-4a53-8d35-0a4f4f0a8b02", "controller": True}],
     }
     if deleted is not None:

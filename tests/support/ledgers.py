@@ -8,10 +8,11 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
+from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_WAITING, RTF_BUCKETS, ItemState, VideoStatus
+from ingest_contract.status import MAX_WAITING, RTF_BUCKETS
 from ingest_operator.core.fold import WAITING_MESSAGE
-from ingest_operator.core.ledger import WINDOW, Ledger, Open, Suspect, Totals, Trying
+from ingest_operator.core.ledger import WINDOW, Ledger, Open, OpenItem, Suspect, Totals
 from ingest_operator.core.rows import as_rows_allow
 
 TOTAL: Final = 300
@@ -24,10 +25,10 @@ _reasons = st.sampled_from(Reason)
 _counts = st.dictionaries(_reasons, st.integers(1, TOTAL), max_size=len(Reason))
 _sums = st.integers(0, 10**14)
 
-_trying = st.builds(
-    Trying,
+_open_item = st.builds(
+    OpenItem,
     number=st.integers(1, 10_000),
-    attempts=st.integers(0, 20),
+    charged_attempts=st.integers(0, 20),
     rung=st.integers(0, 3),
     disruptions=st.integers(0, 10),
     running=st.booleans(),
@@ -46,8 +47,8 @@ _open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1
 _names = st.from_regex(r"gpu-[a-z0-9]{1,20}", fullmatch=True)
 _suspects = st.builds(
     Suspect,
-    reason=_reasons, runs=st.integers(1, 500), first=st.integers(0, TOTAL - 1), others=st.booleans(), avoided=st.booleans(),
-    times=st.integers(0, 9), until=_moments,
+    reason=_reasons, runs=st.integers(1, 500), first=st.integers(0, TOTAL - 1), others=st.booleans(),
+    avoided=st.booleans(), times=st.integers(0, 9), until=_moments,
 )  # fmt: skip
 _histograms = st.lists(
     st.integers(0, TOTAL), min_size=len(RTF_BUCKETS) + 1, max_size=len(RTF_BUCKETS) + 1
@@ -60,18 +61,18 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     dealer = random.Random(draw(st.integers(0, 10**6)))  # noqa: S311 -- 300 draws of hypothesis's own would take minutes to shrink
     places = dealer.choices("-tsxf", k=TOTAL)
     where = {letter: [index for index, place in enumerate(places) if place == letter] for letter in "tsxf"}
-    kinds = draw(st.lists(_trying, min_size=1, max_size=6))
-    trying = {
+    kinds = draw(st.lists(_open_item, min_size=1, max_size=6))
+    open_item = {
         index: dealer.choice(kinds)
         for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING, TOTAL]))]
     }
-    too_many = [index for index, item in trying.items() if not item.running][MAX_WAITING:]
+    too_many = [index for index, item in open_item.items() if not item.running][MAX_WAITING:]
     ledger = Ledger(
-        trying={index: item for index, item in trying.items() if index not in too_many},
+        open_items={index: item for index, item in open_item.items() if index not in too_many},
         succeeded=frozenset(where["s"]),
         skipped=frozenset(where["x"]),
         failed=frozenset(where["f"]),
-        tries={index: dealer.randint(1, 64) for index in where["f"]},
+        runs={index: dealer.randint(1, 64) for index in where["f"]},
         rows=_rows(where),
         failures=draw(_counts),
         skips=draw(_counts),
@@ -88,14 +89,19 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     return as_rows_allow(ledger)
 
 
-def _rows(where: Mapping[str, list[int]]) -> tuple[VideoStatus, ...]:
+def _rows(where: Mapping[str, list[int]]) -> tuple[RecordingStatus, ...]:
     facts: dict[str, dict[str, Any]] = {
-        "f": {"state": ItemState.FAILED, "attempts": 3, "reason": Reason.NOT_FOUND, "message": "HTTP 404"},
-        "s": {"state": ItemState.SUCCEEDED, "rtf": "0.042", "rung": 2},
-        "x": {"state": ItemState.SKIPPED, "reason": Reason.PRIVATE},
+        "f": {
+            "state": RecordingState.FAILED,
+            "charged_attempts": 3,
+            "reason": Reason.NOT_FOUND,
+            "message": "HTTP 404",
+        },
+        "s": {"state": RecordingState.SUCCEEDED, "rtf": "0.042", "rung": 2},
+        "x": {"state": RecordingState.SKIPPED, "reason": Reason.PRIVATE},
     }
     rows = [
-        VideoStatus(index=index, id=f"url:{index}", number=1, **facts[place])
+        RecordingStatus(index=index, id=f"url:{index}", run=1, **facts[place])
         for place in "fsx"
         for index in reversed(where[place])
     ]

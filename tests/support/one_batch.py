@@ -19,12 +19,13 @@ from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.names import Owner, ingest_job_name, place_of
 from ingest_operator.kube.api.ownership import identity_of
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, PROFILES, Object
-from ingest_operator.kube.batches.controller import Batches, World
+from ingest_operator.kube.batches.controller import BatchController
+from ingest_operator.kube.batches.state import Deps
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.watch.cache import Cache, key_of
-from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from tests.support import kube_objects as kube
 from tests.support.builders import NOW, items
 from tests.support.memory_api import MemoryApi
@@ -52,7 +53,7 @@ class Accepted:
 class NoProgress:
     """Workers that say nothing."""
 
-    async def look(self, targets: object) -> dict[Any, Any]:
+    async def poll(self, targets: object) -> dict[Any, Any]:
         del targets
         return {}
 
@@ -77,14 +78,14 @@ class OneBatch:
         plan = FrozenPlan(1, document, 0, kube.at(0), self.orders.settings)
         for each in to_config_maps(OWNER, plan):
             self.api.put(CONFIG_MAPS, each)
-        self.batches, self.profiles, self.seen = Cache(), Cache(), Seen()
+        self.batches, self.profiles, self.seen = Cache(), Cache(), JobsAndPods()
         self.batches.offer(self.body)
         self.profiles.offer(self.profile)
         self.accepted: list[Accepted] = []
         self.on_accepted: Callable[[], object] = lambda: None
         """Called whenever a status was accepted."""
 
-    def operator(self) -> Batches:
+    def operator(self) -> BatchController:
         """One that has just started."""
 
         def accepted(
@@ -95,12 +96,14 @@ class OneBatch:
 
         api = cast("Api", self.api)
         caches = self.batches, self.profiles, self.seen
-        return Batches(World(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted))
+        return BatchController(
+            Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted)
+        )
 
     def job(self, index: int, number: int = 1, pod: Object | None = None, **status: Any) -> None:
         """A Job of this recording is seen, with this pod; its status is that of a live one unless it is
         said."""
-        start = Start(index=index, number=number, attempts=0, rung=0, disruptions=0)
+        start = Start(index=index, number=number, charged_attempts=0, rung=0, disruptions=0)
         made = ingest_job(OWNER, self.orders, self.items[index], start)
         made["metadata"] |= {"creationTimestamp": kube.at(0)}
         made["spec"] |= {"suspend": False}
@@ -136,9 +139,9 @@ class OneBatch:
         ]
         return sorted(place.index for name in made if (place := place_of(name)) is not None)
 
-    async def look(self, operator: Batches) -> Requeue:
+    async def reconcile(self, operator: BatchController) -> Requeue:
         """One reconcile; the watch then shows what it wrote."""
-        seconds = await operator.look(key_of(self.body))
+        seconds = await operator.reconcile(key_of(self.body))
         self.batches.offer(await self.api.get(BATCHES, *key_of(self.body)))
         return seconds
 

@@ -15,14 +15,14 @@ from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.pods import PodProfile
 from ingest_contract.receipt import Receipt, encode
 from ingest_operator.core.orders import Orders
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.names import BATCH_UID, Owner, plan_order_map_name
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
-from ingest_operator.kube.planning.planner import PlanGround, PlanLook, look_at_plans
-from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from tests.support.manifests import orders_for
 
 PAGE = Source(url="https://media.example.org/first")
@@ -77,7 +77,7 @@ class PlanScene:
         self.sources: tuple[Source, ...] = (PAGE,)
         self.profile: dict[str, Any] = {}
         self.frozen: tuple[FrozenPlan, ...] = ()
-        self.last: PlanLook | None = None
+        self.last: PlanResult | None = None
 
     @classmethod
     async def made(cls, api: Api, namespace: str, name: str = "talks") -> "PlanScene":
@@ -96,21 +96,21 @@ class PlanScene:
     def orders(self) -> Orders:
         return orders_for(self.pods, batch={"sources": self.sources}, **self.profile)
 
-    async def look(self, after: float = 0.0) -> PlanLook:
+    async def reconcile(self, after: float = 0.0) -> PlanResult:
         """One look, `after` so many seconds."""
         jobs, pods = await self.jobs(), await self.made_pods()
         now = time.time() + after
-        seen = Seen()
+        seen = JobsAndPods()
         for job in jobs:
             seen.jobs.offer(job)
         for pod in pods:
             seen.pods.offer(pod)
         shown = seen.jobs.of(self.owner.identity), seen.pods_of(self.owner.identity)
-        look = await look_at_plans(
-            self.operator, PlanGround(self.owner, self.orders, *shown, self.frozen), now, self.last
+        reconcile = await reconcile_plans(
+            self.operator, PlanContext(self.owner, self.orders, *shown, self.frozen), now, self.last
         )
-        self.last, self.frozen = look, look.frozen
-        return look
+        self.last, self.frozen = reconcile, reconcile.frozen
+        return reconcile
 
     async def restart(self) -> None:
         """Another operator, which knows what is in the API."""
@@ -163,7 +163,7 @@ class PlanScene:
     async def end(self, pod: Object, receipt: Receipt) -> None:
         """The pod's last status, as a kubelet writes it."""
         code = FAILURES[receipt.reason].exit_code if receipt.reason else 0
-        at = as_text(int(time.time()))
+        at = to_rfc3339(int(time.time()))
         ended = {
             "exitCode": code,
             "reason": "Ended",
@@ -215,7 +215,7 @@ async def planned(scene: PlanScene) -> None:
     """Look and play the worker until every source is planned and nothing is left to clear."""
     async with asyncio.timeout(60):
         while scene.sources_planned() < len(scene.sources) or await scene.jobs():
-            await scene.look()
+            await scene.reconcile()
             if (pod := await scene.live_pod()) is not None:
                 await scene.plan(pod)
             await asyncio.sleep(0.05)

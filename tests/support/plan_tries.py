@@ -5,28 +5,30 @@ from typing import Any
 
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import PlanSummary, Receipt
-from ingest_operator.core.blocker import Hindrance
-from ingest_operator.kube.planning.attempts import Asked, PlanTry
+from ingest_operator.core.blocker import Blocker
+from ingest_operator.kube.planning.attempts import PlanAttempt, PlanRequest
 from tests.support.builders import NOW, a_failure, a_run, ended_by, over
 
-ASKED = Asked(1, "order-a", "job-a")
-MENDED = Asked(1, "order-a", "job-b")
+REQUEST = PlanRequest(1, "order-a", "job-a")
+MENDED = PlanRequest(1, "order-a", "job-b")
 FINISHED = Receipt(result="Succeeded", seconds=3.0, plan=PlanSummary(items=0, sha256="0" * 64))
 
 
-def a_live_try(number: int = 1, asked: Asked | None = ASKED, hindrance: Hindrance | None = None) -> PlanTry:
+def a_live_try(
+    number: int = 1, asked: PlanRequest | None = REQUEST, blocker: Blocker | None = None
+) -> PlanAttempt:
     """A plan Job whose pod runs, or cannot begin."""
     name = f"talks-plan-0-{number}"
-    return PlanTry(
+    return PlanAttempt(
         {"metadata": {"name": name, "uid": f"uid-{number}"}},
         f"{name}-x4k2p",
         a_run(0, number),
         asked,
-        hindrance,
+        blocker,
     )
 
 
-def a_success(number: int = 1, **fields: Any) -> PlanTry:
+def a_success(number: int = 1, **fields: Any) -> PlanAttempt:
     return _over(a_live_try(number), NOW + 60, None, FINISHED, **fields)
 
 
@@ -35,13 +37,15 @@ def a_failed_try(
     reason: Reason = Reason.DOWNLOAD_FAILED,
     *,
     at: float = NOW,
-    asked: Asked | None = ASKED,
+    asked: PlanRequest | None = REQUEST,
     retry_after: int | None = None,
     lingers: bool = False,
-) -> PlanTry:
+) -> PlanAttempt:
     receipt = a_failure(reason, message="as asked", retry_after=retry_after)
     return _over(a_live_try(number, asked), at, reason, receipt, lingers=lingers)
 
 
-def _over(live: PlanTry, at: float, reason: Reason | None, receipt: Receipt, **fields: Any) -> PlanTry:
+def _over(
+    live: PlanAttempt, at: float, reason: Reason | None, receipt: Receipt, **fields: Any
+) -> PlanAttempt:
     return replace(live, run=over(live.run, at=at, ended=ended_by(reason, receipt=receipt)), **fields)

@@ -11,7 +11,7 @@ from typing import Any
 from ingest_contract.conditions import ConditionType
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object, Resource
 
@@ -38,7 +38,7 @@ def a_schedule(name: str = "nightly", *, uid: str = "11111111-aaaa", **spec: Any
         "uid": uid,
         "resourceVersion": "1",
         "generation": 1,
-        "creationTimestamp": as_text(MADE),
+        "creationTimestamp": to_rfc3339(MADE),
     }
     return {
         "apiVersion": API_VERSION,
@@ -52,7 +52,7 @@ def a_schedule(name: str = "nightly", *, uid: str = "11111111-aaaa", **spec: Any
 def a_child(due: float, *ends: ConditionType, owner: Object | None = None, **metadata: Any) -> Object:
     """A batch of the schedule, and what it has come to: a minute after it was due."""
     about = (owner or a_schedule())["metadata"]
-    name = f"{about['name']}-{as_text(due)[:16].translate(str.maketrans('', '', '-T:'))}"
+    name = f"{about['name']}-{to_rfc3339(due)[:16].translate(str.maketrans('', '', '-T:'))}"
     reference = {
         "apiVersion": API_VERSION,
         "kind": "IngestSchedule",
@@ -73,7 +73,7 @@ def ended(batch: Object, *ends: ConditionType, at: float) -> Object:
     """The batch with these conditions."""
     state = "Running" if not ends else ends[-1].value
     conditions = [
-        {"type": end.value, "status": "True", "reason": "Tested", "lastTransitionTime": as_text(at)}
+        {"type": end.value, "status": "True", "reason": "Tested", "lastTransitionTime": to_rfc3339(at)}
         for end in ends
     ]
     return batch | {"status": {"state": state, "conditions": conditions}}
@@ -128,7 +128,7 @@ class MemoryApi:
         self.log.append(f"create {name}")
         about = body["metadata"] | {
             "uid": f"uid-{next(self._counter)}",
-            "creationTimestamp": as_text(self.now),
+            "creationTimestamp": to_rfc3339(self.now),
         }
         return self.put(resource, body | {"metadata": about, "status": {"observedGeneration": -1}})
 

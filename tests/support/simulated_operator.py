@@ -20,7 +20,7 @@ class ConflictError(Exception):
 
 
 @dataclass
-class TextKeeper:
+class TextStatusStore:
     """A status as an API server keeps it: as text, and not always willing."""
 
     text: str | None = None
@@ -50,40 +50,40 @@ class SimulatedOperator:
     count: int
     """Recordings planned so far."""
     cluster: SimulatedCluster = field(default_factory=SimulatedCluster)
-    keeper: TextKeeper = field(default_factory=TextKeeper)
+    statuses: TextStatusStore = field(default_factory=TextStatusStore)
     spec: dict[str, object] = field(default_factory=dict)
-    setup_mended: bool = False
+    setup_fixed: bool = False
     """Whether somebody says so at the next look."""
     known: set[Key] = field(default_factory=set)
     """Runs that an accepted status has seen."""
 
     def __post_init__(self) -> None:
-        self.keeper.writes = self.cluster.writes
+        self.statuses.writes = self.cluster.writes
 
     def look(self) -> bool:
         """One reconcile, as far as it comes; whether its status stands."""
-        seen, self.keeper.accepted = set(self.cluster.cache), True
+        seen, self.statuses.accepted = set(self.cluster.cache), True
         try:
-            asyncio.run(reconcile(self._batch, self.cluster, self.keeper, self.cluster.now))
+            asyncio.run(reconcile(self._batch, self.cluster, self.statuses, self.cluster.now))
         except CrashError:
             self.cluster.refused.clear()
         except ConflictError:
             pass
         finally:
-            self.keeper.conflict, self.setup_mended = False, False
+            self.statuses.conflict, self.setup_fixed = False, False
             self.cluster.writes.restart()
-        if self.keeper.accepted:
+        if self.statuses.accepted:
             self.known |= seen
-        return self.keeper.accepted
+        return self.statuses.accepted
 
     @property
     def status(self) -> IngestBatchStatus:
         """The last accepted one."""
-        return self.keeper.read() or IngestBatchStatus()
+        return self.statuses.read() or IngestBatchStatus()
 
     def thinks(self) -> Ledger:
         """What a look now would hold in memory, before a status carries it."""
-        previous = Previous.of(self._batch, self.keeper.read())
+        previous = Previous.of(self._batch, self.statuses.read())
         return decide(
             self._batch, previous, Observation(tuple(self.cluster.cache.values())), self.cluster.now
         ).ledger
@@ -92,11 +92,11 @@ class SimulatedOperator:
         """(the status, the writes in alphabetical order) of a fresh operator that looks now at the same API.
         Nothing is changed."""
         twin = deepcopy(self)
-        twin.cluster.seed, twin.keeper.conflict = seed, False
+        twin.cluster.seed, twin.statuses.conflict = seed, False
         twin.cluster.writes.log, twin.cluster.writes.dies_at = [], None
         twin.look()
-        return twin.keeper.text, sorted(twin.cluster.writes.log)
+        return twin.statuses.text, sorted(twin.cluster.writes.log)
 
     @property
     def _batch(self) -> Batch:
-        return a_planned_batch(self.count, setup_mended=self.setup_mended, **self.spec)
+        return a_planned_batch(self.count, setup_fixed=self.setup_fixed, **self.spec)

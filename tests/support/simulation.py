@@ -12,7 +12,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
 from ingest_operator.core.actions import Start
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Observation, Run, Waits
 from tests.support.builders import NOW, a_receipt, ended_by
@@ -72,11 +72,11 @@ class SimulatedCluster:
     stopping: set[Key] = field(default_factory=set)
     lost: set[Key] = field(default_factory=set)
     """Processes that run on nodes of which nobody hears: whatever the API says, they may go on."""
-    missing: dict[int | None, Hindrance] = field(default_factory=dict)
+    missing: dict[int | None, Blocker] = field(default_factory=dict)
     """What is in the way before anything is started."""
     refusing: set[int | None] = field(default_factory=set)
     """The items whose starts are refused; None for every start."""
-    refused: dict[int | None, Hindrance] = field(default_factory=dict)
+    refused: dict[int | None, Blocker] = field(default_factory=dict)
     """What the operator remembers of refused starts: gone with it."""
     writes: Writes = field(default_factory=Writes)
     seed: int = 0
@@ -91,22 +91,27 @@ class SimulatedCluster:
         chance.shuffle(listed)
         return Observation(tuple(listed), self.blockers())
 
-    def blockers(self) -> tuple[Hindrance, ...]:
+    def blockers(self) -> tuple[Blocker, ...]:
         """What is in the way, as far as it is known."""
         return (*self.missing.values(), *self.refused.values())
 
-    async def start(self, start: Start, item: Item) -> Hindrance | None:
+    async def start(self, start: Start, item: Item) -> Blocker | None:
         """Begin a process, unless this one exists, or starts are refused."""
         assert item.index == start.index
         if (start.index, start.number) in self.truth:
             return None
         for place in (None, start.index):
             if place in self.refusing:
-                self.refused[place] = Hindrance("Refused", "not now", self.now + REFUSED_FOR, place)
+                self.refused[place] = Blocker("Refused", "not now", self.now + REFUSED_FOR, place)
                 return self.refused[place]
         with self.writes.one(f"start {start.index}-{start.number}"):
             run = Run(
-                start.index, start.number, start.attempts, start.rung, start.disruptions, started_at=self.now
+                start.index,
+                start.number,
+                start.charged_attempts,
+                start.rung,
+                start.disruptions,
+                started_at=self.now,
             )
             self.truth[start.index, start.number] = self._placed(run, start)
             self.started[start.index].append(start)

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from ingest_contract.intervals import decode
-from ingest_contract.status import IngestBatchStatus, ItemState, PlanStatus
+from ingest_contract.recording_status import RecordingState
+from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.core.batch import PlannedItems
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
 from tests.support.builders import NOW, a_planned_batch, folded, rendered
@@ -18,7 +19,7 @@ def a_status(
     ledger: Ledger | None = None,
     plan: PlanStatus | None = None,
     known: dict[str, Any] | None = None,
-    blockers: tuple[Hindrance, ...] = (),
+    blockers: tuple[Blocker, ...] = (),
     **spec: Any,
 ) -> IngestBatchStatus:
     """The status of a planned batch of `count` items after a look at these runs. `known` replaces what else
@@ -33,7 +34,11 @@ def a_status(
 
 def under_way(status: IngestBatchStatus) -> set[int]:
     """The recordings that run or wait, each of them named once."""
-    rows = [row.index for row in status.videos if row.state in (ItemState.RUNNING, ItemState.WAITING)]
+    rows = [
+        row.index
+        for row in status.recordings
+        if row.state in (RecordingState.RUNNING, RecordingState.WAITING)
+    ]
     grouped = [index for group in status.running for index in decode(group.indexes)]
     assert len({*rows, *grouped}) == len(rows) + len(grouped)
     return {*rows, *grouped}

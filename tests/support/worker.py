@@ -72,7 +72,7 @@ def order_for(recording: Path, place: Place, **changed: Any) -> IngestOrder:
         trace_id=TRACE,
         batch="default/test",
         item=Item(index=0, id=f"file:{recording.stem}", url=str(recording)),
-        number=1,
+        run=1,
         settings=SETTINGS,
         runtime=RUNTIME,
         fetch=FetchProfile(allow=AllowedSources(folders=(str(recording.parent),))),

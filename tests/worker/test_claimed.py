@@ -8,14 +8,14 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
 from ingest_contract.stages import Stage
-from ingest_worker.claimed import REMEMBERED, ClaimedVideo, claimed_video, holder_of
+from ingest_worker.claimed import REMEMBERED, ClaimedRecording, claimed_recording, holder_of
 from ingest_worker.errors import StageError
 from ingest_worker.store.addresses import address_of, keep
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import FINAL
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import stored
-from ingest_worker.store.records import Video
+from ingest_worker.store.records import Recording
 from tests.support.worker import order_for, place_in
 from tests.worker.store.makers import content, store
 
@@ -31,8 +31,8 @@ def order(tmp_path: Path) -> IngestOrder:
 
 
 @pytest.fixture
-def video(database: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
-    with claimed_video(database, order) as claimed:
+def video(database: str, order: IngestOrder) -> Iterator[ClaimedRecording]:
+    with claimed_recording(database, order) as claimed:
         yield claimed
 
 
@@ -47,7 +47,7 @@ def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(
     seen: list[str] = []
 
     def work() -> None:
-        with claimed_video(database, order):
+        with claimed_recording(database, order):
             seen.extend(holders(database))
             raise StageError(Reason.UNDECODABLE)
 
@@ -61,11 +61,11 @@ def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_
     database: str, order: IngestOrder
 ) -> None:
     with connect(database, application="test") as connection:
-        connection.execute("alter table ingest.video add constraint no_talks check (id not like '%talk')")
+        connection.execute("alter table ingest.recording add constraint no_talks check (id not like '%talk')")
     worked: list[str] = []
 
     def work() -> None:
-        with claimed_video(database, order):
+        with claimed_recording(database, order):
             worked.append("for hours")
 
     with pytest.raises(StageError, match="constraint no_talks") as told:
@@ -76,9 +76,9 @@ def test_a_recording_that_the_store_would_refuse_is_refused_before_the_work_and_
 
 
 def test_looking_whether_a_recording_could_be_stored_leaves_no_trace(
-    database: str, order: IngestOrder, video: ClaimedVideo
+    database: str, order: IngestOrder, video: ClaimedRecording
 ) -> None:
-    video.rehearse(Video.of(order.item))
+    video.rehearse(Recording.of(order.item))
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
 
@@ -90,11 +90,11 @@ def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(
     with connect(database, application="test") as connection:
         keep(connection, order.batch, {VIDEO: secret})
         keep(connection, "other/batch", {VIDEO: "https://bob:geheim@media.example.org/talk.wav"})
-    with claimed_video(database, order) as claimed:
+    with claimed_recording(database, order) as claimed:
         assert claimed.order.item.url == secret
-        claimed.remember(Video.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
+        claimed.remember(Recording.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
     with connect(database, application="test") as connection:
-        assert connection.execute("select url from ingest.video").fetchall() == [
+        assert connection.execute("select url from ingest.recording").fetchall() == [
             ("https://media.example.org/talk.wav",)
         ]
         assert address_of(connection, order.batch, VIDEO) is None
@@ -111,17 +111,17 @@ def test_an_address_is_let_go_with_the_commit_of_its_batch(database: str) -> Non
 
 
 def test_what_was_kept_is_found_under_its_hash_by_the_next_run(
-    database: str, order: IngestOrder, video: ClaimedVideo
+    database: str, order: IngestOrder, video: ClaimedRecording
 ) -> None:
     video.keep(Stage.TRANSCRIBE, HASH, b"words")
     assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
     assert video.kept(Stage.TRANSCRIBE, "1" * 16) is None
-    with claimed_video(database, order) as again:
+    with claimed_recording(database, order) as again:
         assert again.kept(Stage.TRANSCRIBE, HASH) == b"words"
 
 
 def test_a_result_that_the_database_could_not_take_goes_with_the_next_one(
-    database: str, video: ClaimedVideo, monkeypatch: pytest.MonkeyPatch
+    database: str, video: ClaimedRecording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = "postgresql://nobody@127.0.0.1:9/none"
     monkeypatch.setattr(video, "_dsn", away)
@@ -134,7 +134,7 @@ def test_a_result_that_the_database_could_not_take_goes_with_the_next_one(
 
 
 def test_a_run_whose_claim_was_taken_over_keeps_nothing_more(
-    database: str, order: IngestOrder, video: ClaimedVideo
+    database: str, order: IngestOrder, video: ClaimedRecording
 ) -> None:
     with connect(database, application="test") as connection:
         claim(connection, VIDEO, holder_of(order))
@@ -143,8 +143,10 @@ def test_a_run_whose_claim_was_taken_over_keeps_nothing_more(
     assert caught.value.reason is Reason.LEASE_LOST
 
 
-def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(database: str, video: ClaimedVideo) -> None:
-    recording = Video(VIDEO, "/talk.wav", "talk", None, None, 5.0)
+def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(
+    database: str, video: ClaimedRecording
+) -> None:
+    recording = Recording(VIDEO, "/talk.wav", "talk", None, None, 5.0)
     video.remember(recording, StageError(Reason.NO_SPEECH), "p" * 16)
     with connect(database, application="test") as connection:
         found = stored(connection, [VIDEO])[VIDEO]
@@ -152,8 +154,10 @@ def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(database: str,
     assert holders(database) == []
 
 
-def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: ClaimedVideo) -> None:
-    video.remember(Video(VIDEO, "/talk.wav", "talk", None, None, 5.0), StageError(Reason.PRIVATE), "p" * 16)
+def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: ClaimedRecording) -> None:
+    video.remember(
+        Recording(VIDEO, "/talk.wav", "talk", None, None, 5.0), StageError(Reason.PRIVATE), "p" * 16
+    )
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
 
@@ -162,7 +166,7 @@ def test_only_what_the_store_calls_final_is_remembered() -> None:
     assert REMEMBERED <= FINAL
 
 
-def test_a_claim_that_was_given_up_by_ourselves_is_not_a_lost_one(video: ClaimedVideo) -> None:
+def test_a_claim_that_was_given_up_by_ourselves_is_not_a_lost_one(video: ClaimedRecording) -> None:
     video.check()
     video.give_up()
     video.check()

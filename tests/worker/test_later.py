@@ -7,18 +7,20 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingest_worker.lazy import Later
+from ingest_worker.lazy import LazyEngine
 from ingest_worker.memory import BatchRunner
 
 
-def later(made: list[str], *, warm: bool = False, fails: bool = False) -> Later[str]:
+def later(made: list[str], *, warm: bool = False, fails: bool = False) -> LazyEngine[str]:
     def make() -> str:
         made.append(threading.current_thread().name)
         if fails:
             raise StageError(Reason.MODELS_UNAVAILABLE)
         return "engine"
 
-    return Later("engine", make, lambda _: BatchRunner(4), (lambda: made.append("warm")) if warm else None)
+    return LazyEngine(
+        "engine", make, lambda _: BatchRunner(4), (lambda: made.append("warm")) if warm else None
+    )
 
 
 def test_an_engine_that_was_begun_is_loaded_once_and_in_the_background() -> None:

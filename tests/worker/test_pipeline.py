@@ -26,7 +26,7 @@ from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Vec
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Identities, hashes_of
 from ingest_worker.interruption import Control, Interruption
-from ingest_worker.lazy import Later
+from ingest_worker.lazy import LazyEngine
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, named
 from ingest_worker.tools import Tools
@@ -42,7 +42,7 @@ def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
         trace_id="a" * 32,
         batch="default/b",
         item=Item(index=0, id="file:x", url="/x", duration_seconds=duration_seconds),
-        number=1,
+        run=1,
         settings=Settings(
             model_set="demo",
             transcription=TranscriptionProfile(),
@@ -77,9 +77,9 @@ class Run:
         tools = Tools(
             fetcher=studio,
             decoder=studio,
-            transcriber=Later("transcriber", lambda: Ear(studio), lambda ear: ear.runner),
-            diarizer=Later("diarizer", lambda: Judge(studio), lambda judge: judge.runner),
-            embedder=Later("embedder", lambda: Writer(studio), lambda writer: writer.runner),
+            transcriber=LazyEngine("transcriber", lambda: Ear(studio), lambda ear: ear.runner),
+            diarizer=LazyEngine("diarizer", lambda: Judge(studio), lambda judge: judge.runner),
+            embedder=LazyEngine("embedder", lambda: Writer(studio), lambda writer: writer.runner),
             enrolment=studio,
             together=together,
         )

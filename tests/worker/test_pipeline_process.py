@@ -85,7 +85,7 @@ def test_a_real_recording_is_stored_and_told_in_full(twice: tuple[Ended, Ended],
     assert len(stored.segments) == receipt.coverage.segments
     assert len(stored.words) == receipt.coverage.words
     assert stored.run.models["embedding"].startswith("all-MiniLM-L6-v2@")
-    assert stored.video.duration_seconds == pytest.approx(30.0, abs=0.1)
+    assert stored.recording.duration_seconds == pytest.approx(30.0, abs=0.1)
 
 
 def test_where_time_went_adds_up(twice: tuple[Ended, Ended]) -> None:
@@ -129,8 +129,10 @@ def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing
     assert (
         Stage(stage) in ended.receipt.stages or took >= 5
     )  # a stage that never came back has no end, and so no time
-    assert count(store, "select count(*) from ingest.claim where video = %s", f"file:{recording.stem}") == 0
-    assert count(store, "select count(*) from ingest.run where video = %s", f"file:{recording.stem}") == 0
+    assert (
+        count(store, "select count(*) from ingest.claim where recording = %s", f"file:{recording.stem}") == 0
+    )
+    assert count(store, "select count(*) from ingest.run where recording = %s", f"file:{recording.stem}") == 0
 
 
 HUNG = """
@@ -155,7 +157,7 @@ def test_an_engine_that_does_not_come_back_is_left_behind_and_its_claim_with_nob
     assert ended.receipt is not None
     assert ended.receipt.reason is Reason.INTERRUPTED
     assert "while an engine was busy" in ended.receipt.message
-    assert count(store, "select count(*) from ingest.claim where video = 'file:hung'") == 0
+    assert count(store, "select count(*) from ingest.claim where recording = 'file:hung'") == 0
 
 
 def test_silence_is_an_outcome_that_later_plans_know(store: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ingest_contract.profile import (
     TranscriptionProfile,
 )
 from ingest_contract.selection import Include, Order, Reprocess, Select
-from ingest_worker.planning import Candidate, Liveness, StoredVideo, plan
+from ingest_worker.planning import Candidate, Liveness, StoredRecording, plan
 
 SETTINGS = Settings(
     model_set="demo",
@@ -131,9 +131,9 @@ def test_live_streams_are_left_out_and_finished_ones_come_in_when_asked_for(
 )
 def test_what_is_stored_counts_as_reprocess_says(reprocess: Reprocess, kept: str) -> None:
     stored = {
-        "youtube:same": StoredVideo(unchanged=True),
-        "youtube:old": StoredVideo(unchanged=False),
-        "youtube:silent": StoredVideo(unchanged=True, outcome=Reason.NO_SPEECH),
+        "youtube:same": StoredRecording(unchanged=True),
+        "youtube:old": StoredRecording(unchanged=False),
+        "youtube:silent": StoredRecording(unchanged=True, outcome=Reason.NO_SPEECH),
     }
     found = plan(
         [video(name) for name in ("new", "same", "old", "silent")], order(reprocess=reprocess), stored
@@ -248,14 +248,14 @@ orders = st.builds(
 )
 stores = st.dictionaries(
     st.integers(0, 30).map(lambda number: f"youtube:{number}"),
-    st.builds(StoredVideo, unchanged=st.booleans()),
+    st.builds(StoredRecording, unchanged=st.booleans()),
     max_size=9,
 )
 
 
 @given(listed=candidates, wanted=orders, stored=stores)
 def test_nothing_is_lost_nothing_is_taken_twice_and_the_same_question_gets_the_same_answer(
-    listed: list[Candidate], wanted: PlanOrder, stored: dict[str, StoredVideo]
+    listed: list[Candidate], wanted: PlanOrder, stored: dict[str, StoredRecording]
 ) -> None:
     found = plan(listed, wanted, stored)
     assert len(found.items) + sum(found.skip_counts.values()) == len(listed)

@@ -32,7 +32,7 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (2, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (3, "4e48d9eef4b55101"),
+    Stage.TRANSCRIBE: (4, "cd94b823b94ab937"),
     Stage.DIARIZE: (1, "77617b4fb67d6c14"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (1, "79bd0008f02aab21"),
@@ -108,7 +108,7 @@ def transcribed(seed: int, _: Path) -> Any:
     runs = np.repeat(drawn // 500, 1 + drawn % 60)[:4000]  # of speech and of pauses
     probabilities = (runs * 0.6 + drawn // 200 / 10).astype(np.float32)
     probabilities[500:1900] = np.maximum(probabilities[500:1900], 0.5)  # longer than one pass
-    packed = chunks.pack(chunks.speech_spans(probabilities, 4000 * FRAME))
+    packed = chunks.pack(chunks.speech_spans(probabilities, 4000 * FRAME), probabilities)
     joined = words.joined(some_words(seed), ("en", "zh")[seed % 2])
     timed = words.timed(joined, 400.0)
     kept = words.collapsed(words.apart([*timed, *words.placed(timed[:20], packed[0])]), turns=3)

@@ -8,7 +8,7 @@ import pytest
 
 from ingest_worker.gpu.residency import Batches, ResidencyPlan
 from ingest_worker.hashes import Identities
-from ingest_worker.lazy import Later
+from ingest_worker.lazy import LazyEngine
 from ingest_worker.tools import tools_for
 from tests.support.worker import RUNTIME, order_for, place_in
 
@@ -30,7 +30,7 @@ class Notebook:
         return Future()
 
 
-def begun(engine: Later[object]) -> str:
+def begun(engine: LazyEngine[object]) -> str:
     notebook = Notebook()
     engine.begin(notebook)  # type: ignore[arg-type]  # as much of an executor as an engine needs
     return notebook.submitted[0]

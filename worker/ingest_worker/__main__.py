@@ -1,5 +1,5 @@
-"""`python -m ingest_worker`: one order in, one exit code and one Receipt out. See `ingest_contract.order` and
-`ingest_contract.receipt`.
+"""`python -m ingest_worker`: takes one order, gives one exit code and one Receipt. See
+`ingest_contract.order` and `ingest_contract.receipt`.
 
 Nothing heavy may be imported at the top: the number of threads is set in the environment first, because BLAS
 and OpenMP read it when they are loaded.
@@ -33,20 +33,20 @@ from ingest_worker.sandbox.kernel import undumpable
 
 QUIET: Final = MappingProxyType(
     {
-        # CUDA's own order is by speed and NVML's is this one: both must mean the same GPU
+        # CUDA orders GPUs by speed, NVML by PCI bus: both must mean the same GPU
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "HF_HUB_OFFLINE": "1",
-        # Threads that spin for one that lost its core all wait: segmenting 299 s took 104 s beside another
+        # Spinning threads all wait for one that lost its core: segmenting 299 s took 104 s next to another
         # load, and 16 s with this.
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYANNOTE_METRICS_ENABLED": "0",
-        # torch's own advice, in its out-of-memory message
+        # recommended by torch's own out-of-memory message
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
         "TOKENIZERS_PARALLELISM": "false",
         "TRANSFORMERS_OFFLINE": "1",
     }
 )
-"""Read when the engines are imported: no hub, no telemetry, no threads beyond those ordered."""
+"""Environment that the engines read at import: no hub, no telemetry, no threads beyond those in the order."""
 
 THREADS: Final = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -56,7 +56,7 @@ log = logging.getLogger("ingest_worker")
 def main() -> NoReturn:
     """Read the order, carry it out, and end with the failure table's code.
 
-    Ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and
+    It ends without Python's own clean-up: tearing down torch and CTranslate2 takes seconds and can crash, and
     the kernel frees everything.
     """
     undumpable()  # before the first secret is taken: nothing that reads hostile content may read it here
@@ -82,7 +82,7 @@ def main() -> NoReturn:
 
 
 def order_text() -> str:
-    """The order as it came in: the variable itself, or the file that another one names. Raises `OSError` and
+    """The order's text: from its variable, or from the file that another variable names. Raises `OSError` and
     `ValueError`."""
     text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
     text = text or (Path(file).read_text(encoding="utf-8") if file else "")
@@ -102,7 +102,7 @@ def settle(order: WorkOrder) -> None:
 
 
 def refuse(text: str, error: OSError | ValueError) -> int:
-    """Say that the order is not understood, in the place that it names, if it names one. Returns the exit
+    """Report that the order is invalid, in the Receipt file that it names, if it names one. Returns the exit
     code."""
     logs.start("")
     message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
@@ -120,7 +120,8 @@ def refuse(text: str, error: OSError | ValueError) -> int:
 
 
 def mistakes(error: ValidationError) -> str:
-    """The first mistake in an order, and how many there are. Not what stands there: that may be anything."""
+    """The first mistake in an order, and how many there are. Without the wrong value, which may be
+    anything."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']} ({error.error_count()} mistakes in the order)"
 

@@ -1,8 +1,8 @@
-"""`python -m ingest_worker.check`: whether a pod like a worker's finds its GPU, its models and its store.
-Changes nothing.
+"""`python -m ingest_worker.check`: checks that a pod like a worker's finds its GPU, models and store. Changes
+nothing.
 
-`helm test` runs it. Every check is made, whatever the ones before came to, and told in one line; the exit
-code is that of the first that failed. No engine is imported, so that it ends within a minute.
+`helm test` runs it. Every check runs, even after a failed one, and prints one line; the exit code is that of
+the first that failed. No engine is imported, so that it ends within a minute.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from ingest_worker.store.schema import expected_version
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be found."""
+    """What the check must find."""
 
     gpu: bool
     models: Path
@@ -50,19 +50,19 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     faults: list[StageError] = []
-    code = carried_out(lambda: _told(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
+    code = carried_out(lambda: _lines(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
     return code or next((FAILURES[fault.reason].exit_code or UNTOLD for fault in faults), 0)
 
 
-def _told(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
+def _lines(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
     checks: Sequence[tuple[str, Callable[[Wanted], str]]] = (
         ("gpu", _gpu),
         ("models", _models),
         ("store", _store),
     )
-    for name, look in checks:
+    for name, inspect in checks:
         try:
-            yield f"ok      {name}: {look(wanted)}"
+            yield f"ok      {name}: {inspect(wanted)}"
         except StageError as fault:
             faults.append(fault)
             yield f"missing {name}: {fault.reason.value}: {fault}"
@@ -94,8 +94,8 @@ def _store(_: Wanted) -> str:
 
 
 def _walls() -> str:
-    """What stands around the decoder on this node. A wall that is lacking fails nothing: media are decoded
-    without it."""
+    """The walls around the decoder on this node. A missing wall fails nothing: media are decoded without
+    it."""
     if lacking := walls_lacking():
         return (
             f"note    walls: this kernel or its container lacks {', '.join(lacking)}, so the decoder "

@@ -1,9 +1,9 @@
-"""The store as one run sees it: a claimed video whose finished stages are kept, and which is committed once
-or given up.
+"""The store for one run: a claimed recording whose finished stages are kept, and which is committed once or
+given up.
 
-Called by the composition root; the pipeline sees the `Keeper` protocol of `tools`. Every operation has a
-connection of its own: a run takes hours, and a database may restart in between. Knows the store's functions,
-and no SQL.
+Called by the composition root; the pipeline sees the `ArtifactStore` protocol of `tools`. Every operation
+opens its own connection: a run takes hours, and a database may restart in between. Knows the store's
+functions, and no SQL.
 """
 
 import logging
@@ -21,26 +21,26 @@ from ingest_worker.store.addresses import address_of
 from ingest_worker.store.claims import Claim, Heartbeat, claim, heartbeat, release
 from ingest_worker.store.commit import commit, record_outcome, rehearse
 from ingest_worker.store.connect import connect
-from ingest_worker.store.records import Content, FinalEnd, Run, Video
+from ingest_worker.store.records import Content, FinalEnd, Recording, Run
 from ingest_worker.store.schema import check
 
 REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
-"""Outcomes that are facts of the recording itself, so that later plans leave it out. A private video may be
-public tomorrow."""
+"""Outcomes that are permanent facts of the recording, so that later plans leave it out. Others can change: a
+private recording may be public tomorrow."""
 
 _LAST_WORD: Final = 2
-"""Seconds that giving a claim up may take while the process is being ended."""
+"""Seconds that releasing a claim may take while the process is being ended."""
 
 log = logging.getLogger(__name__)
 
 
-class ClaimedVideo:
-    """`tools.Keeper` by the store, from the claim to the commit."""
+class ClaimedRecording:
+    """`tools.ArtifactStore` on the store, from the claim to the commit."""
 
     def __init__(
         self, dsn: str, held: Claim, beats: Heartbeat, order: IngestOrder, address: str | None
     ) -> None:
-        """`address` is what the recording is fetched from, where that is not the order's own."""
+        """`address` is where the recording is fetched from, if that is not the order's own address."""
         self._dsn, self._held, self._beats, self._order, self._address = dsn, held, beats, order, address
         self._since = datetime.fromisoformat(order.artifacts_since) if order.artifacts_since else None
         self._unsaved: dict[Stage, tuple[str, bytes]] = {}
@@ -48,8 +48,7 @@ class ClaimedVideo:
 
     @property
     def order(self) -> IngestOrder:
-        """The order with the address to fetch from, credentials and all: for the pipeline, and for nobody
-        else."""
+        """The order with the address to fetch from, including credentials: for the pipeline only."""
         if self._address is None:
             return self._order
         return self._order.model_copy(
@@ -57,19 +56,19 @@ class ClaimedVideo:
         )
 
     def check(self) -> None:
-        """Raise `StageError(LEASE_LOST)` if somebody took the video over."""
+        """Raise `StageError(LEASE_LOST)` if another holder took the recording over."""
         if not self._over:
             self._beats.check()
 
     def kept(self, stage: Stage, stage_hash: str) -> bytes | None:
-        """The result of a finished stage of an earlier run, if its hash is today's and the order lets results
-        of its age count."""
+        """The result of a finished stage of an earlier run, if it has the current hash and the order lets
+        results of its age count."""
         with connect(self._dsn, application="resume") as connection:
-            return artifacts.get(connection, self._held.video, stage, stage_hash, self._since)
+            return artifacts.get(connection, self._held.recording, stage, stage_hash, self._since)
 
     def keep(self, stage: Stage, stage_hash: str, content: bytes) -> None:
-        """Keep a result for later tries. A database that is away for a moment costs nothing: the result is
-        kept with the next one.
+        """Keep a result for later runs. If the database is unavailable for a moment, the result is kept
+        together with the next one.
 
         Raises:
             StageError: `LEASE_LOST`, `DATABASE_REJECTED`, `SCHEMA_MISMATCH`.
@@ -87,28 +86,29 @@ class ClaimedVideo:
                 "a result is kept later: %s", error, extra={"action": "keep-later", "stage": stage.value}
             )
 
-    def rehearse(self, video: Video) -> None:
-        """Raise `StageError(DATABASE_REJECTED)` now, before hours of work, if the store would refuse the
-        recording behind them."""
+    def rehearse(self, recording: Recording) -> None:
+        """Raise `StageError(DATABASE_REJECTED)` now, if the store would refuse the recording after hours of
+        work."""
         with connect(self._dsn, application="rehearse") as connection:
-            rehearse(connection, video)
+            rehearse(connection, recording)
 
-    def commit(self, video: Video, run: Run, content: Content) -> None:
-        """Store everything at once and give the claim up. Raises as `store.commit.commit`."""
+    def commit(self, recording: Recording, run: Run, content: Content) -> None:
+        """Store everything in one transaction and release the claim. Raises as `store.commit.commit`."""
         self._end()
         with connect(self._dsn, application="commit") as connection:
-            commit(connection, self._held, video, run, content)
+            commit(connection, self._held, recording, run, content)
 
-    def remember(self, video: Video, error: StageError, pipeline_hash: str) -> None:
-        """Keep it in mind if there will never be anything to ingest here, and give the claim up."""
+    def remember(self, recording: Recording, error: StageError, pipeline_hash: str) -> None:
+        """Record it if this recording will never have anything to ingest, and release the claim."""
         if error.reason in REMEMBERED:
             self._end()
             with connect(self._dsn, application="outcome") as connection:
                 end = FinalEnd(self._order.batch, error.reason, str(error), pipeline_hash)
-                record_outcome(connection, self._held, video, end)
+                record_outcome(connection, self._held, recording, end)
 
     def give_up(self) -> None:
-        """Release the claim, if it is still ours; if the database is away, the lease ends by itself."""
+        """Release the claim, if it is still ours; if the database is unavailable, the lease expires by
+        itself."""
         self._end()
         try:
             with connect(
@@ -119,34 +119,34 @@ class ClaimedVideo:
             log.warning("the claim is left to its lease: %s", error, extra={"action": "leave-claim"})
 
     def _end(self) -> None:
-        self._over = True  # from here on, a claim that is gone was ended by us
+        self._over = True  # from here on, a missing claim was ended by us
         self._beats.stop()
 
 
 @contextmanager
-def claimed_video(dsn: str, order: IngestOrder) -> Iterator[ClaimedVideo]:
-    """The order's video, ours inside the block. Left by an exception, the claim is given up; a commit has
-    given it up already.
+def claimed_recording(dsn: str, order: IngestOrder) -> Iterator[ClaimedRecording]:
+    """The order's recording, claimed inside the block. An exception releases the claim; a commit has released
+    it already.
 
     Raises:
-        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED`, where
-            it could not be stored.
+        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED` if it
+            could not be stored.
     """
     with connect(dsn, application="claim") as connection:
         check(connection)
         held = claim(connection, order.item.id, holder_of(order))
         address = address_of(connection, order.batch, order.item.id)
     with heartbeat(dsn, held) as beats:
-        video = ClaimedVideo(dsn, held, beats, order, address)
+        recording = ClaimedRecording(dsn, held, beats, order, address)
         try:
-            video.rehearse(Video.of(order.item))
-            yield video
+            recording.rehearse(Recording.of(order.item))
+            yield recording
         except BaseException:
-            video.give_up()
+            recording.give_up()
             raise
 
 
 def holder_of(order: IngestOrder) -> str:
-    """Who claims: one item of one batch. Its next try takes the claim over at once, because its last one is
-    known to have ended."""
+    """The claim's holder: one recording of one batch. Its next run takes the claim over immediately, because
+    the last one is known to have ended."""
     return f"{order.batch}#{order.item.index}"

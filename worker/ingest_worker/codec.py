@@ -1,13 +1,12 @@
-"""Stage results as bytes and back, exactly: what artifacts and stored words are made of.
+"""Encodes stage results as bytes and decodes them exactly, for artifacts and stored words.
 
 Pure: the pipeline calls this and the store keeps the bytes.
 
-Form: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at
-    most one array. JSON keeps a
-float64 exactly, as Python writes the shortest text that reads back as the same number, and can be read by
-anything. Words are columns, so that equal keys are not repeated ten thousand times: 9,000 words, about an
-hour of speech, take 89 kB if their probabilities are rounded to four digits and 147 kB if not (their bare
-bytes under the same zlib: 96 and 105 kB).
+Format: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at
+most one array. JSON keeps a float64 exactly, because Python writes the shortest text that reads back as the
+same number, and any program can read it. Words are columns, so that equal keys are not repeated ten thousand
+times: 9,000 words, about an hour of speech, take 89 kB if their probabilities are rounded to four digits and
+147 kB if not (their bare bytes under the same zlib: 96 and 105 kB).
 """
 
 import json
@@ -33,23 +32,23 @@ from ingest_worker.domain import (
 )
 
 FORMAT: Final = 3
-"""Stored beside every value; one of another format is not read but made again. Raised by hand when a form
+"""Stored with every value; a value of another format is not read but made again. Raise by hand when a format
 below changes."""
 
 READABLE: Final = frozenset({1, 2, FORMAT})
-"""Forms of stored words that are still read: 1 says neither spaces nor languages, 2 no languages. Kept
-results are of today's form only."""
+"""Formats of stored words that are still read: 1 has neither spaces nor languages, 2 has no languages. Kept
+results are read in the current format only."""
 
 _LEVEL: Final = 6
-"""zlib's own default: level 9 takes twice as long for one per cent."""
+"""zlib's own default: level 9 takes twice as long to save one per cent."""
 _LENGTH: Final = struct.Struct(">I")
 
 
 def encode_transcript(value: Transcript) -> bytes:
-    """A whole transcript."""
+    """Encode a whole transcript."""
     counts = (value.chunks, value.redecoded, value.dropped, value.cut, value.foreign)
-    told = (value.language, value.language_probability, value.speech_seconds, *counts)
-    return _pack({"words": _columns(value.words), "told": told})
+    head = (value.language, value.language_probability, value.speech_seconds, *counts)
+    return _pack({"words": _columns(value.words), "told": head})
 
 
 def decode_transcript(data: bytes) -> Transcript:
@@ -62,7 +61,7 @@ def decode_transcript(data: bytes) -> Transcript:
 
 
 def encode_diarization(value: Diarization) -> bytes:
-    """Turns, overlaps and voice vectors; a NaN row stays one."""
+    """Encode turns, overlaps and voice vectors; a NaN row stays a NaN row."""
     turns = [(turn.start, turn.end, turn.speaker) for turn in value.turns]
     return _pack(
         {"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}, value.vectors
@@ -77,7 +76,7 @@ def decode_diarization(data: bytes) -> Diarization:
 
 
 def encode_identities(value: Sequence[Identity]) -> bytes:
-    """Who is known to be whom."""
+    """Encode speaker identities."""
     return _pack(
         [
             (i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold)
@@ -93,7 +92,7 @@ def decode_identities(data: bytes) -> tuple[Identity, ...]:
 
 
 def encode_passages(segments: Sequence[Segment], vectors: Vectors) -> bytes:
-    """Segments and their vectors: what the last kept stage makes."""
+    """Encode segments and their vectors: the result of the last kept stage."""
     rows = [(s.start, s.end, s.speaker, s.text, s.words) for s in segments]
     return _pack({"segments": rows, "model": vectors.model}, vectors.values)
 
@@ -109,7 +108,7 @@ def decode_passages(data: bytes) -> tuple[tuple[Segment, ...], Vectors]:
 
 
 def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
-    """Words and whose they are: what exports are made from."""
+    """Encode words with their speakers: exports are made from them."""
     return _pack(
         {
             "words": _columns([w.word for w in value]),
@@ -119,8 +118,8 @@ def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
 
 
 def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
-    """The inverse of `encode_spoken`, for every form in `READABLE`. In form 1 the recording's language says
-    how words are written."""
+    """The inverse of `encode_spoken`, for every format in `READABLE`. In format 1 the recording's language
+    says how words are written."""
     content, _ = _unpack(data)
     columns = content["words"]
     later: list[list[Any]] = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
@@ -129,7 +128,7 @@ def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
 
 
 _FIRST_COLUMNS: Final = 4
-"""Of words in form 1: start, end, text, probability."""
+"""Columns of words in format 1: start, end, text, probability."""
 
 
 def _columns(words: Sequence[Word]) -> list[list[Any]]:

@@ -1,8 +1,8 @@
-"""What the small commands beside the worker share: their outcome is one line for people and one exit code of
+"""Shared by the small commands next to the worker: each ends with one line for people and one exit code of
 the failure table.
 
-Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: the line is what
-`kubectl logs` shows, and by the code a Job's podFailurePolicy knows what trying again cannot mend.
+Called by `store.migrate`, `models.__main__` and `check`, which Jobs of the chart run: `kubectl logs` shows
+the line, and a Job's podFailurePolicy knows by the code which failures a retry cannot fix.
 """
 
 import os
@@ -17,12 +17,12 @@ from ingest_worker.errors import StageError
 from ingest_worker.sandbox.kernel import undumpable
 
 UNTOLD: Final = 1
-"""For what the failure table does not know: a bug, and Python's own code for one."""
+"""The exit code for what the failure table does not know: a bug, and Python's own code for one."""
 
 
 def carried_out(work: Callable[[], Iterable[str]]) -> int:
-    """Print each line of `work` as it comes; the exit code. A `StageError` is the last line, with its reason
-    in front."""
+    """Print each line of `work` as it comes. Returns the exit code. A `StageError` is the last line, with its
+    reason in front."""
     logs.start("")
     try:
         for line in work():
@@ -34,7 +34,7 @@ def carried_out(work: Callable[[], Iterable[str]]) -> int:
 
 
 def store_address() -> str:
-    """The address of the store, out of the environment, so that no child inherits it. Raises
+    """The address of the store, removed from the environment so that no child inherits it. Raises
     `StageError(ORDER_INVALID)`."""
     undumpable()
     if dsn := os.environ.pop(DSN_VARIABLE, ""):

@@ -1,8 +1,8 @@
-"""The values that flow between stages. Frozen; numpy at most; no engine, no store and no file format is known
-here. Pure.
+"""The values that flow between stages. Frozen; numpy at most; knows no engine, no store and no file format.
+Pure.
 
 Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the
-order in which they first speak; who they are is another stage's matter.
+order in which they first speak; another stage says who they are.
 """
 
 from dataclasses import dataclass
@@ -29,28 +29,27 @@ class Media:
 
     path: Path
     title: str
-    """What the source calls it; the file's stem where it does not say."""
+    """The title at the source; the file's stem if there is none."""
     duration_seconds: float | None
-    """As announced by the source; None where it does not say."""
+    """As announced by the source; None if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What was heard of a media file, and what was not."""
+    """Which audio of a media file was decoded, and which was not."""
 
     tracks: int
     """Audio tracks in the file."""
     track: int
     """Which one was taken, counted from 1."""
     passed_over: str = ""
-    """Which others were tried or could not be, and why."""
+    """Which other tracks were tried or could not be, and why."""
     damaged_packets: int = 0
-    """Those of the track that did not decode; there is a hole of some hundredths of a second for each."""
+    """Packets of the track that did not decode; each leaves a hole of some hundredths of a second."""
     filled_seconds: float = 0.0
     """Silence in place of holes between the track's timestamps."""
     gain: float = 1.0
-    """What the samples were multiplied by, where they were far beyond full scale or far below their loudest
-    channel."""
+    """The factor on the samples, if they were far beyond full scale or far below their loudest channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Audio:
     path: Path
     samples: int
     sound: Sound | None = None
-    """Where it came from; None for audio that no media file was decoded for."""
+    """Where it came from; None for audio that was not decoded from a media file."""
 
     @property
     def seconds(self) -> float:
@@ -71,7 +70,7 @@ class Audio:
     def pcm(self) -> NDArray[np.int16]:
         """(samples,) read-only view of the file."""
         if not self.samples:
-            return np.zeros(0, np.int16)  # no system maps an empty file
+            return np.zeros(0, np.int16)  # an empty file cannot be mapped
         return np.memmap(self.path, dtype="<i2", mode="r", shape=(self.samples,))
 
     def window(self, start: float, end: float) -> FloatArray:
@@ -90,19 +89,19 @@ class Word:
     """As Whisper writes it, punctuation attached, without surrounding spaces."""
     probability: float
     spaced: bool = True
-    """Whether a space stands before it where words are written one behind the other. Not for languages to
-    say: English names in a Chinese sentence have their spaces, and Thai puts them between clauses."""
+    """Whether there is a space before it in running text. The language does not decide this: English names in
+    a Chinese sentence have their spaces, and Thai puts spaces between clauses."""
     language: str | None = None
-    """The language that it was decoded in, where that is not the transcript's."""
+    """The language that it was decoded in, if that is not the transcript's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Every word of a recording in time order, and what the quality gates saw."""
+    """Every word of a recording in time order, and what the quality gates found."""
 
     words: tuple[Word, ...]
     language: str
-    """ISO 639-1 as Whisper writes it; `und` where nobody speaks and the language was not ordered."""
+    """ISO 639-1 as Whisper writes it; `und` if nobody speaks and the order names no language."""
     language_probability: float
     speech_seconds: float
     """By voice activity detection."""
@@ -111,12 +110,12 @@ class Transcript:
     redecoded: int
     """Pieces that failed a gate and were decoded again."""
     dropped: tuple[tuple[float, float], ...]
-    """(start, end) of speech by voice activity that gave no words: every decoding was degenerate, Whisper
-    heard nobody, or it wrote down what was said before and after. Never silent."""
+    """(start, end) of speech, by voice activity, that gave no words: every decoding was degenerate, Whisper
+    heard nobody, or it wrote down what was said before and after. Always reported."""
     cut: int = 0
-    """Words left out as repeats that the sound cannot hold."""
+    """Words left out as repeats, too many for the length of the sound."""
     foreign: int = 0
-    """Pieces that are most like another language than `language`, however sure."""
+    """Pieces whose most likely language is not `language`, at any probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +132,18 @@ class Diarization:
     """Who spoke when."""
 
     turns: tuple[Turn, ...]
-    """Exclusive: at most one speaker at a time. For giving words to speakers. In time order."""
+    """Exclusive: at most one speaker at a time. Used to assign words to speakers. In time order."""
     overlaps: tuple[tuple[float, float], ...]
     """(start, end) where two or more spoke at once, in time order."""
     vectors: FloatArray
-    """(speakers, dimension) L2-normalised voice vectors; a row of NaN where a speaker spoke too little for
+    """(speakers, dimension) L2-normalised voice vectors; a row of NaN if a speaker spoke too little for
     one."""
     outside_bounds: bool = False
-    """Whether fewer or more speakers were found than were ordered. What was heard is kept."""
+    """Whether fewer or more speakers were found than the order allows. The result is kept as it is."""
 
     @property
     def speakers(self) -> int:
-        """How many were told apart."""
+        """How many speakers were found."""
         return int(self.vectors.shape[0])
 
     def seconds_of(self, speaker: int) -> float:
@@ -160,30 +159,30 @@ class Diarization:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word and whose it is."""
+    """A word and its speaker."""
 
     word: Word
     speaker: int | None
-    """None where nobody's turn is near."""
+    """None if no turn is near."""
     overlap: bool
-    """Whether somebody else spoke at the same time."""
+    """Whether someone else spoke at the same time."""
 
 
 class Decision(StrEnum):
-    """What identification decided about one speaker, and never more than it knows."""
+    """What identification decided about one speaker. It never claims more than it knows."""
 
     NAMED = "Named"
     """The best enrolled voice is above the threshold and clear of the runner-up."""
     UNKNOWN = "Unknown"
-    """Compared, and like nobody enrolled."""
+    """Compared, and similar to no enrolled voice."""
     AMBIGUOUS = "Ambiguous"
-    """Like two enrolled voices, or two speakers like one. Not named."""
+    """Similar to two enrolled voices, or two speakers are similar to the same one. Not named."""
     TOO_SHORT = "TooShort"
     """Too little clean speech to compare."""
     NO_VECTOR = "NoVector"
     """The engine gave no usable voice vector."""
     NOBODY_ENROLLED = "NobodyEnrolled"
-    """There was nobody to compare with."""
+    """There was no enrolled voice to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ class Identity:
     name: str | None
     """The enrolled voice; only with `Decision.NAMED`."""
     score: float | None
-    """Cosine similarity to the best enrolled voice; None where nothing was compared."""
+    """Cosine similarity to the best enrolled voice; None if nothing was compared."""
     runner_up: str | None
     runner_up_score: float | None
     threshold: float

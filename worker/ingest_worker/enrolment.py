@@ -1,7 +1,7 @@
-"""The voices to look for, from the profile's recordings: fetched, decoded and heard once, then kept beside
-the scratch folder.
+"""The voices to look for, from the profile's recordings: fetched, decoded and turned into vectors once, then
+kept next to the scratch folder.
 
-Called by the pipeline when a recording's speakers are to be named. Must not accept a recording silently that
+Called by the pipeline when a recording's speakers are to be named. Must not silently accept a recording that
 gives no voice.
 """
 
@@ -40,8 +40,8 @@ class ProfileEnrolment:
             profile: The voices and their recordings.
             cache: A folder that several workers may share.
             model: `name@sha256-prefix` of the diarization model: vectors of another one do not count.
-            media: What brings and decodes recordings.
-            ear: Loads the diarizer. It is not called when every voice is known.
+            media: Fetches and decodes recordings.
+            ear: Loads the diarizer. Not called if every voice is known.
         """
         self._profile, self._cache, self._model = profile, cache, model
         self._fetcher, self._decoder = media
@@ -51,8 +51,8 @@ class ProfileEnrolment:
         """Every voice, one row for each of its recordings.
 
         Raises:
-            StageError: `VOICE_UNUSABLE` naming voice and recording; what is nobody's fault, such as a broken
-                download, as it is.
+            StageError: `VOICE_UNUSABLE` naming voice and recording; a failure that is not the recording's
+                fault, such as a broken download, unchanged.
         """
         return tuple(
             EnrolledVoice(
@@ -88,10 +88,10 @@ class ProfileEnrolment:
 
 
 def key_of(recording: str, model: str) -> str:
-    """What a vector is kept under: where the recording is, which file that is now if it is a local one, the
-    model, and our own code.
+    """The cache key of a vector: where the recording is, which file that is now if it is local, the model,
+    and our own code.
 
-    A vector that another version of the decoder or of the diarizer has heard does not count as today's.
+    A vector made by another version of the decoder or of the diarizer does not count.
     """
     path = path_of(recording) if recording.startswith("file:") else Path(recording)
     facts = [recording, voice_hash(model)]
@@ -99,7 +99,7 @@ def key_of(recording: str, model: str) -> str:
         status = path.stat()
         facts += [str(status.st_size), str(status.st_mtime_ns)]
     except OSError:
-        pass  # a URL, or a file that is not there, which fetching will tell
+        pass  # a URL, or a missing file, which fetching will report
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
@@ -117,4 +117,4 @@ def _keep(path: Path, vector: FloatArray) -> None:
 
 
 def _nobody(_: float) -> None:
-    """Enrolment is a small part of a stage whose progress nobody watches."""
+    """Ignore progress: enrolment is a small part of a stage, and no one watches its progress."""

@@ -1,8 +1,8 @@
-"""The worker's one exception, bearing a reason from the failure table.
+"""The worker's one exception, with a reason from the failure table.
 
 Adapters raise it, chained to the foreign exception, and nothing else raises across a port. `__main__` turns
-it into a Receipt and an exit code. Everything that is not a `StageError` when it arrives there is `Unknown`,
-and asks to be named.
+it into a Receipt and an exit code. Any other exception that arrives there is `Unknown`, and should get a
+reason of its own.
 """
 
 from ingest_contract.failures import FAILURES, Failure, Reason
@@ -12,8 +12,8 @@ from ingest_contract.text import said
 class StageError(Exception):
     """A stage could not do its work, and the failure table says what that means.
 
-    Its message may quote a page, a file's name or a library: it is made legible, and addresses in it lose
-    their credentials, once and here.
+    Its message may quote a page, a file's name or a library: it is made legible here, once, and addresses in
+    it lose their credentials.
     """
 
     def __init__(self, reason: Reason, message: str = "", *, retry_after_seconds: int | None = None) -> None:

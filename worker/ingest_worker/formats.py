@@ -1,4 +1,4 @@
-"""Media formats: what the decoder opens, and how such files' names end. One list for the plan and for the
+"""Media formats: what the decoder opens, and the file extensions of each. One list for the plan and for the
 decoder. Pure."""
 
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ ENDINGS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         }.items()
     }
 )
-"""libavformat's demuxer to the endings of its files, in lower case and without a dot (the extensions that its
-muxers and demuxers name)."""
+"""From libavformat's demuxer to its file extensions, in lower case and without a dot (those that its muxers
+and demuxers name)."""
 
 ALL_ENDINGS: Final = frozenset().union(*ENDINGS.values())
-"""Every ending of a media file."""
+"""Every file extension of a media file."""
 
 
 def ending_of(name: str) -> str:
-    """How a file's name ends: lower case, without a dot; nothing for a name without one."""
+    """A file name's extension: lower case, without the dot; empty for a name without one."""
     stem, dot, ending = name.rpartition(".")
     return ending.lower() if dot and stem else ""

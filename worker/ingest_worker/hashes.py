@@ -1,7 +1,7 @@
 """The stage hashes of an order: what each stage's result depends on, and so when a kept result still counts.
 Pure.
 
-Called for every run, and for plans that ask whether today's pipeline would make the same. A change in
+Called for every run, and for plans that ask whether the current pipeline would produce the same. A change in
 `runtime` changes no hash.
 """
 
@@ -23,14 +23,14 @@ class Identifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Which models an order means, each as `name@sha256-prefix`."""
+    """The models of an order, each as `name@sha256-prefix`."""
 
     transcription: str
     diarization: str
     embedding: str
 
     def by_role(self) -> dict[str, str]:
-        """As the Receipt and the store want them."""
+        """Role to identity, as in the Receipt and in the store."""
         return {
             Role.TRANSCRIPTION.value: self.transcription,
             Role.DIARIZATION.value: self.diarization,
@@ -59,8 +59,8 @@ class Hashes:
 
     @property
     def pipeline(self) -> str:
-        """Of everything that is stored. The data have two ends, names and vectors, and neither builds on the
-        other."""
+        """The hash of everything that is stored. It covers the two ends of the data, names and vectors,
+        because neither builds on the other."""
         return hashlib.sha256(f"{self.identify} {self.embed}".encode()).hexdigest()[:16]
 
     def of(self, stage: Stage) -> str:
@@ -75,12 +75,12 @@ class Hashes:
 
 
 def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) -> Hashes:
-    """The hashes of a recording in which so many people speak.
+    """The hashes of a recording with this number of speakers.
 
-    Both hearings build on the decoder, so that a recording in which it wrongly found nothing counts as
-    changed when it is mended. Vectors do not build on names, so a newly enrolled voice costs an
-    identification and no embedding (docs/decisions/0006). A voice is known by its name and the addresses of
-    its recordings: who puts another recording in the same place must enrol it under a new one.
+    Transcription and diarization build on the decoder, so a recording in which it wrongly found nothing
+    counts as changed once the decoder is fixed. Vectors do not build on names, so a newly enrolled voice
+    costs an identification and no embedding (docs/decisions/0006). A voice is identified by its name and the
+    addresses of its recordings: a different recording at the same address must be enrolled under a new name.
     """
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     transcribe = stage_hash(
@@ -107,15 +107,15 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
 
 
 def voice_hash(diarization: str) -> str:
-    """Of the vector of an enrolled voice: what hears it, and with which decoder. `diarization` is a model as
-    `name@sha256-prefix`."""
+    """The hash of an enrolled voice's vector: the diarization model and the decoder. `diarization` is a model
+    as `name@sha256-prefix`."""
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     return stage_hash(Stage.DIARIZE, parameters={"model": diarization}, builds_on=audio)
 
 
 def _hearing(settings: Settings) -> dict[str, object]:
-    """What transcription depends on beside its model. Votes on the language count only where nobody names
-    it."""
+    """What transcription depends on besides its model. `language_votes` counts only if no language is
+    named."""
     votes = settings.transcription.language_votes if settings.language is None else None
     return {
         "beam_size": settings.transcription.beam_size,

@@ -1,9 +1,9 @@
-"""Who the speakers are: each one's voice vector against the enrolled voices. Pure. Called by the pipeline;
-the store keeps what it says.
+"""Identifies speakers: compares each one's voice vector with the enrolled voices. Pure. Called by the
+pipeline; the store keeps its results.
 
-Open-set identification: nobody is assumed to be anybody, and `Unknown` is an answer like another. The score,
-the runner-up and the threshold go with every decision, so that a wrong one can be seen and a stored one made
-again without sound.
+Open-set identification: no speaker is assumed to be enrolled, and `Unknown` is a normal answer. Every
+decision has its score, runner-up and threshold, so that a wrong one can be seen and a stored one decided
+again without the audio.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArra
 from ingest_worker.errors import StageError
 
 TOP: Final = 3
-"""Recordings of a voice that count: its best ones for this speaker. A mean over all blurs rooms and
-microphones into one that fits none (macparakeet#682); the best alone would let one bad recording name
+"""How many recordings of a voice count: those most similar to this speaker. A mean over all blurs rooms and
+microphones into one that fits none (macparakeet#682); with only the best, one bad recording could name
 strangers."""
 
 Scores = Sequence[tuple[float, str]]
@@ -33,10 +33,10 @@ def identify(
     """One identity for every speaker, in their order.
 
     A name needs all of: `min_speech_seconds` of exclusive speech, a score of `threshold`, and a lead of
-    `margin` over the runner-up. A voice goes to at most one speaker: where several earn it, it goes to the
-    one with the highest score if that leads the next by `margin`, and the others are `Ambiguous`; without
-    such a lead all of them are. They may be one person whom the diarizer split, or two who sound alike;
-    scores cannot tell which, and a wrong name is worse than none.
+    `margin` over the runner-up. A voice goes to at most one speaker: if several qualify, it goes to the one
+    with the highest score if that leads the next by `margin`, and the others are `Ambiguous`; without such a
+    lead all of them are. They may be one person whom the diarizer split, or two who sound alike; scores
+    cannot say which, and a wrong name is worse than none.
 
     Raises:
         StageError: `IDENTIFICATION_FAILED` if an enrolled voice has no vectors, unusable ones, or ones of
@@ -67,8 +67,8 @@ def _check(voice: EnrolledVoice, diarization: Diarization) -> None:
 def _alone(
     diarization: Diarization, speaker: int, voices: Sequence[EnrolledVoice], profile: IdentificationProfile
 ) -> Identity:
-    """What is known of one speaker without regard to the others; the best voice's name stands in it whatever
-    the decision."""
+    """The identity of one speaker without regard to the others; it has the best voice's name whatever the
+    decision."""
     threshold, margin = float(profile.threshold), float(profile.margin)
     if not voices:
         return Identity(speaker, Decision.NOBODY_ENROLLED, None, None, None, None, threshold)
@@ -88,8 +88,7 @@ def _alone(
 
 
 def _ranked(vector: FloatArray, voices: Sequence[EnrolledVoice]) -> Scores:
-    """Every voice's score; equal ones in the order of their names, so that the order of enrolment decides
-    nothing."""
+    """Every voice's score; equal ones sorted by name, so that the order of enrolment decides nothing."""
     return sorted(
         ((similarity(vector, voice.vectors), voice.name) for voice in voices),
         key=lambda pair: (-pair[0], pair[1]),
@@ -124,7 +123,7 @@ def _leads(claimants: Sequence[Identity], margin: float) -> bool:
 
 
 def _settled(identity: Identity, *, keeps: bool) -> Identity:
-    """The decision after others had their say; a name stands only with `NAMED`."""
+    """The final decision, after comparison with the other speakers; only `NAMED` keeps a name."""
     if identity.decision is not Decision.NAMED:
         return replace(identity, name=None)
     return identity if keeps else replace(identity, decision=Decision.AMBIGUOUS, name=None)

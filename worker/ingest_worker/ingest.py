@@ -1,5 +1,5 @@
-"""An Ingest order from beginning to end: claim the video, run the pipeline, store what it found in one
-transaction, give the claim up.
+"""An Ingest order from beginning to end: claim the recording, run the pipeline, store the result in one
+transaction, release the claim.
 
 Called by `__main__`. The composition root of a run: the only place that knows store, models, GPU and pipeline
 together.
@@ -13,23 +13,23 @@ from pathlib import Path
 from ingest_contract.order import IngestOrder
 from ingest_contract.receipt import Effective
 from ingest_contract.stages import Stage
-from ingest_worker.claimed import claimed_video
+from ingest_worker.claimed import claimed_recording
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_residency
 from ingest_worker.hashes import Hashes, Identities, hashes_of, identities_of
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, log
-from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.records import Content, Recording, Run
 from ingest_worker.tools import tools_for
 
 
 def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
-    """Do what the order says. What was found out is in the session, however this ends.
+    """Carry out the order. What is known about the run is in the session, however this ends.
 
     Raises:
-        StageError: whatever a stage or the store says.
-        Interruption: the run was told to end; nothing was stored.
+        StageError: the failure of a stage or of the store.
+        Interruption: the run was asked to end; nothing was stored.
     """
     models = open_models(Path(order.place.models), order.settings.model_set)
     identities = identities_of(order.settings, models)
@@ -42,24 +42,24 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
     )
     session.effective = effective_of(order, residency, identities)
     tools = tools_for(order, models, identities, residency)
-    with session.sampler, claimed_video(dsn, order) as video, session.shown(order.place) as watch:
-        session.control.watch(video.check)
-        session.give_up = video.give_up
-        session.pipeline = pipeline = Pipeline(video.order, hashes, tools, video, watch)
+    with session.sampler, claimed_recording(dsn, order) as recording, session.shown(order.place) as observer:
+        session.control.watch(recording.check)
+        session.give_up = recording.give_up
+        session.pipeline = pipeline = Pipeline(recording.order, hashes, tools, recording, observer)
         try:
             found = pipeline.run()
         except StageError as error:
-            video.remember(recording(order, pipeline), error, hashes.pipeline)
+            recording.remember(recording_of(order, pipeline), error, hashes.pipeline)
             raise
         session.found = found
         run = run_of(order, session, hashes, identities)
-        with watch.stage(Stage.STORE):
-            video.commit(recording(order, pipeline), run, content_of(found, identities))
+        with observer.stage(Stage.STORE):
+            recording.commit(recording_of(order, pipeline), run, content_of(found, identities))
         session.run_id = str(run.id)
 
 
 def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> ResidencyPlan:
-    """What may be in memory together, and at what batch."""
+    """Which models may be in memory together, and at what batch size."""
     weights = models.size_of(Role.TRANSCRIPTION, order.settings.transcription.model) // (1 << 20)
     asked = Batches(order.runtime.transcription_batch, order.runtime.diarization_batch)
     return plan_residency(
@@ -68,7 +68,7 @@ def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> Re
 
 
 def effective_of(order: IngestOrder, residency: ResidencyPlan, identities: Identities) -> Effective:
-    """What is really used; where batches are halved on the way, the stages' figures say so."""
+    """What is used in fact; if batches are halved during the run, the stages' figures say so."""
     return Effective(
         device=order.runtime.device,
         compute_type=order.runtime.compute_type.value,
@@ -80,14 +80,14 @@ def effective_of(order: IngestOrder, residency: ResidencyPlan, identities: Ident
     )
 
 
-def recording(order: IngestOrder, pipeline: Pipeline) -> Video:
-    """The recording as the store keeps it: what the plan knew, and what the media said themselves."""
+def recording_of(order: IngestOrder, pipeline: Pipeline) -> Recording:
+    """The recording as the store keeps it: what the plan knew, and what the media files say."""
     title = pipeline.media.title if pipeline.media is not None else ""
-    return Video.of(order.item, title=title, duration_seconds=pipeline.media_seconds or None)
+    return Recording.of(order.item, title=title, duration_seconds=pipeline.media_seconds or None)
 
 
 def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Identities) -> Run:
-    """This run as the store keeps it, with the figures of the Receipt as they stand before storing."""
+    """This run as the store keeps it, with the figures of the Receipt as they are before storing."""
     receipt = session.receipt(None)
     finished = datetime.fromtimestamp(time.time(), UTC)
     shown = {"overhead_seconds", "stages", "tracks", "coverage", "speakers", "quality", "memory", "effective"}
@@ -95,7 +95,7 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
         id=uuid.uuid4(),
         batch=order.batch,
         trace_id=order.trace_id,
-        number=order.number,
+        number=order.run,
         pipeline_hash=hashes.pipeline,
         started_at=finished - timedelta(seconds=session.clock.age),
         finished_at=finished,
@@ -107,7 +107,7 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
 
 
 def content_of(found: Found, identities: Identities) -> Content:
-    """What a run found as the store takes it."""
+    """What a run found, in the store's form."""
     return Content(
         language=found.transcript.language,
         words=found.words,

@@ -1,7 +1,7 @@
-"""Being asked to stop, and stopping soon: a flag that every stage looks at each time it reports progress.
+"""Stops a run soon after a request: a flag that every stage checks each time it reports progress.
 
-Called by the signal handler (to stop) and by the pipeline (to look). What it raises is no `Exception`, so
-that no adapter can mistake it for an engine's failure and wrap it.
+Called by the signal handler (to stop) and by the pipeline (to check). What it raises is not an `Exception`,
+so that no adapter can mistake it for an engine's failure and wrap it.
 """
 
 import threading
@@ -27,20 +27,20 @@ class Control:
         self._gate = threading.Lock()
 
     def stop(self, why: StageError) -> None:
-        """End the run as soon as it looks. The first reason stands. Safe in a signal handler: it takes no
+        """End the run at its next check. The first reason counts. Safe in a signal handler: it takes no
         lock."""
         self._why = self._why or why
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """Look there as well: `look` raises `StageError` when the run must end."""
+    def watch(self, check: Callable[[], None]) -> None:
+        """Add a check: `check` raises `StageError` when the run must end."""
         with self._gate:
-            self._watches = [*self._watches, look]
+            self._watches = [*self._watches, check]
 
     def check(self) -> None:
         """Raise `Interruption` if the run must end."""
-        for look in self._watches:
+        for check in self._watches:
             try:
-                look()
+                check()
             except StageError as error:
                 self.stop(error)
         if self._why is not None:

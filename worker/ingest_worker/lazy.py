@@ -1,8 +1,7 @@
-"""An engine that will be needed: loaded in the background while something else is waited for, and at the
-latest when it is asked for.
+"""Loads an engine in the background while the run waits for something else, at the latest on first use.
 
 Called by `tools` and the pipeline. One thread loads everything, in the order in which it will be needed:
-imports wait for one another in any case.
+imports wait for one another anyway.
 """
 
 import logging
@@ -19,7 +18,7 @@ Made = TypeVar("Made")
 log = logging.getLogger(__name__)
 
 
-class Later(Generic[T]):
+class LazyEngine(Generic[T]):
     """One engine."""
 
     def __init__(
@@ -33,10 +32,10 @@ class Later(Generic[T]):
 
         Args:
             name: For the log.
-            make: Loads it, with everything that this takes. Called once.
-            runner: What the batches of the engine behind the port go through.
-            warm: Does that part of `make` which takes none of the memory that others need now. With it,
-                `begin` does no more than that.
+            make: Loads it, with everything that it needs. Called once.
+            runner: Runs the batches of the engine behind the port.
+            warm: The part of `make` that takes none of the memory that others need now. If given, `begin`
+                does only this part.
         """
         self._name, self._make, self._runner, self._warm = name, make, runner, warm
         self._coming: Future[T] | None = None
@@ -50,7 +49,7 @@ class Later(Generic[T]):
             self._coming = executor.submit(self._timed, "load", self._make)
 
     def get(self) -> T:
-        """The engine, waited for. Raises what loading raised."""
+        """Wait for the engine and return it. Raises what loading raised."""
         if self._value is None:
             self._value = (
                 self._coming.result() if self._coming is not None else self._timed("load", self._make)
@@ -59,12 +58,12 @@ class Later(Generic[T]):
 
     @property
     def loaded(self) -> bool:
-        """Whether it was ever asked for, and came."""
+        """Whether it was requested and loaded."""
         return self._value is not None
 
     @property
     def batches(self) -> tuple[int, int]:
-        """(the batch now, how often it was halved)."""
+        """(the current batch size, how often it was halved)."""
         runner = self._runner(self.get())
         return runner.batch, runner.halvings
 

@@ -9,10 +9,10 @@ OURS: Final = "ingest_worker"
 
 
 def formatter(trace_id: str) -> logs.JsonLines:
-    """Of a run's records."""
+    """The formatter of a run's records."""
     return logs.JsonLines(OURS, lambda: {"traceId": trace_id})
 
 
 def start(trace_id: str) -> None:
-    """Log from now on."""
+    """Start logging."""
     logs.start(formatter(trace_id), OURS)

@@ -1,9 +1,9 @@
-"""Out of memory, in every shape it takes, and the one way the worker answers it: halve that stage's batch and
-redo only the failing unit.
+"""Out of memory, in every form, and the worker's one reaction: halve that stage's batch and redo only the
+failed unit.
 
-`classify` knows the shapes; `BatchRunner` is the loop that every stage with an engine runs its work through.
-Must import no engine: exceptions are recognised by their class names and texts, so this file is tested
-without a GPU. Pure.
+`classify` knows the forms; `BatchRunner` is the loop in which every stage with an engine runs its work. Must
+import no engine: exceptions are recognised by their class names and texts, so this file is tested without a
+GPU. Pure.
 """
 
 import errno
@@ -17,8 +17,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SPEAKERS: Final = frozenset({"RuntimeError", "MemoryError", "OSError", "RuntimeException", "NVMLError"})
-"""Base classes whose text is believed (`RuntimeException` is onnxruntime's). Others may quote anything: a
-video's title, for instance."""
+"""Base classes whose text is trusted (`RuntimeException` is onnxruntime's). Others may quote anything: a
+recording's title, for instance."""
 
 _BROKEN: Final = (
     "illegal memory access",
@@ -64,8 +64,8 @@ _HOST: Final = (
     "cannot allocate memory",
     "failed to allocate memory",
 )
-"""Host memory, which a smaller GPU batch does not bring back. The last is onnxruntime's and CTranslate2's:
-ours run on the CPU there."""
+"""Host memory, which a smaller GPU batch does not free. The last is onnxruntime's and CTranslate2's: ours run
+on the CPU there."""
 
 _GPU: Final = (
     "cuda out of memory",  # torch's allocator
@@ -87,10 +87,10 @@ _PYANNOTE: Final = "is probably too large"
 
 
 def classify(error: BaseException) -> Reason | None:
-    """What an engine's exception says about memory and the GPU; None for everything else.
+    """The reason of an engine's exception about memory or the GPU; None for everything else.
 
     Causes and contexts are searched too, the innermost first: pyannote wraps both kinds of memory in one
-    text, and only the exception inside tells them apart. A sticky error anywhere outweighs all others,
+    text, and only the exception inside distinguishes them. A sticky error anywhere outweighs all others,
     because nothing after it can be trusted.
 
     Returns:
@@ -106,7 +106,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     """The exception, what it was raised from or while handling, and so on inwards."""
     links: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None and all(link is not seen for seen in links):  # a chain can be a ring
+    while link is not None and all(link is not seen for seen in links):  # a chain can be circular
         links.append(link)
         link = link.__cause__ if link.__cause__ is not None or link.__suppress_context__ else link.__context__
     return links
@@ -140,14 +140,14 @@ def _alike(_: object) -> int:
 
 
 class BatchRunner:
-    """Runs one stage's work in batches and makes them smaller when the GPU is full. One per stage: what it
-    learns holds for the stage."""
+    """Runs one stage's work in batches and makes them smaller if the GPU is full. One per stage: the batch
+    size that it learns is the stage's."""
 
     def __init__(self, batch: int, *, free: Callable[[], None] | None = None) -> None:
         """`batch` as in `map`; `free` gives cached memory back before a retry (for torch:
         `torch.cuda.empty_cache`)."""
         self.batch = batch
-        """The batch that the next work begins with: where the last halving left it. For the Receipt."""
+        """The batch size for the next work, after the last halving. For the Receipt."""
         self.halvings = 0
         """How often it was halved. For the Receipt."""
         self._free = free
@@ -163,18 +163,18 @@ class BatchRunner:
         """`work` over all items, batch by batch, one result per item in the order of the items.
 
         Args:
-            items: What there is to do.
+            items: The work to do.
             work: Does one batch. It may be called again with part of a batch that failed, so it must leave
                 nothing behind when it raises.
-            size: What one item takes. A batch's items times its largest size stay within `batch`, as padding
-                wants it; an item that is larger alone gets a batch of its own. With the default, `batch` is a
-                number of items.
-            done: Told after every batch how many items are finished.
+            size: The size of one item. A batch's number of items times its largest size is at most `batch`,
+                because of padding; a single larger item gets a batch of its own. With the default, `batch` is
+                a number of items.
+            done: Called after every batch with the number of finished items.
 
         Raises:
             StageError: `GPU_OUT_OF_MEMORY` when one item alone does not fit; `HOST_OUT_OF_MEMORY`,
                 `GPU_BROKEN` and `GPU_UNAVAILABLE` at once.
-            Exception: what `work` raised, if it is none of these.
+            Exception: any other exception that `work` raised.
         """
         results: list[Result] = []
         while len(results) < len(items):
@@ -185,7 +185,7 @@ class BatchRunner:
                 continue
             self.batch = max(
                 1, len(unit) * max(map(size, unit)) // 2
-            )  # of what failed: the last batch may be far smaller than allowed
+            )  # half of the batch that failed: the last batch may be far smaller than allowed
             self.halvings += 1
             if self._free is not None:
                 self._free()
@@ -202,7 +202,7 @@ class BatchRunner:
     def _add(
         self, results: list[Result], unit: Sequence[Item], work: Callable[[Sequence[Item]], Sequence[Result]]
     ) -> bool:
-        """Whether the unit's results were added. False means: no GPU memory, and a smaller unit may do."""
+        """Whether the unit's results were added. False: no GPU memory, and a smaller unit may fit."""
         try:
             new = work(unit)
         except StageError:
@@ -213,7 +213,7 @@ class BatchRunner:
                 raise
             if reason is not Reason.GPU_OUT_OF_MEMORY or len(unit) == 1:
                 raise StageError(reason, f"{type(error).__name__}: {error}") from error
-            return False  # and the exception is let go here: its traceback holds the batch's tensors
+            return False  # this also drops the exception: its traceback holds the batch's tensors
         if len(new) != len(unit):
             raise AssertionError(f"work returned {len(new)} results for {len(unit)} items")
         results.extend(new)

@@ -1,9 +1,9 @@
-"""One recording, from where it is to what the store gets: fetch, decode, transcribe and diarize, attribute,
+"""One recording, from its address to what the store gets: fetch, decode, transcribe and diarize, attribute,
 identify, segment, embed.
 
-Called by the composition root with the tools of a run and a claimed video. Knows the order of stages, what
-each needs, and what an earlier try has finished; no engine, no database and no file format. Must not decide
-what a failure means: every stage says that itself.
+Called by the composition root with the tools of a run and a claimed recording. Knows the order of stages,
+what each needs, and what an earlier run has finished; no engine, no database and no file format. Must not
+decide what a failure means: every stage reports that itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,12 +36,12 @@ from ingest_worker.errors import StageError
 from ingest_worker.hashes import Hashes
 from ingest_worker.identification import identify
 from ingest_worker.interruption import Control
-from ingest_worker.lazy import Later
+from ingest_worker.lazy import LazyEngine
 from ingest_worker.ports import Report
 from ingest_worker.progress import Board
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
-from ingest_worker.tools import Keeper, Tools
+from ingest_worker.tools import ArtifactStore, Tools
 
 Value = TypeVar("Value")
 Passages = tuple[tuple[Segment, ...], Vectors]
@@ -69,8 +69,8 @@ PASSAGES: Final[Kind[Passages]] = Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Who looks on: the clock, the board, and whoever may end the run."""
+class RunObserver:
+    """What observes a run: the clock, the board, and the control that may end it."""
 
     clock: Stopwatch
     board: Board
@@ -108,34 +108,39 @@ class Pipeline:
     """One run over one recording."""
 
     def __init__(
-        self, order: IngestOrder, hashes: Hashes, tools: Tools, keeper: Keeper, watch: Watch
+        self,
+        order: IngestOrder,
+        hashes: Hashes,
+        tools: Tools,
+        artifacts: ArtifactStore,
+        observer: RunObserver,
     ) -> None:
-        self._order, self._hashes, self._tools, self._keeper, self._watch = (
+        self._order, self._hashes, self._tools, self._artifacts, self._observer = (
             order,
             hashes,
             tools,
-            keeper,
-            watch,
+            artifacts,
+            observer,
         )
         self._kept: dict[Stage, bytes] = {}
         self.media: Media | None = None
-        """What was fetched, as soon as it was; None where nothing had to be."""
+        """The fetched media, once there are any; None if nothing had to be fetched."""
         self.sound: Sound | None = None
-        """What was heard of the media, as soon as they were decoded; None where nothing had to be."""
+        """The decoded sound, once there is any; None if nothing had to be decoded."""
         self.media_seconds = 0.0
-        """The recording's length, as soon as it is known. Where no stage had to hear it again: as announced,
-        or to its last word."""
+        """The recording's length, once it is known. If no stage had to process the audio again: as announced,
+        or up to its last word."""
 
     def run(self) -> Found:
         """Every stage up to the store.
 
         Raises:
             StageError: as the stages; `NO_SPEECH`, `EMBEDDING_INCOMPLETE`.
-            Interruption: the run was told to end.
+            Interruption: the run was asked to end.
         """
         self._resume()
         transcript, diarization = self._heard()
-        with self._watch.stage(Stage.ATTRIBUTE):
+        with self._observer.stage(Stage.ATTRIBUTE):
             words = attribute(transcript.words, diarization)
         identities = self._identified(diarization)
         if self._tools.diarizer.loaded:
@@ -144,17 +149,17 @@ class Pipeline:
         return Found(transcript, diarization, words, identities, segments, vectors)
 
     def _resume(self) -> None:
-        """Look up what earlier tries finished, and begin to load what the rest needs."""
+        """Look up what earlier runs finished, and begin to load what the rest needs."""
         for stage in KEPT:
-            content = self._keeper.kept(stage, self._hashes.of(stage))
+            content = self._artifacts.kept(stage, self._hashes.of(stage))
             if content is not None:
                 self._kept[stage] = content
-                self._watch.clock.resume(stage)
-                self._watch.board.end(stage)
+                self._observer.clock.resume(stage)
+                self._observer.board.end(stage)
         self._tools.begin(frozenset(KEPT) - self._kept.keys())
 
     def _heard(self) -> tuple[Transcript, Diarization]:
-        """Words and turns. Where nobody speaks, nobody need tell voices apart."""
+        """Words and turns. If nobody speaks, diarization is not needed."""
         diarization: Diarization | None
         if self._tools.together and not {Stage.TRANSCRIBE, Stage.DIARIZE} & self._kept.keys():
             transcript, diarization = self._heard_together()
@@ -172,9 +177,9 @@ class Pipeline:
         return transcript, diarization
 
     def _heard_together(self) -> tuple[Transcript, Diarization]:
-        _ = self._audio  # once, before two threads want it
+        _ = self._audio  # once, before two threads need it
         with ThreadPoolExecutor(1, "diarize") as other:
-            # If one of them fails, the other still ends: what it found is kept for the next try.
+            # If one of them fails, the other still ends: its result is kept for the next run.
             diarizing = other.submit(self._diarized)
             transcript = self._transcribed()
         return transcript, diarizing.result()
@@ -182,13 +187,13 @@ class Pipeline:
     @cached_property
     def _audio(self) -> Audio:
         scratch = Path(self._order.place.scratch)
-        with self._watch.stage(Stage.FETCH) as (_, report):
+        with self._observer.stage(Stage.FETCH) as (_, report):
             self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
-        with self._watch.stage(Stage.DECODE) as (_, report):
+        with self._observer.stage(Stage.DECODE) as (_, report):
             try:
                 audio = self._tools.decoder.decode(self.media, scratch, report)
             except StageError:
-                self._tools.fetcher.confirm(self._order.item, self.media)  # of another file it says nothing
+                self._tools.fetcher.confirm(self._order.item, self.media)  # raises if the file has changed
                 raise
             self._tools.fetcher.confirm(self._order.item, self.media)
         self.media_seconds, self.sound = audio.seconds, audio.sound
@@ -224,7 +229,7 @@ class Pipeline:
     def _embedded(self, words: tuple[SpokenWord, ...]) -> Passages:
         if Stage.EMBED in self._kept:
             return PASSAGES.decode(self._kept[Stage.EMBED])
-        with self._watch.stage(Stage.SEGMENT):
+        with self._observer.stage(Stage.SEGMENT):
             segments = segment(words, self._order.settings.segmentation)
         engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
         return self._made(
@@ -234,34 +239,34 @@ class Pipeline:
         )
 
     def _made(
-        self, kind: Kind[Value], work: Callable[[Report], Value], engine: Later[Any] | None = None
+        self, kind: Kind[Value], work: Callable[[Report], Value], engine: LazyEngine[Any] | None = None
     ) -> Value:
-        """Do a stage's work and keep its result for later tries. The engine is loaded already: waiting for it
+        """Do a stage's work and keep its result for later runs. The engine is loaded already: waiting for it
         is overhead, not work."""
-        with self._watch.stage(kind.stage) as (timing, report):
+        with self._observer.stage(kind.stage) as (timing, report):
             try:
                 made = work(report)
             finally:
                 if engine is not None:
                     timing.batch, timing.halvings = engine.batches
-            self._keeper.keep(kind.stage, self._hashes.of(kind.stage), kind.encode(made))
+            self._artifacts.keep(kind.stage, self._hashes.of(kind.stage), kind.encode(made))
         return made
 
     def _announced(self, transcript: Transcript, diarization: Diarization) -> float:
-        """The length of a recording that nobody had to hear again."""
+        """The length of a recording whose audio no stage had to process again."""
         said = self._order.item.duration_seconds
         return float(said) if said is not None else max(transcript.words[-1].end, diarization.turns[-1].end)
 
 
 def _which_track(sound: Sound | None) -> str:
-    """Where nobody speaks; nothing for a file with one track."""
+    """Which track had no speech; empty for a file with one track."""
     if sound is None or sound.tracks == 1:
         return ""
     return f"Nobody speaks in track {sound.track} of {sound.tracks}, which is the one that was heard."
 
 
 def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:
-    """The vectors, if there is a finite one for every passage. Raises `StageError(EMBEDDING_INCOMPLETE)`."""
+    """The vectors, if every passage has a finite one. Raises `StageError(EMBEDDING_INCOMPLETE)`."""
     if len(vectors.values) != len(segments) or not np.isfinite(vectors.values).all():
         raise StageError(
             Reason.EMBEDDING_INCOMPLETE,

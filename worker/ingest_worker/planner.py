@@ -1,8 +1,8 @@
-"""A Plan order from beginning to end: look at the sources, ask the store what it has, print the plan as
-framed lines.
+"""A Plan order from beginning to end: read the sources, ask the store what it has, print the plan as framed
+lines.
 
-Called by `__main__`. Standard output belongs to the plan alone. Needs no GPU, and the models' locks only
-where the order asks whether today's pipeline would make the same.
+Called by `__main__`. Standard output is for the plan only. Needs no GPU, and the models' locks only if the
+order asks whether the current pipeline would produce the same.
 """
 
 import sys
@@ -14,7 +14,7 @@ from ingest_contract.plan_document import frames
 from ingest_contract.selection import Reprocess
 from ingest_worker.hashes import hashes_of, identities_of
 from ingest_worker.models import open_models
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.session import Session
 from ingest_worker.store.addresses import keep as keep_addresses
 from ingest_worker.store.connect import connect
@@ -23,7 +23,7 @@ from ingest_worker.store.schema import check
 
 
 def plan(order: PlanOrder, dsn: str, session: Session) -> None:
-    """Do what the order says.
+    """Carry out the order.
 
     Raises:
         StageError: a source cannot be read, or the store does not answer.
@@ -32,12 +32,14 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
 
     today = pipelines_of(order)
 
-    def known(ids: Sequence[str]) -> Mapping[str, StoredVideo]:
+    def known(ids: Sequence[str]) -> Mapping[str, StoredRecording]:
         with connect(dsn, application="plan") as connection:
             check(connection)
             found = stored(connection, ids)
         return {
-            video: known for video, row in found.items() if (known := stored_video(row, today)) is not None
+            recording: known
+            for recording, row in found.items()
+            if (known := stored_recording(row, today)) is not None
         }
 
     def keep(addresses: Mapping[str, str]) -> None:
@@ -52,19 +54,19 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
 
 
 def pipelines_of(order: PlanOrder) -> frozenset[str]:
-    """The pipeline hashes that today's settings can give: one for each number of speakers that a source may
-    name."""
+    """The pipeline hashes that the current settings can give: one for each number of speakers that a source
+    names."""
     if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
         return frozenset()
     models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))
     return frozenset(hashes_of(order.settings, source.speakers, models).pipeline for source in order.sources)
 
 
-def stored_video(row: Stored, today: frozenset[str]) -> StoredVideo | None:
-    """What a plan needs to know; None for a video that is known by name only. A transcript outweighs a later
-    failure."""
+def stored_recording(row: Stored, today: frozenset[str]) -> StoredRecording | None:
+    """What a plan needs to know about a recording; None if the store has only its description. A transcript
+    outweighs a later failure."""
     if row.pipeline_hash is not None:
-        return StoredVideo(unchanged=row.pipeline_hash in today)
+        return StoredRecording(unchanged=row.pipeline_hash in today)
     if row.reason is not None:
-        return StoredVideo(unchanged=row.reason_pipeline_hash in today, outcome=row.reason)
+        return StoredRecording(unchanged=row.reason_pipeline_hash in today, outcome=row.reason)
     return None

@@ -1,9 +1,9 @@
 """Which recordings a batch takes: filter, drop what is stored, order, limit. Pure: no network, no store, no
 clock.
 
-Called by `sources.plan` with what the sources list and what the store has. Everything left out is left out
-for a reason that is counted. What a source does not say never decides: a recording of unknown length, date or
-liveness stays in.
+Called by `sources.plan` with what the sources list and what the store has. Everything left out has a reason,
+and reasons are counted. Missing information never decides: a recording of unknown length, date or liveness
+stays in.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ MAX_ADDRESS: Final = 2048
 
 
 class Liveness(StrEnum):
-    """Where a recording stands between announced and archived."""
+    """The state of a recording between announced and archived."""
 
     UPCOMING = "upcoming"
     LIVE = "live"
@@ -50,35 +50,35 @@ class Candidate:
     url: str
     title: str = ""
     duration_seconds: int | None = None
-    """None where nobody says."""
+    """None if unknown."""
     published_at: str | None = None
-    """`2026-01-31T12:00:00Z`; None where nobody says."""
+    """`2026-01-31T12:00:00Z`; None if unknown."""
     channel: str | None = None
     liveness: Liveness | None = None
-    """None where nobody says."""
+    """None if unknown."""
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
-    """Why there is nothing to ingest, where looking at it has shown that already: private, removed and the
+    """Why there is nothing to ingest, if reading its page has shown that already: private, removed and the
     like."""
     unread: int = 0
-    """Files of a folder that it stands for, which no decoder reads; 0 for a recording."""
+    """Number of files in a folder, counted by this candidate, that no decoder reads; 0 for a recording."""
     fault: str = ""
-    """Why its address is none that can be fetched; empty for one that can."""
+    """Why its address cannot be fetched; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredVideo:
+class StoredRecording:
     """What the store knows about a recording."""
 
     unchanged: bool
-    """Whether today's models and parameters would make the same of it."""
+    """Whether the current models and parameters would produce the same."""
     outcome: Reason | None = None
-    """Why there was nothing to ingest the last time; None for a transcript."""
+    """Why there was nothing to ingest the last time; None if there is a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A candidate and why it is not taken."""
+    """A candidate, and why it is left out."""
 
     candidate: Candidate
     reason: SkipReason
@@ -91,18 +91,18 @@ Rule = Callable[[Candidate], tuple[SkipReason, str] | None]
 
 
 def plan(
-    candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]
+    candidates: Sequence[Candidate], order: PlanOrder, stored: Mapping[str, StoredRecording]
 ) -> PlanDocument:
-    """The plan for what the sources list, in the order in which they list it.
+    """The plan for the candidates, given in the sources' order.
 
     Args:
-        candidates: What there is; the same id may come twice.
-        order: What is wanted. `select.limit` holds for the whole batch: what earlier plans took
-            (`first_index`) counts.
+        candidates: What the sources list; the same id may occur twice.
+        order: What is wanted. `select.limit` applies to the whole batch: recordings of earlier plans
+            (`first_index`) count.
         stored: What the store knows, by id.
 
     Returns:
-        A document that depends on nothing but the arguments.
+        A document that depends only on the arguments.
     """
     kept, left = sift(candidates, order, stored)
     ordered = _ordered(kept, order.select.order)
@@ -125,7 +125,7 @@ def plan(
 
 
 def _fitting(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The first items, as many as a plan has bytes for."""
+    """The first recordings, as many as fit a plan's bytes."""
     return tuple(_within(items, MAX_ITEM_BYTES))
 
 
@@ -142,10 +142,10 @@ def _within(models: Iterable[M], room: int) -> Iterator[M]:
 
 
 def sift(
-    candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredVideo]
+    candidates: Iterable[Candidate], order: PlanOrder, stored: Mapping[str, StoredRecording]
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """What stays in, and what is left out before ordering. Also tells which candidates are worth a closer
-    look, before one is taken."""
+    """What stays in, and what is left out before sorting. Also used to find the candidates that are worth
+    reading in detail."""
     rules = (
         _repeated(order.known),
         _unusable,
@@ -226,27 +226,27 @@ def _dates(select: Select) -> Rule:
     return rule
 
 
-def _stored(order: PlanOrder, stored: Mapping[str, StoredVideo]) -> Rule:
+def _stored(order: PlanOrder, stored: Mapping[str, StoredRecording]) -> Rule:
     def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        video = stored.get(candidate.id)
-        if video is None or order.reprocess is Reprocess.ALWAYS:
+        recording = stored.get(candidate.id)
+        if recording is None or order.reprocess is Reprocess.ALWAYS:
             return None
-        if order.reprocess is Reprocess.IF_PIPELINE_CHANGED and not video.unchanged:
+        if order.reprocess is Reprocess.IF_PIPELINE_CHANGED and not recording.unchanged:
             return None
         return (
             (SkipReason.ALREADY_STORED, "")
-            if video.outcome is None
-            else (SkipReason.KNOWN_OUTCOME, video.outcome.value)
+            if recording.outcome is None
+            else (SkipReason.KNOWN_OUTCOME, recording.outcome.value)
         )
 
     return rule
 
 
 def _ordered(candidates: Sequence[Candidate], order: Order) -> list[Candidate]:
-    """In admission order; sorting is stable, so the source's order settles ties.
+    """Candidates in admission order; sorting is stable, so ties keep the source's order.
 
-    An unknown length sorts as the median of the known ones: at either end it would be a guess, and a wrong
-    one would start the longest recording last.
+    An unknown length sorts as the median of the known ones: either end would be a guess, and a wrong guess
+    would start the longest recording last.
     """
     known = [each.duration_seconds for each in candidates if each.duration_seconds is not None]
     typical = median_low(known) if known else 0

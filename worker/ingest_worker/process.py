@@ -1,10 +1,10 @@
-"""One order being carried out by this process: the work in a thread, signals in the main one, and exactly one
+"""Carries out one order in this process: the work in a thread, signals in the main one, and exactly one
 Receipt.
 
 Called by `__main__`. Python runs signal handlers in the main thread, between two of its own instructions; an
-engine may compute for minutes within one. So the main thread does nothing but wait, and can always answer.
-The kernel may hand a signal to any thread, which does not wake the main one: the C handler's byte in a pipe
-does (`signal.set_wakeup_fd`).
+engine may compute for minutes within one. So the main thread only waits, and can always react. The kernel may
+deliver a signal to any thread, which does not wake the main one: the C handler's byte in a pipe does
+(`signal.set_wakeup_fd`).
 """
 
 import logging
@@ -27,14 +27,14 @@ from ingest_worker.session import Session, named
 from ingest_worker.stopwatch import process_birth
 
 GRACE: Final = 5.0
-"""Seconds that a run which was told to end has to come back by itself; a kubelet's patience is 30
+"""Seconds in which a run that was asked to end must end by itself; a kubelet allows 30
 (`terminationGracePeriodSeconds`)."""
 
 LAST_WORD: Final = 3.0
-"""Seconds to give the claim up without the run's help."""
+"""Seconds to release the claim without the run's help."""
 
 _OVER: Final = b"\0"
-"""What the work writes into the pipe when it is over; a signal writes its number, which is never 0."""
+"""The byte that the work writes into the pipe when it ends; a signal writes its number, which is never 0."""
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class Process:
         self._code: int | None = None
 
     def run(self) -> int:
-        """Carry it out. Returns the exit code; the Receipt is written. Must be called in the main thread."""
+        """Carry out the order and write the Receipt. Returns the exit code. Must be called in the main
+        thread."""
         signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked)
@@ -69,18 +70,18 @@ class Process:
         )
 
     def _wait_for_the_end(self) -> None:
-        """Give a run that was told to end some time; further signals change nothing."""
+        """Give a run that was asked to end some time; further signals change nothing."""
         until = time.monotonic() + GRACE
         while self._code is None and (left := until - time.monotonic()) > 0:
             if select.select([self._bell], [], [], left)[0] and os.read(self._bell, 1) == _OVER:
                 return
 
     def _abandon(self) -> int:
-        """End a run that does not come back: its engine computes on, its transaction dies with the
+        """End a run that does not stop: its engine continues to compute, its transaction dies with the
         connection.
 
-        The claim is given up first. A commit that is on its way holds the claim's row, so one of two things
-        happens: it wins, and the run ends well after all; or it finds the claim gone, and nothing is stored.
+        The claim is released first. A commit in progress holds the claim's row, so one of two things happens:
+        it wins, and the run succeeds after all; or it finds the claim gone, and nothing is stored.
         """
         if self._session is not None and self._session.give_up is not None:
             last = threading.Thread(target=self._session.give_up, daemon=True)
@@ -130,7 +131,7 @@ class Process:
             plan(self._order, self._dsn, self._session)
 
     def _end(self, error: StageError | None) -> None:
-        """Write the Receipt and settle the exit code, unless the other thread has."""
+        """Write the Receipt and set the exit code, unless the other thread has done so."""
         receipt = self._session.receipt(error) if self._session is not None else _bare(error)
         code = OK_EXIT if error is None else error.failure.exit_code or 1
         try:
@@ -150,7 +151,7 @@ class Process:
 
 
 def _bare(error: StageError | None) -> Receipt:
-    """Of a run that failed before anything could be measured."""
+    """The Receipt of a run that failed before anything could be measured."""
     return Receipt(
         result="Failed",
         reason=error.reason if error else Reason.UNKNOWN,

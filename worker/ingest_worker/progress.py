@@ -1,8 +1,8 @@
-"""Live progress: a board that stages write on, shown in a file or on a port. Losing it loses percentages and
+"""Live progress: a board that stages write to, shown in a file or on a port. Losing it loses percentages and
 nothing else.
 
-Called by the pipeline. Nothing here may fail a run: a full disk or a taken port is told once, and the run
-goes on without.
+Called by the pipeline. Nothing here may fail a run: a full disk or a taken port is reported once, and the run
+continues without progress.
 """
 
 import logging
@@ -29,8 +29,8 @@ WEIGHTS: Final = MappingProxyType(
         Stage.STORE: 0.01,
     }
 )
-"""Shares of a run. Transcription and diarization take about the same on every GPU measured (OpenTranscribe:
-47.6 % and 50.2 %)."""
+"""Shares of a run. Transcription and diarization take about the same time on every GPU measured
+(OpenTranscribe: 47.6 % and 50.2 %)."""
 
 PERIOD: Final = 0.5
 """Seconds between two writes of the file within one stage. A new stage is written at once."""
@@ -39,25 +39,24 @@ log = logging.getLogger(__name__)
 
 
 class Display(Protocol):
-    """Where a board is seen."""
+    """Where a board is shown."""
 
     def show(self, progress: Progress, *, now: bool) -> None:
-        """Show it; `now` means: without delay."""
+        """Show the progress; `now`: without delay."""
 
 
 class Board:
-    """Where a run stands."""
+    """The progress of a run."""
 
     def __init__(self, display: Display | None, seconds: Callable[[], float]) -> None:
-        """`display` is None where whoever wants to know asks; `seconds` tells the age of the process."""
+        """`display` is None if the board is polled instead; `seconds` returns the age of the process."""
         self._display, self._seconds = display, seconds
         self._shares: dict[Stage, float] = {}
         self._running: list[Stage] = []
         self._gate = threading.Lock()
 
     def begin(self, stage: Stage) -> Report:
-        """A stage begins. Returns what it reports its progress to; a share that goes backwards is not
-        shown."""
+        """A stage begins. Returns the function for its progress reports; a decreasing share is not shown."""
         with self._gate:
             self._running.append(stage)
             self._shares.setdefault(stage, 0.0)
@@ -71,14 +70,14 @@ class Board:
         return report
 
     def end(self, stage: Stage) -> None:
-        """A stage is over, or was resumed."""
+        """A stage has ended, or was resumed."""
         with self._gate:
             self._running = [other for other in self._running if other is not stage]
             self._shares[stage] = 1.0
         self._show(now=False)
 
     def progress(self) -> Progress | None:
-        """The board now; None before the first stage."""
+        """The current progress; None before the first stage."""
         with self._gate:
             if not self._running:
                 return None
@@ -96,7 +95,7 @@ class Board:
 
 
 class ProgressFile:
-    """A display in a file that is whole at every moment."""
+    """A display in a file that is complete at every moment."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
@@ -105,7 +104,7 @@ class ProgressFile:
         self._gate = threading.Lock()
 
     def show(self, progress: Progress, *, now: bool) -> None:
-        """Write it, unless it was written a moment ago."""
+        """Write the file, unless it was written less than `PERIOD` ago."""
         with self._gate:
             if self._broken or not (now or self._clock() - self._last >= PERIOD):
                 return

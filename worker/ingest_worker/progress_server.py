@@ -1,8 +1,8 @@
 """`/progress` and `/metrics` on a port of the pod, read-only: what the operator polls and Prometheus scrapes.
 
-Called by the composition root where the order names a port. A port that is taken is told once; the run goes
-on without. Nobody is waited for: whoever asks slowly, or holds many connections, costs neither threads nor
-the answers of the others.
+Called by the composition root if the order names a port. A port that is taken is reported once; the run
+continues without it. The server waits for no client: a slow one, or one with many connections, uses up
+neither the threads nor the answers of the others.
 """
 
 import logging
@@ -28,15 +28,14 @@ log = logging.getLogger(__name__)
 _PREFIX: Final = "ingest_worker"
 
 LONGEST: Final = 5.0
-"""Seconds of a connection, from its beginning to its end, however it goes on: an answer takes
-milliseconds."""
+"""Seconds that a connection may last in all, whatever the client does: an answer takes milliseconds."""
 MOST: Final = 16
-"""Connections at once, each with a thread. One more ends the oldest, so that who holds all of them keeps
-nobody else out."""
+"""Connections at once, each with a thread. One more closes the oldest, so a client that holds all of them
+blocks no one."""
 
 
 class _Run(Collector):
-    """One run as gauges: the worker lives for one recording, so nothing needs to count up over its life."""
+    """One run as gauges: the worker lives for one recording, so no counters are needed."""
 
     def __init__(self, progress: Callable[[], Progress | None], watch: Stopwatch) -> None:
         self._progress, self._watch = progress, watch
@@ -60,19 +59,19 @@ class _Run(Collector):
 
 
 class _Server(ThreadingHTTPServer):
-    """A server that hangs up on who takes too long, and on the oldest of too many."""
+    """A server that closes connections that last too long, and the oldest if there are too many."""
 
     daemon_threads = True
     request_queue_size = MOST
 
     def __init__(self, *arguments: Any) -> None:
         self._since: dict[socket.socket, float] = {}
-        """Every open connection and the moment it began, the oldest first."""
+        """Every open connection and its start time, the oldest first."""
         self._gate = threading.Lock()
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin with a connection, in a thread of its own."""
+        """Start to serve a connection, in a thread of its own."""
         with self._gate:
             if len(self._since) >= MOST:
                 self._hang_up(next(iter(self._since)))
@@ -88,23 +87,23 @@ class _Server(ThreadingHTTPServer):
                 self._hang_up(connection)
 
     def _hang_up(self, connection: socket.socket) -> None:
-        """Its thread reads an end, and ends."""
+        """Close a connection: its thread reads the end of input, and ends."""
         del self._since[connection]
-        with suppress(OSError):  # it has gone by itself
+        with suppress(OSError):  # the client has closed it already
             connection.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
-        """The end of a connection, in its thread."""
+        """End a connection, in its thread."""
         with self._gate:
             self._since.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone before its answer is no news."""
+        """Log nothing: a client that left before its answer is not an error."""
 
 
 class ProgressServer:
-    """A board that can be asked over HTTP."""
+    """Serves a board over HTTP."""
 
     def __init__(self, port: int, progress: Callable[[], Progress | None], watch: Stopwatch) -> None:
         registry = CollectorRegistry()
@@ -123,7 +122,7 @@ class ProgressServer:
         threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop the server."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -153,6 +152,6 @@ def _handler(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Polls are no news."""
+            """Log nothing: polls are not worth a line."""
 
     return Handler

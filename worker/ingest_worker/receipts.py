@@ -1,7 +1,7 @@
-"""The Receipt's figures from what a run found, and the one write of it.
+"""Computes the Receipt's figures from what a run found, and writes the Receipt once.
 
-Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` touch
-anything.
+Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` have
+side effects or read the system.
 """
 
 import os
@@ -29,18 +29,18 @@ from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
 
 WORDLESS: Final = 4.0
-"""Seconds of a turn without a word that are told: twice what voice activity is asked for, as turns hold
-pauses, laughter and coughs."""
+"""Longer stretches of a turn without a word are reported, in seconds: twice the value for voice activity,
+because turns contain pauses, laughter and coughs."""
 
 _MILLISECONDS: Final = 3
-"""Digits of seconds that a Receipt shows: it has 4,096 bytes."""
+"""Decimals of seconds in a Receipt, which has 4,096 bytes."""
 
 
 def coverage_of(
     words: Sequence[SpokenWord], diarization: Diarization, segments: Sequence[Segment], vectors: Vectors
 ) -> Coverage:
-    """How much of the recording got what it should. Voice is counted in seconds of speech: counting speakers
-    would flatter short ones."""
+    """How much of the recording has words, speakers and vectors. Voice vectors are measured in seconds of
+    speech: counting speakers would give short ones too much weight."""
     usable = {speaker for speaker in range(diarization.speakers) if diarization.has_vector(speaker)}
     return Coverage(
         speech_seconds=rounded(sum(turn.end - turn.start for turn in diarization.turns)),
@@ -59,11 +59,12 @@ def coverage_of(
 
 
 def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tuple[float, float]]:
-    """(start, end) of turns, or parts of turns, of more than `WORDLESS` seconds over which no word lies."""
+    """(start, end) of turns, or parts of turns, of more than `WORDLESS` seconds without a word."""
     starts = [spoken.word.start for spoken in words]
     found = []
     for turn in diarization.turns:
-        # A word that began before the turn may reach into it; words are in order and apart, so one is enough.
+        # A word that began before the turn may reach into it; words are in order and do not overlap, so one
+        # is enough.
         inside = words[max(0, bisect_right(starts, turn.start) - 1) : bisect_left(starts, turn.end)]
         free = turn.start
         for start, end in [
@@ -77,19 +78,20 @@ def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tupl
 
 
 def silent_speakers(words: Sequence[SpokenWord], diarization: Diarization) -> list[int]:
-    """Speakers to whom no word was given."""
+    """Speakers without a word."""
     spoken = {word.speaker for word in words}
     return [speaker for speaker in range(diarization.speakers) if speaker not in spoken]
 
 
 def speakers_of(identities: Sequence[Identity], diarization: Diarization) -> Speakers:
-    """How many speak, how many are known by name, and whether that is what the batch said."""
+    """How many speakers there are, how many have a name, and whether their number is within the batch's
+    bounds."""
     named = sum(identity.decision is Decision.NAMED for identity in identities)
     return Speakers(found=len(identities), named=named, outside_bounds=diarization.outside_bounds)
 
 
 def quality_of(transcript: Transcript) -> Quality:
-    """What the transcription's gates saw."""
+    """What the transcription's quality gates found."""
     return Quality(
         language=transcript.language,
         language_probability=round(min(1.0, max(0.0, transcript.language_probability)), _MILLISECONDS),
@@ -103,7 +105,7 @@ def quality_of(transcript: Transcript) -> Quality:
 
 
 def tracks_of(sound: Sound) -> Tracks:
-    """What was heard of the media."""
+    """Which audio of the media was decoded."""
     return Tracks(
         found=sound.tracks,
         taken=sound.track,
@@ -130,7 +132,7 @@ def stages_of(watch: Stopwatch) -> dict[Stage, StageFigures]:
 
 
 def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None) -> Memory:
-    """The most that was used. `uuid` and `free_at_start_mib` are None on a CPU."""
+    """Peak memory. `uuid` and `free_at_start_mib` are None on a CPU."""
     return Memory(
         peak_rss_mib=peak_rss_mib(),
         gpu_uuid=uuid,
@@ -141,20 +143,20 @@ def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None)
 
 
 def peak_rss_mib() -> int:
-    """Resident memory of this process and of the largest of its ended children, in MiB (getrusage(2): KiB on
-    Linux, bytes on macOS)."""
+    """Peak resident memory of this process and of the largest of its ended children, in MiB (getrusage(2):
+    KiB on Linux, bytes on macOS)."""
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(peaks) // (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def rounded(seconds: float) -> float:
-    """To a millisecond, never below zero."""
+    """Seconds to a millisecond, never below zero."""
     return round(max(0.0, seconds), _MILLISECONDS)
 
 
 class ReceiptFile:
-    """Where the Receipt goes. In a pod it is a bind mount: it can be written in place only, and is read when
-    the process ends."""
+    """The file for the Receipt. In a pod it is a bind mount: it can only be written in place, and is read
+    when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -162,8 +164,8 @@ class ReceiptFile:
         self._gate = threading.Lock()
 
     def write(self, receipt: Receipt) -> bool:
-        """Write it, unless one was written already: of two threads that end a run, the first tells how.
-        Returns whether this one did."""
+        """Write the receipt, unless one was written already: of two threads that end a run, the first one's
+        counts. Returns whether this call wrote it."""
         with self._gate:
             if self._written:
                 return False

@@ -1,8 +1,8 @@
 """Passages to search, from words with speakers. Pure.
 
 Called by the pipeline after attribution. A passage has one speaker, so that a search for a person is exact;
-it ends where a sentence or a pause does, so that its vector means something. Must not change, drop or repeat
-a word.
+it ends at a sentence end or a pause, so that its vector is meaningful. Must not change, drop or repeat a
+word.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,23 @@ from ingest_worker.domain import Segment, SpokenWord, Word
 SENTENCE_END: Final = (".", "?", "!", "…", "。", "？", "！", '."', '?"', '!"', ".”", "?”", "!”")
 
 SHORTEST: Final = 0.5
-"""Share of the longest passage that a cut at a sentence end must leave: a sentence of two seconds is no
-passage when more would fit."""
+"""Least length of a passage that is cut at a sentence end, as a share of the longest: a sentence of two
+seconds is no passage if more would fit."""
 
 Run = tuple[int, int]
 """First word and one past the last."""
 
 
 def written(words: Iterable[Word]) -> str:
-    """Words one behind the other, with the spaces that were between them."""
+    """The words as running text, with the spaces that were between them."""
     return "".join(f" {word.text}" if word.spaced else word.text for word in words).strip()
 
 
 def segment(words: Sequence[SpokenWord], profile: SegmentationProfile) -> tuple[Segment, ...]:
     """Every word in exactly one passage, in order; each passage starts before it ends.
 
-    A passage longer than `max_seconds` is cut behind the last sentence end in its second half, else behind
-    the longest pause there. Only a single word may be longer.
+    A passage longer than `max_seconds` is cut after the last sentence end in its second half, else at the
+    longest pause there. Only a single word may be longer.
 
     Args:
         words: In time order.

@@ -1,7 +1,7 @@
-"""One process's run: what is measured, how it is shown, and the Receipt that it ends with.
+"""The run of one process: its measurements, its live progress, and its Receipt.
 
-Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is told with
-everything known by then.
+Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is reported with
+everything known until then.
 """
 
 import errno
@@ -18,7 +18,7 @@ from ingest_worker.gpu.port import Gpu
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.interruption import Control
 from ingest_worker.memory import classify
-from ingest_worker.pipeline import Found, Pipeline, Watch
+from ingest_worker.pipeline import Found, Pipeline, RunObserver
 from ingest_worker.progress import Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
 from ingest_worker.receipts import (
@@ -36,18 +36,18 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """What is known about a run, from its first moment to its Receipt."""
+    """What is known about a run, from its start to its Receipt."""
 
     def __init__(self, gpu: Gpu | None, control: Control, born: float) -> None:
         """`gpu` is None on a CPU; `born` is when the process began, on the monotonic clock."""
         self.control = control
         self.uuid = gpu.uuid if gpu is not None else None
         self.free_at_start_mib = gpu.memory().free_mib if gpu is not None else None
-        """Of the device, before CUDA starts in this process: asked for here and never later."""
+        """Free memory of the device before CUDA starts in this process: read here and never later."""
         self.sampler = Sampler(gpu)
         self.clock = Stopwatch(self.sampler, born=born)
         self.give_up: Callable[[], None] | None = None
-        """Gives up what the run has claimed, from any thread; None where nothing is claimed."""
+        """Releases what the run has claimed, from any thread; None if nothing is claimed."""
         self.effective: Effective | None = None
         self.pipeline: Pipeline | None = None
         self.found: Found | None = None
@@ -55,9 +55,9 @@ class Session:
         self.run_id: str | None = None
 
     @contextmanager
-    def shown(self, place: Place) -> Iterator[Watch]:
-        """Who looks on: the clock, a board in the order's file or on its port, and whoever may end the
-        run."""
+    def shown(self, place: Place) -> Iterator[RunObserver]:
+        """The run's observer: the clock, a board in the order's file or on its port, and the control that may
+        end the run."""
         display = ProgressFile(Path(place.progress_file)) if place.progress_file is not None else None
         board = Board(display, lambda: self.clock.age)
         server = (
@@ -66,13 +66,13 @@ class Session:
             else None
         )
         try:
-            yield Watch(self.clock, board, self.control)
+            yield RunObserver(self.clock, board, self.control)
         finally:
             if server is not None:
                 server.close()
 
     def receipt(self, error: StageError | None) -> Receipt:
-        """How the run ended, with every figure there is."""
+        """The Receipt: how the run ended, with every figure there is."""
         found, effective = self.found, self.effective
         sound = self.pipeline.sound if self.pipeline else None
         return Receipt(
@@ -99,8 +99,8 @@ class Session:
 
 
 def named(error: Exception) -> StageError:
-    """An exception in the failure table's words: out of memory and a full disk are known wherever they show,
-    the rest is `UNKNOWN`."""
+    """An exception as a `StageError`: out of memory and a full disk are recognised wherever they occur, the
+    rest is `UNKNOWN`."""
     if isinstance(error, StageError):
         return error
     reason = classify(error) or (

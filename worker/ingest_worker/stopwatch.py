@@ -1,8 +1,8 @@
-"""How long everything took, on a monotonic clock that began with the process; stages may overlap, and failed
-ones are timed too.
+"""Measures how long everything took, on a monotonic clock from the start of the process; stages may overlap,
+and failed ones are timed too.
 
-Called by the pipeline around every stage and by the Receipt at the end. What lies in no stage is overhead:
-imports, model loads and the like that could not be hidden.
+Called by the pipeline around every stage and by the Receipt at the end. Time outside every stage is overhead:
+imports, model loads and the like that did not overlap with a stage.
 """
 
 import os
@@ -24,17 +24,17 @@ class Timing:
     """One stage."""
 
     intervals: list[tuple[float, float]] = field(default_factory=list)
-    """(start, end) by the clock; more than one where a stage was entered again."""
+    """(start, end) by the clock; more than one if a stage was entered again."""
     resumed: bool = False
-    """Whether its result was kept from an earlier run."""
+    """Whether its result came from an earlier run."""
     batch: int | None = None
-    """The batch it ended with."""
+    """The batch size at its end."""
     halvings: int = 0
     peak_vram_mib: int | None = None
 
     @property
     def seconds(self) -> float:
-        """Together."""
+        """Sum of the intervals."""
         return sum(end - start for start, end in self.intervals)
 
 
@@ -46,13 +46,13 @@ class Stopwatch:
         self.stages: dict[Stage, Timing] = {}
         """Every stage that began or was resumed."""
         self.failed: Stage | None = None
-        """The first stage out of which an exception came."""
+        """The first stage that raised an exception."""
         self._sampler, self._born, self._clock = sampler, born, clock
         self._gate = threading.Lock()
 
     @contextmanager
     def timing(self, stage: Stage) -> Iterator[Timing]:
-        """Time a block as a stage, and see the GPU's peak in it."""
+        """Time a block as a stage, and record the GPU's peak in it."""
         timing = self._of(stage)
         start = self._clock()
         with self._sampler.peak() as peak:
@@ -63,11 +63,11 @@ class Stopwatch:
                 raise
             finally:
                 timing.intervals.append((start, self._clock()))
-                self._sampler.look()
+                self._sampler.sample()
                 timing.peak_vram_mib = max(filter(None, (timing.peak_vram_mib, peak.used_mib)), default=None)
 
     def resume(self, stage: Stage) -> None:
-        """Note that a stage's result was kept from an earlier run."""
+        """Note that a stage's result came from an earlier run."""
         self._of(stage).resumed = True
 
     @property
@@ -77,7 +77,7 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """From the start of the process to the end of the last stage; to now before any has ended."""
+        """Seconds from the start of the process to the end of the last stage; until now if none has ended."""
         ends = [end for timing in self._all() for _, end in timing.intervals]
         return max(ends, default=self._clock()) - self._born
 
@@ -100,7 +100,7 @@ class Stopwatch:
 
 
 def process_birth(clock: Clock = time.monotonic) -> float:
-    """When this process began, on the monotonic clock; now, where the kernel does not tell.
+    """When this process began, on the monotonic clock; now, if the kernel does not say.
 
     Field 22 of `/proc/self/stat` counts clock ticks from boot to the process's start (proc(5)).
     """

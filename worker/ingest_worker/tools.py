@@ -1,8 +1,8 @@
-"""The tools of one run: which adapters stand behind the ports, with which models and batches, and what of
-them is loaded when.
+"""The tools of one run: which adapters implement the ports, with which models and batch sizes, and when each
+is loaded.
 
-Called by the composition root. Engines are imported where they are made and nowhere else, so that a run which
-resumes everything imports none. Must not look at the recording.
+Called by the composition root. Engines are imported only where they are made, so that a run which resumes
+everything imports none. Must not read the recording.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,19 +15,19 @@ from ingest_contract.stages import Stage
 from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
-from ingest_worker.lazy import Later
+from ingest_worker.lazy import LazyEngine
 from ingest_worker.models import Models, Role
 from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, Transcriber
 
 
-class Keeper(Protocol):
-    """Keeps the results of finished stages: `claimed.ClaimedVideo`."""
+class ArtifactStore(Protocol):
+    """Keeps the results of finished stages: `claimed.ClaimedRecording`."""
 
     def kept(self, stage: Stage, stage_hash: str, /) -> bytes | None:
-        """What an earlier try finished under today's hash."""
+        """What an earlier run finished under the current hash."""
 
     def keep(self, stage: Stage, stage_hash: str, content: bytes, /) -> None:
-        """Keep a result for later tries."""
+        """Keep a result for later runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Tools:
 
     fetcher: Fetcher
     decoder: Decoder
-    transcriber: Later[Transcriber]
-    diarizer: Later[Diarizer]
-    embedder: Later[Embedder]
+    transcriber: LazyEngine[Transcriber]
+    diarizer: LazyEngine[Diarizer]
+    embedder: LazyEngine[Embedder]
     enrolment: Enrolment
     together: bool
     """Whether transcription and diarization run at the same time."""
@@ -51,7 +51,7 @@ class Tools:
                 engine.begin(loader)
         loader.shutdown(wait=False)
 
-    def _engines(self) -> tuple[tuple[Stage, Later[Any]], ...]:
+    def _engines(self) -> tuple[tuple[Stage, LazyEngine[Any]], ...]:
         return (
             (Stage.TRANSCRIBE, self.transcriber),
             (Stage.DIARIZE, self.diarizer),
@@ -60,11 +60,11 @@ class Tools:
 
 
 def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan) -> Tools:
-    """The real ones.
+    """The tools of a real run.
 
-    On a CPU everything is loaded at once. On a GPU a model that must wait for another's memory is imported
-    only; the text model always waits. Where the order does not allow it nothing is loaded early, because host
-    memory may be what is short.
+    On a CPU everything is loaded at once. On a GPU, a model that must wait for another's memory is only
+    imported; the text model always waits. If the order does not allow preloading, nothing is loaded early,
+    because host memory may be short.
     """
     from ingest_worker.audio.decode import LimitedDecoder
     from ingest_worker.sources.apart import FetcherApart
@@ -88,7 +88,7 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
     )
 
 
-def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> Later[Transcriber]:
+def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> LazyEngine[Transcriber]:
     runtime, settings = order.runtime, order.settings
 
     def make() -> Any:
@@ -104,10 +104,12 @@ def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> Lat
             settings=settings,
         )
 
-    return Later("transcriber", make, lambda engine: engine.runner)
+    return LazyEngine("transcriber", make, lambda engine: engine.runner)
 
 
-def _diarizer(order: IngestOrder, models: Models, plan: ResidencyPlan, *, early: bool) -> Later[Diarizer]:
+def _diarizer(
+    order: IngestOrder, models: Models, plan: ResidencyPlan, *, early: bool
+) -> LazyEngine[Diarizer]:
     def warm() -> Any:
         from ingest_worker.engines import diarization
 
@@ -117,10 +119,12 @@ def _diarizer(order: IngestOrder, models: Models, plan: ResidencyPlan, *, early:
         folder = models.path(Role.DIARIZATION, order.settings.diarization.model)
         return warm().PyannoteDiarizer(folder, device=order.runtime.device, batch=plan.batches.diarization)
 
-    return Later("diarizer", make, lambda engine: engine.activity.runner, None if early else warm)
+    return LazyEngine("diarizer", make, lambda engine: engine.activity.runner, None if early else warm)
 
 
-def _embedder(order: IngestOrder, models: Models, identities: Identities, *, early: bool) -> Later[Embedder]:
+def _embedder(
+    order: IngestOrder, models: Models, identities: Identities, *, early: bool
+) -> LazyEngine[Embedder]:
     def warm() -> Any:
         import sentence_transformers
 
@@ -138,4 +142,4 @@ def _embedder(order: IngestOrder, models: Models, identities: Identities, *, ear
             model_key=identities.embedding,
         )
 
-    return Later("embedder", make, lambda engine: engine.runner, None if early else warm)
+    return LazyEngine("embedder", make, lambda engine: engine.runner, None if early else warm)

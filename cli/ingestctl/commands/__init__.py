@@ -1,4 +1,4 @@
-"""The commands, their options and their help: what a person reads. One module per group; each calls the
+"""The commands, their options and their help: what the user reads. One module per group; each calls the
 module that does the work."""
 
 from ingestctl.commands.app import app

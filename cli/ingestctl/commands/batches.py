@@ -68,13 +68,13 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         list[str] | None,
         typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
     ] = None,
-    retry_failed: Annotated[
+    retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
     ] = False,
 ) -> None:
-    """Run a batch on this machine: plan it, ingest it, show how it went.
+    """Run a batch on this machine: plan it, ingest it, show the result.
 
-    An interrupted batch goes on where it was; a finished one does nothing. Exit code 0 only if nothing
+    An interrupted batch resumes where it was; a finished one does nothing. Exit code 0 only if nothing
     failed; 1 if something did; 2 for mistakes in the files, before anything ran; 130 after Ctrl-C.
     """
     place = Workplace.of(home, dsn)
@@ -118,8 +118,8 @@ def status(
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how far a batch is, or how it ended: the very form that `kubectl get` shows in a cluster with -o
-    json or yaml."""
+    """Show how far a batch is, or how it ended: with -o json or yaml, the same format as `kubectl get` in a
+    cluster."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     batch = read_batch(folder)
     if batch is None:
@@ -135,8 +135,8 @@ def forget(
     namespace: Namespace = "default",
     home: Home = None,
 ) -> None:
-    """Drop what is kept about a batch on this machine, so that its name can be used anew. What it stored in
-    Postgres stays."""
+    """Delete what is kept about a batch on this machine, so that its name can be used again. What it stored
+    in Postgres stays."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     if not folder.path.exists():
         raise typer.BadParameter(

@@ -1,4 +1,4 @@
-"""`ingestctl doctor` and `migrate`: what this machine lacks, and making a store ready."""
+"""`ingestctl doctor` and `migrate`: what this machine lacks, and how a store is made ready."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,10 +38,10 @@ def doctor(
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Check what batches need on this machine, one line each, with how to get what is missing. Changes
+    """Check what batches need on this machine, one line each, and say how to get what is missing. Changes
     nothing.
 
-    Exit code 1 if something that is needed is missing.
+    Exit code 1 if something that batches need is missing.
     """
     found = findings(facts_of(Workplace.of(home, dsn), profile_in(profile)))
     for finding in found:
@@ -57,14 +57,14 @@ def migrate(
         list[int] | None,
         typer.Option("--dimension", help="Make the table for vectors of so many numbers. May be repeated."),
     ] = None,
-    roles: Annotated[
+    roles: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool,
         typer.Option("--roles", help="Make the group roles ingest_writer and ingest_reader, and grant them."),
     ] = False,
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Bring a database to this program's schema, as its owner. Safe to repeat. The embedded store does this
+    """Migrate a database to this program's schema, as its owner. Safe to repeat. The embedded store does this
     by itself."""
     console = people()
     with Workplace.of(home, dsn).store() as address:

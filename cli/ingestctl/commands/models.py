@@ -1,4 +1,4 @@
-"""`ingestctl models list`, `fetch`, `lock` and `verify`: locked sets of models on this machine."""
+"""`ingestctl models list`, `fetch`, `lock` and `verify`: locked model sets on this machine."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ group = typer.Typer(
 app.add_typer(group)
 
 _WIDE = 200
-"""Characters: a program that reads the list must not meet broken lines."""
+"""Characters: a program that reads the list must not get broken lines."""
 
 SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a .yaml file of your own.")]
 
@@ -36,25 +36,26 @@ def list_sets(home: Home = None) -> None:
 
 @group.command(epilog="Example: ingestctl models fetch default")
 def fetch(name: SetName, home: Home = None) -> None:
-    """Bring a set here and lock it. Broken off, it goes on where it was; done, it only checks.
+    """Fetch a set and lock it. An interrupted fetch resumes where it was; a complete set is only checked.
 
-    A gated model says on which page to accept its conditions, before anything is fetched.
+    For a gated model it says on which page to accept the conditions, before anything is fetched.
     """
     folder, wanted = Workplace.of(home, None).models, load_set(name)
     found = sets.fetch_with_bars(wanted, folder, people())
-    people().print(sets.told(found, wanted, folder), soft_wrap=True)
+    people().print(sets.verdict_text(found, wanted, folder), soft_wrap=True)
 
 
 @group.command("lock", epilog="Example: ingestctl models lock default")
 def lock_set(name: SetName, home: Home = None) -> None:
     """Lock models that you have put into the folder by hand, as on a machine without a network."""
     folder, wanted = Workplace.of(home, None).models, load_set(name)
-    people().print(sets.told(lock(wanted, folder), wanted, folder), soft_wrap=True)
+    people().print(sets.verdict_text(lock(wanted, folder), wanted, folder), soft_wrap=True)
 
 
 @group.command(epilog="Example: ingestctl models verify default")
 def verify(name: SetName, home: Home = None) -> None:
-    """Compare every file of a set with its lock. Exit code 1 if one is missing, too many, or different."""
+    """Compare every file of a set with its lock. Exit code 1 if a file is missing, different, or not in the
+    lock."""
     verdicts = sets.verified(Workplace.of(home, None).models, set_name_of(name))
     for verdict in verdicts:
         print(f"{verdict.model}: {verdict.fault or 'every file as locked'}")

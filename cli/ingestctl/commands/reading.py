@@ -44,8 +44,9 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
             help="Published on this day (2025-01-31, UTC) or earlier.",
         ),
     ] = None,
-    video: Annotated[
-        str | None, typer.Option("--video", help="Only in this recording, for example youtube:CNxH0rHS320.")
+    recording: Annotated[
+        str | None,
+        typer.Option("--recording", help="Only in this recording, for example youtube:CNxH0rHS320."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many passages.")] = 10,
     model_set: Annotated[
@@ -66,18 +67,18 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Find passages by meaning and by words at once, best first, with who says them, when, and a link to the
-    moment.
+    """Find passages by meaning and by words at once, best first, with the speaker, the time, and a link to
+    the moment.
 
-    The question is embedded by the model that the stored vectors are of. The score adds 1 / (60 + rank) of
-    the two lists.
+    The question is embedded by the model of the stored vectors. The score adds 1 / (60 + rank) of the two
+    lists.
     """
     if fault := fault_of(query):
         raise typer.BadParameter(fault, param_hint="QUERY")
     if since and until and until < since:
         raise typer.BadParameter("is before --since", param_hint="--until")
     first, last = (None if day is None else day.date() for day in (since, until))
-    question = searching.Question(query, limit, speaker, first, last, video, model_set, model)
+    question = searching.Question(query, limit, speaker, first, last, recording, model_set, model)
     found = searching.find(Workplace.of(home, dsn), question)
     searching.show(found, output, console())
     if not found:
@@ -86,7 +87,7 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
 
 @app.command(epilog="Example: ingestctl export youtube:CNxH0rHS320 --format vtt --to talk.vtt")
 def export(
-    video: Annotated[
+    recording: Annotated[
         str, typer.Argument(help="The recording's id, as `ingestctl status` and `search` show it.")
     ],
     form: Annotated[Form, typer.Option("--format", "-f", help="docs/how-to.md describes each.")] = Form.JSON,
@@ -99,10 +100,10 @@ def export(
     """Write one transcript: JSON with everything, VTT or SRT captions, text for reading, or RTTM speaker
     turns."""
     try:
-        write(stored_transcript(Workplace.of(home, dsn), video), form, to)
+        write(stored_transcript(Workplace.of(home, dsn), recording), form, to)
     except NoTranscriptError as error:
-        raise typer.BadParameter(str(error), param_hint="VIDEO") from error
+        raise typer.BadParameter(str(error), param_hint="RECORDING") from error
     except OSError as error:
-        if to is None:  # a reader such as `head` that has gone: the program's own main knows what to do
+        if to is None:  # a reader such as `head` has closed the pipe: the program's own main knows what to do
             raise
         raise typer.BadParameter(f"{to} cannot be written: {error.strerror}", param_hint="--to") from error

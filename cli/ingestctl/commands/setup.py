@@ -1,4 +1,4 @@
-"""`ingestctl example` and `ingestctl crd`: things to start from."""
+"""`ingestctl example` and `ingestctl crd`: examples and definitions to start from."""
 
 from typing import Final
 
@@ -8,7 +8,8 @@ import yaml
 from ingest_contract.crd import definitions
 from ingestctl.commands.app import app
 
-EXAMPLE: Final = """\
+EXAMPLE: Final = (
+    """\
 # A batch of recordings. `ingestctl run batch.yaml` here, or `kubectl apply -f batch.yaml` in a cluster.
 # Only `sources` must be written; docs/reference.md has every field.
 apiVersion: video-ingest.dev/v1alpha1
@@ -17,12 +18,15 @@ metadata:
   name: my-first-batch
 spec:
   sources:
-    - url: https://www.youtube.com/@channel/videos   # or a playlist, feed, media file; or file:///folder with an allowed folder
+    - url: https://www.youtube.com/@channel/videos   # or a playlist, feed, media file; """
+    "or file:///folder with an allowed folder\n"
+    """\
   select:
     limit: 10
   transcription:
     language: en
 """
+)
 
 
 @app.command(epilog="Example: ingestctl example > batch.yaml")

@@ -1,4 +1,4 @@
-"""What is wanted of a batch, and what is known of it beside its runs. Pure: frozen values."""
+"""What the user wants of a batch, and what is known of it beside its runs. Pure: frozen values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from ingest_contract.status import PlanStatus, ProfileStatus
 
 @dataclass(frozen=True, slots=True)
 class PlannedItems:
-    """What the plans of a batch came to together: at least one of them is made."""
+    """The plans of a batch, taken together: at least one of them is made."""
 
     items: tuple[Item, ...]
-    """Every planned item, by index."""
+    """Every planned recording, by index."""
     status: PlanStatus
-    """What people read about the plans."""
+    """What the user reads about the plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,16 @@ class Batch:
     """Of the spec."""
     trace_id: str
     planned: PlannedItems | None
-    """None while there is no plan: then nothing of it runs or starts."""
+    """None while there is no plan: then nothing of the batch runs or starts."""
     profile: ProfileStatus | None = None
-    """Which profile it goes by."""
-    trouble: tuple[str, str] | None = None
-    """Why sources that are not planned cannot be: (reason, message). What is planned goes on."""
-    setup_mended: bool = False
-    """Whether somebody says that a broken setup is mended: nothing waits because of it any more."""
+    """The profile that it uses."""
+    failure: tuple[str, str] | None = None
+    """Why the sources that are not planned cannot be planned: (reason, message). Recordings that are planned
+    go on."""
+    setup_fixed: bool = False
+    """Whether the user says that a broken setup is fixed: nothing waits because of it any more."""
 
     @property
     def items(self) -> Sequence[Item]:
-        """The planned items; none while there is no plan."""
+        """The planned recordings; none while there is no plan."""
         return self.planned.items if self.planned else ()

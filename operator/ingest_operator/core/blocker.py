@@ -1,21 +1,23 @@
-"""What keeps a cluster from starting things, or what was started from beginning: somebody outside must change
+"""What keeps a cluster from starting runs, or a started run from beginning: someone outside must change
 something. Pure.
 
-A hindrance is no outcome: nobody is charged, nothing is remembered, and it is found out anew after a restart.
+A blocker is no outcome: no recording is charged, nothing is remembered, and it is found again after a
+restart.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Hindrance:
+class Blocker:
     """One thing that must change outside."""
 
     reason: str
     """CamelCase, for the `Stalled` condition: a reason of the failure table where one fits."""
     message: str
-    """For people: what, and what to do about it."""
+    """For the user: what is wrong, and what to do about it."""
     until: float
-    """Epoch seconds before which another start is not worth its call; infinity where a watch will tell."""
+    """Epoch seconds before which another start is not worth its call; infinity where a watch will report the
+    change."""
     index: int | None = None
-    """The only item that it concerns; None where it concerns every start."""
+    """The only recording that it concerns; None where it concerns every start."""

@@ -1,4 +1,4 @@
-"""The breaker of a batch: what one run's end says about all the others, and when something may start again.
+"""The breaker of a batch: what the end of one run means for all others, and when a run may start again.
 Pure."""
 
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from ingest_operator.core.ledger import WINDOW, Ledger, Open
 from ingest_operator.core.outcome import Outcome, Run
 
 LONGEST_WAIT: Final = 3600.0
-"""Seconds between two tries at most."""
+"""Longest wait between two runs, in seconds."""
 
 MAX_OPENED: Final = 1000
-"""Where the count of a breaker's failed probes stops; its wait has long reached the longest."""
+"""The count of failed probes stops here; the wait has reached its maximum long before."""
 
 PREVAILS: Final = 8
-"""Of the last ten charged outcomes, as many with one reason that is not of the input's making open the
-breaker."""
+"""The breaker opens when this many of the last ten charged outcomes share one reason that is not the input's
+fault."""
 
 PROBE_AFTER: Final = 60.0
 """Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
@@ -24,22 +24,23 @@ PROBE_AFTER: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that is over, as the fold wants it."""
+    """A run that is over, with what the fold needs to know of it."""
 
     run: Run
     outcome: Outcome
     busy_since: float
-    """Since when this run, or one that ended later, has been under way."""
+    """Earliest start among this run and all that ended later."""
     at: float
     seen_at: float
-    """When this operator sees it: waits count from here, or they would be over at once by a clock that is
-    ahead of the cluster's."""
+    """When this operator sees the end. Waits count from here: with a clock ahead of the cluster's they would
+    otherwise be over at once."""
     alone: bool
-    """Whether nothing of the batch is seen on another node."""
+    """Whether no run of the batch is seen on another node."""
 
 
 def verdict_of(reason: Reason, *, forgiven: bool) -> Verdict:
-    """What happens: what a machine does that has failed others as well is charged to nobody."""
+    """The verdict on a run. What a node does that has failed other recordings as well is charged to no
+    recording."""
     verdict = FAILURES[reason].verdict
     return Verdict.FORGIVE if forgiven and verdict is Verdict.RETRY_ELSEWHERE else verdict
 
@@ -66,15 +67,15 @@ def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
 
 
 def is_probe(ledger: Ledger, run: Run) -> bool:
-    """Whether a run tells if the breaker may close. One row is kept for it: until its end is folded nothing
-    else may start."""
+    """Whether this run decides if the breaker may close. One row is reserved for it: nothing else may start
+    until its end is folded."""
     return ledger.breaker is not None and run.started_at >= ledger.breaker.until
 
 
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
-    """An open breaker; failed probes double the wait, runs that were under way when it opened do not."""
+    """An open breaker. Failed probes double the wait; runs that were under way when it opened do not."""
     opened = min(MAX_OPENED, before.opened + probe) if before else 1
     wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
-    told = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
-    until = done.seen_at + min(LONGEST_WAIT, max(wait, told or 0))
+    retry_after = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
+    until = done.seen_at + min(LONGEST_WAIT, max(wait, retry_after or 0))
     return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

@@ -1,4 +1,4 @@
-"""The conditions of a batch, and the one word that a column shows. Pure."""
+"""The conditions of a batch, and the one word that a printer column shows. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,27 +9,27 @@ from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
 from ingest_contract.status import Counts
 from ingest_operator.core.batch import Batch
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
-from ingest_operator.core.nodes import avoided, told
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.nodes import avoided, avoided_message
+from ingest_operator.core.timestamps import to_rfc3339
 
 TOO_MANY_FAILURES: Final = "TooManyFailures"
-"""The reason of a batch of which more failed than it allows."""
+"""The reason of a batch in which more recordings failed than it allows."""
 
 ConditionDraft = tuple[ConditionType, bool, str, str]
 """(type, whether it holds, reason, message)."""
 
 
 def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
-    """Whether more of the batch has failed than it allows. At 100 % that cannot happen."""
+    """Whether more recordings failed than the batch allows. At 100 % that cannot happen."""
     return len(ledger.failed) * 100 > spec.retry.max_failed_percent * total
 
 
 def conclusions(
-    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+    batch: Batch, blockers: Sequence[Blocker], counts: Counts, ledger: Ledger
 ) -> tuple[str, tuple[ConditionDraft, ...]]:
-    """(state word, what holds of every type). `blockers` are what must change outside before more can
+    """(state word, the condition of every type). `blockers` are what must change outside before more can
     start."""
     found = tuple(_conditions(batch, blockers, counts, ledger))
     return _word({kind for kind, holds, _, _ in found if holds}, counts, batch), found
@@ -43,13 +43,13 @@ def as_conditions(found: Iterable[ConditionDraft], now: float, generation: int) 
             status=ConditionStatus.TRUE if holds else ConditionStatus.FALSE,
             reason=reason,
             message=message,
-            last_transition_time=as_text(now),
+            last_transition_time=to_rfc3339(now),
             observed_generation=generation,
         )
 
 
 def _conditions(
-    batch: Batch, blockers: Sequence[Hindrance], counts: Counts, ledger: Ledger
+    batch: Batch, blockers: Sequence[Blocker], counts: Counts, ledger: Ledger
 ) -> Iterator[ConditionDraft]:
     spec, planned = batch.spec, batch.planned is not None
     done = planned and (spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total)
@@ -72,7 +72,7 @@ def _conditions(
     yield _stalled(failed, ledger, blockers, done=done)
     yield (
         ConditionType.RECONCILING,
-        not planned and batch.trouble is None,
+        not planned and batch.failure is None,
         "Planned" if planned else "Planning",
         "",
     )
@@ -88,10 +88,10 @@ def _conditions(
 
 
 def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
-    """Whether this will not be what was wanted, unless a person does something about it."""
-    spec, trouble = batch.spec, batch.trouble
-    if trouble is not None:
-        return ConditionType.FAILED, True, "PlanningFailed", f"{trouble[0]}: {trouble[1]}"[:1024]
+    """Whether the batch will not reach its goal unless a person acts."""
+    spec, failure = batch.spec, batch.failure
+    if failure is not None:
+        return ConditionType.FAILED, True, "PlanningFailed", f"{failure[0]}: {failure[1]}"[:1024]
     if batch.planned is not None and failed_too_often(spec, counts.total, ledger):
         limit = spec.retry.max_failed_percent
         return (
@@ -104,13 +104,12 @@ def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
 
 
 def _stalled(
-    failed: ConditionDraft, ledger: Ledger, blockers: Sequence[Hindrance], *, done: bool
+    failed: ConditionDraft, ledger: Ledger, blockers: Sequence[Blocker], *, done: bool
 ) -> ConditionDraft:
-    """Whether something outside must change. Of a batch that is done nothing need change, whatever its last
-    runs met with.
+    """Whether something outside must change. A batch that is done needs no change, whatever its last runs
+    met.
 
-    One that has failed says so here as well, if nothing else holds it up: this is the condition that kstatus
-    knows.
+    A failed batch is stalled as well, if no other cause is there: this is the condition that kstatus knows.
     """
     held = ledger.breaker
     if done or (held is None and not blockers):
@@ -129,20 +128,20 @@ def _stalled(
             (first.message + (f" (and {others} more)" if others else ""))[:1024],
         )
     message = (
-        f"{FAILURES[held.reason].sentence} Nothing new starts before {as_text(held.until)}; then one "
+        f"{FAILURES[held.reason].sentence} Nothing new starts before {to_rfc3339(held.until)}; then one "
         f"recording probes. {held.message}"
     )
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
 
 
 def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
-    """Whether some nodes get nothing more for a while. Of a batch that is done, `status.nodes` still says
-    which did."""
+    """Whether some nodes are avoided for a while. In a batch that is done, `status.nodes` still says which
+    were."""
     names = () if done else avoided(ledger)
     if not names:
         return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""
     worst = Counter(ledger.nodes[name].reason.value for name in names).most_common(1)[0][0]
-    return ConditionType.NODES_AVOIDED, True, worst, told(ledger)[:1024]
+    return ConditionType.NODES_AVOIDED, True, worst, avoided_message(ledger)[:1024]
 
 
 def _word(holding: set[ConditionType], counts: Counts, batch: Batch) -> str:

@@ -1,5 +1,5 @@
-"""Making an item final: its set, its reason's count, its sums and its row, in one step, so that each is
-counted exactly once. Pure."""
+"""Makes a recording final: its set, the count of its reason, its sums and its row, in one step, so that each
+is counted exactly once. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -9,20 +9,21 @@ from typing import Final
 from ingest_contract.base import decimal
 from ingest_contract.failures import CHARGED, FAILURES, Reason
 from ingest_contract.receipt import Receipt
+from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import RTF_BUCKETS, ItemState, VideoStatus
+from ingest_contract.status import RTF_BUCKETS
 from ingest_operator.core.ledger import Ledger, Totals
 from ingest_operator.core.outcome import Outcome, Run, Waits
 
-TRY_GROUPS: Final = 64
-"""Different numbers of processes that the status can tell apart: what `status.tries` may hold."""
+RUN_GROUPS: Final = 64
+"""Different run numbers that the status can tell apart: what `status.runs` may hold."""
 
 
 def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
-    """The item is in the store."""
+    """The recording is in the store."""
     receipt = outcome.receipt
     ledger = replace(
-        _finished(ledger, run, outcome, item_id, ItemState.SUCCEEDED),
+        _finished(ledger, run, outcome, item_id, RecordingState.SUCCEEDED),
         succeeded=ledger.succeeded | {run.index},
     )
     if receipt is None:
@@ -37,62 +38,63 @@ def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledge
     """There was nothing to ingest."""
     skips = _counted(ledger.skips, outcome.reason)
     return replace(
-        _finished(ledger, run, outcome, item_id, ItemState.SKIPPED),
+        _finished(ledger, run, outcome, item_id, RecordingState.SKIPPED),
         skipped=ledger.skipped | {run.index},
         skips=skips,
     )
 
 
 def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
-    """The item's budget is spent, or nothing can help it."""
+    """The recording's budget is spent, or no retry can help it."""
     failures = _counted(ledger.failures, outcome.reason)
-    tries = _grouped(dict(ledger.tries) | {run.index: run.number})
-    ledger = _finished(ledger, run, outcome, item_id, ItemState.FAILED)
-    return replace(ledger, failed=ledger.failed | {run.index}, failures=failures, tries=tries)
+    runs = _grouped(dict(ledger.runs) | {run.index: run.number})
+    ledger = _finished(ledger, run, outcome, item_id, RecordingState.FAILED)
+    return replace(ledger, failed=ledger.failed | {run.index}, failures=failures, runs=runs)
 
 
-def _grouped(tries: Mapping[int, int]) -> Mapping[int, int]:
-    """At most `TRY_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out,
-    only never repeated."""
-    numbers = sorted(set(tries.values()))
-    if len(numbers) <= TRY_GROUPS:
-        return tries
-    return {index: max(number, numbers[1]) for index, number in tries.items()}
+def _grouped(runs: Mapping[int, int]) -> Mapping[int, int]:
+    """At most `RUN_GROUPS` different numbers: the lowest is raised to the next one. Numbers may be left out,
+    but never repeated."""
+    numbers = sorted(set(runs.values()))
+    if len(numbers) <= RUN_GROUPS:
+        return runs
+    return {index: max(number, numbers[1]) for index, number in runs.items()}
 
 
 def _counted(counts: Mapping[Reason, int], reason: Reason | None) -> Mapping[Reason, int]:
     return counts if reason is None else dict(counts) | {reason: counts.get(reason, 0) + 1}
 
 
-def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: ItemState) -> Ledger:
-    """Out of `trying`, into the rows."""
+def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: RecordingState) -> Ledger:
+    """Move the recording from `open_item` to the rows."""
     receipt = outcome.receipt
-    row = VideoStatus(
+    row = RecordingStatus(
         index=run.index,
         id=item_id,
         state=state,
-        number=run.number,
-        attempts=run.attempts + (outcome.reason is not None and FAILURES[outcome.reason].verdict in CHARGED),
+        run=run.number,
+        charged_attempts=run.charged_attempts
+        + (outcome.reason is not None and FAILURES[outcome.reason].verdict in CHARGED),
         rung=run.rung or None,
         rtf=decimal(receipt.rtf)
-        if receipt and receipt.rtf is not None and state is ItemState.SUCCEEDED
+        if receipt and receipt.rtf is not None and state is RecordingState.SUCCEEDED
         else None,
         stage=receipt.stage if receipt else None,
         reason=outcome.reason,
         message=outcome.message[:256] or None,
     )
-    tries = {index: number for index, number in ledger.tries.items() if index != run.index}
-    return replace(ledger.with_trying(run.index, None), rows=_with_row(ledger.rows, row), tries=tries)
+    runs = {index: number for index, number in ledger.runs.items() if index != run.index}
+    return replace(ledger.with_open_item(run.index, None), rows=_with_row(ledger.rows, row), runs=runs)
 
 
-def _with_row(rows: tuple[VideoStatus, ...], row: VideoStatus) -> tuple[VideoStatus, ...]:
+def _with_row(rows: tuple[RecordingStatus, ...], row: RecordingStatus) -> tuple[RecordingStatus, ...]:
     """The rows with a newer one: failed ones first, each kind from the newest to the oldest."""
     newest = (row, *(other for other in rows if other.index != row.index))
-    return tuple(sorted(newest, key=lambda each: each.state is not ItemState.FAILED))
+    return tuple(sorted(newest, key=lambda each: each.state is not RecordingState.FAILED))
 
 
 def with_waits(ledger: Ledger, run: Run) -> Ledger:
-    """What a process that ended, however it did, waited for and held."""
+    """Add what a run waited for and held, however it ended."""
     waits, totals = run.waits or Waits(), ledger.totals
     totals = replace(
         totals,

@@ -1,8 +1,8 @@
-"""Folding what was observed into the ledger: verdicts, budgets, sums and the breaker. Pure: (ledger,
-observation, now) to ledger.
+"""Folds observed runs into the ledger: verdicts, budgets, sums and the breaker. Pure: (ledger, observation,
+now) to ledger.
 
-Each run is folded exactly once: a run whose number the ledger already counts as over changes nothing, however
-often it is seen.
+Each run is folded exactly once: a run that the ledger already counts as over changes nothing, however often
+it is seen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,33 +16,33 @@ from ingest_contract.failures import FAILURES, RETRIED_ONCE, Reason, Verdict
 from ingest_contract.status import MAX_WAITING
 from ingest_operator.core.breaker import LONGEST_WAIT, Finished, after, is_probe, verdict_of
 from ingest_operator.core.finalize import with_failure, with_skip, with_success, with_waits
-from ingest_operator.core.ledger import Ledger, Trying
+from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.nodes import as_time_goes, blamed, cleared, is_alone, is_to_blame, tried_again
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.core.rows import as_rows_allow
 
 LATER: Final = 60.0
-"""Seconds until a `RetryLater` is tried again, where its source does not say."""
+"""Seconds until the retry after a `RetryLater`, where its source names no wait."""
 
 DISRUPTION_WAIT: Final = 10.0
-"""Seconds until an item is tried again that was interrupted for the second time; the first time it is tried
-again at once."""
+"""Seconds until the retry of a recording that was interrupted for the second time; after the first
+interruption it is retried at once."""
 
 DISRUPTED_FOR: Final = 24 * 3600.0
-"""Seconds that an item spends at least between forgiven interruptions before it is given up: by then somebody
-has looked."""
+"""A recording is given up only after its waits between forgiven interruptions add up to this many seconds:
+until then a person has had time to see it."""
 
 WAITING_MESSAGE: Final = 120
-"""Characters of what a waiting item's last try said: a hundred such rows must fit into a status beside the
-longest interval texts."""
+"""Characters kept of the last message of a waiting recording: a hundred such rows must fit into a status
+beside the longest interval texts."""
 
-MAX_TRIES: Final = 10_000
-"""Processes per item: at one a minute, a week of waiting for a world that does not get ready."""
+MAX_RUNS: Final = 10_000
+"""Runs per recording: at one a minute, a week of waiting for an environment that does not get ready."""
 
 
 def disruption_wait(disruptions: int) -> float:
-    """Seconds until the next try of an item that was interrupted so often before."""
+    """Seconds until the next run of a recording that was interrupted this often before."""
     return min(LONGEST_WAIT, DISRUPTION_WAIT * 2.0 ** (disruptions - 1)) if disruptions else 0.0
 
 
@@ -53,37 +53,37 @@ def _most_disruptions() -> int:
 
 
 MAX_DISRUPTIONS: Final = _most_disruptions()
-"""Forgiven interruptions per item: the cap by time, told by a number that the status has anyway."""
+"""Forgiven interruptions per recording: the cap by time, expressed as a number that the status has anyway."""
 
 
 def fold(
     ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mapping[int, str], now: float
 ) -> Ledger:
-    """The ledger after a look at the runs. `ids` names the items, for their rows."""
-    looked, now = floor(now * 1000) / 1000, round(now, 3)
+    """The ledger after folding the observed runs. `ids` names the recordings, for their rows."""
+    seen_at, now = floor(now * 1000) / 1000, round(now, 3)
     ledger = as_time_goes(_another_pass(ledger, spec.retry_failed), now)
     seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
     fresh = [run for run in seen if not is_recorded(ledger, run)]
     for run, busy_since in zip(fresh, _busy_since(fresh), strict=True):
         if is_recorded(ledger, run):
             continue
-        item = ledger.trying.get(run.index)
-        ledger = ledger.with_trying(run.index, _running(run, item))
+        item = ledger.open_items.get(run.index)
+        ledger = ledger.with_open_item(run.index, _running(run, item))
         if run.ended is not None:
             at = run.ended_at or now
             finished = Finished(
-                run, outcome_of(run.ended), busy_since, at, max(looked, at), is_alone(ledger, run, seen)
+                run, outcome_of(run.ended), busy_since, at, max(seen_at, at), is_alone(ledger, run, seen)
             )
             ledger = _folded(ledger, finished, spec, ids[run.index])
     ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
     return as_rows_allow(tried_again(ledger, seen, now))
 
 
-def _running(run: Run, known: Trying | None) -> Trying:
-    """A run that is live, or was until now. What is known of it stays: where clocks differ, its start would
-    be another one each time."""
-    item = Trying(
-        run.number, run.attempts, run.rung, run.disruptions, running=True, not_before=run.started_at
+def _running(run: Run, known: OpenItem | None) -> OpenItem:
+    """A run that is live, or was until now. What is known of it stays: where clocks differ, its start time
+    would change each time."""
+    item = OpenItem(
+        run.number, run.charged_attempts, run.rung, run.disruptions, running=True, not_before=run.started_at
     )
     if known is None or known.number != run.number:
         return item
@@ -91,27 +91,27 @@ def _running(run: Run, known: Trying | None) -> Trying:
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:
-    """Whether the ledger already knows how this run ended. Of one that had vanished it does not: a cache that
-    lags may show it again."""
+    """Whether the ledger already knows how this run ended. Of a vanished run it does not: a lagging cache may
+    show it again."""
     if run.index in ledger.succeeded or run.index in ledger.skipped:
         return True
-    item = ledger.trying.get(run.index)
+    item = ledger.open_items.get(run.index)
     if item is not None:
         return item.number > run.number or (
             item.number == run.number and not item.running and item.reason is not None
         )
-    return ledger.tries.get(run.index, 0) >= run.number
+    return ledger.runs.get(run.index, 0) >= run.number
 
 
 def _to_the_millisecond(run: Run, now: float) -> Run:
-    """The run with the moments that the status can hold: a finer one would compare otherwise before and after
-    a restart."""
+    """The run with the times that the status can hold: a finer time would compare differently before and
+    after a restart."""
     ended_at = None if run.ended is None else round(now if run.ended_at is None else run.ended_at, 3)
     return replace(run, started_at=round(run.started_at, 3), ended_at=ended_at)
 
 
 def _by_end(run: Run) -> tuple[float, int, int]:
-    """Live runs come after all that are over."""
+    """Sort key: live runs come after all that are over."""
     return (inf if run.ended_at is None else run.ended_at, run.index, run.number)
 
 
@@ -121,8 +121,8 @@ def _busy_since(runs: Sequence[Run]) -> list[float]:
 
 
 def _another_pass(ledger: Ledger, token: str) -> Ledger:
-    """A new `retryFailed` makes the failed items pending again; their process numbers go on, their attempts
-    begin anew."""
+    """A new `retryFailed` makes the failed recordings pending again; their run numbers go on, their charged
+    attempts start again at zero."""
     if token == ledger.retry_failed:
         return ledger
     rows = tuple(row for row in ledger.rows if row.index not in ledger.failed)
@@ -141,22 +141,27 @@ def _another_pass(ledger: Ledger, token: str) -> Ledger:
 def _without_the_vanished(
     ledger: Ledger, seen: set[tuple[int, int]], ids: Mapping[int, str], now: float
 ) -> Ledger:
-    """A run that should be there and is not was deleted from outside: that is a disruption like any other.
+    """A run that should exist and does not was deleted from outside: that is a disruption like any other.
 
-    No reason is given to it: that is how `is_recorded` tells it from a run whose end was seen.
+    It gets no reason: this is how `is_recorded` tells it from a run whose end was seen.
     """
     for index in ledger.running:
-        item = ledger.trying[index]
+        item = ledger.open_items[index]
         if (index, item.number) in seen or len(ledger.waiting) >= MAX_WAITING:
             continue
         if item.disruptions < MAX_DISRUPTIONS:
             due = now + disruption_wait(item.disruptions)
-            ledger = ledger.with_trying(
+            ledger = ledger.with_open_item(
                 index, replace(item, running=False, not_before=due, disruptions=item.disruptions + 1)
             )
         else:
             gone = Run(
-                index, item.number, item.attempts, item.rung, item.disruptions, started_at=item.not_before
+                index,
+                item.number,
+                item.charged_attempts,
+                item.rung,
+                item.disruptions,
+                started_at=item.not_before,
             )
             ledger = with_failure(
                 ledger,
@@ -168,7 +173,7 @@ def _without_the_vanished(
 
 
 def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
-    """One run's end: the item's fate, then what it teaches about the batch."""
+    """Fold the end of one run: first the recording's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
     ledger = with_waits(_active(ledger, done.busy_since, done.at), run)
     forgiven = is_to_blame(ledger, run)
@@ -178,12 +183,12 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
     elif FAILURES[reason].verdict is Verdict.SKIP:
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
-        again = _again(done, spec, forgiven=forgiven) if run.number < MAX_TRIES else None
+        again = _again(done, spec, forgiven=forgiven) if run.number < MAX_RUNS else None
         if again and len(ledger.waiting) >= MAX_WAITING + is_probe(ledger, run):
             return before  # no row is free to remember it by: the run itself stays the memory until one is
         ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone)
         ledger = (
-            ledger.with_trying(run.index, again)
+            ledger.with_open_item(run.index, again)
             if again
             else with_failure(ledger, run, done.outcome, item_id)
         )
@@ -191,22 +196,22 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:
-    """Wall time in which something ran: the union of the runs' intervals, which come in the order of their
-    ends."""
+    """Wall time in which a run was under way: the union of the runs' intervals, which come in the order of
+    their ends."""
     gained = max(0.0, end - max(start, ledger.active_until))
     return replace(
         ledger, active=round(ledger.active + gained, 3), active_until=max(ledger.active_until, end)
     )
 
 
-def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> Trying | None:
-    """The item's next try, or None when its budget is spent."""
+def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> OpenItem | None:
+    """The recording's next run, or None when its budget is spent."""
     run, outcome = done.run, done.outcome
     assert outcome.reason is not None  # noqa: S101 -- successes do not come here
     stage = outcome.receipt.stage if outcome.receipt else None
-    again = Trying(
+    again = OpenItem(
         run.number,
-        run.attempts,
+        run.charged_attempts,
         run.rung,
         run.disruptions,
         running=False,
@@ -216,26 +221,27 @@ def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> Trying |
     again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE])
     match verdict_of(outcome.reason, forgiven=forgiven):
         case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
-            attempts = run.attempts + 1
+            charged_attempts = run.charged_attempts + 1
             limit = (
                 min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
             )
-            wait = min(LONGEST_WAIT, spec.retry.backoff_seconds * 2.0 ** (attempts - 1))
+            wait = min(LONGEST_WAIT, spec.retry.backoff_seconds * 2.0 ** (charged_attempts - 1))
             return (
-                replace(again, attempts=attempts, not_before=done.seen_at + wait)
-                if attempts < limit
+                replace(again, charged_attempts=charged_attempts, not_before=done.seen_at + wait)
+                if charged_attempts < limit
                 else None
             )
         case Verdict.RETRY_SMALLER:
             return replace(again, rung=run.rung + 1) if run.rung < LAST_RUNG else None
         case Verdict.RETRY_LATER | Verdict.STOP_BATCH:
-            told = outcome.receipt.retry_after_seconds if outcome.receipt else None
+            retry_after = outcome.receipt.retry_after_seconds if outcome.receipt else None
             return replace(
-                again, not_before=done.seen_at + min(LONGEST_WAIT, LATER if told is None else told)
+                again,
+                not_before=done.seen_at + min(LONGEST_WAIT, LATER if retry_after is None else retry_after),
             )
         case Verdict.FORGIVE:
             if run.ended is not None and run.ended.on_request:
-                return again  # our own doing is no disruption
+                return again  # our own stop is no disruption
             due = done.seen_at + disruption_wait(run.disruptions)
             return (
                 replace(again, disruptions=run.disruptions + 1, not_before=due)

@@ -1,8 +1,8 @@
-"""The memory ladder: what a try gives up to fit where an earlier one did not. Pure.
+"""The memory ladder: what a run gives up to fit where an earlier one did not. Pure.
 
 One ladder for both memories: each rung takes less at once on the GPU and, in a cluster, asks for more of the
-host. The number of the rung is recorded on the item, so the next try, and the batch's other recordings, start
-where this one learned to. A worker knows no rungs: its order says what the rung means.
+host. The rung is recorded on the recording, so its next run, and the batch's other recordings, start on the
+rung that this one reached. A worker knows no rungs: its order says what the rung means.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from ingest_contract.order import Runtime
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    """What is left of what the profile asks for."""
+    """What a rung leaves of the profile's settings."""
 
     divisor: int
     """Batches are divided by it, never below 1."""
     together: bool
-    """Whether stages may share the GPU, and models be loaded before they are needed: both hold two models in
-    one memory."""
+    """Whether stages may share the GPU, and models may be loaded before they are needed: in both cases two
+    models are in one memory."""
 
 
 _LADDER: Final = (
@@ -37,8 +37,8 @@ _ONE_TEXT: Final = 512
 
 
 def on_rung(runtime: Runtime, rung: int) -> Runtime:
-    """The runtime of one rung: batches divided, never larger than they were; and what may be in memory
-    together."""
+    """The runtime of one rung: divided batches, never larger than before, and whether two models may be in
+    memory together."""
     divisor, together = _LADDER[rung].divisor, _LADDER[rung].together
     tokens = runtime.embedding_batch_tokens
     return runtime.model_copy(

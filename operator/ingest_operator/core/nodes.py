@@ -1,10 +1,10 @@
 """Nodes that end runs for reasons of their own: learned from the ends, avoided for a while, forgotten, never
 all of them. Pure.
 
-A node that fails fast is always free, so a scheduler gives it more work than any other. Which ends speak
-against a node is a column of the failure table. A node that is avoided gets nothing of the batch; when its
-time is over one run at a time tries it again, and one more such end doubles the time. Where no other node
-takes anything, that happens sooner: a bad node is better than none.
+A node that fails fast is always free, so a scheduler gives it more work than any other. A column of the
+failure table says which ends count against a node. An avoided node gets no run of the batch. When its time is
+over it is tried again with one run at a time; one more such end doubles the time. Where no other node takes a
+run, it is tried again sooner: a bad node is better than none.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,41 +14,41 @@ from typing import Final
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.obstacles import MAX_NODES
 from ingest_operator.core.actions import Action, Start
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Suspect
 from ingest_operator.core.outcome import Run
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 
 AVOIDED_FOR: Final = 1800.0
-"""Seconds for which a node is avoided the first time: a reboot, or a driver that is mended, takes less."""
+"""Seconds for which a node is avoided the first time: a reboot, or a driver fix, takes less."""
 
 LONGEST: Final = 4 * 3600.0
-"""Seconds for which a node is avoided at most: somebody may have mended it."""
+"""Longest time in seconds for which a node is avoided: someone may have fixed it."""
 
 ALONE: Final = 4
-"""Ends that make a batch avoid the only node that it knows: to wait for another costs more there than to try
-again."""
+"""Ends after which a batch avoids the only node that it knows: there, waiting for another node costs more
+than a retry."""
 
 NO_OTHER_FOR: Final = 60.0
-"""Seconds for which no node takes anything of the batch until avoided ones are tried again; doubled with each
+"""Seconds for which no node takes a run of the batch before avoided nodes are tried again; doubled with each
 time in a row."""
 
 LONGEST_WITHOUT: Final = 3600.0
-"""Seconds at most, of the same."""
+"""Upper limit of that wait, in seconds."""
 
 SETTLED: Final = 15.0
-"""Seconds that a scheduler is given to place a pod before the lack of a place is told, or another pod asked
-for."""
+"""Seconds that a scheduler has to place a pod before the lack of a node is reported, or another pod is
+created."""
 
 
 def avoided(ledger: Ledger) -> tuple[str, ...]:
-    """The nodes that nothing of the batch is sent to."""
+    """The nodes that get no run of the batch."""
     return tuple(sorted(name for name, node in ledger.nodes.items() if node.avoided))
 
 
 def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tuple[Action, ...]:
-    """The actions, their starts kept from avoided nodes, and all but one of them from each node that is tried
-    again."""
+    """The actions, with starts kept from avoided nodes, and with all but one start kept from each node that
+    is tried again."""
     seen = tuple(runs)
     closed = {*avoided(ledger), *(name for name in _tried(ledger) if _is_being_tried(name, seen))}
     result: list[Action] = []
@@ -62,22 +62,23 @@ def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tupl
 
 
 def is_to_blame(ledger: Ledger, run: Run) -> bool:
-    """Whether the node of a run that failed has failed others as well: then the run is not charged for what
-    the machine did."""
+    """Whether the node of a failed run has failed other recordings as well: then the run is not charged for
+    what the node did."""
     node = ledger.nodes.get(run.node or "")
     return node is not None and (node.others or node.first != run.index)
 
 
 def is_alone(ledger: Ledger, run: Run, runs: Iterable[Run]) -> bool:
-    """Whether no other node is known to take anything of the batch."""
+    """Whether no other node is known to take a run of the batch."""
     bad = {*avoided(ledger), run.node, None}
     return all(each.node in bad for each in runs)
 
 
 def blamed(ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool = False) -> Ledger:
-    """The ledger after a run that ended so: whether that speaks against its node, the failure table says.
+    """The ledger after a run that ended so: the failure table decides whether that counts against its node.
 
-    Where no other node is known it takes more to avoid one, unless the table wants the recording elsewhere.
+    Where no other node is known it takes more ends to avoid one, unless the table wants the recording
+    elsewhere.
     """
     row = FAILURES[reason]
     if not row.against_node or run.node is None:
@@ -100,8 +101,8 @@ def blamed(ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool 
 
 
 def cleared(ledger: Ledger, run: Run) -> Ledger:
-    """The ledger after a run that went well: nothing is held against its node any more, unless it began
-    before that was avoided."""
+    """The ledger after a run that succeeded: nothing is held against its node any more, unless the run began
+    before the node was avoided."""
     node = ledger.nodes.get(run.node or "")
     if node is None or node.avoided:
         return ledger
@@ -109,7 +110,8 @@ def cleared(ledger: Ledger, run: Run) -> Ledger:
 
 
 def as_time_goes(ledger: Ledger, now: float) -> Ledger:
-    """Who was avoided for long enough is tried again, and who has been good for as long is forgotten."""
+    """A node that was avoided for long enough is tried again; one that has been good for as long is
+    forgotten."""
     if all(node.until > now for node in ledger.nodes.values()):
         return ledger
     return replace(
@@ -119,8 +121,7 @@ def as_time_goes(ledger: Ledger, now: float) -> Ledger:
 
 
 def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:
-    """The ledger with every node open again, where none but those that are avoided takes anything of the
-    batch."""
+    """The ledger with every node open again, where only avoided nodes would take a run of the batch."""
     held = [node for node in ledger.nodes.values() if node.avoided]
     waiting = _without_a_place(runs)
     if not held or not waiting:
@@ -136,11 +137,11 @@ def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:
 
 
 def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]:
-    """Runs that wait for a node and begin anew, uncharged: a pod cannot be told later that it may go to a
-    node after all.
+    """Runs that wait for a node and start again, uncharged: a pod's affinity cannot be changed later to allow
+    a node.
 
-    Those that are kept from a node that has proved good since; and where nothing runs anywhere, one, to try a
-    node that may be tried.
+    These are runs kept from a node that has proved good since; and, where nothing runs anywhere, one run, to
+    try a node that may be tried again.
     """
     waiting = sorted(
         (run for run in runs if _waits(run) and (run.unplaced_since or 0.0) + SETTLED <= now), key=_by_item
@@ -153,23 +154,24 @@ def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]
     return tuple(run for run in waiting if not untried.isdisjoint(run.avoids))[:1]
 
 
-def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Hindrance]:
-    """What a person should know while only avoided nodes would take the batch."""
+def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Blocker]:
+    """What the user should know while only avoided nodes would take the batch."""
     waiting = _without_a_place(runs)
     if avoided(ledger) and waiting and min(waiting) + SETTLED <= now:
-        yield Hindrance(
-            "NoOtherNode", f"No node takes the batch but those that it avoids: {told(ledger)}", now
+        yield Blocker(
+            "NoOtherNode", f"No node takes the batch but those that it avoids: {avoided_message(ledger)}", now
         )
 
 
-def told(ledger: Ledger) -> str:
-    """The avoided nodes in words, the worst first."""
+def avoided_message(ledger: Ledger) -> str:
+    """The avoided nodes as text, the worst first."""
     held = sorted(
         ((name, node) for name, node in ledger.nodes.items() if node.avoided),
         key=lambda each: (-each[1].runs, each[0]),
     )
     return "; ".join(
-        f"{name} ({node.runs} {node.reason.value}, until {as_text(int(node.until))})" for name, node in held
+        f"{name} ({node.runs} {node.reason.value}, until {to_rfc3339(int(node.until))})"
+        for name, node in held
     )
 
 
@@ -179,7 +181,7 @@ def _tried(ledger: Ledger) -> set[str]:
 
 
 def _is_being_tried(name: str, runs: Iterable[Run]) -> bool:
-    """Whether a live run may go to a node, or is there: it is tried by one run at a time."""
+    """Whether a live run may go to this node, or is there: a node is tried by one run at a time."""
     return any(name not in run.avoids and run.node in (None, name) for run in runs if run.ended is None)
 
 
@@ -193,7 +195,7 @@ def _by_item(run: Run) -> tuple[int, int]:
 
 
 def _without_a_place(runs: Iterable[Run]) -> list[float]:
-    """Since when runs wait for a node that were kept from some; none while anything of the batch is on a
+    """Since when runs that were kept from some nodes wait for one; empty while any run of the batch is on a
     node."""
     live = [run for run in runs if run.ended is None]
     if any(run.node is not None for run in live):
@@ -217,7 +219,8 @@ def _open(node: Suspect, now: float) -> Suspect:
 
 
 def _at_most(nodes: dict[str, Suspect], newest: str) -> dict[str, Suspect]:
-    """As many as the status has room for: who is not avoided goes first, then whose time is over soonest."""
+    """As many nodes as the status has room for: nodes that are not avoided are dropped first, then those
+    whose time is over soonest."""
     while len(nodes) > MAX_NODES:
         del nodes[
             min(

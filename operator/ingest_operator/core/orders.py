@@ -1,4 +1,4 @@
-"""Work orders from a batch, its profile and an item. Pure; the one place where batch and profile are put
+"""Work orders from a batch, its profile and a recording. Pure; the one place where batch and profile are put
 together."""
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from ingest_operator.core.memory_ladder import on_rung
 
 
 class UnknownVoiceError(ValueError):
-    """The batch looks for a voice that its profile does not enrol."""
+    """The batch asks for a voice that its profile does not enrol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What `Auto` becomes: decided once per batch, from what the cluster or the workstation has."""
+    """What `Auto` becomes: decided once per batch, from the hardware of the cluster or the workstation."""
 
     has_gpu: bool
     cores: int
 
 
 def settings_of(batch: IngestBatch, profile: IngestProfileSpec) -> Settings:
-    """What determines the output. Raises `UnknownVoiceError`, naming the voices there are."""
+    """The settings that determine the output. Raises `UnknownVoiceError`, naming the enrolled voices."""
     return Settings(
         model_set=profile.model_set,
         transcription=profile.transcription,
@@ -52,8 +52,8 @@ def _voices(batch: IngestBatch, identification: IdentificationProfile) -> Identi
 
 
 def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
-    """How to run on the top rung. `Auto` is resolved here and nowhere else, so that a worker never chooses
-    for itself."""
+    """The runtime on the top rung. `Auto` is resolved only here, so that a worker never chooses for
+    itself."""
     wanted = profile.runtime
     device = (
         wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
@@ -73,7 +73,7 @@ def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Everything about a batch that its orders share."""
+    """Everything that the orders of one batch share."""
 
     batch: IngestBatch
     profile: IngestProfileSpec
@@ -81,7 +81,7 @@ class Orders:
     runtime: Runtime
     trace_id: str
     planned_at: str | None = None
-    """When the batch was planned first, as the API writes moments; None before."""
+    """When the first plan of the batch was made, as the API writes timestamps; None before."""
 
     @property
     def name(self) -> str:
@@ -89,12 +89,12 @@ class Orders:
         return f"{self.batch.metadata.namespace}/{self.batch.metadata.name}"
 
     def to_ingest(self, item: Item, start: Start, place: Place) -> IngestOrder:
-        """The order for one try of one item."""
+        """The order for one run of one recording."""
         return IngestOrder(
             trace_id=self.trace_id,
             batch=self.name,
             item=item,
-            number=start.number,
+            run=start.number,
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=self.profile.fetch,
@@ -109,8 +109,8 @@ class Orders:
         planned: tuple[Item, ...],
         place: Place,
     ) -> PlanOrder:
-        """The order to resolve sources that no plan holds yet. `claims` says in which folder each claim
-        lies."""
+        """The order to resolve the sources that no plan covers yet. `claims` gives the folder of each
+        claim."""
         return PlanOrder(
             trace_id=self.trace_id,
             batch=self.name,

@@ -1,5 +1,5 @@
-"""What is seen of a batch, and what became of each run, from exit code, signal, Receipt, or none of these.
-Pure; asks and logs nothing.
+"""What is observed of a batch, and the outcome of each run, from exit code, signal, Receipt, or none of
+these. Pure; asks and logs nothing.
 
 A Receipt that says `Succeeded` is written after the commit, so it is believed whatever happened to the
 process later. Everything else is believed from the outside in: a kill for memory or for the deadline explains
@@ -16,7 +16,7 @@ from ingest_contract.failures import FAILURES, OK_EXIT, Reason, reason_of_exit
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt, decode
 from ingest_contract.text import said
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 
 SIGKILL: Final = 9
 SIGTERM: Final = 15
@@ -26,19 +26,19 @@ SHELL_SIGNAL: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The outside of a run that is over."""
+    """How a run ended, seen from outside."""
 
     exit_code: int | None
     """As the runtime reports it; None where the process left no code, for example with its machine."""
     receipt: str | None
-    """The Receipt's text, or whatever stands where it should be."""
+    """The Receipt's text, or whatever is in its place."""
     seen: Reason | None = None
-    """What was done to it from outside, where that can be seen: killed at its memory limit or deadline,
+    """What was done to the run from outside, where that can be seen: killed at its memory limit or deadline,
     evicted, never begun."""
     particulars: str = ""
-    """What the runtime says about that, for people."""
+    """What the runtime reports about that, for the user."""
     on_request: bool = False
-    """Whether it ended because we asked it to: a suspended batch, a Ctrl-C."""
+    """Whether it ended because the operator asked it to: a suspended batch, a Ctrl-C."""
     receipt_gone: bool = False
     """Whether the place of the Receipt is gone with its pod: then exit code 0 has to be believed, and the
     figures stay unknown."""
@@ -46,7 +46,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     reason: Reason | None
     """None for success."""
@@ -62,13 +62,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process of one item, running or over, as its backend sees it."""
+    """One run of one recording, live or over, as its backend sees it."""
 
     index: int
     number: int
-    """The item's how-manieth process: `try` outside."""
-    attempts: int
-    """Charged tries before this one."""
+    """Number of the run, counted per recording: `run` in the API."""
+    charged_attempts: int
+    """Charged attempts before this run."""
     rung: int
     disruptions: int
     started_at: float
@@ -80,74 +80,73 @@ class Run:
     progress: Progress | None = None
     """Live progress, where it could be read."""
     waits: "Waits | None" = None
-    """What passed before the process began, where the backend can tell."""
+    """Waits before the process began, where the backend can report them."""
     gpu_seconds: float = 0.0
-    """How long GPUs were held for it, each counted: from being placed on a node to the end."""
+    """How long GPUs were held for the run, each counted: from placement on a node to the end."""
     node: str | None = None
-    """Where it runs or ran; None on this machine, before it has a place, and where nobody says."""
+    """The node that it runs or ran on; None on this machine, before it is placed, and where it is unknown."""
     unplaced_since: float | None = None
-    """Epoch seconds since which it has waited for a node; None of one that has one, or waits for something
-    else."""
+    """Epoch seconds since which it has waited for a node; None if it has one, or waits for something else."""
     avoids: tuple[str, ...] = ()
     """Nodes that it may not be placed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds between the order and the process, by what they were spent on."""
+    """Seconds between the order and the start of the process, by cause."""
 
     queued: float = 0.0
-    """Until a node took it: for a GPU, mostly."""
+    """Until a node took it: mostly the wait for a GPU."""
     starting: float = 0.0
-    """Until its sandbox, network and volumes stood."""
+    """Until its sandbox, network and volumes were ready."""
     pulling: float = 0.0
-    """Until its container ran: the image, if it was not there."""
+    """Until its container ran: the image pull, if the image was not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is seen of a batch at one moment. Each run is looked at once for it, and everything that is
-    decided goes by that."""
+    """What is observed of a batch at one moment. Each run is read once for it, and every decision is based on
+    that."""
 
     runs: tuple[Run, ...] = ()
     """Every run that is live, or over and not yet forgotten; in any order."""
-    blockers: tuple[Hindrance, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
     """What must change outside before more can start."""
 
     @property
     def live(self) -> frozenset[int]:
-        """Items of which a process is seen to run."""
+        """Recordings of which a run is observed to be live."""
         return frozenset(run.index for run in self.runs if run.ended is None)
 
     @property
     def progress(self) -> Mapping[int, Progress]:
-        """Live progress by index, as far as it could be read."""
+        """Live progress by index, where it could be read."""
         return {
             run.index: run.progress for run in self.runs if run.progress is not None and run.ended is None
         }
 
 
 def outcome_of(ended: Ended) -> Outcome:
-    """What a run came to. Total: every combination of facts has an answer."""
+    """The outcome of a run. Total: every combination of facts has an answer."""
     receipt = _receipt(ended.receipt)
     if receipt is not None and receipt.result == "Succeeded":
         return Outcome(None, "", receipt)
     if ended.receipt_gone and ended.exit_code == OK_EXIT:
         return Outcome(None, "", None)
     reason = _reason(ended, receipt)
-    told = said(ended.particulars) or (
+    particulars = said(ended.particulars) or (
         receipt.message if receipt is not None and receipt.reason is reason else ""
     )
     unexplained = f"Exit code {ended.exit_code}. " if reason is Reason.UNKNOWN else ""
-    return Outcome(reason, told or unexplained + FAILURES[reason].sentence, receipt)
+    return Outcome(reason, particulars or unexplained + FAILURES[reason].sentence, receipt)
 
 
 def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
-    """The first row that holds; a Receipt tells more than an exit code, and what was done to the process more
-    than either.
+    """The first row that holds. A Receipt says more than an exit code, and what was done to the process says
+    more than either.
 
-    A stop of our own comes before what the worker says of it: the signal goes to the whole process group, so
-    a decoder or a downloader dies first, and its worker would call a good recording undecodable.
+    A stop by the operator comes before what the worker reports: the signal goes to the whole process group,
+    so a decoder or a downloader dies first, and its worker would call a good recording undecodable.
     """
     code = ended.exit_code
     rows: tuple[tuple[bool, Reason], ...] = (
@@ -161,8 +160,8 @@ def _reason(ended: Ended, receipt: Receipt | None) -> Reason:
 
 
 def _receipt(text: str | None) -> Receipt | None:
-    """The Receipt, if that is what the text is. Log text, half a Receipt and another version's are all the
-    same here: no Receipt."""
+    """The Receipt, if the text is one. Log text, half a Receipt and a Receipt of another version all count as
+    no Receipt."""
     if not text:
         return None
     try:

@@ -1,6 +1,7 @@
-"""What the plans of a batch come to together. Pure.
+"""The plans of a batch, taken together. Pure.
 
-An item's index never changes: sources that are added later make a further plan, whose items come after.
+A recording's index never changes: sources that are added later make a further plan, whose recordings come
+after.
 """
 
 from collections import Counter
@@ -17,9 +18,9 @@ class Plan:
     """One plan of a batch."""
 
     sources: int
-    """Entries of `spec.sources` that this plan and the ones before it cover."""
+    """Entries of `spec.sources` that this plan and the plans before it cover."""
     document: PlanDocument
-    """What it found."""
+    """What the plan found."""
 
 
 def covered_by(plans: Sequence[Plan]) -> int:
@@ -28,19 +29,19 @@ def covered_by(plans: Sequence[Plan]) -> int:
 
 
 def items_of(plans: Iterable[Plan]) -> tuple[Item, ...]:
-    """Every planned item, by index."""
+    """Every planned recording, by index."""
     return tuple(item for plan in plans for item in plan.document.items)
 
 
 def status_of(plans: Sequence[Plan]) -> PlanStatus:
-    """What people read about the plans."""
+    """What the user reads about the plans."""
     counts: Counter[str] = Counter()
     for plan in plans:
         counts.update(plan.document.skip_counts)
     items = items_of(plans)
     return PlanStatus(
         sources=covered_by(plans),
-        items=len(items),
+        recordings=len(items),
         media_seconds=sum(item.duration_seconds or 0 for item in items),
         left_out=tuple(ReasonCount(reason=reason, count=count) for reason, count in sorted(counts.items())),
     )

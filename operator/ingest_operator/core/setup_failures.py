@@ -1,31 +1,31 @@
-"""What a batch need not wait for any more once somebody has mended its setup. Pure.
+"""What a batch need not wait for any more once someone has fixed its setup. Pure.
 
-A new run of the command says so on a workstation, a changed profile in a cluster. A site that asked us to
-slow down has not been mended by either, so its breaker stays.
+On a workstation a new run of the command means this, in a cluster a changed profile. Neither fixes a site
+that asked us to slow down, so the breaker of that stays.
 """
 
 from dataclasses import replace
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_operator.core.ledger import Ledger, Trying
+from ingest_operator.core.ledger import Ledger, OpenItem
 
 
-def mended(ledger: Ledger) -> Ledger:
-    """The ledger without the breaker, the waits, the window of outcomes and the suspicions that a broken
+def without_setup_failures(ledger: Ledger) -> Ledger:
+    """The ledger without the breaker, the waits, the window of outcomes and the suspect nodes that a broken
     setup left."""
     held = (
         ledger.breaker
         if ledger.breaker and FAILURES[ledger.breaker.reason].verdict is Verdict.RETRY_LATER
         else None
     )
-    trying = {index: _at_once(item) for index, item in ledger.trying.items()}
-    return replace(ledger, breaker=held, recent=(), nodes={}, trying=trying)
+    open_item = {index: _at_once(item) for index, item in ledger.open_items.items()}
+    return replace(ledger, breaker=held, recent=(), nodes={}, open_items=open_item)
 
 
 def of_setup(reason: Reason | None) -> bool:
-    """Whether a reason says that the setup is broken, for every item alike."""
+    """Whether a reason means that the setup is broken, for every recording alike."""
     return reason is not None and FAILURES[reason].verdict is Verdict.STOP_BATCH
 
 
-def _at_once(item: Trying) -> Trying:
+def _at_once(item: OpenItem) -> OpenItem:
     return replace(item, not_before=0.0) if of_setup(item.reason) and not item.running else item

@@ -12,14 +12,14 @@ from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.text import said
 
 MAX_PLANNED: Final = 1000
-"""Addresses that one plan order takes."""
+"""The most addresses in one plan order."""
 
 MAX_CHARACTERS: Final = 400_000
-"""Of addresses in one plan order of several sources: in a cluster it lies in a ConfigMap of a mebibyte,
-beside the ids of earlier plans."""
+"""The most characters of addresses in one plan order of several sources: in a cluster the order is in a
+ConfigMap of one mebibyte, beside the ids of earlier plans."""
 
 _SHOWN: Final = 60
-"""Characters of a line that are worth reading."""
+"""Characters of a line that a message quotes."""
 
 
 class SourceError(ValueError):
@@ -29,21 +29,21 @@ class SourceError(ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(
             said(message)
-        )  # it may quote a line of somebody's list, with a password in its address
+        )  # it may quote a line of a user's list, with a password in its address
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """What one plan order takes of a batch's sources."""
+    """The sources of a batch that one plan order takes."""
 
     sources: tuple[PlannedSource, ...]
-    """Addresses; doubles are among them only where there is room."""
+    """Addresses; duplicates are among them only where there is room."""
     covered: int
     """Entries of `spec.sources` that are planned when this plan is frozen."""
 
 
-def listed_sources(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
-    """The addresses of a list. Empty lines and lines that begin with `#` are left out. Raises `SourceError`,
+def parse_source_list(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
+    """The addresses of a list. Empty lines and lines that begin with `#` are ignored. Raises `SourceError`,
     naming the line."""
     return tuple(
         PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers)
@@ -83,8 +83,8 @@ def _fits(sources: Sequence[PlannedSource]) -> bool:
 
 
 def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
-    """What the plan would leave out as `Duplicate` anyway, left out before it is counted; of a double, the
-    first place counts."""
+    """Drop what the plan would leave out as `Duplicate` anyway, before it is counted; of two equal addresses
+    the first one counts."""
     seen = {(source.url, source.glob) for source in taken}
     fresh: list[PlannedSource] = []
     for source in group:
@@ -98,14 +98,14 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     """(number, content) of the lines that count."""
     for number, line in enumerate(
         text.removeprefix("\ufeff").splitlines(), start=1
-    ):  # some editors begin a file with a mark
+    ):  # some editors begin a file with a byte order mark
         content = line.strip()
         if content and not content.startswith("#"):
             yield number, content
 
 
 def _address(line: str, where: str) -> str:
-    """The line, if it is what a source's `url` may be: one rule for both."""
+    """The line, if it is a valid `url` of a source: one rule for both."""
     try:
         Source(url=line)
     except ValidationError:

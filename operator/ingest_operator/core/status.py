@@ -16,22 +16,22 @@ from ingest_contract.status import (
     RTF_BUCKETS,
     Counts,
     IngestBatchStatus,
-    ItemIntervals,
     ReasonCount,
-    TryCount,
+    RecordingIntervals,
+    RunCount,
 )
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
 from ingest_operator.core.ledger import Ledger, Totals
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.rows import groups_of, nodes_of, rows_of
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 
 
 def render(
     batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float
 ) -> IngestBatchStatus:
-    """The whole status, from the ledger and what can be seen now."""
+    """The whole status, from the ledger and the current observation."""
     items, planned, progress = batch.items, batch.planned, seen.progress
     counts = _counts(len(items), ledger)
     unfinished = counts.running + counts.pending + counts.waiting
@@ -54,13 +54,13 @@ def render(
         if ledger.active and ledger.totals.media
         else None,
         active_seconds=decimal(ledger.active),
-        active_until=as_text(ledger.active_until) if ledger.active_until else None,
+        active_until=to_rfc3339(ledger.active_until) if ledger.active_until else None,
         rtf=_rtf(ledger.histogram),
         sums=_sums(ledger.totals),
-        items=ItemIntervals(
+        final_recordings=RecordingIntervals(
             succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)
         ),
-        tries=_tries(ledger),
+        runs=_runs(ledger),
         running=groups_of(ledger),
         failures=_reasons(ledger.failures),
         skips=_reasons(ledger.skips),
@@ -69,18 +69,18 @@ def render(
         learned_rung=ledger.learned_rung or None,
         nodes=nodes_of(ledger),
         retry_failed=ledger.retry_failed,
-        videos=rows_of(items, ledger, progress),
+        recordings=rows_of(items, ledger, progress),
     )
 
 
 def _worth_telling(
     found: Iterable[ConditionDraft], previous: IngestBatchStatus | None
 ) -> Iterator[ConditionDraft]:
-    """That no node is avoided is said of batches that have avoided some."""
-    told = {each.type for each in previous.conditions} if previous else set()
+    """That no node is avoided is reported only for batches that have avoided some."""
+    known = {each.type for each in previous.conditions} if previous else set()
     for each in found:
         kind, holds, _, _ = each
-        if holds or kind is not ConditionType.NODES_AVOIDED or kind in told:
+        if holds or kind is not ConditionType.NODES_AVOIDED or kind in known:
             yield each
 
 
@@ -98,9 +98,10 @@ def _counts(total: int, ledger: Ledger) -> Counts:
 
 
 def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progress]) -> tuple[float, float]:
-    """(done, total) media seconds; an item of unknown length weighs as much as the mean of the known ones.
+    """(done, total) media seconds; a recording of unknown length weighs as much as the mean of the known
+    ones.
 
-    Sums that do not depend on their order: or a finished batch stands at 99 %.
+    The sums do not depend on their order; otherwise a finished batch could show 99 %.
     """
     known = [item.duration_seconds for item in items if item.duration_seconds]
     mean = sum(known) / len(known) if known else 1.0
@@ -111,7 +112,7 @@ def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progr
 
 
 def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
-    """Seconds to go, at the mean processing time per second of media so far."""
+    """Seconds to go, from the mean processing time per second of media so far."""
     if not ledger.totals.media:
         return None
     return min(MOST, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
@@ -126,8 +127,8 @@ def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
 
 
 def percentile(histogram: tuple[int, ...], share: float) -> float:
-    """A percentile of the RTFs, linear within its bucket as Prometheus' `histogram_quantile`; the open bucket
-    gives its lower bound."""
+    """A percentile of the RTFs, linear within its bucket like Prometheus' `histogram_quantile`; the open
+    bucket gives its lower bound."""
     rank, below = share * sum(histogram), 0
     for position, count in enumerate(histogram):
         if count and below + count >= rank:
@@ -162,13 +163,13 @@ def _sums(totals: Totals) -> Sums:
     )
 
 
-def _tries(ledger: Ledger) -> tuple[TryCount, ...]:
+def _runs(ledger: Ledger) -> tuple[RunCount, ...]:
     settled = ledger.succeeded | ledger.skipped
     groups: dict[int, list[int]] = {}
-    for index, number in ledger.tries.items():
+    for index, number in ledger.runs.items():
         groups.setdefault(number, []).append(index)
     return tuple(
-        TryCount(number=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups)
+        RunCount(run=number, indexes=encode(groups[number], across=settled)) for number in sorted(groups)
     )
 
 
@@ -184,7 +185,7 @@ def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
 def _breaker(ledger: Ledger) -> Breaker | None:
     held = ledger.breaker
     return (
-        Breaker(reason=held.reason, until=as_text(held.until), opened=held.opened, message=held.message)
+        Breaker(reason=held.reason, until=to_rfc3339(held.until), opened=held.opened, message=held.message)
         if held
         else None
     )

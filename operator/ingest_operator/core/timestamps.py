@@ -1,15 +1,15 @@
-"""Moments as text and as numbers: the API carries RFC 3339 in UTC, the core counts seconds since the epoch.
+"""Timestamps as text and as numbers: the API has RFC 3339 in UTC, the core counts seconds since the epoch.
 Pure; reads no clock."""
 
 from datetime import UTC, datetime
 
 
-def as_text(moment: float) -> str:
-    """Epoch seconds as `2026-01-31T12:00:00Z`; fractions, where there are any, to milliseconds."""
+def to_rfc3339(moment: float) -> str:
+    """Epoch seconds as `2026-01-31T12:00:00Z`; fractions, if any, to milliseconds."""
     whole = datetime.fromtimestamp(round(moment, 3), tz=UTC)
     return whole.isoformat(timespec="milliseconds" if whole.microsecond else "seconds").replace("+00:00", "Z")
 
 
-def as_seconds(text: str) -> float:
+def from_rfc3339(text: str) -> float:
     """`2026-01-31T12:00:00Z` as epoch seconds."""
     return datetime.fromisoformat(text).timestamp()

@@ -1,2 +1,2 @@
-"""The operator in a cluster: manifests and what comes back of them, pure; and the shell that talks to the API
-server."""
+"""The operator in a cluster: manifests and observations of Jobs and pods, pure; and the shell that talks to
+the API server."""

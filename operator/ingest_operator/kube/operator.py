@@ -1,7 +1,7 @@
-"""The operator as one process: caches filled by watches, keys woken by what they see, lists now and then, and
-a port for health.
+"""The operator process: caches filled by watches, work queues fed by their changes, periodic lists, and a
+health port.
 
-Everything is put together here and nothing is decided here.
+This module wires everything together and decides nothing.
 """
 
 import asyncio
@@ -21,34 +21,35 @@ from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.names import BATCH_UID
 from ingest_operator.kube.api.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
-from ingest_operator.kube.batches.controller import Batches, World
+from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.progress_poller import ProgressPoller
-from ingest_operator.kube.schedules.controller import Schedules
-from ingest_operator.kube.schedules.reconcile import Look
+from ingest_operator.kube.batches.state import Deps
+from ingest_operator.kube.schedules.controller import ScheduleController
+from ingest_operator.kube.schedules.reconcile import ScheduleResult
 from ingest_operator.kube.telemetry.events import EventPoster
 from ingest_operator.kube.telemetry.health import Health, served
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
-from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from ingest_operator.kube.watch.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
-from ingest_operator.kube.workqueue import Loop
+from ingest_operator.kube.workqueue import WorkQueue
 
 LOG: Final = logging.getLogger(__name__)
 
 SWEEP_EVERY: Final = 300.0
-"""Seconds between two lists of everything: they bring to light what the watches have missed."""
+"""Seconds between two lists of everything: they find what the watches have missed."""
 
 SWEEP_TAKES: Final = 60.0
-"""Seconds that a sweep may take before what it lists counts as unseen."""
+"""Seconds that a sweep may take before health counts its lists as overdue."""
 
 BEGIN_AGAIN: Final = 2.0
-"""Seconds between two attempts to begin."""
+"""Seconds between two attempts to start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person chooses."""
+    """What the user configures."""
 
     namespaces: tuple[str, ...]
     """The namespaces to serve; none means all of them."""
@@ -58,7 +59,7 @@ class Options:
 
 
 class Operator:
-    """All that lives as long as the process."""
+    """Everything that lives as long as the process."""
 
     def __init__(
         self,
@@ -69,25 +70,31 @@ class Operator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api, self._options, self._instruments = api, options, instruments
-        self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), Seen()
+        self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), JobsAndPods()
         metrics = instruments.metrics
-        world = World(
+        deps = Deps(
             api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted
         )  # fmt: skip
-        self._looks = Batches(world)
-        self._batch_loop: Loop[Key] = Loop(self._looks.look, partial(instruments.looked, "batch"))
-        times = Schedules(api, self._schedules, self._batches, clock, self._looked_at_schedule)
-        self._schedule_loop: Loop[Key] = Loop(times.look, partial(instruments.looked, "schedule"))
-        instruments.health.limit("batch reconciles", self._batch_loop.longest_running)
-        instruments.health.limit("schedule reconciles", self._schedule_loop.longest_running)
-        metrics.queue("batch", lambda: self._batch_loop.waiting)
-        metrics.queue("schedule", lambda: self._schedule_loop.waiting)
+        self._controller = BatchController(deps)
+        self._batch_queue: WorkQueue[Key] = WorkQueue(
+            self._controller.reconcile, partial(instruments.reconciled, "batch")
+        )
+        schedules = ScheduleController(api, self._schedules, self._batches, clock, self._schedule_reconciled)
+        self._schedule_queue: WorkQueue[Key] = WorkQueue(
+            schedules.reconcile, partial(instruments.reconciled, "schedule")
+        )
+        instruments.health.limit("batch reconciles", self._batch_queue.longest_running)
+        instruments.health.limit("schedule reconciles", self._schedule_queue.longest_running)
+        metrics.queue("batch", lambda: self._batch_queue.waiting)
+        metrics.queue("schedule", lambda: self._schedule_queue.waiting)
         self.watched: Final = (
-            Watched(BATCHES, self._batches, self._wake_batch),
-            Watched(SCHEDULES, self._schedules, self._wake_schedule),
-            Watched(PROFILES, self._profiles, self._wake_users),
-            Watched(JOBS, self._seen.jobs, lambda job: self._wake_owner(controller_of(job)), BATCH_UID),
-            Watched(PODS, self._seen.pods, lambda pod: self._wake_owner(self._seen.batch_of(pod)), BATCH_UID),
+            Watched(BATCHES, self._batches, self._enqueue_batch),
+            Watched(SCHEDULES, self._schedules, self._enqueue_schedule),
+            Watched(PROFILES, self._profiles, self._enqueue_users),
+            Watched(JOBS, self._seen.jobs, lambda job: self._enqueue_owner(controller_of(job)), BATCH_UID),
+            Watched(
+                PODS, self._seen.pods, lambda pod: self._enqueue_owner(self._seen.batch_of(pod)), BATCH_UID
+            ),
         )
         for each, namespace in product(self.watched, options.namespaces or (None,)):
             instruments.health.expect(
@@ -98,8 +105,8 @@ class Operator:
             )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until stopped. The first list comes before the first look: a Job that is not known yet is not one
-        that has vanished."""
+        """Run until stopped. The first list comes before the first reconcile: otherwise a Job that is not
+        known yet would count as vanished."""
         if not await self._begin(stop):
             return
         sweeping = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
@@ -108,14 +115,13 @@ class Operator:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            await self._batch_loop.close()
-            await self._schedule_loop.close()
+            await self._batch_queue.close()
+            await self._schedule_queue.close()
 
     async def _begin(self, stop: asyncio.Event) -> bool:
-        """List everything, as soon as there is an API server that serves our kinds; False when it was stopped
-        before that.
+        """List everything as soon as the API server serves our kinds; False if stopped before that.
 
-        Kopf asks once which kinds there are, and never watches one that was made known a moment later.
+        Kopf discovers the kinds once, and never watches one that is defined a moment later.
         """
         ours = {each.resource.plural for each in self.watched if each.resource.group == GROUP}
         while not stop.is_set():
@@ -143,13 +149,13 @@ class Operator:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
 
     async def _sweep(self) -> None:
-        """List everything, then wake whomever the news concern: no batch is looked at while its profile or
-        its Jobs are still to come.
+        """List everything, then enqueue the keys that the changes concern: no batch is reconciled before its
+        profile and its Jobs are listed.
 
-        A namespace that was deleted takes its role along: the others are listed all the same. Raises the
-        first `ApiError` in the end.
+        A deleted namespace takes its Role with it: the others are still listed. Raises the first `ApiError`
+        at the end.
         """
-        news: list[tuple[Callable[[Object], None], Object]] = []
+        changes: list[tuple[Callable[[Object], None], Object]] = []
         refused: list[ApiError] = []
         try:
             for each, namespace in product(self.watched, self._options.namespaces or (None,)):
@@ -160,58 +166,58 @@ class Operator:
                 except ApiError as error:
                     refused.append(error)
                     continue
-                news += ((each.wake, thing) for thing in each.cache.replace(listed, version, namespace))
+                changes += ((each.enqueue, thing) for thing in each.cache.replace(listed, version, namespace))
                 self._instruments.health.saw(list_of(each.resource.plural, namespace))
-        finally:  # what one list has brought is no news to the next
-            for wake, thing in news:
-                wake(thing)
+        finally:  # the next list does not report again what one list has changed
+            for enqueue, thing in changes:
+                enqueue(thing)
         if refused:
             raise refused[0]
 
-    def _wake_batch(self, batch: Object) -> None:
-        """The batch, and the schedule that made it: whether the next one may start depends on how far this
-        one is."""
+    def _enqueue_batch(self, batch: Object) -> None:
+        """Enqueue the batch, and the schedule that made it: whether its next batch may start depends on the
+        state of this one."""
         key = key_of(batch)
         if self._batches.get(key) is None:
-            self._looks.forget(key)
+            self._controller.forget(key)
             self._seen.forget(identity_of(batch))
             self._instruments.forgotten(batch)
         else:
-            self._batch_loop.wake(key)
+            self._batch_queue.enqueue(key)
         if (made_by := _where(self._schedules, controller_of(batch))) is not None:
-            self._schedule_loop.wake(made_by)
+            self._schedule_queue.enqueue(made_by)
 
-    def _wake_schedule(self, schedule: Object) -> None:
-        self._schedule_loop.wake(key_of(schedule))
+    def _enqueue_schedule(self, schedule: Object) -> None:
+        self._schedule_queue.enqueue(key_of(schedule))
 
-    def _wake_users(self, profile: Object) -> None:
-        """Every batch of the profile's namespace: which of them use it, their look finds out."""
+    def _enqueue_users(self, profile: Object) -> None:
+        """Enqueue every batch of the profile's namespace: their reconciles find out which of them use it."""
         for key in self._batches.known:
             if key[0] == profile["metadata"]["namespace"]:
-                self._batch_loop.wake(key)
+                self._batch_queue.enqueue(key)
 
-    def _wake_owner(self, batch: Identity | None) -> None:
-        """The batch that controls what has changed."""
+    def _enqueue_owner(self, batch: Identity | None) -> None:
+        """Enqueue the batch that controls the changed object."""
         if (key := _where(self._batches, batch)) is not None:
-            self._batch_loop.wake(key)
+            self._batch_queue.enqueue(key)
         elif batch is not None:
             self._seen.forget(batch)
 
-    def _looked_at_schedule(self, look: Look) -> None:
-        self._instruments.metrics.schedule(fired=look.started is not None, missed=look.missed)
-        if look.started is not None and self._batches.offer(look.started):
-            self._wake_batch(look.started)
+    def _schedule_reconciled(self, result: ScheduleResult) -> None:
+        self._instruments.metrics.schedule(fired=result.started is not None, missed=result.missed)
+        if result.started is not None and self._batches.offer(result.started):
+            self._enqueue_batch(result.started)
 
 
 def _where(cache: Cache, thing: Identity | None) -> Key | None:
-    """Where that very object is, if it is known: nobody owns anything in another namespace."""
+    """The key of that very object, if it is known: an owner is never in another namespace."""
     key = None if thing is None else cache.with_uid(thing.uid)
     return key if thing is not None and key is not None and key[0] == thing.namespace else None
 
 
 @contextlib.asynccontextmanager
 async def made(options: Options, clock: Callable[[], float] = time.time) -> AsyncIterator[Operator]:
-    """An operator with its connections open. `clock` tells epoch seconds."""
+    """An operator with its connections open. `clock` returns epoch seconds."""
     metrics, health = Metrics(), Health(time.monotonic)
     async with (
         connected(metrics.api_request) as api,

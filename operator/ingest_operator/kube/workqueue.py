@@ -1,9 +1,9 @@
-"""Keys that want a look, each served by a task of its own: one key never waits for another, and none is
-looked at twice at once.
+"""A work queue with one task per key: no key waits for another, and no key is reconciled twice at the same
+time.
 
-Looks of one key are a second apart, or as far as the key itself asks for: whatever happens meanwhile is seen
-by the next one together. A look that fails is repeated after a wait that doubles; a wake-up does not cut that
-short, or a broken API server would be asked as often as things change.
+Reconciles of one key are a second apart, or as long as the key itself asks for: the next one sees everything
+that happened meanwhile. A failed reconcile is retried with a backoff that doubles; an enqueue does not cut it
+short, or a broken API server would be called as often as objects change.
 """
 
 import asyncio
@@ -16,52 +16,54 @@ from ingest_operator.kube.requeueing import Requeue
 LOG: Final = logging.getLogger(__name__)
 
 APART: Final = 1.0
-"""Seconds between two looks at one key."""
+"""Least seconds between two reconciles of one key."""
 
 GATHERING: Final = 0.1
-"""Seconds between a wake-up and its look: a burst of events is one look."""
+"""Seconds between an enqueue and its reconcile: a burst of events is one reconcile."""
 
 LONGEST_BACKOFF: Final = 60.0
-"""Seconds between two looks that fail, at most."""
+"""Seconds between two failed reconciles, at most."""
 
 K = TypeVar("K", bound=Hashable)
 
-Look = Callable[[K], Awaitable[Requeue]]
-"""One look at a key."""
+Reconcile = Callable[[K], Awaitable[Requeue]]
+"""One reconcile of a key."""
 
 
-class Loop(Generic[K]):
-    """Serves keys until it is cancelled."""
+class WorkQueue(Generic[K]):
+    """Reconciles keys until it is closed."""
 
-    def __init__(self, look: Look[K], looked: Callable[[K, float, BaseException | None], None]) -> None:
-        self._look, self._looked = look, looked
+    def __init__(
+        self, reconcile: Reconcile[K], reconciled: Callable[[K, float, BaseException | None], None]
+    ) -> None:
+        self._reconcile, self._reconciled = reconcile, reconciled
         self._woken: dict[K, asyncio.Event] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._began: dict[K, float] = {}
-        """When the look began that a key is having, by the event loop's clock."""
+        """When a key's reconcile that is under way began, by the event loop's clock."""
 
-    def wake(self, key: K) -> None:
-        """Look at a key soon."""
+    def enqueue(self, key: K) -> None:
+        """Reconcile a key soon."""
         self._woken.setdefault(key, asyncio.Event()).set()
         if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._serve(key), name=f"look at {key}")
+            self._tasks[key] = asyncio.create_task(self._serve(key), name=f"reconcile {key}")
 
     @property
     def waiting(self) -> int:
-        """Keys that want a look and have not had it."""
+        """Enqueued keys whose reconcile has not begun."""
         return sum(event.is_set() for event in self._woken.values())
 
     def longest_running(self) -> float:
-        """Seconds since the beginning of the oldest look that has not ended; 0 where there is none."""
+        """Seconds since the oldest reconcile under way began; 0 if there is none."""
         return asyncio.get_running_loop().time() - min(self._began.values()) if self._began else 0.0
 
     @property
     def keys(self) -> int:
-        """Keys that are served now, or will be at a moment that is known."""
+        """Keys that are reconciled now, or are requeued for a known moment."""
         return len(self._tasks)
 
     async def close(self) -> None:
-        """End every task, in the middle of its look if need be: a look that is repeated does no harm."""
+        """Cancel every task, in the middle of its reconcile if need be: a repeated reconcile does no harm."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -73,10 +75,10 @@ class Loop(Generic[K]):
             self._woken[key].clear()
             self._began[key] = asyncio.get_running_loop().time()
             try:
-                again = await self._look(key)
+                again = await self._reconcile(key)
                 failures = 0
                 self._ended(key, None)
-            except Exception as error:  # noqa: BLE001 -- whatever a look meets, the next one may not
+            except Exception as error:  # noqa: BLE001 -- whatever a reconcile meets, the next one may not
                 failures += 1
                 again = Requeue()
                 self._ended(key, error)
@@ -85,17 +87,17 @@ class Loop(Generic[K]):
             if again.after is None and not self._woken[key].is_set():
                 del self._tasks[key], self._woken[key]
                 return
-            await self._rest(key, again)
+            await self._requeue_after(key, again)
 
     def _ended(self, key: K, error: BaseException | None) -> None:
-        self._looked(key, asyncio.get_running_loop().time() - self._began.pop(key), error)
+        self._reconciled(key, asyncio.get_running_loop().time() - self._began.pop(key), error)
 
-    async def _rest(self, key: K, again: Requeue) -> None:
-        """At least a while, at most until the next look is due."""
-        least = max(APART, again.rest)
+    async def _requeue_after(self, key: K, again: Requeue) -> None:
+        """Wait for the least wait, then at most until the next reconcile is due."""
+        least = max(APART, again.shortest_wait)
         await asyncio.sleep(least)
         try:
-            # Not `wait_for`: until Python 3.12 it forgets a cancellation that comes in the moment of the
+            # Not `wait_for`: until Python 3.12 it loses a cancellation that comes at the moment of the
             # wake-up (python/cpython#86296).
             async with asyncio.timeout(max(0.0, (again.after or 0.0) - least)):
                 await self._woken[key].wait()

@@ -1,2 +1,2 @@
-"""The local backend: this machine as a cluster. One subprocess per try, the same orders, receipts and status
+"""The local backend: this machine as a cluster. One subprocess per run, the same orders, receipts and status
 as in Kubernetes."""

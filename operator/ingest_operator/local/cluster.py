@@ -1,5 +1,5 @@
-"""This machine behind the `Cluster` protocol: one worker process per try, found again by a later session
-through its run folder."""
+"""This machine behind the `Cluster` protocol: one worker process per run. A later session finds a run through
+its run folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from ingest_operator.local.processes import (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every worker of a batch is given on this machine."""
+    """What every worker of a batch gets on this machine."""
 
     folder: BatchFolder
     models: str
@@ -37,7 +37,7 @@ class Site:
 
 
 class LocalCluster:
-    """Workers as subprocesses of this one."""
+    """Workers as subprocesses of this process."""
 
     def __init__(self, orders: Orders, site: Site, clock: Callable[[], float]) -> None:
         self._orders, self._site, self._clock = orders, site, clock
@@ -45,8 +45,8 @@ class LocalCluster:
         self._over: dict[tuple[int, int], Run] = {}
 
     def adopt(self) -> int:
-        """Take up what earlier sessions left: ends are read, orphans are ended. Returns how many orphans
-        there were."""
+        """Take over what earlier sessions left: ends are read, orphans are ended. Returns the number of
+        orphans."""
         orphans = 0
         for path in sorted((self._site.folder.path / "runs").glob("?????-*")):
             index, number = (int(part) for part in path.name.split("-"))
@@ -61,15 +61,15 @@ class LocalCluster:
         return orphans
 
     async def observe(self, ledger: Ledger) -> Observation:
-        """Live runs with their progress, and ended ones that are not forgotten. They are its own processes:
+        """Live runs with their progress, and ended ones that are not forgotten. All are its own processes:
         none is unknown to it.
 
-        Nothing is in the way here: whatever keeps a process of this machine from starting ends it, and the
+        There are no blockers here: whatever keeps a process of this machine from starting ends it, and the
         failure table says what that means.
         """
         del ledger
         for (index, number), process in list(self._live.items()):
-            ended = process.look(self._clock())
+            ended = process.poll(self._clock())
             if ended is not None:
                 self._finish(index, number, process, ended)
         live = [
@@ -79,7 +79,7 @@ class LocalCluster:
         return Observation((*live, *self._over.values()))
 
     async def start(self, start: Start, item: Item) -> None:
-        """Launch a worker, unless this try exists already."""
+        """Launch a worker, unless this run exists already."""
         key = (start.index, start.number)
         if key in self._live or key in self._over:
             return
@@ -97,7 +97,7 @@ class LocalCluster:
         )
         facts = {
             "started_at": self._clock(),
-            "attempts": start.attempts,
+            "charged_attempts": start.charged_attempts,
             "rung": start.rung,
             "disruptions": start.disruptions,
         }
@@ -109,7 +109,7 @@ class LocalCluster:
             process.stop(self._clock())
 
     async def forget(self, run: Run, *, final: bool) -> None:
-        """Keep the run's folder for people; of a final item, remove the media."""
+        """Keep the run's folder for the user; for a final recording, remove the media."""
         self._over.pop((run.index, run.number), None)
         if final:
             rmtree(self._site.folder.scratch(run.index), ignore_errors=True)
@@ -122,11 +122,11 @@ class LocalCluster:
 
 
 def _run(index: int, number: int, started: Started) -> Run:
-    return Run(index, number, started.attempts, started.rung, started.disruptions, started.started_at)
+    return Run(index, number, started.charged_attempts, started.rung, started.disruptions, started.started_at)
 
 
 def _progress(folder: RunFolder) -> Progress | None:
-    """What the worker last said; a file that is half written or missing says nothing."""
+    """What the worker last reported; None for a file that is missing or half written."""
     try:
         return Progress.model_validate_json(folder.progress.read_text(encoding="utf-8"))
     except (OSError, ValidationError):

@@ -1,5 +1,5 @@
 """Where a workstation keeps things: one folder of the user's, and below it one folder per batch, per run and
-per item.
+per recording.
 
 <home>/models <home>/postgres
 <home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
@@ -21,11 +21,12 @@ def home_folder() -> Path:
 
 
 PRIVATE: Final = 0o600
-"""What a batch and its orders say is its owner's to read: addresses may let somebody in."""
+"""What a batch and its orders say is for their owner only: an address may contain credentials."""
 
 
 def write_atomically(path: Path, text: str, mode: int = PRIVATE) -> None:
-    """A file that is whole or not there, also after a power cut; `mode` as for open(2), before the umask."""
+    """Write a file that is whole or absent, also after a power cut; `mode` as for open(2), before the
+    umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
@@ -38,7 +39,7 @@ def write_atomically(path: Path, text: str, mode: int = PRIVATE) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Everything about one run: what it was told, what it said, how it ended."""
+    """Everything about one run: its order, its reports, its end."""
 
     path: Path
 
@@ -60,22 +61,22 @@ class RunFolder:
 
     @property
     def receipt(self) -> Path:
-        """How it ended, in its own words."""
+        """How it ended, as the worker reports."""
         return self.path / "receipt.json"
 
     @property
     def progress(self) -> Path:
-        """Where it stands."""
+        """Its progress."""
         return self.path / "progress.json"
 
     @property
     def log(self) -> Path:
-        """What it logged."""
+        """Its log."""
         return self.path / "log.jsonl"
 
     @property
     def output(self) -> Path:
-        """Its standard output: of a plan, the framed lines."""
+        """Its standard output: for a plan, the framed lines."""
         return self.path / "output.txt"
 
 
@@ -92,7 +93,7 @@ class BatchFolder:
 
     @property
     def batch(self) -> Path:
-        """The batch as last run, to tell what has changed."""
+        """The batch as last run, to detect changes."""
         return self.path / "batch.json"
 
     @property
@@ -105,17 +106,17 @@ class BatchFolder:
         return self.path / f"plan-{number}.json"
 
     def run(self, index: int, number: int) -> RunFolder:
-        """One try of one item."""
+        """One run of one recording."""
         return RunFolder(self.path / "runs" / f"{index:05d}-{number:02d}")
 
     def scratch(self, index: int) -> Path:
-        """An item's media and audio; tries of one item share it, so that none decodes what another has
+        """A recording's media and audio. Its runs share the folder, so that none decodes what another has
         decoded."""
         return self.path / "scratch" / f"{index:05d}"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where the file is not there or not whole."""
+    """A JSON object, or None where the file is missing or incomplete."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

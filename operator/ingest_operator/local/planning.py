@@ -1,4 +1,4 @@
-"""Planning on this machine: a worker resolves the sources that no plan holds yet, and its plan is frozen
+"""Planning on this machine: a worker resolves the sources that no plan covers yet, and its plan is frozen
 beside the batch."""
 
 import asyncio
@@ -15,23 +15,23 @@ from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
 from ingest_operator.local.processes import Limits, launch
 from ingest_operator.local.sources import Mounts, folders_of, planned_sources
 
-TRIES: Final = 3
-"""Plans that may fail for a passing reason before a person is asked."""
+MAX_PLAN_ATTEMPTS: Final = 3
+"""Plan runs that may fail for a transient reason before the user is asked."""
 
 PLAN_SECONDS: Final = 3600.0
 """A plan of ten thousand entries with full metadata takes minutes; one that takes an hour hangs."""
 
-_LOOK: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 
 
 class PlanningError(Exception):
-    """The sources could not be resolved, and the failure table says what that means."""
+    """The sources could not be resolved; the failure table says what that means."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(f"planning failed: {reason.value}: {message}")
@@ -39,13 +39,13 @@ class PlanningError(Exception):
 
 
 class PlanningInterruptedError(Exception):
-    """Somebody asked us to stop while the plan was being made; the next run makes it."""
+    """A stop was requested while the plan was being made; the next run of the command makes it."""
 
 
 async def make_plans(
     orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event
 ) -> PlannedItems:
-    """What the plans of the batch come to; plans what is not planned yet."""
+    """The plans of the batch, taken together; plans what is not planned yet."""
     spec = orders.batch.spec
     done = _frozen(site.folder)
     while (covered := covered_by(done)) < len(spec.sources):
@@ -56,7 +56,7 @@ async def make_plans(
         number = len(done)
         frozen = {
             "sources": fitting.covered,
-            "at": as_text(time.time()),
+            "at": to_rfc3339(time.time()),
             "document": json.loads(document.to_json()),
         }
         write_atomically(site.folder.plan(number), json.dumps(frozen))
@@ -72,12 +72,12 @@ def planned_at(folder: BatchFolder) -> str | None:
 
 
 def read_items(folder: BatchFolder) -> tuple[Item, ...]:
-    """Every planned item of a batch."""
+    """Every planned recording of a batch."""
     return items_of(_frozen(folder))
 
 
 def read_planned(folder: BatchFolder) -> PlannedItems | None:
-    """What the plans so far come to; None while they have found nothing."""
+    """The plans so far, taken together; None while they have found nothing."""
     done = _frozen(folder)
     items = items_of(done)
     return PlannedItems(items, status_of(done)) if items else None
@@ -96,7 +96,7 @@ async def _planned(
 ) -> PlanDocument:
     """The plan that an order asks for. `covered` is how many entries of `spec.sources` earlier plans
     cover."""
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, MAX_PLAN_ATTEMPTS + 1):
         folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
         place = Place(
             models=site.models,
@@ -116,7 +116,7 @@ async def _planned(
                 if document.summary == outcome.receipt.plan:
                     return document
                 message = "the plan that arrived is not the one that the receipt describes"
-        if attempt == TRIES or FAILURES[reason].verdict in (
+        if attempt == MAX_PLAN_ATTEMPTS or FAILURES[reason].verdict in (
             Verdict.GIVE_UP,
             Verdict.SKIP,
             Verdict.STOP_BATCH,
@@ -131,12 +131,12 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
         order,
         site.dsn,
         Limits(None, PLAN_SECONDS),
-        {"started_at": time.time(), "attempts": 0, "rung": 0, "disruptions": 0},
+        {"started_at": time.time(), "charged_attempts": 0, "rung": 0, "disruptions": 0},
     )
-    while (ended := process.look(time.time())) is None:
+    while (ended := process.poll(time.time())) is None:
         if stop.is_set():
             process.stop(time.time())
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_POLL_SECONDS)
     if stop.is_set():
         raise PlanningInterruptedError
     return ended

@@ -1,8 +1,8 @@
-"""Worker processes on this machine: started in a group of their own, watched for memory and time, ended as a
-group.
+"""Worker processes on this machine: each is started in its own process group, watched for memory and time,
+and ended as a group.
 
-Every end is written to `ended.json` by whoever sees it: the session that started the process, or a later one
-that finds it orphaned.
+Whoever sees an end writes it to `ended.json`: the session that started the process, or a later one that finds
+it orphaned.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
 
 GRACE: Final = 25.0
-"""Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within them."""
+"""Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within this time."""
 
 _PASSED_ON: Final = (
     "HOME",
@@ -38,11 +38,11 @@ _PASSED_ON: Final = (
     "PYTHONPATH",
     "SSL_CERT_FILE",
 )
-"""What a worker inherits: where things are and which GPUs are meant. Nothing that could hold a secret or
-change a model."""
+"""Environment variables that a worker inherits: paths and the choice of GPUs. None that could hold a secret
+or change a model."""
 
 _SEEN: Final = {"memory": Reason.HOST_OUT_OF_MEMORY, "deadline": Reason.DEADLINE_EXCEEDED}
-"""What we killed a process for, in the words of the failure table."""
+"""Why we killed a process, as a reason of the failure table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a later session must know about a run it did not start."""
+    """What a later session must know about a run that it did not start."""
 
     pid: int
     born: float
-    """The process's creation time by the kernel: pids are reused, pairs of both are not."""
+    """The kernel's creation time of the process: a pid is reused, a pair of both is not."""
     started_at: float
-    attempts: int
+    charged_attempts: int
     rung: int
     disruptions: int
 
@@ -76,11 +76,11 @@ class WorkerProcess:
     ) -> None:
         self.folder, self.started = folder, started
         self._popen, self._limits = popen, limits
-        self._asked_at: float | None = None
+        self._stopped_at: float | None = None
         self._killed_for: str | None = None
 
-    def look(self, now: float) -> Ended | None:
-        """How it ended, or None while it runs. Enforces the limits on the way."""
+    def poll(self, now: float) -> Ended | None:
+        """How it ended, or None while it runs. Also enforces the limits."""
         code = self._popen.poll()
         if code is None:
             self._enforce(now)
@@ -91,12 +91,12 @@ class WorkerProcess:
 
     def stop(self, now: float) -> None:
         """Ask it to end; a second request changes nothing."""
-        if self._asked_at is None:
-            self._asked_at, self._killed_for = now, "request"
+        if self._stopped_at is None:
+            self._stopped_at, self._killed_for = now, "request"
             end_group(self._popen.pid, signal.SIGTERM)
 
     def _enforce(self, now: float) -> None:
-        if self._asked_at is not None and now - self._asked_at > GRACE:
+        if self._stopped_at is not None and now - self._stopped_at > GRACE:
             end_group(self._popen.pid, signal.SIGKILL)
         elif self._killed_for is None and now - self.started.started_at > self._limits.seconds:
             self._kill("deadline")
@@ -115,7 +115,7 @@ class WorkerProcess:
 def launch(
     folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]
 ) -> WorkerProcess:
-    """Start a worker. `started` brings `started_at`, `attempts`, `rung` and `disruptions`."""
+    """Start a worker. `started` brings `started_at`, `charged_attempts`, `rung` and `disruptions`."""
     folder.path.mkdir(parents=True, exist_ok=True)
     for stale in (folder.ended, folder.receipt, folder.progress):
         stale.unlink(missing_ok=True)
@@ -135,7 +135,7 @@ def launch(
         pid=popen.pid,
         born=_born(popen.pid) or 0.0,
         started_at=started["started_at"],
-        attempts=int(started["attempts"]),
+        charged_attempts=int(started["charged_attempts"]),
         rung=int(started["rung"]),
         disruptions=int(started["disruptions"]),
     )
@@ -144,20 +144,20 @@ def launch(
 
 
 def read_started(folder: RunFolder) -> Started | None:
-    """Who ran it, as the session that started it wrote down."""
+    """Who ran it, as recorded by the session that started it."""
     facts = read_json(folder.started)
     return Started(**facts) if facts else None
 
 
 def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:
-    """(how it ended, when), if anybody saw it end."""
+    """(how it ended, when), if a session saw it end."""
     facts = read_json(folder.ended)
     return (_ended(folder, facts["exitCode"], facts["killedFor"]), facts["endedAt"]) if facts else None
 
 
 def bury_orphan(folder: RunFolder, started: Started, now: float) -> Ended:
-    """End what an earlier session left running and nobody waits for any more. What it committed, its Receipt
-    says."""
+    """End what an earlier session left running and no session waits for any more. Its Receipt says what it
+    committed."""
     if _born(started.pid) == started.born:
         end_group(started.pid, signal.SIGKILL)
     return _record(folder, None, "request", now)

@@ -1,8 +1,7 @@
-"""One `ingestctl run`: plan what is not planned yet, then reconcile until every item is final, somebody stops
-us, or setup is broken.
+"""One `ingestctl run`: plan what is not planned yet, then reconcile until every recording is final, a stop is
+requested, or the setup is broken.
 
-Nothing of the session is needed by the next one: killed at any point, a second `run` of the same file goes
-on.
+The next session needs nothing of this one: killed at any point, a second `run` of the same file goes on.
 """
 
 import asyncio
@@ -28,26 +27,32 @@ from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
 from ingest_operator.local.sources import Mounts, with_mounts_allowed
-from ingest_operator.local.status_store import FileKeeper, holding, read_batch, settings_of_plan, succeeded_by
+from ingest_operator.local.status_store import (
+    FileStatusStore,
+    holding,
+    read_batch,
+    settings_of_plan,
+    succeeded_by,
+)
 from ingest_operator.reconcile import reconcile
 
 TICK: Final = 0.25
-"""Seconds between two looks at the processes."""
+"""Seconds between two reconciles."""
 
 
 class Watcher(Protocol):
-    """Whoever shows a run to a person."""
+    """Shows a run to the user."""
 
     def said(self, text: str) -> None:
         """Something happened that is worth a line."""
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
-        """The status after a look."""
+        """The status after a reconcile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks for."""
+    """What the user asks for."""
 
     batch: IngestBatch
     profile: IngestProfile
@@ -62,22 +67,22 @@ class Request:
 async def run(
     request: Request, watcher: Watcher, stop: asyncio.Event, clock: Callable[[], float]
 ) -> IngestBatch:
-    """Run a batch to its end; the resource with its final status. Raises what `keeper`, `sources` and
-    `planning` raise."""
+    """Run a batch to its end; returns the resource with its final status. Raises what `statuses`, `sources`
+    and `planning` raise."""
     metadata = request.batch.metadata
     folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
     with holding(folder):
         batch = succeeded_by(read_batch(folder), request.batch)
-        keeper = FileKeeper(folder, batch)
+        statuses = FileStatusStore(folder, batch)
         orders, differs = _orders(request, batch, folder, watcher)
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None)
         try:
             planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
         except PlanningError as error:
-            # Sources that were added cannot be planned: what the earlier plans brought in stays as it is.
-            ours = replace(ours, planned=read_planned(folder), trouble=(error.reason, str(error)))
-            await keeper.write(render(ours, Observation(), restore(batch.status), batch.status, clock()))
+            # Added sources cannot be planned: recordings of earlier plans stay as they are.
+            ours = replace(ours, planned=read_planned(folder), failure=(error.reason, str(error)))
+            await statuses.write(render(ours, Observation(), restore(batch.status), batch.status, clock()))
             raise
         profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
         ours = replace(ours, planned=planned, profile=profile)
@@ -90,14 +95,14 @@ async def run(
         ledger = restore(batch.status)
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
-        await _until_done(ours, cluster, keeper, watcher, stop, clock)
-        return keeper.batch
+        await _until_done(ours, cluster, statuses, watcher, stop, clock)
+        return statuses.batch
 
 
 def _orders(
     request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher
 ) -> tuple[Orders, bool]:
-    """(orders, whether the profile says something else than the batch was planned with)."""
+    """(orders, whether the profile differs from the one that the batch was planned with)."""
     profile = request.profile.spec
     wanted = settings_of(batch, profile)
     settings, differs = settings_of_plan(folder, wanted)
@@ -116,7 +121,7 @@ def _orders(
 async def _until_done(
     batch: Batch,
     cluster: LocalCluster,
-    keeper: FileKeeper,
+    statuses: FileStatusStore,
     watcher: Watcher,
     stop: asyncio.Event,
     clock: Callable[[], float],
@@ -124,11 +129,11 @@ async def _until_done(
     stopped = replace(
         batch, spec=batch.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL})
     )
-    looked = replace(batch, setup_mended=True)  # whoever runs a batch again says so
+    first = replace(batch, setup_fixed=True)  # running a batch again says so
     while True:
         ending = stop.is_set()
-        decision = await reconcile(stopped if ending else looked, cluster, keeper, clock())
-        looked = batch
+        decision = await reconcile(stopped if ending else first, cluster, statuses, clock())
+        first = batch
         watcher.showed(decision.status, tuple(batch.items))
         if decision.is_idle and (ending or _over(batch, decision)):
             return
@@ -136,8 +141,8 @@ async def _until_done(
 
 
 def _over(batch: Batch, decision: Decision) -> bool:
-    """Whether nothing more can happen by itself: all final, failed, suspended, or held until a person mends
-    the setup."""
+    """Whether nothing more can happen by itself: all recordings final, batch failed or suspended, or held
+    until a person fixes the setup."""
     holding_now = {
         condition.type for condition in decision.status.conditions if condition.status is ConditionStatus.TRUE
     }
@@ -148,7 +153,7 @@ def _over(batch: Batch, decision: Decision) -> bool:
 
 
 async def _a_moment(stop: asyncio.Event) -> None:
-    """Wait for the next look; a first request to stop cuts the wait short."""
+    """Wait for the next reconcile; a first request to stop cuts the wait short."""
     if stop.is_set():
         await asyncio.sleep(TICK)
         return

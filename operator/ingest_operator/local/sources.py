@@ -1,4 +1,4 @@
-"""A batch's sources as a plan sees them, on a machine that has folders where a cluster has volumes and
+"""A batch's sources as planning needs them, on a machine that has folders where a cluster has volumes and
 ConfigMaps."""
 
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from pathlib import Path
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import MAX_FOLDERS, FetchProfile
-from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """Where a cluster's things are here."""
+    """Where the volumes and ConfigMaps of a cluster are on this machine."""
 
     volumes: Mapping[str, Path] = field(default_factory=dict)
     """PersistentVolumeClaim to folder."""
@@ -56,20 +56,20 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         )
     file = mounts.config_maps[name] / key
     return list(
-        listed_sources(
+        parse_source_list(
             file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"
         )
     )
 
 
 def folders_of(mounts: Mounts) -> dict[str, str]:
-    """Where each claim is here."""
+    """The folder of each claim on this machine."""
     return {claim: str(folder.resolve()) for claim, folder in mounts.volumes.items()}
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
-    """The fetch settings, with the folders that the person at this machine mapped by hand allowed as well.
-    Raises `SourceError`."""
+    """The fetch settings, with the folders that the user of this machine mapped allowed as well. Raises
+    `SourceError`."""
     folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
         raise SourceError(

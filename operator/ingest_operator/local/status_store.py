@@ -1,5 +1,5 @@
-"""A batch on disk: the resource with its status in exactly the form it has in a cluster, and what it was
-planned with."""
+"""A batch on disk: the resource with its status in exactly the form it has in a cluster, and the settings of
+its plan."""
 
 import fcntl
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class BatchBusyError(RuntimeError):
 
 @contextmanager
 def holding(folder: BatchFolder) -> Iterator[None]:
-    """Be the only one who runs a batch. Raises `BatchBusyError` at once if somebody else is."""
+    """Hold the exclusive lock of a batch. Raises `BatchBusyError` at once if another process holds it."""
     folder.path.mkdir(parents=True, exist_ok=True)
     with (folder.path / "lock").open("w") as gate:
         try:
@@ -43,13 +43,13 @@ def read_batch(folder: BatchFolder) -> IngestBatch | None:
         return None
     except ValidationError as error:
         raise InvalidDocumentError(
-            (f"{folder.status}: written by another version; `ingestctl forget` starts the batch anew",)
+            (f"{folder.status}: written by another version; `ingestctl forget` starts the batch again",)
         ) from error
 
 
 def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
-    """The batch to run: the new spec, on the old one's generation. Raises `InvalidDocumentError` for changes
-    that are not allowed."""
+    """The batch to run: the new spec, on the old batch's generation. Raises `InvalidDocumentError` for
+    changes that are not allowed."""
     if old is None:
         return new.model_copy(
             update={"metadata": new.metadata.model_copy(update={"generation": 1}), "status": None}
@@ -58,8 +58,10 @@ def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
         raise InvalidDocumentError(
             (
                 *mistakes,
-                f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the "
-                "store)",
+                (
+                    f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the "
+                    "store)"
+                ),
             )
         )
     generation = old.metadata.generation + (old.spec != new.spec)
@@ -69,8 +71,8 @@ def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
 
 
 @dataclass(slots=True)
-class FileKeeper:
-    """Keeps a status beside its batch, whole or not at all."""
+class FileStatusStore:
+    """Stores a status beside its batch, whole or not at all."""
 
     folder: BatchFolder
     batch: IngestBatch
@@ -88,8 +90,8 @@ class FileKeeper:
 
 
 def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, bool]:
-    """(what the batch was planned with, whether `wanted` differs from it). The first call freezes
-    `wanted`."""
+    """(the settings that the batch was planned with, whether `wanted` differs from them). The first call
+    freezes `wanted`."""
     path = folder.path / "settings.json"
     try:
         frozen = Settings.model_validate_json(path.read_text(encoding="utf-8"))

@@ -24,8 +24,8 @@ def test_a_drained_node_asks_the_worker_to_end_which_it_does_in_time(here: Place
             shown=False,
         )
         here.kubectl(f"uncordon {NAME}", shown=False)
-        (row,) = drained.done()["videos"]
-    assert (row["state"], row["try"], row["attempts"]) == ("Succeeded", 2, 0), (row, here.trouble())
+        (row,) = drained.done()["recordings"]
+    assert (row["state"], row["run"], row["chargedAttempts"]) == ("Succeeded", 2, 0), (row, here.trouble())
     versions = [each for each in pods.versions if each["metadata"]["name"] == name]
     patience = next(
         each["metadata"]["deletionTimestamp"] for each in versions if "deletionTimestamp" in each["metadata"]
@@ -42,8 +42,8 @@ def test_a_worker_that_fills_its_scratch_disk_is_evicted_by_the_kubelet_and_told
         fills = f"{evicted.until_working()} -- dd if=/dev/zero of=/tmp/filler bs=1M count=1200"
         here.kubectl(f"exec {fills}", shown=False, fails=None)  # it may be taken away before it is through
         done = evicted.done()
-    (row,) = done["videos"]
-    assert (row["state"], row["try"], row["attempts"]) == ("Succeeded", 2, 1), (row, here.trouble())
+    (row,) = done["recordings"]
+    assert (row["state"], row["run"], row["chargedAttempts"]) == ("Succeeded", 2, 1), (row, here.trouble())
     assert done["recent"] == ["ScratchFull", "Succeeded"]
 
 
@@ -63,9 +63,9 @@ def test_a_store_that_is_gone_for_a_minute_is_waited_for(here: Place) -> None:
             waiting.until(over, "a minute is over, and the batch waits")
         finally:
             here.store.open()
-        (row,) = waiting.done()["videos"]
+        (row,) = waiting.done()["recordings"]
     assert reasons == {"DatabaseUnavailable"}
-    assert (row["state"], row["attempts"]) == ("Succeeded", 0), (row, here.trouble())
+    assert (row["state"], row["chargedAttempts"]) == ("Succeeded", 0), (row, here.trouble())
     assert here.queried("select count(*) from ingest.run where batch = %s", f"{NAMESPACE}/waiting") == [(1,)]
 
 
@@ -78,7 +78,7 @@ def test_an_operator_that_is_deleted_in_mid_batch_takes_up_where_it_was(here: Pl
         here.kubectl(f"rollout status deployment/{RELEASE} --timeout=10m", shown=False)
         done = taken_up.done()
     assert done["counts"]["succeeded"] == len(files), here.trouble()
-    assert {(row["try"], row["attempts"]) for row in done["videos"]} == {(1, 0)}
+    assert {(row["run"], row["chargedAttempts"]) for row in done["recordings"]} == {(1, 0)}
     assert len(taken_up.workers()) == len(files), "no Job was doubled"
 
 
@@ -87,5 +87,5 @@ def test_a_kubelet_that_is_started_again_finds_its_worker_or_a_new_one_is_made(h
     with here.transcript.phase("kubelet restarted"):
         kept.until_working()
         here.node.restart_kubelet()
-        (row,) = kept.done()["videos"]
-    assert (row["state"], row["attempts"]) == ("Succeeded", 0), (row, here.trouble())
+        (row,) = kept.done()["recordings"]
+    assert (row["state"], row["chargedAttempts"]) == ("Succeeded", 0), (row, here.trouble())

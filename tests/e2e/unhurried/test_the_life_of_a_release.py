@@ -72,7 +72,7 @@ def _write(path: Path, text: str, before: str) -> None:
 def _nobody_noticed(here: Place, batch: Batch, done: dict[str, Any]) -> None:
     """Each recording was done by one process that nobody disturbed."""
     assert done["counts"]["succeeded"] == len(FILES), here.trouble()
-    assert {(row["try"], row["attempts"]) for row in done["videos"]} == {(1, 0)}
+    assert {(row["run"], row["chargedAttempts"]) for row in done["recordings"]} == {(1, 0)}
     ends = [pod["status"]["containerStatuses"][0] for pod in batch.workers()]
     assert [(end["restartCount"], end["state"]["terminated"]["exitCode"]) for end in ends] == [(0, 0)] * len(
         FILES

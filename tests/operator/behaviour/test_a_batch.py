@@ -6,7 +6,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, PlanOrder
 from ingest_operator.kube import workqueue
-from ingest_operator.kube.api.names import INDEX, MANAGER, TRY
+from ingest_operator.kube.api.names import INDEX, MANAGER, RUN
 from tests.support.cluster.lives import fails, sequence
 from tests.support.cluster.scene import Scene, final, rows
 
@@ -19,7 +19,7 @@ FATES = {
 }
 """A retry, a rung of the memory ladder, a skip and a failure."""
 
-TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
+RUNS = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 
 
 def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
@@ -35,22 +35,22 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     assert [(entry["reason"], entry["count"]) for entry in status["failures"]] == [("NotFound", 1)]
     shown = rows(status)
     assert (
-        shown[1]["try"],
-        shown[1]["attempts"],
-        shown[2]["try"],
-        shown[2]["attempts"],
+        shown[1]["run"],
+        shown[1]["chargedAttempts"],
+        shown[2]["run"],
+        shown[2]["chargedAttempts"],
         shown[2]["rung"],
     ) == (2, 1, 2, 0, 1)
     assert status["sums"]["mediaSeconds"] == "3600"
-    assert sorted(kubelet.tries()) == TRIES
+    assert sorted(kubelet.runs()) == RUNS
     labels = [job["metadata"]["labels"] for job in scene.jobs()]
-    assert sorted((int(each[INDEX]), int(each[TRY])) for each in labels) == TRIES
+    assert sorted((int(each[INDEX]), int(each[RUN])) for each in labels) == RUNS
     assert sum(isinstance(order, PlanOrder) for order in kubelet.orders()) == 1
     writes = scene.plane.audit.writes(
         mark, user=f"system:serviceaccount:{scene.namespace}:{MANAGER}", namespace=scene.namespace
     )
     assert {write.code for write in writes} <= {200, 201}
-    assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(TRIES)
+    assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(RUNS)
 
 
 def test_a_batch_that_does_everything_anew_lets_no_worker_take_what_is_kept(scene: Scene) -> None:

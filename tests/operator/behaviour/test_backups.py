@@ -52,7 +52,7 @@ def test_a_batch_restored_with_its_status_is_not_complete_before_its_recordings_
         "it is processed anew",
     )
     assert final(status)["succeeded"] == 2
-    assert kubelet.tries() == [(0, 1), (1, 1), (0, 1), (1, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1), (0, 1), (1, 1)]
     assert "StatusNotBelieved" in scene.kubectl("get", "events")
 
 
@@ -66,24 +66,24 @@ def test_a_status_that_is_restored_while_the_batch_runs_changes_nothing_of_it(sc
         "observedGeneration": 1,
         "traceId": "f" * 32,
         "state": "Complete",
-        "items": {"succeeded": "0-8"},
+        "finalRecordings": {"succeeded": "0-8"},
         "counts": {"total": 9},
     }
-    foreign["plan"] = {"sources": 3, "items": 9, "mediaSeconds": 5}
+    foreign["plan"] = {"sources": 3, "recordings": 9, "mediaSeconds": 5}
     write_status(scene, foreign)
     trace = made["metadata"]["uid"].replace("-", "")
     status = scene.until(lambda status: status["traceId"] == trace, "its own is there again")
     assert (status["counts"]["running"], final(status)["succeeded"], stalled_by(status)) == (1, 0, None)
     kubelet.finish(0, 1)
     assert final(scene.until_state("Complete"))["succeeded"] == 2
-    assert kubelet.tries() == [(0, 1), (1, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1)]
 
 
 def nonsense(status: Json) -> Json:
     """Recordings that no plan has, and one at two places."""
     return status | {
-        "items": {"succeeded": "0-1,77", "failed": "0,99"},
-        "running": [{"try": 3, "indexes": "1,55"}],
+        "finalRecordings": {"succeeded": "0-1,77", "failed": "0,99"},
+        "running": [{"run": 3, "indexes": "1,55"}],
     }
 
 
@@ -106,4 +106,4 @@ def test_a_status_that_somebody_wiped_or_bent_is_made_again_from_the_jobs_that_a
     )
     kubelet.finish(2, 1)
     assert final(scene.until_state("Complete")) == {"succeeded": 3, "skipped": 0, "failed": 0}
-    assert kubelet.tries() == [(0, 1), (1, 1), (2, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1), (2, 1)]

@@ -26,7 +26,7 @@ def test_a_batch_that_a_finalizer_keeps_runs_nothing_starts_nothing_and_is_told(
     until(
         lambda: not any(pod["metadata"]["labels"][ROLE] == INGEST for pod in scene.pods()), "no pod is left"
     )
-    assert sorted(kubelet.tries()) == [(0, 1), (1, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1)]
     until(lambda: any("BeingDeleted" in note for note in scene.events("Stalled")), "an Event says so")
     scene.admin.merge(scene.path(), LET_GO)
 

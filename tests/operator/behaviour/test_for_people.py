@@ -20,7 +20,7 @@ def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(
     status = scene.until(
         lambda status: status["progressPercent"] == 87, "three of four, and half of the other"
     )
-    row = next(row for row in status["videos"] if row["index"] == 1)
+    row = next(row for row in status["recordings"] if row["index"] == 1)
     assert (row["state"], row["stage"], row["percent"]) == ("Running", "transcribe", 50)
     assert status["etaSeconds"] == 30  # half of ten minutes at RTF 0.1
     shown = scene.kubectl("get", "ib").splitlines()

@@ -34,7 +34,7 @@ def test_sources_that_are_added_while_a_batch_runs_are_planned_and_nothing_is_pl
         ([SOURCE["url"]], 0),
         ([MORE["url"]], 3),
     ]
-    assert kubelet.tries() == [(index, 1) for index in range(6)]
+    assert kubelet.runs() == [(index, 1) for index in range(6)]
 
 
 def test_sources_that_are_added_to_a_batch_that_is_complete_bring_it_back_to_work(scene: Scene) -> None:
@@ -48,7 +48,7 @@ def test_sources_that_are_added_to_a_batch_that_is_complete_bring_it_back_to_wor
         "it is complete again",
     )
     assert status["progressPercent"] == 100
-    assert kubelet.tries() == [(index, 1) for index in range(6)]
+    assert kubelet.runs() == [(index, 1) for index in range(6)]
     with pytest.raises(Refused, match="sources may be added, never removed or changed"):
         scene.change(sources=[MORE])
 
@@ -69,10 +69,10 @@ def test_a_new_retry_failed_tries_the_failed_recordings_once_more_and_only_them(
         "they were tried again",
     )
     assert {entry["reason"]: entry["count"] for entry in status["failures"]} == {"Undecodable": 1}
-    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1)]
     scene.change(retryFailed="once more")
     scene.until_state("Complete")
-    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 1)]
 
 
 def test_a_dry_run_shows_what_would_be_done_and_does_none_of_it(scene: Scene) -> None:
@@ -80,10 +80,10 @@ def test_a_dry_run_shows_what_would_be_done_and_does_none_of_it(scene: Scene) ->
     scene.operate()
     scene.batch(dryRun=True)
     status = scene.until_state("DryRun")
-    assert (status["plan"]["items"], status["plan"]["mediaSeconds"]) == (3, 1800)
+    assert (status["plan"]["recordings"], status["plan"]["mediaSeconds"]) == (3, 1800)
     assert "3 recordings would be ingested" in scene.kubectl("describe", "ib", "talks")
     assert scene.jobs() == []
-    assert kubelet.tries() == []
+    assert kubelet.runs() == []
 
 
 def test_a_batch_that_is_deleted_in_mid_run_takes_everything_with_it(scene: Scene) -> None:
@@ -104,12 +104,12 @@ def test_a_batch_that_is_made_again_under_its_old_name_begins_anew(scene: Scene)
     kubelet.until_running(0, 1)
     scene.delete()
     second = scene.batch()
-    until(lambda: kubelet.tries().count((0, 1)) == 2, "its own first recording is begun")
+    until(lambda: kubelet.runs().count((0, 1)) == 2, "its own first recording is begun")
     until(lambda: len(scene.pods()) == 1, "the pod of the other one is gone")
     kubelet.finish(0, 1)
     status = scene.until_state("Complete")
     assert final(status) == {"succeeded": 3, "skipped": 0, "failed": 0}
-    assert {row["try"] for row in rows(status).values()} == {1}
+    assert {row["run"] for row in rows(status).values()} == {1}
     trace = [each["metadata"]["uid"].replace("-", "") for each in (first, second)]
     assert status["traceId"] == trace[1]
     assert [order.trace_id for order in kubelet.orders()] == [trace[0]] * 2 + [trace[1]] * 4

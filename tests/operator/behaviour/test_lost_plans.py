@@ -33,7 +33,7 @@ def test_a_plan_that_is_gone_stops_the_batch_until_it_is_restored_and_no_other_i
     status = scene.until_state("Complete")
     assert stalled_by(status) is None
     assert final(status)["succeeded"] == 3
-    assert kubelet.tries() == [(0, 1), (1, 1), (2, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_a_batch_that_is_complete_needs_no_plan(scene: Scene) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_operator.core import fold, nodes
-from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube import requeueing
-from ingest_operator.kube.batches.controller import Batches
+from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.watch.cache import Key
 from tests.support.cluster.lives import (
     drained,
@@ -37,11 +37,11 @@ def test_recordings_whose_machines_are_taken_away_are_tried_again_at_once_and_un
     scene.operate()
     scene.batch(parallelism=3)
     status = scene.until_state("Complete")
-    assert {(row["try"], row["attempts"]) for row in rows(status).values()} == {(2, 0)}
-    waiting = [row for each in history.of("talks") for row in each["videos"] if row["state"] == "Waiting"]
+    assert {(row["run"], row["chargedAttempts"]) for row in rows(status).values()} == {(2, 0)}
+    waiting = [row for each in history.of("talks") for row in each["recordings"] if row["state"] == "Waiting"]
     told = {(row["index"], row["reason"], row["disruptions"]) for row in waiting}
     assert told == {(0, "Preempted", 1), (1, "Evicted", 1), (2, "NodePressure", 1)}
-    assert sorted(kubelet.tries()) == [(index, number) for index in range(3) for number in (1, 2)]
+    assert sorted(kubelet.runs()) == [(index, number) for index in range(3) for number in (1, 2)]
 
 
 def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(
@@ -52,8 +52,8 @@ def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(
     scene.operate()
     scene.batch()
     row = rows(scene.until_state("CompleteWithFailures"))[0]
-    assert (row["reason"], row["try"], row["attempts"]) == ("Evicted", 3, 0)
-    assert kubelet.tries() == [(0, 1), (0, 2), (0, 3)]
+    assert (row["reason"], row["run"], row["chargedAttempts"]) == ("Evicted", 3, 0)
+    assert kubelet.runs() == [(0, 1), (0, 2), (0, 3)]
 
 
 def test_a_recording_on_a_lost_node_is_done_elsewhere_before_anybody_knows_what_became_of_the_node(
@@ -65,8 +65,8 @@ def test_a_recording_on_a_lost_node_is_done_elsewhere_before_anybody_knows_what_
     scene.operate()
     scene.batch(parallelism=1)
     status = scene.until_state("Complete")
-    assert (rows(status)[0]["try"], rows(status)[0]["attempts"]) == (2, 0)
-    assert kubelet.tries() == [(0, 1), (0, 2), (1, 1), (2, 1)]
+    assert (rows(status)[0]["run"], rows(status)[0]["chargedAttempts"]) == (2, 0)
+    assert kubelet.runs() == [(0, 1), (0, 2), (1, 1), (2, 1)]
     lost = [pod for pod in scene.pods() if "deletionTimestamp" in pod["metadata"]]
     assert [pod["status"]["phase"] for pod in lost] == ["Running"]
     kubelet.release()
@@ -89,8 +89,8 @@ def test_clocks_that_differ_by_minutes_neither_delay_anything_nor_spoil_the_sums
     scene.batch(parallelism=4)
     status = scene.until_state("Complete")
     took = time.time() - begun
-    assert {(row["try"], row["attempts"]) for row in rows(status).values()} == {(2, 1)}
-    assert len(kubelet.tries()) == 8
+    assert {(row["run"], row["chargedAttempts"]) for row in rows(status).values()} == {(2, 1)}
+    assert len(kubelet.runs()) == 8
     assert 0 <= float(status["activeSeconds"]) <= took
     waits = [
         float(status["sums"][name])
@@ -98,10 +98,10 @@ def test_clocks_that_differ_by_minutes_neither_delay_anything_nor_spoil_the_sums
     ]
     assert all(0 <= wait <= 8 * took for wait in waits), waits
     moments = [
-        row["notBefore"] for each in history.of("talks") for row in each["videos"] if "notBefore" in row
+        row["notBefore"] for each in history.of("talks") for row in each["recordings"] if "notBefore" in row
     ]
     assert moments
-    assert all(begun - 1 <= as_seconds(moment) <= begun + took for moment in moments)
+    assert all(begun - 1 <= from_rfc3339(moment) <= begun + took for moment in moments)
 
 
 BAD = {
@@ -133,7 +133,7 @@ def test_a_bad_node_costs_no_recording_and_is_named_after_a_few_runs(scene: Scen
     [node] = status["nodes"]
     assert (node["name"], node["reason"], node["avoided"]) == (bad, reason, True)
     assert 0 < node["runs"] <= 4
-    assert sum(row["attempts"] for row in rows(status).values()) <= 1, (
+    assert sum(row["chargedAttempts"] for row in rows(status).values()) <= 1, (
         "the first that met it is charged at most"
     )
     told = [condition(each, "NodesAvoided") for each in history.of("talks")]
@@ -145,7 +145,7 @@ def test_a_bad_node_costs_no_recording_and_is_named_after_a_few_runs(scene: Scen
         lambda: any(bad in note and reason in note for note in scene.events("NodeAvoided")),
         "an Event names the node",
     )
-    assert len(kubelet.tries()) <= 24
+    assert len(kubelet.runs()) <= 24
 
 
 def test_the_only_node_is_tried_again_though_it_is_bad_and_the_batch_says_that_there_is_no_other(
@@ -153,16 +153,16 @@ def test_the_only_node_is_tried_again_though_it_is_bad_and_the_batch_says_that_t
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC", 1.0)
     monkeypatch.setattr(nodes, "NO_OTHER_FOR", 3.0)
-    mended: list[bool] = []
+    without_setup_failures: list[bool] = []
     planned = sequence({})
-    scene.play(lambda pod: planned(pod) if mended or is_plan(pod) else refused(), gpus=4)
+    scene.play(lambda pod: planned(pod) if without_setup_failures or is_plan(pod) else refused(), gpus=4)
     scene.operate()
     scene.batch(parallelism=3)
     message = scene.until_stalled("NoOtherNode")["message"]
     assert f"{scene.namespace}-1" in message
     refusals = len([pod for pod in scene.pods() if pod["status"].get("reason") == "OutOfcpu"])
     assert refusals <= 6, "what fails fast is not asked over and over"
-    mended.append(True)
+    without_setup_failures.append(True)
     assert final(scene.until_state("Complete")) == {"succeeded": 3, "skipped": 0, "failed": 0}
     assert "nodes" not in scene.status() or scene.status()["nodes"] == []
 
@@ -180,10 +180,10 @@ def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_d
     scene.until(lambda status: status["counts"]["running"] == 1, "it runs")
     ahead[0] = 30 * 24 * 3600.0
     status = scene.until_state("Complete")
-    assert (rows(status)[0]["try"], rows(status)[0]["attempts"]) == (2, 0)
+    assert (rows(status)[0]["run"], rows(status)[0]["chargedAttempts"]) == (2, 0)
     [node] = status["nodes"]
     assert node["reason"] == "NodeLost"
-    assert kubelet.tries() == [(0, 1), (0, 2), (1, 1)]
+    assert kubelet.runs() == [(0, 1), (0, 2), (1, 1)]
     kubelet.release()
 
 
@@ -205,17 +205,19 @@ def test_an_operator_whose_clock_differs_by_ten_minutes_writes_no_more_than_anot
     assert len(history.of("talks")) - written <= 2
     for index in range(3):
         kubelet.finish(index, 1)
-    assert {(row["try"], row["attempts"]) for row in rows(scene.until_state("Complete")).values()} == {(1, 0)}
+    assert {(row["run"], row["chargedAttempts"]) for row in rows(scene.until_state("Complete")).values()} == {
+        (1, 0)
+    }
 
 
 def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
     """At which batch each look of an operator in this process was."""
     looks: list[Key] = []
-    look = Batches.look
+    look = BatchController.reconcile
 
-    async def counted(batches: Batches, key: Key) -> float | None:
+    async def counted(batches: BatchController, key: Key) -> float | None:
         looks.append(key)
         return await look(batches, key)
 
-    monkeypatch.setattr(Batches, "look", counted)
+    monkeypatch.setattr(BatchController, "reconcile", counted)
     return looks

@@ -78,7 +78,7 @@ def test_a_field_in_a_spec_that_is_not_known_is_named_and_what_runs_is_recorded(
     assert "spec.colour: no such field" in scene.until_stalled("SpecUnreadable")["message"]
     kubelet.finish(0, 1)
     scene.until(lambda status: status["counts"]["succeeded"] == 1, "its end is recorded")
-    assert kubelet.tries() == [(0, 1)], "nothing starts by what was half understood"
+    assert kubelet.runs() == [(0, 1)], "nothing starts by what was half understood"
     scene.change(colour=None)
     assert final(scene.until_state("Complete"))["succeeded"] == 3
 
@@ -92,7 +92,7 @@ def test_a_batch_that_cannot_be_read_whole_is_suspended_all_the_same(scene: Scen
     scene.until_stalled("SpecUnreadable")
     scene.change(suspend=True, suspendMode="Kill")
     scene.until(lambda status: status["state"] == "Suspended", "it is suspended")
-    assert kubelet.tries() == [(0, 1)]
+    assert kubelet.runs() == [(0, 1)]
 
 
 def test_a_batch_of_which_too_little_can_be_read_says_so(scene: Scene) -> None:
@@ -116,14 +116,14 @@ def test_a_field_in_a_status_that_is_not_known_is_named_and_kept_and_a_kill_is_h
     add(scene, scene.path(), inventedLater=None)
     assert final(scene.until_state("Complete"))["succeeded"] == 3
     assert stalled_by(scene.status()) is None
-    assert (0, 2) in kubelet.tries()
+    assert (0, 2) in kubelet.runs()
 
 
 def test_a_field_of_a_status_with_another_kind_of_value_is_named(scene: Scene) -> None:
     one_runs(scene)
-    rows = scene.status()["videos"]
-    add(scene, scene.path(), videos=[{**row, "phase": "Fetched"} for row in rows])
-    assert "videos[0]" in scene.until_stalled("StatusUnreadable")["message"]
+    rows = scene.status()["recordings"]
+    add(scene, scene.path(), recordings=[{**row, "phase": "Fetched"} for row in rows])
+    assert "recordings[0]" in scene.until_stalled("StatusUnreadable")["message"]
 
 
 def test_a_field_in_a_profile_that_is_not_known_is_named_until_it_is_gone(scene: Scene) -> None:
@@ -133,7 +133,7 @@ def test_a_field_in_a_profile_that_is_not_known_is_named_until_it_is_gone(scene:
     assert "IngestProfile 'default': spec.fetch.mode: no such field" in message
     kubelet.finish(0, 1)
     scene.until(lambda status: status["counts"]["succeeded"] == 1, "its end is recorded")
-    assert kubelet.tries() == [(0, 1)]
+    assert kubelet.runs() == [(0, 1)]
     scene.profile()
     assert final(scene.until_state("Complete"))["succeeded"] == 3
 

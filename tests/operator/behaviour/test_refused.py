@@ -75,8 +75,8 @@ def policy(scene: Scene, expression: str, message: str) -> Iterator[None]:
             scene.admin.delete(scene.admin.path_of(each))
 
 
-def attempts(status: Json) -> set[int]:
-    return {row["attempts"] for row in rows(status).values()}
+def charged_attempts(status: Json) -> set[int]:
+    return {row["chargedAttempts"] for row in rows(status).values()}
 
 
 def test_without_a_place_for_its_plan_in_the_quota_a_batch_waits_until_there_is_one(scene: Scene) -> None:
@@ -94,17 +94,17 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
     kubelet = scene.play(sequence({}, otherwise=hangs()))
     scene.operate()
     scene.batch(parallelism=3)
-    until(lambda: len(kubelet.tries()) == 1, "one of them has a place")
+    until(lambda: len(kubelet.runs()) == 1, "one of them has a place")
     status = scene.until(
         lambda status: stalled_by(status) == "QuotaExceeded" and status["counts"]["running"] == 1,
         "the others wait",
     )
-    assert (attempts(status), status["counts"]["pending"]) == ({0}, 2)
+    assert (charged_attempts(status), status["counts"]["pending"]) == ({0}, 2)
     quota(scene, count_jobs_batch="100")
     for index in range(3):
         kubelet.finish(index, 1)
     status = scene.until_state("Complete")
-    assert (attempts(status), sorted(kubelet.tries())) == ({0}, [(0, 1), (1, 1), (2, 1)])
+    assert (charged_attempts(status), sorted(kubelet.runs())) == ({0}, [(0, 1), (1, 1), (2, 1)])
 
 
 def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
@@ -121,7 +121,7 @@ def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
     assert "kubectl describe job" in scene.until_stalled("PodNotCreated")["message"]
     kubelet.finish(0, 1)
     status = scene.until_state("Complete")
-    assert (attempts(status), stalled_by(status)) == ({0}, None)
+    assert (charged_attempts(status), stalled_by(status)) == ({0}, None)
 
 
 def test_a_policy_that_denies_workers_is_quoted_and_they_start_when_it_is_gone(scene: Scene) -> None:
@@ -130,9 +130,9 @@ def test_a_policy_that_denies_workers_is_quoted_and_they_start_when_it_is_gone(s
         scene.operate()
         scene.batch(parallelism=2)
         assert "no GPUs on Fridays" in scene.until_stalled("AdmissionDenied")["message"]
-        assert kubelet.tries() == []
+        assert kubelet.runs() == []
     status = scene.until_state("Complete")
-    assert (attempts(status), sorted(kubelet.tries())) == ({0}, [(0, 1), (1, 1), (2, 1)])
+    assert (charged_attempts(status), sorted(kubelet.runs())) == ({0}, [(0, 1), (1, 1), (2, 1)])
 
 
 def test_a_job_of_somebody_else_that_has_our_name_holds_up_one_recording_and_is_not_touched(
@@ -153,8 +153,8 @@ def test_a_job_of_somebody_else_that_has_our_name_holds_up_one_recording_and_is_
     )
     assert scene.admin.get(scene.admin.path_of(job))["metadata"]["uid"] == job["metadata"]["uid"]
     scene.admin.delete(scene.admin.path_of(job), propagationPolicy="Background")
-    assert attempts(scene.until_state("Complete")) == {0}
-    assert kubelet.tries() == [(1, 1), (2, 1), (0, 1)]
+    assert charged_attempts(scene.until_state("Complete")) == {0}
+    assert kubelet.runs() == [(1, 1), (2, 1), (0, 1)]
 
 
 def test_a_namespace_that_ends_takes_its_batch_along_and_the_operator_serves_the_others(scene: Scene) -> None:

@@ -14,7 +14,7 @@ def test_without_its_profile_a_batch_is_stalled_until_somebody_makes_it(scene: S
     assert scene.left() == []
     scene.profile("later")
     scene.until_state("Complete")
-    assert kubelet.tries() == [(0, 1), (1, 1), (2, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_without_its_secret_nothing_begins_until_somebody_makes_it(scene: Scene) -> None:
@@ -27,7 +27,7 @@ def test_without_its_secret_nothing_begins_until_somebody_makes_it(scene: Scene)
     scene.secret()
     status = scene.until_state("Complete")
     assert stalled_by(status) is None
-    assert kubelet.tries() == [(0, 1), (1, 1), (2, 1)]
+    assert kubelet.runs() == [(0, 1), (1, 1), (2, 1)]
 
 
 def without_image(good: str) -> Script:
@@ -49,10 +49,10 @@ def test_an_image_that_is_not_there_stalls_planning_until_the_profile_names_anot
     assert 'failed to resolve reference "worker:typo"' in scene.until_stalled("ImageUnavailable")["message"]
     scene.profile(pods={"image": "worker:1"})
     status = scene.until_state("Complete")
-    assert {(row["try"], row.get("attempts", 0)) for row in rows(status).values()} == {(1, 0)}
+    assert {(row["run"], row.get("chargedAttempts", 0)) for row in rows(status).values()} == {(1, 0)}
 
 
-def test_an_image_that_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_mended(
+def test_an_image_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_mended(
     scene: Scene,
 ) -> None:
     scene.profile(pods={"image": "worker:typo", "planImage": "worker:1", "startDeadlineSeconds": 3600})
@@ -67,7 +67,7 @@ def test_an_image_that_only_workers_lack_stalls_the_batch_charges_nobody_and_is_
     scene.profile(pods={"image": "worker:1", "startDeadlineSeconds": 1})
     status = scene.until_state("Complete")
     assert final(status) == {"succeeded": 3, "skipped": 0, "failed": 0}
-    assert {row.get("attempts", 0) for row in rows(status).values()} == {0}
+    assert {row.get("chargedAttempts", 0) for row in rows(status).values()} == {0}
 
 
 def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_mended(scene: Scene) -> None:

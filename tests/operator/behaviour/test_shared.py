@@ -41,7 +41,7 @@ def test_of_two_batches_that_share_a_recording_one_works_and_the_other_waits_unc
     scene.batch("second")
     status = scene.until(lambda status: status["counts"].get("waiting"), "the second waits", "second")
     row = rows(status)[0]
-    assert (row["reason"], row["message"], row["attempts"]) == (
+    assert (row["reason"], row["message"], row["chargedAttempts"]) == (
         "ClaimedElsewhere",
         "youtube:video-00000 is claimed by first",
         0,
@@ -52,5 +52,5 @@ def test_of_two_batches_that_share_a_recording_one_works_and_the_other_waits_unc
     assert final(scene.until_state("Complete", "first"))["succeeded"] == 1
     status = scene.until_state("Complete", "second")
     assert final(status)["succeeded"] == 1
-    assert (rows(status)[0]["try"] >= 2, rows(status)[0]["attempts"]) == (True, 0)
-    assert kubelet.tries(f"{scene.namespace}/first") == [(0, 1)]
+    assert (rows(status)[0]["run"] >= 2, rows(status)[0]["chargedAttempts"]) == (True, 0)
+    assert kubelet.runs(f"{scene.namespace}/first") == [(0, 1)]

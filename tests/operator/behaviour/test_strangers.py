@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, SCHEDULE_KIND
 from ingest_contract.receipt import encode
-from ingest_operator.core.timestamps import as_seconds, as_text
-from ingest_operator.kube.api.names import BATCH_UID, INDEX, MANAGED_BY, MANAGER, ROLE, TRY, Owner
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
+from ingest_operator.kube.api.names import BATCH_UID, INDEX, MANAGED_BY, MANAGER, ROLE, RUN, Owner
 from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from tests.support.builders import NOW, a_receipt
 from tests.support.cluster.client import Json, Refused
@@ -25,7 +25,7 @@ def pod_like(pod: Json, **metadata: object) -> Json:
 
 def says_that_it_succeeded(scene: Scene, pod: Json) -> None:
     """As its own kubelet would, or anybody who may write a pod's status."""
-    at = as_text(int(NOW))
+    at = to_rfc3339(int(NOW))
     told = {
         "exitCode": 0,
         "reason": "Completed",
@@ -89,7 +89,7 @@ def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(
     says_that_it_succeeded(elsewhere, forged)
     owned = elsewhere.admin.create(pod_like(pod, name="owned", ownerReferences=[owner]), elsewhere.namespace)
     says_that_it_succeeded(elsewhere, owned)
-    labels = {BATCH_UID: uid, MANAGED_BY: MANAGER, ROLE: "ingest", INDEX: "x", TRY: "x"}
+    labels = {BATCH_UID: uid, MANAGED_BY: MANAGER, ROLE: "ingest", INDEX: "x", RUN: "x"}
     batch = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "name": "talks", "uid": uid, "controller": True}
     elsewhere.admin.create(a_job("strange", labels=labels, ownerReferences=[batch]), elsewhere.namespace)
     elsewhere.admin.create(a_job("stranger", labels=labels), elsewhere.namespace)
@@ -99,7 +99,7 @@ def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(
     assert (looked_at_again(scene)["counts"]["running"], final(scene.status())["succeeded"]) == (1, 0)
     kubelet.finish(0, 1)
     assert final(scene.until_state("Complete")) == {"succeeded": 1, "skipped": 0, "failed": 0}
-    assert kubelet.tries() == [(0, 1)]
+    assert kubelet.runs() == [(0, 1)]
 
 
 def test_a_job_with_labels_that_are_no_numbers_stops_nothing_though_the_batch_controls_it(
@@ -108,7 +108,7 @@ def test_a_job_with_labels_that_are_no_numbers_stops_nothing_though_the_batch_co
     made = scene.batch(suspend=True)
     uid = made["metadata"]["uid"]
     batch = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "name": "talks", "uid": uid, "controller": True}
-    labels = {BATCH_UID: uid, MANAGED_BY: MANAGER, ROLE: "ingest", INDEX: "x", TRY: "x"}
+    labels = {BATCH_UID: uid, MANAGED_BY: MANAGER, ROLE: "ingest", INDEX: "x", RUN: "x"}
     names = ("strange", f"talks-{uid[:8]}-99-1", f"talks-{uid[:8]}-plan-7-1", f"other-{uid[:8]}-0-1")
     for name in names:
         scene.admin.create(a_job(name, labels=labels, ownerReferences=[batch]), scene.namespace)
@@ -140,7 +140,7 @@ def test_an_order_that_somebody_has_laid_there_before_is_not_what_a_worker_is_to
     scene.change(suspend=False)
     status = scene.until(lambda status: stalled_by(status) == "NameTaken", "it is told")
     assert f"A ConfigMap named {order['metadata']['name']} exists" in str(status["conditions"])
-    assert kubelet.tries() == [(0, 1)]
+    assert kubelet.runs() == [(0, 1)]
     scene.admin.delete(scene.admin.path_of(forged | {"metadata": about | {"namespace": scene.namespace}}))
     assert final(scene.until(lambda status: status["counts"]["succeeded"] == 2, "it goes on"))["failed"] == 0
     assert all('"folders":["/"]' not in each.model_dump_json() for each in kubelet.orders())
@@ -182,7 +182,7 @@ def test_a_batch_of_another_namespace_settles_no_time_of_a_schedule(scene: Scene
         "the schedule is looked at again",
     )
     status = scene.admin.get(path)["status"]
-    assert as_seconds(status["settledUntil"]) < as_seconds("2050-01-01T00:00:00Z")
+    assert from_rfc3339(status["settledUntil"]) < from_rfc3339("2050-01-01T00:00:00Z")
     assert "lastScheduledTime" not in status
     assert status["active"] == 1
 

@@ -24,10 +24,10 @@ def test_a_batch_that_drains_starts_nothing_new_and_goes_on_when_it_is_resumed(s
         status, "Suspended"
     )
     assert (status["counts"]["succeeded"], status["counts"]["pending"]) == (2, 1)
-    assert sorted(kubelet.tries()) == [(0, 1), (1, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1)]
     scene.change(suspend=False)
     assert final(scene.until_state("Complete")) == {"succeeded": 3, "skipped": 0, "failed": 0}
-    assert sorted(kubelet.tries()) == [(0, 1), (1, 1), (2, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_a_batch_that_is_stopped_ends_what_runs_charges_nobody_and_tries_it_again_when_it_is_resumed(
@@ -49,12 +49,12 @@ def test_a_batch_that_is_stopped_ends_what_runs_charges_nobody_and_tries_it_agai
     until(lambda: scene.pods() == [], "no pod is left")
     scene.change(suspend=False)
     status = scene.until_state("Complete")
-    assert {index: (row["try"], row.get("attempts", 0)) for index, row in rows(status).items()} == {
+    assert {index: (row["run"], row.get("chargedAttempts", 0)) for index, row in rows(status).items()} == {
         0: (2, 0),
         1: (2, 0),
         2: (1, 0),
     }
-    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1)]
 
 
 def test_a_batch_that_is_born_suspended_does_nothing_until_it_is_resumed(scene: Scene) -> None:

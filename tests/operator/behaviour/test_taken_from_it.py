@@ -75,7 +75,7 @@ def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(
     for number in (1, 2):
         kubelet.until_running(0, number)
         scene.until(
-            lambda status, one=number: rows(status).get(0, {}).get("try") == one, "it is known to run"
+            lambda status, one=number: rows(status).get(0, {}).get("run") == one, "it is known to run"
         )
         scene.admin.delete(
             scene.admin.path_of(the_job(scene, f"-0-{number}")), propagationPolicy="Background"
@@ -86,8 +86,8 @@ def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(
     )
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], stalled_by(status)) == (3, None)
-    assert sorted(kubelet.tries()) == [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1)]
-    assert kubelet.tries()[-1] == (0, 3), "nobody waited for it"
+    assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1)]
+    assert kubelet.runs()[-1] == (0, 3), "nobody waited for it"
 
 
 def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tried_again(
@@ -104,9 +104,9 @@ def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tri
     looked_at(scene, 3)
     pods = [pod for pod in scene.pods() if pod["metadata"]["labels"][ROLE] == INGEST]
     assert ["deletionTimestamp" in pod["metadata"] for pod in pods] == [True]
-    assert kubelet.tries() == [(0, 1)], "nobody else works on it meanwhile"
+    assert kubelet.runs() == [(0, 1)], "nobody else works on it meanwhile"
     assert final(scene.until_state("Complete")) == {"succeeded": 1, "skipped": 0, "failed": 0}
-    assert kubelet.tries() == [(0, 1), (0, 2)]
+    assert kubelet.runs() == [(0, 1), (0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
     kubelet.finish(0, 1)
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], condition(status, "Stalled")["status"]) == (2, "False")
-    assert sorted(kubelet.tries()) == [(0, 1), (1, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1)]
 
 
 def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for_one_that_waits(
@@ -148,7 +148,7 @@ def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for
     take_the_order(scene, kubelet)
     kubelet.finish(1, 1)
     assert final(scene.until_state("Complete"))["succeeded"] == 3
-    assert sorted(kubelet.tries()) == [(0, 1), (1, 1), (2, 1)]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1), (2, 1)]
 
 
 def take_the_order(scene: Scene, kubelet: RunningKubelet) -> None:

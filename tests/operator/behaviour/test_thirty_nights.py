@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.order import IngestOrder, Item, PlanOrder
-from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.names import INGEST
 from tests.support.cluster.client import Json
 from tests.support.cluster.kubelet_order import order_of
@@ -64,7 +64,7 @@ class Nights:
         scene.apply(
             {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": {"name": "nightly"}, "spec": spec}
         )
-        self.due = self._first(as_seconds(self.schedule()["metadata"]["creationTimestamp"]))
+        self.due = self._first(from_rfc3339(self.schedule()["metadata"]["creationTimestamp"]))
         self.operator: RunningOperator | None = None
         self.started = self.restarts = 0
 
@@ -135,7 +135,7 @@ def test_thirty_nights_bring_in_what_was_published_once_whatever_becomes_of_the_
     assert dict(nights.site.stored) == dict.fromkeys(nights.site.published, 1)
     status = nights.schedule()["status"]
     assert (nights.started, status["missed"]) == (NIGHTS - len(missed), len(missed))
-    assert status["lastScheduledTime"] == as_text(nights.due - DAY)
+    assert status["lastScheduledTime"] == to_rfc3339(nights.due - DAY)
     assert nights.restarts > 10
     until(lambda: len(batches(scene)) == 2, "only as many batches are kept as the schedule says")
     assert all(job["metadata"]["labels"]["video-ingest.dev/role"] == INGEST for job in scene.jobs())

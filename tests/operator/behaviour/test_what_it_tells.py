@@ -66,7 +66,7 @@ def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:
     assert told["video_ingest_out_of_memory_total{gpu,0}"] == 1
     assert told["video_ingest_media_seconds_total{}"] == 4 * 600
     assert told["video_ingest_rtf_ratio_count{}"] == 4
-    assert told[f"video_ingest_items{{{scene.namespace},Succeeded}}"] == 4
+    assert told[f"video_ingest_recordings{{{scene.namespace},Succeeded}}"] == 4
     assert told["video_ingest_reconcile_seconds_count{batch}"] > 1
     assert told["video_ingest_api_requests_total{jobs,2xx,create}"] == 8, "one to plan, and one per try"
 
@@ -83,11 +83,11 @@ def test_an_operator_that_starts_anew_knows_what_stands_and_counts_nothing_twice
     pages = Pages()
     scene.operate(port=pages.port)
     until(
-        lambda: f"video_ingest_items{{{scene.namespace},Succeeded}}" in pages.metrics(),
+        lambda: f"video_ingest_recordings{{{scene.namespace},Succeeded}}" in pages.metrics(),
         "it has looked at the batch",
     )
     told = pages.metrics()
-    assert told[f"video_ingest_items{{{scene.namespace},Running}}"] == 1
+    assert told[f"video_ingest_recordings{{{scene.namespace},Running}}"] == 1
     assert not [
         name for name in told if name.startswith(("video_ingest_runs_total", "video_ingest_outcomes_total"))
     ]

@@ -11,14 +11,14 @@ from ingest_contract.batch import SuspendMode
 from ingest_contract.conditions import ConditionType
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import restore
 from tests.support.books import Books
 from tests.support.simulated_operator import SimulatedOperator
 from tests.support.statuses import under_way
 from tests.support.thoroughness import examples
 
-COUNT, AT_MOST, ATTEMPTS, PASSES_TO_THE_END = 4, 7, 2, 400
+COUNT, AT_MOST, CHARGED_ATTEMPTS, PASSES_TO_THE_END = 4, 7, 2, 400
 PLACES = st.none() | st.integers(0, AT_MOST - 1)
 """One item, or all of them."""
 NODES = ("left", "right")
@@ -27,7 +27,7 @@ ENDS = st.sampled_from(
     [None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]
 ) | st.sampled_from(Reason)
 """How a run ends: of the more telling ways more often."""
-LITTLE_ROOM = {"fold.MAX_WAITING": 1, "plan.MAX_WAITING": 1, "rows.MAX_RUNNING_ROWS": 1}
+LITTLE_ROOM = {"fold.MAX_WAITING": 1, "decide.MAX_WAITING": 1, "rows.MAX_RUNNING_ROWS": 1}
 
 
 class AnyOrderOfEvents(RuleBasedStateMachine):
@@ -35,7 +35,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        retry = {"max_attempts": ATTEMPTS, "backoff_seconds": 30}
+        retry = {"max_attempts": CHARGED_ATTEMPTS, "backoff_seconds": 30}
         self.operator = SimulatedOperator(COUNT, spec={"parallelism": 2, "retry": retry, "retry_failed": ""})
         self.cluster, self.books = self.operator.cluster, Books()
         self.cluster.nodes = NODES
@@ -54,7 +54,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             {index: len(starts) for index, starts in cluster.started.items()},
         )
         undisturbed, expected = (
-            cluster.writes.dies_at is None and not operator.keeper.conflict,
+            cluster.writes.dies_at is None and not operator.statuses.conflict,
             operator.would(seed=cluster.seed + 1),
         )
         stands = operator.look()
@@ -68,9 +68,10 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             return
         self.books.write_down(shown, before, operator.status)
         assert restore(operator.status) == thought, "all that the operator holds in memory is in the API"
-        assert not undisturbed or expected == (operator.keeper.text, sorted(cluster.writes.log[written:])), (
-            "another would do the same"
-        )
+        assert not undisturbed or expected == (
+            operator.statuses.text,
+            sorted(cluster.writes.log[written:]),
+        ), "another would do the same"
         ended = {f"forget {index}-{number}" for index, number in self.books.ends}
         assert ended.issuperset(
             entry for entry in cluster.writes.log[written:] if entry.startswith("forget")
@@ -79,7 +80,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             set(thought.running) <= {run.index for run in shown if run.ended is None}
             and cluster.blockers() == held
         )
-        assert not settled or operator.would(seed=0)[0] == operator.keeper.text, (
+        assert not settled or operator.would(seed=0)[0] == operator.statuses.text, (
             "a second look says nothing new"
         )
         for start in begun:
@@ -102,7 +103,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule()
     def a_status_that_is_not_accepted(self) -> None:
-        self.operator.keeper.conflict = True
+        self.operator.statuses.conflict = True
         self.cluster.sync()
         self.look()
 
@@ -179,7 +180,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule(place=PLACES, seconds=st.sampled_from([0, 50, inf]))
     def something_is_in_the_way(self, place: int | None, seconds: float) -> None:
-        self.cluster.missing[place] = Hindrance("Missing", "make it", self.cluster.now + seconds, place)
+        self.cluster.missing[place] = Blocker("Missing", "make it", self.cluster.now + seconds, place)
 
     @rule(place=PLACES)
     def starts_are_refused(self, place: int | None) -> None:
@@ -192,7 +193,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule()
     def somebody_says_that_the_setup_is_mended(self) -> None:
-        self.operator.setup_mended = True
+        self.operator.setup_fixed = True
 
     @rule(parallelism=st.integers(1, 4))
     def somebody_changes_the_parallelism(self, parallelism: int) -> None:
@@ -224,15 +225,23 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @invariant()
     def no_budget_is_overdrawn(self) -> None:
-        assert all(start.attempts < ATTEMPTS for starts in self.cluster.started.values() for start in starts)
-        assert all(row.attempts <= ATTEMPTS for row in self.operator.status.videos)
+        assert all(
+            start.charged_attempts < CHARGED_ATTEMPTS
+            for starts in self.cluster.started.values()
+            for start in starts
+        )
+        assert all(row.charged_attempts <= CHARGED_ATTEMPTS for row in self.operator.status.recordings)
 
     @invariant()
     def every_item_is_in_one_place_and_counted_once(self) -> None:
         status = self.operator.status
         if status.plan is None:
             return
-        places = [decode(status.items.succeeded), decode(status.items.skipped), decode(status.items.failed)]
+        places = [
+            decode(status.final_recordings.succeeded),
+            decode(status.final_recordings.skipped),
+            decode(status.final_recordings.failed),
+        ]
         places.append(frozenset(under_way(status)))
         assert sum(map(len, places)) == len(frozenset().union(*places))
         assert sum(map(len, places)) + status.counts.pending == status.counts.total <= self.operator.count
@@ -275,9 +284,13 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
                 self.cluster.end(key, None)
             self.cluster.now += 3700
         status = self.operator.status
-        ends = [decode(status.items.succeeded), decode(status.items.skipped), decode(status.items.failed)]
+        ends = [
+            decode(status.final_recordings.succeeded),
+            decode(status.final_recordings.skipped),
+            decode(status.final_recordings.failed),
+        ]
         assert sorted(index for end in ends for index in end) == list(range(self.operator.count))
-        assert (status.progress_percent, status.eta_seconds, status.videos and status.counts.running) == (
+        assert (status.progress_percent, status.eta_seconds, status.recordings and status.counts.running) == (
             100,
             None,
             0,
@@ -290,7 +303,7 @@ class AnyOrderOfEventsInLittleRoom(AnyOrderOfEvents):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patches = [patch(f"ingest_operator.{name}", number) for name, number in LITTLE_ROOM.items()]
+        self.patches = [patch(f"ingest_operator.core.{name}", number) for name, number in LITTLE_ROOM.items()]
         for each in self.patches:
             each.start()
 

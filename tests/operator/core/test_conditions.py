@@ -9,10 +9,10 @@ import pytest
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 RUNNING = folded(Ledger(), a_run(0))
@@ -37,20 +37,24 @@ def condition(status: IngestBatchStatus, kind: ConditionType) -> Condition:
         pytest.param(Ledger(), {}, "Running", {}, id="nothing has started"),
         pytest.param(RUNNING, {}, "Running", {}, id="something runs"),
         pytest.param(DONE, {}, "Complete", {"Complete": "Succeeded"}, id="all is done, a skip among it"),
-        pytest.param(MIXED, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="all is done and "
-                                                                                         "one failed"),
+        pytest.param(
+            MIXED, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="all is done and one failed",
+        ),
         pytest.param(
             MIXED, {"retry": {"max_failed_percent": 49}}, "Failed",
-            {"Complete": "WithFailures", "Failed": "TooManyFailures", "Stalled": "TooManyFailures"}, id="more failed than is allowed",
+            {"Complete": "WithFailures", "Failed": "TooManyFailures", "Stalled": "TooManyFailures"},
+            id="more failed than is allowed",
         ),
         pytest.param(HELD, {}, "Stalled", {"Stalled": "BotCheck"}, id="the site takes us for a robot"),
-        pytest.param(HELD_AND_DONE, {}, "CompleteWithFailures", {"Complete": "WithFailures"}, id="nothing "
-                                                                                                 "is left "
-                                                                                                 "to be "
-                                                                                                 "held"),
+        pytest.param(
+            HELD_AND_DONE, {}, "CompleteWithFailures", {"Complete": "WithFailures"},
+            id="nothing is left to be held",
+        ),
         pytest.param(RUNNING, {"suspend": True}, "Suspending", {}, id="suspended while something runs"),
-        pytest.param(Ledger(), {"suspend": True}, "Suspended", {"Suspended": "BySpec"}, id="suspended and "
-                                                                                           "nothing runs"),
+        pytest.param(
+            Ledger(), {"suspend": True}, "Suspended", {"Suspended": "BySpec"},
+            id="suspended and nothing runs",
+        ),
         pytest.param(Ledger(), {"dry_run": True}, "DryRun", {"Complete": "DryRun"}, id="a dry run"),
     ],
 )  # fmt: skip
@@ -76,7 +80,7 @@ def test_a_batch_is_reconciling_only_until_it_is_planned() -> None:
 
 
 def test_a_batch_that_has_failed_and_is_held_up_by_something_else_says_what_that_is() -> None:
-    seen = Observation(blockers=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
+    seen = Observation(blockers=(Blocker("QuotaExceeded", "exceeded quota: gpus", inf),))
     assert holding(rendered(a_planned_batch(3, retry={"max_failed_percent": 10}), MIXED, seen=seen)) == {
         "Failed": "TooManyFailures",
         "Stalled": "QuotaExceeded",
@@ -84,13 +88,13 @@ def test_a_batch_that_has_failed_and_is_held_up_by_something_else_says_what_that
 
 
 def test_a_dry_run_that_is_complete_is_held_up_by_nothing() -> None:
-    seen = Observation(blockers=(Hindrance("ProfileMissing", "there is none", inf),))
+    seen = Observation(blockers=(Blocker("ProfileMissing", "there is none", inf),))
     assert holding(rendered(a_planned_batch(2, dry_run=True), Ledger(), seen=seen)) == {"Complete": "DryRun"}
 
 
 def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
-    trouble = ("NotFound", "spec.sources[0]: HTTP 404")
-    status = rendered(replace(a_planned_batch(2), planned=None, trouble=trouble), Ledger(), None, NOW)
+    failure = ("NotFound", "spec.sources[0]: HTTP 404")
+    status = rendered(replace(a_planned_batch(2), planned=None, failure=failure), Ledger(), None, NOW)
     assert (status.state, holding(status)) == (
         "Failed",
         {"Failed": "PlanningFailed", "Stalled": "PlanningFailed"},
@@ -109,15 +113,15 @@ def test_every_condition_is_always_there_and_answers_for_the_generation_that_was
 def test_what_holds_a_batch_is_told_with_the_moment_of_the_next_probe() -> None:
     message = condition(rendered(a_planned_batch(2), HELD, None, NOW), ConditionType.STALLED).message
     assert HELD.breaker is not None
-    assert as_text(HELD.breaker.until) in message
+    assert to_rfc3339(HELD.breaker.until) in message
     assert message.startswith("The site asks whether we are a robot.")
 
 
 def test_a_conditions_clock_moves_only_when_its_status_does() -> None:
     first = rendered(a_planned_batch(2), RUNNING, None, NOW)
     second = rendered(a_planned_batch(2), DONE, first, NOW + 60)
-    assert condition(second, ConditionType.COMPLETE).last_transition_time == as_text(NOW + 60)
-    assert condition(second, ConditionType.FAILED).last_transition_time == as_text(NOW)
+    assert condition(second, ConditionType.COMPLETE).last_transition_time == to_rfc3339(NOW + 60)
+    assert condition(second, ConditionType.FAILED).last_transition_time == to_rfc3339(NOW)
 
 
 def test_a_new_message_is_told_without_moving_the_clock() -> None:
@@ -125,12 +129,12 @@ def test_a_new_message_is_told_without_moving_the_clock() -> None:
     second = condition(rendered(a_planned_batch(3), DONE, first, NOW + 60), ConditionType.COMPLETE)
     assert (second.message, second.last_transition_time) == (
         "1 succeeded, 1 skipped, 0 failed of 3",
-        as_text(NOW),
+        to_rfc3339(NOW),
     )
 
 
 def test_a_word_is_found_for_a_message_of_any_length() -> None:
     status = rendered(
-        replace(a_planned_batch(1), planned=None, trouble=("Unknown", "x" * 5000)), Ledger(), None, NOW
+        replace(a_planned_batch(1), planned=None, failure=("Unknown", "x" * 5000)), Ledger(), None, NOW
     )
     assert len(condition(status, ConditionType.FAILED).message) == 1024

@@ -54,8 +54,10 @@ def test_a_retry_before_its_time_does_not_hold_up_the_others() -> None:
 
 
 def test_a_retry_goes_on_with_what_its_item_has_spent() -> None:
-    ledger = folded(Ledger(), over(a_run(0, 4, attempts=1, rung=1, disruptions=2), Reason.DOWNLOAD_FAILED))
-    assert plan(a_spec(), 1, ledger, LATER) == (Start(0, 5, attempts=2, rung=1, disruptions=2),)
+    ledger = folded(
+        Ledger(), over(a_run(0, 4, charged_attempts=1, rung=1, disruptions=2), Reason.DOWNLOAD_FAILED)
+    )
+    assert plan(a_spec(), 1, ledger, LATER) == (Start(0, 5, charged_attempts=2, rung=1, disruptions=2),)
 
 
 def test_new_items_start_on_the_rung_that_the_batch_has_learned_and_retries_not_above_it() -> None:
@@ -66,9 +68,11 @@ def test_new_items_start_on_the_rung_that_the_batch_has_learned_and_retries_not_
 
 
 def test_an_item_of_another_pass_starts_with_a_fresh_budget_and_a_new_process_number() -> None:
-    ledger = folded(folded(Ledger(), over(a_run(0, 3, attempts=2), Reason.NOT_FOUND)), retry_failed="again")
+    ledger = folded(
+        folded(Ledger(), over(a_run(0, 3, charged_attempts=2), Reason.NOT_FOUND)), retry_failed="again"
+    )
     assert plan(a_spec(retry_failed="again"), 1, ledger, LATER) == (
-        Start(0, 4, attempts=0, rung=0, disruptions=0),
+        Start(0, 4, charged_attempts=0, rung=0, disruptions=0),
     )
 
 
@@ -137,7 +141,7 @@ def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
     begun = folded(
         folded(Ledger(), *ended),
         *ended[MAX_WAITING:],
-        *(a_run(index, 2, attempts=1) for index in range(MAX_WAITING)),
+        *(a_run(index, 2, charged_attempts=1) for index in range(MAX_WAITING)),
     )
     assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING + 20)
     assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING), LATER)) == []
@@ -152,5 +156,5 @@ def test_nothing_is_left_to_do_when_every_item_is_final() -> None:
 
 def test_a_plan_prints_as_its_own_report() -> None:
     assert [str(action) for action in (Start(3, 2, 1, 0, 0), Start(3, 2, 1, 2, 0), Stop(3, 2))] == [
-        "start item 3, try 2", "start item 3, try 2, rung 2", "stop item 3, try 2",
+        "start item 3, run 2", "start item 3, run 2, rung 2", "stop item 3, run 2",
     ]  # fmt: skip

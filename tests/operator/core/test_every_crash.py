@@ -98,7 +98,10 @@ def what_counts(status: IngestBatchStatus) -> dict[str, Any]:
         include={"media_seconds", "processing_seconds", "segments", "vectors", "stages"}
     )
     facts["recent"] = sorted(facts["recent"])
-    return facts | {"sums": sums, "attempts": {row.index: (row.state, row.attempts) for row in status.videos}}
+    return facts | {
+        "sums": sums,
+        "charged_attempts": {row.index: (row.state, row.charged_attempts) for row in status.recordings},
+    }
 
 
 UNDISTURBED = {killing: Story(killing).told() for killing in (False, True)}
@@ -127,7 +130,7 @@ def test_another_operator_that_looks_at_once_comes_to_the_very_same_status(
     *, killing: bool, at: int, accepted: bool
 ) -> None:
     expected, story = UNDISTURBED[killing], Story(killing).told(at, accepted=accepted)
-    assert story.operator.keeper.text == expected.operator.keeper.text
+    assert story.operator.statuses.text == expected.operator.statuses.text
     assert sorted(story.runs) == sorted(expected.runs)
 
 

@@ -10,7 +10,7 @@ from ingest_operator.core.fold import (
     DISRUPTION_WAIT,
     LATER,
     MAX_DISRUPTIONS,
-    MAX_TRIES,
+    MAX_RUNS,
     WAITING_MESSAGE,
 )
 from ingest_operator.core.ledger import Ledger
@@ -38,8 +38,8 @@ def test_every_verdict_is_covered_here() -> None:
 
 
 def test_a_live_run_is_remembered_with_all_that_its_next_try_needs() -> None:
-    item = folded(Ledger(), a_run(7, 3, attempts=2, rung=1, disruptions=4)).trying[7]
-    assert (item.number, item.attempts, item.rung, item.disruptions) == (3, 2, 1, 4)
+    item = folded(Ledger(), a_run(7, 3, charged_attempts=2, rung=1, disruptions=4)).open_items[7]
+    assert (item.number, item.charged_attempts, item.rung, item.disruptions) == (3, 2, 1, 4)
     assert (item.running, item.not_before) == (True, NOW)
 
 
@@ -48,7 +48,7 @@ def test_a_success_is_final_and_its_figures_are_in_the_sums() -> None:
         Ledger(), over(a_run(3), ended=ended_by(None, receipt=a_receipt(seconds=60, media=600, segments=12)))
     )
     assert ledger.succeeded == {3}
-    assert not ledger.trying
+    assert not ledger.open_items
     assert (ledger.totals.media, ledger.totals.processing, ledger.totals.segments, ledger.totals.vectors) == (
         600,
         60,
@@ -75,28 +75,30 @@ def test_what_there_is_nothing_to_ingest_of_is_skipped_and_is_no_failure(reason:
 @pytest.mark.parametrize("reason", reasons(Verdict.GIVE_UP), ids=str)
 def test_what_cannot_be_helped_fails_at_once(reason: Reason) -> None:
     ledger = folded(Ledger(), over(a_run(3), reason), retry={"max_attempts": 20})
-    assert (sorted(ledger.failed), dict(ledger.failures), dict(ledger.tries)) == ([3], {reason: 1}, {3: 1})
-    assert ledger.rows[0].attempts == 1
+    assert (sorted(ledger.failed), dict(ledger.failures), dict(ledger.runs)) == ([3], {reason: 1}, {3: 1})
+    assert ledger.rows[0].charged_attempts == 1
 
 
 @pytest.mark.parametrize("reason", reasons(Verdict.RETRY, Verdict.RETRY_ELSEWHERE), ids=str)
 def test_a_charged_failure_waits_twice_as_long_each_time_and_then_fails(reason: Reason) -> None:
-    attempts = 2 if reason in RETRIED_ONCE else 4
+    charged_attempts = 2 if reason in RETRIED_ONCE else 4
     ledger = Ledger()
-    for attempt in range(1, attempts):
+    for attempt in range(1, charged_attempts):
         ledger = folded(
             ledger,
-            over(a_run(3, attempt, attempts=attempt - 1), reason),
+            over(a_run(3, attempt, charged_attempts=attempt - 1), reason),
             retry={"max_attempts": 4, "backoff_seconds": 30},
         )
-        item = ledger.trying[3]
-        assert (item.attempts, item.not_before - END) == (attempt, 30 * 2 ** (attempt - 1))
+        item = ledger.open_items[3]
+        assert (item.charged_attempts, item.not_before - END) == (attempt, 30 * 2 ** (attempt - 1))
         assert (item.running, item.reason) == (False, reason)
     ledger = folded(
-        ledger, over(a_run(3, attempts, attempts=attempts - 1), reason), retry={"max_attempts": 4}
+        ledger,
+        over(a_run(3, charged_attempts, charged_attempts=charged_attempts - 1), reason),
+        retry={"max_attempts": 4},
     )
     assert ledger.failed == {3}
-    assert ledger.rows[0].attempts == attempts
+    assert ledger.rows[0].charged_attempts == charged_attempts
 
 
 @pytest.mark.parametrize("reason", sorted(RETRIED_ONCE), ids=str)
@@ -105,9 +107,9 @@ def test_a_batch_that_allows_one_attempt_gives_one_even_to_what_is_retried_once(
 
 
 def test_no_backoff_is_longer_than_an_hour() -> None:
-    late = over(a_run(3, 12, attempts=11), Reason.DOWNLOAD_FAILED)
+    late = over(a_run(3, 12, charged_attempts=11), Reason.DOWNLOAD_FAILED)
     assert (
-        folded(Ledger(), late, retry={"max_attempts": 20, "backoff_seconds": 3600}).trying[3].not_before
+        folded(Ledger(), late, retry={"max_attempts": 20, "backoff_seconds": 3600}).open_items[3].not_before
         == END + LONGEST_WAIT
     )
 
@@ -117,14 +119,18 @@ def test_what_did_not_fit_climbs_the_ladder_uncharged_until_its_end(reason: Reas
     ledger = Ledger()
     for rung in range(LAST_RUNG):
         ledger = folded(ledger, over(a_run(3, rung + 1, rung=rung), reason), retry={"max_attempts": 1})
-        assert (ledger.trying[3].rung, ledger.trying[3].attempts, ledger.trying[3].not_before) == (
+        assert (
+            ledger.open_items[3].rung,
+            ledger.open_items[3].charged_attempts,
+            ledger.open_items[3].not_before,
+        ) == (
             rung + 1,
             0,
             END,
         )
     ledger = folded(ledger, over(a_run(3, LAST_RUNG + 1, rung=LAST_RUNG), reason))
     assert ledger.failed == {3}
-    assert ledger.rows[0].attempts == 0
+    assert ledger.rows[0].charged_attempts == 0
 
 
 def test_the_batch_starts_where_a_success_has_shown_that_recordings_fit() -> None:
@@ -134,14 +140,16 @@ def test_the_batch_starts_where_a_success_has_shown_that_recordings_fit() -> Non
 
 @pytest.mark.parametrize("reason", reasons(Verdict.RETRY_LATER, Verdict.STOP_BATCH), ids=str)
 def test_what_waits_for_the_world_is_tried_again_uncharged(reason: Reason) -> None:
-    item = folded(Ledger(), over(a_run(3, attempts=0), reason), retry={"max_attempts": 1}).trying[3]
-    assert (item.attempts, item.not_before) == (0, END + LATER)
+    item = folded(Ledger(), over(a_run(3, charged_attempts=0), reason), retry={"max_attempts": 1}).open_items[
+        3
+    ]
+    assert (item.charged_attempts, item.not_before) == (0, END + LATER)
 
 
 @pytest.mark.parametrize(("told", "wait"), [(5, 5), (900, 900), (999_999, LONGEST_WAIT)])
 def test_a_source_that_says_when_to_come_back_is_listened_to(told: int, wait: float) -> None:
     ended = ended_by(Reason.CLAIMED_ELSEWHERE, receipt=a_failure(Reason.CLAIMED_ELSEWHERE, retry_after=told))
-    assert folded(Ledger(), over(a_run(3), ended=ended)).trying[3].not_before == END + wait
+    assert folded(Ledger(), over(a_run(3), ended=ended)).open_items[3].not_before == END + wait
 
 
 @pytest.mark.parametrize("reason", reasons(Verdict.FORGIVE), ids=str)
@@ -149,19 +157,19 @@ def test_an_interruption_is_forgiven_at_once_and_then_after_waits_that_double(re
     waits = []
     for before in range(5):
         forgiven = folded(
-            Ledger(), over(a_run(3, 9, attempts=1, disruptions=before), reason), retry={"max_attempts": 2}
-        ).trying[3]
-        assert (forgiven.attempts, forgiven.disruptions) == (1, before + 1)
+            Ledger(),
+            over(a_run(3, 9, charged_attempts=1, disruptions=before), reason),
+            retry={"max_attempts": 2},
+        ).open_items[3]
+        assert (forgiven.charged_attempts, forgiven.disruptions) == (1, before + 1)
         waits.append(forgiven.not_before - END)
     assert waits == [0, DISRUPTION_WAIT, 2 * DISRUPTION_WAIT, 4 * DISRUPTION_WAIT, 8 * DISRUPTION_WAIT]
 
 
-def test_a_recording_that_is_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> (
-    None
-):
+def test_a_recording_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> None:
     waited = 0.0
     for before in range(MAX_DISRUPTIONS):
-        item = folded(Ledger(), over(a_run(3, before + 1, disruptions=before), Reason.EVICTED)).trying[3]
+        item = folded(Ledger(), over(a_run(3, before + 1, disruptions=before), Reason.EVICTED)).open_items[3]
         assert waited < DISRUPTED_FOR
         waited += item.not_before - END
     assert waited >= DISRUPTED_FOR
@@ -170,15 +178,17 @@ def test_a_recording_that_is_interrupted_again_and_again_is_given_up_after_a_day
 
 def test_a_stop_of_our_own_is_no_disruption() -> None:
     stopped = over(a_run(3, 40, disruptions=MAX_DISRUPTIONS), ended=Ended(143, None, on_request=True))
-    assert folded(Ledger(), stopped).trying[3].disruptions == MAX_DISRUPTIONS
+    assert folded(Ledger(), stopped).open_items[3].disruptions == MAX_DISRUPTIONS
 
 
 def test_a_recording_that_waits_for_a_week_fails_with_what_it_waited_for() -> None:
-    ledger = folded(Ledger(), over(a_run(3, MAX_TRIES), Reason.CLAIMED_ELSEWHERE))
+    ledger = folded(Ledger(), over(a_run(3, MAX_RUNS), Reason.CLAIMED_ELSEWHERE))
     assert (sorted(ledger.failed), dict(ledger.failures)) == ([3], {Reason.CLAIMED_ELSEWHERE: 1})
 
 
 def test_what_a_failed_stage_said_is_kept_with_the_item_that_waits() -> None:
     told = a_failure(Reason.DIARIZATION_FAILED, message="x" * 1000)
-    item = folded(Ledger(), over(a_run(3), ended=ended_by(Reason.DIARIZATION_FAILED, receipt=told))).trying[3]
+    item = folded(
+        Ledger(), over(a_run(3), ended=ended_by(Reason.DIARIZATION_FAILED, receipt=told))
+    ).open_items[3]
     assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * WAITING_MESSAGE)

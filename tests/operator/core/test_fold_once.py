@@ -7,7 +7,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.status import MAX_WAITING
-from ingest_operator.core.finalize import TRY_GROUPS
+from ingest_operator.core.finalize import RUN_GROUPS
 from ingest_operator.core.fold import MAX_DISRUPTIONS, is_recorded
 from ingest_operator.core.ledger import Ledger
 from tests.support.builders import NOW, a_run, folded, over
@@ -50,8 +50,8 @@ def test_the_order_in_which_runs_are_listed_does_not_matter() -> None:
 
 
 def test_an_older_run_of_an_item_that_goes_on_is_over() -> None:
-    ledger = folded(Ledger(), a_run(3, 2, attempts=1))
-    assert folded(ledger, over(a_run(3, 1)), a_run(3, 2, attempts=1)) == ledger
+    ledger = folded(Ledger(), a_run(3, 2, charged_attempts=1))
+    assert folded(ledger, over(a_run(3, 1)), a_run(3, 2, charged_attempts=1)) == ledger
 
 
 def test_busy_time_is_a_union_also_when_a_short_run_lies_inside_a_long_one() -> None:
@@ -67,9 +67,13 @@ def test_a_clock_that_stepped_back_takes_no_busy_time_away() -> None:
 
 
 def test_a_run_that_was_deleted_from_outside_is_tried_again_uncharged() -> None:
-    gone = folded(folded(Ledger(), a_run(3, attempts=1)), now=NOW + 5)
-    assert (gone.trying[3].running, gone.trying[3].attempts, gone.trying[3].disruptions) == (False, 1, 1)
-    assert gone.trying[3].not_before == NOW + 5
+    gone = folded(folded(Ledger(), a_run(3, charged_attempts=1)), now=NOW + 5)
+    assert (
+        gone.open_items[3].running,
+        gone.open_items[3].charged_attempts,
+        gone.open_items[3].disruptions,
+    ) == (False, 1, 1)
+    assert gone.open_items[3].not_before == NOW + 5
 
 
 def test_a_run_that_had_only_been_out_of_sight_goes_on_where_it_was() -> None:
@@ -85,7 +89,7 @@ def test_a_run_that_comes_back_into_sight_with_its_end_is_believed() -> None:
 
 def test_an_item_whose_runs_are_deleted_again_and_again_fails_in_the_end() -> None:
     ledger = folded(folded(Ledger(), a_run(3, 11, disruptions=MAX_DISRUPTIONS)))
-    assert (sorted(ledger.failed), dict(ledger.failures), ledger.tries[3]) == (
+    assert (sorted(ledger.failed), dict(ledger.failures), ledger.runs[3]) == (
         [3],
         {Reason.INTERRUPTED: 1},
         11,
@@ -97,7 +101,10 @@ def test_when_no_row_is_free_a_run_stays_the_memory_of_its_own_end() -> None:
     late = over(a_run(150), Reason.DOWNLOAD_FAILED)
     held = folded(full, late)
     assert (held.waiting, 150 in held.running, is_recorded(held, late)) == (full.waiting, True, False)
-    assert folded(folded(full, over(a_run(0, 2, attempts=1))), late).trying[150].attempts == 1
+    assert (
+        folded(folded(full, over(a_run(0, 2, charged_attempts=1))), late).open_items[150].charged_attempts
+        == 1
+    )
 
 
 def test_when_no_row_is_free_what_has_vanished_still_holds_its_place() -> None:
@@ -110,12 +117,12 @@ def test_when_no_row_is_free_what_has_vanished_still_holds_its_place() -> None:
 def test_another_pass_makes_failed_items_pending_and_forgets_none_of_their_processes() -> None:
     failed = folded(
         Ledger(),
-        over(a_run(3, 2, attempts=1), Reason.NOT_FOUND),
+        over(a_run(3, 2, charged_attempts=1), Reason.NOT_FOUND),
         over(a_run(4), Reason.PRIVATE),
         over(a_run(5)),
     )
     again = folded(failed, retry_failed="monday")
-    assert (sorted(again.failed), dict(again.failures), dict(again.tries)) == ([], {}, {3: 2})
+    assert (sorted(again.failed), dict(again.failures), dict(again.runs)) == ([], {}, {3: 2})
     assert (sorted(again.skipped), sorted(again.succeeded), [row.index for row in again.rows]) == (
         [4],
         [5],
@@ -129,7 +136,7 @@ def test_the_process_numbers_of_what_succeeds_in_another_pass_need_no_rememberin
     again = folded(
         folded(Ledger(), over(a_run(3), Reason.NOT_FOUND)), over(a_run(3, 2)), retry_failed="monday"
     )
-    assert (sorted(again.succeeded), dict(again.tries)) == ([3], {})
+    assert (sorted(again.succeeded), dict(again.runs)) == ([3], {})
 
 
 def test_the_same_token_starts_no_further_pass() -> None:
@@ -141,7 +148,7 @@ def test_the_same_token_starts_no_further_pass() -> None:
 
 def test_any_number_of_different_process_counts_fits_and_none_is_ever_understated() -> None:
     ledger = Ledger()
-    for number in range(1, TRY_GROUPS + 40):
+    for number in range(1, RUN_GROUPS + 40):
         ledger = folded(ledger, over(a_run(number, number), Reason.NOT_FOUND))
-    assert len(set(ledger.tries.values())) == TRY_GROUPS
-    assert all(ledger.tries[number] >= number for number in range(1, TRY_GROUPS + 40))
+    assert len(set(ledger.runs.values())) == RUN_GROUPS
+    assert all(ledger.runs[number] >= number for number in range(1, RUN_GROUPS + 40))

@@ -64,26 +64,30 @@ def test_measured_seconds_of_any_size_add_up_the_same_before_and_after_a_restart
 def test_an_items_last_stage_is_the_only_thing_that_live_progress_changes() -> None:
     ledger = folded(Ledger(), a_run(0))
     live = a_run(0, progress=Progress(stage=Stage.EMBED, percent=90, seconds=50.0))
-    assert through_a_status(ledger, live).trying[0].stage is Stage.EMBED
+    assert through_a_status(ledger, live).open_items[0].stage is Stage.EMBED
     assert folded(through_a_status(ledger, live), over(a_run(0))) == folded(ledger, over(a_run(0)))
 
 
 def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_rows() -> None:
     runs = [
-        a_run(index, 1 + index % 4, attempts=index % 3, rung=index % 2, disruptions=index % 2)
+        a_run(index, 1 + index % 4, charged_attempts=index % 3, rung=index % 2, disruptions=index % 2)
         for index in range(150)
     ]
     waiting = [over(a_run(200 + index, 1), Reason.TRUNCATED) for index in range(MAX_WAITING)]
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(170, 190)), *waiting, *runs)
     status = rendered(BATCH, ledger, None, NOW)
-    assert (status.counts.running, status.counts.waiting, len(status.videos)) == (150, MAX_WAITING, MAX_ROWS)
+    assert (status.counts.running, status.counts.waiting, len(status.recordings)) == (
+        150,
+        MAX_WAITING,
+        MAX_ROWS,
+    )
     assert len(status.running) == 12
     assert through_a_status(ledger) == ledger
     for run in runs:
-        kept = through_a_status(ledger).trying[run.index]
-        assert (kept.number, kept.attempts, kept.rung, kept.disruptions) == (
+        kept = through_a_status(ledger).open_items[run.index]
+        assert (kept.number, kept.charged_attempts, kept.rung, kept.disruptions) == (
             run.number,
-            run.attempts,
+            run.charged_attempts,
             run.rung,
             run.disruptions,
         )
@@ -91,11 +95,11 @@ def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_r
 
 def test_the_items_that_started_last_have_the_rows_so_that_a_probe_is_known_as_one() -> None:
     runs = [a_run(index, started_at=NOW + index % 100) for index in range(150)]
-    rows = rendered(BATCH, folded(Ledger(), *runs), None, NOW).videos
+    rows = rendered(BATCH, folded(Ledger(), *runs), None, NOW).recordings
     assert [row.index for row in rows] == sorted(
         sorted(range(150), key=lambda index: (-(index % 100), index))[:MAX_RUNNING_ROWS]
     )
-    assert folded(Ledger(), *runs).trying[99].not_before == NOW + 99
+    assert folded(Ledger(), *runs).open_items[99].not_before == NOW + 99
 
 
 def test_a_restart_between_two_looks_at_the_same_runs_changes_nothing() -> None:

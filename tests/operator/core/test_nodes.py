@@ -23,7 +23,7 @@ from ingest_operator.core.nodes import (
     stranded,
 )
 from ingest_operator.core.outcome import Run
-from ingest_operator.core.setup_failures import mended
+from ingest_operator.core.setup_failures import without_setup_failures
 from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 END = NOW + 60
@@ -127,13 +127,13 @@ def test_a_node_that_nothing_is_sent_to_any_more_is_forgotten() -> None:
 
 def test_a_new_pass_and_a_mended_profile_forget_all_nodes() -> None:
     assert not folded(AVOIDING, retry_failed="again").nodes
-    assert not mended(AVOIDING).nodes
+    assert not without_setup_failures(AVOIDING).nodes
 
 
 def test_what_a_machine_does_to_several_is_charged_to_the_first_alone_and_opens_no_breaker() -> None:
     ledger = after(*(ended(index, Reason.GPU_BROKEN) for index in range(9)))
-    assert [ledger.trying[index].attempts for index in range(9)] == [1, *[0] * 8]
-    assert {ledger.trying[index].disruptions for index in range(1, 9)} == {1}
+    assert [ledger.open_items[index].charged_attempts for index in range(9)] == [1, *[0] * 8]
+    assert {ledger.open_items[index].disruptions for index in range(1, 9)} == {1}
     assert ledger.breaker is None
     assert ledger.recent == ("GpuBroken",)
 
@@ -142,7 +142,7 @@ def test_a_recording_that_breaks_every_gpu_is_charged_for_each() -> None:
     ledger = Ledger()
     for number in range(1, 4):
         ledger = after(
-            ended(0, Reason.GPU_BROKEN, node=f"gpu-{number}", number=number, attempts=number - 1),
+            ended(0, Reason.GPU_BROKEN, node=f"gpu-{number}", number=number, charged_attempts=number - 1),
             ledger=ledger,
         )
     assert ledger.failed == {0}
@@ -234,8 +234,11 @@ def test_what_stops_is_sent_as_it_is() -> None:
 
 
 def test_while_one_run_waits_for_a_node_that_is_tried_again_no_other_begins_anew_for_it() -> None:
-    trying, others = a_run(0, 3, unplaced_since=NOW), tuple(unplaced(index, "bad") for index in range(1, 4))
-    assert stranded(OPEN, (trying, *others), END + AVOIDED_FOR) == ()
+    open_item, others = (
+        a_run(0, 3, unplaced_since=NOW),
+        tuple(unplaced(index, "bad") for index in range(1, 4)),
+    )
+    assert stranded(OPEN, (open_item, *others), END + AVOIDED_FOR) == ()
     assert stranded(OPEN, others, END + AVOIDED_FOR) == others[:1]
 
 

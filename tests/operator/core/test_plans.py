@@ -16,7 +16,7 @@ def test_items_of_later_plans_come_after_those_of_earlier_ones() -> None:
 
 def test_a_status_adds_up_what_all_plans_found_and_left_out() -> None:
     status = status_of((FIRST, LATER))
-    assert (status.sources, status.items, status.media_seconds) == (5, 5, 1800)
+    assert (status.sources, status.recordings, status.media_seconds) == (5, 5, 1800)
     assert [(entry.reason, entry.count) for entry in status.left_out] == [("Duplicate", 3), ("TooShort", 1)]
 
 

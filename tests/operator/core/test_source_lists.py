@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.order import PlannedSource, SpeakerCount
-from ingest_operator.core.source_lists import MAX_PLANNED, SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.core.source_lists import MAX_PLANNED, SourceError, fit_for_one_plan, parse_source_list
 
 LIST = (
     "# the backlog\nhttps://media.example.org/a.mp4\n\n   http://media.example.org/b.mp4  \r\n  # "
@@ -15,7 +15,7 @@ WHERE = "spec.sources[2].configMap"
 
 
 def test_lines_are_addresses_and_empty_ones_and_remarks_are_left_out() -> None:
-    found = listed_sources(LIST, SpeakerCount(max=2), WHERE)
+    found = parse_source_list(LIST, SpeakerCount(max=2), WHERE)
     expected = (
         "https://media.example.org/a.mp4",
         "http://media.example.org/b.mp4",
@@ -32,13 +32,13 @@ def test_a_line_that_is_no_address_is_named_by_its_number(line: str) -> None:
     with pytest.raises(
         SourceError, match=r"^spec\.sources\[2\]\.configMap, line 3: not an address .*http://"
     ):
-        listed_sources(f"# list\n\n{line}\n", SpeakerCount(), WHERE)
+        parse_source_list(f"# list\n\n{line}\n", SpeakerCount(), WHERE)
 
 
 @given(st.text())
 def test_whatever_a_list_holds_each_source_is_an_address_or_the_list_is_refused(text: str) -> None:
     try:
-        found = listed_sources(text, SpeakerCount(), WHERE)
+        found = parse_source_list(text, SpeakerCount(), WHERE)
     except SourceError:
         return
     assert all(source.url.startswith(("http://", "https://", "file://")) for source in found)

@@ -15,8 +15,9 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
+from ingest_contract.recording_status import RecordingState
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, IngestBatchStatus, ItemState
+from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.core.rows import RECENT
@@ -61,7 +62,14 @@ def succeeded(index: int, *, rtf: float, media: float = 600.0) -> Any:
 def test_the_counts_add_up_and_every_item_is_in_exactly_one_place(ledger: Ledger) -> None:
     status = rendered(ledger)
     counts = status.counts
-    places = [decode(text) for text in (status.items.succeeded, status.items.skipped, status.items.failed)]
+    places = [
+        decode(text)
+        for text in (
+            status.final_recordings.succeeded,
+            status.final_recordings.skipped,
+            status.final_recordings.failed,
+        )
+    ]
     live = under_way(status)
     assert (
         counts.pending + counts.running + counts.waiting + counts.succeeded + counts.skipped + counts.failed
@@ -134,9 +142,7 @@ def test_a_percentile_from_the_histogram_lies_in_the_bucket_of_the_exact_one(sha
     assert below * 0.9 <= percentile(ledger.histogram, share) <= above * 1.1
 
 
-def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_bound_the_bound_is_told() -> (
-    None
-):
+def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_the_last_is_told() -> None:
     assert percentile(folded(Ledger(), succeeded(0, rtf=0.5)).histogram, 1.0) == 0.5
     assert percentile(folded(Ledger(), succeeded(0, rtf=30.0)).histogram, 0.5) == RTF_BUCKETS[-1]
 
@@ -154,32 +160,34 @@ def test_running_and_waiting_rows_come_first_then_failed_ones_then_the_most_rece
         over(a_run(4), Reason.TRUNCATED),
         a_run(5),
     )
-    assert [row.index for row in rendered(ledger).videos] == [5, 4, 3, 1, 2, 0]
+    assert [row.index for row in rendered(ledger).recordings] == [5, 4, 3, 1, 2, 0]
 
 
 def test_every_recording_of_a_batch_that_fits_has_its_row() -> None:
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(MAX_ROWS)))
-    assert len(rendered(ledger).videos) == MAX_ROWS
+    assert len(rendered(ledger).recordings) == MAX_ROWS
 
 
 def test_of_a_larger_one_those_that_failed_are_shown_and_the_latest_that_ended_well() -> None:
     ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(30)))
     for index in range(30, 190):
         ledger = folded(ledger, over(a_run(index)))
-    rows = rendered(ledger).videos
-    assert [row.state for row in rows].count(ItemState.FAILED) == 30
+    rows = rendered(ledger).recordings
+    assert [row.state for row in rows].count(RecordingState.FAILED) == 30
     assert [row.index for row in rows[30:]] == list(range(189, 189 - RECENT, -1))
 
 
 def test_at_most_a_hundred_rows_are_shown_however_many_failed() -> None:
     ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(190)))
-    assert len(rendered(ledger).videos) == MAX_ROWS
+    assert len(rendered(ledger).recordings) == MAX_ROWS
 
 
 def test_a_row_shows_what_its_run_is_doing() -> None:
-    live = a_run(0, 2, attempts=1, rung=1, progress=Progress(stage=Stage.DIARIZE, percent=40, seconds=9.0))
-    row = rendered(folded(Ledger(), live), seen=(live,)).videos[0]
-    assert (row.state, row.number, row.attempts, row.rung, row.stage, row.percent) == (
+    live = a_run(
+        0, 2, charged_attempts=1, rung=1, progress=Progress(stage=Stage.DIARIZE, percent=40, seconds=9.0)
+    )
+    row = rendered(folded(Ledger(), live), seen=(live,)).recordings[0]
+    assert (row.state, row.run, row.charged_attempts, row.rung, row.stage, row.percent) == (
         "Running",
         2,
         1,

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING, ItemState, VideoStatus
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING
 from ingest_operator.core.fold import WAITING_MESSAGE
-from ingest_operator.core.ledger import Ledger, Trying
+from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.rows import as_rows_allow
 from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
@@ -24,9 +25,9 @@ SENTENCE = (
 """Longer than any row may be."""
 
 
-def a_row(index: int) -> VideoStatus:
-    return VideoStatus(
-        index=index, id="youtube:dQw4w9WgXcQ", state=ItemState.FAILED, number=7, attempts=3, rung=2,
+def a_row(index: int) -> RecordingStatus:
+    return RecordingStatus(
+        index=index, id="youtube:dQw4w9WgXcQ", state=RecordingState.FAILED, run=7, charged_attempts=3, rung=2,
         reason=Reason.DOWNLOAD_FAILED, message=SENTENCE[:256],
     )  # fmt: skip
 
@@ -36,20 +37,21 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     places: list[list[int]] = [[], [], []]
     for index in range(COUNT - live):
         places[split(index)].append(index)
-    running = Trying(7777, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
+    running = OpenItem(7777, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
     waiting = replace(
         running, running=False, reason=Reason.DATABASE_UNAVAILABLE, message=SENTENCE[:WAITING_MESSAGE]
     )
     under_way = range(COUNT - live, COUNT)
     kinds = [replace(running, number=running.number + kind) for kind in range(KINDS)]
-    trying = {
+    open_item = {
         index: waiting if position < MAX_WAITING + 1 else kinds[position % KINDS]
         for position, index in enumerate(under_way)
     }
     failing = [reason for reason, row in FAILURES.items() if row.verdict is not Verdict.SKIP]
-    tries = {index: 7 if position % 7 else 3 for position, index in enumerate(places[2])}
+    runs = {index: 7 if position % 7 else 3 for position, index in enumerate(places[2])}
     ledger = Ledger(
-        trying=trying, succeeded=frozenset(places[0]), skipped=frozenset(places[1]), failed=frozenset(places[2]), tries=tries,
+        open_items=open_item, succeeded=frozenset(places[0]), skipped=frozenset(places[1]),
+        failed=frozenset(places[2]), runs=runs,
         failures=dict.fromkeys(failing, 12), skips=dict.fromkeys(set(Reason) - set(failing), 12),
         rows=tuple(a_row(index) for index in places[2][:MAX_ROWS]),
     )  # fmt: skip
@@ -78,7 +80,7 @@ def test_eight_recordings_take_less_than_4_kb() -> None:
     runs = [over(a_run(index), reason) for index, reason in enumerate(ends)]
     status = rendered(
         a_planned_batch(8),
-        folded(folded(Ledger(), *runs), over(a_run(6, 2, attempts=1), Reason.TRUNCATED)),
+        folded(folded(Ledger(), *runs), over(a_run(6, 2, charged_attempts=1), Reason.TRUNCATED)),
         None,
         NOW,
     )

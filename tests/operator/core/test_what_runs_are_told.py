@@ -18,7 +18,7 @@ from ingest_contract.profile import (
 from ingest_operator.core.deadlines import FLOOR, UNKNOWN_LENGTH, deadline_seconds
 from ingest_operator.core.memory_ladder import LAST_RUNG, on_rung
 from ingest_operator.core.orders import Machine, UnknownVoiceError, runtime_of, settings_of
-from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from tests.support.builders import a_batch
 
 VOICES = tuple(
@@ -130,5 +130,5 @@ def test_a_deadline_grows_with_the_media_and_a_cpu_gets_more_time() -> None:
     ],
 )
 def test_a_moment_is_told_in_utc_to_the_millisecond(moment: float, text: str) -> None:
-    assert as_text(moment) == text
-    assert as_seconds(text) == round(moment, 3)
+    assert to_rfc3339(moment) == text
+    assert from_rfc3339(text) == round(moment, 3)

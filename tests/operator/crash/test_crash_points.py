@@ -5,7 +5,7 @@ Every tenth point here; `make test-crash` does all of them.
 
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import TRIES, Outcome
+from tests.support.cluster.eight import RUNS, Outcome
 from tests.support.cluster.operator_processes import OperatorProcesses
 
 
@@ -30,10 +30,10 @@ def test_every_write_that_is_undisturbed_goes_through_the_proxy_and_is_accepted_
     assert [each.code < 300 for each in written] == [True] * len(written)
     assert len(undisturbed.accepted) == len(written)
     resources = [each.asked.resource for each in written if each.asked.method == "POST"]
-    assert resources.count("jobs") == len(TRIES) + 1
+    assert resources.count("jobs") == len(RUNS) + 1
     assert (
         sum(each.asked.method == "DELETE" and each.asked.resource == "jobs" for each in written)
-        == len(TRIES) + 1
+        == len(RUNS) + 1
     )
 
 

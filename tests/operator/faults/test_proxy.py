@@ -95,7 +95,8 @@ def test_requests_pass_and_those_that_change_something_are_numbered(
         assert person.send("DELETE", f"{person.maps}/a")[0] == 200
         asked = [each.asked for each in person.proxy.passed]
         assert [(each.method, each.resource, each.name, each.write) for each in asked] == [
-            ("POST", "configmaps", "a", 1), ("GET", "configmaps", "a", None), ("DELETE", "configmaps", "a", 2),
+            ("POST", "configmaps", "a", 1), ("GET", "configmaps", "a", None),
+            ("DELETE", "configmaps", "a", 2),
         ]  # fmt: skip
         assert [each.code for each in person.proxy.passed] == [201, 200, 200]
 

@@ -11,10 +11,10 @@ import pytest
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import decode
-from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube.api.fields import condition, holds, is_terminal, state_of
 from ingest_operator.kube.api.names import PROGRESS_PORT
-from ingest_operator.kube.batches.progress_poller import ProgressPoller, Try
+from ingest_operator.kube.batches.progress_poller import ProgressPoller, RunKey
 from tests.support.cluster.client import Json
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.history import History
@@ -136,7 +136,10 @@ def test_a_deadline_that_passes_ends_the_pod_whatever_its_life_was_to_be(start: 
     ids=["evicted", "preempted", "drained"],
 )
 def test_a_disruption_fails_the_job_by_its_own_rule(
-    start: Start, job: OneJob, life: Life, stays: bool
+    start: Start,
+    job: OneJob,
+    life: Life,
+    stays: bool,  # noqa: FBT001 -- a column
 ) -> None:
     start(life)
     job.make()
@@ -251,9 +254,9 @@ def test_a_worker_that_runs_tells_its_progress_at_its_own_address(start: Start, 
     kubelet.until_running(INDEX, 1)
     address = job.until_pod(runs, "its kubelet says that it runs")["status"]["podIP"]
 
-    async def asked() -> Mapping[Try, Progress]:
+    async def asked() -> Mapping[RunKey, Progress]:
         async with ProgressPoller() as poller:
-            return await poller.look({(INDEX, 1): f"http://{address}:{PROGRESS_PORT}"})
+            return await poller.poll({(INDEX, 1): f"http://{address}:{PROGRESS_PORT}"})
 
     assert asyncio.run(asked())[INDEX, 1].percent == 70
     kubelet.finish(INDEX, 1)
@@ -276,7 +279,7 @@ def test_a_pod_waits_for_a_gpu_until_another_gives_one_back(start: Start, job: O
     assert "nodeName" not in pod["spec"]
     kubelet.finish(INDEX, 1)
     kubelet.until_running(INDEX, 2)
-    assert kubelet.tries() == [(INDEX, 1), (INDEX, 2)]
+    assert kubelet.runs() == [(INDEX, 1), (INDEX, 2)]
 
 
 def test_a_node_may_have_a_clock_of_its_own(start: Start, job: OneJob, namespace: str) -> None:
@@ -285,4 +288,4 @@ def test_a_node_may_have_a_clock_of_its_own(start: Start, job: OneJob, namespace
     job.until_over()
     assert job.pod is not None
     ended, made = terminated(job.pod)["finishedAt"], job.pod["metadata"]["creationTimestamp"]
-    assert -602 < as_seconds(ended) - as_seconds(made) < -300
+    assert -602 < from_rfc3339(ended) - from_rfc3339(made) < -300

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ingest_operator.kube import workqueue as looping
-from ingest_operator.kube.workqueue import Loop, Requeue
+from ingest_operator.kube.workqueue import Requeue, WorkQueue
 
 Look = Callable[[str], Awaitable[float | None]]
 
@@ -19,7 +19,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(
-    look: Look, script: Callable[[Loop[str]], Awaitable[None]], rest: float = 0.0
+    look: Look, script: Callable[[WorkQueue[str]], Awaitable[None]], rest: float = 0.0
 ) -> list[tuple[str, str]]:
     """Play a script against a loop whose keys are left alone for `rest` seconds after each look; what was
     reported of the looks."""
@@ -29,7 +29,7 @@ def run(
         return Requeue(await look(key), rest)
 
     async def play() -> None:
-        loop = Loop(
+        loop = WorkQueue(
             requeued, lambda key, _, error: reported.append((key, type(error).__name__ if error else "ok"))
         )
         await asyncio.wait_for(script(loop), 20)
@@ -47,9 +47,9 @@ def test_a_burst_of_wake_ups_is_one_look() -> None:
         looks[key] += 1
         done.set()
 
-    async def script(loop: Loop[str]) -> None:
+    async def script(loop: WorkQueue[str]) -> None:
         for _ in range(50):
-            loop.wake("a")
+            loop.enqueue("a")
         await done.wait()
         await idle(loop)
 
@@ -65,10 +65,10 @@ def test_a_wake_up_during_a_look_brings_another_one() -> None:
         entered.set()
         await go_on.wait()
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await entered.wait()
-        loop.wake("a")
+        loop.enqueue("a")
         go_on.set()
         await until(lambda: len(seen) == 2)
         await idle(loop)
@@ -85,9 +85,9 @@ def test_a_key_that_hangs_keeps_no_other_waiting() -> None:
             await asyncio.Event().wait()
         seen.append(key)
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("hangs")
-        loop.wake("b")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("hangs")
+        loop.enqueue("b")
         await until(lambda: seen == ["b"])
 
     run(look, script)
@@ -102,13 +102,13 @@ def test_the_age_of_the_oldest_look_is_that_of_one_that_hangs_among_a_hundred_th
         if key == "hangs":
             await go_on.wait()
 
-    async def script(loop: Loop[str]) -> None:
+    async def script(loop: WorkQueue[str]) -> None:
         assert loop.longest_running() == 0
-        loop.wake("hangs")
+        loop.enqueue("hangs")
         await until(lambda: looks["hangs"] == 1)
         began = asyncio.get_running_loop().time()
         for key in map(str, range(100)):
-            loop.wake(key)
+            loop.enqueue(key)
         await until(lambda: looks.total() == 101)
         assert loop.longest_running() >= asyncio.get_running_loop().time() - began
         go_on.set()
@@ -126,8 +126,8 @@ def test_a_look_that_fails_is_repeated_until_it_does_not_and_is_told_each_time()
         if error is not None:
             raise error
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await idle(loop)
 
     assert run(look, script) == [("a", "ValueError"), ("a", "ValueError"), ("a", "ok")]
@@ -141,8 +141,8 @@ def test_a_key_that_wants_another_look_later_gets_it_without_being_woken() -> No
         seen.append(key)
         return next(wanted)
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await until(lambda: len(seen) == 2)
         await idle(loop)
 
@@ -156,10 +156,10 @@ def test_a_key_is_left_alone_as_long_as_it_asks_for_however_often_it_is_woken() 
         looks.append(asyncio.get_running_loop().time())
         return 60 if len(looks) == 1 else None
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await until(lambda: len(looks) == 1)
-        loop.wake("a")
+        loop.enqueue("a")
         await idle(loop)
 
     run(look, script, rest=0.1)
@@ -171,8 +171,8 @@ def test_a_key_that_wants_nothing_more_leaves_no_task_behind() -> None:
     async def look(_: str) -> None:
         return None
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await idle(loop)
         assert (loop.waiting, loop.keys) == (0, 0)
 
@@ -183,11 +183,11 @@ def test_a_loop_that_is_closed_in_the_moment_of_a_wake_up_ends() -> None:
     async def look(_: str) -> float:
         return 60.0
 
-    async def script(loop: Loop[str]) -> None:
-        loop.wake("a")
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
         await until(lambda: loop.waiting == 0)
         await asyncio.sleep(2 * looping.APART)  # by then it rests until it is woken
-        loop.wake("a")
+        loop.enqueue("a")
         await asyncio.sleep(0)  # the wake-up has ended the rest, and the key's task has not gone on yet
         await asyncio.wait_for(loop.close(), 5)
 
@@ -200,5 +200,5 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def idle(loop: Loop[str]) -> None:
+async def idle(loop: WorkQueue[str]) -> None:
     await until(lambda: loop.keys == 0)

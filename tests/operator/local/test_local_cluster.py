@@ -61,7 +61,7 @@ def a_cluster(
 
 def started(cluster: LocalCluster, behaviour: str, *, number: int = 1) -> None:
     item = Item(index=0, id="url:x", url="http://x", title=behaviour, duration_seconds=10)
-    asyncio.run(cluster.start(Start(0, number, attempts=0, rung=0, disruptions=0), item))
+    asyncio.run(cluster.start(Start(0, number, charged_attempts=0, rung=0, disruptions=0), item))
 
 
 def until(look: Callable[[], Any], within: float = 30.0) -> Any:

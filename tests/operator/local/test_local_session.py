@@ -48,7 +48,7 @@ class Listener:
 
     def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
         if self._stop is not None and any(
-            items[row.index].title == self._when and row.state == "Running" for row in status.videos
+            items[row.index].title == self._when and row.state == "Running" for row in status.recordings
         ):
             self._stop.set()
 
@@ -77,7 +77,7 @@ def ran(request: Request, when: str = "") -> tuple[IngestBatchStatus, list[str]]
 
 
 def states(status: IngestBatchStatus) -> dict[int, tuple[str, int]]:
-    return {row.index: (row.state.value, row.number) for row in status.videos}
+    return {row.index: (row.state.value, row.run) for row in status.recordings}
 
 
 def test_every_recording_ends_in_its_own_way_and_the_batch_says_so(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_files_with_an_address_that_lets_somebody_in_are_their_owners_to_read(tm
 def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None:
     first, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
     second, lines = ran(a_request(tmp_path, "succeed", "fail NotFound"))
-    assert second.items == first.items
+    assert second.final_recordings == first.final_recordings
     assert second.sums == first.sums
     assert "every recording of this batch is final: nothing runs again" in lines
     assert len(list((tmp_path / "batches/default/batch/runs").iterdir())) == 2
@@ -125,7 +125,9 @@ def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None
 def test_a_run_that_is_stopped_goes_on_where_it_was_and_blames_nobody(tmp_path: Path) -> None:
     stopped, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
     assert states(stopped) == {0: ("Succeeded", 1), 1: ("Waiting", 1)}
-    assert [(row.attempts, row.disruptions) for row in stopped.videos if row.index == 1] == [(0, None)]
+    assert [(row.charged_attempts, row.disruptions) for row in stopped.recordings if row.index == 1] == [
+        (0, None)
+    ]
     again, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
     assert states(again)[1] == ("Waiting", 2)
     assert again.counts.succeeded == 1
@@ -138,7 +140,7 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
     status, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
     assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 1)}
     assert status.plan is not None
-    assert (status.plan.sources, status.plan.items) == (2, 2)
+    assert (status.plan.sources, status.plan.recordings) == (2, 2)
 
 
 def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(
@@ -147,7 +149,7 @@ def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_oth
     monkeypatch.setattr("ingest_operator.core.source_lists.MAX_PLANNED", 1)
     status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound"))
     assert status.plan is not None
-    assert (status.plan.sources, status.plan.items, status.state) == (3, 3, "CompleteWithFailures")
+    assert (status.plan.sources, status.plan.recordings, status.state) == (3, 3, "CompleteWithFailures")
     assert BatchFolder.of(tmp_path, "default", "batch").plan(1).exists()
 
 
@@ -157,7 +159,7 @@ def test_added_sources_that_cannot_be_planned_cost_nothing_of_what_was_done(tmp_
         ran(a_request(tmp_path, "succeed", "mute", "unplannable"))
     saved = json.loads(BatchFolder.of(tmp_path, "default", "batch").status.read_text())["status"]
     assert saved["sums"] == json.loads(before.to_json())["sums"]
-    assert saved["items"]["succeeded"] == "0"
+    assert saved["finalRecordings"]["succeeded"] == "0"
     failed = next(condition for condition in saved["conditions"] if condition["type"] == "Failed")
     assert (failed["status"], failed["reason"]) == ("True", "PlanningFailed")
 

@@ -39,7 +39,7 @@ LIVES = {
 }
 """A retry, a rung, a skip and a failure."""
 
-TRIES = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
+RUNS = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 """Every (index, try) that there is to be."""
 
 PATIENCE = 300.0
@@ -90,10 +90,10 @@ class Outcome:
 
     def wrong(self, undisturbed: "Outcome") -> list[str]:
         """What is lost, doubled or miscounted; nothing, if all is well."""
-        found = [f"the (index, try) that ran are {sorted(self.played)}"] * (sorted(self.played) != TRIES)
+        found = [f"the (index, try) that ran are {sorted(self.played)}"] * (sorted(self.played) != RUNS)
         found += [f"{self.plans} pods planned"] * (self.plans != 1)
         found += [f"{name} was made {count} times" for name, count in self.made.items() if count > 1]
-        found += [f"{self.pods} pods were made"] * (self.pods != len(TRIES) + 1)
+        found += [f"{self.pods} pods were made"] * (self.pods != len(RUNS) + 1)
         ours, theirs = facts(self.status), facts(undisturbed.status)
         return found + [
             f"{name} is {ours[name]}, not {theirs[name]}" for name in theirs if ours[name] != theirs[name]
@@ -106,7 +106,17 @@ def facts(status: Json) -> dict[str, object]:
     sums = {name: value for name, value in status["sums"].items() if name not in _OF_THE_CLOCK}
     plain = {
         name: status.get(name)
-        for name in ("state", "counts", "items", "failures", "skips", "tries", "rtf", "plan", "learnedRung")
+        for name in (
+            "state",
+            "counts",
+            "finalRecordings",
+            "failures",
+            "skips",
+            "runs",
+            "rtf",
+            "plan",
+            "learnedRung",
+        )
     }
     conditions = {
         each["type"]: (each["status"], each["reason"], each["observedGeneration"])
@@ -118,11 +128,11 @@ def facts(status: Json) -> dict[str, object]:
         "recent": sorted(status.get("recent", ())),
         "breaker": status.get("breaker"),
     }
-    return plain | {"sums": sums, "conditions": conditions, "videos": shown} | more
+    return plain | {"sums": sums, "conditions": conditions, "recordings": shown} | more
 
 
 _OF_THE_CLOCK = ("queuedSeconds", "startingSeconds", "pullingSeconds", "gpuSeconds")
-_OF_A_ROW = ("id", "state", "try", "attempts", "reason", "message", "disruptions", "rtf")
+_OF_A_ROW = ("id", "state", "run", "chargedAttempts", "reason", "message", "disruptions", "rtf")
 
 
 @dataclass
@@ -136,7 +146,7 @@ class Kubelet:
     def __call__(self, pod: Json) -> Life:
         order = order_of(pod)
         if isinstance(order, IngestOrder):
-            self.played.append((order.item.index, order.number))
+            self.played.append((order.item.index, order.run))
         self.plans += isinstance(order, PlanOrder)
         return self._script(pod)
 

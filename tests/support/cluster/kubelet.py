@@ -44,13 +44,13 @@ class RunningKubelet(InThread):
         """What every worker that ran was told, in the order of their beginnings: each try, and each plan."""
         return self._ask(lambda stand_in: [order for order in stand_in.house.begun if order is not None])
 
-    def tries(self, batch: str | None = None) -> list[tuple[int, int]]:
+    def runs(self, batch: str | None = None) -> list[tuple[int, int]]:
         """(index, try) of every worker of an item that ran, in the order of their beginnings. `batch` is
         `<namespace>/<name>`."""
         mine = (
             each for each in self.orders() if isinstance(each, IngestOrder) and batch in (None, each.batch)
         )
-        return [(each.item.index, each.number) for each in mine]
+        return [(each.item.index, each.run) for each in mine]
 
     def release(self, pod: str | None = None) -> None:
         """What the pod of this name waits for is there, or its node is back; without a name: of every pod."""
@@ -109,4 +109,4 @@ def _is(played: PlayedPod, index: int, number: int, batch: str | None) -> bool:
     order = played.order
     if not isinstance(order, IngestOrder) or played.over:
         return False
-    return (order.item.index, order.number) == (index, number) and batch in (None, order.batch)
+    return (order.item.index, order.run) == (index, number) and batch in (None, order.batch)

@@ -22,7 +22,7 @@ AT_ONCE = 24
 """Requests under way at a time."""
 
 PATIENCE = 0.2
-"""Seconds between two tries of a request that nobody answered."""
+"""Seconds between two runs of a request that nobody answered."""
 
 MERGE = "application/strategic-merge-patch+json"
 """How a kubelet writes statuses: conditions are merged by their type."""

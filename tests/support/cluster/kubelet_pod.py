@@ -164,7 +164,8 @@ class PlayedPod:
             await self.house.api.create("eviction", self._path("eviction"), eviction)
         elif how is Taken.QUEUE:
             metadata = self.pod["metadata"]
-            job = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['ownerReferences'][0]['name']}"
+            owner = metadata["ownerReferences"][0]
+            job = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{owner['name']}"
             await self.house.api.patch(
                 "queue", job, {"metadata": {"labels": {QUEUE: "gpus"}}, "spec": {"suspend": True}}
             )

@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from tests.support.cluster.life import Exit
 
 Object = dict[str, Any]
@@ -166,7 +166,7 @@ def unschedulable(at: float, message: str) -> Object:
 
 def as_second(at: float) -> str:
     """Kubernetes writes whole seconds."""
-    return as_text(int(at))
+    return to_rfc3339(int(at))
 
 
 def _phase(end: Exit) -> str:

@@ -169,8 +169,8 @@ def sequence(
         if not isinstance(order, IngestOrder):
             return succeeds()
         its_own = lives.get(order.item.index, ())
-        if order.number <= len(its_own):
-            return its_own[order.number - 1]
+        if order.run <= len(its_own):
+            return its_own[order.run - 1]
         return otherwise or succeeds(media=order.item.duration_seconds or TALK)
 
     return choose

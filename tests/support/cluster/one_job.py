@@ -35,7 +35,10 @@ class OneJob:
         if self.number == 1:
             self._make(shared_order_map(self.owner, self.orders, 0))
         job = ingest_job(
-            self.owner, self.orders, ITEM, Start(INDEX, self.number, attempts=0, rung=0, disruptions=0)
+            self.owner,
+            self.orders,
+            ITEM,
+            Start(INDEX, self.number, charged_attempts=0, rung=0, disruptions=0),
         )
         spec = job["spec"]["template"]["spec"]
         spec["terminationGracePeriodSeconds"] = (

@@ -197,7 +197,7 @@ def stalled_by(status: Json) -> str | None:
 
 def rows(status: Json) -> dict[int, Json]:
     """The recordings that are shown, by index."""
-    return {row["index"]: row for row in status["videos"]}
+    return {row["index"]: row for row in status["recordings"]}
 
 
 def final(status: Json) -> dict[str, int]:

@@ -32,7 +32,7 @@ PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
 """Program to the package of Debian and Ubuntu that brings it."""
 
 
-def hindrance() -> str | None:
+def blocker() -> str | None:
     """Why no node can be had here, as a sentence; None if one can."""
     if platform.system() != "Linux":
         return f"A node needs Linux; this is {platform.system()}."
@@ -57,14 +57,14 @@ def _refused() -> str | None:
     """What the kernel, or whoever holds it, does not let this process do; tried, because no list of rights
     tells."""
     mount = "mkdir low up work all && mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work all"
-    tries = [
+    runs = [
         (mount, "A node needs namespaces of its own and overlay mounts in them, and may not have them here")
     ]
     if not missing():  # otherwise it is seen when the firewall starts
         rules = "ipset create fitness hash:ip && iptables -A FORWARD -m set --match-set fitness src -j DROP"
-        tries.append((rules, "A node's firewall needs iptables with ipset, and cannot have them here"))
+        runs.append((rules, "A node's firewall needs iptables with ipset, and cannot have them here"))
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-        for script, lacks in tries:
+        for script, lacks in runs:
             command = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-c", script]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -97,5 +97,5 @@ def install() -> None:
 
 
 if __name__ == "__main__":
-    if reason := hindrance():
+    if reason := blocker():
         sys.exit(f"e2e: {reason}")

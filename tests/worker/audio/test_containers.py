@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_worker.audio.containers import Read, boxes, missing_bytes, tells_its_length
+from ingest_worker.audio.containers import Read, announces_length, boxes, missing_bytes
 
 
 def of(content: bytes) -> Read:
@@ -50,14 +50,14 @@ def test_no_bytes_at_all_can_make_it_fail_or_hang(content: bytes) -> None:
     for start in (b"", b"\x00\x00\x00\x18ftyp", b"RIFF", b"ID3"):
         whole = start + content
         assert missing_bytes(of(whole), len(whole)) >= 0
-        tells_its_length("mp3", of(whole))
+        announces_length("mp3", of(whole))
 
 
 def test_an_mp3_tells_its_length_only_with_a_frame_that_counts_the_others() -> None:
     tag = b"ID3\x04\x00\x00\x00\x00\x01\x00" + b"Info about the show".ljust(128)
     frame = b"\xff\xfb\x90\x64" + bytes(32)
-    assert not tells_its_length("mp3", of(tag + frame + bytes(300)))
-    assert tells_its_length("mp3", of(tag + frame + b"Xing" + bytes(300)))
+    assert not announces_length("mp3", of(tag + frame + bytes(300)))
+    assert announces_length("mp3", of(tag + frame + b"Xing" + bytes(300)))
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_an_mp3_tells_its_length_only_with_a_frame_that_counts_the_others() -> N
     [("mov,mp4,m4a,3gp,3g2,mj2", True), ("matroska,webm", True), ("aac", False), ("mpegts", False)],
 )
 def test_raw_streams_guess_their_length(demuxer: str, expected: bool) -> None:  # noqa: FBT001 -- a table's column
-    assert tells_its_length(demuxer, of(b"")) is expected
+    assert announces_length(demuxer, of(b"")) is expected

@@ -186,7 +186,9 @@ def test_an_mp4_whose_index_comes_first_plays_when_it_is_cut_and_is_truncated_al
 
 @pytest.mark.parametrize(("announced", "fails"), [(8.5, True), (7.9, False), (3.0, False)])
 def test_shorter_than_the_source_announced_is_truncated_beyond_two_seconds(
-    announced: float, fails: bool, tmp_path: Path
+    announced: float,
+    fails: bool,  # noqa: FBT001 -- a table's column
+    tmp_path: Path,
 ) -> None:
     path = make(tmp_path / "a.mp3", "libmp3lame")
     if fails:
@@ -345,7 +347,9 @@ from pathlib import Path
 from ingest_contract.profile import FetchProfile
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.domain import Media
-LimitedDecoder(FetchProfile()).decode(Media(Path(sys.argv[1]), "a", 31250.0), Path(sys.argv[2]), lambda share: print(share, flush=True))
+LimitedDecoder(FetchProfile()).decode(
+    Media(Path(sys.argv[1]), "a", 31250.0), Path(sys.argv[2]), lambda share: print(share, flush=True)
+)
 """
 
 

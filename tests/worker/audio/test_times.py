@@ -68,7 +68,9 @@ def test_what_was_cut_out_of_a_stream_that_goes_on_begins_with_its_first_frame(t
 @pytest.mark.parametrize("clock", [1.4, 9, 30, 400])
 @pytest.mark.parametrize("with_picture", [True, False])
 def test_an_advertisement_with_a_clock_of_its_own_moves_nothing_behind_it(
-    clock: float, with_picture: bool, tmp_path: Path
+    clock: float,
+    with_picture: bool,  # noqa: FBT001 -- a table's column
+    tmp_path: Path,
 ) -> None:
     content = b""
     for place, (start, hertz) in enumerate(((10, 440), (clock, 880), (16.6, 660))):

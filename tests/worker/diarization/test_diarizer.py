@@ -194,18 +194,24 @@ def test_a_full_gpu_is_answered_with_smaller_batches_and_the_same_turns(
             "no segmentation in its own folder",
         ),
         (
-            "pipeline: "
-            f"{{name: {NAME}, params: {{segmentation: $model/../s, embedding: $model/s, plda: $model/s}}}}",
+            (
+                f"pipeline: {{name: {NAME}, params: "
+                f"{{segmentation: $model/../s, embedding: $model/s, plda: $model/s}}}}"
+            ),
             "no segmentation in",
         ),
         (
-            "pipeline: "
-            f"{{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s@main, plda: $model/s}}}}",
+            (
+                f"pipeline: {{name: {NAME}, params: "
+                f"{{segmentation: $model/s, embedding: $model/s@main, plda: $model/s}}}}"
+            ),
             "no embedding in",
         ),
         (
-            "pipeline: "
-            f"{{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s, plda: $model/s}}}}",
+            (
+                "pipeline: "
+                f"{{name: {NAME}, params: {{segmentation: $model/s, embedding: $model/s, plda: $model/s}}}}"
+            ),
             "cannot be loaded",
         ),
     ],

@@ -29,11 +29,11 @@ def test_each_stage_has_its_own_peak_and_the_run_the_highest() -> None:
     sampler = Sampler(gpu)
     with sampler.peak() as transcribe:
         gpu.used = 5_000
-        sampler.look()
+        sampler.sample()
         gpu.used = 1_000
     with sampler.peak() as embed:
         gpu.used = 2_000
-        sampler.look()
+        sampler.sample()
     assert (transcribe.used_mib, embed.used_mib, sampler.peak_mib) == (5_000, 2_000, 5_000)
 
 
@@ -42,7 +42,7 @@ def test_stages_that_overlap_each_see_the_device() -> None:
     sampler = Sampler(gpu)
     with sampler.peak() as outer, sampler.peak() as inner:
         gpu.used = 7_000
-        sampler.look()
+        sampler.sample()
     assert (outer.used_mib, inner.used_mib) == (7_000, 7_000)
 
 
@@ -51,22 +51,22 @@ def test_the_busy_share_is_the_mean_of_all_looks() -> None:
     sampler = Sampler(gpu)
     for busy in (100, 50, 0):
         gpu.busy = busy
-        sampler.look()
+        sampler.sample()
     assert sampler.busy_percent == 50
 
 
 def test_a_look_that_fails_is_left_out() -> None:
     gpu = ScriptedGpu(used=400, busy=10)
     sampler = Sampler(gpu)
-    sampler.look()
+    sampler.sample()
     gpu.lost = True
-    sampler.look()
+    sampler.sample()
     assert (sampler.peak_mib, sampler.busy_percent) == (400, 10)
 
 
 def test_without_a_gpu_there_are_no_figures_rather_than_zeros() -> None:
     with Sampler(None) as sampler, sampler.peak() as peak:
-        sampler.look()
+        sampler.sample()
     assert (peak.used_mib, sampler.peak_mib, sampler.busy_percent) == (None, None, None)
 
 

@@ -140,8 +140,10 @@ def test_garbled_is_garbled_for_every_caller(child: Path) -> None:
 
 ORPHAN = """
 import json, os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-I", "-c", "from ingest_worker.sandbox.kernel import die_with; import sys, time\\n"
-    "die_with(int(sys.argv[1])); print('up', flush=True); time.sleep(600)", str(os.getpid())], stdout=subprocess.PIPE)
+child = subprocess.Popen([
+    sys.executable, "-I", "-c", "from ingest_worker.sandbox.kernel import die_with; import sys, time\\n"
+    "die_with(int(sys.argv[1])); print('up', flush=True); time.sleep(600)", str(os.getpid()),
+], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 os.kill(os.getpid(), 9)

@@ -11,8 +11,8 @@ from ingest_worker.sources.addresses import (
     canonical_url,
     has_header,
     id_of_url,
-    id_of_video,
-    looks_like_media,
+    is_media_address,
+    recording_id,
     shown,
 )
 
@@ -62,26 +62,26 @@ def test_any_path_has_a_canonical_form_that_is_its_own(path: str) -> None:
 
 @given(site=st.text(max_size=30), name=st.text(max_size=200))
 def test_every_id_is_one_that_the_contract_takes(site: str, name: str) -> None:
-    TypeAdapter(ItemId).validate_python(id_of_video(site, name))
+    TypeAdapter(ItemId).validate_python(recording_id(site, name))
 
 
 def test_ids_are_the_sites_own_where_there_is_room() -> None:
-    assert id_of_video("Youtube", "CNxH0rHS320") == "youtube:CNxH0rHS320"
-    assert id_of_video("Twitch:Vod", "v" * 300).startswith("twitchvod:")
-    assert len(id_of_video("x", "v" * 300)) < 30
+    assert recording_id("Youtube", "CNxH0rHS320") == "youtube:CNxH0rHS320"
+    assert recording_id("Twitch:Vod", "v" * 300).startswith("twitchvod:")
+    assert len(recording_id("x", "v" * 300)) < 30
 
 
 @pytest.mark.parametrize("extractor", ["File", "URL", "voice"])
 def test_no_site_names_a_recording_as_ours_are_named(extractor: str) -> None:
-    assert id_of_video(extractor, "content.0123456789abcdef").startswith("site")
+    assert recording_id(extractor, "content.0123456789abcdef").startswith("site")
 
 
 def test_endings_tell_media_from_pages() -> None:
-    assert looks_like_media("https://example.org/a/talk.MP4?token=x.html")
-    assert looks_like_media("https://example.org/live.m3u8")
+    assert is_media_address("https://example.org/a/talk.MP4?token=x.html")
+    assert is_media_address("https://example.org/live.m3u8")
     assert not has_header("https://example.org/live.m3u8")
-    assert not looks_like_media("https://example.org/watch?v=a.mp4")
-    assert not looks_like_media("https://example.org/feed.xml")
+    assert not is_media_address("https://example.org/watch?v=a.mp4")
+    assert not is_media_address("https://example.org/feed.xml")
 
 
 def test_messages_show_no_passwords_and_no_tokens() -> None:

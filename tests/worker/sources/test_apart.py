@@ -22,7 +22,7 @@ from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Order, Reprocess, Select
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from tests.support.worker import SETTINGS, TRACE, place_in
 from tests.worker.sources.web import Site
@@ -162,7 +162,7 @@ def test_a_page_that_is_small_until_it_is_unpacked_is_too_large(site: Site, tmp_
 def test_a_page_that_keeps_regular_expressions_busy_cannot_be_understood(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hurried(monkeypatch, tmp_path, "budget._LOOK_CPU_SECONDS = 4")
+    hurried(monkeypatch, tmp_path, "budget._LISTING_CPU_SECONDS = 4")
     error = failure(site.put("/page.html", "<html>" + "<video " * 85_000), tmp_path / "scratch")
     assert error.reason is Reason.SOURCE_UNSUPPORTED
     assert "more than 4 s of CPU" in str(error)
@@ -236,11 +236,11 @@ def test_the_child_knows_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("https_proxy", "http://ann:secret@proxy:1")
     seen: list[dict[str, str]] = []
 
-    def look(_: float) -> None:
+    def extract(_: float) -> None:
         seen.extend(each.environ() for each in left())
 
     with dripping(MEDIA) as slow, pytest.raises(StageError):
-        fetch(f"{slow}/a.mp3", tmp_path, look, timeout_seconds=2)
+        fetch(f"{slow}/a.mp3", tmp_path, extract, timeout_seconds=2)
     assert seen
     assert not any("secret" in str(each) for each in seen)
     assert all("PATH" in each for each in seen)
@@ -250,9 +250,9 @@ class TestPlans:
     def test_a_plan_is_made_and_the_store_is_asked_here(self, site: Site, tmp_path: Path) -> None:
         asked: list[str] = []
 
-        def stored(ids: Any) -> dict[str, StoredVideo]:
+        def stored(ids: Any) -> dict[str, StoredRecording]:
             asked.extend(ids)
-            return {ids[0]: StoredVideo(unchanged=True)}
+            return {ids[0]: StoredRecording(unchanged=True)}
 
         url = feed(site, *(site.url(f"/{number}.mp3") for number in range(3)))
         document = make_plan_apart(order(tmp_path, url), stored, kept_nowhere, lambda: None)
@@ -271,7 +271,7 @@ class TestPlans:
         assert "secret" not in document.to_json()
 
     def test_a_store_that_does_not_answer_is_told_as_that(self, site: Site, tmp_path: Path) -> None:
-        def stored(_: Any) -> dict[str, StoredVideo]:
+        def stored(_: Any) -> dict[str, StoredRecording]:
             raise StageError(Reason.DATABASE_UNAVAILABLE, "gone")
 
         with pytest.raises(StageError, match="gone") as caught:

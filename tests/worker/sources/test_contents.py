@@ -12,7 +12,7 @@ from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Order, Reprocess, Select
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.apart import FetcherApart
 from ingest_worker.sources.contents import BLOCK, BLOCKS, content_of
 from ingest_worker.sources.fetcher import SourceFetcher
@@ -29,7 +29,7 @@ class Team:
     def __init__(self, folder: Path, namespace: str = "team-a", **claims: Path) -> None:
         self.folder, self.namespace, self.claims = folder, namespace, claims
         self.fetch = FetchProfile(allow=AllowedSources(folders=(str(folder), *map(str, claims.values()))))
-        self.stored: dict[str, StoredVideo] = {}
+        self.stored: dict[str, StoredRecording] = {}
         self.kept: dict[str, str] = {}
 
     def plan(self, *sources: Path | PlannedSource) -> PlanDocument:
@@ -59,7 +59,7 @@ class Team:
 
     def store(self, *sources: Path) -> None:
         """Everything that a plan takes is ingested."""
-        self.stored |= {item.id: StoredVideo(unchanged=True) for item in self.plan(*sources).items}
+        self.stored |= {item.id: StoredRecording(unchanged=True) for item in self.plan(*sources).items}
 
     def failure(self, item: Item) -> StageError:
         found: list[StageError] = []

@@ -13,7 +13,7 @@ from ingest_contract.order import Item, PlannedSource, SpeakerCount
 from ingest_worker.planning import Liveness
 from ingest_worker.sources.addresses import NotAnAddressError, id_of_url
 from ingest_worker.sources.entries import candidate_of, seconds_of
-from ingest_worker.sources.resolve import told
+from ingest_worker.sources.resolve import completed
 
 SOURCE = PlannedSource(url="https://www.youtube.com/@channel/videos", speakers=SpeakerCount(max=2))
 
@@ -198,7 +198,7 @@ def test_what_cannot_be_had_says_so_and_unlisted_can_be_had(
     availability: str | None, outcome: Reason | None
 ) -> None:
     info = {**FLAT, "availability": availability}
-    assert told(candidate_of(info, SOURCE, alone=False), info).outcome is outcome
+    assert completed(candidate_of(info, SOURCE, alone=False), info).outcome is outcome
 
 
 @pytest.mark.parametrize(

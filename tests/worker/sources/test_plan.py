@@ -15,7 +15,7 @@ from ingest_contract.plan_document import PlanDocument, SkipReason, frames, unfr
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Order, Reprocess, Select
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.sources.plan import make_plan
 from tests.worker.sources.web import Site
@@ -27,12 +27,12 @@ class Planner:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
-        self.stored: dict[str, StoredVideo] = {}
+        self.stored: dict[str, StoredRecording] = {}
         self.allow: dict[str, Any] = {"private_addresses": True}
         self.asked: list[Sequence[str]] = []
         self.kept: dict[str, str] = {}
 
-    def store(self, ids: Sequence[str]) -> Mapping[str, StoredVideo]:
+    def store(self, ids: Sequence[str]) -> Mapping[str, StoredRecording]:
         self.asked.append(ids)
         return {name: self.stored[name] for name in ids if name in self.stored}
 
@@ -156,7 +156,7 @@ def test_what_the_store_has_is_not_looked_at_closely(
     site: Site, media: dict[str, bytes], planner: Planner
 ) -> None:
     site.put("/e2.mp3", media["short.mp3"])
-    planner.stored[id_of_url(site.url("/e1.mp3"))] = StoredVideo(unchanged=True)
+    planner.stored[id_of_url(site.url("/e1.mp3"))] = StoredRecording(unchanged=True)
     found = planner.plan(feed(site, episode(site, 1), episode(site, 2)))
     assert titles(found) == ["Episode 2"]
     assert found.skip_counts == {SkipReason.ALREADY_STORED: 1}

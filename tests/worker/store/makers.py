@@ -25,7 +25,7 @@ from ingest_worker.domain import (
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import commit
 from ingest_worker.store.connect import Connection
-from ingest_worker.store.records import Content, Run, Video
+from ingest_worker.store.records import Content, Recording, Run
 from tests.support.postgres import DIMENSION
 
 MODEL = "tiny@0123456789ab"
@@ -40,9 +40,10 @@ def unit(*values: float, dimension: int = DIMENSION) -> FloatArray:
     return row / np.float32(np.linalg.norm(row))
 
 
-def a_video(name: str = "test:one", **changes: Any) -> Video:
+def a_recording(name: str = "test:one", **changes: Any) -> Recording:
     return replace(
-        Video(name, f"https://media.example/{name[5:]}", f"Title of {name}", "Channel", NOON, 60.0), **changes
+        Recording(name, f"https://media.example/{name[5:]}", f"Title of {name}", "Channel", NOON, 60.0),
+        **changes,
     )
 
 
@@ -107,9 +108,11 @@ def content(
     )
 
 
-def store(connection: Connection, found: Content, video: Video | None = None, run: Run | None = None) -> Run:
+def store(
+    connection: Connection, found: Content, recording: Recording | None = None, run: Run | None = None
+) -> Run:
     """Claim and commit."""
-    target, made = video or a_video(), run or a_run()
+    target, made = recording or a_recording(), run or a_run()
     commit(connection, claim(connection, target.id, "tester"), target, made, found)
     return made
 
@@ -131,7 +134,7 @@ def eventually(condition: Callable[[], object], within: float = 30) -> None:
 
 
 TABLES = (
-    "video",
+    "recording",
     "run",
     "segment",
     "turn",

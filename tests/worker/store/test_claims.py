@@ -1,4 +1,4 @@
-"""Two workers, one video."""
+"""Two workers, one recording."""
 
 import threading
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from ingest_worker.store.claims import Claim, claim, heartbeat, hold, release, r
 from ingest_worker.store.commit import commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import FinalEnd
-from tests.worker.store.makers import a_run, a_video, content, count, counts, eventually
+from tests.worker.store.makers import a_recording, a_run, content, count, counts, eventually
 
 pytestmark = pytest.mark.postgres
 
-VIDEO = "test:one"
+RECORDING = "test:one"
 
 
 def expire(connection: Connection) -> None:
@@ -29,15 +29,15 @@ def expire(connection: Connection) -> None:
 
 def taken_over(connection: Connection) -> tuple[Claim, Claim]:
     """(the first claim, the one that took over)."""
-    first = claim(connection, VIDEO, "first")
+    first = claim(connection, RECORDING, "first")
     expire(connection)
-    return first, claim(connection, VIDEO, "second")
+    return first, claim(connection, RECORDING, "second")
 
 
 def test_a_second_claimer_is_told_who_holds_it_and_when_to_come_back(connection: Connection) -> None:
-    claim(connection, VIDEO, "first", 100)
+    claim(connection, RECORDING, "first", 100)
     with pytest.raises(StageError, match=r"test:one is claimed by first\.") as caught:
-        claim(connection, VIDEO, "second")
+        claim(connection, RECORDING, "second")
     assert caught.value.reason is Reason.CLAIMED_ELSEWHERE
     assert caught.value.retry_after_seconds is not None
     assert 90 <= caught.value.retry_after_seconds <= 101
@@ -50,7 +50,7 @@ def test_of_many_who_claim_at_once_one_gets_it(database: str) -> None:
         with connect(database, application="tests") as own:
             barrier.wait()
             try:
-                got.append(claim(own, VIDEO, f"worker-{number}"))
+                got.append(claim(own, RECORDING, f"worker-{number}"))
             except StageError as error:
                 refused.append(error.reason)
 
@@ -69,15 +69,15 @@ def test_an_expired_claim_is_taken_over_with_a_higher_token(connection: Connecti
 
 
 def test_the_next_try_of_the_same_item_need_not_wait_for_the_lease(connection: Connection) -> None:
-    first = claim(connection, VIDEO, "batch/7")
-    second = claim(connection, VIDEO, "batch/7")
+    first = claim(connection, RECORDING, "batch/7")
+    second = claim(connection, RECORDING, "batch/7")
     assert second.token > first.token
     with pytest.raises(StageError, match="no longer the current one"), connection.transaction():
         hold(connection, first)
 
 
 def _commit(connection: Connection, held: Claim) -> None:
-    commit(connection, held, a_video(), a_run(), content())
+    commit(connection, held, a_recording(), a_run(), content())
 
 
 def _keep(connection: Connection, held: Claim) -> None:
@@ -85,7 +85,7 @@ def _keep(connection: Connection, held: Claim) -> None:
 
 
 def _end(connection: Connection, held: Claim) -> None:
-    record_outcome(connection, held, a_video(), FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash"))
+    record_outcome(connection, held, a_recording(), FinalEnd("default/batch", Reason.NO_SPEECH, "", "hash"))
 
 
 @pytest.mark.parametrize("write", [_commit, _keep, _end])
@@ -103,7 +103,7 @@ def test_who_was_taken_over_writes_nothing_and_the_other_can(
 
 
 def test_an_expired_claim_that_nobody_took_may_still_commit(connection: Connection) -> None:
-    held = claim(connection, VIDEO, "slow")
+    held = claim(connection, RECORDING, "slow")
     expire(connection)
     _commit(connection, held)
     assert count(connection, "segment") == 2
@@ -114,16 +114,16 @@ def test_a_released_claim_is_free_and_a_foreign_one_is_not_released(connection: 
     release(connection, first)
     assert count(connection, "claim") == 1
     release(connection, second)
-    assert claim(connection, VIDEO, "third").token > second.token
+    assert claim(connection, RECORDING, "third").token > second.token
 
 
 def test_a_video_that_is_being_stored_is_in_progress_elsewhere(database: str, connection: Connection) -> None:
-    held = claim(connection, VIDEO, "committing")
+    held = claim(connection, RECORDING, "committing")
     expire(connection)
     with connection.transaction(), connect(database, application="tests") as other:
         hold(connection, held)
         with pytest.raises(StageError, match="is being stored by another worker") as caught:
-            claim(other, VIDEO, "second")
+            claim(other, RECORDING, "second")
     assert caught.value.reason is Reason.CLAIMED_ELSEWHERE
 
 
@@ -142,17 +142,17 @@ def beaten(connection: Connection, after: datetime) -> bool:
 
 
 def test_a_heartbeat_keeps_a_claim_beyond_its_lease(database: str, connection: Connection) -> None:
-    held = claim(connection, VIDEO, "first", 0.4)
+    held = claim(connection, RECORDING, "first", 0.4)
     lease_is_over = clock(connection) + timedelta(seconds=0.5)
     with heartbeat(database, held) as beats:
         eventually(lambda: beaten(connection, lease_is_over))
         with pytest.raises(StageError, match="claimed by first"):
-            claim(connection, VIDEO, "second")
+            claim(connection, RECORDING, "second")
         beats.check()
 
 
 def test_a_heartbeat_notices_that_its_claim_was_taken_over(database: str, connection: Connection) -> None:
-    held = claim(connection, VIDEO, "first", 0.2)
+    held = claim(connection, RECORDING, "first", 0.2)
     connection.execute("update ingest.claim set token = nextval('ingest.claim_token'), holder = 'second'")
     with heartbeat(database, held) as beats:
         assert beats.lost.wait(timeout=30)
@@ -162,7 +162,7 @@ def test_a_heartbeat_notices_that_its_claim_was_taken_over(database: str, connec
 
 
 def test_a_heartbeat_survives_the_loss_of_its_connection(database: str, connection: Connection) -> None:
-    held = claim(connection, VIDEO, "first", 0.4)
+    held = claim(connection, RECORDING, "first", 0.4)
     beating = (
         "from pg_stat_activity where datname = current_database() and application_name like '%heartbeat'"
     )

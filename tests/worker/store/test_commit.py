@@ -1,4 +1,4 @@
-"""One video, one transaction: what becomes visible, and when nothing does."""
+"""One recording, one transaction: what becomes visible, and when nothing does."""
 
 import re
 import threading
@@ -20,8 +20,8 @@ from ingest_worker.store.commit import FINAL, commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import Content, FinalEnd
 from tests.worker.store.makers import (
+    a_recording,
     a_run,
-    a_video,
     content,
     count,
     counts,
@@ -39,10 +39,13 @@ def test_a_committed_run_is_whole_current_and_gives_its_claim_up(connection: Con
     found = content("one", "two", "three", identities=(named(0, "ann"), unknown(1)))
     run = store(connection, found)
     assert counts(connection) == {
-        "video": 1, "run": 1, "segment": 3, "turn": 3, "speaker": 2, "words": 1, "unknown_voice": 1, "embeddings_8": 3,
-        "embedding_model": 1, "outcome": 0,
+        "recording": 1, "run": 1, "segment": 3, "turn": 3, "speaker": 2, "words": 1, "unknown_voice": 1,
+        "embeddings_8": 3, "embedding_model": 1, "outcome": 0,
     }  # fmt: skip
-    assert connection.execute("select id, current_run from ingest.video").fetchone() == ("test:one", run.id)
+    assert connection.execute("select id, current_run from ingest.recording").fetchone() == (
+        "test:one",
+        run.id,
+    )
     assert count(connection, "claim") == 0
     kept = reads.transcript(connection, "test:one")
     assert kept is not None
@@ -113,7 +116,7 @@ def test_a_run_that_is_not_sound_leaves_everything_as_it_was(
     before = counts(connection)
     held = claim(connection, "test:one", "tester")
     with pytest.raises(StageError, match=told) as caught:
-        commit(connection, held, a_video(), a_run(), spoilt(content()))
+        commit(connection, held, a_recording(), a_run(), spoilt(content()))
     assert caught.value.reason is reason
     assert counts(connection) == before
     assert connection.execute("select text from current_segments").fetchall() == [("kept",)]
@@ -123,7 +126,7 @@ def test_a_model_that_changes_its_dimension_under_one_name_is_refused(connection
     store(connection, content("kept"))
     other = content("other", vectors=np.stack([unit(1, dimension=5)]))
     with pytest.raises(StageError, match="makes 5 numbers here, and made 8 for what is stored") as caught:
-        store(connection, other, a_video("test:two"))
+        store(connection, other, a_recording("test:two"))
     assert caught.value.reason is Reason.DIMENSION_MISMATCH
 
 
@@ -139,7 +142,7 @@ def test_a_worker_whose_connection_is_killed_in_mid_transaction_leaves_nothing_v
         with connect(database, application="victim") as other:
             held = claim(other, "test:one", "victim")
             try:
-                commit(other, held, a_video(), a_run(), found)
+                commit(other, held, a_recording(), a_run(), found)
             except StageError as error:
                 caught.append(error)
 
@@ -170,14 +173,14 @@ def an_end(reason: Reason) -> FinalEnd:
 
 
 def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection: Connection) -> None:
-    video = a_video("test:silent")
-    record_outcome(connection, claim(connection, video.id, "tester"), video, an_end(Reason.NO_SPEECH))
+    recording = a_recording("test:silent")
+    record_outcome(connection, claim(connection, recording.id, "tester"), recording, an_end(Reason.NO_SPEECH))
     known = reads.stored(connection, ["test:silent", "test:other"])
     assert known == {"test:silent": reads.Stored(None, Reason.NO_SPEECH, "hash-1")}
-    assert connection.execute("select state, reason, in_progress from videos").fetchall() == [
+    assert connection.execute("select state, reason, in_progress from recordings").fetchall() == [
         ("NotIngestible", "NoSpeech", False)
     ]
-    store(connection, content(), video)
+    store(connection, content(), recording)
     assert reads.stored(connection, ["test:silent"]) == {"test:silent": reads.Stored("hash-1", None, None)}
 
 
@@ -187,16 +190,18 @@ def test_a_failure_that_may_mend_is_not_recorded_as_final(connection: Connection
         record_outcome(
             connection,
             claim(connection, "test:x", "tester"),
-            a_video("test:x"),
+            a_recording("test:x"),
             an_end(Reason.DOWNLOAD_FAILED),
         )
 
 
 def test_what_a_source_does_not_say_does_not_erase_what_it_once_said(connection: Connection) -> None:
     store(connection, content())
-    store(connection, content(), a_video(title="", channel=None, published_at=None, duration_seconds=None))
+    store(
+        connection, content(), a_recording(title="", channel=None, published_at=None, duration_seconds=None)
+    )
     row = connection.execute(
-        "select title, channel, published_at is null, duration_seconds from ingest.video"
+        "select title, channel, published_at is null, duration_seconds from ingest.recording"
     ).fetchone()
     assert row == ("Title of test:one", "Channel", False, 60.0)
 
@@ -212,7 +217,7 @@ def test_what_the_upgrade_page_says_removes_recordings_known_by_their_paths_and_
     connection: Connection,
 ) -> None:
     page = (Path(__file__).parents[3] / "docs" / "install.md").read_text(encoding="utf-8")
-    (statement,) = re.findall(r"`(delete from ingest\.video [^`]+)`", page)
+    (statement,) = re.findall(r"`(delete from ingest\.recording [^`]+)`", page)
     ids = (
         "file:0123456789abcdef",
         "file:content.0123456789abcdef",
@@ -220,9 +225,9 @@ def test_what_the_upgrade_page_says_removes_recordings_known_by_their_paths_and_
         "url:0123456789abcdef",
     )
     for name in ids:
-        store(connection, content(), a_video(name))
+        store(connection, content(), a_recording(name))
     connection.execute(statement)
-    assert connection.execute("select id from ingest.video order by id").fetchall() == [
+    assert connection.execute("select id from ingest.recording order by id").fetchall() == [
         (name,) for name in sorted(ids[1:])
     ]
     assert count(connection, "run") == 3

@@ -74,14 +74,14 @@ def test_a_database_without_pgvector_wants_the_migration(empty_database: str) ->
     ("statement", "reason", "told"),
     [
         ("select nothing from ingest.nowhere", Reason.SCHEMA_MISMATCH, "ingest.nowhere"),
-        ("select nothing from ingest.video", Reason.SCHEMA_MISMATCH, "nothing"),
+        ("select nothing from ingest.recording", Reason.SCHEMA_MISMATCH, "nothing"),
         ("select ingest.nothing()", Reason.SCHEMA_MISMATCH, "nothing"),
         (
-            "insert into ingest.video (id, url) values ('NO', '')",
+            "insert into ingest.recording (id, url) values ('NO', '')",
             Reason.DATABASE_REJECTED,
-            "constraint video_id_check, table video",
+            "constraint recording_id_check, table recording",
         ),
-        ("insert into ingest.video (id) values ('a:b')", Reason.DATABASE_REJECTED, "column url"),
+        ("insert into ingest.recording (id) values ('a:b')", Reason.DATABASE_REJECTED, "column url"),
         ("select 1 / 0", Reason.DATABASE_REJECTED, "division by zero"),
         (
             "select pg_terminate_backend(pg_backend_pid())",
@@ -109,7 +109,7 @@ def test_a_standby_or_read_only_server_is_not_the_rows_fault(connection: Connect
 
 @pytest.mark.postgres
 def test_a_row_that_is_refused_is_not_quoted(connection: Connection) -> None:
-    connection.execute("insert into ingest.video (id, url) values ('a:private', 'u')")
+    connection.execute("insert into ingest.recording (id, url) values ('a:private', 'u')")
     with pytest.raises(StageError) as caught, translated("writing"):
-        connection.execute("insert into ingest.video (id, url) values ('a:private', 'u')")
+        connection.execute("insert into ingest.recording (id, url) values ('a:private', 'u')")
     assert "private" not in str(caught.value)

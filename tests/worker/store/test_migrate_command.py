@@ -108,13 +108,13 @@ def owned(bare_server: str) -> Iterator[Callable[[str], str]]:
         def made(may: str) -> str:
             administrator.execute(f"create role owner login {may}".encode())
             administrator.execute("create role worker login")
-            administrator.execute("create database video owner owner")
-            with connect(make_conninfo(bare_server, dbname="video"), application="tests") as inside:
+            administrator.execute("create database recording owner owner")
+            with connect(make_conninfo(bare_server, dbname="recording"), application="tests") as inside:
                 inside.execute("create extension vector")
-            return make_conninfo(bare_server, dbname="video", user="owner")
+            return make_conninfo(bare_server, dbname="recording", user="owner")
 
         yield made
-        administrator.execute("drop database video with (force)")
+        administrator.execute("drop database recording with (force)")
         administrator.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")
 
 

@@ -11,8 +11,8 @@ from ingest_worker.errors import StageError
 from ingest_worker.store import reads
 from ingest_worker.store.claims import claim
 from ingest_worker.store.connect import Connection
-from ingest_worker.store.records import Video
-from tests.worker.store.makers import NOON, a_run, a_video, content, named, store, unknown
+from ingest_worker.store.records import Recording
+from tests.worker.store.makers import NOON, a_recording, a_run, content, named, store, unknown
 
 pytestmark = pytest.mark.postgres
 
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.postgres
 def test_a_plan_learns_the_pipeline_of_what_is_stored_and_nothing_of_what_is_not(
     connection: Connection,
 ) -> None:
-    store(connection, content(), a_video("test:one"), a_run(pipeline_hash="old"))
-    store(connection, content(), a_video("test:one"), a_run(pipeline_hash="new"))
-    store(connection, content(), a_video("test:two"))
+    store(connection, content(), a_recording("test:one"), a_run(pipeline_hash="old"))
+    store(connection, content(), a_recording("test:one"), a_run(pipeline_hash="new"))
+    store(connection, content(), a_recording("test:two"))
     known = reads.stored(connection, ["test:one", "test:none"])
     assert known == {"test:one": reads.Stored("new", None, None)}
     assert reads.stored(connection, []) == {}
@@ -32,13 +32,13 @@ def test_the_runs_of_a_batch_are_told_in_the_order_of_their_ends(connection: Con
     late = store(
         connection,
         content(),
-        a_video("test:one"),
+        a_recording("test:one"),
         a_run(trace_id="a" * 32, finished_at=NOON.replace(hour=14)),
     )
     early = store(
-        connection, content(), a_video("test:two"), a_run(trace_id="a" * 32, number=3, media_seconds=0.0)
+        connection, content(), a_recording("test:two"), a_run(trace_id="a" * 32, number=3, media_seconds=0.0)
     )
-    store(connection, content(), a_video("test:three"), a_run(trace_id="b" * 32))
+    store(connection, content(), a_recording("test:three"), a_run(trace_id="b" * 32))
     told = reads.runs(connection, "a" * 32)
     assert [(run.id, run.title, run.number, run.rtf) for run in told] == [
         (early.id, "Title of test:two", 3, None),
@@ -48,10 +48,12 @@ def test_the_runs_of_a_batch_are_told_in_the_order_of_their_ends(connection: Con
 
 def test_videos_are_listed_newest_first_with_their_state(connection: Connection) -> None:
     store(connection, content("a", "b", identities=(named(0, "ann"), unknown(1))))
-    store(connection, content(), a_video("test:new", published_at=datetime(2025, 7, 1, tzinfo=UTC)))
-    store(connection, content(), a_video("test:undated", published_at=None))
-    listed = reads.videos(connection)
-    assert [(video.id, video.state, video.segments, video.speakers) for video in listed] == [
+    store(connection, content(), a_recording("test:new", published_at=datetime(2025, 7, 1, tzinfo=UTC)))
+    store(connection, content(), a_recording("test:undated", published_at=None))
+    listed = reads.recordings(connection)
+    assert [
+        (recording.id, recording.state, recording.segments, recording.speakers) for recording in listed
+    ] == [
         ("test:new", "Ingested", 2, 1),
         ("test:one", "Ingested", 2, 2),
         ("test:undated", "Ingested", 2, 1),
@@ -61,7 +63,7 @@ def test_videos_are_listed_newest_first_with_their_state(connection: Connection)
 def test_the_view_of_videos_shows_who_is_being_worked_on(connection: Connection) -> None:
     store(connection, content())
     claim(connection, "test:one", "worker")
-    assert connection.execute("select id, in_progress from videos").fetchall() == [("test:one", True)]
+    assert connection.execute("select id, in_progress from recordings").fetchall() == [("test:one", True)]
 
 
 def test_a_video_without_a_run_has_no_transcript(connection: Connection) -> None:
@@ -93,18 +95,18 @@ def test_a_video_takes_from_its_item_what_the_plan_knew_and_from_the_media_what_
         duration_seconds=60,
         published_at="2025-06-01T12:00:00Z",
     )
-    assert Video.of(item, title="From the media", duration_seconds=61.5) == Video(
+    assert Recording.of(item, title="From the media", duration_seconds=61.5) == Recording(
         "test:one", "https://media.example/one", "From the media", None, NOON, 61.5
     )
     assert (
-        Video.of(item.model_copy(update={"title": "From the plan"}), title="From the media").title
+        Recording.of(item.model_copy(update={"title": "From the plan"}), title="From the media").title
         == "From the plan"
     )
-    assert Video.of(item).duration_seconds == 60.0
+    assert Recording.of(item).duration_seconds == 60.0
 
 
 def test_a_deleted_video_takes_everything_of_its_own_with_it(connection: Connection) -> None:
     store(connection, content(), run=a_run(id=uuid4()))
-    connection.execute("delete from ingest.video")
+    connection.execute("delete from ingest.recording")
     for table in ("run", "segment", "turn", "speaker", "words", "embeddings_8"):
         assert connection.execute((f"select count(*) from ingest.{table}").encode()).fetchone() == (0,)  # noqa: S608  names from the line above

@@ -20,7 +20,7 @@ from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.search import Query, search
 from tests.support.postgres import DIMENSION
-from tests.worker.store.makers import MODEL, a_run, a_video, content, named, store, unit, unknown
+from tests.worker.store.makers import MODEL, a_recording, a_run, content, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
 
@@ -106,22 +106,39 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
         assert connection.execute("select to_regclass('ingest.half')").fetchone() == (None,)
 
 
+STORED_BY_AN_EARLIER_VERSION = """
+insert into ingest.video (id, url) values ('test:one', 'https://media.example/one');
+insert into ingest.run (id, video, batch, trace_id, try, pipeline_hash, started_at, finished_at, seconds,
+  media_seconds, language, models, figures)
+values ('00000000-0000-0000-0000-000000000001', 'test:one', 'default/talks', 'trace', 1, 'hash', now(), now(),
+  1, 1, 'ja', '{}', '{}');
+insert into ingest.segment (run, seq, start_seconds, end_seconds, text, first_word, end_word, language)
+values ('00000000-0000-0000-0000-000000000001', 0, 0, 1, '東京は大きい', 0, 1, 'ja');
+update ingest.video set current_run = '00000000-0000-0000-0000-000000000001';
+"""
+
+
 def test_what_was_stored_before_pairs_of_characters_were_words_is_found_by_them_afterwards(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tuple(migration for migration in schema.migrations() if migration.name < "0004")
     with monkeypatch.context() as old:
         old.setattr(schema, "migrations", lambda: before)
+        old.setattr(schema, "grant_again", lambda _: None)  # today's grants name today's views
         schema.migrate(empty_database)
-    schema.ensure_dimension(empty_database, DIMENSION)
     with connect(empty_database, application="tests") as connection:
-        connection.execute(
-            "create table ingest.address (batch text, video text)"
-        )  # of a later version, which the commit of today needs
-        store(connection, replace(content("東京は大きい"), language="ja"))
-        connection.execute("drop table ingest.address")
+        connection.execute(STORED_BY_AN_EARLIER_VERSION)
         assert schema.migrate(empty_database) == tuple(
             migration.name for migration in schema.migrations()[len(before) :]
+        )
+        schema.ensure_dimension(empty_database, DIMENSION)
+        connection.execute(
+            "insert into ingest.embedding_model (model, dimension) values (%s, %s)", [MODEL, DIMENSION]
+        )
+        connection.execute(
+            f"insert into ingest.embeddings_{DIMENSION} (segment, model, vector)"  # noqa: S608  our own number
+            " select s.id, m.id, %s::halfvec from ingest.segment s, ingest.embedding_model m",
+            [str(unit(1).tolist())],
         )
         assert search(connection, Query("東京", unit(1), MODEL))[0].text_rank == 1
 
@@ -183,7 +200,7 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
         both = (named(0, "ann"), unknown(1))
         store(worker, content("one", "two", identities=both))
         store(worker, content("three", "four", identities=both), run=a_run())
-        silent = a_video("test:silent")
+        silent = a_recording("test:silent")
         record_outcome(
             worker,
             claim(worker, silent.id, "worker"),
@@ -208,7 +225,7 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
         "drop table ingest.segment",
         "truncate ingest.segment",
         "drop index ingest.segment_text",
-        "drop view public.videos",
+        "drop view public.recordings",
         "insert into ingest.schema_version values (99, 'x', 'x')",
         "update ingest.schema_version set checksum = 'x'",
         "delete from ingest.unknown_voice",
@@ -261,9 +278,9 @@ def test_a_reader_reads_views_and_no_table(database: str, connection: Connection
 @pytest.mark.parametrize(
     "statement",
     [
-        "delete from ingest.video",
+        "delete from ingest.recording",
         "delete from ingest.run",
-        "delete from ingest.shown_video",
+        "delete from ingest.shown_recording",
         "delete from ingest.shown_segment",
         "update ingest.shown_run set batch = 'mine'",
         "insert into ingest.shown_version values (99, 'x', 'x', now())",

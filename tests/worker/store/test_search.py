@@ -13,7 +13,7 @@ from ingest_worker.store import search as searching
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.schema import ensure_dimension
 from ingest_worker.store.search import Query, search
-from tests.worker.store.makers import MODEL, a_video, content, named, store, unit, unknown
+from tests.worker.store.makers import MODEL, a_recording, content, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
 
@@ -32,7 +32,7 @@ def corpus(connection: Connection) -> Connection:
         identities=(unknown(0),),
         voices=np.stack([unit(0, 1, dimension=4)]),
     )
-    store(connection, alone, a_video("test:august", published_at=datetime(2025, 8, 2, tzinfo=UTC)))
+    store(connection, alone, a_recording("test:august", published_at=datetime(2025, 8, 2, tzinfo=UTC)))
     return connection
 
 
@@ -46,8 +46,8 @@ def test_a_passage_that_both_lists_find_comes_before_what_one_finds(corpus: Conn
 
 
 def test_a_passage_says_where_it_is_and_what_its_score_is_made_of(corpus: Connection) -> None:
-    best = search(corpus, Query("operator", NEAR, MODEL, video="test:one"))[0]
-    assert (best.video, best.title, best.url) == (
+    best = search(corpus, Query("operator", NEAR, MODEL, recording="test:one"))[0]
+    assert (best.recording, best.title, best.url) == (
         "test:one",
         "Title of test:one",
         "https://media.example/one",
@@ -61,13 +61,13 @@ def test_a_passage_says_where_it_is_and_what_its_score_is_made_of(corpus: Connec
 def test_words_are_asked_in_the_dictionary_of_the_recordings_language(connection: Connection) -> None:
     store(connection, content("the cards were returned"))
     german = replace(content("die Karten wurden zurückgegeben"), language="de")
-    store(connection, german, a_video("test:deutsch"))
+    store(connection, german, a_recording("test:deutsch"))
     other = replace(content("Ŋgoma cards"), language="xx")
-    store(connection, other, a_video("test:other"))
+    store(connection, other, a_recording("test:other"))
 
     def by_words(text: str) -> set[str]:
         return {
-            passage.video for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank
+            passage.recording for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank
         }
 
     assert by_words("returning card") == {"test:one"}
@@ -129,8 +129,8 @@ ANSWERS: dict[str, set[str]] = {
 @pytest.fixture
 def unspaced(connection: Connection) -> Connection:
     for language, texts in UNSPACED.items():
-        store(connection, replace(content(*texts), language=language), a_video(f"test:{language}"))
-    store(connection, content("We met in Tokyo, at the 渋谷タワー."), a_video("test:en"))
+        store(connection, replace(content(*texts), language=language), a_recording(f"test:{language}"))
+    store(connection, content("We met in Tokyo, at the 渋谷タワー."), a_recording("test:en"))
     return connection
 
 
@@ -147,7 +147,7 @@ def test_words_are_found_in_scripts_that_put_no_spaces_between_them(unspaced: Co
 
 def test_a_japanese_name_in_an_english_recording_is_found(unspaced: Connection) -> None:
     found = search(unspaced, Query("タワー", NEAR, MODEL))
-    assert [passage.video for passage in found if passage.text_rank] == ["test:en"]
+    assert [passage.recording for passage in found if passage.text_rank] == ["test:en"]
 
 
 def test_words_of_unspaced_scripts_are_asked_of_the_index(connection: Connection) -> None:
@@ -194,7 +194,7 @@ def test_filters_leave_what_they_say(corpus: Connection) -> None:
     assert set(found(corpus, "lentil", AWAY, speaker="ann")) == {TEXTS[0], TEXTS[2]}
     assert set(found(corpus, "lentil", AWAY, speaker="unknown #1")) == {TEXTS[1], "lentils in august"}
     assert found(corpus, "lentil", AWAY, speaker="bob") == []
-    assert set(found(corpus, "lentil", AWAY, video="test:one")) == set(TEXTS)
+    assert set(found(corpus, "lentil", AWAY, recording="test:one")) == set(TEXTS)
     assert found(corpus, "lentil", AWAY, published_from=date(2025, 8, 2)) == ["lentils in august"]
     assert found(corpus, "lentil", AWAY, published_from=date(2025, 8, 3)) == []
     assert "lentils in august" not in found(corpus, "lentil", AWAY, published_before=date(2025, 8, 2))
@@ -206,7 +206,7 @@ def test_another_models_vectors_are_never_compared(corpus: Connection) -> None:
         content("same place, other model", vectors=np.stack([NEAR])), identities=(named(0, "ann"),)
     )
     other = replace(found_by_other, vectors=replace(found_by_other.vectors, model="other@1"))
-    store(corpus, other, a_video("test:other"))
+    store(corpus, other, a_recording("test:other"))
     assert "same place, other model" not in found(corpus, "nothing", NEAR)
     assert [passage.text for passage in search(corpus, Query("nothing", NEAR, "other@1"))] == [
         "same place, other model"

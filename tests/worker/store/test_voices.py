@@ -7,7 +7,7 @@ import pytest
 
 from ingest_worker.domain import Decision, FloatArray
 from ingest_worker.store.connect import Connection, connect
-from tests.worker.store.makers import a_video, content, count, named, store, unit, unknown
+from tests.worker.store.makers import a_recording, content, count, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
 
@@ -19,13 +19,13 @@ def voice(*values: float) -> FloatArray:
 
 
 def heard(
-    connection: Connection, video: str, *voices: FloatArray, decision: Decision = Decision.UNKNOWN
+    connection: Connection, recording: str, *voices: FloatArray, decision: Decision = Decision.UNKNOWN
 ) -> list[str]:
     """Store a recording of unknown voices; returns their labels."""
     identities = tuple(unknown(speaker, decision) for speaker in range(len(voices)))
     found = content(*("text",) * len(voices), identities=identities, voices=np.stack(voices))
-    store(connection, found, a_video(video))
-    rows = connection.execute("select label from speakers where video = %s order by speaker", [video])
+    store(connection, found, a_recording(recording))
+    rows = connection.execute("select label from speakers where recording = %s order by speaker", [recording])
     return [row[0] for row in rows]
 
 

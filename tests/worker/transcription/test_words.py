@@ -150,7 +150,9 @@ def test_a_space_that_is_a_piece_of_its_own_is_kept_with_the_word_behind_it() ->
     [("en", "So", True), ("zh", "好", False), ("zh", "Google", True), ("th", "กรุง", True)],
 )
 def test_the_first_word_behind_a_silence_is_apart_unless_its_script_never_is(
-    language: str, first: str, spaced: bool
+    language: str,
+    first: str,
+    spaced: bool,  # noqa: FBT001 -- a row
 ) -> None:
     assert joined([Word(0.0, 0.2, first, 1.0)], language)[0].spaced is spaced
 
@@ -173,8 +175,10 @@ def test_a_word_holds_nothing_that_a_store_or_a_terminal_would_not_take() -> Non
         ("a 0 7 0 7 0 7 0 7 b", None),
         ("so it goes " * 9 + "on", "so it goes on"),
         (
-            "it was the best of times it was the worst of times it was the age of wisdom it was the age of "
-            "foolishness",
+            (
+                "it was the best of times it was the worst of times it was the age of wisdom it was the age "
+                "of foolishness"
+            ),
             None,
         ),
         ("", None),

@@ -1,2 +1,2 @@
-"""Media that nobody trusts into audio that everybody can: the only place that knows PyAV, and only in a child
-process with limits."""
+"""Turns untrusted media into trusted audio: the only place that knows PyAV, and only in a child process with
+limits."""

@@ -1,9 +1,9 @@
-"""The process that touches media: `python -I -m ingest_worker.audio.child`, with limits, without environment,
+"""The process that opens media: `python -I -m ingest_worker.audio.child`, with limits, without environment,
 behind walls.
 
-Started by `process` and by nobody else. It reads the request (JSON) from standard input, limits itself, opens
-the files, raises the walls, and only then looks at what is in them; it speaks in JSON lines on standard
-output and ends with a `done` or a `failed` line. It ends when its parent does.
+Started by `process` alone. It reads the request (JSON) from standard input, limits itself, opens the files,
+raises the walls, and only then reads what is in them. It writes JSON lines to standard output, the last one
+`done` or `failed`. It ends when its parent does.
 """
 
 import errno
@@ -27,7 +27,7 @@ from ingest_worker.sandbox.kernel import die_with
 from ingest_worker.sandbox.limits import Limits, limit_this_process
 from ingest_worker.sandbox.walls import raise_walls
 
-_TELL_EVERY: Final = 15
+_REPORT_SECONDS: Final = 15
 """Seconds of audio between two progress lines: a tenth of a second of work or less."""
 
 _REASONS_OF_ERRNO: Final = {
@@ -38,7 +38,7 @@ _REASONS_OF_ERRNO: Final = {
 
 
 def main() -> int:
-    """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
+    """Carry out the request. The exit code is 0 when a last line was written, whatever it says."""
     request = json.loads(sys.stdin.buffer.readline())
     die_with(request["parent"])
     limit_this_process(Limits(**request["limits"]))
@@ -61,7 +61,7 @@ def main() -> int:
             return 1
         reason = _REASONS_OF_ERRNO.get(error.errno or 0, Reason.UNDECODABLE)
         _say({"failed": reason.value, "message": f"{type(error).__name__}: {error}"})
-    except Exception as error:  # noqa: BLE001 -- whatever PyAV raises is about the media, and has words that help
+    except Exception as error:  # noqa: BLE001 -- whatever PyAV raises is about the media, and its message helps
         _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     return 0
 
@@ -72,25 +72,25 @@ def _say(line: dict[str, Any]) -> None:
 
 def _decode(request: dict[str, Any]) -> dict[str, Any]:
     """Decode `source` into `target`, at `rate`, at most `most` samples; `expected` is the length in seconds
-    as its source announces it."""
+    that its source announces."""
     source = Path(request["source"])
     order = Order(source.name, request["rate"], request["most"], request.get("expected"))
-    told = 0
+    reported = 0
 
-    def tell(samples: int) -> None:
-        nonlocal told
-        if samples - told >= _TELL_EVERY * request["rate"]:
-            told = samples
+    def report(samples: int) -> None:
+        nonlocal reported
+        if samples - reported >= _REPORT_SECONDS * request["rate"]:
+            reported = samples
             _say({"samples": samples})
 
     with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
         _wall_off()
-        return Listener(file, order, tell).listen(sink, lambda seconds: _say({"announced": seconds}))
+        return Listener(file, order, report).listen(sink, lambda seconds: _say({"announced": seconds}))
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:
-    """The announced length of each of `sources`, one line each, as it is found: a file that kills this
-    process costs only itself."""
+    """The announced length of each of `sources`, one line each, as soon as it is known: a file that kills
+    this process costs only itself."""
     with ExitStack() as stack:
         files: list[BinaryIO | None] = []
         for source in request["sources"]:
@@ -108,7 +108,7 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _media(source: str) -> BinaryIO:
-    """The open file. Raises `OSError` for what is none: a pipe or a device would keep us waiting."""
+    """The open file. Raises `OSError` if it is not a regular file: a pipe or a device would block."""
     file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -117,10 +117,10 @@ def _media(source: str) -> BinaryIO:
 
 
 def _wall_off() -> None:
-    """Raise the walls, and say which this kernel lacks. Nothing was read from the media yet.
+    """Raise the walls, and report which of them this kernel lacks. Nothing has been read from the media yet.
 
-    Behind them nothing can be imported, and messages want codecs that Python imports when it meets them: so
-    one is made before.
+    Behind the walls nothing can be imported, and error messages need text codecs that Python imports on first
+    use: so one message is made before.
     """
     StageError(Reason.UNDECODABLE, "rehearsed: \ud800 https://ann:secret@example.org/")
     if lacking := raise_walls():

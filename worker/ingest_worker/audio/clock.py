@@ -1,10 +1,10 @@
 """Where in the recording a frame belongs: which jumps of a container's timestamps are silence, and which are
-none. Pure.
+not. Pure.
 
 Called by `pcm` with every frame. A time in the store must be the time at which a player plays it. mp4,
-Matroska and Ogg have one clock, so a jump forwards is a pause, however long. Transport streams and HLS set
-their clock anew where an advertisement begins and ends, so a jump there means nothing, unless the picture
-goes on through it.
+Matroska and Ogg have one clock, so a jump forwards is a pause, however long. Transport streams and HLS
+restart their clock where an advertisement begins and ends, so a jump there means nothing, unless the picture
+continues through it.
 """
 
 from dataclasses import dataclass, field
@@ -13,58 +13,59 @@ from typing import Final, Generic, Protocol, TypeVar
 Frame = TypeVar("Frame")
 
 GAP_SECONDS: Final = 0.25
-"""A hole between frames that is worth filling. Coarser than any container's rounding of time, finer than
+"""A gap between frames that is worth filling. Larger than any container's rounding of time, smaller than
 anyone hears in a search hit."""
 
 _PLAIN_SECONDS: Final = 1.0
-"""A jump that is believed at once. A longer one must last: a damaged timestamp moves one cluster, and the
-next comes back."""
+"""A jump up to this is accepted at once. A longer one must persist: a damaged timestamp moves one cluster,
+and the next one jumps back."""
 
 _LASTING_SECONDS: Final = 35.0
-"""Sound after a jump that makes it certain. A Matroska cluster spans at most 32.8 s (16 bits of milliseconds,
-RFC 9559, 10.1)."""
+"""Sound after a jump that confirms it. A Matroska cluster spans at most 32.8 s (16 bits of milliseconds, RFC
+9559, 10.1)."""
 
 _MOST_HELD: Final = 4_000_000
-"""Samples of all channels that are kept back meanwhile: 16 MB as floats."""
+"""Samples of all channels that are buffered until then: 16 MB as floats."""
 
 _SMALL_SECONDS: Final = 0.5
-"""A jump that is believed where clocks are set anew: lost packets; a new clock that differs by so little
-would be a chance."""
+"""A jump up to this is accepted where clocks restart: lost packets; a restarted clock that differs by so
+little would be a coincidence."""
 
 _LONGEST_LEAD_SECONDS: Final = 600.0
-"""How much later than the picture sound may begin where clocks are set anew."""
+"""How much later than the picture sound may begin where clocks restart."""
 
 _STEADY_SECONDS: Final = 1.0
-"""The largest step of a picture that goes on."""
+"""The largest step between two frames of a picture that continues."""
 
 Placed = tuple[float, Frame]
-"""Seconds of silence, and the frame behind them."""
+"""Seconds of silence, and the frame after them."""
 
 
 class Clock(Protocol[Frame]):
     """Places the frames of one track."""
 
     def place(self, frame: Frame, time: float | None, seconds: float, size: int, /) -> list[Placed[Frame]]:
-        """What can be written now.
+        """The frames that can be written now.
 
         Args:
-            frame: The next one; it may be given back later.
-            time: Its place in seconds from the recording's start; None where it has none.
+            frame: The next frame; it may be returned by a later call.
+            time: Its time in seconds from the recording's start; None if it has none.
             seconds: Its length.
             size: Samples of all its channels.
         """
 
     def end(self) -> list[Placed[Frame]]:
-        """What was kept back."""
+        """The frames that are still buffered."""
 
     @property
     def beyond_seconds(self) -> float:
-        """Sound whose time lies beyond the announced end. It was put behind what came before it."""
+        """Sound whose time lies beyond the announced end. It was placed directly after what came before
+        it."""
 
 
 @dataclass(slots=True)
 class _Held(Generic[Frame]):
-    """Frames behind a jump that may be none."""
+    """Frames after a jump that may be a damaged timestamp."""
 
     jump: float
     clock: float
@@ -73,7 +74,7 @@ class _Held(Generic[Frame]):
     samples: int = 0
 
     def comes_back(self, gap: float) -> bool:
-        """Whether a second jump takes back more than half of the first."""
+        """Whether a second jump undoes more than half of the first."""
         return gap < -self.jump / 2 if self.jump > 0 else gap > -self.jump / 2
 
     def add(self, frame: Frame, gap: float, seconds: float, samples: int) -> None:
@@ -87,8 +88,8 @@ class OneClock(Generic[Frame]):
     """Implements `Clock` for containers whose timestamps all count from the same moment."""
 
     def __init__(self, end: float | None) -> None:
-        """`end` is where the recording ends as its container says, tolerance included; None where it does not
-        say."""
+        """`end` is the recording's end as its container announces it, tolerance included; None where it
+        announces none."""
         self.beyond_seconds = 0.0
         self._end = end
         self._clock = 0.0
@@ -129,8 +130,7 @@ class OneClock(Generic[Frame]):
         return self._end is not None and time > self._end
 
     def _released(self, held: _Held[Frame]) -> list[Placed[Frame]]:
-        """The frames with their jump, or in a row where that would lead beyond what the container
-        announces."""
+        """The frames with their jump, or without it where the jump would lead beyond the announced end."""
         if self._is_beyond(held.clock):
             self.beyond_seconds += held.seconds
             return self._in_a_row(held)
@@ -145,7 +145,7 @@ class OneClock(Generic[Frame]):
 
 
 class ManyClocks(Generic[Frame]):
-    """Implements `Clock` for streams whose clock is set anew in the middle."""
+    """Implements `Clock` for streams whose clock restarts in the middle."""
 
     beyond_seconds = 0.0
 
@@ -153,10 +153,10 @@ class ManyClocks(Generic[Frame]):
         self._clock = 0.0
         self._begun = False
         self._picture = (0.0, 0.0)
-        """(start, end) of the time through which the picture has gone without a jump."""
+        """(start, end) of the time through which the picture has continued without a jump."""
 
     def saw_picture(self, time: float) -> None:
-        """The picture has got to this time, in seconds like those of `place`."""
+        """The picture has reached this time, in seconds like those of `place`."""
         start, end = self._picture
         self._picture = (start if 0 <= time - end <= _STEADY_SECONDS else time, time)
 
@@ -165,7 +165,7 @@ class ManyClocks(Generic[Frame]):
         gap = 0.0 if time is None else time - self._clock
         start, end = self._picture
         longest = _SMALL_SECONDS if self._begun else _LONGEST_LEAD_SECONDS
-        if start <= self._clock + gap / 2 <= end:  # the picture was there in the middle of the hole
+        if start <= self._clock + gap / 2 <= end:  # the picture was there in the middle of the gap
             longest = gap
         hole = gap if GAP_SECONDS < gap <= longest else 0.0
         if abs(gap) > GAP_SECONDS:
@@ -175,5 +175,5 @@ class ManyClocks(Generic[Frame]):
         return [(hole, frame)]
 
     def end(self) -> list[Placed[Frame]]:
-        """As `Clock.end`: nothing is ever kept back."""
+        """As `Clock.end`: nothing is ever buffered."""
         return []

@@ -1,8 +1,8 @@
 """The audio codecs that a recording can have: libavcodec has some 550 decoders, and each one that can be
-reached is code to be attacked.
+reached is attack surface.
 
-Pure. Given to libavformat, which then opens no other decoder while it looks what is in a file, and asked
-before one is opened to decode.
+Pure. Given to libavformat, which then opens no other decoder while it probes a file, and checked before a
+decoder is opened.
 """
 
 from typing import Final
@@ -71,8 +71,8 @@ AUDIO_CODECS: Final = frozenset(
         *("pcm_s8_planar", "pcm_s16le_planar", "pcm_s16be_planar", "pcm_s24le_planar", "pcm_s32le_planar"),
     }
 )
-"""By libavcodec's names of decoders: what the containers that are read carry when people record, call,
-broadcast and publish. Left out are those of games and of instruments, and all pictures."""
+"""libavcodec's decoder names: the codecs of the supported containers that people use to record, call,
+broadcast and publish. Codecs of games and of instruments, and all pictures, are left out."""
 
 CODEC_WHITELIST: Final = ",".join(sorted(AUDIO_CODECS))
-"""As libavformat's option of that name wants it."""
+"""In the form of libavformat's option `codec_whitelist`."""

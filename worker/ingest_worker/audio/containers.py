@@ -1,5 +1,5 @@
-"""What the outside of a media file says without decoding it: where an mp4's index lies, and whether the file
-ends too early.
+"""What the headers of a media file say without decoding it: where an mp4's index lies, and whether the file
+is truncated.
 
 Pure over a function that reads bytes, so that it serves a file on disk and a file on a web server alike. Must
 decode nothing.
@@ -14,14 +14,13 @@ from ingest_worker.audio import mpeg, riff
 from ingest_worker.audio.reading import Read
 
 _MAX_BOXES: Final = 10_000
-"""Top-level boxes looked at: a fragmented mp4 has two for every few seconds."""
+"""Top-level boxes that are read: a fragmented mp4 has two for every few seconds."""
 
 _FIRST_BOXES: Final = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 """What an mp4 or QuickTime file begins with (ISO/IEC 14496-12; `libavformat/mov.c`, `mov_probe`)."""
 
 _CONTENT: Final = frozenset({b"mdat", b"moov", b"moof"})
-"""The boxes that a recording cannot do without. Cameras write what they like behind them, and it need not be
-boxes."""
+"""The boxes that a recording must have. Cameras write anything after them, not always boxes."""
 
 _CLUSTER: Final = b"\x1f\x43\xb6\x75"
 """Where the content of a Matroska file begins (RFC 9559, 5.1.3)."""
@@ -34,12 +33,11 @@ _LOCKS: Final = {
         uuid.UUID("298ae614-2622-4c17-b935-dae07ee9289c").bytes_le,
     ),
 }
-"""Demuxer to what stands in the head of encrypted media: FairPlay's sample entry; ContentEncAlgo AES (RFC
-9559, 5.1.4.1.31.9); the Content Encryption Object and its extended form (ASF specification, 3.14 and
-3.15)."""
+"""Demuxer to the mark of encrypted media in the head: FairPlay's sample entry; ContentEncAlgo AES (RFC 9559,
+5.1.4.1.31.9); the Content Encryption Object and its extended form (ASF specification, 3.14 and 3.15)."""
 
 _LARGEST_HEAD: Final = 1 << 20
-"""Bytes of a head that are looked at."""
+"""Bytes of a head that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Box:
     kind: bytes
     start: int
     end: int
-    """One past its last byte, as its header says; the file may end before."""
+    """One past its last byte, as its header says; the file may end earlier."""
 
 
 def boxes(read: Read, size: int) -> Iterator[Box]:
@@ -70,8 +68,8 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
 
 
 def missing_bytes(read: Read, size: int) -> int:
-    """How many bytes a file's own headers promise beyond its end: more than 0 means that it was cut. mp4,
-    QuickTime and WAV only."""
+    """How many bytes a file's own headers promise beyond its end: more than 0 means that it is truncated.
+    mp4, QuickTime and WAV only."""
     if riff.is_wave(read(0, 12)):
         return riff.missing_bytes(read, size)
     return max(
@@ -80,16 +78,16 @@ def missing_bytes(read: Read, size: int) -> int:
 
 
 def is_whole(demuxer: str, read: Read, size: int) -> bool:
-    """Whether a file's own count of its bytes shows that nothing is missing, whatever it says about seconds.
-    mp3 only.
+    """Whether a file's own byte count shows that nothing is missing, whatever it says about seconds. mp3
+    only.
 
     Args:
         demuxer: libavformat's name.
         read: The file.
         size: Its bytes.
     """
-    told = mpeg.told_bytes(read) if demuxer == "mp3" else None
-    return told is not None and told <= size
+    announced = mpeg.announced_bytes(read) if demuxer == "mp3" else None
+    return announced is not None and announced <= size
 
 
 def is_locked(demuxer: str, read: Read, size: int) -> bool:
@@ -104,11 +102,11 @@ def is_locked(demuxer: str, read: Read, size: int) -> bool:
     return any(mark in head for mark in marks)
 
 
-def tells_its_length(demuxer: str, read: Read) -> bool:
-    """Whether a container's duration is a statement and not a guess from the bit rate of its first frame.
+def announces_length(demuxer: str, read: Read) -> bool:
+    """Whether a container's duration is announced, and not estimated from the bit rate of its first frame.
 
-    A guess is off by any factor for a variable bit rate, so it must not be taken for an announcement that was
-    broken.
+    For a variable bit rate an estimate is off by any factor, so a shorter recording does not mean that
+    anything is missing.
 
     Args:
         demuxer: libavformat's name.
@@ -117,5 +115,5 @@ def tells_its_length(demuxer: str, read: Read) -> bool:
     if demuxer == "mp3":
         return mpeg.counting_frame(read) is not None
     if demuxer == "wav":
-        return riff.tells_its_length(read)
+        return riff.announces_length(read)
     return bool({"mov", "matroska", "flac", "ogg", "wav", "w64", "aiff", "caf"} & set(demuxer.split(",")))

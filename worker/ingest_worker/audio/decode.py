@@ -1,8 +1,8 @@
-"""The decoder of the pipeline: media into PCM on scratch, once, by a child with limits; a later try on the
-same disk finds it done.
+"""The decoder of the pipeline: media into PCM on scratch, once, by a child with limits; a later run on the
+same disk reuses it.
 
-The result appears whole or not at all: the child writes `audio.pcm.part`, which is renamed when its length is
-right, and then a small file beside it says which media it came from. Must not import PyAV.
+The result is all or nothing: the child writes `audio.pcm.part`, which is renamed when its length is right,
+and then a small file beside it records which media it came from. Must not import PyAV.
 """
 
 import json
@@ -27,7 +27,7 @@ from ingest_worker.sandbox.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Which media the audio on scratch came from: enough to see that it is still the same file."""
+    """Which media the audio on scratch came from: enough to check that it is still the same file."""
 
     size: int
     modified_ns: int
@@ -35,19 +35,19 @@ class _Origin:
 
 
 class LimitedDecoder(Decoder):
-    """Implements `ports.Decoder`. One per process; it keeps nothing between calls."""
+    """Implements `ports.Decoder`. One per process; it keeps no state between calls."""
 
     def __init__(self, fetch: FetchProfile, limits: Limits | None = None) -> None:
-        """`limits` default to what the profile's longest recording may take."""
+        """`limits` default to those of the profile's longest recording."""
         self._most_seconds = fetch.max_duration_seconds
         self._limits = limits or limits_for(fetch.max_duration_seconds, SAMPLE_RATE)
 
     @override
     def decode(self, media: Media, into: Path, report: Report, /) -> Audio:
-        """The audio track that a player would take, and that has something in it, as `into/audio.pcm`.
+        """The audio track that a player would choose, and that is not silent, as `into/audio.pcm`.
 
-        What an earlier try decoded from the same media counts. Media below `into` that prove to be truncated
-        are deleted, so that the next try fetches them anew.
+        Audio that an earlier run decoded from the same media is reused. Media below `into` that are truncated
+        are deleted, so that the next run fetches them again.
 
         Raises:
             StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `DRM_PROTECTED`, `TRUNCATED`, `TOO_LONG`,
@@ -99,8 +99,8 @@ class LimitedDecoder(Decoder):
 
 
 def sound_of(done: Mapping[str, Any]) -> Sound:
-    """What the child says about the track that it took. Raises `KeyError`, `TypeError` or `ValueError` for
-    another version's words."""
+    """What the child reports about the track that it chose. Raises `KeyError`, `TypeError` or `ValueError`
+    for the report of another version."""
     return Sound(
         tracks=int(done["tracks"]),
         track=int(done["track"]),
@@ -120,7 +120,7 @@ def _origin(path: Path) -> _Origin:
 
 
 def _decoded_before(target: Path, origin: _Origin) -> Audio | None:
-    """The audio on scratch that came from this media, if it is all there."""
+    """The audio on scratch that came from this media, if it is complete."""
     try:
         note = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
         audio = Audio(target, int(note.pop("samples")), Sound(**note.pop("sound")))

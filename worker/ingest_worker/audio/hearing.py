@@ -1,4 +1,4 @@
-"""One pass over one audio track: packets into frames, frames to their times, and the whole judged.
+"""One pass over one audio track: packets into frames, frames to their times, and checks of the whole.
 
 Called by `listen`; imports PyAV.
 """
@@ -24,47 +24,47 @@ _MOST_BEYOND: Final = 0.02
 """Share of the sound that may lie beyond what the container announces."""
 
 _LONGEST_LEAD_SECONDS: Final = 6 * 3600.0
-"""Nobody records six hours of nothing first; a radio station's stream that somebody joined says how long it
+"""Nobody records six hours of nothing first; a radio station's stream that was joined late says how long it
 has been on the air."""
 
 _MOST_SILENCE: Final = 1000
-"""Seconds of silence between timestamps for each second of sound. Who is muted for hours and says a sentence
-stays far below it."""
+"""Seconds of silence between timestamps for each second of sound. A speaker who is muted for hours and says
+one sentence stays far below it."""
 
 
 @dataclass(slots=True)
 class Heard:
-    """What came of a track."""
+    """The result of one pass over a track."""
 
     samples: int
     """Of PCM."""
     sound_seconds: float
-    """What was decoded."""
+    """Seconds that were decoded."""
     filled_seconds: float
-    """Silence where the track has a hole."""
+    """Seconds of silence where the track has a gap."""
     good: int
     damaged: int
-    """Packets that decoded, and that did not."""
+    """Packets that decoded, and packets that did not."""
     silent: bool
-    """Whether there is nothing in it but digital silence."""
+    """Whether it contains nothing but digital silence."""
     gain: float
-    """What the samples were multiplied by."""
+    """The gain that was applied."""
     wanted_gain: float
-    """What they should be multiplied by; 1 where they are right."""
+    """The gain that should be applied; 1 if the level is right."""
 
 
-class Hearing:
-    """Hears one track of one file, as often as it is asked to."""
+class TrackDecoder:
+    """Decodes one track of one file, as often as it is asked to."""
 
     def __init__(self, name: str, index: int) -> None:
         """`index` is the track's in the container."""
         self._name, self._index = name, index
 
     def hear(self, parts: Sequence[BinaryIO], writer: PcmWriter, *, in_parts: bool) -> Heard:
-        """The track through `writer`, from the one file or from the parts of a chain, one behind the other.
+        """The track through `writer`, from the one file or from the parts of a chain, one after the other.
 
         Raises:
-            StageError: `UNDECODABLE` when nothing or too little of it decodes, or its times cannot be;
+            StageError: `UNDECODABLE` when nothing or too little of it decodes, or its times are impossible;
                 `TOO_LONG`, `DRM_PROTECTED`.
             ChainedError: the one file is a chain whose parts differ.
             OSError: the sink's.
@@ -120,8 +120,8 @@ class Hearing:
         """Where the recording begins on the container's clock, and where it ends.
 
         It begins at 0 where players count from 0: in an mp4 (ISO/IEC 14496-12, 8.6.6: an empty edit is a
-        pause), and where the length that is announced counts from 0 too. Else it begins at the first
-        timestamp, as what was cut out of a stream that goes on for days.
+        pause), and where the announced length counts from 0 too. Otherwise it begins at the first timestamp,
+        as in a piece cut from a stream that runs for days.
         """
         start, whole = media.started(container), media.announced_whole(container, file)
         if media.has_many_clocks(container, file):
@@ -143,9 +143,10 @@ class _Span:
     """A recording on its container's clock."""
 
     origin: float
-    """Seconds of the clock at which it begins."""
+    """The time on that clock at which it begins, in seconds."""
     end: float | None
-    """Seconds from there beyond which nothing can be, as the container says; None where it does not say."""
+    """Seconds from there beyond which nothing can follow, as the container says; None where it does not
+    say."""
     many_clocks: bool = False
 
 
@@ -154,7 +155,7 @@ def _later(end: float) -> float:
 
 
 class _Tally:
-    """Counts what a pass does."""
+    """Counts the packets and seconds of a pass."""
 
     def __init__(self) -> None:
         self.sound = self.filled = self.beyond = 0.0
@@ -176,7 +177,7 @@ class _Tally:
         self.beyond += beyond
 
     def check(self, samples: int) -> None:
-        """Raise `StageError(UNDECODABLE)` if this is not the recording."""
+        """Raise `StageError(UNDECODABLE)` if too much is missing or impossible."""
         lost = self.damaged * self.sound / max(1, self.good)
         if not samples or not self.good or (self.damaged > 1 and is_much(lost, self.sound + lost)):
             packets = f"{self.damaged} of {self.good + self.damaged} packets of the audio track do not decode"

@@ -1,8 +1,8 @@
-"""How loud a mix came out, and how much louder or quieter it ought to be. Pure.
+"""How loud a mix is, and how much louder or quieter it should be. Pure.
 
-Called by `pcm` with every block. Samples beyond full scale would be cut off when they become integers, and a
-voice on one of sixty channels comes out sixty times too quiet; both show only at the end, and are mended by
-decoding once more with the gain that is told here.
+Called by `pcm` with every block. Samples beyond full scale would be clipped when they become integers, and a
+voice on one of sixty channels is sixty times too quiet; both show only at the end, and are fixed by decoding
+once more with the gain that is reported here.
 """
 
 from typing import Final
@@ -13,30 +13,30 @@ from numpy.typing import NDArray
 from ingest_worker.domain import FloatArray
 
 PIECE_SECONDS: Final = 0.01
-"""What one peak is taken of."""
+"""The length of a piece: one peak is taken of each."""
 
 _BINS_PER_OCTAVE: Final = 4
 _LOWEST, _HIGHEST = -20, 40
-"""Powers of two that are told apart: from a fifteenth of a 16-bit step to a thousandth of `LOUDEST`."""
+"""Loudness bins, in powers of two: from a fifteenth of a 16-bit step to a thousandth of `LOUDEST`."""
 _BINS: Final = (_HIGHEST - _LOWEST) * _BINS_PER_OCTAVE
 
 LOUDEST: Final = float(1 << 40)
-"""What a sample is cut to, and what infinity becomes: 1.5 dB a bit over the 32-bit integers that some files
-hold as floats."""
+"""The limit to which a sample is clipped, and the value for infinity: 1.5 dB beyond the 32-bit integers that
+some files store as floats."""
 
 _RARE: Final = 0.001
 """Share of pieces that may be louder: a click must not make everything else inaudible."""
 
 _HOT: Final = 2**0.25
-"""A peak of lossy codecs is often 1 dB beyond full scale, and every player cuts it off. More than 1.5 dB is
-another thing."""
+"""A peak of lossy codecs is often 1 dB beyond full scale, and every player clips it. More than 1.5 dB is
+another matter."""
 
 _HOT_SHARE: Final = 0.01
 _FAINT: Final = 4.0
-"""A mix quieter than its loudest channel by more (12 dB) has been thinned by channels where nobody is."""
+"""A mix quieter than its loudest channel by more (12 dB) has been weakened by channels that are silent."""
 
 _SILENT: Final = 2.0**-14
-"""Two steps of 16 bits: what an encoder makes of zeros stays below it."""
+"""Two steps of 16 bits: encoded zeros stay below it."""
 
 
 class Levels:
@@ -49,7 +49,7 @@ class Levels:
 
     @property
     def silent(self) -> bool:
-        """Whether there was nothing but digital silence in any channel."""
+        """Whether every channel contained nothing but digital silence."""
         return self._peak <= _SILENT
 
     def heard(self, mixed: FloatArray, loudest: FloatArray, rate: int) -> None:
@@ -61,7 +61,7 @@ class Levels:
 
     @property
     def gain(self) -> float:
-        """What the mix should be multiplied by; 1 where it is right as it is."""
+        """The gain that the mix should get; 1 if it is right as it is."""
         mix, channel = _loud(self._mix), _loud(self._channel)
         if not mix:
             return 1.0
@@ -71,7 +71,7 @@ class Levels:
 
 
 def _counted(samples: FloatArray, piece: int) -> NDArray[np.int64]:
-    """(bins,) pieces by their peaks, without those of zeros."""
+    """(bins,) pieces by their peaks, without pieces of zeros."""
     peaks = np.maximum.reduceat(samples, np.arange(0, len(samples), piece))
     octaves = np.log2(np.maximum(peaks[peaks > 0], 2.0**_LOWEST))
     places = np.clip(np.ceil((octaves - _LOWEST) * _BINS_PER_OCTAVE), 0, _BINS - 1).astype(np.int64)
@@ -79,7 +79,7 @@ def _counted(samples: FloatArray, piece: int) -> NDArray[np.int64]:
 
 
 def _loud(counts: NDArray[np.int64]) -> float:
-    """The peak that only rare pieces exceed, rounded up; 0 where there is no sound."""
+    """The peak that only a few pieces exceed, rounded up; 0 where there is no sound."""
     total = int(counts.sum())
     if not total:
         return 0.0

@@ -1,5 +1,4 @@
-"""What decoding may take: ceilings for the limited child, from the longest recording that a profile allows.
-Pure."""
+"""Resource limits of the decoding child, from the longest recording that a profile allows. Pure."""
 
 from typing import Final
 
@@ -17,12 +16,11 @@ _CPU_FLOOR: Final = 60
 """Seconds for start-up, headers and slow machines."""
 
 _CPU_SHARE: Final = 10
-"""Decoding may take a tenth of the longest recording's length; a core that it shared with three others'
-work decoded an hour of AAC 227 to 285 times faster than it lasts, so this ends only what does not end by
-itself."""
+"""Decoding may take a tenth of the longest recording's length; a core shared with three other processes
+decoded an hour of AAC 227 to 285 times faster than real time, so this ends only what would never end."""
 
 
 def limits_for(max_duration_seconds: int, rate: int) -> Limits:
-    """What the longest recording that a profile allows may take, as PCM at `rate` samples per second."""
+    """Limits for the longest recording that a profile allows, as PCM at `rate` samples per second."""
     room = (max_duration_seconds + 1) * rate * SAMPLE_BYTES + 65_536
     return Limits(_CPU_FLOOR + max_duration_seconds // _CPU_SHARE, room, ADDRESS_SPACE, processes=0)

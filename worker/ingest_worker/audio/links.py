@@ -1,10 +1,9 @@
-"""A file that is several files one behind the other, taken apart.
+"""Splits a file that is several files one after the other.
 
-A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links are
-of another form than the
-first: libavformat ends where they begin. The fragments of an mp4 in HLS with an advertisement between them,
-    which brings a head of its
-own: libavformat reads them by the first head, and leaves some out. Called by `listen`. Pure, over a file.
+A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links
+have another format than the first: libavformat stops where they begin. The fragments of an mp4 in HLS with an
+advertisement between them, which has a head of its own: libavformat reads them by the first head, and leaves
+some out. Called by `listen`. Pure, over a file.
 """
 
 import io
@@ -28,7 +27,7 @@ _BLOCK: Final = 1 << 20
 
 
 class ChainedError(Exception):
-    """The file has links that the demuxer cannot go on with."""
+    """The file has links after which the demuxer cannot continue."""
 
 
 class EmptyLinkError(Exception):
@@ -39,7 +38,7 @@ def parts_of(file: BinaryIO) -> list[BinaryIO]:
     """A file for each link."""
     size = file.seek(0, io.SEEK_END)
     starts = [*(heads_of_mp4(file) or _starts(file)), size]
-    return [io.BufferedReader(_Part(file, start, end)) for start, end in itertools.pairwise(starts)]
+    return [io.BufferedReader(_FilePart(file, start, end)) for start, end in itertools.pairwise(starts)]
 
 
 def heads_of_mp4(file: BinaryIO) -> list[int]:
@@ -55,7 +54,7 @@ def heads_of_mp4(file: BinaryIO) -> list[int]:
 
 
 def _starts(file: BinaryIO) -> Iterator[int]:
-    """Where links begin: at a page that begins a stream behind one that does not."""
+    """Where links begin: at a page that begins a stream and follows one that does not."""
     in_head = False
     for place, flags in _pages(file):
         begins = bool(flags & _BEGINS)
@@ -65,22 +64,22 @@ def _starts(file: BinaryIO) -> Iterator[int]:
 
 
 def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """(place, flags) of every page."""
+    """(offset, flags) of every page."""
     file.seek(0)
     place, kept = 0, b""
     while block := file.read(_BLOCK):
         data = kept + block
         found = data.find(_PAGE)
         while 0 <= found <= len(data) - _HEAD:
-            if data[found + 4] == 0:  # the only version that there is
+            if data[found + 4] == 0:  # the only version that exists
                 yield place + found, data[found + 5]
             found = data.find(_PAGE, found + 1)
         rest = min(len(data), _HEAD - 1) if found < 0 else len(data) - found
         place, kept = place + len(data) - rest, data[len(data) - rest :]
 
 
-class _Part(io.RawIOBase):
-    """A stretch of another file, as a file."""
+class _FilePart(io.RawIOBase):
+    """A range of another file, as a file."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""One media file into one stretch of PCM: which track is heard, with which gain, and whether it is all there.
+"""One media file into one PCM file: which track is decoded, with which gain, and whether it is complete.
 
-Called by `child`; imports PyAV. A track is taken when something is in it: recorders and phones put an empty
-one in front of the one that they flag as default, and a track may be in a codec that nobody decodes.
+Called by `child`; imports PyAV. A track is chosen if it is not silent: recorders and phones put an empty one
+before the one that they flag as default, and a track may have a codec without a decoder.
 """
 
 from collections.abc import Callable
@@ -11,43 +11,43 @@ from typing import Any, BinaryIO, Final
 from ingest_contract.failures import Reason
 from ingest_worker.audio import links, media, reach
 from ingest_worker.audio.containers import is_locked, is_whole
-from ingest_worker.audio.hearing import Heard, Hearing
+from ingest_worker.audio.hearing import Heard, TrackDecoder
 from ingest_worker.audio.limits import SAMPLE_BYTES
-from ingest_worker.audio.pcm import PcmWriter, Tell
+from ingest_worker.audio.pcm import PcmWriter, Report
 from ingest_worker.audio.reading import reader, size_of
 from ingest_worker.audio.shortfall import is_short
 from ingest_worker.errors import StageError
 
 _PASSED_OVER: Final = frozenset({Reason.UNDECODABLE, Reason.DRM_PROTECTED})
-"""What is wrong with one track and not with the next."""
+"""Reasons that concern one track and not the next."""
 
 _MOST_WORDS: Final = 200
-"""Characters about the tracks that were passed over: a Receipt has 4,096 bytes."""
+"""Characters about the tracks that were skipped: a Receipt has 4,096 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be done with a file."""
+    """What is to be decoded, and how."""
 
     name: str
     rate: int
     """Samples per second of the PCM."""
     most: int
-    """Samples."""
+    """At most so many samples."""
     expected: float | None
-    """Seconds as the source announces; None where it does not say."""
+    """Seconds that the source announces; None where it does not say."""
 
 
 class Listener:
     """Decodes one file."""
 
-    def __init__(self, file: BinaryIO, order: Order, tell: Tell) -> None:
-        self._file, self._order, self._tell = file, order, tell
+    def __init__(self, file: BinaryIO, order: Order, report: Report) -> None:
+        self._file, self._order, self._report = file, order, report
         self._passed_over: list[str] = []
         self._demuxer = ""
 
     def listen(self, sink: BinaryIO, announce: Callable[[float | None], None]) -> dict[str, Any]:
-        """The best track into `sink`. Returns what `decode` wants to know.
+        """The best track into `sink`. Returns what `decode` needs to know.
 
         Raises:
             StageError: `UNDECODABLE`, `TRUNCATED`, `TOO_LONG`, `NO_AUDIO_TRACK`, `DRM_PROTECTED`.
@@ -98,15 +98,13 @@ class Listener:
         self._passed_over.remove(f"{number[silent[0]]} is silent")
         sink.seek(0)
         sink.truncate()
-        sink.truncate(
-            silent[1].samples * SAMPLE_BYTES
-        )  # nothing was in it, and another track was decoded since
+        sink.truncate(silent[1].samples * SAMPLE_BYTES)  # it was silent, and another track was decoded since
         return silent
 
     def _heard(self, index: int, sink: BinaryIO) -> Heard:
-        """One track, decoded again where the first time was too loud for 16 bits, too faint, or not to the
-        end of a chain."""
-        hearing = Hearing(self._order.name, index)
+        """One track, decoded again if the first pass was too loud for 16 bits, too faint, or stopped before
+        the end of a chain."""
+        hearing = TrackDecoder(self._order.name, index)
         parts, in_parts = [self._file], False
         try:
             heard = hearing.hear(parts, self._writer(sink), in_parts=in_parts)
@@ -121,13 +119,13 @@ class Listener:
         if sink.tell():
             sink.seek(0)
             sink.truncate()
-        return PcmWriter(sink, self._order.rate, self._order.most, self._tell, gain)
+        return PcmWriter(sink, self._order.rate, self._order.most, self._report, gain)
 
     def _check(self, index: int, heard: Heard, announced: float | None) -> None:
         """Raise `StageError(TRUNCATED)` if the file ends before it should.
 
-        A picture often outlasts its sound, so a file in which it goes on to the end is not cut; nor is an mp3
-        whose count of its own bytes is right, whatever it says about seconds.
+        A picture often outlasts its sound, so a file whose picture continues to the end is not truncated; nor
+        is an mp3 whose own byte count is right, whatever it says about seconds.
         """
         seconds = heard.samples / self._order.rate
         if (

@@ -1,7 +1,7 @@
-"""A media file opened: its container, its audio tracks in the order in which they are tried, and how long it
-says that it is.
+"""An opened media file: its container, its audio tracks in the order of preference, and the length that it
+announces.
 
-Imports PyAV; runs in the limited child and nowhere else. libavformat is given an open file and no way to open
+Imports PyAV; runs in the limited child and nowhere else. libavformat gets an open file and no way to open
 another: no protocol is allowed, and no demuxer that follows references (HLS, DASH, concat, image sequences:
 youtube-dl#8227 is how such files read /etc/passwd).
 """
@@ -16,7 +16,7 @@ from av.stream import Discard, Disposition, Stream
 
 from ingest_contract.failures import Reason
 from ingest_worker.audio.codecs import AUDIO_CODECS, CODEC_WHITELIST
-from ingest_worker.audio.containers import boxes, missing_bytes, tells_its_length
+from ingest_worker.audio.containers import announces_length, boxes, missing_bytes
 from ingest_worker.audio.reading import reader, size_of
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ENDINGS
@@ -28,7 +28,7 @@ _OPTIONS: Final = {
 }
 
 _MANY_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
-"""Demuxers of streams that are cut and joined without touching their timestamps."""
+"""Demuxers of streams that are cut and joined without changing their timestamps."""
 
 _ASIDE: Final = (
     Disposition.comment
@@ -37,7 +37,7 @@ _ASIDE: Final = (
     | Disposition.descriptions
     | Disposition.karaoke
 )
-"""Tracks that somebody made beside the recording's own sound."""
+"""Tracks that were made in addition to the recording's own sound."""
 
 _ENCRYPTED: Final = ("encryption_info", "encryption_init_info")
 
@@ -46,7 +46,8 @@ def opened(file: BinaryIO, name: str) -> InputContainer:
     """The container, read from its beginning.
 
     Raises:
-        StageError: `UNDECODABLE`, or `TRUNCATED` where the file's own headers promise more than there is.
+        StageError: `UNDECODABLE`, or `TRUNCATED` where the file's own headers promise more bytes than there
+            are.
     """
     file.seek(0)
     try:
@@ -64,10 +65,10 @@ def opened(file: BinaryIO, name: str) -> InputContainer:
 
 
 def audio_tracks(container: InputContainer, name: str) -> list[AudioStream]:
-    """The audio tracks that can be decoded, the one to try first in front.
+    """The audio tracks that can be decoded, in the order of preference.
 
-    What a player would take: the one that is flagged as default, and else the first that is not meant for
-    somebody in particular.
+    As a player chooses: the track that is flagged as default, otherwise the first that is not made for
+    particular listeners.
 
     Raises:
         StageError: `NO_AUDIO_TRACK`; `UNDECODABLE` where there is no decoder for any.
@@ -91,13 +92,13 @@ def audio_tracks(container: InputContainer, name: str) -> list[AudioStream]:
 
 
 def has_decoder(track: AudioStream) -> bool:
-    """Whether the track is in a codec in which people record."""
+    """Whether the track has a codec that recordings use."""
     return _codec(track) in AUDIO_CODECS
 
 
 def _codec(track: AudioStream) -> str | None:
-    """Libavcodec's name of the track's decoder; None where there is none: PyAV gives the track no context
-    then."""
+    """The name that libavcodec has for the track's decoder; None where there is none: PyAV gives the track no
+    context then."""
     context: Any = track.codec_context  # the stubs leave None out
     return None if context is None else str(context.codec.name)
 
@@ -116,7 +117,7 @@ def is_encrypted(packet: "Packet[Any]") -> bool:
 
 
 def announced_seconds(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
-    """How long the container says that its audio is; None where it does not say or guesses.
+    """The length that the container announces for its audio; None where it announces none or guesses.
 
     Raises:
         StageError: `TRUNCATED` where the file's own headers promise more bytes than there are.
@@ -127,9 +128,9 @@ def announced_seconds(container: InputContainer, track: AudioStream, file: Binar
 
 
 def announced_track(container: InputContainer, track: AudioStream, file: BinaryIO) -> float | None:
-    """How long the container says that a track is, or all of it where it says nothing about the track; None
-    where it guesses."""
-    if not tells_its_length(container.format.name, reader(file)):
+    """The length that the container announces for a track, or for the whole file where it says nothing about
+    the track; None where it guesses."""
+    if not announces_length(container.format.name, reader(file)):
         return None
     if track.duration is not None and track.time_base is not None:
         return float(track.duration * track.time_base)
@@ -137,10 +138,10 @@ def announced_track(container: InputContainer, track: AudioStream, file: BinaryI
 
 
 def announced_whole(container: InputContainer, file: BinaryIO) -> float | None:
-    """How long the container says that it is, with all its tracks; None where it does not say or guesses."""
+    """The length that the container announces for all its tracks; None where it announces none or guesses."""
     duration: int | None = container.duration
-    told = duration is not None and tells_its_length(container.format.name, reader(file))
-    return None if duration is None or not told else float(duration / av.time_base)
+    announced = duration is not None and announces_length(container.format.name, reader(file))
+    return None if duration is None or not announced else float(duration / av.time_base)
 
 
 def started(container: InputContainer) -> float:
@@ -150,10 +151,10 @@ def started(container: InputContainer) -> float:
 
 
 def has_many_clocks(container: InputContainer, file: BinaryIO) -> bool:
-    """Whether timestamps may begin anew in the middle: transport streams, and what HLS makes of mp4.
+    """Whether timestamps may restart in the middle: transport streams, and mp4 fragments from HLS.
 
-    Fragments of mp4 are joined like those of transport streams; who records into fragments by himself says
-    how long they are together.
+    HLS joins fragments of mp4 like transport streams; a recorder that writes fragments itself announces their
+    total length.
     """
     if container.format.name in _MANY_CLOCKS:
         return True
@@ -166,5 +167,5 @@ def is_mp4(container: InputContainer) -> bool:
 
 
 def is_fragmented(container: InputContainer, file: BinaryIO) -> bool:
-    """Whether an mp4 comes in fragments, which say themselves at what time they are."""
+    """Whether an mp4 consists of fragments, each of which has its own time."""
     return is_mp4(container) and any(box.kind == b"moof" for box in boxes(reader(file), size_of(file)))

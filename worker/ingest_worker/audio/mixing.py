@@ -1,9 +1,9 @@
-"""Many channels into one, without losing anybody: what a fixed downmix cancels or leaves out is put together
+"""Many channels into one, without losing a voice: channels that a fixed downmix cancels or omits are mixed
 another way. Pure.
 
 Called by `pcm` block by block. A fixed mix is silent where two channels hold the same voice with opposite
-signs (one wire of a microphone turned round), and libswresample's leaves the fourth of six channels out, as a
-cinema's subwoofer, which a recorder's fourth microphone is not.
+signs (a microphone wired with reversed polarity), and libswresample's omits the fourth of six channels as a
+cinema's subwoofer, but a recorder's fourth microphone is not one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,19 @@ import numpy as np
 from ingest_worker.domain import FloatArray
 
 BLOCK_SECONDS: Final = 0.25
-"""One decision about the channels: a syllable or two, so that people who speak in turn each get their own."""
+"""Length of one decision about the channels: a syllable or two, so that people who speak in turn each get
+their own."""
 
 _FADE_SECONDS: Final = 0.02
-"""From one decision to the next: no click, and no word is swallowed."""
+"""Length of the transition between two decisions: no click, and no word is lost."""
 
 _OPPOSED: Final = -0.5
-"""Correlation below which a channel takes more from the mix than it brings. Two of the demo's three voices at
+"""Correlation below which a channel cancels more of the mix than it adds. Two of the demo's three voices at
 once, in all pairs and at nine distances, lie between -0.22 and 0.33 in 1,301 blocks."""
 
 _LOYALTY: Final = 2.0
-"""How much louder another channel must be before it leads in place of the one that led: leads that flicker
-would fade through nothing."""
+"""How much louder another channel must be before it replaces the leading one: leads that change too often
+would fade through silence."""
 
 _FRONT, _CENTRE, _ELSEWHERE = 0.7071, 1.0, 0.5
 
@@ -34,23 +35,22 @@ _WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     {"FC": _CENTRE, **dict.fromkeys(("FL", "FR", "FLC", "FRC", "DL", "DR"), _FRONT)}
 )
 """ITU-R BS.775's downmix as libswresample has it (`rematrix.c`): 0 dB for the centre, -3 dB in front, -6 dB
-elsewhere. The subwoofer's channel counts like the others elsewhere: recorders of six microphones write a
-cinema's layout."""
+elsewhere. The subwoofer's channel counts like the other -6 dB channels: recorders with six microphones write
+a cinema's layout."""
 
 _UNTOLD: Final = frozenset({"NONE", "UNK", "UNSD"})
-"""What libavutil calls a channel of which nobody said where it stands; of an ambisonic one it says its
-number."""
+"""How libavutil names a channel whose position is not stated; for an ambisonic one it gives the number."""
 
 
 def weights(names: Sequence[str]) -> FloatArray:
-    """(channels,) shares of the channels in the mix, 1 together. Where nobody said what the channels are, all
-    have the same.
+    """(channels,) shares of the channels in the mix, summing to 1. Where the file does not say what the
+    channels are, all have the same.
 
     Args:
         names: libavutil's short names, such as `FL`.
     """
-    told = not any(name in _UNTOLD or name.startswith(("AMBI", "USR")) for name in names)
-    parts = np.array([_WEIGHTS.get(name, _ELSEWHERE) if told else 1.0 for name in names], np.float32)
+    announced = not any(name in _UNTOLD or name.startswith(("AMBI", "USR")) for name in names)
+    parts = np.array([_WEIGHTS.get(name, _ELSEWHERE) if announced else 1.0 for name in names], np.float32)
     return _normalised(parts)
 
 
@@ -60,10 +60,10 @@ def _normalised(parts: FloatArray) -> FloatArray:
 
 
 class Mixer:
-    """The mix of one stream of blocks; it remembers how it mixed the last one."""
+    """The mix of one stream of blocks; it keeps the shares of the last block."""
 
     def __init__(self, shares: FloatArray, rate: int) -> None:
-        """`shares` as `weights` gives them; `rate` in samples per second."""
+        """`shares` as returned by `weights`; `rate` in samples per second."""
         self._shares = shares
         self._fade = round(_FADE_SECONDS * rate)
         self._now: FloatArray | None = None
@@ -82,9 +82,10 @@ class Mixer:
         return mixed
 
     def _chosen(self, block: FloatArray) -> FloatArray:
-        """The channels' shares in one block: from the loudest down, each unless it cancels what is there.
+        """The channels' shares in one block: channels are added from the loudest down, unless they cancel the
+        mix so far.
 
-        The shares of those left out go to the others.
+        The shares of omitted channels go to the others.
         """
         loudness = np.einsum("cs,cs->c", block, block)
         ranks = (

@@ -18,24 +18,24 @@ from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
 
 _FULL_SCALE: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "flt": 1.0, "dbl": 1.0}
-"""Of each sample format that numpy has; unsigned ones lie around it."""
+"""Full scale of each sample format that numpy has; unsigned formats are centred on it."""
 
-Tell = Callable[[int], None]
-"""Told how many samples are written."""
+Report = Callable[[int], None]
+"""Called with the number of samples written so far."""
 
 
 class PcmWriter:
-    """Frames in, mono PCM out, block by block: many channels are mixed, and the level is watched."""
+    """Frames in, mono PCM out, block by block: channels are mixed, and the level is measured."""
 
-    def __init__(self, sink: BinaryIO, rate: int, most: int, tell: Tell, gain: float = 1.0) -> None:
+    def __init__(self, sink: BinaryIO, rate: int, most: int, report: Report, gain: float = 1.0) -> None:
         """`rate` is in samples per second, `most` in samples; `gain` is what every sample is multiplied
         by."""
         self.samples = 0
         self.levels = Levels()
         self.gain = gain
-        self._sink, self._rate, self._most, self._tell = sink, rate, most, tell
+        self._sink, self._rate, self._most, self._report = sink, rate, most, report
         self._form: tuple[str, int] | None = None
-        """Layout and rate of the frames that are held."""
+        """Layout and rate of the buffered frames."""
         self._mixer: Any = None
         self._resampler: Any = None
         self._held: list[FloatArray] = []
@@ -44,7 +44,7 @@ class PcmWriter:
     def add(self, frame: AudioFrame) -> None:
         """Write one frame."""
         form = (frame.layout.name, frame.sample_rate)
-        if form != self._form:  # HE-AAC and concatenated streams change theirs in the middle
+        if form != self._form:  # HE-AAC and concatenated streams change their format in the middle
             self.flush()
             self._form = form
             self._mixer = Mixer(
@@ -63,7 +63,7 @@ class PcmWriter:
         self._count(samples)
 
     def flush(self) -> None:
-        """Write what is held back here and in the resampler."""
+        """Write what is buffered here and in the resampler."""
         self._mix()
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
@@ -81,7 +81,7 @@ class PcmWriter:
         self._held.clear()
         self._held_samples = 0
         loudest = np.abs(block).max(axis=0)
-        if not loudest.max() <= LOUDEST:  # also where it is no number, which is silence
+        if not loudest.max() <= LOUDEST:  # also where it is NaN, which becomes silence
             np.clip(np.nan_to_num(block, copy=False, nan=0.0), -LOUDEST, LOUDEST, out=block)
             loudest = np.abs(block).max(axis=0)
         mixed = self._mixer.mix(block)
@@ -104,7 +104,7 @@ class PcmWriter:
                 Reason.TOO_LONG,
                 f"the audio is longer than the {self._most // self._rate} s that the profile allows",
             )
-        self._tell(self.samples)
+        self._report(self.samples)
 
 
 def samples_of(frame: AudioFrame) -> FloatArray:

@@ -1,8 +1,8 @@
-"""How long media files say they are, asked of their headers by the limited child. For plans: nothing is
+"""How long media files say they are, read from their headers by the limited child. For plans: nothing is
 decoded.
 
-Called by `sources.resolve`. A file that cannot be probed has no known length; whether it can be ingested is
-for its own run to find out.
+Called by `sources.resolve`. A file that cannot be probed has no known length; its own run will show whether
+it can be ingested.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 
 _TOGETHER: Final = 200
-"""Files of one child: starting one takes longer than probing ten files."""
+"""Files per child: starting one takes longer than probing ten files."""
 
 _LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0, open_files=_TOGETHER + 32, processes=0)
-"""Headers take milliseconds; a probe writes nothing, and opens all files before it looks into one."""
+"""Headers take milliseconds; a probe writes nothing, and opens all files before it reads one."""
 
 
 def announced_lengths(files: Sequence[Path]) -> list[float | None]:
-    """Seconds of each file's first audio track as its container says; None where it does not say, guesses or
-    cannot be read."""
+    """The length in seconds of each file's first audio track as its container announces it; None where it
+    announces none, guesses or cannot be read."""
     lengths: list[float | None] = []
     while len(lengths) < len(files):
         lengths += _probed(files[len(lengths) : len(lengths) + _TOGETHER])

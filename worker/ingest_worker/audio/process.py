@@ -1,8 +1,8 @@
-"""Starts the walled child, listens to it, and says in the failure table's words how it ended.
+"""Starts the walled child, reads its output, and translates its end into a reason of the failure table.
 
 Called by `decode` and `probe`. Must not open media itself: this process holds the models and the store's
-address. What the child says is believed as far as it can be true of media: their lengths, and the reasons for
-which media are refused.
+address. The child's output is trusted only as far as it can be true of media: their lengths, and the reasons
+why media are refused.
 """
 
 import logging
@@ -50,22 +50,22 @@ _TELLABLE: Final = frozenset(
         Reason.NOT_FOUND,
     }
 )
-"""What a decoder may say of its own end. It cannot know more, and must not be able to stop a batch by saying
-so."""
+"""The reasons that a decoder may report. It cannot know more, and must not be able to stop a batch with a
+report."""
 
 _PATIENCE: Final = 4
 """Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a
-dead disk nothing."""
+hanging disk gives it nothing."""
 
 
 def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], None, None]:
-    """What the child says, line by line, the `done` line last.
+    """What the child reports, line by line, the `done` line last.
 
-    The child has an empty environment and its own session. It is ended when the caller
-    closes this generator, as `contextlib.closing` does.
+    The child has an empty environment and its own session. It is killed when the caller closes this
+    generator, as `contextlib.closing` does.
 
     Raises:
-        StageError: what the child reports as failed, or what its end means when it could not speak.
+        StageError: the failure that the child reports, or the meaning of its exit if it reported nothing.
     """
     wall = limits.cpu_seconds * _PATIENCE
     with closing(Child("ingest_worker.audio.child", {})) as child:
@@ -88,7 +88,7 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
 
 
 def _failed(said: dict[str, Any]) -> StageError:
-    """The child's own words about its end."""
+    """The failure that the child itself reported."""
     reason = next((each for each in _TELLABLE if each.value == said["failed"]), Reason.UNDECODABLE)
     return StageError(reason, str(said.get("message", ""))[:MAX_MESSAGE])
 
@@ -103,7 +103,7 @@ def _warn(lacking: str) -> None:
 
 
 def _ended(code: int, limits: Limits) -> StageError:
-    """What it means that the child ended without a last word."""
+    """The error for a child that ended without a last line."""
     if code >= 0:
         return StageError(Reason.UNKNOWN, f"the decoding process ended with code {code} and said nothing")
     name = signal.Signals(-code)

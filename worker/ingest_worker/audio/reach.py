@@ -1,5 +1,5 @@
-"""How far a container's tracks go, by reading all packets and decoding none: for files whose sound seems to
-begin late or end early.
+"""How far a container's tracks reach, by reading all packets and decoding none: for files whose sound seems
+to begin late or end early.
 
 Imports PyAV; runs in the limited child and nowhere else.
 """
@@ -14,7 +14,7 @@ from av.packet import Packet
 from ingest_worker.audio import media
 
 _LONGEST_STEP: Final = 10.0
-"""Seconds between two packets of a track, beyond which a clock was set anew (ffmpeg's own
+"""Seconds between two packets of a track beyond which its clock was restarted (ffmpeg's own
 `dts_delta_threshold`)."""
 
 

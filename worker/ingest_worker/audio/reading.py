@@ -1,4 +1,4 @@
-"""Reading from any place of a file that somebody else reads from front to back."""
+"""Random access to a file that another reader reads from front to back."""
 
 from collections.abc import Callable
 from typing import BinaryIO
@@ -8,7 +8,7 @@ Read = Callable[[int, int], bytes]
 
 
 def reader(file: BinaryIO) -> Read:
-    """Reads from places in a file and leaves its position alone."""
+    """A function that reads from any offset of a file and leaves its position unchanged."""
 
     def read(offset: int, count: int) -> bytes:
         here = file.tell()
@@ -21,7 +21,7 @@ def reader(file: BinaryIO) -> Read:
 
 
 def size_of(file: BinaryIO) -> int:
-    """Bytes, by looking at the end."""
+    """The file's size in bytes, by seeking to its end."""
     here = file.tell()
     end = file.seek(0, 2)
     file.seek(here)

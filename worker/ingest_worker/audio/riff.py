@@ -2,7 +2,7 @@
 bytes.
 
 A header is written before the samples. Browsers, phones and programs that write into a pipe cannot go back to
-fill in the sizes, and leave something there that is as large as can be.
+fill in the sizes, and leave a placeholder there that is as large as possible.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ _PLACEHOLDERS: Final = (0x7F000000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFF0
 round one."""
 
 _HEADERS: Final = 4096
-"""How far a size may lie from a placeholder: headers are counted in, or left out, or rounded down to a block
-of samples."""
+"""How far a size may differ from a placeholder: headers are included or not, or rounded down to a block of
+samples."""
 
 _MOST_CHUNKS: Final = 1000
 
 _SLACK: Final = 64
-"""Bytes by which a writer may miscount: its own 8 or 44 bytes of header."""
+"""Bytes by which a writer may miscount: its own header of 8 or 44 bytes."""
 
 
 def is_wave(head: bytes) -> bool:
@@ -30,7 +30,7 @@ def is_wave(head: bytes) -> bool:
 
 
 def is_placeholder(size: int) -> bool:
-    """Whether a size was written by somebody who did not know it."""
+    """Whether a size is the placeholder of a writer who did not know it."""
     return size == 0 or size >= 0xFFFFF000 or any(abs(size - each) <= _HEADERS for each in _PLACEHOLDERS)  # noqa: PLR2004 -- 32 bits
 
 
@@ -47,9 +47,9 @@ def missing_bytes(read: Read, size: int) -> int:
     return 0 if is_placeholder(promised) or missing <= _SLACK else missing
 
 
-def tells_its_length(read: Read) -> bool:
-    """Whether the size of the samples is a statement; also for the 64-bit forms, which are not looked
-    into."""
+def announces_length(read: Read) -> bool:
+    """Whether the size of the samples is announced, and not a placeholder; also true for the 64-bit forms,
+    which are not read."""
     if not is_wave(read(0, 12)):
         return True
     samples = _samples(read, 1 << 32)
@@ -57,8 +57,7 @@ def tells_its_length(read: Read) -> bool:
 
 
 def _samples(read: Read, size: int) -> tuple[int, int] | None:
-    """Where the samples begin, and how many bytes of them are announced; None where no chunk holds
-    samples."""
+    """Where the samples begin, and how many bytes of them are announced; None where no chunk has samples."""
     return next(((start, length) for kind, start, length in _chunks(read, size) if kind == b"data"), None)
 
 

@@ -8,16 +8,16 @@ _SHARE: Final = 0.02
 
 
 def tolerance(seconds: float) -> float:
-    """Seconds that need not be there of so many."""
+    """Seconds that may be missing from a recording of this length."""
     return max(_SECONDS, _SHARE * seconds)
 
 
 def is_short(seconds: float, announced: float) -> bool:
-    """Whether so many seconds are clearly fewer than announced; more is no harm."""
+    """Whether a recording is clearly shorter than announced; longer does not matter."""
     return seconds < announced - tolerance(announced)
 
 
 def is_much(lost: float, seconds: float) -> bool:
-    """Whether so many lost seconds of a recording are more than may be missing: the same, and never more than
-    half of it."""
+    """Whether more of a recording is lost than may be missing: the tolerance, but never more than half of
+    it."""
     return lost > min(tolerance(seconds), seconds / 2)

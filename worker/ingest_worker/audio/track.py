@@ -1,4 +1,4 @@
-"""One audio track of an opened container, packet by packet: what decodes, and what does not.
+"""One audio track of an opened container, packet by packet: which packets decode, and which do not.
 
 Imports PyAV; runs in the limited child and nowhere else. A damaged packet is a damaged packet, whatever
 FFmpeg calls it: its decoders return anything from "invalid data" to "operation not permitted" (which is what
@@ -21,12 +21,12 @@ from ingest_worker.audio import media
 from ingest_worker.errors import StageError
 
 _MOST_FAILURES: Final = 16
-"""Reads that may fail in a row before the container counts as broken off."""
+"""Reads that may fail in a row before the container counts as truncated."""
 
 
 @dataclass(slots=True)
 class Packets:
-    """What became of a track's packets."""
+    """Counts of a track's packets."""
 
     good: int = 0
     damaged: int = 0
@@ -42,11 +42,11 @@ class TrackReader:
         self._container, self._track = container, track
 
     def frames(self, *others: Stream) -> Iterator["AudioFrame | Packet[Any]"]:
-        """The track's frames, and between them the packets of other tracks that are wanted.
+        """The track's frames, and between them the packets of the `others`.
 
         Raises:
             StageError: `DRM_PROTECTED`.
-            PatchWelcomeError: the demuxer does not go on, because the stream is another one from here.
+            PatchWelcomeError: the demuxer cannot continue, because from here on the stream is another one.
         """
         for packet in self._read(self._track, *others):
             if packet.stream_index != self._track.index:
@@ -57,10 +57,10 @@ class TrackReader:
             yield from self._decoded(packet)
 
     def _read(self, *tracks: Stream) -> Iterator["Packet[Any]"]:
-        """Packets in the container's order. One that cannot be read is damaged; a container that breaks off
-        has ended.
+        """Packets in the container's order. One that cannot be read counts as damaged; a container that
+        breaks off has ended.
 
-        How much is missing then shows in the length.
+        The length then shows how much is missing.
         """
         failures = 0
         while failures <= _MOST_FAILURES:
@@ -83,7 +83,7 @@ class TrackReader:
     def _decoded(self, packet: "Packet[Any]") -> list[AudioFrame]:
         try:
             frames: list[AudioFrame] = self._track.codec_context.decode(packet if packet.size else None)
-        except av.error.EOFError:  # it has been told of the end already
+        except av.error.EOFError:  # the decoder has been flushed already
             return []
         except MemoryError:
             raise

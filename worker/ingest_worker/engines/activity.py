@@ -1,8 +1,8 @@
-"""Who is active when, window by window: the segmentation network over a recording.
+"""Who is active when, window by window: runs the segmentation network over a recording.
 
-As `pyannote.audio.Inference.slide` (ten-second windows, one second apart, the last one padded with zeros),
-but reading the sound batch by batch from scratch, so that memory does not hold the recording, and answering a
-full GPU with smaller batches. Called by `diarization`.
+Like `pyannote.audio.Inference.slide` (ten-second windows, one second apart, the last one padded with zeros),
+but it reads the sound batch by batch from scratch, so that memory does not hold the recording, and retries
+with smaller batches when the GPU is full. Called by `diarization`.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ from ingest_worker.ports import Report
 
 
 def window_starts(samples: int, width: int, step: int) -> range:
-    """First sample of every window: as many as fit, and one more where sound is left over (or nothing
-    fits)."""
+    """First sample of every window: as many as fit, and one more if sound is left over (or nothing fits)."""
     full = (samples - width) // step + 1 if samples >= width else 0
     left_over = samples < width or (samples - width) % step > 0
     return range(0, (full + left_over) * step, step)
@@ -30,7 +29,7 @@ class SpeakerActivity:
     def __init__(self, inference: Any, *, batch: int, device: str) -> None:
         """`inference` is the pipeline's loaded `Inference`; `batch` counts windows."""
         self.runner = BatchRunner(batch, free=torch.cuda.empty_cache if device == "cuda" else None)
-        """How the batches went: `batch` and `halvings` for the Receipt."""
+        """The outcome of batching: `batch` and `halvings` for the Receipt."""
         self._inference = inference
         rate = inference.model.audio.sample_rate
         self.width = round(inference.duration * rate)

@@ -1,5 +1,5 @@
-"""Pieces of speech for Whisper: at most 30 seconds each, cut where nobody speaks, silence between them left
-out.
+"""Pieces of speech for Whisper: at most 30 seconds each, cut where nobody speaks, without the silence between
+them.
 
 Called by the Whisper adapter with the voice activity of a whole recording. Pure: it sees probabilities and
 numbers of samples, no sound.
@@ -24,7 +24,7 @@ FRAME: Final = 512
 """Samples per probability of voice activity at 16 kHz (silero-vad v5 and v6)."""
 
 SPEECH: Final = 0.5
-"""Probability from which a frame is speech (silero-vad `get_speech_timestamps`)."""
+"""Probability above which a frame is speech (silero-vad `get_speech_timestamps`)."""
 
 SILENCE: Final = 0.35
 """Probability below which a frame of speech may be its end: 0.15 less (silero-vad)."""
@@ -36,23 +36,22 @@ PAD: Final = round(0.4 * SAMPLE_RATE)
 """Samples kept around each span: 400 ms (faster-whisper `VadOptions`). Word ends are quiet."""
 
 LEAD: Final = round(0.2 * SAMPLE_RATE)
-"""Samples of silence that Whisper is given before each chunk. Of a window that begins with a word it often
-leaves out the first ones, and where two words are closer than two pads a chunk does begin so ("... or in
-short" at a joint: neither chunk had it)."""
+"""Samples of silence before each chunk. If a window begins with a word, Whisper often leaves out the first
+words, and where two words are closer than two pads a chunk does begin so ("... or in short" at a joint:
+neither chunk had it)."""
 
 LONGEST: Final = 30 * SAMPLE_RATE - LEAD
-"""Samples that one pass of Whisper hears: its encoder's window (Radford et al. 2022, 2.1), without what it is
-given before them."""
+"""Samples that one pass of Whisper takes: its encoder's window (Radford et al. 2022, 2.1), less the silence
+before them."""
 
 EARLIEST_CUT: Final = LONGEST * 2 // 3
-"""A chunk this full ends at the longest pause there is, so that it ends with a sentence rather than with the
-last span that fits."""
+"""A chunk this full ends at the longest pause in the rest, so that it ends with a sentence rather than with
+the last span that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Spans of one recording, in order, heard as one piece of sound with the silence between them left
-    out."""
+    """Spans of one recording, in order, decoded as one piece of sound without the silence between them."""
 
     spans: tuple[Span, ...]
 
@@ -67,14 +66,14 @@ class Chunk:
         return self.samples / SAMPLE_RATE
 
     def holds(self, second: float) -> bool:
-        """Whether a moment of the recording lies in the chunk's sound."""
+        """Whether a time of the recording lies in the chunk's sound."""
         return any(start <= second * SAMPLE_RATE < end for start, end in self.spans)
 
     def original(self, start: float, end: float) -> tuple[float, float]:
-        """Where a stretch of the chunk's sound lies in the recording, in seconds.
+        """The place of a stretch of the chunk's sound in the recording, in seconds.
 
-        A stretch over a joint is cut to the span of its middle: nothing was heard across the silence that was
-        left out.
+        A stretch across a joint is cut to the span that contains its middle: no word crosses the silence that
+        was left out.
         """
         offsets = [0, *accumulate(last - first for first, last in self.spans)]
         middle = (start + end) / 2 * SAMPLE_RATE
@@ -94,7 +93,7 @@ def speech_spans(probabilities: FloatArray, samples: int) -> tuple[Span, ...]:
     starts = [max(0, start - PAD) for start, _ in bare]
     ends = [min(samples, end + PAD) for _, end in bare]
     for i in range(len(bare) - 1):
-        if ends[i] > starts[i + 1]:  # less silence than two pads: it is shared
+        if ends[i] > starts[i + 1]:  # less silence than two pads: the two spans share it
             ends[i] = starts[i + 1] = (bare[i][1] + bare[i + 1][0]) // 2
     return tuple(
         part for span in zip(starts, ends, strict=True) for part in _short_enough(span, probabilities)
@@ -122,7 +121,7 @@ def pack(spans: tuple[Span, ...], probabilities: FloatArray) -> tuple[Chunk, ...
 
 
 def _pause(end: int, start: int, probabilities: FloatArray) -> int:
-    """Frames without speech between two spans, with what of their padding is silent: most pauses are shorter
+    """Frames without speech between two spans, with the silent part of their padding: most pauses are shorter
     than two pads."""
     first, last, pad = end // FRAME, start // FRAME, PAD // FRAME
     return (
@@ -140,8 +139,8 @@ def _quiet(probabilities: FloatArray) -> int:
 
 
 def halves(chunk: Chunk, probabilities: FloatArray) -> tuple[Chunk, ...]:
-    """The chunk cut in two at its quietest frame between a quarter and three quarters; itself if it is
-    shorter than four frames."""
+    """The chunk cut in two at its quietest frame between a quarter and three quarters; the chunk itself if it
+    is shorter than four frames."""
     frames = [frame for start, end in chunk.spans for frame in range(-(-start // FRAME), end // FRAME)]
     middle = frames[len(frames) // 4 : len(frames) * 3 // 4]
     if not middle:
@@ -161,7 +160,7 @@ def voiced(probabilities: FloatArray, samples: int) -> Flags:
 
 
 def within(spans: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
-    """What of the spans lies between two samples."""
+    """The part of the spans between two samples."""
     return tuple((max(start, first), min(end, last)) for start, end in spans if start < last and end > first)
 
 

@@ -2,9 +2,9 @@
 
 VBx starts from agglomerative clustering, whose distances take about 4 bytes x N^2 (and their copies as much
 again): 6 GB at eight hours. Up to `LIMIT` vectors this is pyannote's own code. Above it only that start is
-made otherwise, as NeMo does for long recordings (NeMo#7737): stretches of the recording are cut into
+computed differently, as NeMo does for long recordings (NeMo#7737): stretches of the recording are cut into
 sub-clusters, then the sub-clusters are clustered; VBx itself sees every vector, as always. Called by
-`diarization`. Never diarizes stretches on their own: their speakers cannot be matched afterwards (NeMo#5637).
+`diarization`. Never diarizes stretches separately: their speakers cannot be matched afterwards (NeMo#5637).
 """
 
 import logging
@@ -19,14 +19,14 @@ LIMIT: Final = 6000
 """Vectors that are clustered at once: about 300 MB, an hour and a half of conversation. NeMo takes 10,000."""
 
 SUB_CLUSTERS: Final = 200
-"""The most that a stretch is cut into. More than people in a room, because VBx drops what is too many and
-cannot add what is missing."""
+"""The most sub-clusters of a stretch. More than people in a room, because VBx drops superfluous clusters and
+cannot add missing ones."""
 
 ITERATIONS: Final = 20
 """Of VBx, as in `VBxClustering` (pyannote.audio 4.0.7)."""
 
 KEPT: Final = 1e-7
-"""Prior above which VBx has kept a speaker, as there."""
+"""Prior above which VBx keeps a speaker, as there."""
 
 Labels = NDArray[np.int64]
 Matrix = NDArray[np.float64]
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def initial_labels(vectors: Matrix, threshold: float, limit: int = LIMIT) -> Labels:
-    """A first guess at who is who, in bounded memory.
+    """An initial assignment of vectors to speakers, in bounded memory.
 
     Args:
         vectors: (n, dimension) L2-normalised, in time order.
@@ -74,7 +74,7 @@ def _cut(vectors: Matrix, threshold: float, at_most: int | None = None) -> Label
 
 
 class BoundedClustering:
-    """Stands where the pipeline has its `VBxClustering`, and is it for all but long recordings."""
+    """Replaces the pipeline's `VBxClustering`, and does the same for all but long recordings."""
 
     def __init__(self, vbx: Any, *, limit: int = LIMIT) -> None:
         """`vbx` is the pipeline's instantiated `VBxClustering`."""
@@ -92,9 +92,9 @@ class BoundedClustering:
         """As `VBxClustering.__call__`: (windows, slots) clusters, (windows, slots, clusters) similarities or
         None, (clusters, dimension).
 
-        Where more speakers are wanted than there are vectors to tell them apart by, scikit-learn's KMeans
-        raises `ValueError: n_samples=3 should be >= n_clusters=4`; such a lower bound is not applied, and the
-        log says so.
+        If more speakers are wanted than there are vectors to tell them apart, scikit-learn's KMeans raises
+        `ValueError: n_samples=3 should be >= n_clusters=4`; such a lower bound is ignored, and the log says
+        so.
         """
         train, _, _ = self._vbx.filter_embeddings(embeddings, segmentations=segmentations)
         if min_clusters > len(train):
@@ -134,7 +134,7 @@ class BoundedClustering:
             return np.argmax(likeness, axis=2), None, centroids
         likeness[segmentations.data.sum(1) == 0] = (
             np.nanmin(likeness) - 1
-        )  # silent slots must not take a speaker from one that speaks
+        )  # silent slots must not take a speaker from an active slot
         return self._vbx.constrained_argmax(likeness), None, centroids
 
     def _centroids(self, train: NDArray[Any]) -> NDArray[Any]:
@@ -152,7 +152,7 @@ class BoundedClustering:
 
 
 def _forced(found: int, wanted: int | None, least: float, most: float) -> int | None:
-    """The number of speakers to make where the number found is not allowed; None where it is."""
+    """The number of speakers to force if the number found is not allowed; None if it is."""
     if found < least:
         wanted = int(least)
     elif found > most:

@@ -1,4 +1,4 @@
-"""cuBLAS for CTranslate2 without torch: found where pip put it and loaded before CTranslate2 asks for it.
+"""cuBLAS for CTranslate2 without torch: found where pip installed it and loaded before CTranslate2 opens it.
 
 Called by the Whisper adapter on CUDA. CTranslate2 opens `libcublas.so.12` by name alone. Importing torch
 makes that work, because torch loads the same file first; a process that has not imported torch has to do it
@@ -14,7 +14,8 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 
 LIBRARIES: Final = ("libcublasLt.so.12", "libcublas.so.12")
-"""In this order: the second needs the first. Major 12 because CTranslate2's wheels are built with CUDA 12."""
+"""The order matters: the second needs the first. Major 12 because CTranslate2's wheels are built with CUDA
+12."""
 
 
 def preload() -> None:

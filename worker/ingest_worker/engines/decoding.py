@@ -1,5 +1,5 @@
-"""One batch of sound through Whisper: mel, encoder, decoder, word alignment. All that is asked of
-faster-whisper and CTranslate2 is here.
+"""One batch of sound through Whisper: mel, encoder, decoder, word alignment. All calls to faster-whisper and
+CTranslate2 are here.
 
 Called by `whisper`. Uses the parts of faster-whisper 1.2.1 that hold the model's knowledge (mel, tokenizer,
 prompt, alignment) and none of its loops. Must not import torch, reach a hub, or keep anything between two
@@ -23,21 +23,21 @@ from ingest_worker.errors import StageError
 from ingest_worker.memory import classify
 
 FILES: Final = ("model.bin", "config.json", "tokenizer.json")
-"""What a model's folder must hold. Without the last, faster-whisper would ask a hub for it."""
+"""The files that a model's folder must have. Without the last, faster-whisper would ask a hub for it."""
 
 SEED: Final = 20
-"""Of CTranslate2's random numbers: the same sound at the same temperature gives the same words."""
+"""Seed of CTranslate2's random numbers: the same sound at the same temperature gives the same words."""
 
 CANDIDATES: Final = 5
-"""Samples of which the likeliest is taken, at a temperature above 0 (openai/whisper `best_of`)."""
+"""Samples from which the likeliest is chosen, at a temperature above 0 (openai/whisper `best_of`)."""
 
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`,
 `append_punctuations`)."""
 
 Piece = tuple[Decoded, list[Word]]
-"""A decoding and its words at times of its sound. No words where nothing could be said so: aligning it would
-be wasted."""
+"""A decoding and its words at times of its sound. No words if the decoding cannot be what was said: aligning
+it would be wasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Task:
     """How to decode."""
 
     language: str
-    """Of the recording."""
+    """The recording's language."""
     hotwords: str | None
-    """A sentence with words that the decoder is told to expect; None for none."""
+    """A sentence with words that the decoder should expect; None for none."""
     beam_size: int
     follow: bool = False
-    """Whether a sound that is sure of another language is decoded in that one."""
+    """Whether a sound that is surely in another language is decoded in that language."""
 
 
 class Engine:
@@ -72,11 +72,11 @@ class Engine:
 
     @property
     def languages(self) -> Sequence[str]:
-        """Codes of the languages that the model hears."""
+        """Codes of the languages that the model supports."""
         return tuple(self._model.supported_languages)
 
     def unload(self) -> None:
-        """Give the weights' memory back."""
+        """Free the memory of the weights."""
         self._model.model.unload_model()
 
     def language_of(self, sounds: Sequence[FloatArray]) -> list[dict[str, float]]:
@@ -84,8 +84,8 @@ class Engine:
         return self._ballots(self._encoded(sounds))
 
     def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
-        """The first words of a vocabulary that fit into the prompt, whole. faster-whisper would cut the last
-        one anywhere."""
+        """The first words of a vocabulary that fit into the prompt, complete. faster-whisper would cut the
+        last one anywhere."""
         room = self._model.max_length // 2 - 1
         kept = list(vocabulary)
         while (
@@ -97,7 +97,8 @@ class Engine:
         return tuple(kept)
 
     def decode(self, sounds: Sequence[FloatArray], task: Task, temperature: float) -> list[Piece]:
-        """Decode and align, all together. Sounds are float32 in -1..1 at 16 kHz, at most `LONGEST` each."""
+        """Decode and align all sounds together. Sounds are float32 in -1..1 at 16 kHz, at most `LONGEST`
+        each."""
         from ctranslate2 import set_random_seed
 
         set_random_seed(SEED)
@@ -133,11 +134,11 @@ class Engine:
         return [{token[2:-2]: probability for token, probability in result} for result in results]
 
     def _prompt(self, tokenizer: Any, task: Task) -> list[int]:
-        """As long in every language: a batch has prompts of one length."""
+        """Equally long in every language: all prompts of a batch have one length."""
         return list(self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords))
 
     def _encoded(self, sounds: Sequence[FloatArray]) -> Any:
-        """Each sound behind `LEAD`."""
+        """Each sound encoded, after `LEAD`."""
         from faster_whisper.audio import pad_or_trim
 
         extract, lead = self._model.feature_extractor, np.zeros(LEAD, np.float32)
@@ -155,8 +156,8 @@ class Engine:
     def _words(
         self, encoded: Any, tokenizer: Any, results: Any, decoded: list[Decoded], own: list[bool]
     ) -> list[list[Word]]:
-        """The words of the batch's sounds that are the tokenizer's `own`; of the others none: an empty text
-        costs nothing to align."""
+        """The words of the batch's sounds in the tokenizer's language (`own`); none for the others: an empty
+        text costs nothing to align."""
         from faster_whisper.transcribe import merge_punctuations
 
         texts = [
@@ -178,11 +179,11 @@ class Engine:
 
 
 def sentence_of(vocabulary: Sequence[str]) -> str | None:
-    """The vocabulary as the model should read it; None without one.
+    """The vocabulary as a sentence for the model; None without one.
 
-    Whisper goes on in the style of its prompt. After a bare list of four words the dialogue of
+    Whisper continues in the style of its prompt. After a bare list of four words the dialogue of
     `demo/script.txt` (tiny.en, beam 1) came out with 56 sentence ends, after the same list with a capital and
-    a full stop with 87, and with 85 without any: passages are cut there.
+    a full stop with 87, and with 85 without a prompt: passages are cut at sentence ends.
     """
     text = ", ".join(vocabulary)
     return f"{text[0].upper()}{text[1:]}." if text else None
@@ -193,7 +194,7 @@ def _loaded(folder: Path, **options: Any) -> Any:
 
     try:
         return WhisperModel(str(folder), local_files_only=True, **options)
-    except ValueError as error:  # CTranslate2's word for a number format that the device has not
+    except ValueError as error:  # CTranslate2's error for a number format that the device lacks
         raise StageError(Reason.ORDER_INVALID, f"Whisper cannot be loaded with {options}: {error}") from error
     except Exception as error:
         raise StageError(
@@ -233,6 +234,6 @@ def _decoded(result: Any, tokenizer: Any, sound: FloatArray, room: int) -> Decod
 
 
 def _word(row: dict[str, Any]) -> Word:
-    """At its time of the sound, which begins behind `LEAD`."""
+    """The word at its time in the sound, which begins after `LEAD`."""
     start, end = (max(0.0, float(row[edge]) - LEAD / SAMPLE_RATE) for edge in ("start", "end"))
     return Word(start, end, row["word"], float(row["probability"]))

@@ -1,5 +1,5 @@
-"""The diarizer: who spoke when, by pyannote.audio's own pipeline with each second of sound passing the voice
-network once.
+"""The diarizer: who spoke when, by pyannote.audio's own pipeline, but each second of sound passes the voice
+network only once.
 
 Called by the pipeline through `ports.Diarizer`. The networks, the masks, VBx and the order of steps are those
 of `SpeakerDiarization` (4.0.7); four of its parts are replaced, each by one that does the same in less time
@@ -37,8 +37,7 @@ from ingest_worker.memory import classify
 from ingest_worker.ports import Report
 
 SEGMENTING: Final = 0.45
-"""Share of the stage's progress that segmentation stands for, as on a CPU (`bench/diarization.py`); on a GPU
-it is less."""
+"""Segmentation's share of the stage's progress, as on a CPU (`bench/diarization.py`); on a GPU it is less."""
 
 VOICES: Final = 0.5
 """The voice network's share; clustering has the rest."""
@@ -62,7 +61,7 @@ class PyannoteDiarizer:
             self._least_samples, self._network = voice.min_num_samples, voice.model_
             self.activity = SpeakerActivity(self._inference, batch=batch, device=device)
             self.trunk = Trunk(self._network, device=device, batch=batch)
-        # The pipeline looks for its parts as attributes, and an instance's own come first.
+        # The pipeline finds its parts as attributes, and an instance's own come first.
         self._pipeline.get_segmentations = self._segmentations
         self._pipeline.get_embeddings = self._embeddings
         self._pipeline.clustering = BoundedClustering(self._pipeline.clustering)
@@ -72,7 +71,7 @@ class PyannoteDiarizer:
         """Who spoke when, with one voice vector each. No turns, and vectors of shape (0, dimension), where
         nobody speaks.
 
-        Where the number of speakers cannot be what was ordered, what was heard is kept, the result is marked,
+        If the number of speakers cannot match the order, the speakers found are kept, the result is marked,
         and the log says so.
 
         Raises:
@@ -88,28 +87,28 @@ class PyannoteDiarizer:
         vectors.
 
         Raises:
-            StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or no vector comes of
-                it; else as `diarize`.
+            StageError: `VOICE_UNUSABLE` if there is too little speech, a second person speaks, or no vector
+                results; otherwise as `diarize`.
         """
         return sole_voice(self.diarize(audio, SpeakerCount(), lambda _: None))
 
     def release(self) -> None:
-        """Give the models' memory back. Nothing may be asked of this object afterwards."""
+        """Free the memory of the models. The object must not be used afterwards."""
         del self._pipeline, self._inference, self._network, self.activity, self.trunk
-        gc.collect()  # the pipeline holds itself through the parts that were put into it
+        gc.collect()  # the pipeline references itself through the parts that were put into it
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def annotated(
         self, audio: Audio, speakers: SpeakerCount, report: Report, hook: Callable[..., None] | None = None
     ) -> Any:
-        """The pipeline's own `DiarizeOutput`; `hook` is told of every step's result
-        (`SpeakerDiarization.apply`). Benchmarks compare it."""
+        """The pipeline's own `DiarizeOutput`; `hook` receives every step's result
+        (`SpeakerDiarization.apply`). For benchmarks."""
         file = {"uri": "recording", "audio": audio, "report": report}
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
-            )  # pyannote's about the number of speakers, which `diarize` tells, and numpy's
+            )  # pyannote's about the number of speakers, which `diarize` reports, and numpy's
             return self._pipeline.apply(file, min_speakers=speakers.min, max_speakers=speakers.max, hook=hook)
 
     def slot_vectors(
@@ -121,8 +120,8 @@ class PyannoteDiarizer:
         Args:
             audio: The recording.
             activity: (windows, frames, slots) of 0 and 1: who is active in each window.
-            exclude_overlap: Whether to hear clean speech only, where there is enough of it.
-            report: Told the share of windows that are done.
+            exclude_overlap: Whether to use clean speech only, if there is enough of it.
+            report: Receives the share of windows that are done.
         """
         count, frames, slots = activity.shape
         least = -(-frames * self._least_samples // self.activity.width) if exclude_overlap else -1
@@ -149,10 +148,12 @@ class PyannoteDiarizer:
     ) -> FloatArray:
         report = file["report"]
 
-        def told(share: float) -> None:
+        def report_embedding(share: float) -> None:
             report(SEGMENTING + VOICES * share)
 
-        return self.slot_vectors(file["audio"], activity.data, exclude_overlap=exclude_overlap, report=told)
+        return self.slot_vectors(
+            file["audio"], activity.data, exclude_overlap=exclude_overlap, report=report_embedding
+        )
 
 
 def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
@@ -170,7 +171,8 @@ def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
 
 @contextmanager
 def _ours(reason: Reason, message: str) -> Iterator[None]:
-    """Foreign exceptions become `StageError`: a memory or GPU reason if they tell of one, else `reason`."""
+    """Foreign exceptions become `StageError`: a memory or GPU reason if they indicate one, otherwise
+    `reason`."""
     try:
         yield
     except StageError:

@@ -1,8 +1,8 @@
 """Text vectors, by a sentence-transformers model on this machine's disk.
 
 Called by the pipeline through `ports.Embedder`, and by the search for its query. Reaches no hub and runs no
-code that comes with a model. Must not cut a text short without a word: one that is longer than the model
-reads is embedded in parts.
+code that comes with a model. Must not truncate a text silently: one that is longer than the model's limit is
+embedded in parts.
 """
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ from ingest_worker.memory import BatchRunner, classify
 from ingest_worker.ports import Report
 
 UNBOUNDED: Final = 1_000_000
-"""Tokens from which a model's stated limit means "none" (transformers writes 10**30)."""
+"""A stated limit of this many tokens or more means "none" (transformers writes 10**30)."""
 
 DOCUMENT_PROMPTS: Final = ("document", "passage", "corpus")
 """Names of the prompt that `encode_document` puts before a text, in its order (sentence-transformers 6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What the model reads at once: a text, or a stretch of one that is too long."""
+class _TextPart:
+    """One input of the model: a text, or a part of one that is too long."""
 
     text: str
     owner: int
     """Index of the text."""
     tokens: int
-    """Its length, the model's own marks included."""
+    """Its length, including the model's special tokens."""
 
 
 class SentenceEmbedder:
@@ -47,7 +47,7 @@ class SentenceEmbedder:
             StageError: `MODELS_UNAVAILABLE`, `DIMENSION_MISMATCH`, `GPU_UNAVAILABLE` or a memory reason.
         """
         self.runner = BatchRunner(batch_tokens, free=_emptied if device == "cuda" else None)
-        """How the batches went: `batch` in tokens and `halvings` for the Receipt."""
+        """The outcome of batching: `batch` in tokens and `halvings` for the Receipt."""
         self._model = _loaded(folder, device)
         self._key = model_key
         prompts = (self._model.prompts.get(name, "") for name in DOCUMENT_PROMPTS)
@@ -69,8 +69,8 @@ class SentenceEmbedder:
     def embed(self, texts: Sequence[str], report: Report, /) -> Vectors:
         """One finite L2-normalised vector per text, in the order given.
 
-        A text that is longer than the model reads is embedded in parts; its vector is their mean, weighted by
-        tokens.
+        A text that is longer than the model's limit is embedded in parts; its vector is their mean, weighted
+        by tokens.
 
         Raises:
             StageError: `EMBEDDING_INCOMPLETE` if a vector is missing or not finite, `DIMENSION_MISMATCH`, or
@@ -91,10 +91,11 @@ class SentenceEmbedder:
         return Vectors(_normalised(sums), self._key)
 
     def embed_query(self, text: str) -> FloatArray:
-        """(dimension,) L2-normalised vector of what somebody searches for, behind the model's own query
-        prompt where it has one.
+        """(dimension,) L2-normalised vector of a search query, after the model's own query prompt if it has
+        one.
 
-        What lies beyond the model's limit (hundreds of words) is not read: that is a document and no query.
+        Text beyond the model's limit (hundreds of words) is ignored: that would be a document and not a
+        query.
         """
         try:
             row = self._model.encode_query([text], show_progress_bar=False)
@@ -105,7 +106,7 @@ class SentenceEmbedder:
         vector: FloatArray = _normalised(np.asarray(row, np.float64))[0]
         return vector
 
-    def _encoded(self, parts: Sequence[_Part]) -> list[FloatArray]:
+    def _encoded(self, parts: Sequence[_TextPart]) -> list[FloatArray]:
         texts = [part.text for part in parts]
         rows = self._model.encode_document(
             texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
@@ -116,12 +117,10 @@ class SentenceEmbedder:
                 f"{len(texts)} texts gave {rows.shape}, not vectors of {self.dimension} numbers.",
             )
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        with np.errstate(
-            invalid="ignore", divide="ignore"
-        ):  # a row that is not finite is found in `_normalised`
+        with np.errstate(invalid="ignore", divide="ignore"):  # `_normalised` finds rows that are not finite
             return list((rows / lengths).astype(np.float32))
 
-    def _parts(self, text: str, owner: int) -> list[_Part]:
+    def _parts(self, text: str, owner: int) -> list[_TextPart]:
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
         offsets = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
@@ -129,15 +128,16 @@ class SentenceEmbedder:
         extra = tokenizer.num_special_tokens_to_add() + self._prompt_tokens
         room = max(1, limit - extra) if limit and limit < UNBOUNDED else max(1, len(offsets))
         if len(offsets) <= room:
-            return [_Part(text, owner, len(offsets) + extra)]
+            return [_TextPart(text, owner, len(offsets) + extra)]
         edges = [0, *(offsets[cut][0] for cut in _cuts(text, offsets, room)), len(text)]
-        # Again, because the start of a part that was cut inside a word may fall into more tokens than before.
+        # Tokenized again, because the start of a part that was cut inside a word may have more tokens than
+        # before.
         return [part for a, b in pairwise(edges) for part in self._parts(text[a:b], owner)]
 
 
 def _cuts(text: str, offsets: Sequence[tuple[int, int]], room: int) -> list[int]:
     """Tokens at which a text is cut so that each part has at most `room`: before a word where one begins,
-    else anywhere."""
+    otherwise anywhere."""
     cuts: list[int] = []
     first = 0
     while len(offsets) - first > room:
@@ -152,8 +152,7 @@ def _cuts(text: str, offsets: Sequence[tuple[int, int]], room: int) -> list[int]
 
 
 def _normalised(rows: np.ndarray[Any, np.dtype[np.float64]]) -> FloatArray:
-    """Rows of length 1. Raises `StageError(EMBEDDING_INCOMPLETE)` for rows that cannot be: zero, or not
-    finite."""
+    """Rows of length 1. Raises `StageError(EMBEDDING_INCOMPLETE)` for rows that are zero or not finite."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if bad := int((~(np.isfinite(lengths) & (lengths > 0))).sum()):
         raise StageError(Reason.EMBEDDING_INCOMPLETE, f"{bad} of {len(rows)} texts got no usable vector.")

@@ -1,7 +1,7 @@
-"""Speech that no word lies over is heard again by itself, in ever smaller parts, until there are words or it
-is given up and told.
+"""Decodes speech without words again by itself, in ever smaller parts, until there are words or it is given
+up and reported.
 
-Called by `whisper` when every chunk is settled. Must not take a word away without one in its place.
+Called by `whisper` when every chunk is settled. Must not remove a word without one in its place.
 """
 
 import logging
@@ -15,61 +15,61 @@ from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import FRAME, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
 from ingest_worker.engines.gaps import LONGEST_GAP, around, covered, gaps
-from ingest_worker.engines.hearing import TEMPERATURES, Session, nobody
+from ingest_worker.engines.hearing import TEMPERATURES, DecodingSession, nobody
 from ingest_worker.engines.loops import units
 from ingest_worker.engines.quality import MAX_NO_SPEECH, fault_of
 from ingest_worker.engines.words import apart, placed
 
-LOOKS: Final = 3
-"""How often a gap is heard again: whole, in halves, in quarters."""
+ATTEMPTS: Final = 3
+"""How often a gap is decoded again: whole, in halves, in quarters."""
 
 EXTRA: Final = 1.0
 SPARE: Final = 8
-"""Parts heard for gaps at most: one for each chunk of the recording, and some. Each costs Whisper as much as
-a chunk, however short it is, and an hour of songs is full of gaps; the longest come first, and what is not
-heard again is told."""
+"""The most parts that are decoded for gaps: one for each chunk of the recording, and some. Each costs Whisper
+as much as a chunk, however short it is, and an hour of songs is full of gaps; the longest come first, and
+gaps that are not decoded again are reported."""
 
 MIN_SECONDS: Final = 1.0
-"""Of a part that is worth hearing by itself."""
+"""The shortest part that is worth decoding by itself."""
 
 DOUBLE_SECONDS: Final = 1.0
-"""Between two words that are one, heard in two decodings."""
+"""The largest distance between two copies of one word from two decodings."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Filled:
-    """The words of a recording, and what was heard again for them."""
+    """The words of a recording, and the sounds that were decoded again for them."""
 
     words: list[Word]
     """In order, at times of the recording."""
     parts: set[Chunk] = field(default_factory=set)
-    """Sounds that were heard already."""
+    """Sounds that were decoded already."""
     again: set[Chunk] = field(default_factory=set)
-    """Those of them that were heard for a gap."""
+    """Those of them that were decoded for a gap."""
 
     def touches(self, chunk: Chunk) -> bool:
-        """Whether some of a chunk was heard again."""
+        """Whether a part of a chunk was decoded again."""
         return any(
             a[0] < b[1] and b[0] < a[1] for part in self.again for a in part.spans for b in chunk.spans
         )
 
 
 class Filling:
-    """The second net of one recording: voice activity against words."""
+    """The second check of one recording: voice activity against words."""
 
     def __init__(
-        self, session: Session, spans: Sequence[Span], speech: Flags, probabilities: FloatArray
+        self, session: DecodingSession, spans: Sequence[Span], speech: Flags, probabilities: FloatArray
     ) -> None:
         """`speech`: (frames,) in which somebody speaks and a word is expected."""
         self._session, self._spans, self._speech, self._probabilities = session, spans, speech, probabilities
 
     def fill(self, words: list[Word], heard: Sequence[Chunk]) -> Filled:
-        """Hear again every gap between the words. `heard` are the sounds that were decoded already."""
+        """Decode every gap between the words again. `heard` are the sounds that were decoded already."""
         filled = Filled(words, set(heard))
         room = round(EXTRA * len(heard)) + SPARE
-        for _ in range(LOOKS):
+        for _ in range(ATTEMPTS):
             longest_first = sorted(self._untried(filled), key=lambda part: -part.seconds)
             parts = longest_first[: room - len(filled.again)]
             if not parts:
@@ -92,7 +92,7 @@ class Filling:
         ]
 
     def _untried(self, filled: Filled) -> list[Chunk]:
-        """What to hear for the gaps that are left, each smaller than what was tried."""
+        """What to decode for the remaining gaps, each smaller than what was decoded before."""
         parts: dict[Chunk, None] = {}
         for gap in gaps(filled.words, self._speech):
             for part in around(gap, self._spans, self._probabilities):
@@ -100,8 +100,8 @@ class Filling:
         return list(parts)
 
     def _smaller(self, part: Chunk, gap: tuple[int, int], tried: set[Chunk]) -> list[Chunk]:
-        """The part, or those of its halves that hold some of the gap, or of theirs: the first that was not
-        heard yet."""
+        """The part, or those of its halves (or their halves) that contain some of the gap: the first that was
+        not decoded yet."""
         waiting, found = [part], []
         while waiting:
             part = waiting.pop()
@@ -116,7 +116,7 @@ class Filling:
         return found
 
     def _take(self, part: Chunk, piece: Piece, filled: Filled) -> None:
-        """Put a part's words in the place of those that were there, if they lie over more of its speech."""
+        """Replace the words of a part by its new ones, if these cover more of its speech."""
         decoded, _ = piece
         if fault_of(decoded) is not None or decoded.no_speech > MAX_NO_SPEECH:
             return
@@ -128,15 +128,15 @@ class Filling:
             filled.words = apart([*_without_doubles(outside, new), *new])
 
     def _over(self, part: Chunk, words: Sequence[Word]) -> int:
-        """Frames of a part's speech that words lie over."""
+        """Frames of a part's speech that are covered by words."""
         first, last = part.spans[0][0] // FRAME, -(-part.spans[-1][1] // FRAME)
         over = covered(words, self._speech.size) if words else np.zeros(self._speech.size, np.bool_)
         return int((over & self._speech)[first:last].sum())
 
 
 def _without_doubles(words: Sequence[Word], new: Sequence[Word]) -> list[Word]:
-    """The words without those beside the new ones that are the same, said within a second, and surer there:
-    what was heard twice.
+    """Removes the words beside the new ones that these repeat: the same word within a second, with a higher
+    score there.
 
     A decoder that skips ahead often writes the last word before and the first one after with times of the
     other side.

@@ -1,10 +1,9 @@
-"""Speech without a word over it: where the decoder stopped early or skipped ahead, and which sound to hear
-again.
+"""Speech without a word: where the decoder stopped early or skipped ahead, and which sound to decode again.
 
-Called by `filling`. Whisper without timestamps ends a piece when it likes: of a chunk with twenty-eight
-seconds of speech it writes the first ten and the last word (faster-whisper#1179, vllm#53144). The mean pace
-of the chunk still passes, so every stretch is looked at.
-Pure: frames of voice activity and words at times of the recording.
+Called by `filling`. Whisper without timestamps may end a piece anywhere: of a chunk with twenty-eight seconds
+of speech it writes the first ten and the last word (faster-whisper#1179, vllm#53144). The mean pace of the
+chunk still passes, so every stretch is checked. Pure: frames of voice activity and words at times of the
+recording.
 """
 
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ LONGEST_GAP: Final = round(2.0 * SAMPLE_RATE / FRAME)
 takes for speech."""
 
 REACH: Final = round(4.0 * SAMPLE_RATE / FRAME)
-"""Frames around a gap in which a pause to cut at is looked for: words beside it have uncertain times."""
+"""Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""
 
 INSIDE: Final = round(0.3 * SAMPLE_RATE / FRAME)
-"""Frames of a gap itself in which that pause may lie."""
+"""Frames inside a gap in which that pause may lie."""
 
 
 def covered(words: Sequence[Word], frames: int) -> Flags:
@@ -40,7 +39,7 @@ def covered(words: Sequence[Word], frames: int) -> Flags:
 
 
 def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> list[Gap]:
-    """Stretches with more than `longest` frames of speech between two words, before the first or behind the
+    """Stretches with more than `longest` frames of speech between two words, before the first or after the
     last, in order."""
     over = covered(words, speech.size)
     bare = np.flatnonzero(speech & ~over)
@@ -53,15 +52,15 @@ def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> li
 
 
 def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[Chunk, ...]:
-    """What to hear again for a gap: its speech, from a pause before it to a pause behind it, in pieces that
-    Whisper can take."""
+    """The sound to decode again for a gap: its speech, from a pause before it to a pause after it, in pieces
+    that fit Whisper."""
     first = _pause(gap[0], gap[0] - REACH, gap[0] + INSIDE, probabilities)
     last = _pause(gap[1], gap[1] - INSIDE, gap[1] + REACH, probabilities)
     return pack(within(spans, first * FRAME, last * FRAME), probabilities)
 
 
 def _pause(frame: int, low: int, high: int, probabilities: FloatArray) -> int:
-    """The quiet frame nearest to `frame` between two others, else the quietest."""
+    """The quiet frame nearest to `frame` between two others, otherwise the quietest."""
     low, high = max(0, low), min(probabilities.size, high)
     near = probabilities[low:high]
     quiet = low + np.flatnonzero(near < SILENCE)

@@ -1,8 +1,8 @@
-"""One recording being heard: every chunk once, and again, in other ways, what cannot be believed.
+"""Decodes one recording: every chunk once, and unreliable chunks again, in other ways.
 
-Called by `whisper`. A piece that fails a gate is decoded again with all the others that failed: at higher
-temperatures, then in halves. One that goes in circles is first compared with its halves: what both hear was
-said. Must not drop a piece without handing it back.
+Called by `whisper`. A piece that fails a gate is decoded again together with all others that failed: at
+higher temperatures, then in halves. One that repeats itself is first compared with its halves: if both have
+the same text, it was said. Must not drop a piece without returning it.
 """
 
 import logging
@@ -22,31 +22,31 @@ from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
 TEMPERATURES: Final = (0.0, 0.4, 0.8)
-"""Of a piece's decodings: every other step of openai/whisper's fallback, because the same steps are taken
-once more in halves."""
+"""Temperatures of a piece's decodings: every other step of openai/whisper's fallback, because the same steps
+are repeated for its halves."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class Hearing:
-    """What was heard so far, by chunk."""
+class Decodings:
+    """The results so far, by chunk."""
 
     words: dict[Chunk, list[Word]] = field(default_factory=dict)
-    """Believed; times of the chunk's sound."""
+    """Accepted words, at times of the chunk's sound."""
     doubtful: dict[Chunk, Piece] = field(default_factory=dict)
-    """The best decoding of a piece that failed a gate without being degenerate."""
+    """The best decoding of a piece that failed a gate but is not degenerate."""
     circling: dict[Chunk, Piece] = field(default_factory=dict)
     """The first decoding of a piece that repeats itself, with times for its words."""
     silent: list[Chunk] = field(default_factory=list)
-    """Pieces in which the model heard nobody."""
+    """Pieces in which the model detected no speech."""
     ballots: dict[Chunk, Mapping[str, float]] = field(default_factory=dict)
-    """What language each piece is in by its own sound: the first look's, and none where a model knows one
+    """The language of each piece by its own sound, from the first decoding; empty if the model knows one
     language only."""
 
 
-class Session:
-    """One recording being heard."""
+class DecodingSession:
+    """The decoding of one recording."""
 
     def __init__(
         self, engine: Engine, runner: BatchRunner, audio: Audio, task: Task, probabilities: FloatArray
@@ -61,7 +61,8 @@ class Session:
 
     @property
     def follows(self) -> bool:
-        """Whether sounds that are sure of another language than the recording's are decoded in it."""
+        """Whether sounds that are surely in another language than the recording's are decoded in that
+        language."""
         return self._task.follow
 
     def ballots(self, chunks: Sequence[Chunk]) -> list[Mapping[str, float]]:
@@ -81,9 +82,9 @@ class Session:
         return self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
 
     def hear(
-        self, chunks: Sequence[Chunk], hearing: Hearing, temperature: float, report: Report
+        self, chunks: Sequence[Chunk], hearing: Decodings, temperature: float, report: Report
     ) -> list[Chunk]:
-        """Decode every chunk once; what can be believed goes into `hearing`. Returns the others."""
+        """Decode every chunk once; accepted results go into `hearing`. Returns the other chunks."""
         pieces = self.decoded(chunks, temperature, report)
         for chunk, (decoded, _) in zip(chunks, pieces, strict=True):
             hearing.ballots.setdefault(chunk, decoded.ballot)
@@ -93,15 +94,15 @@ class Session:
             if not self._believe(chunk, piece, hearing)
         ]
 
-    def forget(self, chunk: Chunk, hearing: Hearing) -> None:
-        """Take back all that was heard in a chunk: others will stand in its place."""
+    def forget(self, chunk: Chunk, hearing: Decodings) -> None:
+        """Discard all results of a chunk: other results will replace them."""
         for kept in (hearing.words, hearing.doubtful, hearing.circling, hearing.ballots):
             kept.pop(chunk, None)
         hearing.silent = [silent for silent in hearing.silent if silent != chunk]
 
-    def mend(self, failed: Sequence[Chunk], hearing: Hearing) -> list[Chunk]:
-        """Decode again what failed: in halves what repeats itself, at higher temperatures, then in halves.
-        Returns what is lost."""
+    def mend(self, failed: Sequence[Chunk], hearing: Decodings) -> list[Chunk]:
+        """Decode failed chunks again: in halves those that repeat themselves, others at higher temperatures,
+        then in halves. Returns the lost ones."""
         failed = [chunk for chunk in failed if not self._said_twice(chunk, hearing)]
         for temperature in TEMPERATURES[1:]:
             failed = self.hear(failed, hearing, temperature, nobody)
@@ -111,12 +112,12 @@ class Session:
         return lost
 
     def words_of(self, piece: Piece, seconds: float) -> list[Word]:
-        """A decoding's words, made fit to use, with the language that they were decoded in."""
+        """A decoding's words, with corrected times, and with the language in which they were decoded."""
         language = piece[0].language or self._task.language
         return [replace(word, language=language) for word in timed(joined(piece[1], language), seconds)]
 
-    def _said_twice(self, chunk: Chunk, hearing: Hearing) -> bool:
-        """Whether a chunk that repeats itself does so in its halves too, which then stand in its place."""
+    def _said_twice(self, chunk: Chunk, hearing: Decodings) -> bool:
+        """Whether a chunk that repeats itself does so in its halves too, which then replace it."""
         if chunk not in hearing.circling or not may_be_said(hearing.circling[chunk][0].text):
             return False
         parts = halves(chunk, self._probabilities)
@@ -133,11 +134,11 @@ class Session:
                 self._accept(part, piece, hearing)
         return alike
 
-    def _in_halves(self, chunk: Chunk, hearing: Hearing) -> list[Chunk]:
-        """Hear a chunk's halves in its place. Returns the parts that stay degenerate, unless there is a
+    def _in_halves(self, chunk: Chunk, hearing: Decodings) -> list[Chunk]:
+        """Decode a chunk's halves in its place. Returns the parts that stay degenerate, unless there is a
         doubtful decoding of the whole."""
         parts = halves(chunk, self._probabilities)
-        attempt = Hearing()
+        attempt = Decodings()
         failed: Sequence[Chunk] = parts
         for temperature in TEMPERATURES if len(parts) > 1 else ():
             failed = self.hear(failed, attempt, temperature, nobody)
@@ -152,7 +153,7 @@ class Session:
         hearing.silent += attempt.silent
         return lost
 
-    def _believe(self, chunk: Chunk, piece: Piece, hearing: Hearing) -> bool:
+    def _believe(self, chunk: Chunk, piece: Piece, hearing: Decodings) -> bool:
         """Whether a chunk is settled by this decoding."""
         decoded, _ = piece
         if is_silence(decoded):
@@ -175,12 +176,12 @@ class Session:
             hearing.doubtful[chunk] = piece
         return False
 
-    def _accept(self, chunk: Chunk, piece: Piece, hearing: Hearing) -> None:
+    def _accept(self, chunk: Chunk, piece: Piece, hearing: Decodings) -> None:
         hearing.words[chunk] = self.words_of(piece, chunk.seconds)
 
 
 def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
-    """(samples,) float32 in -1..1: the chunk's spans, one behind the other."""
+    """(samples,) float32 in -1..1: the chunk's spans, one after the other."""
     pcm = audio.pcm()
     return np.concatenate([pcm[start:end] for start, end in chunk.spans]).astype(np.float32) / np.float32(
         32_768
@@ -188,7 +189,7 @@ def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
 
 
 def nobody(_: float) -> None:
-    """Progress of a second look is not told: the share of the work that it is cannot be known before."""
+    """Further decodings report no progress: their share of the work is not known in advance."""
 
 
 def _is_possible(decoded: Decoded) -> bool:

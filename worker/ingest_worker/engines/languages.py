@@ -1,7 +1,8 @@
-"""Which language is spoken where: a vote for the recording, and the pieces that are sure of another language.
+"""Which language is spoken where: a vote for the recording, and the pieces that are surely in another
+language.
 
-Called by the Whisper adapter. Whisper translates what it is told to hear in the wrong language: English under
-a German prompt comes out as German sentences that nobody said. Pure: it sees probabilities and spans.
+Called by the Whisper adapter. With the wrong language, Whisper translates: English under a German prompt
+comes out as German sentences that nobody said. Pure: it sees probabilities and spans.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,39 +15,39 @@ Ballot = Mapping[str, float]
 """Language -> its probability for one sound; empty where a model knows one language only."""
 
 SURE: Final = 0.8
-"""Probability from which a sound is of a language that is not the recording's. Music and noise seldom reach
+"""Probability above which a sound is in another language than the recording's. Music and noise seldom reach
 half of it."""
 
 DIVIDED: Final = 0.08
-"""Probability of all other languages together from which a sound may hold two. Of 14 s of English before 8 s
-of Japanese `base` was 0.83 sure of the later one, and wrote nothing of the English; of 6 s of English behind
-Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leaves 0.01 to 0.04, and 0.04 to 0.06 at
--40 dB over a telephone."""
+"""Probability of all other languages together above which a sound may contain two. Of 14 s of English before
+8 s of Japanese `base` was 0.83 sure of the later one, and wrote nothing of the English; of 6 s of English
+after Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leaves 0.01 to 0.04, and 0.04 to
+0.06 at -40 dB over a telephone."""
 
 FEW_DIVIDED: Final = 2
 DIVIDED_SHARE: Final = 0.05
-"""How many chunks are asked in pieces for this alone: two, and a twentieth of the recording's. Languages that
-Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much encoding as a
-chunk."""
+"""How many chunks are tested in pieces for this alone: two, plus a twentieth of the recording's. Languages
+that Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much encoding
+as a chunk."""
 
 MIN_SECONDS: Final = 3.0
-"""Of a sound that is asked for its language by itself. Of less Whisper is seldom sure (openai/whisper
-discussion 284)."""
+"""Length of a sound that is tested for its language by itself. With less, Whisper is seldom sure
+(openai/whisper discussion 284)."""
 
 
 def voted_by(ballot: Ballot) -> str | None:
-    """The language that a sound is most like; None without a ballot."""
+    """The most probable language of a sound; None without a ballot."""
     return max(ballot, key=lambda language: ballot[language], default=None)
 
 
 def sure_of(ballot: Ballot) -> str | None:
-    """The language that a sound is surely in; None where it is not sure of any."""
+    """The language of a sound if it is sure; otherwise None."""
     language = voted_by(ballot)
     return language if language is not None and ballot[language] >= SURE else None
 
 
 def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float]:
-    """The language with the largest sum of probabilities, and its mean. Sums and not heads: a sure piece
+    """The language with the largest sum of probabilities, and its mean. Sums, not majorities: a sure piece
     outweighs a doubtful one."""
     given = [1.0] * len(ballots) if weights is None else list(weights)
     sums = {
@@ -60,11 +61,11 @@ def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -
 
 
 def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
-    """The chunks in which the language may change: those that are sure of none, or beside one that is sure of
-    another; and divided ones.
+    """The chunks in which the language may change: those that are not sure of any, or are next to one that is
+    sure of another; and divided ones.
 
-    The first two kinds only where two chunks are sure of different languages: one language is the rule, and
-    asking costs an encoding each.
+    The first two kinds only if two chunks are sure of different languages: one language is the rule, and each
+    test costs an encoding.
     """
     sure = [sure_of(ballots.get(chunk, {})) for chunk in chunks]
     several = len({language for language in sure if language is not None}) > 1
@@ -78,7 +79,7 @@ def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list
 
 
 def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> set[Chunk]:
-    """The chunks with the most of other languages, as few as the limits say."""
+    """The chunks with the highest probability of other languages, up to the limits above."""
     others = {chunk: 1.0 - max(ballots[chunk].values()) for chunk in chunks if ballots.get(chunk)}
     found = [chunk for chunk, share in others.items() if share >= DIVIDED]
     return set(
@@ -87,7 +88,7 @@ def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> set[Chu
 
 
 def pieces_of(chunk: Chunk) -> list[Chunk]:
-    """A chunk in runs of its spans, each long enough to be asked for its language."""
+    """A chunk in runs of its spans, each long enough for a test of its language."""
     pieces: list[Chunk] = []
     spans: list[tuple[int, int]] = []
     for span in chunk.spans:
@@ -103,8 +104,8 @@ def pieces_of(chunk: Chunk) -> list[Chunk]:
 
 
 def by_language(pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[Chunk]:
-    """Neighbours of one language put together again. A piece that is sure of none belongs to what comes
-    before it."""
+    """Joins neighbours of one language again. A piece that is not sure of any belongs to the piece before
+    it."""
     languages = [sure_of(ballot) for ballot in ballots]
     known = next((language for language in languages if language is not None), None)
     for i, language in enumerate(languages):

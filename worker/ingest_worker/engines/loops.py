@@ -1,8 +1,8 @@
-"""Phrases said over and over: how a decoder fails, and how people talk ("come on, come on"; a code that is
+"""Phrases that are repeated: a decoder failure, and also how people talk ("come on, come on"; a code that is
 read out four times).
 
-Called by the gates and by what looks a second time. Text alone cannot tell the two apart; two decodings of
-differently cut sound can, because a decoder that runs in circles fills whatever sound it is given. Pure.
+Called by the gates and when a piece is decoded again. Text alone cannot distinguish the two; two decodings of
+differently cut sound can, because a looping decoder fills whatever sound it is given. Pure.
 """
 
 import re
@@ -19,24 +19,24 @@ Each counts as a word."""
 MIN_WORDS: Final = 10
 MIN_TURNS: Final = 4
 LONGEST_PHRASE: Final = 10
-"""A phrase of up to ten words said four times running and filling ten words is a loop. zlib's overhead hides
-it in a short text."""
+"""A phrase of up to ten words that is repeated four times in a row and fills ten words is a loop. zlib's
+overhead hides it in a short text."""
 
 SAID_TURNS: Final = 12
-"""How often running a phrase may really have been said. More is a loop, whatever another decoding says."""
+"""How often in a row a phrase may really have been said. More is a loop, whatever another decoding says."""
 
 MAX_MISCOUNT: Final = 1.75
-"""How far two counts of one real repetition are apart: of six and eight turns of the demo's shortest sentence
-tiny.en hears seven and six in the whole, nine and ten in the halves. A decoder that runs in circles fills
-each half as it fills the whole: twice as many."""
+"""How far two counts of one real repetition differ: of six and eight turns of the demo's shortest sentence
+tiny.en hears seven and six in the whole, nine and ten in the halves. A looping decoder fills each half as it
+fills the whole: twice as many."""
 
 MIN_LIKENESS: Final = 0.75
-"""Share of words that two decodings of one sound have in common, in order, where both heard what is there."""
+"""Share of words that two decodings of one sound have in common, in order, if both are right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The phrase that is said most often running."""
+    """The phrase that is repeated most often in a row."""
 
     phrase: tuple[str, ...]
     turns: int
@@ -57,7 +57,7 @@ def loop_of(text: str) -> Loop | None:
 
 
 def may_be_said(text: str) -> bool:
-    """Whether somebody may have repeated himself as often as a text does."""
+    """Whether a person may really have repeated a phrase as often as a text does."""
     loop = loop_of(text)
     return loop is None or loop.turns <= SAID_TURNS
 

@@ -21,8 +21,8 @@ EPSILON: Final = 1e-8
 """As in `pyannote.audio.models.blocks.pooling`: keeps an empty slot from dividing by zero."""
 
 SINGLE_FRAME: Final = 1e-4
-"""Degrees of freedom below which a deviation is none: one frame has no spread, and rounding divided by almost
-zero would invent one."""
+"""Degrees of freedom below which a deviation counts as zero: one frame has no spread, and rounding errors
+divided by almost zero would invent one."""
 
 
 def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
@@ -53,14 +53,14 @@ def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
 
 
 def slot_masks(activity: FloatArray, least: int) -> FloatArray:
-    """What to listen to for each slot of one window: its speech without overlap, or all of its speech where
-    too little is clean.
+    """The mask of each slot of one window: its speech without overlap, or all of its speech if too little is
+    clean.
 
     The rule of `SpeakerDiarization.get_embeddings` with `embedding_exclude_overlap` (pyannote.audio 4.0.7).
 
     Args:
         activity: (frames, slots) of 0 and 1.
-        least: clean frames that are too few; -1 takes everything as it is.
+        least: clean frames that are too few; -1 always takes all speech.
 
     Returns:
         (slots, frames).
@@ -124,7 +124,7 @@ def window_statistics(
         held, offset = held[:, drop:], offset + drop
     while (
         held is not None and window < count and windows.span(window)[0] < offset + held.shape[1]
-    ):  # windows that hang over the end
+    ):  # windows that extend beyond the end
         yield window, _pooled(held, offset, window, windows, masks_of(window))
         window += 1
 

@@ -1,11 +1,11 @@
 """Loads a diarization pipeline from a folder on this machine, and from nowhere else.
 
-Called by `diarization`. Must not reach a hub, send telemetry, run code that a file brings, or pass over a
-pipeline that it does not know.
+Called by `diarization`. Must not reach a hub, send telemetry, run code from a file, or accept a pipeline that
+it does not know.
 
-A checkpoint is a pickle, and pyannote 4.0.7 unpickles it with all that a pickle may do (`core/model.py`,
+A checkpoint is a pickle, and pyannote 4.0.7 unpickles it without restrictions (`core/model.py`,
 `weights_only=False`); its configuration and its checkpoints name the modules that are imported for them. Here
-a pickle gives tensors, plain values and the four types of `_types`, and what is imported is on a list.
+a pickle may contain tensors, plain values and the four types of `_types`, and imports are limited to a list.
 """
 
 import os
@@ -27,17 +27,17 @@ QUIET: Final = MappingProxyType(
     {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1", "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}
 )
 """Read when pyannote.audio and huggingface_hub are imported: no telemetry, no hub. The last is read by every
-`torch.load`, and wins over what its caller asks for."""
+`torch.load`, and overrides its caller's argument."""
 
 PIPELINES: Final = tuple(
     f"pyannote.audio.pipelines.{module}SpeakerDiarization" for module in ("", "speaker_diarization.")
 )
 KEYS: Final = frozenset({"version", "dependencies", "pipeline", "params"})
-"""Of a configuration. Others name classes to import (`preprocessors`) or a device."""
+"""Allowed keys of a configuration. Others name classes to import (`preprocessors`) or a device."""
 CLUSTERING: Final = "VBxClustering"
 PARTS: Final = ("segmentation", "embedding", "plda")
 INSIDE: Final = "$model/"
-"""How a pipeline's configuration names a part in its own folder."""
+"""How a pipeline's configuration refers to a part in its own folder."""
 WEIGHTS: Final = "pytorch_model.bin"
 NETWORKS: Final = MappingProxyType(
     {
@@ -58,7 +58,7 @@ def loaded(folder: Path, device: str) -> Any:
     Raises:
         StageError: `MODELS_UNAVAILABLE` if the folder holds no VBx pipeline, one that names parts elsewhere,
             or weights that are more than weights; `GPU_UNAVAILABLE`.
-        Exception: what pyannote raises for files that it cannot read.
+        Exception: as raised by pyannote for files that it cannot read.
     """
     parts = _checked(folder / "config.yaml")
     if device == "cuda" and not torch.cuda.is_available():
@@ -67,7 +67,7 @@ def loaded(folder: Path, device: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
-        )  # torchcodec without FFmpeg's libraries, and what Lightning deprecates: nothing of it is used
+        )  # torchcodec without FFmpeg's libraries, and what Lightning deprecates: neither is used
         from pyannote.audio import Pipeline
 
         with torch.serialization.safe_globals(_types()):
@@ -84,7 +84,7 @@ def loaded(folder: Path, device: str) -> Any:
 
 
 def _checked(path: Path) -> Mapping[str, str]:
-    """Where the configuration has its parts, below its folder."""
+    """The paths of the configuration's parts, below its folder."""
     try:
         config = plain_yaml.load(path.read_text(encoding="utf-8"))
         pipeline = config["pipeline"]
@@ -110,7 +110,7 @@ def _is_inside(place: str) -> bool:
 
 
 def _types() -> list[Any]:
-    """What a checkpoint holds beside tensors and plain values: pyannote's description of its task, and
+    """The types in a checkpoint beside tensors and plain values: pyannote's description of its task, and
     torch's version."""
     from pyannote.audio.core.task import Problem, Resolution, Specifications
 
@@ -118,7 +118,7 @@ def _types() -> list[Any]:
 
 
 def _check_weights(path: Path, modules: Sequence[str], classes: Sequence[str]) -> None:
-    """Refuse a checkpoint that is more than weights, or that is of a network which is not on the list."""
+    """Refuse a checkpoint that is more than weights, or whose network is not on the list."""
     try:
         named = torch.load(path, map_location="cpu", mmap=True, weights_only=True)["pyannote.audio"][
             "architecture"

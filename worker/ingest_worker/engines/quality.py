@@ -1,4 +1,4 @@
-"""Whether a decoded piece of speech can be believed.
+"""Whether a decoded piece of speech is credible.
 
 Called by the Whisper adapter for every decoding. faster-whisper's batched mode ignores all of these gates
 ("Unused Arguments" in its `transcribe`); its sequential mode knows the first three. Pure.
@@ -13,7 +13,7 @@ from typing import Final
 from ingest_worker.engines.loops import loop_of
 
 MAX_COMPRESSION: Final = 2.4
-"""Text that zlib shrinks more than this repeats itself (Radford et al. 2022, 4.5; openai/whisper
+"""Text with a higher zlib ratio than this repeats itself (Radford et al. 2022, 4.5; openai/whisper
 `compression_ratio_threshold`)."""
 
 MIN_LOGPROB: Final = -1.0
@@ -24,18 +24,18 @@ MAX_NO_SPEECH: Final = 0.6
 `no_speech_threshold`)."""
 
 MAX_PACE: Final = 40.0
-"""Characters a second that nobody says: eight words of five letters, where fast English stays below six words
-(Tauroza and Allison 1990: radio monologue 160, interviews 190 words a minute). Characters, because not every
-language writes spaces."""
+"""Characters a second that nobody can say: eight words of five letters, while fast English stays below six
+words (Tauroza and Allison 1990: radio monologue 160, interviews 190 words a minute). Characters, because not
+every language writes spaces."""
 
 MIN_PACE: Final = 1.5
 SPARSE_AFTER: Final = 10.0
-"""Fewer characters a second over ten seconds that voice activity calls speech: the decoder stopped early
+"""Fewer characters a second over ten seconds of voice activity: the decoder stopped early
 (faster-whisper#1179)."""
 
 
 class Fault(StrEnum):
-    """Why a decoding is not believed."""
+    """Why a decoding is not accepted."""
 
     REPETITIVE = "repetitive"
     LOOPING = "looping"
@@ -47,14 +47,14 @@ class Fault(StrEnum):
 
 
 DEGENERATE: Final = frozenset({Fault.REPETITIVE, Fault.LOOPING, Fault.TOO_FAST, Fault.CUT_OFF})
-"""Text that nobody said: better none. The other faults only ask for a second opinion, and the best decoding
-is kept, as upstream does."""
+"""Text that nobody said: better none. The other faults only require a second decoding, and the best one is
+kept, as upstream does."""
 
 UNALIGNED: Final = frozenset({Fault.TOO_FAST, Fault.CUT_OFF})
-"""Text that the sound cannot hold, whoever else should hear it: times for its words would mean nothing."""
+"""Text that the sound cannot contain: it is not aligned, because times for its words would mean nothing."""
 
 IN_CIRCLES: Final = frozenset({Fault.REPETITIVE, Fault.LOOPING})
-"""Degenerate, unless another decoding says the same: people do repeat themselves."""
+"""Degenerate, unless another decoding has the same text: people do repeat themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +71,21 @@ class Decoded:
     complete: bool
     """False where the decoder ran out of tokens."""
     language: str | None = None
-    """The language it was decoded in, where that is not the task's: the sound was sure of another."""
+    """The language in which it was decoded, if it is not the task's: the sound was sure of another."""
     ballot: Mapping[str, float] = field(default_factory=dict)
-    """The probability of every language by the sound itself; empty where the model knows one only."""
+    """The probability of every language by the sound itself; empty if the model knows one only."""
 
     def spoken_in(self, language: str, ordinary: str, ballot: Mapping[str, float]) -> "Decoded":
-        """The same with its language, which is told where it is not the `ordinary` one, and the ballot behind
-        it."""
+        """The same decoding with its language, which is set if it is not the `ordinary` one, and the ballot
+        behind it."""
         return replace(self, language=None if language == ordinary else language, ballot=ballot)
 
 
 def fault_of(decoded: Decoded) -> Fault | None:
-    """The first gate that the decoding fails, the gravest first; None if it may be believed."""
+    """The first gate that the decoding fails, the most serious first; None if it is accepted."""
     pace = len(decoded.text) / max(
         decoded.seconds, 1.0
-    )  # in less than a second a single word would look fast
+    )  # in less than a second a single word would seem too fast
     gates = (
         (Fault.CUT_OFF, not decoded.complete),
         (Fault.REPETITIVE, compression_ratio(decoded.text) > MAX_COMPRESSION),
@@ -98,7 +98,7 @@ def fault_of(decoded: Decoded) -> Fault | None:
 
 
 def is_silence(decoded: Decoded) -> bool:
-    """Whether the model itself says that nobody speaks; then what it wrote means nothing."""
+    """Whether the model itself reports silence; then its text means nothing."""
     return decoded.no_speech > MAX_NO_SPEECH and decoded.logprob < MIN_LOGPROB
 
 
@@ -109,5 +109,5 @@ def compression_ratio(text: str) -> float:
 
 
 def is_loop(text: str) -> bool:
-    """Whether a phrase is said over and over, without a break."""
+    """Whether a phrase is repeated without a break."""
     return loop_of(text) is not None

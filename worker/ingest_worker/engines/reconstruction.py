@@ -1,10 +1,8 @@
-"""From windows with clustered slots to one line of time.
+"""From windows with clustered slots to one timeline.
 
-What `SpeakerDiarization.reconstruct` does (pyannote.audio 4.0.7), equal to the last bit, without its
-(windows, frames, speakers) float64
-array: that takes 1.7 GB for 21 speakers in 4.7 hours, twice, where the sum over windows takes 20 MB. Called
-    by the pipeline through
-`diarization`.
+The same as `SpeakerDiarization.reconstruct` (pyannote.audio 4.0.7), equal to the last bit, without its
+(windows, frames, speakers) float64 array: that takes 1.7 GB for 21 speakers in 4.7 hours, twice, while the
+sum over windows takes 20 MB. Called by the pipeline through `diarization`.
 """
 
 from typing import Any
@@ -18,7 +16,7 @@ IGNORED = -2
 
 
 def reconstruct(segmentations: Any, clusters: NDArray[Any], count: Any) -> Any:
-    """Who is active in every frame: the `count` speakers with most windows for them.
+    """Who is active in every frame: the `count` speakers that are active in most windows.
 
     Args:
         segmentations: `SlidingWindowFeature` of (windows, frames, slots) zeros and ones.

@@ -1,4 +1,4 @@
-"""The voice of a recording in which one person speaks: what enrolment keeps. Pure. Called by
+"""The voice of a recording in which one person speaks: the vector that enrolment stores. Pure. Called by
 `diarization`."""
 
 from typing import Final
@@ -8,16 +8,16 @@ from ingest_worker.domain import Diarization, FloatArray
 from ingest_worker.errors import StageError
 
 MIN_SECONDS: Final = 5.0
-"""Speech that a voice needs: vectors from two seconds or less scatter within one person as between two
-(macparakeet#682)."""
+"""Seconds of speech that a voice needs: vectors from two seconds or less differ within one person as much as
+between two (macparakeet#682)."""
 
 MAX_SECOND_VOICE: Final = 0.1
-"""Share of a recording's speech that one other person may hold, for a question or an interruption; with more,
+"""Share of a recording's speech that one other person may have, for a question or an interruption; with more,
 two people speak in it."""
 
 
 def sole_voice(diarization: Diarization) -> FloatArray:
-    """(dimension,) vector of the one who speaks.
+    """(dimension,) vector of the only speaker.
 
     Raises:
         StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or there is no vector. The

@@ -31,17 +31,17 @@ STRIDE: Final = 8
 """Filterbank frames per trunk frame: three halvings."""
 
 CENTRING: Final = 1000
-"""Filterbank frames whose mean is taken off: ten seconds, the length of stock's windows."""
+"""Filterbank frames whose mean is subtracted: ten seconds, the length of stock's windows."""
 
 BLOCK: Final = 3000
 """Filterbank frames computed at once (30 s, a multiple of `STRIDE`). Longer gains nothing on a CPU, and a GPU
 takes several together."""
 
 WINDOWS_PER_BLOCK: Final = 3
-"""Ten-second windows that a block is as large as: how a batch of windows becomes a batch of blocks."""
+"""Ten-second windows in a block: converts a batch of windows into a batch of blocks."""
 
 SPEC: Final = {"frame_length": 25, "frame_shift": 10, "sample_rate": SAMPLE_RATE, "dither": 0.0}
-"""What a network must have been trained with to fit the constants above."""
+"""Training parameters that a network must have to fit the constants above."""
 
 
 def filterbank_frames(samples: int) -> int:
@@ -72,7 +72,7 @@ class Trunk:
         """`model` is a loaded `WeSpeakerResNet34` on `device`; `batch` counts ten-second windows.
 
         Raises:
-            StageError: `MODELS_UNAVAILABLE` if the network is of another kind, for which none of this holds.
+            StageError: `MODELS_UNAVAILABLE` if the network is of another kind, to which none of this applies.
         """
         hparams = getattr(model, "hparams", {})
         if not hasattr(model, "resnet") or any(hparams.get(name) != value for name, value in SPEC.items()):
@@ -84,7 +84,7 @@ class Trunk:
         # eight at once 11.4 s and 2.5 GB).
         together = max(1, batch // WINDOWS_PER_BLOCK) if device == "cuda" else 1
         self.runner = BatchRunner(together, free=torch.cuda.empty_cache if device == "cuda" else None)
-        """How the blocks went: `batch` and `halvings` for the Receipt."""
+        """The outcome of batching: `batch` and `halvings` for the Receipt."""
         self._model, self._device, self._block = model, device, block
         self._context = -(-_reach(model.resnet) // STRIDE) * STRIDE
         if device == "cpu":
@@ -96,7 +96,7 @@ class Trunk:
         """(features, frames) for one stretch after another: together every frame of the recording, 80 ms
         apart, the first at 0.
 
-        The same frames whatever the length of a block: each is computed with the trunk's whole receptive
+        The frames do not depend on the length of a block: each is computed with the trunk's whole receptive
         field around it.
         """
         total = filterbank_frames(audio.samples)
@@ -106,8 +106,8 @@ class Trunk:
                 yield from self.runner.map(group, lambda part: self._frames(audio, part, total))
 
     def _bounds(self, start: int, total: int) -> tuple[int, int, int]:
-        """Filterbank frames before a block, in it and after it that the trunk has to see. Blocks of equal
-        bounds can be batched."""
+        """Filterbank frames before a block, in it and after it that the trunk needs. Blocks with equal bounds
+        can be batched."""
         width = min(self._block, total - start)
         return min(self._context, start), width, min(self._context, total - start - width)
 
@@ -130,7 +130,7 @@ class Trunk:
         low, high = min(first, int(left[0])), max(last, int(left[-1]) + span)
         samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(
             np.float32
-        )  # int16 is what the network's filterbank wants
+        )  # the network's filterbank expects the range of int16
         fbank: Tensor = self._model._fbank(torch.from_numpy(samples)[None].to(self._device))  # noqa: SLF001 - the stock path minus centring
         sums = torch.cat([fbank.new_zeros(1, fbank.shape[1], dtype=torch.float64), fbank.double().cumsum(0)])
         left = (left - low).to(fbank.device)

@@ -1,4 +1,5 @@
-"""Voice activity: how likely somebody speaks, every 32 ms, by the Silero network that faster-whisper carries.
+"""Voice activity: how likely somebody speaks, every 32 ms, by the Silero network that ships with
+faster-whisper.
 
 Called by the Whisper adapter. faster-whisper's own entry takes the whole recording as one float array (0.23
 GB an hour) and copies it twice; here the network runs over blocks of the memory-mapped file and carries its
@@ -21,20 +22,20 @@ BLOCK: Final = 1024
 """Frames per call: half a minute. Longer blocks are not faster; the network walks frame by frame."""
 
 LOUD_SHARE: Final = 0.99
-"""Share of frames that are quieter than what a recording's level is: clicks do not count."""
+"""Share of frames that are quieter than a recording's level: clicks do not count."""
 
 FAINT: Final = 0.005
-"""Root mean square of such a frame, of full scale, below which the network is given more. It finds all of a
-voice at 0.002, three quarters at 0.0007 and none at 0.0002 (the telephone call of `bench.hearing` at -30, -40
-and -50 dB), and Whisper hears them all the same."""
+"""Root mean square of such a frame, relative to full scale, below which the input is amplified. The network
+finds all of a voice at 0.002, three quarters at 0.0007 and none at 0.0002 (the telephone call of
+`bench.hearing` at -30, -40 and -50 dB), and Whisper hears them all the same."""
 
 LEVEL: Final = 0.05
-"""What a faint recording is brought to: that of the same call as it was recorded. White noise stays noise at
-any level."""
+"""The level to which a faint recording is amplified: that of the same call as it was recorded. White noise
+stays noise at any level."""
 
 
 def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
-    """(frames,) probability of speech in each 32-ms frame; the last frame is filled up with silence."""
+    """(frames,) probability of speech in each 32-ms frame; the last frame is padded with silence."""
     session = _session()
     h, c = np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
     frames = -(-audio.samples // FRAME)
@@ -50,8 +51,7 @@ def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
 
 
 def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> np.float32:
-    """What the network's input is multiplied by; 1 but for faint recordings, and for those without any
-    sound."""
+    """The gain of the network's input; 1 except for faint recordings, and 1 for those without any sound."""
     frames = pcm[: pcm.size // FRAME * FRAME].reshape(-1, FRAME)
     blocks = (frames[first : first + BLOCK].astype(np.float32) for first in range(0, len(frames), BLOCK))
     levels = (
@@ -63,7 +63,7 @@ def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> np.float32:
 
 
 def _block(pcm: np.ndarray[Any, np.dtype[np.int16]], first: int, last: int) -> FloatArray:
-    """(frames, context + frame) float32 in -1..1: each frame behind the samples that come before it."""
+    """(frames, context + frame) float32 in -1..1: each frame after the samples that precede it."""
     begin, end = first * FRAME - CONTEXT, last * FRAME
     sound = pcm[max(0, begin) : end].astype(np.float32) / np.float32(32_768)
     missing = max(0, -begin)

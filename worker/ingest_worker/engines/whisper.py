@@ -1,5 +1,4 @@
-"""The transcriber: every word of a recording, by Whisper, in batches, with a second look at what cannot be
-believed.
+"""The transcriber: every word of a recording, by Whisper, in batches; unreliable pieces are decoded again.
 
 Called by the pipeline through `ports.Transcriber`. faster-whisper's `BatchedInferencePipeline.transcribe`
 computes every mel of the recording first and takes each first decoding as it comes; here sound, mel and
@@ -21,7 +20,7 @@ from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Wor
 from ingest_worker.engines.chunks import FRAME, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
-from ingest_worker.engines.hearing import TEMPERATURES, Hearing, Session, nobody, sound_of
+from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
 from ingest_worker.engines.languages import at_borders, by_language, elected, pieces_of, voted_by
 from ingest_worker.engines.vad import speech_probabilities
 from ingest_worker.engines.words import collapsed, placed
@@ -30,11 +29,11 @@ from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
 MAX_DROPPED: Final = 0.5
-"""Share of speech that may be left out as degenerate. Beyond it the transcript misses most of what was said
-and is no result."""
+"""Share of speech that may be dropped as degenerate. Beyond it the transcript misses most of the speech and
+is not a result."""
 
 LISTENING: Final = 0.1
-"""Share of the stage's progress that voice activity stands for."""
+"""Voice activity's share of the stage's progress."""
 
 UNDETERMINED: Final = "und"
 """The language of a recording without speech (ISO 639-2)."""
@@ -50,12 +49,12 @@ class WhisperTranscriber:
     ) -> None:
         """Load the model in `folder`. Raises `StageError` as `decoding.Engine`."""
         self.runner = BatchRunner(batch)
-        """How the batches went: `batch` and `halvings` for the Receipt."""
+        """The outcome of batching: `batch` and `halvings` for the Receipt."""
         self._engine = Engine(folder, device=device, compute_type=compute_type, threads=threads)
         self._settings = settings
 
     def release(self) -> None:
-        """Give the model's memory back. Nothing may be asked of this object afterwards."""
+        """Free the memory of the model. The object must not be used afterwards."""
         self._engine.unload()
 
     def transcribe(self, audio: Audio, report: Report, /) -> Transcript:
@@ -69,8 +68,8 @@ class WhisperTranscriber:
         spans = speech_spans(probabilities, audio.samples)
         chunks = pack(spans, probabilities)
         language, certainty = self._language(audio, chunks)
-        session = Session(self._engine, self.runner, audio, self._task(language), probabilities)
-        hearing = Hearing()
+        session = DecodingSession(self._engine, self.runner, audio, self._task(language), probabilities)
+        hearing = Decodings()
         failed = session.hear(
             chunks, hearing, TEMPERATURES[0], lambda share: report(LISTENING + (1 - LISTENING) * share)
         )
@@ -114,8 +113,8 @@ class WhisperTranscriber:
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
     def _language(self, audio: Audio, chunks: Sequence[Chunk]) -> tuple[str, float]:
-        """The language and its probability: as ordered, the model's only one, or by a vote of pieces from all
-        over the recording."""
+        """The language and its probability: as ordered, the model's only one, or by a vote of pieces from the
+        whole recording."""
         known = self._engine.languages
         if (ordered := self._settings.language) is not None:
             if ordered not in known:
@@ -137,10 +136,10 @@ class WhisperTranscriber:
 
 
 def _by_language(
-    session: Session, hearing: Hearing, chunks: Sequence[Chunk], failed: Sequence[Chunk]
+    session: DecodingSession, hearing: Decodings, chunks: Sequence[Chunk], failed: Sequence[Chunk]
 ) -> list[Chunk]:
-    """Hear chunks in which the language changes in parts of one language each. Returns what cannot be
-    believed now."""
+    """Decode chunks in which the language changes in parts of one language each. Returns the chunks that are
+    now unreliable."""
     still = list(failed)
     for chunk in at_borders(chunks, hearing.ballots) if session.follows else ():
         pieces = pieces_of(chunk)
@@ -153,9 +152,9 @@ def _by_language(
     return still
 
 
-def _spoken(session: Session, hearing: Hearing, before: tuple[str, float]) -> tuple[str, float]:
-    """The language of most of the speech and how sure all of it is of that one; as ordered or elected before
-    where nothing else voted."""
+def _spoken(session: DecodingSession, hearing: Decodings, before: tuple[str, float]) -> tuple[str, float]:
+    """The language of most of the speech and the probability of that language over all speech; as ordered or
+    elected before if nothing else voted."""
     heard = {chunk: ballot for chunk, ballot in hearing.ballots.items() if ballot}
     if not session.follows or not heard:
         return before
@@ -169,7 +168,7 @@ def _in_order(words: Mapping[Chunk, Sequence[Word]]) -> list[Word]:
 
 
 def _expected(probabilities: FloatArray, audio: Audio, given_up: Sequence[Chunk]) -> Flags:
-    """(frames,) whether somebody speaks and words are still to be expected."""
+    """(frames,) whether somebody speaks and words are still expected."""
     flags = voiced(probabilities, audio.samples)
     for chunk in given_up:
         for start, end in chunk.spans:

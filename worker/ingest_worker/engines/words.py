@@ -1,5 +1,5 @@
-"""Word times from Whisper's cross-attention, made fit to use: no word over a pause, none backwards, none
-empty, none beyond its sound.
+"""Corrects word times from Whisper's cross-attention: no word over a pause, none backwards, none empty, none
+beyond its sound.
 
 Called by the Whisper adapter with the words of one chunk. Pure. Times are seconds of the chunk's sound until
 `placed` brings them into the recording.
@@ -18,30 +18,30 @@ from ingest_worker.engines.chunks import Chunk
 from ingest_worker.engines.quality import MAX_PACE
 
 SHORTEST: Final = 0.02
-"""Seconds of a word at least: one frame of Whisper's encoder, the resolution of its alignment."""
+"""The shortest word in seconds: one frame of Whisper's encoder, the resolution of its alignment."""
 
 LONGEST_MEDIAN: Final = 0.7
-"""The median word length that is believed at most, in seconds (openai/whisper `timing.py`)."""
+"""The largest plausible median word length, in seconds (openai/whisper `timing.py`)."""
 
 WORD_SECONDS: Final = 0.8
 CHARACTER_SECONDS: Final = 0.1
 DIGIT_SECONDS: Final = 0.4
-"""What a word of so many characters fills at most: a letter takes 0.07 s (Tauroza and Allison 1990: 170 words
-a minute), and "1984" is read as three words. Chunks hold no longer pauses than their padding, so a word that
-fills more lies over speech that the decoder left out: one "am" over 18 s."""
+"""The longest plausible time for a word of so many characters: a letter takes 0.07 s (Tauroza and Allison
+1990: 170 words a minute), and "1984" is read as three words. Chunks contain no longer pauses than their
+padding, so a longer word lies over speech that the decoder left out: one "am" over 18 s."""
 
 STRETCHED: Final = 3
 """Such a word was said in a third of that at its start."""
 
 PUNCTUATION: Final = ".,!?;:…\"'。，！？、"
-"""Around a word that is said again."""
+"""Marks around a word that are ignored when repeats are compared."""
 
 SENTENCE_END: Final = tuple(".?!。？！")
 
 
 LETTER: Final = re.compile(r"[0-9A-Za-z\u00c0-\u052f]")
-"""Digits and letters of scripts with spaces between words (Latin, Greek, Cyrillic): a name among Chinese
-words comes in parts of a word."""
+"""Digits and letters of scripts with spaces between words (Latin, Greek, Cyrillic): in Chinese text, a name
+in such a script comes in parts of a word."""
 
 
 def joined(words: Sequence[Word], language: str) -> list[Word]:
@@ -75,16 +75,15 @@ def _continues(before: str, text: str, language: str) -> bool:
 
 
 def _begins_apart(text: str, language: str) -> bool:
-    """Whether a space belongs between a pause and what is said behind it: everywhere but in the scripts that
-    are as wide as high."""
+    """Whether a space belongs between a pause and the word after it: always, except in full-width scripts."""
     return language not in UNSPACED or unicodedata.east_asian_width(text[0]) not in "WF"
 
 
 def timed(words: Sequence[Word], seconds: float) -> list[Word]:
     """The same words in order, at least `SHORTEST` long, disjoint, within 0..`seconds`.
 
-    A word beside a sentence's end that is more than twice as long as the median gives the pause back
-    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST <= seconds`, which the gate on pace sees to.
+    A word next to a sentence's end that is more than twice as long as the median loses the pause
+    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST <= seconds`, which the gate on pace ensures.
     """
     shorter = _without_pauses(words)
     forwards: list[Word] = []
@@ -111,8 +110,8 @@ def placed(words: Sequence[Word], chunk: Chunk) -> list[Word]:
 
 
 def apart(words: Sequence[Word]) -> list[Word]:
-    """Words in order of their starts, none reaching into the next: where two decodings meet, the earlier word
-    gives way."""
+    """Words in order of their starts, none overlapping the next: where two decodings meet, the earlier word
+    is shortened."""
     ordered = sorted(words, key=lambda word: (word.start, word.end))
     kept: list[Word] = []
     for word in ordered:
@@ -128,13 +127,13 @@ def apart(words: Sequence[Word]) -> list[Word]:
 def collapsed(
     words: Sequence[Word], joints: Sequence[float] = (), *, turns: int = 4, phrase: int = 10
 ) -> list[Word]:
-    """Without the repeats of a phrase that the sound cannot hold; the first of each run is kept. The caller
-    counts what is left out.
+    """Removes repeats of a phrase that the sound cannot contain; the first of each run is kept. The caller
+    counts the removed words.
 
-    A phrase of one to `phrase` words, `turns` times running or more, loses the repeats that nobody can say so
-    fast: an alignment crowds a decoder's loop into the end of its sound. One of two words or more that runs
-    over a joint, the second at which a chunk ends and the next begins, loses all repeats: it is a loop of
-    which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
+    A phrase of one to `phrase` words, repeated `turns` times in a row or more, loses the repeats that are too
+    fast to be said: an alignment crowds a decoder's loop into the end of its sound. One of two words or more
+    that crosses a joint, the second at which a chunk ends and the next begins, loses all repeats: it is a
+    loop of which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
     """
     kept = list(words)
     for length in range(1, phrase + 1):
@@ -155,7 +154,7 @@ def collapsed(
 
 
 def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Word]:
-    """What of a run of one phrase the sound can hold."""
+    """The part of a run of one phrase that the sound can contain."""
     phrase = {word.text.lower().strip(PUNCTUATION) for word in run[:length]}
     if any(character.isdigit() for text in phrase for character in text):
         return list(run)
@@ -171,7 +170,7 @@ def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Wor
 
 
 def longest_said(text: str) -> float:
-    """Seconds that a word takes at most."""
+    """The longest plausible time for a word, in seconds."""
     digits = sum(character.isdigit() for character in text)
     return WORD_SECONDS + CHARACTER_SECONDS * len(text) + DIGIT_SECONDS * digits
 

@@ -1,5 +1,5 @@
-"""The GPU as seen from outside the engines: which one, how much memory is free, how busy; and what may be on
-it together."""
+"""The GPU as seen from outside the engines: which one, how much memory is free, how busy; and which models
+may share it."""
 
 from ingest_worker.errors import StageError
 

@@ -1,5 +1,5 @@
-"""The GPU by NVML, the driver's own library: it needs no CUDA context, so it can look before CUDA starts, and
-it sees every process.
+"""The GPU through NVML, the driver's own library: it needs no CUDA context, so it works before CUDA starts,
+and it sees every process.
 
 torch's counters know only torch's allocator and show nothing of what CTranslate2 holds. Per-process figures
 are not used: inside a container NVML may list none, because process ids differ there. Called by the
@@ -17,13 +17,13 @@ _MIB: Final = 1024 * 1024
 
 
 class NvmlGpu:
-    """`port.Gpu` by NVML."""
+    """Implements `port.Gpu` with NVML."""
 
     def __init__(self, nvml: Any, visible: str | None) -> None:
         """The first GPU that CUDA will see.
 
         Args:
-            nvml: The module `pynvml`, or what recorded its answers.
+            nvml: The module `pynvml`, or a recording of its answers.
             visible: `CUDA_VISIBLE_DEVICES`. Numbers count in PCI order, as `CUDA_DEVICE_ORDER=PCI_BUS_ID`
                 makes CUDA count too.
 
@@ -42,7 +42,7 @@ class NvmlGpu:
 
     @property
     def uuid(self) -> str:
-        """`GPU-...`, or `MIG-...` of a slice."""
+        """`GPU-...`, or `MIG-...` for a slice."""
         return self._uuid
 
     def memory(self) -> DeviceMemory:
@@ -73,8 +73,8 @@ def _handle(nvml: Any, visible: str | None) -> Any:
 
 
 def find_gpu() -> NvmlGpu:
-    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`; there is no falling back to
-    the CPU."""
+    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`; there is no fallback to the
+    CPU."""
     import pynvml
 
     return NvmlGpu(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES"))

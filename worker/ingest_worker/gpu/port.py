@@ -1,5 +1,5 @@
-"""What the worker asks of a GPU. One adapter (`nvml`), and None where there is no GPU: a CPU has no figures,
-not zeros."""
+"""What the worker needs to know of a GPU. One adapter (`nvml`), and None where there is no GPU: a CPU has no
+figures, not zeros."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,11 +23,11 @@ class Gpu(Protocol):
 
     @property
     def uuid(self) -> str:
-        """The driver's name for it; the same after a reboot."""
+        """The driver's identifier of it; the same after a reboot."""
 
     def memory(self) -> DeviceMemory:
-        """Now. Raises `StageError(GPU_BROKEN)` where the driver does not answer."""
+        """Memory now. Raises `StageError(GPU_BROKEN)` if the driver does not answer."""
 
     def busy_percent(self) -> int | None:
-        """Share of the driver's last sampling period in which some kernel ran; None where the device does not
-        tell (MIG slices)."""
+        """Share of the driver's last sampling period in which a kernel ran; None where the device does not
+        report it (MIG slices)."""

@@ -1,8 +1,8 @@
 """The VRAM plan: from the memory that is free before CUDA starts, which stages may be resident together and
-at what batch. Pure.
+with which batches. Pure.
 
-Called once per run by the composition root. The footprints are other people's measurements, so they are only
-where a run begins: the batches still halve themselves when memory is short, and the Receipt has what was
+Called once per run by the composition root. The footprints are other people's measurements, so a run only
+starts with them: batches still halve themselves when memory is short, and the Receipt has the memory that was
 really used.
 """
 
@@ -17,15 +17,14 @@ CONTEXT_MIB: Final = 300
 for both engines."""
 
 MARGIN: Final = 1.25
-"""Over every footprint: with it, what follows is not below any process measured in faster-whisper#1030
-(large-v3, distil, turbo)."""
+"""Factor on every footprint: with it, the estimates below are at least as large as every process measured in
+faster-whisper#1030 (large-v3, distil, turbo)."""
 
 _WORKSPACE_MIB: Final = 580
 _PIECE_MIB: Final = 233
-"""Whisper in CTranslate2 beside its weights: the straight line through 1.85, 2.3, 3.2, 5.1 and 8.8 GB at
-batch 2, 4, 8, 16 and 32 (turbo, int8_float16, beam 5, A6000; OpenTranscribe, `docs/whisper-vram-profile`),
-less the weights. All large models share this encoder; for smaller ones it is too much, which is the safe
-side."""
+"""Whisper in CTranslate2 beside its weights: the line through 1.85, 2.3, 3.2, 5.1 and 8.8 GB at batch 2, 4,
+8, 16 and 32 (turbo, int8_float16, beam 5, A6000; OpenTranscribe, `docs/whisper-vram-profile`), less the
+weights. All large models share this encoder; for smaller ones it is too much, which is the safe side."""
 
 _WEIGHTS: Final = {
     ComputeType.FLOAT32: 2.0,
@@ -35,17 +34,17 @@ _WEIGHTS: Final = {
     ComputeType.INT8_FLOAT16: 0.5,
     ComputeType.AUTO: 1.0,
 }
-"""Size on the device over size of the file, which holds 16-bit weights."""
+"""Size on the device divided by size of the file, which holds 16-bit weights."""
 
 _DIARIZATION_MIB: Final = ((8, 640), (16, 954), (32, 1_900), (64, 4_600), (128, 8_000))
 """(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`), for
-one call per window. Ours runs its trunk in blocks and needs less; nobody has measured how much less on a
-GPU."""
+one call per window. Ours runs its trunk in blocks and needs less; how much less on a GPU has not been
+measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What is decoded, and what is segmented, together."""
+    """How many windows are decoded, and how many segmented, at once."""
 
     transcription: int
     diarization: int
@@ -57,7 +56,7 @@ class Batches:
 
 @dataclass(frozen=True, slots=True)
 class Whisper:
-    """What is known about the transcription model before it is loaded."""
+    """What is known of the transcription model before it is loaded."""
 
     weights_mib: int
     """Size of its largest file."""
@@ -66,7 +65,7 @@ class Whisper:
 
 @dataclass(frozen=True, slots=True)
 class ResidencyPlan:
-    """What may be on the GPU together."""
+    """Which stages may share the GPU, and with which batches."""
 
     together: bool
     """Whether transcription and diarization run at the same time. Otherwise each is released before the other
@@ -93,7 +92,7 @@ def diarization_mib(batch: int) -> int:
 def plan_residency(
     free_mib: int | None, whisper: Whisper, asked: Batches, *, together: bool
 ) -> ResidencyPlan:
-    """What a run begins with.
+    """The plan with which a run begins.
 
     Together at the asked batches, else together at half of them, else one after the other at the largest
     halves that fit alone. Half is as far as batches shrink for the sake of overlap: batches of 8 to 16 are

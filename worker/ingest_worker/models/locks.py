@@ -1,5 +1,5 @@
 """Locks: what was really fetched, file by file, written beside the models; the only description of models
-that a worker believes.
+that a worker trusts.
 
 `<folder>/<set>/lock.yaml` and `<folder>/<set>/<model>/...`. Called by fetching, by the command, and by
 `opening`. Must not reach a network.
@@ -26,12 +26,12 @@ LOCK_FILE = "lock.yaml"
 
 
 class LockedModel(ContractModel):
-    """One model as it lies on the disk."""
+    """One model as it is on the disk."""
 
     name: ModelName
     role: Role
     origin: ShortText
-    """`Model.origin` of what was asked for."""
+    """`Model.origin` of the requested model."""
     revision: ShortText | None = None
     """The hub's commit that was fetched."""
     licence: ShortText
@@ -40,14 +40,14 @@ class LockedModel(ContractModel):
 
     @property
     def identity(self) -> str:
-        """`name@` and the first 12 digits of the sha256 over its files' sorted hashes: whatever else changes,
-        the same weights keep it."""
+        """`name@` and the first 12 digits of the sha256 over its files' sorted hashes: the same weights
+        always have the same identity."""
         digest = hashlib.sha256("\n".join(sorted(file.sha256 for file in self.files)).encode())
         return f"{self.name}@{digest.hexdigest()[:12]}"
 
 
 class Lock(ContractModel):
-    """A set as it lies on the disk."""
+    """A set as it is on the disk."""
 
     set: Name
     models: tuple[LockedModel, ...]
@@ -58,7 +58,7 @@ class Lock(ContractModel):
 
 
 def unavailable(message: str, set_name: str) -> StageError:
-    """What is wrong, and the command that mends it."""
+    """The error: what is wrong, and the command that fixes it."""
     return StageError(Reason.MODELS_UNAVAILABLE, f"{message} Run `ingestctl models fetch {set_name}`.")
 
 
@@ -74,8 +74,8 @@ def read_lock(folder: Path, set_name: str) -> Lock:
 
 
 def lock(model_set: ModelSet, folder: Path) -> Lock:
-    """Write down what lies in the folder, for models that were put there by hand; `fetch` has locked its own
-    already.
+    """Write a lock for what is in the folder, for models that were put there by hand; `fetch` has locked its
+    own already.
 
     Raises:
         StageError: `MODELS_UNAVAILABLE` when a model is missing, or differs from what the set pins.
@@ -88,7 +88,7 @@ def lock(model_set: ModelSet, folder: Path) -> Lock:
 
 
 def locked(model: Model, place: Path, set_name: str, revision: str | None = None) -> LockedModel:
-    """A model as it lies in `place`. Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or
+    """A model as it is in `place`. Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or
     differs."""
     files = tuple(_pinned(place, path) for path in files_of(place, set_name))
     if not files:
@@ -114,7 +114,7 @@ def _pinned(place: Path, path: str) -> PinnedFile:
 
 
 def write_lock(model_set: ModelSet, folder: Path, models: list[LockedModel]) -> Lock:
-    """The lock, written whole or not at all."""
+    """Write the lock atomically."""
     fresh = Lock(set=model_set.name, models=tuple(models))
     path = folder / model_set.name / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +137,9 @@ def sha256_of(path: Path) -> str:
 
 def files_of(place: Path, set_name: str) -> list[str]:
     """Every file below a model's folder, sorted. Raises `StageError(MODELS_UNAVAILABLE)` for anything that is
-    hidden or no plain file.
+    hidden or not a regular file.
 
-    A link could point at what another user may change after the check.
+    A link could point at a file that another user may change after the check.
     """
     return sorted(_walk(place, place, set_name))
 

@@ -26,7 +26,7 @@ FilePath = Annotated[
         max_length=256, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
     ),
 ]
-"""A file below its model's folder. No part begins with a dot, so that a set cannot name a place outside."""
+"""A file below its model's folder. No part begins with a dot, so that a set cannot name a path outside."""
 
 FilePattern = Annotated[
     str,
@@ -47,7 +47,7 @@ class Role(StrEnum):
 
 
 class PinnedFile(ContractModel):
-    """One file and what must be in it."""
+    """One file and its required content."""
 
     path: FilePath
     sha256: Sha256
@@ -76,7 +76,7 @@ class HubSource(ContractModel):
     take: Annotated[tuple[FilePattern, ...], Field(min_length=1)]
     """Which of the repository's files: others hold the same weights in formats that nothing here reads."""
     gated: bool = False
-    """Whether its owner asks people to accept conditions first."""
+    """Whether its owner requires users to accept conditions first."""
 
 
 class PackageSource(ContractModel):
@@ -88,12 +88,12 @@ class PackageSource(ContractModel):
 
 
 class ToolSource(ContractModel):
-    """Built from a wheel by a function of the demo: for the demo and the tests alone."""
+    """Built from a wheel by a function of the demo: only for the demo and the tests."""
 
     kind: Literal["tool"]
     tool: Annotated[str, StringConstraints(pattern=r"^demo\.[a-z0-9_.]+:[a-z0-9_]+$")]
-    """`module:function`, called with the wheel and the folder to make. Only of `demo`: a set's file must not
-    name arbitrary code."""
+    """`module:function`, called with the wheel and the folder to create. Only functions of `demo`: a set's
+    file must not name arbitrary code."""
     wheel: Wheel
 
 
@@ -104,14 +104,14 @@ class Model(ContractModel):
     """One model of a set."""
 
     name: ModelName
-    """What profiles call it."""
+    """The name that profiles use."""
     role: Role
     licence: ShortText
     attribution: ShortText
-    """Whose work it is, and where it is described."""
+    """Who made it, and where it is described."""
     source: Source
     files: tuple[PinnedFile, ...] = ()
-    """Every file. Empty where nobody has been able to pin them yet."""
+    """Every file. Empty until the files are pinned."""
 
     @model_validator(mode="after")
     def _pinned_where_it_can_be(self) -> Self:
@@ -121,7 +121,7 @@ class Model(ContractModel):
 
     @property
     def origin(self) -> str:
-        """Where it comes from, in one word: the same word as long as the same bytes are meant."""
+        """The source as one string: the same string as long as the same bytes are meant."""
         match self.source:
             case HubSource(repository=repository, revision=revision):
                 return f"hub:{repository}@{revision or 'newest'}"
@@ -150,10 +150,10 @@ class ModelSet(ContractModel):
 
 
 def load_set(name_or_path: str) -> ModelSet:
-    """A set that the worker brings (`default`), or one in a file of yours (a path that ends in `.yaml`).
+    """A set that the worker ships (`default`), or one in a file of yours (a path that ends in `.yaml`).
 
     Raises:
-        StageError: `MODELS_UNAVAILABLE`, with what is wrong in the file, or with the sets there are.
+        StageError: `MODELS_UNAVAILABLE`, with what is wrong in the file, or with the sets that exist.
     """
     path = (
         Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else BUILT_IN / f"{name_or_path}.yaml"

@@ -1,8 +1,8 @@
-"""Opening models for work: the path of a model is given out only after every file below it has been compared
-with its lock.
+"""Opening models for work: a model's path is returned only after every file below it has been compared with
+its lock.
 
-Called by the worker's composition root at its start. Hashing happens in `path`, in the thread that is about
-to load the model, so that models are checked at the same time and a model that this run does not need costs
+Called by the worker's composition root when it starts. Hashing happens in `path`, in the thread that is about
+to load the model, so that models are checked in parallel and a model that this run does not need costs
 nothing. Must not reach a network.
 """
 
@@ -13,7 +13,7 @@ from ingest_worker.models.locks import LockedModel, files_of, read_lock, sha256_
 from ingest_worker.models.model_set import PinnedFile, Role
 
 _HASHERS = 4
-"""Threads that hash one model's files: more than a disk or a memory bus has to give."""
+"""Threads that hash one model's files: more than a disk or a memory bus can serve."""
 
 
 class Models:
@@ -25,15 +25,15 @@ class Models:
         self._place = folder / set_name
 
     def identity(self, role: Role, name: str) -> str:
-        """`name@first 12 digits of a sha256` over the model's files: what vectors and stage hashes are
-        labelled with."""
+        """`name@first 12 digits of a sha256` over the model's files: the label of vectors and stage
+        hashes."""
         return self._find(role, name).identity
 
     def path(self, role: Role, name: str) -> Path:
-        """The folder of a model, every file checked. Takes as long as reading its files.
+        """The folder of a model, after a check of every file. Takes as long as reading its files.
 
         Raises:
-            StageError: `MODELS_UNAVAILABLE`, naming the first file that is missing, too many, or different.
+            StageError: `MODELS_UNAVAILABLE`, naming the first file that is missing, unexpected, or different.
         """
         model = self._find(role, name)
         place = self._place / name
@@ -76,6 +76,6 @@ def _fault(place: Path, file: PinnedFile) -> str | None:
 
 
 def open_models(folder: Path, set_name: str) -> Models:
-    """The models of a set below `folder`. Raises `StageError(MODELS_UNAVAILABLE)` where the set was never
+    """The models of a set below `folder`. Raises `StageError(MODELS_UNAVAILABLE)` if the set was never
     fetched."""
     return Models(folder, set_name)

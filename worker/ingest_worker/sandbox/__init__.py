@@ -1,2 +1,2 @@
-"""Child processes for what comes from outside: walls around the one that decodes, budgets around the one that
+"""Child processes for untrusted input: walls around the one that decodes, budgets around the one that
 fetches."""

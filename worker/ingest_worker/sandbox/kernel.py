@@ -1,6 +1,6 @@
-"""prctl, Landlock and capset: what the walls ask of Linux and Python's library has no name for.
+"""prctl, Landlock and capset: the system calls of the walls for which Python's library has no function.
 
-Called by `walls` and by whoever must not be looked into (`undumpable`). Raises `OSError` where the kernel
+Called by `walls` and by processes that must not be inspected (`undumpable`). Raises `OSError` if the kernel
 refuses.
 """
 
@@ -26,21 +26,21 @@ _LANDLOCK_RESTRICT_SELF: Final = 446
 """The same on every machine, as all system calls since Linux 5.0 (`scripts/syscall.tbl`)."""
 
 _LANDLOCK_VERSION: Final = 1
-"""The flag that asks for the ABI's version instead of a ruleset (`include/uapi/linux/landlock.h`)."""
+"""The flag that requests the ABI's version instead of a ruleset (`include/uapi/linux/landlock.h`)."""
 
 _FILES_BY_ABI: Final = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many rights over files each ABI of Landlock knows: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with
-5."""
+"""How many access rights to files each ABI of Landlock knows: REFER came with 2, TRUNCATE with 3, IOCTL_DEV
+with 5."""
 
 _TCP_SINCE: Final = 4
 _SCOPES_SINCE: Final = 6
 _BOTH: Final = 0b11
-"""Binding to and connecting over TCP; signals and abstract sockets of processes outside."""
+"""Binding to and connecting over TCP; signals to and abstract sockets of processes outside."""
 
 _SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
 _SECCOMP_SET_MODE_FILTER: Final = 1
 _TSYNC: Final = 1
-"""`include/uapi/linux/seccomp.h`: the filter holds for all threads."""
+"""`include/uapi/linux/seccomp.h`: the filter applies to all threads."""
 
 LINUX: Final = sys.platform == "linux"
 
@@ -56,10 +56,10 @@ class _Program(ctypes.Structure):
 
 
 def undumpable() -> None:
-    """Let no other process of this user read this one's memory or its environment in /proc, for good. Linux
-    only.
+    """Prevent every other process of this user from reading this one's memory or its environment in /proc,
+    permanently. Linux only.
 
-    /proc/PID/environ, mem and the like belong to root then, and ptrace is refused (ptrace(2),
+    /proc/PID/environ, mem and the like then belong to root, and ptrace is refused (ptrace(2),
     proc_pid_environ(5)). An `exec` undoes it.
     """
     if LINUX:
@@ -67,8 +67,8 @@ def undumpable() -> None:
 
 
 def die_with(parent: int) -> None:
-    """End this process when the thread that started it ends. Raises `ProcessLookupError` when that has
-    happened already. Linux only."""
+    """End this process when the thread that started it ends. Raises `ProcessLookupError` if that has already
+    happened. Linux only."""
     if LINUX:
         _prctl(_PR_SET_PDEATHSIG, 9)
         if os.getppid() != parent:
@@ -76,14 +76,13 @@ def die_with(parent: int) -> None:
 
 
 def no_new_privileges() -> None:
-    """Nothing that this process executes can give it privileges: no set-user-ID, no file capabilities. Cannot
-    be undone."""
+    """Nothing that this process executes can gain privileges: no set-user-ID, no file capabilities. Cannot be
+    undone."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def no_capabilities() -> None:
-    """Give up every capability, as a root process has them. An ordinary user has none, and nothing
-    changes."""
+    """Drop every capability that a root process has. An ordinary user has none, and nothing changes."""
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     number = _CAPSET.get(os.uname().machine)
@@ -93,8 +92,8 @@ def no_capabilities() -> None:
 
 
 def landlock() -> int:
-    """Deny every file by its path, TCP, and signals to others, as far as the kernel's Landlock reaches; open
-    files stay usable.
+    """Deny access to every file by its path, to TCP, and to signals to other processes, as far as the
+    kernel's Landlock supports it; open files stay usable.
 
     Returns the ABI in force. Raises `OSError` where there is none (landlock(7)).
     """
@@ -113,8 +112,8 @@ def landlock() -> int:
 
 
 def filter_system_calls(program: bytes) -> None:
-    """Put a BPF program before every system call of every thread, for good (seccomp(2)). `no_new_privileges`
-    must stand.
+    """Run a BPF program before every system call of every thread, permanently (seccomp(2)). Requires
+    `no_new_privileges`.
 
     Args:
         program: `struct sock_filter`s, one after the other.

@@ -1,4 +1,4 @@
-"""What a child process may take, and how it takes that upon itself before it looks at anything from outside.
+"""The limits of a child process, and how it sets them before it reads anything from outside.
 
 Called by the children on themselves. The alternative, `preexec_fn` in the parent, is not safe in a process
 with threads (CPython documentation of `subprocess.Popen`), and the worker has many.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _GRACE: Final = 5
-"""Seconds between the signal that tells the reason (SIGXCPU) and the one that does not (SIGKILL)."""
+"""Seconds between the signal that shows the reason (SIGXCPU) and the one that does not (SIGKILL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +19,19 @@ class Limits:
 
     cpu_seconds: int
     file_bytes: int
-    """Of any one file that it writes."""
+    """The largest file that it may write."""
     address_space: int | None = 1 << 30
-    """Bytes of address space, reserved or used. Not for programs that reserve what they never touch, as V8
-    does."""
+    """Bytes of address space, reserved or used. Not for programs that reserve memory that they never touch,
+    as V8 does."""
     data: int | None = None
-    """Bytes of private memory that can be written: what is used, more or less (getrlimit(2),
-    `RLIMIT_DATA`)."""
+    """Bytes of private writable memory: roughly what is used (getrlimit(2), `RLIMIT_DATA`)."""
     open_files: int = 64
     processes: int | None = None
-    """Processes and threads of this user. 0: none can be started. Does not bind root."""
+    """Processes and threads of this user. 0: none can be started. Does not apply to root."""
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Lower this process's own limits, for good. Memory and processes on Linux only; macOS refuses to
+    """Lower this process's own limits, permanently. Memory and processes on Linux only; macOS refuses
     (`setrlimit(2)`)."""
     wanted: dict[int, tuple[int, int]] = {
         resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + _GRACE),
@@ -41,12 +40,12 @@ def limit_this_process(limits: Limits) -> None:
         resource.RLIMIT_CORE: (0, 0),
     }
     if sys.platform == "linux":
-        told = {
+        given = {
             resource.RLIMIT_AS: limits.address_space,
             resource.RLIMIT_DATA: limits.data,
             resource.RLIMIT_NPROC: limits.processes,
         }
-        wanted |= {which: (most, most) for which, most in told.items() if most is not None}
+        wanted |= {which: (most, most) for which, most in given.items() if most is not None}
     for which, (soft, hard) in wanted.items():
         _, ceiling = resource.getrlimit(which)
         most = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)

@@ -1,9 +1,9 @@
-"""Starts a child, asks it, listens no longer and no more than agreed, and ends it. What it says is data from
-outside.
+"""Starts a child, sends it requests, reads no longer and no more than agreed, and ends it. Its output is
+untrusted.
 
 Called by `audio.process` and `sources.apart`. The child has an environment of its own, its own session, and
-no file of ours but its three streams; a child that was taken over can say anything, so a line is bounded,
-parsed here, and judged by the caller.
+no file of ours but its three streams; a compromised child can write anything, so the length of a line is
+limited, and a line is parsed here and judged by the caller.
 """
 
 import contextlib
@@ -18,25 +18,25 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 MOST_LINE: Final = 1 << 20
-"""Bytes of one line: a recording's description has less than 10 kB, a decoder's news less than 1 kB."""
+"""Bytes of one line: a recording's description has less than 10 kB, a decoder's report less than 1 kB."""
 
 _BLOCK: Final = 1 << 16
 
 _TICK: Final = 0.25
-"""Seconds between two looks at whether the caller still wants to wait."""
+"""Seconds between two checks whether the caller still wants to wait."""
 
 _ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of
-data (tried with 0.3.33): 24 of them fill the limits of a child, and a child computes next to nothing."""
+data (measured with 0.3.33): 24 of them exceed the limits of a child, and a child computes next to nothing."""
 
 _LAST_GRACE: Final = 5.0
-"""Seconds that a child which has closed its mouth may take to be gone."""
+"""Seconds that a child may take to exit after it has closed its output."""
 
 Said = dict[str, Any]
 
 
 class ChildEndedError(Exception):
-    """The child ended without a last word. `code` is as `subprocess.Popen.returncode` has it."""
+    """The child ended without a last line. `code` is as `subprocess.Popen.returncode` has it."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"ended with {code}")
@@ -44,11 +44,11 @@ class ChildEndedError(Exception):
 
 
 class ChildGarbledError(Exception):
-    """The child said what no child of ours says."""
+    """The child wrote a line that none of our children writes."""
 
 
 def nothing() -> None:
-    """For whoever has nothing to do while a child works."""
+    """For callers with nothing to do while a child works."""
 
 
 class Child:
@@ -72,33 +72,33 @@ class Child:
         *,
         seconds: float,
         last: bool = False,
-        anew: bool = False,
+        restart: bool = False,
         waiting: Callable[[], None] = nothing,
     ) -> Generator[Said, None, None]:
-        """What it says to a request, line by line, up to the `done` or `failed` line.
+        """The child's answer to a request, line by line, up to the `done` or `failed` line.
 
         Args:
             request: For its standard input, as one line.
-            seconds: After which it is too late.
-            anew: Whether they are counted anew from every line.
-            last: Whether nothing else will be asked: its standard input ends here.
-            waiting: Called a few times a second while nothing comes; it may raise.
+            seconds: The time limit.
+            restart: Whether the time limit starts again with every line.
+            last: Whether this is the last request: its standard input ends here.
+            waiting: Called a few times a second while no line arrives; it may raise.
 
         Raises:
             TimeoutError: it took longer than `seconds`.
             ChildEndedError: it ended before its last line.
-            ChildGarbledError: what it said is no line of ours.
+            ChildGarbledError: it wrote a line that is not one of ours.
         """
         until = time.monotonic() + seconds
-        self.tell({**request, "parent": os.getpid()}, last=last)
+        self.send({**request, "parent": os.getpid()}, last=last)
         while True:
-            said = self._line(time.monotonic() + seconds if anew else until, waiting)
+            said = self._line(time.monotonic() + seconds if restart else until, waiting)
             yield said
             if "done" in said or "failed" in said:
                 return
 
     def close(self) -> None:
-        """End it and what it started, whatever they do."""
+        """Kill the child and everything that it started."""
         if self._popen.returncode is None:
             self._kill()
             self._popen.wait()
@@ -108,18 +108,17 @@ class Child:
                     stream.close()
 
     def _kill(self) -> None:
-        """Kill the whole session. Before the child is waited for: afterwards its number may be another's."""
-        with contextlib.suppress(
-            ProcessLookupError, PermissionError
-        ):  # macOS refuses for a group of the dead
+        """Kill the whole session, before the child is waited for: afterwards its process id may be
+        another's."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.kill()
 
-    def tell(self, line: Said, *, last: bool = False) -> None:
-        """One line for its standard input, which ends after the last."""
-        assert self._popen.stdin is not None  # noqa: S101 -- PIPE was asked for
+    def send(self, line: Said, *, last: bool = False) -> None:
+        """Write one line to its standard input, which ends after the last."""
+        assert self._popen.stdin is not None  # noqa: S101 -- PIPE was requested
         text = json.dumps(line).encode() + b"\n"
-        with contextlib.suppress(BrokenPipeError):  # a child that is dead already tells so by its exit
+        with contextlib.suppress(BrokenPipeError):  # the exit code of a dead child is reported anyway
             self._popen.stdin.write(text)
             self._popen.stdin.flush()
             if last:
@@ -145,8 +144,8 @@ class Child:
         return _said(line)
 
     def _end(self) -> int:
-        """The code of a child that has closed its mouth. One that lives on is ended, and so is what it
-        started."""
+        """The exit code of a child that has closed its output. One that lives on is killed, with everything
+        that it started."""
         until = time.monotonic() + _LAST_GRACE
         while not self._is_over() and time.monotonic() < until:
             time.sleep(_TICK / 10)
@@ -154,7 +153,7 @@ class Child:
         return self._popen.wait()
 
     def _is_over(self) -> bool:
-        """Whether it has ended; it is not waited for, so that its number stays its own."""
+        """Whether it has ended; it is not waited for, so that its process id stays its own."""
         return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 

@@ -1,9 +1,9 @@
 """The filter in front of a decoder's system calls: an allow-list as a BPF program, for x86-64 and aarch64.
 Pure.
 
-Written here and not by libseccomp: its Python binding belongs to a distribution's own Python, the one on PyPI
-has had no release since 2021, and an image need not have the library (docs/decisions/0017). A filter without
-state is forty comparisons.
+Written here and not with libseccomp: its Python binding belongs to a distribution's own Python, the one on
+PyPI has had no release since 2021, and an image need not have the library (docs/decisions/0017). A filter
+without state is forty comparisons.
 
 The form is classic BPF over `struct seccomp_data` (Linux, Documentation/userspace-api/seccomp_filter.rst);
 the numbers are those of `arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h`.
@@ -61,7 +61,7 @@ ALLOWED: Final = MappingProxyType(
         "exit_group": (231, 94),
     }
 )
-"""Name to its number on x86-64 and on aarch64."""
+"""Name of a system call to its number on x86-64 and on aarch64."""
 
 FATAL: Final = MappingProxyType(
     {
@@ -91,17 +91,17 @@ FATAL: Final = MappingProxyType(
         "memfd_create": (319, 279),
     }
 )
-"""What no decoder and no library under it asks for: the process is killed (SIGSYS), so that the attempt is
-told."""
+"""Calls that no decoder and no library under it makes: the process is killed (SIGSYS), so that the attempt is
+reported."""
 
 _GUARDED: Final = MappingProxyType({"mmap": (9, 222), "mprotect": (10, 226), "tgkill": (234, 131)})
-"""Allowed by their arguments."""
+"""Calls that are allowed depending on their arguments."""
 
 _ALLOW: Final = 0x7FFF0000
 _KILL: Final = 0x80000000
 _REFUSE: Final = 0x00050000 | errno.EPERM
-"""`SECCOMP_RET_*`. What is not named is refused and not killed: a library of tomorrow that asks for a newer
-call falls back to an older."""
+"""`SECCOMP_RET_*`. A call that is not named is refused and the process is not killed: a future library that
+tries a newer call falls back to an older one."""
 
 _LOAD: Final = 0x20
 _EQUAL: Final = 0x15
@@ -113,32 +113,32 @@ _RETURN: Final = 0x06
 _NUMBER_AT: Final = 0
 _MACHINE_AT: Final = 4
 _ARGUMENTS_AT: Final = 16
-"""`struct seccomp_data`: the call, the machine, the instruction's place, six arguments of 8 bytes."""
+"""`struct seccomp_data`: the call, the machine, the instruction pointer, six arguments of 8 bytes."""
 
 _X32: Final = 0x40000000
-"""x86-64's other numbering, which would walk past a filter of the first."""
+"""The other call numbers of x86-64 (x32), which would bypass a filter of the first."""
 
 _PROT_EXEC: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A processor as the filter sees it."""
+    """A processor architecture as the filter sees it."""
 
     audit: int
     """`AUDIT_ARCH_*` (`include/uapi/linux/audit.h`)."""
     column: int
-    """Its place in the tables above."""
+    """Its column in the tables above."""
 
 
 MACHINES: Final[Mapping[str, Machine]] = MappingProxyType(
     {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
 )
-"""By what uname(2) calls them."""
+"""By the machine names of uname(2)."""
 
 
 def program(machine: Machine, pid: int) -> bytes:
-    """The filter for the process `pid`, which may signal itself (as abort(3) does) and nobody else."""
+    """The filter for the process `pid`, which may signal itself (as abort(3) does) and no other."""
     column = machine.column
     lines = [
         _line(_LOAD, _MACHINE_AT),
@@ -158,7 +158,7 @@ def program(machine: Machine, pid: int) -> bytes:
 
 
 def _by_argument(number: int, place: int, test: tuple[int, int], answers: tuple[int, int]) -> list[bytes]:
-    """For one call: the first answer where its argument (the low 32 bits) passes the test, else the
+    """For one call: the first answer if its argument (the low 32 bits) passes the test, otherwise the
     second."""
     return [
         _line(_EQUAL, number, 0, 4),

@@ -1,7 +1,7 @@
-"""The walls around a process that reads hostile content, raised by itself when everything it needs is open,
-for good.
+"""The walls around a process that reads hostile content; it raises them itself when everything that it needs
+is open, permanently.
 
-Called by `audio.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it tries them and
+Called by `audio.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it raises them and
 prints those that this kernel lacks, which `ingestctl doctor` and `python -m ingest_worker.check` show.
 """
 
@@ -17,28 +17,28 @@ from ingest_worker.sandbox import kernel, seccomp
 
 
 class Wall(StrEnum):
-    """What stands between code that took over the decoder and everything else."""
+    """A wall between code that took over the decoder and everything else."""
 
     PRIVILEGES = "no_new_privs"
-    """Nothing that it executes gives it more rights, and it has no capability."""
+    """Nothing that it executes gets more rights, and it has no capability."""
     LANDLOCK = "landlock"
-    """No path can be opened, no TCP connection made, nobody else signalled."""
+    """No path can be opened, no TCP connection made, no other process signalled."""
     SECCOMP = "seccomp"
-    """Reading and writing what is open, memory, and the end: no other system call."""
+    """Only reading and writing open files, memory, and exit: no other system call."""
 
 
 def raise_walls() -> tuple[Wall, ...]:
-    """Raise every wall that this kernel has; those that it lacks come back. Everything that is to be used
+    """Raise every wall that this kernel has; returns the walls that it lacks. Everything that will be used
     must be open, and imported."""
     return tuple(wall for wall, raising in _RAISING if not _stands(raising))
 
 
 def walls_lacking() -> tuple[Wall, ...]:
-    """The walls that a child of this process would lack, found out by one that tries."""
-    told = subprocess.run(
+    """The walls that a child of this process would lack, found by a child that raises them."""
+    result = subprocess.run(
         [sys.executable, "-I", "-m", __name__], check=True, capture_output=True, env={}, timeout=60
     )
-    return tuple(Wall(name) for name in json.loads(told.stdout))
+    return tuple(Wall(name) for name in json.loads(result.stdout))
 
 
 def _privileges() -> None:
@@ -59,7 +59,7 @@ _RAISING: Final[tuple[tuple[Wall, Callable[[], object]], ...]] = (
     (Wall.LANDLOCK, kernel.landlock),
     (Wall.SECCOMP, _seccomp),
 )
-"""In this order: each of the later ones needs the first, and the last forbids the others."""
+"""The order matters: each of the later walls needs the first, and the last forbids the others."""
 
 
 def _stands(raising: Callable[[], object]) -> bool:

@@ -1,2 +1,1 @@
-"""Where recordings come from: the only place that knows yt-dlp, and the one that keeps it from reaching what
-it must not."""
+"""Where recordings come from: the only place that knows yt-dlp, and that restricts what yt-dlp can reach."""

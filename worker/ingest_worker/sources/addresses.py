@@ -1,4 +1,4 @@
-"""Names for recordings: canonical addresses, and the ids that the store knows recordings by. Pure.
+"""Names for recordings: canonical addresses, and the ids under which the store keeps recordings. Pure.
 
 Two spellings of one address must give one id, or a nightly schedule ingests the same recording twice.
 """
@@ -13,21 +13,21 @@ from ingest_worker.errors import StageError
 from ingest_worker.formats import ALL_ENDINGS, ending_of
 
 WEB: Final = frozenset({"http", "https"})
-"""The schemes that are fetched; `file` is handled apart."""
+"""The schemes that are fetched; `file` is handled elsewhere."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 _TRIPLET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _NAME: Final = re.compile(r"[a-z0-9._-]+")
-"""Of a host, as names are looked up: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that
-some have."""
+"""Characters of a host name: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that some
+have."""
 
 _HASH_DIGITS: Final = 16
 _LONGEST_ID: Final = 128
 """Characters: what `ItemId` in the contract allows."""
 
 _OURS: Final = frozenset({"file", "url", "voice"})
-"""What begins ids that no site gives."""
+"""Prefixes of ids that no site gives."""
 
 _MANIFESTS: Final = frozenset({"m3u8", "mpd"})
 
@@ -39,7 +39,7 @@ def canonical_url(url: str) -> str:
     stays: it can matter.
 
     Raises:
-        NotAnAddressError: what is no http or https address.
+        NotAnAddressError: not an http or https address.
     """
     parts = split(url)
     host = parts.hostname or ""
@@ -51,7 +51,7 @@ def canonical_url(url: str) -> str:
 
 
 class NotAnAddressError(StageError):
-    """What should be an address is none that can be fetched; a `SOURCE_UNSUPPORTED`."""
+    """An address that cannot be fetched; a `SOURCE_UNSUPPORTED`."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(Reason.SOURCE_UNSUPPORTED, f"{shown(url) or 'nothing'} is not an address: {why}")
@@ -66,7 +66,7 @@ def split(url: str) -> SplitResult:
         host = (
             host if ":" in host or not host else host.encode("idna").decode("ascii")
         )  # raises for labels that no name may have
-        port = f":{parts.port}" if parts.port is not None else ""  # raises for what is no number
+        port = f":{parts.port}" if parts.port is not None else ""  # raises if it is not a number
     except ValueError as error:
         raise NotAnAddressError(url, str(error)) from error
     if parts.scheme not in WEB or not host:
@@ -77,11 +77,11 @@ def split(url: str) -> SplitResult:
 
 
 def as_sent(url: str) -> str:
-    """An http or https address in ASCII: what may not stand bare is percent-encoded, and nothing else is
+    """An http or https address in ASCII: characters that must be percent-encoded are, and nothing else is
     changed.
 
     Raises:
-        NotAnAddressError: what is no http or https address.
+        NotAnAddressError: not an http or https address.
     """
     checked = split(url)
     parts = urlsplit(url.strip())
@@ -100,19 +100,19 @@ def shown(url: str) -> str:
     return bare if len(bare) <= 200 else bare[:197] + "..."  # noqa: PLR2004 -- a line
 
 
-def looks_like_media(url: str) -> bool:
-    """Whether an address names a media file, as far as its ending tells."""
+def is_media_address(url: str) -> bool:
+    """Whether an address names a media file, judged by its file extension."""
     return ending_of(urlsplit(url).path) in ALL_ENDINGS | _MANIFESTS
 
 
 def has_header(url: str) -> bool:
-    """Whether an address names a media file that tells its own length, as far as its ending tells; a manifest
-    is read as a whole."""
+    """Whether an address names a media file with a header that gives its length, judged by its file
+    extension; a manifest is read as a whole."""
     return is_media_file(urlsplit(url).path)
 
 
 def is_media_file(name: str) -> bool:
-    """Whether a file is media, as far as its ending tells."""
+    """Whether a file is media, judged by its extension."""
     return ending_of(name) in ALL_ENDINGS
 
 
@@ -122,14 +122,14 @@ def id_of_url(url: str) -> str:
 
 
 def id_of_nothing(text: str) -> str:
-    """`url:` and a hash, for what has no address: such an entry is named in what is left out, and never
+    """`url:` and a hash, for an entry without an address: it is named among what is left out, and never
     stored."""
     return f"url:{_digest(text)}"
 
 
-def id_of_video(extractor: str, name: str) -> str:
-    """`<extractor>:<id>` as the site names it, or a hash of it where the contract has no room or no letters
-    for it."""
+def recording_id(extractor: str, name: str) -> str:
+    """`<extractor>:<id>` with the site's id, or a hash of it if the id is too long for the contract or has
+    characters that it does not allow."""
     site = re.sub(r"[^a-z0-9]", "", extractor.lower()) or "site"
     site = f"site{site}" if site in _OURS else site
     found = f"{site}:{name}"
@@ -141,8 +141,8 @@ def _digest(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encoding in one way: unreserved characters bare, the rest in capitals; what may not stand bare
-    is encoded."""
+    """Canonical percent-encoding: unreserved characters plain, escapes in capitals; characters that need
+    encoding are encoded."""
 
     def once(match: re.Match[str]) -> str:
         character = chr(int(match[1], 16))

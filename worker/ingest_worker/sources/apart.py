@@ -1,8 +1,8 @@
-"""Looking and downloading in a process apart: it can be killed, and it has budgets. Implements
+"""Extracting and downloading in a separate process: it can be killed, and it has budgets. Implements
 `ports.Fetcher`, and makes plans.
 
 Called by `tools` and `planner`. Must not import yt-dlp: this process holds the models and the store's
-address. What the child says is believed as far as it can be true of a source.
+address. The child's output is trusted only as far as it can be true of a source.
 """
 
 import logging
@@ -25,12 +25,12 @@ from ingest_contract.receipt import MAX_MESSAGE
 from ingest_contract.text import legible, said
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
 from ingest_worker.sources import files
-from ingest_worker.sources.budget import MOST_LOOK_SECONDS
+from ingest_worker.sources.budget import MAX_LISTING_SECONDS
 from ingest_worker.sources.contents import check
 
 log = logging.getLogger("ingest_worker.sources")
@@ -39,30 +39,31 @@ _PASSED_ON: Final = (
     "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_DIR", "DENO_CERT",
 )  # fmt: skip
-"""What the child learns of our environment: where programs and certificates are, and nothing that lets
-anybody in."""
+"""The part of our environment that the child gets: where programs and certificates are, and no
+credentials."""
 
 _DATA: Final = 1 << 30
 """Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more
 than half of this to start."""
 
 _LARGEST_FILE: Final = 1 << 41
-"""A plan's outline of a media file is as long as the file, and a hole (`headers`)."""
+"""A plan's outline of a media file is as long as the file, but sparse (`headers`)."""
 
 _SLACK: Final = 60
-"""Seconds beyond a child's own budgets, after which it is killed: its start, and what no timer of its own
-interrupts."""
+"""Seconds beyond a child's own budgets, after which it is killed: for its start, and for what its own timers
+do not interrupt."""
 
 _ROOM: Final = 1 << 20
-"""Bytes that a file may be larger than the profile allows, so that it is told as that and not as a full
-disk."""
+"""Bytes by which a file may be larger than the profile allows, so that it is reported as too large and not as
+a full disk."""
 
 _TELLABLE: Final = frozenset(
     reason
     for reason, row in FAILURES.items()
     if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
 )
-"""What may be true of a source. That the store, a machine or a batch is at fault, the child cannot say."""
+"""Reasons that a source can cause. The child cannot report that the store, a machine or a batch is at
+fault."""
 
 _ENDINGS: Final = {
     signal.SIGKILL: (
@@ -77,19 +78,19 @@ _ENDINGS: Final = {
 }
 
 Said = dict[str, Any]
-Stored = Callable[[Sequence[str]], Mapping[str, StoredVideo]]
+Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
 Keep = Callable[[Mapping[str, str]], None]
 
 
 class FetcherApart(Fetcher):
-    """Implements `ports.Fetcher`: files where they lie, everything else by a child."""
+    """Implements `ports.Fetcher`: local files directly, everything else by a child."""
 
     def __init__(self, fetch: FetchProfile) -> None:
         self._fetch = fetch
 
     @override
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
-        """The item's media, `into/media.<ext>` where they were downloaded.
+        """The item's media, at `into/media.<ext>` if they were downloaded.
 
         Raises:
             StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`,
@@ -106,7 +107,7 @@ class FetcherApart(Fetcher):
             "item": item.to_json(),
         }
         limits = Limits(
-            self._fetch.timeout_seconds + MOST_LOOK_SECONDS,
+            self._fetch.timeout_seconds + MAX_LISTING_SECONDS,
             self._fetch.max_bytes + _ROOM,
             None,
             data=_DATA,
@@ -115,7 +116,7 @@ class FetcherApart(Fetcher):
         with _Asked({**request, "into": str(into)}, limits) as child:
             for line in child.lines(_patience(self._fetch) + self._fetch.timeout_seconds, shown.again):
                 if "share" in line:
-                    shown.tell(line["share"])
+                    shown.send(line["share"])
                 elif "done" in line:
                     media = _media(line["done"], into)
                     report(1.0)
@@ -132,12 +133,12 @@ class FetcherApart(Fetcher):
 def make_plan_apart(
     order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]
 ) -> PlanDocument:
-    """The plan, as `plan.make_plan` makes it, in a process apart.
+    """The plan, as `plan.make_plan` makes it, in a separate process.
 
     Args:
         order: What is wanted.
         stored: The store's answer; it may raise `StageError`.
-        keep: Keeps addresses with credentials; it may raise `StageError`.
+        keep: Stores addresses with credentials; it may raise `StageError`.
         waiting: Called a few times a second; it may raise.
 
     Raises:
@@ -149,10 +150,10 @@ def make_plan_apart(
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
                 known = stored([str(each) for each in line["stored"]])
-                child.tell({"known": {name: (row.unchanged, row.outcome) for name, row in known.items()}})
+                child.send({"known": {name: (row.unchanged, row.outcome) for name, row in known.items()}})
             elif "keep" in line:
                 keep({str(name): str(address) for name, address in line["keep"].items()})
-                child.tell({"kept": True})
+                child.send({"kept": True})
             elif "frame" in line:
                 framed.append(str(line["frame"]))
     try:
@@ -165,32 +166,32 @@ _DAY: Final = 86_400
 
 
 def _patience(fetch: FetchProfile) -> int:
-    """Seconds that a look may go on without a word."""
-    return min(fetch.timeout_seconds, MOST_LOOK_SECONDS) + _SLACK
+    """Seconds that extraction may take without output."""
+    return min(fetch.timeout_seconds, MAX_LISTING_SECONDS) + _SLACK
 
 
 class _Shown:
-    """How far the child is, as far as it can be believed: never back, never done."""
+    """The child's progress, as far as it is plausible: never backwards, never done."""
 
     def __init__(self, report: Report) -> None:
         self._report, self._share = report, 0.0
 
-    def tell(self, share: Any) -> None:
-        """What it says."""
+    def send(self, share: Any) -> None:
+        """Report a new share."""
         if isinstance(share, int | float) and math.isfinite(share):
             self._share = max(self._share, min(float(share), 0.99))
         self.again()
 
     def again(self) -> None:
-        """The same once more, so that whoever wants to end the run can."""
+        """Report the same share again, so that the caller can end the run."""
         self._report(self._share)
 
 
 class _Asked:
-    """A child with one request, whose end is told in the failure table's words."""
+    """A child with one request, whose end is translated into the failure table's reasons."""
 
     def __init__(self, request: Said, limits: Limits, *, asks: bool = False) -> None:
-        """`asks`: whether it asks back, and so goes on to read what it is told."""
+        """`asks`: whether the child asks questions, and so goes on to read the answers."""
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self._child = Child("ingest_worker.sources.child", environment)
         self._request, self._asks = {**request, "limits": asdict(limits)}, asks
@@ -201,16 +202,16 @@ class _Asked:
     def __exit__(self, *_: object) -> None:
         self._child.close()
 
-    def tell(self, line: Said) -> None:
-        """Answer what it asked."""
-        self._child.tell(line)
+    def send(self, line: Said) -> None:
+        """Answer a question of the child."""
+        self._child.send(line)
 
     def lines(self, seconds: int, waiting: Callable[[], None]) -> Generator[Said, None, None]:
-        """What it says. `seconds` are for all of it, and of one that asks back, for each line. Raises
+        """The child's output. `seconds` limit all of it, or each line if the child asks questions. Raises
         `StageError`."""
         try:
             for line in self._child.ask(
-                self._request, seconds=seconds, last=not self._asks, anew=self._asks, waiting=waiting
+                self._request, seconds=seconds, last=not self._asks, restart=self._asks, waiting=waiting
             ):
                 if "failed" in line:
                     raise _failed(line)
@@ -229,7 +230,7 @@ class _Asked:
 
 
 def _failed(line: Said) -> StageError:
-    """The child's own words about its end."""
+    """The failure that the child itself reported."""
     reason = next((each for each in _TELLABLE if each.value == line["failed"]), Reason.UNKNOWN)
     later = line.get("retry_after_seconds")
     seconds = min(max(later, 0), _DAY) if isinstance(later, int) else None
@@ -237,7 +238,7 @@ def _failed(line: Said) -> StageError:
 
 
 def _ended(code: int) -> StageError:
-    """What it means that the child ended without a last word."""
+    """The error for a child that ended without a last line."""
     if code >= 0:
         return StageError(Reason.UNKNOWN, f"the process that fetches ended with code {code} and said nothing")
     name = signal.Signals(-code)
@@ -246,7 +247,7 @@ def _ended(code: int) -> StageError:
 
 
 def _media(done: Any, into: Path) -> Media:
-    """What was fetched, if it is a file of ours. Raises `StageError(DOWNLOAD_FAILED)`."""
+    """The fetched media, if they are a file below `into`. Raises `StageError(DOWNLOAD_FAILED)`."""
     try:
         name, title, seconds = str(done["name"]), legible(str(done["title"])), done["seconds"]
         path = into / name

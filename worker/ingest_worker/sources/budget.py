@@ -1,9 +1,9 @@
-"""What looking at a source may take: seconds, seconds of CPU, bytes of one answer, bytes of all. A source is
-told as what it exceeded.
+"""What extracting from a source may take: seconds, seconds of CPU, bytes of one answer, bytes of all. The
+error names the budget that was exceeded.
 
-Called by `ytdlp` around everything that yt-dlp does. Clocks are the kernel's timers, whose signals interrupt
-a read that waits for a byte and a regular expression that looks at a page (`sre.c` asks for signals), so they
-work in a main thread only: that of `sources.child`.
+Called by `ytdlp` around everything that yt-dlp does. Timers are the kernel's, whose signals interrupt a read
+that waits for a byte and a regular expression that scans a page (`sre.c` checks for signals), so they work in
+a main thread only: that of `sources.child`.
 """
 
 import signal
@@ -17,26 +17,26 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import FetchProfile
 from ingest_worker.errors import StageError
 
-MOST_LOOK_SECONDS: Final = 600
-"""A list of 20,000 entries comes in 200 pages of half a second. Less where the profile's `timeoutSeconds` is
-less."""
+MAX_LISTING_SECONDS: Final = 600
+"""Seconds. A list of 20,000 entries comes in 200 pages of half a second. Less where the profile's
+`timeoutSeconds` is less."""
 
-_LOOK_CPU_SECONDS: Final = 120
-"""A feed of 10,000 entries takes 20; a page of 600 kB of `<video ` keeps the generic extractor busy for as
-long as one lets it."""
+_LISTING_CPU_SECONDS: Final = 120
+"""Seconds of CPU. A feed of 10,000 entries takes 20; a page of 600 kB of `<video ` keeps the generic
+extractor busy without end."""
 
 _PAGE_BYTES: Final = 32 << 20
 """Bytes of one page, feed or playlist, decompressed. The largest podcasts' feeds have about 20 MB."""
 
-_LOOK_BYTES: Final = 512 << 20
-"""Bytes of all answers to one look."""
+_LISTING_BYTES: Final = 512 << 20
+"""Bytes of all answers to one extraction."""
 
 _BLOCK: Final = 1 << 20
 
 
 class OverBudgetError(BaseException):
-    """A budget is used up. No `Exception`, because extractors catch those of what they merely try. `why` is
-    how it ends."""
+    """A budget is used up. Not an `Exception`, because extractors catch those from what they merely attempt.
+    `why` is the error to report."""
 
     def __init__(self, why: StageError) -> None:
         super().__init__(str(why))
@@ -45,7 +45,7 @@ class OverBudgetError(BaseException):
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for one look or one download."""
+    """What is left for one extraction or one download."""
 
     seconds: int
     cpu_seconds: int | None
@@ -53,8 +53,8 @@ class Budget:
     page_bytes: int = _PAGE_BYTES
 
     def bounded(self, response: Any) -> Any:
-        """yt-dlp's response, whose every byte counts from now on: a whole answer against `page_bytes`, all
-        together against the total."""
+        """yt-dlp's response, with every byte counted from now on: a whole answer against `page_bytes`, all
+        answers against the total."""
         read = response.read
 
         def whole() -> bytes:
@@ -86,8 +86,8 @@ class Budget:
 
     @contextmanager
     def running(self, what: str) -> Iterator[None]:
-        """Let time run while the block does; `what` is for people. Raises `OverBudgetError`. Does nothing
-        outside of a main thread."""
+        """Run the timers during the block; `what` is for people. Raises `OverBudgetError`. Does nothing
+        outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -121,14 +121,14 @@ class Budget:
                 signal.signal(number, before[number])
 
 
-def for_a_look(fetch: FetchProfile) -> Budget:
+def for_a_listing(fetch: FetchProfile) -> Budget:
     """For one page or list."""
-    return Budget(min(fetch.timeout_seconds, MOST_LOOK_SECONDS), _LOOK_CPU_SECONDS, _LOOK_BYTES)
+    return Budget(min(fetch.timeout_seconds, MAX_LISTING_SECONDS), _LISTING_CPU_SECONDS, _LISTING_BYTES)
 
 
 def for_a_download(fetch: FetchProfile) -> Budget:
-    """For one recording's media. Of CPU there is as much as of time: pieces may have to be decrypted."""
-    return Budget(fetch.timeout_seconds, None, fetch.max_bytes + _LOOK_BYTES)
+    """For one recording's media. CPU has the same limit as time: fragments may have to be decrypted."""
+    return Budget(fetch.timeout_seconds, None, fetch.max_bytes + _LISTING_BYTES)
 
 
 def _over(reason: Reason, words: str) -> NoReturn:

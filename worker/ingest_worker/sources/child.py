@@ -1,10 +1,10 @@
-"""The process that meets sites: `python -I -m ingest_worker.sources.child`, with limits, and without a secret
-that is not for sites.
+"""The process that talks to sites: `python -I -m ingest_worker.sources.child`, with limits, and without any
+secret that is not for sites.
 
-Started by `apart` and by nobody else. It reads one request (JSON) from standard input, and more only where it
-asks back; it speaks in JSON lines on standard output and ends with a `done` or a `failed` line, and in any
-case when its parent does. It cannot be walled off as the decoder is: it needs the network, files, and deno
-for YouTube's scripts.
+Started by `apart` alone. It reads one request (JSON) from standard input, and more only as answers to its own
+questions. It writes JSON lines to standard output, the last one `done` or `failed`, and always ends when its
+parent does. It cannot be walled off as the decoder is: it needs the network, files, and deno for YouTube's
+scripts.
 """
 
 import json
@@ -22,7 +22,7 @@ from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.profile import FetchProfile
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredVideo
+from ingest_worker.planning import StoredRecording
 from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
 from ingest_worker.sandbox.limits import Limits, limit_this_process
 from ingest_worker.sources.fetcher import SourceFetcher
@@ -30,7 +30,7 @@ from ingest_worker.sources.plan import make_plan
 
 
 def main() -> int:
-    """Do what the request says. The exit code is 0 when a last line was spoken, whatever it says."""
+    """Carry out the request. The exit code is 0 when a last line was written, whatever it says."""
     request = json.loads(sys.stdin.buffer.readline())
     die_with(request["parent"])
     undumpable()
@@ -56,7 +56,7 @@ def main() -> int:
                 "message": "what is there takes more memory than is given to looking at it",
             }
         )
-    except Exception as error:  # noqa: BLE001 -- what nobody has named yet is named by its parent
+    except Exception as error:  # noqa: BLE001 -- an error without a name here gets one in the parent
         _say({"failed": Reason.UNKNOWN.value, "message": f"{type(error).__name__}: {error}"})
     return 0
 
@@ -76,8 +76,8 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _fetch(request: dict[str, Any]) -> dict[str, Any]:
-    """One recording's media into a folder: the file's name there, its title, and the seconds that its source
-    announces."""
+    """Fetch one recording's media into a folder: the file's name there, its title, and the seconds that its
+    source announces."""
     fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]))
     item = Item.model_validate_json(request["item"])
     media = fetcher.fetch(item, Path(request["into"]), lambda share: _say({"share": share}))
@@ -85,16 +85,16 @@ def _fetch(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(request: dict[str, Any]) -> dict[str, Any]:
-    """A plan, framed, one line each. What the store has, and what to keep there, goes by the parent: its
-    address is not known here."""
+    """A plan, framed, one line each. Questions to the store and addresses to keep there go through the
+    parent: this process does not know the store's address."""
 
-    def stored(ids: Sequence[str]) -> Mapping[str, StoredVideo]:
-        known: dict[str, StoredVideo] = {}
+    def stored(ids: Sequence[str]) -> Mapping[str, StoredRecording]:
+        known: dict[str, StoredRecording] = {}
         for start in range(0, len(ids), _ASK_TOGETHER):
             _say({"stored": list(ids[start : start + _ASK_TOGETHER])})
             answer = json.loads(sys.stdin.buffer.readline())["known"]
             known |= {
-                name: StoredVideo(unchanged, outcome and Reason(outcome))
+                name: StoredRecording(unchanged, outcome and Reason(outcome))
                 for name, (unchanged, outcome) in answer.items()
             }
         return known
@@ -106,7 +106,10 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
             sys.stdin.buffer.readline()
 
     document = make_plan(
-        PlanOrder.model_validate_json(request["order"]), stored, keep, looked=lambda: _say({"looked": True})
+        PlanOrder.model_validate_json(request["order"]),
+        stored,
+        keep,
+        on_request=lambda: _say({"looked": True}),
     )
     for line in frames(document):
         _say({"frame": line})
@@ -114,10 +117,10 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
 
 
 _ASK_TOGETHER: Final = 1000
-"""Ids of one question: 128 kB at most."""
+"""Ids per question: 128 kB at most."""
 
 _KEEP_TOGETHER: Final = 100
-"""Addresses of one line: 2,048 characters each, at most six bytes for each of them."""
+"""Addresses per line: 2,048 characters each, at most six bytes for each character."""
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Which file it is: by what lies there, and not by where. Called by `resolve`, which names files, and by
+"""Identifies files by their content, and not by their path. Called by `resolve`, which names files, and by
 `files`, which checks them.
 
-A path says nothing in a store that several machines and namespaces share, and a file may be replaced in
+A path identifies nothing in a store that several machines and namespaces share, and a file may be replaced in
 place. Reading whole files would take as long as fetching them (1,300 recordings of 500 MB are 650 GB), so the
-size and evenly spread blocks decide: at most 2 MiB of each file (docs/decisions/0016).
+size and evenly spread blocks are hashed: at most 2 MiB of each file (docs/decisions/0016).
 """
 
 import hashlib
@@ -18,37 +18,37 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 
 BLOCK: Final = 64 * 1024
-"""Bytes read at once."""
+"""Bytes per read."""
 
 BLOCKS: Final = 32
-"""Of a larger file: the first, the last, and between them at equal distances. One of up to 2 MiB is read
-whole."""
+"""Blocks of a larger file: the first, the last, and others between them at equal distances. A file of up to 2
+MiB is read whole."""
 
 _DIGITS: Final = 16
 _ID: Final = re.compile(
     rf"file:(?P<scope>missing|content|[0-9a-f]{{{_DIGITS}}})\.(?P<content>[0-9a-f]{{{_DIGITS}}})"
 )
-"""What `id_of` makes. Ids without a point are of versions that knew files by their paths, and say nothing
-about a content."""
+"""The ids that `id_of` makes. Ids without a point come from versions that identified files by their paths,
+and say nothing about a content."""
 
 
 def scope_of(path: Path, namespace: str, claims: Mapping[str, Path]) -> str:
-    """`<namespace>/<claim>` of a resolved path, by the innermost of the claims' folders; empty for what lies
-    on none."""
+    """`<namespace>/<claim>` of a resolved path, by the innermost of the claims' folders; empty for a path on
+    no claim."""
     on = [(len(folder.parts), claim) for claim, folder in claims.items() if path.is_relative_to(folder)]
     return f"{namespace}/{min(on, key=lambda each: (-each[0], each[1]))[1]}" if on else ""
 
 
 def id_of(path: Path, scope: str) -> str:
-    """`file:`, whose it is, and what it is.
+    """`file:`, the owner's hash, and the content's hash.
 
     Args:
-        path: What a plan found, or did not find.
-        scope: As `scope_of`: what lies on a claim is its namespace's own.
+        path: The path in the plan, whether or not a file is there.
+        scope: From `scope_of`: a file on a claim belongs to its namespace.
 
     Returns:
-        `file:<scope>.<content>`, each 16 hex digits of a sha256; `file:content.<content>` for what lies on no
-        claim; `file:missing.<path>` for what cannot be read, whose run fails and is named by it.
+        `file:<scope>.<content>`, each 16 hex digits of a sha256; `file:content.<content>` for a file on no
+        claim; `file:missing.<path>` for a file that cannot be read, whose run fails under that id.
     """
     try:
         return f"file:{_digits(scope.encode()) if scope else 'content'}.{content_of(path)}"
@@ -57,8 +57,8 @@ def id_of(path: Path, scope: str) -> str:
 
 
 def content_of(path: Path) -> str:
-    """16 hex digits of the sha256 over a file's size and blocks. Raises `OSError`, for what is no file as
-    well."""
+    """16 hex digits of the sha256 over a file's size and blocks. Raises `OSError`, also if it is not a
+    regular file."""
     with open(path, "rb", opener=_without_waiting) as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
@@ -71,33 +71,33 @@ def content_of(path: Path) -> str:
 
 
 def check(identity: str, path: Path) -> None:
-    """See whether a file is what an id says; an id that says nothing about a content holds for every file.
+    """Check that a file has the content that an id names; an id that names no content matches every file.
 
     Raises:
-        StageError: `SOURCE_CHANGED` for another content; `NOT_FOUND` or `DOWNLOAD_FAILED` where it cannot be
-            read.
+        StageError: `SOURCE_CHANGED` for another content; `NOT_FOUND` or `DOWNLOAD_FAILED` if the file cannot
+            be read.
     """
-    told = _ID.fullmatch(identity)
-    if told is None:
+    parts = _ID.fullmatch(identity)
+    if parts is None:
         return
     try:
         content = content_of(path)
     except (FileNotFoundError, PermissionError) as error:
         raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
-    except OSError as error:  # a network's file system that is away
+    except OSError as error:  # a network file system that is not reachable
         raise StageError(
             Reason.DOWNLOAD_FAILED, f"{path} cannot be read: {error.strerror or error}"
         ) from error
-    if told["scope"] == "missing":
+    if parts["scope"] == "missing":
         raise StageError(
             Reason.SOURCE_CHANGED, f"{path} could not be read when the batch was planned, and can now"
         )
-    if told["content"] != content:
+    if parts["content"] != content:
         raise StageError(Reason.SOURCE_CHANGED, f"{path} has another content than when the batch was planned")
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A pipe that took a file's place would keep us waiting for a writer."""
+    """Open without blocking: a pipe in a file's place would wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -106,7 +106,7 @@ def _digits(text: bytes) -> str:
 
 
 def _offsets(size: int) -> list[int]:
-    """Where blocks begin."""
+    """Offsets of the blocks."""
     if size <= BLOCK * BLOCKS:
         return list(range(0, size, BLOCK))
     return [(size - BLOCK) * i // (BLOCKS - 1) for i in range(BLOCKS)]

@@ -1,9 +1,9 @@
-"""yt-dlp's descriptions into candidates. Pure: dictionaries in, values out, so it is tested with what sites
-really say.
+"""yt-dlp's descriptions into candidates. Pure: dictionaries in, values out, so it is tested with real answers
+of sites.
 
-The id decides whether a recording is ingested twice, so it comes from the site where the site names its
-recordings, and from the address where it does not: yt-dlp's generic extractors call a recording by its file
-name, and every podcast has an `episode-1.mp3`.
+The id decides whether a recording is ingested twice, so it comes from the site if the site names its
+recordings, and from the address if it does not: yt-dlp's generic extractors use the file name as the id, and
+every podcast has an `episode-1.mp3`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from yt_dlp.utils import unsmuggle_url
 from ingest_contract.order import PlannedSource
 from ingest_contract.text import legible
 from ingest_worker.planning import Candidate, Liveness
-from ingest_worker.sources.addresses import as_sent, id_of_url, id_of_video
+from ingest_worker.sources.addresses import as_sent, id_of_url, recording_id
 
 _NAMELESS: Final = frozenset({"", "generic", "html5", "html5mediaembed"})
 """Extractors whose ids are file names."""
@@ -27,19 +27,19 @@ _LIVENESS: Final = {
     "was_live": Liveness.WAS_LIVE,
     "not_live": Liveness.NEVER,
 }
-"""yt-dlp's `live_status`; `post_live` is over and not yet whole."""
+"""Values of yt-dlp's `live_status`; `post_live` is over but not yet complete."""
 
 
 def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool) -> Candidate:
-    """What yt-dlp says about a recording.
+    """The candidate for yt-dlp's description of a recording.
 
     Args:
         info: A whole description, or an entry as a list shows it.
         source: Where it was found.
-        alone: Whether the source is this recording: then the source's own address is the one to keep.
+        alone: Whether the source is this recording: then the source's own address is kept.
 
     Raises:
-        NotAnAddressError: an entry whose address is none.
+        NotAnAddressError: an entry without a valid address.
     """
     site = str(info.get("ie_key") or info.get("extractor_key") or "").lower()
     name = info.get("id")
@@ -48,7 +48,7 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
         identity = id_of_url(address)
     else:
         address = as_sent(str(info.get("webpage_url") or address_of(info)))
-        identity = id_of_video(site, str(name))
+        identity = recording_id(site, str(name))
     return Candidate(
         id=identity,
         url=address,
@@ -62,19 +62,19 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
 
 
 def title_of(info: Mapping[str, Any]) -> str:
-    """What the source calls it, as people may read it; empty where it does not say."""
+    """The source's title, as people may read it; empty if it has none."""
     return legible(str(info.get("title") or ""))
 
 
 def seconds_of(duration: object) -> int | None:
-    """A length in whole seconds, rounded; None for what is no length."""
+    """A length in whole seconds, rounded; None if it is not a length."""
     if not isinstance(duration, int | float) or not 0 < duration < 100_000_000:  # noqa: PLR2004 -- `Seconds`; not so for NaN
         return None
     return max(1, round(duration))
 
 
 def address_of(info: Mapping[str, Any]) -> str:
-    """Where an entry is, without what yt-dlp hangs onto addresses for itself."""
+    """The address of an entry, without the parts that yt-dlp appends for its own use."""
     address, _ = unsmuggle_url(str(info.get("manifest_url") or info.get("url") or ""))
     return str(address)
 
@@ -90,7 +90,7 @@ def _channel(info: Mapping[str, Any]) -> str | None:
 
 
 def _published(info: Mapping[str, Any]) -> str | None:
-    """When it was shown first, else when it was uploaded, as the contract writes moments."""
+    """When it was first shown, otherwise when it was uploaded, in the contract's time format."""
     for key in ("release_timestamp", "timestamp"):
         moment = info.get(key)
         if isinstance(moment, int | float):
@@ -105,9 +105,9 @@ def _published(info: Mapping[str, Any]) -> str | None:
             )
         )
     except ValueError:
-        return None  # no day, or none of the calendar
+        return None  # not a day, or not one of the calendar
 
 
 def _written(moment: datetime) -> str:
-    """As the contract writes moments; `strftime` leaves the zeros of a year before 1000 out."""
+    """In the contract's time format; `strftime` omits the leading zeros of a year before 1000."""
     return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"

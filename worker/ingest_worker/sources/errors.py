@@ -1,13 +1,13 @@
-"""What yt-dlp's exceptions mean, in the failure table's words.
+"""Translates yt-dlp's exceptions into reasons of the failure table.
 
 Called by `ytdlp` for everything it catches. Classes and fields first: the HTTP status, the error number, the
 geo-restriction. Then sentences, always from their beginning: matched anywhere, "age" is in "Unable to
 download webpage". They are YouTube's and yt-dlp's own.
 
-What no sentence knows is told by the flag that yt-dlp sets where an extractor has understood what the site
-says (`expected`): it speaks of this one recording, which is `Unavailable` in the site's own words, and a
-backlog goes on. Without the flag yt-dlp has not understood its site, and that is everybody's:
-`ExtractorBroken`.
+An error that matches no sentence is classified by the flag that yt-dlp sets where an extractor has understood
+the site's answer (`expected`): the error concerns this one recording, which is `Unavailable` in the site's
+own words, and a backlog goes on. Without the flag yt-dlp has not understood its site, and that concerns every
+recording: `ExtractorBroken`.
 """
 
 import errno
@@ -38,7 +38,7 @@ _STATUS: Final = {
     451: Reason.GEO_BLOCKED,
 }
 """HTTP status codes that say more than that the download failed. 403 is not among them: in the middle of a
-file it means that the address has expired, and a fresh extraction mends it."""
+file it means that the address has expired, and a fresh extraction fixes it."""
 
 _CLASSES: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
     (GeoRestrictedError, Reason.GEO_BLOCKED),
@@ -50,7 +50,7 @@ _CLASSES: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
 )
 
 _UNAVAILABLE: Final = r"(?:Video unavailable\. )?"
-"""YouTube's own beginning, which yt-dlp joins with the particular reason."""
+"""The beginning of YouTube's messages, to which yt-dlp appends the particular reason."""
 
 _SENTENCES: Final = tuple(
     (re.compile(_UNAVAILABLE + pattern, re.IGNORECASE), reason)
@@ -78,8 +78,10 @@ _SENTENCES: Final = tuple(
         (r"This video is not available in your country", Reason.GEO_BLOCKED),
         (r"(?:This video|This content) is not available on this country domain", Reason.GEO_BLOCKED),
         (
-            r"(?:This live event (?:will begin|has ended)|Premieres? (?:in|will begin)|Waiting for |The "
-            r"channel is not currently live)",
+            (
+                r"(?:This live event (?:will begin|has ended)|Premieres? (?:in|will begin)|Waiting for |The "
+                r"channel is not currently live)"
+            ),
             Reason.LIVE_OR_UPCOMING,
         ),
         (r"We[’']re processing this video", Reason.LIVE_OR_UPCOMING),
@@ -95,15 +97,15 @@ _SENTENCES: Final = tuple(
         (r"Video unavailable\.?$", Reason.REMOVED),
     )
 )
-"""Beginnings of sentences, the particular before the general."""
+"""Beginnings of sentences, the specific ones before the general ones."""
 
 _NOT_READ: Final = re.compile(
     r"(?:Requested format is not available|No video formats found|The page needs to be "
     r"reloaded|(?:Unable|Failed) to )",
     re.IGNORECASE,
 )
-"""yt-dlp's own words for a site that it could not read; it flags some of them as expected. A page that must
-be reloaded is YouTube's way of refusing a client that it does not know."""
+"""yt-dlp's own messages for a site that it could not read; it flags some of them as expected. "The page needs
+to be reloaded" is how YouTube refuses a client that it does not know."""
 
 _LOCAL: Final = {
     errno.ENOSPC: Reason.SCRATCH_FULL,
@@ -112,7 +114,7 @@ _LOCAL: Final = {
 }
 
 _MOST_SECONDS: Final = 86_400
-"""A server that asks us to wait longer than a day is asked again after a day."""
+"""If a server asks us to wait longer than a day, the retry is after a day."""
 
 
 def stage_error(error: BaseException, *, downloading: bool) -> StageError:
@@ -121,7 +123,7 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
     Args:
         error: What was caught.
         downloading: Whether extraction had succeeded: then a 404 is a dead link inside, and not an address
-            where nothing is.
+            without a page.
     """
     links = list(chain(error))
     for link in links:
@@ -136,8 +138,8 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it was made from: yt-dlp keeps the origin in `exc_info` and `cause`,
-    Python in its own chain."""
+    """The exception and all its causes: yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own
+    chain."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -146,10 +148,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(link))
         yield link
-        told = getattr(link, "exc_info", None)
+        classified = getattr(link, "exc_info", None)
         inner = getattr(link, "cause", None)
         waiting += [
-            told[1] if told else None,
+            classified[1] if classified else None,
             inner if isinstance(inner, BaseException) else None,
             link.__cause__,
             link.__context__,
@@ -179,8 +181,8 @@ def _by_sentence(links: list[BaseException]) -> Reason | None:
 
 
 def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
-    """A network that failed, a site that refuses one recording, or code that no longer fits it. What is none
-    of them is yet to be named."""
+    """A network failure, a site that refuses one recording, or an extractor that no longer fits its site. Any
+    other error has no reason yet."""
     if any(isinstance(link, RequestError | OSError) for link in links):
         return Reason.DOWNLOAD_FAILED
     spoken = [link for link in links if isinstance(link, ExtractorError)]
@@ -193,8 +195,8 @@ def _by_kind(links: list[BaseException], *, downloading: bool) -> Reason:
 
 
 def _is_ytdlps(link: BaseException) -> bool:
-    """Whether yt-dlp stumbled over what it read, as over lengths that are no numbers: of its frames and ours,
-    its is the last."""
+    """Whether yt-dlp failed on what it read, for example on lengths that are not numbers: of its frames and
+    ours, the last one is its own."""
     names = [
         str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(link.__traceback__)
     ]
@@ -203,13 +205,13 @@ def _is_ytdlps(link: BaseException) -> bool:
 
 
 def _words(link: BaseException) -> str:
-    """What an exception says, without the `ERROR: [site] id:` that yt-dlp puts in front."""
-    told = link.orig_msg if isinstance(link, ExtractorError) else str(link)
-    return re.sub(r"^(?:ERROR: )?(?:\[[\w:+.-]+\] )?", "", str(told))
+    """The message of an exception, without the `ERROR: [site] id:` that yt-dlp puts in front."""
+    classified = link.orig_msg if isinstance(link, ExtractorError) else str(link)
+    return re.sub(r"^(?:ERROR: )?(?:\[[\w:+.-]+\] )?", "", str(classified))
 
 
 def _message(links: list[BaseException]) -> str:
-    """The most particular text there is, for people: the extractor's own, else the outermost."""
+    """The most specific text for people: the extractor's own, otherwise the outermost."""
     spoken = next((link for link in links if isinstance(link, ExtractorError)), links[0])
     text = _words(spoken).partition("; please report this issue")[0]
     status = next((f"HTTP {link.status} {link.reason}" for link in links if isinstance(link, HTTPError)), "")
@@ -217,8 +219,8 @@ def _message(links: list[BaseException]) -> str:
 
 
 def _retry_after(links: list[BaseException]) -> int | None:
-    """Seconds that the server asks us to wait (RFC 9110, 10.2.3): a number, or a moment, which is read by the
-    server's own clock."""
+    """Seconds that the server asks us to wait (RFC 9110, 10.2.3): a number, or a time, which is compared with
+    the server's own clock."""
     for link in links:
         if isinstance(link, HTTPError):
             headers: Any = link.response.headers

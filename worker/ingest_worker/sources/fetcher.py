@@ -15,31 +15,32 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
-from ingest_worker.sources.budget import for_a_download, for_a_look
+from ingest_worker.sources.budget import for_a_download, for_a_listing
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Guard, Policy, policy_of
-from ingest_worker.sources.ytdlp import Info, Session
+from ingest_worker.sources.ytdlp import Info, SiteSession
 
 _NOTE: Final = "media.json"
-"""Beside the media: which item they are, so that a later try on the same disk does not download again."""
+"""Beside the media: which item they belong to, so that a later run on the same disk does not download
+again."""
 
 _NOT_YET: Final = frozenset({"is_live", "is_upcoming", "post_live"})
-"""yt-dlp's words for what is not there to be fetched, or not whole: `post_live` is still being put together
-by the site."""
+"""yt-dlp's `live_status` values of recordings that cannot be fetched, or not completely: the site is still
+assembling a `post_live`."""
 
 
 class SourceFetcher(Fetcher):
     """Implements `ports.Fetcher`."""
 
     def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None) -> None:
-        """`policy` says which addresses may be reached, if not what the profile allows."""
+        """`policy` says which addresses may be reached, if not those that the profile allows."""
         self._fetch = fetch
         self._policy = policy or policy_of(fetch.allow)
 
     @override
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
-        """The item's media: a file where it lies, everything else downloaded to `into/media.<ext>`.
+        """The item's media: a local file in its place, everything else downloaded to `into/media.<ext>`.
 
         Raises:
             StageError: any reason of the kinds `Input` and `Source`, and `SCRATCH_FULL`.
@@ -63,8 +64,8 @@ class SourceFetcher(Fetcher):
         for leftover in into.glob("media.*"):
             leftover.unlink()
         watch = _Watch(self._fetch, report)
-        session = Session(
-            Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_look(self._fetch)
+        session = SiteSession(
+            Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_listing(self._fetch)
         )
         path, info = session.download(item.url, self._check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
@@ -74,7 +75,7 @@ class SourceFetcher(Fetcher):
         return media
 
     def _check(self, info: Info) -> None:
-        """Refuse what extraction shows to be useless before a byte of media is moved."""
+        """Refuse a recording that extraction shows to be unusable, before any media are downloaded."""
         if info.get("live_status") in _NOT_YET:
             raise StageError(Reason.LIVE_OR_UPCOMING, f"yt-dlp calls it {info['live_status']}")
         seconds = info.get("duration")
@@ -91,7 +92,7 @@ class SourceFetcher(Fetcher):
 
 
 class _Watch:
-    """Sees every block of a download: tells how far it is, and ends it when it grows too large."""
+    """Receives every block of a download: reports progress, and stops a download that grows too large."""
 
     def __init__(self, fetch: FetchProfile, report: Report) -> None:
         self._fetch, self._report = fetch, report
@@ -112,7 +113,7 @@ class _Watch:
 
 
 def _fetched_before(item: Item, into: Path) -> Media | None:
-    """The media of an earlier try on this disk, if they are all there and this item's."""
+    """The media of an earlier run on this disk, if they are complete and belong to this item."""
     try:
         note = json.loads((into / _NOTE).read_text(encoding="utf-8"))
         path = into / note["name"]

@@ -1,8 +1,8 @@
-"""Recordings in folders: `file:` addresses and absolute paths, below the folders that the profile allows and
-nowhere else.
+"""Recordings in folders: `file:` addresses and absolute paths, only below the folders that the profile
+allows.
 
 Symbolic links are resolved before anything is compared, and only regular files are media: a pipe or a device
-would hang a worker.
+would block a worker.
 """
 
 import os
@@ -25,39 +25,39 @@ from ingest_worker.sources.addresses import is_media_file
 from ingest_worker.sources.contents import check
 
 MOST_FILES: Final = 20_000
-"""Media files of one folder that a plan looks at."""
+"""Media files of one folder that a plan reads at most."""
 
 
 def is_local(url: str) -> bool:
-    """Whether an address names a file: `file:...`, or a path from the root."""
+    """Whether an address names a file: `file:...`, or an absolute path."""
     return url.startswith("/") or url[:5].lower() == "file:"
 
 
 def located(url: str, allow: AllowedSources) -> Path:
-    """The resolved path of something that exists.
+    """The resolved path of an existing file or folder.
 
     Raises:
-        StageError: `SOURCE_REFUSED` for a place that the profile does not allow (whether or not something is
-            there: a refusal must not tell), `NOT_FOUND` for nothing there, `SOURCE_UNSUPPORTED` for a `file:`
+        StageError: `SOURCE_REFUSED` for a path that the profile does not allow (whether or not it exists: a
+            refusal must not reveal that), `NOT_FOUND` if nothing is there, `SOURCE_UNSUPPORTED` for a `file:`
             address of another machine.
     """
     path = resolved(url)
     if not any(path.is_relative_to(folder) for folder in _folders(allow)):
-        told = ", ".join(allow.folders) or "no folder"
+        folders = ", ".join(allow.folders) or "no folder"
         raise StageError(
             Reason.SOURCE_REFUSED,
-            f"{path} is outside what the profile allows: `fetch.allow.folders` has {told}.",
+            f"{path} is outside what the profile allows: `fetch.allow.folders` has {folders}.",
         )
     _status(path)
     return path
 
 
 def resolved(url: str) -> Path:
-    """Where an address leads when every link is followed, whether or not something is there. Raises
-    `StageError` as `located`."""
+    """The path of an address with every link followed, whether or not something is there. Raises `StageError`
+    as `located`."""
     try:
         return _path(url).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a zero byte
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, a zero byte
         raise StageError(Reason.NOT_FOUND, f"{url} cannot be resolved: {error}") from error
 
 
@@ -71,11 +71,10 @@ def media_file(url: str, allow: AllowedSources) -> Path:
 
 
 def planned_file(item: Item, fetch: FetchProfile) -> Media:
-    """A file that a plan names, where it lies.
+    """The file of a planned item, in its place.
 
     Raises:
-        StageError: as `media_file`; `TOO_LONG`; `SOURCE_CHANGED` for a file that is another one than was
-            planned.
+        StageError: as `media_file`; `TOO_LONG`; `SOURCE_CHANGED` for a file that is not the planned one.
     """
     path = media_file(item.url, fetch.allow)
     if (size := _status(path).st_size) > fetch.max_bytes:
@@ -85,16 +84,16 @@ def planned_file(item: Item, fetch: FetchProfile) -> Media:
 
 
 def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[list[Path], Counter[str]]:
-    """The media files of a folder, sorted by path: those that `glob` matches, or all in it and below it.
+    """The media files of a folder, sorted by path: those that match `glob`, or all in it and below it.
 
-    What a link leads to outside the allowed folders is left out, as is every name without a media ending: a
+    Links that lead outside the allowed folders are left out, as is every name without a media extension: a
     folder has notes too.
 
     Returns:
-        The files, and how many others there are by their ending.
+        The files, and the number of other files by their extension.
 
     Raises:
-        StageError: `SOURCE_UNSUPPORTED` for a pattern that is none, or for more files than a plan can hold.
+        StageError: `SOURCE_UNSUPPORTED` for an invalid pattern, or for more files than a plan can hold.
     """
     try:
         matches = {path for each in _matches(folder, glob) if (path := _resolved(each)) is not None}
@@ -123,7 +122,7 @@ def _status(path: Path) -> os.stat_result:
 
 
 def _resolved(path: Path) -> Path | None:
-    """Where it really is; None for what leads nowhere, in a circle, or to where we may not look."""
+    """The real path; None for a link that leads nowhere, in a circle, or to a path that may not be read."""
     try:
         return path.resolve() if path.is_file() else None
     except (OSError, RuntimeError):
@@ -158,6 +157,6 @@ def _path(url: str) -> Path:
 
 
 def _folders(allow: AllowedSources) -> tuple[Path, ...]:
-    """Allowed folders, resolved; one that is not a whole path would mean something else in every process, and
-    allows nothing."""
+    """Allowed folders, resolved; a relative path would mean something else in every process, and allows
+    nothing."""
     return tuple(Path(folder).resolve() for folder in allow.folders if Path(folder).is_absolute())

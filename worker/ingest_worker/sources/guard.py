@@ -1,10 +1,9 @@
-"""Keeps a fetch from reaching what it must not: loopback, private networks, cloud metadata (server-side
-request forgery).
+"""Prevents a fetch from reaching loopback, private networks and cloud metadata (server-side request forgery).
 
-A name is checked when an address is given and every connection is checked when it is made, by an audit hook
-under `socket.connect` (PEP 578). So redirects, the segments of a manifest and a name that resolves
-differently the second time (DNS rebinding) are covered, whatever library opens the socket. The hook sees what
-Python connects; libpq and other C libraries connect unseen, and unhindered.
+A name is checked when an address is given, and every connection is checked when it is made, by an audit hook
+under `socket.connect` (PEP 578). This covers redirects, the segments of a manifest and a name that resolves
+differently the second time (DNS rebinding), whatever library opens the socket. The hook sees connections that
+Python makes; libpq and other C libraries connect unseen and unchecked.
 """
 
 import socket
@@ -25,7 +24,7 @@ Policy = Callable[[Address], bool]
 """Whether an address may be reached."""
 
 _CLOUD: Final = frozenset({IPv4Address("168.63.129.16")})
-"""Public by its number and the host's own by its meaning: Azure's wire server. The other clouds' lie in
+"""Public by its number, but it belongs to the host: Azure's wire server. The other clouds' addresses are in
 ranges that are refused anyway (169.254.169.254, fd00:ec2::254, 100.100.100.200, 192.0.0.192)."""
 
 _SPECIAL: Final = (
@@ -59,7 +58,7 @@ def is_public(address: Address) -> bool:
 
 
 def _inside(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, 6to4, Teredo's client, NAT64."""
+    """The IPv4 address embedded in an IPv6 address: mapped, 6to4, Teredo's client, NAT64."""
     if isinstance(address, IPv4Address):
         return None
     if address in _NAT64:
@@ -68,17 +67,17 @@ def _inside(address: Address) -> IPv4Address | None:
 
 
 def policy_of(allow: AllowedSources) -> Policy:
-    """What a profile allows."""
+    """The policy of a profile."""
     return (lambda _: True) if allow.private_addresses else is_public
 
 
 class Guard:
-    """A policy, put in force for the length of a fetch."""
+    """A policy, enforced for the duration of a fetch."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.refused: str | None = None
-        """The first address that a connection was refused to while the guard was up."""
+        """The first address to which a connection was refused while the guard was up."""
 
     def check(self, url: str) -> None:
         """Refuse an address before anything is sent.
@@ -97,7 +96,7 @@ class Guard:
                 raise self.refusal(f"{shown(url)} is at {place[0]}")
 
     def refusal(self, what: str) -> StageError:
-        """The error for people: what was refused and what to change."""
+        """The error for people: which address was refused and what to change."""
         return StageError(
             Reason.SOURCE_REFUSED,
             f"{what}, not on the public internet. Set `fetch.allow.privateAddresses: true` in the profile "
@@ -106,7 +105,7 @@ class Guard:
 
     @contextmanager
     def up(self) -> Iterator[None]:
-        """Check every connection of this process while the block runs."""
+        """Check every connection of this process until the block ends."""
         _install()
         self.refused = None
         with _LOCK:
@@ -122,7 +121,7 @@ class Guard:
         try:
             address = _numeric(str(host))
         except ValueError:
-            # a name that C code would resolve where nobody can look: libraries resolve before they connect
+            # a name that C code would resolve unchecked: libraries resolve before they connect
             address = None
         if address is None or not self._policy(address):
             self.refused = self.refused or str(host)
@@ -140,7 +139,7 @@ _INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 def _install() -> None:
-    """Hooks cannot be taken out again, so there is one for the process, and it asks the guards that stand."""
+    """Hooks cannot be removed, so there is one for the process, and it asks the active guards."""
     with _LOCK:
         if not _INSTALLED.is_set():
             sys.addaudithook(_hook)

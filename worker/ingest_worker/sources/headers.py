@@ -1,8 +1,8 @@
-"""How long a media file on a web server is, from a few ranges of it: the plan wants the longest first and
-nobody else tells.
+"""The length of a media file on a web server, from a few ranges of it: the plan puts the longest first, and
+nothing else gives the length.
 
-The ranges come over the guarded connection and are put together to an outline of the file, which the limited
-child probes like any file. PyAV is never given an address: it would connect by itself.
+The ranges come over the guarded connection and are put together into an outline of the file, which the
+limited child probes like any file. PyAV never gets an address: it would connect by itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,21 +20,21 @@ Ranged = Callable[[int, int], tuple[bytes, int | None]]
 
 _HEAD: Final = 256 * 1024
 _TAIL: Final = 64 * 1024
-"""An Ogg page is at most 65,307 bytes (RFC 3533), and the last one says how long the stream is."""
+"""An Ogg page is at most 65,307 bytes (RFC 3533), and the last one gives the stream's length."""
 
 _LARGEST_INDEX: Final = 16 * 1024 * 1024
 """Bytes of an mp4's index that are worth fetching: an hour of AAC at 48 kHz has 0.68 MB of index, a picture
-about twice as much again."""
+about twice as much in addition."""
 
 _FIRST_BOXES: Final = 8
-"""Boxes looked at, each a request: an index lies behind `ftyp`, `free` and `mdat`, or before them."""
+"""Boxes that are read, each with a request: an index lies after `ftyp`, `free` and `mdat`, or before them."""
 
 _LARGEST_FILE: Final = 1 << 40
 
 
 def announced_length(read: Ranged, scratch: Path) -> float | None:
-    """Seconds as the container says; None where it does not say or cannot be had cheaply. Raises what `read`
-    raises."""
+    """The length in seconds that the container announces; None if it announces none or reading it is
+    expensive. Raises what `read` raises."""
     head, size = read(0, _HEAD)
     if not head or size is None or size > _LARGEST_FILE:
         return None
@@ -44,7 +44,7 @@ def announced_length(read: Ranged, scratch: Path) -> float | None:
 
 @contextmanager
 def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Path]:
-    """A file of the parts that tell a length: of an mp4 its index, of Ogg its two ends, else the
+    """A file of the parts that give a length: the index of an mp4, the two ends of an Ogg file, otherwise the
     beginning."""
     scratch.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
@@ -52,14 +52,14 @@ def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Pa
         if head.startswith(b"OggS") and size > len(head):
             file.write(read(max(len(head), size - _TAIL), _TAIL)[0])
         elif head.startswith(b"RIFF"):
-            file.truncate(size)  # a hole in place of the samples: their length is the file's
+            file.truncate(size)  # sparse in place of the samples: the length is the file's
         file.flush()
         yield Path(file.name)
 
 
 def _index(read: Ranged, head: bytes, size: int) -> bytes:
-    """The index of an mp4; nothing for any other file and for an index that is too large or too far
-    behind."""
+    """The index of an mp4; empty for any other file and for an index that is too large or after too many
+    boxes."""
 
     def near(offset: int, count: int) -> bytes:
         return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]

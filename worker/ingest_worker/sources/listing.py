@@ -1,10 +1,9 @@
-"""yt-dlp as the sources use it: one entry of a list that it stumbles over does not end the list. Called by
-`ytdlp`.
+"""A yt-dlp whose lists survive an entry that fails. Called by `ytdlp`.
 
-yt-dlp looks at each entry once more while it lists (`YoutubeDL.process_ie_result`): it parses the address, it
-wants formats. What it raises there ends the whole list, or, with `ignoreerrors`, drops the entry without a
-word; neither is told. So such an entry stays as its list shows it, and whoever reads the list decides about
-it alone.
+yt-dlp processes each entry once more while it lists (`YoutubeDL.process_ie_result`): it parses the address,
+it requires formats. An exception there ends the whole list, or, with `ignoreerrors`, drops the entry
+silently; neither is reported. So such an entry stays as its list shows it, and the reader of the list decides
+about it alone.
 """
 
 from typing import Any, Final
@@ -18,12 +17,12 @@ from ingest_worker.errors import StageError
 from ingest_worker.sources.budget import Budget
 
 _ALONE: Final = frozenset({"url", "url_transparent", "video"})
-"""Entries that are one recording each, as yt-dlp types them; an entry that is a list itself is read over the
-network, and may fail."""
+"""Types of entries that are one recording each, in yt-dlp's terms; an entry that is a list itself is read
+over the network, and may fail."""
 
 
 class Listing(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """A yt-dlp that loses no list to one of its entries, and reads no more than its budget allows."""
+    """A yt-dlp that loses no list because of one of its entries, and reads no more than its budget allows."""
 
     budget: Budget
 

@@ -17,23 +17,24 @@ from typing_extensions import override
 LOG: Final = logging.getLogger("ingest_worker.sources")
 
 PROTOCOLS: Final = "^(https?|m3u8(_native)?|http_dash_segments)$"
-"""What yt-dlp downloads by itself, over guarded connections. The others (rtmp, mms, rtsp, f4m, websockets)
-are programs or live."""
+"""The protocols that yt-dlp downloads by itself, over guarded connections. The others (rtmp, mms, rtsp, f4m,
+websockets) need programs or are live."""
 
 FORMAT: Final = "/".join(f"{choice}[protocol~='{PROTOCOLS}']" for choice in ("ba", "b", "b*"))
-"""The best audio alone, else the best with a picture, else whatever there is, so that what lacks sound is
-told by the decoder."""
+"""The best audio alone, otherwise the best with a picture, otherwise any format, so that the decoder reports
+media without sound."""
 
 SOCKET_SECONDS: Final = 20
-"""Silence after which a connection counts as dead."""
+"""Seconds of silence after which a connection counts as dead."""
 
 RETRIES: Final = 3
-"""Of one request or segment. More is the planner's decision: it knows how the other downloads fare."""
+"""Retries of one request or segment. More retries are the planner's decision: it knows how the other
+downloads fare."""
 
 
 class _Logger:
-    """Hands yt-dlp's lines to ours. They may hold addresses with keys in them, so they stay below what is
-    shown by default."""
+    """Forwards yt-dlp's lines to our log. They may hold addresses with keys, so they stay below the level
+    that is shown by default."""
 
     def debug(self, line: str) -> None:
         LOG.debug("%s", line)
@@ -67,7 +68,7 @@ def _common() -> dict[str, Any]:
         "extractor_retries": 1,
         "remote_components": set(),
         "format": FORMAT,
-        # where one is installed it is not used either: it would connect unguarded
+        # unused even where it is installed: it would connect unguarded
         "ffmpeg_location": os.devnull,
         "fixup": "never",
         "postprocessors": [],
@@ -75,8 +76,8 @@ def _common() -> dict[str, Any]:
 
 
 def for_listing(most: int) -> dict[str, Any]:
-    """To see what is there: entries of lists stay as the list shows them, and no more than `most` + 1 of them
-    are read."""
+    """For extraction: entries of lists stay as the list shows them, and at most `most` + 1 of them are
+    read."""
     return {
         **_common(),
         "extract_flat": "in_playlist",
@@ -87,7 +88,7 @@ def for_listing(most: int) -> dict[str, Any]:
 
 
 def for_download(into: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """To bring one recording to `into`; `hook` is called with every block and may raise."""
+    """For downloading one recording to `into`; `hook` is called with every block and may raise."""
     return {
         **_common(),
         "extract_flat": "in_playlist",
@@ -99,9 +100,9 @@ def for_download(into: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str
         "hls_prefer_native": True,
         "concurrent_fragment_downloads": 1,
         "fragment_retries": RETRIES,
-        "skip_unavailable_fragments": False,  # a hole in the recording is a failure, not a shorter recording
+        "skip_unavailable_fragments": False,  # a gap in the recording is a failure, not a shorter recording
         "file_access_retries": RETRIES,
         "overwrites": True,
-        "continuedl": False,  # a later try may be served another file: parts of two are none
+        "continuedl": False,  # a later run may get another file: parts of two files do not fit together
         "updatetime": False,
     }

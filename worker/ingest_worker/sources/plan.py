@@ -1,8 +1,8 @@
-"""A plan order carried out: resolve the sources, ask the store, look closer where the selection needs it, and
-plan.
+"""Carries out a plan order: resolve the sources, ask the store, extract details where the selection needs
+them, and plan.
 
-Called by the worker's main for a plan order. The order of the steps saves requests: what the store has, or
-what a list's own words rule out, is never looked at closely.
+Called by the worker's main for a plan order. The order of the steps saves requests: a recording that the
+store has, or that its list's own entry rules out, is never extracted.
 """
 
 import logging
@@ -20,23 +20,23 @@ from ingest_contract.selection import Order, Select
 from ingest_worker.audio.probe import announced_lengths
 from ingest_worker.errors import StageError
 from ingest_worker.paths import path_of
-from ingest_worker.planning import Candidate, StoredVideo, plan, sift
+from ingest_worker.planning import Candidate, StoredRecording, plan, sift
 from ingest_worker.sources import files
 from ingest_worker.sources.addresses import NotAnAddressError, has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.guard import Policy, policy_of
 from ingest_worker.sources.headers import announced_length
-from ingest_worker.sources.resolve import Resolver, told, unusable
+from ingest_worker.sources.resolve import Resolver, completed, unusable
 from ingest_worker.sources.ytdlp import Info
 
 LOG = logging.getLogger("ingest_worker.sources")
 
-Stored = Callable[[Sequence[str]], Mapping[str, StoredVideo]]
-"""Asks the store: ids to what it knows about them; ids that it does not know are left out."""
+Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
+"""Queries the store: ids to what it knows about them; unknown ids are left out."""
 
 
 Keep = Callable[[Mapping[str, str]], None]
-"""Keeps addresses with credentials for the runs that fetch from them: ids to addresses."""
+"""Stores addresses with credentials for the runs that fetch from them: ids to addresses."""
 
 
 def make_plan(
@@ -45,45 +45,45 @@ def make_plan(
     keep: Keep,
     *,
     policy: Policy | None = None,
-    looked: Callable[[], None] = lambda: None,
+    on_request: Callable[[], None] = lambda: None,
 ) -> PlanDocument:
     """The plan.
 
     Args:
         order: What is wanted.
         stored: The store's answer; it may raise `StageError`.
-        keep: Called before the plan is returned, if it holds recordings whose address nobody else may see;
-            the plan shows it without.
-        policy: Which addresses may be reached, if not what the profile allows.
-        looked: Called before every look, as a sign of life.
+        keep: Called before the plan is returned, if recordings have addresses with credentials; the plan
+            shows those without.
+        policy: Which addresses may be reached, if not those that the profile allows.
+        on_request: Called before every request, as a heartbeat.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
     """
-    resolver = Resolver(order, policy or policy_of(order.fetch.allow), looked)
+    resolver = Resolver(order, policy or policy_of(order.fetch.allow), on_request)
     found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
-    detailed = _Closer(resolver, order).look(kept)
+    detailed = _Closer(resolver, order).extract(kept)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
     first = {
         candidate.id: candidate.url for candidate in reversed(found)
-    }  # of a double the first place counts
+    }  # the first occurrence of a duplicate counts
     if secret := {item.id: first[item.id] for item in document.items if first[item.id] != item.url}:
         keep(secret)
     return document
 
 
 def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candidate:
-    """What is known about it by now. A double at another place, as a second copy of a file, keeps its own
-    name."""
+    """The candidate with all that is known by now. A duplicate at another place, such as a second copy of a
+    file, keeps its own name."""
     found = detailed.get(candidate.id, candidate)
     return found if found.url == candidate.url else candidate
 
 
 def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:
-    """Every recording of every source. A source that is no address is left out beside others; alone it fails
-    the plan, in its own words."""
+    """Every recording of every source. A source that is not an address is left out if there are others; alone
+    it fails the plan, with its own message."""
     for source in sources:
         try:
             yield from resolver.candidates(source)
@@ -94,22 +94,22 @@ def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Ca
 
 
 _MOST_SLOW: Final = 3
-"""Pages of one host that may be too slow, before its others are not waited for."""
+"""Pages of one host that may time out, before its other pages are skipped."""
 
 
 _PROBED_TOGETHER: Final = 1000
-"""Files between two signs of life: twenty seconds' work."""
+"""Files between two heartbeats: twenty seconds' work."""
 
 
 class _Closer:
-    """Finds out lengths and dates that the sources did not tell and the selection asks for."""
+    """Finds lengths and dates that the sources did not give and the selection needs."""
 
     def __init__(self, resolver: Resolver, order: PlanOrder) -> None:
         self._resolver, self._scratch = resolver, Path(order.place.scratch)
         self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
 
-    def look(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
-        """By id, the candidates about which more is known now. Raises `StageError` when a site slows us down
+    def extract(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+        """By id, the candidates about which more is known now. Raises `StageError` when a site throttles us
         and dates decide."""
         found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
         slowed: set[str | None] = set()
@@ -138,7 +138,7 @@ class _Closer:
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
             for start in range(0, len(candidates), _PROBED_TOGETHER):
-                self._resolver.looked()
+                self._resolver.on_request()
                 some = candidates[start : start + _PROBED_TOGETHER]
                 for candidate, seconds in zip(
                     some, announced_lengths([path_of(each.url) for each in some]), strict=True
@@ -146,15 +146,15 @@ class _Closer:
                     yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
 
     def _from_the_web(self, candidate: Candidate) -> Candidate:
-        """One closer look. What cannot be had stays unknown, and a recording that turns out to be private or
-        the like says so.
+        """One extraction of a recording's own page. What it does not give stays unknown, and a recording that
+        is private or the like is marked so.
 
         Raises `StageError` only when the site asks us to slow down, or is too slow itself.
         """
         session = self._resolver.session
         try:
             if not has_header(candidate.url) or (self._date and candidate.published_at is None):
-                candidate = _completed(candidate, session.look(candidate.url))
+                candidate = _completed(candidate, session.extract(candidate.url))
             if has_header(candidate.url) and self._length and candidate.duration_seconds is None:
                 seconds = announced_length(
                     lambda offset, count: session.read(candidate.url, offset, count), self._scratch
@@ -172,8 +172,8 @@ class _Closer:
 
 
 def _completed(candidate: Candidate, info: Info) -> Candidate:
-    """The candidate with what its own page adds to what the list said; the list's words stand."""
-    full = told(
+    """The candidate with what its own page adds to the list's entry; the list's values win."""
+    full = completed(
         candidate_of(info, PlannedSource(url=candidate.url, speakers=candidate.speakers), alone=True), info
     )
     return replace(

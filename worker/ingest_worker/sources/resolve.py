@@ -1,8 +1,8 @@
-"""What is at a batch's sources: recordings, with as much about each as the plan needs. Called by `plan`.
+"""The recordings at a batch's sources, each with as much detail as the plan needs. Called by `plan`.
 
 A recording whose address does not answer is still a recording: it becomes a candidate and fails in its own
-run, where it is counted and told, and takes no other with it. A list that cannot be read fails the plan,
-because nobody can say what is missing.
+run, where it is counted and reported, and no other fails with it. A list that cannot be read fails the plan,
+because it is unknown what is missing.
 """
 
 from collections import Counter
@@ -22,49 +22,51 @@ from ingest_worker.sources.addresses import (
     as_sent,
     id_of_nothing,
     id_of_url,
-    id_of_video,
+    is_media_address,
     is_media_file,
-    looks_like_media,
+    recording_id,
     shown,
 )
-from ingest_worker.sources.budget import Budget, for_a_look
+from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.guard import Guard, Policy
-from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, Session
+from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
 
 _DEPTH: Final = 2
-"""Lists in lists that are opened: a channel, and its tabs."""
+"""Depth of nested lists that are opened: a channel, and its tabs."""
 
 _LINKS: Final = ("url", "url_transparent")
-"""Entries that are addresses yet; yt-dlp says of them whose list they are in, and not always who reads
+"""Entries that are still addresses; yt-dlp says in whose list they are, and not always which extractor reads
 them."""
 
 _STABLE: Final = "Youtube"
-"""The extractor whose addresses hold the very id that extraction gives."""
+"""The extractor whose addresses contain the very id that extraction gives."""
 
 
 class Resolver:
-    """Looks at sources under one policy."""
+    """Reads sources under one policy."""
 
-    def __init__(self, order: PlanOrder, policy: Policy, looked: Callable[[], None] = lambda: None) -> None:
-        """`looked` is called before every look, and before every file."""
-        self._fetch, self.looked = order.fetch, looked
+    def __init__(
+        self, order: PlanOrder, policy: Policy, on_request: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_request` is called before every request, and before every file."""
+        self._fetch, self.on_request = order.fetch, on_request
         self._namespace = order.batch.partition("/")[0]
         self._claims: Mapping[str, Path] = {
             claim: Path(folder).resolve() for claim, folder in order.claims.items()
         }
-        self.session = Session(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
+        self.session = SiteSession(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
     def _budget(self) -> Budget:
-        """Of the next look."""
-        self.looked()
-        return for_a_look(self._fetch)
+        """The budget of the next extraction."""
+        self.on_request()
+        return for_a_listing(self._fetch)
 
     def candidates(self, source: PlannedSource) -> Iterator[Candidate]:
         """Every recording of a source, in its order.
 
         Raises:
-            NotAnAddressError: the source's address is none.
+            NotAnAddressError: the source is not a valid address.
             StageError: a list, page or folder that cannot be read, with the source's name in the message.
         """
         try:
@@ -100,24 +102,24 @@ class Resolver:
             )
             yield from _unread_files(place, others)
         for path in found:
-            self.looked()
+            self.on_request()
             identity = contents.id_of(path, contents.scope_of(path, self._namespace, self._claims))
             yield Candidate(identity, path.as_uri(), legible(path.stem), speakers=source.speakers)
 
     def _remote(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
-            found = self.session.look(source.url)
+            found = self.session.extract(source.url)
         except StageError as error:
             yield self._unread(source, error)
             return
         if "entries" in found:
             yield from self._entries(found, source, _DEPTH)
         else:
-            yield told(candidate_of(found, source, alone=True), found)
+            yield completed(candidate_of(found, source, alone=True), found)
 
     def _entries(self, found: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
-        """Each entry by itself: one whose address is none is left out, counted and named, and the others go
-        on."""
+        """Each entry by itself: one without a valid address is left out, counted and named, and the others
+        continue."""
         for entry in found["entries"]:
             try:
                 yield from self._entry(entry, source, depth)
@@ -127,26 +129,26 @@ class Resolver:
     def _entry(self, entry: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
         key = entry.get("ie_key")
         if depth > 1 and key and entry.get("duration") is None and self.session.gives_lists(key):
-            inner = self.session.look(address_of(entry))
+            inner = self.session.extract(address_of(entry))
             yield from self._entries(inner if "entries" in inner else {"entries": [inner]}, source, depth - 1)
         else:
-            yield told(candidate_of(self._named(entry), source, alone=False), entry)
+            yield completed(candidate_of(self._named(entry), source, alone=False), entry)
 
     def _named(self, entry: Info) -> Info:
-        """The entry with its own extractor: a feed may list a site's pages, which the site's own list names
-        by their ids."""
+        """The entry with its own extractor: a feed may list a site's pages, which the site's own list
+        identifies by their ids."""
         if entry.get("ie_key") or entry.get("_type") not in _LINKS:
             return entry
-        address = as_sent(address_of(entry))  # extractors' patterns meet nothing that is no address
-        if looks_like_media(address):  # thousands of episodes need not be shown to thousands of extractors
+        address = as_sent(address_of(entry))  # extractors' patterns get only valid addresses
+        if is_media_address(address):  # so thousands of episodes meet no site's extractor
             return {**entry, "ie_key": GENERIC}
         extractor = self.session.extractor_of(address)
         return {**entry, "ie_key": extractor.key, "id": extractor.name}
 
     def _unread(self, source: PlannedSource, error: StageError) -> Candidate:
-        """The one recording at an address that could not be read. Raises the error where it may be a list, or
-        all would fail alike."""
-        if looks_like_media(source.url):
+        """The one recording at an address that could not be read. Raises the error if the address may be a
+        list, or if all recordings would fail alike."""
+        if is_media_address(source.url):
             return Candidate(id_of_url(source.url), source.url, speakers=source.speakers)
         extractor = self.session.extractor_of(source.url)
         if extractor.gives != "video" or not extractor.name or error.reason in BREAKERS:
@@ -157,26 +159,26 @@ class Resolver:
 
 
 def _unread_files(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
-    """What stands in for the files of a folder that no decoder reads, one for each ending, so that the plan
+    """Placeholders for the files of a folder that no decoder reads, one for each extension, so that the plan
     counts and names them."""
     for ending, count in sorted(others.items()):
-        told = f"{count} without an ending" if not ending else f"{count} .{ending}"
+        completed = f"{count} without an ending" if not ending else f"{count} .{ending}"
         yield Candidate(
-            id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{told} in {folder.name}"), unread=count
+            id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{completed} in {folder.name}"), unread=count
         )
 
 
 def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
-    """What stands in for what cannot be fetched, so that the plan counts and names it."""
+    """A placeholder for an entry that cannot be fetched, so that the plan counts and names it."""
     return Candidate(id_of_nothing(address), "", title, fault=str(error))
 
 
 def _without_media(source: PlannedSource, extractor: Extractor, error: StageError) -> Candidate:
-    """A site's recording of which only the address is known; one that is nothing to ingest says so
+    """A site's recording of which only the address is known; one that cannot be ingested is marked so
     already."""
     live = error.reason is Reason.LIVE_OR_UPCOMING
     return Candidate(
-        id=id_of_video(extractor.key, extractor.name or ""),
+        id=recording_id(extractor.key, extractor.name or ""),
         url=source.url,
         speakers=source.speakers,
         liveness=Liveness.UPCOMING if live else None,
@@ -190,9 +192,9 @@ _CLOSED: Final = {
     "subscriber_only": Reason.MEMBERS_ONLY,
     "needs_auth": Reason.AGE_GATED,
 }
-"""yt-dlp's `availability`, where it means that there is nothing to fetch."""
+"""Values of yt-dlp's `availability` which mean that nothing can be fetched."""
 
 
-def told(candidate: Candidate, info: Info) -> Candidate:
-    """The candidate, with what its description says about whether it can be had."""
+def completed(candidate: Candidate, info: Info) -> Candidate:
+    """The candidate, with what its description says about its availability."""
     return replace(candidate, outcome=_CLOSED.get(str(info.get("availability"))))

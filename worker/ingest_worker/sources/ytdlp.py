@@ -1,7 +1,7 @@
-"""yt-dlp, held tight: what is at an address, and one recording onto this disk. Called by `fetcher` and
+"""yt-dlp under control: what is at an address, and one recording onto this disk. Called by `fetcher` and
 `resolve`.
 
-Every call happens under the guard and ends in a value or a `StageError`.
+Every call runs under the guard and ends in a value or a `StageError`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -42,20 +42,20 @@ _CHANNEL: Final = "YoutubeTab"
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """Who in yt-dlp reads an address, and what that alone tells."""
+    """Which extractor reads an address, and what that alone says."""
 
     key: str
     name: str | None
-    """The recording's id, where the address holds it."""
+    """The recording's id, if the address contains it."""
     gives: str | None
-    """`video`, `playlist`, `any`; None where yt-dlp does not know."""
+    """`video`, `playlist`, `any`; None if yt-dlp does not know."""
 
 
-class Session:
+class SiteSession:
     """One yt-dlp, and one guard around everything it does."""
 
     def __init__(self, guard: Guard, parameters: dict[str, Any], budget: Callable[[], Budget]) -> None:
-        """`budget` makes what one look may take."""
+        """`budget` makes the budget of one extraction."""
         self._guard, self._parameters, self._budget = guard, parameters, budget
 
     @contextmanager
@@ -78,7 +78,7 @@ class Session:
             raise
         except (
             Exception
-        ) as error:  # extractors are thousands of parsers of other people's pages: any exception can come out
+        ) as error:  # extractors are thousands of parsers of other people's pages: any exception is possible
             _close(error)
             if self._guard.refused is not None:
                 raise self._guard.refusal(f"what it leads to is at {self._guard.refused}") from error
@@ -88,11 +88,11 @@ class Session:
                 ) from error
             raise stage_error(error, downloading=downloading) from error
 
-    def look(self, url: str) -> Info:
+    def extract(self, url: str) -> Info:
         """What is at an address: a recording, or a list whose entries are as the list shows them.
 
         Raises:
-            StageError: whatever `errors` makes of it; `SOURCE_UNSUPPORTED` for a list of more than
+            StageError: as translated by `errors`; `SOURCE_UNSUPPORTED` for a list of more than
                 `MOST_ENTRIES`.
         """
         self._guard.check(url)
@@ -108,8 +108,8 @@ class Session:
         return found
 
     def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
-        """At most `count` bytes from a place in a file on a web server, and the file's size where the server
-        tells it.
+        """At most `count` bytes from an offset in a file on a web server, and the file's size if the server
+        gives it.
 
         A server without ranges is read from its beginning only. Raises `StageError`.
         """
@@ -127,25 +127,26 @@ class Session:
             ranged = response.status == 206  # noqa: PLR2004 -- HTTP's Partial Content
             if offset and not ranged:
                 return b"", None
-            told = (
+            announced = (
                 response.headers.get("Content-Range", "").rpartition("/")[2]
                 if ranged
                 else response.headers.get("Content-Length", "")
             )
-            return response.read(count), int(told) if told.isdecimal() else None
+            return response.read(count), int(announced) if announced.isdecimal() else None
 
     def download(self, url: str, check: Callable[[Info], None], budget: Budget) -> tuple[Path, Info]:
-        """One recording, in two steps: what it is, which `check` may refuse by raising, and then its media.
+        """One recording, in two steps: its description, which `check` may refuse by raising, and then its
+        media.
 
-        `budget` is for both, its time for the second.
+        `budget` is for both steps, its time only for the second.
 
         Raises:
-            StageError: whatever `errors` makes of it, and what `check` raises.
+            StageError: as translated by `errors`, and what `check` raises.
         """
         self._guard.check(url)
         with self._open(
             budget
-        ) as downloader:  # one for both steps: a site's cookies of the first are wanted in the second
+        ) as downloader:  # one for both steps: the second needs the site's cookies of the first
             with self._typed(), self._budget().running("looking at it"):
                 found = _the_one(downloader, downloader.extract_info(url, download=False))
             check(found)
@@ -158,7 +159,7 @@ class Session:
 
     @cached_property
     def _extractors(self) -> Mapping[str, Any]:
-        """Every allowed extractor by its key, in the order in which they are asked."""
+        """Every allowed extractor by its key, in the order in which yt-dlp asks them."""
         with YoutubeDL(self._parameters, auto_init="no_verbose_header") as downloader:
             return dict(downloader._ies)  # noqa: SLF001 -- there is no public way to ask which extractor reads an address
 
@@ -191,8 +192,8 @@ def _the_one(downloader: YoutubeDL, found: Info) -> Info:
 
 
 def _close(error: BaseException) -> None:
-    """Close what yt-dlp leaves open when something raises: its connections, and its file, which takes room
-    while it is open."""
+    """Close what yt-dlp leaves open when an exception is raised: its connections, and its file, which takes
+    room while it is open."""
     for link in chain(error):
         if isinstance(link, HTTPError):
             link.close()

@@ -1,2 +1,2 @@
-"""The store: Postgres with pgvector, and the only place that imports psycopg. Nothing here knows an engine or
-a file format of media."""
+"""The store: Postgres with pgvector, and the only package that imports psycopg. It knows no engine and no
+media format."""

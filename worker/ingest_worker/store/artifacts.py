@@ -1,8 +1,8 @@
-"""Results of finished stages, kept between tries: a worker that was killed in the last stage does not
-transcribe again.
+"""Results of finished stages, kept between runs: after a worker was killed in the last stage, the next one
+does not transcribe again.
 
-The newest result per (video, stage) is kept, under its stage hash: another hash is another model or another
-parameter, and does not count. The content is bytes from `codec`; this file does not look inside.
+The newest result per (recording, stage) is kept, under its stage hash: another hash means another model or
+parameter, and does not count. The content is bytes from `codec`, opaque to this file.
 """
 
 from datetime import datetime
@@ -15,33 +15,33 @@ from ingest_worker.store.errors import translated
 
 
 def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, content: bytes) -> None:
-    """Keep a stage's result, in place of the one before. Raises `StageError(LEASE_LOST)` if somebody else
-    took the video over."""
+    """Keep a stage's result, replacing the previous one. Raises `StageError(LEASE_LOST)` if another holder
+    took the recording over."""
     if stage not in KEPT:
         raise ValueError(f"the result of {stage} is not kept")
     with translated(f"keeping the result of {stage}"), connection.transaction():
         hold(connection, held)
         connection.execute(
-            "insert into ingest.artifact (video, stage, stage_hash, format, content) values (%s, %s, %s, "
+            "insert into ingest.artifact (recording, stage, stage_hash, format, content) values (%s, %s, %s, "
             "%s, %b)"
-            " on conflict (video, stage) do update set stage_hash = excluded.stage_hash, format = "
+            " on conflict (recording, stage) do update set stage_hash = excluded.stage_hash, format = "
             "excluded.format,"
             " content = excluded.content, created_at = excluded.created_at",
-            [held.video, stage.value, stage_hash, FORMAT, content],
+            [held.recording, stage.value, stage_hash, FORMAT, content],
         )
 
 
 def get(
-    connection: Connection, video: str, stage: Stage, stage_hash: str, since: datetime | None = None
+    connection: Connection, recording: str, stage: Stage, stage_hash: str, since: datetime | None = None
 ) -> bytes | None:
-    """A stage's kept result; None if there is none under this hash, in today's format, and made at or after
-    `since`."""
+    """A stage's kept result; None if there is none under this hash, in the current format, and made at or
+    after `since`."""
     with translated(f"reading the result of {stage}"):
         row = connection.execute(
-            "select content from ingest.artifact where video = %s and stage = %s and stage_hash = %s and "
+            "select content from ingest.artifact where recording = %s and stage = %s and stage_hash = %s and "
             "format = %s"
             " and created_at >= coalesce(%s::timestamptz, '-infinity')",
-            [video, stage.value, stage_hash, FORMAT, since],
+            [recording, stage.value, stage_hash, FORMAT, since],
             binary=True,
         ).fetchone()
     return None if row is None else bytes(row[0])

@@ -1,8 +1,8 @@
-"""Who is at work on which video: a claim with a lease that a heartbeat renews, and a fencing token that makes
-a late writer harmless.
+"""Claims: which worker processes which recording. A claim has a lease that a heartbeat renews, and a fencing
+token that makes a late writer harmless.
 
-A lease alone cannot keep two writers apart: a paused process wakes up believing that it still holds it. So
-every claim takes a higher number from a sequence, and every write rechecks that number under a row lock
+A lease alone cannot exclude a second writer: a paused process wakes up and believes that it still holds it.
+So every claim takes a higher number from a sequence, and every write checks that number under a row lock
 (Kleppmann, "How to do distributed locking", 2016). All times are the server's clock: workers' clocks need not
 agree.
 """
@@ -25,14 +25,15 @@ LEASE_SECONDS: Final = 120
 lose the claim."""
 
 _BEATS_PER_LEASE: Final = 4
-"""Three may be missed."""
+"""Heartbeats per lease. Three may be missed."""
 
 _CLAIM: Final = """
-insert into ingest.claim (video, token, holder, lease_until, heartbeat_at)
-values (%(video)s, nextval('ingest.claim_token'), %(holder)s,
+insert into ingest.claim (recording, token, holder, lease_until, heartbeat_at)
+values (%(recording)s, nextval('ingest.claim_token'), %(holder)s,
         clock_timestamp() + make_interval(secs => %(lease)s), clock_timestamp())
-on conflict (video) do update
-   set token = excluded.token, holder = excluded.holder, lease_until = excluded.lease_until, heartbeat_at = excluded.heartbeat_at
+on conflict (recording) do update
+   set token = excluded.token, holder = excluded.holder, lease_until = excluded.lease_until,
+       heartbeat_at = excluded.heartbeat_at
  where claim.lease_until < clock_timestamp() or claim.holder = excluded.holder
 returning token
 """
@@ -40,107 +41,107 @@ returning token
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write one video, until somebody takes it over."""
+    """The right to write one recording, until another holder takes it over."""
 
-    video: str
+    recording: str
     token: int
     """The fencing token: higher than that of every earlier claim."""
     holder: str
     lease_seconds: float
 
 
-def claim(connection: Connection, video: str, holder: str, lease_seconds: float = LEASE_SECONDS) -> Claim:
-    """Claim a video that nobody holds, or whose holder's lease is over.
+def claim(connection: Connection, recording: str, holder: str, lease_seconds: float = LEASE_SECONDS) -> Claim:
+    """Claim a recording that has no holder, or whose holder's lease has expired.
 
-    A claim of the same `holder` is taken over at once: the name stands for one item of one batch, whose
-    earlier try is known to have ended. Should it live after all, its token is old and it cannot write.
+    A claim of the same `holder` is taken over immediately: the name means one recording of one batch, whose
+    earlier run is known to have ended. If it is alive after all, its token is old and it cannot write.
 
-    Raises `StageError(CLAIMED_ELSEWHERE)` with the seconds after which the other lease ends.
+    Raises `StageError(CLAIMED_ELSEWHERE)` with the seconds until the other lease expires.
     """
     try:
-        with translated("claiming a video"), connection.transaction():
-            # A holder who is committing has locked its row: that is work in progress, and not worth waiting
-            # for.
+        with translated("claiming a recording"), connection.transaction():
+            # A holder that is committing has locked its row: it is still working, and not worth waiting for.
             connection.execute("set local lock_timeout = '2s'")
             row = connection.execute(
-                _CLAIM, {"video": video, "holder": holder, "lease": lease_seconds}
+                _CLAIM, {"recording": recording, "holder": holder, "lease": lease_seconds}
             ).fetchone()
             remaining = (
                 "select holder, extract(epoch from lease_until - clock_timestamp())::float8 from "
-                "ingest.claim where video = %s"
+                "ingest.claim where recording = %s"
             )
-            other = None if row else connection.execute(remaining, [video]).fetchone()
+            other = None if row else connection.execute(remaining, [recording]).fetchone()
     except StageError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):
-            said = f"{video} is being stored by another worker."
+            said = f"{recording} is being stored by another worker."
             raise StageError(Reason.CLAIMED_ELSEWHERE, said, retry_after_seconds=_BEATS_PER_LEASE) from error
         raise
     if row:
-        return Claim(video, row[0], holder, lease_seconds)
+        return Claim(recording, row[0], holder, lease_seconds)
     who, seconds = other or ("another worker", 0.0)
-    said = f"{video} is claimed by {who}."
+    said = f"{recording} is claimed by {who}."
     raise StageError(Reason.CLAIMED_ELSEWHERE, said, retry_after_seconds=max(1, int(seconds) + 1))
 
 
 def renew(connection: Connection, held: Claim) -> bool:
-    """Extend the lease from now on. False if the claim is gone or another's; an expired one that nobody took
-    is renewed."""
+    """Extend the lease from now on. False if the claim is gone or another's; an expired claim that no one
+    took is renewed."""
     with translated("renewing a claim"):
         done = connection.execute(
             "update ingest.claim set lease_until = clock_timestamp() + make_interval(secs => %s), "
             "heartbeat_at = clock_timestamp()"
-            " where video = %s and token = %s",
-            [held.lease_seconds, held.video, held.token],
+            " where recording = %s and token = %s",
+            [held.lease_seconds, held.recording, held.token],
         )
     return done.rowcount == 1
 
 
 def release(connection: Connection, held: Claim) -> None:
-    """Give the claim up, if it is still ours: after a failure, so that nobody waits for the lease."""
+    """Release the claim, if it is still ours: after a failure, so that no one waits for the lease."""
     with translated("releasing a claim"):
         connection.execute(
-            "delete from ingest.claim where video = %s and token = %s", [held.video, held.token]
+            "delete from ingest.claim where recording = %s and token = %s", [held.recording, held.token]
         )
 
 
 def hold(connection: Connection, held: Claim) -> None:
-    """Lock the claim until the transaction ends, and see that it is still ours. Every write starts with this.
+    """Lock the claim until the transaction ends, and check that it is still ours. Every write starts with
+    this.
 
     Raises `StageError(LEASE_LOST)`.
     """
     row = connection.execute(
-        "select token from ingest.claim where video = %s for update", [held.video]
+        "select token from ingest.claim where recording = %s for update", [held.recording]
     ).fetchone()
     if row is None or row[0] != held.token:
         raise lost(held)
 
 
 def lost(held: Claim) -> StageError:
-    """What a worker says whose claim was taken over."""
+    """The error of a worker whose claim was taken over."""
     return StageError(
         Reason.LEASE_LOST,
-        f"Another worker took {held.video} over: token {held.token} is no longer the current one.",
+        f"Another worker took {held.recording} over: token {held.token} is no longer the current one.",
     )
 
 
 class Heartbeat:
-    """Renews a claim from a thread with its own connection, and knows when it is lost."""
+    """Renews a claim in a thread with its own connection, and records when it is lost."""
 
     def __init__(self, dsn: str, held: Claim) -> None:
         self._dsn, self._held = dsn, held
         self._stop = threading.Event()
         self.lost = threading.Event()
-        """Set once the database says that the claim is gone. A database that does not answer says nothing:
-        nobody can take over there."""
+        """Set once the database says that the claim is gone. A database that does not answer means nothing:
+        no one can take the claim over there."""
 
     def check(self) -> None:
-        """Raise `StageError(LEASE_LOST)` if the claim is lost: asked between batches of work, to save what
-        would be in vain."""
+        """Raise `StageError(LEASE_LOST)` if the claim is lost: called between batches of work, to save
+        useless work."""
         if self.lost.is_set():
             raise lost(self._held)
 
     def run(self) -> None:
-        """Beat until stopped or lost; a broken connection is made anew at the next beat."""
+        """Beat until stopped or lost; after a broken connection, the next beat connects again."""
         interval = self._held.lease_seconds / _BEATS_PER_LEASE
         while not self._stop.is_set() and not self.lost.is_set():
             try:
@@ -150,7 +151,7 @@ class Heartbeat:
                 self._stop.wait(interval)
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop the heartbeat."""
         self._stop.set()
 
     def _beat(self, connection: Connection, interval: float) -> None:
@@ -163,8 +164,8 @@ class Heartbeat:
 
 @contextmanager
 def heartbeat(dsn: str, held: Claim) -> Iterator[Heartbeat]:
-    """Keep a claim alive inside the block. Leave it before `commit`, which deletes the claim: a beat after
-    that would find it lost."""
+    """Keep a claim alive inside the block. Leave the block before `commit`, which deletes the claim: a beat
+    after that would find it lost."""
     beats = Heartbeat(dsn, held)
     thread = threading.Thread(target=beats.run, name="heartbeat", daemon=True)
     thread.start()

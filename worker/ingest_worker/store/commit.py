@@ -1,5 +1,5 @@
-"""One video, one transaction: everything that a run found becomes visible at once, in place of what was
-there, or not at all."""
+"""Stores a recording in one transaction: everything that a run found becomes visible at once, replacing what
+was there, or not at all."""
 
 from typing import Final
 
@@ -16,99 +16,108 @@ from ingest_worker.store.addresses import let_go
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
-from ingest_worker.store.records import Content, FinalEnd, Run, Video
+from ingest_worker.store.records import Content, FinalEnd, Recording, Run
 from ingest_worker.store.voices import number_unknowns
 
 FINAL: Final = frozenset(
     reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP}
 )
-"""Reasons that are a video's own and will be the same tomorrow."""
+"""Reasons that are properties of the recording and permanent."""
 
-_VIDEO: Final = """
-insert into ingest.video (id, url, title, channel, published_at, duration_seconds) values (%s, %s, %s, %s, %s, %s)
+_RECORDING: Final = """
+insert into ingest.recording (id, url, title, channel, published_at, duration_seconds)
+values (%s, %s, %s, %s, %s, %s)
 on conflict (id) do update
-   set url = excluded.url, title = coalesce(nullif(excluded.title, ''), video.title), channel = coalesce(excluded.channel, video.channel),
-       published_at = coalesce(excluded.published_at, video.published_at),
-       duration_seconds = coalesce(excluded.duration_seconds, video.duration_seconds)
+   set url = excluded.url, title = coalesce(nullif(excluded.title, ''), recording.title),
+       channel = coalesce(excluded.channel, recording.channel),
+       published_at = coalesce(excluded.published_at, recording.published_at),
+       duration_seconds = coalesce(excluded.duration_seconds, recording.duration_seconds)
 """
 _RUN: Final = """
-insert into ingest.run (id, video, batch, trace_id, try, pipeline_hash, started_at, finished_at, seconds, media_seconds, language, models,
-                        figures)
+insert into ingest.run (id, recording, batch, trace_id, number, pipeline_hash, started_at, finished_at,
+                        seconds, media_seconds, language, models, figures)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
-def commit(connection: Connection, held: Claim, video: Video, run: Run, content: Content) -> None:
-    """Store a finished run, make it the video's current one, remove what it supersedes, and give the claim
-    up.
+def commit(connection: Connection, held: Claim, recording: Recording, run: Run, content: Content) -> None:
+    """Store a finished run, make it the recording's current one, remove what it supersedes, and release the
+    claim.
 
-    Raises `StageError`: `LeaseLost` if another worker took the video over, `EmbeddingIncomplete` unless every
-    segment has a finite vector, `DimensionMismatch`, `DatabaseRejected` with the constraint,
+    Raises `StageError`: `LeaseLost` if another worker took the recording over, `EmbeddingIncomplete` unless
+    every segment has a finite vector, `DimensionMismatch`, `DatabaseRejected` with the constraint,
     `DatabaseUnavailable`. Nothing is stored then.
     """
     _require_vectors(content)
-    with translated(f"storing {video.id}"), connection.transaction():
+    with translated(f"storing {recording.id}"), connection.transaction():
         hold(connection, held)
         use_vectors(connection)
-        _put_video(connection, video)
-        _insert_run(connection, video, run, content)
+        _put_recording(connection, recording)
+        _insert_run(connection, recording, run, content)
         segments = _copy_segments(connection, run, content)
         _copy_vectors(connection, segments, content.vectors)
         _copy_turns(connection, run, content)
-        _copy_speakers(connection, run, content, number_unknowns(connection, video.id, content))
-        _supersede(connection, video, run)
-        let_go(connection, run.batch, video.id)
-        connection.execute("delete from ingest.claim where video = %s", [video.id])
+        _copy_speakers(connection, run, content, number_unknowns(connection, recording.id, content))
+        _supersede(connection, recording, run)
+        let_go(connection, run.batch, recording.id)
+        connection.execute("delete from ingest.claim where recording = %s", [recording.id])
 
 
-def rehearse(connection: Connection, video: Video) -> None:
-    """See whether the store would take this recording, and leave no trace: asked before hours of work that it
-    might refuse.
+def rehearse(connection: Connection, recording: Recording) -> None:
+    """Check whether the store would accept this recording, without leaving a trace: called before hours of
+    work that it might refuse.
 
     Raises:
         StageError: as `commit`.
     """
     with (
-        translated(f"making sure that {video.id} can be stored"),
+        translated(f"making sure that {recording.id} can be stored"),
         connection.transaction(force_rollback=True),
     ):
-        _put_video(connection, video)
+        _put_recording(connection, recording)
 
 
-def record_outcome(connection: Connection, held: Claim, video: Video, end: FinalEnd) -> None:
-    """Remember that a video will not be ingested, and why, and give the claim up. A run that is stored
+def record_outcome(connection: Connection, held: Claim, recording: Recording, end: FinalEnd) -> None:
+    """Record that a recording will not be ingested, and why, and release the claim. A run that is stored
     already stays.
 
     Args:
         connection: to the store.
-        held: the claim on the video.
-        video: which.
-        end: why; its reason is one of `FINAL`: another one is not the video's own.
+        held: the claim on the recording.
+        recording: which.
+        end: why; its reason must be in `FINAL`, that is, a property of the recording.
 
     Raises:
         StageError: as `commit`.
-
     """
     if end.reason not in FINAL:
-        raise ValueError(f"{end.reason} is not final: the video may be ingested tomorrow")
-    with translated(f"recording how {video.id} ended"), connection.transaction():
+        raise ValueError(f"{end.reason} is not final: the recording may be ingested tomorrow")
+    with translated(f"recording how {recording.id} ended"), connection.transaction():
         hold(connection, held)
-        _put_video(connection, video)
+        _put_recording(connection, recording)
         connection.execute(
-            "insert into ingest.outcome (video, reason, message, pipeline_hash) values (%s, %s, %s, %s) on "
-            "conflict (video) do update"
+            "insert into ingest.outcome (recording, reason, message, pipeline_hash) values (%s, %s, %s, %s) "
+            "on "
+            "conflict (recording) do update"
             " set reason = excluded.reason, message = excluded.message, pipeline_hash = "
             "excluded.pipeline_hash,"
             " recorded_at = excluded.recorded_at",
-            [video.id, end.reason.value, end.message, end.pipeline_hash],
+            [recording.id, end.reason.value, end.message, end.pipeline_hash],
         )
-        let_go(connection, end.batch, video.id)
-        connection.execute("delete from ingest.claim where video = %s", [video.id])
+        let_go(connection, end.batch, recording.id)
+        connection.execute("delete from ingest.claim where recording = %s", [recording.id])
 
 
-def _put_video(connection: Connection, video: Video) -> None:
-    row = [video.id, video.url, video.title, video.channel, video.published_at, video.duration_seconds]
-    connection.execute(_VIDEO, row)
+def _put_recording(connection: Connection, recording: Recording) -> None:
+    row = [
+        recording.id,
+        recording.url,
+        recording.title,
+        recording.channel,
+        recording.published_at,
+        recording.duration_seconds,
+    ]
+    connection.execute(_RECORDING, row)
 
 
 def _require_vectors(content: Content) -> None:
@@ -120,11 +129,11 @@ def _require_vectors(content: Content) -> None:
         )
 
 
-def _insert_run(connection: Connection, video: Video, run: Run, content: Content) -> None:
+def _insert_run(connection: Connection, recording: Recording, run: Run, content: Content) -> None:
     times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
     facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures))]
     connection.execute(
-        _RUN, [run.id, video.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts]
+        _RUN, [run.id, recording.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts]
     )
     words = encode_spoken(content.words)
     connection.execute(
@@ -133,7 +142,8 @@ def _insert_run(connection: Connection, video: Video, run: Run, content: Content
 
 
 def _copy_segments(connection: Connection, run: Run, content: Content) -> list[int]:
-    """Returns the segments' ids, in their order. They are drawn first, because COPY returns nothing."""
+    """Returns the segments' ids, in their order. The ids are allocated first, because COPY returns
+    nothing."""
     drawn = "select nextval(pg_get_serial_sequence('ingest.segment', 'id')) from generate_series(1, %s)"
     ids = [row[0] for row in connection.execute(drawn, [len(content.segments)])]
     statement = (
@@ -169,8 +179,8 @@ def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors)
 
 
 def _model(connection: Connection, vectors: Vectors) -> int:
-    """The model's number in the store. The insert is seen by others only with the rest, and a second one
-    waits for it."""
+    """The model's number in the store. Others see the insert only after the commit, and a second insert waits
+    for it."""
     connection.execute(
         "insert into ingest.embedding_model (model, dimension) values (%s, %s) on conflict (model) do "
         "nothing",
@@ -237,19 +247,20 @@ def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: 
             )
 
 
-def _supersede(connection: Connection, video: Video, run: Run) -> None:
-    """Earlier runs keep their row and lose their content; vectors go with their segments. Then the new run is
-    the current one."""
+def _supersede(connection: Connection, recording: Recording, run: Run) -> None:
+    """Make the new run the current one. Earlier runs keep their row and lose their content; vectors are
+    deleted with their segments."""
     for table in ("segment", "turn", "words", "speaker"):
         connection.execute(
             sql.SQL(
-                "delete from {} where run in (select id from ingest.run where video = %s and id <> %s)"
+                "delete from {} where run in (select id from ingest.run where recording = %s and id <> %s)"
             ).format(sql.Identifier("ingest", table)),
-            [video.id, run.id],
+            [recording.id, run.id],
         )
     connection.execute(
-        "update ingest.run set superseded_at = now() where video = %s and id <> %s and superseded_at is null",
-        [video.id, run.id],
+        "update ingest.run set superseded_at = now() where recording = %s and id <> %s and superseded_at is "
+        "null",
+        [recording.id, run.id],
     )
-    connection.execute("update ingest.video set current_run = %s where id = %s", [run.id, video.id])
-    connection.execute("delete from ingest.outcome where video = %s", [video.id])
+    connection.execute("update ingest.recording set current_run = %s where id = %s", [run.id, recording.id])
+    connection.execute("delete from ingest.outcome where recording = %s", [recording.id])

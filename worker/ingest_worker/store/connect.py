@@ -16,36 +16,35 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 DEFAULTS: Final = {
     "connect_timeout": 10,
-    # Without keepalives a worker behind a NAT or a dead node waits for two hours (Linux
-    # `tcp_keepalive_time`). 30 + 3 x 10 s finds out within a lease.
+    # Without keepalives, a worker behind a NAT or a dead node waits for two hours (Linux
+    # `tcp_keepalive_time`). 30 + 3 x 10 s detects it within a lease.
     "keepalives": 1,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-"""libpq parameters; what the address itself says wins."""
+"""Default libpq parameters; the address's own parameters win."""
 
 STATEMENT_TIMEOUT_SECONDS: Final = 300
-"""The longest statement of a worker is the COPY of a video's vectors into an HNSW index: 10,000 of 1,024
-numbers took 50 s on two busy cores, of 384 numbers 30 s, and a recording of twelve hours has a third of
-that."""
+"""The longest statement of a worker is the COPY of a recording's vectors into an HNSW index: 10,000 vectors
+of dimension 1,024 took 50 s on two busy cores, of dimension 384 30 s, and a recording of twelve hours has a
+third of that."""
 
 
 @contextmanager
 def connect(
     dsn: str, *, application: str, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS
 ) -> Iterator[Connection]:
-    """An autocommitting connection, closed at the end: `connection.transaction()` opens the only transactions
-    there are.
+    """An autocommitting connection, closed at the end: transactions are opened only by
+    `connection.transaction()`.
 
     Args:
         dsn: libpq address, as `postgresql://...` or `key=value ...`.
         application: shown in `pg_stat_activity` behind `video-ingest `.
-        statement_timeout_seconds: 0 waits for ever.
+        statement_timeout_seconds: 0 means no limit.
 
     Raises:
-        StageError: `DatabaseUnavailable`; `OrderInvalid` for an address that is none.
-
+        StageError: `DatabaseUnavailable`; `OrderInvalid` for an invalid address.
     """
     parameters: dict[str, Any] = {
         **DEFAULTS,
@@ -54,7 +53,7 @@ def connect(
     }
     with translated(f"connecting to {redacted(dsn)}"):
         # Transaction-pooling proxies such as PgBouncer lose prepared statements; no statement here runs often
-        # enough to want them.
+        # enough to need them.
         connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     try:
         with translated("setting up a connection"):
@@ -67,7 +66,7 @@ def connect(
 
 
 def use_vectors(connection: Connection) -> None:
-    """Teach a connection pgvector's types. Raises `StageError(SCHEMA_MISMATCH)` where the extension is not
+    """Register pgvector's types on a connection. Raises `StageError(SCHEMA_MISMATCH)` if the extension is not
     installed."""
     try:
         register_vector(connection)
@@ -78,8 +77,7 @@ def use_vectors(connection: Connection) -> None:
 
 
 def redacted(dsn: str) -> str:
-    """`user@host:port/database` of an address, for messages: nothing else of it can be trusted not to be a
-    secret."""
+    """`user@host:port/database` of an address, for messages: anything else in it may be a secret."""
     parts = _parsed(dsn)
     user = f"{parts['user']}@" if "user" in parts else ""
     host, port = parts.get("host", "localhost"), parts.get("port", "5432")
@@ -90,7 +88,7 @@ def _parsed(dsn: str) -> dict[str, Any]:
     try:
         return dict(conninfo_to_dict(dsn))
     except psycopg.ProgrammingError:
-        # Not chained: libpq quotes the part it could not read, and that may be the password.
+        # Not chained: libpq quotes the part that it could not parse, which may be the password.
         raise StageError(
             Reason.ORDER_INVALID,
             "The store's address is not a libpq DSN (postgresql://user@host:port/database).",

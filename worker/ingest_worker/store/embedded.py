@@ -1,9 +1,9 @@
-"""Postgres with pgvector in a folder of the user's: the store of local mode and of the tests, with nothing to
-install or to configure.
+"""Postgres with pgvector in a folder of the user: the store of local mode and of the tests, with nothing to
+install or configure.
 
-The kernel counts who uses the server: every user holds a shared lock on a file, which goes with a process
-however it ends. Whoever leaves and can get that lock alone stops the server. A session that was killed leaves
-it running, and the next one takes it over.
+The kernel tracks which processes use the server: each holds a shared lock on a file, which is released
+however the process ends. A process that leaves and gets that lock exclusively stops the server. A killed
+session leaves the server running, and the next one takes it over.
 """
 
 import fcntl
@@ -18,22 +18,20 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.server import Server, server_in
 
 DATABASE: Final = "video_ingest"
-"""The database that the address names."""
+"""The name of the database in the address."""
 
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[str]:
-    """The address (libpq DSN) of a server whose data are below `folder`: started if need be, shared by
-    processes, stopped by the last.
+    """The address (libpq DSN) of a server whose data are below `folder`: started if necessary, shared by
+    processes, stopped by the last one.
 
-    Works as any user; as root the server runs as a system user of its own, which is let through to the
-    folder. The database is there and
-    empty: `schema.migrate` is the next step. A first start takes two to four seconds, a later one a fifth of
-        one.
+    Works as any user; under root the server runs as a system user of its own, which gets access to the
+    folder. The database exists and is empty: `schema.migrate` is the next step. The first start takes two to
+    four seconds, a later one a fifth of a second.
 
     Raises:
         StageError: `DatabaseUnavailable`, saying what is wrong and what to do.
-
     """
     server = server_in(folder.expanduser().resolve())
     with (server.folder / "users.lock").open("ab") as users:
@@ -49,8 +47,8 @@ def embedded(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _changing(server: Server) -> Iterator[None]:
-    """Alone in starting and stopping. Who joins takes the users' lock in here too, so nobody joins a server
-    that is being stopped."""
+    """Exclusive lock for starting and stopping. A process that joins takes the users' lock inside it too, so
+    none joins a server that is being stopped."""
     with (server.folder / "change.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -65,7 +63,7 @@ def _ensure_running(server: Server) -> None:
     try:
         _make_database(server)
     except BaseException:
-        server.stop()  # nobody holds the users' lock yet, so nobody else would
+        server.stop()  # no process holds the users' lock yet, so no other would stop it
         raise
 
 

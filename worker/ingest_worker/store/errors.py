@@ -1,5 +1,5 @@
-"""Postgres' errors in our words. Every other file of the store runs its statements inside `translated`;
-nothing else catches psycopg's."""
+"""Translates Postgres' errors into `StageError`. Every other file of the store runs its statements inside
+`translated`; nothing else catches psycopg's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +17,16 @@ _OTHER_SCHEMA = (
     errors.UndefinedObject,
     errors.InvalidSchemaName,
 )
-"""A statement of ours names something that the database does not have: another version's schema, or none."""
+"""Errors of a statement that names something the database does not have: another version's schema, or
+none."""
 
 _NOT_WRITABLE = (
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
     errors.IdleSessionTimeout,
 )
-"""A standby after a failover, or a server that lost patience. psycopg files these under InternalError;
-another minute mends them."""
+"""A standby after a failover, or a server's timeout. psycopg maps these to InternalError; they pass within a
+minute."""
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def translated(doing: str) -> Iterator[None]:
 
     Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown, timeout) and lost connections are
     `OperationalError` in psycopg, and mean "not now" (https://www.psycopg.org/psycopg3/docs/api/errors.html).
-    What is left is our rows or our rights: Rejected.
+    The rest is about our rows or our rights: Rejected.
     """
     try:
         yield
@@ -53,17 +54,17 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _primary(error: psycopg.Error) -> str:
-    """The first line, without the detail: that one quotes rows."""
+    """The first line, without the detail, which quotes rows."""
     text = error.diag.message_primary or str(error) or type(error).__name__
     return text.splitlines()[0].rstrip(". ")
 
 
 def _place(error: psycopg.Error) -> str:
-    """The table and constraint, where Postgres names them."""
+    """The table and constraint, if Postgres names them."""
     named = [
         ("constraint", error.diag.constraint_name),
         ("table", error.diag.table_name),
         ("column", error.diag.column_name),
     ]
-    told = ", ".join(f"{kind} {name}" for kind, name in named if name)
-    return f" ({told})" if told else ""
+    names = ", ".join(f"{kind} {name}" for kind, name in named if name)
+    return f" ({names})" if names else ""

@@ -19,12 +19,12 @@ grant usage on schema ingest to ingest_writer, ingest_reader;
 revoke all on all tables in schema ingest from ingest_reader;
 grant select, insert, update, delete on all tables in schema ingest to ingest_writer;
 grant usage on all sequences in schema ingest to ingest_writer;
-grant select on public.current_segments, public.speakers, public.videos to ingest_writer, ingest_reader;
+grant select on public.current_segments, public.speakers, public.recordings to ingest_writer, ingest_reader;
 -- The schema's version is the owner's to write; history of numbers and models is never taken back.
 revoke insert, update, delete on ingest.schema_version from ingest_writer;
 revoke update, delete on ingest.unknown_voice, ingest.embedding_model from ingest_writer;
 -- No worker removes a recording or the history of its runs: it replaces what a run has found. That is the owner's to do.
-revoke delete on ingest.video, ingest.run from ingest_writer;
+revoke delete on ingest.recording, ingest.run from ingest_writer;
 
 do $$
 declare shown text;

@@ -1,8 +1,7 @@
 """`python -m ingest_worker.store.migrate`: bring the store in `INGEST_DSN` up to this version, as its owner.
 Safe to repeat.
 
-The chart's migration Job runs it. Workers, which have no such rights, refuse a store that it has not been run
-on.
+The chart's migration Job runs it. Workers do not have these rights, and refuse a store that was not migrated.
 """
 
 import argparse
@@ -42,7 +41,7 @@ def main() -> int:
 
 
 def brought_up(dsn: str, dimensions: Sequence[int], writers: Sequence[str]) -> Iterator[str]:
-    """Do it, a line for each thing that is done. Raises `StageError`."""
+    """Migrate, with a line for each step. Raises `StageError`."""
     applied = migrate(dsn)
     yield f"schema {expected_version()}: {'applied ' + ', '.join(applied) if applied else 'nothing to do'}"
     for dimension in dimensions:

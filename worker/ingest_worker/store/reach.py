@@ -1,8 +1,8 @@
-"""Let a system user reach one folder, and open nothing else: an access list entry on each folder above that
-is closed to it.
+"""Gives a system user access to one folder and to nothing else: an access list entry on each folder above
+that is closed to it.
 
-Postgres refuses to run as root, so under root it runs as a user of its own, and that user must pass through
-folders such as `/root` (mode 0700) to its program and its data. `chmod o+x /root` would let everybody
+Postgres refuses to run as root, so under root it runs as a user of its own, and that user must traverse
+folders such as `/root` (mode 0700) to its program and its data. `chmod o+x /root` would let every user
 through; a POSIX access list lets one user through.
 """
 
@@ -19,7 +19,7 @@ from ingest_worker.errors import StageError
 _ATTRIBUTE: Final = "system.posix_acl_access"
 _VERSION: Final = 2
 _ENTRY: Final = struct.Struct("<HHI")
-"""tag, permissions, id: `linux/posix_acl_xattr.h`. All integers little-endian on every machine."""
+"""tag, permissions, id: `linux/posix_acl_xattr.h`. All integers are little-endian on every machine."""
 _OWNER, _USER, _GROUP, _MASK, _OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
 _NO_ID: Final = 0xFFFF_FFFF
 _PASS: Final = 0b001
@@ -28,9 +28,9 @@ Entries = list[tuple[int, int, int]]
 
 
 def let_through(folder: Path, uid: int) -> None:
-    """Let the user `uid` pass through every folder above `folder`, and through `folder`. Linux, as root.
+    """Let the user `uid` traverse `folder` and every folder above it. Linux, as root.
 
-    Raises `StageError(DATABASE_UNAVAILABLE)` with the next step, where the file system keeps no access lists.
+    Raises `StageError(DATABASE_UNAVAILABLE)` with the next step, if the file system has no access lists.
     """
     for place in (folder, *folder.parents):
         status = place.stat()
@@ -57,7 +57,7 @@ def _grant_pass(place: Path, uid: int, mode: int) -> None:
 
 
 def _read(place: Path, mode: int) -> Entries:
-    """The list of a folder; one that has none is described by its mode."""
+    """The access list of a folder; without one, the entries that its mode means."""
     try:
         content = os.getxattr(place, _ATTRIBUTE)
     except OSError as error:

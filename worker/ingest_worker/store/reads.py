@@ -1,4 +1,4 @@
-"""What is stored: for planning, for status, and for exports. Reads one snapshot at a time and changes
+"""Reads what is stored, for planning, status and exports. Reads one snapshot at a time and changes
 nothing."""
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ from ingest_worker.store.errors import translated
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store knows about one video, for a plan."""
+    """What the store knows about one recording, for a plan."""
 
     pipeline_hash: str | None
-    """Of the current run; None if there is none."""
+    """Pipeline hash of the current run; None if there is none."""
     reason: Reason | None
-    """Why the last try ended for good without a run; None if it did not."""
+    """Why the last attempt ended for good without a stored run; None if it did not."""
     reason_pipeline_hash: str | None
-    """The pipeline under which it did."""
+    """The pipeline hash of that attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RunRow:
     """One committed run, for status."""
 
     id: UUID
-    video: str
+    recording: str
     title: str
     batch: str
     number: int
@@ -51,8 +51,8 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoRow:
-    """One video of the corpus."""
+class RecordingRow:
+    """One recording of the corpus."""
 
     id: str
     url: str
@@ -87,7 +87,7 @@ class StoredSpeaker:
 class StoredTranscript:
     """Everything that an export is made of. Speakers are numbers; `speakers` says who they are."""
 
-    video: VideoRow
+    recording: RecordingRow
     run: RunRow
     segments: tuple[Segment, ...]
     words: tuple[SpokenWord, ...]
@@ -96,23 +96,23 @@ class StoredTranscript:
 
 
 _RUNS = """
-select r.id, r.video, v.title, r.batch, r.try as number, r.pipeline_hash, r.started_at, r.finished_at, r.seconds, r.media_seconds, r.rtf,
-       r.language, r.models, r.figures, r.superseded_at
-  from ingest.shown_run r join ingest.shown_video v on v.id = r.video
+select r.id, r.recording, v.title, r.batch, r.number, r.pipeline_hash, r.started_at, r.finished_at,
+       r.seconds, r.media_seconds, r.rtf, r.language, r.models, r.figures, r.superseded_at
+  from ingest.shown_run r join ingest.shown_recording v on v.id = r.recording
 """
-_VIDEOS = (
+_RECORDINGS = (
     "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, "
-    "speakers from public.videos"
+    "speakers from public.recordings"
 )
 
 
 def stored(connection: Connection, ids: Sequence[str]) -> Mapping[str, Stored]:
-    """What is known about these videos; one that is not stored is not in the answer."""
+    """What is known about these recordings; a recording that is not stored is missing from the result."""
     with translated("asking what is stored"):
         rows = connection.execute(
-            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.video v left join "
+            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.recording v left join "
             "ingest.run r on r.id = v.current_run"
-            " left join ingest.outcome o on o.video = v.id where v.id = any(%s)",
+            " left join ingest.outcome o on o.recording = v.id where v.id = any(%s)",
             [list(ids)],
         ).fetchall()
     return {row[0]: Stored(row[1], Reason(row[2]) if row[2] else None, row[3]) for row in rows}
@@ -126,23 +126,23 @@ def runs(connection: Connection, trace_id: str) -> tuple[RunRow, ...]:
         )
 
 
-def videos(connection: Connection) -> tuple[VideoRow, ...]:
-    """Every video of the corpus, newest first; undated ones last."""
-    with translated("listing videos"), connection.cursor(row_factory=class_row(VideoRow)) as cursor:
-        return tuple(cursor.execute(_VIDEOS + " order by published_at desc nulls last, id"))
+def recordings(connection: Connection) -> tuple[RecordingRow, ...]:
+    """Every recording of the corpus, newest first; recordings without a date last."""
+    with translated("listing recordings"), connection.cursor(row_factory=class_row(RecordingRow)) as cursor:
+        return tuple(cursor.execute(_RECORDINGS + " order by published_at desc nulls last, id"))
 
 
-def transcript(connection: Connection, video: str) -> StoredTranscript | None:
-    """A video's current transcript, from one snapshot; None if it has none."""
-    with translated(f"reading the transcript of {video}"), connection.transaction():
-        # A run that is superseded between two statements would leave the second one empty.
+def transcript(connection: Connection, recording: str) -> StoredTranscript | None:
+    """A recording's current transcript, from one snapshot; None if it has none."""
+    with translated(f"reading the transcript of {recording}"), connection.transaction():
+        # If the run were superseded between two statements, the second one would find nothing.
         connection.execute("set transaction isolation level repeatable read, read only")
         with connection.cursor(row_factory=class_row(RunRow)) as cursor:
-            run = cursor.execute(_RUNS + " where v.id = %s and r.id = v.current_run", [video]).fetchone()
+            run = cursor.execute(_RUNS + " where v.id = %s and r.id = v.current_run", [recording]).fetchone()
         if run is None:
             return None
-        with connection.cursor(row_factory=class_row(VideoRow)) as cursor:
-            row = cursor.execute(_VIDEOS + " where id = %s", [video]).fetchone()
+        with connection.cursor(row_factory=class_row(RecordingRow)) as cursor:
+            row = cursor.execute(_RECORDINGS + " where id = %s", [recording]).fetchone()
         assert row is not None  # noqa: S101  the run above refers to it, in the same snapshot
         return StoredTranscript(row, run, *_content(connection, run))
 
@@ -185,8 +185,8 @@ def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
     assert row is not None  # noqa: S101  committed with its run
     if row[0] not in READABLE:
         said = (
-            f"The words of {run.video} are stored in form {row[0]}, and this program reads {FORMAT}. "
-            "Process the video again."
+            f"The words of {run.recording} are stored in form {row[0]}, and this program reads {FORMAT}. "
+            "Process the recording again."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     return decode_spoken(bytes(row[1]), language=run.language)

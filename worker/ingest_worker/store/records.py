@@ -1,4 +1,4 @@
-"""What the pipeline hands to the store: one recording, one run, what it found."""
+"""What the pipeline passes to the store: one recording, one run, what it found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ingest_worker.domain import Diarization, Identity, Segment, SpokenWord, Vec
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class Recording:
     """A recording, as its source describes it."""
 
     id: str
@@ -24,9 +24,9 @@ class Video:
     duration_seconds: float | None
 
     @classmethod
-    def of(cls, item: Item, *, title: str = "", duration_seconds: float | None = None) -> "Video":
-        """An item of a plan; what the media itself says fills in what the plan did not know, and its length
-        replaces the announced one."""
+    def of(cls, item: Item, *, title: str = "", duration_seconds: float | None = None) -> "Recording":
+        """From an item of a plan; the media file fills in what the plan did not know, and its length replaces
+        the announced one."""
         published = datetime.fromisoformat(item.published_at) if item.published_at else None
         announced = None if item.duration_seconds is None else float(item.duration_seconds)
         length = announced if duration_seconds is None else duration_seconds
@@ -48,13 +48,13 @@ class Run:
     batch: str
     trace_id: str
     number: int
-    """Which try of its item."""
+    """The run number of its recording."""
     pipeline_hash: str
     started_at: datetime
-    """With a time zone, like the next."""
+    """With a time zone, like the next field."""
     finished_at: datetime
     seconds: float
-    """On a monotonic clock: what the real-time factor is made of."""
+    """On a monotonic clock: the real-time factor is computed from it."""
     media_seconds: float
     models: Mapping[str, str]
     """Role to `name@sha256-prefix`."""
@@ -67,23 +67,24 @@ class FinalEnd:
     """Why a recording will not be ingested."""
 
     batch: str
-    """Of the run that found it out."""
+    """The batch of the run that found this."""
     reason: Reason
     message: str
     """For people."""
     pipeline_hash: str
-    """Under which it was tried."""
+    """The pipeline hash of that run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything a run found out."""
+    """Everything that a run found."""
 
     language: str
     words: tuple[SpokenWord, ...]
     diarization: Diarization
     voice_model: str
-    """`name@sha256-prefix` of what made the voice vectors: voices of different models are never compared."""
+    """`name@sha256-prefix` of the model of the voice vectors: voices of different models are never
+    compared."""
     identities: tuple[Identity, ...]
     """One per speaker."""
     segments: tuple[Segment, ...]

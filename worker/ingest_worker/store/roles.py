@@ -1,8 +1,8 @@
-"""The owner of a store and the group roles of everybody else: `ingest_writer` for workers, `ingest_reader`
-for people.
+"""The owner of a store and the group roles of all others: `ingest_writer` for workers, `ingest_reader` for
+people.
 
-Databases belong to an owner, roles to the whole server. So the group roles may be there already, made by the
-owner of another store or by an administrator, and since Postgres 16 only who made a role, or was granted it
+A database belongs to an owner, roles to the whole server. So the group roles may exist already, made by the
+owner of another store or by an administrator, and since Postgres 16 only the role's creator, or a grantee
 with the admin option, may add members.
 """
 
@@ -26,7 +26,7 @@ NO_ROLES: Final = (
 )
 
 _LOCK: Final = 0x1D6E57
-"""Advisory lock of everything that changes the schema."""
+"""Advisory lock for everything that changes the schema."""
 
 _POSSIBLE: Final = """
     select (select count(*) = 2 from pg_roles where rolname in ('ingest_writer', 'ingest_reader'))
@@ -36,8 +36,8 @@ _POSSIBLE: Final = """
 
 @contextmanager
 def owner(dsn: str, application: str) -> Iterator[Connection]:
-    """The owner's connection, alone in changing the schema. The lock is the session's: it goes with a process
-    that dies."""
+    """The owner's connection, with the exclusive right to change the schema. The lock belongs to the session,
+    so it is released if the process dies."""
     with (
         connect(dsn, application=application, statement_timeout_seconds=0) as connection,
         translated("changing the schema"),
@@ -47,10 +47,10 @@ def owner(dsn: str, application: str) -> Iterator[Connection]:
 
 
 def create_roles(dsn: str) -> bool:
-    """Make the group roles where they are missing, and grant them what they need; safe to repeat.
+    """Create the group roles if they are missing, and grant them what they need; safe to repeat.
 
     Returns:
-        Whether they are there now: an owner without CREATEROLE makes none (`NO_ROLES`).
+        Whether they exist now: an owner without CREATEROLE creates none (`NO_ROLES`).
     """
     with owner(dsn, "roles") as connection:
         if possible := _holds(connection, _POSSIBLE):
@@ -59,11 +59,11 @@ def create_roles(dsn: str) -> bool:
 
 
 def grant_writing(dsn: str, login: str) -> None:
-    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has made.
+    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has created.
     Safe to repeat.
 
     Raises:
-        StageError: `DATABASE_REJECTED`: there is no such login, or the group is somebody else's to grant.
+        StageError: `DATABASE_REJECTED`: there is no such login, or this owner may not grant the group.
     """
     with owner(dsn, "roles") as connection:
         if not _holds(connection, "select exists (select from pg_roles where rolname = %s)", login):
@@ -83,7 +83,7 @@ def grant_writing(dsn: str, login: str) -> None:
 
 
 def grant_again(connection: Connection) -> None:
-    """Give the group roles their rights on tables that have come since, if there are such roles."""
+    """Grant the group roles their rights on new tables, if the roles exist."""
     if _holds(connection, "select exists (select from pg_roles where rolname = 'ingest_writer')") and _holds(
         connection, _POSSIBLE
     ):

@@ -1,5 +1,5 @@
-"""The database's schema: numbered migrations, applied once each by the owner's role; everybody else only
-looks whether they fit.
+"""The database's schema: numbered migrations, each applied once by the owner's role; all others only check
+the version.
 
 `migrate` and `ensure_dimension` need the owner's role: a migration Job or the local mode runs them. Workers
 call `check`.
@@ -23,16 +23,16 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.roles import grant_again, owner
 
 MINIMUM_POSTGRES: Final = 160_000
-"""As `server_version_num`: the oldest that the tests have in mind; unnamed features of 17 and 18 are not
-used."""
+"""As `server_version_num`: the oldest version that the tests consider; features of 17 and 18 are not used
+unless named."""
 MINIMUM_PGVECTOR: Final = (0, 8, 0)
-"""Iterative index scans (pgvector CHANGELOG 0.8.0): without them a filter on speaker or date starves the
-search."""
+"""Iterative index scans (pgvector CHANGELOG 0.8.0): without them, a search with a filter on speaker or date
+finds too few rows."""
 SOUND_PGVECTOR: Final = (0, 8, 4)
-"""Before it: a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by vacuum
-(pgvector CHANGELOG 0.8.2-0.8.4)."""
+"""Earlier versions have a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by
+vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
 MAXIMUM_DIMENSION: Final = 4000
-"""What an HNSW index over halfvec takes (pgvector README)."""
+"""The most that an HNSW index over halfvec accepts (pgvector README)."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def expected_version() -> int:
 
 
 def migrate(dsn: str) -> tuple[str, ...]:
-    """Bring a database up to this version. Returns the names of what was applied; nothing, the second time.
+    """Migrate a database to this version. Returns the names of the applied migrations; none the second time.
 
     Raises `StageError(SCHEMA_MISMATCH)` for a server that is too old, a database that is newer than this
     code, or an applied migration whose text has changed since.
@@ -105,7 +105,7 @@ def check(connection: Connection) -> None:
 
 
 def ensure_dimension(dsn: str, dimension: int) -> None:
-    """Make the table and HNSW index for vectors of one dimension, where they are missing."""
+    """Create the table and HNSW index for vectors of one dimension, if they are missing."""
     if not 1 <= dimension <= MAXIMUM_DIMENSION:
         said = (
             f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, "
@@ -134,9 +134,9 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
 
 
 def applied(connection: Connection) -> dict[int, str] | None:
-    """Version to checksum of every migration that was applied; None where there is no schema.
+    """Version to checksum of every applied migration; None if there is no schema.
 
-    By the view that readers may read, or by the table where the schema is older than the view.
+    Read from the view that readers may use, or from the table if the schema is older than the view.
     """
     for name in ("shown_version", "schema_version"):
         if connection.execute("select to_regclass(%s)", [f"ingest.{name}"]).fetchone() != (None,):
@@ -204,8 +204,8 @@ def _require_server(connection: Connection) -> None:
 
 
 def require_pgvector(text: str) -> None:
-    """Refuse a pgvector that is too old, given its version as Postgres tells it; warn of one with known
-    damage."""
+    """Refuse a pgvector that is too old, given its version as Postgres reports it; warn about versions that
+    are known to damage indexes."""
     version = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
     if version < MINIMUM_PGVECTOR:
         said = (

@@ -2,8 +2,8 @@
 
 Score = sum of 1 / (60 + rank) over the two lists (Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion", SIGIR
 2009, whose k = 60 it is). Ranks need no common scale, so a cosine and a text rank can be added. Full text is
-Postgres' web search: all words must occur, quotes make a phrase, a minus excludes; each language is asked in
-its own dictionary. Scripts without spaces between words are stored and asked in pairs of characters
+Postgres' web search: all words must occur, quotes make a phrase, a minus excludes; each language is searched
+with its own dictionary. Scripts without spaces between words are stored and searched as pairs of characters
 (`migrations/*_search.sql`, docs/decisions/0013).
 """
 
@@ -25,39 +25,39 @@ from ingest_worker.store.errors import translated
 FUSION_K: Final = 60
 
 LONGEST_QUESTION: Final = 1_000
-"""Characters. Text models see some 512 tokens, and Postgres reads a question of 20,000 words deeper than its
-stack is."""
+"""Characters. Text models see about 512 tokens, and a question of 20,000 words exceeds the depth of Postgres'
+stack."""
 
 _CANDIDATES: Final = 4
-"""Each list holds so many times the passages that are wanted, and at least `_FEWEST`: what only one list
-finds late may be early in the other."""
+"""Each list has this many times the passages that are wanted, and at least `_FEWEST`: a passage late in one
+list may be early in the other."""
 _FEWEST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for."""
+    """What to search for."""
 
     text: str
     vector: FloatArray
-    """(dimension,) of the text, by `model`."""
+    """(dimension,) vector of the text, by `model`."""
     model: str
     """`name@sha256-prefix`: only vectors of this model are compared."""
     limit: int = 10
     speaker: str | None = None
     """A name, or `unknown #k`."""
     published_from: date | None = None
-    """The first day, in UTC. A video without a date is left out as soon as one of the two is given."""
+    """The first day, in UTC. A recording without a date is left out if either bound is given."""
     published_before: date | None = None
     """The first day that no longer counts."""
-    video: str | None = None
+    recording: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What was found."""
+    """A passage that was found."""
 
-    video: str
+    recording: str
     title: str
     url: str
     published_at: datetime | None
@@ -67,18 +67,19 @@ class Passage:
     text: str
     score: float
     vector_rank: int | None
-    """Place in the list by meaning, from 1; None if it is not in it."""
+    """Rank in the list by meaning, from 1; None if it is not in it."""
     similarity: float | None
-    """Cosine."""
+    """Cosine similarity."""
     text_rank: int | None
-    """Place in the list by words."""
+    """Rank in the list by words."""
 
 
 _SEARCH: Final = """
 with eligible as not materialized (
-  select s.id, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label, v.id as video, v.title, v.url, v.published_at
+  select s.id, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label,
+         v.id as recording, v.title, v.url, v.published_at
     from ingest.shown_segment s
-    join ingest.shown_video v on v.current_run = s.run
+    join ingest.shown_recording v on v.current_run = s.run
     left join ingest.shown_speaker p on p.run = s.run and p.speaker = s.speaker
    where {filters}
 ), nearest as materialized (
@@ -90,7 +91,9 @@ with eligible as not materialized (
 ), worded as materialized (
   select s.id, ts_rank_cd(s.tsv, asked.query) as rank
     from (select language, ingest.asked(ingest.text_configuration(language), %(text)s) as query
-            from (select distinct r.language from ingest.shown_run r join ingest.shown_video v on v.current_run = r.id) languages) asked
+            from (select distinct r.language
+                    from ingest.shown_run r
+                    join ingest.shown_recording v on v.current_run = r.id) languages) asked
     join eligible s on s.language = asked.language and s.tsv @@ asked.query
    order by rank desc, s.id
    limit %(candidates)s
@@ -99,7 +102,8 @@ with eligible as not materialized (
 ), by_text as (
   select id, row_number() over (order by rank desc, id)::int as place from worded
 )
-select s.video, s.title, s.url, s.published_at, s.label as speaker, s.start_seconds as start, s.end_seconds as end, s.text,
+select s.recording, s.title, s.url, s.published_at, s.label as speaker, s.start_seconds as start,
+       s.end_seconds as end, s.text,
        (coalesce(1.0 / (%(k)s + a.place), 0) + coalesce(1.0 / (%(k)s + b.place), 0))::float8 as score,
        a.place as vector_rank, a.similarity, b.place as text_rank
   from by_vector a full join by_text b using (id)
@@ -112,15 +116,15 @@ _FILTERS: Final = {
     "speaker": sql.SQL("p.label = %(speaker)s"),
     "published_from": sql.SQL("v.published_at >= %(published_from)s::date at time zone 'UTC'"),
     "published_before": sql.SQL("v.published_at < %(published_before)s::date at time zone 'UTC'"),
-    "video": sql.SQL("v.id = %(video)s"),
+    "recording": sql.SQL("v.id = %(recording)s"),
 }
 
 
 def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
-    """The best passages, best first; none, while nothing is stored.
+    """The best passages, best first; none if nothing is stored.
 
     Raises:
-        StageError: `DIMENSION_MISMATCH` if the store's vectors are of other models only: half an answer would
+        StageError: `DIMENSION_MISMATCH` if the store's vectors are only of other models: half an answer would
             look like a whole one. `ORDER_INVALID` for a question that cannot be answered (`fault_of`).
     """
     if fault := fault_of(query.text):
@@ -130,8 +134,8 @@ def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
         model = _model(connection, query)
         if model is None:
             return ()
-        # A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative one goes on (pgvector
-        # README, 0.8.0). `relaxed` may give near neighbours out of order, which `row_number` mends.
+        # A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative scan continues
+        # (pgvector README, 0.8.0). `relaxed` may give near neighbours out of order, which `row_number` fixes.
         connection.execute("set local hnsw.iterative_scan = relaxed_order")
         connection.execute("set local hnsw.ef_search = 100")
         with connection.cursor(row_factory=class_row(Passage)) as cursor:
@@ -141,7 +145,7 @@ def search(connection: Connection, query: Query) -> tuple[Passage, ...]:
 def fault_of(question: str) -> str | None:
     """Why a question cannot be answered; None if it can.
 
-    Every text has a nearest passage: of a question without a letter or a digit it would be any.
+    Every text has a nearest passage: for a question without a letter or a digit it would be arbitrary.
     """
     if not any(unicodedata.category(character)[0] in "LN" for character in question):
         return "has no word to search for"
@@ -151,7 +155,7 @@ def fault_of(question: str) -> str | None:
 
 
 def statement(query: Query) -> sql.Composed:
-    """The query's SQL, with the conditions that it sets and no others, so that the planner sees what there
+    """The query's SQL, with only the conditions that it sets, so that Postgres' planner sees what there
     is."""
     filters = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
     table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")

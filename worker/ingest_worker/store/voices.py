@@ -1,14 +1,12 @@
 """Numbers for voices without a name: `unknown #7` is the same person in every recording of the corpus, as far
-as can be told.
+as the vectors can say.
 
-Rules, kept simple on purpose:
-- A voice is compared with the first recording of every earlier unknown of the same model, by cosine. The best
-  at or above the threshold gives its number. Only the first vector counts, so numbers do not drift and a
-  chain of likenesses does not join strangers.
-- Two speakers of one recording never share a number: diarization has told them apart. Best pairs first.
-- A voice that cannot be compared (too short, no vector) gets a number that nobody else will be given, so that
-  it can be told from the others and searched for. The same speaker of the same recording gets it again when
-  the recording is processed anew.
+Rules, kept simple on purpose: - A voice is compared with the first recording of every earlier unknown of the
+same model, by cosine. The best at or above the threshold gives its number. Only the first vector counts, so
+numbers do not drift and a chain of likenesses does not join strangers. - Two speakers of one recording never
+share a number: diarization has told them apart. Best pairs first. - A voice that cannot be compared (too
+short, no vector) gets a number that nobody else will be given, so that it can be told from the others and
+searched for. The same speaker of the same recording gets it again when the recording is processed anew.
 """
 
 from typing import Final
@@ -20,8 +18,8 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.records import Content
 
 _LOCK: Final = 0x1D6E58
-"""Advisory lock of the numbering: two videos with one new voice, committed at once, must agree on its
-number."""
+"""Advisory lock for the numbering: two recordings with one new voice that commit at the same time must agree
+on its number."""
 
 _COMPARABLE: Final = frozenset({Decision.UNKNOWN, Decision.AMBIGUOUS, Decision.NOBODY_ENROLLED})
 
@@ -34,12 +32,12 @@ select number, 1 - (vector <=> %(voice)s) as likeness
 """
 
 
-def number_unknowns(connection: Connection, video: str, content: Content) -> dict[int, int]:
-    """A corpus-wide number for each speaker that has no name: {speaker: number}. Inside the committing
+def number_unknowns(connection: Connection, recording: str, content: Content) -> dict[int, int]:
+    """A corpus-wide number for each speaker without a name: {speaker: number}. Call it inside the committing
     transaction.
 
-    The lock is held until that transaction ends, so it is taken late. Under READ COMMITTED each statement
-    after it sees what was committed before it.
+    The lock is held until that transaction ends, so it is taken late. Under READ COMMITTED, each statement
+    after it sees everything committed before it.
     """
     unnamed = [identity for identity in content.identities if identity.name is None]
     if not unnamed:
@@ -49,16 +47,16 @@ def number_unknowns(connection: Connection, video: str, content: Content) -> dic
     for identity in unnamed:
         if identity.speaker not in numbers:
             voice = _voice(identity, content)
-            known = _given_before(connection, video, identity.speaker) if voice is None else None
+            known = _given_before(connection, recording, identity.speaker) if voice is None else None
             numbers[identity.speaker] = known or _new(
-                connection, video, identity.speaker, content.voice_model, voice
+                connection, recording, identity.speaker, content.voice_model, voice
             )
     return numbers
 
 
 def _matched(connection: Connection, unnamed: list[Identity], content: Content) -> dict[int, int]:
-    """Earlier unknowns, best pairs first. As many candidates per voice as there are speakers: the others can
-    take all but one."""
+    """Matches with earlier unknowns, best pairs first. Each voice has as many candidates as there are
+    speakers, because the other speakers can take all but one."""
     pairs: list[tuple[float, int, int]] = []
     for identity in unnamed:
         voice = _voice(identity, content)
@@ -81,25 +79,26 @@ def _matched(connection: Connection, unnamed: list[Identity], content: Content) 
 
 
 def _voice(identity: Identity, content: Content) -> FloatArray | None:
-    """(dimension,) the vector to compare, where there is one."""
+    """(dimension,) the vector to compare, if there is one."""
     usable = identity.decision in _COMPARABLE and content.diarization.has_vector(identity.speaker)
     return content.diarization.vectors[identity.speaker] if usable else None
 
 
-def _given_before(connection: Connection, video: str, speaker: int) -> int | None:
+def _given_before(connection: Connection, recording: str, speaker: int) -> int | None:
     row = connection.execute(
-        "select number from ingest.unknown_voice where first_video = %s and first_speaker = %s and vector "
+        "select number from ingest.unknown_voice where first_recording = %s and first_speaker = %s and "
+        "vector "
         "is null order by number limit 1",
-        [video, speaker],
+        [recording, speaker],
     ).fetchone()
     return None if row is None else int(row[0])
 
 
-def _new(connection: Connection, video: str, speaker: int, model: str, voice: FloatArray | None) -> int:
+def _new(connection: Connection, recording: str, speaker: int, model: str, voice: FloatArray | None) -> int:
     row = connection.execute(
-        "insert into ingest.unknown_voice (number, model, vector, first_video, first_speaker)"
+        "insert into ingest.unknown_voice (number, model, vector, first_recording, first_speaker)"
         " select coalesce(max(number), 0) + 1, %s, %s, %s, %s from ingest.unknown_voice returning number",
-        [model, None if voice is None else Vector(voice), video, speaker],
+        [model, None if voice is None else Vector(voice), recording, speaker],
     ).fetchone()
     assert row is not None  # noqa: S101  an insert of one row returns one row
     return int(row[0])

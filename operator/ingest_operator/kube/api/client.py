@@ -1,8 +1,8 @@
-"""The API server: objects go in and come out as JSON, and whatever goes wrong is one of `errors`.
+"""The API server: objects go in and come out as JSON, and every failure is one of `errors`.
 
-The official client brings configuration, credentials, TLS and repeats; its models are left out, because
-everybody here thinks in JSON. It repeats GET, PUT and DELETE. POST and PATCH are repeated by the next look:
-our names are deterministic, and it asks for the same again.
+The official client brings configuration, credentials, TLS and retries; its models are left out, because all
+code here works on JSON. It retries GET, PUT and DELETE. POST and PATCH are retried by the next reconcile: our
+names are deterministic, so it asks for the same again.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ from ingest_operator.kube.api.errors import (
 from ingest_operator.kube.api.resources import PODS, Object, Resource
 
 Observer = Callable[[str, str, int, float], None]
-"""Told of every request: (verb, resource as in a role, HTTP status or 0 for no answer, seconds with all
-repeats)."""
+"""Called after every request with (verb, resource as in a role, HTTP status or 0 for no answer, seconds with
+all retries)."""
 
 Listing = tuple[list[Object], str]
-"""(objects, the resource version at which they were all of them)."""
+"""(objects, resourceVersion of the list)."""
 
 PAGE: Final = 500
 """Objects in one answer: the whole list of a large cluster would fill the server's memory and ours."""
@@ -46,11 +46,11 @@ REPEATS: Final = 3
 """How often a GET, PUT or DELETE is sent at most."""
 
 LONGEST_WAIT: Final = 5.0
-"""Seconds that a request waits before it is sent again. A server that wants more time gets it from the
-caller, who sees `retry_after`."""
+"""Seconds that a request waits at most before it is sent again. If the server wants a longer wait, the caller
+has to wait: it sees `retry_after`."""
 
 LOG_BYTES: Final = 16 * 1024 * 1024
-"""Of a log that is read: more than a kubelet keeps by default, and no pod fills our memory."""
+"""Bytes of a log that are read: more than a kubelet keeps by default, and no pod can fill our memory."""
 
 _METHODS: Final = {
     "get": "GET",
@@ -63,12 +63,12 @@ _METHODS: Final = {
 
 
 class Api:
-    """What the operator asks of the API server. Every method raises `ApiError`."""
+    """The operator's client of the API server. Every method raises `ApiError`."""
 
     def __init__(
         self, client: ApiClient, observer: Observer | None = None, seconds: float = REQUEST_SECONDS
     ) -> None:
-        """`seconds` bounds one sending of one request, waiting for a free connection included."""
+        """`seconds` limits one attempt of one request, including the wait for a free connection."""
         self._client, self._observer = client, observer
         # `connect` would count the wait for a free connection as well, and a burst of starts has to wait.
         self._timeout = ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
@@ -85,20 +85,20 @@ class Api:
         labels: str = "",
         keep: Callable[[Object], Object] = lambda thing: thing,
     ) -> Listing:
-        """Every object that the label selector matches; of each what `keep` makes of it, so that ten thousand
-        never stand there whole."""
+        """Every object that the label selector matches, each passed through `keep`, so that ten thousand are
+        never in memory whole."""
         try:
             return await self._pages(resource, namespace, labels, keep)
         except ApiError as error:
             if error.status != HTTPStatus.GONE:
                 raise
-            # The version that the pages belong to was compacted away between two of them; a new list begins
-            # with a new one.
+            # The version that the pages belong to was compacted away between two of them; a new list starts
+            # at a new version.
             return await self._pages(resource, namespace, labels, keep)
 
     async def served(self, group: str, version: str) -> frozenset[str]:
-        """The plurals of a group's version that the server makes known; none while it does not know the
-        group."""
+        """The plurals that the server's discovery lists for a version of a group; empty while it does not
+        know the group."""
         known = _json(await self._send("get", "apis", "/apis"))
         if group not in {each["name"] for each in known["groups"]}:
             return frozenset()
@@ -109,12 +109,12 @@ class Api:
         return frozenset(each["name"] for each in listed["resources"])
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Make an object. When the answer is lost (`UnreachableError`) it may have been made: the next call
-        says `AlreadyExistsError`."""
+        """Create an object. When the answer is lost (`UnreachableError`) it may have been created: the next
+        call raises `AlreadyExistsError`."""
         return _object(await self._send("create", resource.plural, resource.path(namespace), body=body))
 
     async def replace_status(self, resource: Resource, body: Object) -> Object:
-        """Replace the status, if the object is still of `metadata.resourceVersion`. On `ConflictError` see
+        """Replace the status, if the object still has `metadata.resourceVersion`. On `ConflictError` see
         there."""
         path = resource.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
         return _object(await self._send("update", f"{resource.plural}/status", path, body=body))
@@ -129,8 +129,8 @@ class Api:
         )
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
-        """Delete this object and, in the background, what it owns. One that is gone, also if another has its
-        name by now, is fine."""
+        """Delete this object and, in the background, what it owns. It is no error if the object is gone, even
+        if another one has its name by now."""
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -144,12 +144,13 @@ class Api:
         except ConflictError:
             with contextlib.suppress(NotFoundError):
                 if (await self.get(resource, namespace, name))["metadata"]["uid"] == uid:
-                    # it is the same one, and still there: whoever believed it gone would never delete it
+                    # it is the same object, and still there: a caller that believes it gone would never
+                    # delete it
                     raise
 
     async def log(self, namespace: str, pod: str, container: str) -> str:
-        """What a container has written; `RefusedError` (Invalid) while it waits to begin, `NotFoundError`
-        when its pod is gone."""
+        """The log of a container; `RefusedError` (Invalid) while it waits to begin, `NotFoundError` when its
+        pod is gone."""
         path = PODS.path(namespace, pod, "log")
         query = {"container": container, "limitBytes": str(LOG_BYTES)}
         return (await self._send("get", "pods/log", path, query=query)).decode(errors="replace")
@@ -179,7 +180,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> bytes:
-        """Send a request and take its whole answer; tell the observer how it went."""
+        """Send a request and read its whole answer; report the result to the observer."""
         started, status = monotonic(), 0
         try:
             response = await self._request(_METHODS[verb], path, query or {}, body)
@@ -200,7 +201,7 @@ class Api:
         self, method: str, path: str, query: Mapping[str, str], body: Object | None
     ) -> ClientResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": _content_type(method)}
-        # Adds host and credentials, which may have been renewed; the body stays out of it, or it would be
+        # Adds host and credentials, which may have been renewed; the body is not passed in, or it would be
         # copied node by node.
         _, url, headers, *_ = await self._client.param_serialize(
             method,
@@ -217,13 +218,13 @@ class Api:
 
 @asynccontextmanager
 async def connected(observer: Observer | None = None, seconds: float = REQUEST_SECONDS) -> AsyncIterator[Api]:
-    """The API server that this process belongs to.
+    """A client of the API server that this process belongs to.
 
-    That is the one of $KUBECONFIG where that is set, the cluster's own in a pod, else the one of the user's
+    That is the one of $KUBECONFIG where it is set, in a pod the cluster's own, else the one of the user's
     kubeconfig.
     """
     configuration = Configuration(connection_pool_maxsize=CONNECTIONS, retries=Repeats())
-    # As strict as kubectl. Python 3.13 is stricter by default, and clusters with older authorities would not
+    # As strict as kubectl. Python 3.13 is stricter by default, and clusters with older authorities could not
     # be reached at all.
     configuration.disable_strict_ssl_verification = True
     chosen = os.environ.get("KUBECONFIG") or None
@@ -236,7 +237,7 @@ async def connected(observer: Observer | None = None, seconds: float = REQUEST_S
 
 
 class Repeats(ExponentialRetry):
-    """When a request that may be sent twice is, and after which wait."""
+    """When a request that may be sent twice is sent again, and after which wait."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -249,14 +250,14 @@ class Repeats(ExponentialRetry):
         )
 
     def get_timeout(self, attempt: int, response: ClientResponse | None = None) -> float:
-        """Ours, or the server's if that is longer."""
+        """Our wait, or the server's if that is longer."""
         ours: float = super().get_timeout(attempt)
         return ours if response is None else max(ours, _asked_wait(response))
 
 
 async def _stands(response: ClientResponse) -> bool:
-    """Whether an answer is taken as it is; one of a server that is busy or broken for the moment is not, if
-    it will be asked again soon."""
+    """Whether an answer is final. An answer of a server that is busy or broken for the moment is not, if the
+    request is soon sent again."""
     passing = (
         response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     )
@@ -272,8 +273,8 @@ def _content_type(method: str) -> str:
 
 
 def _json(content: bytes) -> Any:
-    """An answer as JSON. What is none does not come from an API server, so nothing is known about what we
-    asked."""
+    """An answer as JSON. Anything else does not come from an API server, so the result of our request is
+    unknown."""
     try:
         return json.loads(content)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""What an API server may answer instead of what was asked for, told apart by what a caller does next. Pure.
+"""The errors that an API server may answer with, classified by what a caller does next. Pure.
 
-An API server tells what is wrong in a `Status` object; a proxy in front of it, or the server itself when it
-is too busy to write one, in any text. The HTTP status decides, the `Status` refines.
+An API server describes an error in a `Status` object; a proxy in front of it, or the server itself when it is
+too busy to write one, in any text. The HTTP status decides, the `Status` refines.
 """
 
 import json
@@ -17,23 +17,23 @@ class ApiError(Exception):
         super().__init__(f"{status} {reason}: {message}")
         self.status, self.reason, self.message = status, reason, message
         self.retry_after = retry_after
-        """Seconds that the server wants us to wait."""
+        """Seconds that the server asks us to wait."""
 
 
 class NotFoundError(ApiError):
-    """The object is not there, or its namespace or kind."""
+    """The object does not exist, or its namespace or kind does not."""
 
 
 class AlreadyExistsError(ApiError):
-    """An object of this name is there: ours from an earlier call, whose answer may be lost, or somebody
-    else's."""
+    """An object of this name exists: ours from an earlier call, whose answer may be lost, or an object of
+    someone else."""
 
 
 class ConflictError(ApiError):
-    """The object is another one, or a newer version, than the caller took it for.
+    """The object is a different one, or a newer version, than the caller expected.
 
-    A PUT is repeated when its answer is lost, and the repetition of an accepted one meets its own version:
-    compare before you believe it.
+    A PUT is retried when its answer is lost, and the retry of an accepted one conflicts with its own version:
+    compare before you believe the conflict.
     """
 
 
@@ -42,46 +42,45 @@ class BusyError(ApiError):
 
 
 class UnreachableError(ApiError):
-    """There was no answer, or no whole one. What was asked may have been done."""
+    """There was no answer, or no complete one. The request may have been carried out."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(0, reason, message)
 
 
-class Cause(StrEnum):
-    """Why a call is refused, by who must change something."""
+class RefusalCause(StrEnum):
+    """Why a call is refused, classified by who must change something."""
 
     QUOTA = "Quota"
-    """The namespace has used up what it is given."""
+    """The namespace has used up its quota."""
     NAMESPACE_TERMINATING = "NamespaceTerminating"
     """The namespace is being deleted."""
     ADMISSION = "Admission"
-    """A policy of the cluster does not let it in: a webhook, a ValidatingAdmissionPolicy or an admission
-    plugin."""
+    """A policy of the cluster rejects it: a webhook, a ValidatingAdmissionPolicy or an admission plugin."""
     FORBIDDEN_BY_RBAC = "ForbiddenByRbac"
-    """We may not do this, or our credentials are not accepted."""
+    """The operator has no permission for this, or its credentials are not accepted."""
     INVALID = "Invalid"
-    """The call or its object is wrong in itself."""
+    """The call or its object is invalid in itself."""
 
 
 class RefusedError(ApiError):
-    """The server understood and will not do it; repeating it changes nothing until something else changes."""
+    """The server understood and will not do it; a retry changes nothing until something else changes."""
 
     def __init__(
-        self, status: int, reason: str, message: str, cause: Cause, retry_after: float | None = None
+        self, status: int, reason: str, message: str, cause: RefusalCause, retry_after: float | None = None
     ) -> None:
         super().__init__(status, reason, message, retry_after)
         self.cause = cause
 
 
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS})
-"""Statuses below 500 that say nothing against the call. `Gone`: a page or version of a list that has
+"""Statuses below 500 that do not mean the call is wrong. `Gone`: a page or version of a list that has
 expired."""
 
 _ADMISSION: Final = ("admission webhook", "ValidatingAdmissionPolicy")
 _DENIED: Final = ("denied the request", "denied request")
-"""How the server reports a verdict that is not its own; the webhook or policy chooses the HTTP status, so
-that says nothing."""
+"""How the server reports a rejection that is not its own; the webhook or policy chooses the HTTP status, so
+that status proves nothing."""
 
 _TEXT: Final = 300
 """Characters kept of an answer that is no `Status`; a proxy may send a whole page."""
@@ -98,7 +97,7 @@ def error_of(status: int, body: bytes, retry_after: str | None) -> ApiError:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
         return BusyError(status, reason, message, wait)
     if _is_verdict(message):
-        return RefusedError(status, reason, message, Cause.ADMISSION, wait)
+        return RefusedError(status, reason, message, RefusalCause.ADMISSION, wait)
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(status, reason, message, wait)
     if status == HTTPStatus.CONFLICT:
@@ -110,19 +109,19 @@ def error_of(status: int, body: bytes, retry_after: str | None) -> ApiError:
 
 
 def seconds_of(retry_after: object) -> float | None:
-    """A wait in seconds, as Kubernetes gives it; other forms are no wish that we know."""
+    """A wait in seconds, as Kubernetes gives it; None for other forms, which we do not know."""
     text = str(retry_after)
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _cause(status: int, message: str, causes: set[str | None]) -> Cause:
+def _cause(status: int, message: str, causes: set[str | None]) -> RefusalCause:
     if "NamespaceTerminating" in causes:
-        return Cause.NAMESPACE_TERMINATING
+        return RefusalCause.NAMESPACE_TERMINATING
     if status == HTTPStatus.UNAUTHORIZED or ('is forbidden: User "' in message and " cannot " in message):
-        return Cause.FORBIDDEN_BY_RBAC
+        return RefusalCause.FORBIDDEN_BY_RBAC
     if status != HTTPStatus.FORBIDDEN:
-        return Cause.INVALID
-    return Cause.QUOTA if "exceeded quota" in message else Cause.ADMISSION
+        return RefusalCause.INVALID
+    return RefusalCause.QUOTA if "exceeded quota" in message else RefusalCause.ADMISSION
 
 
 def _is_verdict(message: str) -> bool:

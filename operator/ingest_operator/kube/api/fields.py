@@ -1,9 +1,9 @@
-"""What stands in a pod, or in a Job: its conditions, its containers, its moments. Pure; whatever may be
-missing is told as missing."""
+"""Accessors for Job and Pod objects: conditions, container states, timestamps. Pure; absent fields return
+None or an empty object."""
 
 from typing import Any, Final
 
-from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube.api.names import CONTAINER
 from ingest_operator.kube.api.resources import Object
 
@@ -16,12 +16,12 @@ def metadata_of(thing: Object) -> Object:
 
 
 def spec_of(thing: Object) -> Object:
-    """What is wanted of it."""
+    """Its spec: what is wanted."""
     return thing.get("spec") or {}
 
 
 def status_of(thing: Object) -> Object:
-    """What is reported of it."""
+    """Its status: what is reported."""
     return thing.get("status") or {}
 
 
@@ -34,33 +34,34 @@ def condition(thing: Object, kind: str) -> Object:
 
 
 def holds(thing: Object, kind: str) -> bool:
-    """Whether a condition is true of it."""
+    """Whether a condition is true."""
     return condition(thing, kind).get("status") == "True"
 
 
 def moment(text: Any) -> float | None:
-    """A time of the API as epoch seconds. A kubelet that does not know one writes null."""
-    return as_seconds(text) if isinstance(text, str) else None
+    """A timestamp of the API as epoch seconds; None for null, which a kubelet writes if it does not know the
+    time."""
+    return from_rfc3339(text) if isinstance(text, str) else None
 
 
 def held_since(thing: Object, kind: str) -> float | None:
-    """Since when a condition is true of it; None while it is not."""
+    """Since when a condition is true; None while it is not."""
     return moment(condition(thing, kind).get("lastTransitionTime")) if holds(thing, kind) else None
 
 
 def created_at(thing: Object) -> float | None:
-    """When the API server took it in, by its clock, cut to the second."""
+    """When the API server created it, by the server's clock, cut to the second."""
     return moment(metadata_of(thing).get("creationTimestamp"))
 
 
 def gone_by(thing: Object) -> float | None:
-    """When it should be gone, its grace period over; None where nobody wants it gone."""
+    """When it should be gone, its grace period over; None where it is not being deleted."""
     return moment(metadata_of(thing).get("deletionTimestamp"))
 
 
 def is_terminal(pod: Object) -> bool:
-    """Whether its containers have ended and its outcome is final. A kubelet says so no earlier: not while
-    anything may still run."""
+    """Whether its containers have ended and its outcome is final. A kubelet says so only when nothing can
+    still run."""
     return status_of(pod).get("phase") in _TERMINAL
 
 
@@ -84,28 +85,28 @@ def worker(pod: Object, kind: str) -> Object | None:
 
 
 def has_begun(pod: Object) -> bool:
-    """Whether the worker's process runs, or ran."""
+    """Whether the worker's process runs, or has run."""
     return worker(pod, "running") is not None or worker(pod, "terminated") is not None
 
 
 def worker_started_at(pod: Object) -> float | None:
-    """When the worker's process began, by its node's clock."""
+    """When the worker's process began, by the clock of its node."""
     return moment((worker(pod, "running") or worker(pod, "terminated") or {}).get("startedAt"))
 
 
 def worker_finished_at(pod: Object) -> float | None:
-    """When the worker's process ended, by its node's clock."""
+    """When the worker's process ended, by the clock of its node."""
     return moment((worker(pod, "terminated") or {}).get("finishedAt"))
 
 
 def scheduled_at(pod: Object) -> float | None:
-    """When a node was found for it: from then on what it asks for is held for it. A pod that its node refused
-    keeps less."""
+    """When the pod was scheduled to a node: from then on its requests are held for it. A pod that its node
+    refused has fewer fields."""
     since = held_since(pod, "PodScheduled")
     return moment(status_of(pod).get("startTime")) if since is None else since
 
 
 def sandbox_since(pod: Object) -> float | None:
-    """Since when its network and volumes stand. Not known of one that has ended: the condition tells then
+    """Since when its network and volumes are ready. Unknown for a pod that has ended: then the condition says
     when they were taken down."""
     return held_since(pod, "PodReadyToStartContainers")

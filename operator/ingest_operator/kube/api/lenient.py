@@ -1,9 +1,9 @@
-"""What can be read of an object that the API server accepts and this version does not know whole, and what
+"""What can be read of an object that the API server accepts and this version knows only in part, and what
 cannot, by place. Pure.
 
 The definitions in a cluster may be of another version than the operator: after a rollback, or with two
-releases. A field that is unknown here may mean anything, so whoever reads an object this way tells what was
-passed over, and starts nothing by it.
+releases. An unknown field may mean anything, so a caller that reads an object this way reports what was
+ignored, and starts nothing based on it.
 """
 
 import copy
@@ -18,14 +18,14 @@ from ingest_contract.documents import mistakes_of
 from ingest_operator.kube.api.resources import Object
 
 ROUNDS: Final = 8
-"""How often what cannot be read is taken out before the object counts as unreadable: what is below a mistake
-shows only after it."""
+"""How often unreadable parts are removed before the object counts as unreadable: a mistake below another one
+shows only after that one is removed."""
 
 SHOWN: Final = 3
-"""Mistakes that a message names."""
+"""The most mistakes that a message names."""
 
 WORDS: Final = 240
-"""Characters of each of them: the list of known fields may be long."""
+"""Characters of each mistake: the list of known fields may be long."""
 
 M = TypeVar("M", bound=ContractModel)
 
@@ -38,13 +38,13 @@ class Reading(Generic[M]):
     """An object, as far as it can be read."""
 
     value: M | None
-    """None where nothing sensible is left."""
+    """None where nothing useful is left."""
     mistakes: tuple[str, ...] = ()
-    """What was passed over, each with its place."""
+    """What was ignored, each with its place."""
 
     @property
     def text(self) -> str:
-        """The mistakes as one line for people."""
+        """The mistakes as one line for the user."""
         more = len(self.mistakes) - SHOWN
         return "; ".join(each[:WORDS] for each in self.mistakes[:SHOWN]) + (
             f" (and {more} more)" if more > 0 else ""
@@ -52,7 +52,7 @@ class Reading(Generic[M]):
 
 
 def reading(model: type[M], content: Object) -> Reading[M]:
-    """The content without what the model refuses."""
+    """The content without what the model rejects."""
     left, mistakes = content, list[str]()
     for _ in range(ROUNDS):
         try:
@@ -64,7 +64,7 @@ def reading(model: type[M], content: Object) -> Reading[M]:
 
 
 def _without(content: Object, places: Iterable[Place]) -> Object:
-    """A copy without what is at these places; of a field that is missing, without what misses it."""
+    """A copy without what is at these places; for a missing field, without the object that lacks it."""
     left = copy.deepcopy(content)
     for place in sorted(set(places), key=_from_the_end, reverse=True):
         _remove(left, place)
@@ -72,8 +72,8 @@ def _without(content: Object, places: Iterable[Place]) -> Object:
 
 
 def _from_the_end(place: Place) -> list[tuple[int, str]]:
-    """Sorts the entries of a list by their position, so that the last goes first and the others keep
-    theirs."""
+    """Sort key, used in reverse: later entries of a list are removed first, so that the others keep their
+    positions."""
     return [(part, "") if isinstance(part, int) else (-1, part) for part in place]
 
 

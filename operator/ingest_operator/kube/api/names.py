@@ -1,7 +1,7 @@
-"""What the operator's objects in a cluster are called, and the labels by which it finds them again. Pure.
+"""The names of the operator's objects in a cluster, and the labels by which it finds them again. Pure.
 
-A name says whose it is and what for, and is the same whenever it is asked for: creating an object twice
-answers 409 instead of making two.
+A name says which batch the object belongs to and what it is for, and is always the same: creating an object
+twice returns 409 instead of making two.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from ingest_contract.order import MAX_NUMBER
 from ingest_operator.kube.api.ownership import Identity
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-"""On everything that the operator makes, with `MANAGER` as its value."""
+"""On every object that the operator creates, with `MANAGER` as its value."""
 
 MANAGER: Final = "video-ingest-operator"
 
 BATCH_UID: Final = f"{GROUP}/batch-uid"
-"""Whose it says it is: for people, and for watches that need not see everything. Whose it is says
-`ownership`."""
+"""The batch that the object claims to belong to: for people, and for watches that need not see everything.
+The real owner is decided in `ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
 """What a Job is for: `INGEST` or `PLAN`."""
@@ -29,23 +29,23 @@ INGEST: Final = "ingest"
 PLAN: Final = "plan"
 
 INDEX: Final = f"{GROUP}/index"
-"""The item of an ingest Job; the number of the plan of a plan Job. Like `TRY`, for people: the name says the
-same, and cannot be edited."""
+"""The recording of an ingest Job; the number of the plan of a plan Job. Like `RUN`, for people: the name says
+the same, and cannot be edited."""
 
-TRY: Final = f"{GROUP}/try"
-"""Which process of it."""
+RUN: Final = f"{GROUP}/run"
+"""The number of the run."""
 
-ATTEMPTS: Final = f"{GROUP}/attempts"
-"""Charged attempts before this Job; left out when 0, like the two below."""
+CHARGED_ATTEMPTS: Final = f"{GROUP}/charged-attempts"
+"""Charged attempts before this Job; left out when 0, like the two labels below."""
 
 RUNG: Final = f"{GROUP}/rung"
-"""Where the Job stands on the memory ladder."""
+"""The Job's rung on the memory ladder."""
 
 DISRUPTIONS: Final = f"{GROUP}/disruptions"
-"""How often the cluster took the item's machine back before this Job."""
+"""How often the cluster took the recording's node away before this Job."""
 
 AVOIDS: Final = f"{GROUP}/avoids"
-"""Annotation of a Job: the nodes that its pod may not be placed on, with commas between. Left out where there
+"""Annotation of a Job: the nodes that its pod may not be placed on, separated by commas. Left out if there
 are none."""
 
 STOPPED: Final = f"{GROUP}/stopped"
@@ -55,7 +55,7 @@ CONTAINER: Final = "worker"
 """The container that carries out the order."""
 
 PROGRESS_PORT: Final = 8080
-"""Where it serves `/progress` and `/metrics`."""
+"""The port of that container's `/progress` and `/metrics`."""
 
 MAX_NAME: Final = 63
 """A Job's name is a label of its pods."""
@@ -66,13 +66,13 @@ _PLACE: Final = re.compile(rf"-[0-9a-f]{{{_UID}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}}
 
 
 def trace_of(uid: str) -> str:
-    """The trace of everything that is done for a batch, and by which its status is known to be its own."""
+    """The trace of everything that is done for a batch. It also shows that a status is the batch's own."""
     return uid.replace("-", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The batch that owns everything that is made for it."""
+    """The batch that owns every object that is created for it."""
 
     namespace: str
     name: str
@@ -80,16 +80,16 @@ class Owner:
 
     @property
     def identity(self) -> Identity:
-        """By which what it controls is known."""
+        """The identity by which the objects that it controls are recognised."""
         return Identity(self.namespace, self.uid)
 
     @property
     def trace_id(self) -> str:
-        """Of everything that is done for it: 32 hex digits, as W3C Trace Context has them."""
+        """The trace of everything that is done for the batch: 32 hex digits, as in W3C Trace Context."""
         return trace_of(self.uid)
 
     def reference(self) -> dict[str, str | bool]:
-        """The ownerReference. Deleting the batch deletes what it owns, and waits for none of it."""
+        """The ownerReference. Deleting the batch deletes what it owns, and does not wait for it."""
         return {
             "apiVersion": API_VERSION,
             "kind": BATCH_KIND,
@@ -104,32 +104,32 @@ class Owner:
         return {MANAGED_BY: MANAGER} | self.pod_labels(role)
 
     def pod_labels(self, role: str) -> dict[str, str]:
-        """The labels of its pods of one role. Each label is kept twice in each version of a pod, so only what
-        is asked for."""
+        """The labels of its pods of one role. Each label is stored twice in each version of a pod, so only
+        those that a query uses."""
         return {BATCH_UID: self.uid, ROLE: role}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a Job is for, and which try of it. Read from its name, which nobody can change; labels repeat it
-    for people."""
+    """What a Job is for, and which run. Read from its name, which cannot be changed; labels repeat it for
+    people."""
 
     role: str
     """`INGEST` or `PLAN`."""
     index: int
-    """The item, or the number of the plan."""
+    """The recording, or the number of the plan."""
     number: int
-    """Which process of it."""
+    """The number of the run."""
 
     def name(self, owner: Owner) -> str:
-        """The Job of that place."""
+        """The name of the Job for this place."""
         name = plan_job_name if self.role == PLAN else ingest_job_name
         return name(owner, self.index, self.number)
 
 
 def place_of(job_name: str) -> Place | None:
-    """Back from a name; None for a name of another kind. Only `Place.name` tells whether it is the name that
-    a batch would give."""
+    """Parse a name; None for a name of another kind. Only `Place.name` tells whether it is the name that a
+    batch would give."""
     found = _PLACE.search(job_name)
     if found is None or int(found[3]) > MAX_NUMBER:
         return None
@@ -137,35 +137,35 @@ def place_of(job_name: str) -> Place | None:
 
 
 def ingest_job_name(owner: Owner, index: int, number: int) -> str:
-    """The Job of one try of one item."""
+    """The Job of one run of one recording."""
     return _name(owner, f"{index}-{number}")
 
 
-def plan_job_name(owner: Owner, plan_number: int, try_number: int) -> str:
-    """The Job of one try of one plan."""
-    return _name(owner, f"plan-{plan_number}-{try_number}")
+def plan_job_name(owner: Owner, plan_number: int, run_number: int) -> str:
+    """The Job of one run of one plan."""
+    return _name(owner, f"plan-{plan_number}-{run_number}")
 
 
 def plan_order_map_name(owner: Owner, plan_number: int) -> str:
-    """The ConfigMap that tells a plan Job what to plan."""
+    """The ConfigMap with the order of a plan Job."""
     return _name(owner, f"plan-{plan_number}-order")
 
 
 def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -> str:
-    """The ConfigMap with one part of a frozen plan. The first part has one name for all attempts, the others
-    say whose part they are."""
+    """The ConfigMap with one part of a frozen plan. The first part has the same name in all attempts, the
+    names of the others say whose part they are."""
     return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_DIGEST]}" if part else ""))
 
 
 def order_map_name(owner: Owner, content: str) -> str:
-    """The ConfigMap with what the orders of a batch share. Other content has another name, so the map can be
+    """The ConfigMap with what the orders of a batch share. Other content gets another name, so the map can be
     immutable."""
     return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_DIGEST]}")
 
 
 def _name(owner: Owner, what: str) -> str:
-    """`<batch>-<uid>-<what>`: of a long batch name the end is cut; the uid still tells its objects from
-    another's."""
+    """`<batch>-<uid>-<what>`: a long batch name is cut at its end; the uid still distinguishes its objects
+    from another batch's."""
     tail = f"{owner.uid[:_UID]}-{what}"
     head = owner.name.replace(".", "-")[: MAX_NAME - len(tail) - 1].rstrip("-")
     return f"{head}-{tail}"

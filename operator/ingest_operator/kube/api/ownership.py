@@ -1,9 +1,9 @@
-"""What counts as ours, in one place that everything passes. Pure.
+"""Which objects are ours, decided in one place that all code uses. Pure.
 
-Names and labels can be anybody's, and a uid is no secret. What makes an object a batch's own is its
-controller: the one owner reference with `controller: true`, in the owner's own namespace, to the very
-object's uid. Whoever can write that in a batch's namespace may make its Jobs anyhow; from another namespace
-it means nothing, to the garbage collector as to us. Labels are an index and a wake-up, no evidence.
+Anyone can set names and labels, and a uid is no secret. An object belongs to a batch by its controller: the
+one owner reference with `controller: true`, in the owner's own namespace, to exactly that object's uid.
+Whoever can write that in a batch's namespace may make its Jobs anyhow; from another namespace it means
+nothing, to the garbage collector as to us. Labels are an index and a wake-up, no evidence.
 """
 
 from typing import NamedTuple
@@ -12,19 +12,19 @@ from ingest_operator.kube.api.resources import Object
 
 
 class Identity(NamedTuple):
-    """One object and no other that will ever have its name."""
+    """Identifies one object, and no later object of the same name."""
 
     namespace: str
     uid: str
 
 
 def identity_of(thing: Object) -> Identity:
-    """Of an object as the API server shows it."""
+    """The identity of an object as the API server shows it."""
     return Identity(thing["metadata"]["namespace"], thing["metadata"]["uid"])
 
 
 def controller_of(thing: Object) -> Identity | None:
-    """The object that controls this one; None for one that nobody does."""
+    """The object that controls this one; None if it has no controller."""
     metadata = thing.get("metadata") or {}
     references = metadata.get("ownerReferences") or ()
     uid = next((each.get("uid") for each in references if each.get("controller") is True), None)
@@ -32,5 +32,5 @@ def controller_of(thing: Object) -> Identity | None:
 
 
 def is_controlled(thing: Object, by: Identity) -> bool:
-    """Whether an object belongs to that very one."""
+    """Whether an object is controlled by exactly that one."""
     return controller_of(thing) == by

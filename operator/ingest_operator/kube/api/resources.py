@@ -22,7 +22,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """As it stands in an object."""
+        """The `apiVersion` field of an object."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
@@ -35,7 +35,8 @@ class Resource:
 
 
 def _segment(text: str) -> str:
-    """One step of a path: an empty name would mean every object, and dots or a slash somebody else's."""
+    """One segment of a path: an empty name would mean every object, and dots or a slash an object of someone
+    else."""
     if text in {"", ".", ".."} or "/" in text or "%" in text:
         raise ValueError(f"{text!r} is no name of an object")
     return quote(text, safe="")
@@ -50,5 +51,5 @@ PROFILES: Final = Resource(GROUP, VERSION, "ingestprofiles", PROFILE_KIND)
 WORKLOADS: Final = tuple(
     Resource("kueue.x-k8s.io", version, "workloads", "Workload") for version in ("v1beta2", "v1beta1")
 )
-"""Kueue's record of each Job in a queue, by the versions that serve it: the newer first."""
+"""Kueue's record of each Job in a queue, by the versions that serve it, the newer first."""
 SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)

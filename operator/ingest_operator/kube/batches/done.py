@@ -1,5 +1,5 @@
-"""Looks at batches of which nothing starts until somebody changes them. Their plans are not kept, and such a
-look needs none."""
+"""Reconciles of batches that start nothing until someone changes them. Their plans are not kept in memory,
+and such a reconcile needs none."""
 
 from collections.abc import Iterable
 
@@ -15,10 +15,10 @@ from ingest_operator.kube.batches.job_cluster import KubeCluster
 
 
 def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
-    """Whether nothing of a batch's plan is needed until somebody changes the batch.
+    """Whether nothing of a batch's plan is needed until someone changes the batch.
 
-    That is so of one that is done, and of one that is suspended or has failed too often, once nothing of it
-    runs. What else may hold such a batch up is told at each look, which needs the plan.
+    True for a batch that is done, and for one that is suspended or has failed too often, once nothing of it
+    runs. Any other blocker of such a batch is reported at each reconcile, which needs the plan.
     """
     if status is None or status.observed_generation != batch["metadata"]["generation"]:
         return False
@@ -37,7 +37,7 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
 
 
 def is_cleared(jobs: Iterable[Object]) -> bool:
-    """Whether no Job is left that has made a plan. Failed ones stay, for people."""
+    """Whether no Job that has made a plan is left. Failed ones are kept for the user."""
     places = ((job, place_of(job["metadata"]["name"])) for job in jobs)
     return not any(
         place is not None and place.role == PLAN and not holds(job, "Failed") for job, place in places
@@ -45,8 +45,8 @@ def is_cleared(jobs: Iterable[Object]) -> bool:
 
 
 async def clear_up(cluster: KubeCluster, ledger: Ledger) -> tuple[float | None] | None:
-    """Delete Jobs that were kept long enough; when the next one may go. None where one is there whose end is
-    not recorded."""
+    """Delete Jobs that were kept long enough; returns when the next one may go, or None if the end of some
+    Job is not recorded."""
     seen = await cluster.observe(ledger)
     if not all(run.ended is not None and is_recorded(ledger, run) for run in seen.runs):
         return None

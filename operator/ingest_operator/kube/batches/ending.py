@@ -1,4 +1,4 @@
-"""Ending whatever runs of a batch, when all that is known of it is that nothing of it is wanted any more."""
+"""Ends all that runs of a batch of which only one thing is known: nothing of it is wanted any more."""
 
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
@@ -6,7 +6,7 @@ from ingest_operator.kube.api.names import PLAN, Owner, place_of
 from ingest_operator.kube.api.resources import JOBS
 from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.observe.end_rules import is_final
-from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 
 async def end_runs(cluster: KubeCluster) -> None:
@@ -16,8 +16,8 @@ async def end_runs(cluster: KubeCluster) -> None:
             await cluster.stop(run.index, run.number)
 
 
-async def end_plans(api: Api, seen: Seen, owner: Owner) -> None:
-    """Delete the plan Jobs that are not over: a plan that nobody will read is not worth its pod. Raises
+async def end_plans(api: Api, seen: JobsAndPods, owner: Owner) -> None:
+    """Delete the plan Jobs that are not over: a plan that no one will read is not worth its pod. Raises
     `ApiError`."""
     for job in seen.jobs.of(owner.identity):
         place = place_of(job["metadata"]["name"])

@@ -1,8 +1,8 @@
-"""Asking workers how far they are, at their pods' addresses. What does not answer well is left out: that
-loses a percentage, nothing else.
+"""Polls workers for their progress, at their pods' addresses. A worker that does not answer well is left out:
+that loses a percentage, nothing else.
 
-A pod may hold anything, a stalled process or somebody else's server on a reused address, so an answer is
-small, quick and of the contract's form, or it is none: no redirect is followed, no proxy asked, nothing
+Anything may answer there, a stalled process or a foreign server on a reused address, so an answer must be
+small, quick and valid by the contract, or it does not count: no redirect is followed, no proxy used, nothing
 decompressed.
 """
 
@@ -20,18 +20,18 @@ TIMEOUT: Final = 2.0
 """Seconds for one answer, connecting included."""
 
 LIMIT: Final = 4096
-"""Bytes of an answer. A real one has about sixty."""
+"""Bytes of an answer, at most. A real one has about sixty."""
 
-Try = tuple[int, int]
-"""(index, try)."""
+RunKey = tuple[int, int]
+"""(index, number)."""
 
 
 class ProgressPoller:
     """Polls workers while it is entered."""
 
     def __init__(self, at_once: int = 32, patience: float = TIMEOUT) -> None:
-        """`at_once` bounds the requests under way, over all looks together; `patience` is how many seconds
-        each may take."""
+        """`at_once` bounds the requests under way, over all reconciles together; `patience` is how many
+        seconds each may take."""
         self._at_once, self._patience = at_once, patience
         self._gate = asyncio.Semaphore(at_once)
         self._session: aiohttp.ClientSession | None = None
@@ -55,9 +55,9 @@ class ProgressPoller:
         if self._session is not None:
             await self._session.close()
 
-    async def look(self, targets: Mapping[Try, str]) -> Mapping[Try, Progress]:
-        """The progress of every try whose worker, at `http://address:port`, answers. Whatever goes wrong with
-        one leaves that one out."""
+    async def poll(self, targets: Mapping[RunKey, str]) -> Mapping[RunKey, Progress]:
+        """The progress of every run whose worker, at `http://address:port`, answers. A worker that fails in
+        any way is left out."""
         assert self._session is not None, "a poller polls while it is entered"  # noqa: S101 -- a mistake of ours, not of a worker
         asked = (self._ask(self._session, base) for base in targets.values())
         answers = await asyncio.gather(*asked, return_exceptions=True)

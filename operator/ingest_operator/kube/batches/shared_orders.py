@@ -1,8 +1,8 @@
-"""The ConfigMaps from which the Jobs of a batch read the shared part of their orders, during one look.
+"""The ConfigMaps from which the Jobs of a batch read the shared part of their orders, during one reconcile.
 
-A worker does what stands there, so what stands there is compared, whoever made it: a name can be taken before
-us. It may also be deleted at any time, and pods that begin later would wait for it for ever. So each look
-that starts something, or finds something that cannot begin, asks for it anew.
+A worker does what its ConfigMap says, so the content is compared, whoever made it: someone may have taken the
+name before us. It may also be deleted at any time, and pods that begin later would wait for it forever. So
+each reconcile that starts something, or finds something that cannot begin, gets it again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from ingest_operator.kube.manifests.ingest_job import shared_order_map
 
 
 class SharedOrders:
-    """Those of one batch."""
+    """The shared orders of one batch."""
 
     def __init__(self, api: Api, owner: Owner, orders: Orders) -> None:
         self._api, self._owner, self._orders = api, owner, orders
@@ -26,8 +26,8 @@ class SharedOrders:
         self._asking = asyncio.Lock()  # starts come several at a time
 
     async def ensure(self, rung: int) -> None:
-        """See that it is there, and says what it should. Raises `NameTakenError`, `OrderTooLargeError`,
-        `ApiError`."""
+        """Ensure that the ConfigMap of a rung exists and has the right content. Raises `NameTakenError`,
+        `OrderTooLargeError`, `ApiError`."""
         async with self._asking:
             if rung in self._there:
                 return

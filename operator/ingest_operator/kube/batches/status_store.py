@@ -1,57 +1,27 @@
-"""A batch's status in the API: read from the newest version that is known, written with that version as the
+"""A batch's status in the API: read from the newest known version, written with that version as the
 precondition.
 
-It never reads an older status than its own last accepted write, so a watch that lags cannot take an operator
-back to a world in which a Job that it made does not exist yet.
+It never reads an older status than its own last accepted write, so a lagging watch cannot hide a Job that the
+operator has already created.
 """
 
 import json
-from math import inf
-from typing import Any, Final
+from typing import Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import Cause, ConflictError, RefusedError
-from ingest_operator.kube.api.lenient import Reading, reading
+from ingest_operator.kube.api.errors import ConflictError
+from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.names import trace_of
-from ingest_operator.kube.api.resources import BATCHES, Object, Resource
-from ingest_operator.kube.api.unreadable import UnreadableError, definitions_differ, told
+from ingest_operator.kube.api.resources import BATCHES, Object
+from ingest_operator.kube.api.statuses import UnreadableStatusError, replaced
+from ingest_operator.kube.api.unreadable import with_stalled
 from ingest_operator.kube.watch.cache import version_of
 
 
-class UnreadableStatusError(UnreadableError):
-    """The status was written by another version of the operator. Nothing is started, or what it remembers
-    would be lost."""
-
-    def __init__(self, where: str, found: Reading[Any]) -> None:
-        message = (
-            f"The status of {where} comes from another version of the operator: {found.text}. Run one "
-            "that knows it. Nothing starts."
-        )
-        super().__init__(Hindrance("StatusUnreadable", message, inf))
-
-
-class UnwritableStatusError(UnreadableError):
-    """The definition in the cluster is another version's and has no word for what the status says. Nothing
-    that follows from it happens."""
-
-    def __init__(self, error: RefusedError) -> None:
-        super().__init__(definitions_differ(error))
-
-
-async def replaced(api: Api, resource: Resource, body: Object) -> Object:
-    """An object with its status replaced. Raises `UnwritableStatusError` and `ApiError`."""
-    try:
-        return await api.replace_status(resource, body)
-    except RefusedError as error:
-        if error.cause is not Cause.INVALID:
-            raise
-        raise UnwritableStatusError(error) from error
-
-
-class StatusKeeper:
+class KubeStatusStore:
     """Keeps the status of one batch."""
 
     def __init__(self, api: Api, batch: Object) -> None:
@@ -72,8 +42,8 @@ class StatusKeeper:
     def read(self) -> IngestBatchStatus | None:
         """The newest accepted status. Raises `UnreadableStatusError`.
 
-        One that was written for another batch, and brought back with this one by a backup, tells nothing but
-        whose it was: its recordings were never processed for this batch, and its plan is not there.
+        Of a status that was written for another batch, and restored with this one by a backup, only the trace
+        id is kept: its recordings were never processed for this batch, and its plan does not exist.
         """
         version = version_of(self._batch)
         if self._parsed != version:
@@ -81,14 +51,14 @@ class StatusKeeper:
         return self._status
 
     def shown(self) -> IngestBatchStatus | None:
-        """What can be read of the newest status, for those who only tell of it."""
+        """What can be read of the newest status, for callers that only report it."""
         status = self._batch.get("status")
         return None if status is None else reading(IngestBatchStatus, status).value
 
-    async def tell(self, hindrance: Hindrance, now: float) -> bool:
-        """Say why nothing goes on, and leave everything else in the status as it is, readable or not. Whether
-        that was news."""
-        status = told(self._batch, hindrance, now, has_state=True)
+    async def report(self, blocker: Blocker, now: float) -> bool:
+        """Report why nothing goes on, and leave everything else in the status as it is, readable or not.
+        Returns whether that was new."""
+        status = with_stalled(self._batch, blocker, now, has_state=True)
         if status is None:
             return False
         self.offer(await self._api.replace_status(BATCHES, self._body(status)))
@@ -105,10 +75,10 @@ class StatusKeeper:
         }
 
     async def write(self, status: IngestBatchStatus) -> int:
-        """Write a status over the one that `read` gave; how many bytes it has.
+        """Replace the status that `read` returned; returns how many bytes the new one has.
 
-        Raises `ConflictError` when another has taken its place, and `UnwritableStatusError` where the cluster
-        has no words for it.
+        Raises `ConflictError` if another status has replaced it, and `UnwritableStatusError` if the cluster's
+        definition lacks a field or value of it.
         """
         text = status.to_json()
         try:
@@ -118,7 +88,7 @@ class StatusKeeper:
             if written["metadata"]["uid"] != self._batch["metadata"]["uid"] or _parsed(written) != status:
                 self.offer(written)
                 raise
-            # It was our own write that came first: its answer was lost on the way and the client asked again.
+            # Our own write came first: its response was lost on the way, and the client sent it again.
         self.offer(written)
         return len(text)
 
@@ -139,9 +109,9 @@ def _parsed(batch: Object) -> IngestBatchStatus | None:
     if status is None:
         return None
     found = reading(IngestBatchStatus, status)
-    told = found.value.trace_id if found.value else None
-    if told is not None and told != trace_of(batch["metadata"]["uid"]):
-        return IngestBatchStatus(trace_id=told)
+    trace_id = found.value.trace_id if found.value else None
+    if trace_id is not None and trace_id != trace_of(batch["metadata"]["uid"]):
+        return IngestBatchStatus(trace_id=trace_id)
     if found.value is None or found.mistakes:
         raise UnreadableStatusError("/".join(_where(batch)), found)
     return found.value

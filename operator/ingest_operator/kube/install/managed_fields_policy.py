@@ -1,11 +1,11 @@
-"""The admission policy by which a cluster keeps no `managedFields` of our Jobs and pods: half of what a
+"""The admission policy that keeps a cluster from storing `managedFields` of our Jobs and pods: half of what a
 recording puts into etcd. Pure.
 
-Who wrote which field matters where several write one object by `apply`; of these objects the operator and the
-cluster are the only authors. Fields can be left out of what is recorded when an object is made, by admission,
-and in no other way that costs no further version. So this is for whoever runs the cluster to install; the
-operator has no right to, and works without it. Needs MutatingAdmissionPolicy: version v1 of its group where
-that is served, else v1beta1, which a cluster serves only if it is told to.
+`managedFields` matter where several clients write one object by `apply`; of these objects the operator and
+the cluster are the only authors. Fields can be dropped when an object is created, by admission; every other
+way costs a further version. So the cluster's administrator installs this; the operator has no right to, and
+works without it. Needs MutatingAdmissionPolicy: v1 of its group where that is served, else v1beta1, which a
+cluster serves only if it is configured to.
 """
 
 from typing import Final
@@ -18,8 +18,8 @@ NAME: Final = f"untracked.{GROUP}"
 
 
 def untracked(version: str) -> tuple[Object, Object]:
-    """The policy, and the binding that puts it in force, of one version of their group. A cluster where it
-    fails goes on without it."""
+    """The policy and its binding, for one version of their API group. A cluster where the policy fails goes
+    on without it."""
     api = f"admissionregistration.k8s.io/{version}"
     recorded = "has(object.metadata.managedFields)"
     policy = {
@@ -49,8 +49,8 @@ def untracked(version: str) -> tuple[Object, Object]:
 
 
 def _made(resource: Resource) -> Object:
-    """When an object of a kind is made: afterwards the API server records nothing about one of which it has
-    recorded nothing."""
+    """The rule for creating an object of a kind: the API server tracks no fields later for an object that was
+    created without any."""
     return {
         "apiGroups": [resource.group],
         "apiVersions": [resource.version],

@@ -1,9 +1,9 @@
-"""What the operator may do in a cluster, and what people may: the rules as data, and the roles made for
+"""The permissions of the operator in a cluster, and of people: the rules as data, and the roles made for
 people. Pure.
 
 Every verb here is one that the operator sends; the tests ask the real authorizer that nothing else is
-allowed. Secrets are not among them: pods refer to them by name, and a missing one shows in the pod. No right
-to `update` a batch: its spec belongs to people.
+allowed. Secrets are not among them: pods refer to them by name, and a missing one shows in the pod. The
+operator may not `update` a batch: its spec belongs to people.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
 
 
 def rules() -> list[Object]:
-    """The operator's rules, as they stand in a Role, or in one ClusterRole for all namespaces, those of
-    tomorrow as well."""
+    """The operator's rules, for a Role, or for one ClusterRole for all namespaces, including those created
+    later."""
     return [
-        _rule(BATCHES, *READ, "create", "delete"),  # schedules make batches, and trim their old ones
+        _rule(BATCHES, *READ, "create", "delete"),  # schedules create batches, and delete their old ones
         _rule(BATCHES, "update", subresource="status"),
         _rule(SCHEDULES, *READ),
         _rule(SCHEDULES, "update", subresource="status"),
@@ -49,15 +49,15 @@ def rules() -> list[Object]:
 
 
 def queue_rules() -> list[Object]:
-    """What more it may do where a queue of the cluster's admits its Jobs: read why one waits."""
+    """Additional rules where a queue of the cluster admits its Jobs: read why one waits."""
     return [_rule(WORKLOADS[0], "list")]
 
 
 def user_roles() -> tuple[Object, Object, Object]:
-    """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which has what
-    the one before it has.
+    """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which includes
+    the one before it.
 
-    Whoever may edit may run batches. A profile says which images run with which volumes and what may be
+    Whoever has `edit` may run batches. A profile says which images run with which volumes and what may be
     fetched: it is for admins.
     """
     view = [_rule(kind, *READ) for kind in (BATCHES, SCHEDULES, PROFILES)]

@@ -1,7 +1,7 @@
-"""Which exit codes end a Job at once: all but success. Pure.
+"""The exit codes that end a Job at once: all but success. Pure.
 
-One Job is one try, so no failure starts a second pod. The rules are here for what they leave behind: the
-Job's condition names the exit code, or that the cluster took the pod away, also when the pod itself is gone.
+One Job is one run, so no failure starts a second pod. The rules exist for what they leave behind: the Job's
+condition names the exit code, or that the cluster took the pod away, even when the pod itself is gone.
 """
 
 from ingest_contract.failures import OK_EXIT
@@ -15,8 +15,8 @@ def failure_policy() -> Object:
     return {
         "rules": [
             {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            # The failure table is not listed: codes that nobody foresaw are told as well, and etcd keeps the
-            # list several times per Job.
+            # The codes of the failure table are not listed: unforeseen codes are reported as well, and etcd
+            # stores the list several times per Job.
             {
                 "action": "FailJob",
                 "onExitCodes": {"containerName": CONTAINER, "operator": "NotIn", "values": [OK_EXIT]},

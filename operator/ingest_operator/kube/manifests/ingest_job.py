@@ -1,4 +1,4 @@
-"""The Job of one try of one item, and the ConfigMap that a batch's Jobs share. Pure."""
+"""The Job of one run of one recording, and the ConfigMap that a batch's Jobs share. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,12 +9,12 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.deadlines import deadline_seconds
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.names import (
-    ATTEMPTS,
+    CHARGED_ATTEMPTS,
     DISRUPTIONS,
     INDEX,
     INGEST,
+    RUN,
     RUNG,
-    TRY,
     Owner,
     ingest_job_name,
     order_map_name,
@@ -27,20 +27,21 @@ from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_te
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, writable
 
 TTL_SECONDS: Final = 7 * 24 * 3600
-"""A net for clusters whose operator is gone: the operator itself deletes Jobs once their end is recorded."""
+"""A safety net for clusters whose operator is gone: the operator itself deletes Jobs once their end is
+recorded."""
 
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue's label for its queue."""
 
 QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
-"""Kueue's label for its WorkloadPriorityClass: who goes first in a queue, whatever the pods' own priority
+"""Kueue's label for its WorkloadPriorityClass: the order within a queue, whatever the pods' own priority
 is."""
 
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 
 
 def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
-    """The Job that carries out one try. Raises `OverlayError` and `OrderTooLargeError`."""
+    """The Job that carries out one run. Raises `OverlayError` and `OrderTooLargeError`."""
     order = in_pods(orders).to_ingest(item, start, PLACE)
     pods = orders.profile.pods
     own, shared = split(order)
@@ -57,24 +58,24 @@ def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object
         template={"pods.workerTemplate": pods.worker_template},
     )
     labels = owner.labels(INGEST) | _labels(start) | _queue(pods)
-    job = one_try(
+    job = one_run(
         owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work)
     )
     return kept_from(job, start.avoid)
 
 
 def shared_order_map(owner: Owner, orders: Orders, rung: int) -> Object:
-    """The ConfigMap with what all orders of the batch say on one rung. Its key is the name of a variable.
-    Raises `OrderTooLargeError`."""
-    start = Start(index=_ANY_ITEM.index, number=1, attempts=0, rung=rung, disruptions=0)
+    """The ConfigMap with the part that all orders of the batch share on one rung. Its key is the name of a
+    variable. Raises `OrderTooLargeError`."""
+    start = Start(index=_ANY_ITEM.index, number=1, charged_attempts=0, rung=rung, disruptions=0)
     _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, start, PLACE))
     return config_map(
         owner, order_map_name(owner, shared), owner.labels(INGEST), {SHARED_VARIABLE: shared}
     ) | {"immutable": True}
 
 
-def one_try(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
-    """A Job that runs its pod once: whether there is another try is not for the Job controller to say."""
+def one_run(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
+    """A Job that runs its pod once: the Job controller does not decide whether there is another run."""
     return {
         "apiVersion": JOBS.api_version,
         "kind": JOBS.kind,
@@ -109,16 +110,16 @@ def _metadata(owner: Owner, name: str, labels: Mapping[str, str]) -> Object:
 
 
 def digest_variable(text: str) -> Object:
-    """By which the worker sees that its order is the one that was written: between our look and its start a
-    ConfigMap may be replaced."""
+    """The variable by which the worker checks that its order is the one that was written: between the
+    reconcile and its start a ConfigMap may be replaced."""
     return {"name": ORDER_DIGEST_VARIABLE, "value": order_digest(text)}
 
 
 def _labels(start: Start) -> dict[str, str]:
-    """Which try it is and with which budget: what a restarted operator must know of a Job that no status has
+    """Which run it is and with which budget: what a restarted operator must know of a Job that no status has
     recorded yet."""
-    budget = {ATTEMPTS: start.attempts, RUNG: start.rung, DISRUPTIONS: start.disruptions}
-    return {INDEX: str(start.index), TRY: str(start.number)} | {
+    budget = {CHARGED_ATTEMPTS: start.charged_attempts, RUNG: start.rung, DISRUPTIONS: start.disruptions}
+    return {INDEX: str(start.index), RUN: str(start.number)} | {
         label: str(count) for label, count in budget.items() if count
     }
 
@@ -133,8 +134,8 @@ def _queue(pods: PodProfile) -> dict[str, str]:
 
 
 def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
-    """Of the claims, those that this item or an enrolled voice lies on: a claim that another item needs may
-    be on another node's disk."""
+    """Of the claims, those that hold this recording or an enrolled voice: a claim that another recording
+    needs may be on the disk of another node."""
     pods = orders.profile.pods
     addresses = [
         order.item.url,

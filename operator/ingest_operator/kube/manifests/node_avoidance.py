@@ -1,8 +1,8 @@
-"""How a Job's pod is kept from nodes, and how that is read again. Pure.
+"""How a Job's pod is kept from nodes, and how that is read back. Pure.
 
-By the label of the host's name, not by the node's own name: Karpenter makes no node for a pod whose affinity
-has `matchFields` (karpenter `pkg/controllers/provisioning/provisioner.go`, `validateNodeSelectorTerm`). Where
-the two differ the node is not avoided, and still named.
+This uses the hostname label, not the node's own name: Karpenter makes no node for a pod whose affinity has
+`matchFields` (karpenter `pkg/controllers/provisioning/provisioner.go`, `validateNodeSelectorTerm`). Where the
+two differ, the node is not avoided, but is still reported.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def kept_from(job: Object, nodes: Sequence[str]) -> Object:
-    """The Job, its pod kept from these nodes: in each of the alternatives that the profile's own affinity
-    gives."""
+    """The Job, with its pod kept from these nodes: in each of the alternatives of the profile's own
+    affinity."""
     if not nodes:
         return job
     metadata = job["metadata"] | {
@@ -44,7 +44,8 @@ def avoids(job: Object) -> tuple[str, ...]:
 
 
 def _with_term(term: Object, nodes: Sequence[str]) -> Object:
-    """An alternative without any condition is met by no node: one more condition must not open it."""
+    """The alternative with one more condition. One without any condition matches no node, and must not match
+    some now."""
     if term == {}:
         return term
     away = {"key": HOST, "operator": "NotIn", "values": list(nodes)}

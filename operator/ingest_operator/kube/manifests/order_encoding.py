@@ -1,9 +1,9 @@
-"""The text of an order, in two parts: what all items of a batch on one rung share, and what is an item's own.
-Pure.
+"""The text of an order, in two parts: what all recordings of a batch on one rung share, and what belongs to
+one recording. Pure.
 
-Each Job and pod is written to etcd several times, and most of an order is the same for every item. So the
-shared part lies in a ConfigMap, once, and the kubelet puts it into the item's own: it expands `$(NAME)` in a
-variable's value, of variables that stand before it.
+Each Job and pod is written to etcd several times, and most of an order is the same for every recording. So
+the shared part is stored once, in a ConfigMap, and the kubelet inserts it into the recording's own part: it
+expands `$(NAME)` in the value of a variable, for variables that are listed before it.
 """
 
 from dataclasses import replace
@@ -14,10 +14,11 @@ from ingest_operator.core.orders import Orders
 from ingest_operator.kube.manifests.sources import with_claims_allowed
 
 SHARED_VARIABLE: Final = "INGEST_SHARED_ORDER"
-"""The environment variable with the shared part, before the one with the order."""
+"""The environment variable with the shared part, listed before the one with the order."""
 
 MAX_SHARED: Final = 110_000
-"""Bytes of the shared part. Linux takes 131,072 for one variable, and an item at its longest needs 20,000."""
+"""Bytes of the shared part. Linux takes 131,072 for one variable, and the longest part of one recording needs
+20,000."""
 
 MAX_PLAN_ORDER: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""
@@ -26,15 +27,15 @@ _SHARED: Final = {"kind", "trace_id", "batch", "settings", "runtime", "fetch", "
 
 
 class OrderTooLargeError(ValueError):
-    """A worker cannot be told all of this; the message says what to leave out."""
+    """The order is too large for a worker; the message says what to leave out."""
 
 
 def split(order: IngestOrder) -> tuple[str, str]:
-    """(the item's own text, the text that it shares with the batch's other items): expanded, they are the
-    order's JSON.
+    """(the recording's own text, the text that it shares with the batch's other recordings): expanded, they
+    are the order's JSON.
 
-    A `$` of the item's is escaped as JSON can, so that the kubelet finds nothing else to expand. The shared
-    part is not expanded at all.
+    A `$` in the recording's own text is escaped as JSON allows, so that the kubelet finds nothing else to
+    expand. The shared part is not expanded at all.
     """
     shared = order.model_dump_json(include=_SHARED, exclude_none=True).removeprefix("{")
     own = order.model_dump_json(exclude=_SHARED, exclude_none=True, exclude_defaults=True).removesuffix("}")
@@ -42,12 +43,12 @@ def split(order: IngestOrder) -> tuple[str, str]:
 
 
 def joined(own: str, shared: str) -> str:
-    """What the kubelet makes of both parts."""
+    """The order that the kubelet makes of both parts."""
     return own.removesuffix(f"$({SHARED_VARIABLE})") + shared
 
 
 def plan_text(order: PlanOrder) -> str:
-    """A plan's order, as it lies in a ConfigMap. Raises `OrderTooLargeError`."""
+    """A plan's order, as it is stored in a ConfigMap. Raises `OrderTooLargeError`."""
     text = order.to_json()
     if (size := len(text.encode())) > MAX_PLAN_ORDER:
         raise OrderTooLargeError(
@@ -59,7 +60,7 @@ def plan_text(order: PlanOrder) -> str:
 
 
 def in_pods(orders: Orders) -> Orders:
-    """The orders as pods get them: what lies on the claims that the profile mounts may be read."""
+    """The orders as pods get them: files on the claims that the profile mounts may be read."""
     profile = orders.profile
     return replace(
         orders,

@@ -1,8 +1,8 @@
-"""A profile's partial pod templates laid over the one that the operator makes. Pure.
+"""Lays a profile's partial pod templates over the one that the operator makes. Pure.
 
-The platform team's templates win wherever they speak: node selectors, tolerations, another scratch volume,
-more memory. They cannot touch what the operator relies on to understand a pod: how the order comes in, how
-the Receipt goes out, that a pod runs once and for how long.
+The platform team's templates win for every field that they set: node selectors, tolerations, another scratch
+volume, more memory. They cannot change what the operator needs to understand a pod: how the order comes in,
+how the Receipt goes out, that a pod runs once and for how long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ingest_operator.kube.api.names import CONTAINER
 from ingest_operator.kube.api.resources import Object
 
 PARTS: Final = ("metadata", "spec")
-"""What a template may speak of."""
+"""The parts that a template may set."""
 
 LISTS: Final[Mapping[str, str | None]] = {
     "containers": "name",
@@ -25,11 +25,11 @@ LISTS: Final[Mapping[str, str | None]] = {
     "tolerations": None,
     "topologySpreadConstraints": None,
 }
-"""Lists that are added to, and by what an entry takes the place of one of ours. Other lists replace ours as a
+"""Lists that are extended, and the key by which an entry replaces one of ours. Other lists replace ours as a
 whole."""
 
 MERGED: Final = frozenset({"containers", "initContainers"})
-"""Lists whose entries are laid over ours, field by field."""
+"""Lists whose entries are merged with ours, field by field."""
 
 OURS: Final = ("restartPolicy", "automountServiceAccountToken", "enableServiceLinks", "activeDeadlineSeconds")
 """Fields of a pod that stay as the operator makes them."""
@@ -38,16 +38,16 @@ OURS_OF_WORKER: Final = ("terminationMessagePath", "terminationMessagePolicy")
 """Fields of the worker's container that stay as the operator makes them."""
 
 OURS_OF_ENVIRONMENT: Final = "INGEST_"
-"""How the variables of the worker begin that are the operator's alone."""
+"""Prefix of the worker's variables that only the operator may set."""
 
 
 class OverlayError(ValueError):
-    """A template is not one; the message names the place."""
+    """A template is not valid; the message names the place."""
 
 
 def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
-    """Our pod template with theirs laid over it, one after the other, each by the name that the error says.
-    Raises `OverlayError`."""
+    """Our pod template with theirs laid over it, in order, each by the name that the error uses. Raises
+    `OverlayError`."""
     merged = ours
     for name, template in theirs.items():
         for part in template:
@@ -60,7 +60,7 @@ def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
 
 
 def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> Object:
-    """A JSON merge (RFC 7386: null takes a field away), but for the lists that are added to."""
+    """A JSON merge (RFC 7386: null removes a field), except for the lists that are extended."""
     result = dict(ours)
     for field, value in theirs.items():
         place = f"{where}.{field}"

@@ -14,13 +14,13 @@ from ingest_operator.kube.api.names import (
     CONTAINER,
     INDEX,
     PLAN,
-    TRY,
+    RUN,
     Owner,
     plan_job_name,
     plan_order_map_name,
 )
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import config_map, digest_variable, one_try
+from ingest_operator.kube.manifests.ingest_job import config_map, digest_variable, one_run
 from ingest_operator.kube.manifests.order_encoding import in_pods, plan_text
 from ingest_operator.kube.manifests.pod_template import Work, pod_template, requested
 from ingest_operator.kube.manifests.sources import CLAIMS, folders_of
@@ -32,15 +32,15 @@ DEADLINE_SECONDS: Final = 3600
 CPUS: Final = 1
 MEMORY_MIB: Final = 1024
 SCRATCH_GIB: Final = 1
-"""For the beginnings and ends of media files that tell their length in no other way."""
+"""For the beginnings and ends of media files whose length cannot be read in any other way."""
 
 ORDER_FOLDER: Final = "/order"
 ORDER_FILE: Final = "order.json"
 """The key of the ConfigMap, which is the file's name."""
 
 
-def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) -> Object:
-    """The Job of one try of one plan. Raises `OverlayError`."""
+def plan_job(owner: Owner, orders: Orders, plan_number: int, run_number: int) -> Object:
+    """The Job of one run of one plan. Raises `OverlayError`."""
     pods = orders.profile.pods
     work = Work(
         role=PLAN,
@@ -51,14 +51,14 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, try_number: int) ->
         deadline_seconds=DEADLINE_SECONDS,
         template={"pods.planTemplate": pods.plan_template},
     )
-    labels = owner.labels(PLAN) | {INDEX: str(plan_number), TRY: str(try_number)}
-    return one_try(
-        owner, plan_job_name(owner, plan_number, try_number), labels, pod_template(owner, pods, work)
+    labels = owner.labels(PLAN) | {INDEX: str(plan_number), RUN: str(run_number)}
+    return one_run(
+        owner, plan_job_name(owner, plan_number, run_number), labels, pod_template(owner, pods, work)
     )
 
 
 def knowing(job: Object, order: Object) -> Object:
-    """The Job, whose worker takes this order and no other."""
+    """The Job, with a worker that accepts only this order."""
     for container in job["spec"]["template"]["spec"]["containers"]:
         if container["name"] == CONTAINER:
             container["env"] = [*container["env"], digest_variable(order["data"][ORDER_FILE])]
@@ -68,7 +68,7 @@ def knowing(job: Object, order: Object) -> Object:
 def plan_order_map(
     owner: Owner, orders: Orders, sources: Sequence[PlannedSource], planned: Sequence[Item], plan_number: int
 ) -> Object:
-    """What the plan Jobs of one number are told. Raises `OrderTooLargeError`."""
+    """The ConfigMap with the order for all plan Jobs of one number. Raises `OrderTooLargeError`."""
     claimed = folders_of(orders.profile.pods.claims)
     text = plan_text(in_pods(orders).to_plan(tuple(sources), claimed, tuple(planned), PLACE))
     labels = owner.labels(PLAN) | {INDEX: str(plan_number)}
@@ -83,7 +83,7 @@ def _mounts(owner: Owner, orders: Orders, plan_number: int) -> tuple[Mount, ...]
 
 
 def _claims(orders: Orders) -> tuple[str, ...]:
-    """The claims that the batch names. A list in a ConfigMap may name any that the profile allows."""
+    """The claims that the batch names. A list in a ConfigMap may name any claim that the profile allows."""
     sources, allowed = orders.batch.spec.sources, orders.profile.pods.claims
     if any(source.config_map is not None for source in sources):
         return allowed

@@ -1,5 +1,5 @@
-"""The pod of a Job: one container that carries out one order, as nobody in particular and with nothing it
-does not need. Pure."""
+"""The pod of a Job: one container that carries out one order, as a non-root user, with nothing that it does
+not need. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,31 +17,32 @@ NOBODY: Final = 65_532
 """The user and group that the image calls `nonroot`."""
 
 GRACE_SECONDS: Final = 30
-"""Between SIGTERM and SIGKILL: a worker rolls back and says so well within it, and spot nodes give no
-more."""
+"""Seconds between SIGTERM and SIGKILL: a worker rolls back and reports well within this time, and spot nodes
+give no more."""
 
 DEFAULT_ACCOUNT: Final = "default"
-"""Whose pods are that do not say whose they are."""
+"""The service account of pods that name none."""
 
 _HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """In what the pods of one batch differ."""
+    """The differences between the pods of one batch."""
 
     role: str
     image: str
     variables: Sequence[Object]
-    """The order, however it comes in; the store's address is added."""
+    """The order, in whichever form it comes; the store's address is added."""
     resources: Object
     mounts: Sequence[Mount]
     deadline_seconds: int
-    """How long the pod may run. It counts from the pod's start, so that waiting for a GPU is not running."""
+    """How long the pod may run. It counts from the pod's start, so that the wait for a GPU does not count."""
     template: Mapping[str, Mapping[str, Any]]
-    """The profile's template for this role, by its name there: it goes over the one for both."""
+    """The profile's template for this role, keyed by its name in the profile: it is laid over the one for
+    both roles."""
     shared: Sequence[str] = ()
-    """ConfigMaps whose keys are variables too. They come first, so the others may name them."""
+    """ConfigMaps whose keys are variables too. They come first, so that the others may refer to them."""
     priority_class: str | None = None
 
 
@@ -52,8 +53,8 @@ def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:
-    """What a container asks for. Memory is a limit as well; cores are not, because throttling a decoder helps
-    nobody."""
+    """What a container requests. Memory is also a limit; cores are not, because throttling a decoder helps no
+    one."""
     memory = f"{memory_mib}Mi"
     limits = {"memory": memory} | ({gpu.resource: str(gpu.count)} if gpu is not None and gpu.count else {})
     return {
@@ -63,8 +64,8 @@ def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None
 
 
 def memory_mib(memory: WorkerMemory, media_seconds: int | None, rung: int) -> int:
-    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the most that the
-    profile allows."""
+    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the profile's
+    maximum."""
     growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH)
     return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR)) << rung)
 
@@ -95,8 +96,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
 
 
 def _container(pods: PodProfile, work: Work) -> Object:
-    """The worker. No port is listed: it is reached all the same, and the list alone costs etcd 1.4 kB per
-    item."""
+    """The worker. No port is listed: it can be reached anyway, and the list alone costs etcd 1.4 kB per
+    recording."""
     shared = {"envFrom": [{"configMapRef": {"name": name}} for name in work.shared]} if work.shared else {}
     return shared | {
         "name": CONTAINER,

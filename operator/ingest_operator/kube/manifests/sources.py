@@ -1,4 +1,4 @@
-"""A batch's sources as a plan Job sees them: claims are mounted folders, ConfigMaps are lists that the
+"""A batch's sources as a plan Job gets them: claims are mounted folders, ConfigMaps are lists that the
 operator reads. Pure."""
 
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, Volu
 from ingest_contract.order import PlannedSource
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
-from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, listed_sources
+from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
 
 
 class MissingListError(SourceError):
-    """A ConfigMap or its key is not there. It may come at any time."""
+    """A ConfigMap or its key does not exist. It may be created at any time."""
 
 
 def needed_config_maps(spec: IngestBatchSpec, first: int, pods: PodProfile) -> tuple[str, ...]:
-    """The ConfigMaps that the sources from number `first` on name, of those that the profile allows: no other
-    is ever read."""
+    """The ConfigMaps that the sources from number `first` on name, limited to those that the profile allows:
+    no other is ever read."""
     named = {source.config_map.name for source in spec.sources[first:] if source.config_map is not None}
     return tuple(sorted(named.intersection(pods.config_maps)))
 
@@ -50,7 +50,7 @@ def with_claims_allowed(fetch: FetchProfile, claims: Sequence[str]) -> FetchProf
 
 
 def folders_of(claims: Sequence[str]) -> dict[str, str]:
-    """Where each claim is mounted in a pod that reads it."""
+    """The mount path of each claim in a pod that reads it."""
     return {claim: _folder(claim) for claim in claims}
 
 
@@ -63,7 +63,7 @@ def _planned(
         return [_mounted(source.volume, source, where, pods)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     text = _list(source.config_map, f"{where}.configMap", pods, config_maps)
-    return listed_sources(
+    return parse_source_list(
         text, source.speakers, f"{where}.configMap: key {source.config_map.key} of {source.config_map.name}"
     )
 

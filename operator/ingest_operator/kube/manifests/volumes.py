@@ -1,4 +1,4 @@
-"""What is mounted into pods: models, scratch, and those claims that a pod reads. Pure."""
+"""The volumes that are mounted into pods: models, scratch, and those claims that a pod reads. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from ingest_operator.kube.manifests.sources import CLAIMS
 
 MODELS: Final = "/models"
 SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
-"""The one folder that can be written to: temporary files of libraries go there whatever they are told, so
-everything does."""
+"""The only writable folder: libraries put temporary files there whatever their settings, so everything else
+goes there too."""
 
 RECEIPT: Final = "/dev/termination-log"
 """Kubernetes' own default: the kubelet mounts one file there, and reads it when the container ends."""
 
 MODELS_CLAIM: Final = "video-ingest-models"
-"""Where the models are unless the profile says otherwise."""
+"""The claim with the models, unless the profile names another."""
 
 PLACE: Final = Place(models=MODELS, scratch=f"{SCRATCH}/media", receipt=RECEIPT, progress_port=PROGRESS_PORT)
-"""Where a worker in a pod finds things. Its media have a folder in the volume: beside it the worker keeps the
-voices that it has heard."""
+"""The paths that a worker in a pod uses. Media have a folder of their own in the volume: beside it the worker
+keeps the voices that it has heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,18 @@ class Mount:
 
     @property
     def to_volume(self) -> Object:
-        """As a pod lists it."""
+        """The entry in the pod's list of volumes."""
         return {"name": self.name} | self.volume
 
     @property
     def to_mount(self) -> Object:
-        """As a container lists it."""
+        """The entry in the container's list of mounts."""
         return {"name": self.name, "mountPath": self.path} | ({"readOnly": True} if self.read_only else {})
 
 
 def models(where: ModelVolume) -> Mount:
-    """The sets of models. A folder of the node must be there already: an empty one made by the kubelet would
-    hide that it is not."""
+    """The model sets. A folder on the node must exist already: an empty one made by the kubelet would hide
+    that it does not."""
     if where.host_path is not None:
         return Mount("models", MODELS, {"hostPath": {"path": where.host_path, "type": "Directory"}})
     if where.image is not None:
@@ -71,7 +71,7 @@ def claims(names: Iterable[str]) -> tuple[Mount, ...]:
 
 
 def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ...]:
-    """The allowed claims that some addresses lie on."""
+    """The allowed claims that hold some of these addresses."""
     named = {_claim(address) for address in addresses}
     return tuple(claim for claim in allowed if claim in named)
 

@@ -1,1 +1,1 @@
-"""What Jobs and pods say about runs."""
+"""What Jobs and pods report about runs."""

@@ -1,9 +1,9 @@
-"""Whether a run in a cluster is over, and how. Pure: rules in their order, each looking at the same Job and
-pod.
+"""Whether a run in a cluster is over, and how it ended. Pure: rules in a fixed order, each reading the same
+Job and pod.
 
-A pod whose phase is final is believed at once: with a backoff limit of 0 its Job makes no other. A Job is
-believed without its pod only after a moment, because the two come by different watches, and the Receipt is in
-the pod alone.
+A pod whose phase is final is believed at once: with a backoff limit of 0 its Job makes no other pod. A Job
+without its pod is believed only after a moment, because the two come by different watches, and only the pod
+has the Receipt.
 """
 
 from dataclasses import dataclass
@@ -31,29 +31,29 @@ from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import QUEUE
 from ingest_operator.kube.observe.pod_reasons import (
-    Cause,
+    PodReason,
     deleted_unseen,
     done_to,
     ended_by_another,
+    failed_condition,
     late,
-    told_by_job,
     unscheduled,
 )
 
 PATIENCE: Final = 10.0
-"""Seconds for which the watch of pods may lag behind the watch of Jobs."""
+"""Seconds by which the watch of pods may lag behind the watch of Jobs."""
 
 LINGER: Final = 60.0
-"""Seconds for which a pod's other containers may outlive its worker: what they hold, a GPU, is held for
+"""Seconds that a pod's other containers may outlive its worker: what they hold, such as a GPU, is held for
 nothing."""
 
 PARTICULARS: Final = 256
-"""Characters of what is kept of the cluster's words."""
+"""Characters that are kept of the cluster's own message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What every rule looks at."""
+class EndFacts:
+    """The facts that every rule reads."""
 
     job: Object
     pod: Object | None
@@ -62,30 +62,30 @@ class Look:
 
     @property
     def stopped(self) -> bool:
-        """Whether we asked the run to end."""
+        """Whether the operator asked the run to end."""
         return STOPPED in (metadata_of(self.job).get("annotations") or {})
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How a run ended, and when: None where nobody says."""
+class RunEnd:
+    """How a run ended, and when; None where the time is unknown."""
 
     ended: Ended
     at: float | None
 
 
-def end_of(look: Look) -> End | None:
+def end_of(facts: EndFacts) -> RunEnd | None:
     """The end of a run; None while it is live, or waits."""
-    return next((end for rule in _RULES if (end := rule(look)) is not None), None)
+    return next((end for rule in _RULES if (end := rule(facts)) is not None), None)
 
 
 def is_final(job: Object) -> bool:
-    """Whether the Job controller has nothing more to do for a Job."""
+    """Whether the Job controller has finished with a Job."""
     return holds(job, "Complete") or holds(job, "Failed")
 
 
 def decided(job: Object) -> str | None:
-    """The condition by which a Job is over, or is about to be: no other pod will be made."""
+    """The condition that ends a Job, or is about to end it: no other pod will be made."""
     return next(
         (kind for kind in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget") if holds(job, kind)),
         None,
@@ -93,150 +93,155 @@ def decided(job: Object) -> str | None:
 
 
 def is_suspended(job: Object) -> bool:
-    """Whether a Job may have no pod: it queues, or its place was taken back, or we stopped it."""
+    """Whether a Job may have no pod: it queues, or was evicted by its queue, or was stopped by the
+    operator."""
     return bool(spec_of(job).get("suspend"))
 
 
-def _of_pod(look: Look) -> End | None:
+def _of_pod(facts: EndFacts) -> RunEnd | None:
     """Its pod is over."""
-    return _by_worker(look, look.pod) if look.pod is not None and is_terminal(look.pod) else None
+    return _by_worker(facts, facts.pod) if facts.pod is not None and is_terminal(facts.pod) else None
 
 
-def _of_worker(look: Look) -> End | None:
+def _of_worker(facts: EndFacts) -> RunEnd | None:
     """Its worker is over, and other containers keep the pod running."""
-    finished = None if look.pod is None else worker_finished_at(look.pod)
-    if look.pod is None or finished is None or look.now - finished <= LINGER:
+    finished = None if facts.pod is None else worker_finished_at(facts.pod)
+    if facts.pod is None or finished is None or facts.now - finished <= LINGER:
         return None
-    return _by_worker(look, look.pod)
+    return _by_worker(facts, facts.pod)
 
 
-def _of_lost_node(look: Look) -> End | None:
-    """Its pod should be gone, grace period included, and nobody says that it is."""
-    by = None if look.pod is None else gone_by(look.pod)
-    if by is None or look.now - by <= look.profile.node_lost_seconds:
+def _of_lost_node(facts: EndFacts) -> RunEnd | None:
+    """Its pod should be gone, grace period included, and no kubelet confirms it."""
+    by = None if facts.pod is None else gone_by(facts.pod)
+    if by is None or facts.now - by <= facts.profile.node_lost_seconds:
         return None
-    return End(_ended(look, None, None, Cause(Reason.NODE_LOST)), by + look.profile.node_lost_seconds)
+    return RunEnd(
+        _ended(facts, None, None, PodReason(Reason.NODE_LOST)), by + facts.profile.node_lost_seconds
+    )
 
 
-def _of_deadline(look: Look) -> End | None:
-    """It is past the deadline that its node should have ended it at: a pod that tolerates everything stays on
-    a dead node for ever."""
-    pod = look.pod
+def _of_deadline(facts: EndFacts) -> RunEnd | None:
+    """It is past the deadline at which its node should have ended it: a pod that tolerates everything stays
+    on a dead node forever."""
+    pod = facts.pod
     since = None if pod is None else moment(status_of(pod).get("startTime")) or scheduled_at(pod)
     allowed = None if pod is None else spec_of(pod).get("activeDeadlineSeconds")
     if (
         pod is None
         or since is None
         or allowed is None
-        or look.now - since <= allowed + look.profile.node_lost_seconds
+        or facts.now - since <= allowed + facts.profile.node_lost_seconds
     ):
         return None
     name = spec_of(pod).get("nodeName") or "unknown"
-    cause = Cause(
+    cause = PodReason(
         Reason.NODE_LOST,
         f"Node {name} has not ended the pod {allowed} s after its start, as it should have: it does not "
         "answer.",
     )
-    return End(_ended(look, None, None, cause), since + allowed + look.profile.node_lost_seconds)
+    return RunEnd(_ended(facts, None, None, cause), since + allowed + facts.profile.node_lost_seconds)
 
 
-def _by_worker(look: Look, pod: Object) -> End:
+def _by_worker(facts: EndFacts, pod: Object) -> RunEnd:
     terminated = worker(pod, "terminated") or {}
     code = terminated.get("exitCode")
     cause = (
         done_to(pod)
-        or _taken_back(look)
+        or _taken_back(facts)
         or deleted_unseen(pod)
         or (ended_by_another(pod) if code is None else None)
     )
-    kind = decided(look.job)
-    at = worker_finished_at(pod) or (held_since(look.job, kind) if kind else None)
-    return End(_ended(look, code, terminated.get("message"), cause), at)
+    kind = decided(facts.job)
+    at = worker_finished_at(pod) or (held_since(facts.job, kind) if kind else None)
+    return RunEnd(_ended(facts, code, terminated.get("message"), cause), at)
 
 
-def _of_job(look: Look) -> End | None:
+def _of_job(facts: EndFacts) -> RunEnd | None:
     """Its Job is over, and its pod is gone."""
-    kind = decided(look.job)
-    at = None if kind is None else held_since(look.job, kind)
-    if kind is None or (at is not None and look.now - at <= PATIENCE):
+    kind = decided(facts.job)
+    at = None if kind is None else held_since(facts.job, kind)
+    if kind is None or (at is not None and facts.now - at <= PATIENCE):
         return None
-    if look.pod is not None and not is_final(look.job):
+    if facts.pod is not None and not is_final(facts.job):
         return None  # it is still being ended
     if kind in {"Complete", "SuccessCriteriaMet"}:
-        return End(_ended(look, OK_EXIT, None, receipt_gone=True), at)
-    code, cause = told_by_job(condition(look.job, kind))
-    return End(_ended(look, code, None, cause or _taken_back(look)), at)
+        return RunEnd(_ended(facts, OK_EXIT, None, receipt_gone=True), at)
+    code, cause = failed_condition(condition(facts.job, kind))
+    return RunEnd(_ended(facts, code, None, cause or _taken_back(facts)), at)
 
 
-def _of_stop(look: Look) -> End | None:
-    """We stopped it, the Job controller knows, and no pod is left."""
-    status = status_of(look.job)
+def _of_stop(facts: EndFacts) -> RunEnd | None:
+    """The operator stopped it, the Job controller has seen that, and no pod is left."""
+    status = status_of(facts.job)
     if (
-        not (look.stopped and holds(look.job, "Suspended"))
-        or look.pod is not None
+        not (facts.stopped and holds(facts.job, "Suspended"))
+        or facts.pod is not None
         or status.get("active")
         or status.get("terminating")
     ):
         return None
-    return End(_ended(look, None, None), held_since(look.job, "Suspended"))
+    return RunEnd(_ended(facts, None, None), held_since(facts.job, "Suspended"))
 
 
-def _of_start(look: Look) -> End | None:
-    """Its pod has a node, and has not begun in all the time that the profile gives it."""
-    if look.pod is None or is_suspended(look.job) or gone_by(look.pod) is not None:
+def _of_start(facts: EndFacts) -> RunEnd | None:
+    """Its pod has a node, and has not begun within the time that the profile allows."""
+    if facts.pod is None or is_suspended(facts.job) or gone_by(facts.pod) is not None:
         return None
-    since = scheduled_at(look.pod)
-    if since is None or look.now - since <= look.profile.start_deadline_seconds:
+    since = scheduled_at(facts.pod)
+    if since is None or facts.now - since <= facts.profile.start_deadline_seconds:
         return None
-    cause = late(look.pod)
+    cause = late(facts.pod)
     return (
         None
         if cause is None
-        else End(_ended(look, None, None, cause), since + look.profile.start_deadline_seconds)
+        else RunEnd(_ended(facts, None, None, cause), since + facts.profile.start_deadline_seconds)
     )
 
 
-def _of_queue(look: Look) -> End | None:
-    """No node took it in all the time that the profile lets it wait. Waiting in a queue of the cluster's is
-    not counted."""
-    placed = look.pod is not None and (scheduled_at(look.pod) is not None or gone_by(look.pod) is not None)
-    since = moment(status_of(look.job).get("startTime")) or created_at(look.job)
+def _of_queue(facts: EndFacts) -> RunEnd | None:
+    """No node took it within the time that the profile lets it wait. Waiting in a queue of the cluster does
+    not count."""
+    placed = facts.pod is not None and (scheduled_at(facts.pod) is not None or gone_by(facts.pod) is not None)
+    since = moment(status_of(facts.job).get("startTime")) or created_at(facts.job)
     if (
-        is_suspended(look.job)
+        is_suspended(facts.job)
         or placed
-        or decided(look.job)
+        or decided(facts.job)
         or since is None
-        or look.now - since <= look.profile.queue_deadline_seconds
+        or facts.now - since <= facts.profile.queue_deadline_seconds
     ):
         return None
-    return End(_ended(look, None, None, unscheduled(look.pod)), since + look.profile.queue_deadline_seconds)
+    return RunEnd(
+        _ended(facts, None, None, unscheduled(facts.pod)), since + facts.profile.queue_deadline_seconds
+    )
 
 
 _RULES: Final = (_of_pod, _of_worker, _of_lost_node, _of_job, _of_stop, _of_start, _of_deadline, _of_queue)
 
 
-def _taken_back(look: Look) -> Cause | None:
-    """A Job that somebody else suspended while it ran, so that its pod was deleted: its queue, where it has
-    one, for other work."""
-    deleted = look.pod is None or gone_by(look.pod) is not None
-    taken = deleted and is_suspended(look.job) and not look.stopped
+def _taken_back(facts: EndFacts) -> PodReason | None:
+    """A Job that was suspended from outside while it ran, so that its pod was deleted: by its queue, where it
+    has one, for other work."""
+    deleted = facts.pod is None or gone_by(facts.pod) is not None
+    taken = deleted and is_suspended(facts.job) and not facts.stopped
     if not taken:
         return None
-    queued = QUEUE in (metadata_of(look.job).get("labels") or {})
+    queued = QUEUE in (metadata_of(facts.job).get("labels") or {})
     return (
-        Cause(Reason.QUEUE_PREEMPTED, "Its queue took its place back.")
+        PodReason(Reason.QUEUE_PREEMPTED, "Its queue took its place back.")
         if queued
-        else Cause(Reason.EVICTED, "Its Job was suspended.")
+        else PodReason(Reason.EVICTED, "Its Job was suspended.")
     )
 
 
 def _ended(
-    look: Look,
+    facts: EndFacts,
     code: int | None,
     receipt: str | None,
-    cause: Cause | None = None,
+    cause: PodReason | None = None,
     *,
     receipt_gone: bool = False,
 ) -> Ended:
     reason, particulars = (cause.reason, cause.particulars) if cause else (None, "")
-    return Ended(code, receipt, reason, particulars.strip()[:PARTICULARS], look.stopped, receipt_gone)
+    return Ended(code, receipt, reason, particulars.strip()[:PARTICULARS], facts.stopped, receipt_gone)

@@ -1,8 +1,9 @@
-"""Jobs that wait in a queue of the cluster's: how many, since when, and what Kueue says of the first of them.
+"""Jobs that wait in a queue of the cluster: how many, since when, and what Kueue reports about the first of
+them.
 
-A Job that a queue has not admitted is suspended and has no pod. Why, stands in its Workload only, which Kueue
-makes and labels with the Job's uid; that is asked for when the wait is long enough for a person to wonder,
-once in a while.
+A Job that a queue has not admitted is suspended and has no pod. The reason is only in its Workload, which
+Kueue makes and labels with the Job's uid. The Workload is read once the wait is long enough for a person to
+wonder, at intervals.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from ingest_operator.core.blocker import Hindrance
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.blocker import Blocker
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusedError
 from ingest_operator.kube.api.fields import condition, created_at, held_since, holds, metadata_of
@@ -21,21 +22,21 @@ from ingest_operator.kube.manifests.ingest_job import QUEUE
 from ingest_operator.kube.observe.end_rules import is_final, is_suspended
 
 PATIENCE: Final = 60.0
-"""Seconds in a queue before a person should know. A cluster with room admits within one."""
+"""Seconds in a queue before a person should know. A cluster with room admits within one second."""
 
 ASK_EVERY: Final = 30.0
-"""Seconds between two questions about the same batch."""
+"""Seconds between two requests about the same batch."""
 
 JOB_UID: Final = "kueue.x-k8s.io/job-uid"
-"""Kueue's label of a Workload: whose it is."""
+"""Kueue's label of a Workload: the Job that it belongs to."""
 
 _WORDS: Final = 600
-"""Characters of Kueue's own words: a condition has room for 1024, and ours come first."""
+"""Characters of Kueue's own message: a condition has room for 1024, and our text comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Kueue said of a Job, and when."""
+    """What Kueue reported about a Job, and when."""
 
     uid: str
     words: str
@@ -43,7 +44,7 @@ class Answer:
 
 
 def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
-    """The ingest Jobs that somebody else keeps suspended for longer than our patience, the earliest first."""
+    """The ingest Jobs that are suspended from outside for longer than `PATIENCE`, the earliest first."""
     found = [
         job
         for job in jobs
@@ -52,19 +53,19 @@ def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
     return tuple(sorted(found, key=lambda job: (_since(job, now), job["metadata"]["name"])))
 
 
-def not_admitted(jobs: tuple[Object, ...], words: str, now: float) -> Hindrance:
-    """What is told of Jobs that wait. Others go on: a queue lets in whom it has room for."""
+def not_admitted(jobs: tuple[Object, ...], words: str, now: float) -> Blocker:
+    """The blocker for Jobs that wait. Others go on: a queue admits what it has room for."""
     first, count = jobs[0], len(jobs)
     queue = _labels(first).get(QUEUE)
     where = f"queue {queue!r}" if queue else "whoever has suspended them"
     who = "1 recording waits" if count == 1 else f"{count} recordings wait"
-    text = f"{who} for admission by {where}, the first since {as_text(_since(first, now))}. {words}"
+    text = f"{who} for admission by {where}, the first since {to_rfc3339(_since(first, now))}. {words}"
     index = _labels(first).get(INDEX) or ""
-    return Hindrance("NotAdmitted", text, inf, int(index) if index.isdecimal() else 0)
+    return Blocker("NotAdmitted", text, inf, int(index) if index.isdecimal() else 0)
 
 
-async def asked(api: Api, job: Object, now: float) -> Answer:
-    """What the Workload of a Job says. Never raises `ApiError`: what cannot be read is said as well."""
+async def ask_queue(api: Api, job: Object, now: float) -> Answer:
+    """What the Workload of a Job says. Never raises `ApiError`: what cannot be read is reported as well."""
     return Answer(job["metadata"]["uid"], await _words(api, job), now)
 
 

@@ -1,12 +1,12 @@
-"""Jobs and pods as the core knows them: a `Run`, or what hinders one from beginning. Pure, and total over
-whatever the API shows."""
+"""Jobs and pods as the core knows them: a `Run`, or the blocker that keeps one from beginning. Pure, and
+total over whatever the API shows."""
 
 from math import inf
 from typing import Final
 
 from ingest_contract.failures import FAILURES
 from ingest_contract.pods import PodProfile
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
 from ingest_operator.kube.api.fields import (
@@ -21,34 +21,41 @@ from ingest_operator.kube.api.fields import (
     status_of,
     worker_started_at,
 )
-from ingest_operator.kube.api.names import ATTEMPTS, DISRUPTIONS, INGEST, RUNG, Place, place_of
+from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INGEST, RUNG, Place, place_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.node_avoidance import avoids
-from ingest_operator.kube.observe.end_rules import PARTICULARS, Look, decided, end_of, is_final, is_suspended
+from ingest_operator.kube.observe.end_rules import (
+    PARTICULARS,
+    EndFacts,
+    decided,
+    end_of,
+    is_final,
+    is_suspended,
+)
 from ingest_operator.kube.observe.pod_reasons import stuck
 
 CUT: Final = 0.999
-"""What the API cuts off a moment, at most: a Job that was made to probe was not made before the probe was
-due."""
+"""Most that the API cuts off a timestamp, which it truncates to seconds: a probe Job must never appear older
+than the time at which the probe was due."""
 
 
 POD_NOT_CREATED: Final = "PodNotCreated"
 """The reason of a Job without a pod."""
 
 COUNTED: Final = 1000
-"""Attempts and disruptions that a label may tell of: no budget is larger, and waits double with each."""
+"""Most attempts and disruptions that a label may count: no budget is larger, and waits double with each."""
 
 POD_PATIENCE: Final = 30.0
 """Seconds for which the Job controller may leave a Job without a pod before a person should know."""
 
 
 def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run:
-    """One try of an item: its Job, and the newest pod of it, if there is one.
+    """One run of a recording: its Job, and its newest pod, if there is one.
 
-    Nodes have clocks of their own: nothing here begins before its Job was made, ends before it began, or lies
-    in the future.
+    Nodes have their own clocks: here no run begins before its Job was made, ends before it began, or lies in
+    the future.
     """
-    end, place = end_of(Look(job, pod, pods, now)), _place(job)
+    end, place = end_of(EndFacts(job, pod, pods, now)), _place(job)
     created = created_at(job)
     made = now if created is None else created
     started = None if pod is None else worker_started_at(pod)
@@ -59,7 +66,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     return Run(
         index=place.index,
         number=place.number,
-        attempts=_count(job, ATTEMPTS),
+        charged_attempts=_count(job, CHARGED_ATTEMPTS),
         rung=rung_of(job),
         disruptions=_count(job, DISRUPTIONS),
         started_at=started_at,
@@ -74,15 +81,15 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 
 
 def _unplaced_since(job: Object, pod: Object) -> float | None:
-    """Since when a pod has waited for a node. One that is about to go, or whose Job a queue holds, waits for
-    something else."""
+    """Since when a pod has waited for a node. One that is being deleted, or whose Job is held by a queue,
+    waits for something else."""
     placed = spec_of(pod).get("nodeName") or gone_by(pod) is not None or is_suspended(job)
     return None if placed else created_at(pod)
 
 
-def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindrance | None:
-    """Why a run that is live cannot begin, where somebody outside must mend it. It ends in time; until then
-    other items go on."""
+def blocker_of(job: Object, pod: Object | None, run: Run, now: float) -> Blocker | None:
+    """Why a live run cannot begin, where someone outside must fix it. The run ends in time; until then other
+    recordings go on."""
     if is_suspended(job) or run.ended is not None:
         return None
     if pod is None:
@@ -90,7 +97,7 @@ def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindr
     cause = None if gone_by(pod) is not None else stuck(pod)
     if cause is None or cause.reason is None:
         return None
-    return Hindrance(
+    return Blocker(
         cause.reason.value,
         f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}",
         inf,
@@ -98,9 +105,9 @@ def hindrance_of(job: Object, pod: Object | None, run: Run, now: float) -> Hindr
     )
 
 
-def _without_pod(job: Object, now: float) -> Hindrance | None:
-    """Why a Job has no pod stands in its events only, which are not for us to read: a quota, or a policy,
-    mostly."""
+def _without_pod(job: Object, now: float) -> Blocker | None:
+    """The reason why a Job has no pod is only in its events, which the operator may not read: mostly a quota,
+    or a policy."""
     status, since = status_of(job), moment(status_of(job).get("startTime"))
     had_one = any(status.get(count) for count in ("active", "terminating", "failed", "succeeded"))
     if had_one or decided(job) or since is None or now - since <= POD_PATIENCE:
@@ -110,15 +117,15 @@ def _without_pod(job: Object, now: float) -> Hindrance | None:
         f"No pod could be made for Job {name}. Its events say why, a quota or a policy mostly: "
         f"kubectl describe job {name}"
     )
-    return Hindrance(POD_NOT_CREATED, message, inf, _place(job).index)
+    return Blocker(POD_NOT_CREATED, message, inf, _place(job).index)
 
 
 def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
-    """Whether a run is over for us and not for the cluster, which would go on with it, or wait for it, for
-    ever.
+    """Whether a run is over for the operator but not for the cluster, which would go on with it, or wait for
+    it, forever.
 
-    A Job that was suspended is never over: its controller does not count the pod that it deletes, and a queue
-    may resume it at any time.
+    A suspended Job is never over: its controller does not count the pod that it deletes, and a queue may
+    resume it at any time.
     """
     if run.ended is None or is_final(job):
         return False
@@ -128,26 +135,26 @@ def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
 
 
 def rung_of(job: Object) -> int:
-    """On which rung of the memory ladder a Job stands."""
+    """The Job's rung on the memory ladder."""
     return _count(job, RUNG, LAST_RUNG)
 
 
 def _place(job: Object) -> Place:
-    """Which try it is. Whoever takes a Job for the batch's has looked whether it has a place."""
+    """Which run it is. A caller that takes a Job for the batch's has checked that it has a place."""
     return place_of(str(metadata_of(job).get("name"))) or Place(INGEST, 0, 0)
 
 
 def _count(job: Object, label: str, most: int = COUNTED) -> int:
-    """A label that is a count; left out when it is 0. Anybody may edit labels: what is no count is 0, and
-    none is without end."""
+    """A label that is a count; left out when it is 0. Anyone may edit labels: what is no count is 0, and
+    every count has a limit."""
     text = (metadata_of(job).get("labels") or {}).get(label) or ""
     return min(most, int(text)) if text.isdecimal() else 0
 
 
 def _waits(pod: Object, made: float, until: float) -> Waits:
-    """What passed before the worker began, or until now, or until the end of one that never did.
+    """The waits before the worker began, or until now, or until the end of a run that never began.
 
-    The scheduler's clock is everybody's; whatever that of the node says, its moments lie between being placed
+    The scheduler's clock is the reference; whatever the node's clock says, its times lie between placement
     and the end.
     """
     scheduled, sandbox, started = scheduled_at(pod), sandbox_since(pod), worker_started_at(pod)

@@ -1,8 +1,8 @@
-"""The tries of one plan, as Jobs and pods show them, and what follows from them. Pure.
+"""The runs of one plan, as Jobs and pods show them, and what follows from them. Pure.
 
-Nothing is remembered but the Jobs: which try is next, how long it waits and when to give up is read from
-those that are still there. Where they are gone, counting begins anew. A try counts only against what it was
-asked: other sources or another profile begin anew as well.
+The Jobs are the only memory: the number of the next run, its wait and when to give up are read from those
+that still exist. Where they are gone, the count starts again. A run counts only against its own request:
+other sources or another profile start the count again as well.
 """
 
 import hashlib
@@ -15,72 +15,72 @@ from typing import Final
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.names import GROUP
 from ingest_contract.pods import PodProfile
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.kube.api.fields import gone_by, metadata_of
 from ingest_operator.kube.api.names import PLAN, Owner, place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.observe.runs import hindrance_of, needs_ending, run_of
+from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 
-ASKED: Final = f"{GROUP}/asked"
-"""Annotation of a plan Job: what it was asked, in the form of `Asked.text`."""
+REQUEST: Final = f"{GROUP}/asked"
+"""Annotation of a plan Job: its request, in the form of `PlanRequest.text`."""
 
 _DIGEST: Final = 16
-_ASKED: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")
+_REQUEST: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a plan Job was asked, short enough for an annotation."""
+class PlanRequest:
+    """The request of a plan Job, short enough for an annotation."""
 
     sources: int
-    """Entries of `spec.sources` that are planned when it has succeeded."""
+    """Entries of `spec.sources` that are planned once the Job has succeeded."""
     order: str
     """Digest of its order."""
     job: str
     """Digest of how it runs: image, Secret, mounts."""
 
     @classmethod
-    def of(cls, sources: int, order_text: str, job: Object) -> "Asked":
-        """What this order and this Job ask."""
+    def of(cls, sources: int, order_text: str, job: Object) -> "PlanRequest":
+        """The request of this order and this Job."""
         return cls(sources, digest_of(order_text), digest_of(json.dumps(job["spec"], sort_keys=True)))
 
     @classmethod
-    def parsed(cls, text: str) -> "Asked | None":
-        """Back from its text; None for what is no such text."""
-        match = _ASKED.fullmatch(text)
+    def parsed(cls, text: str) -> "PlanRequest | None":
+        """Parse its text; None if the text is not a request."""
+        match = _REQUEST.fullmatch(text)
         return None if match is None else cls(int(match[1]), match[2], match[3])
 
     @property
     def text(self) -> str:
-        """As the annotation has it."""
+        """The value of the annotation."""
         return f"{self.sources}.{self.order}.{self.job}"
 
 
 @dataclass(frozen=True, slots=True)
-class PlanTry:
+class PlanAttempt:
     """One plan Job."""
 
     job: Object
     pod: str | None
-    """The name of its pod, while that is there."""
+    """The name of its pod, while the pod exists."""
     run: Run
-    asked: Asked | None
-    """None where somebody removed the annotation."""
-    hindrance: Hindrance | None = None
+    request: PlanRequest | None
+    """None if someone removed the annotation."""
+    blocker: Blocker | None = None
     """Why it cannot begin."""
     lingers: bool = False
-    """Whether it is over for us and not for the cluster."""
+    """Whether it is over for us but not for the cluster."""
     deleted: bool = False
-    """Whether it is on its way out; only its number still counts."""
+    """Whether it is being deleted; only its number still counts."""
     unreadable: str = ""
-    """Why its plan cannot be had though it succeeded."""
+    """Why its plan cannot be read although it succeeded."""
 
     @property
     def outcome(self) -> Outcome:
-        """What it came to; only of one that is over."""
-        assert self.run.ended is not None  # noqa: S101 -- the callers look first
+        """Its outcome; only once it is over."""
+        assert self.run.ended is not None  # noqa: S101 -- the callers check first
         outcome = outcome_of(self.run.ended)
         if outcome.succeeded and self.unreadable:
             return replace(outcome, reason=Reason.RECEIPT_MISSING, message=self.unreadable)
@@ -94,42 +94,42 @@ class PlanTry:
 
 
 def digest_of(text: str) -> str:
-    """A short digest: it tells changes, not attacks."""
+    """A short digest: it detects changes, not attacks."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
-def tries_of(
+def attempts_of(
     owner: Owner, jobs: Iterable[Object], pods: Mapping[str, Object], profile: PodProfile, now: float
-) -> Mapping[int, tuple[PlanTry, ...]]:
-    """The tries of each plan of a batch in their order, by the plan's number. `jobs` are the batch's, `pods`
-    the newest of each by name."""
-    found: dict[int, list[PlanTry]] = {}
+) -> Mapping[int, tuple[PlanAttempt, ...]]:
+    """The runs of each plan of a batch in order, by the plan's number. `jobs` are the batch's, `pods` the
+    newest pod of each, by the Job's name."""
+    found: dict[int, list[PlanAttempt]] = {}
     for job in jobs:
         place = place_of(job["metadata"]["name"])
         named = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
         if named and is_controlled(job, owner.identity):
-            one = _try_of(job, pods.get(job["metadata"]["name"]), profile, now)
+            one = _attempt_of(job, pods.get(job["metadata"]["name"]), profile, now)
             found.setdefault(one.run.index, []).append(one)
-    return {number: _in_order(tries) for number, tries in found.items()}
+    return {number: _in_order(runs) for number, runs in found.items()}
 
 
-def _try_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> PlanTry:
+def _attempt_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> PlanAttempt:
     run = run_of(job, pod, profile, now)
-    hindrance = hindrance_of(job, pod, run, now)
-    return PlanTry(
+    blocker = blocker_of(job, pod, run, now)
+    return PlanAttempt(
         job=job,
         pod=None if pod is None else pod["metadata"]["name"],
         run=run,
-        asked=Asked.parsed((metadata_of(job).get("annotations") or {}).get(ASKED, "")),
-        hindrance=None if hindrance is None else replace(hindrance, index=None),
+        request=PlanRequest.parsed((metadata_of(job).get("annotations") or {}).get(REQUEST, "")),
+        blocker=None if blocker is None else replace(blocker, index=None),
         lingers=needs_ending(job, pod, run),
         deleted=gone_by(job) is not None,
     )
 
 
-def _in_order(tries: Sequence[PlanTry]) -> tuple[PlanTry, ...]:
-    """By number. Of one that succeeded and was followed by another the plan could not be had, or it would
-    have been frozen."""
-    ordered = sorted(tries, key=lambda one: one.run.number)
+def _in_order(runs: Sequence[PlanAttempt]) -> tuple[PlanAttempt, ...]:
+    """Sort by number. If a run succeeded and another followed, its plan could not be read, or it would have
+    been frozen."""
+    ordered = sorted(runs, key=lambda one: one.run.number)
     superseded = [replace(one, unreadable="its plan could not be read") for one in ordered[:-1]]
     return (*superseded, *ordered[-1:])

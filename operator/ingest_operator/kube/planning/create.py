@@ -1,5 +1,5 @@
-"""Making the Job of a plan and what it reads, and clearing both away when the plan is frozen. Every call may
-meet its own earlier work."""
+"""Creates the Job of a plan and what the Job reads, and deletes both when the plan is frozen. Every call may
+find what an earlier call has created."""
 
 import contextlib
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from ingest_operator.kube.api.refusals import NameTakenError
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, Object, Resource
 from ingest_operator.kube.manifests.plan_job import ORDER_FILE, knowing, plan_job, plan_order_map
 from ingest_operator.kube.manifests.sources import needed_config_maps, planned_sources
-from ingest_operator.kube.planning.attempts import ASKED, Asked, PlanTry
+from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.next_step import Make
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the Job of the next plan would be told now."""
+class PlanInputs:
+    """What the Job of the next plan would get now."""
 
     order: Object
-    asked: Asked
+    request: PlanRequest
 
 
-async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> Wanted:
-    """Read the lists that the sources name, and put the order together. Raises `SourceError`,
-    `OrderTooLargeError`, `OverlayError`."""
+async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> PlanInputs:
+    """Read the lists that the sources name, and build the order. Raises `SourceError`, `OrderTooLargeError`,
+    `OverlayError`."""
     spec, pods, first = orders.batch.spec, orders.profile.pods, covered_by(frozen)
     planned = items_of(frozen)
     if len(planned) > MAX_ITEMS:
@@ -44,31 +44,35 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
         spec, first, pods, {name: data for name, data in lists.items() if data is not None}
     )
     order = plan_order_map(owner, orders, fitting.sources, planned, len(frozen))
-    return Wanted(
-        order, Asked.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1))
+    return PlanInputs(
+        order,
+        PlanRequest.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)),
     )
 
 
-async def make(api: Api, owner: Owner, orders: Orders, plan_number: int, step: Make, wanted: Wanted) -> None:
-    """Make the Job of one try. Raises `NameTakenError`; what was made by an earlier call is left as it is."""
+async def make(
+    api: Api, owner: Owner, orders: Orders, plan_number: int, step: Make, inputs: PlanInputs
+) -> None:
+    """Create the Job of one run. Raises `NameTakenError`; what an earlier call has created is left as it
+    is."""
     for job in step.ending:
         await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
-    job = knowing(plan_job(owner, orders, plan_number, step.number), wanted.order)
-    job["metadata"]["annotations"] = {ASKED: wanted.asked.text}
-    await _tell(api, owner, wanted.order, job)
+    job = knowing(plan_job(owner, orders, plan_number, step.number), inputs.order)
+    job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
+    await _publish(api, owner, inputs.order, job)
     await _create_or_meet(api, owner, JOBS, job)
 
 
-async def clear(api: Api, owner: Owner, tries: Mapping[int, tuple[PlanTry, ...]], frozen: int) -> None:
+async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ...]], frozen: int) -> None:
     """Delete what is left of frozen plans: their orders, and Jobs that succeeded or came too late. Failed
-    ones stay, for people."""
-    for number, of_plan in tries.items():
+    ones are kept for the user."""
+    for number, of_plan in runs.items():
         left = [one for one in of_plan if number < frozen and not one.deleted and one.verdict is None]
         if left:
             await _delete(api, owner, plan_order_map_name(owner, number))
         for one in (
             left
-        ):  # after the order: while a Job is there, the next look knows that there is something to clear
+        ):  # after the order: while a Job exists, the next reconcile knows that there is something to clear
             await api.delete(
                 JOBS, owner.namespace, one.job["metadata"]["name"], uid=one.job["metadata"]["uid"]
             )
@@ -81,9 +85,9 @@ async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
         return None
 
 
-async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> None:
-    """Put the order where the Job reads it. Another one that lies there is changed only while no Job of this
-    try can have read it."""
+async def _publish(api: Api, owner: Owner, order: Object, job: Object) -> None:
+    """Put the order where the Job reads it. Another order that is already there is changed only while no Job
+    of this run can have read it."""
     there = await _create_or_meet(api, owner, CONFIG_MAPS, order)
     if there.get("data") == order["data"]:
         return
@@ -100,7 +104,7 @@ async def _tell(api: Api, owner: Owner, order: Object, job: Object) -> None:
 
 
 async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Object) -> Object:
-    """The object of this name, made now or by an earlier call."""
+    """The object of this name, created now or by an earlier call."""
     try:
         return await api.create(resource, owner.namespace, body)
     except AlreadyExistsError:

@@ -1,8 +1,8 @@
-"""From the log of a plan Job that succeeded to ConfigMaps that do not change any more.
+"""From the log of a succeeded plan Job to immutable ConfigMaps.
 
-Every call may be the last one before a crash: what was made already is met again, and of two operators that
-freeze the same plan one wins. Nothing is believed that does not fit together: the log with the Receipt, the
-order with what the Job was asked.
+Every call may be the last one before a crash: what already exists is found again, and of two operators that
+freeze the same plan one wins. Nothing is trusted unchecked: the log must match the Receipt, and the order
+must match the Job's request.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from ingest_contract.order import PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.core.plans import items_of
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import (
     AlreadyExistsError,
     BusyError,
-    Cause,
     NotFoundError,
+    RefusalCause,
     RefusedError,
     UnreachableError,
 )
@@ -31,7 +31,7 @@ from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError
 from ingest_operator.kube.api.resources import CONFIG_MAPS, Object
 from ingest_operator.kube.manifests.plan_job import ORDER_FILE
-from ingest_operator.kube.planning.attempts import PlanTry, digest_of
+from ingest_operator.kube.planning.attempts import PlanAttempt, digest_of
 from ingest_operator.kube.planning.frozen_plan import (
     FrozenPlan,
     PlanDamagedError,
@@ -42,12 +42,12 @@ from ingest_operator.kube.planning.frozen_plan import (
 )
 
 LOG_PATIENCE: Final = 300.0
-"""Seconds for which a log may be out of reach: a node that restarts has it afterwards, one that is gone never
-again."""
+"""Seconds for which a log may be out of reach: a node that restarts has it afterwards, a node that is gone
+never will."""
 
 
 class UnreadablePlanError(Exception):
-    """The plan of a try cannot be had, now or later: another try has to make it again."""
+    """The plan of a run cannot be read, now or later: another run has to make it again."""
 
 
 class LogOutOfReachError(Exception):
@@ -55,8 +55,8 @@ class LogOutOfReachError(Exception):
 
 
 async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
-    """Every frozen plan of a batch, by the names that its ConfigMaps must have: whatever else is labelled
-    like one is never read, nor kept.
+    """Every frozen plan of a batch, by the names that its ConfigMaps must have: anything else with their
+    labels is never read, nor kept.
 
     Raises `PlanDamagedError` and `ApiError`.
     """
@@ -82,14 +82,14 @@ async def _own(api: Api, owner: Owner, name: str) -> Object | None:
 
 
 async def freeze(
-    api: Api, owner: Owner, source: PlanTry, frozen: Sequence[FrozenPlan], now: float
+    api: Api, owner: Owner, source: PlanAttempt, frozen: Sequence[FrozenPlan], now: float
 ) -> tuple[FrozenPlan, ...]:
-    """The batch's plans, with the one that this try made.
+    """The batch's plans, including the one that this run made.
 
     Raises:
-        UnreadablePlanError: its plan cannot be had.
-        LogOutOfReachError: not now.
-        NameTakenError: somebody else has the name of a part.
+        UnreadablePlanError: its plan cannot be read, now or later.
+        LogOutOfReachError: its log cannot be read now.
+        NameTakenError: a part's name belongs to someone else.
         ApiError: a call failed.
     """
     order = await _order(api, owner, source)
@@ -97,21 +97,21 @@ async def freeze(
     first = len(items_of(frozen))
     if [item.index for item in document.items] != list(range(first, first + len(document.items))):
         raise UnreadablePlanError(f"its items do not follow the {first} of the earlier plans")
-    assert source.asked is not None  # noqa: S101 -- `_order` has seen to it
+    assert source.request is not None  # noqa: S101 -- `_order` has checked it
     plan = FrozenPlan(
-        sources=source.asked.sources,
+        sources=source.request.sources,
         document=document,
         number=len(frozen),
-        at=as_text(
+        at=to_rfc3339(
             created_at(source.job) or now
-        ),  # a moment that every attempt finds the same: its parts have the same names
+        ),  # the same moment for every attempt, so that its parts have the same names
         settings=order.settings,
         digest=digest_of_document(json.loads(document.to_json())),
     )
     return await _made(api, owner, plan, frozen)
 
 
-async def _document(api: Api, owner: Owner, source: PlanTry, now: float) -> PlanDocument:
+async def _document(api: Api, owner: Owner, source: PlanAttempt, now: float) -> PlanDocument:
     receipt = source.outcome.receipt
     if source.pod is None or receipt is None or receipt.plan is None:
         raise UnreadablePlanError("its pod was gone before its plan was read")
@@ -123,7 +123,7 @@ async def _document(api: Api, owner: Owner, source: PlanTry, now: float) -> Plan
     except PlanFramesError as error:
         raise UnreadablePlanError(str(error)) from error
     except RefusedError as error:
-        if error.cause is not Cause.INVALID:
+        if error.cause is not RefusalCause.INVALID:
             raise
         raise UnreadablePlanError(f"its log cannot be read: {error.message}") from error
     except (BusyError, UnreachableError) as error:
@@ -135,15 +135,15 @@ async def _document(api: Api, owner: Owner, source: PlanTry, now: float) -> Plan
     return document
 
 
-async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
-    """What the try was told: its settings are those that the plan was made with, whatever the profile says by
+async def _order(api: Api, owner: Owner, source: PlanAttempt) -> PlanOrder:
+    """The order of the run: its settings are those that the plan was made with, whatever the profile says
     now."""
     try:
         found = await api.get(CONFIG_MAPS, owner.namespace, plan_order_map_name(owner, source.run.index))
     except NotFoundError as error:
         raise UnreadablePlanError("its order is gone, so nobody knows what it was asked") from error
     text = (found.get("data") or {}).get(ORDER_FILE, "")
-    if source.asked is None or digest_of(text) != source.asked.order:
+    if source.request is None or digest_of(text) != source.request.order:
         raise UnreadablePlanError("its order has changed since, so nobody knows what it was asked")
     try:
         order = read_order(text)
@@ -157,8 +157,8 @@ async def _order(api: Api, owner: Owner, source: PlanTry) -> PlanOrder:
 async def _made(
     api: Api, owner: Owner, plan: FrozenPlan, frozen: Sequence[FrozenPlan]
 ) -> tuple[FrozenPlan, ...]:
-    """Make the plan's ConfigMaps. Where the first part is there already, the plan that it belongs to is the
-    batch's."""
+    """Create the plan's ConfigMaps. If the first part already exists, the batch's plan is the one that it
+    belongs to."""
     for body in await asyncio.to_thread(to_config_maps, owner, plan):
         try:
             await api.create(CONFIG_MAPS, owner.namespace, body)

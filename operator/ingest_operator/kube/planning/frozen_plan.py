@@ -1,9 +1,8 @@
-"""A plan that will not change any more, as ConfigMaps: gzip-compressed JSON in parts, behind its own sha256.
-Pure.
+"""An immutable plan, as ConfigMaps: gzip-compressed JSON in parts, checked by its own sha256. Pure.
 
-The first part is made last, and making it is what freezes the plan: its name is the same for every attempt,
-so of two attempts one wins, and the names of the other parts carry the digest, so parts of two attempts never
-mix. Parts without a first one are what an interrupted attempt left. To read one by hand:
+The first part is created last, and creating it freezes the plan: its name is the same for every attempt, so
+one of two attempts wins. The names of the other parts carry the digest, so parts of two attempts never mix.
+Parts without a first one are left from an interrupted attempt. To read a plan by hand:
 `kubectl get configmap NAME -o json | jq -r '.binaryData["plan.json.gz"]' | base64 -d | gunzip`.
 """
 
@@ -37,14 +36,14 @@ MAX_PARTS: Final = -(-MAX_BYTES // PART_BYTES) + 1
 """Parts of one plan, even if nothing of it can be compressed."""
 
 MAX_INFLATED: Final = MAX_BYTES + 1024 * 1024
-"""Bytes of a plan with what it was made with: 110,000 of settings at most, and some to spare."""
+"""Bytes of a plan with the settings it was made with: at most 110,000 of settings, and some to spare."""
 
 ITEM_WEIGHT: Final = 1500
-"""Bytes of memory that an item takes beside its text."""
+"""Bytes of memory that a recording takes besides its text."""
 
 _KEY: Final = "plan.json.gz"
 _GZIP: Final = 31
-"""zlib's word for its largest window in a gzip wrapper."""
+"""zlib's `wbits` for its largest window in a gzip wrapper."""
 
 _ADVICE: Final = (
     "Restore it from a backup, or delete the batch and apply it again: what is in the store stays there"
@@ -52,26 +51,26 @@ _ADVICE: Final = (
 
 
 class PlanDamagedError(Exception):
-    """A frozen plan is not what it was. Nothing may start: another plan would give the items other indexes
-    than the status knows."""
+    """A frozen plan is damaged or missing. Nothing may start: another plan would give the recordings other
+    indexes than the status has."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenPlan(Plan):
-    """A plan, with what makes it this batch's."""
+    """A plan, with what makes it the plan of this batch."""
 
     number: int
     """Its place among the batch's plans."""
     at: str
     """When its Job was made: what a worker finished later is newer than the plan."""
     settings: Settings
-    """What it was made with. A batch keeps those of its first plan."""
+    """The settings it was made with. A batch keeps those of its first plan."""
     digest: str = field(default="", compare=False)
-    """Of its document: worked out once, because it takes as long as to write it down."""
+    """Digest of its document: computed once, because that takes as long as to serialize it."""
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about."""
+        """Approximate bytes of memory that it takes."""
         text = sum(len(item.url) + len(item.title) + len(item.id) for item in self.document.items)
         return 2 * text + ITEM_WEIGHT * len(self.document.items)
 
@@ -92,13 +91,13 @@ class _Part:
 
 
 def parts_after(owner: Owner, number: int, first: Object) -> tuple[str, ...]:
-    """The names of a plan's further parts, as its first one tells. Raises `PlanDamagedError`."""
+    """The names of a plan's further parts, as its first part says. Raises `PlanDamagedError`."""
     part = _read(first)
     return tuple(plan_map_name(owner, number, each, part.digest) for each in range(1, part.of))
 
 
 def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
-    """The plan's ConfigMaps in the order in which they must be made: the first part comes last."""
+    """The plan's ConfigMaps in the order in which they must be created: the first part comes last."""
     content = _Content(sources=plan.sources, at=plan.at, settings=plan.settings, document=plan.document)
     body = gzip.compress(content.to_json().encode(), compresslevel=9, mtime=0)
     digest = hashlib.sha256(body).hexdigest()
@@ -118,13 +117,13 @@ def from_parts(owner: Owner, number: int, parts: Sequence[Object]) -> FrozenPlan
 
 
 def digest_of(plans: Iterable[FrozenPlan]) -> str:
-    """By which a status knows the plans that it counts by: 32 hex digits."""
+    """The digest by which a status identifies the plans that it counts by: 32 hex digits."""
     return hashlib.sha256("\n".join(plan.digest for plan in plans).encode()).hexdigest()[:32]
 
 
 def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -> None:
-    """Nothing, if the plans are those that the status counts by, or these and more. Raises
-    `PlanDamagedError`."""
+    """Check that the plans are those that the status counts by, or these and more. Raises `PlanDamagedError`
+    if not."""
     counted = status.plan if status else None
     if counted is None:
         return
@@ -136,7 +135,8 @@ def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -
     then = [plan for plan in plans if plan.sources <= counted.sources]
     if counted.digest is not None and counted.digest != digest_of(then):
         raise PlanDamagedError(
-            f"The plan that is there is not the one by which the status counts {counted.items} recordings. "
+            f"The plan that is there is not the one by which the status counts {counted.recordings} "
+            "recordings. "
             f"{_ADVICE}"
         )
 
@@ -192,13 +192,13 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
 
 
 def digest_of_document(document: Any) -> str:
-    """Of a plan's document as its JSON says it: no later version that reads it with one more field takes it
-    for another one."""
+    """Digest of a plan's document as it is in JSON: a later version that reads it with one more field gets
+    the same digest."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
-    """What the parts say, and the digest of its document. Raises `PlanDamagedError`."""
+    """The content of the parts, and the digest of its document. Raises `PlanDamagedError`."""
     body = b"".join(pieces)
     if hashlib.sha256(body).hexdigest() != first.digest:
         raise PlanDamagedError(

@@ -1,8 +1,8 @@
 """How much memory plans may take, together and per namespace. Pure.
 
-A plan is kept as long as something of its batch runs or may start: one that is done, is suspended or has
-failed takes no room. Where room runs out, the namespace that takes most of it gives way: one namespace with
-many large plans stalls its own batches and nobody else's.
+A plan is kept in memory as long as something of its batch runs or may start: a batch that is done, suspended
+or failed takes no room. When room runs out, the namespace that takes most of it gives way: one namespace with
+many large plans stalls its own batches and no others.
 """
 
 from collections import Counter
@@ -11,8 +11,8 @@ from typing import Final
 from ingest_operator.kube.watch.cache import Key
 
 TOTAL: Final = 160 * 1024 * 1024
-"""Bytes of all plans: what an operator with the chart's 512 MiB has beside what it needs for 10,000 Jobs. Ten
-batches at their largest with titles and addresses of usual length."""
+"""Bytes of all plans: what an operator with the chart's 512 MiB has besides what it needs for 10,000 Jobs.
+Ten batches at their largest with titles and addresses of usual length."""
 
 SHARE: Final = TOTAL // 2
 """Bytes of the plans of one namespace."""
@@ -23,14 +23,15 @@ class NoRoomError(Exception):
 
 
 class PlanRoom:
-    """What is kept of which batch."""
+    """How much memory the plans of each batch take."""
 
     def __init__(self, total: int = TOTAL, share: int = SHARE) -> None:
         self._total, self._share = total, share
         self._weights: dict[Key, int] = {}
 
     def take(self, key: Key, weight: int) -> tuple[Key, ...]:
-        """Make room for the plans of a batch; the batches whose plans give way. Raises `NoRoomError`."""
+        """Make room for the plans of a batch; returns the batches whose plans give way. Raises
+        `NoRoomError`."""
         kept = {other: each for other, each in self._weights.items() if other != key}
         used = Counter[str]()
         for (namespace, _), each in kept.items():
@@ -49,7 +50,7 @@ class PlanRoom:
         return tuple(gone)
 
     def release(self, key: Key) -> None:
-        """Nothing of a batch is kept any more."""
+        """Release the room of a batch."""
         self._weights.pop(key, None)
 
     def _refusal(self, key: Key, used: Counter[str]) -> NoRoomError:

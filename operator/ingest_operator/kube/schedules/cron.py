@@ -1,7 +1,7 @@
 """Cron expressions in a time zone, as moments. Pure.
 
-`cronsim` finds the times; it keeps to Debian's cron where clocks are put forward or back. docs/schedules.md
-has the table.
+`cronsim` finds the times; it follows Debian's cron when clocks go forward or back. docs/schedules.md has the
+table.
 """
 
 import difflib
@@ -18,17 +18,17 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 MOST_COUNTED: Final = 10_000
-"""Times that are counted at once, a week of minutes: who was away for a year must not stop everything to
-count half a million."""
+"""Times that are counted at once, at most, a week of minutes: an operator that was down for a year must not
+block everything to count half a million."""
 
 _ANY_DAY: Final = datetime(2024, 1, 1, tzinfo=UTC)
-"""From which an expression is asked whether it ever fires; it looks ahead fifty years."""
+"""The start of the check whether an expression ever fires; the check covers fifty years."""
 
 _FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
 
 
 class InvalidTimetableError(Exception):
-    """A schedule or a time zone that means nothing."""
+    """The cron expression or the time zone is invalid."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class InvalidTimetableError(Exception):
 
 
 class CalendarEndError(Exception):
-    """The year 9999 is the last that a moment of the API can have."""
+    """The year 9999 is the last that a timestamp of the API can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Timetable:
             ) from error
 
     def passed(self, since: float, until: float) -> Passed:
-        """The times after `since`, up to `until` and with it."""
+        """The times after `since`, up to and including `until`."""
         if since >= until:
             return Passed(0, None)
         times = list(islice(self._within(since, until), MOST_COUNTED))
@@ -94,8 +94,8 @@ class Timetable:
     def _times(self, after: float) -> Iterator[float]:
         """Every time after a moment.
 
-        The library tells a time twice where two times of a skipped hour come to the same moment, and one of
-        the past where it begins in an hour that is repeated.
+        The library returns a time twice if two times of a skipped hour are the same moment, and a past time
+        if it begins in a repeated hour.
         """
         latest = after
         for time in CronSim(self.schedule, datetime.fromtimestamp(floor(after), tz=self.zone)):
@@ -128,5 +128,5 @@ def timetable(schedule: str, zone: str) -> Timetable:
 
 @cache
 def zones() -> frozenset[str]:
-    """Every time zone. Those of the package, not of the machine: `localtime` would be another one on each."""
+    """Every time zone of the package, not of the machine: `localtime` would be another one on each."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())

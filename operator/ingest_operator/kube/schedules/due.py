@@ -1,20 +1,21 @@
 """Which batch of a schedule is due now, and which times have passed for good. Pure.
 
 Every scheduled time is settled once: it got its batch, or it is missed. Of the times that are not settled
-only the latest may still get a batch; so whoever was away for a week catches up one run and not seven.
+only the latest may still get a batch; so an operator that was down for a week catches up one batch and not
+seven.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
-from ingest_operator.core.timestamps import as_seconds
+from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube.schedules.cron import CalendarEndError, Timetable
-from ingest_operator.kube.schedules.owned_batches import Child
+from ingest_operator.kube.schedules.owned_batches import OwnedBatch
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Timing:
     """What a schedule asks for."""
 
     spec: IngestScheduleSpec
@@ -24,26 +25,26 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a look finds to do."""
+class DueResult:
+    """What a reconcile finds to do."""
 
     start: float | None
     """The time whose batch is to be started now."""
     settled: float
     """The moment up to which every time has its batch or is missed."""
     missed: int
-    """How many of them were missed since the last look."""
+    """How many of them were missed since the last reconcile."""
     next: float | None
     """The first time that is still to come; None while suspended."""
     timetable: str
-    """What the times were found by."""
+    """The timetable by which the times were found."""
     waits: float | None = None
     """The time whose batch waits for an earlier one."""
 
 
-def survey(
-    wanted: Wanted, previous: IngestScheduleStatus | None, children: Sequence[Child], now: float
-) -> Survey:
+def due_result(
+    wanted: Timing, previous: IngestScheduleStatus | None, children: Sequence[OwnedBatch], now: float
+) -> DueResult:
     """What is due at `now`, given the last accepted status and the batches that are there."""
     spec, table = wanted.spec, wanted.timetable
     since = settled_before(wanted, previous, now)
@@ -54,10 +55,10 @@ def survey(
     elif open_ is not None:
         waits = open_ if _in_the_way(spec, children) else None
         start = None if waits is not None else open_
-        # The times before the open one will get no batch any more; where there are none, nothing has changed
-        # that must be written down.
+        # The times before the open one will never get a batch; if there are none, nothing has changed that
+        # must be written.
         settled = open_ - 1 if table.passed(settled, open_ - 1).count else settled
-    return Survey(
+    return DueResult(
         start=start,
         settled=settled,
         missed=_missed(table, children, since, settled),
@@ -67,18 +68,18 @@ def survey(
     )
 
 
-def come_due(children: Sequence[Child], now: float) -> tuple[Child, ...]:
-    """Those whose time has come. A name may promise any year: one of a later moment settles nothing, or
-    nothing would start till then."""
+def come_due(children: Sequence[OwnedBatch], now: float) -> tuple[OwnedBatch, ...]:
+    """The batches whose time has come. A name may carry any year: a later time settles nothing, or nothing
+    would start until then."""
     return tuple(child for child in children if child.due <= now)
 
 
-def settled_before(wanted: Wanted, previous: IngestScheduleStatus | None, now: float) -> float:
-    """The moment up to which nothing is due any more. With another timetable that is now: its times in the
-    past were never announced."""
+def settled_before(wanted: Timing, previous: IngestScheduleStatus | None, now: float) -> float:
+    """The moment up to which nothing is due any more. If the timetable has changed, that is now: its times in
+    the past were never announced."""
     if previous is None or previous.observed_generation < 0:
         return wanted.created
-    settled = as_seconds(previous.settled_until) if previous.settled_until else wanted.created
+    settled = from_rfc3339(previous.settled_until) if previous.settled_until else wanted.created
     return settled if previous.timetable == str(wanted.timetable) else max(settled, now)
 
 
@@ -86,7 +87,7 @@ def _too_late(spec: IngestScheduleSpec, due: float, now: float) -> bool:
     return spec.starting_deadline_seconds is not None and now - due > spec.starting_deadline_seconds
 
 
-def _in_the_way(spec: IngestScheduleSpec, children: Sequence[Child]) -> bool:
+def _in_the_way(spec: IngestScheduleSpec, children: Sequence[OwnedBatch]) -> bool:
     """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is
     gone."""
     return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(
@@ -101,7 +102,7 @@ def _next(table: Timetable, after: float) -> float | None:
         return None
 
 
-def _missed(table: Timetable, children: Sequence[Child], since: float, settled: float) -> int:
+def _missed(table: Timetable, children: Sequence[OwnedBatch], since: float, settled: float) -> int:
     """Times of a span that have no batch. A batch from another timetable is no time of this one."""
     return max(
         0, table.passed(since, settled).count - sum(since < child.due <= settled for child in children)

@@ -1,7 +1,7 @@
-"""The batches of a schedule: what they are called and made of, and what an object tells of one. Pure.
+"""The batches of a schedule: their names, their manifests, and how to read one from its object. Pure.
 
-A batch is named after its schedule and the minute it was due, in UTC: making it twice answers 409 instead of
-making two, whoever makes it.
+A batch is named after its schedule and its due minute in UTC: a second create gets 409 instead of a second
+batch, whoever sends it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ from typing import Any, Final
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
 from ingest_contract.schedule import IngestScheduleSpec
-from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.deletion import held_up_by, is_deleted
 from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
 from ingest_operator.kube.api.ownership import identity_of, is_controlled
 from ingest_operator.kube.api.resources import Object
 
 SCHEDULE_UID: Final = f"{GROUP}/schedule-uid"
-"""Label of a batch: whose it is, for people. Its owner reference is what counts."""
+"""Label of a batch: its schedule, for users. Its owner reference is what counts."""
 
 SCHEDULED_TIME: Final = f"{GROUP}/scheduled-time"
 """Annotation of a batch: when it was due."""
@@ -29,7 +29,7 @@ _DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class OwnedBatch:
     """One batch of a schedule."""
 
     name: str
@@ -41,11 +41,11 @@ class Child:
     its Jobs."""
     failed: bool
     completed: float | None
-    """When it was complete."""
+    """When it became Complete."""
     leaving: bool
     """Whether it is being deleted."""
     held: str = ""
-    """Why it does not go on, in its own words; empty where it does."""
+    """Why it does not go on, as it reports itself; empty if it goes on."""
 
     @property
     def active(self) -> bool:
@@ -54,12 +54,12 @@ class Child:
 
 
 def child_name(schedule: str, due: float) -> str:
-    """The batch that is due at a moment."""
+    """The name of the batch for a scheduled time."""
     return f"{schedule}-{datetime.fromtimestamp(due, tz=UTC):{_MINUTE}}"
 
 
 def child_object(schedule: Object, due: float) -> Object:
-    """The batch that is due at a moment."""
+    """The manifest of the batch for a scheduled time."""
     about, template = schedule["metadata"], schedule["spec"]["template"]
     said = template.get("metadata") or {}
     return {
@@ -69,16 +69,16 @@ def child_object(schedule: Object, due: float) -> Object:
             "name": child_name(about["name"], due),
             "namespace": about["namespace"],
             "labels": (said.get("labels") or {}) | {MANAGED_BY: MANAGER, SCHEDULE_UID: about["uid"]},
-            "annotations": (said.get("annotations") or {}) | {SCHEDULED_TIME: as_text(due)},
+            "annotations": (said.get("annotations") or {}) | {SCHEDULED_TIME: to_rfc3339(due)},
             "ownerReferences": [_reference(about)],
         },
         "spec": template["spec"],
     }
 
 
-def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...]:
-    """The batches that a schedule has made, earliest first. Others are none of its business, whatever they
-    are called."""
+def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[OwnedBatch, ...]:
+    """The batches that a schedule has made, earliest first. Other batches do not count, whatever their
+    names."""
     found = [
         child
         for batch in batches
@@ -87,31 +87,31 @@ def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[Child, ...
     return tuple(sorted(found, key=lambda child: child.due))
 
 
-def child_of(schedule: Object, batch: Object) -> Child | None:
-    """What an object tells. Its name says when it was due, because labels and annotations may be edited; None
-    for another kind of name."""
+def child_of(schedule: Object, batch: Object) -> OwnedBatch | None:
+    """Read a batch from its object. Its name says when it was due, because labels and annotations may be
+    edited; None if the name has another form."""
     about, status = batch["metadata"], batch.get("status") or {}
     due = _due(schedule["metadata"]["name"], about["name"])
     if due is None:
         return None
     complete, failed = (_holding(status, kind) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
     running = (status.get("counts") or {}).get("running", 0)
-    return Child(
+    return OwnedBatch(
         name=about["name"],
         uid=about["uid"],
         due=due,
         state=status.get("state") or "Pending",
         finished=complete is not None or (failed is not None and not running),
         failed=failed is not None,
-        completed=as_seconds(complete["lastTransitionTime"]) if complete and not failed else None,
+        completed=from_rfc3339(complete["lastTransitionTime"]) if complete and not failed else None,
         leaving=is_deleted(batch),
         held=_held(batch),
     )
 
 
-def beyond_limits(children: Sequence[Child], spec: IngestScheduleSpec) -> tuple[Child, ...]:
+def beyond_limits(children: Sequence[OwnedBatch], spec: IngestScheduleSpec) -> tuple[OwnedBatch, ...]:
     """The finished batches that are no longer kept: the oldest ones."""
-    gone: list[Child] = []
+    gone: list[OwnedBatch] = []
     for failed, limit in ((False, spec.successful_history_limit), (True, spec.failed_history_limit)):
         alike = [
             child for child in children if child.finished and child.failed is failed and not child.leaving
@@ -131,7 +131,7 @@ def _due(schedule: str, name: str) -> float | None:
 
 
 def _holding(status: Object, kind: ConditionType) -> Object | None:
-    """A condition of the status, if it holds."""
+    """A condition of the status, if it is true."""
     conditions: Iterable[Object] = status.get("conditions") or ()
     return next(
         (each for each in conditions if each["type"] == kind and each["status"] == ConditionStatus.TRUE), None
@@ -147,7 +147,7 @@ def _held(batch: Object) -> str:
     status = batch.get("status") or {}
     stalled = (
         None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
-    )  # what failed ends by itself
+    )  # a failed batch ends by itself
     return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
 
 

@@ -1,8 +1,8 @@
-"""One look at one schedule: start what is due, write down what is seen, clear up.
+"""One reconcile of one schedule: start what is due, write the status, delete old batches.
 
-Level-triggered: it may run at any time, any number of times, and in two operators at once. The batch is made
-before the status says so: its name makes a second one impossible, and a look that finds it takes it for made.
-Finished batches are deleted only after the status that remembers them was accepted.
+Level-triggered: it may run at any time, any number of times, and in two operators at once. The batch is
+created before the status says so: its name makes a second one impossible, and a reconcile that finds it
+counts it as created. Finished batches are deleted only after the status that remembers them was accepted.
 """
 
 import json
@@ -16,102 +16,102 @@ from pydantic import ValidationError
 from ingest_contract.documents import mistakes_of
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
-from ingest_operator.core.timestamps import as_seconds, as_text
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import held_up_by, is_deleted, leaves_all_behind
 from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError, RefusedError
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.ownership import identity_of, is_controlled
-from ingest_operator.kube.api.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, hindrance_of_refusal
+from ingest_operator.kube.api.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, blocker_of_refusal
 from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object
-from ingest_operator.kube.batches.status_store import UnreadableStatusError, replaced
+from ingest_operator.kube.api.statuses import UnreadableStatusError, replaced
 from ingest_operator.kube.schedules.cron import InvalidTimetableError, timetable
-from ingest_operator.kube.schedules.due import Survey, Wanted, survey
+from ingest_operator.kube.schedules.due import DueResult, Timing, due_result
 from ingest_operator.kube.schedules.owned_batches import (
-    Child,
+    OwnedBatch,
     beyond_limits,
     child_object,
     child_of,
     children_of,
 )
-from ingest_operator.kube.schedules.status import Outlook, render
+from ingest_operator.kube.schedules.status import StatusInputs, render
 
 LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look came to."""
+class ScheduleResult:
+    """The result of a reconcile."""
 
     again: float | None = None
-    """The moment of the next look if nothing happens before; None: something must happen."""
+    """When to reconcile again if nothing happens before; None: only if something happens."""
     schedule: Object | None = None
-    """The schedule as the API server has it now; None when it is gone or going."""
+    """The schedule as the API server has it now; None if it is gone, or leaves its batches behind."""
     started: Object | None = None
     """The batch that was made."""
     deleted: tuple[str, ...] = ()
     """Names of the batches that were deleted: replaced, or beyond the limits."""
     missed: int = 0
-    """Times that were found to be missed."""
+    """Times that this reconcile found to be missed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ParsedSchedule:
     """A schedule as it was read."""
 
     body: Object
-    wanted: Wanted | None
+    wanted: Timing | None
     """None for a schedule that is invalid."""
     previous: IngestScheduleStatus | None
-    trouble: tuple[str, str] | None = None
+    failure: tuple[str, str] | None = None
     """Why it is invalid."""
 
-    def survey(self, children: Sequence[Child], now: float) -> Survey | None:
+    def due_result(self, children: Sequence[OwnedBatch], now: float) -> DueResult | None:
         """What is due; None for a schedule that is invalid."""
-        return survey(self.wanted, self.previous, children, now) if self.wanted else None
+        return due_result(self.wanted, self.previous, children, now) if self.wanted else None
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class StartResult:
     """What was done about a batch that is due."""
 
-    children: tuple[Child, ...]
+    children: tuple[OwnedBatch, ...]
     started: Object | None = None
     replaced: tuple[str, ...] = ()
-    trouble: tuple[str, str] | None = None
+    failure: tuple[str, str] | None = None
     until: float | None = None
     """When another attempt is worth its call."""
 
 
-async def look(schedule: Object, children: Iterable[Object], api: Api, now: float) -> Look:
-    """Bring one schedule nearer to what is wanted of it. Raises what `Api` raises and
-    `UnreadableStatusError`; then look again."""
+async def reconcile(schedule: Object, children: Iterable[Object], api: Api, now: float) -> ScheduleResult:
+    """Bring one schedule nearer to its spec. Raises what `Api` raises and `UnreadableStatusError`; then
+    reconcile again."""
     subject = read(schedule)
     mine = children_of(schedule, children)
-    found = subject.survey(mine, now)
+    found = subject.due_result(mine, now)
     if found is not None and found.start is not None:
         # What a watch has shown may be old; whether something starts is decided by what the API server says
         # now.
         fresh = await _fresh(schedule, api)
         if fresh is None:
-            return Look()
+            return ScheduleResult()
         subject = read(fresh)
-        found = subject.survey(mine, now)
+        found = subject.due_result(mine, now)
     if leaves_all_behind(subject.body):
-        return Look()
-    deed = Deed(mine)
+        return ScheduleResult()
+    result = StartResult(mine)
     if found is not None and found.start is not None:
-        deed = await _start(subject, mine, found.start, api, now)
-        found = subject.survey(deed.children, now)
-    return await _conclude(subject, deed, found, api, now)
+        result = await _start(subject, mine, found.start, api, now)
+        found = subject.due_result(result.children, now)
+    return await _conclude(subject, result, found, api, now)
 
 
-def read(schedule: Object) -> Subject:
-    """The object as values. What is wrong with its spec is a finding; raises `UnreadableStatusError` for a
-    status that is not ours.
+def read(schedule: Object) -> ParsedSchedule:
+    """Parse the object. An invalid spec is in the result; raises `UnreadableStatusError` for a status that is
+    not ours.
 
-    Of one that is being deleted nothing is wanted any more, and it is told so. Its batches go with it, as
-    soon as it goes.
+    A schedule that is being deleted starts nothing more, and its status says so. Its batches are deleted with
+    it, as soon as it is gone.
     """
     previous = _status(schedule)
     if is_deleted(schedule):
@@ -119,18 +119,18 @@ def read(schedule: Object) -> Subject:
             f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on "
             "until it is gone."
         )
-        return Subject(schedule, None, previous, ("BeingDeleted", message))
+        return ParsedSchedule(schedule, None, previous, ("BeingDeleted", message))
     try:
         spec = IngestScheduleSpec.from_object(schedule["spec"])
         table = timetable(spec.schedule, spec.time_zone)
     except ValidationError as error:
-        return Subject(
+        return ParsedSchedule(
             schedule, None, previous, ("InvalidSpec", "; ".join(mistakes_of(error, IngestScheduleSpec)))
         )
     except InvalidTimetableError as error:
-        return Subject(schedule, None, previous, (error.reason, error.message))
-    return Subject(
-        schedule, Wanted(spec, table, as_seconds(schedule["metadata"]["creationTimestamp"])), previous
+        return ParsedSchedule(schedule, None, previous, (error.reason, error.message))
+    return ParsedSchedule(
+        schedule, Timing(spec, table, from_rfc3339(schedule["metadata"]["creationTimestamp"])), previous
     )
 
 
@@ -144,8 +144,10 @@ async def _fresh(schedule: Object, api: Api) -> Object | None:
     return fresh if fresh["metadata"]["uid"] == about["uid"] else None
 
 
-async def _start(subject: Subject, children: tuple[Child, ...], due: float, api: Api, now: float) -> Deed:
-    """Make the batch that is due; where the policy says so, in the place of the earlier ones."""
+async def _start(
+    subject: ParsedSchedule, children: tuple[OwnedBatch, ...], due: float, api: Api, now: float
+) -> StartResult:
+    """Create the batch that is due; if the policy says so, in place of the earlier ones."""
     assert subject.wanted is not None  # noqa: S101 -- or nothing would be due
     replaced: tuple[str, ...] = ()
     if subject.wanted.spec.concurrency_policy is ConcurrencyPolicy.REPLACE:
@@ -167,33 +169,37 @@ async def _start(subject: Subject, children: tuple[Child, ...], due: float, api:
                 f"An IngestBatch named {name} exists and is not this schedule's: delete it. Nothing "
                 "of it was touched."
             )
-            return Deed(children, None, replaced, (NAME_TAKEN, message), now + NAME_TAKEN_SECONDS)
+            return StartResult(children, None, replaced, (NAME_TAKEN, message), now + NAME_TAKEN_SECONDS)
     except RefusedError as error:
-        hindrance = hindrance_of_refusal(error, now)
-        message = f"The batch that was due at {as_text(due)} is refused. The server says: {error.message}"
-        return Deed(children, None, replaced, (hindrance.reason, message), hindrance.until)
+        blocker = blocker_of_refusal(error, now)
+        message = f"The batch that was due at {to_rfc3339(due)} is refused. The server says: {error.message}"
+        return StartResult(children, None, replaced, (blocker.reason, message), blocker.until)
     child = child_of(subject.body, made)
     assert child is not None  # noqa: S101 -- it has the name that we gave it
-    return Deed((*children, child), made, replaced)
+    return StartResult((*children, child), made, replaced)
 
 
-async def _conclude(subject: Subject, deed: Deed, found: Survey | None, api: Api, now: float) -> Look:
+async def _conclude(
+    subject: ParsedSchedule, result: StartResult, found: DueResult | None, api: Api, now: float
+) -> ScheduleResult:
     """Write the status if it says something new, then delete the batches that need not be kept."""
     body, wanted = subject.body, subject.wanted
     suspended = wanted.spec.suspend if wanted else body["spec"].get("suspend") is True
-    outlook = Outlook(body["metadata"]["generation"], suspended, found, subject.trouble or deed.trouble)
-    status = render(outlook, subject.previous, deed.children, now)
+    inputs = StatusInputs(body["metadata"]["generation"], suspended, found, subject.failure or result.failure)
+    status = render(inputs, subject.previous, result.children, now)
     if status != subject.previous:
         body = await replaced(api, SCHEDULES, over(body, json.loads(status.to_json())))
-    surplus = beyond_limits(deed.children, wanted.spec) if wanted else ()
+    surplus = beyond_limits(result.children, wanted.spec) if wanted else ()
     deleted = await _delete(surplus, body, api)
-    moments = [moment for moment in (found.next if found else None, deed.until) if moment is not None]
+    moments = [moment for moment in (found.next if found else None, result.until) if moment is not None]
     missed = found.missed if found else 0
-    return Look(min(moments, default=None), body, deed.started, (*deed.replaced, *deleted), missed)
+    return ScheduleResult(
+        min(moments, default=None), body, result.started, (*result.replaced, *deleted), missed
+    )
 
 
-async def _delete(children: Iterable[Child], schedule: Object, api: Api) -> tuple[str, ...]:
-    """Delete batches; their names."""
+async def _delete(children: Iterable[OwnedBatch], schedule: Object, api: Api) -> tuple[str, ...]:
+    """Delete batches; returns their names."""
     gone: list[str] = []
     for child in children:
         await api.delete(BATCHES, schedule["metadata"]["namespace"], child.name, uid=child.uid)
@@ -202,8 +208,8 @@ async def _delete(children: Iterable[Child], schedule: Object, api: Api) -> tupl
 
 
 def over(schedule: Object, status: Object) -> Object:
-    """What replaces the status of the version that was read: over a newer one the API server refuses it as a
-    conflict."""
+    """The body that replaces the status of the version that was read: if there is a newer one, the API server
+    refuses it as a conflict."""
     precondition = {
         field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")
     }

@@ -1,9 +1,8 @@
-"""What a change of a batch's status means in words: the Events that people see under `kubectl describe`.
-Pure.
+"""The Events for a change of a batch's status, which people read with `kubectl describe`. Pure.
 
-Each aspect of a batch is told by a function of its own, so that one that changes too often can be held back
-without the others. Each works between any two statuses, however much lies between them: what was held back is
-told later, in sum.
+Each aspect of a batch has its own function, so that one that changes too often can be suppressed without the
+others. Each function works between any two statuses, however far apart they are: suppressed changes are
+summarised in a later Event.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,8 @@ from typing import Final
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
 from ingest_contract.intervals import decode
-from ingest_contract.status import IngestBatchStatus, VideoStatus
+from ingest_contract.recording_status import RecordingStatus
+from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import without_credentials
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.status_diff import failed_since, is_same_pass
@@ -36,17 +36,17 @@ class Note:
     """CamelCase."""
     type: NoteType
     text: str
-    """For people; may be cut."""
+    """For the user; may be cut."""
     action: str
-    """What was done or tried, in one word."""
+    """What was done or attempted, in one word."""
 
 
-Teller = Callable[[IngestBatchStatus | None, IngestBatchStatus], Note | None]
-"""What is new between two statuses in one aspect; the first is None for a batch that had none."""
+EventRule = Callable[[IngestBatchStatus | None, IngestBatchStatus], Note | None]
+"""The change between two statuses in one aspect; the first is None for a batch that had none."""
 
 
 class Aspect(StrEnum):
-    """What is told independently."""
+    """The aspects of a batch that are reported independently."""
 
     ORIGIN = "Origin"
     PLAN = "Plan"
@@ -60,19 +60,19 @@ class Aspect(StrEnum):
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    """A status that was written for another batch has given way."""
+    """A status that was written for another batch has been replaced."""
     other = before.trace_id if before else None
     if other is None or after.trace_id in (None, other):
         return None
     text = (
         f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every "
-        "recording is looked at anew."
+        "recording is taken up again."
     )
     return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
 
 
 def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    """Addresses of a spec that was not known before let somebody in: a batch is no Secret."""
+    """Addresses in a new or changed spec that contain credentials: a batch is no Secret."""
     if before is not None and before.observed_generation == after.observed_generation:
         return None
     sources = batch.get("spec", {}).get("sources") or ()
@@ -92,13 +92,17 @@ def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchS
 
 def _planned(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
     plan, known = after.plan, before.plan if before else None
-    if plan is None or (known is not None and (known.sources, known.items) == (plan.sources, plan.items)):
+    if plan is None or (
+        known is not None and (known.sources, known.recordings) == (plan.sources, plan.recordings)
+    ):
         return None
     if known is None:
-        text = f"{_recordings(plan.items)} planned, {plan.media_seconds / 3600:.1f} h."
+        text = f"{_recordings(plan.recordings)} planned, {plan.media_seconds / 3600:.1f} h."
     else:
-        text = f"{_recordings(plan.items - known.items, ' more')} planned, {plan.items} in all."
-    left_out = _listed((each.reason, each.count) for each in plan.left_out)
+        text = (
+            f"{_recordings(plan.recordings - known.recordings, ' more')} planned, {plan.recordings} in all."
+        )
+    left_out = _enumerated((each.reason, each.count) for each in plan.left_out)
     return Note("Planned", NoteType.NORMAL, text + (f" Left out: {left_out}." if left_out else ""), "Plan")
 
 
@@ -122,8 +126,7 @@ def _failures(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Not
     row = _only_failed(before, after) if failed.total() == 1 else None
     if row is not None:
         text = (
-            f"{row.id} (recording {row.index}) failed in try {row.number}: {reason}. "
-            f"{row.message or sentence}"
+            f"{row.id} (recording {row.index}) failed in run {row.run}: {reason}. {row.message or sentence}"
         )
     else:
         share = "all" if most == failed.total() else f"{most} of them"
@@ -131,15 +134,15 @@ def _failures(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Not
     return Note("ItemFailed", NoteType.WARNING, text, "Ingest")
 
 
-def _only_failed(before: IngestBatchStatus | None, after: IngestBatchStatus) -> VideoStatus | None:
+def _only_failed(before: IngestBatchStatus | None, after: IngestBatchStatus) -> RecordingStatus | None:
     """The row of the one recording that failed; None where the rows had no room for it."""
-    known = decode(before.items.failed) if before and is_same_pass(before, after) else frozenset()
-    fresh = decode(after.items.failed) - known
-    return next((row for row in after.videos if row.index in fresh), None)
+    known = decode(before.final_recordings.failed) if before and is_same_pass(before, after) else frozenset()
+    fresh = decode(after.final_recordings.failed) - known
+    return next((row for row in after.recordings if row.index in fresh), None)
 
 
 def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    """A batch that has failed is stalled too: that is told as its verdict."""
+    """A failed batch is stalled too: that is reported by `_verdict`."""
     was, now = _held(before), _held(after)
     if now is not None and (was is None or was.reason != now.reason):
         return Note("Stalled", NoteType.WARNING, f"{now.reason}: {now.message}", "Start")
@@ -152,25 +155,25 @@ def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | 
 
 
 def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    """A node that is avoided anew: each time in a row is news."""
+    """A node that is avoided again: each time in a row is reported."""
     known = {each.name: each.times for each in before.nodes if each.avoided} if before else {}
     fresh = [each for each in after.nodes if each.avoided and known.get(each.name, 0) < each.times]
     if not fresh:
         return None
-    told = "; ".join(
+    reported = "; ".join(
         f"{each.name}: {each.runs} ended as {each.reason}, avoided until {each.until}" for each in fresh
     )
     advice = FAILURES[fresh[0].reason].sentence
     return Note(
         "NodeAvoided",
         NoteType.WARNING,
-        f"{told}. {advice} Nothing more of this batch goes there until then.",
+        f"{reported}. {advice} Nothing more of this batch goes there until then.",
         "Start",
     )
 
 
 def _held(status: IngestBatchStatus | None) -> Condition | None:
-    """What holds it up, if that is not its failure itself."""
+    """What holds the batch up, if that is not its own failure."""
     stalled, failed = _holding(ConditionType.STALLED, status), _holding(ConditionType.FAILED, status)
     return None if stalled is not None and failed is not None and stalled.reason == failed.reason else stalled
 
@@ -210,11 +213,11 @@ def _end(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | N
         return None
     if not after.counts.failed:
         return Note("Completed", NoteType.NORMAL, f"{complete.message}.", "Ingest")
-    failures = _listed((each.reason, each.count) for each in after.failures)
+    failures = _enumerated((each.reason, each.count) for each in after.failures)
     return Note("CompletedWithFailures", NoteType.WARNING, f"{complete.message}: {failures}.", "Ingest")
 
 
-TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
+EVENT_RULES: Final[Mapping[Aspect, EventRule]] = MappingProxyType(
     {
         Aspect.ORIGIN: _origin,
         Aspect.PLAN: _planned,
@@ -227,7 +230,7 @@ TELLERS: Final[Mapping[Aspect, Teller]] = MappingProxyType(
         Aspect.END: _end,
     }
 )
-"""In the order in which several of them are told at once."""
+"""The order in which several of them are reported at once."""
 
 
 def _holding(kind: ConditionType, status: IngestBatchStatus | None) -> Condition | None:
@@ -240,7 +243,7 @@ def _holding(kind: ConditionType, status: IngestBatchStatus | None) -> Condition
 def _begun(
     kind: ConditionType, before: IngestBatchStatus | None, after: IngestBatchStatus
 ) -> Condition | None:
-    """The condition, if it holds and did not before, or for another reason."""
+    """The condition, if it is true now and was false before, or was true for another reason."""
     was, now = _holding(kind, before), _holding(kind, after)
     return None if now is None or (was is not None and was.reason == now.reason) else now
 
@@ -249,5 +252,5 @@ def _recordings(count: int, more: str = "") -> str:
     return f"{count}{more} recording{'' if count == 1 else 's'}"
 
 
-def _listed(counts: Iterable[tuple[str, int]]) -> str:
+def _enumerated(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts)

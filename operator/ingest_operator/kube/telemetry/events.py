@@ -1,8 +1,8 @@
-"""Kubernetes Events about batches: few, each once, and never in the way of what they tell of.
+"""Kubernetes Events about batches: few, each once, and never delaying the work that they report.
 
-They follow accepted statuses. An Event's name comes from the batch, the reason and the version of the status,
-so one that is posted twice is refused the second time. What one batch may say in a minute is limited; what is
-held back is told with the next status, in sum.
+They follow accepted statuses. An Event's name is derived from the batch, the reason and the version of the
+status, so one that is posted twice is refused the second time. Events are rate-limited per batch; suppressed
+changes are summarised in the next one.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Final, Protocol, Self
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.api.errors import AlreadyExistsError
 from ingest_operator.kube.api.resources import BATCHES, EVENTS, Object, Resource
-from ingest_operator.kube.telemetry.event_messages import TELLERS, Aspect, Note, exposed
+from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, Aspect, Note, exposed
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -28,42 +28,42 @@ CONTROLLER: Final = "video-ingest.dev/operator"
 MINUTE: Final = 60.0
 
 PER_MINUTE: Final = 4
-"""Events of one batch and aspect in a minute: a person's own changes are all told, a quota that comes and
+"""Events of one batch and aspect in a minute: a user's own changes are all reported, a quota that comes and
 goes is not."""
 
 FAILURES_PER_MINUTE: Final = 1
-"""Of a batch that fails a hundred times in a minute, one Event tells."""
+"""A batch that fails a hundred times in a minute gets one Event."""
 
 WAITING: Final = 256
-"""Events that may wait for an API server that is slow; more are lost."""
+"""Events that may wait for a slow API server; more are lost."""
 
 GRACE: Final = 2.0
-"""Seconds that an operator which ends gives to the Events that wait."""
+"""Seconds that an operator gives to waiting Events when it shuts down."""
 
 NOTE_BYTES: Final = 1024
 INSTANCE_CHARACTERS: Final = 128
-"""What the API server allows."""
+"""Limits of the API server."""
 
 
 class Creates(Protocol):
-    """Who can make an object."""
+    """A client that can create an object."""
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Make it; raises `AlreadyExistsError`."""
+        """Create it; raises `AlreadyExistsError`."""
 
 
 @dataclass(slots=True)
-class _Voice:
-    """What one batch has said lately, and since which status an aspect is held back."""
+class _RateLimiter:
+    """The recent Events of one batch, and for each suppressed aspect the last status that was reported."""
 
     said: dict[Aspect, deque[float]] = field(default_factory=dict)
     held: dict[Aspect, IngestBatchStatus | None] = field(default_factory=dict)
 
-    def told(
+    def reported(
         self, before: IngestBatchStatus | None, after: IngestBatchStatus, now: float
     ) -> Iterator[Note | None]:
-        """What is to be said now; None for each aspect that begins to be held back."""
-        for aspect, tell in TELLERS.items():
+        """The Events to post now; None for each aspect that starts to be suppressed."""
+        for aspect, tell in EVENT_RULES.items():
             was_held = aspect in self.held
             base = self.held.pop(aspect, before)
             note = tell(base, after)
@@ -86,16 +86,16 @@ class _Voice:
 
 
 class EventPoster:
-    """Posts Events while it is entered. Nothing that goes wrong is raised: it is logged and counted."""
+    """Posts Events while the context is entered. It never raises an error: errors are logged and counted."""
 
     def __init__(
         self, api: Creates, clock: Callable[[], float], instance: str, counted: Callable[[str], None]
     ) -> None:
-        """`clock` tells epoch seconds; `instance` is the name of this pod or host; `counted` is told what
-        became of each Event."""
+        """`clock` returns epoch seconds; `instance` is the name of this pod or host; `counted` is called with
+        the result of each Event."""
         self._api, self._clock, self._counted = api, clock, counted
         self._instance = instance[:INSTANCE_CHARACTERS]
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _RateLimiter] = {}
         self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING)
         self._task: asyncio.Task[None] | None = None
 
@@ -114,10 +114,10 @@ class EventPoster:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
-        """A status was accepted over another one; `batch` is the object as it is since then."""
+        """A status was accepted that replaces another one; `batch` is the object as it is since then."""
         now = self._clock()
-        voice = self._voices.setdefault(batch["metadata"]["uid"], _Voice())
-        for note in (*voice.told(before, after, now), *filter(None, [exposed(batch, before, after)])):
+        voice = self._voices.setdefault(batch["metadata"]["uid"], _RateLimiter())
+        for note in (*voice.reported(before, after, now), *filter(None, [exposed(batch, before, after)])):
             if note is None:
                 self._counted("held")
                 continue
@@ -151,10 +151,10 @@ class EventPoster:
 
 
 def event_of(batch: Object, note: Note, now: float, instance: str) -> Object:
-    """The Event that says a note about a batch."""
+    """The Event for a note about a batch."""
     metadata = batch["metadata"]
     identity = f"{metadata['uid']}/{note.reason}/{metadata['resourceVersion']}"
-    # Long names are cut so that ours stays a name, and not where a dot or a hyphen would come to stand before
+    # Long names are cut so that ours stays a valid name, and not where a dot or a hyphen would be in front of
     # the other dot.
     name = f"{metadata['name'][:200].rstrip('.-')}.{sha256(identity.encode()).hexdigest()[:16]}"
     return {

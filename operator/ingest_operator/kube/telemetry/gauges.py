@@ -1,5 +1,4 @@
-"""What stands now, as gauges that are worked out when they are asked for: a batch that is gone leaves no
-number behind."""
+"""Gauges computed at scrape time from the current batches, so a deleted batch leaves no stale series."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
@@ -12,18 +11,18 @@ from prometheus_client.registry import Collector
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import Memory
-from ingest_contract.status import Counts, IngestBatchStatus, ItemState
+from ingest_contract.recording_status import RecordingState
+from ingest_contract.status import Counts, IngestBatchStatus
 
 GPUS: Final = 1024
-"""GPUs that are remembered, those that were seen last: where nodes come and go, every week brings other
-ones."""
+"""GPUs that are remembered, the most recently seen: where nodes come and go, every week brings new ones."""
 
 Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """As much of a status as the gauges need."""
+    """The part of a status that the gauges need."""
 
     counts: Counts
     state: str
@@ -32,7 +31,7 @@ class _Batch:
     """(node, reason)."""
 
 
-class Standing(Collector):
+class CurrentGauges(Collector):
     """The newest status of every batch, and the newest reading of every GPU."""
 
     def __init__(self) -> None:
@@ -40,7 +39,7 @@ class Standing(Collector):
         self._gpus: OrderedDict[str, int] = OrderedDict()
 
     def batch(self, namespace: str, name: str, status: IngestBatchStatus | None) -> None:
-        """A batch's status now; None when the batch is gone."""
+        """The current status of a batch; None when the batch is gone."""
         if status is None:
             self._batches.pop((namespace, name), None)
         else:
@@ -48,7 +47,7 @@ class Standing(Collector):
             self._batches[namespace, name] = _Batch(status.counts, status.state, held_by, _avoided(status))
 
     def gpu(self, memory: Memory) -> None:
-        """What a run found on its GPU."""
+        """Record what a run found on its GPU."""
         if memory.gpu_uuid is None or memory.free_vram_at_start_mib is None:
             return
         self._gpus[memory.gpu_uuid] = memory.free_vram_at_start_mib
@@ -66,13 +65,13 @@ class Standing(Collector):
         )
         for (namespace, _), batch in self._batches.items():
             batches[namespace, batch.state] += 1
-            for state in ItemState:
+            for state in RecordingState:
                 items[namespace, state.value] += getattr(batch.counts, state.value.lower())
             if batch.held_by is not None:
                 held[batch.held_by.value,] += 1
             avoided.update(batch.avoided)
         yield _gauge(
-            "video_ingest_items",
+            "video_ingest_recordings",
             "Recordings of all batches, by where they stand.",
             ("namespace", "state"),
             items,
@@ -100,12 +99,12 @@ class Standing(Collector):
 
 
 def _avoided(status: IngestBatchStatus) -> tuple[tuple[str, str], ...]:
-    """Of a batch that is not done: one that is sends nothing anywhere."""
-    told = any(
+    """The avoided nodes of a batch that is not done: one that is done starts nothing anywhere."""
+    reported = any(
         each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE
         for each in status.conditions
     )
-    return tuple((each.name, each.reason.value) for each in status.nodes if told and each.avoided)
+    return tuple((each.name, each.reason.value) for each in status.nodes if reported and each.avoided)
 
 
 def _gauge(name: str, text: str, labels: Labels, values: Mapping[Labels, int]) -> Metric:

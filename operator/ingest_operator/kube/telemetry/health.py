@@ -1,9 +1,9 @@
-"""Whether the operator lives, whether it sees and acts, and its metrics: three pages on one port.
+"""Whether the operator is alive, whether it observes and acts, and its metrics: three pages on one port.
 
-`/healthz` asks only for what a restart would mend: an event loop that turns. `/readyz` tells more, for people
-and alerts: whether every kind of object was listed lately, whether every watch speaks, and whether every key
-is reconciled in time: one batch that hangs among a hundred is seen. An API server that is away makes the
-operator unready, never restarts it.
+`/healthz` checks only what a restart would fix: an event loop that runs. `/readyz` says more, for people and
+alerts: whether every kind of object was listed lately, whether every watch delivers, and whether every key is
+reconciled in time: one batch that hangs among a hundred is seen. An API server that is away makes the
+operator unready, but never restarts it.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ BEATS_WITHIN: Final = 60.0
 """Seconds without a beat after which the loop counts as dead, though this page is still served."""
 
 RECONCILED_WITHIN: Final = 300.0
-"""Seconds that one reconcile may take, failed or not: longer than every request of it that is answered
-late."""
+"""Seconds that one reconcile may take, failed or not: longer than all its requests together if each is
+answered late."""
 
 Body = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ class Exposed(Protocol):
 
 
 class Health:
-    """When things were last seen to go on. The clock is any that only goes forward, in seconds."""
+    """When things last made progress. The clock is any monotonic clock, in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -46,28 +46,28 @@ class Health:
         self._running: dict[str, Callable[[], float]] = {}
 
     def expect(self, what: str, within: float) -> None:
-        """From now on readiness needs `what` to have been seen in the last `within` seconds."""
+        """From now on the operator is ready only if `what` was seen in the last `within` seconds."""
         self._within[what] = within
 
     def saw(self, what: str) -> None:
-        """`what` has come."""
+        """`what` was seen."""
         self._seen[what] = self._clock()
 
     def limit(self, what: str, seconds: Callable[[], float]) -> None:
-        """From now on readiness needs that `seconds()` is `RECONCILED_WITHIN` at most."""
+        """From now on the operator is ready only if `seconds()` is at most `RECONCILED_WITHIN`."""
         self._running[what] = seconds
 
     def beat(self) -> None:
-        """The event loop has come round."""
+        """The event loop has completed another turn."""
         self._beat = self._clock()
 
     def is_alive(self) -> tuple[bool, Body]:
-        """Whether the event loop turns, and since when it has not."""
+        """Whether the event loop runs, and how long ago its last beat was."""
         age = self._clock() - self._beat
         return age <= BEATS_WITHIN, {"heartbeatSeconds": round(age, 3)}
 
     def is_ready(self) -> tuple[bool, Body]:
-        """Whether the operator sees and acts; ages in seconds by what they are of, null for what was never
+        """Whether the operator observes and acts; ages in seconds by what was seen, null for what was never
         seen."""
         now = self._clock()
         ages = {
@@ -84,8 +84,8 @@ class Health:
 
 @contextlib.asynccontextmanager
 async def served(port: int, health: Health, metrics: Exposed, host: str | None = None) -> AsyncIterator[int]:
-    """Serve the pages, on every address where no `host` is given; the port. Raises `OSError` when it is
-    taken: unseen is not healthy."""
+    """Serve the pages, on every address if `host` is None; returns the port. Raises `OSError` when the port
+    is taken: without its pages the operator does not count as healthy."""
     pages = web.Application()
     pages.router.add_get("/healthz", _verdict(health.is_alive))
     pages.router.add_get("/readyz", _verdict(health.is_ready))

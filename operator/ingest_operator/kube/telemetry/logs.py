@@ -1,7 +1,7 @@
-"""The operator's log, in the form of `ingest_contract.logs`, and what its records are about.
+"""The operator's log, in the form of `ingest_contract.logs`, and the subject of its records.
 
-`about` adds the batch and its trace to every record of a look, so that the core need not know what it is
-working for.
+`about` adds the batch and its trace to every record of a reconcile, so that the core need not know which
+batch it works for.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingP
 
 @contextlib.contextmanager
 def about(batch: str, trace_id: str) -> Iterator[None]:
-    """Every record of this task, and of those that it starts, is about a batch (`namespace/name`)."""
+    """Every record of this task, and of the tasks that it starts, is about a batch (`namespace/name`)."""
     token = _subject.set({"batch": batch, "traceId": trace_id})
     try:
         yield
@@ -29,17 +29,18 @@ def about(batch: str, trace_id: str) -> Iterator[None]:
 
 
 def formatter() -> logs.JsonLines:
-    """Of the operator's records."""
+    """The formatter of the operator's records."""
     return logs.JsonLines(OURS, _subject.get, _object_of)
 
 
 def start() -> None:
-    """Log from now on. Kopf tells of every handler, aiohttp of every request: of others, warnings count."""
+    """Start logging. Kopf logs every handler, aiohttp every request: from other loggers only warnings are
+    kept."""
     logs.start(formatter(), OURS)
 
 
 def _object_of(record: logging.LogRecord) -> Mapping[str, str]:
-    """The object that kopf names."""
+    """The object that kopf names in its record."""
     reference = getattr(record, "k8s_ref", None)
     if not isinstance(reference, Mapping):
         return {}

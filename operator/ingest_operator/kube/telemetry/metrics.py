@@ -1,8 +1,8 @@
-"""What the operator counts, for Prometheus: its own work, what became of runs and recordings, and what stands
-now.
+"""The operator's metrics for Prometheus: its own work, the outcomes of runs and recordings, and the current
+state.
 
 Nothing here is read back: a restart begins at zero, as Prometheus expects. Labels are words of the contract,
-namespaces, nodes or GPUs; no series bears the name of a batch or of a recording. Every metric has its row in
+namespaces, nodes or GPUs; no series has the name of a batch or of a recording. Every metric has its row in
 `docs/metrics.md`.
 """
 
@@ -21,14 +21,14 @@ from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, outcome_of
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.telemetry.gauges import Standing
+from ingest_operator.kube.telemetry.gauges import CurrentGauges
 from ingest_operator.kube.telemetry.status_diff import failed_since, skipped_since, succeeded_since
 
 SUCCEEDED: Final = "Succeeded"
-"""The reason of what went well."""
+"""The `reason` label of a success."""
 
 _REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds of a request, or of a look, which is made of requests."""
+"""Seconds of a request, or of a reconcile, which is made of requests."""
 
 _WORK: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0)
 """Seconds of a stage or of a wait: from a short recording on a GPU to a long one on a CPU."""
@@ -37,24 +37,24 @@ _MEMORIES: Final = {Reason.GPU_OUT_OF_MEMORY: "gpu", Reason.HOST_OUT_OF_MEMORY: 
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._shown = _WithoutBirthdays(registry)
-        self._standing = Standing()
-        registry.register(self._standing)
+        self._gauges = CurrentGauges()
+        registry.register(self._gauges)
         ProcessCollector(registry=registry)
         counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
-        self._looks = histogram(
-            "video_ingest_reconcile_seconds", "Looks at one object.", ["kind"], buckets=_REQUEST
+        self._reconciles = histogram(
+            "video_ingest_reconcile_seconds", "Reconciles of one object.", ["kind"], buckets=_REQUEST
         )
-        self._look_errors = counter(
-            "video_ingest_reconcile_errors_total", "Looks that failed.", ["kind", "error"]
+        self._reconcile_errors = counter(
+            "video_ingest_reconcile_errors_total", "Reconciles that failed.", ["kind", "error"]
         )
         self._queue = Gauge(
             "video_ingest_queue_keys",
-            "Objects that want a look and have not had it.",
+            "Objects that wait for a reconcile.",
             ["kind"],
             registry=registry,
         )
@@ -104,7 +104,8 @@ class Metrics:
         self._begin()
 
     def _begin(self) -> None:
-        """Zeros: of a series that begins with its first event, `rate` does not see that event."""
+        """Initialise series at zero: in a series that begins with its first event, `rate` does not see that
+        event."""
         for reason in (SUCCEEDED, *Reason):
             self._runs.labels(reason)
             self._outcomes.labels(reason)
@@ -113,18 +114,18 @@ class Metrics:
                 self._out_of_memory.labels(memory, rung)
 
     def api_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
-        """A request to the API server has an answer, or none (status 0)."""
+        """A request to the API server was answered, or got no answer (status 0)."""
         self._requests.labels(verb, resource, f"{status // 100}xx" if status else "unanswered").inc()
         self._request_seconds.labels(verb, resource).observe(seconds)
 
     def reconciled(self, kind: str, seconds: float, error: str | None) -> None:
-        """A look at a `batch` or a `schedule` has ended; `error` is the class of what it met."""
-        self._looks.labels(kind).observe(seconds)
+        """A reconcile of a `batch` or a `schedule` has ended; `error` is the class of its exception."""
+        self._reconciles.labels(kind).observe(seconds)
         if error is not None:
-            self._look_errors.labels(kind, error).inc()
+            self._reconcile_errors.labels(kind, error).inc()
 
     def queue(self, kind: str, waiting: Callable[[], int]) -> None:
-        """Ask `waiting` for the length of a queue whenever metrics are read."""
+        """Call `waiting` for the length of a queue whenever metrics are read."""
         self._queue.labels(kind).set_function(waiting)
 
     def event(self, result: str) -> None:
@@ -132,17 +133,16 @@ class Metrics:
         self._events.labels(result).inc()
 
     def schedule(self, *, fired: bool, missed: int) -> None:
-        """What a look at a schedule came to."""
+        """The result of a reconcile of a schedule."""
         self._fires.inc(fired)
         self._missed.inc(missed)
 
     def seen(self, batch: Object, status: IngestBatchStatus | None) -> None:
-        """A batch as it was found, with the status that it has: an operator that starts anew knows what
-        stands."""
-        self._standing.batch(batch["metadata"]["namespace"], batch["metadata"]["name"], status)
+        """A batch as it was found, with its status: this gives a restarted operator the current state."""
+        self._gauges.batch(batch["metadata"]["namespace"], batch["metadata"]["name"], status)
 
     def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
-        """A status was accepted over another one."""
+        """A status was accepted that replaces another one."""
         self.seen(batch, after)
         finals = failed_since(before, after) + skipped_since(before, after)
         for reason, count in finals.items():
@@ -151,10 +151,10 @@ class Metrics:
 
     def forgotten(self, namespace: str, name: str) -> None:
         """A batch is gone."""
-        self._standing.batch(namespace, name, None)
+        self._gauges.batch(namespace, name, None)
 
     def folded(self, run: Run) -> None:
-        """The end of a run was recorded; to be told once of each."""
+        """The end of a run was recorded; call this once per run."""
         assert run.ended is not None, "only a run that is over has an outcome"  # noqa: S101 -- a mistake of the caller
         outcome = outcome_of(run.ended)
         self._runs.labels(outcome.reason or SUCCEEDED).inc()
@@ -165,12 +165,12 @@ class Metrics:
             for phase in ("queued", "starting", "pulling"):
                 self._waits.labels(phase).observe(getattr(run.waits, phase))
         if outcome.receipt is not None:
-            self._told(outcome.receipt, succeeded=outcome.succeeded)
+            self._of_receipt(outcome.receipt, succeeded=outcome.succeeded)
 
-    def _told(self, receipt: Receipt, *, succeeded: bool) -> None:
-        """What the worker itself says."""
+    def _of_receipt(self, receipt: Receipt, *, succeeded: bool) -> None:
+        """What the worker itself reports."""
         if receipt.memory is not None:
-            self._standing.gpu(receipt.memory)
+            self._gauges.gpu(receipt.memory)
         for stage, figures in receipt.stages.items():
             self._halvings.labels(stage).inc(figures.halvings)
             if succeeded and not figures.resumed:

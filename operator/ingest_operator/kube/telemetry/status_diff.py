@@ -1,7 +1,7 @@
-"""What two statuses of a batch that follow each other differ by: the base of Events and of counters. Pure.
+"""The difference between two consecutive statuses of a batch. Events and counters are derived from it. Pure.
 
-Computed from statuses that were accepted, so what is told did happen, and an operator that starts anew tells
-none of it again.
+Computed from accepted statuses, so what is reported did happen, and a restarted operator reports nothing
+twice.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from ingest_contract.status import IngestBatchStatus, ReasonCount
 
 
 def succeeded_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> int:
-    """How many recordings came into the store."""
+    """How many recordings were added to the store."""
     return max(0, after.counts.succeeded - (before.counts.succeeded if before else 0))
 
 
@@ -21,8 +21,8 @@ def skipped_since(before: IngestBatchStatus | None, after: IngestBatchStatus) ->
 
 
 def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
-    """How many recordings were given up, by reason. A pass of `retryFailed` takes all failures back and
-    counts anew."""
+    """How many recordings failed for good, by reason. A pass of `retryFailed` takes all failures back and
+    counts from zero."""
     return _gained(before.failures if before and is_same_pass(before, after) else (), after.failures)
 
 
@@ -32,7 +32,7 @@ def is_same_pass(before: IngestBatchStatus, after: IngestBatchStatus) -> bool:
 
 
 def _gained(before: Iterable[ReasonCount], after: Iterable[ReasonCount]) -> Counter[str]:
-    """Only what there is more of."""
+    """Only the increases."""
     return Counter({each.reason: each.count for each in after}) - Counter(
         {each.reason: each.count for each in before}
     )

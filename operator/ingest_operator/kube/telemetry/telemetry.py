@@ -1,4 +1,4 @@
-"""By what people see the operator at work: metrics, health and Events, each told of the same moments."""
+"""Forwards accepted statuses, reconciles and deletions to metrics, health and Events."""
 
 import logging
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """All of them."""
+    """Metrics, health and Events."""
 
     metrics: Metrics
     health: Health
@@ -31,7 +31,7 @@ class Instruments:
         after: IngestBatchStatus,
         ended: Iterable[Run] = (),
     ) -> None:
-        """A status was accepted over another one; `ended` are the runs whose ends it is the first to
+        """A status was accepted that replaces another one; `ended` are the runs whose ends it is the first to
         record."""
         self.metrics.accepted(batch, before, after)
         self.events.accepted(batch, before, after)
@@ -43,10 +43,15 @@ class Instruments:
         self.metrics.forgotten(*key_of(batch))
         self.events.forgotten(batch["metadata"]["uid"])
 
-    def looked(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
-        """A look has ended."""
+    def reconciled(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
+        """A reconcile has ended."""
         self.metrics.reconciled(kind, seconds, type(error).__name__ if error else None)
         if error is not None:
             LOG.warning(
-                "a look at %s %s/%s failed: %s", kind, *key, error, exc_info=error, extra={"action": "look"}
+                "reconciling %s %s/%s failed: %s",
+                kind,
+                *key,
+                error,
+                exc_info=error,
+                extra={"action": "reconcile"},
             )

@@ -1,9 +1,8 @@
-"""What the watches have shown, as a dictionary: the newest version of each object, cut down to what a look
-needs.
+"""The cache of the watches: the newest version of each object, reduced to what a reconcile needs.
 
-A watch misses deletions while it is broken (kopf lists again after `410 Gone` and tells nothing of what has
-vanished), so a list replaces what the watch has gathered, now and then. Answers to our own writes go in at
-once: an object that we made is never unknown to us.
+A watch misses deletions while it is broken (kopf lists again after `410 Gone` and does not report what has
+vanished), so a periodic list replaces what the watch has gathered. Responses to our own writes go in at once:
+an object that we made is never unknown to us.
 """
 
 from collections import OrderedDict, defaultdict
@@ -17,16 +16,16 @@ Key = tuple[str, str]
 """(namespace, name)."""
 
 TOMBSTONES: Final = 4096
-"""Deleted objects that are remembered, so that a late answer to a write of ours does not bring one back."""
+"""Deleted objects that are remembered, so that a late response to our own write does not bring one back."""
 
 
 def key_of(thing: Object) -> Key:
-    """Where an object is."""
+    """The key of an object."""
     return thing["metadata"]["namespace"], thing["metadata"]["name"]
 
 
 def version_of(thing: Object) -> int:
-    """Its resource version. Compared as a number, as every API server backed by etcd makes them (declared by
+    """The resourceVersion as a number: every API server backed by etcd makes them so (declared by
     KEP-5504)."""
     return int(thing["metadata"]["resourceVersion"])
 
@@ -40,8 +39,8 @@ class Cache:
         whose: Callable[[Object], Identity | None] = controller_of,
         outlives: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        """By `whose` objects are found together. What `outlives` its deletion is known until it is
-        forgotten."""
+        """`whose` gives the owner by which `of` finds an object. An object that `outlives` its deletion stays
+        known until `forget`."""
         self._slim, self._whose, self._outlives = slim, whose, outlives
         self._objects: dict[Key, Object] = {}
         self._of: defaultdict[Identity, dict[Key, Object]] = defaultdict(dict)
@@ -59,11 +58,11 @@ class Cache:
 
     @property
     def known(self) -> tuple[Key, ...]:
-        """Where the known objects are."""
+        """The keys of the known objects."""
         return tuple(self._objects)
 
     def with_uid(self, uid: str | None) -> Key | None:
-        """Where the object with a uid is."""
+        """The key of the object with a uid."""
         return self._where.get(uid or "")
 
     def of(self, owner: Identity) -> tuple[Object, ...]:
@@ -71,12 +70,12 @@ class Cache:
         return tuple(self._of.get(owner, {}).values())
 
     def is_gone(self, thing: Object) -> bool:
-        """Whether an object is known that was deleted."""
+        """Whether an object is deleted and still known."""
         return key_of(thing) in self._left
 
     def slim(self, thing: Object) -> Object:
-        """What a list keeps of an object: what is known of it, where that is the same version. Ten thousand
-        would stand there twice."""
+        """Reuse the cached copy if a listed object has the same version, so that a list does not hold ten
+        thousand objects twice."""
         known = self._objects.get(key_of(thing))
         same = known is not None and all(
             known["metadata"][part] == thing["metadata"][part] for part in ("uid", "resourceVersion")
@@ -84,13 +83,13 @@ class Cache:
         return known if known is not None and same else self._slim(thing)
 
     def is_watched(self, thing: Object) -> bool:
-        """Whether a watch or a list would show the next version of an object: not of one that has lost the
-        labels they ask for."""
+        """Whether a watch or a list would show the next version of an object: not if it has lost the labels
+        that they select."""
         return key_of(thing) not in self._unwatched
 
-    def tell(self, thing: Object) -> None:
-        """Take what the API server answers about one object: it is there, though a watch that goes by labels
-        may have called it gone."""
+    def accept(self, thing: Object) -> None:
+        """Take the API server's answer about one object: it exists, although a watch that selects by labels
+        may have reported it deleted."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
         if version_of(thing) < self._gone.get(uid, 0):
             return
@@ -106,7 +105,7 @@ class Cache:
             self._unwatched.add(key)
 
     def offer(self, thing: Object) -> bool:
-        """Take an object that a watch shows, or that we have made, if it is news; whether it was."""
+        """Take an object that a watch shows, or that we have made, if it is new; returns whether it was."""
         self._unwatched.discard(key_of(thing))
         return thing["metadata"]["uid"] not in self._gone and self._take(thing)
 
@@ -124,7 +123,8 @@ class Cache:
         return True
 
     def drop(self, thing: Object) -> None:
-        """Forget an object that was deleted, unless another one has its name by now, or it outlives that."""
+        """Forget an object that was deleted, unless another one has its name now, or it outlives its
+        deletion."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
         self.offer(thing)  # a deletion brings the last version, which may be the first to say how it ended
         self._gone[uid] = version_of(thing)
@@ -139,14 +139,14 @@ class Cache:
             self._remove(key)
 
     def forget(self, thing: Object) -> None:
-        """Nobody needs to know of an object any more that was deleted."""
+        """Remove a deleted object that no one needs any more."""
         if self.is_gone(thing):
             self._remove(key_of(thing))
 
     def replace(self, listed: Iterable[Object], version: str, namespace: str | None) -> tuple[Object, ...]:
-        """Take a list as the truth of its moment; what it changed. Objects that are newer than the list
-        stay."""
-        news = [thing for thing in listed if self.offer(thing)]
+        """Take a list as the truth of its moment; returns what it changed. Objects that are newer than the
+        list stay."""
+        changes = [thing for thing in listed if self.offer(thing)]
         present = {key_of(thing) for thing in listed}
         gone = [
             thing
@@ -158,7 +158,7 @@ class Cache:
         ]
         for thing in gone:
             self.drop(thing)
-        return (*news, *gone)
+        return (*changes, *gone)
 
     def _remove(self, key: Key) -> None:
         thing = self._objects.pop(key)

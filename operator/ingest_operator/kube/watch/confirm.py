@@ -1,7 +1,7 @@
-"""Asking the API server itself about Jobs that no watch shows: only it can say that one is gone.
+"""Asks the API server itself about Jobs that no watch shows: only it can say that one is gone.
 
-A watch goes by a label. A Job that has lost it, by a hand or a tool, looks deleted to the watch and runs all
-the same; its owner reference says whose it is, so it is asked for by its name, at each look anew.
+A watch selects by a label. A Job that has lost it, by hand or by a tool, looks deleted to the watch but still
+runs; its owner reference says whose it is, so each reconcile gets it by name again.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from ingest_operator.kube.api.names import PLAN, place_of
 from ingest_operator.kube.api.ownership import Identity
 from ingest_operator.kube.api.resources import JOBS
 from ingest_operator.kube.observe.end_rules import decided
-from ingest_operator.kube.watch.jobs_and_pods import Lost, Seen
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
 
 
-async def ask(api: Api, seen: Seen, namespace: str, names: Iterable[str]) -> None:
-    """Ask for these Jobs. Raises `ApiError`."""
+async def ask(api: Api, seen: JobsAndPods, namespace: str, names: Iterable[str]) -> None:
+    """Get these Jobs from the API server. Raises `ApiError`."""
     await asyncio.gather(*(_ask(api, seen, namespace, name) for name in names))
 
 
-async def ask_again(api: Api, seen: Seen, batch: Identity, now: float) -> None:
-    """Ask for those Jobs of a batch that a watch does not show, or no longer and before they were over.
+async def ask_again(api: Api, seen: JobsAndPods, batch: Identity, now: float) -> None:
+    """Get those Jobs of a batch that a watch does not show, or no longer shows although they were not over.
     Raises `ApiError`.
 
     Plan Jobs that are gone are forgotten, and the newest of each plan counts as lost.
@@ -47,10 +47,10 @@ async def ask_again(api: Api, seen: Seen, batch: Identity, now: float) -> None:
         seen.forget_job(job)
 
 
-async def _ask(api: Api, seen: Seen, namespace: str, name: str) -> None:
+async def _ask(api: Api, seen: JobsAndPods, namespace: str, name: str) -> None:
     known = seen.jobs.get((namespace, name))
     try:
-        seen.jobs.tell(await api.get(JOBS, namespace, name))
+        seen.jobs.accept(await api.get(JOBS, namespace, name))
     except NotFoundError:
         if known is not None and not seen.jobs.is_gone(known):
             seen.jobs.drop(known)

@@ -1,4 +1,4 @@
-"""The Jobs and pods of all batches, as the watches have shown them, cut down to what a look needs."""
+"""The Jobs and pods of all batches, as the watches have shown them, reduced to what a reconcile needs."""
 
 import sys
 from collections.abc import Iterable
@@ -12,25 +12,24 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.watch.cache import Cache, version_of
 
 LOST: Final = 16
-"""Plan Jobs that are remembered of one batch when they are gone: by then the wait between two has long
-stopped growing."""
+"""Lost plan Jobs that are remembered per batch: by then the wait between two has long stopped growing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A plan Job that was gone before its plan was frozen, and with it the log, which is all that a plan
-    leaves."""
+    """A plan Job that was gone before its plan was frozen. Its log, the only copy of the plan, is gone with
+    it."""
 
     place: Place
     at: float
     """Epoch seconds: when that was noticed."""
 
 
-class Seen:
+class JobsAndPods:
     """The Jobs and pods of all batches.
 
-    Both are known longer than they are there. A Job that somebody deleted is, until its batch has counted how
-    it ended, and a pod that has ended is as long as its Job: the Receipt stands in it and nowhere else.
+    Both stay known after they are gone: a Job that someone deleted, until its batch has counted how it ended,
+    and a pod that has ended, as long as its Job: only the pod has the Receipt.
     """
 
     def __init__(self) -> None:
@@ -46,27 +45,27 @@ class Seen:
         return {job["metadata"]["name"]: max(pods, key=_age) for job, pods in found if pods}
 
     def batch_of(self, pod: Object) -> Identity | None:
-        """Whom a pod concerns. Where its Job is not known its label says so: to look once too often does no
-        harm."""
+        """The batch that a pod concerns. If its Job is not known, its label says so: one reconcile too many
+        does no harm."""
         job = self._job_of(pod)
-        return _told(pod) if job is None else controller_of(job)
+        return _batch_of(pod) if job is None else controller_of(job)
 
     def forget_job(self, job: Object) -> None:
-        """The end of a Job that is gone is counted."""
+        """Forget a deleted Job and its pods once its end is counted."""
         for pod in self.pods.of(identity_of(job)):
             self.pods.forget(pod)
         self.jobs.forget(job)
 
     def lose_plan(self, batch: Identity, lost: Lost) -> None:
-        """A plan Job is gone. After a restart these are counted anew: that costs one Job."""
+        """Remember that a plan Job is gone. After a restart the count starts again: that costs one Job."""
         self._lost[batch] = (*self.lost_plans(batch), lost)[-LOST:]
 
     def lost_plans(self, batch: Identity) -> tuple[Lost, ...]:
-        """The plan Jobs that a batch has lost, in the order in which they went."""
+        """The plan Jobs that a batch has lost, in the order in which they were lost."""
         return self._lost.get(batch, ())
 
     def forget(self, batch: Identity) -> None:
-        """A batch is gone."""
+        """Forget all of a batch that is gone."""
         self._lost.pop(batch, None)
         for job in self.jobs.of(batch):
             self.forget_job(job)
@@ -78,22 +77,24 @@ class Seen:
 
 
 def whose_pod(pod: Object) -> Identity | None:
-    """By what a pod is found: its Job, or, of one that has none any more, the batch that its label names."""
-    return controller_of(pod) or _told(pod)
+    """The owner by which a pod is found: its Job or, if it has none any more, the batch that its label
+    names."""
+    return controller_of(pod) or _batch_of(pod)
 
 
-def _told(pod: Object) -> Identity | None:
+def _batch_of(pod: Object) -> Identity | None:
     uid = (pod["metadata"].get("labels") or {}).get(BATCH_UID)
     return None if uid is None else Identity(pod["metadata"]["namespace"], uid)
 
 
 def _age(pod: Object) -> tuple[str, int]:
-    """What a newer pod has more of."""
+    """Sort key: newer pods compare greater."""
     return pod["metadata"]["creationTimestamp"], version_of(pod)
 
 
 _METADATA: Final = (
-    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels", "annotations", "ownerReferences",
+    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels",
+    "annotations", "ownerReferences",
 )  # fmt: skip
 _OF_POD: Final = (
     "phase",
@@ -110,8 +111,8 @@ _CONTAINER: Final = ("name", "state")
 _OWNER: Final = ("uid", "controller")
 
 WORD: Final = 64
-"""Characters of what may be a word that many objects have in common. Of ten thousand objects most of the
-memory is such words."""
+"""Characters of the longest string that is interned: many objects share such words, and they are most of the
+memory of ten thousand objects."""
 
 
 def slim_job(job: Object) -> Object:
@@ -121,7 +122,7 @@ def slim_job(job: Object) -> Object:
 
 
 def slim_pod(pod: Object) -> Object:
-    """A pod without what it was made from, and of its status what is looked at."""
+    """A pod with only those fields of its spec and status that are read."""
     return _slim(
         pod,
         _picked(pod.get("spec", {}), ("nodeName", "activeDeadlineSeconds")),
@@ -139,7 +140,7 @@ def _slim(thing: Object, spec: Object, status: Object) -> Object:
 
 
 def _each(thing: Object, field: str, fields: Iterable[str]) -> Object:
-    """With these fields of each entry of a list, if it has that list."""
+    """The object with only these fields in each entry of a list, if it has that list."""
     entries = thing.get(field)
     return thing | {field: [_picked(entry, fields) for entry in entries]} if entries else thing
 
@@ -149,7 +150,7 @@ def _picked(thing: Object, fields: Iterable[str]) -> Object:
 
 
 def _shared(value: Any) -> Any:
-    """The same, with one copy of each word in all objects."""
+    """The same value, with one copy of each word in all objects."""
     if isinstance(value, dict):
         return {sys.intern(key): _shared(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,5 +1,5 @@
-"""What kopf sees, handed to the caches: every handler takes an object and wakes whoever it concerns; none
-decides anything.
+"""Passes what kopf sees to the caches: every handler takes an object and enqueues the keys that it concerns;
+none decides anything.
 
 `on.event` only: change-detecting handlers would keep a copy of the spec in an annotation, timers would put a
 finalizer on every batch, and `kopf.index` takes minutes to fill at thousands of objects.
@@ -31,21 +31,21 @@ AGAIN: Final = 2.0
 """Seconds until a watch that was refused begins again."""
 
 SERVER_SECONDS: Final = 300
-"""After which the server ends a watch; the client goes on where it was."""
+"""Seconds after which the server ends a watch; the client resumes it where it was."""
 
 CLIENT_SECONDS: Final = 330
-"""After which the client ends one that the server forgot."""
+"""Seconds after which the client ends a watch that the server forgot."""
 
 SPEAKS_WITHIN: Final = 720.0
-"""Seconds in which a watch that lives brings something, if lists are no rarer. Bookmarks come each minute,
-but only with a version that is new to the watch: of a kind that nobody touches, when somebody lists it, or
-when etcd tells of its progress, each ten minutes by default."""
+"""Seconds in which a live watch delivers something, if lists are no rarer. Bookmarks come every minute, but
+only with a version that is new to the watch: for a kind that no one changes, when someone lists it, or when
+etcd reports its progress, every ten minutes by default."""
 
 
 class Hearing:
-    """Tells that a watch lives by what it brings, bookmarks too.
+    """Reports that a watch is alive when it delivers something, bookmarks included.
 
-    The list that it begins with does not say so: lists may come while every watch is refused. Only the first
+    The list that a watch begins with is no proof: lists may come while every watch is refused. Only the first
     one counts, so that an operator is ready as soon as it has begun.
     """
 
@@ -54,8 +54,8 @@ class Hearing:
         self._begun: set[str] = set()
 
     def heard(self, watch: str, event: Any) -> None:
-        """A watch of kopf's brings an event, an object of its first list (`type` is None), or the end of that
-        list."""
+        """Take what a kopf watch delivers: an event, an object of its first list (`type` is None), or the end
+        of that list."""
         if event is watching.Bookmark.LISTED:
             if watch not in self._begun:
                 self._begun.add(watch)
@@ -65,24 +65,24 @@ class Hearing:
 
 
 HEARING: Final[ContextVar[Hearing]] = ContextVar("hearing")
-"""Kopf's tasks take it with them from where they are started."""
+"""Kopf's tasks inherit it from the context that starts them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One kind of object, and who wants to know."""
+    """One kind of object, its cache, and what its changes enqueue."""
 
     resource: Resource
     cache: Cache
-    wake: Callable[[Object], None]
-    """Told of every object that changed or went."""
+    enqueue: Callable[[Object], None]
+    """Called with every object that changed or was deleted."""
     labels: str = ""
     """Only objects with these labels are ever sent to us."""
 
 
 class NothingToCompare(kopf.DiffBaseStorage):
-    """Kopf copies every object whole, to compare it with what handlers of changes have seen last. There are
-    none here."""
+    """Kopf copies every object whole, to compare it with what change handlers have seen last. There are no
+    such handlers here."""
 
     @override
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
@@ -98,15 +98,15 @@ class NothingToCompare(kopf.DiffBaseStorage):
 
 
 class WatchesEndedError(Exception):
-    """Kopf has ended though nobody stopped it. What is left of it may never end: only another process begins
-    anew."""
+    """Kopf has ended although no one stopped it. What is left of it may never end: only a new process can
+    start again."""
 
 
 async def watch(
     watched: Iterable[Watched], saw: Callable[[str], None], namespaces: Collection[str], stop: asyncio.Event
 ) -> None:
-    """Until stopped. `saw` is told by its name of each watch that brings something; no namespaces means all.
-    Raises `WatchesEndedError`."""
+    """Watch until stopped. `saw` is called with the name of each watch that delivers something; no namespaces
+    means all. Raises `WatchesEndedError`."""
     kinds, before = tuple(watched), asyncio.all_tasks()
     HEARING.set(Hearing(saw))
     tasks = await kopf.spawn_tasks(
@@ -117,8 +117,8 @@ async def watch(
         clusterwide=not namespaces,
         stop_flag=stop,
     )
-    # `kopf.operator` would wait here for all that it has started, and some of that never ends once another
-    # part of it has failed.
+    # `kopf.operator` would wait here for everything it has started, and some of that never ends once another
+    # part has failed.
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
@@ -136,12 +136,12 @@ async def watch(
 
 
 def watch_of(plural: str, namespace: str | None) -> str:
-    """What one watch is called, on `/readyz` too; None is for all namespaces."""
+    """The name of one watch, on `/readyz` too; None means all namespaces."""
     return f"watch of {_kind(plural, namespace)}"
 
 
 def list_of(plural: str, namespace: str | None) -> str:
-    """What the lists of one kind are called there."""
+    """The name of the lists of one kind there."""
     return f"list of {_kind(plural, namespace)}"
 
 
@@ -170,9 +170,9 @@ def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
     made.persistence.diffbase_storage = NothingToCompare()
     made.posting.enabled = False
     made.peering.standalone = True
-    # Else kopf follows the definitions: it stops the watches of a kind that goes, and when the kind is made
-    # again it asks once which kinds there are, as often as not a moment before the API server serves it. A
-    # watch that begins again until it is answered needs none of it.
+    # Otherwise kopf follows the definitions: it stops the watches of a kind that is deleted, and when the
+    # kind is created again it discovers the kinds once, as often as not a moment before the API server serves
+    # it. A watch that is retried until it is answered needs none of this.
     made.scanning.disabled = True
     made.watching.chunk_size = PAGE
     made.watching.server_timeout, made.watching.client_timeout = SERVER_SECONDS, CLIENT_SECONDS
@@ -185,11 +185,11 @@ def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
 
 
 def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-    """A watch of kopf's that outlives whatever the API server answers.
+    """A kopf watch that survives whatever the API server answers.
 
-    Kopf takes most refusals for final: a role that is missing for a moment, `410 Gone` as the answer itself,
-    a server that fails for a minute. One such watch ends all the others, and the process goes on without
-    them, blind until its next list, and cannot be stopped.
+    Kopf takes most refusals as final: a role that is missing for a moment, `410 Gone` as the answer itself, a
+    server that fails for a minute. One such watch ends all the others; the process goes on without them,
+    blind until its next list, and cannot be stopped.
     """
 
     @functools.wraps(watch)
@@ -211,16 +211,16 @@ def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., Asyn
     return watched
 
 
-# Kopf offers no place for this; `infinite_watch` looks the name up each time, and begins anew with a list
+# Kopf has no hook for this; `infinite_watch` looks the name up each time, and starts again with a list
 # whenever it returns.
 watching.continuous_watch = never_ending(watching.continuous_watch)
 
 
 async def _login(**given: Any) -> kopf.ConnectionInfo | None:
-    """A pod's service account, else the user's kubeconfig: kopf asks again when a token has expired.
+    """A pod's service account, else the user's kubeconfig: kopf calls this again when a token has expired.
 
-    kopf goes to the API server by its name. The address in a pod's environment, by which our own client goes,
-    needs no cluster DNS.
+    kopf connects to the API server by its DNS name. The address in a pod's environment, which our own client
+    uses, needs no cluster DNS.
     """
     found = kopf.login_with_service_account(**given)
     if found is None or "KUBERNETES_SERVICE_HOST" not in os.environ:
@@ -236,6 +236,6 @@ def _handler(each: Watched) -> Callable[..., Any]:
             each.cache.drop(thing)
         elif not each.cache.offer(thing):
             return
-        each.wake(thing)
+        each.enqueue(thing)
 
     return seen

@@ -12,9 +12,9 @@ from ingest_operator.kube.api import client as api_module
 from ingest_operator.kube.api.client import Api, connected
 from ingest_operator.kube.api.errors import (
     AlreadyExistsError,
-    Cause,
     ConflictError,
     NotFoundError,
+    RefusalCause,
     RefusedError,
 )
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
@@ -154,7 +154,7 @@ def test_a_quota_that_is_used_up_is_known(
     path = f"/api/v1/namespaces/{namespace}/resourcequotas/few"
     until(lambda: "hard" in control_plane.admin.get(path).get("status", {}), "the quota counts")
     error = refusal(run, api.create(JOBS, namespace, job()))
-    assert (error.status, error.cause) == (403, Cause.QUOTA)
+    assert (error.status, error.cause) == (403, RefusalCause.QUOTA)
 
 
 def test_a_namespace_that_ends_is_known(
@@ -165,7 +165,7 @@ def test_a_namespace_that_ends_is_known(
     try:
         until(lambda: _terminates(api, run, namespace), "the namespace ends")
         error = refusal(run, api.create(JOBS, namespace, job()))
-        assert (error.status, error.cause) == (403, Cause.NAMESPACE_TERMINATING)
+        assert (error.status, error.cause) == (403, RefusalCause.NAMESPACE_TERMINATING)
     finally:
         run(api.patch(CONFIG_MAPS, namespace, "one", {"metadata": {"finalizers": None}}))
 
@@ -203,7 +203,7 @@ def test_a_policy_that_denies_is_known(
         for policy in policies:
             control_plane.admin.create(policy)
         error = _once_refused(run, lambda number: api.create(JOBS, namespace, job(f"job-{number}")))
-        assert (error.status, error.cause) == (422, Cause.ADMISSION)
+        assert (error.status, error.cause) == (422, RefusalCause.ADMISSION)
         assert "not today" in error.message
     finally:
         for policy in policies:
@@ -230,8 +230,8 @@ def test_what_is_wrong_in_itself_is_known(api: Api, run: Run, namespace: str) ->
     wrong = job()
     wrong["spec"]["template"]["spec"]["restartPolicy"] = "Always"
     error = refusal(run, api.create(JOBS, namespace, wrong))
-    assert (error.status, error.reason, error.cause) == (422, "Invalid", Cause.INVALID)
-    assert refusal(run, api.create(JOBS, namespace, config_map())).cause is Cause.INVALID
+    assert (error.status, error.reason, error.cause) == (422, "Invalid", RefusalCause.INVALID)
+    assert refusal(run, api.create(JOBS, namespace, config_map())).cause is RefusalCause.INVALID
 
 
 def test_a_pod_without_a_node_has_an_empty_log_and_no_pod_has_none(
@@ -245,7 +245,7 @@ def test_a_pod_without_a_node_has_an_empty_log_and_no_pod_has_none(
     }
     run(api.create(PODS, namespace, pod))
     assert run(api.log(namespace, "one", "worker")) == "", "it has no node"
-    assert refusal(run, api.log(namespace, "one", "another")).cause is Cause.INVALID
+    assert refusal(run, api.log(namespace, "one", "another")).cause is RefusalCause.INVALID
     with pytest.raises(NotFoundError):
         run(api.log(namespace, "two", "worker"))
 
@@ -266,7 +266,7 @@ def test_in_a_pod_it_is_its_service_account_and_may_do_what_that_may(
             return await api.list(JOBS, namespace)
 
     error = refusal(run, ask())
-    assert (error.status, error.cause) == (403, Cause.FORBIDDEN_BY_RBAC)
+    assert (error.status, error.cause) == (403, RefusalCause.FORBIDDEN_BY_RBAC)
     assert f'User "system:serviceaccount:{namespace}:somebody" cannot list' in error.message
     token.write_text("forged", encoding="utf-8")
     assert refusal(run, ask()).status == 401

@@ -23,7 +23,7 @@ from tests.support.cluster.fixtures import definitions
 
 Json = dict[str, Any]
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[4] / "examples").glob("*.yaml"))
 BATCH: Json = {"sources": [{"url": "https://media.example.org/talks"}]}
 SMALLEST: dict[str, Json] = {
     "IngestBatch": BATCH,

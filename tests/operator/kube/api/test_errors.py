@@ -8,9 +8,9 @@ from ingest_operator.kube.api.errors import (
     AlreadyExistsError,
     ApiError,
     BusyError,
-    Cause,
     ConflictError,
     NotFoundError,
+    RefusalCause,
     RefusedError,
     error_of,
 )
@@ -61,63 +61,65 @@ REFUSALS = [
         403,
         "Forbidden",
         'jobs.batch "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=4',
-        Cause.QUOTA,
+        RefusalCause.QUOTA,
     ),
     (
         403,
         "Forbidden",
         'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs"',
-        Cause.FORBIDDEN_BY_RBAC,
+        RefusalCause.FORBIDDEN_BY_RBAC,
     ),
-    (401, "Unauthorized", "Unauthorized", Cause.FORBIDDEN_BY_RBAC),
+    (401, "Unauthorized", "Unauthorized", RefusalCause.FORBIDDEN_BY_RBAC),
     (
         403,
         "Forbidden",
         'admission webhook "jobs.example.org" denied the request: no GPUs today',
-        Cause.ADMISSION,
+        RefusalCause.ADMISSION,
     ),
     (
         400,
         "BadRequest",
         'admission webhook "jobs.example.org" denied the request: no GPUs today',
-        Cause.ADMISSION,
+        RefusalCause.ADMISSION,
     ),
     (
         409,
         "Conflict",
         'admission webhook "jobs.example.org" denied the request: no GPUs today',
-        Cause.ADMISSION,
+        RefusalCause.ADMISSION,
     ),
     (
         422,
         "Invalid",
         "jobs.batch \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
-        Cause.ADMISSION,
+        RefusalCause.ADMISSION,
     ),
     (
         403,
         "Forbidden",
         'pods "a" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi',
-        Cause.ADMISSION,
+        RefusalCause.ADMISSION,
     ),
     (
         422,
         "Invalid",
         'Job.batch "a" is invalid: spec.template.spec.restartPolicy: Required value',
-        Cause.INVALID,
+        RefusalCause.INVALID,
     ),
     (
         400,
         "BadRequest",
         'container "worker" in pod "a" is waiting to start: ContainerCreating',
-        Cause.INVALID,
+        RefusalCause.INVALID,
     ),
-    (413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728", Cause.INVALID),
+    (413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728", RefusalCause.INVALID),
 ]
 
 
 @pytest.mark.parametrize(("code", "reason", "message", "cause"), REFUSALS)
-def test_a_refusal_says_who_must_change_something(code: int, reason: str, message: str, cause: Cause) -> None:
+def test_a_refusal_says_who_must_change_something(
+    code: int, reason: str, message: str, cause: RefusalCause
+) -> None:
     error = told(code, reason, message)
     assert isinstance(error, RefusedError)
     assert (error.cause, error.reason, error.message) == (cause, reason, message)
@@ -131,7 +133,7 @@ def test_a_namespace_that_ends_is_known_by_its_cause_and_not_by_words() -> None:
         causes=[{"reason": "NamespaceTerminating", "message": "x"}],
     )
     assert isinstance(error, RefusedError)
-    assert error.cause is Cause.NAMESPACE_TERMINATING
+    assert error.cause is RefusalCause.NAMESPACE_TERMINATING
 
 
 def test_a_webhook_that_cannot_be_reached_is_no_verdict() -> None:

@@ -26,10 +26,10 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 batch_names = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?", fullmatch=True)
 owners = st.builds(Owner, st.just("media"), batch_names, st.uuids().map(str))
 indexes = st.integers(0, 99_999)
-tries = st.integers(1, 1_000_000)
+runs = st.integers(1, 1_000_000)
 
 
-@given(owners, indexes, tries, st.text(max_size=20))
+@given(owners, indexes, runs, st.text(max_size=20))
 def test_every_name_is_a_label_and_tells_the_batchs_uid(
     owner: Owner, index: int, number: int, content: str
 ) -> None:
@@ -46,7 +46,7 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(
         assert owner.uid[:8] in name
 
 
-@given(owners, owners, st.tuples(indexes, tries), st.tuples(indexes, tries))
+@given(owners, owners, st.tuples(indexes, runs), st.tuples(indexes, runs))
 def test_two_tries_share_a_name_only_if_they_are_one(
     owner: Owner, other: Owner, first: tuple[int, int], second: tuple[int, int]
 ) -> None:
@@ -56,12 +56,12 @@ def test_two_tries_share_a_name_only_if_they_are_one(
     assert (ingest_job_name(owner, *first) == ingest_job_name(owner, *second)) == (first == second)
 
 
-@given(owners, indexes, tries)
+@given(owners, indexes, runs)
 def test_a_plan_never_has_the_name_of_an_item(owner: Owner, index: int, number: int) -> None:
     assert plan_job_name(owner, index, number) != ingest_job_name(owner, index, number)
 
 
-@given(owners, indexes, tries, st.sampled_from([INGEST, PLAN]))
+@given(owners, indexes, runs, st.sampled_from([INGEST, PLAN]))
 def test_a_place_is_read_back_from_the_name_that_was_made_of_it(
     owner: Owner, index: int, number: int, role: str
 ) -> None:

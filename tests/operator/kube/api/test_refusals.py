@@ -2,36 +2,36 @@
 
 import pytest
 
-from ingest_operator.kube.api.errors import Cause, RefusedError
-from ingest_operator.kube.api.refusals import hindrance_of_refusal, name_taken
+from ingest_operator.kube.api.errors import RefusalCause, RefusedError
+from ingest_operator.kube.api.refusals import blocker_of_refusal, name_taken
 from tests.support.builders import NOW
 
 REASONS = {
-    Cause.QUOTA: "QuotaExceeded",
-    Cause.NAMESPACE_TERMINATING: "NamespaceTerminating",
-    Cause.ADMISSION: "AdmissionDenied",
-    Cause.FORBIDDEN_BY_RBAC: "Forbidden",
-    Cause.INVALID: "Invalid",
+    RefusalCause.QUOTA: "QuotaExceeded",
+    RefusalCause.NAMESPACE_TERMINATING: "NamespaceTerminating",
+    RefusalCause.ADMISSION: "AdmissionDenied",
+    RefusalCause.FORBIDDEN_BY_RBAC: "Forbidden",
+    RefusalCause.INVALID: "Invalid",
 }
 
 
-@pytest.mark.parametrize("cause", Cause)
-def test_every_cause_has_its_reason_and_the_servers_own_words(cause: Cause) -> None:
-    found = hindrance_of_refusal(RefusedError(403, "Forbidden", "exceeded quota: gpus", cause), NOW, 7)
+@pytest.mark.parametrize("cause", RefusalCause)
+def test_every_cause_has_its_reason_and_the_servers_own_words(cause: RefusalCause) -> None:
+    found = blocker_of_refusal(RefusedError(403, "Forbidden", "exceeded quota: gpus", cause), NOW, 7)
     assert (found.reason, found.index) == (REASONS[cause], 7)
     assert found.message.endswith("The server says: exceeded quota: gpus")
     assert NOW + 15 <= found.until <= NOW + 60
 
 
 def test_a_longer_wait_that_the_server_asks_for_is_kept() -> None:
-    error = RefusedError(403, "Forbidden", "busy", Cause.ADMISSION, retry_after=300.0)
-    assert hindrance_of_refusal(error, NOW).until == NOW + 300
+    error = RefusedError(403, "Forbidden", "busy", RefusalCause.ADMISSION, retry_after=300.0)
+    assert blocker_of_refusal(error, NOW).until == NOW + 300
 
 
 def test_a_long_refusal_still_fits_into_a_condition() -> None:
     assert all(
-        len(hindrance_of_refusal(RefusedError(403, "Forbidden", "x" * 5000, cause), NOW).message) <= 1024
-        for cause in Cause
+        len(blocker_of_refusal(RefusedError(403, "Forbidden", "x" * 5000, cause), NOW).message) <= 1024
+        for cause in RefusalCause
     )
 
 

@@ -12,16 +12,17 @@ from ingest_contract.status import ProfileStatus
 from ingest_operator.core.actions import Start
 from ingest_operator.core.outcome import Ended
 from ingest_operator.kube.api.errors import NotFoundError, UnreachableError
-from ingest_operator.kube.batches.context import Scene
-from ingest_operator.kube.batches.job_cluster import DOUBT, KubeCluster, Remembered
+from ingest_operator.kube.batches.context import BatchContext
+from ingest_operator.kube.batches.job_cluster import DOUBT, KubeCluster
+from ingest_operator.kube.batches.pending import PendingStarts
 from ingest_operator.kube.manifests.ingest_job import ingest_job
-from ingest_operator.kube.watch.jobs_and_pods import Seen
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from tests.support.builders import NOW, a_receipt
 from tests.support.kube_objects import at, complete
 from tests.support.manifests import ITEM, OWNER, orders_for
 
-START = Start(index=ITEM.index, number=1, attempts=0, rung=0, disruptions=0)
-SCENE = Scene(
+START = Start(index=ITEM.index, number=1, charged_attempts=0, rung=0, disruptions=0)
+SCENE = BatchContext(
     OWNER,
     orders_for(PodProfile(keep_succeeded_seconds=0, keep_failed_seconds=0)),
     ProfileStatus(generation=1, differs=False),
@@ -48,9 +49,9 @@ class Mute:
         self.deleted.append(name)
 
 
-def lived(*, mute: bool) -> tuple[Mute, KubeCluster, Remembered]:
+def lived(*, mute: bool) -> tuple[Mute, KubeCluster, PendingStarts]:
     """A cluster in which the start was made, the Job has ended at once, and its end is recorded."""
-    api, seen, remembered = Mute(mute=mute), Seen(), Remembered()
+    api, seen, remembered = Mute(mute=mute), JobsAndPods(), PendingStarts()
     cluster = KubeCluster(api, seen, SCENE, remembered, NOW, total=ITEM.index + 1)
     job = ingest_job(OWNER, SCENE.orders, ITEM, START)
     job["metadata"] |= MADE | {"resourceVersion": "2"}
@@ -80,7 +81,7 @@ def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out
 def test_it_goes_when_that_time_is_over() -> None:
     api, _, remembered = lived(mute=True)
     early, late = (
-        KubeCluster(api, Seen(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1)
+        KubeCluster(api, JobsAndPods(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1)
         for offset in (-1, 1)
     )
     assert asyncio.run(early.clear()) == NOW + DOUBT

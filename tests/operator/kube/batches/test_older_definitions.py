@@ -5,15 +5,16 @@ import pytest
 
 from ingest_contract.names import API_VERSION, BATCH_KIND
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import Cause, RefusedError
+from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import BATCHES, Object, Resource
-from ingest_operator.kube.batches.status_store import StatusKeeper, UnwritableStatusError
+from ingest_operator.kube.api.statuses import UnwritableStatusError
+from ingest_operator.kube.batches.status_store import KubeStatusStore
 from tests.support.builders import NOW
 from tests.support.cluster.fixtures import Run
 
-NEWER = {"reason": "QuantumDecoherence", "until": as_text(NOW), "opened": 1, "message": ""}
+NEWER = {"reason": "QuantumDecoherence", "until": to_rfc3339(NOW), "opened": 1, "message": ""}
 """A breaker with a reason that the definitions do not know."""
 
 
@@ -34,7 +35,7 @@ class Refusing:
     """An API server with a policy against it."""
 
     async def replace_status(self, *_: object) -> Object:
-        raise RefusedError(403, "Forbidden", "a webhook denied the request", Cause.ADMISSION)
+        raise RefusedError(403, "Forbidden", "a webhook denied the request", RefusalCause.ADMISSION)
 
 
 async def a_batch(api: Api, namespace: str) -> Object:
@@ -47,10 +48,10 @@ def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_k
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:
-        keeper = StatusKeeper(Newer(api), await a_batch(api, namespace))
+        statuses = KubeStatusStore(Newer(api), await a_batch(api, namespace))
         with pytest.raises(UnwritableStatusError) as caught:
-            await keeper.write(IngestBatchStatus(state="Running"))
-        await keeper.tell(caught.value.hindrance, NOW)
+            await statuses.write(IngestBatchStatus(state="Running"))
+        await statuses.report(caught.value.blocker, NOW)
         status = (await api.get(BATCHES, namespace, "talks"))["status"]
         [condition] = status["conditions"]
         assert (status["state"], condition["type"], condition["reason"]) == (
@@ -59,17 +60,17 @@ def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_k
             "DefinitionsDiffer",
         )
         assert 'Unsupported value: "QuantumDecoherence"' in condition["message"]
-        before = keeper.batch["metadata"]["resourceVersion"]
-        await keeper.tell(caught.value.hindrance, NOW + 30)
-        assert keeper.batch["metadata"]["resourceVersion"] == before, "it is told once"
+        before = statuses.batch["metadata"]["resourceVersion"]
+        await statuses.report(caught.value.blocker, NOW + 30)
+        assert statuses.batch["metadata"]["resourceVersion"] == before, "it is told once"
 
     run(story())
 
 
 def test_another_refusal_is_not_taken_for_that(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
-        keeper = StatusKeeper(Refusing(), await a_batch(api, namespace))
+        statuses = KubeStatusStore(Refusing(), await a_batch(api, namespace))
         with pytest.raises(RefusedError):
-            await keeper.write(IngestBatchStatus(state="Running"))
+            await statuses.write(IngestBatchStatus(state="Running"))
 
     run(story())

@@ -4,7 +4,7 @@ follows is told once."""
 import asyncio
 
 from ingest_operator.kube.api.resources import JOBS
-from ingest_operator.kube.requeueing import LONGEST_REST, Requeue
+from ingest_operator.kube.requeueing import LONGEST_WAIT_SECONDS, Requeue
 from scripts.house import one_reconcile
 from tests.support import kube_objects as kube
 from tests.support.one_batch import OneBatch
@@ -17,7 +17,7 @@ def ended(batch: OneBatch) -> list[tuple[int, int]]:
 
 def test_a_reconcile_restores_the_ledger_once_and_classifies_each_job_once() -> None:
     trace = one_reconcile()
-    assert trace.calls["ledger.py:restore"] == 1
+    assert trace.calls["core/ledger.py:restore"] == 1
     assert len(trace.classified) == 4
     assert set(trace.classified.values()) == {1}
 
@@ -26,10 +26,10 @@ def test_a_reconcile_observes_folds_renders_and_decides_once() -> None:
     calls = one_reconcile().calls
     names = (
         "kube/batches/job_cluster.py:observe",
-        "plan.py:decide",
-        "fold.py:fold",
-        "status.py:render",
-        "plan.py:plan",
+        "core/decide.py:decide",
+        "core/fold.py:fold",
+        "core/status.py:render",
+        "core/decide.py:plan",
     )
     assert {name: calls[name] for name in names} == dict.fromkeys(names, 1)
 
@@ -38,11 +38,11 @@ def test_the_end_of_a_run_is_told_with_the_status_that_records_it_and_never_agai
     batch = OneBatch(2)
     operator = batch.operator()
     batch.job(0, pod=kube.ended_pod(0, kube.RECEIPT))
-    asyncio.run(batch.look(operator))
+    asyncio.run(batch.reconcile(operator))
     assert ended(batch) == [(0, 1)]
     batch.clock += 60
-    asyncio.run(batch.look(operator))
-    asyncio.run(batch.look(batch.operator()))  # one that has just started tells nothing of what it finds
+    asyncio.run(batch.reconcile(operator))
+    asyncio.run(batch.reconcile(batch.operator()))  # one that has just started tells nothing of what it finds
     assert ended(batch) == [(0, 1)]
 
 
@@ -51,7 +51,7 @@ def test_what_is_told_is_told_before_anything_is_started() -> None:
     operator = batch.operator()
     writes: list[list[str]] = []
     batch.on_accepted = lambda: writes.append(list(batch.api.writes))
-    asyncio.run(batch.look(operator))
+    asyncio.run(batch.reconcile(operator))
     assert [each[-1] for each in writes] == ["status ingestbatches/talks"]
     assert any(write.startswith(f"create {JOBS.plural}/") for write in batch.api.writes)
     assert not any(write.startswith(f"create {JOBS.plural}/") for write in writes[0])
@@ -62,17 +62,17 @@ def test_a_batch_is_left_alone_the_longer_the_more_of_its_status_was_written_and
 ):
     batch = OneBatch(500, parallelism=100)
     operator = batch.operator()
-    first = asyncio.run(batch.look(operator))
-    second = asyncio.run(batch.look(operator))  # which sees what the first has started
-    third = asyncio.run(batch.look(operator))
-    assert 0 < first.rest < second.rest <= LONGEST_REST
-    assert third == Requeue(30.0, rest=0.0)
+    first = asyncio.run(batch.reconcile(operator))
+    second = asyncio.run(batch.reconcile(operator))  # which sees what the first has started
+    third = asyncio.run(batch.reconcile(operator))
+    assert 0 < first.shortest_wait < second.shortest_wait <= LONGEST_WAIT_SECONDS
+    assert third == Requeue(30.0, shortest_wait=0.0)
 
 
 def test_a_place_that_a_foreign_job_takes_is_given_to_another_recording_soon() -> None:
     batch = OneBatch(5, parallelism=2)
     batch.foreign_job(0)
-    again = asyncio.run(batch.look(batch.operator()))
+    again = asyncio.run(batch.reconcile(batch.operator()))
     assert again.after == 1.0
     assert batch.started() == [1]
 
@@ -81,7 +81,7 @@ def test_a_batch_without_a_plan_starts_nothing_and_says_what_is_missing() -> Non
     batch = OneBatch(5)
     batch.profiles.drop(batch.profile)
     batch.unfreeze()
-    asyncio.run(batch.look(batch.operator()))
+    asyncio.run(batch.reconcile(batch.operator()))
     status = batch.accepted[-1].after
     assert (status.state, batch.started()) == ("Stalled", [])
     assert "ProfileMissing" in {each.reason for each in status.conditions}

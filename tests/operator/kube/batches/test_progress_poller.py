@@ -57,14 +57,14 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 def looked(*answers: Answer, at_once: int = 32, patience: float = 30.0) -> dict[int, Progress]:
     """What a look at servers of such manners finds, by their places."""
 
-    async def look() -> dict[int, Progress]:
+    async def poll() -> dict[int, Progress]:
         async with AsyncExitStack() as stack:
             bases = [await stack.enter_async_context(serving(answer)) for answer in answers]
             poller = await stack.enter_async_context(ProgressPoller(at_once, patience))
-            found = await poller.look({(index, 1): base for index, base in enumerate(bases)})
+            found = await poller.poll({(index, 1): base for index, base in enumerate(bases)})
         return {index: progress for (index, _), progress in found.items()}
 
-    return asyncio.run(look())
+    return asyncio.run(poll())
 
 
 @pytest.fixture
@@ -82,13 +82,16 @@ def worker() -> Iterator[tuple[Board, str]]:
 def test_a_real_worker_is_heard_once_it_has_begun(worker: tuple[Board, str]) -> None:
     board, base = worker
 
-    async def looks() -> list[object]:
+    async def reconciles() -> list[object]:
         async with ProgressPoller() as poller:
-            before = await poller.look({(3, 2): base})
+            before = await poller.poll({(3, 2): base})
             board.begin(Stage.TRANSCRIBE)(0.5)
-            return [before, await poller.look({(3, 2): base})]
+            return [before, await poller.poll({(3, 2): base})]
 
-    assert asyncio.run(looks()) == [{}, {(3, 2): Progress(stage=Stage.TRANSCRIBE, percent=21, seconds=12.3)}]
+    assert asyncio.run(reconciles()) == [
+        {},
+        {(3, 2): Progress(stage=Stage.TRANSCRIBE, percent=21, seconds=12.3)},
+    ]
 
 
 NONSENSE = {
@@ -176,13 +179,13 @@ def test_a_redirect_is_not_followed() -> None:
         visits.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(http(GOOD))
 
-    async def look() -> object:
+    async def poll() -> object:
         async with serving(elsewhere) as other, ProgressPoller() as poller:
             redirect = http(b"", f"Location: {other}/progress", status="302 Found")
             async with serving(saying(redirect)) as base:
-                return await poller.look({(0, 1): base})
+                return await poller.poll({(0, 1): base})
 
-    assert asyncio.run(look()) == {}
+    assert asyncio.run(poll()) == {}
     assert visits == []
 
 
@@ -195,19 +198,19 @@ def test_no_proxy_is_asked(worker: tuple[Board, str], monkeypatch: pytest.Monkey
         taken.bind(("127.0.0.1", 0))  # and does not listen
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{taken.getsockname()[1]}")
 
-        async def look() -> object:
+        async def poll() -> object:
             async with ProgressPoller() as poller:
-                return list(await poller.look({(0, 1): base}))
+                return list(await poller.poll({(0, 1): base}))
 
-        assert asyncio.run(look()) == [(0, 1)]
+        assert asyncio.run(poll()) == [(0, 1)]
 
 
 @pytest.mark.parametrize(
     "base", ["http://127.0.0.1:1", "http://[::1", "not an address", "", "ftp://127.0.0.1"]
 )
 def test_an_address_at_which_nobody_is_or_that_is_none_is_left_out(base: str) -> None:
-    async def look() -> object:
+    async def poll() -> object:
         async with ProgressPoller() as poller:
-            return await poller.look({(0, 1): base})
+            return await poller.poll({(0, 1): base})
 
-    assert asyncio.run(look()) == {}
+    assert asyncio.run(poll()) == {}

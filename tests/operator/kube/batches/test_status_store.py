@@ -6,7 +6,8 @@ from ingest_contract.status import Counts, IngestBatchStatus
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ConflictError, UnreachableError
 from ingest_operator.kube.api.resources import BATCHES, Object
-from ingest_operator.kube.batches.status_store import StatusKeeper, UnreadableStatusError
+from ingest_operator.kube.api.statuses import UnreadableStatusError
+from ingest_operator.kube.batches.status_store import KubeStatusStore
 from tests.support.cluster.fixtures import Run
 
 
@@ -30,61 +31,61 @@ def batch(api: Api, run: Run, namespace: str) -> Object:
 
 
 @pytest.fixture
-def keeper(api: Api, batch: Object) -> StatusKeeper:
-    return StatusKeeper(api, batch)
+def statuses(api: Api, batch: Object) -> KubeStatusStore:
+    return KubeStatusStore(api, batch)
 
 
-def test_a_batch_that_nobody_has_looked_at_has_a_status_that_says_so(keeper: StatusKeeper) -> None:
-    assert (keeper.read() or a_status(1)).observed_generation == -1
+def test_a_batch_that_nobody_has_looked_at_has_a_status_that_says_so(statuses: KubeStatusStore) -> None:
+    assert (statuses.read() or a_status(1)).observed_generation == -1
 
 
 def test_what_was_accepted_is_read_at_once_and_survives_a_watch_that_lags(
-    keeper: StatusKeeper, batch: Object, run: Run
+    statuses: KubeStatusStore, batch: Object, run: Run
 ) -> None:
-    run(keeper.write(a_status(3)))
-    keeper.offer(batch)  # what a watch saw before
-    assert keeper.read() == a_status(3)
+    run(statuses.write(a_status(3)))
+    statuses.offer(batch)  # what a watch saw before
+    assert statuses.read() == a_status(3)
 
 
 def test_a_second_operator_cannot_write_over_what_it_has_not_seen(
-    keeper: StatusKeeper, api: Api, batch: Object, run: Run
+    statuses: KubeStatusStore, api: Api, batch: Object, run: Run
 ) -> None:
-    other = StatusKeeper(api, batch)
+    other = KubeStatusStore(api, batch)
     run(other.write(a_status(5)))
     with pytest.raises(ConflictError):
-        run(keeper.write(a_status(3)))
-    assert keeper.read() == a_status(5)
+        run(statuses.write(a_status(3)))
+    assert statuses.read() == a_status(5)
 
 
 def test_a_write_whose_answer_was_lost_and_that_was_repeated_counts_as_accepted(
-    keeper: StatusKeeper, api: Api, batch: Object, run: Run
+    statuses: KubeStatusStore, api: Api, batch: Object, run: Run
 ) -> None:
-    run(StatusKeeper(api, batch).write(a_status(3)))  # the first sending, as the server saw it
-    run(keeper.write(a_status(3)))
-    assert keeper.read() == a_status(3)
+    run(KubeStatusStore(api, batch).write(a_status(3)))  # the first sending, as the server saw it
+    run(statuses.write(a_status(3)))
+    assert statuses.read() == a_status(3)
 
 
 def test_a_status_changes_nothing_of_the_spec(
-    keeper: StatusKeeper, api: Api, batch: Object, run: Run
+    statuses: KubeStatusStore, api: Api, batch: Object, run: Run
 ) -> None:
-    run(keeper.write(a_status(3)))
+    run(statuses.write(a_status(3)))
     now = run(api.get(BATCHES, batch["metadata"]["namespace"], "talks"))
     assert (now["spec"], now["metadata"]["generation"]) == (batch["spec"], 1)
 
 
 def test_a_write_that_nobody_answered_is_not_believed(
-    keeper: StatusKeeper, run: Run, monkeypatch: pytest.MonkeyPatch
+    statuses: KubeStatusStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object) -> Object:
         raise UnreachableError("Reset", "connection reset")
 
     monkeypatch.setattr(Api, "replace_status", lost)
     with pytest.raises(UnreachableError):
-        run(keeper.write(a_status(3)))
-    assert (keeper.read() or a_status(0)).observed_generation == -1
+        run(statuses.write(a_status(3)))
+    assert (statuses.read() or a_status(0)).observed_generation == -1
 
 
 def test_a_status_of_another_version_is_refused_and_not_thrown_away(api: Api, batch: Object) -> None:
     strange = batch | {"status": {"observedGeneration": 1, "inventedLater": True}}
     with pytest.raises(UnreadableStatusError, match="another version of the operator"):
-        StatusKeeper(api, strange).read()
+        KubeStatusStore(api, strange).read()

@@ -17,7 +17,7 @@ from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_m
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE
 from tests.support.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
-GOLDENS = Path(__file__).parents[2] / "goldens" / "kube"
+GOLDENS = Path(__file__).parents[3] / "goldens" / "kube"
 FIRST = Start(7, 1, 0, 0, 0)
 CLAIMS = ("recordings", "voices", "other")
 
@@ -73,9 +73,10 @@ def test_labels_say_which_try_it_is_and_with_which_budget() -> None:
         if key.startswith("video-ingest.dev/")
     }
     assert told == {
-        "batch-uid": OWNER.uid, "role": "ingest", "index": "7", "try": "3", "attempts": "1", "rung": "2", "disruptions": "4",
+        "batch-uid": OWNER.uid, "role": "ingest", "index": "7", "run": "3", "charged-attempts": "1",
+        "rung": "2", "disruptions": "4",
     }  # fmt: skip
-    assert {"attempts", "rung", "disruptions"}.isdisjoint(
+    assert {"charged-attempts", "rung", "disruptions"}.isdisjoint(
         key.rpartition("/")[2] for key in job()["metadata"]["labels"]
     )
 

@@ -22,7 +22,7 @@ def a_job(*avoid: str, affinity: Any = None) -> Object:
     template = {} if affinity is None else {"spec": {"affinity": affinity}}
     orders = orders_for(PodProfile.model_validate({"worker_template": template}))
     return ingest_job(
-        OWNER, orders, ITEM, Start(index=7, number=1, attempts=0, rung=0, disruptions=0, avoid=avoid)
+        OWNER, orders, ITEM, Start(index=7, number=1, charged_attempts=0, rung=0, disruptions=0, avoid=avoid)
     )
 
 
@@ -56,7 +56,8 @@ def test_nodes_are_avoided_by_the_pod_and_told_by_the_job_as_it_is_remembered() 
          required({"matchExpressions": [ZONE, AWAY]}, {"matchExpressions": [GPU, AWAY]})),
         (required({"matchFields": [GPU]}), required({"matchFields": [GPU], "matchExpressions": [AWAY]})),
         (required({}), required({})),
-        ({"podAntiAffinity": {"x": 1}}, {"podAntiAffinity": {"x": 1}} | required({"matchExpressions": [AWAY]})),
+        ({"podAntiAffinity": {"x": 1}},
+         {"podAntiAffinity": {"x": 1}} | required({"matchExpressions": [AWAY]})),
     ],
     ids=["a zone", "one of two", "a field", "no node at all", "other pods"],
 )  # fmt: skip

@@ -105,7 +105,8 @@ def test_null_takes_a_field_away() -> None:
         containers=[{"name": "worker", "securityContext": {"capabilities": None}}],
     )
     assert pod_spec(job)["securityContext"] == {
-        "runAsNonRoot": True, "runAsUser": 65_532, "fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"},
+        "runAsNonRoot": True, "runAsUser": 65_532, "fsGroup": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
     }  # fmt: skip
     assert worker_of(job)["securityContext"] == {
         "allowPrivilegeEscalation": False,

@@ -26,7 +26,7 @@ from ingest_operator.kube.manifests.volumes import PLACE
 from tests.support.builders import items
 from tests.support.manifests import OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
-GOLDENS = Path(__file__).parents[2] / "goldens" / "kube"
+GOLDENS = Path(__file__).parents[3] / "goldens" / "kube"
 CLAIMS = ("recordings", "voices")
 SOURCES = (PlannedSource(url="https://media.example.org/$(HOME)"),)
 

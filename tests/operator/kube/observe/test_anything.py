@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import outcome_of
-from ingest_operator.kube.observe.runs import hindrance_of, needs_ending, run_of
+from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
     RECEIPT,
@@ -97,7 +97,7 @@ def mutilated(draw: st.DrawFn, things: tuple[Object, ...]) -> Object:
 @given(job=mutilated(JOBS), pod=st.none() | mutilated(PODS), after=st.floats(-100, 200_000))
 def test_whatever_an_object_lacks_it_has_an_answer(job: Object, pod: Object | None, after: float) -> None:
     run = run_of(job, pod, PROFILE, NOW + after)
-    hindrance = hindrance_of(job, pod, run, NOW + after)
+    blocker = blocker_of(job, pod, run, NOW + after)
     assert (run.ended is None) == (run.ended_at is None)
     assert run.started_at <= (run.ended_at or NOW + after) <= NOW + after
     assert run.gpu_seconds >= 0
@@ -106,7 +106,7 @@ def test_whatever_an_object_lacks_it_has_an_answer(job: Object, pod: Object | No
         assert not needs_ending(job, pod, run)
     else:
         assert outcome_of(run.ended).reason in {None, *Reason}
-        assert hindrance is None
+        assert blocker is None
 
 
 @pytest.mark.parametrize("pod", [None, *PODS])

@@ -12,7 +12,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.outcome import Ended, Run
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.observe.end_rules import PATIENCE, decided, is_final
@@ -77,7 +77,7 @@ class Live:
 
     def end(self, code: int, message: str = "", **status: Any) -> None:
         """The worker ends, and its pod with it."""
-        moments = {"startedAt": as_text(int(time())), "finishedAt": as_text(int(time()))}
+        moments = {"startedAt": to_rfc3339(int(time())), "finishedAt": to_rfc3339(int(time()))}
         self.report(
             "Failed" if code else "Succeeded",
             {"terminated": {"exitCode": code, "message": message, **moments}},
@@ -93,7 +93,9 @@ class Live:
 
 @pytest.fixture
 def live(control_plane: ControlPlane, namespace: str) -> Live:
-    job = ingest_job(OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 2, attempts=1, rung=0, disruptions=0))
+    job = ingest_job(
+        OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 2, charged_attempts=1, rung=0, disruptions=0)
+    )
     del job["metadata"]["ownerReferences"]  # of a batch that is not there: it would be collected as garbage
     made = control_plane.admin.create(job | {"metadata": job["metadata"] | {"namespace": namespace}})
     return Live(
@@ -103,9 +105,9 @@ def live(control_plane: ControlPlane, namespace: str) -> Live:
 
 def test_a_job_is_live_from_its_creation_on(live: Live) -> None:
     run = live.look(live.pod)
-    assert (run.index, run.number, run.attempts, run.rung, run.ended) == (ITEM.index, 2, 1, 0, None)
+    assert (run.index, run.number, run.charged_attempts, run.rung, run.ended) == (ITEM.index, 2, 1, 0, None)
     live.place()
-    live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
+    live.report("Running", {"running": {"startedAt": to_rfc3339(int(time()))}})
     pod = live.pod
     run = live.look(pod)
     assert run.ended is None
@@ -162,9 +164,9 @@ def test_an_exit_code_that_is_in_no_table_is_told_by_the_job_as_well(live: Live,
 @pytest.mark.parametrize("code", [143, 137], ids=["it ends when it is asked to", "it is killed"])
 def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) -> None:
     live.place()
-    live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
+    live.report("Running", {"running": {"startedAt": to_rfc3339(int(time()))}})
     live.client.merge(
-        live.job_path, {"metadata": {"annotations": {STOPPED: as_text(time())}}, "spec": {"suspend": True}}
+        live.job_path, {"metadata": {"annotations": {STOPPED: to_rfc3339(time())}}, "spec": {"suspend": True}}
     )
     live.until(lambda job: job["status"].get("terminating"), "the pod is being ended")
     assert live.look(live.pod, after=60).ended is None
@@ -181,9 +183,11 @@ def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) ->
 def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(
     control_plane: ControlPlane, namespace: str
 ) -> None:
-    job = ingest_job(OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 1, attempts=0, rung=0, disruptions=0))
+    job = ingest_job(
+        OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 1, charged_attempts=0, rung=0, disruptions=0)
+    )
     del job["metadata"]["ownerReferences"]
-    job["metadata"] |= {"namespace": namespace, "annotations": {STOPPED: as_text(time())}}
+    job["metadata"] |= {"namespace": namespace, "annotations": {STOPPED: to_rfc3339(time())}}
     made = control_plane.admin.create(job | {"spec": job["spec"] | {"suspend": True}})
     live = Live(
         control_plane.admin, control_plane.admin.path_of(made), f"/api/v1/namespaces/{namespace}/pods"
@@ -197,7 +201,7 @@ def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(
 @pytest.mark.parametrize("code", [143, 137], ids=["it ends when it is asked to", "it is killed"])
 def test_a_run_whose_job_somebody_suspends_is_forgiven_and_does_not_go_on(live: Live, code: int) -> None:
     live.place()
-    live.report("Running", {"running": {"startedAt": as_text(int(time()))}})
+    live.report("Running", {"running": {"startedAt": to_rfc3339(int(time()))}})
     live.client.merge(live.job_path, {"spec": {"suspend": True}})
     live.until(lambda job: job["status"].get("terminating"), "the pod is being ended")
     live.end(code)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ingest_operator.kube.api.errors import BusyError, Cause, NotFoundError, RefusedError
+from ingest_operator.kube.api.errors import BusyError, NotFoundError, RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.observe.queues import JOB_UID, PATIENCE, asked, not_admitted, said_by, waiting
+from ingest_operator.kube.observe.queues import JOB_UID, PATIENCE, ask_queue, not_admitted, said_by, waiting
 from tests.support.builders import NOW
 from tests.support.cluster.fixtures import Run
 from tests.support.kube_objects import a_condition, a_job
@@ -97,7 +97,7 @@ def test_what_holds_a_workload_is_said_in_kueues_words(workload: Object, words: 
     assert words in said_by(workload)
 
 
-FORBIDDEN = RefusedError(403, "Forbidden", "no", Cause.FORBIDDEN_BY_RBAC)
+FORBIDDEN = RefusedError(403, "Forbidden", "no", RefusalCause.FORBIDDEN_BY_RBAC)
 ABSENT = NotFoundError(404, "NotFound", "no")
 
 
@@ -114,7 +114,7 @@ ABSENT = NotFoundError(404, "NotFound", "no")
 )
 def test_whatever_answers_something_is_said(run: Run, answers: list[object], words: str) -> None:
     kueue = Kueue(*answers)
-    answer = run(asked(kueue, queued(), LATE))  # type: ignore[arg-type] # of an Api it needs the lists
+    answer = run(ask_queue(kueue, queued(), LATE))  # type: ignore[arg-type] # of an Api it needs the lists
     assert words in answer.words
     assert kueue.asked[0] == ("v1beta2", f"{JOB_UID}={queued()['metadata']['uid']}")
 
@@ -122,6 +122,6 @@ def test_whatever_answers_something_is_said(run: Run, answers: list[object], wor
 def test_a_job_that_names_no_queue_is_told_as_somebody_elses_doing(run: Run) -> None:
     job = queued()
     del job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"]
-    words = run(asked(Kueue(), job, LATE)).words  # type: ignore[arg-type] # nobody is asked
+    words = run(ask_queue(Kueue(), job, LATE)).words  # type: ignore[arg-type] # nobody is asked
     assert "names no queue" in words
     assert "whoever has suspended them" in not_admitted((job,), words, LATE).message

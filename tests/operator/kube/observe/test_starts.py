@@ -7,9 +7,9 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.outcome import Ended, Run
-from ingest_operator.kube.observe.runs import POD_PATIENCE, hindrance_of, needs_ending, run_of
+from ingest_operator.kube.observe.runs import POD_PATIENCE, blocker_of, needs_ending, run_of
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
     SCHEDULED,
@@ -37,12 +37,12 @@ START = NOW + SCHEDULED + PODS.start_deadline_seconds
 QUEUE = NOW + PODS.queue_deadline_seconds
 PULL = 'Back-off pulling image "worker:nope": ErrImagePull: not found'
 IMAGE = (
-    "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed",
-    "ImageInspectError",
+    "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable",
+    "SignatureValidationFailed", "ImageInspectError",
 )  # fmt: skip
 SETUP = (
-    "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageVolumeMountFailed", "PreCreateHookError",
-    "PreStartHookError",
+    "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageVolumeMountFailed",
+    "PreCreateHookError", "PreStartHookError",
 )  # fmt: skip
 STUCK = [
     *((why, Reason.IMAGE_UNAVAILABLE) for why in IMAGE),
@@ -54,8 +54,8 @@ def look(job: Object, pod: Object | None, now: float) -> Run:
     return run_of(job, pod, PODS, now)
 
 
-def blocker(job: Object, pod: Object | None, now: float) -> Hindrance | None:
-    return hindrance_of(job, pod, look(job, pod, now), now)
+def blocker(job: Object, pod: Object | None, now: float) -> Blocker | None:
+    return blocker_of(job, pod, look(job, pod, now), now)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_r
     why: str, reason: Reason
 ) -> None:
     pod = waiting_pod(why, PULL)
-    hindrance = blocker(a_job(), pod, START)
-    assert hindrance is not None
-    assert (hindrance.reason, hindrance.until, hindrance.index) == (reason.value, inf, 12)
-    assert hindrance.message.endswith(f"{why}: {PULL}")
+    found = blocker(a_job(), pod, START)
+    assert found is not None
+    assert (found.reason, found.until, found.index) == (reason.value, inf, 12)
+    assert found.message.endswith(f"{why}: {PULL}")
     assert look(a_job(), pod, START).ended is None
     run = look(a_job(), pod, START + 1)
     assert (run.ended, run.ended_at) == (Ended(None, None, reason, f"{why}: {PULL}"), START)
@@ -99,9 +99,9 @@ def test_a_container_that_cannot_be_made_hinders_its_item_at_once_and_ends_its_r
 
 def test_the_image_of_another_container_hinders_as_well() -> None:
     pod = waiting_pod("PodInitializing", initContainerStatuses=[a_container(waiting("ErrImagePull"), "warm")])
-    hindrance = blocker(a_job(), pod, NOW + 60)
-    assert hindrance is not None
-    assert hindrance.reason == Reason.IMAGE_UNAVAILABLE.value
+    found = blocker(a_job(), pod, NOW + 60)
+    assert found is not None
+    assert found.reason == Reason.IMAGE_UNAVAILABLE.value
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_container_that_prepares_something_may_take_its_time() -> None:
     assert look(a_job(), running_pod(), START + 1).ended is None
 
 
-def test_what_keeps_another_container_from_beginning_is_no_hindrance_once_the_worker_has_begun() -> None:
+def test_what_keeps_another_container_from_beginning_is_no_blocker_once_the_worker_has_begun() -> None:
     stuck = a_container(waiting("ErrImagePull"), "mesh")
     assert blocker(a_job(), running_pod(stuck), NOW + 60) is None
     assert look(a_job(), running_pod(stuck), START + 1).ended is None

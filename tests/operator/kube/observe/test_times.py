@@ -6,7 +6,7 @@ import pytest
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
-from ingest_operator.kube.api.names import ATTEMPTS, DISRUPTIONS, INDEX, RUNG, TRY
+from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INDEX, RUN, RUNG
 from ingest_operator.kube.observe.runs import COUNTED, CUT, run_of
 from tests.support.builders import NOW
 from tests.support.kube_objects import (
@@ -40,17 +40,17 @@ def look(job: Object, pod: Object | None, after: float = 200, pods: PodProfile =
 
 def test_a_run_is_what_the_name_and_the_labels_of_its_job_say() -> None:
     run = look(a_job(), None)
-    assert (run.index, run.number, run.attempts, run.rung, run.disruptions) == (12, 3, 1, 2, 1)
+    assert (run.index, run.number, run.charged_attempts, run.rung, run.disruptions) == (12, 3, 1, 2, 1)
 
 
 def test_labels_that_are_left_out_are_nought() -> None:
     job = a_job()
     job["metadata"]["labels"] = {}
     run = look(job, None)
-    assert (run.index, run.number, run.attempts, run.rung, run.disruptions) == (12, 3, 0, 0, 0)
+    assert (run.index, run.number, run.charged_attempts, run.rung, run.disruptions) == (12, 3, 0, 0, 0)
 
 
-@pytest.mark.parametrize("label", [ATTEMPTS, RUNG, DISRUPTIONS, INDEX, TRY])
+@pytest.mark.parametrize("label", [CHARGED_ATTEMPTS, RUNG, DISRUPTIONS, INDEX, RUN])
 @pytest.mark.parametrize("text", ["x", "-1", "", "9" * 63, "1e9", "²"])
 def test_a_label_that_somebody_has_edited_is_a_count_of_ours_or_none(label: str, text: str) -> None:
     job = a_job()
@@ -58,7 +58,7 @@ def test_a_label_that_somebody_has_edited_is_a_count_of_ours_or_none(label: str,
     run = look(job, None)
     assert (run.index, run.number) == (12, 3)
     assert (
-        run.attempts in (0, 1, COUNTED),
+        run.charged_attempts in (0, 1, COUNTED),
         run.rung in (0, 2, LAST_RUNG),
         run.disruptions in (0, 1, COUNTED),
     ) == (True, True, True)

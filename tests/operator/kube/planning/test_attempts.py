@@ -11,36 +11,36 @@ from hypothesis import strategies as st
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import Outcome
-from ingest_operator.kube.api.names import INDEX, PLAN, ROLE, TRY, ingest_job_name, plan_job_name
+from ingest_operator.kube.api.names import INDEX, PLAN, ROLE, RUN, ingest_job_name, plan_job_name
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.plan_job import plan_job
-from ingest_operator.kube.planning.attempts import ASKED, Asked, PlanTry, tries_of
+from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest, attempts_of
 from tests.support.builders import NOW, a_failure
 from tests.support.kube_objects import POD, at, complete, ended_pod, running_pod, unscheduled_pod, waiting_pod
 from tests.support.manifests import OWNER, orders_for
 from tests.support.plan_tries import FINISHED
 
-ONE = Asked(3, "0123456789abcdef", "fedcba9876543210")
+ONE = PlanRequest(3, "0123456789abcdef", "fedcba9876543210")
 
 
 def a_plan_job(plan: int = 0, number: int = 1, base: Object | None = None, **metadata: Any) -> Object:
     job = base or complete()
     facts = {
         "name": plan_job_name(OWNER, plan, number),
-        "labels": {ROLE: PLAN, INDEX: str(plan), TRY: str(number)},
-        "annotations": {ASKED: ONE.text},
+        "labels": {ROLE: PLAN, INDEX: str(plan), RUN: str(number)},
+        "annotations": {REQUEST: ONE.text},
         "ownerReferences": [OWNER.reference()],
     }
     return job | {"metadata": job["metadata"] | facts | metadata}
 
 
-def tries(*jobs: Object, pod: Object | None = None) -> dict[int, tuple[PlanTry, ...]]:
+def runs(*jobs: Object, pod: Object | None = None) -> dict[int, tuple[PlanAttempt, ...]]:
     pods = {} if pod is None else {jobs[-1]["metadata"]["name"]: pod}
-    return dict(tries_of(OWNER, jobs, pods, PodProfile(), NOW + 600))
+    return dict(attempts_of(OWNER, jobs, pods, PodProfile(), NOW + 600))
 
 
 def test_tries_come_in_their_order_and_by_their_plan() -> None:
-    found = tries(a_plan_job(0, 10), a_plan_job(1, 1), a_plan_job(0, 9))
+    found = runs(a_plan_job(0, 10), a_plan_job(1, 1), a_plan_job(0, 9))
     assert {plan: [one.run.number for one in of_plan] for plan, of_plan in found.items()} == {
         0: [9, 10],
         1: [1],
@@ -60,16 +60,16 @@ def test_tries_come_in_their_order_and_by_their_plan() -> None:
     ],
 )
 def test_jobs_of_others_and_of_items_are_no_tries(metadata: dict[str, Any]) -> None:
-    assert tries(a_plan_job(**metadata)) == {}
+    assert runs(a_plan_job(**metadata)) == {}
 
 
 def test_what_a_job_is_for_says_its_name_whatever_its_labels_have_become() -> None:
-    (one,) = tries(a_plan_job(2, 7, labels={ROLE: "x", INDEX: "x", TRY: "-1"}))[2]
+    (one,) = runs(a_plan_job(2, 7, labels={ROLE: "x", INDEX: "x", RUN: "-1"}))[2]
     assert (one.run.index, one.run.number) == (2, 7)
 
 
 def test_a_success_that_was_followed_by_another_try_is_one_whose_plan_could_not_be_had() -> None:
-    first, second = tries(a_plan_job(0, 1), a_plan_job(0, 2), pod=ended_pod(0, FINISHED.to_json()))[0]
+    first, second = runs(a_plan_job(0, 1), a_plan_job(0, 2), pod=ended_pod(0, FINISHED.to_json()))[0]
     assert (first.outcome.reason, first.outcome.message) == (
         Reason.RECEIPT_MISSING,
         "its plan could not be read",
@@ -78,21 +78,21 @@ def test_a_success_that_was_followed_by_another_try_is_one_whose_plan_could_not_
 
 
 def test_why_a_failed_one_failed_is_not_painted_over_by_that() -> None:
-    (only,) = tries(
+    (only,) = runs(
         a_plan_job(), pod=ended_pod(27, a_failure(Reason.NOT_FOUND, message="as asked").to_json())
     )[0]
     assert replace(only, unreadable="gone").outcome.reason is Reason.NOT_FOUND
 
 
 def test_a_try_knows_its_pod_and_what_it_was_asked() -> None:
-    (one,) = tries(a_plan_job(), pod=ended_pod(0, FINISHED.to_json()))[0]
-    assert (one.pod, one.asked, one.deleted, one.lingers) == (POD, ONE, False, False)
-    (lost,) = tries(a_plan_job(annotations={}))[0]
-    assert (lost.pod, lost.asked) == (None, None)
+    (one,) = runs(a_plan_job(), pod=ended_pod(0, FINISHED.to_json()))[0]
+    assert (one.pod, one.request, one.deleted, one.lingers) == (POD, ONE, False, False)
+    (lost,) = runs(a_plan_job(annotations={}))[0]
+    assert (lost.pod, lost.request) == (None, None)
 
 
 def test_a_job_on_its_way_out_is_told_apart() -> None:
-    (leaving,) = tries(a_plan_job(deletionTimestamp=at(90)))[0]
+    (leaving,) = runs(a_plan_job(deletionTimestamp=at(90)))[0]
     assert leaving.deleted
 
 
@@ -106,9 +106,9 @@ def test_a_job_on_its_way_out_is_told_apart() -> None:
 )
 def test_what_hinders_a_plan_hinders_no_item(pod: Object, reason: str | None) -> None:
     live = a_plan_job(base=complete() | {"status": {"active": 1, "startTime": at(0)}})
-    (one,) = tries_of(OWNER, [live], {live["metadata"]["name"]: pod}, PodProfile(), NOW + 30)[0]
-    assert (one.hindrance and one.hindrance.reason) == reason
-    assert one.hindrance is None or one.hindrance.index is None
+    (one,) = attempts_of(OWNER, [live], {live["metadata"]["name"]: pod}, PodProfile(), NOW + 30)[0]
+    assert (one.blocker and one.blocker.reason) == reason
+    assert one.blocker is None or one.blocker.index is None
 
 
 @given(st.integers(0, 100), st.text(), st.sampled_from(["a:1", "b:2"]))
@@ -116,14 +116,14 @@ def test_what_was_asked_survives_as_text_and_tells_orders_and_jobs_apart(
     sources: int, order: str, image: str
 ) -> None:
     job = plan_job(OWNER, orders_for(PodProfile(image=image)), 0, 1)
-    asked = Asked.of(sources, order, job)
-    assert Asked.parsed(asked.text) == asked
-    assert asked != Asked.of(sources, order + " ", job)
-    assert asked != Asked.of(sources, order, plan_job(OWNER, orders_for(PodProfile(image="c:3")), 0, 1))
-    assert asked == Asked.of(sources, order, plan_job(OWNER, orders_for(PodProfile(image=image)), 0, 7))
+    asked = PlanRequest.of(sources, order, job)
+    assert PlanRequest.parsed(asked.text) == asked
+    assert asked != PlanRequest.of(sources, order + " ", job)
+    assert asked != PlanRequest.of(sources, order, plan_job(OWNER, orders_for(PodProfile(image="c:3")), 0, 1))
+    assert asked == PlanRequest.of(sources, order, plan_job(OWNER, orders_for(PodProfile(image=image)), 0, 7))
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\d+\.[0-9a-f]+\.[0-9a-f]+")))
 def test_any_other_text_tells_nothing(text: str) -> None:
-    parsed = Asked.parsed(text)
+    parsed = PlanRequest.parsed(text)
     assert parsed is None or parsed.text == text

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from ingest_contract.order import Item, PlannedSource
 from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.status import IngestBatchStatus, PlanStatus
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.errors import NotFoundError
 from ingest_operator.kube.api.names import plan_map_name
 from ingest_operator.kube.api.resources import Object
@@ -53,7 +53,7 @@ def a_frozen_plan(
         sources=sources,
         document=PlanDocument(items=recordings),
         number=number,
-        at=as_text(at),
+        at=to_rfc3339(at),
         settings=SETTINGS,
     )
 
@@ -94,7 +94,7 @@ plans = st.builds(
         skip_counts=st.dictionaries(st.sampled_from(SkipReason), st.integers(0, 1000)),
     ),
     number=st.just(0),
-    at=st.just(as_text(NOW)),
+    at=st.just(to_rfc3339(NOW)),
     settings=st.just(SETTINGS),
 )
 
@@ -206,7 +206,7 @@ def test_maps_that_somebody_else_has_laid_beside_a_plan_are_not_read() -> None:
 
 
 def counted(plans: tuple[FrozenPlan, ...], **said: Any) -> IngestBatchStatus:
-    found = {"sources": plans[-1].sources, "items": 2, "media_seconds": 0, "digest": digest_of(plans)}
+    found = {"sources": plans[-1].sources, "recordings": 2, "media_seconds": 0, "digest": digest_of(plans)}
     return IngestBatchStatus(plan=PlanStatus(**found | said))
 
 
@@ -310,7 +310,7 @@ def test_ten_thousand_recordings_take_two_or_three_config_maps_far_below_their_l
             url=f"https://www.youtube.com/watch?v={chance.getrandbits(64):011x}",
             title=" ".join(chance.choices(words, k=9)),
             duration_seconds=chance.randrange(60, 20_000),
-            published_at=as_text(NOW - chance.randrange(10**8)),
+            published_at=to_rfc3339(NOW - chance.randrange(10**8)),
             channel="Database talks",
         )
         for index in range(10_000)

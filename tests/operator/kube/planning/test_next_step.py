@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.breaker import LONGEST_WAIT
 from ingest_operator.kube.api.names import PLAN, Place
-from ingest_operator.kube.planning.attempts import PlanTry
+from ingest_operator.kube.planning.attempts import PlanAttempt
 from ingest_operator.kube.planning.next_step import (
     KEPT,
-    TRIES,
+    MAX_PLAN_ATTEMPTS,
     Ask,
     Blocked,
     Make,
@@ -26,9 +26,9 @@ from ingest_operator.kube.planning.next_step import (
 )
 from ingest_operator.kube.watch.jobs_and_pods import Lost
 from tests.support.builders import NOW
-from tests.support.plan_tries import ASKED, MENDED, a_failed_try, a_live_try, a_success
+from tests.support.plan_tries import MENDED, REQUEST, a_failed_try, a_live_try, a_success
 
-STUCK = Hindrance("ImageUnavailable", "no such image", inf)
+STUCK = Blocker("ImageUnavailable", "no such image", inf)
 PASSING = [
     reason
     for reason, row in FAILURES.items()
@@ -41,20 +41,20 @@ MENDED_OUTSIDE = [
 FORGIVEN = [reason for reason, row in FAILURES.items() if row.verdict is Verdict.FORGIVE]
 
 
-def failures(count: int, reason: Reason = Reason.DOWNLOAD_FAILED) -> list[PlanTry]:
+def failures(count: int, reason: Reason = Reason.DOWNLOAD_FAILED) -> list[PlanAttempt]:
     return [a_failed_try(number, reason) for number in range(1, count + 1)]
 
 
-def step(tries: list[PlanTry], after: float = 0.0) -> Step:
-    return next_step(tries, ASKED, NOW + after)
+def step(runs: list[PlanAttempt], after: float = 0.0) -> Step:
+    return next_step(runs, REQUEST, NOW + after)
 
 
 def test_without_a_job_somebody_finds_out_what_it_is_asked_and_makes_the_first() -> None:
     assert next_step([], None, NOW) == Ask()
-    assert next_step([], ASKED, NOW) == Make(1)
+    assert next_step([], REQUEST, NOW) == Make(1)
 
 
-@pytest.mark.parametrize("wanted", [None, ASKED, MENDED])
+@pytest.mark.parametrize("wanted", [None, REQUEST, MENDED])
 def test_a_job_that_runs_is_left_alone_whatever_is_wanted_by_now(wanted: object) -> None:
     assert next_step([a_live_try()], wanted, NOW) == Wait()
 
@@ -65,9 +65,9 @@ def test_a_plan_that_is_made_is_read_whatever_is_wanted_by_now() -> None:
 
 
 def test_a_job_that_cannot_begin_is_told_and_makes_room_once_its_profile_is_mended() -> None:
-    stuck = a_live_try(hindrance=STUCK)
+    stuck = a_live_try(blocker=STUCK)
     assert next_step([stuck], None, NOW) == Ask()
-    assert next_step([stuck], ASKED, NOW) == Wait(hindrance=STUCK)
+    assert next_step([stuck], REQUEST, NOW) == Wait(blocker=STUCK)
     assert next_step([stuck], MENDED, NOW) == Make(2, ending=(stuck.job,))
 
 
@@ -77,7 +77,9 @@ def test_a_failure_that_may_pass_is_tried_again_twice_after_growing_waits(reason
     assert step(failures(1, reason), 30.0) == Make(2)
     assert step(failures(2, reason), 59.9) == Wait(NOW + 60)
     assert step(failures(2, reason), 60.0) == Make(3)
-    assert step(failures(TRIES, reason), 9e9) == Blocked(reason, failures(1, reason)[0].outcome.message)
+    assert step(failures(MAX_PLAN_ATTEMPTS, reason), 9e9) == Blocked(
+        reason, failures(1, reason)[0].outcome.message
+    )
 
 
 @pytest.mark.parametrize("reason", FINAL)
@@ -93,9 +95,9 @@ def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_
     for count in range(1, KEPT + 1):
         found = step(failures(count, reason))
         assert isinstance(found, Wait)
-        assert found.hindrance is not None
-        assert (found.hindrance.reason, found.hindrance.until) == (reason.value, found.until)
-        assert FAILURES[reason].sentence in found.hindrance.message
+        assert found.blocker is not None
+        assert (found.blocker.reason, found.blocker.until) == (reason.value, found.until)
+        assert FAILURES[reason].sentence in found.blocker.message
         waits.append(found.until - NOW)
         assert isinstance(step(failures(count, reason), waits[-1]), Make)
     assert waits == [60, 120, 240, 480, 600]
@@ -105,8 +107,8 @@ def test_while_it_is_tried_again_a_person_still_sees_what_is_to_be_mended() -> N
     (failed,) = failures(1, Reason.SCHEMA_MISMATCH)
     found = step([failed, a_live_try(2)])
     assert isinstance(found, Wait)
-    assert found.hindrance is not None
-    assert (found.hindrance.reason, found.until) == ("SchemaMismatch", inf)
+    assert found.blocker is not None
+    assert (found.blocker.reason, found.until) == ("SchemaMismatch", inf)
 
 
 def test_a_try_that_was_asked_something_else_tells_nothing_of_the_last_one() -> None:
@@ -126,8 +128,8 @@ def test_a_source_that_asks_for_a_longer_wait_gets_it() -> None:
 
 
 def test_another_profile_or_another_list_begins_anew_at_once_under_the_next_number() -> None:
-    for tries in (failures(1, Reason.NOT_FOUND), failures(3), failures(2, Reason.ORDER_INVALID)):
-        assert next_step(tries, MENDED, NOW) == Make(len(tries) + 1)
+    for runs in (failures(1, Reason.NOT_FOUND), failures(3), failures(2, Reason.ORDER_INVALID)):
+        assert next_step(runs, MENDED, NOW) == Make(len(runs) + 1)
     mixed = [*failures(2), a_failed_try(3, asked=MENDED)]
     assert next_step(mixed, MENDED, NOW + 30) == Make(4)
 
@@ -147,31 +149,29 @@ def a_loss(number: int, at: float) -> Lost:
 def test_jobs_that_are_gone_are_made_again_at_once_the_first_time_and_later_each_further_time() -> None:
     one, two = [a_loss(1, NOW)], [a_loss(1, NOW), a_loss(2, NOW + 1)]
     assert next_step([], None, NOW, one) == Ask()
-    assert next_step([], ASKED, NOW, one) == Make(2)
-    waits = next_step([], ASKED, NOW + 10.9, two)
+    assert next_step([], REQUEST, NOW, one) == Make(2)
+    waits = next_step([], REQUEST, NOW + 10.9, two)
     assert isinstance(waits, Wait)
-    assert (waits.until, waits.hindrance and waits.hindrance.reason) == (NOW + 11, "JobVanished")
-    made = next_step([], ASKED, NOW + 11, two)
+    assert (waits.until, waits.blocker and waits.blocker.reason) == (NOW + 11, "JobVanished")
+    made = next_step([], REQUEST, NOW + 11, two)
     assert isinstance(made, Make)
-    assert (made.number, made.hindrance and made.hindrance.until) == (3, inf)
+    assert (made.number, made.blocker and made.blocker.until) == (3, inf)
     many = [a_loss(number, NOW) for number in range(1, 17)]
-    longest = next_step([], ASKED, NOW, many)
+    longest = next_step([], REQUEST, NOW, many)
     assert isinstance(longest, Wait)
     assert longest.until == NOW + LONGEST_WAIT
 
 
-def test_a_job_that_is_gone_waits_though_earlier_ones_that_failed_are_there_and_no_longer_once_another_one_lives() -> (
-    None
-):
+def test_a_job_that_is_gone_waits_though_earlier_failed_ones_are_there_but_not_once_another_lives() -> None:
     losses = [a_loss(2, NOW), a_loss(3, NOW)]
-    assert isinstance(next_step([a_failed_try(1)], ASKED, NOW + 9.9, losses), Wait)
-    made = next_step([a_failed_try(1)], ASKED, NOW + 10, losses)
+    assert isinstance(next_step([a_failed_try(1)], REQUEST, NOW + 9.9, losses), Wait)
+    made = next_step([a_failed_try(1)], REQUEST, NOW + 10, losses)
     assert isinstance(made, Make)
     assert made.number == 4
-    living = next_step([a_failed_try(1), a_live_try(4)], ASKED, NOW, losses)
+    living = next_step([a_failed_try(1), a_live_try(4)], REQUEST, NOW, losses)
     assert isinstance(living, Wait)
-    assert (living.until, living.hindrance and living.hindrance.reason) == (inf, "JobVanished")
-    assert next_step([a_success(4)], ASKED, NOW, losses) == Read(a_success(4))
+    assert (living.until, living.blocker and living.blocker.reason) == (inf, "JobVanished")
+    assert next_step([a_success(4)], REQUEST, NOW, losses) == Read(a_success(4))
 
 
 def test_a_job_that_is_being_deleted_counts_for_nothing_but_its_number() -> None:
@@ -188,43 +188,43 @@ def test_a_job_that_lingers_goes_before_the_next_one_is_made() -> None:
 
 
 def test_only_the_last_jobs_are_kept_for_their_logs() -> None:
-    tries = failures(KEPT + 3, Reason.DATABASE_UNAVAILABLE)
-    found = step(tries, 600.0)
+    runs = failures(KEPT + 3, Reason.DATABASE_UNAVAILABLE)
+    found = step(runs, 600.0)
     assert isinstance(found, Make)
-    assert len(tries) - len(found.ending) + 1 == KEPT
-    assert found.ending == tuple(one.job for one in tries[: len(found.ending)])
+    assert len(runs) - len(found.ending) + 1 == KEPT
+    assert found.ending == tuple(one.job for one in runs[: len(found.ending)])
 
 
 reasons = st.sampled_from(list(Reason))
 
 
-@given(st.lists(st.one_of(st.none(), reasons), max_size=30), st.sampled_from([ASKED, MENDED]))
+@given(st.lists(st.one_of(st.none(), reasons), max_size=30), st.sampled_from([REQUEST, MENDED]))
 def test_whatever_happens_one_job_is_alive_at_a_time_and_no_number_comes_twice(
     ends: list[Reason | None], asked_later: object
 ) -> None:
     """A world in which each try ends in its own way, or without its log (None), and looks come whenever
     something is due."""
-    tries: list[PlanTry] = []
+    runs: list[PlanAttempt] = []
     numbers: list[int] = []
-    now, wanted = NOW, ASKED
+    now, wanted = NOW, REQUEST
     for place, end in enumerate(ends):
-        found = next_step(tries, wanted, now)
+        found = next_step(runs, wanted, now)
         while isinstance(found, Wait):
             assert now < found.until < now + 3601
             now = found.until
-            found = next_step(tries, wanted, now)
+            found = next_step(runs, wanted, now)
         if isinstance(found, Blocked):
             return
         assert isinstance(found, Make)
-        tries = [one for one in tries if one.job not in found.ending]
-        assert all(one.run.ended is not None for one in tries)
+        runs = [one for one in runs if one.job not in found.ending]
+        assert all(one.run.ended is not None for one in runs)
         numbers.append(found.number)
-        assert isinstance(next_step([*tries, a_live_try(found.number, wanted)], MENDED, now), Wait)
+        assert isinstance(next_step([*runs, a_live_try(found.number, wanted)], MENDED, now), Wait)
         ended = (
             replace(a_success(found.number), unreadable="gone")
             if end is None
             else a_failed_try(found.number, end, at=now)
         )
-        tries.append(replace(ended, asked=wanted, run=replace(ended.run, ended_at=now)))
+        runs.append(replace(ended, request=wanted, run=replace(ended.run, ended_at=now)))
         wanted = asked_later if place == 5 else wanted
     assert numbers == sorted(set(numbers))

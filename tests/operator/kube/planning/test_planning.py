@@ -10,14 +10,14 @@ import pytest
 from ingest_contract.batch import ConfigMapSource, Source
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import TranscriptionProfile
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.names import plan_job_name, plan_map_name, plan_order_map_name
 from ingest_operator.kube.api.resources import CONFIG_MAPS
 from ingest_operator.kube.planning import frozen_plan
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
-from ingest_operator.kube.planning.planner import PlanGround, look_at_plans
+from ingest_operator.kube.planning.planner import PlanContext, reconcile_plans
 from tests.support.builders import NOW, items
 from tests.support.cluster.fixtures import Run
 from tests.support.plan_scene import OTHER, PAGE, Died, PlanScene, planned, pod_of
@@ -26,27 +26,27 @@ from tests.support.plan_scene import OTHER, PAGE, Died, PlanScene, planned, pod_
 def test_a_plan_job_is_made_read_frozen_and_cleared_away(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        look = await scene.look()
-        assert (look.planned, look.trouble, look.hindrances) == (None, None, ())
+        reconcile = await scene.reconcile()
+        assert (reconcile.planned, reconcile.failure, reconcile.blockers) == (None, None, ())
         assert [job["metadata"]["name"] for job in await scene.jobs()] == [plan_job_name(scene.owner, 0, 1)]
         pod = await pod_of(scene)
-        assert (await scene.look()).planned is None
+        assert (await scene.reconcile()).planned is None
         document = await scene.plan(pod)
-        look = await scene.look()
-        assert look.again_at <= time.time()  # something is left to clear, and there may be more to plan
-        assert look.planned is not None
-        assert look.planned.items == document.items
+        reconcile = await scene.reconcile()
+        assert reconcile.again_at <= time.time()  # something is left to clear, and there may be more to plan
+        assert reconcile.planned is not None
+        assert reconcile.planned.items == document.items
         assert (
-            look.planned.status.sources,
-            look.planned.status.items,
-            look.planned.status.media_seconds,
+            reconcile.planned.status.sources,
+            reconcile.planned.status.recordings,
+            reconcile.planned.status.media_seconds,
         ) == (1, 1, 60)
-        await scene.look()
+        await scene.reconcile()
         assert await scene.jobs() == []
         assert await scene.config_maps() == [plan_map_name(scene.owner, 0, 0)]
-        assert await read_frozen(api, scene.owner) == look.frozen
+        assert await read_frozen(api, scene.owner) == reconcile.frozen
         calls = len(scene.operator.calls)
-        await scene.look()
+        await scene.reconcile()
         assert len(scene.operator.calls) == calls
 
     run(story())
@@ -85,11 +85,11 @@ def test_an_operator_that_dies_after_any_call_is_followed_by_one_that_goes_on(
 def test_two_operators_that_freeze_at_once_come_to_one_plan(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
         one = await PlanScene.made(api, namespace)
-        await one.look()
+        await one.reconcile()
         await one.plan(await pod_of(one))
         other = PlanScene(api, one.owner)
         other.logs |= one.logs
-        looks = await asyncio.gather(one.look(), other.look(), other.look())
+        looks = await asyncio.gather(one.reconcile(), other.reconcile(), other.reconcile())
         assert looks[0].frozen == looks[1].frozen == looks[2].frozen == await read_frozen(api, one.owner)
 
     run(story())
@@ -100,21 +100,21 @@ def test_a_plan_that_somebody_froze_first_is_the_batchs_and_another_one_of_its_n
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         await scene.plan(await pod_of(scene))
         first = FrozenPlan(
             sources=1,
             document=PlanDocument(items=items(3)),
             number=0,
-            at=as_text(NOW),
+            at=to_rfc3339(NOW),
             settings=scene.orders.settings,
         )
         for part in frozen_plan.to_config_maps(scene.owner, first):
             await api.create(CONFIG_MAPS, namespace, part)
-        look = await scene.look()
-        assert look.frozen == (first,) == await read_frozen(api, scene.owner)
-        assert look.planned is not None
-        assert look.planned.items == items(3)
+        reconcile = await scene.reconcile()
+        assert reconcile.frozen == (first,) == await read_frozen(api, scene.owner)
+        assert reconcile.planned is not None
+        assert reconcile.planned.items == items(3)
 
     run(story())
 
@@ -124,13 +124,13 @@ def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         scene.sources = (PAGE, OTHER, Source(url="https://media.example.org/again/first"))
         await scene.plan(pod)
-        look = await scene.look()
-        assert look.planned is not None
-        assert (look.planned.status.sources, look.planned.status.items) == (1, 1)
+        reconcile = await scene.reconcile()
+        assert reconcile.planned is not None
+        assert (reconcile.planned.status.sources, reconcile.planned.status.recordings) == (1, 1)
         await planned(scene)
         assert [plan.sources for plan in scene.frozen] == [1, 3]
         assert [(item.index, item.id) for plan in scene.frozen for item in plan.document.items] == [
@@ -163,11 +163,13 @@ def test_an_operator_whose_view_lags_makes_no_second_job_and_changes_no_order(
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         (before,), order = await scene.jobs(), await scene.order(0)
         scene.sources = (PAGE, OTHER)
-        look = await look_at_plans(api, PlanGround(scene.owner, scene.orders, (), {}, ()), time.time())
-        assert (look.trouble, look.hindrances) == (None, ())
+        reconcile = await reconcile_plans(
+            api, PlanContext(scene.owner, scene.orders, (), {}, ()), time.time()
+        )
+        assert (reconcile.failure, reconcile.blockers) == (None, ())
         assert [job["metadata"]["uid"] for job in await scene.jobs()] == [before["metadata"]["uid"]]
         assert await scene.order(0) == order
 
@@ -177,13 +179,13 @@ def test_an_operator_whose_view_lags_makes_no_second_job_and_changes_no_order(
 def test_a_plan_keeps_the_settings_that_it_was_asked_with(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         asked = scene.orders.settings
         scene.profile = {"transcription": TranscriptionProfile(beam_size=1)}
         await scene.plan(pod)
-        look = await scene.look()
-        assert look.frozen[0].settings == asked != scene.orders.settings
+        reconcile = await scene.reconcile()
+        assert reconcile.frozen[0].settings == asked != scene.orders.settings
 
     run(story())
 
@@ -191,9 +193,9 @@ def test_a_plan_keeps_the_settings_that_it_was_asked_with(api: Api, namespace: s
 def test_clearing_away_touches_nothing_of_others(api: Api, namespace: str, run: Run) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         await scene.plan(await pod_of(scene))
-        await scene.look()
+        await scene.reconcile()
         name = plan_order_map_name(scene.owner, 0)
         await api.delete(
             CONFIG_MAPS, namespace, name, uid=(await api.get(CONFIG_MAPS, namespace, name))["metadata"]["uid"]
@@ -201,7 +203,7 @@ def test_clearing_away_touches_nothing_of_others(api: Api, namespace: str, run: 
         await api.create(
             CONFIG_MAPS, namespace, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
         )
-        await scene.look()
+        await scene.reconcile()
         assert await scene.jobs() == []
         assert (await api.get(CONFIG_MAPS, namespace, name))["metadata"]["name"] == name
 

@@ -9,9 +9,9 @@ from ingest_contract.batch import ConfigMapSource, Source
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import MAX_ITEMS, PlanDocument
 from ingest_contract.pods import PodProfile
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import BusyError, Cause, RefusedError
+from ingest_operator.kube.api.errors import BusyError, RefusalCause, RefusedError
 from ingest_operator.kube.api.names import plan_job_name, plan_map_name, plan_order_map_name
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, PODS
 from ingest_operator.kube.planning.freeze import LOG_PATIENCE
@@ -28,21 +28,21 @@ def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_chan
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         await scene.fail(await pod_of(scene), Reason.NOT_FOUND)
-        assert (await scene.look()).trouble == ("NotFound", "as asked")
-        assert (await scene.look(after=9000)).trouble == ("NotFound", "as asked")
+        assert (await scene.reconcile()).failure == ("NotFound", "as asked")
+        assert (await scene.reconcile(after=9000)).failure == ("NotFound", "as asked")
         scene.sources = (PAGE, OTHER)
-        assert (await scene.look()).trouble is None
+        assert (await scene.reconcile()).failure is None
         assert len(await scene.jobs()) == 2
         await planned_of_second_try(scene)
 
     async def planned_of_second_try(scene: PlanScene) -> None:
         await scene.plan(await pod_of(scene))
-        look = await scene.look()
-        assert look.planned is not None
-        assert look.planned.status.sources == 2
-        await scene.look()
+        reconcile = await scene.reconcile()
+        assert reconcile.planned is not None
+        assert reconcile.planned.status.sources == 2
+        await scene.reconcile()
         assert [job["metadata"]["name"] for job in await scene.jobs()] == [
             plan_job_name(scene.owner, 0, 1)
         ]  # kept for its log
@@ -55,7 +55,7 @@ def test_a_profile_that_is_mended_makes_room_for_a_job_that_could_not_begin(
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
         container = {
@@ -68,10 +68,10 @@ def test_a_profile_that_is_mended_makes_room_for_a_job_that_could_not_begin(
         }
         status = {"status": {"phase": "Pending", "containerStatuses": [container]}}
         await api.patch(PODS, namespace, pod["metadata"]["name"], status, subresource="status")
-        look = await scene.look()
-        assert [(each.reason, each.index) for each in look.hindrances] == [("ImageUnavailable", None)]
+        reconcile = await scene.reconcile()
+        assert [(each.reason, each.index) for each in reconcile.blockers] == [("ImageUnavailable", None)]
         scene.pods = PodProfile(image="mended:1")
-        await scene.look()
+        await scene.reconcile()
         names = [
             job["metadata"]["name"]
             for job in await scene.jobs()
@@ -86,13 +86,13 @@ def test_a_list_is_waited_for_and_then_planned_line_by_line(api: Api, namespace:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         scene.sources = (LIST,)
-        look = await scene.look()
-        assert [each.reason for each in look.hindrances] == ["ListMissing"]
+        reconcile = await scene.reconcile()
+        assert [each.reason for each in reconcile.blockers] == ["ListMissing"]
         await scene.offer_list("https://media.example.org/a\nhttps://media.example.org/b\n")
-        assert await scene.look() == look  # it rests
-        assert (await scene.look(after=31)).hindrances == ()
+        assert await scene.reconcile() == reconcile  # it rests
+        assert (await scene.reconcile(after=31)).blockers == ()
         await scene.plan(await pod_of(scene))
-        found = (await scene.look()).planned
+        found = (await scene.reconcile()).planned
         assert [item.id for item in (found.items if found else ())] == ["url:a", "url:b"]
 
     run(story())
@@ -105,12 +105,14 @@ def test_a_mistake_in_the_sources_is_told_by_its_field_and_looked_at_again_when_
         scene = await PlanScene.made(api, namespace)
         scene.sources, scene.pods = (PAGE, LIST), PodProfile()
         await scene.offer_list("https://media.example.org/a")
-        look = await scene.look()
-        assert look.trouble is not None
-        assert look.trouble[0] == "SourcesInvalid"
-        assert look.trouble[1].startswith("spec.sources[1].configMap: the profile does not allow backlog")
+        reconcile = await scene.reconcile()
+        assert reconcile.failure is not None
+        assert reconcile.failure[0] == "SourcesInvalid"
+        assert reconcile.failure[1].startswith(
+            "spec.sources[1].configMap: the profile does not allow backlog"
+        )
         scene.pods = PodProfile(config_maps=("backlog",))
-        assert (await scene.look()).trouble is None
+        assert (await scene.reconcile()).failure is None
         assert len(await scene.jobs()) == 1
 
     run(story())
@@ -125,19 +127,19 @@ def test_a_batch_that_is_full_says_so_instead_of_planning_more(api: Api, namespa
                 sources=place + 1,
                 document=PlanDocument(items=recordings),
                 number=place,
-                at=as_text(NOW),
+                at=to_rfc3339(NOW),
                 settings=settings,
             )
             for place, recordings in enumerate((items(MAX_ITEMS), items(1)))
         )
         scene.sources, scene.frozen = (PAGE, OTHER, LIST), full
-        look = await scene.look()
-        assert look.trouble == (
+        reconcile = await scene.reconcile()
+        assert reconcile.failure == (
             "SourcesInvalid",
             "spec.sources: the batch holds 10001 recordings; put what was added into another batch",
         )
-        assert look.planned is not None
-        assert len(look.planned.items) == MAX_ITEMS + 1
+        assert reconcile.planned is not None
+        assert len(reconcile.planned.items) == MAX_ITEMS + 1
         assert await scene.jobs() == []
 
     run(story())
@@ -156,16 +158,16 @@ def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_w
         path = f"/api/v1/namespaces/{namespace}/resourcequotas"
         await api._send("create", "resourcequotas", path, body=quota)
         scene = await PlanScene.made(api, namespace)
-        look = await scene.look()
-        assert [each.reason for each in look.hindrances] == ["QuotaExceeded"]
-        assert "exceeded quota: none" in look.hindrances[0].message
+        reconcile = await scene.reconcile()
+        assert [each.reason for each in reconcile.blockers] == ["QuotaExceeded"]
+        assert "exceeded quota: none" in reconcile.blockers[0].message
         calls = len(scene.operator.calls)
-        assert await scene.look() == look
+        assert await scene.reconcile() == reconcile
         assert len(scene.operator.calls) == calls
         await api._send("delete", "resourcequotas", f"{path}/none")
         async with asyncio.timeout(30):
             while not await scene.jobs():
-                await scene.look(after=60)
+                await scene.reconcile(after=60)
                 await asyncio.sleep(0.05)
 
     run(story())
@@ -192,12 +194,12 @@ def test_somebody_elses_object_of_our_name_is_told_and_left_alone(
             namespace,
             {"apiVersion": resource.api_version, "kind": kind, "metadata": {"name": name}} | body,
         )
-        look = await scene.look()
+        reconcile = await scene.reconcile()
         if kind == "ConfigMap":
             await scene.plan(await pod_of(scene))
-            look = await scene.look()
-        assert [each.reason for each in look.hindrances] == ["NameTaken"]
-        assert name in look.hindrances[0].message
+            reconcile = await scene.reconcile()
+        assert [each.reason for each in reconcile.blockers] == ["NameTaken"]
+        assert name in reconcile.blockers[0].message
         assert (await api.get(resource, namespace, name))["metadata"]["uid"] == theirs["metadata"]["uid"]
 
     run(story())
@@ -208,17 +210,17 @@ def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         scene.logs[pod["metadata"]["name"]] = BusyError(
             502, "BadGateway", "dial tcp 10.0.0.7:10250: connection refused"
         )
         await scene.plan(pod)
-        look = await scene.look()
-        assert [each.reason for each in look.hindrances] == ["LogOutOfReach"]
-        assert "connection refused" in look.hindrances[0].message
-        assert (await scene.look(after=LOG_PATIENCE - 10)).hindrances != ()
-        await scene.look(after=LOG_PATIENCE + 10)
+        reconcile = await scene.reconcile()
+        assert [each.reason for each in reconcile.blockers] == ["LogOutOfReach"]
+        assert "connection refused" in reconcile.blockers[0].message
+        assert (await scene.reconcile(after=LOG_PATIENCE - 10)).blockers != ()
+        await scene.reconcile(after=LOG_PATIENCE + 10)
         assert plan_job_name(scene.owner, 0, 2) in {job["metadata"]["name"] for job in await scene.jobs()}
 
     run(story())
@@ -229,14 +231,16 @@ def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         message = 'pods "x" is forbidden: User "operator" cannot get resource "pods/log"'
-        scene.logs[pod["metadata"]["name"]] = RefusedError(403, "Forbidden", message, Cause.FORBIDDEN_BY_RBAC)
+        scene.logs[pod["metadata"]["name"]] = RefusedError(
+            403, "Forbidden", message, RefusalCause.FORBIDDEN_BY_RBAC
+        )
         await scene.plan(pod)
-        look = await scene.look()
-        assert [each.reason for each in look.hindrances] == ["Forbidden"]
-        assert (await scene.look(after=LOG_PATIENCE + 3600)).hindrances[0].reason == "Forbidden"
+        reconcile = await scene.reconcile()
+        assert [each.reason for each in reconcile.blockers] == ["Forbidden"]
+        assert (await scene.reconcile(after=LOG_PATIENCE + 3600)).blockers[0].reason == "Forbidden"
         assert len(await scene.jobs()) == 1
 
     run(story())
@@ -257,13 +261,13 @@ def test_a_plan_that_does_not_fit_together_is_made_again(
 ) -> None:
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
-        await scene.look()
+        await scene.reconcile()
         pod = await pod_of(scene)
         name = pod["metadata"]["name"]
         if how == "the log is another plan's":
             other = await PlanScene.made(api, namespace, "other")
             other.sources = (OTHER,)
-            await other.look()
+            await other.reconcile()
             elsewhere = await pod_of(other)
             await other.plan(elsewhere)
             scene.logs[name] = other.logs[elsewhere["metadata"]["name"]]
@@ -277,11 +281,11 @@ def test_a_plan_that_does_not_fit_together_is_made_again(
             )
         if how == "the node is gone":
             del scene.logs[name]  # the real server answers: there is no node that could be asked
-        look = await scene.look()
-        assert (look.planned, look.hindrances) == (None, ())
-        await scene.look(after=31)
+        reconcile = await scene.reconcile()
+        assert (reconcile.planned, reconcile.blockers) == (None, ())
+        await scene.reconcile(after=31)
         assert len(await scene.jobs()) == 2
         await scene.plan(await pod_of(scene))
-        assert (await scene.look(after=31)).planned is not None
+        assert (await scene.reconcile(after=31)).planned is not None
 
     run(story())

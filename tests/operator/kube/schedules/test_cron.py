@@ -22,7 +22,7 @@ from ingest_operator.kube.schedules.cron import (
 from tests.support.schedules import DAY, HOUR, at
 from tests.support.thoroughness import examples
 
-PAGE = (Path(__file__).parents[3] / "docs/schedules.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs/schedules.md").read_text(encoding="utf-8")
 TABLE = re.findall(
     r"^\| `([^`]+ [^`]+)` \| ([\w/]+) \| (\d{4}-\d\d-\d\d)([^|]*) \| ([^|]+) \|$", PAGE, re.MULTILINE
 )

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ingest_contract.conditions import ConditionType
 from ingest_contract.schedule import IngestScheduleStatus
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.schedules.due import Survey, Wanted, survey
+from ingest_operator.kube.schedules.due import DueResult, Timing, due_result
 from ingest_operator.kube.schedules.owned_batches import children_of
 from ingest_operator.kube.schedules.reconcile import read
 from tests.support.schedules import DAY, HOUR, MADE, a_child, a_schedule, at
@@ -22,20 +22,20 @@ FIRST = at("2026-01-11 02:30")
 """The first night of the schedules of tests."""
 
 
-def wanted(**spec: Any) -> Wanted:
+def wanted(**spec: Any) -> Timing:
     found = read(a_schedule(**spec)).wanted
     assert found is not None
     return found
 
 
 def settled(until: float, timetable: str = "30 2 * * * Etc/UTC") -> IngestScheduleStatus:
-    return IngestScheduleStatus(observed_generation=1, settled_until=as_text(until), timetable=timetable)
+    return IngestScheduleStatus(observed_generation=1, settled_until=to_rfc3339(until), timetable=timetable)
 
 
 def surveyed(
     now: float, *batches: Object, previous: IngestScheduleStatus | None = None, **spec: Any
-) -> Survey:
-    return survey(wanted(**spec), previous, children_of(a_schedule(), batches), now)
+) -> DueResult:
+    return due_result(wanted(**spec), previous, children_of(a_schedule(), batches), now)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_earlier_batch_is_in_the_way_only_while_it_is_not_finished_and_must_n
 
 
 def test_a_batch_that_is_being_deleted_is_in_the_way_until_it_is_gone() -> None:
-    leaving = a_child(FIRST, deletionTimestamp=as_text(FIRST + DAY))
+    leaving = a_child(FIRST, deletionTimestamp=to_rfc3339(FIRST + DAY))
     assert surveyed(FIRST + DAY, leaving, previous=settled(FIRST)).start is None
     assert surveyed(FIRST + DAY, previous=settled(FIRST)).start == FIRST + DAY
 
@@ -153,8 +153,12 @@ def test_what_waited_starts_when_the_way_is_free_and_is_missed_when_that_was_too
 
 
 def test_a_suspended_schedule_starts_nothing_has_no_next_time_and_stands_still() -> None:
-    looks = {surveyed(FIRST + days * DAY + HOUR, previous=settled(FIRST), suspend=True) for days in range(5)}
-    assert looks == {Survey(start=None, settled=FIRST, missed=0, next=None, timetable="30 2 * * * Etc/UTC")}
+    reconciles = {
+        surveyed(FIRST + days * DAY + HOUR, previous=settled(FIRST), suspend=True) for days in range(5)
+    }
+    assert reconciles == {
+        DueResult(start=None, settled=FIRST, missed=0, next=None, timetable="30 2 * * * Etc/UTC")
+    }
 
 
 def test_a_schedule_that_was_suspended_catches_up_one_time() -> None:

@@ -59,8 +59,8 @@ def test_a_batch_says_whose_it_is_and_when_it_was_due() -> None:
         "annotations": {"why": "news", SCHEDULED_TIME: "2026-10-25T00:30:00Z"},
         "ownerReferences": [
             {
-                "apiVersion": "video-ingest.dev/v1alpha1", "kind": "IngestSchedule", "name": "nightly", "uid": "11111111-aaaa",
-                "controller": True, "blockOwnerDeletion": False,
+                "apiVersion": "video-ingest.dev/v1alpha1", "kind": "IngestSchedule", "name": "nightly",
+                "uid": "11111111-aaaa", "controller": True, "blockOwnerDeletion": False,
             }
         ],
     }  # fmt: skip

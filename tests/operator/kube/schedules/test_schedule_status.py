@@ -6,26 +6,26 @@ import pytest
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.schedule import MAX_ACTIVE_NAMES, IngestScheduleStatus, LastBatch
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.schedules.due import Survey
+from ingest_operator.kube.schedules.due import DueResult
 from ingest_operator.kube.schedules.owned_batches import children_of
-from ingest_operator.kube.schedules.status import Outlook, render
+from ingest_operator.kube.schedules.status import StatusInputs, render
 from tests.support.schedules import DAY, HOUR, a_child, a_schedule, at
 
 DONE, FAILED = ConditionType.COMPLETE, ConditionType.FAILED
 FIRST = at("2026-01-11 02:30")
-FOUND = Survey(start=None, settled=FIRST, missed=0, next=FIRST + DAY, timetable="30 2 * * * Etc/UTC")
-SEEN = Outlook(generation=3, suspended=False, survey=FOUND)
+FOUND = DueResult(start=None, settled=FIRST, missed=0, next=FIRST + DAY, timetable="30 2 * * * Etc/UTC")
+SEEN = StatusInputs(generation=3, suspended=False, due_result=FOUND)
 
 
 def rendered(
     *batches: Object,
-    outlook: Outlook = SEEN,
+    inputs: StatusInputs = SEEN,
     previous: IngestScheduleStatus | None = None,
     now: float = FIRST,
 ) -> IngestScheduleStatus:
-    return render(outlook, previous, children_of(a_schedule(), batches), now)
+    return render(inputs, previous, children_of(a_schedule(), batches), now)
 
 
 def holding(status: IngestScheduleStatus) -> dict[str, str]:
@@ -58,11 +58,11 @@ def test_the_same_look_gives_the_same_status_at_any_time() -> None:
 
 
 def test_what_was_missed_adds_up() -> None:
-    first = rendered(outlook=replace(SEEN, survey=replace(FOUND, missed=2)))
-    assert rendered(outlook=replace(SEEN, survey=replace(FOUND, missed=3)), previous=first).missed == 5
+    first = rendered(inputs=replace(SEEN, due_result=replace(FOUND, missed=2)))
+    assert rendered(inputs=replace(SEEN, due_result=replace(FOUND, missed=3)), previous=first).missed == 5
 
 
-WAITING = replace(SEEN, survey=replace(FOUND, waits=FIRST + DAY))
+WAITING = replace(SEEN, due_result=replace(FOUND, waits=FIRST + DAY))
 """The batch of the next night is due, and waits."""
 
 
@@ -76,36 +76,36 @@ def stalled(status: IngestScheduleStatus) -> tuple[str, str, str]:
 
 def test_a_batch_that_waits_for_one_that_works_is_told_and_is_no_trouble() -> None:
     message = "The batch that was due at 2026-01-12T02:30:00Z waits for nightly-202601110230: it is Running"
-    assert stalled(rendered(a_child(FIRST), outlook=WAITING)) == ("False", "WaitsForBatch", message)
+    assert stalled(rendered(a_child(FIRST), inputs=WAITING)) == ("False", "WaitsForBatch", message)
     assert stalled(rendered(a_child(FIRST))) == ("False", "NothingHeld", "")
 
 
 def test_a_batch_that_waits_for_one_that_goes_on_by_nobody_is_trouble_with_the_reason() -> None:
     held = a_child(FIRST, ConditionType.STALLED)
     held["status"]["conditions"][0] |= {"reason": "QuotaExceeded", "message": "A quota is used up."}
-    status, reason, message = stalled(rendered(held, outlook=WAITING))
+    status, reason, message = stalled(rendered(held, inputs=WAITING))
     assert (status, reason) == ("True", "WaitsForBatch")
     assert message.endswith(
         "waits for nightly-202601110230: it is stalled by QuotaExceeded: A quota is used up."
     )
     assert stalled(rendered(held))[0] == "False", "nothing waits yet"
-    _, _, message = stalled(rendered(a_child(FIRST) | {"spec": {"suspend": True}}, outlook=WAITING))
+    _, _, message = stalled(rendered(a_child(FIRST) | {"spec": {"suspend": True}}, inputs=WAITING))
     assert message.endswith("it is suspended")
     leaving = a_child(FIRST, deletionTimestamp="2026-01-11T02:31:00Z", finalizers=["example.org/archive"])
-    assert stalled(rendered(leaving, outlook=WAITING))[2].endswith(
+    assert stalled(rendered(leaving, inputs=WAITING))[2].endswith(
         "it is being deleted, which example.org/archive holds up"
     )
     failing = a_child(FIRST, FAILED, ConditionType.STALLED)
     failing["status"]["counts"] = {"running": 1}
-    assert stalled(rendered(failing, outlook=WAITING))[0] == "False", (
+    assert stalled(rendered(failing, inputs=WAITING))[0] == "False", (
         "what still runs of one that failed ends by itself"
     )
 
 
 def test_times_never_go_back_though_the_clock_and_the_batches_do() -> None:
     first = rendered(a_child(FIRST, DONE))
-    earlier = replace(SEEN, survey=replace(FOUND, settled=FIRST - DAY))
-    later = rendered(a_child(FIRST - DAY, DONE), outlook=earlier, previous=first, now=FIRST - DAY)
+    earlier = replace(SEEN, due_result=replace(FOUND, settled=FIRST - DAY))
+    later = rendered(a_child(FIRST - DAY, DONE), inputs=earlier, previous=first, now=FIRST - DAY)
     for name in ("last_scheduled_time", "last_successful_time", "settled_until", "last_batch"):
         assert getattr(later, name) == getattr(first, name), name
 
@@ -116,7 +116,7 @@ def test_times_never_go_back_though_the_clock_and_the_batches_do() -> None:
 )
 def test_a_last_batch_that_is_gone_is_remembered_as_it_ended(state: str, then: str) -> None:
     before = IngestScheduleStatus(
-        last_batch=LastBatch(name="nightly-202601110230", state=state, scheduled_time=as_text(FIRST))
+        last_batch=LastBatch(name="nightly-202601110230", state=state, scheduled_time=to_rfc3339(FIRST))
     )
     for batches in ((), (a_child(FIRST - DAY, DONE),)):
         after = rendered(*batches, previous=before).last_batch
@@ -138,23 +138,23 @@ def test_of_many_active_batches_all_are_counted_and_some_are_named() -> None:
 
 
 def test_a_batch_that_is_being_deleted_is_not_active() -> None:
-    assert rendered(a_child(FIRST, deletionTimestamp=as_text(FIRST))).active == 0
+    assert rendered(a_child(FIRST, deletionTimestamp=to_rfc3339(FIRST))).active == 0
 
 
 def test_a_suspended_schedule_says_so_and_has_no_next_time() -> None:
-    status = rendered(outlook=replace(SEEN, suspended=True, survey=replace(FOUND, next=None)))
+    status = rendered(inputs=replace(SEEN, suspended=True, due_result=replace(FOUND, next=None)))
     assert (holding(status), status.next_scheduled_time) == ({"Suspended": "BySpec"}, None)
 
 
 def test_an_invalid_schedule_is_stalled_forgets_nothing_and_still_tells_what_runs() -> None:
     first = rendered(a_child(FIRST))
-    invalid = Outlook(
+    invalid = StatusInputs(
         generation=4,
         suspended=False,
-        survey=None,
-        trouble=("InvalidSchedule", "spec.schedule '61 * * * *': bad minute"),
+        due_result=None,
+        failure=("InvalidSchedule", "spec.schedule '61 * * * *': bad minute"),
     )
-    status = rendered(a_child(FIRST, DONE), outlook=invalid, previous=first)
+    status = rendered(a_child(FIRST, DONE), inputs=invalid, previous=first)
     assert (holding(status), status.next_scheduled_time) == ({"Stalled": "InvalidSchedule"}, None)
     assert (status.settled_until, status.timetable, status.missed) == (
         first.settled_until,
@@ -171,5 +171,5 @@ def test_a_clock_that_was_put_back_far_is_told(behind: float, told: dict[str, st
 
 
 def test_a_long_message_is_cut_to_what_a_condition_takes() -> None:
-    status = rendered(outlook=replace(SEEN, trouble=("Invalid", "x" * 5000)))
+    status = rendered(inputs=replace(SEEN, failure=("Invalid", "x" * 5000)))
     assert len(status.conditions[0].message) == 1024

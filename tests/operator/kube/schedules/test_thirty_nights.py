@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest_contract.conditions import ConditionType
-from ingest_operator.core.timestamps import as_text
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.errors import BusyError, ConflictError, UnreachableError
 from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object
 from ingest_operator.kube.schedules.cron import timetable
 from ingest_operator.kube.schedules.owned_batches import SCHEDULED_TIME
-from ingest_operator.kube.schedules.reconcile import look
+from ingest_operator.kube.schedules.reconcile import reconcile
 from tests.support.schedules import DAY, HOUR, MADE, MemoryApi, a_schedule, ended, status_of
 
 pytestmark = pytest.mark.slow
@@ -76,9 +76,9 @@ class Cluster(MemoryApi):
                 self.put(BATCHES, ended(batch, ConditionType.COMPLETE, at=self.now))
 
 
-def looked(cluster: Cluster, seen: tuple[Object, tuple[Object, ...]], now: float) -> float | None:
+def reconciled(cluster: Cluster, seen: tuple[Object, tuple[Object, ...]], now: float) -> float | None:
     cluster.now = now
-    return asyncio.run(look(*seen, cluster, now)).again
+    return asyncio.run(reconcile(*seen, cluster, now)).again
 
 
 def many(count: int, start: float) -> list[Object]:
@@ -88,7 +88,7 @@ def many(count: int, start: float) -> list[Object]:
         minute = number * 7 % 1440
         spec = {"schedule": f"{minute % 60} {minute // 60} * * *", "timeZone": ZONES[number % len(ZONES)]}
         schedule = a_schedule(f"nightly-{number}", uid=f"uid-of-{number}", **spec)
-        made.append(schedule | {"metadata": schedule["metadata"] | {"creationTimestamp": as_text(start)}})
+        made.append(schedule | {"metadata": schedule["metadata"] | {"creationTimestamp": to_rfc3339(start)}})
     return made
 
 
@@ -106,7 +106,7 @@ def test_four_hundred_schedules_fire_on_time_on_every_day_and_once_while_clocks_
             for each in children[name]
             if (BATCHES.plural, each) in cluster.objects
         )
-        result = asyncio.run(look(cluster.schedule(name), mine, cluster, now))
+        result = asyncio.run(reconcile(cluster.schedule(name), mine, cluster, now))
         if result.started is not None:
             made = result.started["metadata"]["name"]
             children[name].append(made)
@@ -141,7 +141,7 @@ def test_thirty_nights_with_operators_that_come_and_go(seed: int) -> None:
             if dice.random() < 0.8:
                 errant(cluster, views[number], dice, now)
     for name, seen in cluster.view().items():
-        looked(cluster, seen, now)
+        reconciled(cluster, seen, now)
         check(cluster, name, now)
     assert max(cluster.twice.values()) == 1
     assert len(cluster.batches()) <= 6 * 4
@@ -159,7 +159,7 @@ def errant(
         elif dice.random() < 0.1:
             cluster.lost = dice.choice(["create", "replace_status"])
         with suppress(BusyError, UnreachableError, ConflictError):  # the operator looks again, some time
-            looked(cluster, view[name], now)
+            reconciled(cluster, view[name], now)
         cluster.broken, cluster.lost = {}, ""
 
 
@@ -168,7 +168,7 @@ def check(cluster: Cluster, name: str, now: float) -> None:
     status = status_of(cluster.schedule(name))
     mine = [times for batch, times in cluster.made.items() if batch.rsplit("-", 1)[0] == name]
     assert all(made >= due > MADE for due, made in mine)
-    assert status.last_scheduled_time == as_text(max(due for due, _ in mine))
+    assert status.last_scheduled_time == to_rfc3339(max(due for due, _ in mine))
     spec = cluster.schedule(name)["spec"]
     table = timetable(spec["schedule"], spec["timeZone"])
     assert status.settled_until is not None

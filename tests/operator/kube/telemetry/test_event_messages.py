@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from ingest_contract.batch import Retry
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.status import IngestBatchStatus, PlanStatus, ProfileStatus, ReasonCount
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run
-from ingest_operator.kube.telemetry.event_messages import TELLERS, Aspect, NoteType
+from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, Aspect, NoteType
 from tests.support.builders import a_failure, a_run, folded, over
 from tests.support.ledgers import ledgers
 from tests.support.statuses import a_status
 
 UNPLANNED = {"planned": None}
-QUOTA = Hindrance("QuotaExceeded", "exceeded quota: gpus", inf)
+QUOTA = Blocker("QuotaExceeded", "exceeded quota: gpus", inf)
 Before = IngestBatchStatus | None
 
 
 def told(before: Before, after: IngestBatchStatus) -> dict[str, str]:
     """Reason to text."""
-    notes = [note for tell in TELLERS.values() if (note := tell(before, after)) is not None]
+    notes = [note for tell in EVENT_RULES.values() if (note := tell(before, after)) is not None]
     assert len({note.reason for note in notes}) == len(notes)
     return {note.reason: note.text for note in notes}
 
@@ -46,7 +46,7 @@ def test_a_batch_that_is_planned_says_how_much_there_is_and_what_was_left_out() 
     left_out = tuple(
         ReasonCount(reason=reason, count=count) for reason, count in (("AlreadyStored", 3), ("TooShort", 1))
     )
-    plan = PlanStatus(sources=1, items=30, media_seconds=45_000, left_out=left_out)
+    plan = PlanStatus(sources=1, recordings=30, media_seconds=45_000, left_out=left_out)
     text = "30 recordings planned, 12.5 h. Left out: 3 AlreadyStored, 1 TooShort."
     assert told(None, waiting) == {}
     assert told(waiting, a_status(count=30, plan=plan)) == {"Planned": text}
@@ -55,13 +55,13 @@ def test_a_batch_that_is_planned_says_how_much_there_is_and_what_was_left_out() 
 
 def test_added_sources_are_told_as_more() -> None:
     first, more = (
-        PlanStatus(sources=1, items=10, media_seconds=1),
-        PlanStatus(sources=2, items=11, media_seconds=2),
+        PlanStatus(sources=1, recordings=10, media_seconds=1),
+        PlanStatus(sources=2, recordings=11, media_seconds=2),
     )
     assert told(a_status(plan=first), a_status(count=11, plan=more)) == {
         "Planned": "1 more recording planned, 11 in all."
     }
-    nothing = PlanStatus(sources=3, items=11, media_seconds=2)
+    nothing = PlanStatus(sources=3, recordings=11, media_seconds=2)
     assert told(a_status(plan=more), a_status(plan=nothing)) == {
         "Planned": "0 more recordings planned, 11 in all."
     }
@@ -71,7 +71,7 @@ def test_one_failure_is_told_with_its_particulars() -> None:
     ended = Ended(27, a_failure(Reason.NOT_FOUND, message="HTTP 404 from media.example.org").to_json())
     found = told(a_status(), a_status(over(a_run(4, 2), ended=ended)))
     assert found == {
-        "ItemFailed": "youtube:video-00004 (recording 4) failed in try 2: NotFound. HTTP 404 from "
+        "ItemFailed": "youtube:video-00004 (recording 4) failed in run 2: NotFound. HTTP 404 from "
         "media.example.org"
     }
 
@@ -88,7 +88,7 @@ def test_several_failures_are_told_as_their_number_and_the_reason_of_most() -> N
 
 
 def test_a_failure_without_a_row_is_told_all_the_same() -> None:
-    rowless = a_status(*failed(4)).model_copy(update={"videos": ()})
+    rowless = a_status(*failed(4)).model_copy(update={"recordings": ()})
     assert told(a_status(), rowless)["ItemFailed"].startswith("1 recording failed, all with NotFound.")
 
 
@@ -180,12 +180,12 @@ def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() ->
     strict = {"retry": Retry(max_failed_percent=10)}
     few, many = a_status(*failed(0), **strict), a_status(*failed(0, 1), **strict)
     assert told(few, many)["Failed"] == "TooManyFailures: 2 of 10 failed; retry.maxFailedPercent is 10"
-    impossible = a_status(known=UNPLANNED | {"trouble": ("SourceRefused", "not allowed")})
+    impossible = a_status(known=UNPLANNED | {"failure": ("SourceRefused", "not allowed")})
     assert told(a_status(known=UNPLANNED), impossible) == {
         "Failed": "PlanningFailed: SourceRefused: not allowed"
     }
     assert told(many, a_status(*failed(0, 1))) == {}, "what is taken back is no recovery of something outside"
-    notes = [TELLERS[Aspect.VERDICT](None, status) for status in (many, impossible)]
+    notes = [EVENT_RULES[Aspect.VERDICT](None, status) for status in (many, impossible)]
     assert [note.action for note in notes if note] == ["Ingest", "Plan"]
 
 
@@ -222,11 +222,12 @@ def test_a_whole_story_is_told_in_order(story: list[Before]) -> None:
         note
         for before, after in pairwise(story)
         if after
-        for tell in TELLERS.values()
+        for tell in EVENT_RULES.values()
         if (note := tell(before, after))
     ]
     assert [note.reason for note in notes] == [
-        "Planned", "ProfileDiffers", "Stalled", "Recovered", "Suspended", "Resumed", "ItemFailed", "CompletedWithFailures", "Completed",
+        "Planned", "ProfileDiffers", "Stalled", "Recovered", "Suspended", "Resumed", "ItemFailed",
+        "CompletedWithFailures", "Completed",
     ]  # fmt: skip
     assert {note.reason for note in notes if note.type is NoteType.WARNING} == WARNINGS - {"Failed"}
     assert all(note.action.isalpha() for note in notes)

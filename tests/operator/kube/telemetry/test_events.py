@@ -12,7 +12,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.status import IngestBatchStatus
-from ingest_operator.core.blocker import Hindrance
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import AlreadyExistsError, BusyError
 from ingest_operator.kube.api.resources import BATCHES, EVENTS, Object, Resource
@@ -30,7 +30,7 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fixtures import Run
 from tests.support.statuses import a_status
 
-FREE, HELD = a_status(), a_status(blockers=(Hindrance("QuotaExceeded", "exceeded quota: gpus", inf),))
+FREE, HELD = a_status(), a_status(blockers=(Blocker("QuotaExceeded", "exceeded quota: gpus", inf),))
 Before = IngestBatchStatus | None
 
 
@@ -43,18 +43,18 @@ def failed(*indexes: int) -> IngestBatchStatus:
 
 
 class Server:
-    """Keeps Events by name as an API server does; `trouble` happens before each."""
+    """Keeps Events by name as an API server does; `failure` happens before each."""
 
     def __init__(self) -> None:
         self.events: dict[tuple[str, str], Object] = {}
-        self.trouble: Callable[[], None] = lambda: None
+        self.failure: Callable[[], None] = lambda: None
         self.open = asyncio.Event()
         self.open.set()
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         assert resource is EVENTS
         await self.open.wait()
-        self.trouble()
+        self.failure()
         key = namespace, body["metadata"]["name"]
         if key in self.events:
             raise AlreadyExistsError(409, "AlreadyExists", "it is there")
@@ -181,7 +181,7 @@ def test_an_event_that_cannot_be_posted_is_told_and_counted_and_the_next_one_is_
         if troubles:
             raise troubles.pop()
 
-    desk.server.trouble = once
+    desk.server.failure = once
     desk.accept(FREE, HELD)
     desk.accept(HELD, FREE)
     with caplog.at_level(logging.WARNING):
@@ -225,7 +225,8 @@ def test_a_real_api_server_takes_every_event(
     kept: list[dict[str, Any]] = control_plane.admin.get(f"/api/v1/namespaces/{namespace}/events")["items"]
     (event,) = [each for each in kept if each["involvedObject"].get("uid") == batch["metadata"]["uid"]]
     assert event["involvedObject"] == {
-        "apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "namespace": namespace, "name": name, "uid": batch["metadata"]["uid"],
+        "apiVersion": BATCHES.api_version, "kind": BATCHES.kind, "namespace": namespace, "name": name,
+        "uid": batch["metadata"]["uid"],
     }  # fmt: skip
     assert (event["type"], event["reason"], event["reportingComponent"]) == (
         "Warning",

@@ -19,7 +19,7 @@ from ingest_operator.kube.telemetry.metrics import Metrics
 from tests.support.builders import a_failure, a_receipt, a_run, ended_by, folded, over
 from tests.support.statuses import a_status
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/metrics.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs/metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
@@ -50,8 +50,9 @@ def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_ba
     metrics.accepted(a_batch("a"), a_status(a_run(0)), a_status(over(a_run(0)), a_run(1)))
     metrics.seen(a_batch("b"), a_status(over(a_run(0)), count=1))
     metrics.seen(a_batch("c", "other"), a_status(count=3))
-    assert values(metrics, "video_ingest_items") == {
-        ("default", "Pending"): 8, ("default", "Running"): 1, ("default", "Succeeded"): 2, ("other", "Pending"): 3,
+    assert values(metrics, "video_ingest_recordings") == {
+        ("default", "Pending"): 8, ("default", "Running"): 1, ("default", "Succeeded"): 2,
+        ("other", "Pending"): 3,
     }  # fmt: skip
     assert values(metrics, "video_ingest_batches") == {
         ("default", "Running"): 1,
@@ -61,7 +62,7 @@ def test_items_and_batches_stand_as_the_newest_statuses_say_and_go_with_their_ba
     metrics.forgotten("default", "a")
     metrics.forgotten("other", "c")
     metrics.forgotten("other", "c")
-    assert values(metrics, "video_ingest_items") == {("default", "Succeeded"): 1}
+    assert values(metrics, "video_ingest_recordings") == {("default", "Succeeded"): 1}
     assert values(metrics, "video_ingest_batches") == {("default", "Complete"): 1}
 
 
@@ -97,7 +98,9 @@ def test_an_avoided_node_is_seen_with_how_many_batches_avoid_it_until_they_are_d
     for name in ("a", "b"):
         metrics.accepted(a_batch(name), None, avoiding)
     assert values(metrics, "video_ingest_nodes_avoided") == {("gpu-7", "GpuBroken"): 2}
-    done = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), over(a_run(0, 2, attempts=1)), count=1)
+    done = a_status(
+        over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN), over(a_run(0, 2, charged_attempts=1)), count=1
+    )
     metrics.accepted(a_batch("a"), avoiding, done)
     metrics.forgotten("default", "b")
     assert values(metrics, "video_ingest_nodes_avoided") == {}
@@ -234,7 +237,7 @@ def test_names_say_their_unit_counters_end_in_total_and_every_help_is_a_sentence
     units = {
         "histogram": ("_seconds", "_ratio"),
         "counter": ("_total",),
-        "gauge": ("_items", "_batches", "_open", "_avoided", "_keys", "_mib"),
+        "gauge": ("_recordings", "_batches", "_open", "_avoided", "_keys", "_mib"),
     }
     for family in text_string_to_metric_families(busy.exposition().decode()):
         if family.name.startswith("process_"):

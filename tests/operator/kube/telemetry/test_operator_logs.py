@@ -33,7 +33,7 @@ def line(
 
 
 def test_a_line_has_the_fields_of_its_record_and_what_it_brings_along() -> None:
-    found = line("Start(3, 1)", **{"action": "start", "index": 3, "try": 1})
+    found = line("Start(3, 1)", action="start", index=3, run=1)
     assert found.pop("time").endswith("+00:00")
     assert found == {
         "level": "info",
@@ -41,7 +41,7 @@ def test_a_line_has_the_fields_of_its_record_and_what_it_brings_along() -> None:
         "message": "Start(3, 1)",
         "action": "start",
         "index": 3,
-        "try": 1,
+        "run": 1,
     }
 
 
@@ -115,9 +115,9 @@ def test_of_kopfs_records_only_the_object_is_kept() -> None:
 
 PROGRAM = """
 import logging, sys, warnings
-from ingest_operator.kube import logs
+from ingest_operator.kube.telemetry import logs
 logs.start()
-logging.getLogger("ingest_operator.kube.workqueue").info("ours", extra={"action": "look"})
+logging.getLogger("ingest_operator.kube.workqueue").info("ours", extra={"action": "reconcile"})
 logging.getLogger("ingest_operator.kube.workqueue").debug("too much")
 for name in ("kopf.objects", "kopf.activities", "aiohttp.access", "asyncio", "kubernetes"):
     logging.getLogger(name).info("noise")
@@ -126,7 +126,7 @@ warnings.warn("soon gone")
 try:
     1 / 0
 except ZeroDivisionError:
-    logging.getLogger("ingest_operator.x").exception("failed", extra={"action": "look"})
+    logging.getLogger("ingest_operator.x").exception("failed", extra={"action": "reconcile"})
 """
 
 

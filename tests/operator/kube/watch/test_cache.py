@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest_operator.kube.api.names import BATCH_UID
 from ingest_operator.kube.api.ownership import Identity, controller_of
 from ingest_operator.kube.watch.cache import Cache, key_of, version_of
-from ingest_operator.kube.watch.jobs_and_pods import Seen, slim_job, slim_pod
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, slim_job, slim_pod
 
 
 def a_thing(
@@ -117,7 +117,7 @@ def a_pod(version: int, phase: str, **metadata: Any) -> dict[str, Any]:
 
 
 def test_of_a_jobs_pods_the_newest_counts() -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", batch="one"))
     seen.pods.offer(a_pod(2, "Running", name="later", uid="later", creationTimestamp="2026-01-02T00:00:00Z"))
     seen.pods.offer(a_pod(3, "Running", name="earlier", uid="earlier"))
@@ -125,7 +125,7 @@ def test_of_a_jobs_pods_the_newest_counts() -> None:
 
 
 def test_a_pod_that_ended_is_known_as_long_as_its_job_though_it_was_deleted() -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     seen.pods.offer(a_pod(2, "Running"))
     seen.pods.drop(a_pod(4, "Failed"))
@@ -142,7 +142,7 @@ def test_a_pod_that_ended_is_known_as_long_as_its_job_though_it_was_deleted() ->
 
 
 def test_a_pod_that_was_deleted_before_its_end_was_told_is_gone() -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     seen.pods.offer(a_pod(2, "Running"))
     seen.pods.drop(a_pod(3, "Running"))
@@ -150,7 +150,7 @@ def test_a_pod_that_was_deleted_before_its_end_was_told_is_gone() -> None:
 
 
 def test_of_a_batch_that_is_gone_no_pod_is_kept() -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     seen.pods.drop(a_pod(2, "Succeeded"))
     seen.jobs.drop(a_thing("job", 3, batch="one"))
@@ -160,21 +160,19 @@ def test_of_a_batch_that_is_gone_no_pod_is_kept() -> None:
 
 
 def test_a_pod_that_ended_after_its_job_was_forgotten_is_not_kept() -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.pods.offer(a_pod(2, "Running"))
     seen.pods.drop(a_pod(3, "Succeeded"))
     assert len(seen.pods) == 0
 
 
-def test_an_object_that_a_watch_calls_gone_is_there_again_when_the_server_says_so_and_not_when_it_said_so_before() -> (
-    None
-):
+def test_an_object_a_watch_calls_gone_is_there_again_if_the_server_says_so_later_and_not_if_before() -> None:
     cache = Cache()
     cache.offer(a_thing(version=3))
     cache.drop(a_thing(version=5))
-    cache.tell(a_thing(version=4))
+    cache.accept(a_thing(version=4))
     assert cache.get(("talks", "a")) is None
-    cache.tell(a_thing(version=5))
+    cache.accept(a_thing(version=5))
     assert not cache.is_watched(cache.get(("talks", "a")) or {})
     cache.offer(a_thing(version=6))
     assert cache.is_watched(cache.get(("talks", "a")) or {})
@@ -183,7 +181,7 @@ def test_an_object_that_a_watch_calls_gone_is_there_again_when_the_server_says_s
 def test_what_is_told_of_an_object_that_a_watch_shows_leaves_it_watched() -> None:
     cache = Cache()
     cache.offer(a_thing(version=3))
-    cache.tell(a_thing(version=4))
+    cache.accept(a_thing(version=4))
     assert cache.is_watched(cache.get(("talks", "a")) or {})
 
 
@@ -202,7 +200,7 @@ def test_what_is_told_of_an_object_that_a_watch_shows_leaves_it_watched() -> Non
 def test_a_pod_is_a_jobs_own_if_that_very_job_controls_it_whatever_its_labels_say(
     metadata: dict[str, Any],
 ) -> None:
-    seen = Seen()
+    seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     labels = {BATCH_UID: "one", "batch.kubernetes.io/job-name": "job"}
     seen.pods.offer(a_pod(2, "Succeeded", labels=labels, **metadata))

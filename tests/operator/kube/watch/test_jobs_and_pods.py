@@ -6,20 +6,22 @@ from typing import Any
 import pytest
 
 from ingest_contract.pods import GpuShare, PodProfile
-from ingest_operator.kube.observe.runs import hindrance_of, run_of
+from ingest_operator.kube.observe.runs import blocker_of, run_of
 from ingest_operator.kube.watch.jobs_and_pods import slim_job, slim_pod
 from tests.support import kube_objects as kube
 from tests.support.builders import NOW
 
 PODS = PodProfile(gpu=GpuShare(count=1))
 JOBS = [
-    kube.a_job(), kube.complete(), kube.failed(), kube.failed_with(27), kube.disrupted_job(), kube.suspended(stopped=True),
+    kube.a_job(), kube.complete(), kube.failed(), kube.failed_with(27), kube.disrupted_job(),
+    kube.suspended(stopped=True),
 ]  # fmt: skip
 EVERY_POD = [
-    None, kube.running_pod(), kube.waiting_pod(), kube.waiting_pod("ImagePullBackOff", "not "
-                                                                                       "found"), kube.unscheduled_pod(),
+    None, kube.running_pod(), kube.waiting_pod(), kube.waiting_pod("ImagePullBackOff", "not found"),
+    kube.unscheduled_pod(),
     kube.ended_pod(0, kube.RECEIPT), kube.ended_pod(137, reason="OOMKilled"), kube.ended_pod(27),
-    kube.disrupted_pod("PreemptionByScheduler", "preempted"), kube.refused_pod("UnexpectedAdmissionError", "no GPU"),
+    kube.disrupted_pod("PreemptionByScheduler", "preempted"),
+    kube.refused_pod("UnexpectedAdmissionError", "no GPU"),
     kube.running_pod(kube.a_container(kube.running(), "sidecar")),
 ]  # fmt: skip
 
@@ -33,7 +35,7 @@ def test_what_is_kept_means_the_same_as_what_was_sent(
     kept = slim_job(job), None if pod is None else slim_pod(pod)
     run = run_of(job, pod, PODS, now)
     assert run_of(*kept, PODS, now) == run
-    assert hindrance_of(*kept, run, now) == hindrance_of(job, pod, run, now)
+    assert blocker_of(*kept, run, now) == blocker_of(job, pod, run, now)
 
 
 def test_of_two_objects_the_words_are_kept_once() -> None:

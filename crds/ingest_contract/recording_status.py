@@ -1,0 +1,66 @@
+"""One recording in `IngestBatch.status`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from ingest_contract.base import ContractModel, Count, Decimal, ShortText, Timestamp
+from ingest_contract.failures import Reason
+from ingest_contract.order import MAX_NUMBER, ItemId
+from ingest_contract.stages import Stage
+
+
+class RecordingState(StrEnum):
+    """The state of one recording."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    WAITING = "Waiting"
+    """Between two runs."""
+    SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    FAILED = "Failed"
+
+
+class RecordingStatus(ContractModel):
+    """One recording."""
+
+    index: Count
+    """Its position in admission order."""
+
+    id: ItemId
+    """Its id in the store."""
+
+    state: RecordingState
+    """Its state."""
+
+    run: Annotated[int, Field(ge=0, le=MAX_NUMBER)] = 0
+    """Processes started for it so far, charged or not."""
+
+    charged_attempts: Count = 0
+    """Those that were charged: they count against `retry.maxAttempts`."""
+
+    rung: Count | None = None
+    """Its rung of the memory ladder, once it is below the top."""
+
+    disruptions: Count | None = None
+    """Forgiven interruptions, once there were any."""
+
+    not_before: Timestamp | None = None
+    """When its next run may start."""
+
+    stage: Stage | None = None
+    """The stage that is running, or that failed."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Progress while it runs."""
+
+    rtf: Decimal | None = None
+    """Real-time factor: processing seconds per second of media."""
+
+    reason: Reason | None = None
+    """Why its last run did not succeed."""
+
+    message: ShortText | None = None
+    """Details, for people."""

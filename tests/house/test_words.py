@@ -1,0 +1,82 @@
+"""One concept has one word, and it is the field's: what was called otherwise once does not come back."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+
+PACKAGES = ("crds/ingest_contract", "operator/ingest_operator", "worker/ingest_worker", "cli/ingestctl")
+
+INSTEAD_OF = {
+    "anew": "again",
+    "hindrance": "blocker",
+    "hindrances": "blockers",
+    "look": "reconcile, poll, sample: whatever it does",
+    "looked": "reconciled",
+    "looking": "reconciling",
+    "looks": "reconciles",
+    "mended": "fixed",
+    "told": "reported",
+    "video": "recording",
+    "videos": "recordings",
+}
+"""Words that no name of the product has as a part, and what stands there instead."""
+
+OF_OTHERS = {"video_codec", "ingest_video"}
+"""Names in which the word is somebody else's."""
+
+
+def product() -> list[Path]:
+    folders = (
+        "crds/ingest_contract",
+        "operator/ingest_operator",
+        "worker/ingest_worker",
+        "cli/ingestctl",
+        "scripts",
+    )
+    return sorted(path for folder in folders for path in (HOUSE / folder).rglob("*.py"))
+
+
+def names_of(tree: ast.Module) -> set[str]:
+    """What a module names: classes, functions, parameters, variables and attributes that it assigns."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.arg():
+                found.add(node.arg)
+            case ast.Name(ctx=ast.Store()):
+                found.add(node.id)
+            case ast.Attribute(ctx=ast.Store()):
+                found.add(node.attr)
+    return found - OF_OTHERS
+
+
+def parts_of(name: str) -> set[str]:
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)}
+
+
+@pytest.mark.parametrize("path", product(), ids=lambda path: path.stem)
+def test_names_are_the_fields_words(path: Path) -> None:
+    names = names_of(ast.parse(path.read_text(encoding="utf-8")))
+    assert {name: INSTEAD_OF[word] for name in names for word in parts_of(name) & INSTEAD_OF.keys()} == {}
+
+
+def test_no_class_name_is_used_twice_in_one_package() -> None:
+    for package in (
+        "crds/ingest_contract",
+        "operator/ingest_operator",
+        "worker/ingest_worker",
+        "cli/ingestctl",
+    ):
+        classes = [
+            node.name
+            for path in (HOUSE / package).rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ClassDef)
+        ]
+        assert sorted({name for name in classes if classes.count(name) > 1}) == [], package
