@@ -22,7 +22,7 @@ from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDUL
 from ingest_contract.plain_yaml import PlainLoader, load_all
 from ingest_contract.profile import IngestProfile
 from ingest_contract.schedule import IngestSchedule
-from ingest_contract.text import redacted
+from ingest_contract.text import redacted, without_credentials
 
 KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
     {BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile, SCHEDULE_KIND: IngestSchedule}
@@ -89,7 +89,7 @@ def read(path: Path) -> tuple[Document, ...]:
         ]
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise InvalidDocumentError(
-            (f"{path}: not YAML: {' '.join(str(error).split()).replace(_NAMELESS, ', ')}",)
+            (f"{path}: not YAML: {redacted(' '.join(str(error).split()).replace(_NAMELESS, ', '))}",)
         ) from error
     if not raw:
         raise InvalidDocumentError(
@@ -200,5 +200,7 @@ def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def _shown(value: object) -> str:
     """A value as its author would recognise it, cut to a readable length; addresses in it without
     credentials."""
+    if isinstance(value, str):  # of an address with a quote in its password, `redacted` sees no end
+        value = without_credentials(value.strip())
     text = "nothing" if value is None else redacted(repr(value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -244,11 +244,25 @@ def test_bytes_that_are_no_text_are_told_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["ftp://ann:geheim@h/feed", "[https://ann:geheim@h/feed]", "{a: 'http://h/?token=geheim'}"]
+    "given",
+    [
+        "ftp://ann:geheim@h/feed",
+        "[https://ann:geheim@h/feed]",
+        "{a: 'http://h/?token=geheim'}",
+        '"ftp://ann:ge\'geheim@h/feed"',
+    ],
 )
 def test_a_mistake_is_told_without_the_credentials_of_an_address(given: str) -> None:
     text = f"{HEAD}spec: {{sources: [{{url: {given}}}]}}\n"
     with pytest.raises(InvalidDocumentError) as caught:
         parse(yaml.safe_load(text))
     assert "spec.sources[0].url" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_syntax_error_is_reported_without_the_credentials_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "batch.yaml"
+    path.write_text("spec: {sources: [{url: https://ann:geheim@host/x\n", encoding="utf-8")
+    with pytest.raises(InvalidDocumentError, match="not YAML") as caught:
+        read(path)
     assert "geheim" not in str(caught.value)

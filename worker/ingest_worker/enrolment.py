@@ -93,7 +93,7 @@ def key_of(recording: str, model: str) -> str:
 
     A vector made by another version of the decoder or of the diarizer does not count.
     """
-    path = path_of(recording) if recording.startswith("file:") else Path(recording)
+    path = path_of(recording) if recording[:5].lower() == "file:" else Path(recording)
     facts = [recording, voice_hash(model)]
     try:
         status = path.stat()

@@ -1,5 +1,6 @@
 """Files: what may be read, and what a folder holds."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
+from ingest_worker.sources import files
 from ingest_worker.sources.files import files_in, is_local, located, media_file
 
 
@@ -128,3 +130,20 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_costs_no_other_file(folder: Pa
     (folder / "in/gone.mp4").symlink_to("not-there.mp4")
     found, _ = files_in(folder / "in", None, allow(folder / "in"))
     assert sorted(path.name for path in found) == ["a.MP3", "b.mp4", "c.webm"]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_disk_or_server_that_fails_is_no_missing_file(
+    folder: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "talk.wav"
+    path.write_bytes(b"x")
+
+    def fails(*_: object, **__: object) -> os.stat_result:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "stat", fails)
+        with pytest.raises(StageError) as caught:
+            files._status(path)
+    assert caught.value.reason is Reason.DOWNLOAD_FAILED

@@ -33,6 +33,14 @@ LEVEL: Final = 0.05
 """The level to which a faint recording is amplified: that of the same call as it was recorded. White noise
 stays noise at any level."""
 
+LOUDEST_SHARE: Final = 0.999
+"""Share of frames that are quieter than the loudest ones that count: of three hours the loudest eleven
+seconds do not, and of a call of half a minute one frame."""
+
+HEADROOM: Final = 4.0
+"""How far above `LEVEL` these may be lifted: in hours of quiet with a minute of ordinary speech, the speech
+must not be driven out of the range that the network knows."""
+
 
 def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
     """(frames,) probability of speech in each 32-ms frame; the last frame is padded with silence."""
@@ -44,7 +52,8 @@ def speech_probabilities(audio: Audio, report: Report) -> FloatArray:
     gain = gain_of(pcm)
     for first in range(0, frames, BLOCK):
         last = min(first + BLOCK, frames)
-        output, h, c = session.run(None, {"input": _block(pcm, first, last) * gain, "h": h, "c": c})
+        sound = np.clip(_block(pcm, first, last) * gain, -1, 1)
+        output, h, c = session.run(None, {"input": sound, "h": h, "c": c})
         probabilities[first:last] = output.reshape(-1)
         report(last / frames)
     return probabilities
@@ -58,8 +67,12 @@ def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> np.float32:
         np.sqrt(np.concatenate([np.zeros(0, np.float32), *((block**2).mean(axis=1) for block in blocks)]))
         / 32_768
     )
-    loud = float(np.quantile(levels, LOUD_SHARE)) if levels.size else 0.0
-    return np.float32(LEVEL / loud if 0 < loud < FAINT else 1.0)
+    if not levels.size:
+        return np.float32(1)
+    loud, loudest = (float(each) for each in np.quantile(levels, (LOUD_SHARE, LOUDEST_SHARE)))
+    if not 0 < loud < FAINT:
+        return np.float32(1)
+    return np.float32(min(LEVEL / loud, max(1.0, HEADROOM * LEVEL / loudest)))
 
 
 def _block(pcm: np.ndarray[Any, np.dtype[np.int16]], first: int, last: int) -> FloatArray:

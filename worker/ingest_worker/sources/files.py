@@ -5,6 +5,7 @@ Symbolic links are resolved before anything is compared, and only regular files 
 would block a worker.
 """
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -26,6 +27,10 @@ from ingest_worker.sources.contents import check
 
 MOST_FILES: Final = 20_000
 """Media files of one folder that a plan reads at most."""
+
+
+_NOT_THERE: Final = frozenset({errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR})
+"""Errors that come back however often a file is asked for. Any other may pass: a server that restarts."""
 
 
 def is_local(url: str) -> bool:
@@ -114,11 +119,12 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[lis
 
 
 def _status(path: Path) -> os.stat_result:
-    """Raises `StageError(NOT_FOUND)`."""
+    """Raises `StageError`: `NotFound` for what is not there, `DownloadFailed` if a disk or server fails."""
     try:
         return path.stat()
     except OSError as error:
-        raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
+        reason = Reason.NOT_FOUND if error.errno in _NOT_THERE else Reason.DOWNLOAD_FAILED
+        raise StageError(reason, f"{path}: {error.strerror}") from error
 
 
 def _resolved(path: Path) -> Path | None:

@@ -76,7 +76,10 @@ class BatchController:
             except UnreadableError as error:
                 again = await self._report(error.blocker, state, now)
             except RECONCILE_ERRORS as error:
-                await self._report(reconcile_failed(error), state, now)
+                try:
+                    await self._report(reconcile_failed(error), state, now)
+                finally:
+                    await self._stop_if_wanted(owner, state, now)
                 raise  # the caller retries it with growing backoff and logs where it failed
             await self._stop_if_wanted(owner, state, now)
             return replace(again, after=requeueing.RESYNC)

@@ -274,7 +274,7 @@ class KubeCluster:
         for rung in sorted(stuck):
             try:
                 await self._shared.ensure(rung)
-            except (NameTakenError, RefusedError) as error:
+            except (NameTakenError, OrderTooLargeError, RefusedError) as error:
                 self._remembered.refusals[None] = self._refusal(error)
 
     async def _create(self, start: Start, item: Item) -> Blocker | None:

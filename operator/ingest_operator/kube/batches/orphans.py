@@ -14,7 +14,7 @@ from typing import Final
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import RefusedError
+from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.fields import gone_by, is_terminal, metadata_of
 from ingest_operator.kube.api.names import INGEST, Owner, Place, place_of
 from ingest_operator.kube.api.ownership import controller_of
@@ -26,11 +26,11 @@ JOB_NAME: Final = "batch.kubernetes.io/job-name"
 
 
 async def end_orphans(api: Api, seen: JobsAndPods, owner: Owner) -> None:
-    """Delete a batch's orphaned pods that are not being deleted yet. Raises `ApiError`, except if the Role is
-    of an earlier version and forbids it."""
+    """Delete a batch's orphaned pods that are not being deleted yet. A refused or failed call holds nothing
+    else up: their blocker is reported, and the next reconcile asks again."""
     for _, pod in _orphans(seen, owner):
         if gone_by(pod) is None:
-            with contextlib.suppress(RefusedError):  # its blocker says so
+            with contextlib.suppress(ApiError):
                 await api.delete(PODS, owner.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
 
 

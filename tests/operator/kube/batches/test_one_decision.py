@@ -3,8 +3,12 @@ follows is told once."""
 
 import asyncio
 
-from ingest_operator.kube.api.resources import JOBS
+import pytest
+
+from ingest_operator.kube.api.resources import BATCHES, JOBS
+from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.requeueing import LONGEST_WAIT_SECONDS, Requeue
+from ingest_operator.kube.watch.cache import key_of
 from scripts.house import one_reconcile
 from tests.support import kube_objects as kube
 from tests.support.one_batch import OneBatch
@@ -44,6 +48,24 @@ def test_the_end_of_a_run_is_told_with_the_status_that_records_it_and_never_agai
     asyncio.run(batch.reconcile(operator))
     asyncio.run(batch.reconcile(batch.operator()))  # one that has just started tells nothing of what it finds
     assert ended(batch) == [(0, 1)]
+
+
+def test_runs_are_ended_as_the_spec_asks_whatever_a_reconcile_meets(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise ValueError("nobody thought of this")
+
+    batch = OneBatch(1)
+    operator = batch.operator()
+    batch.job(0, pod=kube.running_pod())
+    asyncio.run(batch.reconcile(operator))
+    suspended = {"suspend": True, "suspendMode": "Kill"}
+    newer = {"metadata": batch.body["metadata"] | {"generation": 2}, "spec": batch.body["spec"] | suspended}
+    batch.body = batch.api.put(BATCHES, batch.body | newer)
+    batch.batches.offer(batch.body)
+    monkeypatch.setattr(KubeCluster, "observe", fails)
+    with pytest.raises(ValueError, match="nobody thought of this"):
+        asyncio.run(operator.reconcile(key_of(batch.body)))
+    assert [write for write in batch.api.writes if f" {JOBS.plural}/" in write]
 
 
 def test_what_is_told_is_told_before_anything_is_started() -> None:
