@@ -60,9 +60,8 @@ class Run:
         a fifth of the window."""
         active = self.steps["segmentation"].data
         clean = active * (active.sum(2, keepdims=True) == 1)
-        enough: NDArray[np.bool_] = (
-            clean.sum(1) >= 0.2 * active.shape[1]
-        )  # `min_active_ratio` of `filter_embeddings`
+        # `min_active_ratio` of `filter_embeddings`
+        enough: NDArray[np.bool_] = clean.sum(1) >= 0.2 * active.shape[1]
         return enough
 
     def error_rate(self, reference: Sequence[Turn]) -> float:

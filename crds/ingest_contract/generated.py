@@ -120,9 +120,8 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
             else ""
         )
         yield f"| `{here}` | {_type(field)} | {default} | {' '.join(field.get('description', '').split())} |"
-        foreign = field.get(
-            "x-kubernetes-preserve-unknown-fields", False
-        )  # its fields are documented elsewhere
+        # its fields are documented elsewhere
+        foreign = field.get("x-kubernetes-preserve-unknown-fields", False)
         inner = {} if here in _ONCE or foreign else field.get("items", field)
         yield from _rows(inner, here + ("[]" if "items" in field else ""))
 

@@ -245,9 +245,8 @@ def encode(receipt: Receipt) -> bytes:
         data = _short(candidate)
         if len(data) <= RECEIPT_LIMIT:
             return data
-    return _short(
-        brief.model_copy(update={"effective": None, "quality": None})
-    )  # every field that is left is bounded
+    # every field that is left is bounded
+    return _short(brief.model_copy(update={"effective": None, "quality": None}))
 
 
 def _short(receipt: Receipt) -> bytes:

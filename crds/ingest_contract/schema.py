@@ -43,9 +43,8 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
     unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
     is_map = "maxProperties" in flat and isinstance(flat.get("additionalProperties"), dict)
     if flat.get("additionalProperties") and not (is_map or flat.get("x-kubernetes-preserve-unknown-fields")):
-        unknown.append(
-            "additionalProperties"
-        )  # a map without bounds; only its absence, `false`, is what a structural schema does anyway
+        # a map without bounds; only its absence, `false`, is what a structural schema does anyway
+        unknown.append("additionalProperties")
     if unknown:
         raise UnstructuralSchemaError(f"no structural form for {', '.join(unknown)} in {flat}")
     result: Schema = {word: flat[word] for word in _COPIED if word in flat}

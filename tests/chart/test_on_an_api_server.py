@@ -48,9 +48,8 @@ def test_every_object_is_accepted_as_it_is_where_only_restricted_pods_are(
 def test_a_folder_of_the_node_is_all_that_is_not_restricted_where_models_lie_there(
     restricted: ControlPlane,
 ) -> None:
-    assert (
-        tried(restricted, case("mig")) == []
-    )  # only Jobs' pods mount the folder, and those the operator makes
+    # only Jobs' pods mount the folder, and those the operator makes
+    assert tried(restricted, case("mig")) == []
     profile = next(each for each in case("mig") if each["kind"] == "IngestProfile")
     assert profile["spec"]["pods"]["models"] == {"hostPath": "/srv/models"}
 

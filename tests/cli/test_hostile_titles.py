@@ -41,9 +41,8 @@ def item(index: int, title: str) -> Item:
 
 
 def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
-    text = message.encode("utf-8", "replace").decode()[
-        :200
-    ]  # a status that an older program has written: JSON, and so no surrogates
+    # a status that an older program has written: JSON, and so no surrogates
+    text = message.encode("utf-8", "replace").decode()[:200]
     row = {"state": "Failed", "run": 1, "reason": Reason.NOT_FOUND, "message": text}
     rows = [{"index": each.index, "id": each.id, **row} for each in items]
     whole: dict[str, Any] = {

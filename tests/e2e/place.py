@@ -185,9 +185,8 @@ def _roles(dsn: str, database: str) -> None:
     """The store as docs/install.md has it set up: an owner who is no superuser, and a login role for
     workers."""
     with connect(dsn, application="e2e") as connection:
-        connection.execute(
-            "drop role if exists worker, owner, ingest_writer, ingest_reader"
-        )  # an earlier place's: roles are the server's
+        # an earlier place's: roles are the server's
+        connection.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")
         connection.execute("create role owner login createrole")
         connection.execute("create role worker login")
         connection.execute(sql.SQL("alter database {} owner to owner").format(sql.Identifier(database)))

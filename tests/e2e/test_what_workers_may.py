@@ -39,11 +39,12 @@ def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_op
     with here.transcript.phase("network policies"), ExitStack() as ends:
         ends.enter_context(metadata(here.node.inside))
         server, caller = (ends.enter_context(_stranger(here, name)) for name in ("server", "caller"))
+        # two of them at ports that workers may use elsewhere
         foreign = [
             api,
             cloud,
             f"{_address(here, server)}:{MEDIA_PORT}",
-        ]  # two of them at ports that workers may use elsewhere
+        ]
         here.until(
             lambda: _reached(here, caller, needed + foreign) == needed + foreign,
             "a pod of which no policy speaks reaches all",

@@ -91,9 +91,8 @@ def test_a_mistake_in_an_expression_or_a_script_would_be_told() -> None:
             EXPRESSIONS["IngestBatch"] | {"current": "status.condition.exists(c, c.type == 'Ready')"},
         )
     with pytest.raises(RefusedByJudge, match="nil"):
-        argocd(
-            BATCHES["running"], "return {status = string.upper('healthy')}"
-        )  # Argo CD gives scripts no strings
+        # Argo CD gives scripts no strings
+        argocd(BATCHES["running"], "return {status = string.upper('healthy')}")
 
 
 def test_argo_cd_is_taught_with_the_scripts_that_are_tested() -> None:

@@ -1,7 +1,6 @@
 """A planned batch in a cluster that exists in memory: its Jobs and pods stand where a test puts them, and
 nothing happens by itself."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -147,6 +146,6 @@ class OneBatch:
 
 
 def _orders(body: Object) -> Orders:
-    batch, profile = IngestBatch.model_validate_json(json.dumps(body)), IngestProfileSpec()
+    batch, profile = IngestBatch.from_object(body), IngestProfileSpec()
     runtime = runtime_of(profile, Machine(profile.pods.gpu.count > 0, profile.pods.cpus), 1)
     return Orders(batch, profile, settings_of(batch, profile), runtime, OWNER.trace_id)

@@ -14,9 +14,8 @@ QUICK: Final = 15
 
 def register() -> None:
     """The profiles `house`, which is loaded, and `quick` (`pytest --hypothesis-profile=quick`)."""
-    settings.register_profile(
-        "house", deadline=None, print_blob=True, max_examples=WHOLE
-    )  # a busy machine is no fault of the code
+    # a busy machine is no fault of the code
+    settings.register_profile("house", deadline=None, print_blob=True, max_examples=WHOLE)
     settings.register_profile("quick", settings.get_profile("house"), max_examples=QUICK)
     settings.load_profile("house")
 

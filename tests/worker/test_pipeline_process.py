@@ -126,9 +126,8 @@ def test_a_worker_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing
     assert took < 15
     assert ended.receipt is not None
     assert (ended.receipt.result, ended.receipt.reason) == ("Failed", Reason.INTERRUPTED)
-    assert (
-        Stage(stage) in ended.receipt.stages or took >= 5
-    )  # a stage that never came back has no end, and so no time
+    # a stage that never came back has no end, and so no time
+    assert Stage(stage) in ended.receipt.stages or took >= 5
     assert (
         count(store, "select count(*) from ingest.claim where recording = %s", f"file:{recording.stem}") == 0
     )

@@ -219,9 +219,8 @@ def test_what_a_plan_has_no_bytes_for_is_left_out_and_counted_and_the_rest_fits_
     assert 2800 < len(found.items) < 3200
     assert [item.index for item in found.items] == list(range(len(found.items)))
     assert len(found.to_json()) < MAX_BYTES
-    assert (
-        sum(len(line) + 60 for line in frames(found)) < 10 * 1024 * 1024
-    )  # a runtime puts a time and a stream before each line
+    # a runtime puts a time and a stream before each line
+    assert sum(len(line) + 60 for line in frames(found)) < 10 * 1024 * 1024
 
 
 candidates = st.lists(

@@ -61,10 +61,11 @@ def main() -> NoReturn:
     """
     undumpable()  # before the first secret is taken: nothing that reads hostile content may read it here
     faulthandler.enable()
+    # out of the environment, like the order, so that no child inherits them
     text, dsn = (
         "",
         os.environ.pop(DSN_VARIABLE, ""),
-    )  # out of the environment, like the order, so that no child inherits them
+    )
     try:
         text = order_text()
         order = read_order(text)

@@ -183,9 +183,8 @@ class BatchRunner:
                 if done is not None:
                     done(len(results))
                 continue
-            self.batch = max(
-                1, len(unit) * max(map(size, unit)) // 2
-            )  # half of the batch that failed: the last batch may be far smaller than allowed
+            # half of the batch that failed: the last batch may be far smaller than allowed
+            self.batch = max(1, len(unit) * max(map(size, unit)) // 2)
             self.halvings += 1
             if self._free is not None:
                 self._free()

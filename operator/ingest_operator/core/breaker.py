@@ -60,9 +60,8 @@ def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
     if reason in BREAKERS or verdict is Verdict.STOP_BATCH or prevails:
         return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
     if probe and verdict is not Verdict.FORGIVE:
-        return replace(
-            ledger, breaker=None
-        )  # the probe failed for a reason of its own: what opened the breaker is gone
+        # the probe failed for a reason of its own: what opened the breaker is gone
+        return replace(ledger, breaker=None)
     return ledger
 
 

@@ -86,9 +86,8 @@ def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tup
     """The next actions, with avoided nodes and nodes that are tried again taken into account."""
     spec, total = batch.spec, len(batch.items)
     held = spec.suspend or ledger.breaker is not None or is_held(spec, total, ledger, now, seen.blockers)
-    stranded_stops = (
-        () if held else stranded(ledger, seen.runs, now)
-    )  # where nothing may start it would not start again
+    # where nothing may start it would not start again
+    stranded_stops = () if held else stranded(ledger, seen.runs, now)
     stops = tuple(Stop(run.index, run.number) for run in stranded_stops)
     wanted = plan(spec, total, ledger, seen.live, now, seen.blockers)
     return (*stops, *sent(ledger, seen.runs, wanted))

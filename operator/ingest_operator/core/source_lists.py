@@ -27,9 +27,8 @@ class SourceError(ValueError):
     do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(
-            said(message)
-        )  # it may quote a line of a user's list, with a password in its address
+        # it may quote a line of a user's list, with a password in its address
+        super().__init__(said(message))
 
 
 @dataclass(frozen=True, slots=True)

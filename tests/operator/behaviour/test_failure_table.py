@@ -158,9 +158,8 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
             scene.until(
                 lambda status: status.get("breaker") or status["state"] == "Complete", waited, name_of(reason)
             )
-            scene.profile(
-                name_of(reason), pods=PODS | {"queueDeadlineSeconds": 10}
-            )  # for a probe that was quicker than we are
+            # for a probe that was quicker than we are
+            scene.profile(name_of(reason), pods=PODS | {"queueDeadlineSeconds": 10})
         for reason in APART:
             scene.until_state("Complete", name_of(reason))
         scene.until_state("CompleteWithFailures", ASIDE)

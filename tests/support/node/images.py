@@ -99,9 +99,8 @@ class Storage:
             with tempfile.TemporaryDirectory(dir=self.folder, prefix="base-") as root:
                 settings = Path(root, "etc/dpkg/dpkg.cfg.d")
                 settings.mkdir(parents=True)
-                (settings / "fast").write_text(
-                    "force-unsafe-io\n", encoding="ascii"
-                )  # what is half done is thrown away anyway
+                # what is half done is thrown away anyway
+                (settings / "fast").write_text("force-unsafe-io\n", encoding="ascii")
                 made = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root]
                 subprocess.run(["unshare", "--mount", *made], check=True, stdout=subprocess.DEVNULL)
                 (settings / "fast").unlink()

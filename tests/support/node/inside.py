@@ -30,16 +30,14 @@ def main() -> None:
     """Cover, say so, and reap: orphans of a namespace are its first process's children."""
     folder, disk = Path(sys.argv[1]), sys.argv[2]
     (folder / "disk").mkdir()
-    _run(
-        "mount", "--bind", disk, str(folder / "disk")
-    )  # before it may be covered: an overlay cannot lie on another one
+    # before it may be covered: an overlay cannot lie on another one
+    _run("mount", "--bind", disk, str(folder / "disk"))
     for covered in COVERED:
         _cover(covered, folder / f"over{covered.replace('/', '-')}")
     for setting in SETTINGS:
         _pretend(Path("/proc/sys", setting), folder / setting.replace("/", "."))
-    _run(
-        "mount", "--make-rshared", "/"
-    )  # a kubelet insists that mounts reach into pods; nothing leaves this namespace by that
+    # a kubelet insists that mounts reach into pods; nothing leaves this namespace by that
+    _run("mount", "--make-rshared", "/")
     _run("ip", "link", "set", "lo", "up")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n", encoding="ascii")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -112,9 +112,8 @@ def test_a_recording_in_which_nobody_speaks_has_no_turns(
 def test_a_speaker_with_too_little_clean_speech_has_a_row_of_nan(
     diarizer: PyannoteDiarizer, sample: Audio
 ) -> None:
-    sound = sample.pcm()[
-        round(21.8 * SAMPLE_RATE) : round(22.8 * SAMPLE_RATE)
-    ]  # a second: less than a fifth of a window
+    # a second: less than a fifth of a window
+    sound = sample.pcm()[round(21.8 * SAMPLE_RATE) : round(22.8 * SAMPLE_RATE)]
     found = diarizer.diarize(written(sample.path.with_name("one.pcm"), sound), ANY, quiet)
     assert found.speakers == 1
     assert not found.has_vector(0)

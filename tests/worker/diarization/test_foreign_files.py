@@ -19,9 +19,8 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture
 def copied(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(
-        "TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False
-    )  # what an earlier test has loaded has set it
+    # what an earlier test has loaded has set it
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
     return Path(shutil.copytree(folder, tmp_path / "pipeline"))
 
 

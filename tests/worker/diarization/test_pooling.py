@@ -62,6 +62,7 @@ def test_overlapped_speech_is_left_out_where_enough_is_clean() -> None:
     activity[6:, 1] = 1
     masks = slot_masks(activity, least=2)
     assert masks[0].tolist() == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
+    # two clean frames are not more than two: all of it is heard
     assert masks[1].tolist() == [
         0,
         0,
@@ -73,7 +74,7 @@ def test_overlapped_speech_is_left_out_where_enough_is_clean() -> None:
         1,
         1,
         1,
-    ]  # two clean frames are not more than two: all of it is heard
+    ]
     assert masks[2].sum() == 0
 
 

@@ -157,9 +157,8 @@ def test_a_playlist_that_only_a_program_could_read_starts_none(
     program.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\necho ffmpeg version 7.1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
-    monkeypatch.setattr(
-        FFmpegPostProcessor, "_version_cache", {None: None}
-    )  # it looks for programs once in a process
+    # it looks for programs once in a process
+    monkeypatch.setattr(FFmpegPostProcessor, "_version_cache", {None: None})
     url = hls(site, media["cast.ts"], end='#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key"\n#EXT-X-ENDLIST\n')
     assert failure(url, tmp_path / "scratch").reason is Reason.SOURCE_UNSUPPORTED
     assert not (tmp_path / "ran").exists()
@@ -289,9 +288,8 @@ def test_configuration_files_and_plugins_of_this_machine_are_not_read(
     plugin.write_text("raise SystemExit('a plugin was loaded')")
     (home / "yt-dlp/config").write_text("--exec 'touch exec-was-run'\n--output elsewhere\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    monkeypatch.setattr(
-        yt_dlp_globals.all_plugins_loaded, "value", False
-    )  # it looks for them once in a process
+    # it looks for them once in a process
+    monkeypatch.setattr(yt_dlp_globals.all_plugins_loaded, "value", False)
     found = fetch(site.put("/a.mp4", media["film.mp4"]), tmp_path / "scratch")
     assert found.path.name == "media.mp4"
     assert not Path("exec-was-run").exists()

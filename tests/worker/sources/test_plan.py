@@ -109,9 +109,8 @@ def test_the_length_of_a_large_file_takes_a_small_part_of_it(
 ) -> None:
     content = media["long.mp4"]
     first = int.from_bytes(content[:4], "big")
-    filler = (
-        (20_000_000).to_bytes(4, "big") + b"free" + bytes(20_000_000 - 8)
-    )  # before the rest, so the index moves far behind
+    # before the rest, so the index moves far behind
+    filler = (20_000_000).to_bytes(4, "big") + b"free" + bytes(20_000_000 - 8)
     site.put("/large.mp4", content[:first] + filler + content[first:])
     found = planner.plan(site.url("/large.mp4"))
     assert found.items[0].duration_seconds == 20
@@ -192,9 +191,8 @@ def test_a_media_file_that_does_not_answer_is_still_planned_and_fails_in_its_own
 ) -> None:
     found = planner.plan(site.put("/gone.mp4", status=status), site.put("/film.mp4", media["film.mp4"]))
     assert {item.url for item in found.items} == {site.url("/gone.mp4"), site.url("/film.mp4")}
-    assert found.unknown_durations == (
-        2 if status == 429 else 1
-    )  # who asks us to slow down is asked nothing more
+    # who asks us to slow down is asked nothing more
+    assert found.unknown_durations == (2 if status == 429 else 1)
 
 
 def test_an_address_that_the_profile_refuses_is_still_planned(planner: Planner) -> None:

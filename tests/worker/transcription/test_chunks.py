@@ -97,9 +97,8 @@ def test_of_pauses_that_are_shorter_than_their_padding_the_longest_ends_a_chunk(
         (21.0, 0.9), (0.7, 0.0), (6.0, 0.9), (0.2, 0.0), (1.0, 0.9), (0.2, 0.0), (20.0, 0.9)
     )
     first, *_ = pack(speech_spans(probabilities, probabilities.size * FRAME), probabilities)
-    assert first.seconds == pytest.approx(
-        21.35, abs=0.1
-    )  # in the middle of seven tenths, not at the last two that fit
+    # in the middle of seven tenths, not at the last two that fit
+    assert first.seconds == pytest.approx(21.35, abs=0.1)
 
 
 def test_times_in_a_chunk_are_found_again_in_the_recording() -> None:

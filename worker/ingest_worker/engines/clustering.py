@@ -132,9 +132,8 @@ class BoundedClustering:
         likeness = (2 - distance).reshape(windows, slots, -1)
         if forced is not None or not self._vbx.constrained_assignment:
             return np.argmax(likeness, axis=2), None, centroids
-        likeness[segmentations.data.sum(1) == 0] = (
-            np.nanmin(likeness) - 1
-        )  # silent slots must not take a speaker from an active slot
+        # silent slots must not take a speaker from an active slot
+        likeness[segmentations.data.sum(1) == 0] = np.nanmin(likeness) - 1
         return self._vbx.constrained_argmax(likeness), None, centroids
 
     def _centroids(self, train: NDArray[Any]) -> NDArray[Any]:

@@ -106,9 +106,8 @@ class PyannoteDiarizer:
         (`SpeakerDiarization.apply`). For benchmarks."""
         file = {"uri": "recording", "audio": audio, "report": report}
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # pyannote's about the number of speakers, which `diarize` reports, and numpy's
+            # pyannote's about the number of speakers, which `diarize` reports, and numpy's
+            warnings.simplefilter("ignore")
             return self._pipeline.apply(file, min_speakers=speakers.min, max_speakers=speakers.max, hook=hook)
 
     def slot_vectors(

@@ -65,9 +65,8 @@ def loaded(folder: Path, device: str) -> Any:
         raise StageError(Reason.GPU_UNAVAILABLE)
     os.environ.update(QUIET)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # torchcodec without FFmpeg's libraries, and what Lightning deprecates: neither is used
+        # torchcodec without FFmpeg's libraries, and what Lightning deprecates: neither is used
+        warnings.simplefilter("ignore")
         from pyannote.audio import Pipeline
 
         with torch.serialization.safe_globals(_types()):

@@ -83,9 +83,8 @@ class Decoded:
 
 def fault_of(decoded: Decoded) -> Fault | None:
     """The first gate that the decoding fails, the most serious first; None if it is accepted."""
-    pace = len(decoded.text) / max(
-        decoded.seconds, 1.0
-    )  # in less than a second a single word would seem too fast
+    # in less than a second a single word would seem too fast
+    pace = len(decoded.text) / max(decoded.seconds, 1.0)
     gates = (
         (Fault.CUT_OFF, not decoded.complete),
         (Fault.REPETITIVE, compression_ratio(decoded.text) > MAX_COMPRESSION),

@@ -88,9 +88,8 @@ class Trunk:
         self._model, self._device, self._block = model, device, block
         self._context = -(-_reach(model.resnet) // STRIDE) * STRIDE
         if device == "cpu":
-            model.resnet.to(
-                memory_format=torch.channels_last
-            )  # halves the time; differs by 8e-6 (oneDNN's kernels)
+            # halves the time; differs by 8e-6 (oneDNN's kernels)
+            model.resnet.to(memory_format=torch.channels_last)
 
     def blocks(self, audio: Audio) -> Iterator[Tensor]:
         """(features, frames) for one stretch after another: together every frame of the recording, 80 ms
@@ -128,9 +127,8 @@ class Trunk:
         span = min(CENTRING, total)
         left = (torch.arange(first, last) - span // 2).clamp(0, total - span)
         low, high = min(first, int(left[0])), max(last, int(left[-1]) + span)
-        samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(
-            np.float32
-        )  # the network's filterbank expects the range of int16
+        # the network's filterbank expects the range of int16
+        samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(np.float32)
         fbank: Tensor = self._model._fbank(torch.from_numpy(samples)[None].to(self._device))  # noqa: SLF001 - the stock path minus centring
         sums = torch.cat([fbank.new_zeros(1, fbank.shape[1], dtype=torch.float64), fbank.double().cumsum(0)])
         left = (left - low).to(fbank.device)

@@ -63,9 +63,8 @@ def split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").rstrip(".")
-        host = (
-            host if ":" in host or not host else host.encode("idna").decode("ascii")
-        )  # raises for labels that no name may have
+        # raises for labels that no name may have
+        host = host if ":" in host or not host else host.encode("idna").decode("ascii")
         port = f":{parts.port}" if parts.port is not None else ""  # raises if it is not a number
     except ValueError as error:
         raise NotAnAddressError(url, str(error)) from error

@@ -66,9 +66,8 @@ def make_plan(
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).extract(kept)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
-    first = {
-        candidate.id: candidate.url for candidate in reversed(found)
-    }  # the first occurrence of a duplicate counts
+    # the first occurrence of a duplicate counts
+    first = {candidate.id: candidate.url for candidate in reversed(found)}
     if secret := {item.id: first[item.id] for item in document.items if first[item.id] != item.url}:
         keep(secret)
     return document

@@ -108,9 +108,8 @@ class BatchController:
                 state.frozen = await read_frozen(self._deps.api, owner)
         state.weight = sum(plan.weight for plan in state.frozen)
         self._make_room(owner, state)
-        require_all(
-            state.frozen, state.statuses.read()
-        )  # at each reconcile: a backup may restore another status at any time
+        # at each reconcile: a backup may restore another status at any time
+        require_all(state.frozen, state.statuses.read())
         context = self._context(owner, state)
         plan = await self._planned(context, state, now)
         if state.frozen != plan.frozen:  # from its first start on a batch uses what is frozen

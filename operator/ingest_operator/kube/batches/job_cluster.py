@@ -181,9 +181,8 @@ class KubeCluster:
         if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
             return
         if QUEUE in (job["metadata"].get("labels") or {}):
-            await self._delete(
-                job
-            )  # a queue resumes what it has admitted: only a Job that is gone stays ended
+            # a queue resumes what it has admitted: only a Job that is gone stays ended
+            await self._delete(job)
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: to_rfc3339(self._now)}}
         try:
@@ -221,9 +220,8 @@ class KubeCluster:
             *(self._delete(job) for job in (self._job(*key) for key in due) if job is not None)
         )
         for key in due:
-            del self._remembered.kept[
-                key
-            ]  # one that someone else deleted is no longer hidden: the next reconcile forgets it
+            # one that someone else deleted is no longer hidden: the next reconcile forgets it
+            del self._remembered.kept[key]
         return min(self._remembered.kept.values(), default=None)
 
     @property
@@ -241,9 +239,8 @@ class KubeCluster:
             if place is None or (place.index, place.number) in self._remembered.kept:
                 continue
             if self._seen.jobs.is_gone(job) and decided(job) is None:
-                self._seen.forget_job(
-                    job
-                )  # deleted before it was over: nothing else will ever be known of it
+                # deleted before it was over: nothing else will ever be known of it
+                self._seen.forget_job(job)
                 continue
             found[place.index, place.number] = job, pods.get(_name(job))
         return found

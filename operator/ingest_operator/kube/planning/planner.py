@@ -161,9 +161,8 @@ class _PlanReconciler:
                 f"The plan is made, and the log of pod {source.pod} that holds it cannot be reached: {error}"
             )
             return self.answer(Blocker("LogOutOfReach", message, soon), soon)
-        return replace(
-            PlanResult.of(frozen), again_at=self.now
-        )  # what is left of it is cleared, and later sources are planned
+        # what is left of it is cleared, and later sources are planned
+        return replace(PlanResult.of(frozen), again_at=self.now)
 
     def _waiting(self, step: Step) -> PlanResult:
         match step:

@@ -145,9 +145,8 @@ def _held(batch: Object) -> str:
     if (batch.get("spec") or {}).get("suspend") is True:
         return "it is suspended"
     status = batch.get("status") or {}
-    stalled = (
-        None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
-    )  # a failed batch ends by itself
+    # a failed batch ends by itself
+    stalled = None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
     return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
 
 

@@ -43,9 +43,8 @@ def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_chan
         assert reconcile.planned is not None
         assert reconcile.planned.status.sources == 2
         await scene.reconcile()
-        assert [job["metadata"]["name"] for job in await scene.jobs()] == [
-            plan_job_name(scene.owner, 0, 1)
-        ]  # kept for its log
+        # kept for its log
+        assert [job["metadata"]["name"] for job in await scene.jobs()] == [plan_job_name(scene.owner, 0, 1)]
 
     run(story())
 
