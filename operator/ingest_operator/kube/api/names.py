@@ -128,12 +128,18 @@ class Place:
 
 
 def place_of(job_name: str) -> Place | None:
-    """Parse a name; None for a name of another kind. Only `Place.name` tells whether it is the name that a
+    """Parse a name; None for a name of another kind. Only `own_place_of` tells whether it is the name that a
     batch would give."""
     found = _PLACE.search(job_name)
     if found is None or int(found[3]) > MAX_NUMBER:
         return None
     return Place(PLAN if found[1] else INGEST, int(found[2]), int(found[3]))
+
+
+def own_place_of(owner: Owner, job_name: str) -> Place | None:
+    """Parse a name that this batch would give; None for any other."""
+    place = place_of(job_name)
+    return place if place is not None and place.name(owner) == job_name else None
 
 
 def ingest_job_name(owner: Owner, index: int, number: int) -> str:

@@ -2,7 +2,7 @@
 
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
-from ingest_operator.kube.api.names import PLAN, Owner, place_of
+from ingest_operator.kube.api.names import PLAN, Owner, own_place_of
 from ingest_operator.kube.api.resources import JOBS
 from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.observe.end_rules import is_final
@@ -20,7 +20,10 @@ async def end_plans(api: Api, seen: JobsAndPods, owner: Owner) -> None:
     """Delete the plan Jobs that are not over: a plan that no one will read is not worth its pod. Raises
     `ApiError`."""
     for job in seen.jobs.of(owner.identity):
-        place = place_of(job["metadata"]["name"])
-        ours = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
-        if ours and not (is_final(job) or is_deleted(job) or seen.jobs.is_gone(job)):
+        place = own_place_of(owner, job["metadata"]["name"])
+        if (
+            place is not None
+            and place.role == PLAN
+            and not (is_final(job) or is_deleted(job) or seen.jobs.is_gone(job))
+        ):
             await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])

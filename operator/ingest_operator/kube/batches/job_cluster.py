@@ -23,7 +23,14 @@ from ingest_operator.kube.api.errors import (
     RefusedError,
     UnreachableError,
 )
-from ingest_operator.kube.api.names import INGEST, PROGRESS_PORT, STOPPED, Place, ingest_job_name, place_of
+from ingest_operator.kube.api.names import (
+    INGEST,
+    PROGRESS_PORT,
+    STOPPED,
+    Place,
+    ingest_job_name,
+    own_place_of,
+)
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal, name_taken
 from ingest_operator.kube.api.resources import JOBS, Object
@@ -247,14 +254,9 @@ class KubeCluster:
 
     def _place(self, job: Object) -> Place | None:
         """Which run of a planned recording a Job is; None for any other Job."""
-        place = place_of(_name(job))
-        ours = (
-            place is not None
-            and place.role == INGEST
-            and place.index < self._total
-            and place.name(self._owner) == _name(job)
-        )
-        return place if ours else None
+        place = own_place_of(self._owner, _name(job))
+        planned = place is not None and place.role == INGEST and place.index < self._total
+        return place if planned else None
 
     def _job(self, index: int, number: int) -> Object | None:
         """The Job of one run, if it is known to exist and is the batch's own."""

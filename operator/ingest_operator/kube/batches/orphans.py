@@ -16,7 +16,7 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.fields import gone_by, is_terminal, metadata_of
-from ingest_operator.kube.api.names import INGEST, Owner, Place, place_of
+from ingest_operator.kube.api.names import INGEST, Owner, Place, own_place_of
 from ingest_operator.kube.api.ownership import controller_of
 from ingest_operator.kube.api.resources import PODS, Object
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -56,7 +56,11 @@ def _orphans(seen: JobsAndPods, owner: Owner) -> Iterator[tuple[Place, Object]]:
     """The pods of the batch's Jobs that have no controller and have not ended."""
     for pod in seen.pods.of(owner.identity):
         job_name = (metadata_of(pod).get("labels") or {}).get(JOB_NAME) or ""
-        place = place_of(job_name)
-        ours = place is not None and place.name(owner) == job_name and controller_of(pod) is None
-        if place is not None and ours and not is_terminal(pod) and not seen.pods.is_gone(pod):
+        place = own_place_of(owner, job_name)
+        if (
+            place is not None
+            and controller_of(pod) is None
+            and not is_terminal(pod)
+            and not seen.pods.is_gone(pod)
+        ):
             yield place, pod

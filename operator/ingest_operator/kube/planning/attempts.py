@@ -18,7 +18,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.kube.api.fields import gone_by, metadata_of
-from ingest_operator.kube.api.names import PLAN, Owner, place_of
+from ingest_operator.kube.api.names import PLAN, Owner, own_place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
@@ -105,9 +105,8 @@ def attempts_of(
     newest pod of each, by the Job's name."""
     found: dict[int, list[PlanAttempt]] = {}
     for job in jobs:
-        place = place_of(job["metadata"]["name"])
-        named = place is not None and place.role == PLAN and place.name(owner) == job["metadata"]["name"]
-        if named and is_controlled(job, owner.identity):
+        place = own_place_of(owner, job["metadata"]["name"])
+        if place is not None and place.role == PLAN and is_controlled(job, owner.identity):
             one = _attempt_of(job, pods.get(job["metadata"]["name"]), profile, now)
             found.setdefault(one.run.index, []).append(one)
     return {number: _in_order(runs) for number, runs in found.items()}
