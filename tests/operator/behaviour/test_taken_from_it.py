@@ -1,7 +1,6 @@
 """What somebody takes from a batch while it is at work: its Jobs, their labels, their pods, what they are
 told."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -38,18 +37,25 @@ def looked_at(scene: Scene, parallelism: int) -> Json:
     return scene.until(lambda status: status["observedGeneration"] == generation, "it was looked at")
 
 
-def one_after_the_other(*plan_lives: Life) -> Script:
-    """Plan pods live so, one after the other."""
-    left: Iterator[Life] = iter(plan_lives)
-    planned = sequence({})
-    return lambda pod: next(left) if is_plan(pod) else planned(pod)
+def plan_runs(*plan_lives: Life) -> Script:
+    """The pods of plan Jobs live so, by the number at the end of their Job's name: a Job that is deleted
+    before its pod was seen takes no life from the next."""
+    otherwise = sequence({})
+
+    def choose(pod: Json) -> Life:
+        if not is_plan(pod):
+            return otherwise(pod)
+        number = int(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].rsplit("-", 1)[1])
+        return plan_lives[number - 1]
+
+    return choose
 
 
 def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fold, "DISRUPTION_WAIT", 5.0)
-    scene.play(one_after_the_other(hangs(), hangs(), plans(items(3))))
+    scene.play(plan_runs(hangs(), hangs(), plans(items(3))))
     scene.operate()
     scene.batch()
     for number in (1, 2):

@@ -38,7 +38,12 @@ def free_port() -> int:
     raise NotUpError("every port between 20000 and 32000 is taken")
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 60, every: float = 0.05) -> None:
+PATIENCE = 180.0
+"""Seconds: several rounds of the slowest controller that a test waits for (a namespace with pods in it is
+looked at every 16 s), on a machine that is busy with other tests. Only a test that fails waits so long."""
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE, every: float = 0.05) -> None:
     """Return once the condition holds; `TimeoutError` names what was waited for."""
     deadline = time.monotonic() + seconds
     while not condition():

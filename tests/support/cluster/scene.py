@@ -22,7 +22,7 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.history import History
 from tests.support.cluster.kubelet import RunningKubelet
 from tests.support.cluster.life import Script
-from tests.support.cluster.program import until
+from tests.support.cluster.program import PATIENCE, until
 from tests.support.cluster.running_operator import RunningOperator
 from tests.support.roles import Account, role_objects
 
@@ -126,7 +126,7 @@ class Scene:
         return self.seen(name).get("status", {})
 
     def until(
-        self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = 120
+        self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = PATIENCE
     ) -> Json:
         """The status as soon as something holds of it."""
         seen: list[Json] = [{}]
