@@ -187,7 +187,7 @@ def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
     for name, right in (
         ("#", True),
         ("STATE", False),
-        ("TRY", True),
+        ("RUN", True),
         ("LENGTH", True),
         ("RTF", True),
         ("TITLE", False),
