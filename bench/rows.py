@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.batches import RESULTS, keep
-from bench.machine import machine
-from demo.once import say
+from testkit.cache import say
+from testkit.results.machine import machine
 
 Figures = dict[str, Any]
 

@@ -22,9 +22,9 @@ import psutil
 
 from bench.batches import run_batch
 from bench.rows import rows_main
-from demo import audio, speech
-from demo.once import key, once
-from demo.server import serving
+from testkit.cache import key, once
+from testkit.media.server import serving
+from testkit.speech import audio, catalogue, dialogue
 
 PORT: Final = 18_081
 
@@ -53,7 +53,7 @@ ROWS: Final = (Row("short", (1,)), Row("medium", (7,)), Row("long", (13,)), THIR
 
 def _record(row: Row, folder: Path) -> None:
     """Write the row's recordings as WAV files."""
-    spoken = audio.read(speech.recordings()["dialogue"].path)
+    spoken = audio.read(catalogue.recordings()["dialogue"].path)
     for number, dialogues in enumerate(row.dialogues):
         if dialogues:
             samples = np.concatenate([np.roll(spoken, part * 7 * audio.RATE) for part in range(dialogues)])
@@ -65,7 +65,9 @@ def _record(row: Row, folder: Path) -> None:
 
 def recordings(row: Row) -> Path:
     """The folder with the row's recordings."""
-    return once(f"seed-{row.name}", key(row.name, str(row.dialogues)), partial(_record, row))
+    return once(
+        f"seed-{row.name}", key(dialogue.version(), row.name, str(row.dialogues)), partial(_record, row)
+    )
 
 
 def measured(row: Row) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.batches import keep, receipts, run_batch
-from bench.machine import machine
-from demo import media
-from demo.server import serving
+from testkit.media import packing
+from testkit.media.server import serving
+from testkit.results.machine import machine
 
 REPEATS: Final = 3
 IMPORTS: Final = (
@@ -48,7 +48,7 @@ def import_seconds(module: str) -> float:
 
 def runs() -> dict[str, dict[str, Any]]:
     """One receipt per recording, from a real batch with one worker at a time."""
-    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as home, serving(media.folder()) as base:
+    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as home, serving(packing.folder()) as base:
         run_batch(Path(home), [f"{base}/{file}" for file in FILES])
         return receipts(Path(home))
 

@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from demo import media, speech
-from demo.once import say
-from demo.server import serving
 from scripts.environment import cache_folder
+from testkit.cache import say
+from testkit.media import packing
+from testkit.media.server import serving
+from testkit.speech import catalogue
 
 PORT: Final = int(os.environ.get("INGEST_DEMO_PORT", "18080"))
 """Fixed, because a recording's identity is its address: with another port at each run, nothing would ever be
@@ -58,7 +59,7 @@ def written_batch(base: str, home: Path) -> Path:
     """The batch file with this machine's addresses in it, and the enrolled voices beside it."""
     voices = home / "voices"
     voices.mkdir(parents=True, exist_ok=True)
-    known = speech.recordings()
+    known = catalogue.recordings()
     for name in ("joe", "mina"):
         shutil.copyfile(known[f"voice-{name}"].path, voices / f"{name}.wav")
     path = home / "batch.yaml"
@@ -86,7 +87,7 @@ def main() -> int:
     """Prepare, ingest, search, export; 0 if everything came out as it must."""
     home = cache_folder() / "demo" / "home"
     say(f"everything is kept below {home}; delete it to begin anew")
-    folder = media.folder()
+    folder = packing.folder()
     with serving(folder, PORT) as base:
         batch = written_batch(base, home)
         print(f"\nThe batch ({batch}):\n\n{batch.read_text()}")

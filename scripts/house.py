@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any, Final
 
 import ingest_operator
-from tests.support import kube_objects as kube
-from tests.support.one_batch import OneBatch
+from testkit.cluster.one_batch import OneBatch
+from testkit.objects import kube_objects as kube
 
 PACKAGE: Final = Path(ingest_operator.__file__).parent
 

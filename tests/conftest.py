@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from testkit.shared_servers import sharing
 from tests.support import thoroughness
-from tests.support.shared_servers import sharing
 
 pytest_plugins = [
     "tests.support.lanes",
     "tests.support.time_by_folder",
-    "tests.support.cluster.fixtures",
-    "tests.support.cluster.eight_fixtures",
-    "tests.support.postgres",
+    "testkit.cluster.fixtures",
+    "testkit.cluster.eight_fixtures",
+    "testkit.postgres",
     "tests.support.journey",
 ]
 """Each once: pytest makes a fixture anew for every conftest that imports it. Who imports another stands

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.operator_at_scale import plain
-from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import Scene, cluster
-from bench.operator_at_scale.talks import LOCKSTEP, Seconds, script, spread
 from ingest_operator.kube.api.resources import JOBS, PODS
-from tests.support.cluster.etcd_history import costs, puts, revision
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.life import Exit, Life
+from testkit.cluster.etcd_history import costs, puts, revision
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.life import Exit, Life
+from testkit.scale.process import RunningOperator
+from testkit.scale.scene import Scene, cluster
+from testkit.scale.talks import LOCKSTEP, Seconds, script, spread
 
 IN_FLIGHT: Final = 50
 KEPT: Final = 20

@@ -8,15 +8,15 @@ from contextlib import suppress
 from statistics import quantiles
 from typing import Any, Final
 
-from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import PATIENCE, REPORT_SECONDS, Object, Scene, cluster, say
-from bench.operator_at_scale.talks import script, spread
 from ingest_contract.intervals import decode
 from ingest_operator.kube.api.names import BATCH_UID
 from ingest_operator.kube.api.resources import BATCHES, PODS
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.kubelet_api import connected
-from tests.support.cluster.kubelet_watch import PodMirror
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.kubelet_api import connected
+from testkit.cluster.kubelet_watch import PodMirror
+from testkit.scale.process import RunningOperator
+from testkit.scale.scene import PATIENCE, REPORT_SECONDS, Object, Scene, cluster, say
+from testkit.scale.talks import script, spread
 
 NAMES: Final = ("mornings", "evenings")
 ITEMS: Final = 500

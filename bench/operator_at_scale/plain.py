@@ -4,9 +4,9 @@ pod. The measure of the rest."""
 import asyncio
 from typing import Final
 
-from bench.operator_at_scale.scene import Object, Scene
-from tests.support.cluster.kubelet_api import GoneError, KubeletApi, connected
-from tests.support.cluster.kubelet_watch import PodMirror
+from testkit.cluster.kubelet_api import GoneError, KubeletApi, connected
+from testkit.cluster.kubelet_watch import PodMirror
+from testkit.scale.scene import Object, Scene
 
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
 

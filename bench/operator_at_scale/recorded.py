@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bench.operator_at_scale.scene import Scene
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.batch import Batch, PlannedItems
@@ -17,6 +16,7 @@ from ingest_operator.core.status import render
 from ingest_operator.kube.api.names import BATCH_UID, Owner
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS
 from ingest_operator.kube.planning.frozen_plan import PART, digest_of, from_parts
+from testkit.scale.scene import Scene
 
 
 def record(scene: Scene, name: str, indexes: Iterable[int]) -> None:

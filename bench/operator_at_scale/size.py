@@ -5,14 +5,14 @@ import json
 import time
 from typing import Any, Final
 
-from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.recorded import record
-from bench.operator_at_scale.scene import Object, Scene, cluster, size
-from bench.operator_at_scale.talks import script
 from ingest_operator.kube.api.resources import JOBS
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.etcd_history import Put, puts, revision
-from tests.support.cluster.kubelet import RunningKubelet
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.etcd_history import Put, puts, revision
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.scale.process import RunningOperator
+from testkit.scale.scene import Object, Scene, cluster, size
+from testkit.scale.talks import script
 
 PARALLELISM: Final = 100
 A_DAY: Final = 86_400

@@ -6,12 +6,12 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
-from bench.operator_at_scale.process import RunningOperator
 from bench.operator_at_scale.recorded import record
-from bench.operator_at_scale.scene import Scene, cluster
-from bench.operator_at_scale.talks import script
-from tests.support.cluster.audit import Request
-from tests.support.cluster.kubelet import RunningKubelet
+from testkit.cluster.audit import Request
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.scale.process import RunningOperator
+from testkit.scale.scene import Scene, cluster
+from testkit.scale.talks import script
 
 RUNNING: Final = 100
 """Of each batch."""

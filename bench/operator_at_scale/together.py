@@ -5,11 +5,11 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
-from bench.operator_at_scale.process import USER, RunningOperator
-from bench.operator_at_scale.scene import Scene, cluster
-from bench.operator_at_scale.talks import script
-from tests.support.cluster.audit import Request
-from tests.support.cluster.kubelet import RunningKubelet
+from testkit.cluster.audit import Request
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.scale.process import USER, RunningOperator
+from testkit.scale.scene import Scene, cluster
+from testkit.scale.talks import script
 
 COUNT: Final = 20
 ITEMS: Final = 30

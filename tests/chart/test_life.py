@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from testkit.cluster.client import Refused
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.program import until
 from tests.support.chart import CHART, NAMESPACE, RELEASE, Json, helm
-from tests.support.cluster.client import Refused
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.program import until
 
 pytestmark = pytest.mark.control_plane
 

@@ -11,8 +11,8 @@ from ingest_contract.failures import Reason
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.telemetry.metrics import Metrics
+from testkit.objects.manifests import ITEM, OWNER, orders_for
 from tests.support.chart import CHART, NAMESPACE, Json, case, of_kind
-from tests.support.manifests import ITEM, OWNER, orders_for
 
 HOUSE = CHART.parents[1]
 ALERTS: list[Json] = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))

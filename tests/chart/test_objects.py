@@ -17,8 +17,8 @@ from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.plan_job import plan_job
 from ingest_operator.kube.manifests.volumes import MODELS, MODELS_CLAIM
 from ingest_worker.sources.guard import is_public
+from testkit.objects.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
 from tests.support.chart import CASES, NAMESPACE, RELEASE, Json, case, objects_in, of_kind, pods_in, template
-from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
 
 START = Start(index=0, number=1, charged_attempts=0, rung=0, disruptions=0)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from testkit.cluster.client import Refused
+from testkit.cluster.control_plane import ControlPlane
 from tests.support.chart import CASES, NAMESPACE, Json, case
-from tests.support.cluster.client import Refused
-from tests.support.cluster.control_plane import ControlPlane
 
 NAMESPACES = (NAMESPACE, "research")
 FOREIGN = ("monitoring.coreos.com/v1", "admissionregistration.k8s.io/v1beta1")

@@ -7,8 +7,8 @@ import pytest
 
 from ingest_worker.errors import StageError
 from ingestctl.dimension import dimension_of
+from testkit.models.demo_set import models
 from tests.cli.conftest import text_model
-from tests.support.models import models
 
 
 @pytest.mark.models

@@ -156,7 +156,7 @@ def test_a_server_that_does_not_answer_is_told_without_its_password(place: Workp
 def test_the_exit_code_says_whether_something_needed_is_missing(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, database: str, profile: str, code: int
 ) -> None:
-    from tests.support.models import models
+    from testkit.models.demo_set import models
 
     monkeypatch.setenv("INGEST_MODELS", str(models()))
     spec = f"{{{profile}, transcription: {{model: tiny.en}}, embedding: {{model: all-MiniLM-L6-v2}}}}"

@@ -20,8 +20,8 @@ from ingest_worker.store.schema import ensure_dimension
 from ingestctl.commands import app
 from ingestctl.commands.models import group as models_group
 from ingestctl.document import document
+from testkit.postgres import DIMENSION
 from tests.cli.talks import TALK
-from tests.support.postgres import DIMENSION
 from tests.worker.store.makers import content, store
 
 ROOT = Path(__file__).parents[2]

@@ -71,7 +71,7 @@ def test_a_set_that_was_never_fetched_cannot_be_verified(place: Workplace) -> No
 def test_the_demo_set_is_fetched_locked_and_then_only_checked(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.support.models import models
+    from testkit.models.demo_set import models
 
     monkeypatch.setenv("INGEST_MODELS", str(models()))
     demo = Path(__file__).parents[2] / "demo" / "models.yaml"

@@ -14,7 +14,7 @@ from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingestctl.screen import PlainWatcher, TerminalWatcher, change_of, table_of, title_of
-from tests.support.statuses import a_status
+from testkit.objects.statuses import a_status
 
 FORGED = "A talk\n100%  done      every other talk\r\x0b\x0c\x1c\x85\u2028\u2029  RTF 0.1"
 

@@ -22,7 +22,7 @@ from ingestctl.catalog import stored_models
 from ingestctl.commands import app
 from ingestctl.place import Workplace
 from ingestctl.search import TextModel, choose, day_after
-from tests.support.models import models
+from testkit.models.demo_set import models
 from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 
 TEXTS = (

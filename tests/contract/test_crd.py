@@ -11,7 +11,7 @@ from ingest_contract.crd import definitions
 from ingest_contract.failures import Reason
 from ingest_contract.names import GROUP
 from ingest_operator.core.ledger import Ledger
-from tests.support.builders import NOW, a_batch, a_planned_batch, a_run, folded, over, rendered
+from testkit.objects.builders import NOW, a_batch, a_planned_batch, a_run, folded, over, rendered
 from tests.support.cel import broken, defaulted
 
 Json = dict[str, Any]

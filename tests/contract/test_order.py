@@ -10,7 +10,7 @@ from ingest_contract.order import Item, Place, PlannedSource, PlanOrder, read_or
 from ingest_contract.profile import IngestProfileSpec
 from ingest_operator.core.actions import Start
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
-from tests.support.builders import TRACE, a_batch, an_item
+from testkit.objects.builders import TRACE, a_batch, an_item
 
 PLACE = Place(models="/models", scratch="/scratch/1", receipt="/dev/termination-log", progress_port=9090)
 

@@ -20,7 +20,7 @@ from ingest_contract.receipt import (  # fmt: skip
     encode,
 )
 from ingest_contract.stages import Stage
-from tests.support.builders import a_failure, a_receipt
+from testkit.objects.builders import a_failure, a_receipt
 
 LONG = 1.2345678901234567e-300
 """The longest number that JSON can hold."""

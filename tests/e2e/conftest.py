@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.installed import installed
-from tests.e2e.place import Place
-from tests.e2e.transcript import Transcript
-from tests.support.node.fitness import blocker
+from testkit.node.fitness import blocker
+from testkit.release.installed import installed
+from testkit.release.place import Place
+from testkit.release.transcript import Transcript
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,8 +9,8 @@ from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
 from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.store.connect import connect
-from tests.e2e.place import BASE, Place
-from tests.e2e.watching import left_now, watching
+from testkit.release.place import BASE, Place
+from testkit.release.watching import left_now, watching
 
 FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in EXPECTED)
 OURS = f"{MANAGED_BY}={MANAGER}"

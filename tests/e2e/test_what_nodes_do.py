@@ -1,8 +1,8 @@
 """What a node does to workers: it kills the one that takes more memory than it may, and it takes one away in
 mid-recording."""
 
-from tests.e2e.batches import batch
-from tests.e2e.place import Place
+from testkit.release.batches import batch
+from testkit.release.place import Place
 
 TOO_LITTLE_MIB = 600
 """Python with its engines takes about twice as much, and the ladder doubles three times."""

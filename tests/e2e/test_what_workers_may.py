@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ingest_operator.kube.api.names import PROGRESS_PORT
-from tests.e2e.batches import apply, batch
-from tests.e2e.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
-from tests.support.node.images import LIGHT
-from tests.support.node.metadata import ADDRESS as METADATA
-from tests.support.node.metadata import metadata
-from tests.support.node.namespace import HOST
+from testkit.node.images import LIGHT
+from testkit.node.metadata import ADDRESS as METADATA
+from testkit.node.metadata import metadata
+from testkit.node.namespace import HOST
+from testkit.release.batches import apply, batch
+from testkit.release.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
 
 KNOCKS = """
 import json, socket, sys

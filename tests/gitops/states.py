@@ -17,8 +17,8 @@ from ingest_operator.kube.schedules.due import DueResult
 from ingest_operator.kube.schedules.owned_batches import OwnedBatch
 from ingest_operator.kube.schedules.status import StatusInputs
 from ingest_operator.kube.schedules.status import render as render_schedule
-from tests.support.builders import NOW, a_run, over
-from tests.support.statuses import a_status
+from testkit.objects.builders import NOW, a_run, over
+from testkit.objects.statuses import a_status
 
 Json = dict[str, Any]
 

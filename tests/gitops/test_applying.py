@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from ingest_contract.documents import KINDS
+from testkit.cluster.binaries import program
+from testkit.cluster.control_plane import ControlPlane
 from tests.gitops.states import BATCHES
 from tests.support.chart import objects_in, of_kind, template
-from tests.support.cluster.binaries import program
-from tests.support.cluster.control_plane import ControlPlane
 
 GITOPS = Path(__file__).parents[2] / "examples" / "gitops"
 OVERLAYS = ("staging", "production")

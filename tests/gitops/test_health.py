@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from testkit.cluster.binaries import program
+from testkit.tools.judges import RefusedByJudge, argocd, flux, kstatus
 from tests.gitops.states import BATCHES, SCHEDULES
-from tests.support.cluster.binaries import program
-from tests.support.tools.judges import RefusedByJudge, argocd, flux, kstatus
 
 HOUSE = Path(__file__).parents[2]
 GITOPS = HOUSE / "examples" / "gitops"

@@ -13,7 +13,7 @@ import pytest
 HOUSE = Path(__file__).resolve().parents[2]
 PAGE = (HOUSE / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CODE = ("crds", "operator", "worker", "cli")
-COPIED = (*CODE, "bench", "charts", "demo", "docs", "scripts", "tests", "pyproject.toml")
+COPIED = (*CODE, "bench", "charts", "demo", "docs", "scripts", "testkit", "tests", "pyproject.toml")
 FILE_AND_NAME = re.compile(r"`([\w./-]+\.py)`:[^`]*(?:`([A-Z_]{3,}|[A-Z]\w+)`)?")
 
 

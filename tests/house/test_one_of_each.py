@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import shared_servers
-from tests.support.shared_servers import SharedServers, reach
+from testkit import shared_servers
+from testkit.shared_servers import SharedServers, reach
 
 ROOT = Path(__file__).parents[2]
-ASK = "from tests.support.shared_servers import reach; print(reach({!r}))"
+ASK = "from testkit.shared_servers import reach; print(reach({!r}))"
 
 
 def asked_elsewhere(name: str) -> str:

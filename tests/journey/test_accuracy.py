@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo import speech
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import StoredTranscript, transcript
+from testkit.speech import catalogue
 from tests.support.journey import Ctl
 
 if TYPE_CHECKING:
-    from bench.accuracy import Accuracy
+    from testkit.speech.accuracy import Accuracy
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(1800)]
 
 
-def accuracy(recording: speech.Recording, found: StoredTranscript) -> "Accuracy":
+def accuracy(recording: catalogue.Recording, found: StoredTranscript) -> "Accuracy":
     """Imported where it is measured: what scores speech takes seconds to come."""
-    from bench.accuracy import accuracy
+    from testkit.speech.accuracy import accuracy
 
     return accuracy(recording, found)
 
@@ -34,7 +34,7 @@ def ingested(ctl: Ctl, file: str) -> StoredTranscript:
 
 
 def test_a_telephone_call_is_heard_and_its_two_people_are_told_apart(ctl: Ctl) -> None:
-    figures = accuracy(speech.recordings()["sample"], ingested(ctl, "call.webm"))
+    figures = accuracy(catalogue.recordings()["sample"], ingested(ctl, "call.webm"))
     assert figures.wer <= 0.20
     assert figures.der <= 0.08
     assert (figures.speakers_found, figures.speakers) == (2, 2)
@@ -43,7 +43,7 @@ def test_a_telephone_call_is_heard_and_its_two_people_are_told_apart(ctl: Ctl) -
 
 def test_a_dialogue_of_three_is_heard_attributed_and_named_where_a_voice_is_enrolled(ctl: Ctl) -> None:
     found = ingested(ctl, "talk.mp4")
-    figures = accuracy(speech.recordings()["dialogue"], found)
+    figures = accuracy(catalogue.recordings()["dialogue"], found)
     assert figures.wer <= 0.03
     assert figures.der <= 0.10
     assert figures.right_person >= 0.95

@@ -11,12 +11,12 @@ import psutil
 import pytest
 
 from scripts.environment import CHECKOUT, cache_folder
-from tests.support.cluster.program import FOR_NOW, until
-from tests.support.node import fitness
-from tests.support.node.namespace import LINK, PODS, BusyError, hierarchies, namespace
+from testkit.cluster.program import FOR_NOW, until
+from testkit.node import fitness
+from testkit.node.namespace import LINK, PODS, BusyError, hierarchies, namespace
 
 RUN = """
-from tests.support.node.node import node
+from testkit.node.node import node
 with node() as one:
     print(one.inside.folder, one.inside.disk, flush=True)
     input()
@@ -98,9 +98,9 @@ def test_where_no_node_can_be_had_one_sentence_says_why(
     }
     for each, answer in (everything_else | {name: value}).items():
         monkeypatch.setattr(
-            f"tests.support.node.fitness.{each}", answer if each == "DISK" else lambda answer=answer: answer
+            f"testkit.node.fitness.{each}", answer if each == "DISK" else lambda answer=answer: answer
         )
-    monkeypatch.setattr("tests.support.node.fitness.shutil.which", lambda _: None)
+    monkeypatch.setattr("testkit.node.fitness.shutil.which", lambda _: None)
     reason = fitness.blocker()
     assert reason is not None
     assert said in reason

@@ -20,7 +20,7 @@ from ingest_operator.core.decide import Decision, Previous, decide
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.reconcile import PASSED_ON, reconcile
-from tests.support.builders import NOW, a_planned_batch, a_run, over
+from testkit.objects.builders import NOW, a_planned_batch, a_run, over
 from tests.support.simulated_operator import ConflictError, TextStatusStore
 
 COUNT = 200

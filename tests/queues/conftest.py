@@ -12,10 +12,10 @@ from ingest_operator.kube.api.names import MANAGER
 from ingest_operator.kube.batches import controller
 from ingest_operator.kube.install.rbac import queue_rules
 from ingest_operator.kube.observe import queues
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.fixtures import a_namespace, definitions
-from tests.support.cluster.scene import Scene
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.fixtures import a_namespace, definitions
+from testkit.cluster.scene import Scene
 from tests.support.hurry import hurry
 from tests.support.kueue.running import kueue
 

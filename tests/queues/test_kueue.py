@@ -4,11 +4,11 @@ nobody is charged."""
 from functools import partial
 
 from ingest_contract.failures import Reason
-from tests.support.cluster.client import Json
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, final, rows, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene, final, rows, stalled_by
 from tests.support.kueue.running import KUEUE, queue
 
 

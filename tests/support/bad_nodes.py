@@ -18,7 +18,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Observation, Run
 from ingest_operator.reconcile import reconcile
-from tests.support.builders import NOW, a_planned_batch, ended_by
+from testkit.objects.builders import NOW, a_planned_batch, ended_by
 from tests.support.simulated_operator import TextStatusStore
 
 Key = tuple[int, int]

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from scripts.environment import cache_folder
-from tests.support.tools.programs import program
+from testkit.tools.programs import program
 
 CHART = Path(__file__).parents[2] / "charts" / "video-ingest-operator"
 RELEASE, NAMESPACE = "video-ingest-operator", "media"

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from demo import media, speech
-from demo.server import serving
 from ingest_worker.store.schema import ensure_dimension, migrate
-from tests.support.models import models
-from tests.support.postgres import fresh
+from testkit.media import packing
+from testkit.media.server import serving
+from testkit.models.demo_set import models
+from testkit.postgres import fresh
+from testkit.speech import catalogue
 
 ROOT = Path(__file__).parents[2]
 DIMENSION = 384
@@ -85,7 +86,7 @@ class Ctl:
         folder = self.home / "voices"
         folder.mkdir(exist_ok=True)
         for name in ("joe", "mina"):
-            shutil.copyfile(speech.recordings()[f"voice-{name}"].path, folder / f"{name}.wav")
+            shutil.copyfile(catalogue.recordings()[f"voice-{name}"].path, folder / f"{name}.wav")
         return folder
 
     def status(self, name: str = "journey") -> dict[str, Any]:
@@ -106,6 +107,6 @@ def ctl(tmp_path: Path) -> Iterator[Ctl]:
     dsn = next(databases)
     migrate(dsn)
     ensure_dimension(dsn, DIMENSION)
-    with serving(media.folder()) as base:
+    with serving(packing.folder()) as base:
         yield Ctl(tmp_path, dsn, base)
     next(databases, None)

@@ -23,7 +23,7 @@ from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
-from tests.support.manifests import orders_for
+from testkit.objects.manifests import orders_for
 
 PAGE = Source(url="https://media.example.org/first")
 OTHER = Source(url="https://media.example.org/second")

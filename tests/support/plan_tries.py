@@ -7,7 +7,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.receipt import PlanSummary, Receipt
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.planning.attempts import PlanAttempt, PlanRequest
-from tests.support.builders import NOW, a_failure, a_run, ended_by, over
+from testkit.objects.builders import NOW, a_failure, a_run, ended_by, over
 
 REQUEST = PlanRequest(1, "order-a", "job-a")
 MENDED = PlanRequest(1, "order-a", "job-b")

@@ -11,7 +11,7 @@ from ingest_operator.core.decide import Previous, decide
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.reconcile import reconcile
-from tests.support.builders import a_planned_batch
+from testkit.objects.builders import a_planned_batch
 from tests.support.simulation import CrashError, Key, SimulatedCluster, Writes
 
 

@@ -15,7 +15,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Observation, Run, Waits
-from tests.support.builders import NOW, a_receipt, ended_by
+from testkit.objects.builders import NOW, a_receipt, ended_by
 
 Key = tuple[int, int]
 """(index, number)."""

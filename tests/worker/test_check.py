@@ -8,8 +8,8 @@ import pytest
 from ingest_contract.failures import FAILURES, Reason
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import expected_version
+from testkit.models.demo_set import models
 from tests.support.commands import run_module
-from tests.support.models import models
 
 CHECK = "ingest_worker.check"
 

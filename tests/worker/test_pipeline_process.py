@@ -23,9 +23,9 @@ from ingest_worker.store.claims import claim
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension, migrate
+from testkit.models.demo_set import models
+from testkit.postgres import fresh
 from tests.support.journey import DIMENSION
-from tests.support.models import models
-from tests.support.postgres import fresh
 from tests.support.worker import RUNTIME, SETTINGS, TRACE, Ended, Worker, order_for, place_in
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)]

@@ -4,10 +4,10 @@ caused is charged."""
 import json
 import time
 
-from tests.e2e.batches import batch
-from tests.e2e.place import NAMESPACE, RELEASE, Place
-from tests.support.cluster.history import History
-from tests.support.node.node import NAME
+from testkit.cluster.history import History
+from testkit.node.node import NAME
+from testkit.release.batches import batch
+from testkit.release.place import NAMESPACE, RELEASE, Place
 
 MINUTE = 60
 

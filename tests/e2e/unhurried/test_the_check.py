@@ -1,7 +1,7 @@
 """`helm test` on a real node: in a minute it proves what a worker needs, or says what is missing."""
 
-from tests.e2e.installed import INSTALL
-from tests.e2e.place import NAMESPACE, RELEASE, Place
+from testkit.release.installed import INSTALL
+from testkit.release.place import NAMESPACE, RELEASE, Place
 
 TEST = f"test {RELEASE} --namespace {NAMESPACE} --timeout 10m --logs"
 

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.batches import Batch, batch
-from tests.e2e.installed import INSTALL
-from tests.e2e.place import CHART, NAMESPACE, RELEASE, Place
+from testkit.release.batches import Batch, batch
+from testkit.release.installed import INSTALL
+from testkit.release.place import CHART, NAMESPACE, RELEASE, Place
 
 FILES = ["talk.mp4", "call.webm"]
 COLUMNS = "    additionalPrinterColumns:\n"

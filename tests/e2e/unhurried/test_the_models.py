@@ -11,13 +11,13 @@ from ingest_operator.kube.api.names import BATCH_UID
 from ingest_operator.kube.manifests.volumes import MODELS_CLAIM
 from ingest_worker.models import load_set
 from ingest_worker.models.model_set import HubSource
-from tests.e2e.batches import apply, batch
-from tests.e2e.installed import INSTALL
-from tests.e2e.place import NAMESPACE, RELEASE, Place
+from testkit.models.demo_set import model
+from testkit.node.namespace import HOST
+from testkit.node.relay import relay, to_port
+from testkit.release.batches import apply, batch
+from testkit.release.installed import INSTALL
+from testkit.release.place import NAMESPACE, RELEASE, Place
 from tests.support import hub
-from tests.support.models import model
-from tests.support.node.namespace import HOST
-from tests.support.node.relay import relay, to_port
 
 PORT = 18_081
 STAND_INS = {

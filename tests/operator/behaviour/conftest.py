@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import a_namespace
-from tests.support.cluster.scene import Scene
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import a_namespace
+from testkit.cluster.scene import Scene
 from tests.support.hurry import hurry
 
 

@@ -7,8 +7,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, PlanOrder
 from ingest_operator.kube import workqueue
 from ingest_operator.kube.api.names import INDEX, MANAGER, RUN
-from tests.support.cluster.lives import fails, sequence
-from tests.support.cluster.scene import Scene, final, rows
+from testkit.cluster.lives import fails, sequence
+from testkit.cluster.scene import Scene, final, rows
 
 COUNT = 8
 FATES = {

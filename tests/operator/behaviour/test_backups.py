@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from ingest_contract.names import API_VERSION, BATCH_KIND
-from tests.support.cluster.client import Json
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, final, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene, final, stalled_by
 
 
 def write_status(scene: Scene, status: Json | None) -> None:

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 import pytest
 
 from ingest_operator.kube.operator import Options
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.fixtures import a_namespace, definitions
-from tests.support.cluster.program import until
-from tests.support.cluster.running_operator import RunningOperator
-from tests.support.cluster.scene import Scene
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.fixtures import a_namespace, definitions
+from testkit.cluster.program import until
+from testkit.cluster.running_operator import RunningOperator
+from testkit.cluster.scene import Scene
 from tests.support.hurry import hurry
 
 ROUNDS = 3

@@ -3,10 +3,10 @@ goes on being told."""
 
 from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_operator.kube.api.names import INGEST, PLAN, ROLE
-from tests.support.cluster.client import Json
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import SOURCE, Scene, condition, final
+from testkit.cluster.client import Json
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import SOURCE, Scene, condition, final
 
 HELD = {"metadata": {"finalizers": ["example.org/archive"]}}
 LET_GO: Json = {"metadata": {"finalizers": None}}

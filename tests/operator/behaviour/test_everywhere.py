@@ -8,13 +8,13 @@ import pytest
 
 from ingest_operator.kube.api.names import MANAGER
 from ingest_operator.kube.operator import Options
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import with_our_kinds
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.running_operator import RunningOperator
-from tests.support.cluster.scene import Scene
-from tests.support.roles import Account, cluster_role_objects
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import with_our_kinds
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.roles import Account, cluster_role_objects
+from testkit.cluster.running_operator import RunningOperator
+from testkit.cluster.scene import Scene
 
 
 @pytest.fixture

@@ -15,13 +15,12 @@ import pytest
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Reason, Verdict
 from ingest_contract.order import PlanOrder
 from ingest_operator.kube import requeueing
-from tests.support.builders import items
-from tests.support.cluster.client import Json
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import a_namespace
-from tests.support.cluster.kubelet_order import order_of
-from tests.support.cluster.life import Life
-from tests.support.cluster.lives import (
+from testkit.cluster.client import Json
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import a_namespace
+from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.life import Life
+from testkit.cluster.lives import (
     drained,
     evicted,
     fails,
@@ -39,7 +38,8 @@ from tests.support.cluster.lives import (
     succeeds,
     taken_by_its_queue,
 )
-from tests.support.cluster.scene import Scene, condition, final, rows, stalled_by
+from testkit.cluster.scene import Scene, condition, final, rows, stalled_by
+from testkit.objects.builders import items
 from tests.support.hurry import hurry
 
 TOLD = {

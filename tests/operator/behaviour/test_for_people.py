@@ -6,8 +6,8 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.names import BATCH_UID, PLAN
-from tests.support.cluster.lives import fails, hangs, sequence
-from tests.support.cluster.scene import Scene, condition
+from testkit.cluster.lives import fails, hangs, sequence
+from testkit.cluster.scene import Scene, condition
 
 
 def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(

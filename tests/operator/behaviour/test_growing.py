@@ -6,10 +6,10 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
 from ingest_operator.kube.api.names import PLAN
-from tests.support.cluster.client import Refused
-from tests.support.cluster.lives import fails, hangs, sequence, succeeds
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import SOURCE, Scene, final, rows
+from testkit.cluster.client import Refused
+from testkit.cluster.lives import fails, hangs, sequence, succeeds
+from testkit.cluster.program import until
+from testkit.cluster.scene import SOURCE, Scene, final, rows
 
 MORE = {"url": "https://media.example.org/more"}
 

@@ -2,9 +2,9 @@
 the plan is back."""
 
 from ingest_operator.kube.planning.frozen_plan import PART
-from tests.support.cluster.client import Json
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.scene import Scene, final, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.scene import Scene, final, stalled_by
 
 
 def plan_of(scene: Scene) -> Json:

@@ -11,7 +11,7 @@ from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.watch.cache import Key
-from tests.support.cluster.lives import (
+from testkit.cluster.lives import (
     drained,
     evicted,
     fails,
@@ -25,8 +25,8 @@ from tests.support.cluster.lives import (
     silent,
     where,
 )
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, condition, final, rows
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene, condition, final, rows
 
 BRIEF = {"nodeLostSeconds": 0, "template": {"spec": {"terminationGracePeriodSeconds": 1}}}
 

@@ -4,8 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene
 
 PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 

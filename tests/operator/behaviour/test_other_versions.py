@@ -10,14 +10,14 @@ from contextlib import ExitStack
 import pytest
 
 from ingest_contract.names import API_VERSION
-from tests.support.cluster.client import Json
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.fixtures import a_namespace, definitions
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import SOURCE, Scene, condition, final, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.fixtures import a_namespace, definitions
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import SOURCE, Scene, condition, final, stalled_by
 from tests.support.hurry import hurry
 
 

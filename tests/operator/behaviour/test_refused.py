@@ -9,10 +9,10 @@ import pytest
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.names import ROLE, Owner, ingest_job_name
 from ingest_operator.kube.observe import runs
-from tests.support.cluster.client import Json, Refused
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import SOURCE, Scene, final, rows, stalled_by
+from testkit.cluster.client import Json, Refused
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import SOURCE, Scene, final, rows, stalled_by
 
 
 def a_job(name: str) -> Json:

@@ -8,11 +8,11 @@ from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches import controller
 from ingest_operator.kube.planning.frozen_plan import ITEM_WEIGHT
 from ingest_operator.kube.planning.room import PlanRoom
-from tests.support.cluster.client import Json
-from tests.support.cluster.kubelet_order import order_of
-from tests.support.cluster.life import Life
-from tests.support.cluster.lives import fails, hangs, sequence
-from tests.support.cluster.scene import Scene, final, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.life import Life
+from testkit.cluster.lives import fails, hangs, sequence
+from testkit.cluster.scene import Scene, final, stalled_by
 
 THREE = 5 * ITEM_WEIGHT
 """What three recordings weigh, and not six."""

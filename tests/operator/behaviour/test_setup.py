@@ -1,9 +1,9 @@
 """A setup that is broken, and mended: the batch says what is wrong, charges nobody, and goes on by itself."""
 
 from ingest_contract.order import IngestOrder
-from tests.support.cluster.life import Life, Script
-from tests.support.cluster.lives import hangs, image_missing, sequence
-from tests.support.cluster.scene import STORE, Scene, final, rows, stalled_by
+from testkit.cluster.life import Life, Script
+from testkit.cluster.lives import hangs, image_missing, sequence
+from testkit.cluster.scene import STORE, Scene, final, rows, stalled_by
 
 
 def test_without_its_profile_a_batch_is_stalled_until_somebody_makes_it(scene: Scene) -> None:

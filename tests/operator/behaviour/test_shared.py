@@ -3,11 +3,11 @@ other batch wait for that."""
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
-from tests.support.builders import items
-from tests.support.cluster.kubelet_order import order_of
-from tests.support.cluster.life import Life
-from tests.support.cluster.lives import fails, hangs, plans, succeeds
-from tests.support.cluster.scene import Scene, final, rows
+from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.life import Life
+from testkit.cluster.lives import fails, hangs, plans, succeeds
+from testkit.cluster.scene import Scene, final, rows
+from testkit.objects.builders import items
 
 
 class Claims:

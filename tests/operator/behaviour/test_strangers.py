@@ -9,11 +9,11 @@ from ingest_contract.receipt import encode
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.names import BATCH_UID, INDEX, MANAGED_BY, MANAGER, ROLE, RUN, Owner
 from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
-from tests.support.builders import NOW, a_receipt
-from tests.support.cluster.client import Json, Refused
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import SOURCE, Scene, final, stalled_by
+from testkit.cluster.client import Json, Refused
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import SOURCE, Scene, final, stalled_by
+from testkit.objects.builders import NOW, a_receipt
 
 
 def pod_like(pod: Json, **metadata: object) -> Json:

@@ -1,8 +1,8 @@
 """A batch that is suspended, in both ways, and resumed: the whole operator on a real control plane."""
 
-from tests.support.cluster.lives import hangs, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, condition, final, rows
+from testkit.cluster.lives import hangs, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene, condition, final, rows
 
 
 def test_a_batch_that_drains_starts_nothing_new_and_goes_on_when_it_is_resumed(scene: Scene) -> None:

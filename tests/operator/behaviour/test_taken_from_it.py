@@ -8,13 +8,13 @@ import pytest
 from ingest_operator.core import fold
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.names import BATCH_UID, INGEST, MANAGED_BY, PLAN, ROLE
-from tests.support.builders import items
-from tests.support.cluster.client import Json
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.life import Life, Script
-from tests.support.cluster.lives import deaf, hangs, is_plan, plans, sequence
-from tests.support.cluster.program import until
-from tests.support.cluster.scene import Scene, condition, final, rows, stalled_by
+from testkit.cluster.client import Json
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.life import Life, Script
+from testkit.cluster.lives import deaf, hangs, is_plan, plans, sequence
+from testkit.cluster.program import until
+from testkit.cluster.scene import Scene, condition, final, rows, stalled_by
+from testkit.objects.builders import items
 
 
 def the_job(scene: Scene, ending: str) -> Json:

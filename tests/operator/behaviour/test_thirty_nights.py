@@ -10,13 +10,13 @@ from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.order import IngestOrder, Item, PlanOrder
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.names import INGEST
-from tests.support.cluster.client import Json
-from tests.support.cluster.kubelet_order import order_of
-from tests.support.cluster.life import Life
-from tests.support.cluster.lives import plans, succeeds
-from tests.support.cluster.program import until
-from tests.support.cluster.running_operator import RunningOperator
-from tests.support.cluster.scene import SOURCE, Scene
+from testkit.cluster.client import Json
+from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.life import Life
+from testkit.cluster.lives import plans, succeeds
+from testkit.cluster.program import until
+from testkit.cluster.running_operator import RunningOperator
+from testkit.cluster.scene import SOURCE, Scene
 
 DAY = 86_400.0
 NIGHTS = 30

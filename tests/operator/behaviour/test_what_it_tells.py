@@ -8,10 +8,10 @@ from urllib.error import HTTPError
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest_contract.failures import Reason
-from tests.support.cluster.client import Json
-from tests.support.cluster.lives import fails, hangs, sequence, succeeds
-from tests.support.cluster.program import free_port, until
-from tests.support.cluster.scene import Scene
+from testkit.cluster.client import Json
+from testkit.cluster.lives import fails, hangs, sequence, succeeds
+from testkit.cluster.program import free_port, until
+from testkit.cluster.scene import Scene
 
 LIVES = {
     1: [fails(Reason.DOWNLOAD_FAILED), succeeds()],

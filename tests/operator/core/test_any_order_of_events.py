@@ -13,9 +13,9 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import restore
+from testkit.objects.statuses import under_way
 from tests.support.books import Books
 from tests.support.simulated_operator import SimulatedOperator
-from tests.support.statuses import under_way
 from tests.support.thoroughness import examples
 
 COUNT, AT_MOST, CHARGED_ATTEMPTS, PASSES_TO_THE_END = 4, 7, 2, 400

@@ -9,7 +9,7 @@ from ingest_operator.core.breaker import LONGEST_WAIT, MAX_OPENED, PREVAILS, PRO
 from ingest_operator.core.decide import plan
 from ingest_operator.core.ledger import WINDOW, Ledger
 from ingest_operator.core.outcome import Run
-from tests.support.builders import NOW, a_failure, a_run, a_spec, ended_by, folded, over
+from testkit.objects.builders import NOW, a_failure, a_run, a_spec, ended_by, folded, over
 
 OPENING = sorted(BREAKERS | {reason for reason, row in FAILURES.items() if row.verdict is Verdict.STOP_BATCH})
 END = NOW + 60

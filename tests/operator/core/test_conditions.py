@@ -13,7 +13,7 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.timestamps import to_rfc3339
-from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
+from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 RUNNING = folded(Ledger(), a_run(0))
 DONE = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE))

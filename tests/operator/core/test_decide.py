@@ -10,7 +10,7 @@ from ingest_contract.status import MAX_RUNNING, MAX_WAITING
 from ingest_operator.core import decide as planner
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.ledger import Ledger
-from tests.support.builders import NOW, a_run, a_spec, folded, over
+from testkit.objects.builders import NOW, a_run, a_spec, folded, over
 
 LATER = NOW + 3600
 

@@ -16,7 +16,7 @@ from ingest_operator.core.fold import (
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Ended
-from tests.support.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
+from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
 
 END = NOW + 60
 

@@ -10,7 +10,7 @@ from ingest_contract.status import MAX_WAITING
 from ingest_operator.core.finalize import RUN_GROUPS
 from ingest_operator.core.fold import MAX_DISRUPTIONS, is_recorded
 from ingest_operator.core.ledger import Ledger
-from tests.support.builders import NOW, a_run, folded, over
+from testkit.objects.builders import NOW, a_run, folded, over
 
 ENDS = (
     None,

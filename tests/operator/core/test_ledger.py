@@ -11,7 +11,7 @@ from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, MAX_WAITING, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger, restore
 from ingest_operator.core.outcome import Observation, Run
-from tests.support.builders import NOW, a_planned_batch, a_receipt, a_run, ended_by, folded, over, rendered
+from testkit.objects.builders import NOW, a_planned_batch, a_receipt, a_run, ended_by, folded, over, rendered
 from tests.support.ledgers import TOTAL, ledgers
 
 BATCH = a_planned_batch(TOTAL)

@@ -24,7 +24,7 @@ from ingest_operator.core.nodes import (
 )
 from ingest_operator.core.outcome import Run
 from ingest_operator.core.setup_failures import without_setup_failures
-from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
+from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 END = NOW + 60
 ELSEWHERE = a_run(99, node="other")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_operator.core.outcome import Ended, outcome_of
-from tests.support.builders import a_failure, a_receipt, ended_by
+from testkit.objects.builders import a_failure, a_receipt, ended_by
 
 SUCCESS = a_receipt().to_json()
 GONE = a_failure(Reason.REMOVED, message="HTTP 410").to_json()

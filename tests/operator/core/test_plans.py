@@ -2,7 +2,7 @@
 
 from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
-from tests.support.builders import items
+from testkit.objects.builders import items
 
 FIRST = Plan(
     2, PlanDocument(items=items(3, 600), skip_counts={SkipReason.TOO_SHORT: 1, SkipReason.DUPLICATE: 2})

@@ -22,7 +22,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.core.rows import RECENT
 from ingest_operator.core.status import percentile, render
-from tests.support.builders import (
+from testkit.objects.builders import (
     NOW,
     a_planned_batch,
     a_receipt,
@@ -33,8 +33,8 @@ from tests.support.builders import (
     over,
     planned,
 )
+from testkit.objects.statuses import under_way
 from tests.support.ledgers import TOTAL, ledgers
-from tests.support.statuses import under_way
 
 
 def rendered(

@@ -13,7 +13,7 @@ from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING
 from ingest_operator.core.fold import WAITING_MESSAGE
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.rows import as_rows_allow
-from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
+from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 COUNT = 10_000
 KINDS = 40

@@ -19,7 +19,7 @@ from ingest_operator.core.deadlines import FLOOR, UNKNOWN_LENGTH, deadline_secon
 from ingest_operator.core.memory_ladder import LAST_RUNG, on_rung
 from ingest_operator.core.orders import Machine, UnknownVoiceError, runtime_of, settings_of
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
-from tests.support.builders import a_batch
+from testkit.objects.builders import a_batch
 
 VOICES = tuple(
     Voice(name=name, recordings=(f"https://media.example.org/{name}.wav",)) for name in ("ann", "bob")

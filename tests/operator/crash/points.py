@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import Meddler, Outcome, lived
-from tests.support.cluster.operator_processes import OperatorProcesses
-from tests.support.cluster.proxy_faults import Asked, Reset
-from tests.support.cluster.proxy_server import Passed
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.eight import Meddler, Outcome, lived
+from testkit.cluster.operator_processes import OperatorProcesses
+from testkit.cluster.proxy_faults import Asked, Reset
+from testkit.cluster.proxy_server import Passed
 
 LANES = 3
 """Batches that live side by side: each waits most of the time."""

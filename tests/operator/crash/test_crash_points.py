@@ -3,10 +3,10 @@
 Every tenth point here; `make test-crash` does all of them.
 """
 
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.eight import RUNS, Outcome
+from testkit.cluster.operator_processes import OperatorProcesses
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import RUNS, Outcome
-from tests.support.cluster.operator_processes import OperatorProcesses
 
 
 def test_undisturbed_every_try_runs_once_and_the_status_counts_them(undisturbed: Outcome) -> None:

@@ -9,13 +9,13 @@ An interrupted run goes on where it was. When anything changes that the operator
 import argparse
 import sys
 
+from testkit.cluster.control_plane import control_plane
+from testkit.cluster.eight import lived
+from testkit.cluster.fixtures import definitions
+from testkit.cluster.operator_processes import OperatorProcesses
+from testkit.results.kept_rows import OPERATOR, KeptRows, Row, version_of
 from tests.operator.faults.meddlers import SCRIPTS, AtRandom
 from tests.operator.faults.trials import SAME, Trial, all_tried
-from tests.support.cluster.control_plane import control_plane
-from tests.support.cluster.eight import lived
-from tests.support.cluster.fixtures import definitions
-from tests.support.cluster.operator_processes import OperatorProcesses
-from tests.support.kept_rows import OPERATOR, KeptRows, Row, version_of
 
 SEEDS = 30
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tests.support.cluster.eight import Meddler
-from tests.support.cluster.proxy_faults import (
+from testkit.cluster.eight import Meddler
+from testkit.cluster.proxy_faults import (
     BUSY,
     CONFLICT,
     EXPIRED,

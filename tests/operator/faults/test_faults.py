@@ -4,12 +4,12 @@ undisturbed, with few more writes.
 Some scripts and seeds here; `make test-faults` has all of them.
 """
 
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.eight import Meddler, Outcome, lived
+from testkit.cluster.operator_processes import OperatorProcesses
+from testkit.cluster.proxy_faults import Asked, Refusal
 from tests.operator.faults.meddlers import SCRIPTS, AtRandom
 from tests.operator.faults.trials import SAME, Trial, all_tried
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import Meddler, Outcome, lived
-from tests.support.cluster.operator_processes import OperatorProcesses
-from tests.support.cluster.proxy_faults import Asked, Refusal
 
 QUICK = ("names are taken and versions are old", "answers to writes are lost", "watches break")
 SEEDS = range(100, 102)

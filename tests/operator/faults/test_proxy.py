@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.cluster.client import Json
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.proxy import RunningProxy
-from tests.support.cluster.proxy_faults import (
+from testkit.cluster.client import Json
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.proxy import RunningProxy
+from testkit.cluster.proxy_faults import (
     BUSY,
     EXPIRED,
     Asked,

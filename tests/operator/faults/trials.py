@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.eight import Outcome, lived
+from testkit.cluster.operator_processes import OperatorProcesses
 from tests.operator.faults.meddlers import AtRandom, NowAndThen
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.eight import Outcome, lived
-from tests.support.cluster.operator_processes import OperatorProcesses
 
 LANES = 5
 """Batches that live side by side: each waits most of the time."""

@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.cluster import binaries
-from tests.support.cluster.audit import AuditLog
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.program import NotUpError, Program, until
+from testkit.cluster import binaries
+from testkit.cluster.audit import AuditLog
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.program import NotUpError, Program, until
 
 STARTER = """
 import time
-from tests.support.cluster.program import Program, folder_for_now
+from testkit.cluster.program import Program, folder_for_now
 with folder_for_now() as folder:
     program = Program(["sleep", "1000"], folder / "log")
     program.start()

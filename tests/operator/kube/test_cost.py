@@ -6,13 +6,13 @@ machine.
 
 import secrets
 
-from bench.operator_at_scale.process import RunningOperator
-from bench.operator_at_scale.scene import Scene
-from bench.operator_at_scale.talks import script
 from ingest_operator.kube.api.resources import JOBS
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.etcd_history import costs, puts, revision
-from tests.support.cluster.kubelet import RunningKubelet
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.etcd_history import costs, puts, revision
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.scale.process import RunningOperator
+from testkit.scale.scene import Scene
+from testkit.scale.talks import script
 
 COUNT = 40
 

@@ -15,12 +15,12 @@ from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube.api.fields import condition, holds, is_terminal, state_of
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.batches.progress_poller import ProgressPoller, RunKey
-from tests.support.cluster.client import Json
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.history import History
-from tests.support.cluster.kubelet import RunningKubelet
-from tests.support.cluster.life import Life, Script
-from tests.support.cluster.lives import (
+from testkit.cluster.client import Json
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.history import History
+from testkit.cluster.kubelet import RunningKubelet
+from testkit.cluster.life import Life, Script
+from testkit.cluster.lives import (
     deaf,
     drained,
     evicted,
@@ -35,8 +35,8 @@ from tests.support.cluster.lives import (
     sequence,
     succeeds,
 )
-from tests.support.cluster.one_job import INDEX, OneJob
-from tests.support.cluster.program import until
+from testkit.cluster.one_job import INDEX, OneJob
+from testkit.cluster.program import until
 
 Start = Callable[..., RunningKubelet]
 

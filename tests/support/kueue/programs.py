@@ -11,8 +11,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.support.cluster.go import toolchain
-from tests.support.cluster.module import Module
+from testkit.cluster.go import toolchain
+from testkit.cluster.module import Module
 
 MODULE = "sigs.k8s.io/kueue"
 FOLDER = Path(__file__).with_name("build")

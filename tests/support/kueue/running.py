@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.cluster.control_plane import LOOPBACK, ControlPlane
-from tests.support.cluster.program import Program, free_port, until
+from testkit.cluster.control_plane import LOOPBACK, ControlPlane
+from testkit.cluster.program import Program, free_port, until
 from tests.support.kueue.programs import built
 
 Json = dict[str, Any]

@@ -21,7 +21,7 @@ from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
-from tests.worker.audio.media import TONE, cut, index_first, make, silent_film
+from testkit.media.tones import TONE, cut, index_first, make, silent_film
 
 FORMATS = {
     "film.mp4": {"codec": "aac", "picture": "mpeg4"},

@@ -10,7 +10,7 @@ import pytest
 
 from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE
-from tests.worker.audio.media import make
+from testkit.media.tones import make
 
 OBSERVER = """
 import json, os, resource, subprocess, sys

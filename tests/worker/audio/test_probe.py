@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest_worker.audio.probe import announced_lengths
-from tests.worker.audio.media import cut, make, silent_film
+from testkit.media.tones import cut, make, silent_film
 
 
 def test_each_file_gets_the_length_that_its_header_tells(tmp_path: Path) -> None:

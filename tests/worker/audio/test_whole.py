@@ -8,8 +8,8 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE
+from testkit.media.tones import cut
 from tests.worker.audio.heard import heard, mux, refused, tone, wave
-from tests.worker.audio.media import cut
 
 PLACEHOLDERS = [
     0,

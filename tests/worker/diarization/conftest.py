@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench.reference_diarization import Run, once_per_window, pcm, run_product, run_reference
-from demo import community1
-from demo.speech import Recording, recordings
 from ingest_worker.domain import Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
+from testkit.models import community1
+from testkit.models.reference_diarization import Run, once_per_window, pcm, run_product, run_reference
+from testkit.speech.catalogue import Recording, recordings
 
 AudioOf = Callable[..., Audio]
 

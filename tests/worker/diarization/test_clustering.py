@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from bench.reference_diarization import stock
 from ingest_worker.engines.clustering import BoundedClustering, initial_labels
+from testkit.models.reference_diarization import stock
 
 pytestmark = pytest.mark.models
 MEGABYTE = 2**20

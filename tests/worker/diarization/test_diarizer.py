@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.reference_diarization import Run, cosine, once_per_window, run_product, run_reference, stock
-from demo.speech import Recording
 from ingest_contract.failures import Reason
 from ingest_contract.order import SpeakerCount
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.errors import StageError
+from testkit.models.reference_diarization import (
+    Run,
+    cosine,
+    once_per_window,
+    run_product,
+    run_reference,
+    stock,
+)
+from testkit.speech.catalogue import Recording
 
 pytestmark = pytest.mark.models
 ANY = SpeakerCount()

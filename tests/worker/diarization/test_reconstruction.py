@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from bench.reference_diarization import stock
 from ingest_worker.engines.reconstruction import reconstruct
+from testkit.models.reference_diarization import stock
 
 FRAMES = SlidingWindow(start=0.0, duration=0.0619375, step=0.016875)
 

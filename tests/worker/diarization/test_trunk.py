@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench.reference_diarization import stock
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.engines.trunk import CENTRING, STRIDE, Trunk, filterbank_frames
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
+from testkit.models.reference_diarization import stock
 
 pytestmark = pytest.mark.models
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from demo.speech import VOICES, Recording
 from ingest_contract.failures import Reason
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import IdentificationProfile
@@ -13,6 +12,7 @@ from ingest_worker.domain import Audio, Decision, EnrolledVoice
 from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.errors import StageError
 from ingest_worker.identification import identify
+from testkit.speech.catalogue import VOICES, Recording
 
 pytestmark = pytest.mark.models
 AudioOf = Callable[..., Audio]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest_worker.engines.embedding import SentenceEmbedder
-from tests.support.models import model
+from testkit.models.demo_set import model
 
 
 @pytest.fixture(scope="session")

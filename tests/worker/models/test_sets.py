@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from demo import community1, packages
 from ingest_contract.profile import IngestProfileSpec
 from ingest_worker.errors import StageError
 from ingest_worker.models import ModelSet, Role, fetch, load_set
 from ingest_worker.models.model_set import HubSource
+from testkit import packages
+from testkit.models import community1
 
 DEMO = "demo/models.yaml"
 
@@ -139,7 +140,7 @@ def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
     shutil.copy(moonshine_wheel, offline_index)
     monkeypatch.setattr(community1, "NAMESPACE", "embedded_nothing")
     with pytest.raises(
-        StageError, match=r"demo\.community1:build could not build the model from moonshine_voice"
+        StageError, match=r"testkit\.models\.community1:build could not build the model from moonshine_voice"
     ):
         fetch(only("community-1", load_set(DEMO)), tmp_path / "models", lambda *_: None)
     assert not (tmp_path / "models/demo/community-1").exists()

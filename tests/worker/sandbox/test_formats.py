@@ -12,33 +12,9 @@ from ingest_contract.profile import FetchProfile
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
-from tests.worker.audio.media import make
+from testkit.media.tones import FORMATS, make
 
 pytestmark = pytest.mark.slow
-
-FORMATS = {
-    "film.mp4": {"codec": "aac", "picture": "mpeg4"},
-    "book.m4a": {"codec": "alac"},
-    "film.mov": {"codec": "pcm_s24le", "picture": "mpeg4"},
-    "film.mkv": {"codec": "flac", "picture": "mpeg4"},
-    "clip.webm": {"codec": "libopus", "picture": "libvpx"},
-    "talk.mp3": {"codec": "libmp3lame", "rate": 44_100},
-    "note.flac": {"codec": "flac"},
-    "cell.ogg": {"codec": "libopus"},
-    "cast.ts": {"codec": "aac", "picture": "mpeg2video"},
-    "disc.mpg": {"codec": "mp2"},
-    "disc.avi": {"codec": "ac3", "picture": "mpeg4"},
-    "clip.flv": {"codec": "libmp3lame", "rate": 44_100},
-    "call.wav": {"codec": "pcm_s16le", "rate": 8_000},
-    "line.wav": {"codec": "pcm_alaw", "rate": 8_000},
-    "long.w64": {"codec": "pcm_s16le"},
-    "tape.aiff": {"codec": "pcm_s16be"},
-    "line.au": {"codec": "pcm_mulaw", "rate": 8_000},
-    "tape.caf": {"codec": "pcm_s16le"},
-    "bare.aac": {"codec": "aac"},
-    "bare.ac3": {"codec": "ac3"},
-    "bare.eac3": {"codec": "eac3"},
-}
 
 
 def decoded(path: Path, into: Path) -> float:

@@ -18,7 +18,7 @@ from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.walls import Wall, walls_lacking
-from tests.worker.audio.media import make
+from testkit.media.tones import make
 from tests.worker.sandbox.attacks import ATTACKS, in_place_of
 
 DONE = {"read the media", "write the audio", "take memory", "ask for the time"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.audio.media import index_first, make
-from tests.worker.sources.web import Site, serving
+from testkit.media.site import Site, serving
+from testkit.media.tones import index_first, make
 
 
 @pytest.fixture

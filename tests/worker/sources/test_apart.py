@@ -24,8 +24,8 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
+from testkit.media.site import Site
 from tests.support.worker import SETTINGS, TRACE, place_in
-from tests.worker.sources.web import Site
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.sources.fetcher import SourceFetcher
-from tests.worker.sources.web import Answer, Site
+from testkit.media.site import Answer, Site
 
 HERE = AllowedSources(private_addresses=True)
 

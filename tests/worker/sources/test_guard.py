@@ -9,7 +9,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
 from ingest_worker.sources.guard import AddressRefusedError, Guard, is_public, policy_of
-from tests.worker.sources.web import Site
+from testkit.media.site import Site
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.sources.plan import make_plan
-from tests.worker.sources.web import Site
+from testkit.media.site import Site
 from tests.worker.test_planning import SETTINGS
 
 

@@ -14,9 +14,9 @@ from yt_dlp.utils import ExtractorError
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Include, Order
+from testkit.media.site import Site
 from tests.worker.sources.test_fetch import failure, fetch
 from tests.worker.sources.test_plan import Planner, episode, feed, titles
-from tests.worker.sources.web import Site
 
 
 class TubeIE(InfoExtractor):  # type: ignore[misc]  # yt-dlp has no types

@@ -26,7 +26,7 @@ from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import commit
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.records import Content, Recording, Run
-from tests.support.postgres import DIMENSION
+from testkit.postgres import DIMENSION
 
 MODEL = "tiny@0123456789ab"
 VOICES = "voices@ba9876543210"

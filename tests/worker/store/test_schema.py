@@ -19,7 +19,7 @@ from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.search import Query, search
-from tests.support.postgres import DIMENSION
+from testkit.postgres import DIMENSION
 from tests.worker.store.makers import MODEL, a_recording, a_run, content, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres

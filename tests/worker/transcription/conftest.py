@@ -8,7 +8,6 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from demo.speech import Recording, recordings
 from ingest_contract.order import Settings
 from ingest_contract.profile import (
     DiarizationProfile,
@@ -19,7 +18,8 @@ from ingest_contract.profile import (
 )
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
-from tests.support.models import model
+from testkit.models.demo_set import model
+from testkit.speech.catalogue import Recording, recordings
 
 Cut = Callable[..., Audio]
 Make = Callable[..., WhisperTranscriber]

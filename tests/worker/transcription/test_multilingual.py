@@ -7,12 +7,12 @@ import jiwer
 import numpy as np
 import pytest
 
-from demo import audio
-from demo.multilingual import base
-from demo.speech import Recording
 from ingest_worker.domain import SAMPLE_RATE, Audio, Word
 from ingest_worker.engines.whisper import WhisperTranscriber
-from tests.support.foreign import TEXTS, sound
+from testkit.models.whisper_base import base
+from testkit.speech import audio
+from testkit.speech.catalogue import Recording
+from testkit.speech.foreign import TEXTS, sound
 from tests.worker.transcription.conftest import settings, spelling
 
 pytestmark = pytest.mark.models

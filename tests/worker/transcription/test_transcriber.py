@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from demo.speech import Recording
 from ingest_contract.failures import Reason
 from ingest_worker.domain import Audio, Transcript
 from ingest_worker.engines import cublas
 from ingest_worker.engines.decoding import Engine
 from ingest_worker.engines.whisper import WhisperTranscriber
 from ingest_worker.errors import StageError
+from testkit.speech.catalogue import Recording
 
 pytestmark = pytest.mark.models
 

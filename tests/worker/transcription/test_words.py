@@ -14,7 +14,7 @@ from ingest_worker.domain import Word
 from ingest_worker.engines.decoding import CLOSING, OPENING
 from ingest_worker.engines.words import SHORTEST, apart, collapsed, joined, timed
 from ingest_worker.segmentation import written
-from tests.support.models import model
+from testkit.models.demo_set import model
 
 
 def said(text: str) -> list[Word]:

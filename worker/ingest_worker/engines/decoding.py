@@ -182,8 +182,8 @@ def sentence_of(vocabulary: Sequence[str]) -> str | None:
     """The vocabulary as a sentence for the model; None without one.
 
     Whisper continues in the style of its prompt. After a bare list of four words the dialogue of
-    `demo/script.txt` (tiny.en, beam 1) came out with 56 sentence ends, after the same list with a capital and
-    a full stop with 87, and with 85 without a prompt: passages are cut at sentence ends.
+    `testkit/speech/script.txt` (tiny.en, beam 1) came out with 56 sentence ends, after the same list with a
+    capital and a full stop with 87, and with 85 without a prompt: passages are cut at sentence ends.
     """
     text = ", ".join(vocabulary)
     return f"{text[0].upper()}{text[1:]}." if text else None

@@ -88,11 +88,11 @@ class PackageSource(ContractModel):
 
 
 class ToolSource(ContractModel):
-    """Built from a wheel by a function of the demo: only for the demo and the tests."""
+    """Built from a wheel by a function of the test kit: only for the demo and the tests."""
 
     kind: Literal["tool"]
-    tool: Annotated[str, StringConstraints(pattern=r"^demo\.[a-z0-9_.]+:[a-z0-9_]+$")]
-    """`module:function`, called with the wheel and the folder to create. Only functions of `demo`: a set's
+    tool: Annotated[str, StringConstraints(pattern=r"^testkit\.[a-z0-9_.]+:[a-z0-9_]+$")]
+    """`module:function`, called with the wheel and the folder to create. Only functions of `testkit`: a set's
     file must not name arbitrary code."""
     wheel: Wheel
 

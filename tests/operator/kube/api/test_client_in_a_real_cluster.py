@@ -18,9 +18,9 @@ from ingest_operator.kube.api.errors import (
     RefusedError,
 )
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import Run
-from tests.support.cluster.program import until
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import Run
+from testkit.cluster.program import until
 
 
 def config_map(name: str = "one", **metadata: object) -> Object:

@@ -11,9 +11,9 @@ import pytest
 from ingest_contract.batch import MAX_SOURCES
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import MAX_SCHEDULE_NAME
-from tests.support.cluster.client import Client, Refused
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import definitions
+from testkit.cluster.client import Client, Refused
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import definitions
 
 Json = dict[str, Any]
 

@@ -16,10 +16,10 @@ from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger
-from tests.support.builders import NOW, a_planned_batch, a_run, folded, over, rendered
-from tests.support.cluster.client import Refused
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import definitions
+from testkit.cluster.client import Refused
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import definitions
+from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 Json = dict[str, Any]
 

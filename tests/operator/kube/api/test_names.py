@@ -18,7 +18,7 @@ from ingest_operator.kube.api.names import (
     plan_map_name,
     plan_order_map_name,
 )
-from tests.support.manifests import OWNER
+from testkit.objects.manifests import OWNER
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """RFC 1123: what a name must be that becomes a label, a host name and the beginning of a pod's name."""

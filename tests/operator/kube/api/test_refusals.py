@@ -4,7 +4,7 @@ import pytest
 
 from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.refusals import blocker_of_refusal, name_taken
-from tests.support.builders import NOW
+from testkit.objects.builders import NOW
 
 REASONS = {
     RefusalCause.QUOTA: "QuotaExceeded",

@@ -17,9 +17,9 @@ from ingest_operator.kube.batches.job_cluster import DOUBT, KubeCluster
 from ingest_operator.kube.batches.pending import PendingStarts
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
-from tests.support.builders import NOW, a_receipt
-from tests.support.kube_objects import at, complete
-from tests.support.manifests import ITEM, OWNER, orders_for
+from testkit.objects.builders import NOW, a_receipt
+from testkit.objects.kube_objects import at, complete
+from testkit.objects.manifests import ITEM, OWNER, orders_for
 
 START = Start(index=ITEM.index, number=1, charged_attempts=0, rung=0, disruptions=0)
 SCENE = BatchContext(

@@ -11,8 +11,8 @@ from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import BATCHES, Object, Resource
 from ingest_operator.kube.api.statuses import UnwritableStatusError
 from ingest_operator.kube.batches.status_store import KubeStatusStore
-from tests.support.builders import NOW
-from tests.support.cluster.fixtures import Run
+from testkit.cluster.fixtures import Run
+from testkit.objects.builders import NOW
 
 NEWER = {"reason": "QuantumDecoherence", "until": to_rfc3339(NOW), "opened": 1, "message": ""}
 """A breaker with a reason that the definitions do not know."""

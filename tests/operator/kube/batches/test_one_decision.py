@@ -10,8 +10,8 @@ from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.requeueing import LONGEST_WAIT_SECONDS, Requeue
 from ingest_operator.kube.watch.cache import key_of
 from scripts.house import one_reconcile
-from tests.support import kube_objects as kube
-from tests.support.one_batch import OneBatch
+from testkit.cluster.one_batch import OneBatch
+from testkit.objects import kube_objects as kube
 
 
 def ended(batch: OneBatch) -> list[tuple[int, int]]:

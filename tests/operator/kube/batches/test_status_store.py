@@ -8,7 +8,7 @@ from ingest_operator.kube.api.errors import ConflictError, UnreachableError
 from ingest_operator.kube.api.resources import BATCHES, Object
 from ingest_operator.kube.api.statuses import UnreadableStatusError
 from ingest_operator.kube.batches.status_store import KubeStatusStore
-from tests.support.cluster.fixtures import Run
+from testkit.cluster.fixtures import Run
 
 
 def a_status(succeeded: int) -> IngestBatchStatus:

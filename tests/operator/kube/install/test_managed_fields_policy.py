@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from ingest_operator.kube.install.managed_fields_policy import untracked
-from tests.support.cluster.admission import FLAGS, VERSION
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.control_plane import control_plane as starting
-from tests.support.cluster.one_job import OneJob
-from tests.support.cluster.program import until
+from testkit.cluster.admission import FLAGS, VERSION
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.control_plane import control_plane as starting
+from testkit.cluster.one_job import OneJob
+from testkit.cluster.program import until
 
 pytestmark = pytest.mark.control_plane
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from ingest_operator.kube.install.rbac import rules, user_roles
-from tests.support.cluster.authority import Right, allowed, granted, known_rights
-from tests.support.cluster.client import Refused
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.program import until
-from tests.support.roles import Account, cluster_role_objects, role_objects
+from testkit.cluster.authority import Right, allowed, granted, known_rights
+from testkit.cluster.client import Refused
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.program import until
+from testkit.cluster.roles import Account, cluster_role_objects, role_objects
 
 
 class Office:

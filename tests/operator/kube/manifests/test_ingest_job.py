@@ -15,7 +15,7 @@ from ingest_operator.core.deadlines import UNKNOWN_LENGTH, deadline_seconds
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE
-from tests.support.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
+from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
 GOLDENS = Path(__file__).parents[3] / "goldens" / "kube"
 FIRST = Start(7, 1, 0, 0, 0)

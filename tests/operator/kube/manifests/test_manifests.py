@@ -13,11 +13,11 @@ from ingest_operator.kube.api.names import BATCH_UID, Owner
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
 from ingest_operator.kube.manifests.plan_job import plan_job, plan_order_map
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.program import until
+from testkit.objects.builders import a_batch, items
+from testkit.objects.manifests import ITEM, OWNER, orders_for, worker_of
 from tests.operator.kube.manifests.test_plan_job import SOURCES
-from tests.support.builders import a_batch, items
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.program import until
-from tests.support.manifests import ITEM, OWNER, orders_for, worker_of
 
 EVERYTHING = PodProfile(
     plan_image="planner:1",

@@ -11,7 +11,7 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.node_avoidance import HOST, avoids
 from ingest_operator.kube.watch.jobs_and_pods import slim_job
-from tests.support.manifests import ITEM, OWNER, orders_for, pod_spec
+from testkit.objects.manifests import ITEM, OWNER, orders_for, pod_spec
 
 AWAY = {"key": HOST, "operator": "NotIn", "values": ["gpu-1", "gpu-2"]}
 ZONE = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}

@@ -26,8 +26,8 @@ from ingest_operator.kube.manifests.order_encoding import (
     split,
 )
 from ingest_operator.kube.manifests.volumes import PLACE
-from tests.support.cluster.kubelet_order import expand
-from tests.support.manifests import ITEM, OWNER, orders_for, variables, worker_of
+from testkit.cluster.kubelet_order import expand
+from testkit.objects.manifests import ITEM, OWNER, orders_for, variables, worker_of
 
 LONGEST_VARIABLE = 131_071
 """Bytes of `NAME=value` that Linux takes (MAX_ARG_STRLEN, with the zero at its end)."""

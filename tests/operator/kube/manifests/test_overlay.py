@@ -11,7 +11,7 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.manifests.plan_job import plan_job
-from tests.support.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
+from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
 FIRST = Start(7, 1, 0, 0, 0)
 

@@ -23,8 +23,8 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.order_encoding import MAX_PLAN_ORDER, OrderTooLargeError, in_pods
 from ingest_operator.kube.manifests.plan_job import knowing, plan_job, plan_order_map
 from ingest_operator.kube.manifests.volumes import PLACE
-from tests.support.builders import items
-from tests.support.manifests import OWNER, mounted, orders_for, pod_spec, variables, worker_of
+from testkit.objects.builders import items
+from testkit.objects.manifests import OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
 GOLDENS = Path(__file__).parents[3] / "goldens" / "kube"
 CLAIMS = ("recordings", "voices")

@@ -11,8 +11,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import outcome_of
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
-from tests.support.builders import NOW
-from tests.support.kube_objects import (
+from testkit.objects.builders import NOW
+from testkit.objects.kube_objects import (
     RECEIPT,
     Object,
     a_container,

@@ -9,8 +9,8 @@ from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.kube.manifests.ingest_job import QUEUE
 from ingest_operator.kube.observe.end_rules import LINGER, PATIENCE
 from ingest_operator.kube.observe.runs import needs_ending, run_of
-from tests.support.builders import NOW, a_failure
-from tests.support.kube_objects import (
+from testkit.objects.builders import NOW, a_failure
+from testkit.objects.kube_objects import (
     ENDED,
     OVER,
     RECEIPT,

@@ -17,11 +17,11 @@ from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.observe.end_rules import PATIENCE, decided, is_final
 from ingest_operator.kube.observe.runs import needs_ending, run_of
-from tests.support.cluster.client import Client
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.program import until
-from tests.support.kube_objects import RECEIPT, a_condition
-from tests.support.manifests import ITEM, OWNER, Object, orders_for
+from testkit.cluster.client import Client
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.program import until
+from testkit.objects.kube_objects import RECEIPT, a_condition
+from testkit.objects.manifests import ITEM, OWNER, Object, orders_for
 
 KUBELETS = "application/strategic-merge-patch+json"
 PODS = PodProfile()

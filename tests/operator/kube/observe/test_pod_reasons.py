@@ -7,8 +7,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.kube.observe.runs import run_of
-from tests.support.builders import NOW, a_failure
-from tests.support.kube_objects import (
+from testkit.objects.builders import NOW, a_failure
+from testkit.objects.kube_objects import (
     RECEIPT,
     Object,
     a_container,

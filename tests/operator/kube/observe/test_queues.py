@@ -8,9 +8,9 @@ import pytest
 from ingest_operator.kube.api.errors import BusyError, NotFoundError, RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.observe.queues import JOB_UID, PATIENCE, ask_queue, not_admitted, said_by, waiting
-from tests.support.builders import NOW
-from tests.support.cluster.fixtures import Run
-from tests.support.kube_objects import a_condition, a_job
+from testkit.cluster.fixtures import Run
+from testkit.objects.builders import NOW
+from testkit.objects.kube_objects import a_condition, a_job
 
 LATE = NOW + PATIENCE + 1
 

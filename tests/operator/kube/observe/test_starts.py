@@ -10,8 +10,8 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.kube.observe.runs import POD_PATIENCE, blocker_of, needs_ending, run_of
-from tests.support.builders import NOW
-from tests.support.kube_objects import (
+from testkit.objects.builders import NOW
+from testkit.objects.kube_objects import (
     SCHEDULED,
     Object,
     a_condition,

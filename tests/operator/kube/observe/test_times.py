@@ -8,8 +8,8 @@ from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
 from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INDEX, RUN, RUNG
 from ingest_operator.kube.observe.runs import COUNTED, CUT, run_of
-from tests.support.builders import NOW
-from tests.support.kube_objects import (
+from testkit.objects.builders import NOW
+from testkit.objects.kube_objects import (
     ENDED,
     OVER,
     RECEIPT,

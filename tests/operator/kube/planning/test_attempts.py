@@ -15,9 +15,17 @@ from ingest_operator.kube.api.names import INDEX, PLAN, ROLE, RUN, ingest_job_na
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.plan_job import plan_job
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest, attempts_of
-from tests.support.builders import NOW, a_failure
-from tests.support.kube_objects import POD, at, complete, ended_pod, running_pod, unscheduled_pod, waiting_pod
-from tests.support.manifests import OWNER, orders_for
+from testkit.objects.builders import NOW, a_failure
+from testkit.objects.kube_objects import (
+    POD,
+    at,
+    complete,
+    ended_pod,
+    running_pod,
+    unscheduled_pod,
+    waiting_pod,
+)
+from testkit.objects.manifests import OWNER, orders_for
 from tests.support.plan_tries import FINISHED
 
 ONE = PlanRequest(3, "0123456789abcdef", "fedcba9876543210")

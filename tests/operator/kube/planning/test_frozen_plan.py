@@ -37,8 +37,8 @@ from ingest_operator.kube.planning.frozen_plan import (
     require_all,
     to_config_maps,
 )
-from tests.support.builders import NOW, items
-from tests.support.manifests import ITEM, OWNER, orders_for
+from testkit.objects.builders import NOW, items
+from testkit.objects.manifests import ITEM, OWNER, orders_for
 
 SMALL = 256
 """Bytes of a part, so that a plan of a few items has several."""

@@ -25,7 +25,7 @@ from ingest_operator.kube.planning.next_step import (
     next_step,
 )
 from ingest_operator.kube.watch.jobs_and_pods import Lost
-from tests.support.builders import NOW
+from testkit.objects.builders import NOW
 from tests.support.plan_tries import MENDED, REQUEST, a_failed_try, a_live_try, a_success
 
 STUCK = Blocker("ImageUnavailable", "no such image", inf)

@@ -18,8 +18,8 @@ from ingest_operator.kube.planning import frozen_plan
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanContext, reconcile_plans
-from tests.support.builders import NOW, items
-from tests.support.cluster.fixtures import Run
+from testkit.cluster.fixtures import Run
+from testkit.objects.builders import NOW, items
 from tests.support.plan_scene import OTHER, PAGE, Died, PlanScene, planned, pod_of
 
 

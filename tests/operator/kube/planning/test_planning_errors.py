@@ -16,8 +16,8 @@ from ingest_operator.kube.api.names import plan_job_name, plan_map_name, plan_or
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, PODS
 from ingest_operator.kube.planning.freeze import LOG_PATIENCE
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
-from tests.support.builders import NOW, items
-from tests.support.cluster.fixtures import Run
+from testkit.cluster.fixtures import Run
+from testkit.objects.builders import NOW, items
 from tests.support.plan_scene import OTHER, PAGE, PlanScene, pod_of
 
 LIST = Source(config_map=ConfigMapSource(name="backlog"))

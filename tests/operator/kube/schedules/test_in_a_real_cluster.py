@@ -13,8 +13,8 @@ from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object
 from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from ingest_operator.kube.schedules.reconcile import ScheduleResult, reconcile
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.program import until
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.program import until
 from tests.support.schedules import DAY, HOUR, a_schedule, status_of
 
 Run = Callable[[Any], Any]

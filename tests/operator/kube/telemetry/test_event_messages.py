@@ -15,9 +15,9 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, Aspect, NoteType
-from tests.support.builders import a_failure, a_run, folded, over
+from testkit.objects.builders import a_failure, a_run, folded, over
+from testkit.objects.statuses import a_status
 from tests.support.ledgers import ledgers
-from tests.support.statuses import a_status
 
 UNPLANNED = {"planned": None}
 QUOTA = Blocker("QuotaExceeded", "exceeded quota: gpus", inf)

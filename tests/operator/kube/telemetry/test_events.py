@@ -25,10 +25,10 @@ from ingest_operator.kube.telemetry.events import (
     EventPoster,
     event_of,
 )
-from tests.support.builders import NOW, a_run, over
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.fixtures import Run
-from tests.support.statuses import a_status
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.fixtures import Run
+from testkit.objects.builders import NOW, a_run, over
+from testkit.objects.statuses import a_status
 
 FREE, HELD = a_status(), a_status(blockers=(Blocker("QuotaExceeded", "exceeded quota: gpus", inf),))
 Before = IngestBatchStatus | None

@@ -16,8 +16,8 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run, Waits
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
-from tests.support.builders import a_failure, a_receipt, a_run, ended_by, folded, over
-from tests.support.statuses import a_status
+from testkit.objects.builders import a_failure, a_receipt, a_run, ended_by, folded, over
+from testkit.objects.statuses import a_status
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)

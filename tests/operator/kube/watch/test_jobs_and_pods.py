@@ -8,8 +8,8 @@ import pytest
 from ingest_contract.pods import GpuShare, PodProfile
 from ingest_operator.kube.observe.runs import blocker_of, run_of
 from ingest_operator.kube.watch.jobs_and_pods import slim_job, slim_pod
-from tests.support import kube_objects as kube
-from tests.support.builders import NOW
+from testkit.objects import kube_objects as kube
+from testkit.objects.builders import NOW
 
 PODS = PodProfile(gpu=GpuShare(count=1))
 JOBS = [

@@ -1,0 +1,87 @@
+"""What the stand-in serves: logs, where an API server asks a kubelet for them, and each pod's own progress at
+the pod's own address."""
+
+import itertools
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from ingest_contract.progress import Progress
+from ingest_operator.kube.api.names import PROGRESS_PORT
+from testkit.cluster.certificates import Pair
+from testkit.cluster.kubelet_status import HOST
+
+Read = Callable[[str, str], str | None]
+"""(namespace, pod) to what it has printed; None before it begins. `LookupError` of one that is not here."""
+
+
+class SilentError(Exception):
+    """The node of this pod does not answer."""
+
+
+_numbers = itertools.count(1)
+
+
+def an_address() -> str:
+    """For a pod: each may listen on the same port. Test runs beside this one use another part of the
+    loopback's network."""
+    number = next(_numbers)
+    return f"127.{1 + os.getpid() % 253}.{number >> 8 & 255}.{number & 255}"
+
+
+@asynccontextmanager
+async def logs(read: Read, pair: Pair) -> AsyncIterator[int]:
+    """Serves `/containerLogs/<namespace>/<pod>/<container>`; the port."""
+
+    async def answer(request: web.Request) -> web.Response:
+        name = request.match_info["pod"]
+        try:
+            text = read(request.match_info["namespace"], name)
+        except LookupError as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        except SilentError:
+            request.transport.abort()
+            return web.Response()  # nobody gets it
+        if text is None:
+            said = (
+                f'container "{request.match_info["container"]}" in pod "{name}" is waiting to start: '
+                "ContainerCreating"
+            )
+            raise web.HTTPBadRequest(text=said)
+        return web.Response(text=text)
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pair.certificate, pair.key)
+    async with _served({"/containerLogs/{namespace}/{pod}/{container}": answer}, HOST, 0, tls) as port:
+        yield port
+
+
+@asynccontextmanager
+async def progress(address: str, read: Callable[[], Progress]) -> AsyncIterator[None]:
+    """Serves a pod's `/progress`."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(text=read().to_json())
+
+    async with _served({"/progress": answer}, address, PROGRESS_PORT):
+        yield
+
+
+@asynccontextmanager
+async def _served(
+    routes: dict[str, Callable], address: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    app = web.Application()
+    app.add_routes([web.get(path, answer) for path, answer in routes.items()])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, address, port, ssl_context=tls).start()
+        yield runner.addresses[0][1]
+    finally:
+        for connection in runner.server.connections:  # a farewell over TLS would outlast the event loop
+            connection.transport.abort()
+        await runner.cleanup()

@@ -1,0 +1,1 @@
+"""Media files of every kind, made by PyAV, and web servers for them."""

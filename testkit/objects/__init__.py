@@ -1,0 +1,1 @@
+"""Values and Kubernetes objects to begin a test with."""

@@ -1,0 +1,1 @@
+"""Results that are kept in the tree, and the machine that they were measured on."""

@@ -1,0 +1,1 @@
+"""Batches of many recordings, and the operator as a measured process."""

@@ -1,0 +1,111 @@
+"""How right a transcript is, against recordings whose words and turns are known.
+
+WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar,
+outside speech that overlaps: stored turns are exclusive, at most one speaker at a time (with overlaps:
+`bench/diarization.py`). The share of words given to the right person counts every word that was heard, by the
+person whose turn its middle lies in.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import jiwer
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.metrics.diarization import DiarizationErrorRate
+
+from ingest_worker.domain import SpokenWord, Turn
+from ingest_worker.store.reads import StoredTranscript
+from testkit.speech.catalogue import Recording
+from testkit.speech.dialogue import Turn as Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The figures of one recording."""
+
+    wer: float
+    der: float
+    speakers_found: int
+    speakers: int
+    right_person: float
+    """Share of words that went to the right person, 0 to 1."""
+    voice_coverage: float
+    """Share of speech seconds whose speaker has a voice vector, 0 to 1."""
+    labels: tuple[str, ...]
+
+
+def accuracy(known: Recording, found: StoredTranscript) -> Accuracy:
+    """The figures of one recording, from what the store has of it."""
+    assert known.text is not None
+    assert known.turns is not None
+    coverage = found.run.figures["coverage"]
+    return Accuracy(
+        wer=round(word_error_rate(known.text, (spoken.word.text for spoken in found.words)), 4),
+        der=round(diarization_error_rate(known.turns, found.turns, known.seconds), 4),
+        speakers_found=len(found.speakers),
+        speakers=len({turn.speaker for turn in known.turns}),
+        right_person=round(right_person(known.turns, found.words), 4),
+        voice_coverage=round(coverage["voicedSeconds"] / coverage["speechSeconds"], 4),
+        labels=tuple(sorted(speaker.label for speaker in found.speakers)),
+    )
+
+
+def normalised(text: str) -> str:
+    """Lower case, letters, digits and apostrophes only: the words and nothing else."""
+    return " ".join(re.findall(r"[a-z0-9']+", text.lower().replace("’", "'")))
+
+
+def word_error_rate(reference: str, words: Iterable[str]) -> float:
+    """Edit distance over reference words."""
+    return float(jiwer.wer(normalised(reference), normalised(" ".join(words))))
+
+
+def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:
+    """Missed, false and confused speech over reference speech, where one person speaks."""
+    whole = Timeline([Segment(0.0, seconds)])
+    return float(
+        DiarizationErrorRate(collar=0.0, skip_overlap=True)(
+            _reference(reference), _hypothesis(turns), uem=whole
+        )
+    )
+
+
+def _reference(turns: Sequence[Reference]) -> Annotation:
+    annotation = Annotation(uri="recording")
+    for number, turn in enumerate(turns):
+        annotation[Segment(turn.start, turn.end), number] = turn.speaker
+    return annotation
+
+
+def _hypothesis(turns: Sequence[Turn]) -> Annotation:
+    annotation = Annotation(uri="recording")
+    for number, turn in enumerate(turns):
+        annotation[Segment(turn.start, turn.end), number] = str(turn.speaker)
+    return annotation
+
+
+def right_person(reference: Sequence[Reference], words: Sequence[SpokenWord]) -> float:
+    """Share of words, among those that lie in exactly one reference turn, that went to its person under the
+    best one-to-one naming."""
+    pairs: Counter[tuple[int | None, str]] = Counter()
+    for spoken in words:
+        middle = (spoken.word.start + spoken.word.end) / 2
+        present = {turn.speaker for turn in reference if turn.start <= middle <= turn.end}
+        if len(present) == 1:
+            pairs[spoken.speaker, present.pop()] += 1
+    return _best_naming(pairs) / max(1, pairs.total())
+
+
+def _best_naming(pairs: Counter[tuple[int | None, str]]) -> int:
+    """Words that agree under the assignment of speakers to people that agrees most (the Hungarian method)."""
+    from scipy.optimize import linear_sum_assignment
+
+    speakers = sorted({speaker for speaker, _ in pairs if speaker is not None})
+    people = sorted({person for _, person in pairs})
+    if not speakers:
+        return 0
+    table = [[pairs[speaker, person] for person in people] for speaker in speakers]
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return sum(table[row][column] for row, column in zip(rows, columns, strict=True))
