@@ -7,6 +7,7 @@ import pytest
 
 from ingest_contract.documents import read
 from ingest_contract.failures import Reason
+from ingest_operator.core.vanished import JOB_VANISHED
 from ingest_operator.kube.api.refusals import ANSWERS, NAME_TAKEN
 from ingest_operator.kube.observe.runs import POD_NOT_CREATED
 
@@ -35,7 +36,9 @@ def holds() -> set[str]:
     table."""
     code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
     literal = set(re.findall(r'Blocker\(\s*"([A-Za-z]+)"', code))
-    return literal | {reason for reason, _, _ in ANSWERS.values()} | {NAME_TAKEN, POD_NOT_CREATED}
+    return (
+        literal | {reason for reason, _, _ in ANSWERS.values()} | {JOB_VANISHED, NAME_TAKEN, POD_NOT_CREATED}
+    )
 
 
 def test_every_reason_for_which_a_batch_is_held_up_is_explained_and_no_other() -> None:

@@ -4,6 +4,7 @@ nobody is charged."""
 from functools import partial
 
 from ingest_contract.failures import Reason
+from ingest_operator.kube.api.fields import holds
 from testkit.cluster.client import Json
 from testkit.cluster.kubelet import RunningKubelet
 from testkit.cluster.lives import hangs, sequence
@@ -137,13 +138,41 @@ def test_what_a_person_ends_its_queue_does_not_resume(scene: Scene) -> None:
     scene.change(suspend=True, suspendMode="Kill")
     status = scene.until_state("Suspended")
     assert (status["counts"]["waiting"], attempts(status)) == (2, {0})
-    assert scene.jobs() == [], "a Job that is there would be resumed by its queue"
+    assert ended_by_us(status)
+    until(
+        lambda: all(holds(job, "Failed") for job in scene.jobs()), "any other would be resumed by its queue"
+    )
     scene.change(suspend=False)
     for index in (0, 1):
         kubelet.finish(index, 2)
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], attempts(status)) == (2, {0})
     assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+def test_what_a_person_ends_while_its_queue_holds_it_starts_at_once_when_it_is_resumed(scene: Scene) -> None:
+    queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="Hold")
+    in_queue(scene, "gpus")
+    kubelet = scene.play(sequence({}), gpus=8)
+    scene.operate()
+    scene.batch(parallelism=3)
+    for turn in range(3):
+        scene.until_stalled("NotAdmitted")
+        scene.change(suspend=True, suspendMode="Kill")
+        status = scene.until_state("Suspended")
+        assert (status["counts"]["waiting"], ended_by_us(status), stalled_by(status)) == (3, True, None), turn
+        scene.change(suspend=False)
+    queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="None")
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], stalled_by(status)) == (3, None)
+    assert {number for _, number in kubelet.runs()} == {4}, "no ended one was resumed"
+
+
+def ended_by_us(status: Json) -> bool:
+    """Whether all that waits was interrupted by its own batch, and nobody else is blamed."""
+    return {(row.get("reason"), row.get("disruptions")) for row in rows(status).values()} == {
+        (Reason.INTERRUPTED, None)
+    }
 
 
 def test_a_queue_that_is_not_there_is_told(scene: Scene) -> None:

@@ -7,6 +7,9 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.timestamps import to_rfc3339
 
+JOB_VANISHED: Final = "JobVanished"
+"""The reason of recordings and plans whose Jobs someone deletes again and again."""
+
 _WHO_DELETES: Final = (
     "A policy may give all Jobs a `ttlSecondsAfterFinished`, or something cleans up what it does not know: "
     "leave Jobs of "
@@ -16,7 +19,7 @@ _WHO_DELETES: Final = (
 
 def job_vanished(gone: str, again: str, until: float, index: int | None = None) -> Blocker:
     """The report on Jobs that someone deletes before they are over: which ones, and when the next run is."""
-    return Blocker("JobVanished", f"{gone} {_WHO_DELETES} {again}", until, index)
+    return Blocker(JOB_VANISHED, f"{gone} {_WHO_DELETES} {again}", until, index)
 
 
 def vanished(ledger: Ledger, now: float) -> tuple[Blocker, ...]:

@@ -49,7 +49,8 @@ AVOIDS: Final = f"{GROUP}/avoids"
 are none."""
 
 STOPPED: Final = f"{GROUP}/stopped"
-"""Annotation of a Job that the operator itself ended, set together with `spec.suspend`."""
+"""Annotation of a Job that the operator itself ended, set together with `spec.suspend`, or with a deadline
+where a queue would resume it."""
 
 CONTAINER: Final = "worker"
 """The container that carries out the order."""

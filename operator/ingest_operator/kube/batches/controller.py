@@ -182,6 +182,7 @@ class BatchController:
             seen.pods_of(batch),
             frozen,
             seen.lost_plans(batch),
+            seen,
         )
         state.plan = await reconcile_plans(self._deps.api, around, now, state.plan)
         return state.plan

@@ -8,6 +8,7 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.fold import is_recorded
 from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.vanished import JOB_VANISHED
 from ingest_operator.kube.api.fields import holds
 from ingest_operator.kube.api.names import PLAN, place_of
 from ingest_operator.kube.api.resources import Object
@@ -31,7 +32,13 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
         or status.plan.sources < len(batch["spec"].get("sources") or ())
     ):
         return False
-    expected = (None, TOO_MANY_FAILURES, status.breaker.reason.value if status.breaker else None)
+    # what is computed from the status alone needs no plan
+    expected = (
+        None,
+        TOO_MANY_FAILURES,
+        JOB_VANISHED,
+        status.breaker.reason.value if status.breaker else None,
+    )
     rests = ConditionType.SUSPENDED in holding or holding.get(ConditionType.FAILED) == TOO_MANY_FAILURES
     return rests and holding.get(ConditionType.STALLED) in expected
 

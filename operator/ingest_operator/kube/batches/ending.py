@@ -3,9 +3,9 @@
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.names import PLAN, Owner, own_place_of
-from ingest_operator.kube.api.resources import JOBS
 from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.observe.end_rules import is_final
+from ingest_operator.kube.watch.confirm import delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 
@@ -26,4 +26,4 @@ async def end_plans(api: Api, seen: JobsAndPods, owner: Owner) -> None:
             and place.role == PLAN
             and not (is_final(job) or is_deleted(job) or seen.jobs.is_gone(job))
         ):
-            await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
+            await delete_job(api, seen, job)

@@ -37,13 +37,13 @@ from ingest_operator.kube.api.resources import JOBS, Object
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
 from ingest_operator.kube.batches.shared_orders import SharedOrders
-from ingest_operator.kube.manifests.ingest_job import QUEUE, ingest_job
+from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
-from ingest_operator.kube.observe.end_rules import decided
+from ingest_operator.kube.observe.end_rules import decided, is_of_queue, is_stopped
 from ingest_operator.kube.observe.pod_reasons import lacks_something
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of, rung_of
-from ingest_operator.kube.watch.confirm import ask
+from ingest_operator.kube.watch.confirm import ask, delete_job, is_of_plan
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 ANY: Final = 10_000_000
@@ -182,20 +182,18 @@ class KubeCluster:
         """Suspend the Job: its pod ends and the Job stays as the record. It never resumes: the next run is
         another Job.
 
-        A Job of a queue is deleted instead, and ends like one that someone else deleted: uncharged.
+        A queue would resume it, so a Job of a queue gets a deadline that is over instead. No stop deletes a
+        Job: until its end is recorded, the Job is the only proof that we ended it.
         """
         job = self._job(index, number)
-        if job is None or (STOPPED in (job["metadata"].get("annotations") or {}) and job["spec"]["suspend"]):
-            return
-        if QUEUE in (job["metadata"].get("labels") or {}):
-            # a queue resumes what it has admitted: only a Job that is gone stays ended
-            await self._delete(job)
+        if job is None or is_stopped(job):
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: to_rfc3339(self._now)}}
+        spec = {"activeDeadlineSeconds": 1} if is_of_queue(job) else {"suspend": True}
         try:
             self._seen.jobs.accept(
                 await self._api.patch(
-                    JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": {"suspend": True}}
+                    JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": spec}
                 )
             )
         except (NotFoundError, ConflictError):
@@ -241,7 +239,7 @@ class KubeCluster:
         pods, found = self._seen.pods_of(self._owner.identity), {}
         for job in self._seen.jobs.of(self._owner.identity):
             place = self._place(job)
-            if place is None and self._seen.jobs.is_gone(job):
+            if place is None and self._seen.jobs.is_gone(job) and not is_of_plan(job):
                 self._seen.forget_job(job)  # not ours: no one will ever count how it ended
             if place is None or (place.index, place.number) in self._remembered.kept:
                 continue
@@ -289,9 +287,7 @@ class KubeCluster:
         return None
 
     async def _delete(self, job: Object) -> None:
-        await self._api.delete(JOBS, self._owner.namespace, _name(job), uid=job["metadata"]["uid"])
-        self._seen.jobs.drop(job)
-        self._seen.forget_job(job)
+        await delete_job(self._api, self._seen, job)
 
 
 def _name(thing: Object) -> str:

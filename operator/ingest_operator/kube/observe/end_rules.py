@@ -63,7 +63,7 @@ class EndFacts:
     @property
     def stopped(self) -> bool:
         """Whether the operator asked the run to end."""
-        return STOPPED in (metadata_of(self.job).get("annotations") or {})
+        return _has_mark(self.job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,20 @@ def is_suspended(job: Object) -> bool:
     """Whether a Job may have no pod: it queues, or was evicted by its queue, or was stopped by the
     operator."""
     return bool(spec_of(job).get("suspend"))
+
+
+def is_of_queue(job: Object) -> bool:
+    """Whether a queue decides when a Job runs."""
+    return QUEUE in (metadata_of(job).get("labels") or {})
+
+
+def is_stopped(job: Object) -> bool:
+    """Whether the operator has asked a Job to end, and nothing needs to be asked again."""
+    return _has_mark(job) and (is_suspended(job) or is_of_queue(job))
+
+
+def _has_mark(job: Object) -> bool:
+    return STOPPED in (metadata_of(job).get("annotations") or {})
 
 
 def _of_pod(facts: EndFacts) -> RunEnd | None:
@@ -168,7 +182,8 @@ def _of_job(facts: EndFacts) -> RunEnd | None:
     if kind in {"Complete", "SuccessCriteriaMet"}:
         return RunEnd(_ended(facts, OK_EXIT, None, receipt_gone=True), at)
     code, cause = failed_condition(condition(facts.job, kind))
-    return RunEnd(_ended(facts, code, None, cause or _taken_back(facts)), at)
+    # whatever the Job controller calls it, a stop of our own explains it
+    return RunEnd(_ended(facts, code, None, None if facts.stopped else cause or _taken_back(facts)), at)
 
 
 def _of_stop(facts: EndFacts) -> RunEnd | None:
@@ -227,10 +242,9 @@ def _taken_back(facts: EndFacts) -> PodReason | None:
     taken = deleted and is_suspended(facts.job) and not facts.stopped
     if not taken:
         return None
-    queued = QUEUE in (metadata_of(facts.job).get("labels") or {})
     return (
         PodReason(Reason.QUEUE_PREEMPTED, "Its queue took its place back.")
-        if queued
+        if is_of_queue(facts.job)
         else PodReason(Reason.EVICTED, "Its Job was suspended.")
     )
 

@@ -19,7 +19,6 @@ from ingest_operator.kube.manifests.plan_job import ORDER_FILE, knowing, plan_jo
 from ingest_operator.kube.manifests.sources import needed_config_maps, planned_sources
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
-from ingest_operator.kube.planning.next_step import Make
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,11 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
 
 
 async def make(
-    api: Api, owner: Owner, orders: Orders, plan_number: int, step: Make, inputs: PlanInputs
+    api: Api, owner: Owner, orders: Orders, plan_number: int, run_number: int, inputs: PlanInputs
 ) -> None:
     """Create the Job of one run. Raises `NameTakenError`; what an earlier call has created is left as it
     is."""
-    for job in step.ending:
-        await api.delete(JOBS, owner.namespace, job["metadata"]["name"], uid=job["metadata"]["uid"])
-    job = knowing(plan_job(owner, orders, plan_number, step.number), inputs.order)
+    job = knowing(plan_job(owner, orders, plan_number, run_number), inputs.order)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)
     await _create_or_meet(api, owner, JOBS, job)

@@ -6,7 +6,7 @@ repeated, it goes on with what it finds, and no plan is frozen twice.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
@@ -28,7 +28,8 @@ from ingest_operator.kube.planning.create import clear, find_wanted, make
 from ingest_operator.kube.planning.freeze import LogOutOfReachError, UnreadablePlanError, freeze
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, digest_of
 from ingest_operator.kube.planning.next_step import Ask, Blocked, Make, Read, Step, Wait, next_step
-from ingest_operator.kube.watch.jobs_and_pods import Lost
+from ingest_operator.kube.watch.confirm import delete_job
+from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
 
 SOON: Final = 10.0
 """Seconds until a log that is out of reach is requested again."""
@@ -78,6 +79,8 @@ class PlanContext:
     """Every plan so far."""
     lost: tuple[Lost, ...] = ()
     """Plan Jobs that are gone."""
+    seen: JobsAndPods = field(default_factory=JobsAndPods)
+    """Where a Job that planning deletes is forgotten: it must not count as lost."""
 
 
 async def reconcile_plans(
@@ -92,7 +95,7 @@ async def reconcile_plans(
     if last is not None and now < last.again_at and last.rests_on == orders:
         return last
     lost = tuple(each for each in context.lost if each.place.index == len(frozen))
-    reconciler = _PlanReconciler(api, owner, orders, frozen, lost, now)
+    reconciler = _PlanReconciler(api, owner, orders, frozen, lost, context.seen, now)
     runs = attempts_of(owner, context.jobs, context.pods, orders.profile.pods, now)
     try:
         await clear(api, owner, runs, len(frozen))
@@ -112,6 +115,7 @@ class _PlanReconciler:
     orders: Orders
     frozen: tuple[FrozenPlan, ...]
     lost: tuple[Lost, ...]
+    seen: JobsAndPods
     now: float
 
     def answer(self, blocker: Blocker | None = None, again_at: float = inf) -> PlanResult:
@@ -145,7 +149,9 @@ class _PlanReconciler:
         inputs = await find_wanted(self.api, self.owner, self.orders, self.frozen)
         step = next_step(runs, inputs.request, self.now, self.lost)
         if isinstance(step, Make):
-            await make(self.api, self.owner, self.orders, len(self.frozen), step, inputs)
+            for job in step.ending:
+                await delete_job(self.api, self.seen, job)
+            await make(self.api, self.owner, self.orders, len(self.frozen), step.number, inputs)
             return self.answer(step.blocker)
         return self._waiting(step)
 

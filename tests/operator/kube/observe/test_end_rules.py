@@ -167,6 +167,12 @@ def test_a_run_that_we_stop_keeps_the_code_and_the_receipt_of_its_pod() -> None:
     assert reason(job, ended_pod(143, GONE, deleted=60)) is Reason.INTERRUPTED
 
 
+def test_a_run_that_we_stop_by_a_deadline_because_its_queue_would_resume_it_ended_by_us() -> None:
+    job = failed("DeadlineExceeded", "Job was active longer than specified deadline", stopped=True)
+    assert ended(job, None) == Ended(None, None, on_request=True)
+    assert reason(job, ended_pod(143, None, deleted=60)) is Reason.INTERRUPTED
+
+
 def test_a_run_that_was_done_before_it_could_be_stopped_is_a_success() -> None:
     assert reason(suspended(stopped=True), ended_pod(0, RECEIPT, deleted=60)) is None
 
