@@ -1,7 +1,7 @@
 """`python -m bench.hostile`: mutated media and mutated pages through the real entries, and what the walls
 cost. Resumable row by row.
 
-Every row is a seed, so that any file can be made again: `media-007` is 100 media of 14 formats, `pages-003`
+Every row is a seed, so that any file can be made again: `media-007` is 100 media of 21 formats, `pages-003`
 50 feeds and pages. A mutation overwrites, cuts, doubles, deletes or bends a few places of a good file. An end
 is typed when it is the failure table's and not `Unknown`.
 """
@@ -17,7 +17,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from bench.forks import ForkedChild
 from bench.rows import Figures, rows_main
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
@@ -103,7 +105,24 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 
 
 def media(row: int) -> Figures:
-    """One row of mutated media through the decoder."""
+    """One row of mutated media through the decoder, each file in a process of its own, forked."""
+    return _forked(row).figures()
+
+
+def alike() -> Figures:
+    """The first row once more, in started processes as the product has them: whether each file ends as in a
+    forked one."""
+    forked, started = _forked(0), _decoded(0)
+    differing = [name for name, end in started.named.items() if forked.named[name] != end]
+    return {**started.figures(), "differing": differing}
+
+
+def _forked(row: int) -> "_Ends":
+    with patch.object(process, "Child", ForkedChild):
+        return _decoded(row)
+
+
+def _decoded(row: int) -> "_Ends":
     chance, names = random.Random(f"media-{row}"), sorted(good())  # noqa: S311 -- not for secrets
     decoder = LimitedDecoder(PROFILE)
     ends = _Ends()
@@ -116,7 +135,7 @@ def media(row: int) -> Figures:
                 partial(decoder.decode, Media(path, name, None), Path(folder) / "scratch", lambda _: None),
                 f"{row}/{number} {name}",
             )
-    return ends.figures()
+    return ends
 
 
 def pages(row: int) -> Figures:
@@ -140,7 +159,7 @@ class _Ends:
     """How each of a row ended."""
 
     def __init__(self) -> None:
-        self._reasons: Counter[str] = Counter()
+        self.named: dict[str, str] = {}
         self._untyped: list[str] = []
         self._slowest = (0.0, "")
 
@@ -149,12 +168,13 @@ class _Ends:
         begun = time.monotonic()
         try:
             work()
-            self._reasons["Succeeded"] += 1
+            self.named[name] = "Succeeded"
         except StageError as error:
-            self._reasons[error.reason.value] += 1
+            self.named[name] = error.reason.value
             if error.reason is Reason.UNKNOWN:
                 self._untyped.append(f"{name}: {error}"[:200])
         except Exception as error:  # noqa: BLE001 -- that is what is looked for
+            self.named[name] = type(error).__name__
             self._untyped.append(f"{name}: {type(error).__name__}: {error}"[:200])
         self._slowest = max(self._slowest, (time.monotonic() - begun, name))
 
@@ -163,7 +183,7 @@ class _Ends:
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
         slowest, name = self._slowest
         return {
-            "ends": dict(self._reasons.most_common()),
+            "ends": dict(Counter(self.named.values()).most_common()),
             "untyped": self._untyped,
             "slowest_seconds": round(slowest, 2),
             "slowest": name,
@@ -216,6 +236,7 @@ def _ratio(path: Path, folder: Path, bare: str, repeats: int) -> Figures:
 
 ROWS: dict[str, Callable[[], Figures]] = {
     "walls": walls,
+    "alike": alike,
     **{f"pages-{row:03}": partial(pages, row) for row in range(PAGE_ROWS)},
     **{f"media-{row:03}": partial(media, row) for row in range(MEDIA_ROWS)},
 }
@@ -224,6 +245,11 @@ ROWS: dict[str, Callable[[], Figures]] = {
 def table(found: dict[str, Figures]) -> str:
     """What all rows came to."""
     lines = [f"walls, CPU seconds with : without: {found['walls']}"] if "walls" in found else []
+    if "alike" in found:
+        differing = found["alike"]["differing"]
+        lines.append(
+            f"forked and started processes: {len(differing)} of {MEDIA_EACH} ends differ {differing}"
+        )
     for kind in ("pages", "media"):
         rows = [figures for name, figures in found.items() if name.startswith(kind)]
         ends: Counter[str] = Counter()

@@ -10,6 +10,9 @@ import numpy as np
 TONE = 440
 """Hz."""
 
+_BITEXACT = {"fflags": "+bitexact"}
+"""No random serial numbers and no dates (ffmpeg-formats(1))."""
+
 
 FORMATS: Final = {
     "film.mp4": {"codec": "aac", "picture": "mpeg4"},
@@ -47,8 +50,8 @@ def make(
     start: int = 0,
 ) -> Path:
     """A file with one audio track of `codec`, and a picture track of codec `picture` that begins `start`
-    seconds earlier."""
-    with av.open(str(path), "w") as container:
+    seconds earlier. The same arguments make the same bytes."""
+    with av.open(str(path), "w", options=_BITEXACT) as container:
         audio = container.add_stream(codec, rate=rate, layout="mono" if codec.startswith("pcm") else "stereo")
         film = None if picture is None else _film(container, picture)
         wave = np.sin(2 * np.pi * TONE * np.arange(rate) / rate) * 8000
@@ -82,8 +85,9 @@ def _film(container: Any, codec: str) -> Any:
 
 def _draw(container: Any, film: Any) -> None:
     """One second."""
+    grey = np.full((96, 64), 128, np.uint8)
     for _ in range(5):
-        container.mux(film.encode(av.VideoFrame(64, 64, "yuv420p")))
+        container.mux(film.encode(av.VideoFrame.from_ndarray(grey, "yuv420p")))
 
 
 def index_first(path: Path) -> Path:

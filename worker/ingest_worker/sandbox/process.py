@@ -25,7 +25,7 @@ _BLOCK: Final = 1 << 16
 _TICK: Final = 0.25
 """Seconds between two checks whether the caller still wants to wait."""
 
-_ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of
 data (measured with 0.3.33): 24 of them exceed the limits of a child, and a child computes next to nothing."""
 
@@ -61,7 +61,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**environment, **_ONE_THREAD},
+            env={**environment, **ONE_THREAD},
             start_new_session=True,
         )
         self._heard = bytearray()
