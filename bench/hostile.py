@@ -73,13 +73,17 @@ PAGES = {
 }
 
 
+BITEXACT = "+bitexact"
+"""No random serial numbers and no dates (ffmpeg-formats(1))."""
+
+
 @cache
 def good() -> dict[str, bytes]:
     """One second of each format."""
     with tempfile.TemporaryDirectory() as folder:
         made = {}
         for name, how in FORMATS.items():
-            path = make(Path(folder) / name, seconds=1, **how)  # type: ignore[arg-type]  # a table of keywords
+            path = make(Path(folder) / name, seconds=1, fflags=BITEXACT, **how)  # type: ignore[arg-type]  # a table of keywords
             made[name] = path.read_bytes()
         return made
 

@@ -72,6 +72,9 @@ class SkipReason(StrEnum):
     ENDING_UNKNOWN = "EndingUnknown"
     """A file in a folder whose name has no file extension of a media format; files are counted, and listed by
     extension."""
+    UNREADABLE = "Unreadable"
+    """A file, or a folder with all that is in it, that cannot be read: no permission, or a link that leads
+    nowhere or out of the folders that the profile allows."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"

@@ -10,9 +10,6 @@ import numpy as np
 TONE = 440
 """Hz."""
 
-_BITEXACT = {"fflags": "+bitexact"}
-"""No random serial numbers and no dates (ffmpeg-formats(1))."""
-
 
 FORMATS: Final = {
     "film.mp4": {"codec": "aac", "picture": "mpeg4"},
@@ -48,10 +45,11 @@ def make(
     rate: int = 48_000,
     picture: str | None = None,
     start: int = 0,
+    **options: str,
 ) -> Path:
     """A file with one audio track of `codec`, and a picture track of codec `picture` that begins `start`
-    seconds earlier. The same arguments make the same bytes."""
-    with av.open(str(path), "w", options=_BITEXACT) as container:
+    seconds earlier; if `exact`, the same bytes each time."""
+    with av.open(str(path), "w", options=options) as container:
         audio = container.add_stream(codec, rate=rate, layout="mono" if codec.startswith("pcm") else "stereo")
         film = None if picture is None else _film(container, picture)
         wave = np.sin(2 * np.pi * TONE * np.arange(rate) / rate) * 8000

@@ -5,6 +5,9 @@ it into a Receipt and an exit code. Any other exception that arrives there is `U
 reason of its own.
 """
 
+import errno
+from typing import Final
+
 from ingest_contract.failures import FAILURES, Failure, Reason
 from ingest_contract.text import said
 
@@ -25,3 +28,16 @@ class StageError(Exception):
     def failure(self) -> Failure:
         """The table's row."""
         return FAILURES[self.reason]
+
+
+_STAYS: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR}
+)
+"""Errors that come back however often a file is asked for. Any other may pass: a server that restarts."""
+
+
+def unreadable(name: str, error: OSError) -> StageError:
+    """The failure of a file or folder that cannot be read: `NotFound` for what is not there or not for us,
+    `DownloadFailed` if a disk or a server fails."""
+    reason = Reason.NOT_FOUND if error.errno in _STAYS else Reason.DOWNLOAD_FAILED
+    return StageError(reason, f"{name} cannot be read: {error.strerror or error}")

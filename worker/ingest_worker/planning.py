@@ -64,6 +64,8 @@ class Candidate:
     """Number of files in a folder, counted by this candidate, that no decoder reads; 0 for a recording."""
     fault: str = ""
     """Why its address cannot be fetched; empty if it can."""
+    unreadable: str = ""
+    """Why a file, or a whole folder, cannot be read; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def _repeated(known: Iterable[str]) -> Rule:
 def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
     if candidate.unread:
         return SkipReason.ENDING_UNKNOWN, candidate.title
+    if candidate.unreadable:
+        return SkipReason.UNREADABLE, candidate.unreadable
     if candidate.fault:
         return SkipReason.ADDRESS_INVALID, candidate.fault
     if candidate.outcome is not None:

@@ -341,6 +341,15 @@ def test_the_child_knows_nothing_of_our_environment(tmp_path: Path, monkeypatch:
     assert not proc.exists()
 
 
+def test_a_disk_that_fails_while_it_is_read_is_tried_again_and_not_called_undecodable(tmp_path: Path) -> None:
+    """A process's own memory is a regular file whose first page cannot be read: EIO, as from a disk."""
+    request = {"do": "decode", "source": "/proc/self/mem", "target": str(tmp_path / "audio.pcm")}
+    request |= {"rate": SAMPLE_RATE, "most": SAMPLE_RATE}
+    with pytest.raises(StageError, match="mem cannot be read: Input/output error") as caught:
+        list(process.run(request, limits_for(60, SAMPLE_RATE)))
+    assert caught.value.reason is Reason.DOWNLOAD_FAILED
+
+
 PARENT = """
 import sys
 from pathlib import Path

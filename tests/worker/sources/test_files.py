@@ -2,7 +2,10 @@
 
 import errno
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,16 +100,10 @@ def test_a_folder_gives_its_media_sorted_and_nothing_from_outside(folder: Path) 
     (folder / "in/again.mp4").symlink_to(folder / "in/b.mp4")
     allowed = allow(folder / "in")
     place = located(f"file://{folder}/in", allowed)
-    assert [path.name for path in files_in(place, None, allowed)[0]] == ["a.MP3", "b.mp4", "c.webm"]
-    assert [path.name for path in files_in(place, "*.mp4", allowed)[0]] == ["b.mp4"]
-    assert [path.name for path in files_in(place, "**/*.webm", allowed)[0]] == ["c.webm"]
-    assert files_in(place, "../out/*.mp4", allowed) == ([], {})
-
-
-def test_a_pattern_that_is_none_is_told(folder: Path) -> None:
-    with pytest.raises(StageError) as caught:
-        files_in(folder / "in", "/etc/*", allow(folder / "in"))
-    assert caught.value.reason is Reason.SOURCE_UNSUPPORTED
+    assert [path.name for path in files_in(place, None, allowed).media] == ["a.MP3", "b.mp4", "c.webm"]
+    assert [path.name for path in files_in(place, "*.mp4", allowed).media] == ["b.mp4"]
+    assert [path.name for path in files_in(place, "**/*.webm", allowed).media] == ["c.webm"]
+    assert files_in(place, "../out/*.mp4", allowed).media == []
 
 
 def test_what_is_no_media_is_counted_by_its_ending(folder: Path) -> None:
@@ -114,8 +111,12 @@ def test_what_is_no_media_is_counted_by_its_ending(folder: Path) -> None:
         (folder / name).write_text("x")
     (folder / "in/theirs.txt").symlink_to(folder / "out/secret.txt")
     (folder / "out/secret.txt").write_text("x")
-    _, others = files_in(folder / "in", None, allow(folder / "in"))
-    assert others == {"txt": 2, "m3u8": 1, "": 2, "xyz": 1}
+    assert files_in(folder / "in", None, allow(folder / "in")).others == {
+        "txt": 2,
+        "m3u8": 1,
+        "": 2,
+        "xyz": 1,
+    }
 
 
 def test_a_name_that_is_no_text_is_found_again_by_its_address(folder: Path) -> None:
@@ -128,8 +129,8 @@ def test_a_name_that_is_no_text_is_found_again_by_its_address(folder: Path) -> N
 def test_a_link_that_leads_nowhere_or_in_a_circle_costs_no_other_file(folder: Path) -> None:
     (folder / "in/circle.mp4").symlink_to("circle.mp4")
     (folder / "in/gone.mp4").symlink_to("not-there.mp4")
-    found, _ = files_in(folder / "in", None, allow(folder / "in"))
-    assert sorted(path.name for path in found) == ["a.MP3", "b.mp4", "c.webm"]
+    found = files_in(folder / "in", None, allow(folder / "in"))
+    assert [path.name for path in found.media] == ["a.MP3", "b.mp4", "c.webm"]
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
@@ -147,3 +148,132 @@ def test_a_disk_or_server_that_fails_is_no_missing_file(
         with pytest.raises(StageError) as caught:
             files._status(path)
     assert caught.value.reason is Reason.DOWNLOAD_FAILED
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that an ordinary user can reach, and we as that user: root would read everything."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        for path in ("in/a.mp3", "in/open/b.mp3", "in/shut/c.mp3", "in/listed/d.mp3", "in/listed/e.txt"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text("x")
+        for path in (folder, folder / "in"):
+            path.chmod(0o755)
+        (folder / "in/shut").chmod(0)
+        (folder / "in/listed").chmod(0o444)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(_NOBODY)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            for path in ("in/shut", "in/listed"):
+                (folder / path).chmod(0o755)
+
+
+_NOBODY = 65_534
+
+
+@pytest.mark.parametrize("glob", [None, "**/*.mp3", "*/*.mp3"])
+def test_a_folder_that_cannot_be_entered_is_told_and_costs_no_other(shared: Path, glob: str | None) -> None:
+    found = files_in(shared / "in", glob, allow(shared / "in"))
+    nested = [] if glob == "*/*.mp3" else ["a.mp3"]
+    assert [path.name for path in found.media] == [*nested, "b.mp3"]
+    assert {str(path.relative_to(shared)): why for path, why in found.unread.items()} == {
+        "in/shut": "Permission denied",
+        "in/listed/d.mp3": "Permission denied",
+    }
+
+
+def test_a_source_that_cannot_be_listed_is_not_an_empty_one(shared: Path) -> None:
+    with pytest.raises(StageError, match="shut cannot be read: Permission denied") as caught:
+        files_in(shared / "in/shut", None, allow(shared / "in"))
+    assert caught.value.reason is Reason.NOT_FOUND
+
+
+def test_links_that_lead_nowhere_or_outside_are_told_and_not_where_to(folder: Path) -> None:
+    for name, target in {
+        "gone": "not-there.mp4",
+        "theirs": "../out/secret.mp4",
+        "void": "../out/no.mp4",
+    }.items():
+        (folder / f"in/{name}.mp4").symlink_to(target)
+    (folder / "in/circle.mp4").symlink_to("circle.mp4")
+    (folder / "in/elsewhere").symlink_to(folder / "other")
+    (folder / "in/outside").symlink_to(folder / "out")
+    (folder / "other").mkdir()
+    found = files_in(folder / "in", None, allow(folder / "in", folder / "other"))
+    assert {path.name: why.partition(":")[0] for path, why in found.unread.items()} == {
+        "gone.mp4": "No such file or directory",
+        "circle.mp4": "Too many levels of symbolic links",
+        "theirs.mp4": "leads out of the folders that the profile allows",
+        "void.mp4": "leads out of the folders that the profile allows",
+        "elsewhere": "a link to a folder, which ** does not follow",
+    }
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("glob", [None, "*/*.webm", "deep/*"])
+def test_a_share_that_fails_while_it_is_listed_is_a_failure_that_is_tried_again(
+    folder: Path, glob: str | None, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_of, stat_of = os.scandir, os.stat
+
+    def scandir(path: Path) -> Any:
+        return _failing(path) or list_of(path)
+
+    def _failing(path: object) -> None:
+        if str(path).endswith("deep"):
+            raise OSError(code, os.strerror(code))
+
+    def stat(path: Any, *rest: Any, **how: Any) -> os.stat_result:
+        _failing(path)
+        return stat_of(path, *rest, **how)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(StageError, match="deep cannot be read") as caught:
+        files_in(folder / "in", glob, allow(folder / "in"))
+    assert caught.value.reason is Reason.DOWNLOAD_FAILED
+
+
+def test_a_file_whose_server_fails_is_planned_and_fails_by_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat_of = os.stat
+
+    def stat(path: Any, *rest: Any, **how: Any) -> os.stat_result:
+        if str(path).endswith("b.mp4"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return stat_of(path, *rest, **how)
+
+    monkeypatch.setattr(os, "stat", stat)
+    found = files_in(folder / "in", None, allow(folder / "in"))
+    assert [path.name for path in found.media] == ["a.MP3", "b.mp4", "c.webm"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [
+        ("**", ["a.MP3", "b.mp4", "c.webm"]),
+        ("**/**/**/*", ["a.MP3", "b.mp4", "c.webm"]),
+        ("*", ["a.MP3", "b.mp4"]),
+        ("./deep/*.web[mp]", ["c.webm"]),
+        ("d*/../*.mp4", ["b.mp4"]),
+        ("deep/c.webm/*", []),
+        ("none/**/*.mp4", []),
+    ],
+)
+def test_a_pattern_means_what_it_means_to_pathlib(folder: Path, glob: str, names: list[str]) -> None:
+    found = files_in(folder / "in", glob, allow(folder / "in"))
+    assert ([path.name for path in found.media], found.unread) == (names, {})
+
+
+@pytest.mark.parametrize("glob", ["/etc/*", "", ".", "**.mp4", "a/b**/c", "a\0b"])
+def test_what_is_no_pattern_is_told(folder: Path, glob: str) -> None:
+    with pytest.raises(StageError, match="cannot be used") as caught:
+        files_in(folder / "in", glob, allow(folder / "in"))
+    assert caught.value.reason is Reason.SOURCE_UNSUPPORTED

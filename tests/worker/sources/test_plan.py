@@ -397,6 +397,20 @@ def test_a_folder_is_planned_whole_and_what_is_no_media_is_counted(
     ]
 
 
+def test_what_cannot_be_read_in_a_folder_is_counted_and_named(
+    tmp_path: Path, media: dict[str, bytes], planner: Planner
+) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    (folder / "good.mp3").write_bytes(media["short.mp3"])
+    (folder / "gone.mp3").symlink_to("not-mounted/gone.mp3")
+    planner.allow = {"folders": (str(folder),)}
+    found = planner.plan(folder.as_uri())
+    assert [item.title for item in found.items] == ["good"]
+    assert found.skip_counts == {SkipReason.UNREADABLE: 1}
+    assert found.skipped[0].detail == f"{folder}/gone.mp3: No such file or directory"
+
+
 def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(
     site: Site, planner: Planner
 ) -> None:

@@ -22,6 +22,7 @@ from av.error import FFmpegError
 from ingest_contract.failures import Reason
 from ingest_worker.audio import media
 from ingest_worker.audio.listen import Listener, Order
+from ingest_worker.audio.source import MediaFile
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.kernel import die_with
 from ingest_worker.sandbox.limits import Limits, limit_this_process
@@ -85,14 +86,17 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
 
     with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
         _wall_off()
-        return Listener(file, order, report).listen(sink, lambda seconds: _say({"announced": seconds}))
+        try:
+            return Listener(file, order, report).listen(sink, lambda seconds: _say({"announced": seconds}))
+        finally:
+            file.check(source.name)
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:
     """The announced length of each of `sources`, one line each, as soon as it is known: a file that kills
     this process costs only itself."""
     with ExitStack() as stack:
-        files: list[BinaryIO | None] = []
+        files: list[MediaFile | None] = []
         for source in request["sources"]:
             try:
                 files.append(stack.enter_context(_media(source)))
@@ -107,9 +111,9 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _media(source: str) -> BinaryIO:
+def _media(source: str) -> MediaFile:
     """The open file. Raises `OSError` if it is not a regular file: a pipe or a device would block."""
-    file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    file = MediaFile(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(errno.EINVAL, "not a file")

@@ -20,7 +20,7 @@ from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.audio.limits import SAMPLE_BYTES, limits_for
 from ingest_worker.audio.process import run
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
-from ingest_worker.errors import StageError
+from ingest_worker.errors import StageError, unreadable
 from ingest_worker.ports import Decoder, Report
 from ingest_worker.sandbox.limits import Limits
 
@@ -51,7 +51,7 @@ class LimitedDecoder(Decoder):
 
         Raises:
             StageError: `NO_AUDIO_TRACK`, `UNDECODABLE`, `DRM_PROTECTED`, `TRUNCATED`, `TOO_LONG`,
-                `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
+                `SCRATCH_FULL`, `NOT_FOUND`, `DOWNLOAD_FAILED`, `HOST_OUT_OF_MEMORY`, `INTERRUPTED`.
         """
         into.mkdir(parents=True, exist_ok=True)
         target, part = into / "audio.pcm", into / "audio.pcm.part"
@@ -115,7 +115,7 @@ def _origin(path: Path) -> _Origin:
     try:
         status = path.stat()
     except OSError as error:
-        raise StageError(Reason.NOT_FOUND, f"{path.name}: {error.strerror}") from error
+        raise unreadable(path.name, error) from error
     return _Origin(status.st_size, status.st_mtime_ns)
 
 

@@ -48,6 +48,7 @@ _TELLABLE: Final = frozenset(
         Reason.TOO_LONG,
         Reason.SCRATCH_FULL,
         Reason.NOT_FOUND,
+        Reason.DOWNLOAD_FAILED,
     }
 )
 """The reasons that a decoder may report. It cannot know more, and must not be able to stop a batch with a

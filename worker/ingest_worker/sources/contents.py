@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import Reason
-from ingest_worker.errors import StageError
+from ingest_worker.errors import StageError, unreadable
 
 BLOCK: Final = 64 * 1024
 """Bytes per read."""
@@ -82,12 +82,8 @@ def check(identity: str, path: Path) -> None:
         return
     try:
         content = content_of(path)
-    except (FileNotFoundError, PermissionError) as error:
-        raise StageError(Reason.NOT_FOUND, f"{path}: {error.strerror}") from error
-    except OSError as error:  # a network file system that is not reachable
-        raise StageError(
-            Reason.DOWNLOAD_FAILED, f"{path} cannot be read: {error.strerror or error}"
-        ) from error
+    except OSError as error:
+        raise unreadable(str(path), error) from error
     if parts["scope"] == "missing":
         raise StageError(
             Reason.SOURCE_CHANGED, f"{path} could not be read when the batch was planned, and can now"

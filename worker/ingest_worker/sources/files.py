@@ -5,11 +5,11 @@ Symbolic links are resolved before anything is compared, and only regular files 
 would block a worker.
 """
 
-import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,18 +19,15 @@ from ingest_contract.order import Item
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.text import legible
 from ingest_worker.domain import Media
-from ingest_worker.errors import StageError
+from ingest_worker.errors import StageError, unreadable
 from ingest_worker.formats import ending_of
 from ingest_worker.paths import path_of
 from ingest_worker.sources.addresses import is_media_file
 from ingest_worker.sources.contents import check
+from ingest_worker.sources.folders import Walk
 
 MOST_FILES: Final = 20_000
 """Media files of one folder that a plan reads at most."""
-
-
-_NOT_THERE: Final = frozenset({errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR})
-"""Errors that come back however often a file is asked for. Any other may pass: a server that restarts."""
 
 
 def is_local(url: str) -> bool:
@@ -88,34 +85,92 @@ def planned_file(item: Item, fetch: FetchProfile) -> Media:
     return Media(path, item.title or legible(path.stem), None)
 
 
-def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> tuple[list[Path], Counter[str]]:
-    """The media files of a folder, sorted by path: those that match `glob`, or all in it and below it.
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there. Raises `StageError` as `located`."""
+    return stat.S_ISDIR(_status(path).st_mode)
 
-    Links that lead outside the allowed folders are left out, as is every name without a media extension: a
-    folder has notes too.
 
-    Returns:
-        The files, and the number of other files by their extension.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a folder holds."""
+
+    media: list[Path]
+    """Resolved, sorted by path, each once."""
+    others: Counter[str]
+    """The number of other files, by extension."""
+    unread: dict[Path, str]
+    """Files with a media extension, links and folders that cannot be read, and why."""
+
+
+def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> Found:
+    """The files of a folder that match `glob`, or all in it and below it.
+
+    Every name without a media extension is counted apart: a folder has notes too. A file whose disk or server
+    fails counts as there: it fails in its own run.
 
     Raises:
-        StageError: `SOURCE_UNSUPPORTED` for an invalid pattern, or for more files than a plan can hold.
+        StageError: `SOURCE_UNSUPPORTED` for an invalid pattern, or for more files than a plan can hold;
+            `NOT_FOUND` if the folder cannot be listed; `DOWNLOAD_FAILED` if a disk or server fails meanwhile.
     """
-    try:
-        matches = {path for each in _matches(folder, glob) if (path := _resolved(each)) is not None}
-    except (ValueError, NotImplementedError) as error:
-        raise StageError(Reason.SOURCE_UNSUPPORTED, f"the glob {glob!r} cannot be used: {error}") from error
-    found = sorted(path for path in matches if is_media_file(path.name))
-    if len(found) > MOST_FILES:
+    walk = Walk(folder, "**/*" if glob is None else glob)
+    matches = set(_few(walk, folder))
+    folders = _folders(allow)
+    media, others, unread = set[Path](), dict[Path, str](), dict[Path, str]()
+    for path in matches:
+        judged = _judged(path, folders)
+        if isinstance(judged, Path):
+            if is_media_file(judged.name):
+                media.add(judged)
+            else:
+                others[judged] = ending_of(judged.name)
+        elif judged and is_media_file(path.name):
+            unread[path] = judged
+    unread |= {path: _NOT_FOLLOWED for path in walk.links if _leads_elsewhere(path, folder, folders)}
+    if len(media) > MOST_FILES:
         raise StageError(
             Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it"
         )
-    folders = _folders(allow)
+    return Found(sorted(media), Counter(others.values()), dict(sorted((walk.unread | unread).items())))
 
-    def is_allowed(path: Path) -> bool:
-        return path.is_file() and any(path.is_relative_to(allowed) for allowed in folders)
 
-    others = Counter(ending_of(path.name) for path in matches.difference(found) if is_allowed(path))
-    return [path for path in found if is_allowed(path)], others
+_NOT_FOLLOWED: Final = "a link to a folder, which ** does not follow: name that folder as a source of its own"
+
+
+def _judged(path: Path, folders: Sequence[Path]) -> Path | str:
+    """The real path of a file that may be read, or why it may not; empty for what is neither a file nor a
+    link to one. Whether something is there is told only below the allowed folders."""
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(allowed) for allowed in folders):
+        return "leads out of the folders that the profile allows"
+    try:
+        return real if stat.S_ISREG(real.stat().st_mode) else ""
+    except OSError as error:
+        if unreadable(str(path), error).reason is not Reason.NOT_FOUND:
+            return real
+        gone = isinstance(error, FileNotFoundError) and not path.is_symlink()  # deleted a moment ago
+        return "" if gone else error.strerror or str(error)
+
+
+def _leads_elsewhere(link: Path, folder: Path, folders: Sequence[Path]) -> bool:
+    """Whether a link leads to another allowed folder, whose files are not found below this one."""
+    real = Path(os.path.realpath(link))
+    if real.is_relative_to(folder) or not any(real.is_relative_to(allowed) for allowed in folders):
+        return False
+    try:
+        return real.is_dir()
+    except OSError:
+        return False
+
+
+def _few(paths: Iterable[Path], folder: Path) -> Iterator[Path]:
+    """The paths, as long as they are few enough for a plan."""
+    for count, path in enumerate(paths):
+        if count > MOST_FILES * 10:
+            raise StageError(
+                Reason.SOURCE_UNSUPPORTED,
+                f"{folder} holds more than {MOST_FILES * 10} entries: name parts of it",
+            )
+        yield path
 
 
 def _status(path: Path) -> os.stat_result:
@@ -123,27 +178,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        reason = Reason.NOT_FOUND if error.errno in _NOT_THERE else Reason.DOWNLOAD_FAILED
-        raise StageError(reason, f"{path}: {error.strerror}") from error
-
-
-def _resolved(path: Path) -> Path | None:
-    """The real path; None for a link that leads nowhere, in a circle, or to a path that may not be read."""
-    try:
-        return path.resolve() if path.is_file() else None
-    except (OSError, RuntimeError):
-        return None
-
-
-def _matches(folder: Path, glob: str | None) -> Iterator[Path]:
-    """At most one file more than a plan can hold."""
-    for count, path in enumerate(folder.glob(glob or "**/*")):
-        if count > MOST_FILES * 10:
-            raise StageError(
-                Reason.SOURCE_UNSUPPORTED,
-                f"{folder} holds more than {MOST_FILES * 10} entries: name parts of it",
-            )
-        yield path
+        raise unreadable(str(path), error) from error
 
 
 def _path(url: str) -> Path:
@@ -165,4 +200,4 @@ def _path(url: str) -> Path:
 def _folders(allow: AllowedSources) -> tuple[Path, ...]:
     """Allowed folders, resolved; a relative path would mean something else in every process, and allows
     nothing."""
-    return tuple(Path(folder).resolve() for folder in allow.folders if Path(folder).is_absolute())
+    return tuple(Path(os.path.realpath(folder)) for folder in allow.folders if Path(folder).is_absolute())

@@ -5,6 +5,7 @@ run, where it is counted and reported, and no other fails with it. A list that c
 because it is unknown what is missing.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -53,7 +54,7 @@ class Resolver:
         self._fetch, self.on_request = order.fetch, on_request
         self._namespace = order.batch.partition("/")[0]
         self._claims: Mapping[str, Path] = {
-            claim: Path(folder).resolve() for claim, folder in order.claims.items()
+            claim: Path(os.path.realpath(folder)) for claim, folder in order.claims.items()
         }
         self.session = SiteSession(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
@@ -95,12 +96,13 @@ class Resolver:
                 raise
             found = [path]
         else:
-            found, others = (
-                files.files_in(place, source.glob, allow)
-                if place.is_dir()
-                else ([files.media_file(source.url, allow)], Counter())
-            )
-            yield from _unread_files(place, others)
+            if files.is_folder(place):
+                held = files.files_in(place, source.glob, allow)
+                yield from _unread_files(place, held.others)
+                yield from _unreadable(held.unread)
+                found = held.media
+            else:
+                found = [files.media_file(source.url, allow)]
         for path in found:
             self.on_request()
             identity = contents.id_of(path, contents.scope_of(path, self._namespace, self._claims))
@@ -166,6 +168,12 @@ def _unread_files(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
         yield Candidate(
             id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{completed} in {folder.name}"), unread=count
         )
+
+
+def _unreadable(paths: Mapping[Path, str]) -> Iterator[Candidate]:
+    """Placeholders for the files and folders that cannot be read, so that the plan counts and names them."""
+    for path, why in paths.items():
+        yield Candidate(id_of_nothing(str(path)), "", legible(path.name), unreadable=f"{path}: {why}")
 
 
 def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
