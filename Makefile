@@ -118,3 +118,7 @@ e2e-full: ## The same, and what comes between: evictions, restarts, a store that
 .PHONY: audit
 audit: ## Known vulnerabilities in what the locks install (asks osv.dev; says so where there is no network)
 	@$(IN_ENV) $$bin/python -m scripts.audit
+
+.PHONY: pin-images
+pin-images: ## Write the base images' digests into the Dockerfiles (asks a registry through Docker; says so where there is none)
+	@$(IN_ENV) $$bin/python -m scripts.pin_images

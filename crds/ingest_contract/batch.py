@@ -21,6 +21,13 @@ MAX_SOURCES: Final = 100
 server's CEL cost limit."""
 
 
+SourceKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
+]
+"""A key of a ConfigMap or Secret; it is also a file's name."""
+
+
 class ConfigMapSource(ContractModel):
     """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are
     ignored."""
@@ -28,9 +35,7 @@ class ConfigMapSource(ContractModel):
     name: ObjectName
     """The ConfigMap, in the batch's namespace."""
 
-    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = (
-        "urls.txt"
-    )
+    key: SourceKey = "urls.txt"
     """The key that holds the list."""
 
 
@@ -45,13 +50,26 @@ class VolumeSource(ContractModel):
     """Which of its files, as a glob pattern relative to its root."""
 
 
-_ONE_KIND: Final = "[has(self.url), has(self.configMap), has(self.volume)].filter(x, x).size() == 1"
+class SecretSource(ContractModel):
+    """A list of addresses in a Secret, one per line, for addresses that let somebody in; empty lines and
+    lines that begin with `#` are ignored. Only pods read it."""
+
+    secret_name: ObjectName
+    """The Secret, in the batch's namespace. `ingestctl run --secret NAME=FOLDER` says where its keys are as
+    files on a workstation."""
+
+    key: SourceKey = "urls.txt"
+    """The key that holds the list."""
 
 
-class Source(
-    ContractModel, json_schema_extra=cel((_ONE_KIND, "exactly one of url, configMap and volume must be set"))
-):
-    """Where recordings come from: exactly one of `url`, `configMap` and `volume`."""
+_ONE_KIND: Final = (
+    "[has(self.url), has(self.configMap), has(self.secret), has(self.volume)].filter(x, x).size() == 1"
+)
+_ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret and volume must be set"
+
+
+class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS))):
+    """Where recordings come from: exactly one of `url`, `configMap`, `secret` and `volume`."""
 
     url: (
         Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
@@ -62,6 +80,9 @@ class Source(
 
     config_map: ConfigMapSource | None = None
     """A list of addresses."""
+
+    secret: SecretSource | None = None
+    """A list of addresses that must stay secret: with a password, a token or a signature in them."""
 
     volume: VolumeSource | None = None
     """Media files on a volume."""
@@ -74,13 +95,16 @@ class Source(
         """The same rule as the CEL one, for people without a cluster."""
         kinds = [
             name
-            for name, value in (("url", self.url), ("configMap", self.config_map), ("volume", self.volume))
+            for name, value in (
+                ("url", self.url),
+                ("configMap", self.config_map),
+                ("secret", self.secret),
+                ("volume", self.volume),
+            )
             if value is not None
         ]
         if len(kinds) != 1:
-            raise ValueError(
-                f"exactly one of url, configMap and volume must be set, not {' and '.join(kinds) or 'none'}"
-            )
+            raise ValueError(f"{_ONE_KIND_WORDS}, not {' and '.join(kinds) or 'none'}")
         return self
 
 

@@ -9,6 +9,7 @@ fields are refused, and no field of `Runtime` has a default, so a worker of anot
 
 import hashlib
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import quote, unquote
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
@@ -52,6 +53,22 @@ TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
 """`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
 with a hash of the content and, for a file on a claim, of namespace and claim."""
+
+
+SECRET: Final = "secret://"  # noqa: S105 -- a scheme
+"""How an address begins that stands in a file with secret addresses, one per line: `secret://` and the file's
+path is the whole list, and `secret://<path>#<reference>` a recording of one of its lines. Nothing but the
+worker that fetches opens it."""
+
+
+def secret_address(path: str) -> str:
+    """The address of a file with secret addresses, by its absolute path."""
+    return SECRET + quote(path)
+
+
+def secret_path(url: str) -> str | None:
+    """The path of the file in which a secret address stands; None for any other address."""
+    return unquote(url.removeprefix(SECRET).partition("#")[0]) if url.startswith(SECRET) else None
 
 
 MAX_NUMBER: Final = 1_000_000
@@ -218,7 +235,7 @@ class PlannedSource(ContractModel):
 
     url: Location
     """A page, playlist, channel, feed, media file or local path (`file:`); a folder means every media file in
-    it that `glob` matches."""
+    it that `glob` matches. `secret:` is a list of addresses that stay where they are."""
 
     glob: Annotated[str, StringConstraints(max_length=256)] | None = None
     """Which files of a folder."""

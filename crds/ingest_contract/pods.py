@@ -184,6 +184,10 @@ class PodProfile(ContractModel):
     config_maps: Annotated[tuple[ObjectName, ...], Field(max_length=32)] = ()
     """ConfigMaps that batches may name as sources."""
 
+    secrets: Annotated[tuple[ObjectName, ...], Field(max_length=32)] = ()
+    """Secrets with lists of addresses that batches may name as sources. They are mounted into the pods that
+    fetch from them."""
+
     queue_name: ObjectName | None = None
     """Kueue's LocalQueue for the workers."""
 

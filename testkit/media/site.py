@@ -34,6 +34,8 @@ class Answer:
     ranges: bool = True
     length: int | None = None
     """The Content-Length to tell, where it is not the body's."""
+    needs: str | None = None
+    """The Authorization without which there is nothing here."""
     pause: float = 0.0
     """Seconds to keep the connection when the body is sent, unless the other side goes."""
 
@@ -44,6 +46,8 @@ class Site:
     def __init__(self) -> None:
         self.answers: dict[str, Answer | Callable[[], Answer]] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.shown: list[tuple[str, str | None]] = []
+        """Each path that was asked for, with the Authorization that was shown for it."""
         self.port = 0
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
@@ -74,7 +78,11 @@ def serving() -> Iterator[Site]:
         def do_GET(self) -> None:
             path, asked = self.path, self.headers.get("Range")
             site.asked.append((path, asked))
+            shown = self.headers.get("Authorization")
+            site.shown.append((path, shown))
             answer = site.answer(path)
+            if answer.needs is not None and shown != answer.needs:
+                answer = Answer(b"who are you", 401)
             body, status = answer.body, answer.status
             span = (
                 re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges and status == 200 else None

@@ -64,6 +64,8 @@ class Candidate:
     """Number of files in a folder, counted by this candidate, that no decoder reads; 0 for a recording."""
     fault: str = ""
     """Why its address cannot be fetched; empty if it can."""
+    reference: str = ""
+    """What is planned and shown in place of its address, if that is secret."""
     unreadable: str = ""
     """Why a file, or a whole folder, cannot be read; empty if it can."""
 
@@ -272,7 +274,7 @@ def _item(candidate: Candidate, index: int) -> Item:
     return Item(
         index=index,
         id=candidate.id,
-        url=without_credentials(candidate.url),
+        url=candidate.reference or without_credentials(candidate.url),
         title=candidate.title,
         duration_seconds=candidate.duration_seconds,
         published_at=candidate.published_at,

@@ -68,6 +68,10 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         list[str] | None,
         typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
     ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret with addresses are as files."),
+    ] = None,
     retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
     ] = False,
@@ -79,7 +83,9 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     """
     place = Workplace.of(home, dsn)
     batch, profile = batch_and_profile(files)
-    mounts = Mounts(_pairs(volume, "--volume"), _pairs(config_map, "--config-map"))
+    mounts = Mounts(
+        _pairs(volume, "--volume"), _pairs(config_map, "--config-map"), _pairs(secret, "--secret")
+    )
     limit = _bytes(memory)
     if retry_failed:
         folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)

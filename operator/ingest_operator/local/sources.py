@@ -1,24 +1,26 @@
-"""A batch's sources as planning needs them, on a machine that has folders where a cluster has volumes and
-ConfigMaps."""
+"""A batch's sources as planning needs them, on a machine that has folders where a cluster has volumes,
+ConfigMaps and Secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest_contract.batch import IngestBatchSpec, Source
-from ingest_contract.order import PlannedSource
+from ingest_contract.batch import IngestBatchSpec, SecretSource, Source
+from ingest_contract.order import PlannedSource, secret_address
 from ingest_contract.profile import MAX_FOLDERS, FetchProfile
 from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """Where the volumes and ConfigMaps of a cluster are on this machine."""
+    """Where the volumes, ConfigMaps and Secrets of a cluster are on this machine."""
 
     volumes: Mapping[str, Path] = field(default_factory=dict)
     """PersistentVolumeClaim to folder."""
     config_maps: Mapping[str, Path] = field(default_factory=dict)
     """ConfigMap to folder; its keys are files in it."""
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    """Secret to folder; its keys are files in it."""
 
 
 def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fitting:
@@ -48,6 +50,8 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         return [
             PlannedSource(url=folder.resolve().as_uri(), glob=source.volume.glob, speakers=source.speakers)
         ]
+    if source.secret is not None:
+        return [_secret(source.secret, source, where, mounts)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     name, key = source.config_map.name, source.config_map.key
     if name not in mounts.config_maps:
@@ -60,6 +64,16 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
             file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"
         )
     )
+
+
+def _secret(secret: SecretSource, source: Source, where: str, mounts: Mounts) -> PlannedSource:
+    folder = mounts.secrets.get(secret.secret_name)
+    if folder is None:
+        raise SourceError(
+            f"{where}.secret: say where its keys are as files on this machine: "
+            f"--secret {secret.secret_name}=FOLDER"
+        )
+    return PlannedSource(url=secret_address(str((folder / secret.key).resolve())), speakers=source.speakers)
 
 
 def folders_of(mounts: Mounts) -> dict[str, str]:

@@ -36,8 +36,8 @@ class Planner:
         self.asked.append(ids)
         return {name: self.stored[name] for name in ids if name in self.stored}
 
-    def plan(self, *sources: str | PlannedSource, **select: Any) -> PlanDocument:
-        order = PlanOrder(
+    def order(self, *sources: str | PlannedSource, **select: Any) -> PlanOrder:
+        return PlanOrder(
             trace_id="0" * 32,
             batch="default/test",
             sources=tuple(
@@ -49,7 +49,9 @@ class Planner:
             fetch=FetchProfile(allow=AllowedSources(**self.allow)),
             place=Place(models="/m", scratch=str(self.scratch), receipt="/r"),
         )
-        return make_plan(order, self.store, self.kept.update)
+
+    def plan(self, *sources: str | PlannedSource, **select: Any) -> PlanDocument:
+        return make_plan(self.order(*sources, **select), self.store, self.kept.update)
 
     def failure(self, *sources: str, **select: Any) -> StageError:
         with pytest.raises(StageError) as caught:

@@ -32,6 +32,7 @@ from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledEr
 from ingest_worker.sources import files
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
 from ingest_worker.sources.contents import check
+from ingest_worker.sources.secret_lists import is_secret, lines_of
 
 log = logging.getLogger("ingest_worker.sources")
 
@@ -94,12 +95,14 @@ class FetcherApart(Fetcher):
 
         Raises:
             StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`,
-                `INTERRUPTED`.
+                `INTERRUPTED`, `CREDENTIALS_INVALID` for a Secret that is missing.
         """
         if files.is_local(item.url):
             media = files.planned_file(item, self._fetch)
             report(1.0)
             return media
+        if is_secret(item.url):
+            lines_of(item.url)
         shown = _Shown(report)
         request = {
             "do": "fetch",
@@ -142,8 +145,12 @@ def make_plan_apart(
         waiting: Called a few times a second; it may raise.
 
     Raises:
-        StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
+        StageError: a source that is a list cannot be read; a site slows us down; the store does not answer;
+            `CREDENTIALS_INVALID` for a Secret that is missing.
     """
+    for source in order.sources:
+        if is_secret(source.url):
+            lines_of(source.url)  # here, because the child cannot say that a batch is set up wrongly
     framed: list[str] = []
     limits = Limits(_DAY, _LARGEST_FILE, None, data=_DATA, open_files=256)
     with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:

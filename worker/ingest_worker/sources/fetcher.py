@@ -19,6 +19,8 @@ from ingest_worker.sources.budget import for_a_download, for_a_listing
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Guard, Policy, policy_of
+from ingest_worker.sources.resolve import Resolver
+from ingest_worker.sources.secret_lists import is_secret, line_of, unquoted
 from ingest_worker.sources.ytdlp import Info, SiteSession
 
 _NOTE: Final = "media.json"
@@ -49,8 +51,20 @@ class SourceFetcher(Fetcher):
             media = files.planned_file(item, self._fetch)
             report(1.0)
             return media
-        media = _fetched_before(item, into) or self._download(item, into, report)
+        media = _fetched_before(item, into) or self._fetched(item, into, report)
         report(1.0)
+        return media
+
+    def _fetched(self, item: Item, into: Path, report: Report) -> Media:
+        """The media, and a note about them beside them."""
+        if is_secret(item.url):
+            line = line_of(item.url)
+            with unquoted(line):
+                url = Resolver(self._fetch, self._policy).of_line(line, item.id)
+                media = self._download(url, item.title, into, report)
+        else:
+            media = self._download(item.url, item.title, into, report)
+        _remember(item, media)
         return media
 
     @override
@@ -59,7 +73,7 @@ class SourceFetcher(Fetcher):
         if files.is_local(item.url):
             check(item.id, media.path)
 
-    def _download(self, item: Item, into: Path, report: Report) -> Media:
+    def _download(self, url: str, title: str, into: Path, report: Report) -> Media:
         into.mkdir(parents=True, exist_ok=True)
         for leftover in into.glob("media.*"):
             leftover.unlink()
@@ -67,12 +81,10 @@ class SourceFetcher(Fetcher):
         session = SiteSession(
             Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_listing(self._fetch)
         )
-        path, info = session.download(item.url, self._check, for_a_download(self._fetch))
+        path, info = session.download(url, self._check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
-        media = Media(path, title_of(info) or item.title or path.stem, float(duration) if duration else None)
-        _remember(item, media)
-        return media
+        return Media(path, title_of(info) or title or path.stem, float(duration) if duration else None)
 
     def _check(self, info: Info) -> None:
         """Refuse a recording that extraction shows to be unusable, before any media are downloaded."""

@@ -91,7 +91,7 @@ def is_folder(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderContents:
     """What a folder holds."""
 
     media: list[Path]
@@ -102,7 +102,7 @@ class Found:
     """Files with a media extension, links and folders that cannot be read, and why."""
 
 
-def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> Found:
+def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> FolderContents:
     """The files of a folder that match `glob`, or all in it and below it.
 
     Every name without a media extension is counted apart: a folder has notes too. A file whose disk or server
@@ -130,7 +130,9 @@ def files_in(folder: Path, glob: str | None, allow: AllowedSources) -> Found:
         raise StageError(
             Reason.SOURCE_UNSUPPORTED, f"{folder} holds more than {MOST_FILES} media files: name parts of it"
         )
-    return Found(sorted(media), Counter(others.values()), dict(sorted((walk.unread | unread).items())))
+    return FolderContents(
+        sorted(media), Counter(others.values()), dict(sorted((walk.unread | unread).items()))
+    )
 
 
 _NOT_FOLLOWED: Final = "a link to a folder, which ** does not follow: name that folder as a source of its own"

@@ -98,7 +98,7 @@ class Walk:
             if failure.reason is not Reason.NOT_FOUND:
                 raise failure from error
             if isinstance(error, PermissionError):
-                self.unread[path] = error.strerror
+                self.unread[path] = str(error.strerror)
             return False
 
 

@@ -6,6 +6,7 @@ store has, or that its list's own entry rules out, is never extracted.
 """
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -60,15 +61,24 @@ def make_plan(
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
     """
-    resolver = Resolver(order, policy or policy_of(order.fetch.allow), on_request)
+    claims = {claim: Path(os.path.realpath(folder)) for claim, folder in order.claims.items()}
+    resolver = Resolver(
+        order.fetch,
+        policy or policy_of(order.fetch.allow),
+        on_request,
+        namespace=order.batch.partition("/")[0],
+        claims=claims,
+    )
     found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order).extract(kept)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
     # the first occurrence of a duplicate counts
-    first = {candidate.id: candidate.url for candidate in reversed(found)}
-    if secret := {item.id: first[item.id] for item in document.items if first[item.id] != item.url}:
+    first = {candidate.id: candidate.url for candidate in reversed(found) if not candidate.reference}
+    if secret := {
+        item.id: first[item.id] for item in document.items if first.get(item.id, item.url) != item.url
+    }:
         keep(secret)
     return document
 
@@ -179,6 +189,7 @@ def _completed(candidate: Candidate, info: Info) -> Candidate:
         full,
         id=candidate.id,
         url=candidate.url,
+        reference=candidate.reference,
         title=candidate.title or full.title,
         duration_seconds=candidate.duration_seconds or full.duration_seconds,
         published_at=candidate.published_at or full.published_at,

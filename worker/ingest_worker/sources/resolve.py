@@ -5,15 +5,16 @@ run, where it is counted and reported, and no other fails with it. A list that c
 because it is unknown what is missing.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
-from ingest_contract.order import PlannedSource, PlanOrder
+from ingest_contract.order import PlannedSource
+from ingest_contract.profile import FetchProfile
 from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate, Liveness
@@ -31,6 +32,7 @@ from ingest_worker.sources.addresses import (
 from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.guard import Guard, Policy
+from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of, unquoted
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
 
 _DEPTH: Final = 2
@@ -48,14 +50,18 @@ class Resolver:
     """Reads sources under one policy."""
 
     def __init__(
-        self, order: PlanOrder, policy: Policy, on_request: Callable[[], None] = lambda: None
+        self,
+        fetch: FetchProfile,
+        policy: Policy,
+        on_request: Callable[[], None] = lambda: None,
+        *,
+        namespace: str = "",
+        claims: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
-        """`on_request` is called before every request, and before every file."""
-        self._fetch, self.on_request = order.fetch, on_request
-        self._namespace = order.batch.partition("/")[0]
-        self._claims: Mapping[str, Path] = {
-            claim: Path(os.path.realpath(folder)) for claim, folder in order.claims.items()
-        }
+        """`on_request` is called before every request, and before every file. Files on `claims`, resolved
+        folders, belong to `namespace`."""
+        self._fetch, self.on_request = fetch, on_request
+        self._namespace, self._claims = namespace, claims
         self.session = SiteSession(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
     def _budget(self) -> Budget:
@@ -70,6 +76,9 @@ class Resolver:
             NotAnAddressError: the source is not a valid address.
             StageError: a list, page or folder that cannot be read, with the source's name in the message.
         """
+        if is_secret(source.url):
+            yield from self._secret(source)
+            return
         try:
             if files.is_local(source.url):
                 yield from self._local(source)
@@ -81,6 +90,37 @@ class Resolver:
             raise StageError(
                 error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds
             ) from error
+
+    def of_line(self, line: Line, identity: str) -> str:
+        """The address of one recording that a line of a secret list leads to. Raises `StageError`."""
+        if self._is_one(line.url) or identity == id_of_url(as_sent(line.url)):
+            return as_sent(line.url)
+        for candidate in self._remote(PlannedSource(url=as_sent(line.url))):
+            if candidate.id == identity:
+                return candidate.url
+        raise StageError(Reason.NOT_FOUND, "what is listed there no longer has this recording")
+
+    def _secret(self, source: PlannedSource) -> Iterator[Candidate]:
+        """The recordings of every line. A line that is not an address is left out, and counted."""
+        for line in lines_of(source.url):
+            try:
+                with unquoted(line):
+                    for candidate in self._remote(source.model_copy(update={"url": as_sent(line.url)})):
+                        yield self._referred(candidate, line)
+            except NotAnAddressError as error:
+                yield unusable(line.reference, line.name, error)
+
+    def _referred(self, candidate: Candidate, line: Line) -> Candidate:
+        """A recording that no address shows; what a site lists under its own ids has an address of its
+        own."""
+        is_sites = not candidate.id.startswith("url:")
+        if (is_sites and not self._is_one(line.url)) or candidate.fault:
+            return replace(candidate, fault=hidden(candidate.fault, line.url))
+        return replace(candidate, reference=line.reference)
+
+    def _is_one(self, url: str) -> bool:
+        """Whether a site's address is that of one recording."""
+        return self.session.extractor_of(as_sent(url)).gives == "video"
 
     def _local(self, source: PlannedSource) -> Iterator[Candidate]:
         allow = self._fetch.allow

@@ -1,17 +1,21 @@
 """A batch's sources as a plan Job gets them: claims are mounted folders, ConfigMaps are lists that the
-operator reads. Pure."""
+operator reads, Secrets are lists that only pods read. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, VolumeSource
-from ingest_contract.order import PlannedSource
+from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, SecretSource, Source, VolumeSource
+from ingest_contract.order import PlannedSource, secret_address
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
 from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
+
+SECRETS: Final = "/secrets"
+"""The folder of a pod in which each Secret with addresses is mounted, under its own name; its keys are
+files."""
 
 
 class MissingListError(SourceError):
@@ -54,6 +58,12 @@ def folders_of(claims: Sequence[str]) -> dict[str, str]:
     return {claim: _folder(claim) for claim in claims}
 
 
+def secret_addresses(spec: IngestBatchSpec) -> tuple[str, ...]:
+    """The lists in Secrets that the batch names, as plans get them."""
+    named = (source.secret for source in spec.sources if source.secret is not None)
+    return tuple(secret_address(f"{SECRETS}/{each.secret_name}/{each.key}") for each in named)
+
+
 def _planned(
     source: Source, where: str, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
 ) -> Sequence[PlannedSource]:
@@ -61,6 +71,8 @@ def _planned(
         return [PlannedSource(url=source.url, speakers=source.speakers)]
     if source.volume is not None:
         return [_mounted(source.volume, source, where, pods)]
+    if source.secret is not None:
+        return [_secret(source.secret, source, where, pods)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     text = _list(source.config_map, f"{where}.configMap", pods, config_maps)
     return parse_source_list(
@@ -73,6 +85,13 @@ def _mounted(volume: VolumeSource, source: Source, where: str, pods: PodProfile)
     if claim not in pods.claims:
         raise SourceError(f"{where}.volume: {_not_allowed(claim, 'pods.claims', pods.claims)}")
     return PlannedSource(url=f"file://{_folder(claim)}", glob=volume.glob, speakers=source.speakers)
+
+
+def _secret(secret: SecretSource, source: Source, where: str, pods: PodProfile) -> PlannedSource:
+    name = secret.secret_name
+    if name not in pods.secrets:
+        raise SourceError(f"{where}.secret: {_not_allowed(name, 'pods.secrets', pods.secrets)}")
+    return PlannedSource(url=secret_address(f"{SECRETS}/{name}/{secret.key}"), speakers=source.speakers)
 
 
 def _list(

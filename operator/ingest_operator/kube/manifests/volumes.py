@@ -1,15 +1,15 @@
 """The volumes that are mounted into pods: models, scratch, and those claims that a pod reads. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from ingest_contract.order import Place
+from ingest_contract.order import Place, secret_path
 from ingest_contract.pods import ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.sources import CLAIMS
+from ingest_operator.kube.manifests.sources import CLAIMS, SECRETS
 
 MODELS: Final = "/models"
 SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
@@ -68,6 +68,27 @@ def claims(names: Iterable[str]) -> tuple[Mount, ...]:
     return tuple(
         Mount(f"claim-{place}", f"{CLAIMS}/{name}", _claimed(name)) for place, name in enumerate(names)
     )
+
+
+def secrets(addresses: Iterable[str], allowed: Collection[str]) -> tuple[Mount, ...]:
+    """The allowed Secrets in which some of these addresses stand, and of each the keys that are needed.
+
+    A pod starts without a Secret or a key that does not exist: its worker says what is missing.
+    """
+    keys: dict[str, set[str]] = {}
+    for address in addresses:
+        name, _, key = (secret_path(address) or "").removeprefix(f"{SECRETS}/").partition("/")
+        if name in allowed and key and "/" not in key:
+            keys.setdefault(name, set()).add(key)
+    return tuple(
+        Mount(f"secret-{place}", f"{SECRETS}/{name}", _secret(name, sorted(keys[name])))
+        for place, name in enumerate(sorted(keys))
+    )
+
+
+def _secret(name: str, keys: Sequence[str]) -> Object:
+    items = [{"key": key, "path": key} for key in keys]
+    return {"secret": {"secretName": name, "items": items, "optional": True}}
 
 
 def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ...]:

@@ -84,8 +84,7 @@ def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchS
         f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in "
         "the address. Everybody who may "
         "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, "
-        "and ingest this source by "
-        "`ingestctl run` against the same store."
+        "put it into a Secret, and name that as `secret` in place of `url`."
     )
     return Note("CredentialsExposed", NoteType.WARNING, text, "Plan")
 

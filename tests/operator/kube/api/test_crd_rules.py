@@ -91,7 +91,7 @@ BATCH_CASES = [
     ),
     Case(
         "IngestBatch",
-        "exactly one of url, configMap and volume must be set",
+        "exactly one of url, configMap, secret and volume must be set",
         "spec.sources[0]",
         *a_source(
             {**URL, "volume": {"claimName": "a"}},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ingest_contract.batch import SecretSource, Source
 from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
 from ingest_contract.profile import IdentificationProfile, Voice
@@ -176,6 +177,27 @@ def test_only_the_claim_that_an_item_lies_on_is_mounted_and_only_if_the_profile_
 ) -> None:
     made = job(item=ITEM.model_copy(update={"url": url}), pods=PodProfile(claims=CLAIMS))
     assert [path for path in mounted(made) if path.startswith("/sources")] == mounts
+
+
+@pytest.mark.parametrize(
+    ("url", "mounts"),
+    [
+        ("secret:///secrets/feeds/urls.txt#0123.4567", ["/secrets/feeds"]),
+        ("secret:///secrets/allowed/urls.txt#0123.4567", []),
+        ("secret:///secrets/store/dsn#0123.4567", []),
+        ("secret:///secrets/feeds/../store/dsn#0123.4567", []),
+        ("secret:///etc/feeds/urls.txt#0123.4567", []),
+        ("https://media.example.org/secrets/feeds/urls.txt", []),
+    ],
+)
+def test_only_the_secret_with_an_items_address_is_mounted_and_only_if_batch_and_profile_name_it(
+    url: str, mounts: list[str]
+) -> None:
+    """A plan is what a process said that had met foreign pages."""
+    sources = tuple(Source(secret=SecretSource(secret_name=name)) for name in ("feeds", "store"))
+    pods = PodProfile(secrets=("feeds", "allowed"))
+    made = job(item=ITEM.model_copy(update={"url": url}), pods=pods, batch={"sources": sources})
+    assert [path for path in mounted(made) if path.startswith("/secrets")] == mounts
 
 
 def test_a_claim_is_mounted_read_only_under_its_own_name() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.batch import ConfigMapSource, Source, VolumeSource
+from ingest_contract.batch import ConfigMapSource, SecretSource, Source, VolumeSource
 from ingest_contract.order import (
     ORDER_DIGEST_VARIABLE,
     Item,
@@ -112,6 +112,17 @@ def test_a_plan_sees_the_claims_that_its_batch_names(source: Source, mounts: lis
         for path in mounted(job(PodProfile(claims=CLAIMS), sources=(source,)))
         if path.startswith("/sources")
     ] == mounts
+
+
+def test_a_plan_sees_those_keys_of_secrets_that_its_batch_names_and_its_profile_allows() -> None:
+    named = [("feeds", "a.txt"), ("feeds", "b.txt"), ("store", "dsn"), ("feeds", "a.txt")]
+    sources = tuple(Source(secret=SecretSource(secret_name=name, key=key)) for name, key in named)
+    found = mounted(job(PodProfile(secrets=("feeds", "others")), sources=sources))
+    items = [{"key": "a.txt", "path": "a.txt"}, {"key": "b.txt", "path": "b.txt"}]
+    volume = {"secret": {"secretName": "feeds", "items": items, "optional": True}}
+    assert {path: each for path, each in found.items() if path.startswith("/secrets")} == {
+        "/secrets/feeds": (volume, False)
+    }
 
 
 def test_ten_thousand_recordings_and_a_thousand_sources_fit_into_one_map() -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, Source, VolumeSource
+from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, SecretSource, Source, VolumeSource
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import AllowedSources, FetchProfile
@@ -118,3 +118,22 @@ def test_claims_are_allowed_as_folders_beside_what_the_profile_allows_itself() -
     fetch = with_claims_allowed(FetchProfile(allow=AllowedSources(folders=("/mnt/media",))), PODS.claims)
     assert fetch.allow.folders == ("/mnt/media", "/sources/recordings", "/sources/voices")
     assert with_claims_allowed(fetch, PODS.claims) == fetch
+
+
+SECRET = Source(secret=SecretSource(secret_name="private-feeds"), speakers=SpeakerCount(max=2))
+
+
+def test_a_list_in_a_secret_is_a_file_of_the_pod_and_never_read_here() -> None:
+    pods = PodProfile(secrets=("private-feeds",))
+    assert planned_sources(spec(SECRET), 0, pods, {}).sources == (
+        PlannedSource(url="secret:///secrets/private-feeds/urls.txt", speakers=SpeakerCount(max=2)),
+    )
+    assert needed_config_maps(spec(SECRET), 0, pods) == ()
+
+
+def test_a_secret_that_the_profile_does_not_name_is_refused() -> None:
+    """Whoever may write batches could read any Secret of the namespace otherwise."""
+    with pytest.raises(
+        SourceError, match=r"spec\.sources\[0\]\.secret: the profile does not allow private-feeds"
+    ):
+        planned_sources(spec(SECRET), 0, PodProfile(secrets=("other",)), {})
