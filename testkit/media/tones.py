@@ -48,7 +48,7 @@ def make(
     **options: str,
 ) -> Path:
     """A file with one audio track of `codec`, and a picture track of codec `picture` that begins `start`
-    seconds earlier; if `exact`, the same bytes each time."""
+    seconds earlier. `options` are the muxer's."""
     with av.open(str(path), "w", options=options) as container:
         audio = container.add_stream(codec, rate=rate, layout="mono" if codec.startswith("pcm") else "stereo")
         film = None if picture is None else _film(container, picture)

@@ -5,10 +5,10 @@ import json
 from ingest_contract.names import API_VERSION
 from ingest_contract.order import IngestOrder, Item
 from ingest_contract.plan_document import PlanDocument
-from tests.support.cluster.client import Json
-from tests.support.cluster.life import Life
-from tests.support.cluster.lives import order_of, plans, sequence
-from tests.support.cluster.scene import Scene, final
+from testkit.cluster.client import Json
+from testkit.cluster.life import Life
+from testkit.cluster.lives import order_of, plans, sequence
+from testkit.cluster.scene import Scene, final
 
 REFERENCE = "secret:///secrets/private-feeds/urls.txt#0123456789abcdef.fedcba9876543210"
 FOUND = (

