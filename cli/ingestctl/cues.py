@@ -14,17 +14,17 @@ from ingest_contract.text import legible
 from ingest_worker.domain import SpokenWord
 from ingest_worker.segmentation import SENTENCE_END
 
-LINE: Final = 42
+LINE_COLUMNS: Final = 42
 """Columns per line, at most two lines, at most seven seconds and at least five sixths of one, if nobody else
 speaks meanwhile: Netflix Timed Text Style Guide, General Requirements and English. Columns as displayed: a
 Chinese, Japanese or Korean character takes two, a combining mark none."""
-LINES: Final = 2
-LONGEST: Final = 7_000
+MAX_LINES: Final = 2
+LONGEST_MILLISECONDS: Final = 7_000
 """Milliseconds."""
-SHORTEST: Final = 833
+SHORTEST_MILLISECONDS: Final = 833
 """Milliseconds."""
 
-PAUSE: Final = 2.0
+PAUSE_SECONDS: Final = 2.0
 """Seconds of silence after which a new cue begins: a cue across the silence would show the next words too
 early."""
 
@@ -51,12 +51,12 @@ class Layout:
     """Text before the first word of a speaker's cue; SRT writes names there, VTT does not."""
 
     def lines(self, words: Sequence[SpokenWord]) -> tuple[str, ...]:
-        """Words of one speaker in lines of at most `LINE` columns; a longer word gets its own line."""
+        """Words of one speaker in lines of at most `LINE_COLUMNS`; a longer word gets its own line."""
         lines = [self.leads.get(words[0].speaker, "") + plain(words[0].word.text)]
         for each in words[1:]:
             text = plain(each.word.text)
             longer = f"{lines[-1]} {text}" if each.word.spaced else lines[-1] + text
-            if cell_len(longer) <= LINE:
+            if cell_len(longer) <= LINE_COLUMNS:
                 lines[-1] = longer
             else:
                 lines.append(text)
@@ -76,9 +76,9 @@ def cues(words: Sequence[SpokenWord], layout: Layout) -> tuple[Cue, ...]:
     made: list[Cue] = []
     for i, (first, end) in enumerate(spans):
         start = max(starts[i], made[-1].end if made else 0)
-        following = max(starts[i + 1], start + 1) if i + 1 < len(spans) else start + LONGEST
+        following = max(starts[i + 1], start + 1) if i + 1 < len(spans) else start + LONGEST_MILLISECONDS
         spoken = max(round(each.word.end * 1000) for each in words[first:end])
-        until = min(max(spoken, start + SHORTEST), start + LONGEST, following)
+        until = min(max(spoken, start + SHORTEST_MILLISECONDS), start + LONGEST_MILLISECONDS, following)
         made.append(Cue(start, until, words[first].speaker, layout.lines(words[first:end]), (first, end)))
     return tuple(made)
 
@@ -90,7 +90,7 @@ def _runs(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
         if (
             i == len(words)
             or words[i].speaker != words[first].speaker
-            or words[i].word.start - words[i - 1].word.end > PAUSE
+            or words[i].word.start - words[i - 1].word.end > PAUSE_SECONDS
         ):
             yield first, i
             first = i
@@ -110,7 +110,7 @@ def _readable(words: Sequence[SpokenWord], run: tuple[int, int], layout: Layout)
 
 def _fits(words: Sequence[SpokenWord], layout: Layout) -> bool:
     seconds = words[-1].word.end - words[0].word.start
-    return seconds * 1000 <= LONGEST and len(layout.lines(words)) <= LINES
+    return seconds * 1000 <= LONGEST_MILLISECONDS and len(layout.lines(words)) <= MAX_LINES
 
 
 def _cut(words: Sequence[SpokenWord], first: int, last: int) -> int:

@@ -9,19 +9,19 @@ from typing import Final
 
 from ingest_contract.profile import Device
 from ingest_worker.errors import StageError
-from ingest_worker.store.schema import MINIMUM_POSTGRES, expected_version, require_pgvector
+from ingest_worker.store.schema import MINIMUM_POSTGRES_VERSION, expected_version, require_pgvector
 from ingestctl.machine import Facts
 from ingestctl.models import size
 
 PYTHON: Final = (3, 11)
 """`requires-python` of the package."""
 
-ENGINES: Final = 2**30
+ENGINES_BYTES: Final = 2**30
 """Bytes that a worker holds before any model: importing torch, pyannote.audio, sentence-transformers and
 faster-whisper leaves 0.8 GiB resident (`python -c "import ..."`, ru_maxrss, the versions in locks/dev.txt).
 On a CPU the weights add to it."""
 
-DISK: Final = 5 * 2**30
+DISK_BYTES: Final = 5 * 2**30
 """Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz), and room for the store to
 grow."""
 
@@ -66,7 +66,7 @@ def python(facts: Facts) -> Finding:
 def memory(facts: Facts) -> Finding:
     """Cores and memory."""
     message = f"{facts.cores} cores, {size(facts.memory)}"
-    needed = ENGINES + facts.models.size
+    needed = ENGINES_BYTES + facts.models.size
     if facts.memory < needed:
         advice = (
             f"a worker with these models needs {size(needed)} or more. Use smaller models, or a bigger "
@@ -79,7 +79,7 @@ def memory(facts: Facts) -> Finding:
 def disk(facts: Facts) -> Finding:
     """Room for media and the store."""
     message = f"{size(facts.disk)} free for {facts.home}"
-    if facts.disk < DISK:
+    if facts.disk < DISK_BYTES:
         return Finding(
             "disk",
             State.NOTE,
@@ -170,8 +170,8 @@ def store(facts: Facts) -> Finding:
 
 def _store_advice(facts: Facts) -> str | None:
     found = facts.store
-    if found.server < MINIMUM_POSTGRES:
-        return f"Postgres {MINIMUM_POSTGRES // 10_000} or newer is needed"
+    if found.server < MINIMUM_POSTGRES_VERSION:
+        return f"Postgres {MINIMUM_POSTGRES_VERSION // 10_000} or newer is needed"
     if found.pgvector is None:
         return "the server has no pgvector. Install it there (https://github.com/pgvector/pgvector)"
     try:

@@ -9,7 +9,7 @@ from ingestctl.catalog import reading
 from ingestctl.formats import FORMATS, Format
 from ingestctl.place import Workplace
 
-_NAMED = 5
+_NAMED_IDS = 5
 """How many ids an error names."""
 
 
@@ -27,8 +27,8 @@ def stored_transcript(place: Workplace, recording: str) -> StoredTranscript:
         rows = recordings(connection)
     known = [row.id for row in rows if row.state == "Ingested"]
     why = next((f"it ended as {row.reason}" for row in rows if row.id == recording and row.reason), "")
-    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-    there = f"the store has {', '.join(known[:_NAMED])}{more}" if known else "the store has none yet"
+    more = f" and {len(known) - _NAMED_IDS} more" if len(known) > _NAMED_IDS else ""
+    there = f"the store has {', '.join(known[:_NAMED_IDS])}{more}" if known else "the store has none yet"
     raise NoTranscriptError(f"no transcript of {recording!r} is stored; {why or there}")
 
 

@@ -27,13 +27,13 @@ from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.place import console
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
 
-EXIT_FAILED: Final = 1
+FAILED_EXIT: Final = 1
 """Some recordings failed, or the batch could not be planned."""
 
-EXIT_INTERRUPTED: Final = 130
+INTERRUPTED_EXIT: Final = 130
 """Ended by Ctrl-C or SIGTERM; the same command resumes."""
 
-FILE_WIDTH: Final = 180
+FILE_COLUMNS: Final = 180
 """Columns of a table that is not written to a terminal."""
 
 
@@ -65,10 +65,10 @@ def run_batch(request: Request, screen: Screen) -> int:
         with watcher:
             batch, interrupted = asyncio.run(_run(request, watcher))
     except PlanningInterruptedError:
-        return EXIT_INTERRUPTED
+        return INTERRUPTED_EXIT
     folder = BatchFolder.of(request.home, batch.metadata.namespace, batch.metadata.name)
     show(batch, read_items(folder), screen)
-    return EXIT_INTERRUPTED if interrupted else exit_code(batch)
+    return INTERRUPTED_EXIT if interrupted else exit_code(batch)
 
 
 async def _run(request: Request, watcher: Watcher) -> tuple[IngestBatch, bool]:
@@ -86,7 +86,7 @@ def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None
 
     def asked() -> None:
         if stop.is_set():
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(INTERRUPTED_EXIT)
         stop.set()
         watcher.said(
             "stopping: workers roll back and end; run the same command to go on (Ctrl-C again to leave at "
@@ -113,7 +113,7 @@ def exit_code(batch: IngestBatch) -> int:
     return (
         0
         if status is not None and (complete or batch.spec.suspend) and not status.counts.failed
-        else EXIT_FAILED
+        else FAILED_EXIT
     )
 
 
@@ -133,8 +133,8 @@ def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
 
 
 def _console() -> Console:
-    """Standard output: as wide as the terminal, or `FILE_WIDTH` for a file."""
-    return console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    """Standard output: as wide as the terminal, or `FILE_COLUMNS` for a file."""
+    return console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
 
 
 def _show_table(batch: IngestBatch, items: tuple[Item, ...], to: Console) -> None:

@@ -13,10 +13,10 @@ from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import legible, without_credentials
 
-PLAIN_EVERY: Final = 15.0
+PLAIN_EVERY_SECONDS: Final = 15.0
 """Seconds between two lines about a recording whose state does not change."""
 
-_SHOWN: Final = 44
+_TITLE_COLUMNS: Final = 44
 """Columns of a title."""
 
 
@@ -32,7 +32,7 @@ def duration(seconds: float | None) -> str:
 def title_of(item: Item) -> str:
     """A recording's title for people, cut to a readable length."""
     name = item.title or legible(without_credentials(item.url).rsplit("/", 1)[-1]) or item.id
-    return name if cell_len(name) <= _SHOWN else chop_cells(name, _SHOWN - 1)[0] + "…"
+    return name if cell_len(name) <= _TITLE_COLUMNS else chop_cells(name, _TITLE_COLUMNS - 1)[0] + "…"
 
 
 def summary(status: IngestBatchStatus) -> str:
@@ -79,7 +79,7 @@ class PlainWatcher:
             self.said(f"{status.progress_percent:3}%  {change_of(row, items[row.index])}")
         if changed:
             self._shown_at = self._clock()
-        elif self._clock() - self._shown_at > PLAIN_EVERY:
+        elif self._clock() - self._shown_at > PLAIN_EVERY_SECONDS:
             self._shown_at = self._clock()
             running = "; ".join(
                 f"{title_of(items[row.index])}: {_where(row)}"
@@ -160,7 +160,7 @@ class TerminalWatcher:
                 self.said(change_of(row, items[row.index]))
         self._end_bars(status)
         if self._batch is None:
-            self._batch = self._bars.add_task("batch".ljust(_SHOWN), total=100, note="")
+            self._batch = self._bars.add_task("batch".ljust(_TITLE_COLUMNS), total=100, note="")
         self._bars.update(self._batch, completed=status.progress_percent, note=summary(status))
 
     def _end_bars(self, status: IngestBatchStatus) -> None:
@@ -172,7 +172,7 @@ class TerminalWatcher:
     def _move(self, row: RecordingStatus, item: Item) -> None:
         if row.index not in self._tasks:
             self._tasks[row.index] = self._bars.add_task(
-                set_cell_size(title_of(item), _SHOWN), total=100, note=""
+                set_cell_size(title_of(item), _TITLE_COLUMNS), total=100, note=""
             )
         self._bars.update(
             self._tasks[row.index],

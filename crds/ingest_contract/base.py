@@ -94,10 +94,10 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
 """A duration in whole seconds."""
 
-MOST: Final = 100_000_000_000_000
+MAX_SUM: Final = 100_000_000_000_000
 """A hundred million, the largest single value, times a million recordings."""
 
-SumOfMany = Annotated[int, Field(ge=0, le=MOST)]
+SumOfMany = Annotated[int, Field(ge=0, le=MAX_SUM)]
 """A sum over 10,000 recordings, in counts or in seconds: the sum of allowed values is always allowed."""
 
 

@@ -14,7 +14,7 @@ from ingest_contract.base import ContractModel, Name, ObjectName, cel
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select
-from ingest_contract.status import MAX_RUNNING, IngestBatchStatus
+from ingest_contract.status import MAX_RUNNING_RECORDINGS, IngestBatchStatus
 
 MAX_SOURCES: Final = 100
 """A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API
@@ -192,7 +192,7 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     select: Select = Select()
     """Which of the recordings, and in which order."""
 
-    parallelism: Annotated[int, Field(ge=1, le=MAX_RUNNING)] = 1
+    parallelism: Annotated[int, Field(ge=1, le=MAX_RUNNING_RECORDINGS)] = 1
     """How many recordings run at once: in a cluster, how many GPUs the batch may hold. May change at any
     time."""
 

@@ -34,7 +34,7 @@ Document = IngestBatch | IngestProfile | IngestSchedule
 _NAMELESS: Final = ' in "<unicode string>", '
 """PyYAML's name for a string that it parses; the file's own name is shown instead."""
 
-_SHOWN: Final = 60
+_SHOWN_CHARACTERS: Final = 60
 """Characters of a wrong value that a message shows."""
 
 _WORDS: Final = MappingProxyType(
@@ -203,4 +203,4 @@ def _shown(value: object) -> str:
     if isinstance(value, str):  # of an address with a quote in its password, `redacted` sees no end
         value = without_credentials(value.strip())
     text = "nothing" if value is None else redacted(repr(value))
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
 
-MAX_LENGTH: Final = 60_000
+MAX_CHARACTERS: Final = 60_000
 """Characters. The worst case of 10,000 recordings, every other one, takes 24,444."""
 
 _PART: Final = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
@@ -50,7 +50,7 @@ def _checked(text: str) -> str:
 Intervals = Annotated[
     str,
     StringConstraints(
-        max_length=MAX_LENGTH, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"
+        max_length=MAX_CHARACTERS, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"
     ),
     AfterValidator(_checked),
 ]

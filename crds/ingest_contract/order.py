@@ -71,7 +71,7 @@ def secret_path(url: str) -> str | None:
     return unquote(url.removeprefix(SECRET).partition("#")[0]) if url.startswith(SECRET) else None
 
 
-MAX_NUMBER: Final = 1_000_000
+MAX_RUN_NUMBER: Final = 1_000_000
 """The highest run number of one recording. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
 continues the count."""
 
@@ -210,7 +210,7 @@ class IngestOrder(ContractModel):
     item: Item
     """The recording."""
 
-    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
     """The run number of this recording: every process counts, charged or not."""
 
     settings: Settings

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-DEEPEST: Final = 50
+MAX_LEVELS: Final = 50
 """Nesting depth. A batch has about 12 levels; PyYAML takes three calls for each, of the thousand that Python
 allows."""
 
@@ -30,9 +30,9 @@ class PlainLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(
                 None, None, f"`*{event.anchor}` repeats a value from elsewhere; write it out", place
             )
-        if self._depth == DEEPEST:
+        if self._depth == MAX_LEVELS:
             raise yaml.composer.ComposerError(
-                None, None, f"more than {DEEPEST} values inside one another", place
+                None, None, f"more than {MAX_LEVELS} values inside one another", place
             )
         self._depth += 1
         try:

@@ -25,7 +25,7 @@ from ingest_contract.text import ForeignLine
 MAX_ITEMS: Final = 10_000
 """Recordings of one batch."""
 
-MAX_NAMED: Final = 1000
+MAX_NAMED_ITEMS: Final = 1000
 """Left-out recordings that a plan names at most; the counts are always complete."""
 
 FRAME_CHARACTERS: Final = 8_000
@@ -45,7 +45,7 @@ MAX_NAMED_BYTES: Final = 512 * 1024
 """Of that, the left-out recordings that are named."""
 
 _FRAME: Final = re.compile(r"plan/([1-9][0-9]{0,5})/([1-9][0-9]{0,5}):([A-Za-z0-9+/]*={0,2})\s*")
-_DIGEST: Final = 64
+_SHA256_DIGITS: Final = 64
 
 
 class SkipReason(StrEnum):
@@ -106,7 +106,7 @@ class PlanDocument(ContractModel):
     skip_counts: dict[SkipReason, Count] = Field(default_factory=dict)
     """How many were left out, by reason: complete."""
 
-    skipped: Annotated[tuple[Skipped, ...], Field(max_length=MAX_NAMED)] = ()
+    skipped: Annotated[tuple[Skipped, ...], Field(max_length=MAX_NAMED_ITEMS)] = ()
     """The first of them, one by one."""
 
     media_seconds: Count = 0
@@ -187,7 +187,7 @@ def _inflated(text: str) -> bytes:
 
 
 def _parsed(body: bytes) -> PlanDocument:
-    digest, content = body[:_DIGEST], body[_DIGEST:]
+    digest, content = body[:_SHA256_DIGITS], body[_SHA256_DIGITS:]
     if hashlib.sha256(content).hexdigest().encode() != digest:
         raise PlanFramesError("the plan is not what was written: its sha256 differs")
     try:

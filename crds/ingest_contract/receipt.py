@@ -14,7 +14,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
 from ingest_contract.text import said
 
-RECEIPT_LIMIT: Final = 4096
+MAX_RECEIPT_BYTES: Final = 4096
 """Bytes at which a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
 `MaxContainerTerminationMessageLength`)."""
 
@@ -22,15 +22,15 @@ Real = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
 """A measured quantity. Floats are fine here: a Receipt is not an API object. It is bounded so that the sum of
 10,000 still fits the status."""
 
-MAX_MESSAGE: Final = 1024
+MAX_MESSAGE_CHARACTERS: Final = 1024
 
-_LEAST_MEDIA: Final = 0.001
+_LEAST_MEDIA_SECONDS: Final = 0.001
 """Seconds. For less media a ratio means nothing."""
 
 
 def _legible(text: object) -> object:
     """An error's text, made legible (`text.said`). A report is cut, never refused."""
-    return said(text)[:MAX_MESSAGE] if isinstance(text, str) else text
+    return said(text)[:MAX_MESSAGE_CHARACTERS] if isinstance(text, str) else text
 
 
 class StageFigures(ContractModel):
@@ -198,7 +198,9 @@ class Receipt(ContractModel):
     reason: Reason | None = None
     """Why it did not succeed."""
 
-    message: Annotated[str, BeforeValidator(_legible), StringConstraints(max_length=MAX_MESSAGE)] = ""
+    message: Annotated[
+        str, BeforeValidator(_legible), StringConstraints(max_length=MAX_MESSAGE_CHARACTERS)
+    ] = ""
     """Details, for people."""
 
     stage: Stage | None = None
@@ -234,16 +236,16 @@ class Receipt(ContractModel):
     @property
     def rtf(self) -> float | None:
         """Real-time factor: processing seconds over media seconds; None before anything was decoded."""
-        return self.seconds / self.media_seconds if self.media_seconds >= _LEAST_MEDIA else None
+        return self.seconds / self.media_seconds if self.media_seconds >= _LEAST_MEDIA_SECONDS else None
 
 
 def encode(receipt: Receipt) -> bytes:
-    """The receipt in at most `RECEIPT_LIMIT` bytes: the message is shortened first, then details are dropped;
+    """The receipt in at most `MAX_RECEIPT_BYTES`: the message is shortened first, then details are dropped;
     how the run ended always stays."""
     brief = receipt.model_copy(update={"message": receipt.message[:256]})
     for candidate in (receipt, brief):
         data = _short(candidate)
-        if len(data) <= RECEIPT_LIMIT:
+        if len(data) <= MAX_RECEIPT_BYTES:
             return data
     # every field that is left is bounded
     return _short(brief.model_copy(update={"effective": None, "quality": None}))

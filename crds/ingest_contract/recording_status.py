@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ingest_contract.base import ContractModel, Count, Decimal, ShortText, Timestamp
 from ingest_contract.failures import Reason
-from ingest_contract.order import MAX_NUMBER, ItemId
+from ingest_contract.order import MAX_RUN_NUMBER, ItemId
 from ingest_contract.stages import Stage
 
 
@@ -35,7 +35,7 @@ class RecordingStatus(ContractModel):
     state: RecordingState
     """Its state."""
 
-    run: Annotated[int, Field(ge=0, le=MAX_NUMBER)] = 0
+    run: Annotated[int, Field(ge=0, le=MAX_RUN_NUMBER)] = 0
     """Processes started for it so far, charged or not."""
 
     charged_attempts: Count = 0

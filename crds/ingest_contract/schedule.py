@@ -15,7 +15,7 @@ from ingest_contract.conditions import Condition
 from ingest_contract.profile import ObjectMeta
 from ingest_contract.status import ATOMIC, MAP_BY_TYPE
 
-MAX_SCHEDULE_NAME: Final = 50
+MAX_SCHEDULE_NAME_CHARACTERS: Final = 50
 """A batch is named after its schedule and the minute it was due, and a name has at most 63 characters."""
 
 MAX_ACTIVE_NAMES: Final = 20
@@ -23,8 +23,8 @@ MAX_ACTIVE_NAMES: Final = 20
 
 SHORT_NAME_RULE: Final = cel(
     (
-        f"self.metadata.name.size() <= {MAX_SCHEDULE_NAME}",
-        f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters",
+        f"self.metadata.name.size() <= {MAX_SCHEDULE_NAME_CHARACTERS}",
+        f"metadata.name must have at most {MAX_SCHEDULE_NAME_CHARACTERS} characters",
     )
 )
 """A rule for the whole object: the name of a custom resource is not part of its schema."""
@@ -170,7 +170,7 @@ class IngestScheduleStatus(ContractModel):
 class ScheduleMeta(ObjectMeta, extra="ignore"):
     """The part of a schedule's metadata that the command line reads."""
 
-    name: Annotated[ObjectName, StringConstraints(max_length=MAX_SCHEDULE_NAME)]
+    name: Annotated[ObjectName, StringConstraints(max_length=MAX_SCHEDULE_NAME_CHARACTERS)]
     """The schedule's name."""
 
 

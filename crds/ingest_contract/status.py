@@ -17,19 +17,19 @@ from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.intervals import Intervals
 from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
-from ingest_contract.order import MAX_NUMBER
+from ingest_contract.order import MAX_RUN_NUMBER
 from ingest_contract.recording_status import RecordingStatus
 
 MAX_ROWS: Final = 100
 """Rows in `recordings`."""
 
-MAX_WAITING: Final = 60
+MAX_WAITING_ROWS: Final = 60
 """Recordings that may be between two runs at once, besides a probe: each has a row."""
 
-MAX_RUNNING_ROWS: Final = MAX_ROWS - MAX_WAITING - 1
+MAX_RUNNING_ROWS: Final = MAX_ROWS - MAX_WAITING_ROWS - 1
 """Running recordings that have rows, those that started last; there is always room for them."""
 
-MAX_RUNNING: Final = 500
+MAX_RUNNING_RECORDINGS: Final = 500
 """Recordings that a batch may run at once."""
 
 MAX_GROUPS: Final = 600
@@ -85,7 +85,7 @@ class RunCount(ContractModel):
     """How many runs these recordings have had: a Job's name must never repeat, not even after a
     `retryFailed`."""
 
-    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
     """Runs so far, charged or not."""
 
     indexes: Intervals
@@ -96,7 +96,7 @@ class RunCount(ContractModel):
 class RunningRecordings(ContractModel):
     """Running recordings that have no row and share these values."""
 
-    run: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
     """Runs started for each of them so far, charged or not."""
 
     charged_attempts: Count = 0

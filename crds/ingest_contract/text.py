@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import BeforeValidator, StringConstraints
 
-LINE: Final = 256
+LINE_CHARACTERS: Final = 256
 """Characters of a line for people."""
 
 _BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
@@ -95,9 +95,9 @@ def _lets_in(pair: str) -> bool:
 
 def _line(text: object) -> object:
     """Cut, never refused: a site's text must not make the recording fail."""
-    return legible(text)[:LINE] if isinstance(text, str) else text
+    return legible(text)[:LINE_CHARACTERS] if isinstance(text, str) else text
 
 
-ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE)]
+ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE_CHARACTERS)]
 """A line for people that comes from outside: made legible and cut to its length where it enters the
 contract."""

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 
-from ingest_operator.kube.operator import SWEEP_EVERY, Options, made
+from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, Options, made
 from ingest_operator.kube.telemetry.logs import start as start_logs
 from ingest_operator.kube.watch.watches import WatchesEndedError
 
@@ -58,7 +58,7 @@ def _options() -> Options:
     parser.add_argument(
         "--sweep-seconds",
         type=float,
-        default=SWEEP_EVERY,
+        default=SWEEP_EVERY_SECONDS,
         help="seconds between two lists of everything (default: %(default)s)",
     )
     chosen = parser.parse_args()

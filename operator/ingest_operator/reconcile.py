@@ -22,11 +22,11 @@ from ingest_operator.core.decide import Decision, Previous, decide
 
 LOG: Final = logging.getLogger(__name__)
 
-AT_ONCE: Final = 16
+CONCURRENT_ACTIONS: Final = 16
 """Starts, stops and clean-ups of one batch that run concurrently: a hundred starts must not wait for slow
 answers one after the other."""
 
-PASSED_ON: Final = 1.0
+PASSED_ON_SECONDS: Final = 1.0
 """Seconds until a slot that a recording could not take is given to another one."""
 
 T = TypeVar("T")
@@ -87,13 +87,13 @@ def _moments(met: Iterable[Blocker | None], now: float) -> Iterator[float]:
     one."""
     for blocker in met:
         if blocker is not None:
-            yield blocker.until if blocker.index is None else min(blocker.until, now + PASSED_ON)
+            yield blocker.until if blocker.index is None else min(blocker.until, now + PASSED_ON_SECONDS)
 
 
 async def _all(steps: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Take every step, a few at a time; a step that fails does not prevent the others. Raises the first
     failure at the end."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(CONCURRENT_ACTIONS)
 
     async def through(step: Coroutine[Any, Any, T]) -> T:
         async with gate:

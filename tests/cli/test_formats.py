@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from ingest_worker.domain import SpokenWord, Word
 from ingest_worker.store.reads import StoredTranscript
-from ingestctl.cues import LINE, LINES, LONGEST, Layout, cues
+from ingestctl.cues import LINE_COLUMNS, LONGEST_MILLISECONDS, MAX_LINES, Layout, cues
 from ingestctl.document import SCHEMA_VERSION, document
 from ingestctl.formats import FORMATS, Format, rttm, srt, txt, vtt
 from tests.cli.talks import LABELS, TALK, any_words, said, transcript_of
@@ -63,13 +63,15 @@ def label(speaker: int | None) -> str | None:
 @given(any_words())
 def test_cues_are_in_order_do_not_overlap_and_are_short_enough_to_read(words: tuple[SpokenWord, ...]) -> None:
     found = cues(words, Layout())
-    assert all(cue.start < cue.end <= cue.start + LONGEST for cue in found)
+    assert all(cue.start < cue.end <= cue.start + LONGEST_MILLISECONDS for cue in found)
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     alone = [cue.words[1] - cue.words[0] == 1 for cue in found]
-    assert all(len(cue.lines) <= LINES for cue in found)
-    assert all(cell_len(line) <= LINE or " " not in line for cue in found for line in cue.lines)
+    assert all(len(cue.lines) <= MAX_LINES for cue in found)
+    assert all(cell_len(line) <= LINE_COLUMNS or " " not in line for cue in found for line in cue.lines)
     spans = [words[cue.words[1] - 1].word.end - words[cue.words[0]].word.start for cue in found]
-    assert all(one or seconds * 1000 <= LONGEST for one, seconds in zip(alone, spans, strict=True))
+    assert all(
+        one or seconds * 1000 <= LONGEST_MILLISECONDS for one, seconds in zip(alone, spans, strict=True)
+    )
 
 
 @given(any_words())
@@ -155,7 +157,7 @@ def test_words_have_the_spaces_that_whisper_wrote_and_lines_are_as_wide_as_they_
     assert "".join(line for cue in found for line in cue.lines).replace(" ", "") == whole.replace(" ", "")
     inside = [line for cue in found for line in cue.lines]
     assert all(line in whole for line in inside)
-    assert all(cell_len(line) <= LINE for line in inside)
+    assert all(cell_len(line) <= LINE_COLUMNS for line in inside)
 
 
 def test_a_line_of_wide_characters_holds_half_as_many() -> None:

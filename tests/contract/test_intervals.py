@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ingest_contract.intervals import MAX_LENGTH, decode, encode
+from ingest_contract.intervals import MAX_CHARACTERS, decode, encode
 from ingest_contract.status import RecordingIntervals
 
 INDEXES = st.frozensets(st.integers(0, 9_999))
@@ -47,7 +47,7 @@ def test_ten_thousand_items_fit_in_the_worst_case_and_with_room_to_spare() -> No
     worst = encode(range(0, 10_000, 2))
     assert len(worst) == 24_444
     assert RecordingIntervals(succeeded=worst).succeeded == worst
-    assert len(encode(range(0, 99_999, 3))) > MAX_LENGTH > 2 * len(worst)
+    assert len(encode(range(0, 99_999, 3))) > MAX_CHARACTERS > 2 * len(worst)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import (  # fmt: skip
-    RECEIPT_LIMIT,
+    MAX_RECEIPT_BYTES,
     Coverage,
     Effective,
     Memory,
@@ -61,7 +61,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
 @given(st.text(st.characters() | st.characters(categories=["Cs"]), max_size=5000))
 def test_whatever_an_error_says_the_receipt_fits_and_can_be_read(message: str) -> None:
     receipt = a_failure(Reason.UNKNOWN, message=message)
-    assert len(encode(receipt)) <= RECEIPT_LIMIT
+    assert len(encode(receipt)) <= MAX_RECEIPT_BYTES
     assert decode(encode(receipt)).reason is Reason.UNKNOWN
 
 
@@ -69,7 +69,7 @@ def test_whatever_an_error_says_the_receipt_fits_and_can_be_read(message: str) -
 def test_the_largest_receipt_fits_and_keeps_how_it_ended(message: str) -> None:
     for receipt in (the_largest(message), the_largest()):
         data = encode(receipt)
-        assert len(data) <= RECEIPT_LIMIT
+        assert len(data) <= MAX_RECEIPT_BYTES
         kept = decode(data)
         assert (kept.result, kept.reason, kept.stage, kept.stages, kept.plan) == (
             receipt.result, receipt.reason, receipt.stage, receipt.stages, receipt.plan,

@@ -8,7 +8,7 @@ import pytest
 
 from ingest_contract.crd import definitions
 from ingest_contract.documents import InvalidDocumentError, parse
-from ingest_contract.schedule import MAX_SCHEDULE_NAME, IngestScheduleSpec
+from ingest_contract.schedule import MAX_SCHEDULE_NAME_CHARACTERS, IngestScheduleSpec
 from tests.support.cel import broken, defaulted
 
 Json = dict[str, Any]
@@ -79,7 +79,9 @@ def test_a_mistake_is_refused_by_cluster_and_command_alike(spec: Json) -> None:
     assert accepted_by(a_schedule(**spec)) == (False, False)
 
 
-@pytest.mark.parametrize(("length", "accepted"), [(MAX_SCHEDULE_NAME, True), (MAX_SCHEDULE_NAME + 1, False)])
+@pytest.mark.parametrize(
+    ("length", "accepted"), [(MAX_SCHEDULE_NAME_CHARACTERS, True), (MAX_SCHEDULE_NAME_CHARACTERS + 1, False)]
+)
 def test_a_name_leaves_room_for_the_minute(length: int, accepted: bool) -> None:  # noqa: FBT001 -- a column of the table
     assert accepted_by(a_schedule("n" * length)) == (accepted, accepted)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest_contract.order import Item
 from ingest_contract.plan_document import Skipped, SkipReason
 from ingest_contract.receipt import Receipt, decode, encode
-from ingest_contract.text import LINE, escaped, legible, said, without_credentials
+from ingest_contract.text import LINE_CHARACTERS, escaped, legible, said, without_credentials
 
 ANY_TEXT = st.text(st.characters(), max_size=300)
 """With surrogates and controls."""
@@ -62,7 +62,7 @@ def test_whatever_it_was_it_is_text_that_every_store_and_terminal_takes(text: st
 def test_no_title_costs_a_recording_its_place_in_a_plan(text: str) -> None:
     item = Item(index=0, id="url:1", url="https://media.example.org/a.mp3", title=text, channel=text)
     assert Item.model_validate_json(item.to_json()) == item
-    assert len(item.title) <= LINE
+    assert len(item.title) <= LINE_CHARACTERS
     left = Skipped(reason=SkipReason.ADDRESS_INVALID, id=text, title=text, detail=text)
     assert Skipped.model_validate_json(left.to_json()) == left
 

@@ -163,7 +163,9 @@ def test_a_failure_reason_is_added_in_five_steps(tree: Tree) -> None:
 @pytest.mark.slow
 def test_a_stage_that_makes_something_else_gets_another_number(tree: Tree) -> None:
     watching = "tests/worker/test_stage_versions.py"
-    tree.change("worker/ingest_worker/attribution.py", "NEAR: Final = 0.5\n", "NEAR: Final = 0.4\n")
+    tree.change(
+        "worker/ingest_worker/attribution.py", "NEAR_SECONDS: Final = 0.5\n", "NEAR_SECONDS: Final = 0.4\n"
+    )
     found = re.search(r"\(1, '([0-9a-f]{16})'\) == \(1, '([0-9a-f]{16})'\)", tree.tests(watching))
     assert found is not None
     tree.change("crds/ingest_contract/stages.py", "    Stage.ATTRIBUTE: 1,\n", "    Stage.ATTRIBUTE: 2,\n")

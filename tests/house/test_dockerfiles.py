@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_operator.kube.manifests.pod_template import NOBODY
+from ingest_operator.kube.manifests.pod_template import NONROOT_UID
 
 HOUSE = Path(__file__).resolve().parents[2]
 DOCKERFILES = ("Dockerfile.operator", "Dockerfile.worker")
@@ -92,7 +92,7 @@ def test_a_lock_is_installed_with_its_hashes_and_without_building_anything() -> 
 def test_an_image_runs_one_module_as_the_user_that_pods_are(dockerfile: str, target: str) -> None:
     module = "ingest_operator" if target == "operator" else "ingest_worker"
     assert of(dockerfile, target, "ENTRYPOINT") == [f'["python", "-m", "{module}"]']
-    assert of(dockerfile, target, "USER") == [f"{NOBODY}:{NOBODY}"]
+    assert of(dockerfile, target, "USER") == [f"{NONROOT_UID}:{NONROOT_UID}"]
     (labels,) = of(dockerfile, target, "LABEL")
     for label in ("title", "description", "licenses", "version", "revision"):
         assert f"org.opencontainers.image.{label}=" in labels

@@ -13,13 +13,13 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_WAITING, IngestBatchStatus
+from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.actions import Start
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision, Previous, decide
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
-from ingest_operator.reconcile import PASSED_ON, reconcile
+from ingest_operator.reconcile import PASSED_ON_SECONDS, reconcile
 from testkit.objects.builders import NOW, a_planned_batch, a_run, over
 from tests.support.simulated_operator import ConflictError, TextStatusStore
 
@@ -88,7 +88,7 @@ def test_a_status_that_says_nothing_new_is_not_written() -> None:
 
 def test_a_run_whose_end_found_no_row_is_kept_until_there_is_one() -> None:
     statuses = TextStatusStore()
-    look(Recorder(*(over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING))), statuses)
+    look(Recorder(*(over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS))), statuses)
     late = Recorder(over(a_run(150), Reason.TRUNCATED))
     look(late, statuses)
     assert not [asked for asked in late.asked if asked.startswith("forget")]
@@ -224,7 +224,7 @@ def test_a_start_that_is_refused_is_due_when_it_is_worth_another_attempt() -> No
 def test_the_place_of_a_recording_that_cannot_take_it_is_given_to_another_one_soon() -> None:
     cluster = Recorder()
     cluster.refused = {0: Blocker("NameTaken", "somebody else's Job has this name", until=NOW + 120, index=0)}
-    assert decided(cluster, TextStatusStore(), parallelism=2).next_at == NOW + 60 + PASSED_ON
+    assert decided(cluster, TextStatusStore(), parallelism=2).next_at == NOW + 60 + PASSED_ON_SECONDS
 
 
 def test_a_batch_is_idle_when_nothing_is_seen_to_run_and_nothing_starts() -> None:

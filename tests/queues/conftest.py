@@ -39,10 +39,10 @@ def scene(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Itera
     """A namespace whose operator may read Workloads, as the chart lets it where there are queues."""
     hurry(monkeypatch)
     for module, name in (
-        (queues, "PATIENCE"),
-        (queues, "ASK_EVERY"),
-        (controller, "ASK_EVERY"),
-        (requeueing, "RESYNC"),
+        (queues, "PATIENCE_SECONDS"),
+        (queues, "ASK_EVERY_SECONDS"),
+        (controller, "ASK_EVERY_SECONDS"),
+        (requeueing, "RESYNC_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 1.0)
     with a_namespace(control_plane) as namespace, ExitStack() as ends:

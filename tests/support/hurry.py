@@ -16,12 +16,18 @@ SOON = 1.0
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """For an operator in this process, as long as the patch holds."""
     for module, name in (
-        (fold, "LATER"), (fold, "DISRUPTION_WAIT"), (breaker, "PROBE_AFTER"), (nodes, "SETTLED"),
-        (planner, "LATER"), (planner, "SOON"), (next_step, "LONGEST_WAIT"),
-        (refusals, "NAME_TAKEN_SECONDS"), (job_cluster, "RETRY_REFUSED"),
-    ):  # fmt: skip
+        (fold, "RETRY_LATER_SECONDS"),
+        (fold, "DISRUPTION_WAIT_SECONDS"),
+        (breaker, "PROBE_AFTER_SECONDS"),
+        (nodes, "SETTLED_SECONDS"),
+        (planner, "SOURCES_RETRY_SECONDS"),
+        (planner, "LOG_RETRY_SECONDS"),
+        (next_step, "LONGEST_WAIT_SECONDS"),
+        (refusals, "NAME_TAKEN_SECONDS"),
+        (job_cluster, "RETRY_REFUSED_SECONDS"),
+    ):
         patch.setattr(module, name, SOON)
-    for module, name in ((workqueue, "APART"), (reconcile, "PASSED_ON")):
+    for module, name in ((workqueue, "APART_SECONDS"), (reconcile, "PASSED_ON_SECONDS")):
         patch.setattr(module, name, 0.2)
     for cause, (reason, _, advice) in refusals.ANSWERS.items():
         patch.setitem(refusals.ANSWERS, cause, (reason, SOON, advice))

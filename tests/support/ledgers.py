@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ingest_contract.failures import Reason
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_WAITING, RTF_BUCKETS
-from ingest_operator.core.fold import WAITING_MESSAGE
-from ingest_operator.core.ledger import WINDOW, Ledger, Open, OpenItem, Suspect, Totals
+from ingest_contract.status import MAX_WAITING_ROWS, RTF_BUCKETS
+from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
+from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open, OpenItem, Suspect, Totals
 from ingest_operator.core.rows import as_rows_allow
 
 TOTAL: Final = 300
@@ -34,7 +34,7 @@ _open_item = st.builds(
     running=st.booleans(),
     not_before=_moments,
     reason=st.none() | _reasons,
-    message=_messages.map(lambda text: text[:WAITING_MESSAGE]),
+    message=_messages.map(lambda text: text[:WAITING_MESSAGE_CHARACTERS]),
     stage=st.none() | st.sampled_from(Stage),
 )
 _totals = st.builds(
@@ -64,9 +64,9 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     kinds = draw(st.lists(_open_item, min_size=1, max_size=6))
     open_item = {
         index: dealer.choice(kinds)
-        for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING, TOTAL]))]
+        for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING_ROWS, TOTAL]))]
     }
-    too_many = [index for index, item in open_item.items() if not item.running][MAX_WAITING:]
+    too_many = [index for index, item in open_item.items() if not item.running][MAX_WAITING_ROWS:]
     ledger = Ledger(
         open_items={index: item for index, item in open_item.items() if index not in too_many},
         succeeded=frozenset(where["s"]),
@@ -80,7 +80,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         histogram=draw(_histograms),
         active=draw(_seconds),
         active_until=draw(_moments),
-        recent=tuple(draw(st.lists(_reasons.map(str) | st.just("Succeeded"), max_size=WINDOW))),
+        recent=tuple(draw(st.lists(_reasons.map(str) | st.just("Succeeded"), max_size=WINDOW_OUTCOMES))),
         breaker=draw(st.none() | _open),
         nodes=draw(st.dictionaries(_names, _suspects, max_size=3)),
         learned_rung=draw(st.integers(0, 3)),

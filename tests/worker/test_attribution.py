@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_worker.attribution import NEAR, attribute
+from ingest_worker.attribution import NEAR_SECONDS, attribute
 from ingest_worker.domain import Diarization, Turn, Word
 
 
@@ -94,7 +94,7 @@ def by_hand(span: tuple[float, float], turns: list[tuple[float, float, int]]) ->
     gaps = [(max(start - span[1], span[0] - end), who) for start, end, who in turns]
     least = min((gap for gap, _ in gaps), default=np.inf)
     near: set[int | None] = {who for gap, who in gaps if gap < least + 1e-6}
-    return near | {None} if abs(least - NEAR) < 1e-6 else near if least <= NEAR else {None}
+    return near | {None} if abs(least - NEAR_SECONDS) < 1e-6 else near if least <= NEAR_SECONDS else {None}
 
 
 @given(timelines(3), timelines(1))

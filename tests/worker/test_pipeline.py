@@ -20,7 +20,7 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
-from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, Tracks, encode
+from ingest_contract.receipt import MAX_RECEIPT_BYTES, Receipt, Tracks, encode
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Vectors
 from ingest_worker.errors import StageError
@@ -215,7 +215,7 @@ def test_a_stage_that_fails_is_named_timed_and_told_and_nothing_finished_is_lost
     )
     assert receipt.retry_after_seconds == 7
     assert stage in receipt.stages
-    assert len(encode(receipt)) <= RECEIPT_LIMIT
+    assert len(encode(receipt)) <= MAX_RECEIPT_BYTES
     assert set(shelf.results) == {kept for kept in KEPT if list(Stage).index(kept) < list(Stage).index(stage)}
 
 
@@ -341,7 +341,7 @@ def test_the_receipt_of_a_good_run_has_every_figure(run: Callable[..., Run]) -> 
     assert (receipt.coverage.words, receipt.coverage.attributed_words) == (5, 5)
     assert receipt.coverage.voiced_seconds == receipt.coverage.speech_seconds == 2.5
     assert receipt.coverage.segments == receipt.coverage.vectors == 2
-    assert len(encode(receipt)) <= RECEIPT_LIMIT
+    assert len(encode(receipt)) <= MAX_RECEIPT_BYTES
 
 
 def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of_its_words(

@@ -15,7 +15,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.plan_document import SkipReason, unframe
 from ingest_contract.profile import ComputeType
-from ingest_contract.receipt import RECEIPT_LIMIT
+from ingest_contract.receipt import MAX_RECEIPT_BYTES
 from ingest_contract.selection import Reprocess, Select
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker.gpu import gpu_is_present
@@ -71,7 +71,7 @@ def test_a_real_recording_is_stored_and_told_in_full(twice: tuple[Ended, Ended],
     assert first.code == 0, first.log
     receipt = first.receipt
     assert receipt is not None
-    assert first.size <= RECEIPT_LIMIT
+    assert first.size <= MAX_RECEIPT_BYTES
     assert receipt.media_seconds == pytest.approx(30.0, abs=0.1)
     assert receipt.coverage is not None
     assert receipt.coverage.voiced_seconds == receipt.coverage.speech_seconds > 20

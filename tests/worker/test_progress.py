@@ -131,7 +131,7 @@ def test_a_port_serves_metrics_of_finished_stages(served: tuple[Board, Stopwatch
 def test_who_asks_slowly_is_hung_up_on_however_steadily(
     served: tuple[Board, Stopwatch, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress_server, "LONGEST", 1.0)
+    monkeypatch.setattr(progress_server, "LONGEST_CONNECTION_SECONDS", 1.0)
     _, _, url = served
     with create_connection(("127.0.0.1", port_of(url)), timeout=20) as slow:
         began = time.monotonic()
@@ -160,7 +160,7 @@ def test_who_holds_many_connections_keeps_nobody_out_and_costs_few_threads(
         ]
         assert json.loads(get(f"{url}/progress"))["stage"] == "transcribe"
         assert silent[0].recv(1) == b"", "the oldest was hung up on"
-        eventually(lambda: threading.active_count() - before <= progress_server.MOST)
+        eventually(lambda: threading.active_count() - before <= progress_server.MAX_CONNECTIONS)
     eventually(lambda: threading.active_count() <= before)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest_contract.failures import Reason
-from ingest_contract.receipt import RECEIPT_LIMIT, Receipt, decode
+from ingest_contract.receipt import MAX_RECEIPT_BYTES, Receipt, decode
 from ingest_worker.domain import (
     Decision,
     Diarization,
@@ -127,4 +127,4 @@ def test_the_first_receipt_stands_and_is_written_in_place_over_what_was_there(tm
     assert not file.write(Receipt(result="Succeeded", seconds=2.0))
     assert decode(path.read_bytes()).reason is Reason.INTERRUPTED
     assert path.stat().st_ino == inode
-    assert path.stat().st_size <= RECEIPT_LIMIT
+    assert path.stat().st_size <= MAX_RECEIPT_BYTES

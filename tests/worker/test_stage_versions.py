@@ -23,7 +23,7 @@ from ingest_worker.attribution import attribute
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.domain import SAMPLE_RATE, Diarization, EnrolledVoice, Media, SpokenWord, Turn, Word
 from ingest_worker.engines import chunks, quality, turns, words
-from ingest_worker.engines.chunks import FRAME
+from ingest_worker.engines.chunks import FRAME_SAMPLES
 from ingest_worker.engines.embedding import _normalised
 from ingest_worker.identification import identify
 from ingest_worker.segmentation import segment
@@ -108,7 +108,7 @@ def transcribed(seed: int, _: Path) -> Any:
     runs = np.repeat(drawn // 500, 1 + drawn % 60)[:4000]  # of speech and of pauses
     probabilities = (runs * 0.6 + drawn // 200 / 10).astype(np.float32)
     probabilities[500:1900] = np.maximum(probabilities[500:1900], 0.5)  # longer than one pass
-    packed = chunks.pack(chunks.speech_spans(probabilities, 4000 * FRAME), probabilities)
+    packed = chunks.pack(chunks.speech_spans(probabilities, 4000 * FRAME_SAMPLES), probabilities)
     joined = words.joined(some_words(seed), ("en", "zh")[seed % 2])
     timed = words.timed(joined, 400.0)
     kept = words.collapsed(words.apart([*timed, *words.placed(timed[:20], packed[0])]), turns=3)

@@ -27,7 +27,7 @@ from ingest_contract.order import (
     order_digest,
     read_order,
 )
-from ingest_contract.receipt import MAX_MESSAGE, Receipt, encode
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Receipt, encode
 from ingest_worker import logs
 from ingest_worker.sandbox.kernel import undumpable
 
@@ -109,7 +109,7 @@ def refuse(text: str, error: OSError | ValueError) -> int:
     message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
     log.error("the order is refused: %s", message, extra={"action": "refuse-order"})
     receipt = Receipt(
-        result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE], seconds=0.0
+        result="Failed", reason=Reason.ORDER_INVALID, message=message[:MAX_MESSAGE_CHARACTERS], seconds=0.0
     )
     try:
         Path(json.loads(text)["place"]["receipt"]).write_bytes(encode(receipt))

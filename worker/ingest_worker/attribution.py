@@ -17,9 +17,9 @@ from ingest_worker.domain import Diarization, SpokenWord, Turn, Word
 Reals = NDArray[np.float64]
 Indexes = NDArray[np.int64]
 
-NOBODY: Final = -1
+NO_SPEAKER: Final = -1
 
-NEAR: Final = 0.5
+NEAR_SECONDS: Final = 0.5
 """A word outside every turn belongs to a turn at most this many seconds away. Both edges are that uncertain:
 diarization is scored with a collar of 0.25 s (NIST md-eval), Whisper's words with one of 0.2 s (Bain et al.
 2023, WhisperX). Further away it is noise, or a voice that diarization did not hear."""
@@ -39,30 +39,30 @@ def attribute(words: Sequence[Word], diarization: Diarization) -> tuple[SpokenWo
     speakers = _speakers(starts, ends, diarization.turns)
     overlapped = _touches(starts, ends, diarization.overlaps)
     return tuple(
-        SpokenWord(word, None if speaker == NOBODY else speaker, overlap)
+        SpokenWord(word, None if speaker == NO_SPEAKER else speaker, overlap)
         for word, speaker, overlap in zip(words, speakers.tolist(), overlapped.tolist(), strict=True)
     )
 
 
 def _speakers(starts: Reals, ends: Reals, turns: Sequence[Turn]) -> Indexes:
-    """(words,) speaker of each word, or `NOBODY`."""
+    """(words,) speaker of each word, or `NO_SPEAKER`."""
     if not turns:
-        return np.full(starts.size, NOBODY, np.int64)
+        return np.full(starts.size, NO_SPEAKER, np.int64)
     turn_starts, turn_ends = _edges([(turn.start, turn.end) for turn in turns])
     who = np.array([turn.speaker for turn in turns], np.int64)
     middles = (starts + ends) / 2
     before = np.searchsorted(turn_starts, middles, side="right") - 1
     inside = (before >= 0) & (middles < turn_ends[before])
-    found = np.where(inside, who[before], NOBODY)
+    found = np.where(inside, who[before], NO_SPEAKER)
     lost = np.flatnonzero(~inside)
     found[lost] = _most(starts[lost], ends[lost], turn_starts, turn_ends, who)
-    lost = np.flatnonzero(found == NOBODY)
+    lost = np.flatnonzero(found == NO_SPEAKER)
     found[lost] = _nearest(starts[lost], ends[lost], turn_starts, turn_ends, who)
     return found
 
 
 def _most(starts: Reals, ends: Reals, turn_starts: Reals, turn_ends: Reals, who: Indexes) -> Indexes:
-    """(words,) the speaker during most of each word; the first of equals; `NOBODY` if no turn touches it."""
+    """(words,) the speaker of most of each word; the first of equals; `NO_SPEAKER` if no turn touches it."""
     first = np.searchsorted(turn_ends, starts, side="right")
     counts = np.maximum(np.searchsorted(turn_starts, ends, side="left") - first, 0)
     word = np.repeat(np.arange(starts.size), counts)
@@ -70,19 +70,19 @@ def _most(starts: Reals, ends: Reals, turn_starts: Reals, turn_ends: Reals, who:
     common = np.minimum(ends[word], turn_ends[turn]) - np.maximum(starts[word], turn_starts[turn])
     sums = np.zeros((starts.size, int(who.max()) + 1))
     np.add.at(sums, (word, who[turn]), common)
-    return np.where(sums.max(axis=1) > 0, sums.argmax(axis=1), NOBODY)
+    return np.where(sums.max(axis=1) > 0, sums.argmax(axis=1), NO_SPEAKER)
 
 
 def _nearest(starts: Reals, ends: Reals, turn_starts: Reals, turn_ends: Reals, who: Indexes) -> Indexes:
     """(words,) the speaker of the turn nearest to each word that no turn touches; the earlier of equals;
-    `NOBODY` beyond `NEAR`."""
+    `NO_SPEAKER` beyond `NEAR_SECONDS`."""
     after = np.searchsorted(turn_starts, ends, side="left")
     before = np.searchsorted(turn_ends, starts, side="right") - 1
     gap_before = np.where(before >= 0, starts - turn_ends[before], np.inf)
     clipped = np.minimum(after, who.size - 1)
     gap_after = np.where(after < who.size, turn_starts[clipped] - ends, np.inf)
     nearer = np.where(gap_before <= gap_after, who[before], who[clipped])
-    return np.where(np.minimum(gap_before, gap_after) <= NEAR, nearer, NOBODY)
+    return np.where(np.minimum(gap_before, gap_after) <= NEAR_SECONDS, nearer, NO_SPEAKER)
 
 
 def _touches(starts: Reals, ends: Reals, spans: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest_contract.failures import FAILURES
-from ingest_worker.command import UNTOLD, carried_out, store_address
+from ingest_worker.command import UNLISTED_EXIT, carried_out, store_address
 from ingest_worker.engines.cublas import preload
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
@@ -51,7 +51,7 @@ def main() -> int:
     chosen = parser.parse_args()
     faults: list[StageError] = []
     code = carried_out(lambda: _lines(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
-    return code or next((FAILURES[fault.reason].exit_code or UNTOLD for fault in faults), 0)
+    return code or next((FAILURES[fault.reason].exit_code or UNLISTED_EXIT for fault in faults), 0)
 
 
 def _lines(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:

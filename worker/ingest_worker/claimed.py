@@ -28,7 +28,7 @@ REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
 """Outcomes that are permanent facts of the recording, so that later plans leave it out. Others can change: a
 private recording may be public tomorrow."""
 
-_LAST_WORD: Final = 2
+_LAST_WORD_SECONDS: Final = 2
 """Seconds that releasing a claim may take while the process is being ended."""
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class ClaimedRecording:
         self._end()
         try:
             with connect(
-                self._dsn, application="release", statement_timeout_seconds=_LAST_WORD
+                self._dsn, application="release", statement_timeout_seconds=_LAST_WORD_SECONDS
             ) as connection:
                 release(connection, self._held)
         except StageError as error:

@@ -31,15 +31,15 @@ from ingest_worker.domain import (
     Word,
 )
 
-FORMAT: Final = 3
+FORMAT_VERSION: Final = 3
 """Stored with every value; a value of another format is not read but made again. Raise by hand when a format
 below changes."""
 
-READABLE: Final = frozenset({1, 2, FORMAT})
+READABLE: Final = frozenset({1, 2, FORMAT_VERSION})
 """Formats of stored words that are still read: 1 has neither spaces nor languages, 2 has no languages. Kept
 results are read in the current format only."""
 
-_LEVEL: Final = 6
+_ZLIB_LEVEL: Final = 6
 """zlib's own default: level 9 takes twice as long to save one per cent."""
 _LENGTH: Final = struct.Struct(">I")
 
@@ -158,7 +158,7 @@ def _pack(content: Any, array: FloatArray | None = None) -> bytes:
     shape = None if array is None else array.shape
     head = json.dumps([shape, content], separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     tail = b"" if array is None else array.astype("<f4", copy=False).tobytes()
-    return zlib.compress(_LENGTH.pack(len(head)) + head + tail, _LEVEL)
+    return zlib.compress(_LENGTH.pack(len(head)) + head + tail, _ZLIB_LEVEL)
 
 
 def _unpack(data: bytes) -> tuple[Any, FloatArray]:

@@ -16,7 +16,7 @@ from ingest_worker import logs
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.kernel import undumpable
 
-UNTOLD: Final = 1
+UNLISTED_EXIT: Final = 1
 """The exit code for what the failure table does not know: a bug, and Python's own code for one."""
 
 
@@ -29,7 +29,7 @@ def carried_out(work: Callable[[], Iterable[str]]) -> int:
             print(line, flush=True)
     except StageError as error:
         print(f"{error.reason.value}: {error}", file=sys.stderr, flush=True)
-        return FAILURES[error.reason].exit_code or UNTOLD
+        return FAILURES[error.reason].exit_code or UNLISTED_EXIT
     return 0
 
 

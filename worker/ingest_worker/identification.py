@@ -18,7 +18,7 @@ from ingest_contract.profile import IdentificationProfile
 from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArray, Identity
 from ingest_worker.errors import StageError
 
-TOP: Final = 3
+TOP_RECORDINGS: Final = 3
 """How many recordings of a voice count: those most similar to this speaker. A mean over all blurs rooms and
 microphones into one that fits none (macparakeet#682); with only the best, one bad recording could name
 strangers."""
@@ -96,11 +96,11 @@ def _ranked(vector: FloatArray, voices: Sequence[EnrolledVoice]) -> Scores:
 
 
 def similarity(vector: FloatArray, references: FloatArray) -> float:
-    """Mean of the `TOP` highest cosine similarities to (recordings, dimension) references, -1 to 1."""
+    """Mean of the `TOP_RECORDINGS` highest cosines to (recordings, dimension) references, -1 to 1."""
     rows = references.astype(np.float64)
     one = vector.astype(np.float64)
     cosines = rows @ one / (np.linalg.norm(rows, axis=1) * np.linalg.norm(one))
-    return float(np.clip(np.sort(cosines)[-TOP:].mean(), -1, 1))
+    return float(np.clip(np.sort(cosines)[-TOP_RECORDINGS:].mean(), -1, 1))
 
 
 def _one_speaker_per_voice(alone: Sequence[Identity], margin: float) -> tuple[Identity, ...]:

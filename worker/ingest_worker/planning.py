@@ -18,8 +18,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
 from ingest_contract.plan_document import (
     MAX_ITEM_BYTES,
-    MAX_NAMED,
     MAX_NAMED_BYTES,
+    MAX_NAMED_ITEMS,
     PlanDocument,
     Skipped,
     SkipReason,
@@ -29,7 +29,7 @@ from ingest_contract.text import without_credentials
 
 M = TypeVar("M", bound=ContractModel)
 
-MAX_ADDRESS: Final = 2048
+MAX_ADDRESS_CHARACTERS: Final = 2048
 """Characters: what `Location` in the contract allows."""
 
 
@@ -134,7 +134,7 @@ def _fitting(items: Iterable[Item]) -> tuple[Item, ...]:
 
 
 def _named(left: Sequence[LeftOut]) -> tuple[Skipped, ...]:
-    return tuple(_within(map(_skipped, left[:MAX_NAMED]), MAX_NAMED_BYTES))
+    return tuple(_within(map(_skipped, left[:MAX_NAMED_ITEMS]), MAX_NAMED_BYTES))
 
 
 def _within(models: Iterable[M], room: int) -> Iterator[M]:
@@ -190,7 +190,7 @@ def _unusable(candidate: Candidate) -> tuple[SkipReason, str] | None:
         return SkipReason.ADDRESS_INVALID, candidate.fault
     if candidate.outcome is not None:
         return SkipReason.KNOWN_OUTCOME, candidate.outcome.value
-    if len(candidate.url) > MAX_ADDRESS:
+    if len(candidate.url) > MAX_ADDRESS_CHARACTERS:
         return SkipReason.ADDRESS_TOO_LONG, f"{len(candidate.url)} characters"
     return None
 

@@ -26,11 +26,11 @@ from ingest_worker.receipts import ReceiptFile
 from ingest_worker.session import Session, named
 from ingest_worker.stopwatch import process_birth
 
-GRACE: Final = 5.0
+GRACE_SECONDS: Final = 5.0
 """Seconds in which a run that was asked to end must end by itself; a kubelet allows 30
 (`terminationGracePeriodSeconds`)."""
 
-LAST_WORD: Final = 3.0
+LAST_WORD_SECONDS: Final = 3.0
 """Seconds to release the claim without the run's help."""
 
 _OVER: Final = b"\0"
@@ -71,7 +71,7 @@ class Process:
 
     def _wait_for_the_end(self) -> None:
         """Give a run that was asked to end some time; further signals change nothing."""
-        until = time.monotonic() + GRACE
+        until = time.monotonic() + GRACE_SECONDS
         while self._code is None and (left := until - time.monotonic()) > 0:
             if select.select([self._bell], [], [], left)[0] and os.read(self._bell, 1) == _OVER:
                 return
@@ -86,7 +86,7 @@ class Process:
         if self._session is not None and self._session.give_up is not None:
             last = threading.Thread(target=self._session.give_up, daemon=True)
             last.start()
-            last.join(LAST_WORD)
+            last.join(LAST_WORD_SECONDS)
         self._end(
             StageError(
                 Reason.INTERRUPTED,

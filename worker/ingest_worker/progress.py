@@ -32,7 +32,7 @@ WEIGHTS: Final = MappingProxyType(
 """Shares of a run. Transcription and diarization take about the same time on every GPU measured
 (OpenTranscribe: 47.6 % and 50.2 %)."""
 
-PERIOD: Final = 0.5
+PERIOD_SECONDS: Final = 0.5
 """Seconds between two writes of the file within one stage. A new stage is written at once."""
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,9 @@ class ProgressFile:
         self._gate = threading.Lock()
 
     def show(self, progress: Progress, *, now: bool) -> None:
-        """Write the file, unless it was written less than `PERIOD` ago."""
+        """Write the file, unless it was written less than `PERIOD_SECONDS` ago."""
         with self._gate:
-            if self._broken or not (now or self._clock() - self._last >= PERIOD):
+            if self._broken or not (now or self._clock() - self._last >= PERIOD_SECONDS):
                 return
             self._last = self._clock()
             try:

@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 _PREFIX: Final = "ingest_worker"
 
-LONGEST: Final = 5.0
+LONGEST_CONNECTION_SECONDS: Final = 5.0
 """Seconds that a connection may last in all, whatever the client does: an answer takes milliseconds."""
-MOST: Final = 16
+MAX_CONNECTIONS: Final = 16
 """Connections at once, each with a thread. One more closes the oldest, so a client that holds all of them
 blocks no one."""
 
@@ -62,7 +62,7 @@ class _Server(ThreadingHTTPServer):
     """A server that closes connections that last too long, and the oldest if there are too many."""
 
     daemon_threads = True
-    request_queue_size = MOST
+    request_queue_size = MAX_CONNECTIONS
 
     def __init__(self, *arguments: Any) -> None:
         self._since: dict[socket.socket, float] = {}
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start to serve a connection, in a thread of its own."""
         with self._gate:
-            if len(self._since) >= MOST:
+            if len(self._since) >= MAX_CONNECTIONS:
                 self._hang_up(next(iter(self._since)))
             self._since[request] = time.monotonic()
         super().process_request(request, client_address)
@@ -82,7 +82,9 @@ class _Server(ThreadingHTTPServer):
         """Called twice a second and after each connection."""
         with self._gate:
             for connection in [
-                each for each, since in self._since.items() if time.monotonic() - since > LONGEST
+                each
+                for each, since in self._since.items()
+                if time.monotonic() - since > LONGEST_CONNECTION_SECONDS
             ]:
                 self._hang_up(connection)
 

@@ -28,11 +28,11 @@ from ingest_worker.domain import (
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
 
-WORDLESS: Final = 4.0
+WORDLESS_SECONDS: Final = 4.0
 """Longer stretches of a turn without a word are reported, in seconds: twice the value for voice activity,
 because turns contain pauses, laughter and coughs."""
 
-_MILLISECONDS: Final = 3
+_SECONDS_DECIMALS: Final = 3
 """Decimals of seconds in a Receipt, which has 4,096 bytes."""
 
 
@@ -51,7 +51,8 @@ def coverage_of(
         attributed_words=sum(word.speaker is not None for word in words),
         wordless_seconds=rounded(sum(end - start for start, end in wordless(words, diarization))),
         wordless_speakers=sum(
-            diarization.seconds_of(speaker) > WORDLESS for speaker in silent_speakers(words, diarization)
+            diarization.seconds_of(speaker) > WORDLESS_SECONDS
+            for speaker in silent_speakers(words, diarization)
         ),
         segments=len(segments),
         vectors=len(vectors.values),
@@ -59,7 +60,7 @@ def coverage_of(
 
 
 def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tuple[float, float]]:
-    """(start, end) of turns, or parts of turns, of more than `WORDLESS` seconds without a word."""
+    """(start, end) of turns, or parts of turns, of more than `WORDLESS_SECONDS` without a word."""
     starts = [spoken.word.start for spoken in words]
     found = []
     for turn in diarization.turns:
@@ -71,7 +72,7 @@ def wordless(words: Sequence[SpokenWord], diarization: Diarization) -> list[tupl
             *((spoken.word.start, spoken.word.end) for spoken in inside),
             (turn.end, turn.end),
         ]:
-            if start - free > WORDLESS:
+            if start - free > WORDLESS_SECONDS:
                 found.append((free, start))
             free = max(free, end)
     return found
@@ -94,7 +95,7 @@ def quality_of(transcript: Transcript) -> Quality:
     """What the transcription's quality gates found."""
     return Quality(
         language=transcript.language,
-        language_probability=round(min(1.0, max(0.0, transcript.language_probability)), _MILLISECONDS),
+        language_probability=round(min(1.0, max(0.0, transcript.language_probability)), _SECONDS_DECIMALS),
         chunks=transcript.chunks,
         redecoded=transcript.redecoded,
         dropped=len(transcript.dropped),
@@ -151,7 +152,7 @@ def peak_rss_mib() -> int:
 
 def rounded(seconds: float) -> float:
     """Seconds to a millisecond, never below zero."""
-    return round(max(0.0, seconds), _MILLISECONDS)
+    return round(max(0.0, seconds), _SECONDS_DECIMALS)
 
 
 class ReceiptFile:

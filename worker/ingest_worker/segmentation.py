@@ -13,7 +13,7 @@ from ingest_worker.domain import Segment, SpokenWord, Word
 
 SENTENCE_END: Final = (".", "?", "!", "…", "。", "？", "！", '."', '?"', '!"', ".”", "?”", "!”")
 
-SHORTEST: Final = 0.5
+SHORTEST_SHARE: Final = 0.5
 """Least length of a passage that is cut at a sentence end, as a share of the longest: a sentence of two
 seconds is no passage if more would fit."""
 
@@ -67,7 +67,7 @@ def _short_enough(words: Sequence[SpokenWord], run: Run, longest: float) -> Iter
 
 def _cut(words: Sequence[SpokenWord], first: int, last: int, longest: float) -> int:
     """Where to cut the words `first`..`last` that fit: the index of the first word of the next passage."""
-    enough = words[first].word.start + SHORTEST * longest
+    enough = words[first].word.start + SHORTEST_SHARE * longest
     late = [i for i in range(first + 1, last + 1) if words[i - 1].word.end >= enough] or [last]
     sentences = [i for i in late if words[i - 1].word.text.endswith(SENTENCE_END)]
     return sentences[-1] if sentences else max(late, key=lambda i: (_pause(words, i), i))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Place
-from ingest_contract.receipt import MAX_MESSAGE, Effective, PlanSummary, Receipt
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 from ingest_worker.gpu.sampler import Sampler
@@ -78,7 +78,7 @@ class Session:
         return Receipt(
             result="Failed" if error else "Succeeded",
             reason=error.reason if error else None,
-            message=str(error)[:MAX_MESSAGE] if error else "",
+            message=str(error)[:MAX_MESSAGE_CHARACTERS] if error else "",
             stage=self.clock.failed if error else None,
             retry_after_seconds=error.retry_after_seconds if error else None,
             seconds=rounded(self.clock.seconds),

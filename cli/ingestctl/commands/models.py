@@ -19,7 +19,7 @@ group = typer.Typer(
 )
 app.add_typer(group)
 
-_WIDE = 200
+_WIDTH_COLUMNS = 200
 """Characters: a program that reads the list must not get broken lines."""
 
 SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a .yaml file of your own.")]
@@ -30,7 +30,7 @@ def list_sets(home: Home = None) -> None:
     """List every model of every set: what it is for, its size and licence, and whether it is here."""
     to = console()
     if not to.is_terminal:
-        to = console(width=_WIDE)
+        to = console(width=_WIDTH_COLUMNS)
     to.print(sets.table_of(sets.listed(Workplace.of(home, None).models)))
 
 

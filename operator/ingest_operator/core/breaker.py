@@ -5,20 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Kind, Reason, Verdict
-from ingest_operator.core.ledger import WINDOW, Ledger, Open
+from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open
 from ingest_operator.core.outcome import Outcome, Run
 
-LONGEST_WAIT: Final = 3600.0
+LONGEST_WAIT_SECONDS: Final = 3600.0
 """Longest wait between two runs, in seconds."""
 
-MAX_OPENED: Final = 1000
+MAX_FAILED_PROBES: Final = 1000
 """The count of failed probes stops here; the wait has reached its maximum long before."""
 
-PREVAILS: Final = 8
+PREVAILING_OUTCOMES: Final = 8
 """The breaker opens when this many of the last ten charged outcomes share one reason that is not the input's
 fault."""
 
-PROBE_AFTER: Final = 60.0
+PROBE_AFTER_SECONDS: Final = 60.0
 """Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
 
 
@@ -51,12 +51,14 @@ def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
     probe = is_probe(ledger, done.run)
     if reason is None:
         closed = None if probe else ledger.breaker
-        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW:], breaker=closed)
+        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW_OUTCOMES:], breaker=closed)
     row, verdict = FAILURES[reason], verdict_of(reason, forgiven=forgiven)
     counted = verdict in CHARGED or verdict is Verdict.RETRY_SMALLER
     if counted:
-        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW:])
-    prevails = counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILS
+        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW_OUTCOMES:])
+    prevails = (
+        counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILING_OUTCOMES
+    )
     if reason in BREAKERS or verdict is Verdict.STOP_BATCH or prevails:
         return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
     if probe and verdict is not Verdict.FORGIVE:
@@ -73,8 +75,8 @@ def is_probe(ledger: Ledger, run: Run) -> bool:
 
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
     """An open breaker. Failed probes double the wait; runs that were under way when it opened do not."""
-    opened = min(MAX_OPENED, before.opened + probe) if before else 1
-    wait = min(LONGEST_WAIT, PROBE_AFTER * 2.0 ** (opened - 1))
+    opened = min(MAX_FAILED_PROBES, before.opened + probe) if before else 1
+    wait = min(LONGEST_WAIT_SECONDS, PROBE_AFTER_SECONDS * 2.0 ** (opened - 1))
     retry_after = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
-    until = done.seen_at + min(LONGEST_WAIT, max(wait, retry_after or 0))
+    until = done.seen_at + min(LONGEST_WAIT_SECONDS, max(wait, retry_after or 0))
     return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-FLOOR: Final = 1800
+FLOOR_SECONDS: Final = 1800
 """Seconds for everything that does not grow with the media: start, model loads, a slow download of a short
 recording."""
 
@@ -10,10 +10,10 @@ PER_MEDIA_SECOND: Final = {"cuda": 1.0, "cpu": 20.0}
 """Ten times the slowest real-time factor seen on such a device: the deadline ends runs that hang, it does not
 police speed."""
 
-UNKNOWN_LENGTH: Final = 4 * 3600
+UNKNOWN_LENGTH_SECONDS: Final = 4 * 3600
 """Media seconds to allow for where the source announces no length."""
 
 
 def deadline_seconds(media_seconds: int | None, device: Literal["cuda", "cpu"]) -> int:
     """Seconds from the start of the process after which a run is ended as `DeadlineExceeded`."""
-    return FLOOR + round((media_seconds or UNKNOWN_LENGTH) * PER_MEDIA_SECOND[device])
+    return FLOOR_SECONDS + round((media_seconds or UNKNOWN_LENGTH_SECONDS) * PER_MEDIA_SECOND[device])

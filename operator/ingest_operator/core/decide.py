@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from ingest_contract.batch import IngestBatchSpec, SuspendMode
-from ingest_contract.status import MAX_WAITING, IngestBatchStatus
+from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
@@ -127,7 +127,7 @@ def plan(
     blocked = {each.index for each in blockers if each.until > now}
     running = [index for index in ledger.running if index in live]
     candidates = _due(ledger, now)
-    if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING:
+    if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING_ROWS:
         candidates += _untouched(total, ledger)
     free = [index for index in candidates if index not in blocked][: _free(spec, ledger, running, now)]
     return tuple(_start(ledger, index) for index in free)

@@ -13,8 +13,8 @@ from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.failures import FAILURES, RETRIED_ONCE, Reason, Verdict
-from ingest_contract.status import MAX_WAITING
-from ingest_operator.core.breaker import LONGEST_WAIT, Finished, after, is_probe, verdict_of
+from ingest_contract.status import MAX_WAITING_ROWS
+from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, Finished, after, is_probe, verdict_of
 from ingest_operator.core.finalize import with_failure, with_skip, with_success, with_waits
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -22,18 +22,18 @@ from ingest_operator.core.nodes import as_time_goes, blamed, cleared, is_alone, 
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.core.rows import as_rows_allow
 
-LATER: Final = 60.0
+RETRY_LATER_SECONDS: Final = 60.0
 """Seconds until the retry after a `RetryLater`, where its source names no wait."""
 
-DISRUPTION_WAIT: Final = 10.0
+DISRUPTION_WAIT_SECONDS: Final = 10.0
 """Seconds until the retry of a recording that was interrupted for the second time; after the first
 interruption it is retried at once."""
 
-DISRUPTED_FOR: Final = 24 * 3600.0
+MAX_DISRUPTED_SECONDS: Final = 24 * 3600.0
 """A recording is given up only after its waits between forgiven interruptions add up to this many seconds:
 until then a person has had time to see it."""
 
-WAITING_MESSAGE: Final = 120
+WAITING_MESSAGE_CHARACTERS: Final = 120
 """Characters kept of the last message of a waiting recording: a hundred such rows must fit into a status
 beside the longest interval texts."""
 
@@ -43,13 +43,15 @@ MAX_RUNS: Final = 10_000
 
 def disruption_wait(disruptions: int) -> float:
     """Seconds until the next run of a recording that was interrupted this often before."""
-    return min(LONGEST_WAIT, DISRUPTION_WAIT * 2.0 ** (disruptions - 1)) if disruptions else 0.0
+    return (
+        min(LONGEST_WAIT_SECONDS, DISRUPTION_WAIT_SECONDS * 2.0 ** (disruptions - 1)) if disruptions else 0.0
+    )
 
 
 def _most_disruptions() -> int:
-    """The first count of interruptions whose waits add up to `DISRUPTED_FOR`."""
+    """The first count of interruptions whose waits add up to `MAX_DISRUPTED_SECONDS`."""
     waits = accumulate(map(disruption_wait, count()))
-    return next(number for number, waited in enumerate(waits, start=1) if waited >= DISRUPTED_FOR)
+    return next(number for number, waited in enumerate(waits, start=1) if waited >= MAX_DISRUPTED_SECONDS)
 
 
 MAX_DISRUPTIONS: Final = _most_disruptions()
@@ -147,7 +149,7 @@ def _without_the_vanished(
     """
     for index in ledger.running:
         item = ledger.open_items[index]
-        if (index, item.number) in seen or len(ledger.waiting) >= MAX_WAITING:
+        if (index, item.number) in seen or len(ledger.waiting) >= MAX_WAITING_ROWS:
             continue
         if item.disruptions < MAX_DISRUPTIONS:
             due = now + disruption_wait(item.disruptions)
@@ -184,7 +186,7 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
         again = _again(done, spec, forgiven=forgiven) if run.number < MAX_RUNS else None
-        if again and len(ledger.waiting) >= MAX_WAITING + is_probe(ledger, run):
+        if again and len(ledger.waiting) >= MAX_WAITING_ROWS + is_probe(ledger, run):
             return before  # no row is free to remember it by: the run itself stays the memory until one is
         ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone)
         ledger = (
@@ -218,14 +220,14 @@ def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> OpenItem
         not_before=done.seen_at,
         stage=stage,
     )
-    again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE])
+    again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE_CHARACTERS])
     match verdict_of(outcome.reason, forgiven=forgiven):
         case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
             charged_attempts = run.charged_attempts + 1
             limit = (
                 min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
             )
-            wait = min(LONGEST_WAIT, spec.retry.backoff_seconds * 2.0 ** (charged_attempts - 1))
+            wait = min(LONGEST_WAIT_SECONDS, spec.retry.backoff_seconds * 2.0 ** (charged_attempts - 1))
             return (
                 replace(again, charged_attempts=charged_attempts, not_before=done.seen_at + wait)
                 if charged_attempts < limit
@@ -237,7 +239,8 @@ def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> OpenItem
             retry_after = outcome.receipt.retry_after_seconds if outcome.receipt else None
             return replace(
                 again,
-                not_before=done.seen_at + min(LONGEST_WAIT, LATER if retry_after is None else retry_after),
+                not_before=done.seen_at
+                + min(LONGEST_WAIT_SECONDS, RETRY_LATER_SECONDS if retry_after is None else retry_after),
             )
         case Verdict.FORGIVE:
             if run.ended is not None and run.ended.on_request:

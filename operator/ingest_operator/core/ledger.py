@@ -18,7 +18,7 @@ from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.timestamps import from_rfc3339
 
-WINDOW: Final = 10
+WINDOW_OUTCOMES: Final = 10
 """How many of the last outcomes the breaker considers."""
 
 

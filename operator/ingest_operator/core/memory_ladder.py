@@ -32,7 +32,7 @@ _LADDER: Final = (
 LAST_RUNG: Final = len(_LADDER) - 1
 """The lowest rung; 0 is the top."""
 
-_ONE_TEXT: Final = 512
+_ONE_TEXT_TOKENS: Final = 512
 """Tokens of the longest text that the text model reads: a batch of texts is never smaller."""
 
 
@@ -45,7 +45,7 @@ def on_rung(runtime: Runtime, rung: int) -> Runtime:
         update={
             "transcription_batch": max(1, runtime.transcription_batch // divisor),
             "diarization_batch": max(1, runtime.diarization_batch // divisor),
-            "embedding_batch_tokens": min(tokens, max(_ONE_TEXT, tokens // divisor)),
+            "embedding_batch_tokens": min(tokens, max(_ONE_TEXT_TOKENS, tokens // divisor)),
             "together": runtime.together and together,
             "preload": runtime.preload and together,
         }

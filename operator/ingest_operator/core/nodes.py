@@ -19,24 +19,24 @@ from ingest_operator.core.ledger import Ledger, Suspect
 from ingest_operator.core.outcome import Run
 from ingest_operator.core.timestamps import to_rfc3339
 
-AVOIDED_FOR: Final = 1800.0
+AVOIDED_SECONDS: Final = 1800.0
 """Seconds for which a node is avoided the first time: a reboot, or a driver fix, takes less."""
 
-LONGEST: Final = 4 * 3600.0
+LONGEST_AVOIDED_SECONDS: Final = 4 * 3600.0
 """Longest time in seconds for which a node is avoided: someone may have fixed it."""
 
-ALONE: Final = 4
+ONLY_NODE_ENDS: Final = 4
 """Ends after which a batch avoids the only node that it knows: there, waiting for another node costs more
 than a retry."""
 
-NO_OTHER_FOR: Final = 60.0
+NO_OTHER_SECONDS: Final = 60.0
 """Seconds for which no node takes a run of the batch before avoided nodes are tried again; doubled with each
 time in a row."""
 
-LONGEST_WITHOUT: Final = 3600.0
+LONGEST_WITHOUT_SECONDS: Final = 3600.0
 """Upper limit of that wait, in seconds."""
 
-SETTLED: Final = 15.0
+SETTLED_SECONDS: Final = 15.0
 """Seconds that a scheduler has to place a pod before the lack of a node is reported, or another pod is
 created."""
 
@@ -84,19 +84,19 @@ def blamed(ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool 
     if not row.against_node or run.node is None:
         return ledger
     limit = (
-        max(row.against_node, ALONE)
+        max(row.against_node, ONLY_NODE_ENDS)
         if alone and row.verdict is not Verdict.RETRY_ELSEWHERE
         else row.against_node
     )
     before = ledger.nodes.get(run.node)
     node = before or Suspect(
-        reason, 0, run.index, others=False, avoided=False, times=0, until=now + AVOIDED_FOR
+        reason, 0, run.index, others=False, avoided=False, times=0, until=now + AVOIDED_SECONDS
     )
     node = replace(node, reason=reason, runs=node.runs + 1, others=node.others or node.first != run.index)
     if not node.avoided and (node.times or node.runs >= limit):
         node = replace(node, avoided=True, times=node.times + 1, until=now + _seconds(node.times + 1))
     elif not node.avoided:
-        node = replace(node, until=now + AVOIDED_FOR)
+        node = replace(node, until=now + AVOIDED_SECONDS)
     return replace(ledger, nodes=_at_most(dict(ledger.nodes) | {run.node: node}, run.node))
 
 
@@ -126,7 +126,7 @@ def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:
     waiting = _without_a_place(runs)
     if not held or not waiting:
         return ledger
-    patience = min(LONGEST_WITHOUT, NO_OTHER_FOR * 2.0 ** (max(node.times for node in held) - 1))
+    patience = min(LONGEST_WITHOUT_SECONDS, NO_OTHER_SECONDS * 2.0 ** (max(node.times for node in held) - 1))
     since = max(min(waiting), *(node.until - _seconds(node.times) for node in held))
     if since + patience > now:
         return ledger
@@ -144,7 +144,8 @@ def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]
     try a node that may be tried again.
     """
     waiting = sorted(
-        (run for run in runs if _waits(run) and (run.unplaced_since or 0.0) + SETTLED <= now), key=_by_item
+        (run for run in runs if _waits(run) and (run.unplaced_since or 0.0) + SETTLED_SECONDS <= now),
+        key=_by_item,
     )
     suspects = {*avoided(ledger), *_tried(ledger)}
     freed = tuple(run for run in waiting if not suspects.issuperset(run.avoids))
@@ -157,7 +158,7 @@ def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]
 def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Blocker]:
     """What the user should know while only avoided nodes would take the batch."""
     waiting = _without_a_place(runs)
-    if avoided(ledger) and waiting and min(waiting) + SETTLED <= now:
+    if avoided(ledger) and waiting and min(waiting) + SETTLED_SECONDS <= now:
         yield Blocker(
             "NoOtherNode", f"No node takes the batch but those that it avoids: {avoided_message(ledger)}", now
         )
@@ -204,7 +205,9 @@ def _without_a_place(runs: Iterable[Run]) -> list[float]:
 
 
 def _seconds(times: int) -> float:
-    return min(LONGEST, AVOIDED_FOR * 2.0 ** min(times - 1, 20))  # a status may say any number
+    return min(
+        LONGEST_AVOIDED_SECONDS, AVOIDED_SECONDS * 2.0 ** min(times - 1, 20)
+    )  # a status may say any number
 
 
 def _later(node: Suspect, now: float) -> Suspect | None:

@@ -15,11 +15,11 @@ from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, RunningRecordings
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.timestamps import to_rfc3339
 
-ROOM: Final = 80_000
+ROOM_BYTES: Final = 80_000
 """Bytes for rows and the intervals of final recordings, so that a status stays below 100 kB: finished rows,
 which are for people only, are dropped first."""
 
-RECENT: Final = 20
+RECENT_ROWS: Final = 20
 """Rows of recordings that ended well, once more recordings are final than there are rows."""
 
 
@@ -37,7 +37,7 @@ def rows_of(
     finished = ledger.rows[: MAX_ROWS - len(shown)]
     intervals = (ledger.succeeded, ledger.skipped, ledger.failed)
     room = (
-        ROOM
+        ROOM_BYTES
         - sum(map(_size, (*shown, *groups_of(ledger), *nodes_of(ledger))))
         - sum(len(encode(indexes)) for indexes in intervals)
     )
@@ -92,7 +92,7 @@ def _failed_and_recent(rows: Sequence[RecordingStatus]) -> tuple[RecordingStatus
     """Used where not all rows fit anyway: etcd keeps every write of the status whole, and few people read
     fifty successes of ten thousand."""
     failed = tuple(row for row in rows if row.state is RecordingState.FAILED)
-    return failed + tuple(row for row in rows if row.state is not RecordingState.FAILED)[:RECENT]
+    return failed + tuple(row for row in rows if row.state is not RecordingState.FAILED)[:RECENT_ROWS]
 
 
 def _with_rows(ledger: Ledger) -> set[int]:

@@ -11,14 +11,14 @@ from ingest_contract.batch import Source
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.text import said
 
-MAX_PLANNED: Final = 1000
+MAX_ADDRESSES: Final = 1000
 """The most addresses in one plan order."""
 
 MAX_CHARACTERS: Final = 400_000
 """The most characters of addresses in one plan order of several sources: in a cluster the order is in a
 ConfigMap of one mebibyte, beside the ids of earlier plans."""
 
-_SHOWN: Final = 60
+_SHOWN_CHARACTERS: Final = 60
 """Characters of a line that a message quotes."""
 
 
@@ -63,9 +63,9 @@ def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) 
     taken: list[PlannedSource] = []
     for position, group in enumerate(groups, start=first):
         fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
-        if len(fresh) > MAX_PLANNED:
+        if len(fresh) > MAX_ADDRESSES:
             said = (
-                f"{len(fresh)} different addresses, and one plan takes {MAX_PLANNED}: make two sources "
+                f"{len(fresh)} different addresses, and one plan takes {MAX_ADDRESSES}: make two sources "
                 "of this list"
             )
             raise SourceError(f"spec.sources[{position}]: {said}")
@@ -78,7 +78,7 @@ def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) 
 
 
 def _fits(sources: Sequence[PlannedSource]) -> bool:
-    return len(sources) <= MAX_PLANNED and sum(len(source.url) for source in sources) <= MAX_CHARACTERS
+    return len(sources) <= MAX_ADDRESSES and sum(len(source.url) for source in sources) <= MAX_CHARACTERS
 
 
 def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
@@ -108,7 +108,7 @@ def _address(line: str, where: str) -> str:
     try:
         Source(url=line)
     except ValidationError:
-        shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+        shown = line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}..."
         raise SourceError(
             f"{where}: not an address (http://, https:// or file://, at most 2048 characters): {shown!r}"
         ) from None

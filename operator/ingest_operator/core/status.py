@@ -4,7 +4,7 @@ gives the same status."""
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
 
-from ingest_contract.base import MOST, decimal
+from ingest_contract.base import MAX_SUM, decimal
 from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.figures import Rtf, StageSeconds, Sums
@@ -115,7 +115,7 @@ def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
     """Seconds to go, from the mean processing time per second of media so far."""
     if not ledger.totals.media:
         return None
-    return min(MOST, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
+    return min(MAX_SUM, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
 
 
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:

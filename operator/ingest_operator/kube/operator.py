@@ -32,18 +32,18 @@ from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
-from ingest_operator.kube.watch.watches import SPEAKS_WITHIN, Watched, list_of, watch, watch_of
+from ingest_operator.kube.watch.watches import SPEAKS_WITHIN_SECONDS, Watched, list_of, watch, watch_of
 from ingest_operator.kube.workqueue import WorkQueue
 
 LOG: Final = logging.getLogger(__name__)
 
-SWEEP_EVERY: Final = 300.0
+SWEEP_EVERY_SECONDS: Final = 300.0
 """Seconds between two lists of everything: they find what the watches have missed."""
 
-SWEEP_TAKES: Final = 60.0
+SWEEP_TAKES_SECONDS: Final = 60.0
 """Seconds that a sweep may take before health counts its lists as overdue."""
 
-BEGIN_AGAIN: Final = 2.0
+BEGIN_AGAIN_SECONDS: Final = 2.0
 """Seconds between two attempts to start."""
 
 
@@ -55,7 +55,7 @@ class Options:
     """The namespaces to serve; none means all of them."""
     port: int
     """Of `/healthz`, `/readyz` and `/metrics`."""
-    sweep_seconds: float = SWEEP_EVERY
+    sweep_seconds: float = SWEEP_EVERY_SECONDS
 
 
 class Operator:
@@ -98,10 +98,12 @@ class Operator:
         )
         for each, namespace in product(self.watched, options.namespaces or (None,)):
             instruments.health.expect(
-                list_of(each.resource.plural, namespace), within=2 * options.sweep_seconds + SWEEP_TAKES
+                list_of(each.resource.plural, namespace),
+                within=2 * options.sweep_seconds + SWEEP_TAKES_SECONDS,
             )
             instruments.health.expect(
-                watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN + options.sweep_seconds
+                watch_of(each.resource.plural, namespace),
+                within=SPEAKS_WITHIN_SECONDS + options.sweep_seconds,
             )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -136,7 +138,7 @@ class Operator:
             except ApiError as error:
                 LOG.warning("nothing can be listed yet: %s", error, extra={"action": "begin"})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEGIN_AGAIN):
+                async with asyncio.timeout(BEGIN_AGAIN_SECONDS):
                     await stop.wait()
         return False
 

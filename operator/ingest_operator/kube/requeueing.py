@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest_contract.status import IngestBatchStatus
 
-RESYNC: Final = 30.0
+RESYNC_SECONDS: Final = 30.0
 """Seconds between two reconciles of a batch that is not done, and two readings of live progress: each may
 write the whole status."""
 
@@ -37,11 +37,11 @@ class Requeue:
 def requeue(
     status: IngestBatchStatus, moments: Iterable[float | None], now: float, written: int = 0
 ) -> Requeue:
-    """Requeue at the next of these moments (epoch seconds); a batch that is not done, after at most `RESYNC`.
+    """Requeue at the next of these moments (epoch seconds), and within `RESYNC_SECONDS` unless all is done.
 
     The more bytes of its status a reconcile has written, the longer the batch waits.
     """
     coming = [moment - now for moment in moments if moment is not None and now < moment < inf]
     if not status.state.startswith(("Complete", "DryRun")):
-        coming.append(RESYNC)
+        coming.append(RESYNC_SECONDS)
     return Requeue(min(coming, default=None), after_writing(written))

@@ -15,13 +15,13 @@ from ingest_operator.kube.requeueing import Requeue
 
 LOG: Final = logging.getLogger(__name__)
 
-APART: Final = 1.0
+APART_SECONDS: Final = 1.0
 """Least seconds between two reconciles of one key."""
 
-GATHERING: Final = 0.1
+GATHERING_SECONDS: Final = 0.1
 """Seconds between an enqueue and its reconcile: a burst of events is one reconcile."""
 
-LONGEST_BACKOFF: Final = 60.0
+LONGEST_BACKOFF_SECONDS: Final = 60.0
 """Seconds between two failed reconciles, at most."""
 
 K = TypeVar("K", bound=Hashable)
@@ -71,7 +71,7 @@ class WorkQueue(Generic[K]):
     async def _serve(self, key: K) -> None:
         failures = 0
         while True:
-            await asyncio.sleep(GATHERING)
+            await asyncio.sleep(GATHERING_SECONDS)
             self._woken[key].clear()
             self._began[key] = asyncio.get_running_loop().time()
             try:
@@ -82,7 +82,7 @@ class WorkQueue(Generic[K]):
                 failures += 1
                 again = Requeue()
                 self._ended(key, error)
-                await asyncio.sleep(min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
+                await asyncio.sleep(min(LONGEST_BACKOFF_SECONDS, 2.0 ** (failures - 1)))
                 self._woken[key].set()
             if again.after is None and not self._woken[key].is_set():
                 del self._tasks[key], self._woken[key]
@@ -94,7 +94,7 @@ class WorkQueue(Generic[K]):
 
     async def _requeue_after(self, key: K, again: Requeue) -> None:
         """Wait for the least wait, then at most until the next reconcile is due."""
-        least = max(APART, again.shortest_wait)
+        least = max(APART_SECONDS, again.shortest_wait)
         await asyncio.sleep(least)
         try:
             # Not `wait_for`: until Python 3.12 it loses a cancellation that comes at the moment of the

@@ -20,11 +20,11 @@ def home_folder() -> Path:
     return Path(base) / "video-ingest"
 
 
-PRIVATE: Final = 0o600
+PRIVATE_MODE: Final = 0o600
 """What a batch and its orders say is for their owner only: an address may contain credentials."""
 
 
-def write_atomically(path: Path, text: str, mode: int = PRIVATE) -> None:
+def write_atomically(path: Path, text: str, mode: int = PRIVATE_MODE) -> None:
     """Write a file that is whole or absent, also after a power cut; `mode` as for open(2), before the
     umask."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
 
-GRACE: Final = 25.0
+GRACE_SECONDS: Final = 25.0
 """Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within this time."""
 
 _PASSED_ON: Final = (
@@ -96,7 +96,7 @@ class WorkerProcess:
             end_group(self._popen.pid, signal.SIGTERM)
 
     def _enforce(self, now: float) -> None:
-        if self._stopped_at is not None and now - self._stopped_at > GRACE:
+        if self._stopped_at is not None and now - self._stopped_at > GRACE_SECONDS:
             end_group(self._popen.pid, signal.SIGKILL)
         elif self._killed_for is None and now - self.started.started_at > self._limits.seconds:
             self._kill("deadline")

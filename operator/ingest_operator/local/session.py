@@ -36,7 +36,7 @@ from ingest_operator.local.status_store import (
 )
 from ingest_operator.reconcile import reconcile
 
-TICK: Final = 0.25
+TICK_SECONDS: Final = 0.25
 """Seconds between two reconciles."""
 
 
@@ -155,10 +155,10 @@ def _over(batch: Batch, decision: Decision) -> bool:
 async def _a_moment(stop: asyncio.Event) -> None:
     """Wait for the next reconcile; a first request to stop cuts the wait short."""
     if stop.is_set():
-        await asyncio.sleep(TICK)
+        await asyncio.sleep(TICK_SECONDS)
         return
     try:
-        async with asyncio.timeout(TICK):
+        async with asyncio.timeout(TICK_SECONDS):
             await stop.wait()
     except TimeoutError:
         return

@@ -25,7 +25,7 @@ RUNS = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workqueue, "APART", 1.0)  # as people have it: writes are counted
+    monkeypatch.setattr(workqueue, "APART_SECONDS", 1.0)  # as people have it: writes are counted
     kubelet = scene.play(sequence(FATES, count=COUNT))
     mark = scene.plane.audit.now()
     scene.operate()

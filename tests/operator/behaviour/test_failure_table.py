@@ -126,7 +126,7 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
     """All of it, played once."""
     with a_namespace(control_plane) as namespace, pytest.MonkeyPatch.context() as patch, ExitStack() as ends:
         hurry(patch)
-        patch.setattr(requeueing, "RESYNC", 1.0)  # nothing in the API tells that a time is over
+        patch.setattr(requeueing, "RESYNC_SECONDS", 1.0)  # nothing in the API tells that a time is over
         scene = Scene(control_plane, namespace, ends)
         scene.secret()
         scene.profile(pods=PODS)

@@ -13,7 +13,7 @@ from testkit.cluster.scene import Scene, condition
 def test_a_batch_that_runs_shows_how_far_it_is_by_the_length_of_its_recordings(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
     kubelet = scene.play(sequence({1: [hangs(percent=50)]}, count=4))
     scene.operate()
     scene.batch(parallelism=2)

@@ -59,7 +59,7 @@ def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(
 def test_a_recording_on_a_lost_node_is_done_elsewhere_before_anybody_knows_what_became_of_the_node(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
     scene.profile(pods=BRIEF)
     kubelet = scene.play(sequence({0: [node_lost()]}))
     scene.operate()
@@ -151,8 +151,8 @@ def test_a_bad_node_costs_no_recording_and_is_named_after_a_few_runs(scene: Scen
 def test_the_only_node_is_tried_again_though_it_is_bad_and_the_batch_says_that_there_is_no_other(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
-    monkeypatch.setattr(nodes, "NO_OTHER_FOR", 3.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    monkeypatch.setattr(nodes, "NO_OTHER_SECONDS", 3.0)
     without_setup_failures: list[bool] = []
     planned = sequence({})
     scene.play(lambda pod: planned(pod) if without_setup_failures or is_plan(pod) else refused(), gpus=4)
@@ -170,7 +170,7 @@ def test_the_only_node_is_tried_again_though_it_is_bad_and_the_batch_says_that_t
 def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_done_elsewhere(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
     ahead = [0.0]
     scene.profile(pods={"template": {"spec": {"tolerations": [{"operator": "Exists"}]}}})
     kubelet = scene.play(sequence({0: [silent()]}, count=2), nodes=("1", "2"))
@@ -191,7 +191,7 @@ def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_d
 def test_an_operator_whose_clock_differs_by_ten_minutes_writes_no_more_than_another(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 0.1)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 0.1)
     looks = counted_looks(monkeypatch)
     kubelet = scene.play(where({}, otherwise=hangs(), count=3))
     history = scene.history()

@@ -110,8 +110,8 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
 def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
-    monkeypatch.setattr(runs, "POD_PATIENCE", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    monkeypatch.setattr(runs, "POD_PATIENCE_SECONDS", 1.0)
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()
     scene.batch(parallelism=1)

@@ -6,7 +6,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches import controller
-from ingest_operator.kube.planning.frozen_plan import ITEM_WEIGHT
+from ingest_operator.kube.planning.frozen_plan import ITEM_BYTES
 from ingest_operator.kube.planning.room import PlanRoom
 from testkit.cluster.client import Json
 from testkit.cluster.kubelet_order import order_of
@@ -14,7 +14,7 @@ from testkit.cluster.life import Life
 from testkit.cluster.lives import fails, hangs, sequence
 from testkit.cluster.scene import Scene, final, stalled_by
 
-THREE = 5 * ITEM_WEIGHT
+THREE = 5 * ITEM_BYTES
 """What three recordings weigh, and not six."""
 
 
@@ -22,7 +22,7 @@ THREE = 5 * ITEM_WEIGHT
 def room_for_three(monkeypatch: pytest.MonkeyPatch) -> None:
     """A namespace has room for the plan of one batch, and refused ones are looked at again in a second."""
     monkeypatch.setattr(controller, "PlanRoom", lambda: PlanRoom(total=2 * THREE, share=THREE))
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
 
 
 def only_the_first_hangs(pod: Json) -> Life:

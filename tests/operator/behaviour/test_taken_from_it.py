@@ -54,7 +54,7 @@ def plan_runs(*plan_lives: Life) -> Script:
 def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT", 5.0)
+    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
     scene.play(plan_runs(hangs(), hangs(), plans(items(3))))
     scene.operate()
     scene.batch()
@@ -74,7 +74,7 @@ def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
 def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT", 5.0)
+    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
     kubelet = scene.play(sequence({0: [hangs(), hangs()]}))
     scene.operate()
     scene.batch(parallelism=1)
@@ -140,7 +140,7 @@ def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
 def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for_one_that_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requeueing, "RESYNC", 1.0)
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
     kubelet = scene.play(sequence({0: [hangs()], 1: [hangs()]}), gpus=1)
     scene.operate()
     scene.batch(parallelism=1)

@@ -27,7 +27,7 @@ ENDS = st.sampled_from(
     [None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]
 ) | st.sampled_from(Reason)
 """How a run ends: of the more telling ways more often."""
-LITTLE_ROOM = {"fold.MAX_WAITING": 1, "decide.MAX_WAITING": 1, "rows.MAX_RUNNING_ROWS": 1}
+LITTLE_ROOM = {"fold.MAX_WAITING_ROWS": 1, "decide.MAX_WAITING_ROWS": 1, "rows.MAX_RUNNING_ROWS": 1}
 
 
 class AnyOrderOfEvents(RuleBasedStateMachine):

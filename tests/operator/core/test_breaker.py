@@ -3,11 +3,16 @@
 import pytest
 
 from ingest_contract.failures import BREAKERS, FAILURES, Kind, Reason, Verdict
-from ingest_contract.status import MAX_WAITING
+from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.actions import Start
-from ingest_operator.core.breaker import LONGEST_WAIT, MAX_OPENED, PREVAILS, PROBE_AFTER
+from ingest_operator.core.breaker import (
+    LONGEST_WAIT_SECONDS,
+    MAX_FAILED_PROBES,
+    PREVAILING_OUTCOMES,
+    PROBE_AFTER_SECONDS,
+)
 from ingest_operator.core.decide import plan
-from ingest_operator.core.ledger import WINDOW, Ledger
+from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger
 from ingest_operator.core.outcome import Run
 from testkit.objects.builders import NOW, a_failure, a_run, a_spec, ended_by, folded, over
 
@@ -44,10 +49,10 @@ def test_a_reason_of_the_whole_batch_stops_new_starts_for_a_minute(reason: Reaso
     assert ledger.breaker is not None
     assert (ledger.breaker.reason, ledger.breaker.until, ledger.breaker.opened) == (
         reason,
-        END + PROBE_AFTER,
+        END + PROBE_AFTER_SECONDS,
         1,
     )
-    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, END + PROBE_AFTER - 1) == ()
+    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, END + PROBE_AFTER_SECONDS - 1) == ()
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in OPENING], ids=str)
@@ -57,8 +62,8 @@ def test_one_failure_of_any_other_kind_stops_nobody(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", PREVAILING, ids=str)
 def test_a_reason_that_prevails_opens_the_breaker_instead_of_burning_the_night(reason: Reason) -> None:
-    assert fail_in_a_row(reason, PREVAILS - 1).breaker is None
-    held = fail_in_a_row(reason, PREVAILS).breaker
+    assert fail_in_a_row(reason, PREVAILING_OUTCOMES - 1).breaker is None
+    held = fail_in_a_row(reason, PREVAILING_OUTCOMES).breaker
     assert held is not None
     assert held.reason is reason
 
@@ -67,14 +72,14 @@ def test_a_reason_that_prevails_opens_the_breaker_instead_of_burning_the_night(r
     "reason", [reason for reason, row in FAILURES.items() if row.kind is Kind.INPUT], ids=str
 )
 def test_any_number_of_bad_recordings_opens_nothing(reason: Reason) -> None:
-    assert fail_in_a_row(reason, 2 * WINDOW).breaker is None
+    assert fail_in_a_row(reason, 2 * WINDOW_OUTCOMES).breaker is None
 
 
 def test_the_window_looks_back_on_the_last_ten_outcomes_and_successes_are_among_them() -> None:
-    ledger = fail_in_a_row(Reason.DOWNLOAD_FAILED, PREVAILS - 1)
+    ledger = fail_in_a_row(Reason.DOWNLOAD_FAILED, PREVAILING_OUTCOMES - 1)
     for index in range(100, 104):
         ledger = folded(ledger, over(a_run(index)))
-    assert len(ledger.recent) == WINDOW
+    assert len(ledger.recent) == WINDOW_OUTCOMES
     assert folded(ledger, over(a_run(110), Reason.DOWNLOAD_FAILED)).breaker is None
 
 
@@ -88,7 +93,7 @@ def test_when_its_time_has_come_exactly_one_recording_probes() -> None:
 
 
 def test_the_end_of_a_probe_is_always_heard_also_when_no_row_is_free_for_any_other() -> None:
-    full = folded(Ledger(), *(over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING)))
+    full = folded(Ledger(), *(over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING_ROWS)))
     assert full.breaker is not None
     other, probe = (
         over(a_run(100, started_at=NOW + 1), Reason.BOT_CHECK),
@@ -135,7 +140,7 @@ def test_runs_that_were_under_way_do_not_double_the_wait() -> None:
         opened(), over(a_run(1), Reason.BOT_CHECK, at=END + 10), over(a_run(2), Reason.BOT_CHECK, at=END + 20)
     )
     assert ledger.breaker is not None
-    assert (ledger.breaker.opened, ledger.breaker.until) == (1, END + 20 + PROBE_AFTER)
+    assert (ledger.breaker.opened, ledger.breaker.until) == (1, END + 20 + PROBE_AFTER_SECONDS)
 
 
 def test_a_success_that_was_under_way_does_not_close_the_breaker() -> None:
@@ -154,16 +159,16 @@ def test_a_source_that_asks_for_a_day_is_probed_after_an_hour() -> None:
     told = ended_by(Reason.RATE_LIMITED, receipt=a_failure(Reason.RATE_LIMITED, retry_after=86_400))
     ledger = folded(Ledger(), over(a_run(0), ended=told))
     assert ledger.breaker is not None
-    assert ledger.breaker.until == END + LONGEST_WAIT
+    assert ledger.breaker.until == END + LONGEST_WAIT_SECONDS
 
 
 def test_months_of_failed_probes_still_make_a_status_that_is_valid() -> None:
     ledger = opened()
-    for number in range(MAX_OPENED + 30):
+    for number in range(MAX_FAILED_PROBES + 30):
         probe = the_probe(ledger, 0, number + 2)
         ledger = folded(ledger, over(probe, Reason.BOT_CHECK), now=probe.started_at + 60)
     assert ledger.breaker is not None
-    assert ledger.breaker.opened == MAX_OPENED
+    assert ledger.breaker.opened == MAX_FAILED_PROBES
 
 
 def test_another_pass_closes_the_breaker_because_a_person_says_that_it_is_mended() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ingest_contract.batch import IngestBatchSpec, SuspendMode
 from ingest_contract.failures import Reason
-from ingest_contract.status import MAX_RUNNING, MAX_WAITING
+from ingest_contract.status import MAX_RUNNING_RECORDINGS, MAX_WAITING_ROWS
 from ingest_operator.core import decide as planner
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.ledger import Ledger
@@ -115,36 +115,38 @@ def test_nothing_starts_once_more_has_failed_than_the_batch_allows(
 
 
 def test_while_many_wait_for_their_next_try_no_new_item_starts() -> None:
-    waiting = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING)]
+    waiting = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS)]
     ledger = folded(Ledger(), *waiting)
     assert plan(a_spec(parallelism=80), 200, ledger, NOW + 61) == ()
-    assert len(plan(a_spec(parallelism=80), 200, ledger, LATER)) == MAX_WAITING
+    assert len(plan(a_spec(parallelism=80), 200, ledger, LATER)) == MAX_WAITING_ROWS
 
 
 def test_many_more_items_run_than_the_status_has_rows() -> None:
-    assert len(plan(a_spec(parallelism=MAX_RUNNING), 2000, Ledger(), NOW)) == MAX_RUNNING
-    ledger = folded(Ledger(), *(a_run(index) for index in range(MAX_RUNNING - 7)))
-    assert [index for index, _ in started(plan(a_spec(parallelism=MAX_RUNNING), 2000, ledger, NOW))] == list(
-        range(MAX_RUNNING - 7, MAX_RUNNING)
+    assert (
+        len(plan(a_spec(parallelism=MAX_RUNNING_RECORDINGS), 2000, Ledger(), NOW)) == MAX_RUNNING_RECORDINGS
     )
+    ledger = folded(Ledger(), *(a_run(index) for index in range(MAX_RUNNING_RECORDINGS - 7)))
+    assert [
+        index for index, _ in started(plan(a_spec(parallelism=MAX_RUNNING_RECORDINGS), 2000, ledger, NOW))
+    ] == list(range(MAX_RUNNING_RECORDINGS - 7, MAX_RUNNING_RECORDINGS))
 
 
 def test_what_ended_and_finds_no_row_holds_no_slot_or_those_that_wait_would_wait_for_it() -> None:
-    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING + 20)]
+    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS + 20)]
     ledger = folded(Ledger(), *ended, a_run(100))
     assert len(ledger.running) == 20 + 1
     assert len(planner.plan(a_spec(parallelism=5), 200, ledger, {100}, LATER)) == 4
 
 
 def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
-    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING + 20)]
+    ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS + 20)]
     begun = folded(
         folded(Ledger(), *ended),
-        *ended[MAX_WAITING:],
-        *(a_run(index, 2, charged_attempts=1) for index in range(MAX_WAITING)),
+        *ended[MAX_WAITING_ROWS:],
+        *(a_run(index, 2, charged_attempts=1) for index in range(MAX_WAITING_ROWS)),
     )
-    assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING + 20)
-    assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING), LATER)) == []
+    assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING_ROWS + 20)
+    assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING_ROWS), LATER)) == []
 
 
 def test_nothing_is_left_to_do_when_every_item_is_final() -> None:

@@ -4,14 +4,14 @@ tested by being there."""
 import pytest
 
 from ingest_contract.failures import CHARGED, FAILURES, RETRIED_ONCE, Reason, Verdict
-from ingest_operator.core.breaker import LONGEST_WAIT
+from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS
 from ingest_operator.core.fold import (
-    DISRUPTED_FOR,
-    DISRUPTION_WAIT,
-    LATER,
+    DISRUPTION_WAIT_SECONDS,
+    MAX_DISRUPTED_SECONDS,
     MAX_DISRUPTIONS,
     MAX_RUNS,
-    WAITING_MESSAGE,
+    RETRY_LATER_SECONDS,
+    WAITING_MESSAGE_CHARACTERS,
 )
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -110,7 +110,7 @@ def test_no_backoff_is_longer_than_an_hour() -> None:
     late = over(a_run(3, 12, charged_attempts=11), Reason.DOWNLOAD_FAILED)
     assert (
         folded(Ledger(), late, retry={"max_attempts": 20, "backoff_seconds": 3600}).open_items[3].not_before
-        == END + LONGEST_WAIT
+        == END + LONGEST_WAIT_SECONDS
     )
 
 
@@ -143,10 +143,10 @@ def test_what_waits_for_the_world_is_tried_again_uncharged(reason: Reason) -> No
     item = folded(Ledger(), over(a_run(3, charged_attempts=0), reason), retry={"max_attempts": 1}).open_items[
         3
     ]
-    assert (item.charged_attempts, item.not_before) == (0, END + LATER)
+    assert (item.charged_attempts, item.not_before) == (0, END + RETRY_LATER_SECONDS)
 
 
-@pytest.mark.parametrize(("told", "wait"), [(5, 5), (900, 900), (999_999, LONGEST_WAIT)])
+@pytest.mark.parametrize(("told", "wait"), [(5, 5), (900, 900), (999_999, LONGEST_WAIT_SECONDS)])
 def test_a_source_that_says_when_to_come_back_is_listened_to(told: int, wait: float) -> None:
     ended = ended_by(Reason.CLAIMED_ELSEWHERE, receipt=a_failure(Reason.CLAIMED_ELSEWHERE, retry_after=told))
     assert folded(Ledger(), over(a_run(3), ended=ended)).open_items[3].not_before == END + wait
@@ -163,16 +163,22 @@ def test_an_interruption_is_forgiven_at_once_and_then_after_waits_that_double(re
         ).open_items[3]
         assert (forgiven.charged_attempts, forgiven.disruptions) == (1, before + 1)
         waits.append(forgiven.not_before - END)
-    assert waits == [0, DISRUPTION_WAIT, 2 * DISRUPTION_WAIT, 4 * DISRUPTION_WAIT, 8 * DISRUPTION_WAIT]
+    assert waits == [
+        0,
+        DISRUPTION_WAIT_SECONDS,
+        2 * DISRUPTION_WAIT_SECONDS,
+        4 * DISRUPTION_WAIT_SECONDS,
+        8 * DISRUPTION_WAIT_SECONDS,
+    ]
 
 
 def test_a_recording_interrupted_again_and_again_is_given_up_after_a_day_of_waits_and_not_sooner() -> None:
     waited = 0.0
     for before in range(MAX_DISRUPTIONS):
         item = folded(Ledger(), over(a_run(3, before + 1, disruptions=before), Reason.EVICTED)).open_items[3]
-        assert waited < DISRUPTED_FOR
+        assert waited < MAX_DISRUPTED_SECONDS
         waited += item.not_before - END
-    assert waited >= DISRUPTED_FOR
+    assert waited >= MAX_DISRUPTED_SECONDS
     assert folded(Ledger(), over(a_run(3, 99, disruptions=MAX_DISRUPTIONS), Reason.EVICTED)).failed == {3}
 
 
@@ -191,4 +197,4 @@ def test_what_a_failed_stage_said_is_kept_with_the_item_that_waits() -> None:
     item = folded(
         Ledger(), over(a_run(3), ended=ended_by(Reason.DIARIZATION_FAILED, receipt=told))
     ).open_items[3]
-    assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * WAITING_MESSAGE)
+    assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * WAITING_MESSAGE_CHARACTERS)

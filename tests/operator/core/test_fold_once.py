@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.status import MAX_WAITING
+from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.finalize import RUN_GROUPS
 from ingest_operator.core.fold import MAX_DISRUPTIONS, is_recorded
 from ingest_operator.core.ledger import Ledger
@@ -97,7 +97,9 @@ def test_an_item_whose_runs_are_deleted_again_and_again_fails_in_the_end() -> No
 
 
 def test_when_no_row_is_free_a_run_stays_the_memory_of_its_own_end() -> None:
-    full = folded(Ledger(), *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING)))
+    full = folded(
+        Ledger(), *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING_ROWS))
+    )
     late = over(a_run(150), Reason.DOWNLOAD_FAILED)
     held = folded(full, late)
     assert (held.waiting, 150 in held.running, is_recorded(held, late)) == (full.waiting, True, False)
@@ -109,7 +111,9 @@ def test_when_no_row_is_free_a_run_stays_the_memory_of_its_own_end() -> None:
 
 def test_when_no_row_is_free_what_has_vanished_still_holds_its_place() -> None:
     full = folded(
-        Ledger(), *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING)), a_run(150)
+        Ledger(),
+        *(over(a_run(index), Reason.DOWNLOAD_FAILED) for index in range(MAX_WAITING_ROWS)),
+        a_run(150),
     )
     assert 150 in folded(full).running
 

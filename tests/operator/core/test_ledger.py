@@ -8,7 +8,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import StageFigures
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, MAX_WAITING, IngestBatchStatus
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger, restore
 from ingest_operator.core.outcome import Observation, Run
 from testkit.objects.builders import NOW, a_planned_batch, a_receipt, a_run, ended_by, folded, over, rendered
@@ -73,12 +73,12 @@ def test_all_items_under_way_are_remembered_though_there_are_more_of_them_than_r
         a_run(index, 1 + index % 4, charged_attempts=index % 3, rung=index % 2, disruptions=index % 2)
         for index in range(150)
     ]
-    waiting = [over(a_run(200 + index, 1), Reason.TRUNCATED) for index in range(MAX_WAITING)]
+    waiting = [over(a_run(200 + index, 1), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS)]
     ledger = folded(Ledger(), *(over(a_run(index)) for index in range(170, 190)), *waiting, *runs)
     status = rendered(BATCH, ledger, None, NOW)
     assert (status.counts.running, status.counts.waiting, len(status.recordings)) == (
         150,
-        MAX_WAITING,
+        MAX_WAITING_ROWS,
         MAX_ROWS,
     )
     assert len(status.running) == 12

@@ -12,11 +12,11 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.actions import Start, Stop
 from ingest_operator.core.ledger import Ledger, restore
 from ingest_operator.core.nodes import (
-    ALONE,
-    AVOIDED_FOR,
-    LONGEST,
-    NO_OTHER_FOR,
-    SETTLED,
+    AVOIDED_SECONDS,
+    LONGEST_AVOIDED_SECONDS,
+    NO_OTHER_SECONDS,
+    ONLY_NODE_ENDS,
+    SETTLED_SECONDS,
     avoided,
     none_left,
     sent,
@@ -45,7 +45,7 @@ def unplaced(index: int, *avoid: str, since: float = NOW) -> Run:
 
 
 AVOIDING = after(ended(0, Reason.GPU_BROKEN))
-OPEN = after(ledger=AVOIDING, now=END + AVOIDED_FOR)
+OPEN = after(ledger=AVOIDING, now=END + AVOIDED_SECONDS)
 """The same, when the node may be tried again."""
 
 
@@ -77,8 +77,8 @@ def test_where_no_other_node_is_known_it_takes_more_to_avoid_one_unless_the_reco
     def alone(count: int, reason: Reason) -> tuple[str, ...]:
         return avoided(folded(Ledger(), *(ended(index, reason) for index in range(count))))
 
-    assert alone(ALONE - 1, Reason.NODE_REJECTED) == ()
-    assert alone(ALONE, Reason.NODE_REJECTED) == ("bad",)
+    assert alone(ONLY_NODE_ENDS - 1, Reason.NODE_REJECTED) == ()
+    assert alone(ONLY_NODE_ENDS, Reason.NODE_REJECTED) == ("bad",)
     assert alone(1, Reason.GPU_BROKEN) == ("bad",)
 
 
@@ -114,15 +114,22 @@ def test_each_time_in_a_row_a_node_is_avoided_for_twice_as_long_up_to_hours_and_
             ledger=ledger,
             now=began,
         )
-    assert lengths == [AVOIDED_FOR, 2 * AVOIDED_FOR, 4 * AVOIDED_FOR, *[LONGEST] * 3]
+    assert lengths == [
+        AVOIDED_SECONDS,
+        2 * AVOIDED_SECONDS,
+        4 * AVOIDED_SECONDS,
+        *[LONGEST_AVOIDED_SECONDS] * 3,
+    ]
     assert not after(
-        over(a_run(5, 2, node="bad", started_at=END + AVOIDED_FOR)), ledger=OPEN, now=END + AVOIDED_FOR + 60
+        over(a_run(5, 2, node="bad", started_at=END + AVOIDED_SECONDS)),
+        ledger=OPEN,
+        now=END + AVOIDED_SECONDS + 60,
     ).nodes
 
 
 def test_a_node_that_nothing_is_sent_to_any_more_is_forgotten() -> None:
-    assert not after(ledger=OPEN, now=END + 2 * AVOIDED_FOR).nodes
-    assert not after(ledger=after(ended(0, Reason.PREEMPTED)), now=END + AVOIDED_FOR).nodes
+    assert not after(ledger=OPEN, now=END + 2 * AVOIDED_SECONDS).nodes
+    assert not after(ledger=after(ended(0, Reason.PREEMPTED)), now=END + AVOIDED_SECONDS).nodes
 
 
 def test_a_new_pass_and_a_mended_profile_forget_all_nodes() -> None:
@@ -151,10 +158,10 @@ def test_a_recording_that_breaks_every_gpu_is_charged_for_each() -> None:
 def test_while_nothing_has_a_place_avoided_nodes_are_tried_again_after_a_minute_then_ever_later() -> None:
     waiting = (unplaced(0, "bad"), unplaced(1, "bad"))
     alone = folded(Ledger(), ended(0, Reason.GPU_BROKEN))
-    assert avoided(folded(alone, *waiting, now=END + NO_OTHER_FOR - 1)) == ("bad",)
-    opened = folded(alone, *waiting, now=END + NO_OTHER_FOR)
+    assert avoided(folded(alone, *waiting, now=END + NO_OTHER_SECONDS - 1)) == ("bad",)
+    opened = folded(alone, *waiting, now=END + NO_OTHER_SECONDS)
     assert avoided(opened) == ()
-    assert [run.index for run in stranded(opened, waiting, END + NO_OTHER_FOR)] == [0], (
+    assert [run.index for run in stranded(opened, waiting, END + NO_OTHER_SECONDS)] == [0], (
         "one of them makes the try"
     )
     again = folded(
@@ -162,32 +169,32 @@ def test_while_nothing_has_a_place_avoided_nodes_are_tried_again_after_a_minute_
         over(a_run(2, 2, node="bad", started_at=END + 70), Reason.GPU_BROKEN, at=END + 75),
         now=END + 75,
     )
-    assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_FOR - 1)) == ("bad",)
-    assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_FOR)) == ()
+    assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_SECONDS - 1)) == ("bad",)
+    assert avoided(folded(again, *waiting, now=END + 75 + 2 * NO_OTHER_SECONDS)) == ()
 
 
 @pytest.mark.parametrize(
     "other", [a_run(5, node="other"), a_run(5, node="bad")], ids=["elsewhere", "on the node itself"]
 )
 def test_while_anything_has_a_place_those_that_wait_go_on_waiting(other: Run) -> None:
-    ledger = folded(AVOIDING, unplaced(0, "bad"), other, now=END + 9 * NO_OTHER_FOR)
+    ledger = folded(AVOIDING, unplaced(0, "bad"), other, now=END + 9 * NO_OTHER_SECONDS)
     assert avoided(ledger) == ("bad",)
-    assert stranded(ledger, (unplaced(0, "bad"), other), END + 9 * NO_OTHER_FOR) == ()
+    assert stranded(ledger, (unplaced(0, "bad"), other), END + 9 * NO_OTHER_SECONDS) == ()
 
 
 def test_who_is_kept_from_a_node_that_has_proved_good_begins_anew() -> None:
     waiting = unplaced(0, "bad", "worse")
-    assert stranded(AVOIDING, (waiting, ELSEWHERE), NOW + SETTLED) == (waiting,), (
+    assert stranded(AVOIDING, (waiting, ELSEWHERE), NOW + SETTLED_SECONDS) == (waiting,), (
         "nothing is held against the other any more"
     )
-    assert stranded(Ledger(), (waiting,), NOW + SETTLED - 1) == ()
+    assert stranded(Ledger(), (waiting,), NOW + SETTLED_SECONDS - 1) == ()
     assert stranded(Ledger(), (replace(waiting, unplaced_since=None),), NOW + 99) == ()
 
 
 def test_a_batch_that_waits_for_any_other_node_says_so_once_a_scheduler_had_its_time() -> None:
     alone = folded(Ledger(), ended(0, Reason.GPU_BROKEN))
-    assert list(none_left(alone, [unplaced(0, "bad")], NOW + SETTLED - 1)) == []
-    [held] = none_left(alone, [unplaced(0, "bad")], NOW + SETTLED)
+    assert list(none_left(alone, [unplaced(0, "bad")], NOW + SETTLED_SECONDS - 1)) == []
+    [held] = none_left(alone, [unplaced(0, "bad")], NOW + SETTLED_SECONDS)
     assert held.reason == "NoOtherNode"
     assert "bad (1 GpuBroken" in held.message
     assert list(none_left(alone, [unplaced(0, "bad"), ELSEWHERE], NOW + 99)) == []
@@ -238,10 +245,13 @@ def test_while_one_run_waits_for_a_node_that_is_tried_again_no_other_begins_anew
         a_run(0, 3, unplaced_since=NOW),
         tuple(unplaced(index, "bad") for index in range(1, 4)),
     )
-    assert stranded(OPEN, (open_item, *others), END + AVOIDED_FOR) == ()
-    assert stranded(OPEN, others, END + AVOIDED_FOR) == others[:1]
+    assert stranded(OPEN, (open_item, *others), END + AVOIDED_SECONDS) == ()
+    assert stranded(OPEN, others, END + AVOIDED_SECONDS) == others[:1]
 
 
 def test_any_number_of_times_in_a_status_gives_a_time() -> None:
     bent = replace(AVOIDING, nodes={"bad": replace(AVOIDING.nodes["bad"], times=2000)})
-    assert after(ledger=bent, now=END + 2 * LONGEST).nodes["bad"].until == END + 3 * LONGEST
+    assert (
+        after(ledger=bent, now=END + 2 * LONGEST_AVOIDED_SECONDS).nodes["bad"].until
+        == END + 3 * LONGEST_AVOIDED_SECONDS
+    )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.order import PlannedSource, SpeakerCount
-from ingest_operator.core.source_lists import MAX_PLANNED, SourceError, fit_for_one_plan, parse_source_list
+from ingest_operator.core.source_lists import MAX_ADDRESSES, SourceError, fit_for_one_plan, parse_source_list
 
 LIST = (
     "# the backlog\nhttps://media.example.org/a.mp4\n\n   http://media.example.org/b.mp4  \r\n  # "
@@ -49,11 +49,11 @@ def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:
 
 
 def test_a_list_takes_no_more_addresses_than_an_order_has_room_for() -> None:
-    assert len(fit_for_one_plan([a_list(MAX_PLANNED)]).sources) == MAX_PLANNED
+    assert len(fit_for_one_plan([a_list(MAX_ADDRESSES)]).sources) == MAX_ADDRESSES
     with pytest.raises(
         SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"
     ):
-        fit_for_one_plan([a_list(1), a_list(MAX_PLANNED + 1, "b")], first=2)
+        fit_for_one_plan([a_list(1), a_list(MAX_ADDRESSES + 1, "b")], first=2)
 
 
 def test_of_lists_that_do_not_fit_together_as_many_whole_ones_are_planned_as_do_and_then_the_next() -> None:

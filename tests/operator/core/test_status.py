@@ -20,7 +20,7 @@ from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation, Run
-from ingest_operator.core.rows import RECENT
+from ingest_operator.core.rows import RECENT_ROWS
 from ingest_operator.core.status import percentile, render
 from testkit.objects.builders import (
     NOW,
@@ -174,7 +174,7 @@ def test_of_a_larger_one_those_that_failed_are_shown_and_the_latest_that_ended_w
         ledger = folded(ledger, over(a_run(index)))
     rows = rendered(ledger).recordings
     assert [row.state for row in rows].count(RecordingState.FAILED) == 30
-    assert [row.index for row in rows[30:]] == list(range(189, 189 - RECENT, -1))
+    assert [row.index for row in rows[30:]] == list(range(189, 189 - RECENT_ROWS, -1))
 
 
 def test_at_most_a_hundred_rows_are_shown_however_many_failed() -> None:

@@ -9,8 +9,8 @@ import pytest
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
-from ingest_contract.status import MAX_ROWS, MAX_RUNNING, MAX_WAITING
-from ingest_operator.core.fold import WAITING_MESSAGE
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING_RECORDINGS, MAX_WAITING_ROWS
+from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.rows import as_rows_allow
 from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
@@ -39,12 +39,15 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
         places[split(index)].append(index)
     running = OpenItem(7777, 3, 2, 1, running=True, not_before=NOW + 0.123, stage=Stage.TRANSCRIBE)
     waiting = replace(
-        running, running=False, reason=Reason.DATABASE_UNAVAILABLE, message=SENTENCE[:WAITING_MESSAGE]
+        running,
+        running=False,
+        reason=Reason.DATABASE_UNAVAILABLE,
+        message=SENTENCE[:WAITING_MESSAGE_CHARACTERS],
     )
     under_way = range(COUNT - live, COUNT)
     kinds = [replace(running, number=running.number + kind) for kind in range(KINDS)]
     open_item = {
-        index: waiting if position < MAX_WAITING + 1 else kinds[position % KINDS]
+        index: waiting if position < MAX_WAITING_ROWS + 1 else kinds[position % KINDS]
         for position, index in enumerate(under_way)
     }
     failing = [reason for reason, row in FAILURES.items() if row.verdict is not Verdict.SKIP]
@@ -58,7 +61,7 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     return as_rows_allow(ledger)
 
 
-@pytest.mark.parametrize("live", [0, 10, MAX_ROWS, MAX_WAITING + 1 + MAX_RUNNING])
+@pytest.mark.parametrize("live", [0, 10, MAX_ROWS, MAX_WAITING_ROWS + 1 + MAX_RUNNING_RECORDINGS])
 @pytest.mark.parametrize(
     "split",
     [

@@ -15,7 +15,7 @@ from ingest_contract.profile import (
     RuntimeProfile,
     Voice,
 )
-from ingest_operator.core.deadlines import FLOOR, UNKNOWN_LENGTH, deadline_seconds
+from ingest_operator.core.deadlines import FLOOR_SECONDS, UNKNOWN_LENGTH_SECONDS, deadline_seconds
 from ingest_operator.core.memory_ladder import LAST_RUNG, on_rung
 from ingest_operator.core.orders import Machine, UnknownVoiceError, runtime_of, settings_of
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
@@ -117,8 +117,11 @@ def sizes(runtime: Runtime) -> tuple[int, int, int]:
 
 
 def test_a_deadline_grows_with_the_media_and_a_cpu_gets_more_time() -> None:
-    assert (deadline_seconds(3600, "cuda"), deadline_seconds(3600, "cpu")) == (FLOOR + 3600, FLOOR + 72_000)
-    assert deadline_seconds(None, "cuda") == deadline_seconds(UNKNOWN_LENGTH, "cuda")
+    assert (deadline_seconds(3600, "cuda"), deadline_seconds(3600, "cpu")) == (
+        FLOOR_SECONDS + 3600,
+        FLOOR_SECONDS + 72_000,
+    )
+    assert deadline_seconds(None, "cuda") == deadline_seconds(UNKNOWN_LENGTH_SECONDS, "cuda")
 
 
 @pytest.mark.parametrize(

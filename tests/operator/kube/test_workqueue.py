@@ -14,7 +14,11 @@ Look = Callable[[str], Awaitable[float | None]]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("APART", 0.02), ("GATHERING", 0.005), ("LONGEST_BACKOFF", 0.02)):
+    for name, seconds in (
+        ("APART_SECONDS", 0.02),
+        ("GATHERING_SECONDS", 0.005),
+        ("LONGEST_BACKOFF_SECONDS", 0.02),
+    ):
         monkeypatch.setattr(looping, name, seconds)
 
 
@@ -186,7 +190,7 @@ def test_a_loop_that_is_closed_in_the_moment_of_a_wake_up_ends() -> None:
     async def script(loop: WorkQueue[str]) -> None:
         loop.enqueue("a")
         await until(lambda: loop.waiting == 0)
-        await asyncio.sleep(2 * looping.APART)  # by then it rests until it is woken
+        await asyncio.sleep(2 * looping.APART_SECONDS)  # by then it rests until it is woken
         loop.enqueue("a")
         await asyncio.sleep(0)  # the wake-up has ended the rest, and the key's task has not gone on yet
         await asyncio.wait_for(loop.close(), 5)

@@ -146,7 +146,7 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
 def test_more_addresses_than_one_plan_takes_are_planned_one_source_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_operator.core.source_lists.MAX_PLANNED", 1)
+    monkeypatch.setattr("ingest_operator.core.source_lists.MAX_ADDRESSES", 1)
     status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound"))
     assert status.plan is not None
     assert (status.plan.sources, status.plan.recordings, status.state) == (3, 3, "CompleteWithFailures")

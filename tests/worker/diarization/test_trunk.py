@@ -7,7 +7,7 @@ import torch
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.diarization import PyannoteDiarizer
-from ingest_worker.engines.trunk import CENTRING, STRIDE, Trunk, filterbank_frames
+from ingest_worker.engines.trunk import CENTRING_FRAMES, STRIDE_FRAMES, Trunk, filterbank_frames
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
 from testkit.models.reference_diarization import stock
@@ -26,7 +26,7 @@ def test_blocks_of_any_length_and_number_give_the_same_frames(
 ) -> None:
     audio = Audio(sample.path, 16 * SAMPLE_RATE)
     whole = frames_of(diarizer, audio, block=8000)
-    assert whole.shape == (2560, -(-filterbank_frames(audio.samples) // STRIDE))
+    assert whole.shape == (2560, -(-filterbank_frames(audio.samples) // STRIDE_FRAMES))
     for block, together in ((400, 1), (800, 1), (400, 4)):
         assert torch.allclose(frames_of(diarizer, audio, block=block, together=together), whole, atol=1e-4)
 
@@ -52,7 +52,7 @@ def test_a_recording_of_one_window_has_the_frames_that_stock_computes(
     model = stock(folder)._embedding.model_
     with torch.inference_mode():
         expected = model.forward_frames(torch.from_numpy(ten.window(0, 10))[None, None])[0].reshape(2560, -1)
-    assert filterbank_frames(ten.samples) <= CENTRING
+    assert filterbank_frames(ten.samples) <= CENTRING_FRAMES
     assert torch.allclose(frames_of(diarizer, ten, block=3000), expected, atol=2e-3)
 
 

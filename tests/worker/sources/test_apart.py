@@ -186,7 +186,7 @@ def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(
         "import signal, time; signal.setitimer = print; child.SourceFetcher.fetch = lambda *_: "
         "time.sleep(600)",
     )
-    monkeypatch.setattr("ingest_worker.sources.apart._SLACK", 1)
+    monkeypatch.setattr("ingest_worker.sources.apart._SLACK_SECONDS", 1)
     error = failure(site.url("/a.mp3"), tmp_path, timeout_seconds=1)
     assert error.reason is Reason.TOO_SLOW
     assert left() == []

@@ -14,12 +14,12 @@ from ingest_contract.selection import Order, Reprocess, Select
 from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.apart import FetcherApart
-from ingest_worker.sources.contents import BLOCK, BLOCKS, content_of
+from ingest_worker.sources.contents import BLOCK_BYTES, BLOCKS, content_of
 from ingest_worker.sources.fetcher import SourceFetcher
 from ingest_worker.sources.plan import make_plan
 from tests.worker.test_planning import SETTINGS
 
-LARGE = 3 * BLOCK * BLOCKS
+LARGE = 3 * BLOCK_BYTES * BLOCKS
 
 
 class Team:
@@ -112,7 +112,7 @@ def test_a_change_of_a_thirtieth_of_a_large_file_is_seen_wherever_it_is(team: Te
     assert team.id_of() != before
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK * BLOCKS, BLOCK * BLOCKS + 1, LARGE])
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES, BLOCK_BYTES * BLOCKS, BLOCK_BYTES * BLOCKS + 1, LARGE])
 def test_size_and_first_and_last_byte_count_at_every_size(team: Team, size: int) -> None:
     found = {
         content_of(put(team.folder, content=bytes(size))),
@@ -129,7 +129,7 @@ def test_no_more_than_two_mebibytes_are_read_of_a_file_of_any_size(team: Team) -
     path = put(team.folder)
     os.truncate(path, 1 << 40)  # a hole: it takes no room, and hours to be read
     assert len(team.id_of()) == len("file:content.") + 16
-    assert BLOCK * BLOCKS == 2 << 20
+    assert BLOCK_BYTES * BLOCKS == 2 << 20
 
 
 def test_the_same_path_of_two_namespaces_claims_is_two_recordings_even_with_one_content(

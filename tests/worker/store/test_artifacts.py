@@ -40,7 +40,7 @@ def test_a_result_in_another_format_is_made_again_and_not_misread(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifacts.put(connection, claim(connection, "test:one", "first"), Stage.EMBED, "hash", b"form 1")
-    monkeypatch.setattr(artifacts, "FORMAT", artifacts.FORMAT + 1)
+    monkeypatch.setattr(artifacts, "FORMAT_VERSION", artifacts.FORMAT_VERSION + 1)
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash") is None
 
 

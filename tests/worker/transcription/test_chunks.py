@@ -8,18 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
-from ingest_worker.engines.chunks import FRAME, LONGEST, PAD, Chunk, halves, pack, speech_spans
+from ingest_worker.engines.chunks import (
+    FRAME_SAMPLES,
+    LONGEST_SAMPLES,
+    PAD_SAMPLES,
+    Chunk,
+    halves,
+    pack,
+    speech_spans,
+)
 
 
 def activity(*runs: tuple[float, float]) -> FloatArray:
     """Probabilities from (seconds, probability) runs."""
     return np.concatenate(
-        [np.full(round(seconds * SAMPLE_RATE / FRAME), p, np.float32) for seconds, p in runs]
+        [np.full(round(seconds * SAMPLE_RATE / FRAME_SAMPLES), p, np.float32) for seconds, p in runs]
     )
 
 
 def spans_of(probabilities: FloatArray) -> list[tuple[float, float]]:
-    spans = speech_spans(probabilities, probabilities.size * FRAME)
+    spans = speech_spans(probabilities, probabilities.size * FRAME_SAMPLES)
     return [(round(start / SAMPLE_RATE, 1), round(end / SAMPLE_RATE, 1)) for start, end in spans]
 
 
@@ -33,26 +41,26 @@ RUNS = st.lists(
 @given(RUNS)
 def test_every_frame_of_speech_lies_in_exactly_one_chunk(runs: list[tuple[float, float]]) -> None:
     probabilities = activity(*runs)
-    samples = probabilities.size * FRAME
+    samples = probabilities.size * FRAME_SAMPLES
     spans = speech_spans(probabilities, samples)
     chunks = pack(spans, probabilities)
     assert tuple(span for chunk in chunks for span in chunk.spans) == spans
-    assert all(chunk.samples <= LONGEST for chunk in chunks)
+    assert all(chunk.samples <= LONGEST_SAMPLES for chunk in chunks)
     assert all(0 <= start < end <= samples for start, end in spans)
     assert all(here[1] <= there[0] for here, there in pairwise(spans))
     covered = np.zeros(samples, bool)
     for start, end in spans:
         covered[start:end] = True
-    assert covered[np.repeat(probabilities >= 0.5, FRAME)].all()
+    assert covered[np.repeat(probabilities >= 0.5, FRAME_SAMPLES)].all()
 
 
 @given(RUNS)
 def test_halves_hold_what_the_whole_held(runs: list[tuple[float, float]]) -> None:
     probabilities = activity(*runs)
-    for chunk in pack(speech_spans(probabilities, probabilities.size * FRAME), probabilities):
+    for chunk in pack(speech_spans(probabilities, probabilities.size * FRAME_SAMPLES), probabilities):
         parts = halves(chunk, probabilities)
         assert sum(part.samples for part in parts) == chunk.samples
-        assert len(parts) == 1 or max(part.samples for part in parts) <= chunk.samples * 0.8 + FRAME
+        assert len(parts) == 1 or max(part.samples for part in parts) <= chunk.samples * 0.8 + FRAME_SAMPLES
 
 
 def test_silence_holds_no_speech() -> None:
@@ -96,7 +104,7 @@ def test_of_pauses_that_are_shorter_than_their_padding_the_longest_ends_a_chunk(
     probabilities = activity(
         (21.0, 0.9), (0.7, 0.0), (6.0, 0.9), (0.2, 0.0), (1.0, 0.9), (0.2, 0.0), (20.0, 0.9)
     )
-    first, *_ = pack(speech_spans(probabilities, probabilities.size * FRAME), probabilities)
+    first, *_ = pack(speech_spans(probabilities, probabilities.size * FRAME_SAMPLES), probabilities)
     # in the middle of seven tenths, not at the last two that fit
     assert first.seconds == pytest.approx(21.35, abs=0.1)
 
@@ -108,4 +116,4 @@ def test_times_in_a_chunk_are_found_again_in_the_recording() -> None:
     assert chunk.original(2.5, 3.0) == (10.5, 11.0)
     assert chunk.original(1.8, 2.4) == (10.0, 10.4)  # over the joint: where its middle is
     assert chunk.original(5.5, 6.5) == (13.5, 14.0)
-    assert PAD == 6400
+    assert PAD_SAMPLES == 6400

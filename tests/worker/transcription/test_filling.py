@@ -9,7 +9,7 @@ import pytest
 
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
 from ingest_worker.engines.decoding import Piece, Task
-from ingest_worker.engines.filling import SPARE
+from ingest_worker.engines.filling import SPARE_PARTS
 from ingest_worker.engines.quality import Decoded
 from ingest_worker.engines.whisper import WhisperTranscriber
 
@@ -127,7 +127,7 @@ def test_a_recording_full_of_gaps_is_not_heard_over_and_over(transcriber: Make, 
     transcript, engine = listen(
         transcriber, audio, lambda number, _: (12.0, 99.0) if number < 4 else (0.0, 99.0)
     )
-    assert len(engine.asked) <= 2 * transcript.chunks + SPARE
+    assert len(engine.asked) <= 2 * transcript.chunks + SPARE_PARTS
     assert sum(end - start for start, end in transcript.dropped) > 0.4 * transcript.speech_seconds
 
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, Word
-from ingest_worker.engines.chunks import FRAME, speech_spans, voiced
+from ingest_worker.engines.chunks import FRAME_SAMPLES, speech_spans, voiced
 from ingest_worker.engines.gaps import around, gaps
 
-SECOND = SAMPLE_RATE / FRAME
+SECOND = SAMPLE_RATE / FRAME_SAMPLES
 
 
 def speech(seconds: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -79,7 +79,7 @@ def test_a_gap_is_cut_out_at_the_pauses_around_it() -> None:
             for s, p in ((8.0, 0.9), (0.2, 0.1), (12.0, 0.9), (0.2, 0.1), (7.0, 0.9))
         ]
     )
-    samples = probabilities.size * FRAME
+    samples = probabilities.size * FRAME_SAMPLES
     spans = speech_spans(probabilities, samples)
     (gap,) = gaps([*said(0, 9), *said(20.6, 27.4)], voiced(probabilities, samples))
     (part,) = around(gap, spans, probabilities)

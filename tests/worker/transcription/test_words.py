@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as HuggingFaces
 
 from ingest_worker.domain import Word
 from ingest_worker.engines.decoding import CLOSING, OPENING
-from ingest_worker.engines.words import SHORTEST, apart, collapsed, joined, timed
+from ingest_worker.engines.words import SHORTEST_SECONDS, apart, collapsed, joined, timed
 from ingest_worker.segmentation import written
 from testkit.models.demo_set import model
 
@@ -39,7 +39,7 @@ def test_words_are_in_order_apart_not_empty_and_within_the_sound(case: tuple[lis
     words, seconds = case
     result = timed(words, seconds)
     assert [word.text for word in result] == [word.text for word in words]
-    assert all(word.end - word.start >= SHORTEST - 1e-6 for word in result)
+    assert all(word.end - word.start >= SHORTEST_SECONDS - 1e-6 for word in result)
     assert all(here.end <= there.start + 1e-6 for here, there in pairwise(result))
     assert not result or (result[0].start >= -1e-6 and result[-1].end <= seconds)
 
@@ -207,7 +207,9 @@ def test_what_the_sound_can_hold_stays_however_often_it_is_said(text: str) -> No
 
 def test_repeats_crowded_into_less_sound_than_they_need_are_cut_and_the_others_stay() -> None:
     slow = [Word(i * 1.0, i + 0.9, "never", 0.9) for i in range(3)]
-    crowded = [Word(3.0 + i * SHORTEST, 3.0 + (i + 1) * SHORTEST, "never", 0.9) for i in range(9)]
+    crowded = [
+        Word(3.0 + i * SHORTEST_SECONDS, 3.0 + (i + 1) * SHORTEST_SECONDS, "never", 0.9) for i in range(9)
+    ]
     assert collapsed([*slow, *crowded, Word(4.0, 4.4, "mind", 0.9)]) == [*slow, Word(4.0, 4.4, "mind", 0.9)]
 
 
@@ -223,7 +225,10 @@ def test_a_phrase_loses_only_the_turns_that_nobody_can_say() -> None:
 
 
 def test_numbers_are_never_cut() -> None:
-    crowded = [Word(i * SHORTEST, (i + 1) * SHORTEST, "50" if i % 2 else "1,", 0.9) for i in range(20)]
+    crowded = [
+        Word(i * SHORTEST_SECONDS, (i + 1) * SHORTEST_SECONDS, "50" if i % 2 else "1,", 0.9)
+        for i in range(20)
+    ]
     assert collapsed(crowded, [0.1]) == crowded
 
 
@@ -237,4 +242,4 @@ def test_where_two_decodings_meet_no_word_reaches_into_the_next() -> None:
     result = apart(words)
     assert sorted(word.text for word in result) == ["a", "b", "c", "d"]
     assert all(here.end <= there.start + 1e-9 for here, there in pairwise(result))
-    assert all(word.end - word.start >= SHORTEST - 1e-9 for word in result)
+    assert all(word.end - word.start >= SHORTEST_SECONDS - 1e-9 for word in result)

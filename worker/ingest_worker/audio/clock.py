@@ -24,7 +24,7 @@ _LASTING_SECONDS: Final = 35.0
 """Sound after a jump that confirms it. A Matroska cluster spans at most 32.8 s (16 bits of milliseconds, RFC
 9559, 10.1)."""
 
-_MOST_HELD: Final = 4_000_000
+_MOST_HELD_SAMPLES: Final = 4_000_000
 """Samples of all channels that are buffered until then: 16 MB as floats."""
 
 _SMALL_SECONDS: Final = 0.5
@@ -124,7 +124,7 @@ class OneClock(Generic[Frame]):
         return self._released(held) if self._is_certain(held) else []
 
     def _is_certain(self, held: _Held[Frame]) -> bool:
-        return held.seconds >= _LASTING_SECONDS or held.samples >= _MOST_HELD
+        return held.seconds >= _LASTING_SECONDS or held.samples >= _MOST_HELD_SAMPLES
 
     def _is_beyond(self, time: float) -> bool:
         return self._end is not None and time > self._end

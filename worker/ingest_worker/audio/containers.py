@@ -36,7 +36,7 @@ _LOCKS: Final = {
 """Demuxer to the mark of encrypted media in the head: FairPlay's sample entry; ContentEncAlgo AES (RFC 9559,
 5.1.4.1.31.9); the Content Encryption Object and its extended form (ASF specification, 3.14 and 3.15)."""
 
-_LARGEST_HEAD: Final = 1 << 20
+_LARGEST_HEAD_BYTES: Final = 1 << 20
 """Bytes of a head that are searched."""
 
 
@@ -96,9 +96,11 @@ def is_locked(demuxer: str, read: Read, size: int) -> bool:
     marks, head = _LOCKS.get(demuxer.partition(",")[0], ()), b""
     if demuxer.startswith("mov"):
         index = next((box for box in boxes(read, size) if box.kind == b"moov"), None)
-        head = read(index.start, min(index.end - index.start, _LARGEST_HEAD)) if index is not None else b""
+        head = (
+            read(index.start, min(index.end - index.start, _LARGEST_HEAD_BYTES)) if index is not None else b""
+        )
     elif marks:
-        head = read(0, _LARGEST_HEAD).partition(_CLUSTER)[0]
+        head = read(0, _LARGEST_HEAD_BYTES).partition(_CLUSTER)[0]
     return any(mark in head for mark in marks)
 
 

@@ -20,14 +20,14 @@ from ingest_worker.audio.shortfall import is_much, tolerance
 from ingest_worker.audio.track import Packets, TrackReader
 from ingest_worker.errors import StageError
 
-_MOST_BEYOND: Final = 0.02
+_MOST_BEYOND_SHARE: Final = 0.02
 """Share of the sound that may lie beyond what the container announces."""
 
 _LONGEST_LEAD_SECONDS: Final = 6 * 3600.0
 """Nobody records six hours of nothing first; a radio station's stream that was joined late says how long it
 has been on the air."""
 
-_MOST_SILENCE: Final = 1000
+_MOST_SILENCE_RATIO: Final = 1000
 """Seconds of silence between timestamps for each second of sound. A speaker who is muted for hours and says
 one sentence stays far below it."""
 
@@ -182,13 +182,13 @@ class _Tally:
         if not samples or not self.good or (self.damaged > 1 and is_much(lost, self.sound + lost)):
             packets = f"{self.damaged} of {self.good + self.damaged} packets of the audio track do not decode"
             raise StageError(Reason.UNDECODABLE, f"{packets}: {self.words}")
-        if self.beyond > _MOST_BEYOND * self.sound:
+        if self.beyond > _MOST_BEYOND_SHARE * self.sound:
             raise StageError(
                 Reason.UNDECODABLE,
                 f"the timestamps of {self.beyond:.1f} s of the sound lie beyond the length that the media "
                 "announces",
             )
-        if self.filled > _MOST_SILENCE * self.sound:
+        if self.filled > _MOST_SILENCE_RATIO * self.sound:
             raise StageError(
                 Reason.UNDECODABLE,
                 f"the timestamps spread {self.sound:.1f} s of sound over {self.filled:.0f} s of nothing",

@@ -17,25 +17,25 @@ PIECE_SECONDS: Final = 0.01
 
 _BINS_PER_OCTAVE: Final = 4
 _LOWEST, _HIGHEST = -20, 40
-"""Loudness bins, in powers of two: from a fifteenth of a 16-bit step to a thousandth of `LOUDEST`."""
+"""Loudness bins in powers of two: from a fifteenth of a 16-bit step to 1/1000 of `LOUDEST_AMPLITUDE`."""
 _BINS: Final = (_HIGHEST - _LOWEST) * _BINS_PER_OCTAVE
 
-LOUDEST: Final = float(1 << 40)
+LOUDEST_AMPLITUDE: Final = float(1 << 40)
 """The limit to which a sample is clipped, and the value for infinity: 1.5 dB beyond the 32-bit integers that
 some files store as floats."""
 
-_RARE: Final = 0.001
+_RARE_SHARE: Final = 0.001
 """Share of pieces that may be louder: a click must not make everything else inaudible."""
 
-_HOT: Final = 2**0.25
+_HOT_AMPLITUDE: Final = 2**0.25
 """A peak of lossy codecs is often 1 dB beyond full scale, and every player clips it. More than 1.5 dB is
 another matter."""
 
 _HOT_SHARE: Final = 0.01
-_FAINT: Final = 4.0
+_FAINT_RATIO: Final = 4.0
 """A mix quieter than its loudest channel by more (12 dB) has been weakened by channels that are silent."""
 
-_SILENT: Final = 2.0**-14
+_SILENT_AMPLITUDE: Final = 2.0**-14
 """Two steps of 16 bits: encoded zeros stay below it."""
 
 
@@ -50,7 +50,7 @@ class Levels:
     @property
     def silent(self) -> bool:
         """Whether every channel contained nothing but digital silence."""
-        return self._peak <= _SILENT
+        return self._peak <= _SILENT_AMPLITUDE
 
     def heard(self, mixed: FloatArray, loudest: FloatArray, rate: int) -> None:
         """Count a block: (samples,) of the mix, and (samples,) of the largest magnitude in any channel."""
@@ -65,9 +65,9 @@ class Levels:
         mix, channel = _loud(self._mix), _loud(self._channel)
         if not mix:
             return 1.0
-        if mix > _HOT and _share_above(self._mix, _HOT) > _HOT_SHARE:
+        if mix > _HOT_AMPLITUDE and _share_above(self._mix, _HOT_AMPLITUDE) > _HOT_SHARE:
             return 1 / mix
-        return min(channel, 1.0) / mix if min(channel, 1.0) > _FAINT * mix else 1.0
+        return min(channel, 1.0) / mix if min(channel, 1.0) > _FAINT_RATIO * mix else 1.0
 
 
 def _counted(samples: FloatArray, piece: int) -> NDArray[np.int64]:
@@ -83,7 +83,7 @@ def _loud(counts: NDArray[np.int64]) -> float:
     total = int(counts.sum())
     if not total:
         return 0.0
-    place = int(np.searchsorted(np.cumsum(counts), np.ceil((1 - _RARE) * total)))
+    place = int(np.searchsorted(np.cumsum(counts), np.ceil((1 - _RARE_SHARE) * total)))
     return float(2.0 ** (_LOWEST + place / _BINS_PER_OCTAVE))
 
 

@@ -17,13 +17,13 @@ from ingest_worker.audio.containers import boxes
 from ingest_worker.audio.reading import reader, size_of
 
 _PAGE: Final = b"OggS"
-_HEAD: Final = 27
+_HEAD_BYTES: Final = 27
 """Bytes of a page's head, before its segment table."""
 
-_BEGINS: Final = 2
+_BEGINS_FLAG: Final = 2
 """The flag of a page that begins a logical stream."""
 
-_BLOCK: Final = 1 << 20
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class ChainedError(Exception):
@@ -57,7 +57,7 @@ def _starts(file: BinaryIO) -> Iterator[int]:
     """Where links begin: at a page that begins a stream and follows one that does not."""
     in_head = False
     for place, flags in _pages(file):
-        begins = bool(flags & _BEGINS)
+        begins = bool(flags & _BEGINS_FLAG)
         if begins and not in_head:
             yield place
         in_head = begins
@@ -67,14 +67,14 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
     """(offset, flags) of every page."""
     file.seek(0)
     place, kept = 0, b""
-    while block := file.read(_BLOCK):
+    while block := file.read(_BLOCK_BYTES):
         data = kept + block
         found = data.find(_PAGE)
-        while 0 <= found <= len(data) - _HEAD:
+        while 0 <= found <= len(data) - _HEAD_BYTES:
             if data[found + 4] == 0:  # the only version that exists
                 yield place + found, data[found + 5]
             found = data.find(_PAGE, found + 1)
-        rest = min(len(data), _HEAD - 1) if found < 0 else len(data) - found
+        rest = min(len(data), _HEAD_BYTES - 1) if found < 0 else len(data) - found
         place, kept = place + len(data) - rest, data[len(data) - rest :]
 
 

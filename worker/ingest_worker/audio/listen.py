@@ -21,7 +21,7 @@ from ingest_worker.errors import StageError
 _PASSED_OVER: Final = frozenset({Reason.UNDECODABLE, Reason.DRM_PROTECTED})
 """Reasons that concern one track and not the next."""
 
-_MOST_WORDS: Final = 200
+_MOST_CHARACTERS: Final = 200
 """Characters about the tracks that were skipped: a Receipt has 4,096 bytes."""
 
 
@@ -71,7 +71,7 @@ class Listener:
             "announced": announced[index],
             "tracks": len(number),
             "track": number[index],
-            "passed_over": ", ".join(self._passed_over)[:_MOST_WORDS],
+            "passed_over": ", ".join(self._passed_over)[:_MOST_CHARACTERS],
             **asdict(heard),
         }
 

@@ -21,11 +21,11 @@ their own."""
 _FADE_SECONDS: Final = 0.02
 """Length of the transition between two decisions: no click, and no word is lost."""
 
-_OPPOSED: Final = -0.5
+_OPPOSED_CORRELATION: Final = -0.5
 """Correlation below which a channel cancels more of the mix than it adds. Two of the demo's three voices at
 once, in all pairs and at nine distances, lie between -0.22 and 0.33 in 1,301 blocks."""
 
-_LOYALTY: Final = 2.0
+_LOYALTY_RATIO: Final = 2.0
 """How much louder another channel must be before it replaces the leading one: leads that change too often
 would fade through silence."""
 
@@ -91,13 +91,13 @@ class Mixer:
         ranks = (
             loudness * self._shares
             if self._now is None
-            else loudness * self._shares * np.where(self._now > 0, _LOYALTY, 1)
+            else loudness * self._shares * np.where(self._now > 0, _LOYALTY_RATIO, 1)
         )
         kept = np.zeros(len(self._shares), bool)
         mixed = np.zeros(block.shape[1], np.float32)
         for channel in np.argsort(-ranks, kind="stable"):
             size = float(np.sqrt(loudness[channel] * (mixed @ mixed)))
-            if float(mixed @ block[channel]) >= _OPPOSED * size:
+            if float(mixed @ block[channel]) >= _OPPOSED_CORRELATION * size:
                 kept[channel] = True
                 mixed += self._shares[channel] * block[channel]
         return _normalised(np.where(kept, self._shares, np.float32(0)))

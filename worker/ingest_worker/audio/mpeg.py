@@ -5,20 +5,20 @@ from typing import Final
 
 from ingest_worker.audio.reading import Read
 
-_SEARCHED: Final = 256
+_SEARCHED_BYTES: Final = 256
 """Bytes after the tag in which the mark is: after a frame's head and at most 32 bytes of side information."""
 
 _FRAMES_FLAG, _BYTES_FLAG = 1, 2
 """Flags of a Xing header: which fields follow (`libavformat/mp3dec.c`, `mp3_parse_info_tag`)."""
 
-_VBRI_BYTES: Final = 10
+_VBRI_COUNT_OFFSET: Final = 10
 """Offset of the byte count in a VBRI header (`mp3_parse_vbri_tag`)."""
 
 
 def counting_frame(read: Read) -> int | None:
     """Offset of the mark of the frame that counts the others; None where there is no such frame."""
     start = _id3_length(read(0, 10))
-    head = read(start, _SEARCHED)
+    head = read(start, _SEARCHED_BYTES)
     places = [head.find(mark) for mark in (b"Xing", b"Info", b"VBRI")]
     return min((start + place for place in places if place >= 0), default=None)
 
@@ -30,7 +30,7 @@ def announced_bytes(read: Read) -> int | None:
         return None
     head = read(mark, 16)
     if head[:4] == b"VBRI":
-        count = int.from_bytes(head[_VBRI_BYTES : _VBRI_BYTES + 4], "big")
+        count = int.from_bytes(head[_VBRI_COUNT_OFFSET : _VBRI_COUNT_OFFSET + 4], "big")
     else:
         flags = int.from_bytes(head[4:8], "big")
         place = 12 if flags & _FRAMES_FLAG else 8

@@ -11,7 +11,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio.levels import LOUDEST, Levels
+from ingest_worker.audio.levels import LOUDEST_AMPLITUDE, Levels
 from ingest_worker.audio.limits import SAMPLE_BYTES
 from ingest_worker.audio.mixing import BLOCK_SECONDS, Mixer, weights
 from ingest_worker.domain import FloatArray
@@ -81,8 +81,10 @@ class PcmWriter:
         self._held.clear()
         self._held_samples = 0
         loudest = np.abs(block).max(axis=0)
-        if not loudest.max() <= LOUDEST:  # also where it is NaN, which becomes silence
-            np.clip(np.nan_to_num(block, copy=False, nan=0.0), -LOUDEST, LOUDEST, out=block)
+        if not loudest.max() <= LOUDEST_AMPLITUDE:  # also where it is NaN, which becomes silence
+            np.clip(
+                np.nan_to_num(block, copy=False, nan=0.0), -LOUDEST_AMPLITUDE, LOUDEST_AMPLITUDE, out=block
+            )
             loudest = np.abs(block).max(axis=0)
         mixed = self._mixer.mix(block)
         self.levels.heard(mixed, loudest, rate)

@@ -13,10 +13,10 @@ from ingest_worker.audio.process import run
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 
-_TOGETHER: Final = 200
+_TOGETHER_FILES: Final = 200
 """Files per child: starting one takes longer than probing ten files."""
 
-_LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0, open_files=_TOGETHER + 32, processes=0)
+_LIMITS: Final = Limits(cpu_seconds=120, file_bytes=0, open_files=_TOGETHER_FILES + 32, processes=0)
 """Headers take milliseconds; a probe writes nothing, and opens all files before it reads one."""
 
 
@@ -25,7 +25,7 @@ def announced_lengths(files: Sequence[Path]) -> list[float | None]:
     announces none, guesses or cannot be read."""
     lengths: list[float | None] = []
     while len(lengths) < len(files):
-        lengths += _probed(files[len(lengths) : len(lengths) + _TOGETHER])
+        lengths += _probed(files[len(lengths) : len(lengths) + _TOGETHER_FILES])
     return lengths
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from ingest_contract.failures import Reason
-from ingest_contract.receipt import MAX_MESSAGE
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
@@ -54,7 +54,7 @@ _TELLABLE: Final = frozenset(
 """The reasons that a decoder may report. It cannot know more, and must not be able to stop a batch with a
 report."""
 
-_PATIENCE: Final = 4
+_PATIENCE_FACTOR: Final = 4
 """Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a
 hanging disk gives it nothing."""
 
@@ -68,14 +68,14 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
     Raises:
         StageError: the failure that the child reports, or the meaning of its exit if it reported nothing.
     """
-    wall = limits.cpu_seconds * _PATIENCE
+    wall = limits.cpu_seconds * _PATIENCE_FACTOR
     with closing(Child("ingest_worker.audio.child", {})) as child:
         try:
             for said in child.ask({**request, "limits": asdict(limits)}, seconds=wall, last=True):
                 if "failed" in said:
                     raise _failed(said)
                 if "lacking" in said:
-                    _warn(str(said["lacking"])[:MAX_MESSAGE])
+                    _warn(str(said["lacking"])[:MAX_MESSAGE_CHARACTERS])
                 else:
                     yield said
         except TimeoutError as error:
@@ -91,7 +91,7 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
 def _failed(said: dict[str, Any]) -> StageError:
     """The failure that the child itself reported."""
     reason = next((each for each in _TELLABLE if each.value == said["failed"]), Reason.UNDECODABLE)
-    return StageError(reason, str(said.get("message", ""))[:MAX_MESSAGE])
+    return StageError(reason, str(said.get("message", ""))[:MAX_MESSAGE_CHARACTERS])
 
 
 @cache

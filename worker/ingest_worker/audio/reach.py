@@ -13,7 +13,7 @@ from av.packet import Packet
 
 from ingest_worker.audio import media
 
-_LONGEST_STEP: Final = 10.0
+_LONGEST_STEP_SECONDS: Final = 10.0
 """Seconds between two packets of a track beyond which its clock was restarted (ffmpeg's own
 `dts_delta_threshold`)."""
 
@@ -34,7 +34,7 @@ def longest_other(file: BinaryIO, name: str, index: int) -> float:
         for track, start, end in _spans(container):
             step = start - ends.get(track, start)
             covered[track] = (
-                covered.get(track, 0.0) + (end - start) + (step if 0 < step <= _LONGEST_STEP else 0.0)
+                covered.get(track, 0.0) + (end - start) + (step if 0 < step <= _LONGEST_STEP_SECONDS else 0.0)
             )
             ends[track] = end
     return max((seconds for track, seconds in covered.items() if track != index), default=0.0)

@@ -14,13 +14,13 @@ _PLACEHOLDERS: Final = (0x7F000000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFF0
 """Sizes that stand for "not known yet": sox's (AIFF and WAV), signed and unsigned 32 bits, arecord's, and a
 round one."""
 
-_HEADERS: Final = 4096
+_HEADERS_BYTES: Final = 4096
 """How far a size may differ from a placeholder: headers are included or not, or rounded down to a block of
 samples."""
 
 _MOST_CHUNKS: Final = 1000
 
-_SLACK: Final = 64
+_SLACK_BYTES: Final = 64
 """Bytes by which a writer may miscount: its own header of 8 or 44 bytes."""
 
 
@@ -31,7 +31,9 @@ def is_wave(head: bytes) -> bool:
 
 def is_placeholder(size: int) -> bool:
     """Whether a size is the placeholder of a writer who did not know it."""
-    return size == 0 or size >= 0xFFFFF000 or any(abs(size - each) <= _HEADERS for each in _PLACEHOLDERS)  # noqa: PLR2004 -- 32 bits
+    if size == 0 or size >= 0xFFFFF000:  # noqa: PLR2004 -- 32 bits
+        return True
+    return any(abs(size - each) <= _HEADERS_BYTES for each in _PLACEHOLDERS)
 
 
 def missing_bytes(read: Read, size: int) -> int:
@@ -44,7 +46,7 @@ def missing_bytes(read: Read, size: int) -> int:
         missing = start + promised - size
     else:
         missing = promised + 8 - size
-    return 0 if is_placeholder(promised) or missing <= _SLACK else missing
+    return 0 if is_placeholder(promised) or missing <= _SLACK_BYTES else missing
 
 
 def announces_length(read: Read) -> bool:

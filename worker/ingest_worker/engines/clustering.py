@@ -1,7 +1,7 @@
 """The pipeline's VBx clustering, with memory that does not grow with the square of the recording's length.
 
 VBx starts from agglomerative clustering, whose distances take about 4 bytes x N^2 (and their copies as much
-again): 6 GB at eight hours. Up to `LIMIT` vectors this is pyannote's own code. Above it only that start is
+again): 6 GB at eight hours. Up to `MAX_VECTORS` this is pyannote's own code. Above it only that start is
 computed differently, as NeMo does for long recordings (NeMo#7737): stretches of the recording are cut into
 sub-clusters, then the sub-clusters are clustered; VBx itself sees every vector, as always. Called by
 `diarization`. Never diarizes stretches separately: their speakers cannot be matched afterwards (NeMo#5637).
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
-LIMIT: Final = 6000
+MAX_VECTORS: Final = 6000
 """Vectors that are clustered at once: about 300 MB, an hour and a half of conversation. NeMo takes 10,000."""
 
 SUB_CLUSTERS: Final = 200
@@ -25,7 +25,7 @@ cannot add missing ones."""
 ITERATIONS: Final = 20
 """Of VBx, as in `VBxClustering` (pyannote.audio 4.0.7)."""
 
-KEPT: Final = 1e-7
+KEPT_PRIOR: Final = 1e-7
 """Prior above which VBx keeps a speaker, as there."""
 
 Labels = NDArray[np.int64]
@@ -34,7 +34,7 @@ Matrix = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 
-def initial_labels(vectors: Matrix, threshold: float, limit: int = LIMIT) -> Labels:
+def initial_labels(vectors: Matrix, threshold: float, limit: int = MAX_VECTORS) -> Labels:
     """An initial assignment of vectors to speakers, in bounded memory.
 
     Args:
@@ -76,7 +76,7 @@ def _cut(vectors: Matrix, threshold: float, at_most: int | None = None) -> Label
 class BoundedClustering:
     """Replaces the pipeline's `VBxClustering`, and does the same for all but long recordings."""
 
-    def __init__(self, vbx: Any, *, limit: int = LIMIT) -> None:
+    def __init__(self, vbx: Any, *, limit: int = MAX_VECTORS) -> None:
         """`vbx` is the pipeline's instantiated `VBxClustering`."""
         self._vbx, self._limit = vbx, limit
 
@@ -145,7 +145,7 @@ class BoundedClustering:
         shares, priors = cluster_vbx(
             labels, vbx.plda(train), vbx.plda.phi, Fa=vbx.Fa, Fb=vbx.Fb, maxIters=ITERATIONS
         )
-        kept = shares[:, priors > KEPT]
+        kept = shares[:, priors > KEPT_PRIOR]
         centroids: NDArray[Any] = kept.T @ train / kept.sum(0)[:, None]
         return centroids
 

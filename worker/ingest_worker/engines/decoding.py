@@ -16,7 +16,7 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines import cublas
-from ingest_worker.engines.chunks import LEAD
+from ingest_worker.engines.chunks import LEAD_SAMPLES
 from ingest_worker.engines.languages import sure_of
 from ingest_worker.engines.quality import UNALIGNED, Decoded, fault_of
 from ingest_worker.errors import StageError
@@ -97,8 +97,8 @@ class Engine:
         return tuple(kept)
 
     def decode(self, sounds: Sequence[FloatArray], task: Task, temperature: float) -> list[Piece]:
-        """Decode and align all sounds together. Sounds are float32 in -1..1 at 16 kHz, at most `LONGEST`
-        each."""
+        """Decode and align all sounds together. Sounds are float32 in -1..1 at 16 kHz, at most
+        `LONGEST_SAMPLES` each."""
         from ctranslate2 import set_random_seed
 
         set_random_seed(SEED)
@@ -138,10 +138,10 @@ class Engine:
         return list(self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=task.hotwords))
 
     def _encoded(self, sounds: Sequence[FloatArray]) -> Any:
-        """Each sound encoded, after `LEAD`."""
+        """Each sound encoded, after `LEAD_SAMPLES`."""
         from faster_whisper.audio import pad_or_trim
 
-        extract, lead = self._model.feature_extractor, np.zeros(LEAD, np.float32)
+        extract, lead = self._model.feature_extractor, np.zeros(LEAD_SAMPLES, np.float32)
         return self._model.encode(
             np.stack([pad_or_trim(extract(np.concatenate([lead, sound]))[..., :-1]) for sound in sounds])
         )
@@ -169,7 +169,7 @@ class Engine:
         if not any(texts):
             return [[] for _ in texts]
         frames = [
-            max(2, round((LEAD / SAMPLE_RATE + piece.seconds) * self._model.frames_per_second))
+            max(2, round((LEAD_SAMPLES / SAMPLE_RATE + piece.seconds) * self._model.frames_per_second))
             for piece in decoded
         ]
         alignments = self._model.find_alignment(tokenizer, texts, encoded, frames)
@@ -234,6 +234,6 @@ def _decoded(result: Any, tokenizer: Any, sound: FloatArray, room: int) -> Decod
 
 
 def _word(row: dict[str, Any]) -> Word:
-    """The word at its time in the sound, which begins after `LEAD`."""
-    start, end = (max(0.0, float(row[edge]) - LEAD / SAMPLE_RATE) for edge in ("start", "end"))
+    """The word at its time in the sound, which begins after `LEAD_SAMPLES`."""
+    start, end = (max(0.0, float(row[edge]) - LEAD_SAMPLES / SAMPLE_RATE) for edge in ("start", "end"))
     return Word(start, end, row["word"], float(row["probability"]))

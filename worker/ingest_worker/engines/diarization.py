@@ -30,16 +30,16 @@ from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
 from ingest_worker.engines.pyannote_folder import loaded
 from ingest_worker.engines.reconstruction import reconstruct
 from ingest_worker.engines.sole_voice import sole_voice
-from ingest_worker.engines.trunk import HOP, Trunk, filterbank_frames
+from ingest_worker.engines.trunk import HOP_SAMPLES, Trunk, filterbank_frames
 from ingest_worker.engines.turns import diarization_of
 from ingest_worker.errors import StageError
 from ingest_worker.memory import classify
 from ingest_worker.ports import Report
 
-SEGMENTING: Final = 0.45
+SEGMENTING_SHARE: Final = 0.45
 """Segmentation's share of the stage's progress, as on a CPU (`bench/diarization.py`); on a GPU it is less."""
 
-VOICES: Final = 0.5
+VOICES_SHARE: Final = 0.5
 """The voice network's share; clustering has the rest."""
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class PyannoteDiarizer:
         """
         count, frames, slots = activity.shape
         least = -(-frames * self._least_samples // self.activity.width) if exclude_overlap else -1
-        windows = Windows(self.activity.step // HOP, filterbank_frames(self.activity.width))
+        windows = Windows(self.activity.step // HOP_SAMPLES, filterbank_frames(self.activity.width))
         vectors = np.full((count, slots, self._network.dimension), np.nan, np.float32)
         blocks = self.trunk.blocks(audio)
         with torch.inference_mode():
@@ -137,7 +137,7 @@ class PyannoteDiarizer:
 
     def _segmentations(self, file: dict[str, Any], **_: object) -> Any:
         report = file["report"]
-        active = self.activity.of(file["audio"], lambda share: report(SEGMENTING * share))
+        active = self.activity.of(file["audio"], lambda share: report(SEGMENTING_SHARE * share))
         return SlidingWindowFeature(
             active, SlidingWindow(start=0.0, duration=self._inference.duration, step=self._inference.step)
         )
@@ -148,7 +148,7 @@ class PyannoteDiarizer:
         report = file["report"]
 
         def report_embedding(share: float) -> None:
-            report(SEGMENTING + VOICES * share)
+            report(SEGMENTING_SHARE + VOICES_SHARE * share)
 
         return self.slot_vectors(
             file["audio"], activity.data, exclude_overlap=exclude_overlap, report=report_embedding

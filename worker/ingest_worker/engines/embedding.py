@@ -19,7 +19,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner, classify
 from ingest_worker.ports import Report
 
-UNBOUNDED: Final = 1_000_000
+UNBOUNDED_TOKENS: Final = 1_000_000
 """A stated limit of this many tokens or more means "none" (transformers writes 10**30)."""
 
 DOCUMENT_PROMPTS: Final = ("document", "passage", "corpus")
@@ -126,7 +126,7 @@ class SentenceEmbedder:
             text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
         )["offset_mapping"]
         extra = tokenizer.num_special_tokens_to_add() + self._prompt_tokens
-        room = max(1, limit - extra) if limit and limit < UNBOUNDED else max(1, len(offsets))
+        room = max(1, limit - extra) if limit and limit < UNBOUNDED_TOKENS else max(1, len(offsets))
         if len(offsets) <= room:
             return [_TextPart(text, owner, len(offsets) + extra)]
         edges = [0, *(offsets[cut][0] for cut in _cuts(text, offsets, room)), len(text)]

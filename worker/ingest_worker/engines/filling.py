@@ -12,19 +12,19 @@ from typing import Final
 import numpy as np
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
-from ingest_worker.engines.chunks import FRAME, Chunk, Flags, Span, halves
+from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
-from ingest_worker.engines.gaps import LONGEST_GAP, around, covered, gaps
+from ingest_worker.engines.gaps import LONGEST_GAP_FRAMES, around, covered, gaps
 from ingest_worker.engines.hearing import TEMPERATURES, DecodingSession, nobody
 from ingest_worker.engines.loops import units
-from ingest_worker.engines.quality import MAX_NO_SPEECH, fault_of
+from ingest_worker.engines.quality import MAX_NO_SPEECH_PROBABILITY, fault_of
 from ingest_worker.engines.words import apart, placed
 
 ATTEMPTS: Final = 3
 """How often a gap is decoded again: whole, in halves, in quarters."""
 
-EXTRA: Final = 1.0
-SPARE: Final = 8
+SPARE_FACTOR: Final = 1.0
+SPARE_PARTS: Final = 8
 """The most parts that are decoded for gaps: one for each chunk of the recording, and some. Each costs Whisper
 as much as a chunk, however short it is, and an hour of songs is full of gaps; the longest come first, and
 gaps that are not decoded again are reported."""
@@ -68,7 +68,7 @@ class Filling:
     def fill(self, words: list[Word], heard: Sequence[Chunk]) -> Filled:
         """Decode every gap between the words again. `heard` are the sounds that were decoded already."""
         filled = Filled(words, set(heard))
-        room = round(EXTRA * len(heard)) + SPARE
+        room = round(SPARE_FACTOR * len(heard)) + SPARE_PARTS
         for _ in range(ATTEMPTS):
             longest_first = sorted(self._untried(filled), key=lambda part: -part.seconds)
             parts = longest_first[: room - len(filled.again)]
@@ -87,7 +87,7 @@ class Filling:
     def empty(self, words: Sequence[Word]) -> list[tuple[float, float]]:
         """(start, end) in seconds of speech without a word."""
         return [
-            (first * FRAME / SAMPLE_RATE, last * FRAME / SAMPLE_RATE)
+            (first * FRAME_SAMPLES / SAMPLE_RATE, last * FRAME_SAMPLES / SAMPLE_RATE)
             for first, last in gaps(words, self._speech)
         ]
 
@@ -106,7 +106,7 @@ class Filling:
         while waiting:
             part = waiting.pop()
             if part.seconds < MIN_SECONDS or not any(
-                start < gap[1] * FRAME and end > gap[0] * FRAME for start, end in part.spans
+                start < gap[1] * FRAME_SAMPLES and end > gap[0] * FRAME_SAMPLES for start, end in part.spans
             ):
                 continue
             if part not in tried:
@@ -118,18 +118,18 @@ class Filling:
     def _take(self, part: Chunk, piece: Piece, filled: Filled) -> None:
         """Replace the words of a part by its new ones, if these cover more of its speech."""
         decoded, _ = piece
-        if fault_of(decoded) is not None or decoded.no_speech > MAX_NO_SPEECH:
+        if fault_of(decoded) is not None or decoded.no_speech > MAX_NO_SPEECH_PROBABILITY:
             return
         new = placed(self._session.words_of(piece, part.seconds), part)
         inside = [part.holds((word.start + word.end) / 2) for word in filled.words]
         old = [word for word, its in zip(filled.words, inside, strict=True) if its]
-        if self._over(part, new) - self._over(part, old) > LONGEST_GAP // 4:
+        if self._over(part, new) - self._over(part, old) > LONGEST_GAP_FRAMES // 4:
             outside = [word for word, its in zip(filled.words, inside, strict=True) if not its]
             filled.words = apart([*_without_doubles(outside, new), *new])
 
     def _over(self, part: Chunk, words: Sequence[Word]) -> int:
         """Frames of a part's speech that are covered by words."""
-        first, last = part.spans[0][0] // FRAME, -(-part.spans[-1][1] // FRAME)
+        first, last = part.spans[0][0] // FRAME_SAMPLES, -(-part.spans[-1][1] // FRAME_SAMPLES)
         over = covered(words, self._speech.size) if words else np.zeros(self._speech.size, np.bool_)
         return int((over & self._speech)[first:last].sum())
 

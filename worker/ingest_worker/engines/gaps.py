@@ -12,19 +12,19 @@ from typing import Final
 import numpy as np
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
-from ingest_worker.engines.chunks import FRAME, SILENCE, Chunk, Flags, Span, pack, within
+from ingest_worker.engines.chunks import FRAME_SAMPLES, SILENCE_PROBABILITY, Chunk, Flags, Span, pack, within
 
 Gap = tuple[int, int]
 """First frame of speech without a word, and one past the last."""
 
-LONGEST_GAP: Final = round(2.0 * SAMPLE_RATE / FRAME)
+LONGEST_GAP_FRAMES: Final = round(2.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity
 takes for speech."""
 
-REACH: Final = round(4.0 * SAMPLE_RATE / FRAME)
+REACH_FRAMES: Final = round(4.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""
 
-INSIDE: Final = round(0.3 * SAMPLE_RATE / FRAME)
+INSIDE_FRAMES: Final = round(0.3 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames inside a gap in which that pause may lie."""
 
 
@@ -32,13 +32,13 @@ def covered(words: Sequence[Word], frames: int) -> Flags:
     """(frames,) whether a word lies over each frame."""
     edges = np.zeros(frames + 1, np.int64)
     for word in words:
-        first = min(int(word.start * SAMPLE_RATE) // FRAME, frames - 1)
+        first = min(int(word.start * SAMPLE_RATE) // FRAME_SAMPLES, frames - 1)
         edges[first] += 1
-        edges[min(frames, max(first + 1, -(-int(word.end * SAMPLE_RATE) // FRAME)))] -= 1
+        edges[min(frames, max(first + 1, -(-int(word.end * SAMPLE_RATE) // FRAME_SAMPLES)))] -= 1
     return np.cumsum(edges[:-1]) > 0
 
 
-def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> list[Gap]:
+def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP_FRAMES) -> list[Gap]:
     """Stretches with more than `longest` frames of speech between two words, before the first or after the
     last, in order."""
     over = covered(words, speech.size)
@@ -54,16 +54,16 @@ def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP) -> li
 def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[Chunk, ...]:
     """The sound to decode again for a gap: its speech, from a pause before it to a pause after it, in pieces
     that fit Whisper."""
-    first = _pause(gap[0], gap[0] - REACH, gap[0] + INSIDE, probabilities)
-    last = _pause(gap[1], gap[1] - INSIDE, gap[1] + REACH, probabilities)
-    return pack(within(spans, first * FRAME, last * FRAME), probabilities)
+    first = _pause(gap[0], gap[0] - REACH_FRAMES, gap[0] + INSIDE_FRAMES, probabilities)
+    last = _pause(gap[1], gap[1] - INSIDE_FRAMES, gap[1] + REACH_FRAMES, probabilities)
+    return pack(within(spans, first * FRAME_SAMPLES, last * FRAME_SAMPLES), probabilities)
 
 
 def _pause(frame: int, low: int, high: int, probabilities: FloatArray) -> int:
     """The quiet frame nearest to `frame` between two others, otherwise the quietest."""
     low, high = max(0, low), min(probabilities.size, high)
     near = probabilities[low:high]
-    quiet = low + np.flatnonzero(near < SILENCE)
+    quiet = low + np.flatnonzero(near < SILENCE_PROBABILITY)
     if quiet.size:
         return int(quiet[np.argmin(np.abs(quiet - frame))])
     return low + int(np.argmin(near)) if near.size else frame

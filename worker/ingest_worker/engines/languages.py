@@ -14,17 +14,17 @@ from ingest_worker.engines.chunks import Chunk
 Ballot = Mapping[str, float]
 """Language -> its probability for one sound; empty where a model knows one language only."""
 
-SURE: Final = 0.8
+SURE_PROBABILITY: Final = 0.8
 """Probability above which a sound is in another language than the recording's. Music and noise seldom reach
 half of it."""
 
-DIVIDED: Final = 0.08
+DIVIDED_PROBABILITY: Final = 0.08
 """Probability of all other languages together above which a sound may contain two. Of 14 s of English before
 8 s of Japanese `base` was 0.83 sure of the later one, and wrote nothing of the English; of 6 s of English
 after Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leaves 0.01 to 0.04, and 0.04 to
 0.06 at -40 dB over a telephone."""
 
-FEW_DIVIDED: Final = 2
+FEW_DIVIDED_CHUNKS: Final = 2
 DIVIDED_SHARE: Final = 0.05
 """How many chunks are tested in pieces for this alone: two, plus a twentieth of the recording's. Languages
 that Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much encoding
@@ -43,7 +43,7 @@ def voted_by(ballot: Ballot) -> str | None:
 def sure_of(ballot: Ballot) -> str | None:
     """The language of a sound if it is sure; otherwise None."""
     language = voted_by(ballot)
-    return language if language is not None and ballot[language] >= SURE else None
+    return language if language is not None and ballot[language] >= SURE_PROBABILITY else None
 
 
 def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float]:
@@ -81,9 +81,11 @@ def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list
 def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> set[Chunk]:
     """The chunks with the highest probability of other languages, up to the limits above."""
     others = {chunk: 1.0 - max(ballots[chunk].values()) for chunk in chunks if ballots.get(chunk)}
-    found = [chunk for chunk, share in others.items() if share >= DIVIDED]
+    found = [chunk for chunk, share in others.items() if share >= DIVIDED_PROBABILITY]
     return set(
-        sorted(found, key=lambda chunk: -others[chunk])[: FEW_DIVIDED + int(DIVIDED_SHARE * len(chunks))]
+        sorted(found, key=lambda chunk: -others[chunk])[
+            : FEW_DIVIDED_CHUNKS + int(DIVIDED_SHARE * len(chunks))
+        ]
     )
 
 

@@ -18,19 +18,19 @@ Each counts as a word."""
 
 MIN_WORDS: Final = 10
 MIN_TURNS: Final = 4
-LONGEST_PHRASE: Final = 10
+LONGEST_PHRASE_WORDS: Final = 10
 """A phrase of up to ten words that is repeated four times in a row and fills ten words is a loop. zlib's
 overhead hides it in a short text."""
 
 SAID_TURNS: Final = 12
 """How often in a row a phrase may really have been said. More is a loop, whatever another decoding says."""
 
-MAX_MISCOUNT: Final = 1.75
+MAX_MISCOUNT_RATIO: Final = 1.75
 """How far two counts of one real repetition differ: of six and eight turns of the demo's shortest sentence
 tiny.en hears seven and six in the whole, nine and ten in the halves. A looping decoder fills each half as it
 fills the whole: twice as many."""
 
-MIN_LIKENESS: Final = 0.75
+MIN_LIKENESS_SHARE: Final = 0.75
 """Share of words that two decodings of one sound have in common, in order, if both are right."""
 
 
@@ -51,7 +51,7 @@ def units(text: str) -> list[str]:
 def loop_of(text: str) -> Loop | None:
     """The longest run of one phrase that is a loop by its length; None where nothing is."""
     words = units(text)
-    found = [loop for length in range(1, LONGEST_PHRASE + 1) for loop in _runs(words, length)]
+    found = [loop for length in range(1, LONGEST_PHRASE_WORDS + 1) for loop in _runs(words, length)]
     loops = [loop for loop in found if loop.turns >= MIN_TURNS and loop.turns * len(loop.phrase) >= MIN_WORDS]
     return max(loops, key=lambda loop: loop.turns * len(loop.phrase), default=None)
 
@@ -68,13 +68,13 @@ def heard_alike(whole: str, parts: str) -> bool:
     loop, again = loop_of(whole), loop_of(parts)
     if not may_be_said(whole) or (loop is not None and (again is None or not _same(loop, again))):
         return False
-    return SequenceMatcher(None, units(whole), units(parts), autojunk=False).ratio() >= MIN_LIKENESS
+    return SequenceMatcher(None, units(whole), units(parts), autojunk=False).ratio() >= MIN_LIKENESS_SHARE
 
 
 def _same(loop: Loop, again: Loop) -> bool:
     """Whether two runs are of one phrase, wherever it begins, and about as long."""
     fewer, more = sorted((loop.turns, again.turns))
-    return sorted(loop.phrase) == sorted(again.phrase) and more <= MAX_MISCOUNT * fewer
+    return sorted(loop.phrase) == sorted(again.phrase) and more <= MAX_MISCOUNT_RATIO * fewer
 
 
 def _runs(words: list[str], length: int) -> list[Loop]:

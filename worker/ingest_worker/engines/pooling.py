@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from ingest_worker.domain import FloatArray
-from ingest_worker.engines.trunk import STRIDE
+from ingest_worker.engines.trunk import STRIDE_FRAMES
 
 EPSILON: Final = 1e-8
 """As in `pyannote.audio.models.blocks.pooling`: keeps an empty slot from dividing by zero."""
 
-SINGLE_FRAME: Final = 1e-4
+MIN_DEGREES_OF_FREEDOM: Final = 1e-4
 """Degrees of freedom below which a deviation counts as zero: one frame has no spread, and rounding errors
 divided by almost zero would invent one."""
 
@@ -48,7 +48,9 @@ def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
     offset = mean - centre.T
     spread = second - 2 * offset * first + offset * offset * weight
     freedom = total - weights.square().sum(1, keepdim=True) / total
-    variance = torch.where(freedom > SINGLE_FRAME, spread / (freedom + EPSILON), torch.zeros_like(spread))
+    variance = torch.where(
+        freedom > MIN_DEGREES_OF_FREEDOM, spread / (freedom + EPSILON), torch.zeros_like(spread)
+    )
     return torch.cat([mean, variance.clamp_min(0).sqrt()], 1)
 
 
@@ -85,7 +87,7 @@ class Windows:
     def span(self, window: int) -> tuple[int, int]:
         """First trunk frame whose centre is inside a window, and one past the last."""
         start = window * self.step
-        return -(-start // STRIDE), (start + self.width - 1) // STRIDE + 1
+        return -(-start // STRIDE_FRAMES), (start + self.width - 1) // STRIDE_FRAMES + 1
 
     def mask_columns(self, window: int, count: int, mask_frames: int) -> Tensor:
         """(count,) index into a mask for each trunk frame of a window: the nearest, as
@@ -95,8 +97,8 @@ class Windows:
         accounted for.
         """
         first, _ = self.span(window)
-        offset = first - window * self.step / STRIDE
-        per_frame = mask_frames / -(-self.width // STRIDE)
+        offset = first - window * self.step / STRIDE_FRAMES
+        per_frame = mask_frames / -(-self.width // STRIDE_FRAMES)
         return ((torch.arange(count) + offset) * per_frame).long().clamp_max(mask_frames - 1)
 
 

@@ -12,24 +12,24 @@ from typing import Final
 
 from ingest_worker.engines.loops import loop_of
 
-MAX_COMPRESSION: Final = 2.4
+MAX_COMPRESSION_RATIO: Final = 2.4
 """Text with a higher zlib ratio than this repeats itself (Radford et al. 2022, 4.5; openai/whisper
 `compression_ratio_threshold`)."""
 
 MIN_LOGPROB: Final = -1.0
 """Mean log probability per token below which a decoding is doubtful (same place, `logprob_threshold`)."""
 
-MAX_NO_SPEECH: Final = 0.6
+MAX_NO_SPEECH_PROBABILITY: Final = 0.6
 """Probability of "no speech" above which a doubtful decoding is silence (same place,
 `no_speech_threshold`)."""
 
-MAX_PACE: Final = 40.0
+MAX_CHARACTERS_PER_SECOND: Final = 40.0
 """Characters a second that nobody can say: eight words of five letters, while fast English stays below six
 words (Tauroza and Allison 1990: radio monologue 160, interviews 190 words a minute). Characters, because not
 every language writes spaces."""
 
-MIN_PACE: Final = 1.5
-SPARSE_AFTER: Final = 10.0
+MIN_CHARACTERS_PER_SECOND: Final = 1.5
+SPARSE_AFTER_SECONDS: Final = 10.0
 """Fewer characters a second over ten seconds of voice activity: the decoder stopped early
 (faster-whisper#1179)."""
 
@@ -87,18 +87,18 @@ def fault_of(decoded: Decoded) -> Fault | None:
     pace = len(decoded.text) / max(decoded.seconds, 1.0)
     gates = (
         (Fault.CUT_OFF, not decoded.complete),
-        (Fault.REPETITIVE, compression_ratio(decoded.text) > MAX_COMPRESSION),
+        (Fault.REPETITIVE, compression_ratio(decoded.text) > MAX_COMPRESSION_RATIO),
         (Fault.LOOPING, is_loop(decoded.text)),
-        (Fault.TOO_FAST, pace > MAX_PACE),
+        (Fault.TOO_FAST, pace > MAX_CHARACTERS_PER_SECOND),
         (Fault.DOUBTFUL, decoded.logprob < MIN_LOGPROB),
-        (Fault.SPARSE, decoded.seconds >= SPARSE_AFTER and pace < MIN_PACE),
+        (Fault.SPARSE, decoded.seconds >= SPARSE_AFTER_SECONDS and pace < MIN_CHARACTERS_PER_SECOND),
     )
     return next((fault for fault, failed in gates if failed), None)
 
 
 def is_silence(decoded: Decoded) -> bool:
     """Whether the model itself reports silence; then its text means nothing."""
-    return decoded.no_speech > MAX_NO_SPEECH and decoded.logprob < MIN_LOGPROB
+    return decoded.no_speech > MAX_NO_SPEECH_PROBABILITY and decoded.logprob < MIN_LOGPROB
 
 
 def compression_ratio(text: str) -> float:

@@ -11,7 +11,7 @@ MIN_SECONDS: Final = 5.0
 """Seconds of speech that a voice needs: vectors from two seconds or less differ within one person as much as
 between two (macparakeet#682)."""
 
-MAX_SECOND_VOICE: Final = 0.1
+MAX_SECOND_VOICE_SHARE: Final = 0.1
 """Share of a recording's speech that one other person may have, for a question or an interruption; with more,
 two people speak in it."""
 
@@ -31,7 +31,7 @@ def sole_voice(diarization: Diarization) -> FloatArray:
         raise StageError(
             Reason.VOICE_UNUSABLE, f"Only {total:.1f} s of speech; a voice needs {MIN_SECONDS:.0f} s."
         )
-    if len(seconds) > 1 and seconds[1][0] > MAX_SECOND_VOICE * total:
+    if len(seconds) > 1 and seconds[1][0] > MAX_SECOND_VOICE_SHARE * total:
         raise StageError(
             Reason.VOICE_UNUSABLE, f"A second voice has {seconds[1][0]:.1f} s of {total:.1f} s of speech."
         )

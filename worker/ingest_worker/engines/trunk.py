@@ -21,21 +21,21 @@ from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
 
-HOP: Final = 160
+HOP_SAMPLES: Final = 160
 """Samples between filterbank frames: 10 ms."""
 
-WIDTH: Final = 400
+WIDTH_SAMPLES: Final = 400
 """Samples under one filterbank frame: 25 ms."""
 
-STRIDE: Final = 8
+STRIDE_FRAMES: Final = 8
 """Filterbank frames per trunk frame: three halvings."""
 
-CENTRING: Final = 1000
+CENTRING_FRAMES: Final = 1000
 """Filterbank frames whose mean is subtracted: ten seconds, the length of stock's windows."""
 
-BLOCK: Final = 3000
-"""Filterbank frames computed at once (30 s, a multiple of `STRIDE`). Longer gains nothing on a CPU, and a GPU
-takes several together."""
+BLOCK_FRAMES: Final = 3000
+"""Filterbank frames computed at once (30 s, a multiple of `STRIDE_FRAMES`). Longer gains nothing on a CPU,
+and a GPU takes several together."""
 
 WINDOWS_PER_BLOCK: Final = 3
 """Ten-second windows in a block: converts a batch of windows into a batch of blocks."""
@@ -46,7 +46,7 @@ SPEC: Final = {"frame_length": 25, "frame_shift": 10, "sample_rate": SAMPLE_RATE
 
 def filterbank_frames(samples: int) -> int:
     """How many 25-ms frames fit, 10 ms apart."""
-    return max(0, 1 + (samples - WIDTH) // HOP)
+    return max(0, 1 + (samples - WIDTH_SAMPLES) // HOP_SAMPLES)
 
 
 def _reach(resnet: torch.nn.Module) -> int:
@@ -68,7 +68,7 @@ def _reach(resnet: torch.nn.Module) -> int:
 class Trunk:
     """Frames of a recording by the convolutional part of a WeSpeaker ResNet."""
 
-    def __init__(self, model: Any, *, device: str, batch: int, block: int = BLOCK) -> None:
+    def __init__(self, model: Any, *, device: str, batch: int, block: int = BLOCK_FRAMES) -> None:
         """`model` is a loaded `WeSpeakerResNet34` on `device`; `batch` counts ten-second windows.
 
         Raises:
@@ -86,7 +86,7 @@ class Trunk:
         self.runner = BatchRunner(together, free=torch.cuda.empty_cache if device == "cuda" else None)
         """The outcome of batching: `batch` and `halvings` for the Receipt."""
         self._model, self._device, self._block = model, device, block
-        self._context = -(-_reach(model.resnet) // STRIDE) * STRIDE
+        self._context = -(-_reach(model.resnet) // STRIDE_FRAMES) * STRIDE_FRAMES
         if device == "cpu":
             # halves the time; differs by 8e-6 (oneDNN's kernels)
             model.resnet.to(memory_format=torch.channels_last)
@@ -117,18 +117,18 @@ class Trunk:
                 [self._features(audio, start - before, start + width + after, total) for start in starts]
             )
             frames = self._model.resnet.forward_frames(batch)
-            skip = before // STRIDE
-            kept = frames[..., skip : skip + -(-width // STRIDE)]
+            skip = before // STRIDE_FRAMES
+            kept = frames[..., skip : skip + -(-width // STRIDE_FRAMES)]
             return [part.reshape(-1, part.shape[-1]) for part in kept]
 
     def _features(self, audio: Audio, first: int, last: int, total: int) -> Tensor:
         """(last - first, mel) filterbank, each frame less the mean of the ten seconds around it (at the ends,
         of those at the end)."""
-        span = min(CENTRING, total)
+        span = min(CENTRING_FRAMES, total)
         left = (torch.arange(first, last) - span // 2).clamp(0, total - span)
         low, high = min(first, int(left[0])), max(last, int(left[-1]) + span)
         # the network's filterbank expects the range of int16
-        samples = audio.pcm()[low * HOP : (high - 1) * HOP + WIDTH].astype(np.float32)
+        samples = audio.pcm()[low * HOP_SAMPLES : (high - 1) * HOP_SAMPLES + WIDTH_SAMPLES].astype(np.float32)
         fbank: Tensor = self._model._fbank(torch.from_numpy(samples)[None].to(self._device))  # noqa: SLF001 - the stock path minus centring
         sums = torch.cat([fbank.new_zeros(1, fbank.shape[1], dtype=torch.float64), fbank.double().cumsum(0)])
         left = (left - low).to(fbank.device)

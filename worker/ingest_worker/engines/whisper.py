@@ -17,7 +17,7 @@ import numpy as np
 from ingest_contract.failures import Reason
 from ingest_contract.order import Settings
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
-from ingest_worker.engines.chunks import FRAME, Chunk, Flags, pack, speech_spans, voiced
+from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
@@ -28,11 +28,11 @@ from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
-MAX_DROPPED: Final = 0.5
+MAX_DROPPED_SHARE: Final = 0.5
 """Share of speech that may be dropped as degenerate. Beyond it the transcript misses most of the speech and
 is not a result."""
 
-LISTENING: Final = 0.1
+LISTENING_SHARE: Final = 0.1
 """Voice activity's share of the stage's progress."""
 
 UNDETERMINED: Final = "und"
@@ -61,17 +61,20 @@ class WhisperTranscriber:
         """Every word, in order, none overlapping another; no words where nobody speaks.
 
         Raises:
-            StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED` of the speech could not be
+            StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED_SHARE` of the speech could not be
                 decoded, `ORDER_INVALID` for a language that the model does not hear, and every memory reason.
         """
-        probabilities = speech_probabilities(audio, lambda share: report(LISTENING * share))
+        probabilities = speech_probabilities(audio, lambda share: report(LISTENING_SHARE * share))
         spans = speech_spans(probabilities, audio.samples)
         chunks = pack(spans, probabilities)
         language, certainty = self._language(audio, chunks)
         session = DecodingSession(self._engine, self.runner, audio, self._task(language), probabilities)
         hearing = Decodings()
         failed = session.hear(
-            chunks, hearing, TEMPERATURES[0], lambda share: report(LISTENING + (1 - LISTENING) * share)
+            chunks,
+            hearing,
+            TEMPERATURES[0],
+            lambda share: report(LISTENING_SHARE + (1 - LISTENING_SHARE) * share),
         )
         votes = [voted_by(hearing.ballots[chunk]) for chunk in chunks]
         failed = _by_language(session, hearing, chunks, failed)
@@ -172,7 +175,7 @@ def _expected(probabilities: FloatArray, audio: Audio, given_up: Sequence[Chunk]
     flags = voiced(probabilities, audio.samples)
     for chunk in given_up:
         for start, end in chunk.spans:
-            flags[start // FRAME : -(-end // FRAME)] = False
+            flags[start // FRAME_SAMPLES : -(-end // FRAME_SAMPLES)] = False
     return flags
 
 
@@ -183,7 +186,7 @@ def _spans(chunks: Sequence[Chunk]) -> tuple[tuple[float, float], ...]:
 
 
 def _require(lost: float, speech: float) -> None:
-    if lost > MAX_DROPPED * speech:
+    if lost > MAX_DROPPED_SHARE * speech:
         raise StageError(
             Reason.TRANSCRIPT_DEGENERATE,
             f"{lost:.0f} of {speech:.0f} seconds of speech gave no text that can be believed.",

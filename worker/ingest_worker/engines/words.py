@@ -15,12 +15,12 @@ from typing import Final
 from ingest_contract.text import legible
 from ingest_worker.domain import UNSPACED, Word
 from ingest_worker.engines.chunks import Chunk
-from ingest_worker.engines.quality import MAX_PACE
+from ingest_worker.engines.quality import MAX_CHARACTERS_PER_SECOND
 
-SHORTEST: Final = 0.02
+SHORTEST_SECONDS: Final = 0.02
 """The shortest word in seconds: one frame of Whisper's encoder, the resolution of its alignment."""
 
-LONGEST_MEDIAN: Final = 0.7
+LONGEST_MEDIAN_SECONDS: Final = 0.7
 """The largest plausible median word length, in seconds (openai/whisper `timing.py`)."""
 
 WORD_SECONDS: Final = 0.8
@@ -30,7 +30,7 @@ DIGIT_SECONDS: Final = 0.4
 1990: 170 words a minute), and "1984" is read as three words. Chunks contain no longer pauses than their
 padding, so a longer word lies over speech that the decoder left out: one "am" over 18 s."""
 
-STRETCHED: Final = 3
+STRETCHED_FACTOR: Final = 3
 """Such a word was said in a third of that at its start."""
 
 PUNCTUATION: Final = ".,!?;:…\"'。，！？、"
@@ -80,22 +80,23 @@ def _begins_apart(text: str, language: str) -> bool:
 
 
 def timed(words: Sequence[Word], seconds: float) -> list[Word]:
-    """The same words in order, at least `SHORTEST` long, disjoint, within 0..`seconds`.
+    """The same words in order, at least `SHORTEST_SECONDS` long, disjoint, within 0..`seconds`.
 
     A word next to a sentence's end that is more than twice as long as the median loses the pause
-    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST <= seconds`, which the gate on pace ensures.
+    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST_SECONDS <= seconds`, which the
+    gate on pace ensures.
     """
     shorter = _without_pauses(words)
     forwards: list[Word] = []
     free = 0.0
     for word in shorter:
         start = max(word.start, free)
-        free = max(word.end, start + SHORTEST)
+        free = max(word.end, start + SHORTEST_SECONDS)
         forwards.append(replace(word, start=start, end=free))
     limit = seconds
     for i in range(len(forwards) - 1, -1, -1):
         end = min(forwards[i].end, limit)
-        limit = min(forwards[i].start, end - SHORTEST)
+        limit = min(forwards[i].start, end - SHORTEST_SECONDS)
         forwards[i] = replace(forwards[i], start=limit, end=end)
     return forwards
 
@@ -117,9 +118,9 @@ def apart(words: Sequence[Word]) -> list[Word]:
     for word in ordered:
         if kept and kept[-1].end > word.start:
             before = kept[-1]
-            edge = max(word.start, before.start + SHORTEST)
+            edge = max(word.start, before.start + SHORTEST_SECONDS)
             kept[-1] = replace(before, end=edge)
-            word = replace(word, start=edge, end=max(word.end, edge + SHORTEST))  # noqa: PLW2901 - the same word, moved
+            word = replace(word, start=edge, end=max(word.end, edge + SHORTEST_SECONDS))  # noqa: PLW2901 - the same word, moved
         kept.append(word)
     return kept
 
@@ -164,7 +165,7 @@ def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Wor
     fits = [
         turn
         for turn in said[1:]
-        if sum(len(word.text) for word in turn) <= MAX_PACE * (turn[-1].end - turn[0].start)
+        if sum(len(word.text) for word in turn) <= MAX_CHARACTERS_PER_SECOND * (turn[-1].end - turn[0].start)
     ]
     return [word for turn in (said[0], *fits) for word in turn]
 
@@ -177,7 +178,7 @@ def longest_said(text: str) -> float:
 
 def _without_pauses(words: Sequence[Word]) -> list[Word]:
     lengths = [word.end - word.start for word in words if word.end > word.start]
-    longest = 2 * min(LONGEST_MEDIAN, median(lengths) if lengths else LONGEST_MEDIAN)
+    longest = 2 * min(LONGEST_MEDIAN_SECONDS, median(lengths) if lengths else LONGEST_MEDIAN_SECONDS)
     shorter: list[Word] = []
     begins = True
     for word in words:
@@ -188,7 +189,7 @@ def _without_pauses(words: Sequence[Word]) -> list[Word]:
         elif seconds > longest and ends:
             shorter.append(replace(word, end=word.start + longest))
         elif seconds > most:
-            shorter.append(replace(word, end=word.start + most / STRETCHED))
+            shorter.append(replace(word, end=word.start + most / STRETCHED_FACTOR))
         else:
             shorter.append(word)
         begins = ends

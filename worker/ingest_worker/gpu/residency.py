@@ -16,7 +16,7 @@ CONTEXT_MIB: Final = 300
 """A CUDA context with its kernels; 278 MiB measured on an A6000 (OpenTranscribe, `docs/whole-stack.md`). One
 for both engines."""
 
-MARGIN: Final = 1.25
+MARGIN_FACTOR: Final = 1.25
 """Factor on every footprint: with it, the estimates below are at least as large as every process measured in
 faster-whisper#1030 (large-v3, distil, turbo)."""
 
@@ -78,7 +78,8 @@ class ResidencyPlan:
 def transcription_mib(whisper: Whisper, batch: int) -> int:
     """Device memory of transcription, margin included."""
     return round(
-        MARGIN * (whisper.weights_mib * _WEIGHTS[whisper.compute_type] + _WORKSPACE_MIB + _PIECE_MIB * batch)
+        MARGIN_FACTOR
+        * (whisper.weights_mib * _WEIGHTS[whisper.compute_type] + _WORKSPACE_MIB + _PIECE_MIB * batch)
     )
 
 
@@ -86,7 +87,7 @@ def diarization_mib(batch: int) -> int:
     """Device memory of diarization, margin included; the largest measured is scaled for larger batches."""
     top, most = _DIARIZATION_MIB[-1]
     need = next((mib for limit, mib in _DIARIZATION_MIB if batch <= limit), most * batch / top)
-    return round(MARGIN * need)
+    return round(MARGIN_FACTOR * need)
 
 
 def plan_residency(

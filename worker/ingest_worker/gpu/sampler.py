@@ -15,7 +15,7 @@ from typing import Final, Self
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 
-PERIOD: Final = 0.25
+PERIOD_SECONDS: Final = 0.25
 """Seconds between samples. NVML's own utilisation figure covers between 1/6 and 1 second
 (`nvmlUtilization_t`)."""
 
@@ -34,7 +34,7 @@ class Peak:
 class Sampler:
     """Samples a GPU until it is stopped."""
 
-    def __init__(self, gpu: Gpu | None, period: float = PERIOD) -> None:
+    def __init__(self, gpu: Gpu | None, period: float = PERIOD_SECONDS) -> None:
         self._gpu, self._period = gpu, period
         self._whole = Peak()
         self._open: list[Peak] = [self._whole]

@@ -12,7 +12,7 @@ from pathlib import Path
 from ingest_worker.models.locks import LockedModel, files_of, read_lock, sha256_of, unavailable
 from ingest_worker.models.model_set import PinnedFile, Role
 
-_HASHERS = 4
+_HASHER_THREADS = 4
 """Threads that hash one model's files: more than a disk or a memory bus can serve."""
 
 
@@ -39,7 +39,7 @@ class Models:
         place = self._place / name
         if extra := set(files_of(place, self._lock.set)) - {file.path for file in model.files}:
             raise unavailable(f"{place / min(extra)} is not in the lock.", self._lock.set)
-        with ThreadPoolExecutor(_HASHERS, "hash") as threads:
+        with ThreadPoolExecutor(_HASHER_THREADS, "hash") as threads:
             for file, fault in zip(
                 model.files, threads.map(lambda file: _fault(place, file), model.files), strict=True
             ):

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-_GRACE: Final = 5
+_GRACE_SECONDS: Final = 5
 """Seconds between the signal that shows the reason (SIGXCPU) and the one that does not (SIGKILL)."""
 
 
@@ -34,7 +34,7 @@ def limit_this_process(limits: Limits) -> None:
     """Lower this process's own limits, permanently. Memory and processes on Linux only; macOS refuses
     (`setrlimit(2)`)."""
     wanted: dict[int, tuple[int, int]] = {
-        resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + _GRACE),
+        resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + _GRACE_SECONDS),
         resource.RLIMIT_FSIZE: (limits.file_bytes, limits.file_bytes),
         resource.RLIMIT_NOFILE: (limits.open_files, limits.open_files),
         resource.RLIMIT_CORE: (0, 0),

@@ -17,19 +17,19 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
-MOST_LINE: Final = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20
 """Bytes of one line: a recording's description has less than 10 kB, a decoder's report less than 1 kB."""
 
-_BLOCK: Final = 1 << 16
+_BLOCK_BYTES: Final = 1 << 16
 
-_TICK: Final = 0.25
+_TICK_SECONDS: Final = 0.25
 """Seconds between two checks whether the caller still wants to wait."""
 
 ONE_THREAD: Final = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """numpy's OpenBLAS starts a thread for every CPU when it is imported, each with 41 MB of address space and of
 data (measured with 0.3.33): 24 of them exceed the limits of a child, and a child computes next to nothing."""
 
-_LAST_GRACE: Final = 5.0
+_LAST_GRACE_SECONDS: Final = 5.0
 """Seconds that a child may take to exit after it has closed its output."""
 
 Said = dict[str, Any]
@@ -129,13 +129,13 @@ class Child:
         with selectors.DefaultSelector() as selector:
             selector.register(self._popen.stdout, selectors.EVENT_READ)
             while (end := self._heard.find(b"\n")) < 0:
-                if len(self._heard) > MOST_LINE:
-                    raise ChildGarbledError(f"a line of more than {MOST_LINE} bytes")
+                if len(self._heard) > MAX_LINE_BYTES:
+                    raise ChildGarbledError(f"a line of more than {MAX_LINE_BYTES} bytes")
                 if (left := until - time.monotonic()) <= 0:
                     raise TimeoutError
-                if not selector.select(min(left, _TICK)):
+                if not selector.select(min(left, _TICK_SECONDS)):
                     waiting()
-                elif block := os.read(self._popen.stdout.fileno(), _BLOCK):
+                elif block := os.read(self._popen.stdout.fileno(), _BLOCK_BYTES):
                     self._heard += block
                 else:
                     raise ChildEndedError(self._end())
@@ -146,9 +146,9 @@ class Child:
     def _end(self) -> int:
         """The exit code of a child that has closed its output. One that lives on is killed, with everything
         that it started."""
-        until = time.monotonic() + _LAST_GRACE
+        until = time.monotonic() + _LAST_GRACE_SECONDS
         while not self._is_over() and time.monotonic() < until:
-            time.sleep(_TICK / 10)
+            time.sleep(_TICK_SECONDS / 10)
         self._kill()
         return self._popen.wait()
 

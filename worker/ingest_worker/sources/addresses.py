@@ -23,7 +23,7 @@ _NAME: Final = re.compile(r"[a-z0-9._-]+")
 have."""
 
 _HASH_DIGITS: Final = 16
-_LONGEST_ID: Final = 128
+_LONGEST_ID_CHARACTERS: Final = 128
 """Characters: what `ItemId` in the contract allows."""
 
 _OURS: Final = frozenset({"file", "url", "voice"})
@@ -132,7 +132,11 @@ def recording_id(extractor: str, name: str) -> str:
     site = re.sub(r"[^a-z0-9]", "", extractor.lower()) or "site"
     site = f"site{site}" if site in _OURS else site
     found = f"{site}:{name}"
-    return found if len(found) <= _LONGEST_ID and name.isprintable() and name else f"{site}:{_digest(name)}"
+    return (
+        found
+        if len(found) <= _LONGEST_ID_CHARACTERS and name.isprintable() and name
+        else f"{site}:{_digest(name)}"
+    )
 
 
 def _digest(text: str) -> str:

@@ -21,7 +21,7 @@ from ingest_contract.failures import FAILURES, Kind, Reason
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_contract.profile import FetchProfile
-from ingest_contract.receipt import MAX_MESSAGE
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.text import legible, said
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
@@ -43,18 +43,18 @@ _PASSED_ON: Final = (
 """The part of our environment that the child gets: where programs and certificates are, and no
 credentials."""
 
-_DATA: Final = 1 << 30
+_DATA_BYTES: Final = 1 << 30
 """Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more
 than half of this to start."""
 
-_LARGEST_FILE: Final = 1 << 41
+_LARGEST_FILE_BYTES: Final = 1 << 41
 """A plan's outline of a media file is as long as the file, but sparse (`headers`)."""
 
-_SLACK: Final = 60
+_SLACK_SECONDS: Final = 60
 """Seconds beyond a child's own budgets, after which it is killed: for its start, and for what its own timers
 do not interrupt."""
 
-_ROOM: Final = 1 << 20
+_ROOM_BYTES: Final = 1 << 20
 """Bytes by which a file may be larger than the profile allows, so that it is reported as too large and not as
 a full disk."""
 
@@ -111,9 +111,9 @@ class FetcherApart(Fetcher):
         }
         limits = Limits(
             self._fetch.timeout_seconds + MAX_LISTING_SECONDS,
-            self._fetch.max_bytes + _ROOM,
+            self._fetch.max_bytes + _ROOM_BYTES,
             None,
-            data=_DATA,
+            data=_DATA_BYTES,
             open_files=256,
         )
         with _Asked({**request, "into": str(into)}, limits) as child:
@@ -152,7 +152,7 @@ def make_plan_apart(
         if is_secret(source.url):
             lines_of(source.url)  # here, because the child cannot say that a batch is set up wrongly
     framed: list[str] = []
-    limits = Limits(_DAY, _LARGEST_FILE, None, data=_DATA, open_files=256)
+    limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
     with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
@@ -169,12 +169,12 @@ def make_plan_apart(
         raise StageError(Reason.UNKNOWN, f"the plan was not told whole: {error}") from error
 
 
-_DAY: Final = 86_400
+_DAY_SECONDS: Final = 86_400
 
 
 def _patience(fetch: FetchProfile) -> int:
     """Seconds that extraction may take without output."""
-    return min(fetch.timeout_seconds, MAX_LISTING_SECONDS) + _SLACK
+    return min(fetch.timeout_seconds, MAX_LISTING_SECONDS) + _SLACK_SECONDS
 
 
 class _Shown:
@@ -223,7 +223,7 @@ class _Asked:
                 if "failed" in line:
                     raise _failed(line)
                 if "log" in line:
-                    log.warning("%s", said(str(line["log"]))[:MAX_MESSAGE])
+                    log.warning("%s", said(str(line["log"]))[:MAX_MESSAGE_CHARACTERS])
                 else:
                     yield line
         except TimeoutError as error:
@@ -240,8 +240,10 @@ def _failed(line: Said) -> StageError:
     """The failure that the child itself reported."""
     reason = next((each for each in _TELLABLE if each.value == line["failed"]), Reason.UNKNOWN)
     later = line.get("retry_after_seconds")
-    seconds = min(max(later, 0), _DAY) if isinstance(later, int) else None
-    return StageError(reason, str(line.get("message", ""))[:MAX_MESSAGE], retry_after_seconds=seconds)
+    seconds = min(max(later, 0), _DAY_SECONDS) if isinstance(later, int) else None
+    return StageError(
+        reason, str(line.get("message", ""))[:MAX_MESSAGE_CHARACTERS], retry_after_seconds=seconds
+    )
 
 
 def _ended(code: int) -> StageError:

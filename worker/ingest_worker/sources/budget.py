@@ -31,7 +31,7 @@ _PAGE_BYTES: Final = 32 << 20
 _LISTING_BYTES: Final = 512 << 20
 """Bytes of all answers to one extraction."""
 
-_BLOCK: Final = 1 << 20
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class OverBudgetError(BaseException):
@@ -59,7 +59,7 @@ class Budget:
 
         def whole() -> bytes:
             found = bytearray()
-            while block := read(_BLOCK):
+            while block := read(_BLOCK_BYTES):
                 self._spend(len(block))
                 found += block
                 if len(found) > self.page_bytes:

@@ -90,8 +90,8 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
 
     def stored(ids: Sequence[str]) -> Mapping[str, StoredRecording]:
         known: dict[str, StoredRecording] = {}
-        for start in range(0, len(ids), _ASK_TOGETHER):
-            _say({"stored": list(ids[start : start + _ASK_TOGETHER])})
+        for start in range(0, len(ids), _ASKED_IDS):
+            _say({"stored": list(ids[start : start + _ASKED_IDS])})
             answer = json.loads(sys.stdin.buffer.readline())["known"]
             known |= {
                 name: StoredRecording(unchanged, outcome and Reason(outcome))
@@ -101,8 +101,8 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
 
     def keep(addresses: Mapping[str, str]) -> None:
         every = list(addresses.items())
-        for start in range(0, len(every), _KEEP_TOGETHER):
-            _say({"keep": dict(every[start : start + _KEEP_TOGETHER])})
+        for start in range(0, len(every), _KEPT_ADDRESSES):
+            _say({"keep": dict(every[start : start + _KEPT_ADDRESSES])})
             sys.stdin.buffer.readline()
 
     document = make_plan(
@@ -116,10 +116,10 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_ASK_TOGETHER: Final = 1000
+_ASKED_IDS: Final = 1000
 """Ids per question: 128 kB at most."""
 
-_KEEP_TOGETHER: Final = 100
+_KEPT_ADDRESSES: Final = 100
 """Addresses per line: 2,048 characters each, at most six bytes for each character."""
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError, unreadable
 
-BLOCK: Final = 64 * 1024
+BLOCK_BYTES: Final = 64 * 1024
 """Bytes per read."""
 
 BLOCKS: Final = 32
@@ -66,7 +66,7 @@ def content_of(path: Path) -> str:
         found = hashlib.sha256(f"{facts.st_size}:".encode())
         for offset in _offsets(facts.st_size):
             file.seek(offset)
-            found.update(file.read(BLOCK))
+            found.update(file.read(BLOCK_BYTES))
     return found.hexdigest()[:_DIGITS]
 
 
@@ -103,6 +103,6 @@ def _digits(text: bytes) -> str:
 
 def _offsets(size: int) -> list[int]:
     """Offsets of the blocks."""
-    if size <= BLOCK * BLOCKS:
-        return list(range(0, size, BLOCK))
-    return [(size - BLOCK) * i // (BLOCKS - 1) for i in range(BLOCKS)]
+    if size <= BLOCK_BYTES * BLOCKS:
+        return list(range(0, size, BLOCK_BYTES))
+    return [(size - BLOCK_BYTES) * i // (BLOCKS - 1) for i in range(BLOCKS)]

@@ -18,25 +18,25 @@ from ingest_worker.audio.probe import announced_lengths
 Ranged = Callable[[int, int], tuple[bytes, int | None]]
 """(offset, count) to bytes and the file's whole size."""
 
-_HEAD: Final = 256 * 1024
-_TAIL: Final = 64 * 1024
+_HEAD_BYTES: Final = 256 * 1024
+_TAIL_BYTES: Final = 64 * 1024
 """An Ogg page is at most 65,307 bytes (RFC 3533), and the last one gives the stream's length."""
 
-_LARGEST_INDEX: Final = 16 * 1024 * 1024
+_LARGEST_INDEX_BYTES: Final = 16 * 1024 * 1024
 """Bytes of an mp4's index that are worth fetching: an hour of AAC at 48 kHz has 0.68 MB of index, a picture
 about twice as much in addition."""
 
 _FIRST_BOXES: Final = 8
 """Boxes that are read, each with a request: an index lies after `ftyp`, `free` and `mdat`, or before them."""
 
-_LARGEST_FILE: Final = 1 << 40
+_LARGEST_FILE_BYTES: Final = 1 << 40
 
 
 def announced_length(read: Ranged, scratch: Path) -> float | None:
     """The length in seconds that the container announces; None if it announces none or reading it is
     expensive. Raises what `read` raises."""
-    head, size = read(0, _HEAD)
-    if not head or size is None or size > _LARGEST_FILE:
+    head, size = read(0, _HEAD_BYTES)
+    if not head or size is None or size > _LARGEST_FILE_BYTES:
         return None
     with _outline(read, head, size, scratch) as path:
         return announced_lengths([path])[0]
@@ -50,7 +50,7 @@ def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Pa
     with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
         file.write(_index(read, head, size) or head)
         if head.startswith(b"OggS") and size > len(head):
-            file.write(read(max(len(head), size - _TAIL), _TAIL)[0])
+            file.write(read(max(len(head), size - _TAIL_BYTES), _TAIL_BYTES)[0])
         elif head.startswith(b"RIFF"):
             file.truncate(size)  # sparse in place of the samples: the length is the file's
         file.flush()
@@ -65,6 +65,6 @@ def _index(read: Ranged, head: bytes, size: int) -> bytes:
         return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]
 
     for box in islice(boxes(near, size), _FIRST_BOXES):
-        if box.kind == b"moov" and box.end <= size and box.end - box.start <= _LARGEST_INDEX:
+        if box.kind == b"moov" and box.end <= size and box.end - box.start <= _LARGEST_INDEX_BYTES:
             return near(box.start, box.end - box.start)
     return b""

@@ -102,11 +102,11 @@ def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Ca
             yield unusable(source.url, "", error)
 
 
-_MOST_SLOW: Final = 3
+_MOST_SLOW_PAGES: Final = 3
 """Pages of one host that may time out, before its other pages are skipped."""
 
 
-_PROBED_TOGETHER: Final = 1000
+_PROBED_FILES: Final = 1000
 """Files between two heartbeats: twenty seconds' work."""
 
 
@@ -131,7 +131,7 @@ class _Closer:
                 found[candidate.id] = self._from_the_web(candidate)
             except StageError as error:
                 slow[host] += error.reason is Reason.TOO_SLOW
-                if error.reason is Reason.TOO_SLOW and slow[host] < _MOST_SLOW:
+                if error.reason is Reason.TOO_SLOW and slow[host] < _MOST_SLOW_PAGES:
                     continue  # one page that does not end; the others may
                 if self._date:  # with its dates unknown, everything would count as new
                     raise
@@ -146,9 +146,9 @@ class _Closer:
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
-            for start in range(0, len(candidates), _PROBED_TOGETHER):
+            for start in range(0, len(candidates), _PROBED_FILES):
                 self._resolver.on_request()
-                some = candidates[start : start + _PROBED_TOGETHER]
+                some = candidates[start : start + _PROBED_FILES]
                 for candidate, seconds in zip(
                     some, announced_lengths([path_of(each.url) for each in some]), strict=True
                 ):

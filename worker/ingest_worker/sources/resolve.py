@@ -35,7 +35,7 @@ from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of, unquoted
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
 
-_DEPTH: Final = 2
+_MOST_LEVELS: Final = 2
 """Depth of nested lists that are opened: a channel, and its tabs."""
 
 _LINKS: Final = ("url", "url_transparent")
@@ -155,7 +155,7 @@ class Resolver:
             yield self._unread(source, error)
             return
         if "entries" in found:
-            yield from self._entries(found, source, _DEPTH)
+            yield from self._entries(found, source, _MOST_LEVELS)
         else:
             yield completed(candidate_of(found, source, alone=True), found)
 

@@ -8,7 +8,7 @@ parameter, and does not count. The content is bytes from `codec`, opaque to this
 from datetime import datetime
 
 from ingest_contract.stages import KEPT, Stage
-from ingest_worker.codec import FORMAT
+from ingest_worker.codec import FORMAT_VERSION
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
@@ -27,7 +27,7 @@ def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, cont
             " on conflict (recording, stage) do update set stage_hash = excluded.stage_hash, format = "
             "excluded.format,"
             " content = excluded.content, created_at = excluded.created_at",
-            [held.recording, stage.value, stage_hash, FORMAT, content],
+            [held.recording, stage.value, stage_hash, FORMAT_VERSION, content],
         )
 
 
@@ -41,7 +41,7 @@ def get(
             "select content from ingest.artifact where recording = %s and stage = %s and stage_hash = %s and "
             "format = %s"
             " and created_at >= coalesce(%s::timestamptz, '-infinity')",
-            [recording, stage.value, stage_hash, FORMAT, since],
+            [recording, stage.value, stage_hash, FORMAT_VERSION, since],
             binary=True,
         ).fetchone()
     return None if row is None else bytes(row[0])

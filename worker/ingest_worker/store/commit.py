@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_worker.codec import FORMAT, encode_spoken
+from ingest_worker.codec import FORMAT_VERSION, encode_spoken
 from ingest_worker.domain import Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.store.addresses import let_go
@@ -137,7 +137,7 @@ def _insert_run(connection: Connection, recording: Recording, run: Run, content:
     )
     words = encode_spoken(content.words)
     connection.execute(
-        "insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT, words]
+        "insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT_VERSION, words]
     )
 
 

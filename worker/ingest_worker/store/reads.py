@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from ingest_contract.failures import Reason
-from ingest_worker.codec import FORMAT, READABLE, decode_spoken
+from ingest_worker.codec import FORMAT_VERSION, READABLE, decode_spoken
 from ingest_worker.domain import Decision, Segment, SpokenWord, Turn
 from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection
@@ -185,8 +185,8 @@ def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
     assert row is not None  # noqa: S101  committed with its run
     if row[0] not in READABLE:
         said = (
-            f"The words of {run.recording} are stored in form {row[0]}, and this program reads {FORMAT}. "
-            "Process the recording again."
+            f"The words of {run.recording} are stored in form {row[0]}, "
+            f"and this program reads {FORMAT_VERSION}. Process the recording again."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     return decode_spoken(bytes(row[1]), language=run.language)

@@ -25,7 +25,7 @@ NO_ROLES: Final = (
     "ADMIN OPTION; then do it again."
 )
 
-_LOCK: Final = 0x1D6E57
+_LOCK_KEY: Final = 0x1D6E57
 """Advisory lock for everything that changes the schema."""
 
 _POSSIBLE: Final = """
@@ -42,7 +42,7 @@ def owner(dsn: str, application: str) -> Iterator[Connection]:
         connect(dsn, application=application, statement_timeout_seconds=0) as connection,
         translated("changing the schema"),
     ):
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK_KEY])
         yield connection
 
 

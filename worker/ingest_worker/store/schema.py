@@ -22,7 +22,7 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
 from ingest_worker.store.roles import grant_again, owner
 
-MINIMUM_POSTGRES: Final = 160_000
+MINIMUM_POSTGRES_VERSION: Final = 160_000
 """As `server_version_num`: the oldest version that the tests consider; features of 17 and 18 are not used
 unless named."""
 MINIMUM_PGVECTOR: Final = (0, 8, 0)
@@ -31,7 +31,7 @@ finds too few rows."""
 SOUND_PGVECTOR: Final = (0, 8, 4)
 """Earlier versions have a buffer overflow in parallel HNSW builds, and graphs damaged or not repaired by
 vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
-MAXIMUM_DIMENSION: Final = 4000
+MAX_DIMENSIONS: Final = 4000
 """The most that an HNSW index over halfvec accepts (pgvector README)."""
 
 _log = logging.getLogger(__name__)
@@ -106,9 +106,9 @@ def check(connection: Connection) -> None:
 
 def ensure_dimension(dsn: str, dimension: int) -> None:
     """Create the table and HNSW index for vectors of one dimension, if they are missing."""
-    if not 1 <= dimension <= MAXIMUM_DIMENSION:
+    if not 1 <= dimension <= MAX_DIMENSIONS:
         said = (
-            f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAXIMUM_DIMENSION} can (pgvector, "
+            f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAX_DIMENSIONS} can (pgvector, "
             "halfvec)."
         )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
@@ -174,10 +174,10 @@ def _apply(connection: Connection, migration: Migration) -> None:
 
 
 def _require_server(connection: Connection) -> None:
-    if connection.info.server_version < MINIMUM_POSTGRES:
+    if connection.info.server_version < MINIMUM_POSTGRES_VERSION:
         said = (
             f"Postgres {connection.info.server_version // 10_000} is too old: "
-            f"{MINIMUM_POSTGRES // 10_000} or newer is needed."
+            f"{MINIMUM_POSTGRES_VERSION // 10_000} or newer is needed."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":

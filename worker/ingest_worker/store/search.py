@@ -24,14 +24,14 @@ from ingest_worker.store.errors import translated
 
 FUSION_K: Final = 60
 
-LONGEST_QUESTION: Final = 1_000
+LONGEST_QUESTION_CHARACTERS: Final = 1_000
 """Characters. Text models see about 512 tokens, and a question of 20,000 words exceeds the depth of Postgres'
 stack."""
 
-_CANDIDATES: Final = 4
-"""Each list has this many times the passages that are wanted, and at least `_FEWEST`: a passage late in one
-list may be early in the other."""
-_FEWEST: Final = 50
+_CANDIDATES_FACTOR: Final = 4
+"""Each list has this many times the passages that are wanted, and at least `_FEWEST_CANDIDATES`: a passage
+late in one list may be early in the other."""
+_FEWEST_CANDIDATES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ def fault_of(question: str) -> str | None:
     """
     if not any(unicodedata.category(character)[0] in "LN" for character in question):
         return "has no word to search for"
-    if len(question) > LONGEST_QUESTION:
-        return f"has {len(question):,} characters; at most {LONGEST_QUESTION:,} can be asked"
+    if len(question) > LONGEST_QUESTION_CHARACTERS:
+        return f"has {len(question):,} characters; at most {LONGEST_QUESTION_CHARACTERS:,} can be asked"
     return None
 
 
@@ -164,7 +164,7 @@ def statement(query: Query) -> sql.Composed:
 
 def _parameters(query: Query, model: int) -> dict[str, Any]:
     asked = {name: getattr(query, name) for name in ("text", "limit", *_FILTERS)}
-    candidates = max(_FEWEST, _CANDIDATES * query.limit)
+    candidates = max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit)
     return {
         **asked,
         "vector": HalfVector(query.vector),

@@ -26,7 +26,7 @@ from ingest_worker.store.reach import let_through
 SYSTEM_USER: Final = "video-ingest-pg"
 """The user that runs the server when we are root: Postgres refuses to run as root."""
 
-_LONGEST_SOCKET_FOLDER: Final = 85
+_LONGEST_SOCKET_FOLDER_BYTES: Final = 85
 """Bytes. A socket's path has at most 107 (`man 7 unix`), and `/.s.PGSQL.5432.lock` needs 19 of them."""
 _PATIENCE: Final = "60"
 """Seconds for a start, which may have to recover from a crash, and for a stop, which writes a checkpoint."""
@@ -56,7 +56,7 @@ class Server:
         """The socket folder: in the server's folder, or, if that does not fit a socket's path or libpq's list
         of hosts, a short one that is named after it."""
         inside = self.folder / "socket"
-        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER and not set(",'\"\\") & set(str(inside)):
+        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER_BYTES and not set(",'\"\\") & set(str(inside)):
             return inside
         name = sha256(os.fsencode(self.folder)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"video-ingest-{self.uid}-{name}"

@@ -17,7 +17,7 @@ from ingest_worker.domain import Decision, FloatArray, Identity
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.records import Content
 
-_LOCK: Final = 0x1D6E58
+_LOCK_KEY: Final = 0x1D6E58
 """Advisory lock for the numbering: two recordings with one new voice that commit at the same time must agree
 on its number."""
 
@@ -42,7 +42,7 @@ def number_unknowns(connection: Connection, recording: str, content: Content) ->
     unnamed = [identity for identity in content.identities if identity.name is None]
     if not unnamed:
         return {}
-    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
     numbers = _matched(connection, unnamed, content)
     for identity in unnamed:
         if identity.speaker not in numbers:

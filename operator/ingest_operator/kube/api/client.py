@@ -36,7 +36,7 @@ all retries)."""
 Listing = tuple[list[Object], str]
 """(objects, resourceVersion of the list)."""
 
-PAGE: Final = 500
+PAGE_OBJECTS: Final = 500
 """Objects in one answer: the whole list of a large cluster would fill the server's memory and ours."""
 
 CONNECTIONS: Final = 64
@@ -45,7 +45,7 @@ CONNECT_SECONDS: Final = 5.0
 REPEATS: Final = 3
 """How often a GET, PUT or DELETE is sent at most."""
 
-LONGEST_WAIT: Final = 5.0
+LONGEST_WAIT_SECONDS: Final = 5.0
 """Seconds that a request waits at most before it is sent again. If the server wants a longer wait, the caller
 has to wait: it sees `retry_after`."""
 
@@ -159,7 +159,7 @@ class Api:
         self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]
     ) -> Listing:
         items: list[Object] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
+        query = {"limit": str(PAGE_OBJECTS)} | ({"labelSelector": labels} if labels else {})
         while True:
             page = _object(await self._send("list", resource.plural, resource.path(namespace), query=query))
             # Items of a list say nothing about their kind.
@@ -243,7 +243,7 @@ class Repeats(ExponentialRetry):
         super().__init__(
             attempts=REPEATS,
             start_timeout=0.1,
-            max_timeout=LONGEST_WAIT,
+            max_timeout=LONGEST_WAIT_SECONDS,
             exceptions={ClientConnectionError},
             retry_all_server_errors=False,
             evaluate_response_callback=_stands,
@@ -261,7 +261,7 @@ async def _stands(response: ClientResponse) -> bool:
     passing = (
         response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     )
-    return not passing or _asked_wait(response) > LONGEST_WAIT
+    return not passing or _asked_wait(response) > LONGEST_WAIT_SECONDS
 
 
 def _asked_wait(response: ClientResponse) -> float:

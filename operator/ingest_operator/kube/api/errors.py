@@ -82,7 +82,7 @@ _DENIED: Final = ("denied the request", "denied request")
 """How the server reports a rejection that is not its own; the webhook or policy chooses the HTTP status, so
 that status proves nothing."""
 
-_TEXT: Final = 300
+_TEXT_CHARACTERS: Final = 300
 """Characters kept of an answer that is no `Status`; a proxy may send a whole page."""
 
 
@@ -91,7 +91,9 @@ def error_of(status: int, body: bytes, retry_after: str | None) -> ApiError:
     said = _status_object(body)
     details: dict[str, Any] = said.get("details") or {}
     reason = str(said.get("reason") or _phrase(status))
-    message = str(said.get("message") or body.decode(errors="replace").strip()[:_TEXT] or _phrase(status))
+    message = str(
+        said.get("message") or body.decode(errors="replace").strip()[:_TEXT_CHARACTERS] or _phrase(status)
+    )
     wait = seconds_of(retry_after)
     wait = seconds_of(details.get("retryAfterSeconds")) if wait is None else wait
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:

@@ -21,10 +21,10 @@ ROUNDS: Final = 8
 """How often unreadable parts are removed before the object counts as unreadable: a mistake below another one
 shows only after that one is removed."""
 
-SHOWN: Final = 3
+SHOWN_MISTAKES: Final = 3
 """The most mistakes that a message names."""
 
-WORDS: Final = 240
+MISTAKE_CHARACTERS: Final = 240
 """Characters of each mistake: the list of known fields may be long."""
 
 M = TypeVar("M", bound=ContractModel)
@@ -45,8 +45,8 @@ class Reading(Generic[M]):
     @property
     def text(self) -> str:
         """The mistakes as one line for the user."""
-        more = len(self.mistakes) - SHOWN
-        return "; ".join(each[:WORDS] for each in self.mistakes[:SHOWN]) + (
+        more = len(self.mistakes) - SHOWN_MISTAKES
+        return "; ".join(each[:MISTAKE_CHARACTERS] for each in self.mistakes[:SHOWN_MISTAKES]) + (
             f" (and {more} more)" if more > 0 else ""
         )
 

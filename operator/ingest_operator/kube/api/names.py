@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
-from ingest_contract.order import MAX_NUMBER
+from ingest_contract.order import MAX_RUN_NUMBER
 from ingest_operator.kube.api.ownership import Identity
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -58,12 +58,14 @@ CONTAINER: Final = "worker"
 PROGRESS_PORT: Final = 8080
 """The port of that container's `/progress` and `/metrics`."""
 
-MAX_NAME: Final = 63
+MAX_NAME_CHARACTERS: Final = 63
 """A Job's name is a label of its pods."""
 
-_UID: Final = 8
-_DIGEST: Final = 10
-_PLACE: Final = re.compile(rf"-[0-9a-f]{{{_UID}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z")
+_UID_CHARACTERS: Final = 8
+_HASH_DIGITS: Final = 10
+_PLACE: Final = re.compile(
+    rf"-[0-9a-f]{{{_UID_CHARACTERS}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z"
+)
 
 
 def trace_of(uid: str) -> str:
@@ -132,7 +134,7 @@ def place_of(job_name: str) -> Place | None:
     """Parse a name; None for a name of another kind. Only `own_place_of` tells whether it is the name that a
     batch would give."""
     found = _PLACE.search(job_name)
-    if found is None or int(found[3]) > MAX_NUMBER:
+    if found is None or int(found[3]) > MAX_RUN_NUMBER:
         return None
     return Place(PLAN if found[1] else INGEST, int(found[2]), int(found[3]))
 
@@ -161,18 +163,18 @@ def plan_order_map_name(owner: Owner, plan_number: int) -> str:
 def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -> str:
     """The ConfigMap with one part of a frozen plan. The first part has the same name in all attempts, the
     names of the others say whose part they are."""
-    return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_DIGEST]}" if part else ""))
+    return _name(owner, f"plan-{plan_number}-{part}" + (f"-{digest[:_HASH_DIGITS]}" if part else ""))
 
 
 def order_map_name(owner: Owner, content: str) -> str:
     """The ConfigMap with what the orders of a batch share. Other content gets another name, so the map can be
     immutable."""
-    return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_DIGEST]}")
+    return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_HASH_DIGITS]}")
 
 
 def _name(owner: Owner, what: str) -> str:
     """`<batch>-<uid>-<what>`: a long batch name is cut at its end; the uid still distinguishes its objects
     from another batch's."""
-    tail = f"{owner.uid[:_UID]}-{what}"
-    head = owner.name.replace(".", "-")[: MAX_NAME - len(tail) - 1].rstrip("-")
+    tail = f"{owner.uid[:_UID_CHARACTERS]}-{what}"
+    head = owner.name.replace(".", "-")[: MAX_NAME_CHARACTERS - len(tail) - 1].rstrip("-")
     return f"{head}-{tail}"

@@ -47,7 +47,7 @@ ANSWERS: Final = {
 }
 """For each cause: the reason, seconds until the next call, and what to do."""
 
-_WORDS: Final = 600
+_MESSAGE_CHARACTERS: Final = 600
 """Characters of the server's own message: a condition has room for 1024, and our text comes first."""
 
 
@@ -64,7 +64,7 @@ def blocker_of_refusal(error: RefusedError, now: float, index: int | None = None
     reason, seconds, advice = ANSWERS[error.cause]
     return Blocker(
         reason,
-        f"{advice} The server says: {error.message[:_WORDS]}",
+        f"{advice} The server says: {error.message[:_MESSAGE_CHARACTERS]}",
         now + max(seconds, error.retry_after or 0.0),
         index,
     )

@@ -25,7 +25,7 @@ RECONCILE_ERRORS: Final = (
 """What a reconcile raises in a case that the code does not expect: it would fail again, and only the log
 would show it."""
 
-_WORDS: Final = 600
+_MESSAGE_CHARACTERS: Final = 600
 """Characters of an error's own message: a condition has room for 1024."""
 
 
@@ -49,7 +49,7 @@ def profile_unreadable(name: str, found: Reading[Any]) -> Blocker:
 
 def definitions_differ(error: RefusedError) -> Blocker:
     """The blocker of an object whose status the API server does not accept as this operator writes it."""
-    said = " ".join(error.message.split())[:_WORDS]
+    said = " ".join(error.message.split())[:_MESSAGE_CHARACTERS]
     advice = "Apply those that came with this operator (crds/), or run the operator that they came with."
     message = (
         "The cluster's CustomResourceDefinitions are not this operator's: they refuse what it "
@@ -67,7 +67,7 @@ def _passed_over(what: str, found: Reading[Any]) -> str:
 
 def reconcile_failed(error: Exception) -> Blocker:
     """The blocker of an object whose reconcile fails."""
-    said = " ".join(str(error).split())[:_WORDS]
+    said = " ".join(str(error).split())[:_MESSAGE_CHARACTERS]
     message = (
         f"The operator cannot work on this: {type(error).__name__}: {said}. Its log says where; it "
         "goes on trying."

@@ -29,11 +29,11 @@ from ingest_operator.kube.api.unreadable import (
 from ingest_operator.kube.batches.context import BatchContext, build_context
 from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.batches.ending import end_plans, end_runs
-from ingest_operator.kube.batches.job_cluster import ANY, KubeCluster
+from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
 from ingest_operator.kube.batches.state import BatchState, Deps
 from ingest_operator.kube.batches.status_store import KubeStatusStore
-from ingest_operator.kube.observe.queues import ASK_EVERY, ask_queue, not_admitted, waiting
+from ingest_operator.kube.observe.queues import ASK_EVERY_SECONDS, ask_queue, not_admitted, waiting
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import PlanDamagedError, require_all
 from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
@@ -82,7 +82,7 @@ class BatchController:
                     await self._stop_if_wanted(owner, state, now)
                 raise  # the caller retries it with growing backoff and logs where it failed
             await self._stop_if_wanted(owner, state, now)
-            return replace(again, after=requeueing.RESYNC)
+            return replace(again, after=requeueing.RESYNC_SECONDS)
 
     def forget(self, key: Key) -> None:
         """A batch is gone."""
@@ -260,7 +260,9 @@ class BatchController:
             spec = context.orders.batch.spec
             if is_deleted(state.statuses.batch) or (spec.suspend and spec.suspend_mode is SuspendMode.KILL):
                 await end_runs(
-                    KubeCluster(self._deps.api, self._deps.seen, context, state.remembered, now, total=ANY)
+                    KubeCluster(
+                        self._deps.api, self._deps.seen, context, state.remembered, now, total=ANY_RECORDINGS
+                    )
                 )
         if is_deleted(state.statuses.batch):
             await end_plans(self._deps.api, self._deps.seen, owner)
@@ -271,6 +273,6 @@ class BatchController:
         if not jobs:
             return ()
         known = state.answer
-        if known is None or known.uid != jobs[0]["metadata"]["uid"] or now - known.at >= ASK_EVERY:
+        if known is None or known.uid != jobs[0]["metadata"]["uid"] or now - known.at >= ASK_EVERY_SECONDS:
             known = state.answer = await ask_queue(self._deps.api, jobs[0], now)
         return (not_admitted(jobs, known.words, now),)

@@ -46,17 +46,17 @@ from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of, 
 from ingest_operator.kube.watch.confirm import ask, delete_job, is_of_plan
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
-ANY: Final = 10_000_000
+ANY_RECORDINGS: Final = 10_000_000
 """As many recordings as a Job name can tell apart: for a caller that does not know the plan."""
 
 DELETIONS: Final = 100
 """Jobs deleted in one reconcile at most: a batch whose 10,000 Jobs fall due together must go on."""
 
-DOUBT: Final = 90.0
+DOUBT_SECONDS: Final = 90.0
 """Seconds after a create call without response until the API server surely does not apply it: the client
 gives up within 30, the server after 60 (kubernetes `apiserver/pkg/server/config.go`)."""
 
-RETRY_REFUSED: Final = 60.0
+RETRY_REFUSED_SECONDS: Final = 60.0
 """Seconds until a start that is impossible with the current profile is retried."""
 
 
@@ -109,10 +109,10 @@ class KubeCluster:
         return Observation(tuple(runs), (*self._outside, *self._remembered.refusals.values(), *stuck))
 
     async def ask_for_progress(self, poller: Poller) -> None:
-        """Poll the workers' progress, at most every `RESYNC` seconds: what they report is observed with their
+        """Poll the workers' progress, at most every `RESYNC_SECONDS`: what they report is observed with their
         runs."""
         if self._now >= self._remembered.progress_due:
-            self._remembered.progress_due = self._now + requeueing.RESYNC
+            self._remembered.progress_due = self._now + requeueing.RESYNC_SECONDS
             self._remembered.progress = await poller.poll(self._addresses())
 
     def _keep_hidden(self, ledger: Ledger) -> None:
@@ -155,7 +155,7 @@ class KubeCluster:
         try:
             blocker = await self._create(start, item)
         except UnreachableError:
-            self._remembered.doubtful[start.index, start.number] = self._now + DOUBT
+            self._remembered.doubtful[start.index, start.number] = self._now + DOUBT_SECONDS
             raise
         except (NameTakenError, OrderTooLargeError, OverlayError, RefusedError) as error:
             blocker = self._refusal(error)
@@ -174,9 +174,9 @@ class KubeCluster:
             case NameTakenError():
                 return name_taken(error.kind, error.name, self._now)
             case OverlayError():
-                return Blocker("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED)
+                return Blocker("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED_SECONDS)
             case _:  # what all recordings share is too large
-                return Blocker("OrderTooLarge", str(error), self._now + RETRY_REFUSED)
+                return Blocker("OrderTooLarge", str(error), self._now + RETRY_REFUSED_SECONDS)
 
     async def stop(self, index: int, number: int) -> None:
         """Suspend the Job: its pod ends and the Job stays as the record. It never resumes: the next run is

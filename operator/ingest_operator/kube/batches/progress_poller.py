@@ -16,10 +16,10 @@ import aiohttp
 
 from ingest_contract.progress import Progress
 
-TIMEOUT: Final = 2.0
+TIMEOUT_SECONDS: Final = 2.0
 """Seconds for one answer, connecting included."""
 
-LIMIT: Final = 4096
+MAX_ANSWER_BYTES: Final = 4096
 """Bytes of an answer, at most. A real one has about sixty."""
 
 RunKey = tuple[int, int]
@@ -29,7 +29,7 @@ RunKey = tuple[int, int]
 class ProgressPoller:
     """Polls workers while it is entered."""
 
-    def __init__(self, at_once: int = 32, patience: float = TIMEOUT) -> None:
+    def __init__(self, at_once: int = 32, patience: float = TIMEOUT_SECONDS) -> None:
         """`at_once` bounds the requests under way, over all reconciles together; `patience` is how many
         seconds each may take."""
         self._at_once, self._patience = at_once, patience
@@ -45,7 +45,7 @@ class ProgressPoller:
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
             trust_env=False,
-            read_bufsize=LIMIT,
+            read_bufsize=MAX_ANSWER_BYTES,
         )
         return self
 
@@ -77,6 +77,6 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
     body = b""
     async for chunk in content.iter_any():
         body += chunk
-        if len(body) > LIMIT:
-            raise ValueError(f"more than {LIMIT} bytes")
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
     return body

@@ -16,11 +16,11 @@ from ingest_operator.kube.manifests.sources import with_claims_allowed
 SHARED_VARIABLE: Final = "INGEST_SHARED_ORDER"
 """The environment variable with the shared part, listed before the one with the order."""
 
-MAX_SHARED: Final = 110_000
+MAX_SHARED_BYTES: Final = 110_000
 """Bytes of the shared part. Linux takes 131,072 for one variable, and the longest part of one recording needs
 20,000."""
 
-MAX_PLAN_ORDER: Final = 1_000_000
+MAX_PLAN_ORDER_BYTES: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""
 
 _SHARED: Final = {"kind", "trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
@@ -50,11 +50,11 @@ def joined(own: str, shared: str) -> str:
 def plan_text(order: PlanOrder) -> str:
     """A plan's order, as it is stored in a ConfigMap. Raises `OrderTooLargeError`."""
     text = order.to_json()
-    if (size := len(text.encode())) > MAX_PLAN_ORDER:
+    if (size := len(text.encode())) > MAX_PLAN_ORDER_BYTES:
         raise OrderTooLargeError(
             f"the order to plan {len(order.sources)} sources, with {len(order.known)} recordings planned "
             f"before, has {size} bytes, "
-            f"and a ConfigMap takes {MAX_PLAN_ORDER}: put fewer sources into one batch"
+            f"and a ConfigMap takes {MAX_PLAN_ORDER_BYTES}: put fewer sources into one batch"
         )
     return text
 
@@ -69,10 +69,10 @@ def in_pods(orders: Orders) -> Orders:
 
 
 def _fitting(shared: str) -> str:
-    if (size := len(shared.encode())) > MAX_SHARED:
+    if (size := len(shared.encode())) > MAX_SHARED_BYTES:
         raise OrderTooLargeError(
             f"what all orders of the batch share has {size} bytes, and an environment variable takes "
-            f"{MAX_SHARED} of them: "
+            f"{MAX_SHARED_BYTES} of them: "
             "look for fewer voices (`spec.speakers.profiles`), or enrol them with fewer recordings or "
             "shorter addresses"
         )

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from ingest_contract.order import DSN_VARIABLE
 from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
-from ingest_operator.core.deadlines import UNKNOWN_LENGTH
+from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS
 from ingest_operator.kube.api.names import CONTAINER, Owner
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.overlay import lay_over
 from ingest_operator.kube.manifests.volumes import RECEIPT, Mount
 
-NOBODY: Final = 65_532
+NONROOT_UID: Final = 65_532
 """The user and group that the image calls `nonroot`."""
 
 GRACE_SECONDS: Final = 30
@@ -23,7 +23,7 @@ give no more."""
 DEFAULT_ACCOUNT: Final = "default"
 """The service account of pods that name none."""
 
-_HOUR: Final = 3600
+_HOUR_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None
 def memory_mib(memory: WorkerMemory, media_seconds: int | None, rung: int) -> int:
     """Host memory for a recording on a rung: each rung doubles what was not enough, up to the profile's
     maximum."""
-    growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH)
-    return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR)) << rung)
+    growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH_SECONDS)
+    return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR_SECONDS)) << rung)
 
 
 def _spec(pods: PodProfile, work: Work) -> Object:
@@ -79,8 +79,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": NOBODY,
-            "runAsGroup": NOBODY,
+            "runAsUser": NONROOT_UID,
+            "runAsGroup": NONROOT_UID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(pods, work)],

@@ -40,14 +40,14 @@ from ingest_operator.kube.observe.pod_reasons import (
     unscheduled,
 )
 
-PATIENCE: Final = 10.0
+POD_LAG_SECONDS: Final = 10.0
 """Seconds by which the watch of pods may lag behind the watch of Jobs."""
 
-LINGER: Final = 60.0
+LINGER_SECONDS: Final = 60.0
 """Seconds that a pod's other containers may outlive its worker: what they hold, such as a GPU, is held for
 nothing."""
 
-PARTICULARS: Final = 256
+PARTICULARS_CHARACTERS: Final = 256
 """Characters that are kept of the cluster's own message."""
 
 
@@ -120,7 +120,7 @@ def _of_pod(facts: EndFacts) -> RunEnd | None:
 def _of_worker(facts: EndFacts) -> RunEnd | None:
     """Its worker is over, and other containers keep the pod running."""
     finished = None if facts.pod is None else worker_finished_at(facts.pod)
-    if facts.pod is None or finished is None or facts.now - finished <= LINGER:
+    if facts.pod is None or finished is None or facts.now - finished <= LINGER_SECONDS:
         return None
     return _by_worker(facts, facts.pod)
 
@@ -175,7 +175,7 @@ def _of_job(facts: EndFacts) -> RunEnd | None:
     """Its Job is over, and its pod is gone."""
     kind = decided(facts.job)
     at = None if kind is None else held_since(facts.job, kind)
-    if kind is None or (at is not None and facts.now - at <= PATIENCE):
+    if kind is None or (at is not None and facts.now - at <= POD_LAG_SECONDS):
         return None
     if facts.pod is not None and not is_final(facts.job):
         return None  # it is still being ended
@@ -258,4 +258,6 @@ def _ended(
     receipt_gone: bool = False,
 ) -> Ended:
     reason, particulars = (cause.reason, cause.particulars) if cause else (None, "")
-    return Ended(code, receipt, reason, particulars.strip()[:PARTICULARS], facts.stopped, receipt_gone)
+    return Ended(
+        code, receipt, reason, particulars.strip()[:PARTICULARS_CHARACTERS], facts.stopped, receipt_gone
+    )

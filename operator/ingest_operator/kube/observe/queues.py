@@ -21,16 +21,16 @@ from ingest_operator.kube.api.resources import WORKLOADS, Object
 from ingest_operator.kube.manifests.ingest_job import QUEUE
 from ingest_operator.kube.observe.end_rules import is_final, is_suspended
 
-PATIENCE: Final = 60.0
+PATIENCE_SECONDS: Final = 60.0
 """Seconds in a queue before a person should know. A cluster with room admits within one second."""
 
-ASK_EVERY: Final = 30.0
+ASK_EVERY_SECONDS: Final = 30.0
 """Seconds between two requests about the same batch."""
 
 JOB_UID: Final = "kueue.x-k8s.io/job-uid"
 """Kueue's label of a Workload: the Job that it belongs to."""
 
-_WORDS: Final = 600
+_MESSAGE_CHARACTERS: Final = 600
 """Characters of Kueue's own message: a condition has room for 1024, and our text comes first."""
 
 
@@ -44,11 +44,11 @@ class Answer:
 
 
 def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
-    """The ingest Jobs that are suspended from outside for longer than `PATIENCE`, the earliest first."""
+    """The ingest Jobs suspended from outside for longer than `PATIENCE_SECONDS`, the earliest first."""
     found = [
         job
         for job in jobs
-        if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE
+        if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE_SECONDS
     ]
     return tuple(sorted(found, key=lambda job: (_since(job, now), job["metadata"]["name"])))
 
@@ -82,7 +82,7 @@ async def _words(api: Api, job: Object) -> str:
         except RefusedError:
             return "The operator may not read Workloads, which say why: set the chart's rbac.queues."
         except ApiError as error:
-            return f"Its Workload cannot be read now: {error.message[:_WORDS]}"
+            return f"Its Workload cannot be read now: {error.message[:_MESSAGE_CHARACTERS]}"
         return (
             said_by(found[0])
             if found
@@ -98,7 +98,7 @@ def said_by(workload: Object) -> str:
     for kind in ("QuotaReserved", "Admitted", "Evicted"):
         message = condition(workload, kind).get("message")
         if message and holds(workload, kind) is (kind == "Evicted"):
-            return f"Kueue says: {message[:_WORDS]}"
+            return f"Kueue says: {message[:_MESSAGE_CHARACTERS]}"
     return "Kueue has said nothing of it yet."
 
 

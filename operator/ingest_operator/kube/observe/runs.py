@@ -25,7 +25,7 @@ from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INGEST
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.node_avoidance import avoids
 from ingest_operator.kube.observe.end_rules import (
-    PARTICULARS,
+    PARTICULARS_CHARACTERS,
     EndFacts,
     decided,
     end_of,
@@ -34,7 +34,7 @@ from ingest_operator.kube.observe.end_rules import (
 )
 from ingest_operator.kube.observe.pod_reasons import stuck
 
-CUT: Final = 0.999
+CUT_SECONDS: Final = 0.999
 """Most that the API cuts off a timestamp, which it truncates to seconds: a probe Job must never appear older
 than the time at which the probe was due."""
 
@@ -42,10 +42,10 @@ than the time at which the probe was due."""
 POD_NOT_CREATED: Final = "PodNotCreated"
 """The reason of a Job without a pod."""
 
-COUNTED: Final = 1000
+MAX_COUNTED_TIMES: Final = 1000
 """Most attempts and disruptions that a label may count: no budget is larger, and waits double with each."""
 
-POD_PATIENCE: Final = 30.0
+POD_PATIENCE_SECONDS: Final = 30.0
 """Seconds for which the Job controller may leave a Job without a pod before a person should know."""
 
 
@@ -59,7 +59,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     created = created_at(job)
     made = now if created is None else created
     started = None if pod is None else worker_started_at(pod)
-    started_at = min(now, max(made + CUT, started or 0.0))
+    started_at = min(now, max(made + CUT_SECONDS, started or 0.0))
     over_at = None if end is None else min(now, max(started_at, now if end.at is None else end.at))
     scheduled = None if pod is None else scheduled_at(pod)
     held = over_at - scheduled if over_at is not None and scheduled is not None else 0.0
@@ -99,7 +99,7 @@ def blocker_of(job: Object, pod: Object | None, run: Run, now: float) -> Blocker
         return None
     return Blocker(
         cause.reason.value,
-        f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS]}",
+        f"{FAILURES[cause.reason].sentence} {cause.particulars[:PARTICULARS_CHARACTERS]}",
         inf,
         _place(job).index,
     )
@@ -110,7 +110,7 @@ def _without_pod(job: Object, now: float) -> Blocker | None:
     or a policy."""
     status, since = status_of(job), moment(status_of(job).get("startTime"))
     had_one = any(status.get(count) for count in ("active", "terminating", "failed", "succeeded"))
-    if had_one or decided(job) or since is None or now - since <= POD_PATIENCE:
+    if had_one or decided(job) or since is None or now - since <= POD_PATIENCE_SECONDS:
         return None
     name = metadata_of(job).get("name")
     message = (
@@ -144,7 +144,7 @@ def _place(job: Object) -> Place:
     return place_of(str(metadata_of(job).get("name"))) or Place(INGEST, 0, 0)
 
 
-def _count(job: Object, label: str, most: int = COUNTED) -> int:
+def _count(job: Object, label: str, most: int = MAX_COUNTED_TIMES) -> int:
     """A label that is a count; left out when it is 0. Anyone may edit labels: what is no count is 0, and
     every count has a limit."""
     text = (metadata_of(job).get("labels") or {}).get(label) or ""

@@ -26,7 +26,7 @@ from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 REQUEST: Final = f"{GROUP}/asked"
 """Annotation of a plan Job: its request, in the form of `PlanRequest.text`."""
 
-_DIGEST: Final = 16
+_HASH_DIGITS: Final = 16
 _REQUEST: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")
 
 
@@ -95,7 +95,7 @@ class PlanAttempt:
 
 def digest_of(text: str) -> str:
     """A short digest: it detects changes, not attacks."""
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def attempts_of(

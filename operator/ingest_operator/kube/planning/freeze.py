@@ -41,7 +41,7 @@ from ingest_operator.kube.planning.frozen_plan import (
     to_config_maps,
 )
 
-LOG_PATIENCE: Final = 300.0
+LOG_PATIENCE_SECONDS: Final = 300.0
 """Seconds for which a log may be out of reach: a node that restarts has it afterwards, a node that is gone
 never will."""
 
@@ -127,7 +127,7 @@ async def _document(api: Api, owner: Owner, source: PlanAttempt, now: float) -> 
             raise
         raise UnreadablePlanError(f"its log cannot be read: {error.message}") from error
     except (BusyError, UnreachableError) as error:
-        if now - (source.run.ended_at or now) > LOG_PATIENCE:
+        if now - (source.run.ended_at or now) > LOG_PATIENCE_SECONDS:
             raise UnreadablePlanError(f"its log cannot be read: {error.message}") from error
         raise LogOutOfReachError(error.message) from error
     if document.summary != receipt.plan:

@@ -35,14 +35,14 @@ PART_BYTES: Final = 700_000
 MAX_PARTS: Final = -(-MAX_BYTES // PART_BYTES) + 1
 """Parts of one plan, even if nothing of it can be compressed."""
 
-MAX_INFLATED: Final = MAX_BYTES + 1024 * 1024
+MAX_INFLATED_BYTES: Final = MAX_BYTES + 1024 * 1024
 """Bytes of a plan with the settings it was made with: at most 110,000 of settings, and some to spare."""
 
-ITEM_WEIGHT: Final = 1500
+ITEM_BYTES: Final = 1500
 """Bytes of memory that a recording takes besides its text."""
 
 _KEY: Final = "plan.json.gz"
-_GZIP: Final = 31
+_GZIP_WBITS: Final = 31
 """zlib's `wbits` for its largest window in a gzip wrapper."""
 
 _ADVICE: Final = (
@@ -72,7 +72,7 @@ class FrozenPlan(Plan):
     def weight(self) -> int:
         """Approximate bytes of memory that it takes."""
         text = sum(len(item.url) + len(item.title) + len(item.id) for item in self.document.items)
-        return 2 * text + ITEM_WEIGHT * len(self.document.items)
+        return 2 * text + ITEM_BYTES * len(self.document.items)
 
 
 class _Content(ContractModel):
@@ -205,11 +205,11 @@ def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
             f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. "
             f"{_ADVICE}"
         )
-    inflater = zlib.decompressobj(_GZIP)
-    text = inflater.decompress(body, MAX_INFLATED)
+    inflater = zlib.decompressobj(_GZIP_WBITS)
+    text = inflater.decompress(body, MAX_INFLATED_BYTES)
     if not inflater.eof:
         raise PlanDamagedError(
-            f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED} bytes, which none is. "
+            f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED_BYTES} bytes, which none is. "
             f"{_ADVICE}"
         )
     try:

@@ -22,11 +22,11 @@ from ingest_operator.kube.watch.jobs_and_pods import Lost
 MAX_PLAN_ATTEMPTS: Final = 3
 """Runs that may fail for a transient reason."""
 
-KEPT: Final = 5
+KEPT_RUNS: Final = 5
 """Runs whose Jobs are kept for their logs; the wait between two runs is computed from them, so it stops
 growing there."""
 
-LONGEST_WAIT: Final = 600.0
+LONGEST_WAIT_SECONDS: Final = 600.0
 """Seconds between two runs, at most."""
 
 _FINAL: Final = frozenset({Verdict.GIVE_UP, Verdict.SKIP})
@@ -158,7 +158,7 @@ def _wait(failed: Sequence[PlanAttempt]) -> float:
     first = 60.0 if last.verdict in _FIXED_OUTSIDE else 30.0
     receipt = last.outcome.receipt
     retry_after = float((receipt.retry_after_seconds or 0) if receipt else 0)
-    return max(retry_after, min(LONGEST_WAIT, first * 2.0 ** (len(failed) - 1)))
+    return max(retry_after, min(LONGEST_WAIT_SECONDS, first * 2.0 ** (len(failed) - 1)))
 
 
 def _blocker(one: PlanAttempt, due: float | None) -> Blocker | None:
@@ -207,4 +207,4 @@ def _ending(present: Sequence[PlanAttempt]) -> tuple[Object, ...]:
     are too old to be kept."""
     last = present[-1]
     stuck = (last.job,) if last.lingers or last.run.ended is None else ()
-    return (*(one.job for one in present[: -(KEPT - 1)]), *stuck)
+    return (*(one.job for one in present[: -(KEPT_RUNS - 1)]), *stuck)

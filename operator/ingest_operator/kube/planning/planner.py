@@ -31,10 +31,10 @@ from ingest_operator.kube.planning.next_step import Ask, Blocked, Make, Read, St
 from ingest_operator.kube.watch.confirm import delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
 
-SOON: Final = 10.0
+LOG_RETRY_SECONDS: Final = 10.0
 """Seconds until a log that is out of reach is requested again."""
 
-LATER: Final = 30.0
+SOURCES_RETRY_SECONDS: Final = 30.0
 """Seconds until sources that cannot be planned as written are retried: a list may have been fixed."""
 
 
@@ -132,12 +132,18 @@ class _PlanReconciler:
             case NameTakenError():
                 blocker = name_taken(error.kind, error.name, self.now)
             case MissingListError():
-                blocker = Blocker("ListMissing", str(error), self.now + LATER)
+                blocker = Blocker("ListMissing", str(error), self.now + SOURCES_RETRY_SECONDS)
             case OverlayError():
-                blocker = Blocker("TemplateInvalid", f"The profile's {error}", self.now + LATER)
+                blocker = Blocker(
+                    "TemplateInvalid", f"The profile's {error}", self.now + SOURCES_RETRY_SECONDS
+                )
             case _:
                 failure = ("SourcesInvalid", str(error))
-                return replace(self.answer(again_at=self.now + LATER), failure=failure, rests_on=self.orders)
+                return replace(
+                    self.answer(again_at=self.now + SOURCES_RETRY_SECONDS),
+                    failure=failure,
+                    rests_on=self.orders,
+                )
         return replace(self.answer(blocker, blocker.until), rests_on=self.orders)
 
     async def step(self, runs: tuple[PlanAttempt, ...]) -> PlanResult:
@@ -162,7 +168,7 @@ class _PlanReconciler:
             failed = replace(source, unreadable=str(error))
             return await self.step(tuple(failed if one is source else one for one in runs))
         except LogOutOfReachError as error:
-            soon = self.now + SOON
+            soon = self.now + LOG_RETRY_SECONDS
             message = (
                 f"The plan is made, and the log of pod {source.pod} that holds it cannot be reached: {error}"
             )
@@ -175,6 +181,8 @@ class _PlanReconciler:
             case Wait(until, blocker):
                 return self.answer(blocker, until)
             case Blocked(reason, message):
-                return replace(self.answer(again_at=self.now + LATER), failure=(reason.value, message))
+                return replace(
+                    self.answer(again_at=self.now + SOURCES_RETRY_SECONDS), failure=(reason.value, message)
+                )
             case _:
                 raise AssertionError(f"{step} is no waiting")

@@ -10,11 +10,11 @@ from typing import Final
 
 from ingest_operator.kube.watch.cache import Key
 
-TOTAL: Final = 160 * 1024 * 1024
+TOTAL_BYTES: Final = 160 * 1024 * 1024
 """Bytes of all plans: what an operator with the chart's 512 MiB has besides what it needs for 10,000 Jobs.
 Ten batches at their largest with titles and addresses of usual length."""
 
-SHARE: Final = TOTAL // 2
+NAMESPACE_BYTES: Final = TOTAL_BYTES // 2
 """Bytes of the plans of one namespace."""
 
 
@@ -25,7 +25,7 @@ class NoRoomError(Exception):
 class PlanRoom:
     """How much memory the plans of each batch take."""
 
-    def __init__(self, total: int = TOTAL, share: int = SHARE) -> None:
+    def __init__(self, total: int = TOTAL_BYTES, share: int = NAMESPACE_BYTES) -> None:
         self._total, self._share = total, share
         self._weights: dict[Key, int] = {}
 

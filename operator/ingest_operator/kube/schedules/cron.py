@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-MOST_COUNTED: Final = 10_000
+MAX_COUNTED_TIMES: Final = 10_000
 """Times that are counted at once, at most, a week of minutes: an operator that was down for a year must not
 block everything to count half a million."""
 
@@ -44,7 +44,7 @@ class Passed:
     """The times between two moments."""
 
     count: int
-    """How many, at most `MOST_COUNTED`."""
+    """How many, at most `MAX_COUNTED_TIMES`."""
     latest: float | None
     """The last of them."""
 
@@ -72,9 +72,10 @@ class Timetable:
         """The times after `since`, up to and including `until`."""
         if since >= until:
             return Passed(0, None)
-        times = list(islice(self._within(since, until), MOST_COUNTED))
+        times = list(islice(self._within(since, until), MAX_COUNTED_TIMES))
         return Passed(
-            len(times), max(times, default=None) if len(times) < MOST_COUNTED else self._latest(since, until)
+            len(times),
+            max(times, default=None) if len(times) < MAX_COUNTED_TIMES else self._latest(since, until),
         )
 
     def _latest(self, since: float, until: float) -> float | None:

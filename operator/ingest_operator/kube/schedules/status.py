@@ -12,7 +12,7 @@ from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.schedules.due import DueResult, come_due
 from ingest_operator.kube.schedules.owned_batches import OwnedBatch
 
-MOST_MISSED: Final = 1_000_000_000
+MAX_MISSED_TIMES: Final = 1_000_000_000
 """Where the count of missed times ends."""
 
 WAITS: Final = "WaitsForBatch"
@@ -58,7 +58,7 @@ def render(
         last_successful_time=_latest(
             before.last_successful_time, *(child.completed for child in children if child.completed)
         ),
-        missed=min(MOST_MISSED, before.missed + (due_result.missed if due_result else 0)),
+        missed=min(MAX_MISSED_TIMES, before.missed + (due_result.missed if due_result else 0)),
         settled_until=_latest(before.settled_until, due_result.settled)
         if due_result
         else before.settled_until,

@@ -25,19 +25,19 @@ LOG: Final = logging.getLogger(__name__)
 
 CONTROLLER: Final = "video-ingest.dev/operator"
 
-MINUTE: Final = 60.0
+MINUTE_SECONDS: Final = 60.0
 
-PER_MINUTE: Final = 4
+EVENTS_PER_MINUTE: Final = 4
 """Events of one batch and aspect in a minute: a user's own changes are all reported, a quota that comes and
 goes is not."""
 
 FAILURES_PER_MINUTE: Final = 1
 """A batch that fails a hundred times in a minute gets one Event."""
 
-WAITING: Final = 256
+WAITING_EVENTS: Final = 256
 """Events that may wait for a slow API server; more are lost."""
 
-GRACE: Final = 2.0
+GRACE_SECONDS: Final = 2.0
 """Seconds that an operator gives to waiting Events when it shuts down."""
 
 NOTE_BYTES: Final = 1024
@@ -77,9 +77,9 @@ class _RateLimiter:
                 yield None
 
     def _may_speak(self, aspect: Aspect, now: float) -> bool:
-        limit = FAILURES_PER_MINUTE if aspect is Aspect.FAILURES else PER_MINUTE
+        limit = FAILURES_PER_MINUTE if aspect is Aspect.FAILURES else EVENTS_PER_MINUTE
         times = self.said.setdefault(aspect, deque(maxlen=limit))
-        if len(times) == limit and now - times[0] < MINUTE:
+        if len(times) == limit and now - times[0] < MINUTE_SECONDS:
             return False
         times.append(now)
         return True
@@ -96,7 +96,7 @@ class EventPoster:
         self._api, self._clock, self._counted = api, clock, counted
         self._instance = instance[:INSTANCE_CHARACTERS]
         self._voices: dict[str, _RateLimiter] = {}
-        self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING)
+        self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING_EVENTS)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -107,7 +107,7 @@ class EventPoster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(GRACE_SECONDS):
                 await self._waiting.join()
         if self._task is not None:
             self._task.cancel()
@@ -124,7 +124,9 @@ class EventPoster:
             try:
                 self._waiting.put_nowait(event_of(batch, note, now, self._instance))
             except asyncio.QueueFull:
-                self._lost(batch["metadata"]["name"], note.reason, f"{WAITING} Events are waiting already")
+                self._lost(
+                    batch["metadata"]["name"], note.reason, f"{WAITING_EVENTS} Events are waiting already"
+                )
 
     def forgotten(self, uid: str) -> None:
         """A batch is gone."""

@@ -15,13 +15,13 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-BEAT: Final = 1.0
+BEAT_SECONDS: Final = 1.0
 """Seconds between two beats of the event loop."""
 
-BEATS_WITHIN: Final = 60.0
+BEATS_WITHIN_SECONDS: Final = 60.0
 """Seconds without a beat after which the loop counts as dead, though this page is still served."""
 
-RECONCILED_WITHIN: Final = 300.0
+RECONCILED_WITHIN_SECONDS: Final = 300.0
 """Seconds that one reconcile may take, failed or not: longer than all its requests together if each is
 answered late."""
 
@@ -54,7 +54,7 @@ class Health:
         self._seen[what] = self._clock()
 
     def limit(self, what: str, seconds: Callable[[], float]) -> None:
-        """From now on the operator is ready only if `seconds()` is at most `RECONCILED_WITHIN`."""
+        """From now on the operator is ready only if `seconds()` is at most `RECONCILED_WITHIN_SECONDS`."""
         self._running[what] = seconds
 
     def beat(self) -> None:
@@ -64,7 +64,7 @@ class Health:
     def is_alive(self) -> tuple[bool, Body]:
         """Whether the event loop runs, and how long ago its last beat was."""
         age = self._clock() - self._beat
-        return age <= BEATS_WITHIN, {"heartbeatSeconds": round(age, 3)}
+        return age <= BEATS_WITHIN_SECONDS, {"heartbeatSeconds": round(age, 3)}
 
     def is_ready(self) -> tuple[bool, Body]:
         """Whether the operator observes and acts; ages in seconds by what was seen, null for what was never
@@ -75,7 +75,7 @@ class Health:
         }
         stale = {what: age for what, age in ages.items() if age is None or age > self._within[what]}
         running = {what: round(seconds(), 3) for what, seconds in self._running.items()}
-        stale |= {what: seconds for what, seconds in running.items() if seconds > RECONCILED_WITHIN}
+        stale |= {what: seconds for what, seconds in running.items() if seconds > RECONCILED_WITHIN_SECONDS}
         return not stale, {
             "stale": stale,
             "fresh": {what: age for what, age in ages.items() if what not in stale},
@@ -105,7 +105,7 @@ async def served(port: int, health: Health, metrics: Exposed, host: str | None =
 async def _beat(health: Health) -> None:
     while True:
         health.beat()
-        await asyncio.sleep(BEAT)
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 Page = Callable[[web.Request], Awaitable[web.Response]]

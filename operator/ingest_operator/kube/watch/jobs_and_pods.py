@@ -11,7 +11,7 @@ from ingest_operator.kube.api.ownership import Identity, controller_of, identity
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.watch.cache import Cache, version_of
 
-LOST: Final = 16
+LOST_JOBS: Final = 16
 """Lost plan Jobs that are remembered per batch: by then the wait between two has long stopped growing."""
 
 
@@ -58,7 +58,7 @@ class JobsAndPods:
 
     def lose_plan(self, batch: Identity, lost: Lost) -> None:
         """Remember that a plan Job is gone. After a restart the count starts again: that costs one Job."""
-        self._lost[batch] = (*self.lost_plans(batch), lost)[-LOST:]
+        self._lost[batch] = (*self.lost_plans(batch), lost)[-LOST_JOBS:]
 
     def lost_plans(self, batch: Identity) -> tuple[Lost, ...]:
         """The plan Jobs that a batch has lost, in the order in which they were lost."""
@@ -110,7 +110,7 @@ _CONDITION: Final = ("type", "status", "reason", "message", "lastTransitionTime"
 _CONTAINER: Final = ("name", "state")
 _OWNER: Final = ("uid", "controller")
 
-WORD: Final = 64
+WORD_CHARACTERS: Final = 64
 """Characters of the longest string that is interned: many objects share such words, and they are most of the
 memory of ten thousand objects."""
 
@@ -155,4 +155,4 @@ def _shared(value: Any) -> Any:
         return {sys.intern(key): _shared(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_shared(each) for each in value]
-    return sys.intern(value) if isinstance(value, str) and len(value) <= WORD else value
+    return sys.intern(value) if isinstance(value, str) and len(value) <= WORD_CHARACTERS else value

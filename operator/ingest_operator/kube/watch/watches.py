@@ -24,10 +24,10 @@ from ingest_operator.kube.watch.cache import Cache
 
 LOG: Final = logging.getLogger(__name__)
 
-PAGE: Final = 500
+PAGE_OBJECTS: Final = 500
 """Objects per page of a list."""
 
-AGAIN: Final = 2.0
+AGAIN_SECONDS: Final = 2.0
 """Seconds until a watch that was refused begins again."""
 
 SERVER_SECONDS: Final = 300
@@ -36,7 +36,7 @@ SERVER_SECONDS: Final = 300
 CLIENT_SECONDS: Final = 330
 """Seconds after which the client ends a watch that the server forgot."""
 
-SPEAKS_WITHIN: Final = 720.0
+SPEAKS_WITHIN_SECONDS: Final = 720.0
 """Seconds in which a live watch delivers something, if lists are no rarer. Bookmarks come every minute, but
 only with a version that is new to the watch: for a kind that no one changes, when someone lists it, or when
 etcd reports its progress, every ten minutes by default."""
@@ -174,7 +174,7 @@ def settings(watched: Iterable[Watched]) -> kopf.OperatorSettings:
     # kind is created again it discovers the kinds once, as often as not a moment before the API server serves
     # it. A watch that is retried until it is answered needs none of this.
     made.scanning.disabled = True
-    made.watching.chunk_size = PAGE
+    made.watching.chunk_size = PAGE_OBJECTS
     made.watching.server_timeout, made.watching.client_timeout = SERVER_SECONDS, CLIENT_SECONDS
     made.watching.connect_timeout = 5
     made.networking.request_timeout = 30
@@ -206,7 +206,7 @@ def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., Asyn
                 error,
                 extra={"action": "watch"},
             )
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     return watched
 

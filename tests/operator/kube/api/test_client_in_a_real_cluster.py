@@ -65,7 +65,7 @@ def test_making_a_thing_twice_is_told_apart_from_making_it(api: Api, run: Run, n
 def test_a_paged_list_is_whole_and_its_objects_are_as_they_would_be_alone(
     api: Api, run: Run, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_module, "PAGE", 2)
+    monkeypatch.setattr(api_module, "PAGE_OBJECTS", 2)
     made = [
         run(api.create(CONFIG_MAPS, namespace, config_map(f"m-{number}", labels={"of": "us"})))
         for number in range(5)

@@ -10,7 +10,7 @@ import pytest
 
 from ingest_contract.batch import MAX_SOURCES
 from ingest_contract.names import API_VERSION
-from ingest_contract.schedule import MAX_SCHEDULE_NAME
+from ingest_contract.schedule import MAX_SCHEDULE_NAME_CHARACTERS
 from testkit.cluster.client import Client, Refused
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.fixtures import definitions
@@ -178,7 +178,11 @@ def rules(kind: str, schema: Json, path: str = "") -> Iterator[tuple[str, str, s
         yield from rules(kind, schema["items"], f"{path}[]")
 
 
-NAME_RULE = ("IngestSchedule", "", f"metadata.name must have at most {MAX_SCHEDULE_NAME} characters")
+NAME_RULE = (
+    "IngestSchedule",
+    "",
+    f"metadata.name must have at most {MAX_SCHEDULE_NAME_CHARACTERS} characters",
+)
 
 
 def test_no_rule_is_without_a_case() -> None:
@@ -195,11 +199,13 @@ def test_no_rule_is_without_a_case() -> None:
 def test_a_schedule_has_a_name_that_leaves_room_for_the_time_in_the_names_of_its_batches(
     control_plane: ControlPlane, namespace: str
 ) -> None:
-    longest = an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * MAX_SCHEDULE_NAME)
+    longest = an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * MAX_SCHEDULE_NAME_CHARACTERS)
     assert control_plane.admin.create(longest)["spec"]
     with pytest.raises(Refused) as refusal:
         control_plane.admin.create(
-            an_object("IngestSchedule", namespace, nightly(BATCH), name="n" * (MAX_SCHEDULE_NAME + 1))
+            an_object(
+                "IngestSchedule", namespace, nightly(BATCH), name="n" * (MAX_SCHEDULE_NAME_CHARACTERS + 1)
+            )
         )
     assert [message for _, message in refusal.value.causes] == [f"Invalid value: {NAME_RULE[2]}"]
 

@@ -13,7 +13,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.outcome import Ended
 from ingest_operator.kube.api.errors import NotFoundError, UnreachableError
 from ingest_operator.kube.batches.context import BatchContext
-from ingest_operator.kube.batches.job_cluster import DOUBT, KubeCluster
+from ingest_operator.kube.batches.job_cluster import DOUBT_SECONDS, KubeCluster
 from ingest_operator.kube.batches.pending import PendingStarts
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -75,15 +75,15 @@ def test_the_job_of_a_start_stays_as_long_as_that_start_may_still_be_carried_out
 ) -> None:
     _, _, remembered = lived(mute=mute)
     (at_the_latest,) = remembered.kept.values()
-    assert (at_the_latest >= NOW + DOUBT) is longer
+    assert (at_the_latest >= NOW + DOUBT_SECONDS) is longer
 
 
 def test_it_goes_when_that_time_is_over() -> None:
     api, _, remembered = lived(mute=True)
     early, late = (
-        KubeCluster(api, JobsAndPods(), SCENE, remembered, NOW + DOUBT + offset, total=ITEM.index + 1)
+        KubeCluster(api, JobsAndPods(), SCENE, remembered, NOW + DOUBT_SECONDS + offset, total=ITEM.index + 1)
         for offset in (-1, 1)
     )
-    assert asyncio.run(early.clear()) == NOW + DOUBT
+    assert asyncio.run(early.clear()) == NOW + DOUBT_SECONDS
     assert asyncio.run(late.clear()) is None
     assert remembered.doubtful == {}

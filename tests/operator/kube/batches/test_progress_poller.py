@@ -11,7 +11,7 @@ import pytest
 
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
-from ingest_operator.kube.batches.progress_poller import LIMIT, ProgressPoller
+from ingest_operator.kube.batches.progress_poller import MAX_ANSWER_BYTES, ProgressPoller
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.progress import Board
 from ingest_worker.progress_server import ProgressServer
@@ -104,7 +104,7 @@ NONSENSE = {
     "no text": http(b"\xff\xfe\x00"),
     "an error that carries an answer": http(GOOD, status="500 Oops"),
     "half of what was announced": http(GOOD + b" " * 20)[:-30],
-    "too much": http(GOOD + b" " * LIMIT),
+    "too much": http(GOOD + b" " * MAX_ANSWER_BYTES),
     "compressed": http(b"\x1f\x8b\x08\x00garbage", "Content-Encoding: gzip"),
 }
 

@@ -12,7 +12,7 @@ from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_operator.core.actions import Start
-from ingest_operator.core.deadlines import UNKNOWN_LENGTH, deadline_seconds
+from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS, deadline_seconds
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE
@@ -112,7 +112,7 @@ MEMORY = WorkerMemory(base_mib=1000, mib_per_media_hour=100, max_mib=5000)
 def test_memory_grows_with_the_media_and_doubles_with_each_rung(
     seconds: int | None, rung: int, asked: str
 ) -> None:
-    assert UNKNOWN_LENGTH == 4 * 3600
+    assert UNKNOWN_LENGTH_SECONDS == 4 * 3600
     item = ITEM.model_copy(update={"duration_seconds": seconds})
     resources = worker_of(job(Start(7, 1, 0, rung, 0), item, PodProfile(memory=MEMORY)))["resources"]
     assert resources["limits"]["memory"] == resources["requests"]["memory"] == asked

@@ -18,7 +18,7 @@ from ingest_contract.selection import Reprocess
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import (
-    MAX_SHARED,
+    MAX_SHARED_BYTES,
     SHARED_VARIABLE,
     OrderTooLargeError,
     in_pods,
@@ -144,5 +144,5 @@ def test_the_longest_item_beside_the_longest_shared_part_fits_into_one_variable(
     )
     orders = orders_for(identification=voices_of(1950, 54))
     own, shared = split(orders.to_ingest(item, Start(99_999, 1_000_000, 0, 3, 0), PLACE))
-    assert MAX_SHARED * 0.97 < len(shared.encode()) <= MAX_SHARED
+    assert MAX_SHARED_BYTES * 0.97 < len(shared.encode()) <= MAX_SHARED_BYTES
     assert len(f"{ORDER_VARIABLE}={expand(own, {SHARED_VARIABLE: shared})}".encode()) <= LONGEST_VARIABLE

@@ -20,7 +20,7 @@ from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.order_encoding import MAX_PLAN_ORDER, OrderTooLargeError, in_pods
+from ingest_operator.kube.manifests.order_encoding import MAX_PLAN_ORDER_BYTES, OrderTooLargeError, in_pods
 from ingest_operator.kube.manifests.plan_job import knowing, plan_job, plan_order_map
 from ingest_operator.kube.manifests.volumes import PLACE
 from testkit.objects.builders import items
@@ -127,7 +127,7 @@ def test_a_plan_sees_those_keys_of_secrets_that_its_batch_names_and_its_profile_
 
 def test_ten_thousand_recordings_and_a_thousand_sources_fit_into_one_map() -> None:
     sources = tuple(PlannedSource(url=f"https://media.example.org/{number:0100d}") for number in range(1000))
-    assert len(told(orders_for(), sources, items(10_000)).encode()) < MAX_PLAN_ORDER
+    assert len(told(orders_for(), sources, items(10_000)).encode()) < MAX_PLAN_ORDER_BYTES
 
 
 def test_an_order_that_fits_into_no_map_is_refused_with_what_to_do() -> None:

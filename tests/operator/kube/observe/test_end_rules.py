@@ -7,7 +7,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.kube.manifests.ingest_job import QUEUE
-from ingest_operator.kube.observe.end_rules import LINGER, PATIENCE
+from ingest_operator.kube.observe.end_rules import LINGER_SECONDS, POD_LAG_SECONDS
 from ingest_operator.kube.observe.runs import needs_ending, run_of
 from testkit.objects.builders import NOW, a_failure
 from testkit.objects.kube_objects import (
@@ -92,8 +92,8 @@ def test_a_jobs_own_deadline_is_told_by_the_job_when_the_pod_is_gone() -> None:
 @pytest.mark.parametrize("pod", [None, running_pod()], ids=["no pod known yet", "an old version of the pod"])
 def test_a_job_that_is_over_waits_a_moment_for_what_the_watch_of_pods_shows(pod: Object | None) -> None:
     for job, end in ((complete(), Ended(0, None, receipt_gone=True)), (failed_with(42), Ended(42, None))):
-        assert ended(job, pod, NOW + OVER + PATIENCE) is None
-        assert ended(job, pod, NOW + OVER + PATIENCE + 1) == end
+        assert ended(job, pod, NOW + OVER + POD_LAG_SECONDS) is None
+        assert ended(job, pod, NOW + OVER + POD_LAG_SECONDS + 1) == end
 
 
 @pytest.mark.parametrize("only", ["Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"])
@@ -120,8 +120,8 @@ def test_a_worker_that_others_outlive_is_over_after_a_while_and_its_job_is_to_be
         a_container(terminated(0, RECEIPT)),
         conditions=ended_conditions(),
     )
-    assert ended(a_job(), pod, NOW + ENDED + LINGER) is None
-    run = run_of(a_job(), pod, PODS, NOW + ENDED + LINGER + 1)
+    assert ended(a_job(), pod, NOW + ENDED + LINGER_SECONDS) is None
+    run = run_of(a_job(), pod, PODS, NOW + ENDED + LINGER_SECONDS + 1)
     assert (run.ended, run.ended_at) == (Ended(0, RECEIPT), NOW + ENDED)
     assert needs_ending(a_job(), pod, run)
 

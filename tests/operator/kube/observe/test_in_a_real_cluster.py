@@ -15,7 +15,7 @@ from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.manifests.ingest_job import ingest_job
-from ingest_operator.kube.observe.end_rules import PATIENCE, decided, is_final
+from ingest_operator.kube.observe.end_rules import POD_LAG_SECONDS, decided, is_final
 from ingest_operator.kube.observe.runs import needs_ending, run_of
 from testkit.cluster.client import Client
 from testkit.cluster.control_plane import ControlPlane
@@ -135,7 +135,7 @@ def test_an_end_is_read_from_the_pod_and_once_that_is_gone_from_the_job(
     run = live.look(pod)
     assert run.ended == Ended(code, said or None)
     assert not needs_ending(live.job, pod, run)
-    assert live.look(None, after=PATIENCE + 1).ended == gone
+    assert live.look(None, after=POD_LAG_SECONDS + 1).ended == gone
 
 
 def test_a_disruption_is_read_from_the_pod_and_once_that_is_gone_from_the_job(live: Live) -> None:
@@ -150,7 +150,7 @@ def test_a_disruption_is_read_from_the_pod_and_once_that_is_gone_from_the_job(li
     )
     assert live.look(live.must_have_pod()).ended == Ended(143, None, Reason.EVICTED, "Eviction API: evicting")
     live.until(is_final, "the Job is over")
-    assert live.look(None, after=PATIENCE + 1).ended == Ended(None, None, Reason.EVICTED)
+    assert live.look(None, after=POD_LAG_SECONDS + 1).ended == Ended(None, None, Reason.EVICTED)
 
 
 @pytest.mark.parametrize("code", [137, 139])
@@ -158,7 +158,7 @@ def test_an_exit_code_that_is_in_no_table_is_told_by_the_job_as_well(live: Live,
     live.place()
     live.end(code)
     live.until(is_final, "the Job is over")
-    assert live.look(live.pod).ended == live.look(None, after=PATIENCE + 1).ended == Ended(code, None)
+    assert live.look(live.pod).ended == live.look(None, after=POD_LAG_SECONDS + 1).ended == Ended(code, None)
 
 
 @pytest.mark.parametrize("code", [143, 137], ids=["it ends when it is asked to", "it is killed"])
@@ -174,7 +174,7 @@ def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) ->
     live.end(code)
     assert live.look(live.pod).ended == Ended(code, None, on_request=True)
     live.until(decided, "the Job is over")
-    run = live.look(None, after=PATIENCE + 1)
+    run = live.look(None, after=POD_LAG_SECONDS + 1)
     assert run.ended == Ended(code, None, on_request=True)
     live.until(is_final, "the Job is over")
     assert not needs_ending(live.job, None, run)

@@ -7,12 +7,19 @@ import pytest
 
 from ingest_operator.kube.api.errors import BusyError, NotFoundError, RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.observe.queues import JOB_UID, PATIENCE, ask_queue, not_admitted, said_by, waiting
+from ingest_operator.kube.observe.queues import (
+    JOB_UID,
+    PATIENCE_SECONDS,
+    ask_queue,
+    not_admitted,
+    said_by,
+    waiting,
+)
 from testkit.cluster.fixtures import Run
 from testkit.objects.builders import NOW
 from testkit.objects.kube_objects import a_condition, a_job
 
-LATE = NOW + PATIENCE + 1
+LATE = NOW + PATIENCE_SECONDS + 1
 
 
 def queued(name: str = "one", since: float = 0, **more: Any) -> Object:
@@ -55,7 +62,7 @@ def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earlies
     over = queued("over")
     over["status"]["conditions"].append(a_condition("Failed", 10))
     jobs = [queued("late", 30), queued("two"), queued("one"), queued("ours", stopped=True), a_job(), over]
-    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE + 1)] == [
+    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE_SECONDS + 1)] == [
         "one",
         "two",
         "late",

@@ -29,7 +29,7 @@ from ingest_operator.kube.manifests.plan_job import plan_order_map
 from ingest_operator.kube.planning import frozen_plan
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import (
-    MAX_INFLATED,
+    MAX_INFLATED_BYTES,
     FrozenPlan,
     PlanDamagedError,
     digest_of,
@@ -177,7 +177,7 @@ def test_a_plan_that_does_not_follow_the_one_before_it_is_none_of_the_batch() ->
 
 
 def test_a_plan_that_is_larger_than_any_is_refused_before_it_fills_the_memory() -> None:
-    bomb = gzip.compress(b"0" * (4 * MAX_INFLATED))
+    bomb = gzip.compress(b"0" * (4 * MAX_INFLATED_BYTES))
     (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
     only["binaryData"], only["data"]["sha256"] = (
         {"plan.json.gz": base64.b64encode(bomb).decode()},
@@ -186,7 +186,7 @@ def test_a_plan_that_is_larger_than_any_is_refused_before_it_fills_the_memory() 
     tracemalloc.start()
     with pytest.raises(PlanDamagedError, match="more than 8388608 bytes"):
         read_back((only,))
-    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_INFLATED
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_INFLATED_BYTES
     tracemalloc.stop()
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_operator.core.blocker import Blocker
-from ingest_operator.core.breaker import LONGEST_WAIT
+from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS
 from ingest_operator.kube.api.names import PLAN, Place
 from ingest_operator.kube.planning.attempts import PlanAttempt
 from ingest_operator.kube.planning.next_step import (
-    KEPT,
+    KEPT_RUNS,
     MAX_PLAN_ATTEMPTS,
     Ask,
     Blocked,
@@ -92,7 +92,7 @@ def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_
     reason: Reason,
 ) -> None:
     waits = []
-    for count in range(1, KEPT + 1):
+    for count in range(1, KEPT_RUNS + 1):
         found = step(failures(count, reason))
         assert isinstance(found, Wait)
         assert found.blocker is not None
@@ -119,7 +119,7 @@ def test_a_try_that_was_asked_something_else_tells_nothing_of_the_last_one() -> 
 @pytest.mark.parametrize("reason", FORGIVEN)
 def test_machines_that_are_taken_back_use_no_try_up(reason: Reason) -> None:
     assert step(failures(1, reason), 29.9) == Wait(NOW + 30)
-    assert isinstance(step(failures(KEPT, reason), 600.0), Make)
+    assert isinstance(step(failures(KEPT_RUNS, reason), 600.0), Make)
     assert isinstance(step([*failures(2), *(a_failed_try(number, reason) for number in (3, 4))], 600.0), Make)
 
 
@@ -159,7 +159,7 @@ def test_jobs_that_are_gone_are_made_again_at_once_the_first_time_and_later_each
     many = [a_loss(number, NOW) for number in range(1, 17)]
     longest = next_step([], REQUEST, NOW, many)
     assert isinstance(longest, Wait)
-    assert longest.until == NOW + LONGEST_WAIT
+    assert longest.until == NOW + LONGEST_WAIT_SECONDS
 
 
 def test_a_job_that_is_gone_waits_though_earlier_failed_ones_are_there_but_not_once_another_lives() -> None:
@@ -188,10 +188,10 @@ def test_a_job_that_lingers_goes_before_the_next_one_is_made() -> None:
 
 
 def test_only_the_last_jobs_are_kept_for_their_logs() -> None:
-    runs = failures(KEPT + 3, Reason.DATABASE_UNAVAILABLE)
+    runs = failures(KEPT_RUNS + 3, Reason.DATABASE_UNAVAILABLE)
     found = step(runs, 600.0)
     assert isinstance(found, Make)
-    assert len(runs) - len(found.ending) + 1 == KEPT
+    assert len(runs) - len(found.ending) + 1 == KEPT_RUNS
     assert found.ending == tuple(one.job for one in runs[: len(found.ending)])
 
 

@@ -144,7 +144,7 @@ def test_sources_that_are_added_while_a_plan_is_made_get_a_plan_of_their_own(
 def test_lists_that_fit_one_by_one_get_a_plan_each(
     api: Api, namespace: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_operator.core.source_lists.MAX_PLANNED", 3)
+    monkeypatch.setattr("ingest_operator.core.source_lists.MAX_ADDRESSES", 3)
 
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)

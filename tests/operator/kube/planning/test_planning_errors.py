@@ -14,7 +14,7 @@ from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import BusyError, RefusalCause, RefusedError
 from ingest_operator.kube.api.names import plan_job_name, plan_map_name, plan_order_map_name
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, PODS
-from ingest_operator.kube.planning.freeze import LOG_PATIENCE
+from ingest_operator.kube.planning.freeze import LOG_PATIENCE_SECONDS
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from testkit.cluster.fixtures import Run
 from testkit.objects.builders import NOW, items
@@ -218,8 +218,8 @@ def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again
         reconcile = await scene.reconcile()
         assert [each.reason for each in reconcile.blockers] == ["LogOutOfReach"]
         assert "connection refused" in reconcile.blockers[0].message
-        assert (await scene.reconcile(after=LOG_PATIENCE - 10)).blockers != ()
-        await scene.reconcile(after=LOG_PATIENCE + 10)
+        assert (await scene.reconcile(after=LOG_PATIENCE_SECONDS - 10)).blockers != ()
+        await scene.reconcile(after=LOG_PATIENCE_SECONDS + 10)
         assert plan_job_name(scene.owner, 0, 2) in {job["metadata"]["name"] for job in await scene.jobs()}
 
     run(story())
@@ -239,7 +239,7 @@ def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(
         await scene.plan(pod)
         reconcile = await scene.reconcile()
         assert [each.reason for each in reconcile.blockers] == ["Forbidden"]
-        assert (await scene.reconcile(after=LOG_PATIENCE + 3600)).blockers[0].reason == "Forbidden"
+        assert (await scene.reconcile(after=LOG_PATIENCE_SECONDS + 3600)).blockers[0].reason == "Forbidden"
         assert len(await scene.jobs()) == 1
 
     run(story())

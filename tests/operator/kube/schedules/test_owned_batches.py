@@ -8,7 +8,7 @@ import pytest
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionType
-from ingest_contract.schedule import MAX_SCHEDULE_NAME
+from ingest_contract.schedule import MAX_SCHEDULE_NAME_CHARACTERS
 from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
 from ingest_operator.kube.schedules.owned_batches import (
     SCHEDULE_UID,
@@ -36,7 +36,7 @@ def test_a_batch_is_named_after_the_minute_it_was_due_in_utc_wherever_the_operat
 
 
 def test_the_longest_name_of_a_schedule_leaves_a_name_for_its_batches() -> None:
-    assert len(child_name("n" * MAX_SCHEDULE_NAME, DUE)) == 63
+    assert len(child_name("n" * MAX_SCHEDULE_NAME_CHARACTERS, DUE)) == 63
 
 
 def test_no_two_times_of_one_schedule_share_a_name_not_even_when_an_hour_is_repeated() -> None:

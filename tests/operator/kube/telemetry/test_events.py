@@ -18,10 +18,10 @@ from ingest_operator.kube.api.errors import AlreadyExistsError, BusyError
 from ingest_operator.kube.api.resources import BATCHES, EVENTS, Object, Resource
 from ingest_operator.kube.telemetry.event_messages import Note, NoteType, exposed
 from ingest_operator.kube.telemetry.events import (
-    MINUTE,
+    EVENTS_PER_MINUTE,
+    MINUTE_SECONDS,
     NOTE_BYTES,
-    PER_MINUTE,
-    WAITING,
+    WAITING_EVENTS,
     EventPoster,
     event_of,
 )
@@ -117,9 +117,9 @@ def test_a_batch_tells_of_its_failures_once_a_minute_and_then_of_all_of_them(des
     for count in range(1, 5):
         desk.accept(statuses[count - 1], statuses[count])
         desk.now += 10
-    desk.now = NOW + MINUTE
+    desk.now = NOW + MINUTE_SECONDS
     desk.accept(statuses[4], statuses[5])
-    desk.now += MINUTE
+    desk.now += MINUTE_SECONDS
     desk.accept(statuses[5], statuses[5])
     first, second = desk.posted()
     assert first[1].startswith("youtube:video-00000")
@@ -139,20 +139,20 @@ def test_a_quota_that_comes_and_goes_is_told_a_few_times_and_in_the_end_as_it_is
         desk.accept(HELD, FREE)
         desk.now += 1
     desk.accept(FREE, HELD)
-    desk.now = NOW + MINUTE
+    desk.now = NOW + MINUTE_SECONDS
     desk.accept(HELD, HELD)
     reasons = [reason for reason, _ in desk.posted()]
-    assert reasons == ["Stalled", "Recovered"] * (PER_MINUTE // 2) + ["Stalled"]
-    assert desk.counts["posted"] == PER_MINUTE + 1
+    assert reasons == ["Stalled", "Recovered"] * (EVENTS_PER_MINUTE // 2) + ["Stalled"]
+    assert desk.counts["posted"] == EVENTS_PER_MINUTE + 1
 
 
 def test_what_was_held_back_and_came_to_nothing_is_never_told(desk: Desk) -> None:
-    for _ in range(PER_MINUTE // 2 + 1):
+    for _ in range(EVENTS_PER_MINUTE // 2 + 1):
         desk.accept(FREE, HELD)
         desk.accept(HELD, FREE)
-    desk.now += MINUTE
+    desk.now += MINUTE_SECONDS
     desk.accept(FREE, FREE)
-    assert len(desk.posted()) == PER_MINUTE
+    assert len(desk.posted()) == EVENTS_PER_MINUTE
 
 
 def test_the_end_of_a_batch_is_told_however_much_was_said_before(desk: Desk) -> None:
@@ -193,9 +193,9 @@ def test_an_event_that_cannot_be_posted_is_told_and_counted_and_the_next_one_is_
 def test_a_server_that_does_not_answer_holds_up_neither_who_tells_nor_the_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_operator.kube.telemetry.events.GRACE", 0.05)
+    monkeypatch.setattr("ingest_operator.kube.telemetry.events.GRACE_SECONDS", 0.05)
     desk.server.open.clear()
-    for number in range(WAITING + 3):
+    for number in range(WAITING_EVENTS + 3):
         desk.accept(FREE, HELD, uid=f"uid-{number}")
     assert desk.counts == {"failed": 3}
     assert desk.posted() == []

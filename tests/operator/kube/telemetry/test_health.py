@@ -8,7 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ingest_operator.kube.telemetry.health import BEATS_WITHIN, RECONCILED_WITHIN, Health, served
+from ingest_operator.kube.telemetry.health import (
+    BEATS_WITHIN_SECONDS,
+    RECONCILED_WITHIN_SECONDS,
+    Health,
+    served,
+)
 
 
 class Clock:
@@ -82,25 +87,25 @@ def test_what_is_seen_and_not_expected_is_no_matter(clock: Clock) -> None:
 
 
 def test_a_reconcile_that_does_not_end_makes_it_unready_for_as_long_as_it_does_not(clock: Clock) -> None:
-    health, wait = Health(clock), {"batch reconciles": 0.0, "schedule reconciles": RECONCILED_WITHIN}
+    health, wait = Health(clock), {"batch reconciles": 0.0, "schedule reconciles": RECONCILED_WITHIN_SECONDS}
     health.limit("batch reconciles", lambda: wait["batch reconciles"])
     health.limit("schedule reconciles", lambda: wait["schedule reconciles"])
     assert asked(health, "/readyz")[0] == 200
-    wait["batch reconciles"] = RECONCILED_WITHIN + 1
-    assert asked(health, "/readyz")[2]["stale"] == {"batch reconciles": RECONCILED_WITHIN + 1}
+    wait["batch reconciles"] = RECONCILED_WITHIN_SECONDS + 1
+    assert asked(health, "/readyz")[2]["stale"] == {"batch reconciles": RECONCILED_WITHIN_SECONDS + 1}
     wait["batch reconciles"] = 0.0
     assert asked(health, "/readyz")[0] == 200
 
 
 def test_a_loop_that_has_not_come_round_for_long_is_dead_though_it_answers() -> None:
-    leaps = count(0.0, BEATS_WITHIN + 1)  # so much passes between any beat and any question
+    leaps = count(0.0, BEATS_WITHIN_SECONDS + 1)  # so much passes between any beat and any question
     status, _, body = asked(Health(lambda: next(leaps)), "/healthz")
-    assert (status, body) == (503, {"ok": False, "heartbeatSeconds": BEATS_WITHIN + 1})
+    assert (status, body) == (503, {"ok": False, "heartbeatSeconds": BEATS_WITHIN_SECONDS + 1})
 
 
 def test_the_loop_beats_while_it_is_served(clock: Clock) -> None:
     health = Health(clock)
-    clock.now += 2 * BEATS_WITHIN
+    clock.now += 2 * BEATS_WITHIN_SECONDS
     assert not health.is_alive()[0]
     assert asked(health, "/healthz")[0] == 200
 
@@ -109,7 +114,7 @@ def test_staleness_never_kills(clock: Clock) -> None:
     health = Health(clock)
     health.expect("jobs", 1)
     health.limit("batch reconciles", lambda: clock.now)
-    clock.now += 100 * RECONCILED_WITHIN
+    clock.now += 100 * RECONCILED_WITHIN_SECONDS
     assert asked(health, "/readyz")[0] == 503
     assert asked(health, "/healthz")[0] == 200
 

@@ -44,7 +44,7 @@ def brought(*turns: list[Any], namespace: str | None = "media") -> tuple[list[An
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watches, "AGAIN", 0)
+    monkeypatch.setattr(watches, "AGAIN_SECONDS", 0)
 
 
 def test_a_watch_that_is_refused_ends_as_one_that_may_begin_again() -> None:
