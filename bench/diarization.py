@@ -139,11 +139,9 @@ def line(row: Row) -> str:
     """A row for people."""
     return (
         f"{row.recording:9}{row.audio_seconds:6.1f} s  {row.way:18}{row.seconds:8.2f} s "
-        f"({row.times_faster:5.1f}x)"
-        f"  CPU {row.cpu_seconds:8.2f} s ({row.times_less_cpu:5.1f}x)  DER {row.der:.4f}  {row.speakers} "
-        "speakers"
-        f"  cosine {row.slot_cosine_mean:.4f} centroids {row.centroid_cosine_min:.4f}  difference "
-        f"{row.largest_difference:.2g}"
+        f"({row.times_faster:5.1f}x)  CPU {row.cpu_seconds:8.2f} s ({row.times_less_cpu:5.1f}x)  "
+        f"DER {row.der:.4f}  {row.speakers} speakers  cosine {row.slot_cosine_mean:.4f} centroids "
+        f"{row.centroid_cosine_min:.4f}  difference {row.largest_difference:.2g}"
     )
 
 

@@ -224,8 +224,8 @@ def table(rows: dict[str, Figures]) -> str:
     for name, row in rows.items():
         groups.setdefault(" ".join(name.split("/")[:2]), []).append(row)
     head = (
-        "| model, recording | sounds | WER ours, mean (worst) | stock sequential | stock batched | worst "
-        "against stock's best"
+        "| model, recording | sounds | WER ours, mean (worst) | stock sequential | stock batched | "
+        "worst against stock's best"
     )
     lines = [
         head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |",

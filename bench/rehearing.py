@@ -102,8 +102,8 @@ def table(rows: dict[str, Figures]) -> str:
     for name, row in rows.items():
         before, now = row["seconds"]["before"], row["seconds"]["now"]
         lines.append(
-            f"| {name} | {before} | {now} | {now / before:.2f} | {row['words']['before']} | "
-            f"{row['words']['now']} |"
+            f"| {name} | {before} | {now} | {now / before:.2f} | "
+            f"{row['words']['before']} | {row['words']['now']} |"
         )
     before, now = (sum(row["seconds"][tree] for row in rows.values()) for tree in ("before", "now"))
     return "\n".join([*lines, f"| all | {before:.1f} | {now:.1f} | {now / before:.2f} | | |"])

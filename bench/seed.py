@@ -124,11 +124,9 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     )
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
     lines = (
-        f"| {name} | {row['succeeded']} | {row['media_seconds']} s | {row['out_of_memory']} | {row['rtf']} "
-        f"| {row['hours_per_hour']} | "
-        f"{row['voice_coverage']:.1%} | {row['text_coverage']:.0%} | {row['peak_rss_mib']} MiB | "
-        f"{row['processes_left']} processes | "
-        f"{OLD[name]} |"
+        f"| {name} | {row['succeeded']} | {row['media_seconds']} s | {row['out_of_memory']} | {row['rtf']} | "
+        f"{row['hours_per_hour']} | {row['voice_coverage']:.1%} | {row['text_coverage']:.0%} | "
+        f"{row['peak_rss_mib']} MiB | {row['processes_left']} processes | {OLD[name]} |"
         for name, row in rows.items()
     )
     return head + "\n".join(lines)

@@ -71,8 +71,8 @@ def table(result: dict[str, Any]) -> str:
         whole = f"{receipt['seconds']:.1f} s (RTF {receipt['seconds'] / receipt['mediaSeconds']:.3f})"
         memory = receipt["memory"]["peakRssMib"]
         lines.append(
-            f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | {receipt['overheadSeconds']:.1f} | "
-            f"{per} | {memory} MiB |"
+            f"| {file} | {receipt['mediaSeconds']:.0f} s | {whole} | "
+            f"{receipt['overheadSeconds']:.1f} | {per} | {memory} MiB |"
         )
     return "\n".join(lines)
 

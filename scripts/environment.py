@@ -77,8 +77,8 @@ def environment(cache: Path) -> Path:
     uv = str(uv_program(cache))
     python = ["--python", str(home / "bin" / "python")]
     say(
-        f"bringing {home} up to date with locks/dev.txt (about 8 GB with torch for CUDA; minutes on first "
-        "use)"
+        f"bringing {home} up to date with locks/dev.txt "
+        "(about 8 GB with torch for CUDA; minutes on first use)"
     )
     if not (home / "bin" / "python").exists():
         subprocess.run(

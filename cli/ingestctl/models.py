@@ -108,9 +108,9 @@ def verdict_text(lock: Lock, model_set: ModelSet, folder: Path) -> str:
     text = f"{lock.set}: {len(lock.models)} models, {size(total)}, locked in {folder / lock.set / LOCK_FILE}"
     if not model_set.verified:
         text += (
-            "\nThe set itself does not pin every file's hash: what was fetched first is what the lock "
-            "holds, and nothing else is opened "
-            "from now on. Keep the lock to have the same models elsewhere."
+            "\nThe set itself does not pin every file's hash: "
+            "what was fetched first is what the lock holds, and nothing else is opened from now on. "
+            "Keep the lock to have the same models elsewhere."
         )
     return text
 

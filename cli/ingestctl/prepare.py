@@ -58,8 +58,8 @@ def locked_model(place: Workplace, set_name: str, role: Role, name: ModelName) -
     if model is None or model.role is not role:
         known = ", ".join(each.name for each in lock.models if each.role is role) or "none"
         said = (
-            f"The model set {set_name!r} in {place.models} has no {role.value} model {name!r}; it has "
-            f"{known}."
+            f"The model set {set_name!r} in {place.models} has no {role.value} model {name!r}; "
+            f"it has {known}."
         )
         raise StageError(
             Reason.MODELS_UNAVAILABLE, f"{said} Name one of these in the profile, or another set."
@@ -81,7 +81,7 @@ def require_store(dsn: str, dimension: int) -> None:
         require_schema(connection)
         if not has_table(connection, dimension):
             said = (
-                f"The store has no table for vectors of {dimension} numbers. Run `ingestctl migrate "
-                f"--dsn ... --dimension {dimension}`"
+                f"The store has no table for vectors of {dimension} numbers. "
+                f"Run `ingestctl migrate --dsn ... --dimension {dimension}`"
             )
             raise StageError(Reason.SCHEMA_MISMATCH, f"{said} as its owner.")

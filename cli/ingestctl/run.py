@@ -89,8 +89,8 @@ def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None
             os._exit(INTERRUPTED_EXIT)
         stop.set()
         watcher.said(
-            "stopping: workers roll back and end; run the same command to go on (Ctrl-C again to leave at "
-            "once)"
+            "stopping: workers roll back and end; "
+            "run the same command to go on (Ctrl-C again to leave at once)"
         )
 
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -98,8 +98,8 @@ def choose(stored: Sequence[str], here: Sequence[TextModel], name: str | None) -
         return next(iter(fitting.values()))
     if fitting:
         said = (
-            f"The store has vectors of {', '.join(sorted(fitting))}. Say with --model which of them to "
-            "search."
+            f"The store has vectors of {', '.join(sorted(fitting))}. "
+            "Say with --model which of them to search."
         )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     has = ", ".join(sorted({model.identity for model in here})) or "none"

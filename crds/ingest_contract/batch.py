@@ -166,8 +166,8 @@ FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess
 def _immutable(field: str) -> tuple[str, str]:
     return (
         (
-            f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == "
-            f"oldSelf.{field})"
+            f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || "
+            f"self.{field} == oldSelf.{field})"
         ),
         f"{field} cannot change once the batch exists: make a new batch",
     )

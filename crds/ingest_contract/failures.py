@@ -220,8 +220,8 @@ FAILURES: Final = MappingProxyType(
             47,
             _K.INPUT,
             _V.GIVE_UP,
-            "The file is not the one that was planned: it was replaced or has grown. A new batch takes it "
-            "as it is.",
+            "The file is not the one that was planned: it was replaced or has grown. "
+            "A new batch takes it as it is.",
         ),
         _R.GPU_OUT_OF_MEMORY: Failure(
             50,
@@ -289,8 +289,8 @@ FAILURES: Final = MappingProxyType(
             73,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The model's vectors have another dimension than its name in the store says. Check the model "
-            "set.",
+            "The model's vectors have another dimension than its name in the store says. "
+            "Check the model set.",
         ),
         _R.CLAIMED_ELSEWHERE: Failure(
             74, _K.STORE, _V.RETRY_LATER, "Another worker is on this recording. Its result will be found."
@@ -305,8 +305,8 @@ FAILURES: Final = MappingProxyType(
             80,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The worker does not take its order: operator and worker images differ, or its ConfigMap was "
-            "replaced.",
+            "The worker does not take its order: "
+            "operator and worker images differ, or its ConfigMap was replaced.",
         ),
         _R.MODELS_UNAVAILABLE: Failure(
             81,
@@ -333,8 +333,8 @@ FAILURES: Final = MappingProxyType(
             None,
             _K.SETUP,
             _V.STOP_BATCH,
-            "No node took the worker in all the time that the profile allows. Check that there is such a "
-            "GPU.",
+            "No node took the worker in all the time that the profile allows. "
+            "Check that there is such a GPU.",
         ),
         _R.EVICTED: Failure(
             None,
@@ -373,8 +373,8 @@ FAILURES: Final = MappingProxyType(
             None,
             _K.LIFECYCLE,
             _V.FORGIVE,
-            "The node shut down or restarted under the process: nobody knows how that ended. Look at the "
-            "node.",
+            "The node shut down or restarted under the process: "
+            "nobody knows how that ended. Look at the node.",
             2,
         ),
         _R.NODE_LOST: Failure(

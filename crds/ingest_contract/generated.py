@@ -37,19 +37,19 @@ _VERDICTS: Final = (
     "| Retry | yes | Tried again after a backoff that doubles, up to `retry.maxAttempts`. |",
     "| RetrySmaller | no | Tried again one rung down the memory ladder, which has its own end. |",
     (
-        "| RetryLater | no | Tried again when the world may be ready; rate limits and robot checks pause "
-        "the whole batch. |"
+        "| RetryLater | no | Tried again when the world may be ready; "
+        "rate limits and robot checks pause the whole batch. |"
     ),
     (
-        "| RetryElsewhere | yes | Tried again on another node, if there is one. Not charged where other "
-        "recordings fared no better. |"
+        "| RetryElsewhere | yes | Tried again on another node, if there is one. "
+        "Not charged where other recordings fared no better. |"
     ),
     "| GiveUp | - | Failed now. `spec.retryFailed` gives it another pass. |",
     "| Skip | - | Final, counted apart, not a failure. |",
     "| StopBatch | no | Nothing new starts until it is mended; one recording probes now and then. |",
     (
-        "| Forgive | no | Tried again at once, then after waits that double; given up when these add up "
-        "to a day. |"
+        "| Forgive | no | Tried again at once, then after waits that double; "
+        "given up when these add up to a day. |"
     ),
 )
 """What each verdict means, as rows of a table."""
@@ -62,17 +62,17 @@ def _failures() -> str:
         f"<!-- {HEADER} -->",
         "",
         (
-            "Every way in which a recording can end other than well is one row here. The same table drives "
-            "the worker's exit codes, what is"
+            "Every way in which a recording can end other than well is one row here. "
+            "The same table drives the worker's exit codes, what is"
         ),
         (
-            "tried again, and the reasons in `status`. A reason without an exit code is seen from outside, "
-            "when the worker could not speak."
+            "tried again, and the reasons in `status`. "
+            "A reason without an exit code is seen from outside, when the worker could not speak."
         ),
         "",
         (
-            "The column *node* says after how many such ends on one node, none having gone well there in "
-            "between, a batch sends nothing"
+            "The column *node* says after how many such ends on one node, "
+            "none having gone well there in between, a batch sends nothing"
         ),
         "more there for a while ([operating](operating.md#a-bad-node)).",
         "",

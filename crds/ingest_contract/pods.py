@@ -94,8 +94,8 @@ class WorkerMemory(ContractModel):
 
 _OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 _UNPROJECTED = (
-    "!has(self.spec) || !has(self.spec.volumes) || self.spec.volumes.all(volume, "
-    "!has(volume.projected) || !has(volume.projected.sources) || "
+    "!has(self.spec) || !has(self.spec.volumes) || self.spec.volumes.all(volume, !has(volume.projected) || "
+    "!has(volume.projected.sources) || "
     "volume.projected.sources.all(source, !has(source.serviceAccountToken)))"
 )
 _PROJECTED = "no volume may project a service account's token: a pod of ours has none"

@@ -42,8 +42,8 @@ async def _serve(options: Options) -> None:
 def _options() -> Options:
     parser = argparse.ArgumentParser(
         prog="python -m ingest_operator",
-        description="Serves IngestBatch and IngestSchedule resources. Credentials: the pod's service "
-        "account, else $KUBECONFIG.",
+        description="Serves IngestBatch and IngestSchedule resources. Credentials: "
+        "the pod's service account, else $KUBECONFIG.",
     )
     parser.add_argument(
         "--namespace",

@@ -94,8 +94,8 @@ def toolchain(oldest: Version) -> Iterator[Go]:
     if wheel is None:
         wanted = ".".join(map(str, oldest))
         raise NoGoError(
-            f"Go {wanted} or newer is needed to build the control plane, and there is none for this "
-            "machine: install it."
+            f"Go {wanted} or newer is needed to build the control plane, "
+            "and there is none for this machine: install it."
         )
     # A machine without Go has no use for its caches either: two gigabytes that go when this is done.
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".go-") as scratch:

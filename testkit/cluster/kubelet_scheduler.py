@@ -104,8 +104,8 @@ class Scheduler:
         self._told.add(uid)
         count = len(self.free)
         message = (
-            f"0/{count} nodes are available: {count} Insufficient {self.resource}. no new claims to "
-            "deallocate, preemption: "
+            f"0/{count} nodes are available: {count} Insufficient {self.resource}. "
+            "no new claims to deallocate, preemption: "
         )
         message += f"0/{count} nodes are available: {count} No preemption victims found for incoming pod."
         condition = unschedulable(time.time(), message)

@@ -75,8 +75,8 @@ def embedded(library: bytes) -> Mapping[str, bytes]:
             found[re.sub(r"^\d+", "", tail)] = content
     if not found:
         raise Community1Error(
-            f"no {NAMESPACE} in this library. It is in {packages.MOONSHINE.requirement}; later versions "
-            "have dropped it."
+            f"no {NAMESPACE} in this library. It is in {packages.MOONSHINE.requirement}; "
+            "later versions have dropped it."
         )
     return found
 

@@ -42,13 +42,13 @@ def blocker() -> str | None:
         return f"The worker's image is for x86-64; this is {platform.machine()}."
     if missing() and shutil.which("apt-get") is None:
         return (
-            "These programs are missing, and there is no apt-get to install them with: "
-            f"{', '.join(missing())}."
+            "These programs are missing, "
+            f"and there is no apt-get to install them with: {', '.join(missing())}."
         )
     if (free := shutil.disk_usage(cache_folder()).free) < DISK:
         return (
-            f"Building the images takes up to {DISK / 1e9:.0f} GB of disk; {cache_folder()} has "
-            f"{free / 1e9:.0f} GB left."
+            f"Building the images takes up to {DISK / 1e9:.0f} GB of disk; "
+            f"{cache_folder()} has {free / 1e9:.0f} GB left."
         )
     return _refused()
 

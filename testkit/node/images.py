@@ -202,8 +202,8 @@ def main() -> None:
         with measured() as disk:
             storage.build(image)
         say(
-            f"{image.reference} after {time.monotonic() - began:.1f} s, with {disk.most / 1e9:.1f} GB of "
-            "disk at most"
+            f"{image.reference} after {time.monotonic() - began:.1f} s, "
+            f"with {disk.most / 1e9:.1f} GB of disk at most"
         )
         weights = storage.weights(image)
         for content, size in weights.items():

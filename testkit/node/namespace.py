@@ -99,8 +99,8 @@ def _alone() -> Iterator[None]:
             fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(
-                "Another test run has a node on this machine, and there can be one only: its addresses are "
-                "fixed."
+                "Another test run has a node on this machine, "
+                "and there can be one only: its addresses are fixed."
             ) from None
         for left in cache_folder().glob(f"{FOR_NOW}*"):
             shutil.rmtree(left)

@@ -109,8 +109,8 @@ def failed(
 def failed_with(code: int, **how: Any) -> Object:
     """By a rule of the failure policy on exit codes."""
     message = (
-        f"Container {CONTAINER} for pod media/{POD} failed with exit code {code} matching FailJob "
-        "rule at index 1"
+        f"Container {CONTAINER} for pod media/{POD} failed "
+        f"with exit code {code} matching FailJob rule at index 1"
     )
     return failed("PodFailurePolicy", message, **how)
 

@@ -58,9 +58,9 @@ def _build(transcript: Transcript, storage: Storage) -> None:
 def _install(here: Place) -> None:
     here.transcript.chapter(
         "Install",
-        "The Secrets `video-ingest-store` and `video-ingest-store-owner` are in the namespace "
-        f"`{NAMESPACE}`; the node has the models in a"
-        " folder; the recordings are served beside it.",
+        "The Secrets `video-ingest-store` "
+        f"and `video-ingest-store-owner` are in the namespace `{NAMESPACE}`; "
+        "the node has the models in a folder; the recordings are served beside it.",
     )
     here.written("values.yaml")
     (here.folder / "charts").symlink_to(CHART.parent)

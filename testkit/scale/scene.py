@@ -123,8 +123,8 @@ class Scene:
         def reported() -> str:
             every = [self.counts(name) for name in names]
             return (
-                f"{sum(each.get('succeeded', 0) for each in every)} of "
-                f"{sum(each.get('total', 0) for each in every)}"
+                f"{sum(each.get('succeeded', 0) for each in every)} "
+                f"of {sum(each.get('total', 0) for each in every)}"
             )
 
         self.until(complete, f"until {len(names)} batches are complete", reported)

@@ -102,8 +102,8 @@ def make(folder: Path) -> None:
         packages.PackageError: a voice cannot be fetched.
     """
     say(
-        "synthesising the dialogue (three voices, about five minutes of speech; 2 to 4 minutes on 2 cores, "
-        "once)"
+        "synthesising the dialogue (three voices, about five minutes of speech; "
+        "2 to 4 minutes on 2 cores, once)"
     )
     script = phonemes.parsed(phonemes.SCRIPT.read_text())
     samples = _recited(script)

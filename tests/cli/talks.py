@@ -88,8 +88,8 @@ TALK = transcript_of(
             8.0,
             1,
             (
-                "A graph of neighbours, walked from the top; nothing more is needed to find what is near, as "
-                "far as I can tell today."
+                "A graph of neighbours, walked from the top; "
+                "nothing more is needed to find what is near, as far as I can tell today."
             ),
         ),
         (15.0, None, "Applause."),

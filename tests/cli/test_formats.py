@@ -181,8 +181,8 @@ def test_a_cue_ends_where_a_sentence_does_rather_than_where_it_is_full() -> None
                 0.0,
                 0,
                 (
-                    "This first sentence takes up more than half of the cue, as planned. But this one does "
-                    "not fit."
+                    "This first sentence takes up more than half of the cue, as planned. "
+                    "But this one does not fit."
                 ),
             )
         ),

@@ -14,8 +14,8 @@ HEAD = "apiVersion: video-ingest.dev/v1alpha1\nkind: IngestBatch\nmetadata: {nam
 SOURCES = "  sources: [{url: 'https://media.example.org/talk.mp4'}]\n"
 SPEC = "spec:\n" + SOURCES
 FIELDS = (
-    "dryRun, parallelism, profileRef, reprocess, retry, retryFailed, select, sources, speakers, "
-    "suspend, suspendMode, transcription"
+    "dryRun, parallelism, profileRef, reprocess, retry, retryFailed, "
+    "select, sources, speakers, suspend, suspendMode, transcription"
 )
 
 LABEL, DOMAIN, DATE = (
@@ -35,8 +35,8 @@ WHOLE = {
     "not YAML": (
         HEAD + "spec: [",
         (
-            "not YAML: while parsing a flow node expected the node content, but found '<stream end>', "
-            "line 4, column 8"
+            "not YAML: "
+            "while parsing a flow node expected the node content, but found '<stream end>', line 4, column 8"
         ),
     ),
     "a tab for an indent": (
@@ -86,92 +86,96 @@ IN_SOURCES = {
     "an empty list": ("[]", "sources: must have at least one entry"),
     "a mapping for a list": ("{url: 'https://a'}", "sources: must be a list, not {'url': 'https://a'}"),
     "a text for a source": ("['https://a']", "sources[0]: must be a mapping of fields, not 'https://a'"),
-    "two kinds in "
-    "one": ("[{url: 'https://a', volume: {claimName: c}}]", (f"sources[0]: {ONE_KIND}, not url "
-                                                                         "and volume")),
+    "two kinds in one": (
+        "[{url: 'https://a', volume: {claimName: c}}]",
+        f"sources[0]: {ONE_KIND}, not url and volume",
+    ),
     "no kind at all": ("[{speakers: {max: 2}}]", f"sources[0]: {ONE_KIND}, not none"),
-    "a scheme that nobody "
-    "fetches": ("[{url: 'ftp://a'}]", ("sources[0].url: must match ^(https?|file)://.+, "
-                                                           "not 'ftp://a'")),
+    "a scheme that nobody fetches": (
+        "[{url: 'ftp://a'}]",
+        "sources[0].url: must match ^(https?|file)://.+, not 'ftp://a'",
+    ),
     "the second of two": ("[{url: 'https://a'}, {url: 7}]", f"sources[1].url: {QUOTE}, not 7"),
     "a volume without its claim": ("[{volume: {glob: '*.mp4'}}]", "sources[0].volume.claimName: is required"),
-    "a misspelt "
-    "field": ("[{url: 'https://a', speaker: {max: 2}}]", ("sources[0].speaker: no such field; did "
-                                                                    "you mean `speakers`?")),
-    "a range upside "
-    "down": ("[{url: 'https://a', speakers: {min: 3, max: 2}}]", ("sources[0].speakers: min "
-                                                                                "must not be above max")),
-    "too "
-    "many": (f"[{', '.join(['{url: https://a}'] * 101)}]", ("sources: must have at most 100 entries, not "
-                                                               "101")),
-}  # fmt: skip
+    "a misspelt field": (
+        "[{url: 'https://a', speaker: {max: 2}}]",
+        "sources[0].speaker: no such field; did you mean `speakers`?",
+    ),
+    "a range upside down": (
+        "[{url: 'https://a', speakers: {min: 3, max: 2}}]",
+        "sources[0].speakers: min must not be above max",
+    ),
+    "too many": (
+        f"[{', '.join(['{url: https://a}'] * 101)}]",
+        "sources: must have at most 100 entries, not 101",
+    ),
+}
 
 IN_SPEC = {
     "an unknown field": ("mood: good", f"mood: no such field; known fields here are {FIELDS}"),
     "a misspelt field": ("paralellism: 2", "paralellism: no such field; did you mean `parallelism`?"),
     "snake case": ("retry_failed: x", "retry_failed: no such field; did you mean `retryFailed`?"),
     "a float where an integer belongs": ("parallelism: 2.5", "parallelism: must be a whole number, not 2.5"),
-    "a whole float where an integer "
-    "belongs": (("parallelism: "
-                                               "2.0"), ("parallelism: must be a whole number, "
-                                                                   "not 2.0")),
+    "a whole float where an integer belongs": (
+        "parallelism: 2.0",
+        "parallelism: must be a whole number, not 2.0",
+    ),
     "a text for a number": ("parallelism: '4'", "parallelism: must be a whole number, not '4'"),
     "no number at all": ("parallelism: .nan", "parallelism: must be a whole number, not nan"),
     "nothing": ("parallelism:", "parallelism: must be a whole number, not nothing"),
     "too little": ("parallelism: 0", "parallelism: should be greater than or equal to 1, not 0"),
     "too much": ("parallelism: 501", "parallelism: should be less than or equal to 500, not 501"),
-    "a bad "
-    "duration": (("select: "
-                       "{minDurationSeconds: 1h}"), ("select.minDurationSeconds: must be a whole "
-                                                           "number, not '1h'")),
-    "a negative "
-    "duration": (("select: "
-                            "{minDurationSeconds: -1}"), ("select.minDurationSeconds: should be "
-                                                                "greater than or equal to 0, not -1")),
-    "a date in another "
-    "form": (("select: "
-                               "{publishedAfter: 1.2.2025}"), ("select.publishedAfter: must match "
-                                                                     f"{DATE}, not '1.2.2025'")),
-    "a day that is "
-    "not": (("select: "
-                          "{publishedAfter: 2025-02-30}"), ("select.publishedAfter: must be a day of "
-                                                                  "the calendar, not '2025-02-30'")),
+    "a bad duration": (
+        "select: {minDurationSeconds: 1h}",
+        "select.minDurationSeconds: must be a whole number, not '1h'",
+    ),
+    "a negative duration": (
+        "select: {minDurationSeconds: -1}",
+        "select.minDurationSeconds: should be greater than or equal to 0, not -1",
+    ),
+    "a date in another form": (
+        "select: {publishedAfter: 1.2.2025}",
+        f"select.publishedAfter: must match {DATE}, not '1.2.2025'",
+    ),
+    "a day that is not": (
+        "select: {publishedAfter: 2025-02-30}",
+        "select.publishedAfter: must be a day of the calendar, not '2025-02-30'",
+    ),
     "a year alone": ("select: {publishedAfter: 2025}", f"select.publishedAfter: {QUOTE}, not 2025"),
     "dates upside down": (
-        ("select: "
-        "{publishedAfter: 2025-02-01, publishedBefore: 2025-01-01}"), ("select: publishedAfter must "
-                                                                             "not be above publishedBefore"),
+        "select: {publishedAfter: 2025-02-01, publishedBefore: 2025-01-01}",
+        "select: publishedAfter must not be above publishedBefore",
     ),
     "an unknown order": (
-        ("select: "
-        "{order: Longest}"), ("select.order: should be 'LongestFirst', 'ShortestFirst', 'NewestFirst' "
-                                    "or 'Source', not 'Longest'"),
+        "select: {order: Longest}",
+        "select.order: should be 'LongestFirst', 'ShortestFirst', 'NewestFirst' or 'Source', not 'Longest'",
     ),
-    "a language by "
-    "name": (("transcription: "
-                           "{language: english}"), ("transcription.language: should have at "
-                                                                 "most 3 characters, not 'english'")),
+    "a language by name": (
+        "transcription: {language: english}",
+        "transcription.language: should have at most 3 characters, not 'english'",
+    ),
     "Norwegian": (
-        "transcription: {language: no}", f"transcription.language: {QUOTE}, not False",
+        "transcription: {language: no}",
+        f"transcription.language: {QUOTE}, not False",
     ),
     "a text for a truth": ("suspend: 'true'", "suspend: must be true or false, not 'true'"),
     "an unknown mode": ("suspendMode: Drian", "suspendMode: should be 'Drain' or 'Kill', not 'Drian'"),
     "a number for a mapping": ("retry: 3", "retry: must be a mapping of fields, not 3"),
-    "a percentage with its "
-    "sign": (("retry: "
-                                   "{maxFailedPercent: 50%}"), ("retry.maxFailedPercent: must be a "
-                                                                     "whole number, not '50%'")),
+    "a percentage with its sign": (
+        "retry: {maxFailedPercent: 50%}",
+        "retry.maxFailedPercent: must be a whole number, not '50%'",
+    ),
     "a number for a token": ("retryFailed: 7", f"retryFailed: {QUOTE}, not 7"),
-    "a text that is too "
-    "long": (("retryFailed: "
-                                f"{'x' * 65}"), ("retryFailed: should have at most 64 "
-                                                            f"characters, not '{'x' * 56}...")),
-    "a bad profile "
-    "name": (("profileRef: "
-                           "{name: My_Profile}"), (f"profileRef.name: must match {DOMAIN}, not "
-                                                             "'My_Profile'")),
+    "a text that is too long": (
+        f"retryFailed: {'x' * 65}",
+        f"retryFailed: should have at most 64 characters, not '{'x' * 56}...",
+    ),
+    "a bad profile name": (
+        "profileRef: {name: My_Profile}",
+        f"profileRef.name: must match {DOMAIN}, not 'My_Profile'",
+    ),
     "a text for a list": ("speakers: {profiles: ann}", "speakers.profiles: must be a list, not 'ann'"),
-}  # fmt: skip
+}
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
@@ -203,8 +207,8 @@ def test_a_mistake_in_a_field_is_one_line(tmp_path: Path, field: str, line: str)
 def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
     first = HEAD + SPEC + "  parallelism: many\n  suspend: 1\n  mood: good\n"
     profile = (
-        "apiVersion: video-ingest.dev/v1alpha1\nkind: IngestProfile\nmetadata: {name: p}\nspec: "
-        "{runtime: {device: Tpu}}\n"
+        "apiVersion: video-ingest.dev/v1alpha1\nkind: IngestProfile\nmetadata: {name: p}\n"
+        "spec: {runtime: {device: Tpu}}\n"
     )
     assert mistakes(tmp_path, f"{first}---\n{profile}---\nkind: Pod\n") == [
         "spec.parallelism: must be a whole number, not 'many'",

@@ -113,7 +113,7 @@ def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: 
 
 def test_a_message_shows_no_credentials_wherever_its_addresses_stand() -> None:
     text = (
-        "Unable to download (https://ann:secret@h/a?b=1&token=secret): see "
-        "'postgresql://me:secret@db/x', xhttps://u:secret@h"
+        "Unable to download (https://ann:secret@h/a?b=1&token=secret): "
+        "see 'postgresql://me:secret@db/x', xhttps://u:secret@h"
     )
     assert said(text) == "Unable to download (https://h/a?b=1 see 'postgresql://db/x', xhttps://h"

@@ -17,8 +17,8 @@ OURS = f"{MANAGED_BY}={MANAGER}"
 QUERIES = (
     "select url, state, reason, segments, speakers from recordings order by url",
     (
-        "select label, count(*) as recordings, round(sum(seconds))::int as seconds from speakers "
-        "group by label order by label"
+        "select label, count(*) as recordings, round(sum(seconds))::int as seconds "
+        "from speakers group by label order by label"
     ),
     "select count(*) as vectors from ingest.embeddings_384",
 )
@@ -28,8 +28,8 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     seen_all = here.transcript
     seen_all.chapter(
         "Ingest",
-        "Eight recordings, three of them broken: one in which nobody speaks, one that ends early, one that "
-        "is not there.",
+        "Eight recordings, three of them broken: "
+        "one in which nobody speaks, one that ends early, one that is not there.",
     )
     batch = here.written("batch.yaml")
     with seen_all.phase("the batch"), watching(here.node.plane.admin) as seen:
@@ -81,8 +81,8 @@ def _told(here: Place, status: dict[str, Any]) -> None:
     assert float(status["rtf"]["p50"]) > 0
     here.transcript.chapter(
         "What the status says",
-        "Where the time went, in seconds; how much of the speech has a speaker and words; why what failed "
-        "failed.",
+        "Where the time went, in seconds; "
+        "how much of the speech has a speaker and words; why what failed failed.",
     )
     about = {
         key: status[key]

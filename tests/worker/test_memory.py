@@ -57,8 +57,8 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), GPU),
     (
         RuntimeError(
-            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a "
-            "non-contiguous input."
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. "
+            "This error may appear if you passed in a non-contiguous input."
         ),
         GPU,
     ),
@@ -78,8 +78,8 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (MemoryError("std::bad_alloc"), HOST),
     (
         RuntimeError(
-            "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried to "
-            "allocate 1 bytes"
+            "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: "
+            "you tried to allocate 1 bytes"
         ),
         HOST,
     ),

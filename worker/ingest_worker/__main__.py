@@ -89,8 +89,8 @@ def order_text() -> str:
     text = text or (Path(file).read_text(encoding="utf-8") if file else "")
     if (written := os.environ.pop(ORDER_DIGEST_VARIABLE, "")) and written != order_digest(text):
         raise ValueError(
-            "the order is not the one that the operator wrote: somebody has replaced the ConfigMap that it "
-            "lies in"
+            "the order is not the one that the operator wrote: "
+            "somebody has replaced the ConfigMap that it lies in"
         )
     return text
 

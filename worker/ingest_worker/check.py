@@ -98,8 +98,8 @@ def _walls() -> str:
     it."""
     if lacking := walls_lacking():
         return (
-            f"note    walls: this kernel or its container lacks {', '.join(lacking)}, so the decoder "
-            "runs without (SECURITY.md)"
+            f"note    walls: this kernel or its container lacks {', '.join(lacking)}, "
+            "so the decoder runs without (SECURITY.md)"
         )
     return "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 

@@ -13,8 +13,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Ingest recordings into Postgres: transcribed, attributed to their speakers, embedded. And read "
-    "them again.",
+    help="Ingest recordings into Postgres: "
+    "transcribed, attributed to their speakers, embedded. And read them again.",
     epilog="Start with: ingestctl example > batch.yaml; ingestctl doctor; ingestctl run batch.yaml",
 )
 

@@ -18,8 +18,8 @@ _DAY = ["%Y-%m-%d"]
 
 
 @app.command(
-    epilog="Example: ingestctl search 'what did they say about vector indexes' --speaker ann --since "
-    "2025-01-01 --limit 5",
+    epilog="Example: "
+    "ingestctl search 'what did they say about vector indexes' --speaker ann --since 2025-01-01 --limit 5",
 )
 def search(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     query: Annotated[

@@ -128,8 +128,8 @@ def _stalled(
             (first.message + (f" (and {others} more)" if others else ""))[:1024],
         )
     message = (
-        f"{FAILURES[held.reason].sentence} Nothing new starts before {to_rfc3339(held.until)}; then one "
-        f"recording probes. {held.message}"
+        f"{FAILURES[held.reason].sentence} Nothing new starts before {to_rfc3339(held.until)}; "
+        f"then one recording probes. {held.message}"
     )
     return ConditionType.STALLED, True, held.reason.value, message[:1024]
 

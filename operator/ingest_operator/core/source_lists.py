@@ -65,8 +65,8 @@ def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) 
         fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
         if len(fresh) > MAX_ADDRESSES:
             said = (
-                f"{len(fresh)} different addresses, and one plan takes {MAX_ADDRESSES}: make two sources "
-                "of this list"
+                f"{len(fresh)} different addresses, and one plan takes {MAX_ADDRESSES}: "
+                "make two sources of this list"
             )
             raise SourceError(f"spec.sources[{position}]: {said}")
         if taken and not _fits([*taken, *fresh]):

@@ -12,8 +12,7 @@ JOB_VANISHED: Final = "JobVanished"
 
 _WHO_DELETES: Final = (
     "A policy may give all Jobs a `ttlSecondsAfterFinished`, or something cleans up what it does not know: "
-    "leave Jobs of "
-    "app.kubernetes.io/managed-by=video-ingest-operator out of it."
+    "leave Jobs of app.kubernetes.io/managed-by=video-ingest-operator out of it."
 )
 
 

@@ -89,8 +89,8 @@ async def run(
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
         if orphans := cluster.adopt():
             watcher.said(
-                f"{orphans} recordings were interrupted when an earlier session died; they resume where "
-                "they were"
+                f"{orphans} recordings were interrupted when an earlier session died; "
+                "they resume where they were"
             )
         ledger = restore(batch.status)
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
@@ -108,8 +108,8 @@ def _orders(
     settings, differs = settings_of_plan(folder, wanted)
     if differs:
         watcher.said(
-            "the profile has changed since this batch was planned; the batch keeps the models and "
-            "parameters it was planned with"
+            "the profile has changed since this batch was planned; "
+            "the batch keeps the models and parameters it was planned with"
         )
     profile = profile.model_copy(update={"fetch": with_mounts_allowed(profile.fetch, request.mounts)})
     trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex

@@ -87,8 +87,8 @@ def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
     folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
         raise SourceError(
-            f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, and workers take "
-            f"{MAX_FOLDERS}"
+            f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, "
+            f"and workers take {MAX_FOLDERS}"
         )
     return fetch.model_copy(
         update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})}

@@ -29,8 +29,8 @@ def holding(folder: BatchFolder) -> Iterator[None]:
             fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BatchBusyError(
-                f"another `ingestctl run` works on this batch ({folder.path}); `ingestctl status` shows how "
-                "far it is"
+                f"another `ingestctl run` works on this batch ({folder.path}); "
+                "`ingestctl status` shows how far it is"
             ) from error
         yield
 
@@ -59,8 +59,8 @@ def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
             (
                 *mistakes,
                 (
-                    f"(`ingestctl forget {new.metadata.name}` drops the old batch; its results stay in the "
-                    "store)"
+                    f"(`ingestctl forget {new.metadata.name}` drops the old batch; "
+                    "its results stay in the store)"
                 ),
             )
         )

@@ -23,8 +23,8 @@ def test_an_upgrade_with_other_values_and_other_definitions_restarts_no_worker_a
         working = upgraded.until_working()
         before = here.read("pods", working)["metadata"]["uid"]
         here.helm(
-            f"upgrade {INSTALL.replace('charts/', 'next/')} --set operator.sweepSeconds=120 --set "
-            "worker.cpus=2"
+            f"upgrade {INSTALL.replace('charts/', 'next/')} --set "
+            "operator.sweepSeconds=120 --set worker.cpus=2"
         )
         assert "TITLE" in here.kubectl("get ib upgraded", shown=False)
         assert here.read("ingestprofiles", "default")["spec"]["pods"]["cpus"] == 2

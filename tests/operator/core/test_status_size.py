@@ -19,8 +19,8 @@ COUNT = 10_000
 KINDS = 40
 """Different pasts of running recordings: far more than batches have."""
 SENTENCE = (
-    "The download broke after 312 MB: HTTPSConnectionPool(host='media.example.org', port=443): Read timed "
-    "out. "
+    "The download broke after 312 MB: "
+    "HTTPSConnectionPool(host='media.example.org', port=443): Read timed out. "
 ) * 3
 """Longer than any row may be."""
 

@@ -53,8 +53,8 @@ def main() -> int:
 def _told(row: Row) -> str:
     met = sum(row["met"].values())
     return (
-        f"{row['faults']}: {met} faults, {row.get('accepted', '?')} writes "
-        f"({row.get('undisturbed', '?')} undisturbed): {row['outcome']}"
+        f"{row['faults']}: {met} faults, {row.get('accepted', '?')} writes ({row.get('undisturbed', '?')} "
+        f"undisturbed): {row['outcome']}"
     )
 
 

@@ -20,8 +20,8 @@ TEXTS = [
     "The bridge is closed because ice moved the pillars, and nobody knows when the repair is going to start.",
     "Yes.",
     (
-        "A telescope needs a roof that opens, and a hill without street lights, and somebody who carries the "
-        "wood up there."
+        "A telescope needs a roof that opens, and a hill without street lights, "
+        "and somebody who carries the wood up there."
     ),
     "Bread from the old mill stays fresh for a week.",
 ]

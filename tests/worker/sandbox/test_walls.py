@@ -128,8 +128,8 @@ def test_a_wall_that_the_kernel_lacks_is_told_once_and_decoding_goes_on(
 ) -> None:
     source = make(tmp_path / "a.wav", "pcm_s16le", seconds=1)
     code = (
-        "from ingest_worker.sandbox import seccomp, walls; seccomp.MACHINES = {}; from "
-        "ingest_worker.audio import child; child.main()"
+        "from ingest_worker.sandbox import seccomp, walls; seccomp.MACHINES = {}; "
+        "from ingest_worker.audio import child; child.main()"
     )
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -I -c '{code}'\n", encoding="utf-8")

@@ -183,8 +183,8 @@ def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(
     hurried(
         monkeypatch,
         tmp_path,
-        "import signal, time; signal.setitimer = print; child.SourceFetcher.fetch = lambda *_: "
-        "time.sleep(600)",
+        "import signal, time; signal.setitimer = print; "
+        "child.SourceFetcher.fetch = lambda *_: time.sleep(600)",
     )
     monkeypatch.setattr("ingest_worker.sources.apart._SLACK_SECONDS", 1)
     error = failure(site.url("/a.mp3"), tmp_path, timeout_seconds=1)

@@ -27,54 +27,54 @@ from ingest_worker.errors import StageError
 from ingest_worker.sources.errors import stage_error
 
 SENTENCES = {
-    "Private video. Sign in if you've been granted access to this video. Use "
-    "--cookies-from-browser": Reason.PRIVATE,
+    "Private video. Sign in if you've been granted access to this video. "
+    "Use --cookies-from-browser": Reason.PRIVATE,
     "Video unavailable. This video is private": Reason.PRIVATE,
     "This video is only available for registered users. Use --username": Reason.PRIVATE,
-    "Join this channel to get access to members-only content like this video, and other exclusive "
-    "perks.": Reason.MEMBERS_ONLY,
-    "This video is available to this channel's members on level: Fan (or any higher level). Join this "
-    "channel": Reason.MEMBERS_ONLY,
+    "Join this channel to get access to members-only content like this video, "
+    "and other exclusive perks.": Reason.MEMBERS_ONLY,
+    "This video is available to this channel's members on level: "
+    "Fan (or any higher level). Join this channel": Reason.MEMBERS_ONLY,
     "This video is only available to Music Premium members": Reason.MEMBERS_ONLY,
     "This video requires payment to watch": Reason.MEMBERS_ONLY,
     "Video unavailable. This video has been removed by the uploader": Reason.REMOVED,
-    "Video unavailable. This video is no longer available because the YouTube account is "
-    "closed.": Reason.REMOVED,
+    "Video unavailable. "
+    "This video is no longer available because the YouTube account is closed.": Reason.REMOVED,
     "This video isn't available anymore": Reason.REMOVED,
     "Video unavailable": Reason.REMOVED,
-    "Video unavailable. This video contains content from Some Label, who has blocked it on copyright "
-    "grounds": Reason.REMOVED,
-    "Video unavailable. This video contains content from Label, who has blocked it in your country on "
-    "copyright": Reason.GEO_BLOCKED,
+    "Video unavailable. "
+    "This video contains content from Some Label, who has blocked it on copyright grounds": Reason.REMOVED,
+    "Video unavailable. This video contains content from Label, "
+    "who has blocked it in your country on copyright": Reason.GEO_BLOCKED,
     "Video unavailable. The uploader has not made this video available in your country": Reason.GEO_BLOCKED,
-    "Sign in to confirm your age. This video may be inappropriate for some users. Use "
-    "--cookies": Reason.AGE_GATED,
+    "Sign in to confirm your age. "
+    "This video may be inappropriate for some users. Use --cookies": Reason.AGE_GATED,
     "Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies": Reason.BOT_CHECK,
     "Sign in to confirm you're not a bot. This helps protect our community.": Reason.BOT_CHECK,
     "Video unavailable. YouTube is requiring a captcha challenge before playback": Reason.BOT_CHECK,
     "Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again with  --extractor-args "
     '"generic:impersonate"': Reason.BOT_CHECK,
-    "This content isn't available, try again later. The current session has been rate-limited by "
-    "YouTube": Reason.RATE_LIMITED,
+    "This content isn't available, try again later. "
+    "The current session has been rate-limited by YouTube": Reason.RATE_LIMITED,
     "Video unavailable. This content isn't available, try again later.": Reason.RATE_LIMITED,
     "This live event will begin in 3 hours.": Reason.LIVE_OR_UPCOMING,
     "Premieres in 12 hours": Reason.LIVE_OR_UPCOMING,
     "This live event has ended.": Reason.LIVE_OR_UPCOMING,
     "We're processing this video. Check back later.": Reason.LIVE_OR_UPCOMING,
     "This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
-    "Video unavailable. This video is not available on this country domain due to a legal "
-    "complaint": Reason.GEO_BLOCKED,
+    "Video unavailable. "
+    "This video is not available on this country domain due to a legal complaint": Reason.GEO_BLOCKED,
     "The page needs to be reloaded.": Reason.EXTRACTOR_BROKEN,
     "This video is DRM protected": Reason.DRM_PROTECTED,
     "This format is DRM protected; Try selecting another format with --format": Reason.DRM_PROTECTED,
-    "The requested site is known to use DRM protection. It will NOT be supported by "
-    "yt-dlp.": Reason.DRM_PROTECTED,
-    "The extracted extension ('exe') is unusual and will be skipped for safety "
-    "reasons.": Reason.SOURCE_UNSUPPORTED,
+    "The requested site is known to use DRM protection. "
+    "It will NOT be supported by yt-dlp.": Reason.DRM_PROTECTED,
+    "The extracted extension ('exe') "
+    "is unusual and will be skipped for safety reasons.": Reason.SOURCE_UNSUPPORTED,
     "m3u8 download detected but ffmpeg could not be found. Please install": Reason.SOURCE_UNSUPPORTED,
     "'talk' is not a valid URL": Reason.SOURCE_UNSUPPORTED,
-    "Requested format is not available. Use --list-formats for a list of available "
-    "formats": Reason.EXTRACTOR_BROKEN,
+    "Requested format is not available. "
+    "Use --list-formats for a list of available formats": Reason.EXTRACTOR_BROKEN,
     "No video formats found!": Reason.EXTRACTOR_BROKEN,
     "Unable to extract uploader id": Reason.EXTRACTOR_BROKEN,
 }

@@ -255,8 +255,8 @@ def test_a_reader_searches_and_reads_and_writes_nothing(database: str, connectio
 def test_a_reader_reads_views_and_no_table(database: str, connection: Connection) -> None:
     store(connection, content("one"))
     tables = connection.execute(
-        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('ingest', "
-        "'public')"
+        "select format('%I.%I', schemaname, tablename) "
+        "from pg_tables where schemaname in ('ingest', 'public')"
     ).fetchall()
     views = connection.execute(
         "select format('%I.%I', schemaname, viewname) from pg_views where schemaname in ('ingest', 'public')"

@@ -14,15 +14,15 @@ def decoded(
 
 
 HONEST = (
-    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of "
-    "foolishness."
+    "It was the best of times, it was the worst of times, it was the age of wisdom, "
+    "it was the age of foolishness."
 )
 SPEECH = [
     decoded(HONEST, 8.0),
     decoded("No, no, no, no. Stop. Stop it. Please, please, stop.", 5.0),
     decoded(
-        "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a "
-        "dream.",
+        "Row, row, row your boat, gently down the stream. "
+        "Merrily, merrily, merrily, merrily, life is but a dream.",
         12.0,
     ),
     decoded(

@@ -176,8 +176,8 @@ def test_a_word_holds_nothing_that_a_store_or_a_terminal_would_not_take() -> Non
         ("so it goes " * 9 + "on", "so it goes on"),
         (
             (
-                "it was the best of times it was the worst of times it was the age of wisdom it was the age "
-                "of foolishness"
+                "it was the best of times it was the worst of times it was the age of wisdom it "
+                "was the age of foolishness"
             ),
             None,
         ),

@@ -185,8 +185,8 @@ class _Tally:
         if self.beyond > _MOST_BEYOND_SHARE * self.sound:
             raise StageError(
                 Reason.UNDECODABLE,
-                f"the timestamps of {self.beyond:.1f} s of the sound lie beyond the length that the media "
-                "announces",
+                f"the timestamps of {self.beyond:.1f} s of the sound "
+                "lie beyond the length that the media announces",
             )
         if self.filled > _MOST_SILENCE_RATIO * self.sound:
             raise StageError(

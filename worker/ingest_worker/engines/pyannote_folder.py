@@ -93,8 +93,8 @@ def _checked(path: Path) -> Mapping[str, str]:
         raise _refused(f"{path} describes no diarization pipeline: {error!r}") from error
     if name not in PIPELINES or params.get("clustering", CLUSTERING) != CLUSTERING:
         raise _refused(
-            f"{path} is a pipeline {name} with {params.get('clustering')}, not {PIPELINES[0]} with "
-            f"{CLUSTERING}."
+            f"{path} is a pipeline {name} with {params.get('clustering')}, "
+            f"not {PIPELINES[0]} with {CLUSTERING}."
         )
     if others:
         raise _refused(f"{path} has {', '.join(others)}, which nothing here needs.")

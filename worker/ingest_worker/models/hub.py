@@ -77,9 +77,8 @@ def _ours(source: HubSource) -> Iterator[None]:
         yield
     except GatedRepoError as error:
         raise _unavailable(
-            f"{source.repository} asks people to accept its conditions. Open {page}, accept them, make a "
-            f"token on {PAGE}/settings/tokens, "
-            "and run this again with HF_TOKEN set to it."
+            f"{source.repository} asks people to accept its conditions. Open {page}, accept them, "
+            f"make a token on {PAGE}/settings/tokens, and run this again with HF_TOKEN set to it."
         ) from error
     except RepositoryNotFoundError as error:
         why = "It is private or gone, or the token in HF_TOKEN is not valid."
@@ -91,8 +90,8 @@ def _ours(source: HubSource) -> Iterator[None]:
     except Exception as error:  # its HTTP library has changed twice, each with exceptions of its own
         detail = f"{type(error).__name__}: {error}"
         raise _unavailable(
-            f"{source.repository} could not be fetched from the hub ({detail}). Check the network, and run "
-            "this again."
+            f"{source.repository} could not be fetched from the hub ({detail}). "
+            "Check the network, and run this again."
         ) from error
 
 

@@ -120,8 +120,8 @@ def write_lock(model_set: ModelSet, folder: Path, models: list[LockedModel]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{LOCK_FILE}.{os.getpid()}")
     head = (
-        "# What was fetched, with the hash of every file. Workers load nothing that differs. Written by "
-        "`ingestctl models fetch`.\n"
+        "# What was fetched, with the hash of every file. Workers load nothing that differs. "
+        "Written by `ingestctl models fetch`.\n"
     )
     draft.write_text(head + yaml.safe_dump(json.loads(fresh.to_json()), sort_keys=False), encoding="utf-8")
     draft.replace(path)

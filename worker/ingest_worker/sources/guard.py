@@ -99,8 +99,8 @@ class Guard:
         """The error for people: which address was refused and what to change."""
         return StageError(
             Reason.SOURCE_REFUSED,
-            f"{what}, not on the public internet. Set `fetch.allow.privateAddresses: true` in the profile "
-            "if workers may go there.",
+            f"{what}, not on the public internet. Set `fetch.allow.privateAddresses: "
+            "true` in the profile if workers may go there.",
         )
 
     @contextmanager

@@ -23,9 +23,8 @@ def keep(connection: Connection, batch: str, addresses: Mapping[str, str]) -> No
         )
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into ingest.address (batch, recording, url) values (%s, %s, %s)"
-                " on conflict (batch, recording) do update set url = excluded.url, kept_at = "
-                "excluded.kept_at",
+                "insert into ingest.address (batch, recording, url) values (%s, %s, %s) "
+                "on conflict (batch, recording) do update set url = excluded.url, kept_at = excluded.kept_at",
                 [(batch, recording, url) for recording, url in addresses.items()],
             )
 

@@ -22,11 +22,10 @@ def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, cont
     with translated(f"keeping the result of {stage}"), connection.transaction():
         hold(connection, held)
         connection.execute(
-            "insert into ingest.artifact (recording, stage, stage_hash, format, content) values (%s, %s, %s, "
-            "%s, %b)"
-            " on conflict (recording, stage) do update set stage_hash = excluded.stage_hash, format = "
-            "excluded.format,"
-            " content = excluded.content, created_at = excluded.created_at",
+            "insert into ingest.artifact (recording, stage, stage_hash, format, content) "
+            "values (%s, %s, %s, %s, %b) on conflict (recording, stage) do update "
+            "set stage_hash = excluded.stage_hash, format = excluded.format, content = excluded.content, "
+            "created_at = excluded.created_at",
             [held.recording, stage.value, stage_hash, FORMAT_VERSION, content],
         )
 
@@ -38,9 +37,8 @@ def get(
     after `since`."""
     with translated(f"reading the result of {stage}"):
         row = connection.execute(
-            "select content from ingest.artifact where recording = %s and stage = %s and stage_hash = %s and "
-            "format = %s"
-            " and created_at >= coalesce(%s::timestamptz, '-infinity')",
+            "select content from ingest.artifact where recording = %s and stage = %s and stage_hash = %s "
+            "and format = %s and created_at >= coalesce(%s::timestamptz, '-infinity')",
             [recording, stage.value, stage_hash, FORMAT_VERSION, since],
             binary=True,
         ).fetchone()

@@ -66,8 +66,8 @@ def claim(connection: Connection, recording: str, holder: str, lease_seconds: fl
                 _CLAIM, {"recording": recording, "holder": holder, "lease": lease_seconds}
             ).fetchone()
             remaining = (
-                "select holder, extract(epoch from lease_until - clock_timestamp())::float8 from "
-                "ingest.claim where recording = %s"
+                "select holder, extract(epoch from lease_until - clock_timestamp())::float8 "
+                "from ingest.claim where recording = %s"
             )
             other = None if row else connection.execute(remaining, [recording]).fetchone()
     except StageError as error:
@@ -88,8 +88,7 @@ def renew(connection: Connection, held: Claim) -> bool:
     with translated("renewing a claim"):
         done = connection.execute(
             "update ingest.claim set lease_until = clock_timestamp() + make_interval(secs => %s), "
-            "heartbeat_at = clock_timestamp()"
-            " where recording = %s and token = %s",
+            "heartbeat_at = clock_timestamp() where recording = %s and token = %s",
             [held.lease_seconds, held.recording, held.token],
         )
     return done.rowcount == 1

@@ -97,11 +97,8 @@ def record_outcome(connection: Connection, held: Claim, recording: Recording, en
         _put_recording(connection, recording)
         connection.execute(
             "insert into ingest.outcome (recording, reason, message, pipeline_hash) values (%s, %s, %s, %s) "
-            "on "
-            "conflict (recording) do update"
-            " set reason = excluded.reason, message = excluded.message, pipeline_hash = "
-            "excluded.pipeline_hash,"
-            " recorded_at = excluded.recorded_at",
+            "on conflict (recording) do update set reason = excluded.reason, message = excluded.message, "
+            "pipeline_hash = excluded.pipeline_hash, recorded_at = excluded.recorded_at",
             [recording.id, end.reason.value, end.message, end.pipeline_hash],
         )
         let_go(connection, end.batch, recording.id)
@@ -147,9 +144,8 @@ def _copy_segments(connection: Connection, run: Run, content: Content) -> list[i
     drawn = "select nextval(pg_get_serial_sequence('ingest.segment', 'id')) from generate_series(1, %s)"
     ids = [row[0] for row in connection.execute(drawn, [len(content.segments)])]
     statement = (
-        "copy ingest.segment (id, run, seq, start_seconds, end_seconds, speaker, text, first_word, "
-        "end_word, language)"
-        " from stdin (format binary)"
+        "copy ingest.segment (id, run, seq, start_seconds, end_seconds, speaker, text, first_word, end_word, "
+        "language) from stdin (format binary)"
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["int8", "uuid", "int4", "float8", "float8", "int4", "text", "int4", "int4", "text"])
@@ -165,8 +161,8 @@ def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors)
     table = f"embeddings_{vectors.dimension}"
     if connection.execute("select to_regclass(%s)", [f"ingest.{table}"]).fetchone() == (None,):
         said = (
-            f"The store has no table for vectors of {vectors.dimension} numbers. Run the migration with "
-            "that dimension."
+            f"The store has no table for vectors of {vectors.dimension} numbers. "
+            "Run the migration with that dimension."
         )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     statement = sql.SQL("copy {} (segment, model, vector) from stdin (format binary)").format(
@@ -182,8 +178,8 @@ def _model(connection: Connection, vectors: Vectors) -> int:
     """The model's number in the store. Others see the insert only after the commit, and a second insert waits
     for it."""
     connection.execute(
-        "insert into ingest.embedding_model (model, dimension) values (%s, %s) on conflict (model) do "
-        "nothing",
+        "insert into ingest.embedding_model (model, dimension) values (%s, %s) "
+        "on conflict (model) do nothing",
         [vectors.model, vectors.dimension],
     )
     row = connection.execute(
@@ -209,8 +205,7 @@ def _copy_turns(connection: Connection, run: Run, content: Content) -> None:
 def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: dict[int, int]) -> None:
     statement = (
         "copy ingest.speaker (run, speaker, decision, name, unknown, score, runner_up, runner_up_score, "
-        "threshold, seconds,"
-        " voice_model, voice) from stdin (format binary)"
+        "threshold, seconds, voice_model, voice) from stdin (format binary)"
     )
     said = content.diarization
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -258,8 +253,8 @@ def _supersede(connection: Connection, recording: Recording, run: Run) -> None:
             [recording.id, run.id],
         )
     connection.execute(
-        "update ingest.run set superseded_at = now() where recording = %s and id <> %s and superseded_at is "
-        "null",
+        "update ingest.run set superseded_at = now() "
+        "where recording = %s and id <> %s and superseded_at is null",
         [recording.id, run.id],
     )
     connection.execute("update ingest.recording set current_run = %s where id = %s", [run.id, recording.id])

@@ -40,8 +40,8 @@ def let_through(folder: Path, uid: int) -> None:
             _grant_pass(place, uid, status.st_mode)
         except OSError as error:
             said = (
-                f"Postgres' system user cannot pass through {place}. Next: use another folder, or `chmod "
-                f"o+x {place}`."
+                f"Postgres' system user cannot pass through {place}. Next: "
+                f"use another folder, or `chmod o+x {place}`."
             )
             raise StageError(Reason.DATABASE_UNAVAILABLE, said) from error
 

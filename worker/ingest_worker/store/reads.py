@@ -101,8 +101,8 @@ select r.id, r.recording, v.title, r.batch, r.number, r.pipeline_hash, r.started
   from ingest.shown_run r join ingest.shown_recording v on v.id = r.recording
 """
 _RECORDINGS = (
-    "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, "
-    "speakers from public.recordings"
+    "select id, url, title, channel, published_at, duration_seconds, state, reason, segments, speakers "
+    "from public.recordings"
 )
 
 
@@ -110,9 +110,9 @@ def stored(connection: Connection, ids: Sequence[str]) -> Mapping[str, Stored]:
     """What is known about these recordings; a recording that is not stored is missing from the result."""
     with translated("asking what is stored"):
         rows = connection.execute(
-            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.recording v left join "
-            "ingest.run r on r.id = v.current_run"
-            " left join ingest.outcome o on o.recording = v.id where v.id = any(%s)",
+            "select v.id, r.pipeline_hash, o.reason, o.pipeline_hash from ingest.recording v "
+            "left join ingest.run r on r.id = v.current_run "
+            "left join ingest.outcome o on o.recording = v.id where v.id = any(%s)",
             [list(ids)],
         ).fetchall()
     return {row[0]: Stored(row[1], Reason(row[2]) if row[2] else None, row[3]) for row in rows}
@@ -160,8 +160,8 @@ def _content(
         [run.id],
     )
     speakers = connection.execute(
-        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds"
-        " from ingest.shown_speaker where run = %s order by speaker",
+        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds "
+        "from ingest.shown_speaker where run = %s order by speaker",
         [run.id],
     )
     return (

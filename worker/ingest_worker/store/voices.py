@@ -86,9 +86,8 @@ def _voice(identity: Identity, content: Content) -> FloatArray | None:
 
 def _given_before(connection: Connection, recording: str, speaker: int) -> int | None:
     row = connection.execute(
-        "select number from ingest.unknown_voice where first_recording = %s and first_speaker = %s and "
-        "vector "
-        "is null order by number limit 1",
+        "select number from ingest.unknown_voice "
+        "where first_recording = %s and first_speaker = %s and vector is null order by number limit 1",
         [recording, speaker],
     ).fetchone()
     return None if row is None else int(row[0])
@@ -96,8 +95,9 @@ def _given_before(connection: Connection, recording: str, speaker: int) -> int |
 
 def _new(connection: Connection, recording: str, speaker: int, model: str, voice: FloatArray | None) -> int:
     row = connection.execute(
-        "insert into ingest.unknown_voice (number, model, vector, first_recording, first_speaker)"
-        " select coalesce(max(number), 0) + 1, %s, %s, %s, %s from ingest.unknown_voice returning number",
+        "insert into ingest.unknown_voice (number, model, vector, first_recording, "
+        "first_speaker) select coalesce(max(number), 0) + 1, %s, %s, %s, %s "
+        "from ingest.unknown_voice returning number",
         [model, None if voice is None else Vector(voice), recording, speaker],
     ).fetchone()
     assert row is not None  # noqa: S101  an insert of one row returns one row

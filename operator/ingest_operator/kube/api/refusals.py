@@ -17,8 +17,8 @@ ANSWERS: Final = {
         "QuotaExceeded",
         30.0,
         (
-            "A quota of the namespace is used up: raise it, lower spec.parallelism, or wait until other work "
-            "ends."
+            "A quota of the namespace is used up: "
+            "raise it, lower spec.parallelism, or wait until other work ends."
         ),
     ),
     RefusalCause.NAMESPACE_TERMINATING: (
@@ -40,8 +40,8 @@ ANSWERS: Final = {
         "Invalid",
         60.0,
         (
-            "The API server finds our object wrong, most likely through a template in the profile's pods: "
-            "mend it there."
+            "The API server finds our object wrong, "
+            "most likely through a template in the profile's pods: mend it there."
         ),
     ),
 }
@@ -74,7 +74,7 @@ def name_taken(kind: str, name: str, now: float, index: int | None = None) -> Bl
     """The blocker for an object that has the name of ours, and belongs to someone else or has other
     content."""
     message = (
-        f"A {kind} named {name} exists and is not this batch's: delete or rename it. Nothing of it "
-        "was touched or used."
+        f"A {kind} named {name} exists and is not this batch's: delete or rename it. "
+        "Nothing of it was touched or used."
     )
     return Blocker(NAME_TAKEN, message, now + NAME_TAKEN_SECONDS, index)

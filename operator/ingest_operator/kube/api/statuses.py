@@ -17,8 +17,8 @@ class UnreadableStatusError(UnreadableError):
 
     def __init__(self, where: str, found: Reading[Any]) -> None:
         message = (
-            f"The status of {where} comes from another version of the operator: {found.text}. Run one "
-            "that knows it. Nothing starts."
+            f"The status of {where} comes from another version of the operator: {found.text}. "
+            "Run one that knows it. Nothing starts."
         )
         super().__init__(Blocker("StatusUnreadable", message, inf))
 

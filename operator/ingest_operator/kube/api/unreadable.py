@@ -52,16 +52,16 @@ def definitions_differ(error: RefusedError) -> Blocker:
     said = " ".join(error.message.split())[:_MESSAGE_CHARACTERS]
     advice = "Apply those that came with this operator (crds/), or run the operator that they came with."
     message = (
-        "The cluster's CustomResourceDefinitions are not this operator's: they refuse what it "
-        f"writes. {advice} The server says: {said}"
+        "The cluster's CustomResourceDefinitions are not this operator's: they refuse what it writes. "
+        f"{advice} The server says: {said}"
     )
     return Blocker("DefinitionsDiffer", message, inf)
 
 
 def _passed_over(what: str, found: Reading[Any]) -> str:
     return (
-        f"This operator cannot read {what}: {found.text}. {OTHER_VERSION} What runs goes on, nothing new "
-        "starts."
+        f"This operator cannot read {what}: {found.text}. "
+        f"{OTHER_VERSION} What runs goes on, nothing new starts."
     )
 
 
@@ -69,8 +69,8 @@ def reconcile_failed(error: Exception) -> Blocker:
     """The blocker of an object whose reconcile fails."""
     said = " ".join(str(error).split())[:_MESSAGE_CHARACTERS]
     message = (
-        f"The operator cannot work on this: {type(error).__name__}: {said}. Its log says where; it "
-        "goes on trying."
+        f"The operator cannot work on this: {type(error).__name__}: {said}. "
+        "Its log says where; it goes on trying."
     )
     return Blocker("ReconcileFailed", message, inf)
 

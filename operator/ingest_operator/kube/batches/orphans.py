@@ -45,9 +45,8 @@ def left_behind(seen: JobsAndPods, owner: Owner, profile: PodProfile) -> tuple[B
 def _blocker(place: Place, pod: Object, profile: PodProfile) -> Blocker:
     by, name = gone_by(pod), pod["metadata"]["name"]
     message = (
-        f"Pod {name} ran on without its Job, which somebody deleted without it. Its recording goes on when "
-        "it has gone: "
-        "the operator ends it, if its role lets it delete pods."
+        f"Pod {name} ran on without its Job, which somebody deleted without it. "
+        "Its recording goes on when it has gone: the operator ends it, if its role lets it delete pods."
     )
     return Blocker("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index)
 

@@ -52,8 +52,8 @@ def plan_text(order: PlanOrder) -> str:
     text = order.to_json()
     if (size := len(text.encode())) > MAX_PLAN_ORDER_BYTES:
         raise OrderTooLargeError(
-            f"the order to plan {len(order.sources)} sources, with {len(order.known)} recordings planned "
-            f"before, has {size} bytes, "
+            f"the order to plan {len(order.sources)} sources, "
+            f"with {len(order.known)} recordings planned before, has {size} bytes, "
             f"and a ConfigMap takes {MAX_PLAN_ORDER_BYTES}: put fewer sources into one batch"
         )
     return text
@@ -71,9 +71,8 @@ def in_pods(orders: Orders) -> Orders:
 def _fitting(shared: str) -> str:
     if (size := len(shared.encode())) > MAX_SHARED_BYTES:
         raise OrderTooLargeError(
-            f"what all orders of the batch share has {size} bytes, and an environment variable takes "
-            f"{MAX_SHARED_BYTES} of them: "
-            "look for fewer voices (`spec.speakers.profiles`), or enrol them with fewer recordings or "
-            "shorter addresses"
+            f"what all orders of the batch share has {size} bytes, "
+            f"and an environment variable takes {MAX_SHARED_BYTES} of them: look for fewer voices "
+            "(`spec.speakers.profiles`), or enrol them with fewer recordings or shorter addresses"
         )
     return shared

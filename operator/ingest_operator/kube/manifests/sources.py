@@ -102,8 +102,8 @@ def _list(
         raise SourceError(f"{where}: {_not_allowed(name, 'pods.configMaps', pods.config_maps)}")
     if name not in config_maps:
         raise MissingListError(
-            f"{where}: there is no ConfigMap {name} in the batch's namespace; planning goes on when it is "
-            "made"
+            f"{where}: there is no ConfigMap {name} in the batch's namespace; "
+            "planning goes on when it is made"
         )
     if key not in config_maps[name]:
         there = ", ".join(sorted(config_maps[name])) or "none"
@@ -113,8 +113,8 @@ def _list(
 
 def _not_allowed(name: str, field: str, allowed: Sequence[str]) -> str:
     return (
-        f"the profile does not allow {name}: its {field} has {', '.join(allowed) or 'nothing'}; add it "
-        "there, or use one of those"
+        f"the profile does not allow {name}: its {field} has {', '.join(allowed) or 'nothing'}; "
+        "add it there, or use one of those"
     )
 
 

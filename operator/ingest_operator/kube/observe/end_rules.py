@@ -151,8 +151,8 @@ def _of_deadline(facts: EndFacts) -> RunEnd | None:
     name = spec_of(pod).get("nodeName") or "unknown"
     cause = PodReason(
         Reason.NODE_LOST,
-        f"Node {name} has not ended the pod {allowed} s after its start, as it should have: it does not "
-        "answer.",
+        f"Node {name} has not ended the pod {allowed} s after its start, "
+        "as it should have: it does not answer.",
     )
     return RunEnd(_ended(facts, None, None, cause), since + allowed + facts.profile.node_lost_seconds)
 

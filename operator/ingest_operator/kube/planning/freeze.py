@@ -67,8 +67,8 @@ async def read_frozen(api: Api, owner: Owner) -> tuple[FrozenPlan, ...]:
         plans.append(await asyncio.to_thread(from_parts, owner, len(plans), parts))
         if plans[-1].document.items and plans[-1].document.items[0].index != len(items_of(plans[:-1])):
             raise PlanDamagedError(
-                f"ConfigMap {first['metadata']['name']} holds a plan that does not follow the one before "
-                "it: delete it"
+                f"ConfigMap {first['metadata']['name']} holds a plan "
+                "that does not follow the one before it: delete it"
             )
     return tuple(plans)
 

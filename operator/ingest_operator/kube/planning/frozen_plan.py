@@ -129,15 +129,14 @@ def require_all(plans: Sequence[FrozenPlan], status: IngestBatchStatus | None) -
         return
     if covered_by(plans) < counted.sources:
         raise PlanDamagedError(
-            f"The status counts {counted.sources} planned sources; the ConfigMaps of their plans are gone. "
-            f"{_ADVICE}"
+            f"The status counts {counted.sources} planned sources; "
+            f"the ConfigMaps of their plans are gone. {_ADVICE}"
         )
     then = [plan for plan in plans if plan.sources <= counted.sources]
     if counted.digest is not None and counted.digest != digest_of(then):
         raise PlanDamagedError(
-            f"The plan that is there is not the one by which the status counts {counted.recordings} "
-            "recordings. "
-            f"{_ADVICE}"
+            "The plan that is there is not the one by "
+            f"which the status counts {counted.recordings} recordings. {_ADVICE}"
         )
 
 
@@ -172,8 +171,8 @@ def _read(thing: Object) -> _Part:
         ) from error
     if not 1 <= part.of <= MAX_PARTS:
         raise PlanDamagedError(
-            f"ConfigMap {name} is said to be one of {part.of} parts, and a plan has {MAX_PARTS} at most. "
-            f"{_ADVICE}"
+            f"ConfigMap {name} is said to be one of {part.of} parts, "
+            f"and a plan has {MAX_PARTS} at most. {_ADVICE}"
         )
     return part
 
@@ -202,8 +201,8 @@ def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
     body = b"".join(pieces)
     if hashlib.sha256(body).hexdigest() != first.digest:
         raise PlanDamagedError(
-            f"ConfigMap {first.name} and its further parts are not what was written: the sha256 differs. "
-            f"{_ADVICE}"
+            f"ConfigMap {first.name} and its further parts are not what was written: "
+            f"the sha256 differs. {_ADVICE}"
         )
     inflater = zlib.decompressobj(_GZIP_WBITS)
     text = inflater.decompress(body, MAX_INFLATED_BYTES)

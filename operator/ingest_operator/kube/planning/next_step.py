@@ -178,8 +178,8 @@ def _vanished(lost: Sequence[Lost], due: float | None) -> Blocker | None:
     if len(lost) <= 1:
         return None
     gone = (
-        f"{len(lost)} plan Jobs were deleted before their plan was read, the last at "
-        f"{to_rfc3339(lost[-1].at)}."
+        f"{len(lost)} plan Jobs were deleted before their plan was read, "
+        f"the last at {to_rfc3339(lost[-1].at)}."
     )
     return job_vanished(gone, _again(due), inf if due is None else due)
 

@@ -57,10 +57,9 @@ class PlanRoom:
         self.release(key)
         here, everywhere = used[key[0]] >> 20, used.total() >> 20
         return NoRoomError(
-            f"The plans of the batches in {key[0]} that are at work would take {here} MiB of the operator's "
-            "memory, "
-            f"and all plans {everywhere}; it keeps {self._share >> 20} of one namespace and "
-            f"{self._total >> 20} of all. "
-            "This batch goes on when others are done or suspended. Put fewer recordings into a batch, or "
-            "run fewer batches at once"
+            f"The plans of the batches in {key[0]} "
+            f"that are at work would take {here} MiB of the operator's memory, and all plans {everywhere}; "
+            f"it keeps {self._share >> 20} of one namespace and {self._total >> 20} of all. "
+            "This batch goes on when others are done or suspended. "
+            "Put fewer recordings into a batch, or run fewer batches at once"
         )

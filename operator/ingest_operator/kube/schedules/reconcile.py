@@ -116,8 +116,8 @@ def read(schedule: Object) -> ParsedSchedule:
     previous = _status(schedule)
     if is_deleted(schedule):
         message = (
-            f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; its batches go on "
-            "until it is gone."
+            f"The schedule is being deleted{held_up_by(schedule)}. Nothing starts; "
+            "its batches go on until it is gone."
         )
         return ParsedSchedule(schedule, None, previous, ("BeingDeleted", message))
     try:
@@ -166,8 +166,8 @@ async def _start(
         made = await api.get(BATCHES, body["metadata"]["namespace"], name)
         if not is_controlled(made, identity_of(subject.body)):
             message = (
-                f"An IngestBatch named {name} exists and is not this schedule's: delete it. Nothing "
-                "of it was touched."
+                f"An IngestBatch named {name} exists and is not this schedule's: delete it. "
+                "Nothing of it was touched."
             )
             return StartResult(children, None, replaced, (NAME_TAKEN, message), now + NAME_TAKEN_SECONDS)
     except RefusedError as error:

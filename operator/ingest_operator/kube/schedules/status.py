@@ -109,8 +109,8 @@ def _clock_behind(due_result: DueResult | None, now: float) -> tuple[str, str] |
     if due_result is None or due_result.settled - now <= CLOCK_BEHIND_SECONDS:
         return None
     message = (
-        f"Times up to {to_rfc3339(due_result.settled)} are settled, which the clock has not reached: it was "
-        "put back. Nothing starts before."
+        f"Times up to {to_rfc3339(due_result.settled)} are settled, which the clock has not reached: "
+        "it was put back. Nothing starts before."
     )
     return "ClockBehind", message
 

@@ -65,8 +65,8 @@ def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note 
     if other is None or after.trace_id in (None, other):
         return None
     text = (
-        f"The status that was there belonged to another batch (trace {other}), as a backup's does. Every "
-        "recording is taken up again."
+        f"The status that was there belonged to another batch (trace {other}), as a backup's does. "
+        "Every recording is taken up again."
     )
     return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
 
@@ -81,10 +81,10 @@ def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchS
     if not places:
         return None
     text = (
-        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: a user, password or token in "
-        "the address. Everybody who may "
-        "read batches sees it; recordings, logs, status and search have it not. If it is secret, renew it, "
-        "put it into a Secret, and name that as `secret` in place of `url`."
+        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: "
+        "a user, password or token in the address. Everybody who may read batches sees it; "
+        "recordings, logs, status and search have it not. "
+        "If it is secret, renew it, put it into a Secret, and name that as `secret` in place of `url`."
     )
     return Note("CredentialsExposed", NoteType.WARNING, text, "Plan")
 
@@ -110,8 +110,8 @@ def _profile(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note
     if after.profile is None or not after.profile.differs or differed:
         return None
     text = (
-        "The profile's models or parameters are not those that this batch was planned with. The batch "
-        "keeps those; a new one takes the new."
+        "The profile's models or parameters are not those that this batch was planned with. "
+        "The batch keeps those; a new one takes the new."
     )
     return Note("ProfileDiffers", NoteType.WARNING, text, "Plan")
 

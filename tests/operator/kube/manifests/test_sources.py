@@ -73,8 +73,8 @@ def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
         (
             Source(volume=VolumeSource(claim_name="secrets")),
             (
-                "spec.sources[1].volume: the profile does not allow secrets: its pods.claims has recordings, "
-                "voices;"
+                "spec.sources[1].volume: the profile does not allow secrets: "
+                "its pods.claims has recordings, voices;"
             ),
         ),
         (

@@ -32,8 +32,8 @@ GONE = a_failure(Reason.REMOVED, message="HTTP 410").to_json()
 EVICTION = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 60Mi. "
 FULL = 'Usage of EmptyDir volume "scratch" exceeds the limit "20Gi". '
 NVIDIA = (
-    "failed to create containerd task: nvidia-container-cli: initialization error: driver rpc error: "
-    "timed out"
+    "failed to create containerd task: nvidia-container-cli: initialization error: "
+    "driver rpc error: timed out"
 )
 
 
@@ -151,12 +151,12 @@ def test_a_pod_past_its_deadline_is_told_by_its_node() -> None:
 
 REFUSALS = {
     "OutOfcpu": "Node didn't have enough resource: cpu, requested: 4000, used: 7000, capacity: 8000",
-    "OutOfnvidia.com/gpu": "Node didn't have enough resource: nvidia.com/gpu, requested: 1, used: 1, "
-    "capacity: 1",
+    "OutOfnvidia.com/gpu": "Node didn't have enough resource: "
+    "nvidia.com/gpu, requested: 1, used: 1, capacity: 1",
     "NodeShutdown": "Pod was rejected as the node is shutting down.",
     "NodeAffinity": "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-    "UnexpectedAdmissionError": "Allocate failed due to no healthy devices present; cannot allocate "
-    "nvidia.com/gpu",
+    "UnexpectedAdmissionError": "Allocate failed due to no healthy devices present; "
+    "cannot allocate nvidia.com/gpu",
     "SomethingNew": "for a reason that no kubelet has today",
 }
 

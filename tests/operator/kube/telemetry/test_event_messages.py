@@ -71,8 +71,8 @@ def test_one_failure_is_told_with_its_particulars() -> None:
     ended = Ended(27, a_failure(Reason.NOT_FOUND, message="HTTP 404 from media.example.org").to_json())
     found = told(a_status(), a_status(over(a_run(4, 2), ended=ended)))
     assert found == {
-        "ItemFailed": "youtube:video-00004 (recording 4) failed in run 2: NotFound. HTTP 404 from "
-        "media.example.org"
+        "ItemFailed": "youtube:video-00004 (recording 4) failed in run 2: NotFound. "
+        "HTTP 404 from media.example.org"
     }
 
 
