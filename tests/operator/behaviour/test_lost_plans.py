@@ -67,7 +67,7 @@ def jobs_allowed(scene: Scene, count: int) -> None:
 def test_a_plan_job_that_we_replace_ourselves_is_not_called_lost_when_the_next_is_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT", 3600.0)
+    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 3600.0)
     scene.play(sequence({}, plan=image_missing()))
     scene.operate()
     scene.batch()

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ingest_worker.errors import unreadable
 
-_BUFFER: Final = 1 << 16
+_BUFFER_BYTES: Final = 1 << 16
 """Bytes; what libavformat asks for is 32 KiB at a time."""
 
 
@@ -34,7 +34,7 @@ class MediaFile(io.BufferedReader):
 
     def __init__(self, descriptor: int) -> None:
         self._watched = WatchedFile(descriptor)
-        super().__init__(self._watched, _BUFFER)
+        super().__init__(self._watched, _BUFFER_BYTES)
 
     def check(self, name: str) -> None:
         """Raise `StageError(DOWNLOAD_FAILED)` if a read failed."""

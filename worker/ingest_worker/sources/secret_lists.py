@@ -29,7 +29,7 @@ _MOST_BYTES: Final = 1 << 20
 """Bytes of one list: what a Secret holds."""
 
 _DIGITS: Final = 16
-_TELLING: Final = 6
+_TELLING_CHARACTERS: Final = 6
 """Characters: shorter parts of an address are in every message (`feed`, `8080`)."""
 
 
@@ -156,7 +156,9 @@ def _parts(address: str) -> set[str]:
         *parts.path.split("/"),
         *query,
     }
-    return forms | {form for each in short for form in (each, unquote(each)) if len(form) >= _TELLING}
+    return forms | {
+        form for each in short for form in (each, unquote(each)) if len(form) >= _TELLING_CHARACTERS
+    }
 
 
 def _digest(text: str) -> str:
