@@ -9,6 +9,7 @@ from testkit.shared_servers import sharing
 from tests.support import thoroughness
 
 pytest_plugins = [
+    "tests.support.collecting",
     "tests.support.lanes",
     "tests.support.time_by_folder",
     "testkit.cluster.fixtures",

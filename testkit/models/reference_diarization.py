@@ -13,19 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pyannote.core import Annotation, Segment
-from pyannote.metrics.diarization import DiarizationErrorRate
 
 from ingest_contract.order import SpeakerCount
 from ingest_worker.domain import SAMPLE_RATE, Audio
-from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.engines.pyannote_folder import loaded
 from testkit.speech.dialogue import Turn
+
+if TYPE_CHECKING:
+    from ingest_worker.engines.diarization import PyannoteDiarizer
 
 SLOTS: Final = 24
 """Slots in a batch of pyannote's own path: a multiple of a window's three, so that none is divided. The same
@@ -66,6 +66,10 @@ class Run:
 
     def error_rate(self, reference: Sequence[Turn]) -> float:
         """DER without a collar, overlaps included."""
+        # here, because they bring pandas and matplotlib, for which whoever collects tests would wait
+        from pyannote.core import Annotation, Segment
+        from pyannote.metrics.diarization import DiarizationErrorRate
+
         annotation = Annotation(uri="recording")
         for number, turn in enumerate(reference):
             annotation[Segment(turn.start, turn.end), number] = turn.speaker
@@ -136,7 +140,7 @@ def run_reference(pipeline: Any, audio: Audio) -> Run:
     return run
 
 
-def run_product(diarizer: PyannoteDiarizer, audio: Audio) -> Run:
+def run_product(diarizer: "PyannoteDiarizer", audio: Audio) -> Run:
     """The product's diarizer."""
     run = Run()
     with timed(run):

@@ -62,8 +62,13 @@ def other_value(value: Value) -> Any:
     return example if example != set_in_everything(value) else value.default
 
 
+@cache
+def everything() -> Json:
+    return dict(yaml.safe_load(EVERYTHING.read_text(encoding="utf-8")))
+
+
 def set_in_everything(value: Value) -> Any:
-    here: Any = yaml.safe_load(EVERYTHING.read_text(encoding="utf-8"))
+    here: Any = everything()
     for name in value.path:
         if not isinstance(here, dict) or name not in here:
             return value.default

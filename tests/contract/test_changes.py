@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from ingest_contract.batch import FROZEN, MUTABLE, IngestBatchSpec
 from ingest_contract.changes import refused_changes
-from ingest_contract.crd import definitions
+from tests.contract.made import CRDS
 from tests.support.cel import broken, defaulted, holds
 
 Json = dict[str, Any]
-SCHEMA: Json = definitions()["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"][
-    "properties"
-]["spec"]
+SCHEMA: Json = CRDS["ingestbatches.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][
+    "spec"
+]
 A, B = {"url": "https://a"}, {"configMap": {"name": "b"}}
 
 CHANGES = {

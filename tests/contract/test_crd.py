@@ -7,15 +7,14 @@ import jsonschema
 import pytest
 import yaml
 
-from ingest_contract.crd import definitions
 from ingest_contract.failures import Reason
 from ingest_contract.names import GROUP
 from ingest_operator.core.ledger import Ledger
 from testkit.objects.builders import NOW, a_batch, a_planned_batch, a_run, folded, over, rendered
+from tests.contract.made import CRDS
 from tests.support.cel import broken, defaulted
 
 Json = dict[str, Any]
-CRDS = definitions()
 OPEN = "x-kubernetes-preserve-unknown-fields"
 ITSELF = ("apiVersion", "kind", "metadata")
 """Described by Kubernetes, not by us."""

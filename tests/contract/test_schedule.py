@@ -6,14 +6,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ingest_contract.crd import definitions
 from ingest_contract.documents import InvalidDocumentError, parse
 from ingest_contract.schedule import MAX_SCHEDULE_NAME_CHARACTERS, IngestScheduleSpec
+from tests.contract.made import CRDS
 from tests.support.cel import broken, defaulted
 
 Json = dict[str, Any]
 
-SCHEMA: Json = definitions()["ingestschedules.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+SCHEMA: Json = CRDS["ingestschedules.yaml"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SOURCES = [{"url": "https://media.example.org/talks"}]
 
 

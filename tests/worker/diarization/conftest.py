@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
 from ingest_worker.domain import Audio
-from ingest_worker.engines.diarization import PyannoteDiarizer
 from testkit.models import community1
 from testkit.models.reference_diarization import Run, once_per_window, pcm, run_product, run_reference
 from testkit.speech.catalogue import Recording, recordings
+
+if TYPE_CHECKING:
+    from ingest_worker.engines.diarization import PyannoteDiarizer
 
 AudioOf = Callable[..., Audio]
 
@@ -32,7 +35,9 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def diarizer(folder: Path) -> Iterator[PyannoteDiarizer]:
+def diarizer(folder: Path) -> Iterator["PyannoteDiarizer"]:
+    from ingest_worker.engines.diarization import PyannoteDiarizer
+
     made = PyannoteDiarizer(folder, device="cpu", batch=32)
     yield made
     made.release()
@@ -63,7 +68,7 @@ def sample(audio_of: AudioOf) -> Audio:
 
 
 @pytest.fixture(scope="session")
-def ours(diarizer: PyannoteDiarizer, sample: Audio) -> Run:
+def ours(diarizer: "PyannoteDiarizer", sample: Audio) -> Run:
     return run_product(diarizer, sample)
 
 

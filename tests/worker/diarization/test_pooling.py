@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -6,8 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.engines.pooling import Windows, slot_masks, weighted_statistics, window_statistics
+
+if TYPE_CHECKING:
+    from ingest_worker.engines.diarization import PyannoteDiarizer
 
 WINDOWS = Windows(step=100, width=998)
 
@@ -16,7 +19,7 @@ Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @pytest.fixture(scope="session")
-def statspool(diarizer: PyannoteDiarizer) -> Pool:
+def statspool(diarizer: "PyannoteDiarizer") -> Pool:
     """The pooling that the voice network itself holds."""
 
     def pool(frames: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

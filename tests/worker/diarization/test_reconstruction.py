@@ -10,6 +10,7 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 from ingest_worker.engines.reconstruction import reconstruct
 from testkit.models.reference_diarization import stock
 
+pytestmark = pytest.mark.models
 FRAMES = SlidingWindow(start=0.0, duration=0.0619375, step=0.016875)
 
 
@@ -18,7 +19,6 @@ def pipeline(folder: Path) -> Any:
     return stock(folder)
 
 
-@pytest.mark.models
 @given(
     seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3)
 )
