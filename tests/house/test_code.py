@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,13 @@ def product() -> Iterator[Path]:
         yield from sorted((HOUSE / folder).rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -88,9 +94,7 @@ def test_no_function_takes_more_than_can_be_kept_in_mind() -> None:
 
 
 def test_every_module_of_the_product_says_what_it_is() -> None:
-    silent = [
-        path for path in product() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    silent = [path for path in product() if not ast.get_docstring(tree_of(path))]
     assert [str(path.relative_to(HOUSE)) for path in silent] == []
 
 

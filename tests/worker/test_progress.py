@@ -164,6 +164,15 @@ def test_who_holds_many_connections_keeps_nobody_out_and_costs_few_threads(
     eventually(lambda: threading.active_count() <= before)
 
 
+def test_a_hundred_clients_that_come_at_once_are_connected_before_any_is_served(port: int) -> None:
+    server = ProgressServer(port, board().progress, Stopwatch(Sampler(None), born=0.0))
+    assert isinstance(server._server, progress_server._Server)
+    with ExitStack() as held, server._server._gate:
+        for _ in range(100):
+            held.enter_context(create_connection(("127.0.0.1", port), timeout=20))
+    server.close()
+
+
 def test_a_client_that_goes_away_is_no_news(
     served: tuple[Board, Stopwatch, str], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -32,6 +33,12 @@ LONGEST_CONNECTION_SECONDS: Final = 5.0
 MAX_CONNECTIONS: Final = 16
 """Connections at once, each with a thread. One more closes the oldest, so a client that holds all of them
 blocks no one."""
+MAX_QUEUED_CONNECTIONS: Final = 128
+"""Connections that wait to be accepted. The kernel drops what is beyond, and a client that was dropped tries
+again after seconds only."""
+POLL_INTERVAL_SECONDS: Final = 0.1
+"""Seconds between two looks for connections that last too long, and the most that a run waits for the
+server's end."""
 
 
 class _Run(Collector):
@@ -62,7 +69,7 @@ class _Server(ThreadingHTTPServer):
     """A server that closes connections that last too long, and the oldest if there are too many."""
 
     daemon_threads = True
-    request_queue_size = MAX_CONNECTIONS
+    request_queue_size = MAX_QUEUED_CONNECTIONS
 
     def __init__(self, *arguments: Any) -> None:
         self._since: dict[socket.socket, float] = {}
@@ -79,7 +86,7 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Called twice a second and after each connection."""
+        """Called every `POLL_INTERVAL_SECONDS` seconds and after each connection."""
         with self._gate:
             for connection in [
                 each
@@ -121,7 +128,8 @@ class ProgressServer:
                 extra={"action": "lose-progress", "port": port},
             )
             return
-        threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=POLL_INTERVAL_SECONDS)
+        threading.Thread(target=serve, name="progress", daemon=True).start()
 
     def close(self) -> None:
         """Stop the server."""
