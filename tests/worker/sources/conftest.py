@@ -7,6 +7,7 @@ import pytest
 
 from testkit.media.site import Site, serving
 from testkit.media.tones import index_first, make
+from tests.worker.sources.planner import Planner
 
 
 @pytest.fixture
@@ -32,3 +33,8 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         index_first(make(folder / "quick.mp4", "aac")),
     ]
     return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def planner(tmp_path: Path) -> Planner:
+    return Planner(tmp_path / "scratch")

@@ -15,7 +15,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from ingest_worker.sources.secret_lists import hidden, line_of, lines_of
 from testkit.media.site import Answer, Site
-from tests.worker.sources.test_plan import Planner
+from tests.worker.sources.planner import Planner
 
 WORDS = ("geheim", "verborgen", "versteckt", "heimlich")
 """Each of them stands in a secret address, and nowhere else."""

@@ -15,8 +15,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Include, Order
 from testkit.media.site import Site
+from tests.worker.sources.planner import Planner, episode, feed, titles
 from tests.worker.sources.test_fetch import failure, fetch
-from tests.worker.sources.test_plan import Planner, episode, feed, titles
 
 
 class TubeIE(InfoExtractor):  # type: ignore[misc]  # yt-dlp has no types
