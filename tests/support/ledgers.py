@@ -3,6 +3,7 @@ included."""
 
 import random
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -12,8 +13,9 @@ from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_WAITING_ROWS, RTF_BUCKETS
 from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
-from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open, OpenItem, Suspect, Totals
+from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open, OpenItem, Suspect
 from ingest_operator.core.rows import as_rows_allow
+from ingest_operator.core.totals import Totals
 
 TOTAL: Final = 300
 """Items of the batch that these ledgers belong to."""
@@ -39,10 +41,13 @@ _open_item = st.builds(
 )
 _totals = st.builds(
     Totals,
-    media=_seconds, processing=_seconds, overhead=_seconds, speech=_seconds, voiced=_seconds,
-    dropped=_seconds, wordless=_seconds, cut_words=_sums,
-    segments=_sums, vectors=_sums, stages=st.dictionaries(st.sampled_from(Stage), _seconds),
-)  # fmt: skip
+    stages=st.dictionaries(st.sampled_from(Stage), _seconds),
+    **{
+        each.name: _seconds if isinstance(each.default, float) else _sums
+        for each in fields(Totals)
+        if each.name != "stages"
+    },
+)
 _open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1000), message=_messages)
 _names = st.from_regex(r"gpu-[a-z0-9]{1,20}", fullmatch=True)
 _suspects = st.builds(

@@ -8,11 +8,9 @@ from typing import Final
 
 from ingest_contract.base import decimal
 from ingest_contract.failures import CHARGED, FAILURES, Reason
-from ingest_contract.receipt import Receipt
 from ingest_contract.recording_status import RecordingState, RecordingStatus
-from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS
-from ingest_operator.core.ledger import Ledger, Totals
+from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Outcome, Run, Waits
 
 RUN_GROUPS: Final = 64
@@ -31,7 +29,7 @@ def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Le
     rtf = receipt.rtf
     bucket = None if rtf is None else bisect_left(RTF_BUCKETS, rtf)
     histogram = tuple(count + (position == bucket) for position, count in enumerate(ledger.histogram))
-    return replace(ledger, totals=_summed(ledger.totals, receipt), histogram=histogram)
+    return replace(ledger, totals=ledger.totals.with_receipt(receipt), histogram=histogram)
 
 
 def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
@@ -95,33 +93,11 @@ def _with_row(rows: tuple[RecordingStatus, ...], row: RecordingStatus) -> tuple[
 
 def with_waits(ledger: Ledger, run: Run) -> Ledger:
     """Add what a run waited for and held, however it ended."""
-    waits, totals = run.waits or Waits(), ledger.totals
-    totals = replace(
-        totals,
-        queued=round(totals.queued + waits.queued, 3),
-        starting=round(totals.starting + waits.starting, 3),
-        pulling=round(totals.pulling + waits.pulling, 3),
-        gpu=round(totals.gpu + run.gpu_seconds, 3),
+    waits = run.waits or Waits()
+    totals = ledger.totals.plus(
+        queued_seconds=waits.queued,
+        starting_seconds=waits.starting,
+        pulling_seconds=waits.pulling,
+        gpu_seconds=run.gpu_seconds,
     )
     return replace(ledger, totals=totals)
-
-
-def _summed(totals: Totals, receipt: Receipt) -> Totals:
-    coverage, quality = receipt.coverage, receipt.quality
-    stages: dict[Stage, float] = dict(totals.stages)
-    for stage, figures in receipt.stages.items():
-        stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
-    return replace(
-        totals,
-        media=round(totals.media + receipt.media_seconds, 3),
-        processing=round(totals.processing + receipt.seconds, 3),
-        overhead=round(totals.overhead + receipt.overhead_seconds, 3),
-        speech=round(totals.speech + (coverage.speech_seconds if coverage else 0.0), 3),
-        voiced=round(totals.voiced + (coverage.voiced_seconds if coverage else 0.0), 3),
-        dropped=round(totals.dropped + (quality.dropped_seconds if quality else 0.0), 3),
-        wordless=round(totals.wordless + (coverage.wordless_seconds if coverage else 0.0), 3),
-        cut_words=totals.cut_words + (quality.cut_words if quality else 0),
-        segments=totals.segments + (coverage.segments if coverage else 0),
-        vectors=totals.vectors + (coverage.vectors if coverage else 0),
-        stages=stages,
-    )

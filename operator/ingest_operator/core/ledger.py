@@ -17,6 +17,7 @@ from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.timestamps import from_rfc3339
+from ingest_operator.core.totals import Totals, totals_of
 
 WINDOW_OUTCOMES: Final = 10
 """How many of the last outcomes the breaker considers."""
@@ -65,28 +66,6 @@ class Open:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums in seconds and counts: over the succeeded recordings; from `queued` on, over every run that
-    ended."""
-
-    media: float = 0.0
-    processing: float = 0.0
-    overhead: float = 0.0
-    speech: float = 0.0
-    voiced: float = 0.0
-    dropped: float = 0.0
-    wordless: float = 0.0
-    cut_words: int = 0
-    segments: int = 0
-    vectors: int = 0
-    stages: Mapping[Stage, float] = field(default_factory=dict)
-    queued: float = 0.0
-    starting: float = 0.0
-    pulling: float = 0.0
-    gpu: float = 0.0
-
-
 def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
@@ -107,7 +86,7 @@ class Ledger:
     the rows of `open_item` leave."""
     failures: Mapping[Reason, int] = field(default_factory=_nothing)
     skips: Mapping[Reason, int] = field(default_factory=_nothing)
-    totals: Totals = Totals()
+    totals: Totals = field(default_factory=Totals)
     histogram: tuple[int, ...] = (0,) * (len(RTF_BUCKETS) + 1)
     active: float = 0.0
     active_until: float = 0.0
@@ -160,7 +139,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         ),
         failures={Reason(entry.reason): entry.count for entry in status.failures},
         skips={Reason(entry.reason): entry.count for entry in status.skips},
-        totals=_totals(status),
+        totals=totals_of(status.sums),
         histogram=status.rtf.histogram if status.rtf else Ledger().histogram,
         active=float(status.active_seconds),
         active_until=from_rfc3339(status.active_until) if status.active_until else 0.0,
@@ -227,25 +206,4 @@ def _open_item(row: RecordingStatus) -> OpenItem:
 def _suspect(node: NodeStatus) -> Suspect:
     return Suspect(
         node.reason, node.runs, node.index, node.others, node.avoided, node.times, from_rfc3339(node.until)
-    )
-
-
-def _totals(status: IngestBatchStatus) -> Totals:
-    sums = status.sums
-    return Totals(
-        media=float(sums.media_seconds),
-        processing=float(sums.processing_seconds),
-        overhead=float(sums.overhead_seconds),
-        speech=float(sums.speech_seconds),
-        voiced=float(sums.voiced_seconds),
-        dropped=float(sums.dropped_seconds),
-        wordless=float(sums.wordless_seconds),
-        cut_words=sums.cut_words,
-        segments=sums.segments,
-        vectors=sums.vectors,
-        stages={entry.stage: float(entry.seconds) for entry in sums.stages},
-        queued=float(sums.queued_seconds),
-        starting=float(sums.starting_seconds),
-        pulling=float(sums.pulling_seconds),
-        gpu=float(sums.gpu_seconds),
     )

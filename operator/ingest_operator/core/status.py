@@ -7,7 +7,7 @@ from math import fsum
 from ingest_contract.base import MAX_SUM, decimal
 from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.figures import Rtf, StageSeconds, Sums
+from ingest_contract.figures import Rtf
 from ingest_contract.intervals import encode
 from ingest_contract.obstacles import Breaker
 from ingest_contract.order import Item
@@ -22,10 +22,11 @@ from ingest_contract.status import (
 )
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
-from ingest_operator.core.ledger import Ledger, Totals
+from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.rows import groups_of, nodes_of, rows_of
 from ingest_operator.core.timestamps import to_rfc3339
+from ingest_operator.core.totals import sums_of
 
 
 def render(
@@ -50,13 +51,13 @@ def render(
         eta_seconds=_eta(total - done, ledger, min(batch.spec.parallelism, unfinished))
         if unfinished
         else None,
-        audio_hours_per_hour=decimal(ledger.totals.media / ledger.active, 2)
-        if ledger.active and ledger.totals.media
+        audio_hours_per_hour=decimal(ledger.totals.media_seconds / ledger.active, 2)
+        if ledger.active and ledger.totals.media_seconds
         else None,
         active_seconds=decimal(ledger.active),
         active_until=to_rfc3339(ledger.active_until) if ledger.active_until else None,
         rtf=_rtf(ledger.histogram),
-        sums=_sums(ledger.totals),
+        sums=sums_of(ledger.totals),
         final_recordings=RecordingIntervals(
             succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)
         ),
@@ -113,9 +114,11 @@ def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progr
 
 def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
     """Seconds to go, from the mean processing time per second of media so far."""
-    if not ledger.totals.media:
+    totals = ledger.totals
+    if not totals.media_seconds:
         return None
-    return min(MAX_SUM, round(max(0.0, left) * ledger.totals.processing / ledger.totals.media / workers))
+    seconds = max(0.0, left) * totals.processing_seconds / totals.media_seconds / workers
+    return min(MAX_SUM, round(seconds))
 
 
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:
@@ -138,29 +141,6 @@ def percentile(histogram: tuple[int, ...], share: float) -> float:
             return lower + (RTF_BUCKETS[position] - lower) * (rank - below) / count
         below += count
     return 0.0
-
-
-def _sums(totals: Totals) -> Sums:
-    return Sums(
-        media_seconds=decimal(totals.media),
-        processing_seconds=decimal(totals.processing),
-        overhead_seconds=decimal(totals.overhead),
-        speech_seconds=decimal(totals.speech),
-        voiced_seconds=decimal(totals.voiced),
-        dropped_seconds=decimal(totals.dropped),
-        wordless_seconds=decimal(totals.wordless),
-        cut_words=totals.cut_words,
-        segments=totals.segments,
-        vectors=totals.vectors,
-        stages=tuple(
-            StageSeconds(stage=stage, seconds=decimal(seconds))
-            for stage, seconds in sorted(totals.stages.items())
-        ),
-        queued_seconds=decimal(totals.queued),
-        starting_seconds=decimal(totals.starting),
-        pulling_seconds=decimal(totals.pulling),
-        gpu_seconds=decimal(totals.gpu),
-    )
 
 
 def _runs(ledger: Ledger) -> tuple[RunCount, ...]:

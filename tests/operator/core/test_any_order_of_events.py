@@ -265,10 +265,10 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def the_sums_are_those_of_what_was_seen_each_once(self) -> None:
         ledger = restore(self.operator.status)
         assert ledger.succeeded == self.books.succeeded()
-        assert ledger.totals.media == 600 * len(ledger.succeeded)
+        assert ledger.totals.media_seconds == 600 * len(ledger.succeeded)
         assert ledger.totals.segments == 12 * len(ledger.succeeded)
         assert sum(ledger.histogram) == len(ledger.succeeded)
-        assert ledger.totals.queued == len(self.books.ends)
+        assert ledger.totals.queued_seconds == len(self.books.ends)
 
     def teardown(self) -> None:
         """From here on all goes well: so the batch must come to its end by itself."""

@@ -49,7 +49,8 @@ def test_a_success_is_final_and_its_figures_are_in_the_sums() -> None:
     )
     assert ledger.succeeded == {3}
     assert not ledger.open_items
-    assert (ledger.totals.media, ledger.totals.processing, ledger.totals.segments, ledger.totals.vectors) == (
+    totals = ledger.totals
+    assert (totals.media_seconds, totals.processing_seconds, totals.segments, totals.vectors) == (
         600,
         60,
         12,

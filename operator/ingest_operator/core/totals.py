@@ -1,0 +1,82 @@
+"""The sums of a batch: added up in the ledger, written to `status.sums` and read back from it. Pure.
+
+The fields have the names that they have in the API, so each is listed once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+from ingest_contract.base import decimal
+from ingest_contract.figures import StageSeconds, Sums
+from ingest_contract.receipt import Receipt
+from ingest_contract.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Over the succeeded recordings; from `queued_seconds` on, over every run that ended."""
+
+    media_seconds: float = 0.0
+    processing_seconds: float = 0.0
+    overhead_seconds: float = 0.0
+    speech_seconds: float = 0.0
+    voiced_seconds: float = 0.0
+    dropped_seconds: float = 0.0
+    wordless_seconds: float = 0.0
+    cut_words: int = 0
+    segments: int = 0
+    vectors: int = 0
+    stages: Mapping[Stage, float] = field(default_factory=dict)
+    queued_seconds: float = 0.0
+    starting_seconds: float = 0.0
+    pulling_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+
+    def plus(self, **amounts: float) -> "Totals":
+        """With these amounts added; seconds keep three decimals, as in the status."""
+        return replace(
+            self, **{name: round(getattr(self, name) + amount, 3) for name, amount in amounts.items()}
+        )
+
+    def with_receipt(self, receipt: Receipt) -> "Totals":
+        """With the figures of a recording that has succeeded."""
+        stages = dict(self.stages)
+        for stage, figures in receipt.stages.items():
+            stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
+        summed = replace(self, stages=stages).plus(
+            media_seconds=receipt.media_seconds,
+            processing_seconds=receipt.seconds,
+            overhead_seconds=receipt.overhead_seconds,
+        )
+        if coverage := receipt.coverage:
+            summed = summed.plus(
+                speech_seconds=coverage.speech_seconds,
+                voiced_seconds=coverage.voiced_seconds,
+                wordless_seconds=coverage.wordless_seconds,
+                segments=coverage.segments,
+                vectors=coverage.vectors,
+            )
+        if quality := receipt.quality:
+            summed = summed.plus(dropped_seconds=quality.dropped_seconds, cut_words=quality.cut_words)
+        return summed
+
+
+_SECONDS: Final = tuple(each.name for each in fields(Totals) if isinstance(each.default, float))
+_COUNTS: Final = tuple(each.name for each in fields(Totals) if isinstance(each.default, int))
+
+
+def totals_of(sums: Sums) -> Totals:
+    """As read from a status."""
+    values: dict[str, Any] = {name: float(getattr(sums, name)) for name in _SECONDS}
+    values |= {name: getattr(sums, name) for name in _COUNTS}
+    return Totals(stages={entry.stage: float(entry.seconds) for entry in sums.stages}, **values)
+
+
+def sums_of(totals: Totals) -> Sums:
+    """As written to a status."""
+    values: dict[str, Any] = {name: decimal(getattr(totals, name)) for name in _SECONDS}
+    values |= {name: getattr(totals, name) for name in _COUNTS}
+    stages = sorted(totals.stages.items())
+    values["stages"] = tuple(StageSeconds(stage=stage, seconds=decimal(seconds)) for stage, seconds in stages)
+    return Sums(**values)

@@ -1,0 +1,23 @@
+"""The sums of a status and those of the ledger are the same list of fields."""
+
+from dataclasses import fields
+
+from ingest_contract.figures import Sums
+from ingest_contract.stages import Stage
+from ingest_operator.core.totals import Totals, sums_of, totals_of
+
+
+def test_every_sum_of_the_api_is_added_up() -> None:
+    assert {each.name for each in fields(Totals)} == set(Sums.model_fields)
+
+
+def test_sums_are_read_back_as_they_were_written() -> None:
+    amounts = {each.name: 1.5 for each in fields(Totals) if isinstance(each.default, float)}
+    counts = {each.name: 7 for each in fields(Totals) if isinstance(each.default, int)}
+    totals = Totals(stages={Stage.EMBED: 0.25}).plus(**amounts, **counts)
+    assert {name: getattr(totals, name) for name in amounts | counts} == amounts | counts
+    assert totals_of(sums_of(totals)) == totals
+
+
+def test_seconds_are_added_up_without_a_tail_of_decimals() -> None:
+    assert Totals(gpu_seconds=0.1).plus(gpu_seconds=0.2).gpu_seconds == 0.3
