@@ -52,3 +52,12 @@ def test_every_reason_for_which_a_batch_is_held_up_is_explained_and_no_other() -
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert [target for target in LINK.findall(text) if not (path.parent / target).exists()] == []
+
+
+def test_every_module_that_the_architecture_page_names_exists() -> None:
+    page = (HOUSE / "docs/architecture.md").read_text(encoding="utf-8")
+    folders = ("crds", "operator", "worker", "cli", "reader", "scripts", "testkit", "charts")
+    there = ["/" + str(path.relative_to(HOUSE)) for each in folders for path in (HOUSE / each).rglob("*.*")]
+    named = set(re.findall(r"`([\w/.-]+\.(?:py|yaml))`", page))
+    assert named
+    assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in there)) == []
