@@ -7,7 +7,7 @@ from ingest_operator import reconcile
 from ingest_operator.core import breaker, fold, nodes
 from ingest_operator.kube import workqueue
 from ingest_operator.kube.api import refusals
-from ingest_operator.kube.batches import job_cluster
+from ingest_operator.kube.batches import refused_starts
 from ingest_operator.kube.planning import next_step, planner
 
 SOON = 1.0
@@ -24,7 +24,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         (planner, "LOG_RETRY_SECONDS"),
         (next_step, "LONGEST_WAIT_SECONDS"),
         (refusals, "NAME_TAKEN_SECONDS"),
-        (job_cluster, "RETRY_REFUSED_SECONDS"),
+        (refused_starts, "RETRY_REFUSED_SECONDS"),
     ):
         patch.setattr(module, name, SOON)
     for module, name in ((workqueue, "APART_SECONDS"), (reconcile, "PASSED_ON_SECONDS")):

@@ -157,6 +157,52 @@ def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for
     assert sorted(kubelet.runs()) == [(0, 1), (1, 1), (2, 1)]
 
 
+def test_a_pod_whose_order_only_another_profile_could_make_again_gives_way_to_one_with_todays_order(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    kubelet = scene.play(sequence({0: [hangs()]}, count=2), gpus=1)
+    scene.operate()
+    scene.batch(parallelism=1)
+    kubelet.until_running(0, 1)
+    scene.change(parallelism=2)
+    the_job(scene, "-1-1")  # there is no GPU for it yet
+    generation = scene.status()["profile"]["generation"]
+    scene.profile(runtime={"transcriptionBatch": 2})
+    scene.until(lambda status: status["profile"]["generation"] > generation, "the new profile is known")
+    take_the_order(scene, kubelet)
+    kubelet.finish(0, 1)
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], stalled_by(status)) == (2, None)
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 2)]
+    assert (rows(status)[1]["chargedAttempts"], rows(status)[1].get("disruptions")) == (0, None)
+
+
+def test_a_refused_order_holds_up_a_batch_only_until_it_can_be_made_though_nothing_starts_after_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    kubelet = scene.play(sequence({}, otherwise=hangs(), count=2), gpus=1)
+    scene.operate()
+    scene.batch(parallelism=2)
+    until(lambda: len(kubelet.runs()) == 1, "one of them has the GPU")
+    ((first, _),) = kubelet.runs()
+    other = 1 - first
+    the_job(scene, f"-{other}-1")  # the last one: nothing starts after it
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}}
+    scene.apply(quota | {"spec": {"hard": {"count/configmaps": "1"}}})
+    path = f"/api/v1/namespaces/{scene.namespace}/resourcequotas/team"
+    until(lambda: scene.admin.get(path).get("status", {}).get("used"), "the quota holds")
+    take_the_order(scene, kubelet)
+    kubelet.finish(first, 1)
+    scene.until_stalled("QuotaExceeded")
+    scene.admin.delete(path)
+    kubelet.until_running(other, 1)
+    scene.until(lambda status: stalled_by(status) is None, "nothing is in its way any more")
+    kubelet.finish(other, 1)
+    assert final(scene.until_state("Complete"))["succeeded"] == 2
+
+
 def take_the_order(scene: Scene, kubelet: RunningKubelet) -> None:
     path = f"/api/v1/namespaces/{scene.namespace}/configmaps"
     (found,) = [

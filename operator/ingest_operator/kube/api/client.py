@@ -115,9 +115,14 @@ class Api:
 
     async def replace_status(self, resource: Resource, body: Object) -> Object:
         """Replace the status, if the object still has `metadata.resourceVersion`. On `ConflictError` see
-        there."""
+        there.
+
+        A field that the cluster's definition does not know is refused: the server would drop it without a
+        word, and the next reconcile would write it again.
+        """
         path = resource.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
-        return _object(await self._send("update", f"{resource.plural}/status", path, body=body))
+        query = {"fieldValidation": "Strict"}
+        return _object(await self._send("update", f"{resource.plural}/status", path, query=query, body=body))
 
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: Object, *, subresource: str | None = None

@@ -41,6 +41,9 @@ class Reading(Generic[M]):
     """None where nothing useful is left."""
     mistakes: tuple[str, ...] = ()
     """What was ignored, each with its place."""
+    unknown: bool = False
+    """Whether something was ignored that is there and may mean anything; False where things are only missing,
+    as definitions of another version drop them."""
 
     @property
     def text(self) -> str:
@@ -53,14 +56,16 @@ class Reading(Generic[M]):
 
 def reading(model: type[M], content: Object) -> Reading[M]:
     """The content without what the model rejects."""
-    left, mistakes = content, list[str]()
+    left, mistakes, unknown = content, list[str](), False
     for _ in range(ROUNDS):
         try:
-            return Reading(model.from_object(left), tuple(mistakes))
+            return Reading(model.from_object(left), tuple(mistakes), unknown)
         except ValidationError as error:
             mistakes += mistakes_of(error, model)
-            left = _without(left, (details["loc"] for details in error.errors(include_url=False)))
-    return Reading(None, tuple(mistakes))
+            found = error.errors(include_url=False)
+            unknown = unknown or any(details["type"] != "missing" for details in found)
+            left = _without(left, (details["loc"] for details in found))
+    return Reading(None, tuple(mistakes), unknown=True)
 
 
 def _without(content: Object, places: Iterable[Place]) -> Object:

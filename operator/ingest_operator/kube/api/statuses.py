@@ -1,14 +1,16 @@
 """Writes a status; the errors for a status that this version cannot read or write."""
 
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.lenient import Reading
 from ingest_operator.kube.api.resources import Object, Resource
-from ingest_operator.kube.api.unreadable import UnreadableError, definitions_differ
+from ingest_operator.kube.api.unreadable import UnreadableError, definitions_differ, with_stalled
+
+_PRECONDITION: Final = ("name", "namespace", "uid", "resourceVersion")
 
 
 class UnreadableStatusError(UnreadableError):
@@ -29,6 +31,40 @@ class UnwritableStatusError(UnreadableError):
 
     def __init__(self, error: RefusedError) -> None:
         super().__init__(definitions_differ(error))
+
+
+async def stalled(
+    api: Api, resource: Resource, thing: Object, blocker: Blocker, now: float, *, has_state: bool
+) -> Object | None:
+    """The object with the blocker written into its status, and all else in it as it was; None where the
+    status says so already. Raises `ApiError`.
+
+    Where the definition was replaced since the object was read, only what the new one keeps can be written
+    back: it is read again.
+    """
+    status = with_stalled(thing, blocker, now, has_state=has_state)
+    if status is None:
+        return None
+    try:
+        return await api.replace_status(resource, body_of(resource, thing, status))
+    except RefusedError as error:
+        if error.cause is not RefusalCause.INVALID:
+            raise
+    known = await api.get(resource, thing["metadata"]["namespace"], thing["metadata"]["name"])
+    status = with_stalled(known, blocker, now, has_state=has_state)
+    return None if status is None else await api.replace_status(resource, body_of(resource, known, status))
+
+
+def body_of(resource: Resource, thing: Object, status: Object) -> Object:
+    """The body that replaces the status of the version that was read: if there is a newer one, the API server
+    refuses it as a conflict."""
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {field: thing["metadata"][field] for field in _PRECONDITION},
+        "spec": thing["spec"],
+        "status": status,
+    }
 
 
 async def replaced(api: Api, resource: Resource, body: Object) -> Object:

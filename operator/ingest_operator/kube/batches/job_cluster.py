@@ -23,6 +23,7 @@ from ingest_operator.kube.api.errors import (
     RefusedError,
     UnreachableError,
 )
+from ingest_operator.kube.api.fields import spec_of
 from ingest_operator.kube.api.names import (
     INGEST,
     PROGRESS_PORT,
@@ -32,10 +33,11 @@ from ingest_operator.kube.api.names import (
     own_place_of,
 )
 from ingest_operator.kube.api.ownership import is_controlled
-from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal, name_taken
+from ingest_operator.kube.api.refusals import NameTakenError, name_taken
 from ingest_operator.kube.api.resources import JOBS, Object
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
+from ingest_operator.kube.batches.refused_starts import refusal_of
 from ingest_operator.kube.batches.shared_orders import SharedOrders
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
@@ -55,9 +57,6 @@ DELETIONS: Final = 100
 DOUBT_SECONDS: Final = 90.0
 """Seconds after a create call without response until the API server surely does not apply it: the client
 gives up within 30, the server after 60 (kubernetes `apiserver/pkg/server/config.go`)."""
-
-RETRY_REFUSED_SECONDS: Final = 60.0
-"""Seconds until a start that is impossible with the current profile is retried."""
 
 
 class KubeCluster:
@@ -85,14 +84,15 @@ class KubeCluster:
         self._keep_hidden(ledger)
         await self._confirm((index, ledger.open_items[index].number) for index in ledger.running)
         found = self._found()
-        await self._restore_orders(found)
-        return self._classified(found)
+        return self._classified(found, await self._restore_orders(found))
 
     def shown(self) -> Observation:
         """What the watches show, whatever the ledger says."""
         return self._classified(self._found())
 
-    def _classified(self, found: Mapping[RunKey, JobAndPod]) -> Observation:
+    def _classified(
+        self, found: Mapping[RunKey, JobAndPod], refused: tuple[Blocker, ...] = ()
+    ) -> Observation:
         """Go through each Job once: its run, and what keeps it from beginning.
 
         The order of the blockers: first what is missing altogether, then refused starts, then Jobs that
@@ -106,7 +106,9 @@ class KubeCluster:
             blocker = blocker_of(job, pod, run, self._now)
             if blocker is not None:
                 stuck.append(blocker)
-        return Observation(tuple(runs), (*self._outside, *self._remembered.refusals.values(), *stuck))
+        return Observation(
+            tuple(runs), (*self._outside, *refused, *self._remembered.refusals.values(), *stuck)
+        )
 
     async def ask_for_progress(self, poller: Poller) -> None:
         """Poll the workers' progress, at most every `RESYNC_SECONDS`: what they report is observed with their
@@ -158,25 +160,13 @@ class KubeCluster:
             self._remembered.doubtful[start.index, start.number] = self._now + DOUBT_SECONDS
             raise
         except (NameTakenError, OrderTooLargeError, OverlayError, RefusedError) as error:
-            blocker = self._refusal(error)
+            blocker = refusal_of(error, self._now)
         if blocker is not None:
             refusals[blocker.index] = blocker
             return blocker
         refusals.pop(None, None)
         refusals.pop(start.index, None)
         return None
-
-    def _refusal(self, error: Exception) -> Blocker:
-        """The blocker of every start of the batch."""
-        match error:
-            case RefusedError():
-                return blocker_of_refusal(error, self._now)
-            case NameTakenError():
-                return name_taken(error.kind, error.name, self._now)
-            case OverlayError():
-                return Blocker("TemplateInvalid", f"The profile's {error}", self._now + RETRY_REFUSED_SECONDS)
-            case _:  # what all recordings share is too large
-                return Blocker("OrderTooLarge", str(error), self._now + RETRY_REFUSED_SECONDS)
 
     async def stop(self, index: int, number: int) -> None:
         """Suspend the Job: its pod ends and the Job stays as the record. It never resumes: the next run is
@@ -264,15 +254,23 @@ class KubeCluster:
         )
         return job if there else None
 
-    async def _restore_orders(self, found: Mapping[RunKey, JobAndPod]) -> None:
+    async def _restore_orders(self, found: Mapping[RunKey, JobAndPod]) -> tuple[Blocker, ...]:
         """Create again the orders that pods may be waiting for: the pods of a batch that starts nothing more
-        would wait forever."""
-        stuck = {rung_of(job) for job, pod in found.values() if pod is not None and lacks_something(pod)}
-        for rung in sorted(stuck):
+        would wait forever. Returns what prevents it now.
+
+        An order that another profile made cannot be made again: its run is stopped, uncharged, and the next
+        one gets today's.
+        """
+        refused: Blocker | None = None
+        for key, (job, pod) in sorted(found.items()):
+            if pod is None or not lacks_something(pod):
+                continue
             try:
-                await self._shared.ensure(rung)
+                if not await self._shared.restore(rung_of(job), spec_of(pod).get("configMaps") or ()):
+                    await self.stop(*key)
             except (NameTakenError, OrderTooLargeError, RefusedError) as error:
-                self._remembered.refusals[None] = self._refusal(error)
+                refused = refusal_of(error, self._now)
+        return () if refused is None else (refused,)
 
     async def _create(self, start: Start, item: Item) -> Blocker | None:
         await self._shared.ensure(start.rung)

@@ -6,6 +6,7 @@ each reconcile that starts something, or finds something that cannot begin, gets
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.client import Api
@@ -23,6 +24,7 @@ class SharedOrders:
     def __init__(self, api: Api, owner: Owner, orders: Orders) -> None:
         self._api, self._owner, self._orders = api, owner, orders
         self._there: set[int] = set()
+        self._known: dict[str, bool] = {}
         self._asking = asyncio.Lock()  # starts come several at a time
 
     async def ensure(self, rung: int) -> None:
@@ -37,6 +39,26 @@ class SharedOrders:
             if not alike or not is_controlled(there, self._owner.identity):
                 raise NameTakenError(CONFIG_MAPS.kind, body["metadata"]["name"])
             self._there.add(rung)
+
+    async def restore(self, rung: int, wanted: Sequence[str]) -> bool:
+        """Ensure that a pod that waits for these ConfigMaps finds the order that its Job was written with.
+        Raises as `ensure` does.
+
+        Returns False where it never will: its order is gone, and the profile that it was made from as well.
+        """
+        if shared_order_map(self._owner, self._orders, rung)["metadata"]["name"] in wanted:
+            await self.ensure(rung)
+            return True
+        return all([await self._exists(name) for name in wanted])
+
+    async def _exists(self, name: str) -> bool:
+        if name not in self._known:
+            try:
+                await self._api.get(CONFIG_MAPS, self._owner.namespace, name)
+                self._known[name] = True
+            except NotFoundError:
+                self._known[name] = False
+        return self._known[name]
 
     async def _get_or_make(self, body: Object) -> Object:
         where = CONFIG_MAPS, self._owner.namespace

@@ -6,9 +6,7 @@ operator has already created.
 """
 
 import json
-from typing import Final
 
-from ingest_contract.names import API_VERSION, BATCH_KIND
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
@@ -16,8 +14,7 @@ from ingest_operator.kube.api.errors import ConflictError
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.names import trace_of
 from ingest_operator.kube.api.resources import BATCHES, Object
-from ingest_operator.kube.api.statuses import UnreadableStatusError, replaced
-from ingest_operator.kube.api.unreadable import with_stalled
+from ingest_operator.kube.api.statuses import UnreadableStatusError, body_of, replaced, stalled
 from ingest_operator.kube.watch.cache import version_of
 
 
@@ -42,6 +39,9 @@ class KubeStatusStore:
     def read(self) -> IngestBatchStatus | None:
         """The newest accepted status. Raises `UnreadableStatusError`.
 
+        One that lacks fields, because definitions of another version dropped them, counts for what it still
+        says: nothing else of it can come back.
+
         Of a status that was written for another batch, and restored with this one by a backup, only the trace
         id is kept: its recordings were never processed for this batch, and its plan does not exist.
         """
@@ -58,21 +58,10 @@ class KubeStatusStore:
     async def report(self, blocker: Blocker, now: float) -> bool:
         """Report why nothing goes on, and leave everything else in the status as it is, readable or not.
         Returns whether that was new."""
-        status = with_stalled(self._batch, blocker, now, has_state=True)
-        if status is None:
-            return False
-        self.offer(await self._api.replace_status(BATCHES, self._body(status)))
-        return True
-
-    def _body(self, status: Object) -> Object:
-        metadata = _precondition(self._batch)
-        return {
-            "apiVersion": API_VERSION,
-            "kind": BATCH_KIND,
-            "metadata": metadata,
-            "spec": self._batch["spec"],
-            "status": status,
-        }
+        written = await stalled(self._api, BATCHES, self._batch, blocker, now, has_state=True)
+        if written is not None:
+            self.offer(written)
+        return written is not None
 
     async def write(self, status: IngestBatchStatus) -> int:
         """Replace the status that `read` returned; returns how many bytes the new one has.
@@ -82,7 +71,7 @@ class KubeStatusStore:
         """
         text = status.to_json()
         try:
-            written = await replaced(self._api, BATCHES, self._body(json.loads(text)))
+            written = await replaced(self._api, BATCHES, body_of(BATCHES, self._batch, json.loads(text)))
         except ConflictError:
             written = await self._api.get(BATCHES, *_where(self._batch))
             if written["metadata"]["uid"] != self._batch["metadata"]["uid"] or _parsed(written) != status:
@@ -91,13 +80,6 @@ class KubeStatusStore:
             # Our own write came first: its response was lost on the way, and the client sent it again.
         self.offer(written)
         return len(text)
-
-
-_PRECONDITION: Final = ("name", "namespace", "uid", "resourceVersion")
-
-
-def _precondition(batch: Object) -> Object:
-    return {field: batch["metadata"][field] for field in _PRECONDITION}
 
 
 def _where(batch: Object) -> tuple[str, str]:
@@ -112,6 +94,6 @@ def _parsed(batch: Object) -> IngestBatchStatus | None:
     trace_id = found.value.trace_id if found.value else None
     if trace_id is not None and trace_id != trace_of(batch["metadata"]["uid"]):
         return IngestBatchStatus(trace_id=trace_id)
-    if found.value is None or found.mistakes:
+    if found.value is None or found.unknown:
         raise UnreadableStatusError("/".join(_where(batch)), found)
     return found.value

@@ -7,14 +7,14 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.ownership import identity_of
 from ingest_operator.kube.api.resources import SCHEDULES, Object
+from ingest_operator.kube.api.statuses import stalled
 from ingest_operator.kube.api.unreadable import (
     RECONCILE_ERRORS,
     UnreadableError,
     reconcile_failed,
-    with_stalled,
 )
 from ingest_operator.kube.requeueing import Requeue
-from ingest_operator.kube.schedules.reconcile import ScheduleResult, over, reconcile
+from ingest_operator.kube.schedules.reconcile import ScheduleResult, reconcile
 from ingest_operator.kube.watch.cache import Cache, Key
 
 LONGEST_WAIT_SECONDS: Final = 60.0
@@ -61,6 +61,6 @@ class ScheduleController:
 
     async def _report(self, schedule: Object, blocker: Blocker) -> None:
         """Report why nothing starts, and leave everything else in the status as it is, readable or not."""
-        status = with_stalled(schedule, blocker, self._clock(), has_state=False)
-        if status is not None:
-            self._schedules.offer(await self._api.replace_status(SCHEDULES, over(schedule, status)))
+        written = await stalled(self._api, SCHEDULES, schedule, blocker, self._clock(), has_state=False)
+        if written is not None:
+            self._schedules.offer(written)

@@ -14,7 +14,6 @@ from typing import Final
 from pydantic import ValidationError
 
 from ingest_contract.documents import mistakes_of
-from ingest_contract.names import API_VERSION, SCHEDULE_KIND
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.client import Api
@@ -24,7 +23,7 @@ from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.ownership import identity_of, is_controlled
 from ingest_operator.kube.api.refusals import NAME_TAKEN, NAME_TAKEN_SECONDS, blocker_of_refusal
 from ingest_operator.kube.api.resources import BATCHES, SCHEDULES, Object
-from ingest_operator.kube.api.statuses import UnreadableStatusError, replaced
+from ingest_operator.kube.api.statuses import UnreadableStatusError, body_of, replaced
 from ingest_operator.kube.schedules.cron import InvalidTimetableError, timetable
 from ingest_operator.kube.schedules.due import DueResult, Timing, due_result
 from ingest_operator.kube.schedules.owned_batches import (
@@ -188,7 +187,7 @@ async def _conclude(
     inputs = StatusInputs(body["metadata"]["generation"], suspended, found, subject.failure or result.failure)
     status = render(inputs, subject.previous, result.children, now)
     if status != subject.previous:
-        body = await replaced(api, SCHEDULES, over(body, json.loads(status.to_json())))
+        body = await replaced(api, SCHEDULES, body_of(SCHEDULES, body, json.loads(status.to_json())))
     surplus = beyond_limits(result.children, wanted.spec) if wanted else ()
     deleted = await _delete(surplus, body, api)
     moments = [moment for moment in (found.next if found else None, result.until) if moment is not None]
@@ -205,21 +204,6 @@ async def _delete(children: Iterable[OwnedBatch], schedule: Object, api: Api) ->
         await api.delete(BATCHES, schedule["metadata"]["namespace"], child.name, uid=child.uid)
         gone.append(child.name)
     return tuple(gone)
-
-
-def over(schedule: Object, status: Object) -> Object:
-    """The body that replaces the status of the version that was read: if there is a newer one, the API server
-    refuses it as a conflict."""
-    precondition = {
-        field: schedule["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")
-    }
-    return {
-        "apiVersion": API_VERSION,
-        "kind": SCHEDULE_KIND,
-        "metadata": precondition,
-        "spec": schedule["spec"],
-        "status": status,
-    }
 
 
 def _status(schedule: Object) -> IngestScheduleStatus | None:

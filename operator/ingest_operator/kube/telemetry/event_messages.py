@@ -60,8 +60,16 @@ class Aspect(StrEnum):
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
-    """A status that was written for another batch has been replaced."""
+    """A status that was written for another batch, or lost what it said, has been replaced."""
     other = before.trace_id if before else None
+    if before is not None and (lost := _unnamed(before)):
+        done = "1 recording" if lost == 1 else f"{lost} recordings"
+        text = (
+            f"The status that was there counted {done} as done and did not say which: definitions of another "
+            "version drop fields. Jobs that are kept still say how they ended; every other recording is "
+            "taken up again."
+        )
+        return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
     if other is None or after.trace_id in (None, other):
         return None
     text = (
@@ -69,6 +77,13 @@ def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note 
         "Every recording is taken up again."
     )
     return Note("StatusNotBelieved", NoteType.WARNING, text, "Restore")
+
+
+def _unnamed(status: IngestBatchStatus) -> int:
+    """How many recordings a status counts as done without naming them."""
+    counts, named = status.counts, status.final_recordings
+    said = sum(len(decode(text)) for text in (named.succeeded, named.skipped, named.failed))
+    return max(0, counts.succeeded + counts.skipped + counts.failed - said)
 
 
 def exposed(batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_operator.kube.api.fields import is_terminal
-from ingest_operator.kube.api.names import BATCH_UID, Place
+from ingest_operator.kube.api.names import BATCH_UID, CONTAINER, Place
 from ingest_operator.kube.api.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.watch.cache import Cache, version_of
@@ -123,11 +123,21 @@ def slim_job(job: Object) -> Object:
 
 def slim_pod(pod: Object) -> Object:
     """A pod with only those fields of its spec and status that are read."""
+    spec = pod.get("spec", {})
     return _slim(
         pod,
-        _picked(pod.get("spec", {}), ("nodeName", "activeDeadlineSeconds")),
+        _picked(spec, ("nodeName", "activeDeadlineSeconds")) | _config_maps(spec),
         _picked(pod.get("status", {}), _OF_POD),
     )
+
+
+def _config_maps(spec: Object) -> Object:
+    """The ConfigMaps whose keys are variables of the worker: one is the order that its Job was written
+    with."""
+    named = (each for each in spec.get("containers") or () if each.get("name") == CONTAINER)
+    sources = (each.get("configMapRef") or {} for one in named for each in one.get("envFrom") or ())
+    names = [each["name"] for each in sources if "name" in each]
+    return {"configMaps": names} if names else {}
 
 
 def _slim(thing: Object, spec: Object, status: Object) -> Object:
