@@ -62,6 +62,7 @@ class Reason(StrEnum):
     SOURCE_UNSUPPORTED = "SourceUnsupported"
     NO_AUDIO_TRACK = "NoAudioTrack"
     NO_SPEECH = "NoSpeech"
+    NO_WORDS = "NoWords"
     UNDECODABLE = "Undecodable"
     TRUNCATED = "Truncated"
     TOO_LONG = "TooLong"
@@ -165,6 +166,12 @@ FAILURES: Final = MappingProxyType(
         ),
         _R.NO_AUDIO_TRACK: Failure(30, _K.INPUT, _V.SKIP, "The media has a picture but no sound."),
         _R.NO_SPEECH: Failure(31, _K.INPUT, _V.SKIP, "Nobody speaks in this recording."),
+        _R.NO_WORDS: Failure(
+            35,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "Voices are heard and no words: too faint, singing, or a language that the model does not know.",
+        ),
         _R.UNDECODABLE: Failure(
             32, _K.INPUT, _V.GIVE_UP, "The media cannot be decoded: it is damaged or in an unknown codec."
         ),

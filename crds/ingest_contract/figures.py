@@ -60,6 +60,9 @@ class Sums(ContractModel):
     wordless_seconds: Decimal = "0"
     """Time in speaker turns without a word, by diarization: an independent check of `droppedSeconds`."""
 
+    speakerless_seconds: Decimal = "0"
+    """Length of the words that are in no speaker's turn: they are stored without a speaker."""
+
     cut_words: SumOfMany = 0
     """Words left out as repeats, too many for the length of the sound."""
 

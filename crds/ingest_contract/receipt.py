@@ -97,6 +97,9 @@ class Coverage(ContractModel):
     wordless_speakers: Count = 0
     """Speakers with more than four seconds of turns and no word."""
 
+    speakerless_seconds: Real = 0.0
+    """Length of the words that are in no speaker's turn: they are stored without a speaker."""
+
     segments: Count
     """Passages."""
 

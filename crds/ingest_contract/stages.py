@@ -31,8 +31,8 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 2,
-    Stage.TRANSCRIBE: 4,
-    Stage.DIARIZE: 1,
+    Stage.TRANSCRIBE: 5,
+    Stage.DIARIZE: 2,
     Stage.ATTRIBUTE: 1,
     Stage.IDENTIFY: 1,
     Stage.SEGMENT: 1,

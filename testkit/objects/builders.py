@@ -56,6 +56,7 @@ def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12
     coverage = Coverage(
         speech_seconds=media * 0.9, voiced_seconds=media * 0.88, words=1000, attributed_words=990,
         segments=segments, vectors=segments, wordless_seconds=6.5, wordless_speakers=1,
+        speakerless_seconds=2.5,
     )  # fmt: skip
     stages = {
         Stage.TRANSCRIBE: StageFigures(seconds=seconds / 2),

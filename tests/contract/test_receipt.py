@@ -34,7 +34,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
     figures = StageFigures(seconds=LONG, resumed=True, batch=MUCH, halvings=MUCH, peak_vram_mib=MUCH)
     coverage = Coverage(
         speech_seconds=LONG, voiced_seconds=LONG, words=MUCH, attributed_words=MUCH, segments=MUCH,
-        vectors=MUCH, wordless_seconds=LONG, wordless_speakers=MUCH,
+        vectors=MUCH, wordless_seconds=LONG, wordless_speakers=MUCH, speakerless_seconds=LONG,
     )  # fmt: skip
     memory = Memory(
         peak_rss_mib=MUCH, gpu_uuid=CONTROL * 64, free_vram_at_start_mib=MUCH, peak_vram_mib=MUCH,

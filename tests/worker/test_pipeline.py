@@ -22,7 +22,7 @@ from ingest_contract.profile import (
 )
 from ingest_contract.receipt import MAX_RECEIPT_BYTES, Receipt, Tracks, encode
 from ingest_contract.stages import KEPT, Stage
-from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Vectors
+from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Turn, Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.hashes import Identities, hashes_of
 from ingest_worker.interruption import Control, Interruption
@@ -257,11 +257,39 @@ def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_told(
     assert receipt.tracks == Tracks(found=3, taken=2, passed_over="1 is silent")
 
 
-def test_words_without_any_voice_are_no_speech_either(run: Callable[..., Run], studio: Studio) -> None:
+@pytest.mark.parametrize("how", [{"together": False}, {"together": True}], ids=str)
+def test_words_without_any_voice_are_kept_without_a_speaker(
+    run: Callable[..., Run], studio: Studio, how: dict[str, bool]
+) -> None:
     studio.diarization = replace(studio.diarization, turns=(), vectors=np.zeros((0, 4), np.float32))
-    receipt = run().receipt
-    assert receipt.reason is Reason.NO_SPEECH
-    assert "5 words were heard" in receipt.message
+    ended = run(**how)
+    assert ended.error is None
+    assert [word.speaker for word in ended.found.words] == [None] * 5
+    assert [passage.speaker for passage in ended.found.segments] == [None]
+    coverage, speakers = ended.receipt.coverage, ended.receipt.speakers
+    assert coverage is not None
+    assert speakers is not None
+    assert (coverage.words, coverage.attributed_words, coverage.segments, coverage.vectors) == (5, 0, 1, 1)
+    spoken = sum(word.end - word.start for word in studio.transcript.words)
+    assert coverage.speakerless_seconds == pytest.approx(spoken, abs=0.001)
+    assert speakers.found == 0
+
+
+@pytest.mark.parametrize("how", [{"together": False}, {"together": True}], ids=str)
+def test_voices_without_a_word_are_not_taken_for_silence(
+    run: Callable[..., Run], studio: Studio, how: dict[str, bool]
+) -> None:
+    studio.transcript = Transcript((), "en", 1.0, 5.5, 1, 0, ((0.0, 5.5),))
+    studio.diarization = replace(studio.diarization, turns=(Turn(0.0, 3.0, 0), Turn(3.0, 23.0, 1)))
+    receipt = run(**how).receipt
+    assert receipt.reason is Reason.NO_WORDS
+    assert "23 s" in receipt.message
+
+
+def test_a_cough_without_a_word_is_nobody_who_speaks(run: Callable[..., Run], studio: Studio) -> None:
+    studio.transcript = Transcript((), "en", 1.0, 2.5, 1, 0, ((0.0, 2.5),))
+    studio.diarization = replace(studio.diarization, turns=(Turn(0.5, 2.0, 0),))
+    assert run().receipt.reason is Reason.NO_SPEECH
 
 
 @pytest.mark.parametrize(

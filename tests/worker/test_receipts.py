@@ -101,6 +101,15 @@ def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
     assert (found.wordless_seconds, found.wordless_speakers) == (12.0, 1)
 
 
+def test_words_of_no_speaker_are_told_in_seconds() -> None:
+    heard = tuple(
+        SpokenWord(Word(start, start + 0.75, "w", 0.9), who, overlap=False)
+        for start, who in ((0.0, 0), (3.0, None), (5.0, None))
+    )
+    found = coverage_of(heard, DIARIZATION, (), Vectors(np.ones((0, 2), np.float32), "m@1"))
+    assert (found.words, found.attributed_words, found.speakerless_seconds) == (3, 1, 1.5)
+
+
 def test_a_turn_full_of_words_is_not_told_and_one_without_any_word_is() -> None:
     said = replace(DIARIZATION, turns=(Turn(0.0, 20.0, 0),))
     full = tuple(

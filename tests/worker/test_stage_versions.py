@@ -32,8 +32,8 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (2, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (4, "cd94b823b94ab937"),
-    Stage.DIARIZE: (1, "77617b4fb67d6c14"),
+    Stage.TRANSCRIBE: (5, "cd94b823b94ab937"),
+    Stage.DIARIZE: (2, "77617b4fb67d6c14"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (1, "79bd0008f02aab21"),
     Stage.SEGMENT: (1, "4051c55ae450c10c"),

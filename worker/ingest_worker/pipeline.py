@@ -39,6 +39,7 @@ from ingest_worker.interruption import Control
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.ports import Report
 from ingest_worker.progress import Board
+from ingest_worker.receipts import WORDLESS
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
 from ingest_worker.tools import ArtifactStore, Tools
@@ -135,7 +136,7 @@ class Pipeline:
         """Every stage up to the store.
 
         Raises:
-            StageError: as the stages; `NO_SPEECH`, `EMBEDDING_INCOMPLETE`.
+            StageError: as the stages; `NO_SPEECH`, `NO_WORDS`, `EMBEDDING_INCOMPLETE`.
             Interruption: the run was asked to end.
         """
         self._resume()
@@ -159,20 +160,17 @@ class Pipeline:
         self._tools.begin(frozenset(KEPT) - self._kept.keys())
 
     def _heard(self) -> tuple[Transcript, Diarization]:
-        """Words and turns. If nobody speaks, diarization is not needed."""
+        """Words and turns; no turns if diarization finds no voice. If nobody speaks, diarization is not
+        needed."""
         diarization: Diarization | None
         if self._tools.together and not {Stage.TRANSCRIBE, Stage.DIARIZE} & self._kept.keys():
             transcript, diarization = self._heard_together()
         else:
             transcript = self._transcribed()
-            diarization = self._diarized() if transcript.words else None
-        if not transcript.words:
-            raise StageError(Reason.NO_SPEECH, _which_track(self.sound))
-        if diarization is None or not diarization.turns:
-            raise StageError(
-                Reason.NO_SPEECH,
-                f"{len(transcript.words)} words were heard, but no voice that they could belong to.",
-            )
+            speech = transcript.words or transcript.speech_seconds
+            diarization = self._diarized() if speech else None
+        if diarization is None or not transcript.words:
+            raise _without_words(diarization, self.sound)
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 
@@ -255,14 +253,29 @@ class Pipeline:
     def _announced(self, transcript: Transcript, diarization: Diarization) -> float:
         """The length of a recording whose audio no stage had to process again."""
         said = self._order.item.duration_seconds
-        return float(said) if said is not None else max(transcript.words[-1].end, diarization.turns[-1].end)
+        ends = [transcript.words[-1].end, *(turn.end for turn in diarization.turns[-1:])]
+        return float(said) if said is not None else max(ends)
+
+
+def _without_words(diarization: Diarization | None, sound: Sound | None) -> StageError:
+    """Why there are no words: nobody speaks, or diarization hears voices and Whisper nothing.
+
+    Only the first is a fact about the recording. The second is one about the models: a faint recording, of
+    which diarization finds every turn, because its network normalises the level, and Whisper not one word.
+    """
+    track = _which_track(sound)
+    voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
+    if voices <= WORDLESS:
+        return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
+    where = f" in {track}" if track else ""
+    return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
 
 
 def _which_track(sound: Sound | None) -> str:
-    """Which track had no speech; empty for a file with one track."""
+    """Which track was heard; empty for a file with one track."""
     if sound is None or sound.tracks == 1:
         return ""
-    return f"Nobody speaks in track {sound.track} of {sound.tracks}, which is the one that was heard."
+    return f"track {sound.track} of {sound.tracks}, which is the one that was heard"
 
 
 def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:

@@ -54,6 +54,9 @@ def coverage_of(
             diarization.seconds_of(speaker) > WORDLESS_SECONDS
             for speaker in silent_speakers(words, diarization)
         ),
+        speakerless_seconds=rounded(
+            sum(spoken.word.end - spoken.word.start for spoken in words if spoken.speaker is None)
+        ),
         segments=len(segments),
         vectors=len(vectors.values),
     )

@@ -24,6 +24,7 @@ class Totals:
     voiced_seconds: float = 0.0
     dropped_seconds: float = 0.0
     wordless_seconds: float = 0.0
+    speakerless_seconds: float = 0.0
     cut_words: int = 0
     segments: int = 0
     vectors: int = 0
@@ -54,6 +55,7 @@ class Totals:
                 speech_seconds=coverage.speech_seconds,
                 voiced_seconds=coverage.voiced_seconds,
                 wordless_seconds=coverage.wordless_seconds,
+                speakerless_seconds=coverage.speakerless_seconds,
                 segments=coverage.segments,
                 vectors=coverage.vectors,
             )

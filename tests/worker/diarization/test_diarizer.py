@@ -127,6 +127,18 @@ def test_a_speaker_with_too_little_clean_speech_has_a_row_of_nan(
     assert np.isnan(found.vectors).all()
 
 
+def test_a_voice_that_is_almost_too_faint_to_be_stored_has_its_turns(
+    diarizer: PyannoteDiarizer, audio_of: Callable[..., Audio]
+) -> None:
+    loud = audio_of("two_cities")
+    faint = written(loud.path.with_name("faint.pcm"), np.round(loud.pcm() * 0.001))
+    found = [
+        sum(turn.end - turn.start for turn in diarizer.diarize(audio, ANY, quiet).turns)
+        for audio in (loud, faint)
+    ]
+    assert found[1] == pytest.approx(found[0], abs=1.5)
+
+
 def test_the_ordered_number_of_speakers_is_kept_to(diarizer: PyannoteDiarizer, sample: Audio) -> None:
     one = diarizer.diarize(sample, SpeakerCount(max=1), quiet)
     assert one.speakers == 1

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from ingest_contract.failures import Reason
-from ingest_worker.domain import Segment, Vectors
+from ingest_worker.domain import Diarization, Segment, Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.store import reads
 from ingest_worker.store.claims import claim
@@ -52,6 +52,23 @@ def test_a_committed_run_is_whole_current_and_gives_its_claim_up(connection: Con
     assert (kept.segments, kept.words, kept.turns) == (found.segments, found.words, found.diarization.turns)
     assert [speaker.label for speaker in kept.speakers] == ["ann", "unknown #1"]
     assert (kept.run.rtf, kept.run.models, kept.run.figures) == (0.5, run.models, run.figures)
+
+
+def test_words_of_no_speaker_are_stored_and_found(connection: Connection) -> None:
+    found = content("spoken", "by", "nobody")
+    nobody = replace(
+        found,
+        words=tuple(replace(word, speaker=None) for word in found.words),
+        diarization=Diarization((), (), np.zeros((0, 4), np.float32)),
+        identities=(),
+        segments=tuple(replace(passage, speaker=None) for passage in found.segments),
+    )
+    store(connection, nobody)
+    kept = reads.transcript(connection, "test:one")
+    assert kept is not None
+    assert (kept.segments, kept.words, kept.turns, kept.speakers) == (nobody.segments, nobody.words, (), ())
+    rows = connection.execute("select text, speaker from current_segments order by seq").fetchall()
+    assert rows == [("spoken", None), ("by", None), ("nobody", None)]
 
 
 def test_a_second_run_replaces_all_content_of_the_first_and_keeps_its_row_as_history(

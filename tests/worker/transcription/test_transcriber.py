@@ -56,15 +56,24 @@ def test_known_speech_is_heard_within_its_error_rate(
     assert shares[-1] == 1.0
 
 
-@pytest.mark.parametrize("decibels", [-40, -50])
-def test_speech_that_is_very_faint_is_heard(
-    decibels: int, transcriber: Make, cut: Cut, wer: Rate, recording: Known, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "decibels", "bound"), [("sample", -40, 0.14), ("sample", -50, 0.235), ("two_cities", -50, 0.06)]
+)
+def test_speech_that_is_very_faint_is_heard(  # noqa: PLR0913, PLR0917 - a row of the table and its fixtures
+    name: str,
+    decibels: int,
+    bound: float,
+    transcriber: Make,
+    cut: Cut,
+    wer: Rate,
+    recording: Known,
+    tmp_path: Path,
 ) -> None:
-    loud, path = cut("sample"), tmp_path / "faint.pcm"
+    loud, path = cut(name), tmp_path / "faint.pcm"
     path.write_bytes(np.round(loud.pcm() * 10 ** (decibels / 20)).astype("<i2").tobytes())
     transcript = transcriber().transcribe(Audio(path, loud.samples), quiet)
     assert transcript.speech_seconds > 22.0
-    assert wer(recording("sample").text or "", text_of(transcript)) <= 0.25
+    assert wer(recording(name).text or "", text_of(transcript)) <= bound
 
 
 def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: Known) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ingest_worker.domain import Audio, FloatArray
+from ingest_worker.engines.gain import Amplified
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
@@ -41,16 +42,16 @@ class SpeakerActivity:
         """(windows, frames, slots) of 0 and 1: which of a window's local speakers is active in which
         frame."""
         starts = window_starts(audio.samples, self.width, self.step)
+        sound = Amplified(audio)
 
         def active(batch: Sequence[int]) -> list[FloatArray]:
-            return list(
-                self._inference.infer(
-                    torch.from_numpy(np.stack([self._window(audio, start) for start in batch]))[:, None]
-                )
-            )
+            windows = np.stack([self._window(sound, start) for start in batch])
+            return list(self._inference.infer(torch.from_numpy(windows)[:, None]))
 
         return np.stack(self.runner.map(starts, active, done=lambda n: report(n / len(starts))))
 
-    def _window(self, audio: Audio, start: int) -> FloatArray:
-        sound = audio.pcm()[start : start + self.width].astype(np.float32) / np.float32(32_768)
-        return np.pad(sound, (0, self.width - len(sound)))
+    def _window(self, sound: Amplified, start: int) -> FloatArray:
+        """The network divides a window by its deviation, but adds 1e-5 to its variance first (torch's
+        `InstanceNorm1d`), which a faint window does not reach: hence an amplified one."""
+        window = sound.between(start, start + self.width)
+        return np.pad(window, (0, self.width - window.size))

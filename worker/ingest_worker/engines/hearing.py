@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from ingest_worker.domain import Audio, FloatArray, Word
+from ingest_worker.domain import FloatArray, Word
 from ingest_worker.engines.chunks import Chunk, halves
 from ingest_worker.engines.decoding import Engine, Piece, Task
+from ingest_worker.engines.gain import Amplified
 from ingest_worker.engines.loops import heard_alike, may_be_said
 from ingest_worker.engines.quality import DEGENERATE, IN_CIRCLES, Decoded, fault_of, is_silence
 from ingest_worker.engines.words import joined, timed
@@ -49,12 +50,12 @@ class DecodingSession:
     """The decoding of one recording."""
 
     def __init__(
-        self, engine: Engine, runner: BatchRunner, audio: Audio, task: Task, probabilities: FloatArray
+        self, engine: Engine, runner: BatchRunner, sound: Amplified, task: Task, probabilities: FloatArray
     ) -> None:
-        self._engine, self._runner, self._audio, self._task, self._probabilities = (
+        self._engine, self._runner, self._sound, self._task, self._probabilities = (
             engine,
             runner,
-            audio,
+            sound,
             task,
             probabilities,
         )
@@ -68,7 +69,7 @@ class DecodingSession:
     def ballots(self, chunks: Sequence[Chunk]) -> list[Mapping[str, float]]:
         """For each chunk the probability of every language."""
         return self._runner.map(
-            chunks, lambda unit: self._engine.language_of([sound_of(self._audio, chunk) for chunk in unit])
+            chunks, lambda unit: self._engine.language_of([sound_of(self._sound, chunk) for chunk in unit])
         )
 
     def decoded(self, chunks: Sequence[Chunk], temperature: float, report: Report) -> list[Piece]:
@@ -76,7 +77,7 @@ class DecodingSession:
 
         def work(unit: Sequence[Chunk]) -> list[Piece]:
             return self._engine.decode(
-                [sound_of(self._audio, chunk) for chunk in unit], self._task, temperature
+                [sound_of(self._sound, chunk) for chunk in unit], self._task, temperature
             )
 
         return self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
@@ -180,12 +181,9 @@ class DecodingSession:
         hearing.words[chunk] = self.words_of(piece, chunk.seconds)
 
 
-def sound_of(audio: Audio, chunk: Chunk) -> FloatArray:
+def sound_of(sound: Amplified, chunk: Chunk) -> FloatArray:
     """(samples,) float32 in -1..1: the chunk's spans, one after the other."""
-    pcm = audio.pcm()
-    return np.concatenate([pcm[start:end] for start, end in chunk.spans]).astype(np.float32) / np.float32(
-        32_768
-    )
+    return np.concatenate([sound.between(start, end) for start, end in chunk.spans])
 
 
 def nobody(_: float) -> None:

@@ -20,6 +20,7 @@ from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Wor
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
+from ingest_worker.engines.gain import Amplified
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
 from ingest_worker.engines.languages import at_borders, by_language, elected, pieces_of, voted_by
 from ingest_worker.engines.vad import speech_probabilities
@@ -64,11 +65,12 @@ class WhisperTranscriber:
             StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED_SHARE` of the speech could not be
                 decoded, `ORDER_INVALID` for a language that the model does not hear, and every memory reason.
         """
-        probabilities = speech_probabilities(audio, lambda share: report(LISTENING_SHARE * share))
+        sound = Amplified(audio)
+        probabilities = speech_probabilities(sound, lambda share: report(LISTENING_SHARE * share))
         spans = speech_spans(probabilities, audio.samples)
         chunks = pack(spans, probabilities)
-        language, certainty = self._language(audio, chunks)
-        session = DecodingSession(self._engine, self.runner, audio, self._task(language), probabilities)
+        language, certainty = self._language(sound, chunks)
+        session = DecodingSession(self._engine, self.runner, sound, self._task(language), probabilities)
         hearing = Decodings()
         failed = session.hear(
             chunks,
@@ -115,7 +117,7 @@ class WhisperTranscriber:
         follow = self._settings.language is None and len(self._engine.languages) > 1
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
-    def _language(self, audio: Audio, chunks: Sequence[Chunk]) -> tuple[str, float]:
+    def _language(self, sound: Amplified, chunks: Sequence[Chunk]) -> tuple[str, float]:
         """The language and its probability: as ordered, the model's only one, or by a vote of pieces from the
         whole recording."""
         known = self._engine.languages
@@ -133,7 +135,7 @@ class WhisperTranscriber:
         votes = min(self._settings.transcription.language_votes, len(chunks))
         voters = [chunks[round(i)] for i in np.linspace(0, len(chunks) - 1, votes)]
         ballots = self.runner.map(
-            voters, lambda unit: self._engine.language_of([sound_of(audio, chunk) for chunk in unit])
+            voters, lambda unit: self._engine.language_of([sound_of(sound, chunk) for chunk in unit])
         )
         return elected(ballots)
 

@@ -1,9 +1,9 @@
-"""How loud the network that finds speech gets a recording."""
+"""How loud the networks that find speech get a recording."""
 
 import numpy as np
 import pytest
 
-from ingest_worker.engines import vad
+from ingest_worker.engines import gain
 from ingest_worker.engines.chunks import FRAME_SAMPLES
 
 
@@ -16,19 +16,19 @@ def sound_of(*levels: tuple[float, int]) -> np.ndarray[tuple[int], np.dtype[np.i
 
 @pytest.mark.parametrize("level", [0.0008, 0.002])
 def test_a_faint_recording_is_raised_to_an_ordinary_level(level: float) -> None:
-    assert level * vad.gain_of(sound_of((level, 700))) == pytest.approx(vad.LEVEL_AMPLITUDE, rel=0.1)
+    assert level * gain.gain_of(sound_of((level, 700))) == pytest.approx(gain.LEVEL_AMPLITUDE, rel=0.1)
 
 
 @pytest.mark.parametrize("level", [0.006, 0.05, 0.3])
 def test_an_ordinary_recording_is_left_as_it_is(level: float) -> None:
-    assert vad.gain_of(sound_of((level, 700))) == 1
+    assert gain.gain_of(sound_of((level, 700))) == 1
 
 
 def test_a_minute_of_speech_in_hours_of_quiet_is_not_driven_out_of_range() -> None:
     quiet, speech = (0.0003, 20_000), (0.05, 160)  # speech is less than one frame in a hundred
-    assert vad.gain_of(sound_of(quiet, speech)) == pytest.approx(vad.HEADROOM_FACTOR, rel=0.1)
+    assert gain.gain_of(sound_of(quiet, speech)) == pytest.approx(gain.HEADROOM_FACTOR, rel=0.1)
 
 
 def test_digital_silence_has_no_level() -> None:
-    assert vad.gain_of(np.zeros(10 * FRAME_SAMPLES, np.int16)) == 1
-    assert vad.gain_of(np.zeros(0, np.int16)) == 1
+    assert gain.gain_of(np.zeros(10 * FRAME_SAMPLES, np.int16)) == 1
+    assert gain.gain_of(np.zeros(0, np.int16)) == 1
