@@ -150,6 +150,29 @@ def test_a_japanese_name_in_an_english_recording_is_found(unspaced: Connection) 
     assert [passage.recording for passage in found if passage.text_rank] == ["test:en"]
 
 
+MARKED: dict[str, set[str]] = {
+    "Foo": {"Foo™ is new", "Foo (TM) is old", "Foo and Baz"},
+    "Foo™": {"Foo™ is new", "Foo (TM) is old", "Foo and Baz"},
+    "foo(tm)": {"Foo™ is new", "Foo (TM) is old", "Foo and Baz"},
+    '"Foo is new"': {"Foo™ is new"},
+    "Bar": {"the Bar®, Qux℠ and ©Quux"},
+    "qux®": {"the Bar®, Qux℠ and ©Quux"},
+    "quux": {"the Bar®, Qux℠ and ©Quux"},
+    "footm": set(),
+}
+
+
+def test_a_name_is_found_with_and_without_its_trademark_sign(connection: Connection) -> None:
+    store(connection, content("Foo™ is new", "Foo (TM) is old", "Foo and Baz", "the Bar®, Qux℠ and ©Quux"))
+
+    def by_words(asked: str) -> set[str]:
+        return {
+            passage.text for passage in search(connection, Query(asked, NEAR, MODEL)) if passage.text_rank
+        }
+
+    assert {asked: by_words(asked) for asked in MARKED} == MARKED
+
+
 def test_words_of_unspaced_scripts_are_asked_of_the_index(connection: Connection) -> None:
     texts = [f"第{i}章は東京の話" for i in range(3000)]
     store(connection, replace(content(*texts), language="ja"))
