@@ -14,7 +14,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_worker.domain import Audio, Transcript
 from ingest_worker.engines import cublas
-from ingest_worker.engines.decoding import Engine
+from ingest_worker.engines.decoding import Engine, Task
 from ingest_worker.engines.whisper import WhisperTranscriber
 from ingest_worker.errors import StageError
 from testkit.speech.catalogue import Recording
@@ -85,6 +85,23 @@ def test_words_lie_where_they_are_said(transcriber: Make, cut: Cut, recording: K
         first = (turn.text or "").split()[0].lower().strip(",.")
         near = [word for word in transcript.words if abs(word.start - turn.start) < 1.0]
         assert any(word.text.lower().strip(",.") == first for word in near), (turn, near)
+
+
+BEGINNINGS = {
+    (5.18, 7.56): "it was the age",
+    (22.87, 26.05): "had nothing before us",
+}
+"""Seconds of `two_cities` that begin with the first sound of a word, and what they begin with."""
+
+
+def test_sound_that_begins_with_a_word_keeps_that_word_and_its_time(tiny_en: Path, cut: Cut) -> None:
+    engine = Engine(tiny_en, device="cpu", compute_type="int8", threads=2)
+    sounds = [cut("two_cities", start=start, end=end).window(0.0, 9.0) for start, end in BEGINNINGS]
+    for (_, words), said in zip(
+        engine.decode(sounds, Task("en", None, 5), 0.0), BEGINNINGS.values(), strict=True
+    ):
+        assert "".join(word.text for word in words).lower().strip().startswith(said)
+        assert 0.0 <= words[0].start < words[1].start < 0.35
 
 
 def test_a_chunk_that_whisper_skips_through_loses_nothing(
