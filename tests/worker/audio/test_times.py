@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ingest_contract.failures import Reason
-from tests.worker.audio.heard import heard, mux, refused, tone
+from tests.worker.audio.heard import RATE, heard, mux, refused, tone
 
 TS = {"format": "mpegts", "options": {"mpegts_copyts": "1"}}
 FRAGMENTS = {
@@ -51,6 +52,16 @@ def test_sound_that_begins_later_is_whole_and_keeps_its_time(
 ) -> None:
     found = heard(mux(tmp_path / name, [(start, tone(3))], codec=codec))
     assert found.sounding == [(pytest.approx(start, abs=0.1), pytest.approx(start + 3, abs=0.1))]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mka", "flac"), ("a.webm", "libopus"), ("a.ogg", "libopus")])
+def test_sound_that_begins_later_is_whole_however_large_its_file_is(
+    name: str, codec: str, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, 40 * RATE).astype(np.float32)
+    path = mux(tmp_path / name, [(2, noise)], codec=codec)
+    assert path.stat().st_size > 4 * 65_536  # more than libavformat reads ahead
+    assert heard(path).sounding == [(pytest.approx(2, abs=0.1), pytest.approx(42, abs=0.1))]
 
 
 def test_what_was_cut_out_of_a_stream_that_goes_on_begins_with_its_first_frame(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Imports PyAV; runs in the limited child and nowhere else.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import av
@@ -21,7 +22,7 @@ _LONGEST_STEP_SECONDS: Final = 10.0
 def last_end(file: BinaryIO, name: str) -> float:
     """The end of the last packet of any track, in seconds of the container's clock. Raises as
     `media.opened`."""
-    with media.opened(file, name) as container:
+    with _read_aside(file, name) as container:
         return max((end for _, _, end in _spans(container)), default=0.0)
 
 
@@ -30,7 +31,7 @@ def longest_other(file: BinaryIO, name: str, index: int) -> float:
     `media.opened`."""
     covered: dict[int, float] = {}
     ends: dict[int, float] = {}
-    with media.opened(file, name) as container:
+    with _read_aside(file, name) as container:
         for track, start, end in _spans(container):
             step = start - ends.get(track, start)
             covered[track] = (
@@ -38,6 +39,18 @@ def longest_other(file: BinaryIO, name: str, index: int) -> float:
             )
             ends[track] = end
     return max((seconds for track, seconds in covered.items() if track != index), default=0.0)
+
+
+@contextmanager
+def _read_aside(file: BinaryIO, name: str) -> Iterator[InputContainer]:
+    """The file, opened once more. Another container may be reading it from where it stands: it would go on at
+    the end, and end there."""
+    here = file.tell()
+    try:
+        with media.opened(file, name) as container:
+            yield container
+    finally:
+        file.seek(here)
 
 
 def _spans(container: InputContainer) -> Iterator[tuple[int, float, float]]:
