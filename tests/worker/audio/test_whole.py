@@ -44,6 +44,15 @@ def test_a_wave_whose_writer_did_not_know_its_size_is_whole(size: int, tmp_path:
     assert [each.seconds for each in found] == [4, 4, 4]
 
 
+@pytest.mark.parametrize("joint", [b"", b"LIST\x04\x00\x00\x00INFO"])
+def test_a_wave_of_which_only_a_part_would_be_decoded_is_refused(joint: bytes, tmp_path: Path) -> None:
+    whole = wave(tmp_path / "a.wav", [tone(4, rate=SAMPLE_RATE)]).read_bytes()
+    (tmp_path / "joined.wav").write_bytes(whole + joint + whole)
+    (tmp_path / "twice.wav").write_bytes(whole + joint + whole[whole.index(b"data") :])
+    assert refused(tmp_path / "joined.wav") is Reason.UNDECODABLE
+    assert refused(tmp_path / "twice.wav") is Reason.UNDECODABLE
+
+
 @pytest.mark.parametrize("size", [256_000, 2_500_000_000])
 def test_a_wave_that_promises_more_samples_than_it_has_is_truncated(size: int, tmp_path: Path) -> None:
     assert refused(resized(tmp_path / "a.wav", riff=size + 36, data=size)) is Reason.TRUNCATED

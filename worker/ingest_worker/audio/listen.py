@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio import links, media, reach
+from ingest_worker.audio import links, media, reach, riff
 from ingest_worker.audio.containers import is_locked, is_whole
 from ingest_worker.audio.hearing import Heard, TrackDecoder
 from ingest_worker.audio.limits import SAMPLE_BYTES
@@ -56,6 +56,7 @@ class Listener:
         with media.opened(self._file, self._order.name) as container:
             if is_locked(container.format.name, reader(self._file), size_of(self._file)):
                 raise StageError(Reason.DRM_PROTECTED)
+            self._require_one_stretch(container.format.name)
             number = {track.index: place for place, track in enumerate(container.streams.audio, start=1)}
             order = [track.index for track in media.audio_tracks(container, self._order.name)]
             announced = {
@@ -74,6 +75,15 @@ class Listener:
             "passed_over": ", ".join(self._passed_over)[:_MOST_CHARACTERS],
             **asdict(heard),
         }
+
+    def _require_one_stretch(self, demuxer: str) -> None:
+        """Raise `StageError(UNDECODABLE)` for a WAV file of which only a part would be decoded."""
+        stretches = riff.stretches(reader(self._file), size_of(self._file)) if demuxer == "wav" else 1
+        if stretches > 1:
+            raise StageError(
+                Reason.UNDECODABLE,
+                f"{self._order.name} has {stretches} chunks of samples, and one is usual: were files joined?",
+            )
 
     def _best(self, order: list[int], number: dict[int, int], sink: BinaryIO) -> tuple[int, Heard]:
         """The first track that decodes and is not silent; if there is none, the first that decodes. Raises as

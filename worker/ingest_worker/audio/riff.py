@@ -58,6 +58,12 @@ def announces_length(read: Read) -> bool:
     return samples is not None and not is_placeholder(samples[1])
 
 
+def stretches(read: Read, size: int) -> int:
+    """How many chunks have samples: more than one where two files were joined as they are. Of these,
+    libavformat decodes the first or the last, and says nothing."""
+    return sum(kind == b"data" and length > 0 for kind, _, length in _chunks(read, size))
+
+
 def _samples(read: Read, size: int) -> tuple[int, int] | None:
     """Where the samples begin, and how many bytes of them are announced; None where no chunk has samples."""
     return next(((start, length) for kind, start, length in _chunks(read, size) if kind == b"data"), None)
@@ -70,5 +76,8 @@ def _chunks(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
         if place + 8 > size or len(head) < 8:  # noqa: PLR2004 -- the length of a chunk's head
             return
         length = int.from_bytes(head[4:], "little")
+        if head[:4] == b"RIFF":  # another file behind this one
+            place += 12
+            continue
         yield head[:4], place + 8, length
         place += 8 + length + length % 2

@@ -31,8 +31,8 @@ LOUDEST_SHARE: Final = 0.999
 seconds do not, and of a call of half a minute one frame."""
 
 HEADROOM_FACTOR: Final = 4.0
-"""How far above `LEVEL_AMPLITUDE` these may be lifted: in hours of quiet with a minute of ordinary speech, the speech
-must not be driven out of the range that the network knows."""
+"""How far above `LEVEL_AMPLITUDE` these may be lifted: in hours of quiet with a minute of ordinary speech,
+the speech must not be driven out of the range that the network knows."""
 
 
 class Amplified:
