@@ -39,7 +39,7 @@ from ingest_worker.interruption import Control
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.ports import Report
 from ingest_worker.progress import Board
-from ingest_worker.receipts import WORDLESS
+from ingest_worker.receipts import WORDLESS_SECONDS
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
 from ingest_worker.tools import ArtifactStore, Tools
@@ -265,7 +265,7 @@ def _without_words(diarization: Diarization | None, sound: Sound | None) -> Stag
     """
     track = _which_track(sound)
     voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
-    if voices <= WORDLESS:
+    if voices <= WORDLESS_SECONDS:
         return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
     where = f" in {track}" if track else ""
     return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
