@@ -31,6 +31,22 @@ ATTACKS = {
     "read its parent's memory by a call": "call(VM_READ, request['parent'], 0, 0, 0, 0, 0)",
     "make a namespace": "call(UNSHARE, 0x10000000)",
     "queue work in the kernel": "call(IO_URING, 1, 0)",
+    "open its own files again": "open(f'/proc/self/fd/{sink}', 'wb')",
+    "write more than an audio may have": "os.ftruncate(sink, 1 << 40)",
+    "raise its parent's limits": "resource.prlimit(request['parent'], resource.RLIMIT_NOFILE, (9, 9))",
+    "be dumped again": "call(PRCTL, 4, 1)",
+    "share memory": "call(SHM_GET, 0, 4096, 0o1600)",
+    "read the keyring": "call(KEYCTL, 0, -3, 1)",
+    "take its parent's descriptors": "call(438, 0, 0, 0)",
+    "mount by the newer calls": "call(430, b'proc', 0)",
+    "control a terminal": "fcntl.ioctl(0, 0x5412, b'x')",
+    "make memory code in a second step": "made_code(mmap.mmap(-1, 4096))",
+    "kill everybody": "os.kill(-1, 0)",
+    "open an abstract socket": "socket.socket(socket.AF_UNIX).connect('\\0x')",
+    "ask the kernel by netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "run a program from memory": "os.execve(os.memfd_create('x'), ['x'], {})",
+    "watch faults of memory": "call(USERFAULT, 0)",
+    "hold its parent": "os.pidfd_open(request['parent'])",
     "read the media": "file.read(16)",
     "write the audio": "os.write(sink, b'x')",
     "take memory": "bytearray(1 << 20)",
@@ -43,14 +59,21 @@ import ctypes, fcntl, json, mmap, os, resource, socket, sys, threading, time
 from ingest_contract.failures import Reason
 from ingest_worker.audio import child, media
 from ingest_worker.errors import StageError
-NUMBERS = {"x86_64": (101, 310, 272, 425), "aarch64": (117, 270, 97, 425)}
-PTRACE, VM_READ, UNSHARE, IO_URING = NUMBERS[os.uname().machine]
+NUMBERS = {
+    "x86_64": (101, 310, 272, 425, 29, 250, 323, 10, 157),
+    "aarch64": (117, 270, 97, 425, 194, 219, 282, 226, 167),
+}
+PTRACE, VM_READ, UNSHARE, IO_URING, SHM_GET, KEYCTL, USERFAULT, MPROTECT, PRCTL = NUMBERS[os.uname().machine]
 attack = compile(ATTACK, "attack", "eval")
 library = ctypes.CDLL(None, use_errno=True)
 
 def call(*arguments):
     if library.syscall(*arguments) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+def made_code(memory):
+    place = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    call(MPROTECT, ctypes.c_void_p(place), 4096, 5)
 
 def opened(file, name):
     sink = max(int(each) for each in FDS)

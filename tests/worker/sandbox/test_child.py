@@ -1,5 +1,6 @@
 """A child is data from outside: what it says is bounded and judged, and it does not outlive its parent."""
 
+import math
 import os
 import subprocess
 import sys
@@ -12,8 +13,12 @@ import psutil
 import pytest
 
 from ingest_contract.failures import Reason
+from ingest_contract.profile import FetchProfile
 from ingest_worker.audio import process
+from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.audio.limits import limits_for
+from ingest_worker.audio.probe import announced_lengths
+from ingest_worker.domain import Audio, Media
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
@@ -72,6 +77,97 @@ def test_a_decoder_cannot_say_what_it_cannot_know(reason: object, child: Path) -
         decoded(child, f"print(json.dumps({{'failed': {reason!r}, 'message': 'x' * 100_000}}))").reason
         is Reason.UNDECODABLE
     )
+
+
+TRUE = {
+    "announced": 1.0,
+    "tracks": 1,
+    "track": 1,
+    "passed_over": "",
+    "damaged": 0,
+    "filled_seconds": 0.0,
+    "gain": 1.0,
+    "samples": 16_000,
+}
+WRITES = """
+open(order['target'], 'wb').write(bytes(32_000))
+nan, inf = float('nan'), float('inf')
+say = lambda said: print(json.dumps(said), flush=True)
+"""
+
+
+def audio_of(child: Path, *said: object) -> Audio:
+    """What the decoder makes of a child that writes a second of audio and says this."""
+    child.write_text(SPEAKS + WRITES)
+    with child.open("a") as file:
+        file.writelines(f"say({each!r})\n" for each in said)
+    media = child.with_name("a.wav")
+    media.touch()
+    return LimitedDecoder(FetchProfile()).decode(
+        Media(media, "a", None), child.with_name("scratch"), lambda _: None
+    )
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"samples": "x"}, {"samples": -5}, {"samples": 10**30}, {"samples": math.inf}, {"samples": 15_999},
+        {"samples": True}, {"gain": math.nan}, {"gain": 0}, {"gain": "x"}, {"filled_seconds": math.inf},
+        {"damaged": -1}, {"tracks": 0}, {"track": None}, {"passed_over": ["x"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_report_that_cannot_be_true_is_undecodable_and_leaves_no_audio(
+    lie: dict[str, object], child: Path
+) -> None:
+    with pytest.raises(StageError, match="no decoder says of its work") as caught:
+        audio_of(child, {"done": {**TRUE, **lie}})
+    assert caught.value.reason is Reason.UNDECODABLE
+    assert list(child.with_name("scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("done", [[], {}, None, 7, "x"], ids=str)
+def test_a_report_that_is_none_is_undecodable(done: object, child: Path) -> None:
+    with pytest.raises(StageError, match="no decoder says of its work"):
+        audio_of(child, {"done": done})
+
+
+@pytest.mark.parametrize(
+    "said", ["x", [], {}, math.nan, math.inf, -1, 10**400], ids=lambda said: str(said)[:9]
+)
+def test_progress_that_cannot_be_true_is_ignored(said: object, child: Path) -> None:
+    audio = audio_of(
+        child, {"announced": said}, {"announced": 9.0}, {"samples": said}, {"samples": 5}, {"done": TRUE}
+    )
+    assert audio.samples == TRUE["samples"]
+
+
+def test_words_of_a_report_are_one_legible_line(child: Path) -> None:
+    sound = audio_of(child, {"done": {**TRUE, "passed_over": "\x1b[31m\u202e2 is \ud800" + "x" * 9000}}).sound
+    assert sound is not None
+    assert sound.passed_over.startswith("[31m2 is \ufffdxxx")
+    assert len(sound.passed_over) <= 256
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [{"probed": 0, "seconds": 1.0}],
+        [{"probing": 5}, {"probing": "x"}],
+        [{"probing": 0}, *[{"probing": 0}] * 9, {"probed": 0}],
+        [{"probing": 0}, {"probed": 0, "seconds": "x"}],
+        [{"probing": 0}, {"probed": 0, "seconds": math.nan}],
+        [{"probing": 0}, {"probed": 0, "seconds": -1}],
+    ],
+    ids=str,
+)
+def test_lengths_that_cannot_be_true_are_unknown_and_cost_no_other_file(
+    said: list[object], child: Path
+) -> None:
+    says = f"nan = float('nan')\nfor each in {[*said, {'done': {}}]!r}: print(json.dumps(each))\n"
+    child.write_text(SPEAKS + says)
+    assert announced_lengths([Path("/a.mp3"), Path("/b.mp3")]) == [None, None]
 
 
 def test_its_words_fit_a_receipt(child: Path) -> None:

@@ -38,3 +38,19 @@ def test_a_codec_in_which_nobody_records_is_not_decoded_and_named(tmp_path: Path
     with pytest.raises(StageError, match="real_144") as caught:
         decoded(path, tmp_path / "scratch")
     assert caught.value.reason is Reason.UNDECODABLE
+
+
+LISTS = {
+    "cue.mp3": 'FILE "{}" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n',
+    "session.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n",
+    "list.mp3": "[playlist]\nFile1=file://{}\nNumberOfEntries=1\n",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_file_that_only_names_others_leads_to_none_of_them(name: str, tmp_path: Path) -> None:
+    other = make(tmp_path / "other.wav", "pcm_s16le", seconds=1)
+    (tmp_path / name).write_text(LISTS[name].replace("{}", str(other)))
+    with pytest.raises(StageError, match="is not media") as caught:
+        decoded(tmp_path / name, tmp_path / "scratch")
+    assert caught.value.reason is Reason.UNDECODABLE

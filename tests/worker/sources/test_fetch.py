@@ -246,6 +246,31 @@ class TestGuarded:
         assert self.failure(url, tmp_path).reason is Reason.SOURCE_REFUSED
         assert site.times("/hls/0.ts") == 0
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '#EXT-X-KEY:METHOD=AES-128,URI="{}"',
+            '#EXT-X-MAP:URI="{}"',
+            "#EXT-X-STREAM-INF:BANDWIDTH=1\n{}",
+        ],
+        ids=["key", "map", "variant"],
+    )
+    def test_nothing_that_a_playlist_names_is_read_from_a_private_address_or_this_machine(
+        self, line: str, site: Site, media: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        site.put("/part.ts", media["cast.ts"])
+        site.put("/secret.m3u8", b"0123456789abcdef")
+        local = tmp_path / "secret.m3u8"
+        local.write_bytes(b"0123456789abcdef")
+        for place, reason in (
+            (site.url("/secret.m3u8", host="127.0.0.2"), Reason.SOURCE_REFUSED),
+            (local.as_uri(), Reason.SOURCE_UNSUPPORTED),
+        ):
+            head = f"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n{line.format(place)}\n"
+            url = site.put("/list.m3u8", f"{head}#EXTINF:6.0,\npart.ts\n#EXT-X-ENDLIST\n")
+            assert self.failure(url, tmp_path / "scratch").reason is reason
+        assert site.times("/secret.m3u8") == 0
+
     def test_a_page_that_embeds_a_private_address_is_refused(
         self, site: Site, media: dict[str, bytes], tmp_path: Path
     ) -> None:

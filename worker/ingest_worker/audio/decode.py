@@ -6,11 +6,9 @@ and then a small file beside it records which media it came from. Must not impor
 """
 
 import json
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from typing_extensions import override
 
@@ -19,6 +17,7 @@ from ingest_contract.profile import FetchProfile
 from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.audio.limits import SAMPLE_BYTES, limits_for
 from ingest_worker.audio.process import run
+from ingest_worker.audio.report import checked, number
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError, unreadable
 from ingest_worker.ports import Decoder, Report
@@ -61,20 +60,19 @@ class LimitedDecoder(Decoder):
             return audio
         target.with_suffix(".json").unlink(missing_ok=True)
         try:
-            done = self._run(media, part, report)
+            samples, sound = checked(self._run(media, part, report), part)
         except StageError as error:
             part.unlink(missing_ok=True)
             if error.reason is Reason.TRUNCATED and media.path.resolve().is_relative_to(into.resolve()):
                 media.path.unlink(missing_ok=True)
             raise
         part.replace(target)
-        sound = sound_of(done)
-        audio = Audio(target, int(done["samples"]), sound)
+        audio = Audio(target, samples, sound)
         _remember(audio, sound, origin)
         report(1.0)
         return audio
 
-    def _run(self, media: Media, part: Path, report: Report) -> Mapping[str, Any]:
+    def _run(self, media: Media, part: Path, report: Report) -> object:
         request = {
             "do": "decode",
             "source": str(media.path.resolve()),
@@ -87,28 +85,14 @@ class LimitedDecoder(Decoder):
         with closing(run(request, self._limits)) as lines:
             for said in lines:
                 if "announced" in said:
-                    expected = max(
-                        (each for each in (expected, said["announced"]) if each is not None), default=None
-                    )
-                elif "samples" in said and expected:
-                    done = max(done, min(said["samples"] / SAMPLE_RATE / expected, 0.99))
+                    lengths = (expected, number(said["announced"]))
+                    expected = max((each for each in lengths if each is not None), default=None)
+                elif (samples := number(said.get("samples"))) is not None and expected:
+                    done = max(done, min(samples / SAMPLE_RATE / expected, 0.99))
                     report(done)
                 elif "done" in said:
-                    return dict(said["done"])
+                    return said["done"]
         raise StageError(Reason.UNKNOWN, "the decoding process said nothing")
-
-
-def sound_of(done: Mapping[str, Any]) -> Sound:
-    """What the child reports about the track that it chose. Raises `KeyError`, `TypeError` or `ValueError`
-    for the report of another version."""
-    return Sound(
-        tracks=int(done["tracks"]),
-        track=int(done["track"]),
-        passed_over=str(done["passed_over"]),
-        damaged_packets=int(done["damaged"]),
-        filled_seconds=float(done["filled_seconds"]),
-        gain=float(done["gain"]),
-    )
 
 
 def _origin(path: Path) -> _Origin:

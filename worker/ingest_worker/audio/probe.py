@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest_worker.audio.process import run
+from ingest_worker.audio.report import number
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 
@@ -34,10 +35,10 @@ def _probed(files: Sequence[Path]) -> list[float | None]:
     lengths: list[float | None] = []
     try:
         for said in run({"do": "probe", "sources": [str(file.resolve()) for file in files]}, _LIMITS):
-            if "probing" in said:
+            if said.get("probing") == len(lengths) < len(files):
                 lengths.append(None)
-            elif "probed" in said:
-                lengths[-1] = said["seconds"]
+            elif "probed" in said and lengths:
+                lengths[-1] = number(said.get("seconds"))
     except StageError:
-        return lengths or [None]
-    return lengths
+        pass
+    return lengths or [None]

@@ -18,6 +18,7 @@ from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
+from ingest_worker.sandbox.walls import Wall
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
                 if "failed" in said:
                     raise _failed(said)
                 if "lacking" in said:
-                    _warn(str(said["lacking"])[:MAX_MESSAGE_CHARACTERS])
+                    _warn(", ".join(wall for wall in Wall if wall in str(said["lacking"])))
                 else:
                     yield said
         except TimeoutError as error:

@@ -25,7 +25,7 @@ from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.text import legible, said
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredRecording
+from ingest_worker.planning import MAX_ADDRESS_CHARACTERS, StoredRecording
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
@@ -156,10 +156,11 @@ def make_plan_apart(
     with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
-                known = stored([str(each) for each in line["stored"]])
+                known = stored(_texts(line["stored"]))
                 child.send({"known": {name: (row.unchanged, row.outcome) for name, row in known.items()}})
             elif "keep" in line:
-                keep({str(name): str(address) for name, address in line["keep"].items()})
+                addresses = line["keep"] if isinstance(line["keep"], dict) else {"": None}
+                keep(dict(zip(_texts([*addresses]), _texts([*addresses.values()]), strict=True)))
                 child.send({"kept": True})
             elif "frame" in line:
                 framed.append(str(line["frame"]))
@@ -167,6 +168,15 @@ def make_plan_apart(
         return unframe(framed)
     except PlanFramesError as error:
         raise StageError(Reason.UNKNOWN, f"the plan was not told whole: {error}") from error
+
+
+def _texts(said: object) -> list[str]:
+    """Ids or addresses. Raises `StageError` for what cannot be any."""
+    if not isinstance(said, list) or not all(
+        isinstance(each, str) and 0 < len(each) <= MAX_ADDRESS_CHARACTERS for each in said
+    ):
+        raise StageError(Reason.EXTRACTOR_BROKEN, "the process that fetches says what it never says")
+    return said
 
 
 _DAY_SECONDS: Final = 86_400

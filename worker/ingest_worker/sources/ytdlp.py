@@ -197,8 +197,8 @@ def _close(error: BaseException) -> None:
     for link in chain(error):
         if isinstance(link, HTTPError):
             link.close()
-    for frame, _ in walk_tb(error.__traceback__):
-        context: Any = frame.f_locals.get("ctx")
-        for key in ("data", "stream", "dest_stream") if isinstance(context, dict) else ():
-            if context.get(key) is not None:
-                context[key].close()
+        for frame, _ in walk_tb(link.__traceback__):
+            context: Any = frame.f_locals.get("ctx")
+            for key in ("data", "stream", "dest_stream") if isinstance(context, dict) else ():
+                if context.get(key) is not None:
+                    context[key].close()
