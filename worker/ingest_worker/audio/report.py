@@ -16,10 +16,10 @@ from ingest_worker.audio.limits import SAMPLE_BYTES
 from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
 
-_MOST: Final = 1 << 40
-"""More than any count of samples, packets or seconds that is true."""
+_MOST_SAMPLES: Final = 1 << 40
+"""Two years of them: more than any count of samples, packets or seconds that is true."""
 
-_Count = Annotated[int, Field(ge=0, le=_MOST)]
+_Count = Annotated[int, Field(ge=0, le=_MOST_SAMPLES)]
 
 
 class _Decoded(BaseModel):
@@ -28,12 +28,12 @@ class _Decoded(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
     samples: _Count
-    tracks: Annotated[int, Field(ge=1, le=_MOST)]
-    track: Annotated[int, Field(ge=1, le=_MOST)]
+    tracks: Annotated[int, Field(ge=1, le=_MOST_SAMPLES)]
+    track: Annotated[int, Field(ge=1, le=_MOST_SAMPLES)]
     passed_over: ForeignLine
     damaged: _Count
-    filled_seconds: Annotated[float, Field(ge=0, le=_MOST)]
-    gain: Annotated[float, Field(gt=0, le=_MOST)]
+    filled_seconds: Annotated[float, Field(ge=0, le=_MOST_SAMPLES)]
+    gain: Annotated[float, Field(gt=0, le=_MOST_SAMPLES)]
 
 
 def checked(done: object, written: Path) -> tuple[int, Sound]:
@@ -59,7 +59,7 @@ def checked(done: object, written: Path) -> tuple[int, Sound]:
 
 def number(said: Any) -> float | None:
     """A length or a count, if it is one."""
-    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= _MOST:
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= _MOST_SAMPLES:
         return None
     return float(said) if math.isfinite(said) else None
 
