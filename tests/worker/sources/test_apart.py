@@ -207,6 +207,7 @@ def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(
         ),
         ('child._say({"done": {"name": "link", "title": "", "seconds": 1}})', Reason.DOWNLOAD_FAILED),
         ('child._say({"done": [1]})', Reason.DOWNLOAD_FAILED),
+        ('(child._say({"share": 10**400}), child._say({"share": "x"}), 1 / 0)', Reason.UNKNOWN),
     ],
 )
 def test_each_end_of_the_child_has_its_reason(
@@ -247,6 +248,26 @@ def test_the_child_knows_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.M
 
 
 class TestPlans:
+    @pytest.mark.parametrize(
+        "said",
+        [
+            '{"stored": 5}',
+            '{"stored": [None]}',
+            '{"stored": ["x" * 5000]}',
+            '{"keep": ["x"]}',
+            '{"keep": {"x": 5}}',
+            '{"keep": {"": "x"}}',
+            '{"frame": "x" * 1_000_000}',
+        ],
+    )
+    def test_what_no_plan_says_is_told_as_that_and_costs_no_memory(
+        self, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hurried(monkeypatch, tmp_path, f"child._plan = lambda _: [child._say({said}) for _ in range(99)]")
+        with pytest.raises(StageError, match="says what it never says") as caught:
+            make_plan_apart(order(tmp_path, "http://127.0.0.1:9/"), lambda _: {}, kept_nowhere, lambda: None)
+        assert caught.value.reason is Reason.EXTRACTOR_BROKEN
+
     def test_a_plan_is_made_and_the_store_is_asked_here(self, site: Site, tmp_path: Path) -> None:
         asked: list[str] = []
 

@@ -17,11 +17,12 @@ from ingest_contract.profile import FetchProfile
 from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.audio.limits import SAMPLE_BYTES, limits_for
 from ingest_worker.audio.process import run
-from ingest_worker.audio.report import checked, number
+from ingest_worker.audio.report import checked
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
 from ingest_worker.errors import StageError, unreadable
 from ingest_worker.ports import Decoder, Report
 from ingest_worker.sandbox.limits import Limits
+from ingest_worker.sandbox.process import number
 
 
 @dataclass(frozen=True, slots=True)

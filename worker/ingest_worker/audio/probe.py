@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from ingest_worker.audio.process import run
-from ingest_worker.audio.report import number
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.limits import Limits
+from ingest_worker.sandbox.process import number
 
 _TOGETHER_FILES: Final = 200
 """Files per child: starting one takes longer than probing ten files."""

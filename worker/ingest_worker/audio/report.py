@@ -4,9 +4,8 @@ Called by `decode` and `probe`. What it says may be wrong about the media, and i
 numbers in their range, text on one line, and as many samples as it has written.
 """
 
-import math
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -55,13 +54,6 @@ def checked(done: object, written: Path) -> tuple[int, Sound]:
         gain=found.gain,
     )
     return found.samples, sound
-
-
-def number(said: Any) -> float | None:
-    """A length or a count, if it is one."""
-    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= _MOST_SAMPLES:
-        return None
-    return float(said) if math.isfinite(said) else None
 
 
 def _garbled() -> StageError:

@@ -32,6 +32,9 @@ data (measured with 0.3.33): 24 of them exceed the limits of a child, and a chil
 _LAST_GRACE_SECONDS: Final = 5.0
 """Seconds that a child may take to exit after it has closed its output."""
 
+_LARGEST_NUMBER_SECONDS: Final = 1 << 40
+"""More than any length, and any count of samples, that is true."""
+
 Said = dict[str, Any]
 
 
@@ -45,6 +48,17 @@ class ChildEndedError(Exception):
 
 class ChildGarbledError(Exception):
     """The child wrote a line that none of our children writes."""
+
+
+def number(said: object) -> float | None:
+    """A length, a share or a count that a child reports, if it is one."""
+    if (
+        isinstance(said, bool)
+        or not isinstance(said, int | float)
+        or not 0 <= said <= _LARGEST_NUMBER_SECONDS
+    ):
+        return None
+    return float(said)
 
 
 def nothing() -> None:

@@ -6,7 +6,6 @@ address. The child's output is trusted only as far as it can be true of a source
 """
 
 import logging
-import math
 import os
 import signal
 import stat
@@ -19,7 +18,7 @@ from typing_extensions import override
 
 from ingest_contract.failures import FAILURES, Kind, Reason
 from ingest_contract.order import Item, PlanOrder
-from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
+from ingest_contract.plan_document import MAX_BYTES, PlanDocument, PlanFramesError, unframe
 from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.text import legible, said
@@ -28,7 +27,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.planning import MAX_ADDRESS_CHARACTERS, StoredRecording
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sandbox.limits import Limits
-from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError
+from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError, number
 from ingest_worker.sources import files
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
 from ingest_worker.sources.contents import check
@@ -151,7 +150,7 @@ def make_plan_apart(
     for source in order.sources:
         if is_secret(source.url):
             lines_of(source.url)  # here, because the child cannot say that a batch is set up wrongly
-    framed: list[str] = []
+    framed, size = list[str](), 0
     limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
     with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
@@ -164,6 +163,8 @@ def make_plan_apart(
                 child.send({"kept": True})
             elif "frame" in line:
                 framed.append(str(line["frame"]))
+                if (size := size + len(framed[-1])) > _MOST_FRAMED_BYTES:
+                    raise _garbled()
     try:
         return unframe(framed)
     except PlanFramesError as error:
@@ -175,8 +176,16 @@ def _texts(said: object) -> list[str]:
     if not isinstance(said, list) or not all(
         isinstance(each, str) and 0 < len(each) <= MAX_ADDRESS_CHARACTERS for each in said
     ):
-        raise StageError(Reason.EXTRACTOR_BROKEN, "the process that fetches says what it never says")
+        raise _garbled()
     return said
+
+
+def _garbled() -> StageError:
+    return StageError(Reason.EXTRACTOR_BROKEN, "the process that fetches says what it never says")
+
+
+_MOST_FRAMED_BYTES: Final = 2 * MAX_BYTES
+"""Of a plan's frames: base64 adds a third to a document that does not compress."""
 
 
 _DAY_SECONDS: Final = 86_400
@@ -195,8 +204,7 @@ class _Shown:
 
     def send(self, share: Any) -> None:
         """Report a new share."""
-        if isinstance(share, int | float) and math.isfinite(share):
-            self._share = max(self._share, min(float(share), 0.99))
+        self._share = max(self._share, min(number(share) or 0.0, 0.99))
         self.again()
 
     def again(self) -> None:
@@ -275,5 +283,4 @@ def _media(done: Any, into: Path) -> Media:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file") from error
     if not regular:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file of its own")
-    known = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
-    return Media(path, title, float(seconds) if known else None)
+    return Media(path, title, number(seconds) or None)
