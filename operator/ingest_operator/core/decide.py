@@ -85,8 +85,9 @@ def decide(batch: Batch, previous: Previous, seen: Observation, now: float) -> D
 def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tuple[Action, ...]:
     """The next actions, with avoided nodes and nodes that are tried again taken into account."""
     spec, total = batch.spec, len(batch.items)
-    held = spec.suspend or ledger.breaker is not None or is_held(spec, total, ledger, now, seen.blockers)
-    # where nothing may start it would not start again
+    # where nothing may start it would not start again; once the breaker asks for a probe, one run may
+    is_open = ledger.breaker is not None and now < ledger.breaker.until
+    held = spec.suspend or is_open or is_held(spec, total, ledger, now, seen.blockers)
     stranded_stops = () if held else stranded(ledger, seen.runs, now)
     stops = tuple(Stop(run.index, run.number) for run in stranded_stops)
     wanted = plan(spec, total, ledger, seen.live, now, seen.blockers)

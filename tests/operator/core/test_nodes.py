@@ -10,6 +10,7 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.obstacles import MAX_NODES
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.actions import Start, Stop
+from ingest_operator.core.decide import Previous, decide
 from ingest_operator.core.ledger import Ledger, restore
 from ingest_operator.core.nodes import (
     AVOIDED_SECONDS,
@@ -22,7 +23,7 @@ from ingest_operator.core.nodes import (
     sent,
     stranded,
 )
-from ingest_operator.core.outcome import Run
+from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.core.setup_failures import without_setup_failures
 from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
@@ -255,3 +256,20 @@ def test_any_number_of_times_in_a_status_gives_a_time() -> None:
         after(ledger=bent, now=END + 2 * LONGEST_AVOIDED_SECONDS).nodes["bad"].until
         == END + 3 * LONGEST_AVOIDED_SECONDS
     )
+
+
+def test_a_probe_that_waits_for_a_node_which_is_free_again_starts_anew() -> None:
+    """Otherwise the breaker waits for the probe, and the probe for a node that it may not take, for ever."""
+    batch = a_planned_batch(1)
+    opened = folded(Ledger(), over(a_run(0, node="bad"), Reason.ORDER_INVALID))
+    assert opened.breaker is not None
+    probed_at = opened.breaker.until
+    probe = replace(unplaced(0, "bad", since=probed_at), started_at=probed_at)
+    previous = Previous(rendered(batch, opened), opened)
+    while_open = decide(batch, previous, Observation((unplaced(0, "bad"),)), probed_at - 1)
+    assert while_open.actions == ()
+    waiting = decide(batch, previous, Observation((probe,)), probed_at + SETTLED_SECONDS)
+    assert waiting.actions == (Stop(0, 2),)
+    stopped = over(probe, Reason.INTERRUPTED, at=probed_at + 20)
+    again = decide(batch, Previous(waiting.status, waiting.ledger), Observation((stopped,)), probed_at + 120)
+    assert again.actions == (Start(0, 3, charged_attempts=0, rung=0, disruptions=1),)
