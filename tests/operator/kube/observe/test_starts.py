@@ -9,7 +9,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.outcome import Ended, Run
-from ingest_operator.kube.observe.runs import POD_PATIENCE, blocker_of, needs_ending, run_of
+from ingest_operator.kube.observe.runs import POD_PATIENCE_SECONDS, blocker_of, needs_ending, run_of
 from testkit.objects.builders import NOW
 from testkit.objects.kube_objects import (
     SCHEDULED,
@@ -72,13 +72,13 @@ def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
 
 def test_a_job_that_gets_no_pod_is_told_after_a_moment_and_only_if_it_never_had_one() -> None:
     job = a_job(active=0)
-    told = blocker(job, None, NOW + POD_PATIENCE + 1)
+    told = blocker(job, None, NOW + POD_PATIENCE_SECONDS + 1)
     assert told is not None
     assert (told.reason, told.until, told.index) == ("PodNotCreated", inf, 12)
     assert f"kubectl describe job {job['metadata']['name']}" in told.message
-    assert blocker(job, None, NOW + POD_PATIENCE - 1) is None
+    assert blocker(job, None, NOW + POD_PATIENCE_SECONDS - 1) is None
     for had_one in (a_job(), a_job(active=0, terminating=1), a_job(active=0, failed=1), suspended(active=0)):
-        assert blocker(had_one, None, NOW + POD_PATIENCE + 1) is None
+        assert blocker(had_one, None, NOW + POD_PATIENCE_SECONDS + 1) is None
 
 
 @pytest.mark.parametrize(("why", "reason"), STUCK)

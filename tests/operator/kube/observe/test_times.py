@@ -7,7 +7,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
 from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INDEX, RUN, RUNG
-from ingest_operator.kube.observe.runs import CUT, MAX_COUNTED_TIMES, run_of
+from ingest_operator.kube.observe.runs import CUT_SECONDS, MAX_COUNTED_TIMES, run_of
 from testkit.objects.builders import NOW
 from testkit.objects.kube_objects import (
     ENDED,
@@ -68,7 +68,7 @@ def test_a_run_begins_with_its_process_or_else_with_its_job() -> None:
     assert look(a_job(), running_pod()).started_at == NOW + STARTED
     assert look(complete(), ended_pod(0, RECEIPT)).started_at == NOW + STARTED
     for pod in (None, unscheduled_pod(), waiting_pod()):
-        assert look(a_job(), pod).started_at == NOW + CUT
+        assert look(a_job(), pod).started_at == NOW + CUT_SECONDS
 
 
 def test_a_run_that_probes_is_not_cut_to_a_second_before_the_probe_was_due() -> None:
@@ -93,7 +93,7 @@ def test_a_nodes_clock_that_is_behind_begins_nothing_before_its_job() -> None:
         "finishedAt": at(-2940),
     }
     run = look(complete(), pod)
-    assert (run.started_at, run.ended_at) == (NOW + CUT, NOW + CUT)
+    assert (run.started_at, run.ended_at) == (NOW + CUT_SECONDS, NOW + CUT_SECONDS)
     assert run.waits == Waits(queued=SCHEDULED)
     assert run.gpu_seconds == 0.0
 
@@ -113,7 +113,7 @@ def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
     pod = ended_pod(137, None, "ContainerStatusUnknown")
     pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {"startedAt": None, "finishedAt": None}
     run = look(failed(), pod)
-    assert (run.started_at, run.ended_at) == (NOW + CUT, NOW + OVER)
+    assert (run.started_at, run.ended_at) == (NOW + CUT_SECONDS, NOW + OVER)
 
 
 @pytest.mark.parametrize(
