@@ -55,6 +55,6 @@ def test_every_command_of_the_chart_is_one_that_there_is_and_takes_what_it_is_gi
             read_by(module, arguments, monkeypatch)
 
 
-def test_a_command_that_is_misspelt_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_misspelt_would_be_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
         read_by("ingest_worker.check", ["--modles=/models"], monkeypatch)

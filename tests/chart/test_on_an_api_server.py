@@ -54,7 +54,7 @@ def test_a_folder_of_the_node_is_all_that_is_not_restricted_where_models_lie_the
     assert profile["spec"]["pods"]["models"] == {"hostPath": "/srv/models"}
 
 
-def test_what_is_not_restricted_would_be_told(restricted: ControlPlane) -> None:
+def test_what_is_not_restricted_would_be_reported(restricted: ControlPlane) -> None:
     deployment = next(each for each in case("default") if each["kind"] == "Deployment")
     del deployment["spec"]["template"]["spec"]["securityContext"]["seccompProfile"]
     assert any("would violate PodSecurity" in warning for warning in tried(restricted, [deployment]))
@@ -64,7 +64,7 @@ def test_what_is_not_restricted_would_be_told(restricted: ControlPlane) -> None:
         tried(restricted, [pod])
 
 
-def test_a_misspelt_field_would_be_told(restricted: ControlPlane) -> None:
+def test_a_misspelt_field_would_be_reported(restricted: ControlPlane) -> None:
     profile = next(each for each in case("default") if each["kind"] == "IngestProfile")
     profile["spec"]["pods"]["gpus"] = 1
     with pytest.raises(Refused, match=r"spec\.pods\.gpus"):

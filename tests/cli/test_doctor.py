@@ -108,7 +108,7 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
 
 
 @pytest.mark.parametrize(("check", "change", "state", "told"), CASES)
-def test_each_lack_is_told_with_how_to_mend_it(
+def test_each_lack_is_reported_with_how_to_fix_it(
     check: Callable[[Facts], Finding], change: dict[str, Any], state: State, told: str
 ) -> None:
     found = check(replace(GOOD, **change))
@@ -141,7 +141,7 @@ def test_another_server_is_asked_and_left_as_it_is(
     assert (bare.schema, doctor.store(replace(GOOD, store=bare)).state) == (None, State.MISSING)
 
 
-def test_a_server_that_does_not_answer_is_told_without_its_password(place: Workplace) -> None:
+def test_a_server_that_does_not_answer_is_reported_without_its_password(place: Workplace) -> None:
     found = doctor.store(
         replace(GOOD, store=store_of(replace(place, dsn="postgresql://ann:secret@127.0.0.1:1/video")))
     )

@@ -41,7 +41,7 @@ def test_the_same_weights_in_two_sets_are_one_model() -> None:
     assert choose(["tiny@1"], [TINY, replace(TINY, set_name="two")], None).identity == "tiny@1"
 
 
-def test_a_store_of_another_model_is_told_by_name_with_what_is_here() -> None:
+def test_a_store_of_another_model_is_reported_by_name_with_what_is_here() -> None:
     with pytest.raises(
         StageError,
         match=r"vectors of other@3; text models here: maxi@2, tiny@1\. Next: `ingestctl models fetch SET`",

@@ -107,7 +107,7 @@ def test_every_column_points_to_a_field_of_its_type(name: str) -> None:
             assert known[column["jsonPath"]] == column["type"]
 
 
-def test_an_object_that_nobody_has_looked_at_does_not_look_reconciled() -> None:
+def test_an_object_that_nobody_has_reconciled_does_not_look_reconciled() -> None:
     fresh = defaulted(schema_of("ingestbatches.yaml"), {"spec": {"sources": [{"url": "https://a"}]}})
     assert fresh["status"]["observedGeneration"] == -1
 

@@ -204,7 +204,7 @@ def test_a_mistake_in_a_field_is_one_line(tmp_path: Path, field: str, line: str)
     assert mistakes(tmp_path, f"{HEAD}{SPEC}  {field}\n") == [f"spec.{line}"]
 
 
-def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_documents_are_reported_at_once(tmp_path: Path) -> None:
     first = HEAD + SPEC + "  parallelism: many\n  suspend: 1\n  mood: good\n"
     profile = (
         "apiVersion: video-ingest.dev/v1alpha1\nkind: IngestProfile\nmetadata: {name: p}\n"
@@ -240,7 +240,7 @@ def test_a_file_that_is_not_there_is_an_error_of_its_own(tmp_path: Path) -> None
         read(tmp_path / "none.yaml")
 
 
-def test_bytes_that_are_no_text_are_told_as_such(tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_are_reported_as_such(tmp_path: Path) -> None:
     path = tmp_path / "batch.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidDocumentError, match="not YAML"):
@@ -256,7 +256,7 @@ def test_bytes_that_are_no_text_are_told_as_such(tmp_path: Path) -> None:
         '"ftp://ann:ge\'geheim@h/feed"',
     ],
 )
-def test_a_mistake_is_told_without_the_credentials_of_an_address(given: str) -> None:
+def test_a_mistake_is_reported_without_the_credentials_of_an_address(given: str) -> None:
     text = f"{HEAD}spec: {{sources: [{{url: {given}}}]}}\n"
     with pytest.raises(InvalidDocumentError) as caught:
         parse(yaml.safe_load(text))

@@ -24,7 +24,7 @@ def generate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_drift_is_told_by_name_and_mended_by_generating(tmp_path: Path) -> None:
+def test_drift_is_reported_by_name_and_fixed_by_generating(tmp_path: Path) -> None:
     assert generate(tmp_path).returncode == 0
     (tmp_path / "docs/failures.md").write_text("edited by hand", encoding="utf-8")
     (tmp_path / "crds/ingestprofiles.yaml").unlink()

@@ -50,7 +50,7 @@ def test_a_value_is_read_from_an_object_as_from_its_text_and_no_number_is_taken_
         PlanOrder.from_object(written | {"batch": object()})
 
 
-def test_an_order_says_which_try_it_is_and_what_it_runs_with() -> None:
+def test_an_order_says_which_run_it_is_and_what_it_runs_with() -> None:
     written = json.loads(INGEST.to_json())
     assert (written["kind"], written["run"], written["batch"]) == ("Ingest", 2, "default/talks")
     assert written["runtime"]["transcriptionBatch"] == 4
@@ -99,7 +99,7 @@ def test_speakers_are_a_range(low: int, high: int) -> None:
         Item.model_validate(an_item().model_dump() | {"speakers": {"min": low, "max": high}})
 
 
-def test_the_largest_plan_that_can_be_told_still_fits_into_an_environment_variable() -> None:
+def test_the_largest_plan_that_can_be_ordered_still_fits_into_an_environment_variable() -> None:
     """Linux takes 128 kB per variable (MAX_ARG_STRLEN, 32 pages)."""
     long = an_item().model_copy(
         update={"title": "t" * 256, "channel": "c" * 256, "url": "https://x/" + "u" * 2038}

@@ -100,7 +100,7 @@ def test_what_the_schema_fills_in_is_what_the_models_fill_in() -> None:
     assert defaulted(SCHEMA["properties"]["spec"], written) == json.loads(filled)
 
 
-def test_nobody_has_looked_at_a_new_schedule() -> None:
+def test_nobody_has_reconciled_a_new_schedule() -> None:
     assert defaulted(SCHEMA, a_schedule())["status"] == {
         "observedGeneration": -1,
         "active": 0,

@@ -84,7 +84,7 @@ def test_a_wait_for_a_batch_never_lasts_as_long_as_its_work() -> None:
     assert argocd(running, SCRIPTS["IngestBatch"])[0] == "Healthy"
 
 
-def test_a_mistake_in_an_expression_or_a_script_would_be_told() -> None:
+def test_a_mistake_in_an_expression_or_a_script_would_be_reported() -> None:
     with pytest.raises(RefusedByJudge, match="condition"):
         flux(
             BATCHES["running"],

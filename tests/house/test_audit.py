@@ -21,7 +21,7 @@ def test_nothing_known_is_clean_and_says_how_much_was_asked_for() -> None:
     assert report(found(FINE), "") == (["1 packages, 0 advisories"], CLEAN)
 
 
-def test_an_advisory_is_told_once_with_the_version_that_mends_it() -> None:
+def test_an_advisory_is_reported_once_with_the_version_that_fixes_it() -> None:
     lines, code = report(found(FINE, HOLED, HOLED), "Found 1 known vulnerability")
     assert (lines[0], code) == ("torch 2.9.1: CVE-2026-24747, mended in 2.10.0", VULNERABLE)
     assert lines[-1] == "3 packages, 1 advisories"

@@ -65,6 +65,6 @@ def test_processes_of_a_run_share_its_control_plane() -> None:
     assert asked_elsewhere("control plane") == str(reach("control plane"))
 
 
-def test_a_server_that_does_not_start_is_told_where_it_was_asked_for() -> None:
+def test_a_server_that_does_not_start_is_reported_where_it_was_asked_for() -> None:
     with pytest.raises(AssertionError, match="KeyError: 'no such server'"):
         reach("no such server")

@@ -29,6 +29,27 @@ OF_OTHERS = {"video_codec", "ingest_video"}
 """Names in which the word is somebody else's."""
 
 
+TEST_NAMES_INSTEAD_OF = {
+    **{word: INSTEAD_OF[word] for word in ("anew", "hindrance", "hindrances", "mended", "video", "videos")},
+    "look": "reconcile, sample, request: whatever it does",
+    "mend": "fix",
+    "mends": "fixes",
+    "told": "reported; ordered, learned",
+    "tries": "runs",
+    "try": "run",
+}
+"""Words that no sentence of a test's name has, and what stands there instead."""
+
+PLAIN_ENGLISH = re.compile(
+    r"told_apart|not_look_reconciled|as_they_look|to_look|workers_look_for|_it_tries_|_tries_(it|the|those)_|failed_tries_the"
+)
+"""Where such a word has its everyday meaning."""
+
+
+def modules_of_tests() -> list[Path]:
+    return sorted((HOUSE / "tests").rglob("test_*.py"))
+
+
 def product() -> list[Path]:
     folders = (
         "crds/ingest_contract",
@@ -80,3 +101,19 @@ def test_no_class_name_is_used_twice_in_one_package() -> None:
             if isinstance(node, ast.ClassDef)
         ]
         assert sorted({name for name in classes if classes.count(name) > 1}) == [], package
+
+
+def test_names_of_tests_are_sentences_in_the_fields_words() -> None:
+    names = {
+        node.name
+        for path in modules_of_tests()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    }
+    assert names
+    found = {
+        name: TEST_NAMES_INSTEAD_OF[word]
+        for name in names
+        for word in set(PLAIN_ENGLISH.sub("", name).split("_")) & TEST_NAMES_INSTEAD_OF.keys()
+    }
+    assert found == {}

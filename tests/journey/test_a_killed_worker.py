@@ -41,7 +41,7 @@ def kill_in(stage: str, run: Path, within: float = 300.0) -> bool:
 
 
 @pytest.mark.parametrize("stage", EACH)
-def test_a_worker_killed_in_any_stage_leaves_no_half_video_and_repeats_no_finished_stage(
+def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_finished_stage(
     ctl: Ctl, stage: str
 ) -> None:
     batch = ctl.batch("call.webm", retry={"maxAttempts": 3, "backoffSeconds": 0})

@@ -128,7 +128,7 @@ def test_every_decision_is_logged_with_a_word_for_machines(caplog: pytest.LogCap
     )
 
 
-def test_a_start_that_fails_keeps_no_other_from_being_made_and_is_told_in_the_end() -> None:
+def test_a_start_that_fails_keeps_no_other_from_being_made_and_is_reported_in_the_end() -> None:
     cluster, statuses = Recorder(over(a_run(9))), TextStatusStore()
     cluster.broken = frozenset({1})
     with pytest.raises(ConnectionError, match="no answer about 1"):
@@ -153,7 +153,7 @@ def test_an_item_that_is_blocked_does_not_block_the_others() -> None:
     assert cluster.asked == ["start 1-1", "start 2-1"]
 
 
-def test_who_wants_to_know_is_told_what_ended_when_the_status_stands_and_before_anything_is_done() -> None:
+def test_what_ended_is_reported_when_the_status_stands_and_before_anything_is_done() -> None:
     cluster, statuses = Recorder(over(a_run(0)), a_run(1)), TextStatusStore()
     told: list[tuple[list[int], list[str], bool]] = []
 
@@ -172,7 +172,7 @@ def test_who_wants_to_know_is_told_what_ended_when_the_status_stands_and_before_
     assert told == [([0], [], True)]
 
 
-def test_nobody_is_told_of_a_status_that_was_not_accepted() -> None:
+def test_a_status_that_was_not_accepted_is_reported_to_nobody() -> None:
     told: list[Decision] = []
     with pytest.raises(ConflictError):
         asyncio.run(
@@ -187,7 +187,7 @@ def test_nobody_is_told_of_a_status_that_was_not_accepted() -> None:
     assert told == []
 
 
-def test_the_cluster_is_told_what_should_run_when_it_is_asked_what_it_sees() -> None:
+def test_the_cluster_learns_what_should_run_when_it_is_asked_what_it_sees() -> None:
     statuses = TextStatusStore()
     look(Recorder(a_run(0), a_run(3), over(a_run(1))), statuses)
     lagging = Recorder()
@@ -195,7 +195,7 @@ def test_the_cluster_is_told_what_should_run_when_it_is_asked_what_it_sees() -> 
     assert lagging.expected == (0, 3)
 
 
-def test_an_end_that_an_earlier_status_records_is_not_told_with_a_later_one() -> None:
+def test_an_end_that_an_earlier_status_records_is_not_reported_with_a_later_one() -> None:
     statuses = TextStatusStore()
     decided(Recorder(over(a_run(0))), statuses)
     later = decided(Recorder(over(a_run(0)), over(a_run(1))), statuses)

@@ -40,7 +40,7 @@ def tried(kubelet: RunningKubelet, count: int) -> bool:
     return len(kubelet.runs()) == count
 
 
-def test_more_recordings_than_a_queue_has_room_for_wait_and_are_told_with_the_queues_words(
+def test_more_recordings_than_a_queue_has_room_for_wait_and_are_reported_with_the_queues_words(
     scene: Scene,
 ) -> None:
     queue(scene.plane, scene.namespace, "gpus", 1)
@@ -113,7 +113,7 @@ def test_who_gives_way_to_a_higher_priority_is_told_apart_from_an_eviction_and_t
     kubelet.until_running(0, 2, batch=f"{scene.namespace}/backlog")
 
 
-def test_a_queue_that_is_stopped_is_told_and_goes_on_when_it_is_opened(scene: Scene) -> None:
+def test_a_queue_that_is_stopped_is_reported_and_goes_on_when_it_is_opened(scene: Scene) -> None:
     queue(scene.plane, scene.namespace, "gpus", 4, stopPolicy="Hold")
     in_queue(scene, "gpus")
     kubelet = scene.play(sequence({}), gpus=8)
@@ -175,7 +175,7 @@ def ended_by_us(status: Json) -> bool:
     }
 
 
-def test_a_queue_that_is_not_there_is_told(scene: Scene) -> None:
+def test_a_queue_that_is_not_there_is_reported(scene: Scene) -> None:
     in_queue(scene, "nowhere")
     scene.play()
     scene.operate()

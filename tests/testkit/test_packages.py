@@ -43,7 +43,7 @@ def test_a_member_that_is_not_there_is_named(package: Package) -> None:
 
 
 @pytest.mark.slow
-def test_an_index_without_the_package_is_told_with_the_next_step(
+def test_an_index_without_the_package_is_reported_with_the_next_step(
     cache: Path, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -24,7 +24,7 @@ def test_every_sentence_of_the_script_has_its_phonemes_and_no_other_has() -> Non
     assert set(phonemes.pronounced(SCRIPT, known)) == set(known)
 
 
-def test_a_sentence_without_phonemes_is_told_with_the_command_that_makes_them() -> None:
+def test_a_sentence_without_phonemes_is_reported_with_the_command_that_makes_them() -> None:
     script = phonemes.parsed("joe: Something new. And more.\n")
     with pytest.raises(
         ScriptError, match=r"lacks 'Something new\.' and 1 more\. Run `python -m testkit\.speech\.phonemes`"

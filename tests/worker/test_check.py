@@ -17,7 +17,7 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.models
-def test_a_good_installation_is_told_in_four_lines(database: str) -> None:
+def test_a_good_installation_is_reported_in_four_lines(database: str) -> None:
     run = run_module(CHECK, "--models", str(models()), "--set", "demo", environment={"INGEST_DSN": database})
     assert (run.returncode, run.stderr) == (0, "")
     gpu, found, store, walls = run.stdout.splitlines()
@@ -29,7 +29,7 @@ def test_a_good_installation_is_told_in_four_lines(database: str) -> None:
     assert walls == "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 
-def test_everything_that_is_missing_is_told_at_once_and_the_first_of_it_is_the_exit_code(
+def test_everything_that_is_missing_is_reported_at_once_and_the_first_of_it_is_the_exit_code(
     tmp_path: Path,
 ) -> None:
     nowhere = {"INGEST_DSN": "postgresql://ann:secret@127.0.0.1:1/video", "CUDA_VISIBLE_DEVICES": ""}

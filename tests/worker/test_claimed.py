@@ -41,7 +41,7 @@ def holders(dsn: str) -> list[str]:
         return [row[0] for row in connection.execute("select holder from ingest.claim")]
 
 
-def test_a_video_is_claimed_for_its_item_and_given_up_when_the_run_fails(
+def test_a_recording_is_claimed_for_its_item_and_given_up_when_the_run_fails(
     database: str, order: IngestOrder
 ) -> None:
     seen: list[str] = []

@@ -62,7 +62,7 @@ def test_a_recording_is_heard_once_and_nothing_of_it_is_left(
 
 
 @pytest.mark.parametrize("stage", [Stage.DECODE, Stage.DIARIZE])
-def test_what_older_code_of_ours_heard_is_heard_anew(
+def test_what_older_code_of_ours_heard_is_heard_again(
     enrolment: Callable[..., ProfileEnrolment], studio: Studio, monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     enrolment().voices()
@@ -71,13 +71,13 @@ def test_what_older_code_of_ours_heard_is_heard_anew(
     assert studio.asked.count("voice_of") == 2
 
 
-def test_another_model_hears_it_anew(enrolment: Callable[..., ProfileEnrolment], studio: Studio) -> None:
+def test_another_model_hears_it_again(enrolment: Callable[..., ProfileEnrolment], studio: Studio) -> None:
     enrolment().voices()
     enrolment(model="community-1@2").voices()
     assert studio.asked.count("voice_of") == 2
 
 
-def test_another_file_in_the_same_place_is_heard_anew(
+def test_another_file_in_the_same_place_is_heard_again(
     enrolment: Callable[..., ProfileEnrolment], studio: Studio, recording: Path
 ) -> None:
     enrolment().voices()
@@ -86,7 +86,7 @@ def test_another_file_in_the_same_place_is_heard_anew(
     assert studio.asked.count("voice_of") == 2
 
 
-def test_a_damaged_cache_is_heard_anew(
+def test_a_damaged_cache_is_heard_again(
     enrolment: Callable[..., ProfileEnrolment], studio: Studio, tmp_path: Path
 ) -> None:
     enrolment().voices()

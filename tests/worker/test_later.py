@@ -53,7 +53,7 @@ def test_an_engine_that_must_wait_for_memory_is_only_warmed() -> None:
     assert made == ["warm", threading.current_thread().name]
 
 
-def test_a_load_that_fails_is_told_to_whoever_asks() -> None:
+def test_a_load_that_fails_is_reported_to_whoever_asks() -> None:
     engine = later([], fails=True)
     with ThreadPoolExecutor(1) as executor:
         engine.begin(executor)

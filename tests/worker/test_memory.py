@@ -266,7 +266,7 @@ def test_one_item_that_does_not_fit_alone_ends_the_stage() -> None:
         (RuntimeError("Found no NVIDIA driver on your system."), NONE_HERE),
     ],
 )
-def test_what_a_smaller_batch_cannot_mend_is_raised_at_once(error: Exception, reason: Reason) -> None:
+def test_what_a_smaller_batch_cannot_fix_is_raised_at_once(error: Exception, reason: Reason) -> None:
     runner, calls = BatchRunner(8), list[int]()
 
     def work(unit: Sequence[int]) -> Sequence[int]:

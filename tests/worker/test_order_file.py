@@ -51,7 +51,7 @@ def test_a_plan_that_knows_ten_thousand_recordings_is_read_from_a_file_and_carri
     assert {line["traceId"] for line in ended.log} == {TRACE}
 
 
-def test_a_mistake_in_the_file_is_told_in_the_place_that_the_order_names(tmp_path: Path) -> None:
+def test_a_mistake_in_the_file_is_reported_in_the_place_that_the_order_names(tmp_path: Path) -> None:
     file = tmp_path / "order.json"
     order = a_long_plan(tmp_path, tmp_path)
     file.write_text(

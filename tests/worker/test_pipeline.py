@@ -201,7 +201,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("port", FAILING)
-def test_a_stage_that_fails_is_named_timed_and_told_and_nothing_finished_is_lost(
+def test_a_stage_that_fails_is_named_timed_and_reported_and_nothing_finished_is_lost(
     run: Callable[..., Run], studio: Studio, shelf: Shelf, port: str
 ) -> None:
     stage, reason = FAILING[port]
@@ -246,7 +246,7 @@ def test_where_nobody_speaks_nobody_is_told_apart(run: Callable[..., Run], studi
     assert "diarize" not in studio.asked
 
 
-def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_told(
+def test_where_nobody_speaks_in_the_track_that_was_heard_the_others_are_reported(
     run: Callable[..., Run], studio: Studio
 ) -> None:
     studio.transcript = Transcript((), "und", 0.0, 0.0, 0, 0, ())
@@ -329,7 +329,7 @@ def test_of_two_stages_at_once_the_one_that_did_not_fail_is_kept(
 
 
 @pytest.mark.parametrize("port", ["fetch", "decode", "transcribe", "diarize", "embed"])
-def test_a_run_that_is_told_to_end_ends_at_the_next_report_of_its_stage(
+def test_a_run_that_is_asked_to_end_ends_at_the_next_report_of_its_stage(
     studio: Studio, shelf: Shelf, tmp_path: Path, port: str
 ) -> None:
     ending = Run(studio, shelf, order_in(tmp_path))
@@ -382,7 +382,7 @@ def test_a_recording_that_is_not_heard_again_has_its_announced_length_or_that_of
 
 
 @pytest.mark.parametrize("decoded", [None, StageError(Reason.NO_AUDIO_TRACK), StageError(Reason.TRUNCATED)])
-def test_a_file_that_changed_while_it_was_decoded_is_told_as_that_and_nothing_is_kept_of_it(
+def test_a_file_that_changed_while_it_was_decoded_is_reported_as_that_and_nothing_is_kept_of_it(
     run: Callable[..., Run], studio: Studio, shelf: Shelf, decoded: StageError | None
 ) -> None:
     studio.fails["confirm"] = StageError(Reason.SOURCE_CHANGED)

@@ -66,7 +66,7 @@ def count(dsn: str, query: LiteralString, *values: str) -> int:
     return int(row[0])
 
 
-def test_a_real_recording_is_stored_and_told_in_full(twice: tuple[Ended, Ended], store: str) -> None:
+def test_a_real_recording_is_stored_and_reported_in_full(twice: tuple[Ended, Ended], store: str) -> None:
     first, _ = twice
     assert first.code == 0, first.log
     receipt = first.receipt
@@ -198,7 +198,7 @@ def planned(folder: Path, store: str, run: Path) -> Ended:
     return ended
 
 
-def test_a_video_that_another_worker_holds_is_left_to_it(store: str, tmp_path: Path) -> None:
+def test_a_recording_that_another_worker_holds_is_left_to_it(store: str, tmp_path: Path) -> None:
     order = order_for(sample(), place_in(tmp_path, models()))
     order = order.model_copy(update={"item": order.item.model_copy(update={"id": "file:held"})})
     with connect(store, application="test") as connection:
@@ -209,7 +209,7 @@ def test_a_video_that_another_worker_holds_is_left_to_it(store: str, tmp_path: P
     assert 0 < (ended.receipt.retry_after_seconds or 0) <= 61
 
 
-def test_models_that_were_never_fetched_are_told_with_the_command(store: str, tmp_path: Path) -> None:
+def test_models_that_were_never_fetched_are_reported_with_the_command(store: str, tmp_path: Path) -> None:
     ended = Worker(order_for(sample(), place_in(tmp_path, tmp_path / "nothing")), store, tmp_path).end()
     assert ended.code == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
     assert ended.receipt is not None

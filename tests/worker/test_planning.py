@@ -148,7 +148,7 @@ def test_what_is_stored_counts_as_reprocess_says(reprocess: Reprocess, kept: str
         assert (row.reason, row.detail) == expected
 
 
-def test_a_recording_that_cannot_be_had_is_told_with_its_reason() -> None:
+def test_a_recording_that_cannot_be_had_is_reported_with_its_reason() -> None:
     found = plan([video("a", outcome=Reason.PRIVATE)], order(), {})
     assert [(row.reason.value, row.detail) for row in found.skipped] == [("KnownOutcome", "Private")]
 

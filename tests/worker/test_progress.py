@@ -78,7 +78,7 @@ def test_a_new_stage_is_written_at_once_and_shares_now_and_then(tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["progress.json"]
 
 
-def test_a_file_that_cannot_be_written_is_told_once_and_loses_nothing_else(
+def test_a_file_that_cannot_be_written_is_reported_once_and_loses_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -189,7 +189,7 @@ def port_of(url: str) -> int:
     return int(url.rsplit(":", 1)[1])
 
 
-def test_a_taken_port_is_told_and_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_taken_port_is_reported_and_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     with socket() as taken, caplog.at_level(logging.WARNING):
         taken.bind(("", 0))
         taken.listen()

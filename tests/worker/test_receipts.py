@@ -62,11 +62,11 @@ def test_only_a_name_counts_as_named() -> None:
     assert (found.found, found.named, found.outside_bounds) == (4, 1, False)
 
 
-def test_a_number_of_speakers_that_the_batch_did_not_say_is_told() -> None:
+def test_a_number_of_speakers_that_the_batch_did_not_say_is_reported() -> None:
     assert speakers_of([], replace(DIARIZATION, outside_bounds=True)).outside_bounds
 
 
-def test_what_was_left_out_is_told_in_seconds() -> None:
+def test_what_was_left_out_is_reported_in_seconds() -> None:
     found = quality_of(
         Transcript(
             (),
@@ -90,7 +90,7 @@ def test_what_was_left_out_is_told_in_seconds() -> None:
     assert (found.language_probability, found.cut_words, found.foreign_chunks) == (0.877, 12, 1)
 
 
-def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
+def test_turns_without_a_word_are_reported_in_seconds_and_speakers() -> None:
     heard = tuple(
         SpokenWord(Word(start, start + 0.5, "w", 0.9), 0, overlap=False) for start in (0.2, 1.0, 7.0, 29.5)
     )
@@ -101,7 +101,7 @@ def test_turns_without_a_word_are_told_in_seconds_and_speakers() -> None:
     assert (found.wordless_seconds, found.wordless_speakers) == (12.0, 1)
 
 
-def test_words_of_no_speaker_are_told_in_seconds() -> None:
+def test_words_of_no_speaker_are_reported_in_seconds() -> None:
     heard = tuple(
         SpokenWord(Word(start, start + 0.75, "w", 0.9), who, overlap=False)
         for start, who in ((0.0, 0), (3.0, None), (5.0, None))
@@ -110,7 +110,7 @@ def test_words_of_no_speaker_are_told_in_seconds() -> None:
     assert (found.words, found.attributed_words, found.speakerless_seconds) == (3, 1, 1.5)
 
 
-def test_a_turn_full_of_words_is_not_told_and_one_without_any_word_is() -> None:
+def test_a_turn_full_of_words_is_not_reported_and_one_without_any_word_is() -> None:
     said = replace(DIARIZATION, turns=(Turn(0.0, 20.0, 0),))
     full = tuple(
         SpokenWord(Word(start, start + 1.0, "w", 0.9), 0, overlap=False) for start in range(0, 20, 2)

@@ -36,7 +36,9 @@ def test_a_drained_node_asks_the_worker_to_end_which_it_does_in_time(here: Place
     assert end["finishedAt"] < patience, "it took longer than its grace period"
 
 
-def test_a_worker_that_fills_its_scratch_disk_is_evicted_by_the_kubelet_and_told_as_that(here: Place) -> None:
+def test_a_worker_that_fills_its_scratch_disk_is_evicted_by_the_kubelet_and_reported_as_that(
+    here: Place,
+) -> None:
     evicted = batch(here, "evicted", ["talk.mp4"], pods={"scratchGib": 1})
     with here.transcript.phase("eviction"):
         fills = f"{evicted.until_working()} -- dd if=/dev/zero of=/tmp/filler bs=1M count=1200"

@@ -22,7 +22,7 @@ FATES = {
 RUNS = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
 
 
-def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_it(
+def test_every_recording_gets_a_job_per_run_and_the_status_says_what_became_of_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workqueue, "APART_SECONDS", 1.0)  # as people have it: writes are counted
@@ -53,7 +53,7 @@ def test_every_recording_gets_a_job_per_try_and_the_status_says_what_became_of_i
     assert 2 <= sum(write.resource == "ingestbatches/status" for write in writes) <= 2 * len(RUNS)
 
 
-def test_a_batch_that_does_everything_anew_lets_no_worker_take_what_is_kept(scene: Scene) -> None:
+def test_a_batch_that_does_everything_again_lets_no_worker_take_what_is_kept(scene: Scene) -> None:
     kubelet = scene.play(sequence({}, count=3))
     scene.operate()
     scene.batch(parallelism=2, reprocess="Always")

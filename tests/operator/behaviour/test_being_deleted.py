@@ -12,7 +12,7 @@ HELD = {"metadata": {"finalizers": ["example.org/archive"]}}
 LET_GO: Json = {"metadata": {"finalizers": None}}
 
 
-def test_a_batch_that_a_finalizer_keeps_runs_nothing_starts_nothing_and_is_told(scene: Scene) -> None:
+def test_a_batch_that_a_finalizer_keeps_runs_nothing_starts_nothing_and_is_reported(scene: Scene) -> None:
     kubelet = scene.play(sequence({0: [hangs()], 1: [hangs()]}))
     scene.operate()
     scene.batch(parallelism=2)

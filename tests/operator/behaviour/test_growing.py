@@ -97,7 +97,7 @@ def test_a_batch_that_is_deleted_in_mid_run_takes_everything_with_it(scene: Scen
     assert scene.pods() == []
 
 
-def test_a_batch_that_is_made_again_under_its_old_name_begins_anew(scene: Scene) -> None:
+def test_a_batch_that_is_made_again_under_its_old_name_begins_again(scene: Scene) -> None:
     kubelet = scene.play(sequence({0: [hangs()]}))
     scene.operate()
     first = scene.batch()

@@ -107,7 +107,7 @@ def test_more_recordings_than_the_quota_has_places_wait_uncharged(scene: Scene) 
     assert (charged_attempts(status), sorted(kubelet.runs())) == ({0}, [(0, 1), (1, 1), (2, 1)])
 
 
-def test_a_job_that_gets_no_pod_is_told_and_gets_one_when_there_is_a_place(
+def test_a_job_that_gets_no_pod_is_reported_and_gets_one_when_there_is_a_place(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)

@@ -79,7 +79,9 @@ def renamed(thing: Any) -> Any:
     return OLD_NAMES.get(thing, thing) if isinstance(thing, str) else thing
 
 
-def test_a_status_whose_fields_the_new_definitions_drop_loses_no_recording_and_is_told(scene: Scene) -> None:
+def test_a_status_whose_fields_the_new_definitions_drop_loses_no_recording_and_is_reported(
+    scene: Scene,
+) -> None:
     kubelet = scene.play(sequence({1: [hangs()]}))
     operator = scene.operate()
     scene.batch(parallelism=1)
@@ -108,7 +110,7 @@ def without_percent(schema: Json) -> Json:
     return schema
 
 
-def test_definitions_that_lack_a_field_are_told_once_and_nothing_is_written_again_and_again(
+def test_definitions_that_lack_a_field_are_reported_once_and_nothing_is_written_again_and_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 0.2)

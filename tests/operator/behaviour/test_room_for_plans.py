@@ -85,7 +85,7 @@ def test_a_batch_of_which_too_much_failed_gives_its_room_to_another(scene: Scene
     assert scene.status("first")["state"] == "Failed"
 
 
-def test_plans_that_were_refused_are_not_read_at_each_look(scene: Scene) -> None:
+def test_plans_that_were_refused_are_not_read_at_each_reconcile(scene: Scene) -> None:
     kubelet = scene.play(only_the_first_hangs)
     scene.operate()
     scene.batch("first")

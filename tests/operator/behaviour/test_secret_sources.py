@@ -63,7 +63,7 @@ def test_only_pods_that_fetch_from_a_secret_have_it_and_nothing_else_has_what_is
     assert "geheim" not in text
 
 
-def test_a_secret_that_the_profile_does_not_name_is_told_and_never_mounted(scene: Scene) -> None:
+def test_a_secret_that_the_profile_does_not_name_is_reported_and_never_mounted(scene: Scene) -> None:
     scene.play()
     scene.operate()
     scene.batch(sources=[{"secret": {"secretName": "store"}}])

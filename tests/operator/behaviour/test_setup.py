@@ -52,7 +52,7 @@ def test_an_image_that_is_not_there_stalls_planning_until_the_profile_names_anot
     assert {(row["run"], row.get("chargedAttempts", 0)) for row in rows(status).values()} == {(1, 0)}
 
 
-def test_an_image_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_mended(
+def test_an_image_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probed_when_the_profile_is_fixed(
     scene: Scene,
 ) -> None:
     scene.profile(pods={"image": "worker:typo", "planImage": "worker:1", "startDeadlineSeconds": 3600})
@@ -70,7 +70,7 @@ def test_an_image_only_workers_lack_stalls_the_batch_charges_nobody_and_is_probe
     assert {row.get("chargedAttempts", 0) for row in rows(status).values()} == {0}
 
 
-def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_mended(scene: Scene) -> None:
+def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_fixed(scene: Scene) -> None:
     scene.profile(pods={"template": {"spec": {"tolerations": "all"}}})
     scene.play()
     scene.operate()
@@ -83,7 +83,7 @@ def test_a_template_that_is_none_stalls_the_batch_with_the_place_until_it_is_men
     scene.until_state("Complete")
 
 
-def test_a_template_that_the_api_server_refuses_stalls_the_batch_with_its_words_until_it_is_mended(
+def test_a_template_that_the_api_server_refuses_stalls_the_batch_with_its_words_until_it_is_fixed(
     scene: Scene,
 ) -> None:
     scene.profile(pods={"template": {"spec": {"nodeSelector": {"not a label": "x"}}}})

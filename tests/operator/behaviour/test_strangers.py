@@ -118,7 +118,7 @@ def test_a_job_with_labels_that_are_no_numbers_stops_nothing_though_the_batch_co
     assert final(scene.until_state("Complete"))["succeeded"] == 3
 
 
-def test_an_order_that_somebody_has_laid_there_before_is_not_what_a_worker_is_told(scene: Scene) -> None:
+def test_an_order_that_somebody_has_laid_there_before_is_not_what_a_worker_gets(scene: Scene) -> None:
     made = scene.batch(suspend=True)
     owner = Owner(scene.namespace, "talks", made["metadata"]["uid"])
     kubelet = scene.play(sequence({}, count=1))

@@ -51,7 +51,7 @@ def plan_runs(*plan_lives: Life) -> Script:
     return choose
 
 
-def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
+def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_reported(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
@@ -71,7 +71,7 @@ def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_told(
     assert (final(status)["succeeded"], stalled_by(status)) == (3, None)
 
 
-def test_a_job_that_vanishes_again_and_again_is_told_and_holds_up_nobody_else(
+def test_a_job_that_vanishes_again_and_again_is_reported_and_holds_up_nobody_else(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
@@ -137,7 +137,7 @@ def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
     assert sorted(kubelet.runs()) == [(0, 1), (1, 1)]
 
 
-def test_what_jobs_are_told_in_common_is_made_again_for_those_that_start_and_for_one_that_waits(
+def test_what_jobs_share_of_their_orders_is_made_again_for_those_that_start_and_for_one_that_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)

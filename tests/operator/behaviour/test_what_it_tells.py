@@ -71,7 +71,7 @@ def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:
     assert told["video_ingest_api_requests_total{jobs,2xx,create}"] == 8, "one to plan, and one per try"
 
 
-def test_an_operator_that_starts_anew_knows_what_stands_and_counts_nothing_twice(scene: Scene) -> None:
+def test_an_operator_that_starts_again_knows_what_stands_and_counts_nothing_twice(scene: Scene) -> None:
     scene.play(sequence({**LIVES, 4: [hangs()]}, count=5))
     first = scene.operate()
     scene.batch()
@@ -105,7 +105,7 @@ def test_it_is_ready_once_it_has_seen_every_kind_and_alive_all_the_time(scene: S
     assert pages.get("healthz")[0] == HTTPStatus.OK
 
 
-def test_a_batch_is_told_of_in_few_events_with_words_for_people(scene: Scene) -> None:
+def test_a_batch_is_reported_in_few_events_with_words_for_people(scene: Scene) -> None:
     scene.play(sequence(LIVES, count=5))
     scene.operate()
     scene.batch()

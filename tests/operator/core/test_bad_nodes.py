@@ -22,7 +22,7 @@ def test_no_bad_node_costs_a_recording_and_each_is_named_after_a_few_runs(kinds:
 
 @pytest.mark.parametrize(("mended_after", "done_within"), [(90.0, 600.0), (6 * HOUR, 8 * HOUR)], ids=str)
 @pytest.mark.parametrize("kind", [Kind.REJECTING, Kind.BROKEN_GPU], ids=str)
-def test_the_only_node_is_tried_again_until_somebody_has_mended_it(
+def test_the_only_node_is_tried_again_until_somebody_has_fixed_it(
     kind: Kind, mended_after: float, done_within: float
 ) -> None:
     outcome = played({"gpu-00": kind}, recordings=8, parallelism=4, mended_after=mended_after)

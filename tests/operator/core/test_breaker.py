@@ -171,5 +171,5 @@ def test_months_of_failed_probes_still_make_a_status_that_is_valid() -> None:
     assert ledger.breaker.opened == MAX_FAILED_PROBES
 
 
-def test_another_pass_closes_the_breaker_because_a_person_says_that_it_is_mended() -> None:
+def test_another_pass_closes_the_breaker_because_a_person_says_that_it_is_fixed() -> None:
     assert folded(opened(), retry_failed="mended").breaker is None

@@ -110,7 +110,7 @@ def test_every_condition_is_always_there_and_answers_for_the_generation_that_was
     assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
 
 
-def test_what_holds_a_batch_is_told_with_the_moment_of_the_next_probe() -> None:
+def test_what_holds_a_batch_is_reported_with_the_moment_of_the_next_probe() -> None:
     message = condition(rendered(a_planned_batch(2), HELD, None, NOW), ConditionType.STALLED).message
     assert HELD.breaker is not None
     assert to_rfc3339(HELD.breaker.until) in message
@@ -124,7 +124,7 @@ def test_a_conditions_clock_moves_only_when_its_status_does() -> None:
     assert condition(second, ConditionType.FAILED).last_transition_time == to_rfc3339(NOW)
 
 
-def test_a_new_message_is_told_without_moving_the_clock() -> None:
+def test_a_new_message_is_reported_without_moving_the_clock() -> None:
     first = rendered(a_planned_batch(3), RUNNING, None, NOW)
     second = condition(rendered(a_planned_batch(3), DONE, first, NOW + 60), ConditionType.COMPLETE)
     assert (second.message, second.last_transition_time) == (

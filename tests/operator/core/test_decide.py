@@ -37,7 +37,7 @@ def test_a_parallelism_that_was_lowered_stops_nobody_and_starts_nobody() -> None
     assert plan(a_spec(parallelism=1), 10, folded(Ledger(), a_run(0), a_run(1)), LATER) == ()
 
 
-def test_a_look_that_is_repeated_before_its_starts_are_seen_asks_for_the_same() -> None:
+def test_a_reconcile_that_is_repeated_before_its_starts_are_seen_asks_for_the_same() -> None:
     ledger = folded(Ledger(), over(a_run(0), Reason.DOWNLOAD_FAILED), a_run(4))
     first = plan(a_spec(parallelism=4), 10, ledger, LATER)
     assert plan(a_spec(parallelism=4), 10, ledger, LATER + 1) == first
@@ -114,7 +114,7 @@ def test_nothing_starts_once_more_has_failed_than_the_batch_allows(
     )
 
 
-def test_while_many_wait_for_their_next_try_no_new_item_starts() -> None:
+def test_while_many_wait_for_their_next_run_no_new_item_starts() -> None:
     waiting = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS)]
     ledger = folded(Ledger(), *waiting)
     assert plan(a_spec(parallelism=80), 200, ledger, NOW + 61) == ()

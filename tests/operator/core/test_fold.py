@@ -37,7 +37,7 @@ def test_every_verdict_is_covered_here() -> None:
     assert here == set(Verdict) == {row.verdict for row in FAILURES.values()}
 
 
-def test_a_live_run_is_remembered_with_all_that_its_next_try_needs() -> None:
+def test_a_live_run_is_remembered_with_all_that_its_next_run_needs() -> None:
     item = folded(Ledger(), a_run(7, 3, charged_attempts=2, rung=1, disruptions=4)).open_items[7]
     assert (item.number, item.charged_attempts, item.rung, item.disruptions) == (3, 2, 1, 4)
     assert (item.running, item.not_before) == (True, NOW)

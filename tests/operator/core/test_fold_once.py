@@ -33,7 +33,7 @@ def test_a_run_that_is_seen_again_changes_nothing(reason: Reason | None) -> None
 
 
 @pytest.mark.parametrize("reason", [end for end in ENDS if end], ids=str)
-def test_a_late_look_at_a_run_while_it_lived_does_not_wake_it(reason: Reason) -> None:
+def test_a_late_observation_of_a_run_while_it_lived_does_not_wake_it(reason: Reason) -> None:
     once = folded(Ledger(), over(a_run(3), reason))
     assert folded(once, a_run(3)) == once
 

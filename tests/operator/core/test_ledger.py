@@ -102,7 +102,7 @@ def test_the_items_that_started_last_have_the_rows_so_that_a_probe_is_known_as_o
     assert folded(Ledger(), *runs).open_items[99].not_before == NOW + 99
 
 
-def test_a_restart_between_two_looks_at_the_same_runs_changes_nothing() -> None:
+def test_a_restart_between_two_reconciles_of_the_same_runs_changes_nothing() -> None:
     runs = [over(a_run(index), reason, at=NOW + index) for index, reason in enumerate(Reason)] + [
         a_run(99),
         over(a_run(98)),

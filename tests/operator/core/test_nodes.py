@@ -133,7 +133,7 @@ def test_a_node_that_nothing_is_sent_to_any_more_is_forgotten() -> None:
     assert not after(ledger=after(ended(0, Reason.PREEMPTED)), now=END + AVOIDED_SECONDS).nodes
 
 
-def test_a_new_pass_and_a_mended_profile_forget_all_nodes() -> None:
+def test_a_new_pass_and_a_fixed_profile_forget_all_nodes() -> None:
     assert not folded(AVOIDING, retry_failed="again").nodes
     assert not without_setup_failures(AVOIDING).nodes
 
@@ -183,7 +183,7 @@ def test_while_anything_has_a_place_those_that_wait_go_on_waiting(other: Run) ->
     assert stranded(ledger, (unplaced(0, "bad"), other), END + 9 * NO_OTHER_SECONDS) == ()
 
 
-def test_who_is_kept_from_a_node_that_has_proved_good_begins_anew() -> None:
+def test_who_is_kept_from_a_node_that_has_proved_good_begins_again() -> None:
     waiting = unplaced(0, "bad", "worse")
     assert stranded(AVOIDING, (waiting, ELSEWHERE), NOW + SETTLED_SECONDS) == (waiting,), (
         "nothing is held against the other any more"
@@ -241,7 +241,7 @@ def test_what_stops_is_sent_as_it_is() -> None:
     assert sent(AVOIDING, [], [Stop(1, 2)]) == (Stop(1, 2),)
 
 
-def test_while_one_run_waits_for_a_node_that_is_tried_again_no_other_begins_anew_for_it() -> None:
+def test_while_one_run_waits_for_a_node_that_is_tried_again_no_other_begins_again_for_it() -> None:
     open_item, others = (
         a_run(0, 3, unplaced_since=NOW),
         tuple(unplaced(index, "bad") for index in range(1, 4)),

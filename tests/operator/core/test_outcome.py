@@ -102,7 +102,7 @@ def test_a_good_exit_code_without_a_receipt_is_not_believed() -> None:
     assert outcome_of(Ended(0, None)).reason is Reason.RECEIPT_MISSING
 
 
-def test_a_failure_that_gives_no_reason_is_told_by_its_exit_code() -> None:
+def test_a_failure_that_gives_no_reason_is_reported_by_its_exit_code() -> None:
     assert outcome_of(Ended(22, SILENT)).reason is Reason.REMOVED
 
 

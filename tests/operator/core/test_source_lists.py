@@ -84,6 +84,6 @@ def test_long_addresses_are_parted_by_their_length_too() -> None:
     assert (len(found.sources), found.covered) == (200, 1)
 
 
-def test_lists_without_any_address_are_a_mistake_that_is_told() -> None:
+def test_lists_without_any_address_are_a_mistake_that_is_reported() -> None:
     with pytest.raises(SourceError, match="the lists hold no address"):
         fit_for_one_plan([])

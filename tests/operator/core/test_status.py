@@ -142,7 +142,9 @@ def test_a_percentile_from_the_histogram_lies_in_the_bucket_of_the_exact_one(sha
     assert below * 0.9 <= percentile(ledger.histogram, share) <= above * 1.1
 
 
-def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_the_last_is_told() -> None:
+def test_an_rtf_on_a_bound_lies_in_the_bucket_that_ends_there_and_beyond_the_last_the_last_is_reported() -> (
+    None
+):
     assert percentile(folded(Ledger(), succeeded(0, rtf=0.5)).histogram, 1.0) == 0.5
     assert percentile(folded(Ledger(), succeeded(0, rtf=30.0)).histogram, 0.5) == RTF_BUCKETS[-1]
 

@@ -132,6 +132,6 @@ def test_a_deadline_grows_with_the_media_and_a_cpu_gets_more_time() -> None:
         (1_800_000_000.9996, "2027-01-15T08:00:01Z"),
     ],
 )
-def test_a_moment_is_told_in_utc_to_the_millisecond(moment: float, text: str) -> None:
+def test_a_moment_is_reported_in_utc_to_the_millisecond(moment: float, text: str) -> None:
     assert to_rfc3339(moment) == text
     assert from_rfc3339(text) == round(moment, 3)

@@ -9,7 +9,7 @@ from testkit.cluster.operator_processes import OperatorProcesses
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
 
 
-def test_undisturbed_every_try_runs_once_and_the_status_counts_them(undisturbed: Outcome) -> None:
+def test_undisturbed_every_run_runs_once_and_the_status_counts_them(undisturbed: Outcome) -> None:
     assert undisturbed.wrong(undisturbed) == []
     assert undisturbed.status["state"] == "CompleteWithFailures"
     counts, sums = undisturbed.status["counts"], undisturbed.status["sums"]

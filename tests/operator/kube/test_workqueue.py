@@ -43,7 +43,7 @@ def run(
     return reported
 
 
-def test_a_burst_of_wake_ups_is_one_look() -> None:
+def test_a_burst_of_wake_ups_is_one_reconcile() -> None:
     looks: Counter[str] = Counter()
     done = asyncio.Event()
 
@@ -61,7 +61,7 @@ def test_a_burst_of_wake_ups_is_one_look() -> None:
     assert looks == {"a": 1}
 
 
-def test_a_wake_up_during_a_look_brings_another_one() -> None:
+def test_a_wake_up_during_a_reconcile_brings_another_one() -> None:
     entered, go_on, seen = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def look(key: str) -> None:
@@ -97,7 +97,7 @@ def test_a_key_that_hangs_keeps_no_other_waiting() -> None:
     run(look, script)
 
 
-def test_the_age_of_the_oldest_look_is_that_of_one_that_hangs_among_a_hundred_that_do_not() -> None:
+def test_the_age_of_the_oldest_reconcile_is_that_of_one_that_hangs_among_a_hundred_that_do_not() -> None:
     looks: Counter[str] = Counter()
     go_on = asyncio.Event()
 
@@ -122,7 +122,7 @@ def test_the_age_of_the_oldest_look_is_that_of_one_that_hangs_among_a_hundred_th
     run(look, script)
 
 
-def test_a_look_that_fails_is_repeated_until_it_does_not_and_is_told_each_time() -> None:
+def test_a_reconcile_that_fails_is_repeated_until_it_does_not_and_is_reported_each_time() -> None:
     failures = iter([ValueError("no"), ValueError("no")])
 
     async def look(_: str) -> None:
@@ -137,7 +137,7 @@ def test_a_look_that_fails_is_repeated_until_it_does_not_and_is_told_each_time()
     assert run(look, script) == [("a", "ValueError"), ("a", "ValueError"), ("a", "ok")]
 
 
-def test_a_key_that_wants_another_look_later_gets_it_without_being_woken() -> None:
+def test_a_key_that_wants_another_reconcile_later_gets_it_without_being_woken() -> None:
     wanted = iter([0.03, None])
     seen: list[str] = []
 

@@ -164,7 +164,7 @@ def test_a_process_takes_its_children_with_it(tmp_path: Path) -> None:
     assert (len(gone), alive) == (1, [])
 
 
-def test_the_same_try_is_never_started_twice(tmp_path: Path) -> None:
+def test_the_same_run_is_never_started_twice(tmp_path: Path) -> None:
     cluster = a_cluster(tmp_path)
     started(cluster, "hang")
     ready(tmp_path)
@@ -205,7 +205,7 @@ def test_a_receipt_of_success_is_believed_though_nobody_saw_the_process_end(tmp_
     assert outcome(later).succeeded
 
 
-def test_the_media_of_an_item_stay_for_its_next_try_and_go_when_it_is_final(tmp_path: Path) -> None:
+def test_the_media_of_an_item_stay_for_its_next_run_and_go_when_it_is_final(tmp_path: Path) -> None:
     cluster = a_cluster(tmp_path)
     started(cluster, "mute")
     run = the_end(cluster)

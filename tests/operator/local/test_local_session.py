@@ -164,7 +164,7 @@ def test_added_sources_that_cannot_be_planned_cost_nothing_of_what_was_done(tmp_
     assert (failed["status"], failed["reason"]) == ("True", "PlanningFailed")
 
 
-def test_a_first_plan_that_fails_is_told_and_made_again_by_the_next_run(tmp_path: Path) -> None:
+def test_a_first_plan_that_fails_is_reported_and_made_again_by_the_next_run(tmp_path: Path) -> None:
     with pytest.raises(PlanningError):
         ran(a_request(tmp_path, "unplannable"))
     assert not BatchFolder.of(tmp_path, "default", "batch").plan(0).exists()
@@ -176,7 +176,7 @@ def test_failed_recordings_get_another_pass_and_their_process_numbers_go_on(tmp_
     assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 4)}
 
 
-def test_a_broken_setup_stops_the_batch_and_the_next_run_finds_it_mended(tmp_path: Path) -> None:
+def test_a_broken_setup_stops_the_batch_and_the_next_run_finds_it_fixed(tmp_path: Path) -> None:
     first, _ = ran(a_request(tmp_path, "broken", "succeed"))
     assert first.state == "Stalled"
     assert first.counts.succeeded == 0

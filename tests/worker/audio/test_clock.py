@@ -46,7 +46,7 @@ def test_a_clock_that_begins_again_goes_on_behind_what_was() -> None:
     assert holes(OneClock(None), seconds(0, 100) + seconds(0, 50) + seconds(60, 50)) == {150: 10}
 
 
-def test_a_jump_beyond_what_is_announced_is_none_and_is_told() -> None:
+def test_a_jump_beyond_what_is_announced_is_none_and_is_reported() -> None:
     clock: OneClock[int] = OneClock(60)
     assert holes(clock, seconds(0, 5) + seconds(40_000, 5)) == {}
     assert clock.beyond_seconds == 5
@@ -60,7 +60,7 @@ def test_rounding_is_no_pause() -> None:
     assert holes(OneClock(None), [0, 1.1, 2.05, None, 4.2]) == {}
 
 
-def test_a_clock_that_is_set_anew_moves_nothing() -> None:
+def test_a_clock_that_is_set_again_moves_nothing() -> None:
     assert holes(ManyClocks(), seconds(0, 5) + seconds(400, 5) + seconds(5, 5)) == {}
 
 

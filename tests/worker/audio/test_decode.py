@@ -128,7 +128,7 @@ def test_progress_rises_and_ends_at_one(tmp_path: Path) -> None:
     assert 0.1 < shares[0] < 0.3
 
 
-def test_no_audio_track_is_told_as_that(tmp_path: Path) -> None:
+def test_no_audio_track_is_reported_as_that(tmp_path: Path) -> None:
     assert refused(silent_film(tmp_path / "film.mp4"), tmp_path / "scratch").reason is Reason.NO_AUDIO_TRACK
 
 
@@ -215,7 +215,7 @@ def test_a_recording_longer_than_the_profile_allows_is_stopped_there(tmp_path: P
     assert "5 s" in str(error)
 
 
-def test_a_full_scratch_disk_is_told_as_that(tmp_path: Path) -> None:
+def test_a_full_scratch_disk_is_reported_as_that(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (scratch / "audio.pcm.part").symlink_to("/dev/full")
@@ -226,7 +226,7 @@ def test_media_that_vanished_are_not_found(tmp_path: Path) -> None:
     assert refused(tmp_path / "gone.mp4", tmp_path / "scratch").reason is Reason.NOT_FOUND
 
 
-def test_a_later_try_finds_the_audio_and_does_not_decode_again(
+def test_a_later_run_finds_the_audio_and_does_not_decode_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
@@ -314,7 +314,7 @@ def test_whatever_leaves_the_decoder_is_undecodable_with_its_words(tmp_path: Pat
     assert caught.value.reason is Reason.UNDECODABLE
 
 
-def test_what_was_heard_is_told_now_and_when_it_is_found_again(tmp_path: Path) -> None:
+def test_what_was_heard_is_reported_now_and_when_it_is_found_again(tmp_path: Path) -> None:
     path, scratch = make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch"
     assert decode(path, scratch).sound == decode(path, scratch).sound == Sound(tracks=1, track=1)
 

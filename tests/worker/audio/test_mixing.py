@@ -14,7 +14,7 @@ def noise(seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(BLOCK).astype(np.float32)
 
 
-def test_shares_follow_the_layout_and_are_equal_where_nobody_told_it() -> None:
+def test_shares_follow_the_layout_and_are_equal_where_it_is_unknown() -> None:
     assert weights(["FL", "FR"]).tolist() == [0.5, 0.5]
     assert weights(["NONE"] * 5).tolist() == [pytest.approx(0.2)] * 5
     cinema = dict(

@@ -90,7 +90,7 @@ KEYS = {
 }
 
 
-def test_encrypted_media_are_told_as_that(tmp_path: Path) -> None:
+def test_encrypted_media_are_reported_as_that(tmp_path: Path) -> None:
     assert refused(mux(tmp_path / "a.mp4", [(0, tone(3))], options=KEYS)) is Reason.DRM_PROTECTED
     with pytest.raises(StageError) as caught:  # what the child says, its parent believes
         LimitedDecoder(FetchProfile()).decode(

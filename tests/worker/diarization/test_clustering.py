@@ -97,7 +97,7 @@ def test_a_number_of_speakers_is_kept_to_above_the_limit_as_below_it(
 
 
 @pytest.mark.parametrize("limit", [6000, 2])
-def test_more_speakers_than_can_be_told_by_are_not_forced_and_the_log_says_so(
+def test_more_speakers_than_there_are_vectors_are_not_forced_and_the_log_says_so(
     vbx: Any, limit: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     vectors, active, _ = people(2, 3)

@@ -159,7 +159,7 @@ def test_more_speakers_than_can_be_found_are_not_invented_and_the_result_says_so
     assert "where 9 to any number were ordered" in caplog.text
 
 
-def test_what_breaks_inside_is_told_as_a_failed_diarization(
+def test_what_breaks_inside_is_reported_as_a_failed_diarization(
     diarizer: PyannoteDiarizer, tmp_path: Path
 ) -> None:
     with pytest.raises(StageError, match="FileNotFoundError") as caught:

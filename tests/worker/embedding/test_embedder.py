@@ -186,13 +186,13 @@ def test_no_part_of_a_long_text_is_cut_off(text: str, embedder: SentenceEmbedder
     assert np.isfinite(embedder.embed([text], quiet).values).all()
 
 
-def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"modules\.json") as caught:
         SentenceEmbedder(tmp_path, device="cpu", batch_tokens=64, model_key="m")
     assert caught.value.reason is Reason.MODELS_UNAVAILABLE
 
 
-def test_a_damaged_model_is_told(minilm: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_reported(minilm: Path, tmp_path: Path) -> None:
     for path in minilm.rglob("*"):
         if path.is_file():
             target = tmp_path / path.relative_to(minilm)
@@ -203,7 +203,7 @@ def test_a_damaged_model_is_told(minilm: Path, tmp_path: Path) -> None:
     assert caught.value.reason is Reason.MODELS_UNAVAILABLE
 
 
-def test_a_gpu_that_is_not_there_is_told(minilm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_not_there_is_reported(minilm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(StageError) as caught:
         SentenceEmbedder(minilm, device="cuda", batch_tokens=64, model_key="m")

@@ -91,7 +91,7 @@ def test_the_gpu_is_the_first_that_cuda_will_see(visible: str | None, uuid: str)
     [(RecordedNvml(uuids=()), None), (RecordedNvml(), "7"), (RecordedNvml(), "-1"), (RecordedNvml(), "")],
     ids=["no driver", "no such GPU", "hidden by -1", "hidden by nothing"],
 )
-def test_a_gpu_that_is_not_there_is_told_as_such(nvml: RecordedNvml, visible: str | None) -> None:
+def test_a_gpu_that_is_not_there_is_reported_as_such(nvml: RecordedNvml, visible: str | None) -> None:
     with pytest.raises(StageError) as caught:
         NvmlGpu(nvml, visible)
     assert caught.value.reason is Reason.GPU_UNAVAILABLE

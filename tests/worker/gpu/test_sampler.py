@@ -46,7 +46,7 @@ def test_stages_that_overlap_each_see_the_device() -> None:
     assert (outer.used_mib, inner.used_mib) == (7_000, 7_000)
 
 
-def test_the_busy_share_is_the_mean_of_all_looks() -> None:
+def test_the_busy_share_is_the_mean_of_all_samples() -> None:
     gpu = ScriptedGpu()
     sampler = Sampler(gpu)
     for busy in (100, 50, 0):
@@ -55,7 +55,7 @@ def test_the_busy_share_is_the_mean_of_all_looks() -> None:
     assert sampler.busy_percent == 50
 
 
-def test_a_look_that_fails_is_left_out() -> None:
+def test_a_sample_that_fails_is_left_out() -> None:
     gpu = ScriptedGpu(used=400, busy=10)
     sampler = Sampler(gpu)
     sampler.sample()

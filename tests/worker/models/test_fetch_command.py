@@ -71,7 +71,9 @@ def test_a_set_comes_with_its_licences_and_can_be_opened(hub: Hub, set_file: Pat
     assert open_models(set_file.parent / "models", "mine").path(Role.DIARIZATION, "gated").is_dir()
 
 
-def test_a_licence_that_nobody_accepted_is_told_before_anything_is_fetched(hub: Hub, set_file: Path) -> None:
+def test_a_licence_that_nobody_accepted_is_reported_before_anything_is_fetched(
+    hub: Hub, set_file: Path
+) -> None:
     code, _, mistakes = fetched(hub, set_file, "--licence", "MIT", token="hf_right")
     assert code == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
     assert "gated (CC-BY-4.0)" in mistakes
@@ -80,7 +82,7 @@ def test_a_licence_that_nobody_accepted_is_told_before_anything_is_fetched(hub: 
     assert not (set_file.parent / "models").exists()
 
 
-def test_a_token_without_access_is_told_with_the_page_to_open(hub: Hub, set_file: Path) -> None:
+def test_a_token_without_access_is_reported_with_the_page_to_open(hub: Hub, set_file: Path) -> None:
     code, _, mistakes = fetched(hub, set_file, token="hf_wrong")
     assert code == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
     assert "accept its conditions" in mistakes
@@ -88,7 +90,7 @@ def test_a_token_without_access_is_told_with_the_page_to_open(hub: Hub, set_file
     assert hub.served == []
 
 
-def test_a_set_that_there_is_not_is_told_with_those_there_are(tmp_path: Path) -> None:
+def test_a_set_that_there_is_not_is_reported_with_those_there_are(tmp_path: Path) -> None:
     run = run_module("ingest_worker.models", "best", "--into", str(tmp_path))
     assert (run.returncode, "Known: default" in run.stderr) == (
         FAILURES[Reason.MODELS_UNAVAILABLE].exit_code,

@@ -72,7 +72,7 @@ def fetch(set_file: Path, folder: Path, hub: Hub, token: str | None) -> subproce
     )
 
 
-def test_a_gated_model_without_a_token_is_told_with_its_page_before_anything_is_fetched(
+def test_a_gated_model_without_a_token_is_reported_with_its_page_before_anything_is_fetched(
     hub: Hub, set_file: Path, tmp_path: Path
 ) -> None:
     run = fetch(set_file, tmp_path / "models", hub, token=None)
@@ -82,7 +82,7 @@ def test_a_gated_model_without_a_token_is_told_with_its_page_before_anything_is_
     assert hub.served == []
 
 
-def test_a_token_whose_owner_has_not_accepted_the_conditions_is_told_the_same(
+def test_a_token_whose_owner_has_not_accepted_the_conditions_is_reported_the_same(
     hub: Hub, set_file: Path, tmp_path: Path
 ) -> None:
     run = fetch(set_file, tmp_path / "models", hub, token="hf_wrong")
@@ -117,7 +117,7 @@ def test_a_second_fetch_fetches_nothing_though_the_repository_moved_on(
     assert hub.served == []
 
 
-def test_a_model_that_was_changed_on_disk_is_fetched_anew_and_alone(
+def test_a_model_that_was_changed_on_disk_is_fetched_again_and_alone(
     hub: Hub, set_file: Path, tmp_path: Path
 ) -> None:
     assert fetch(set_file, tmp_path / "models", hub, token="hf_right").returncode == 0
@@ -127,7 +127,9 @@ def test_a_model_that_was_changed_on_disk_is_fetched_anew_and_alone(
     assert sorted(hub.served) == ["config.json", "model.bin"]
 
 
-def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(hub: Hub, set_file: Path, tmp_path: Path) -> None:
+def test_a_hub_that_cannot_be_reached_is_reported_in_a_sentence(
+    hub: Hub, set_file: Path, tmp_path: Path
+) -> None:
     hub.port = 9  # nobody listens on the discard port
     run = fetch(set_file, tmp_path / "models", hub, token="hf_right")
     assert run.returncode == 1

@@ -85,7 +85,7 @@ def test_a_model_of_another_role_is_not_taken(folder: Path) -> None:
         open_models(folder, "s").path(Role.TRANSCRIPTION, "voices")
 
 
-def test_a_set_that_was_never_fetched_is_told_with_its_command(tmp_path: Path) -> None:
+def test_a_set_that_was_never_fetched_is_reported_with_its_command(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"'demo' is not in .* Run `ingestctl models fetch demo`"):
         open_models(tmp_path, "demo")
 

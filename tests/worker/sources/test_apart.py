@@ -122,7 +122,7 @@ def test_media_arrive_and_progress_is_shown(site: Site, media: dict[str, bytes],
     assert shares[-1] == 1.0
 
 
-def test_a_failure_is_told_in_its_own_words_with_when_to_come_back(site: Site, tmp_path: Path) -> None:
+def test_a_failure_is_reported_in_its_own_words_with_when_to_come_back(site: Site, tmp_path: Path) -> None:
     error = failure(site.put("/a.mp4", status=429, headers={"Retry-After": "77"}), tmp_path)
     assert (error.reason, error.retry_after_seconds) == (Reason.RATE_LIMITED, 77)
 
@@ -177,7 +177,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch, folder: Path, change: str) -> None:
     monkeypatch.setattr(sys, "executable", str(program))
 
 
-def test_a_look_that_no_clock_of_its_own_interrupts_is_killed(
+def test_a_child_that_no_clock_of_its_own_interrupts_is_killed(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurried(
@@ -291,7 +291,7 @@ class TestPlans:
         assert kept == {document.items[0].id: secret}
         assert "secret" not in document.to_json()
 
-    def test_a_store_that_does_not_answer_is_told_as_that(self, site: Site, tmp_path: Path) -> None:
+    def test_a_store_that_does_not_answer_is_reported_as_that(self, site: Site, tmp_path: Path) -> None:
         def stored(_: Any) -> dict[str, StoredRecording]:
             raise StageError(Reason.DATABASE_UNAVAILABLE, "gone")
 
@@ -315,7 +315,7 @@ class TestPlans:
             )
         assert caught.value.reason is Reason.TOO_SLOW
 
-    def test_entries_that_drip_cost_three_looks_and_no_plan(self, site: Site, tmp_path: Path) -> None:
+    def test_entries_that_drip_cost_three_pages_and_no_plan(self, site: Site, tmp_path: Path) -> None:
         with dripping(MEDIA) as slow:
             url = feed(site, *(f"{slow}/{number}.mp3" for number in range(20)), site.put("/a.wav", b""))
             wanted = order(tmp_path, url, timeout_seconds=4, select=Select(min_duration_seconds=1))

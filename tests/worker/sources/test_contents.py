@@ -153,7 +153,7 @@ def test_two_claims_of_a_namespace_are_two_places_and_each_is_known_whatever_lea
     assert team.id_of(one) == next(item.id for item in found.items if item.url == one.as_uri())
 
 
-def test_copies_links_and_hard_links_in_one_batch_are_one_recording_and_each_is_told(team: Team) -> None:
+def test_copies_links_and_hard_links_in_one_batch_are_one_recording_and_each_is_reported(team: Team) -> None:
     path = put(team.folder, "a.mp4")
     put(team.folder, "b.mp4")
     os.link(path, team.folder / "c.mp4")
@@ -179,7 +179,7 @@ def test_a_run_does_not_take_another_file_than_was_planned(team: Team, change: s
     assert team.plan().items[0].id != item.id  # and the next batch takes it as it is
 
 
-def test_a_file_that_grows_while_it_is_decoded_is_told(team: Team) -> None:
+def test_a_file_that_grows_while_it_is_decoded_is_reported(team: Team) -> None:
     path = put(team.folder)
     (item,) = team.plan().items
     fetcher = FetcherApart(team.fetch)
@@ -201,7 +201,7 @@ def test_a_file_that_was_not_there_when_it_was_planned_is_not_ingested_under_its
     assert team.id_of(path) != item.id
 
 
-def test_a_file_that_goes_or_becomes_something_else_is_told(team: Team) -> None:
+def test_a_file_that_goes_or_becomes_something_else_is_reported(team: Team) -> None:
     path = put(team.folder)
     (item,) = team.plan().items
     path.unlink()

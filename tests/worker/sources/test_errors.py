@@ -113,7 +113,7 @@ OF_ONE_VIDEO = [
 
 
 @pytest.mark.parametrize("text", OF_ONE_VIDEO)
-def test_what_a_site_says_of_one_recording_is_that_recordings_and_told_in_its_words(text: str) -> None:
+def test_what_a_site_says_of_one_recording_is_that_recordings_and_reported_in_its_words(text: str) -> None:
     error = told(ExtractorError(text, expected=True, video_id="CNxH0rHS320", ie="youtube"))
     assert error.reason is Reason.UNAVAILABLE
     assert str(error) == text

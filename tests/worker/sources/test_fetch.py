@@ -205,7 +205,7 @@ def test_a_download_that_takes_too_long_is_ended(site: Site, media: dict[str, by
     assert caught.value.reason is Reason.TOO_SLOW
 
 
-def test_a_full_scratch_disk_is_told_as_that(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_full_scratch_disk_is_reported_as_that(site: Site, media: dict[str, bytes], tmp_path: Path) -> None:
     def answer() -> Answer:
         if site.times("/a.mp4") == 2:  # extraction is done and the download begins
             (tmp_path / "media.mp4.part").symlink_to("/dev/full")
@@ -320,7 +320,7 @@ def test_configuration_files_and_plugins_of_this_machine_are_not_read(
     assert not Path("exec-was-run").exists()
 
 
-def test_a_later_try_on_the_same_disk_does_not_download_again(
+def test_a_later_run_on_the_same_disk_does_not_download_again(
     site: Site, media: dict[str, bytes], tmp_path: Path
 ) -> None:
     url = site.put("/a.mp4", media["film.mp4"])
@@ -331,7 +331,7 @@ def test_a_later_try_on_the_same_disk_does_not_download_again(
 
 
 @pytest.mark.parametrize("change", ["cut", "gone", "another item"])
-def test_media_that_may_not_be_whole_or_this_items_are_downloaded_anew(
+def test_media_that_may_not_be_whole_or_this_items_are_downloaded_again(
     change: str, site: Site, media: dict[str, bytes], tmp_path: Path
 ) -> None:
     url = site.put("/a.mp4", media["film.mp4"])
@@ -361,7 +361,7 @@ def test_a_file_is_used_where_it_lies(tmp_path: Path, media: dict[str, bytes]) -
 
 
 @pytest.mark.parametrize("length", ["INF:2.0", "\x00\x000", "two"])
-def test_a_playlist_over_which_yt_dlp_stumbles_is_told_as_that_and_not_as_an_error_of_ours(
+def test_a_playlist_over_which_yt_dlp_stumbles_is_reported_as_that_and_not_as_an_error_of_ours(
     site: Site, tmp_path: Path, length: str
 ) -> None:
     url = site.put(

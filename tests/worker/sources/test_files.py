@@ -66,7 +66,7 @@ def test_a_file_below_an_allowed_folder_is_found_by_path_and_by_address(folder: 
         "inside.mp4",
     ],
 )
-def test_nothing_outside_is_read_or_even_told_about(url: str, folder: Path) -> None:
+def test_nothing_outside_is_read_or_even_named(url: str, folder: Path) -> None:
     (folder / "in/link.mp4").symlink_to(folder / "out/secret.mp4")
     (folder / "in/linked").symlink_to(folder / "out")
     (folder / "inside.mp4").write_text("x")
@@ -178,7 +178,9 @@ _NOBODY = 65_534
 
 
 @pytest.mark.parametrize("glob", [None, "**/*.mp3", "*/*.mp3"])
-def test_a_folder_that_cannot_be_entered_is_told_and_costs_no_other(shared: Path, glob: str | None) -> None:
+def test_a_folder_that_cannot_be_entered_is_reported_and_costs_no_other(
+    shared: Path, glob: str | None
+) -> None:
     found = files_in(shared / "in", glob, allow(shared / "in"))
     nested = [] if glob == "*/*.mp3" else ["a.mp3"]
     assert [path.name for path in found.media] == [*nested, "b.mp3"]
@@ -194,7 +196,7 @@ def test_a_source_that_cannot_be_listed_is_not_an_empty_one(shared: Path) -> Non
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_links_that_lead_nowhere_or_outside_are_told_and_not_where_to(folder: Path) -> None:
+def test_links_that_lead_nowhere_or_outside_are_reported_and_not_where_to(folder: Path) -> None:
     for name, target in {
         "gone": "not-there.mp4",
         "theirs": "../out/secret.mp4",
@@ -273,7 +275,7 @@ def test_a_pattern_means_what_it_means_to_pathlib(folder: Path, glob: str, names
 
 
 @pytest.mark.parametrize("glob", ["/etc/*", "", ".", "**.mp4", "a/b**/c", "a\0b"])
-def test_what_is_no_pattern_is_told(folder: Path, glob: str) -> None:
+def test_what_is_no_pattern_is_reported(folder: Path, glob: str) -> None:
     with pytest.raises(StageError, match="cannot be used") as caught:
         files_in(folder / "in", glob, allow(folder / "in"))
     assert caught.value.reason is Reason.SOURCE_UNSUPPORTED

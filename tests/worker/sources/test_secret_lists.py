@@ -93,7 +93,7 @@ def test_everything_on_a_secret_list_is_ingested_and_nothing_shows_it(
 
 
 @pytest.mark.parametrize("what", ["status", "refused", "none", "cut"])
-def test_a_failure_is_told_without_the_address(
+def test_a_failure_is_reported_without_the_address(
     what: str, site: Site, media: dict[str, bytes], planner: Planner, tmp_path: Path
 ) -> None:
     secret = private(site, media, tmp_path)
@@ -130,7 +130,7 @@ def test_a_feed_that_cannot_be_read_fails_the_plan_without_its_address(
     assert not leaks(str(error))
 
 
-def test_a_renewed_signature_is_used_and_an_address_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_renewed_signature_is_used_and_an_address_that_is_gone_is_reported(tmp_path: Path) -> None:
     listed(tmp_path, "https://a.example/1.mp3?sig=old", "https://a.example/2.mp3?sig=old")
     secret = secret_address(str(tmp_path / "private-feeds/urls.txt"))
     first, second = (line.reference for line in lines_of(secret))

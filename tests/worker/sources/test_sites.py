@@ -102,7 +102,7 @@ def test_only_what_is_missing_and_wanted_is_looked_up(site: Site, planner: Plann
     assert site.times("/watch/c") == 0
 
 
-def test_a_recording_that_is_private_or_not_shown_yet_is_told_in_the_plan_and_starts_no_run(
+def test_a_recording_that_is_private_or_not_shown_yet_is_reported_in_the_plan_and_starts_no_run(
     site: Site, planner: Planner
 ) -> None:
     private = video(site, "p", error="Private video. Sign in if you've been granted access to this video")

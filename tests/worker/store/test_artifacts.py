@@ -44,7 +44,7 @@ def test_a_result_in_another_format_is_made_again_and_not_misread(
     assert artifacts.get(connection, "test:one", Stage.EMBED, "hash") is None
 
 
-def test_only_stages_that_a_later_try_resumes_behind_are_kept(connection: Connection) -> None:
+def test_only_stages_that_a_later_run_resumes_behind_are_kept(connection: Connection) -> None:
     with pytest.raises(ValueError, match="decode is not kept"):
         artifacts.put(connection, claim(connection, "test:one", "first"), Stage.DECODE, "hash", b"")
 

@@ -34,7 +34,7 @@ def taken_over(connection: Connection) -> tuple[Claim, Claim]:
     return first, claim(connection, RECORDING, "second")
 
 
-def test_a_second_claimer_is_told_who_holds_it_and_when_to_come_back(connection: Connection) -> None:
+def test_a_second_claimer_learns_who_holds_it_and_when_to_come_back(connection: Connection) -> None:
     claim(connection, RECORDING, "first", 100)
     with pytest.raises(StageError, match=r"test:one is claimed by first\.") as caught:
         claim(connection, RECORDING, "second")
@@ -68,7 +68,7 @@ def test_an_expired_claim_is_taken_over_with_a_higher_token(connection: Connecti
     assert (renew(connection, first), renew(connection, second)) == (False, True)
 
 
-def test_the_next_try_of_the_same_item_need_not_wait_for_the_lease(connection: Connection) -> None:
+def test_the_next_run_of_the_same_item_need_not_wait_for_the_lease(connection: Connection) -> None:
     first = claim(connection, RECORDING, "batch/7")
     second = claim(connection, RECORDING, "batch/7")
     assert second.token > first.token
@@ -117,7 +117,9 @@ def test_a_released_claim_is_free_and_a_foreign_one_is_not_released(connection: 
     assert claim(connection, RECORDING, "third").token > second.token
 
 
-def test_a_video_that_is_being_stored_is_in_progress_elsewhere(database: str, connection: Connection) -> None:
+def test_a_recording_that_is_being_stored_is_in_progress_elsewhere(
+    database: str, connection: Connection
+) -> None:
     held = claim(connection, RECORDING, "committing")
     expire(connection)
     with connection.transaction(), connect(database, application="tests") as other:

@@ -189,7 +189,7 @@ def an_end(reason: Reason) -> FinalEnd:
     return FinalEnd("default/batch", reason, "nobody speaks", "hash-1")
 
 
-def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection: Connection) -> None:
+def test_a_recording_that_ended_for_good_is_remembered_until_it_has_a_run(connection: Connection) -> None:
     recording = a_recording("test:silent")
     record_outcome(connection, claim(connection, recording.id, "tester"), recording, an_end(Reason.NO_SPEECH))
     known = reads.stored(connection, ["test:silent", "test:other"])
@@ -201,7 +201,7 @@ def test_a_video_that_ended_for_good_is_remembered_until_it_has_a_run(connection
     assert reads.stored(connection, ["test:silent"]) == {"test:silent": reads.Stored("hash-1", None, None)}
 
 
-def test_a_failure_that_may_mend_is_not_recorded_as_final(connection: Connection) -> None:
+def test_a_failure_that_may_pass_is_not_recorded_as_final(connection: Connection) -> None:
     assert Reason.DOWNLOAD_FAILED not in FINAL
     with pytest.raises(ValueError, match="DownloadFailed is not final"):
         record_outcome(

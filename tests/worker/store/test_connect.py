@@ -49,7 +49,7 @@ def test_a_connection_says_who_it_is_and_gives_up_on_a_statement_that_takes_too_
 
 
 @pytest.mark.postgres
-def test_a_role_that_the_server_does_not_know_is_told(database: str) -> None:
+def test_a_role_that_the_server_does_not_know_is_reported(database: str) -> None:
     with (
         pytest.raises(StageError, match='role "nobody" does not exist') as caught,
         connect(f"{database} user=nobody", application="tests"),

@@ -107,7 +107,7 @@ def test_a_killed_user_leaves_the_server_to_the_next_one_who_stops_it(folder: Pa
     assert not answers(dsn)
 
 
-def test_an_interrupted_first_start_is_begun_anew(place: Path) -> None:
+def test_an_interrupted_first_start_is_begun_again(place: Path) -> None:
     (place / "pg" / "data.new").mkdir(parents=True)
     (place / "pg" / "data.new" / "half").write_text("x")
     with embedded(place / "pg") as dsn:

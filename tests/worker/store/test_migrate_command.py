@@ -159,7 +159,7 @@ def test_an_owner_who_may_make_no_roles_says_so_and_takes_those_that_an_administ
     writes(dsn)
 
 
-def test_roles_that_somebody_else_has_made_are_taken_and_who_may_add_members_is_told(
+def test_roles_that_somebody_else_has_made_are_taken_and_who_may_add_members_is_reported(
     owned: Callable[[str], str], bare_server: str
 ) -> None:
     dsn = owned("createrole")

@@ -28,7 +28,7 @@ def test_a_plan_learns_the_pipeline_of_what_is_stored_and_nothing_of_what_is_not
     assert reads.stored(connection, []) == {}
 
 
-def test_the_runs_of_a_batch_are_told_in_the_order_of_their_ends(connection: Connection) -> None:
+def test_the_runs_of_a_batch_are_reported_in_the_order_of_their_ends(connection: Connection) -> None:
     late = store(
         connection,
         content(),
@@ -46,7 +46,7 @@ def test_the_runs_of_a_batch_are_told_in_the_order_of_their_ends(connection: Con
     ]
 
 
-def test_videos_are_listed_newest_first_with_their_state(connection: Connection) -> None:
+def test_recordings_are_listed_newest_first_with_their_state(connection: Connection) -> None:
     store(connection, content("a", "b", identities=(named(0, "ann"), unknown(1))))
     store(connection, content(), a_recording("test:new", published_at=datetime(2025, 7, 1, tzinfo=UTC)))
     store(connection, content(), a_recording("test:undated", published_at=None))
@@ -60,13 +60,13 @@ def test_videos_are_listed_newest_first_with_their_state(connection: Connection)
     ]
 
 
-def test_the_view_of_videos_shows_who_is_being_worked_on(connection: Connection) -> None:
+def test_the_view_of_recordings_shows_who_is_being_worked_on(connection: Connection) -> None:
     store(connection, content())
     claim(connection, "test:one", "worker")
     assert connection.execute("select id, in_progress from recordings").fetchall() == [("test:one", True)]
 
 
-def test_a_video_without_a_run_has_no_transcript(connection: Connection) -> None:
+def test_a_recording_without_a_run_has_no_transcript(connection: Connection) -> None:
     assert reads.transcript(connection, "test:one") is None
 
 
@@ -87,7 +87,7 @@ def test_people_see_speakers_by_name_or_number_and_nobody_as_null(connection: Co
     assert rows == [("a", "ann", "Named"), ("b", "unknown #1", "Unknown"), ("c", None, None)]
 
 
-def test_a_video_takes_from_its_item_what_the_plan_knew_and_from_the_media_what_it_did_not() -> None:
+def test_a_recording_takes_from_its_item_what_the_plan_knew_and_from_the_media_what_it_did_not() -> None:
     item = Item(
         index=0,
         id="test:one",
@@ -105,7 +105,7 @@ def test_a_video_takes_from_its_item_what_the_plan_knew_and_from_the_media_what_
     assert Recording.of(item).duration_seconds == 60.0
 
 
-def test_a_deleted_video_takes_everything_of_its_own_with_it(connection: Connection) -> None:
+def test_a_deleted_recording_takes_everything_of_its_own_with_it(connection: Connection) -> None:
     store(connection, content(), run=a_run(id=uuid4()))
     connection.execute("delete from ingest.recording")
     for table in ("run", "segment", "turn", "speaker", "words", "embeddings_8"):

@@ -177,7 +177,7 @@ def test_the_largest_dimension_can_be_indexed_and_asking_twice_is_fine(
     assert "hnsw (vector halfvec_cosine_ops)" in indexed[0]
 
 
-def test_pgvector_without_iterative_scans_is_refused_and_one_that_damages_indexes_is_told(
+def test_pgvector_without_iterative_scans_is_refused_and_one_that_damages_indexes_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(StageError, match=r"pgvector 0\.7\.4 is too old: 0\.8\.0 or newer"):

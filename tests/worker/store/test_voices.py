@@ -34,7 +34,7 @@ def test_a_voice_heard_before_keeps_its_number_and_a_new_one_gets_the_next(conne
     assert heard(connection, "test:two", voice(0.1, 0.9), voice(0, 0, 1)) == ["unknown #2", "unknown #3"]
 
 
-def test_a_recording_processed_anew_keeps_its_numbers(connection: Connection) -> None:
+def test_a_recording_processed_again_keeps_its_numbers(connection: Connection) -> None:
     first = heard(connection, "test:one", voice(1, 0), NOBODY, voice(0, 1))
     heard(connection, "test:two", voice(0, 0, 1), NOBODY)
     assert heard(connection, "test:one", voice(1, 0), NOBODY, voice(0, 1)) == first

@@ -110,7 +110,7 @@ def test_what_is_left_out_again_is_heard_in_halves(transcriber: Make, audio: Aud
     assert bare(transcript, audio.seconds) < 2.5
 
 
-def test_speech_that_never_gets_a_word_is_told_and_what_stands_around_it_stays(
+def test_speech_that_never_gets_a_word_is_reported_and_what_stands_around_it_stays(
     transcriber: Make, audio: Audio
 ) -> None:
     transcript, engine = listen(

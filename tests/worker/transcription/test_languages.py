@@ -165,7 +165,7 @@ def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(
 
 
 @pytest.mark.models
-def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_told(
+def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_reported(
     transcriber: Make, audio: Audio
 ) -> None:
     transcript, _ = listen(transcriber, audio, 40.0, language="en")

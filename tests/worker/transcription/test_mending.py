@@ -108,7 +108,7 @@ def test_a_piece_that_fails_as_a_whole_is_heard_in_halves(transcriber: Make, aud
     assert [word.start for word in transcript.words] == sorted(word.start for word in transcript.words)
 
 
-def test_a_piece_that_fails_every_time_is_left_out_and_told(transcriber: Make, audio: Audio) -> None:
+def test_a_piece_that_fails_every_time_is_left_out_and_reported(transcriber: Make, audio: Audio) -> None:
     first: list[float] = []
 
     def hears(number: int, seconds: float, _: float) -> Decoded:
@@ -152,7 +152,7 @@ def test_a_doubtful_whole_is_better_than_halves_that_are_lost(transcriber: Make,
     assert any(word.text.startswith("w") for word in transcript.words)
 
 
-def test_a_half_in_which_the_model_hears_nobody_is_told(transcriber: Make, audio: Audio) -> None:
+def test_a_half_in_which_the_model_hears_nobody_is_reported(transcriber: Make, audio: Audio) -> None:
     def hears(number: int, seconds: float, _: float) -> Decoded:
         if number == 1:
             return heard(LOOP, seconds)
@@ -162,7 +162,7 @@ def test_a_half_in_which_the_model_hears_nobody_is_told(transcriber: Make, audio
     assert sum(end - start for start, end in transcript.dropped) == pytest.approx(engine.asked[-2][0])
 
 
-def test_a_piece_in_which_the_model_hears_nobody_is_told_and_not_tried_again(
+def test_a_piece_in_which_the_model_hears_nobody_is_reported_and_not_tried_again(
     transcriber: Make, audio: Audio
 ) -> None:
     def hears(number: int, seconds: float, _: float) -> Decoded:

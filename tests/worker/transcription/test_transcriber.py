@@ -210,7 +210,7 @@ def test_a_number_format_that_the_device_has_not_is_the_orders_mistake(tiny_en: 
     assert caught.value.reason is Reason.ORDER_INVALID
 
 
-def test_cuda_on_a_machine_without_a_gpu_is_told_and_nothing_runs_on_the_cpu(
+def test_cuda_on_a_machine_without_a_gpu_is_reported_and_nothing_runs_on_the_cpu(
     tiny_en: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

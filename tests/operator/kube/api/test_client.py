@@ -80,7 +80,7 @@ def test_an_empty_list_is_a_list(scene: Scene) -> None:
     assert scene.play(listed, empty) == ([], "50")
 
 
-def test_a_list_whose_version_expires_between_two_pages_begins_anew_once(scene: Scene) -> None:
+def test_a_list_whose_version_expires_between_two_pages_begins_again_once(scene: Scene) -> None:
     expired = refuses(410, "Expired", "The provided continue parameter is too old")
     answers = (
         page("one", following="next"),
@@ -137,5 +137,5 @@ def test_an_object_that_is_still_there_does_not_count_as_deleted(scene: Scene) -
     assert isinstance(scene.refused(delete, refuses(409, "Conflict"), there), ConflictError)
 
 
-def test_a_deletion_that_is_refused_is_told(scene: Scene) -> None:
+def test_a_deletion_that_is_refused_is_reported(scene: Scene) -> None:
     assert isinstance(scene.refused(delete, refuses(403, "Forbidden")), RefusedError)

@@ -100,7 +100,9 @@ def test_a_status_is_replaced_in_the_version_that_was_read_and_in_no_other(
     assert accepted["status"]["observedGeneration"] == 1
 
 
-def test_the_status_of_a_batch_that_was_made_anew_is_not_replaced(api: Api, run: Run, namespace: str) -> None:
+def test_the_status_of_a_batch_that_was_made_again_is_not_replaced(
+    api: Api, run: Run, namespace: str
+) -> None:
     read = run(api.create(BATCHES, namespace, batch()))
     run(api.delete(BATCHES, namespace, "talks", uid=read["metadata"]["uid"]))
     run(api.create(BATCHES, namespace, batch()))

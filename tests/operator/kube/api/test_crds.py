@@ -73,7 +73,7 @@ def said(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "status"), [("IngestBatch", IngestBatchStatus), ("IngestSchedule", IngestScheduleStatus)]
 )
-def test_what_nobody_has_looked_at_does_not_look_reconciled(
+def test_what_nobody_has_reconciled_does_not_look_reconciled(
     control_plane: ControlPlane, namespace: str, kind: str, status: type[ContractModel]
 ) -> None:
     made = control_plane.admin.create(an_object(kind, namespace))

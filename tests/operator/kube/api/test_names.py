@@ -47,7 +47,7 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(
 
 
 @given(owners, owners, st.tuples(indexes, runs), st.tuples(indexes, runs))
-def test_two_tries_share_a_name_only_if_they_are_one(
+def test_two_runs_share_a_name_only_if_they_are_one(
     owner: Owner, other: Owner, first: tuple[int, int], second: tuple[int, int]
 ) -> None:
     same_name = ingest_job_name(owner, *first) == ingest_job_name(other, *second)

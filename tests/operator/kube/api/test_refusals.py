@@ -35,7 +35,7 @@ def test_a_long_refusal_still_fits_into_a_condition() -> None:
     )
 
 
-def test_a_name_that_somebody_else_has_is_told_with_the_item_it_blocks() -> None:
+def test_a_name_that_somebody_else_has_is_reported_with_the_item_it_blocks() -> None:
     found = name_taken("Job", "talks-0b3f6c1e-7-2", NOW, 7)
     assert (found.reason, found.index, found.until) == ("NameTaken", 7, NOW + 60)
     assert "A Job named talks-0b3f6c1e-7-2 exists and is not this batch's" in found.message

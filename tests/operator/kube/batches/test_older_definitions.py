@@ -44,7 +44,7 @@ async def a_batch(api: Api, namespace: str) -> Object:
     return await api.create(BATCHES, namespace, body)
 
 
-def test_a_status_that_older_definitions_refuse_is_told_in_the_words_that_they_know(
+def test_a_status_that_older_definitions_refuse_is_reported_in_the_words_that_they_know(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:

@@ -38,7 +38,7 @@ def test_a_reconcile_observes_folds_renders_and_decides_once() -> None:
     assert {name: calls[name] for name in names} == dict.fromkeys(names, 1)
 
 
-def test_the_end_of_a_run_is_told_with_the_status_that_records_it_and_never_again() -> None:
+def test_the_end_of_a_run_is_reported_with_the_status_that_records_it_and_never_again() -> None:
     batch = OneBatch(2)
     operator = batch.operator()
     batch.job(0, pod=kube.ended_pod(0, kube.RECEIPT))
@@ -68,7 +68,7 @@ def test_runs_are_ended_as_the_spec_asks_whatever_a_reconcile_meets(monkeypatch:
     assert [write for write in batch.api.writes if f" {JOBS.plural}/" in write]
 
 
-def test_what_is_told_is_told_before_anything_is_started() -> None:
+def test_everything_is_reported_before_anything_is_started() -> None:
     batch = OneBatch(3)
     operator = batch.operator()
     writes: list[list[str]] = []

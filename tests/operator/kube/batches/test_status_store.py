@@ -35,7 +35,7 @@ def statuses(api: Api, batch: Object) -> KubeStatusStore:
     return KubeStatusStore(api, batch)
 
 
-def test_a_batch_that_nobody_has_looked_at_has_a_status_that_says_so(statuses: KubeStatusStore) -> None:
+def test_a_batch_that_nobody_has_reconciled_has_a_status_that_says_so(statuses: KubeStatusStore) -> None:
     assert (statuses.read() or a_status(1)).observed_generation == -1
 
 

@@ -10,7 +10,7 @@ def test_a_job_tells_every_exit_code_but_that_of_success() -> None:
     assert codes == [{"containerName": "worker", "operator": "NotIn", "values": [0]}]
 
 
-def test_a_pod_that_was_taken_away_is_told_as_that_before_its_exit_code() -> None:
+def test_a_pod_that_was_taken_away_is_reported_as_that_before_its_exit_code() -> None:
     assert RULES[0]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
 
 

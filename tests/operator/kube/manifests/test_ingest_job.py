@@ -58,7 +58,7 @@ def test_what_items_share_is_in_no_job() -> None:
     assert "ann.wav" not in json.dumps(ingest_job(OWNER, orders, ITEM, FIRST))
 
 
-def test_a_job_is_one_try_and_its_pod_is_started_once() -> None:
+def test_a_job_is_one_run_and_its_pod_is_started_once() -> None:
     spec = job()["spec"]
     assert (spec["backoffLimit"], spec["podReplacementPolicy"]) == (0, "Failed")
     assert pod_spec(job())["restartPolicy"] == "Never"
@@ -66,7 +66,7 @@ def test_a_job_is_one_try_and_its_pod_is_started_once() -> None:
     assert "suspend" not in spec  # Kueue's to set
 
 
-def test_labels_say_which_try_it_is_and_with_which_budget() -> None:
+def test_labels_say_which_run_it_is_and_with_which_budget() -> None:
     labels = job(Start(7, 3, 1, 2, 4))["metadata"]["labels"]
     told = {
         key.removeprefix("video-ingest.dev/"): value

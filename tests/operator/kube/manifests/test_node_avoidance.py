@@ -39,7 +39,7 @@ def test_a_job_that_avoids_nothing_says_nothing_of_nodes() -> None:
     assert avoids(job) == ()
 
 
-def test_nodes_are_avoided_by_the_pod_and_told_by_the_job_as_it_is_remembered() -> None:
+def test_nodes_are_avoided_by_the_pod_and_reported_by_the_job_as_it_is_remembered() -> None:
     job = a_job("gpu-1", "gpu-2")
     assert pod_spec(job)["affinity"] == required({"matchExpressions": [AWAY]})
     assert avoids(slim_job(job | {"metadata": job["metadata"] | {"uid": "u", "resourceVersion": "1"}})) == (

@@ -142,7 +142,7 @@ def test_where_the_receipt_goes_stays_ours(field: str, value: object) -> None:
     assert worker_of(with_worker(**{field: value}))[field] == worker_of(PLAIN)[field]
 
 
-def test_what_the_worker_is_told_stays_ours_and_comes_first() -> None:
+def test_what_the_worker_is_ordered_stays_ours_and_comes_first() -> None:
     job = with_worker(
         env=[
             {"name": "INGEST_DSN", "value": "postgresql://elsewhere"},

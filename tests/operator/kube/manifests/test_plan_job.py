@@ -67,7 +67,7 @@ def test_the_worker_finds_its_order_in_the_file_that_is_named() -> None:
     assert order.claims == {"recordings": "/sources/recordings", "voices": "/sources/voices"}
 
 
-def test_every_try_of_a_plan_is_a_job_of_its_own_with_the_same_order() -> None:
+def test_every_run_of_a_plan_is_a_job_of_its_own_with_the_same_order() -> None:
     first, second = (plan_job(OWNER, orders_for(), 0, number) for number in (1, 2))
     assert first["metadata"]["name"] != second["metadata"]["name"]
     assert pod_spec(first) == pod_spec(second)

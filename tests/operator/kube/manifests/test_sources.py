@@ -88,7 +88,7 @@ def test_the_address_of_a_file_is_left_to_the_workers_own_guard() -> None:
     ],
     ids=["a claim", "a ConfigMap", "a line"],
 )
-def test_what_is_not_allowed_or_not_an_address_is_told_by_its_field(source: Source, message: str) -> None:
+def test_what_is_not_allowed_or_not_an_address_is_reported_by_its_field(source: Source, message: str) -> None:
     maps = {**MAPS, "other": {"urls.txt": "https://media.example.org/"}}
     maps["backlog"] = {**maps["backlog"], "bad.txt": "https://media.example.org/1\nmedia.example.org/2"}
     with pytest.raises(SourceError, match=re.escape(message)) as caught:

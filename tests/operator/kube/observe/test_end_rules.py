@@ -80,11 +80,11 @@ def test_a_failure_whose_pod_is_gone_without_a_word_was_killed() -> None:
     assert outcome_of(end).message.startswith("The process was killed from outside")
 
 
-def test_a_disruption_is_told_by_the_job_when_the_pod_is_gone() -> None:
+def test_a_disruption_is_reported_by_the_job_when_the_pod_is_gone() -> None:
     assert ended(disrupted_job(), None) == Ended(None, None, Reason.EVICTED)
 
 
-def test_a_jobs_own_deadline_is_told_by_the_job_when_the_pod_is_gone() -> None:
+def test_a_jobs_own_deadline_is_reported_by_the_job_when_the_pod_is_gone() -> None:
     job = failed("DeadlineExceeded", "Job was active longer than specified deadline")
     assert ended(job, None) == Ended(None, None, Reason.DEADLINE_EXCEEDED)
 

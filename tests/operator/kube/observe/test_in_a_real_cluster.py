@@ -154,7 +154,7 @@ def test_a_disruption_is_read_from_the_pod_and_once_that_is_gone_from_the_job(li
 
 
 @pytest.mark.parametrize("code", [137, 139])
-def test_an_exit_code_that_is_in_no_table_is_told_by_the_job_as_well(live: Live, code: int) -> None:
+def test_an_exit_code_that_is_in_no_table_is_reported_by_the_job_as_well(live: Live, code: int) -> None:
     live.place()
     live.end(code)
     live.until(is_final, "the Job is over")

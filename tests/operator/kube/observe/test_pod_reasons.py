@@ -133,11 +133,11 @@ def test_an_eviction_for_a_nodes_full_disk_is_a_disruption() -> None:
 
 
 @pytest.mark.parametrize("code", [137, 32], ids=["the worker was killed", "its decoder was killed"])
-def test_a_worker_whose_memory_ran_out_is_told_by_the_runtime(code: int) -> None:
+def test_a_worker_whose_memory_ran_out_is_reported_by_the_runtime(code: int) -> None:
     assert ended(failed(), ended_pod(code, None, "OOMKilled")) == Ended(code, None, Reason.HOST_OUT_OF_MEMORY)
 
 
-def test_a_pod_past_its_deadline_is_told_by_its_node() -> None:
+def test_a_pod_past_its_deadline_is_reported_by_its_node() -> None:
     said = "Pod was active on the node longer than the specified deadline"
     pod = a_pod(
         "Failed",
@@ -183,7 +183,7 @@ def test_exit_codes_that_a_runtime_makes_up_after_a_restart_are_the_nodes() -> N
     assert reason(failed_with(255), None) is Reason.NODE_RESTARTED
 
 
-def test_a_node_that_restarts_before_the_worker_begins_is_told_by_the_container_that_prepares() -> None:
+def test_a_node_that_restarts_before_the_worker_begins_is_reported_by_the_container_that_prepares() -> None:
     before = {"initContainerStatuses": [a_container(terminated(255, None, "Unknown"), "warm")]}
     assert (
         reason(failed(), a_pod("Failed", a_container(waiting("PodInitializing")), conditions=[], **before))

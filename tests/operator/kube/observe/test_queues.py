@@ -71,7 +71,7 @@ def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earlies
     assert waiting(jobs, NOW + 1) == ()
 
 
-def test_it_is_told_how_many_wait_where_since_when_and_what_kueue_says() -> None:
+def test_it_is_reported_how_many_wait_where_since_when_and_what_kueue_says() -> None:
     held = not_admitted((queued("one"), queued("two")), said_by(a_workload(FULL)), LATE)
     assert held.reason == "NotAdmitted"
     assert held.message.startswith("2 recordings wait for admission by queue 'gpus', the first since 20")
@@ -126,7 +126,7 @@ def test_whatever_answers_something_is_said(run: Run, answers: list[object], wor
     assert kueue.asked[0] == ("v1beta2", f"{JOB_UID}={queued()['metadata']['uid']}")
 
 
-def test_a_job_that_names_no_queue_is_told_as_somebody_elses_doing(run: Run) -> None:
+def test_a_job_that_names_no_queue_is_reported_as_somebody_elses_doing(run: Run) -> None:
     job = queued()
     del job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"]
     words = run(ask_queue(Kueue(), job, LATE)).words  # type: ignore[arg-type] # nobody is asked

@@ -70,7 +70,7 @@ def test_a_job_that_nothing_has_ended_is_live(pod: Object | None) -> None:
     assert not needs_ending(a_job(), pod, run)
 
 
-def test_a_job_that_gets_no_pod_is_told_after_a_moment_and_only_if_it_never_had_one() -> None:
+def test_a_job_that_gets_no_pod_is_reported_after_a_moment_and_only_if_it_never_had_one() -> None:
     job = a_job(active=0)
     told = blocker(job, None, NOW + POD_PATIENCE_SECONDS + 1)
     assert told is not None

@@ -140,7 +140,7 @@ def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
         "its node refused it",
     ],
 )
-def test_what_passes_before_a_process_begins_is_told_by_what_it_was_spent_on(
+def test_what_passes_before_a_process_begins_is_reported_by_what_it_was_spent_on(
     pod: Object, waits: Waits
 ) -> None:
     assert look(a_job(), pod).waits == waits
@@ -179,7 +179,7 @@ def test_a_run_on_a_cpu_holds_no_gpu() -> None:
     ],
     ids=["complete", "failed", "evicted", "stopped", "no image", "no node"],
 )
-def test_a_later_look_finds_the_same_end(job: Object, pod: Object | None) -> None:
+def test_a_later_reconcile_finds_the_same_end(job: Object, pod: Object | None) -> None:
     first = look(job, pod, 1000)
     assert first.ended is not None
     assert look(job, pod, 2000) == first

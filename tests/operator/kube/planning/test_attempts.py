@@ -47,7 +47,7 @@ def runs(*jobs: Object, pod: Object | None = None) -> dict[int, tuple[PlanAttemp
     return dict(attempts_of(OWNER, jobs, pods, PodProfile(), NOW + 600))
 
 
-def test_tries_come_in_their_order_and_by_their_plan() -> None:
+def test_runs_come_in_their_order_and_by_their_plan() -> None:
     found = runs(a_plan_job(0, 10), a_plan_job(1, 1), a_plan_job(0, 9))
     assert {plan: [one.run.number for one in of_plan] for plan, of_plan in found.items()} == {
         0: [9, 10],
@@ -67,7 +67,7 @@ def test_tries_come_in_their_order_and_by_their_plan() -> None:
         pytest.param({"name": f"another-{OWNER.uid[:8]}-plan-0-1"}, id="named after another batch"),
     ],
 )
-def test_jobs_of_others_and_of_items_are_no_tries(metadata: dict[str, Any]) -> None:
+def test_jobs_of_others_and_of_items_are_no_runs(metadata: dict[str, Any]) -> None:
     assert runs(a_plan_job(**metadata)) == {}
 
 
@@ -76,7 +76,7 @@ def test_what_a_job_is_for_says_its_name_whatever_its_labels_have_become() -> No
     assert (one.run.index, one.run.number) == (2, 7)
 
 
-def test_a_success_that_was_followed_by_another_try_is_one_whose_plan_could_not_be_had() -> None:
+def test_a_success_that_was_followed_by_another_run_is_one_whose_plan_could_not_be_had() -> None:
     first, second = runs(a_plan_job(0, 1), a_plan_job(0, 2), pod=ended_pod(0, FINISHED.to_json()))[0]
     assert (first.outcome.reason, first.outcome.message) == (
         Reason.RECEIPT_MISSING,
@@ -92,7 +92,7 @@ def test_why_a_failed_one_failed_is_not_painted_over_by_that() -> None:
     assert replace(only, unreadable="gone").outcome.reason is Reason.NOT_FOUND
 
 
-def test_a_try_knows_its_pod_and_what_it_was_asked() -> None:
+def test_a_run_knows_its_pod_and_what_it_was_asked() -> None:
     (one,) = runs(a_plan_job(), pod=ended_pod(0, FINISHED.to_json()))[0]
     assert (one.pod, one.request, one.deleted, one.lingers) == (POD, ONE, False, False)
     (lost,) = runs(a_plan_job(annotations={}))[0]

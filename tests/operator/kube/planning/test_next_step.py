@@ -64,7 +64,7 @@ def test_a_plan_that_is_made_is_read_whatever_is_wanted_by_now() -> None:
     assert next_step([made], MENDED, NOW + 3600) == Read(made)
 
 
-def test_a_job_that_cannot_begin_is_told_and_makes_room_once_its_profile_is_mended() -> None:
+def test_a_job_that_cannot_begin_is_reported_and_makes_room_once_its_profile_is_fixed() -> None:
     stuck = a_live_try(blocker=STUCK)
     assert next_step([stuck], None, NOW) == Ask()
     assert next_step([stuck], REQUEST, NOW) == Wait(blocker=STUCK)
@@ -83,12 +83,12 @@ def test_a_failure_that_may_pass_is_tried_again_twice_after_growing_waits(reason
 
 
 @pytest.mark.parametrize("reason", FINAL)
-def test_what_no_further_try_can_change_is_told_after_the_first(reason: Reason) -> None:
+def test_what_no_further_run_can_change_is_reported_after_the_first(reason: Reason) -> None:
     assert step(failures(1, reason)) == Blocked(reason, "as asked")
 
 
 @pytest.mark.parametrize("reason", MENDED_OUTSIDE)
-def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_rarely(
+def test_what_somebody_must_fix_is_reported_and_tried_again_for_ever_and_ever_more_rarely(
     reason: Reason,
 ) -> None:
     waits = []
@@ -103,7 +103,7 @@ def test_what_somebody_must_mend_is_told_and_tried_again_for_ever_and_ever_more_
     assert waits == [60, 120, 240, 480, 600]
 
 
-def test_while_it_is_tried_again_a_person_still_sees_what_is_to_be_mended() -> None:
+def test_while_it_is_tried_again_a_person_still_sees_what_is_to_be_fixed() -> None:
     (failed,) = failures(1, Reason.SCHEMA_MISMATCH)
     found = step([failed, a_live_try(2)])
     assert isinstance(found, Wait)
@@ -111,13 +111,13 @@ def test_while_it_is_tried_again_a_person_still_sees_what_is_to_be_mended() -> N
     assert (found.blocker.reason, found.until) == ("SchemaMismatch", inf)
 
 
-def test_a_try_that_was_asked_something_else_tells_nothing_of_the_last_one() -> None:
+def test_a_run_that_was_asked_something_else_tells_nothing_of_the_last_one() -> None:
     (failed,) = failures(1, Reason.SCHEMA_MISMATCH)
     assert step([failed, a_live_try(2, MENDED)]) == Wait()
 
 
 @pytest.mark.parametrize("reason", FORGIVEN)
-def test_machines_that_are_taken_back_use_no_try_up(reason: Reason) -> None:
+def test_machines_that_are_taken_back_use_no_run_up(reason: Reason) -> None:
     assert step(failures(1, reason), 29.9) == Wait(NOW + 30)
     assert isinstance(step(failures(KEPT_RUNS, reason), 600.0), Make)
     assert isinstance(step([*failures(2), *(a_failed_try(number, reason) for number in (3, 4))], 600.0), Make)
@@ -127,14 +127,14 @@ def test_a_source_that_asks_for_a_longer_wait_gets_it() -> None:
     assert step([a_failed_try(reason=Reason.RATE_LIMITED, retry_after=900)], 899.0).until == NOW + 900
 
 
-def test_another_profile_or_another_list_begins_anew_at_once_under_the_next_number() -> None:
+def test_another_profile_or_another_list_begins_again_at_once_under_the_next_number() -> None:
     for runs in (failures(1, Reason.NOT_FOUND), failures(3), failures(2, Reason.ORDER_INVALID)):
         assert next_step(runs, MENDED, NOW) == Make(len(runs) + 1)
     mixed = [*failures(2), a_failed_try(3, asked=MENDED)]
     assert next_step(mixed, MENDED, NOW + 30) == Make(4)
 
 
-def test_a_plan_that_cannot_be_read_is_made_again_and_counts_as_a_try() -> None:
+def test_a_plan_that_cannot_be_read_is_made_again_and_counts_as_a_run() -> None:
     lost = replace(a_success(), unreadable="its pod was gone")
     assert step([lost], 89.9) == Wait(NOW + 90)
     assert step([lost], 90.0) == Make(2)

@@ -49,7 +49,7 @@ def test_a_plan_that_cannot_be_made_is_trouble_until_its_sources_or_profile_chan
     run(story())
 
 
-def test_a_profile_that_is_mended_makes_room_for_a_job_that_could_not_begin(
+def test_a_profile_that_is_fixed_makes_room_for_a_job_that_could_not_begin(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:
@@ -97,7 +97,7 @@ def test_a_list_is_waited_for_and_then_planned_line_by_line(api: Api, namespace:
     run(story())
 
 
-def test_a_mistake_in_the_sources_is_told_by_its_field_and_looked_at_again_when_the_profile_changes(
+def test_a_mistake_in_the_sources_is_reported_by_its_field_and_reconciled_again_when_the_profile_changes(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:
@@ -144,7 +144,7 @@ def test_a_batch_that_is_full_says_so_instead_of_planning_more(api: Api, namespa
     run(story())
 
 
-def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_worth_it(
+def test_a_quota_is_reported_in_the_servers_words_and_nothing_is_asked_until_it_is_worth_it(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:
@@ -173,7 +173,7 @@ def test_a_quota_is_told_in_the_servers_words_and_nothing_is_asked_until_it_is_w
 
 
 @pytest.mark.parametrize("kind", ["Job", "ConfigMap"])
-def test_somebody_elses_object_of_our_name_is_told_and_left_alone(
+def test_somebody_elses_object_of_our_name_is_reported_and_left_alone(
     api: Api, namespace: str, run: Run, kind: str
 ) -> None:
     async def story() -> None:
@@ -225,7 +225,7 @@ def test_a_log_that_is_out_of_reach_is_asked_for_again_and_in_the_end_made_again
     run(story())
 
 
-def test_a_role_that_may_not_read_logs_is_told_and_no_plan_is_made_again_for_it(
+def test_a_role_that_may_not_read_logs_is_reported_and_no_plan_is_made_again_for_it(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:

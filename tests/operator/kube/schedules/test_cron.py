@@ -192,7 +192,7 @@ def test_nothing_has_passed_when_the_clock_has_gone_back() -> None:
         "*/0 * * * *",
     ],
 )
-def test_a_schedule_that_means_nothing_is_told_with_what_is_wrong(schedule: str) -> None:
+def test_a_schedule_that_means_nothing_is_reported_with_what_is_wrong(schedule: str) -> None:
     with pytest.raises(
         InvalidTimetableError, match=re.escape(f"spec.schedule {schedule!r}: ") + ".+; the five fields are"
     ) as error:
@@ -211,7 +211,7 @@ def test_a_schedule_that_means_nothing_is_told_with_what_is_wrong(schedule: str)
         ("CEST-2", ""),
     ],
 )
-def test_a_zone_that_is_none_everywhere_is_told(zone: str, hint: str) -> None:
+def test_a_zone_that_is_none_everywhere_is_reported(zone: str, hint: str) -> None:
     with pytest.raises(
         InvalidTimetableError, match=f"spec.timeZone {zone!r} is not in the IANA database.*{hint}"
     ) as error:
@@ -229,7 +229,7 @@ def test_every_zone_can_be_used() -> None:
     schedule=st.from_regex(r"[0-9A-Za-z*/,#-]{1,6}( [0-9A-Z*/,#-]{1,4}){4}", fullmatch=True),
     zone=st.text(max_size=20),
 )
-def test_whatever_is_written_is_a_timetable_or_told(schedule: str, zone: str) -> None:
+def test_whatever_is_written_is_a_timetable_or_reported(schedule: str, zone: str) -> None:
     for where in ("Europe/Berlin", zone):
         with suppress(InvalidTimetableError):
             assert timetable(schedule, where).after(at("2026-03-29 00:59")) > at("2026-03-29 00:59")

@@ -181,7 +181,7 @@ def test_other_blanks_are_no_other_timetable() -> None:
     assert surveyed(FIRST + DAY, previous=settled(FIRST), schedule="30  2 * *  *").start == FIRST + DAY
 
 
-def test_a_mended_schedule_begins_when_it_is_mended() -> None:
+def test_a_fixed_schedule_begins_when_it_is_fixed() -> None:
     invalid_until_now = IngestScheduleStatus(observed_generation=1)
     found = surveyed(FIRST + 3 * DAY + HOUR, previous=invalid_until_now)
     assert (found.start, found.missed, found.next) == (None, 0, FIRST + 4 * DAY)

@@ -98,7 +98,7 @@ def test_two_operators_that_do_not_know_of_each_other_make_one_batch(scene: Scen
     assert [batch["metadata"]["uid"] for batch in scene.batches()] == [first.started["metadata"]["uid"]]
 
 
-def test_a_name_that_is_taken_is_told_until_it_is_free(scene: Scene, control_plane: ControlPlane) -> None:
+def test_a_name_that_is_taken_is_reported_until_it_is_free(scene: Scene, control_plane: ControlPlane) -> None:
     foreign = scene.reconcile(scene.first).started
     assert foreign is not None
     disowned = control_plane.admin.merge(
@@ -119,7 +119,7 @@ def test_a_name_that_is_taken_is_told_until_it_is_free(scene: Scene, control_pla
     assert status_of(scene.schedule()).active == 1
 
 
-def test_a_template_that_the_server_does_not_take_is_told_in_its_words(
+def test_a_template_that_the_server_does_not_take_is_reported_in_its_words(
     api: Api, run: Run, namespace: str
 ) -> None:
     template = {"metadata": {"labels": {"not a key": "x"}}, "spec": a_schedule()["spec"]["template"]["spec"]}

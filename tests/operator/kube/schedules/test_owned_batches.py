@@ -126,7 +126,7 @@ def test_a_condition_that_does_not_hold_says_nothing() -> None:
     assert child.active
 
 
-def test_a_batch_that_nobody_has_looked_at_is_pending() -> None:
+def test_a_batch_that_nobody_has_reconciled_is_pending() -> None:
     (child,) = children_of(a_schedule(), [a_child(DUE) | {"status": {"observedGeneration": -1}}])
     assert (child.state, child.active) == ("Pending", True)
 

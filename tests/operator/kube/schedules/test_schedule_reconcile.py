@@ -65,7 +65,7 @@ def edit(api: MemoryApi, **spec: Any) -> None:
     api.put(SCHEDULES, schedule | {"spec": schedule["spec"] | spec})
 
 
-def test_a_new_schedule_gets_a_status_and_a_next_look() -> None:
+def test_a_new_schedule_gets_a_status_and_a_next_reconcile() -> None:
     api = an_api()
     result = reconciled(api, MADE)
     assert (result.again, result.started, api.log) == (FIRST, None, ["status nightly"])
@@ -82,7 +82,7 @@ def test_a_batch_that_is_due_is_made_before_the_status_says_so() -> None:
     assert status_of(api.schedule()).last_scheduled_time == to_rfc3339(FIRST)
 
 
-def test_a_look_at_which_nothing_has_changed_writes_nothing_and_asks_nothing() -> None:
+def test_a_reconcile_at_which_nothing_has_changed_writes_nothing_and_asks_nothing() -> None:
     api = an_api()
     reconciled(api, FIRST)
     api.log.clear()
@@ -132,7 +132,7 @@ def test_a_batch_that_was_cleared_up_is_not_made_again_by_a_watch_that_lags() ->
     assert api.batches() == ()
 
 
-def test_a_foreign_object_with_the_name_is_told_and_not_touched() -> None:
+def test_a_foreign_object_with_the_name_is_reported_and_not_touched() -> None:
     foreign = a_child(FIRST, owner=a_schedule(uid="22222222-bbbb"))
     api = an_api(foreign)
     result = reconciled(api, FIRST)
@@ -159,7 +159,7 @@ def test_a_schedule_goes_on_when_the_foreign_object_is_gone() -> None:
         (RefusalCause.INVALID, "Invalid"),
     ],
 )
-def test_a_refusal_is_told_and_tried_again(cause: RefusalCause, reason: str) -> None:
+def test_a_refusal_is_reported_and_tried_again(cause: RefusalCause, reason: str) -> None:
     api = an_api()
     api.broken["create"] = RefusedError(403, "Forbidden", "because of the policy", cause)
     result = reconciled(api, FIRST)
@@ -262,7 +262,7 @@ def test_a_changed_template_is_for_the_batches_to_come() -> None:
         ),
     ],
 )
-def test_an_invalid_schedule_is_told_starts_nothing_and_recovers_at_the_next_look(
+def test_an_invalid_schedule_is_reported_starts_nothing_and_recovers_at_the_next_reconcile(
     wrong: dict[str, Any], reason: str, message: str
 ) -> None:
     api = an_api(**wrong)
@@ -277,7 +277,7 @@ def test_an_invalid_schedule_is_told_starts_nothing_and_recovers_at_the_next_loo
     assert [batch["metadata"]["name"] for batch in api.batches()] == [NEXT]
 
 
-def test_a_schedule_suspended_a_moment_ago_starts_nothing_though_the_watch_has_not_told() -> None:
+def test_a_schedule_suspended_a_moment_ago_starts_nothing_though_the_watch_has_not_reported() -> None:
     api = an_api()
     before = api.schedule()
     edit(api, suspend=True)
@@ -343,7 +343,7 @@ def test_a_status_of_another_version_of_the_operator_is_kept_and_nothing_is_done
     assert api.log == []
 
 
-def test_missed_times_are_told_to_whoever_looks() -> None:
+def test_missed_times_are_reported_to_whoever_looks() -> None:
     assert reconciled(an_api(), FIRST + 4 * DAY).missed == 4
 
 

@@ -52,7 +52,7 @@ def test_the_whole_of_it() -> None:
     )
 
 
-def test_the_same_look_gives_the_same_status_at_any_time() -> None:
+def test_the_same_reconcile_gives_the_same_status_at_any_time() -> None:
     first = rendered(a_child(FIRST))
     assert rendered(a_child(FIRST), previous=first, now=FIRST + HOUR) == first
 
@@ -74,7 +74,7 @@ def stalled(status: IngestScheduleStatus) -> tuple[str, str, str]:
     )
 
 
-def test_a_batch_that_waits_for_one_that_works_is_told_and_is_no_trouble() -> None:
+def test_a_batch_that_waits_for_one_that_works_is_reported_and_is_no_trouble() -> None:
     message = "The batch that was due at 2026-01-12T02:30:00Z waits for nightly-202601110230: it is Running"
     assert stalled(rendered(a_child(FIRST), inputs=WAITING)) == ("False", "WaitsForBatch", message)
     assert stalled(rendered(a_child(FIRST))) == ("False", "NothingHeld", "")
@@ -166,7 +166,7 @@ def test_an_invalid_schedule_is_stalled_forgets_nothing_and_still_tells_what_run
 
 
 @pytest.mark.parametrize(("behind", "told"), [(0.0, {}), (HOUR, {}), (HOUR + 1, {"Stalled": "ClockBehind"})])
-def test_a_clock_that_was_put_back_far_is_told(behind: float, told: dict[str, str]) -> None:
+def test_a_clock_that_was_put_back_far_is_reported(behind: float, told: dict[str, str]) -> None:
     assert holding(rendered(now=FIRST - behind)) == told
 
 

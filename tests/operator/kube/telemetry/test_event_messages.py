@@ -36,7 +36,7 @@ def failed(*indexes: int, reason: Reason = Reason.NOT_FOUND, number: int = 1) ->
 
 
 @given(ledgers())
-def test_nothing_is_told_where_nothing_changed(ledger: Ledger) -> None:
+def test_nothing_is_reported_where_nothing_changed(ledger: Ledger) -> None:
     status = a_status(count=300, ledger=ledger)
     assert told(status, status) == {}
 
@@ -53,7 +53,7 @@ def test_a_batch_that_is_planned_says_how_much_there_is_and_what_was_left_out() 
     assert told(None, a_status(count=30, plan=plan)) == {"Planned": text}
 
 
-def test_added_sources_are_told_as_more() -> None:
+def test_added_sources_are_reported_as_more() -> None:
     first, more = (
         PlanStatus(sources=1, recordings=10, media_seconds=1),
         PlanStatus(sources=2, recordings=11, media_seconds=2),
@@ -67,7 +67,7 @@ def test_added_sources_are_told_as_more() -> None:
     }
 
 
-def test_one_failure_is_told_with_its_particulars() -> None:
+def test_one_failure_is_reported_with_its_particulars() -> None:
     ended = Ended(27, a_failure(Reason.NOT_FOUND, message="HTTP 404 from media.example.org").to_json())
     found = told(a_status(), a_status(over(a_run(4, 2), ended=ended)))
     assert found == {
@@ -76,7 +76,7 @@ def test_one_failure_is_told_with_its_particulars() -> None:
     }
 
 
-def test_several_failures_are_told_as_their_number_and_the_reason_of_most() -> None:
+def test_several_failures_are_reported_as_their_number_and_the_reason_of_most() -> None:
     before = a_status(*failed(0, 1, reason=Reason.UNDECODABLE))
     after = a_status(*failed(0, 1, 2, reason=Reason.UNDECODABLE), *failed(3, 4))
     assert told(before, after) == {
@@ -87,12 +87,12 @@ def test_several_failures_are_told_as_their_number_and_the_reason_of_most() -> N
     )
 
 
-def test_a_failure_without_a_row_is_told_all_the_same() -> None:
+def test_a_failure_without_a_row_is_reported_all_the_same() -> None:
     rowless = a_status(*failed(4)).model_copy(update={"recordings": ()})
     assert told(a_status(), rowless)["ItemFailed"].startswith("1 recording failed, all with NotFound.")
 
 
-def test_a_recording_that_fails_in_another_pass_is_told_again() -> None:
+def test_a_recording_that_fails_in_another_pass_is_reported_again() -> None:
     once = folded(Ledger(), *failed(0))
     before = a_status(ledger=once)
     assert told(before, a_status(*failed(0, number=2), ledger=once, retry_failed="again"))[
@@ -101,7 +101,7 @@ def test_a_recording_that_fails_in_another_pass_is_told_again() -> None:
     assert told(before, a_status(ledger=once, retry_failed="again")) == {}
 
 
-def test_a_try_that_is_tried_again_or_a_recording_without_speech_is_no_news() -> None:
+def test_a_run_that_is_tried_again_or_a_recording_without_speech_is_no_news() -> None:
     before = a_status()
     assert (
         told(
@@ -117,7 +117,7 @@ def test_a_try_that_is_tried_again_or_a_recording_without_speech_is_no_news() ->
     )
 
 
-def test_what_holds_a_batch_up_is_told_and_when_it_is_over() -> None:
+def test_what_holds_a_batch_up_is_reported_and_when_it_is_over() -> None:
     free, held = a_status(), a_status(blockers=(QUOTA,))
     assert told(free, held) == {"Stalled": "QuotaExceeded: exceeded quota: gpus"}
     assert told(held, a_status(blockers=(QUOTA, QUOTA))) == {}
@@ -139,7 +139,7 @@ def test_a_batch_that_is_held_up_and_fails_has_not_recovered() -> None:
     assert list(told(held, a_status(*failed(0, 1), blockers=(QUOTA,), **strict))) == ["ItemFailed", "Failed"]
 
 
-def test_a_profile_that_says_something_else_is_told_once() -> None:
+def test_a_profile_that_says_something_else_is_reported_once() -> None:
     same, other, later = (
         a_status(known={"profile": ProfileStatus(generation=n, differs=n > 1)}) for n in (1, 2, 3)
     )
@@ -147,7 +147,7 @@ def test_a_profile_that_says_something_else_is_told_once() -> None:
     assert told(a_status(), same) == told(other, later) == told(other, same) == {}
 
 
-def test_suspension_is_told_once_nothing_runs_any_more_and_when_it_is_taken_back() -> None:
+def test_suspension_is_reported_once_nothing_runs_any_more_and_when_it_is_taken_back() -> None:
     running, draining = a_status(a_run(0)), a_status(a_run(0), suspend=True)
     still, resumed = a_status(over(a_run(0)), suspend=True), a_status(over(a_run(0)), a_run(1))
     assert told(running, draining) == told(draining, running) == {}
@@ -176,7 +176,7 @@ def test_a_batch_that_is_done_and_gets_more_to_do_ends_again() -> None:
     assert "Completed" in told(more, a_status(over(a_run(0)), over(a_run(1)), count=2))
 
 
-def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() -> None:
+def test_too_many_failures_and_a_plan_that_is_impossible_are_reported_as_failed() -> None:
     strict = {"retry": Retry(max_failed_percent=10)}
     few, many = a_status(*failed(0), **strict), a_status(*failed(0, 1), **strict)
     assert told(few, many)["Failed"] == "TooManyFailures: 2 of 10 failed; retry.maxFailedPercent is 10"
@@ -189,7 +189,7 @@ def test_too_many_failures_and_a_plan_that_is_impossible_are_told_as_failed() ->
     assert [note.action for note in notes if note] == ["Ingest", "Plan"]
 
 
-def test_a_status_of_another_batch_that_gives_way_is_told_once() -> None:
+def test_a_status_of_another_batch_that_gives_way_is_reported_once() -> None:
     other = IngestBatchStatus(trace_id="f" * 32)
     assert "belonged to another batch" in told(other, a_status())["StatusNotBelieved"]
     assert "StatusNotBelieved" not in told(a_status(), a_status(a_run(0)))
@@ -217,7 +217,7 @@ def story() -> list[Before]:
     ]
 
 
-def test_a_whole_story_is_told_in_order(story: list[Before]) -> None:
+def test_a_whole_story_is_reported_in_order(story: list[Before]) -> None:
     notes = [
         note
         for before, after in pairwise(story)
@@ -234,7 +234,7 @@ def test_a_whole_story_is_told_in_order(story: list[Before]) -> None:
 
 
 @given(st.permutations(range(8)), st.sets(st.integers(1, 7)))
-def test_what_is_held_back_is_told_in_sum(order: list[int], cuts: set[int]) -> None:
+def test_what_is_held_back_is_reported_in_sum(order: list[int], cuts: set[int]) -> None:
     """However the failures of eight recordings are cut into steps, the texts' numbers add up to eight."""
     steps = [0, *sorted(cuts), 8]
     statuses = [a_status(*failed(*order[:end])) for end in steps]
@@ -246,7 +246,7 @@ def test_what_is_held_back_is_told_in_sum(order: list[int], cuts: set[int]) -> N
     assert numbers == [after - before for before, after in pairwise(steps)]
 
 
-def test_a_node_that_is_avoided_is_told_each_time_anew() -> None:
+def test_a_node_that_is_avoided_is_reported_every_time() -> None:
     one = a_status(over(a_run(0, node="gpu-7"), Reason.GPU_BROKEN))
     assert told(a_status(a_run(0)), one)["NodeAvoided"].startswith(
         "gpu-7: 1 ended as GpuBroken, avoided until "

@@ -104,7 +104,7 @@ def test_what_changed_is_posted_and_what_did_not_is_not(desk: Desk) -> None:
     assert desk.counts == {"posted": 2}
 
 
-def test_the_same_change_told_twice_is_one_event(desk: Desk) -> None:
+def test_the_same_change_reported_twice_is_one_event(desk: Desk) -> None:
     for poster in (desk.poster, Desk().poster):
         poster.accepted(a_batch(7), FREE, HELD)
         desk.poster._waiting.put_nowait(poster._waiting.get_nowait())
@@ -133,7 +133,7 @@ def test_one_batch_does_not_use_up_what_another_may_say(desk: Desk) -> None:
     assert len(desk.posted()) == 2
 
 
-def test_a_quota_that_comes_and_goes_is_told_a_few_times_and_in_the_end_as_it_is(desk: Desk) -> None:
+def test_a_quota_that_comes_and_goes_is_reported_a_few_times_and_in_the_end_as_it_is(desk: Desk) -> None:
     for _ in range(20):
         desk.accept(FREE, HELD)
         desk.accept(HELD, FREE)
@@ -146,7 +146,7 @@ def test_a_quota_that_comes_and_goes_is_told_a_few_times_and_in_the_end_as_it_is
     assert desk.counts["posted"] == EVENTS_PER_MINUTE + 1
 
 
-def test_what_was_held_back_and_came_to_nothing_is_never_told(desk: Desk) -> None:
+def test_what_was_held_back_and_came_to_nothing_is_never_reported(desk: Desk) -> None:
     for _ in range(EVENTS_PER_MINUTE // 2 + 1):
         desk.accept(FREE, HELD)
         desk.accept(HELD, FREE)
@@ -155,7 +155,7 @@ def test_what_was_held_back_and_came_to_nothing_is_never_told(desk: Desk) -> Non
     assert len(desk.posted()) == EVENTS_PER_MINUTE
 
 
-def test_the_end_of_a_batch_is_told_however_much_was_said_before(desk: Desk) -> None:
+def test_the_end_of_a_batch_is_reported_however_much_was_said_before(desk: Desk) -> None:
     for _ in range(20):
         desk.accept(FREE, HELD)
         desk.accept(HELD, FREE)
@@ -172,7 +172,7 @@ def test_a_batch_that_is_gone_is_forgotten(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("error", [BusyError(503, "ServiceUnavailable", "later"), RuntimeError("a mistake")])
-def test_an_event_that_cannot_be_posted_is_told_and_counted_and_the_next_one_is_posted(
+def test_an_event_that_cannot_be_posted_is_reported_and_counted_and_the_next_one_is_posted(
     desk: Desk, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     troubles = [error]
@@ -237,7 +237,7 @@ def test_a_real_api_server_takes_every_event(
     assert event["eventTime"] == "2027-01-15T08:00:00.000000Z"
 
 
-def test_a_batchs_story_in_a_real_cluster_is_told_once(
+def test_a_batchs_story_in_a_real_cluster_is_reported_once(
     control_plane: ControlPlane, api: Api, run: Run, namespace: str
 ) -> None:
     spec = {"sources": [{"url": "https://media.example.org/talk.mp4"}]}
@@ -284,7 +284,7 @@ def test_a_batch_whose_addresses_let_nobody_in_is_not_warned_of(sources: Any) ->
     "url",
     ["https://ann:geheim@h/feed", "https://h/feed?token=geheim", "https://h/a.mp3?X-Amz-Signature=geheim"],
 )
-def test_who_puts_a_credential_into_a_batch_is_told_once_for_each_spec_and_not_told_what_it_is(
+def test_a_credential_in_a_batch_is_reported_once_for_each_spec_and_never_shown(
     url: str,
 ) -> None:
     batch = a_batch() | {"spec": {"sources": [{"url": "https://h/a"}, {"url": url}, {"url": url}]}}

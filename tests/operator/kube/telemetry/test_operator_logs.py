@@ -55,7 +55,7 @@ def test_a_workers_fields_have_the_same_names_here() -> None:
     assert ours.keys() - theirs.keys() == {"batch"}
 
 
-def test_every_record_of_a_look_names_its_batch_and_no_other_look_does() -> None:
+def test_every_record_of_a_reconcile_names_its_batch_and_no_other_record_does() -> None:
     async def look(name: str) -> list[Any]:
         with about(f"default/{name}", name * 32):
             await asyncio.sleep(0)

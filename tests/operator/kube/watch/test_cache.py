@@ -141,7 +141,7 @@ def test_a_pod_that_ended_is_known_as_long_as_its_job_though_it_was_deleted() ->
     assert (len(seen.jobs), len(seen.pods)) == (0, 0)
 
 
-def test_a_pod_that_was_deleted_before_its_end_was_told_is_gone() -> None:
+def test_a_pod_that_was_deleted_before_its_end_was_reported_is_gone() -> None:
     seen = JobsAndPods()
     seen.jobs.offer(a_thing("job", 1, batch="one"))
     seen.pods.offer(a_pod(2, "Running"))
@@ -178,7 +178,7 @@ def test_an_object_a_watch_calls_gone_is_there_again_if_the_server_says_so_later
     assert cache.is_watched(cache.get(("talks", "a")) or {})
 
 
-def test_what_is_told_of_an_object_that_a_watch_shows_leaves_it_watched() -> None:
+def test_what_is_learned_about_an_object_that_a_watch_shows_leaves_it_watched() -> None:
     cache = Cache()
     cache.offer(a_thing(version=3))
     cache.accept(a_thing(version=4))
