@@ -258,7 +258,7 @@ def test_any_number_of_times_in_a_status_gives_a_time() -> None:
     )
 
 
-def test_a_probe_that_waits_for_a_node_which_is_free_again_starts_anew() -> None:
+def test_a_probe_that_waits_for_a_node_which_is_free_again_starts_over() -> None:
     """Otherwise the breaker waits for the probe, and the probe for a node that it may not take, for ever."""
     batch = a_planned_batch(1)
     opened = folded(Ledger(), over(a_run(0, node="bad"), Reason.ORDER_INVALID))

@@ -260,7 +260,7 @@ class TestPlans:
             '{"frame": "x" * 1_000_000}',
         ],
     )
-    def test_what_no_plan_says_is_told_as_that_and_costs_no_memory(
+    def test_what_no_plan_says_is_reported_as_that_and_costs_no_memory(
         self, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         hurried(monkeypatch, tmp_path, f"child._plan = lambda _: [child._say({said}) for _ in range(99)]")
