@@ -32,7 +32,7 @@ class OneText(TextStatusStore):
     def read(self) -> IngestBatchStatus | None:
         metadata = {"name": "talks", "namespace": "media", "uid": UID, "resourceVersion": "1"}
         status = None if self.text is None else json.loads(self.text)
-        return KubeStatusStore(None, {"metadata": metadata, "status": status}).read()  # type: ignore[arg-type]
+        return KubeStatusStore(None, {"metadata": metadata, "status": status}).read()  # type: ignore[arg-type]  # it only reads
 
 
 class Relabelled(SimulatedCluster):
