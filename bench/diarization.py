@@ -62,8 +62,8 @@ class Row:
     der: float
     speakers: int
     slot_cosine_mean: float
-    """Voice vectors against stock's, over (window, slot) pairs with the clean speech that clustering asks
-    for."""
+    """Voice vectors against stock's, over (window, slot)
+    pairs with the clean speech that clustering asks for."""
     slot_cosine_p5: float
     centroid_cosine_min: float
     largest_difference: float
@@ -71,8 +71,8 @@ class Row:
 
 
 def measured(name: str, audio: Audio, truth: Sequence[Turn], folder: Path) -> list[Row]:
-    """Three rows. The product runs before, between and after the others, so that a drift of the machine meets
-    all."""
+    """Three rows. The product runs before, between and after the others,
+    so that a drift of the machine meets all."""
     diarizer, shared, shipped = (
         PyannoteDiarizer(folder, device="cpu", batch=BATCH),
         once_per_window(folder),

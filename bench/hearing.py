@@ -60,8 +60,8 @@ CODECS: Final = {
 }
 """Name -> container, encoder and its samples per second."""
 SHORT: Final = ("two_cities", "sample", "apart")
-"""Beside the dialogue of 299 s; `apart` is three voices with 25 and 90 s of silence before and between
-them."""
+"""Beside the dialogue of 299 s;
+`apart` is three voices with 25 and 90 s of silence before and between them."""
 BEAM: Final = 5
 BATCH: Final = 8
 

@@ -34,8 +34,8 @@ OLD: Final = {
     "long": "114 min: RTF 0.144, 34 % of voices, 63 % of segments Unknown",
     "batch": "30 videos, 16.6 h: 1.7 h/h, RTF 0.59, GPU 2 %; 5 of 50 succeeded at worst",
 }
-"""What the pipeline that this one replaces reported, on an RTX 5080: another machine, so only the shape
-compares."""
+"""What the pipeline that this one replaces reported, on an RTX 5080:
+another machine, so only the shape compares."""
 
 
 @dataclass(frozen=True, slots=True)

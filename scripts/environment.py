@@ -23,8 +23,8 @@ MINIMUM_PYTHON = (3, 11)
 
 
 def cache_folder() -> Path:
-    """Where environments, built tools and fetched models live: `$INGEST_CACHE`, else the user's cache
-    folder."""
+    """Where environments, built tools and fetched models live:
+    `$INGEST_CACHE`, else the user's cache folder."""
     if chosen := os.environ.get("INGEST_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

@@ -1,5 +1,5 @@
-"""From the end of a pod to the status that shows it, with two hundred of them running: two batches of a
-hundred."""
+"""From the end of a pod to the status that shows it,
+with two hundred of them running: two batches of a hundred."""
 
 import asyncio
 import time

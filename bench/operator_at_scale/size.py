@@ -22,8 +22,8 @@ memory has to hold."""
 
 
 def measured(planned: int, recorded: int = 0) -> dict[str, Any]:
-    """One row's figures. Some of the recordings may be taken for recorded: then it is told what the others
-    cost."""
+    """One row's figures. Some of the recordings may be taken for recorded:
+    then it is told what the others cost."""
     count = planned - recorded
     with cluster() as plane:
         scene = Scene.made(plane, keepSucceededSeconds=KEPT[planned])

@@ -1,5 +1,5 @@
-"""Twenty batches at once: how long each waits for its first Job. If one waited for another, the last would be
-late."""
+"""Twenty batches at once: how long each waits for its first Job.
+If one waited for another, the last would be late."""
 
 from datetime import datetime
 from statistics import median

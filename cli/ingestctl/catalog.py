@@ -35,8 +35,8 @@ def reading(place: Workplace) -> Iterator[Connection]:
 
 
 def require_schema(connection: Connection) -> None:
-    """Refuse a schema that is not this program's, with the command that fixes it. Raises
-    `StageError(SCHEMA_MISMATCH)`."""
+    """Refuse a schema that is not this program's, with the command that fixes it.
+    Raises `StageError(SCHEMA_MISMATCH)`."""
     found = schema_version(connection)
     if found is None or found < expected_version():
         has = "no schema of this program" if found is None else f"schema version {found}"

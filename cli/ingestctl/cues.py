@@ -25,8 +25,8 @@ SHORTEST_MILLISECONDS: Final = 833
 """Milliseconds."""
 
 PAUSE_SECONDS: Final = 2.0
-"""Seconds of silence after which a new cue begins: a cue across the silence would show the next words too
-early."""
+"""Seconds of silence after which a new cue begins:
+a cue across the silence would show the next words too early."""
 
 CLAUSE_END: Final = (",", ";", ":", "，", "；", "：", "、")
 
@@ -64,8 +64,8 @@ class Layout:
 
 
 def plain(text: str) -> str:
-    """Text on one line, without control characters: an empty line would end a cue, and text is shown on
-    terminals."""
+    """Text on one line, without control characters:
+    an empty line would end a cue, and text is shown on terminals."""
     return legible(text)
 
 

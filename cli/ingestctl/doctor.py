@@ -1,5 +1,5 @@
-"""What this machine lacks, and how to get it: one pure check per need, on the facts that `machine`
-gathers."""
+"""What this machine lacks, and how to get it:
+one pure check per need, on the facts that `machine` gathers."""
 
 import re
 from collections.abc import Callable
@@ -22,8 +22,8 @@ faster-whisper leaves 0.8 GiB resident (`python -c "import ..."`, ru_maxrss, the
 On a CPU the weights add to it."""
 
 DISK_BYTES: Final = 5 * 2**30
-"""Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz), and room for the store to
-grow."""
+"""Bytes: a long recording at full quality, its audio (115 MB an hour at 16 kHz),
+and room for the store to grow."""
 
 DRIVER: Final = (525, 60, 13)
 """The oldest Linux driver that runs CUDA 12 (CUDA Toolkit release notes, "CUDA Toolkit and Minimum Required

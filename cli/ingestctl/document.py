@@ -30,8 +30,8 @@ def as_json(transcript: StoredTranscript) -> str:
 
 
 def document(transcript: StoredTranscript) -> dict[str, Any]:
-    """The document as JSON values. Times are seconds with three decimals: models are no more exact than
-    0.02."""
+    """The document as JSON values. Times are seconds with three decimals:
+    models are no more exact than 0.02."""
     names, run, figures = names_of(transcript), transcript.run, transcript.run.figures
     parameters = {name: value for name, value in (figures.get("effective") or {}).items() if name != "models"}
     return {
@@ -103,8 +103,8 @@ def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
 
 
 def _whose(speaker: int | None, names: Names) -> dict[str, str]:
-    """The `speaker` key. WhisperX omits it if there is no speaker, and its readers check whether it is
-    present."""
+    """The `speaker` key. WhisperX omits it if there is no speaker,
+    and its readers check whether it is present."""
     return {} if speaker is None else {"speaker": names[speaker]}
 
 

@@ -18,8 +18,8 @@ class NoTranscriptError(Exception):
 
 
 def stored_transcript(place: Workplace, recording: str) -> StoredTranscript:
-    """A recording's current transcript. Raises `NoTranscriptError`, and `StageError` if the store cannot be
-    read."""
+    """A recording's current transcript.
+    Raises `NoTranscriptError`, and `StageError` if the store cannot be read."""
     with reading(place) as connection:
         found = transcript(connection, recording)
         if found is not None:

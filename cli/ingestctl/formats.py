@@ -56,14 +56,14 @@ def _escaped(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Text where nothing can be escaped: a comment, or SRT. No arrow is left in it, however many dashes it
-    had."""
+    """Text where nothing can be escaped: a comment, or SRT.
+    No arrow is left in it, however many dashes it had."""
     return _ARROW.sub("->", text)
 
 
 def _unmarked(text: str) -> str:
-    """Text for SRT without markup: players interpret tags and SubStation's overrides (in braces, after a
-    backslash)."""
+    """Text for SRT without markup:
+    players interpret tags and SubStation's overrides (in braces, after a backslash)."""
     return _TAG.sub("\u2039", _harmless(text)).replace("{\\", "{/")
 
 

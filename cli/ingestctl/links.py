@@ -1,5 +1,5 @@
-"""Links to a moment in a recording, and times as people write them. Pure; called by `search` and by the
-exports."""
+"""Links to a moment in a recording, and times as people write them. Pure;
+called by `search` and by the exports."""
 
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit

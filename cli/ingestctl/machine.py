@@ -103,8 +103,8 @@ def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
 
 
 def gpu_here() -> GpuFacts | None:
-    """The GPU that a worker started now would use; None if there is none, or if `CUDA_VISIBLE_DEVICES` hides
-    it."""
+    """The GPU that a worker started now would use;
+    None if there is none, or if `CUDA_VISIBLE_DEVICES` hides it."""
     from ingest_worker.gpu.nvml import find_gpu
 
     try:

@@ -1,5 +1,5 @@
-"""Where the command works: the user's folders, the store it connects to, and the console that the user
-reads."""
+"""Where the command works: the user's folders, the store it connects to,
+and the console that the user reads."""
 
 import os
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ def people() -> Console:
 
 
 def console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """A console that interprets no text as markup, colour or emoji: the text comes from sites, files and the
-    store."""
+    """A console that interprets no text as markup, colour or emoji:
+    the text comes from sites, files and the store."""
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 

@@ -75,8 +75,8 @@ def _require_files(place: Workplace, set_name: str, model: LockedModel) -> None:
 
 
 def require_store(dsn: str, dimension: int) -> None:
-    """Refuse a server given by DSN that is not ready: only its owner changes its schema. Raises
-    `StageError(SCHEMA_MISMATCH)`."""
+    """Refuse a server given by DSN that is not ready: only its owner changes its schema.
+    Raises `StageError(SCHEMA_MISMATCH)`."""
     with connect(dsn, application="ingestctl") as connection:
         require_schema(connection)
         if not has_table(connection, dimension):

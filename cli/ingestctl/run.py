@@ -80,8 +80,8 @@ async def _run(request: Request, watcher: Watcher) -> tuple[IngestBatch, bool]:
 
 @contextmanager
 def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends workers cleanly; after a second one the command does not wait for
-    them."""
+    """The first Ctrl-C or SIGTERM ends workers cleanly;
+    after a second one the command does not wait for them."""
     loop = asyncio.get_running_loop()
 
     def asked() -> None:

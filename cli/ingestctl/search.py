@@ -131,8 +131,8 @@ def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
 
 
 def day_after(day: date | None) -> date | None:
-    """The first day that no longer counts; None if every day counts, as after the last day of the
-    calendar."""
+    """The first day that no longer counts;
+    None if every day counts, as after the last day of the calendar."""
     return None if day is None or day == date.max else day + timedelta(days=1)
 
 

@@ -71,8 +71,8 @@ Timestamp = Annotated[
 
 
 def _a_real_day(text: str) -> str:
-    """Refuse the 30th of February: a pattern cannot, and with `format: date` the API server refuses it
-    too."""
+    """Refuse the 30th of February:
+    a pattern cannot, and with `format: date` the API server refuses it too."""
     try:
         date.fromisoformat(text)
     except ValueError as error:

@@ -29,8 +29,8 @@ SourceKey = Annotated[
 
 
 class ConfigMapSource(ContractModel):
-    """A list of addresses in a ConfigMap, one per line; empty lines and lines that begin with `#` are
-    ignored."""
+    """A list of addresses in a ConfigMap, one per line;
+    empty lines and lines that begin with `#` are ignored."""
 
     name: ObjectName
     """The ConfigMap, in the batch's namespace."""
@@ -75,8 +75,8 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
         Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
         | None
     ) = None
-    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a
-    workstation."""
+    """A video, playlist, channel, podcast feed, media file or HLS playlist;
+    `file:///...` on a workstation."""
 
     config_map: ConfigMapSource | None = None
     """A list of addresses."""
@@ -119,8 +119,8 @@ class BatchTranscription(ContractModel):
     """What is known about the language of the batch's recordings."""
 
     language: Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")] | None = None
-    """ISO 639 code, for example `en`. Omitted: detected in each recording, by a vote of pieces of its
-    speech."""
+    """ISO 639 code, for example `en`. Omitted:
+    detected in each recording, by a vote of pieces of its speech."""
 
     vocabulary: Vocabulary = ()
     """Words in the recordings that a model may not know: names, products, terms."""
@@ -138,8 +138,8 @@ class Retry(ContractModel):
     """How often, and how much failure is too much."""
 
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """Charged attempts per recording: runs that count. Preemption, rate limits and the memory ladder are not
-    charged."""
+    """Charged attempts per recording: runs that count.
+    Preemption, rate limits and the memory ladder are not charged."""
 
     backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     """Wait before the second attempt; it doubles with each further attempt, up to an hour."""
@@ -186,15 +186,15 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """Models, limits and permissions."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=MAX_SOURCES)]
-    """Where the recordings come from. Entries may be appended while the batch runs, never removed or
-    changed."""
+    """Where the recordings come from.
+    Entries may be appended while the batch runs, never removed or changed."""
 
     select: Select = Select()
     """Which of the recordings, and in which order."""
 
     parallelism: Annotated[int, Field(ge=1, le=MAX_RUNNING_RECORDINGS)] = 1
-    """How many recordings run at once: in a cluster, how many GPUs the batch may hold. May change at any
-    time."""
+    """How many recordings run at once:
+    in a cluster, how many GPUs the batch may hold. May change at any time."""
 
     transcription: BatchTranscription = BatchTranscription()
     """What is known about the recordings' language."""

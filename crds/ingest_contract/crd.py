@@ -1,5 +1,5 @@
-"""The CustomResourceDefinitions, made from the models: names, columns, rules and schema, one value per kind.
-Pure."""
+"""The CustomResourceDefinitions, made from the models:
+names, columns, rules and schema, one value per kind. Pure."""
 
 from typing import Any, Final
 

@@ -198,8 +198,8 @@ def _object(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value as its author would recognise it, cut to a readable length; addresses in it without
-    credentials."""
+    """A value as its author would recognise it, cut to a readable length;
+    addresses in it without credentials."""
     if isinstance(value, str):  # of an address with a quote in its password, `redacted` sees no end
         value = without_credentials(value.strip())
     text = "nothing" if value is None else redacted(repr(value))

@@ -1,5 +1,5 @@
-"""Shared by the commands that write generated files: write them, or with `--check` report which ones have
-drifted."""
+"""Shared by the commands that write generated files:
+write them, or with `--check` report which ones have drifted."""
 
 import argparse
 from collections.abc import Mapping

@@ -27,8 +27,8 @@ class Verdict(StrEnum):
     SKIP = "Skip"
     """There is nothing to ingest. Final, counted separately, and not a failure."""
     STOP_BATCH = "StopBatch"
-    """Every other recording would fail the same way: nothing new starts until the user fixes it. Nothing is
-    charged."""
+    """Every other recording would fail the same way:
+    nothing new starts until the user fixes it. Nothing is charged."""
     FORGIVE = "Forgive"
     """The cluster took the machine back. Retry, immediately the first time and after a longer wait each
     further time. Never charged, capped by time."""
@@ -423,8 +423,8 @@ RETRIED_ONCE: Final = frozenset(
 """Charged reasons that rarely go away: one retry, whatever `maxAttempts` says."""
 
 BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
-"""Reasons of the whole batch, not of one recording: nothing new starts for a while, then one recording
-probes."""
+"""Reasons of the whole batch, not of one recording:
+nothing new starts for a while, then one recording probes."""
 
 CHARGED: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.GIVE_UP})
 """Verdicts that charge one of the recording's `maxAttempts`."""

@@ -26,8 +26,8 @@ def encode(indexes: Iterable[int], *, across: Container[int] = ()) -> str:
 
 
 def decode(text: str) -> frozenset[int]:
-    """The set that `encode` wrote. Raises `ValueError` for anything else, including overlapping or unordered
-    intervals."""
+    """The set that `encode` wrote.
+    Raises `ValueError` for anything else, including overlapping or unordered intervals."""
     found: set[int] = set()
     after = -1
     for part in text.split(",") if text else ():

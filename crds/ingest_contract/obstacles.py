@@ -27,8 +27,8 @@ class NodeStatus(ContractModel):
     """The recording whose run failed there first."""
 
     others: bool = False
-    """Whether another recording failed there too: then the node is certainly at fault, and no recording is
-    charged."""
+    """Whether another recording failed there too:
+    then the node is certainly at fault, and no recording is charged."""
 
     avoided: bool = False
     """Whether this batch avoids the node now."""
@@ -41,8 +41,8 @@ class NodeStatus(ContractModel):
 
 
 class Breaker(ContractModel):
-    """Why nothing new starts, and until when. After that, one recording probes; its success closes the
-    breaker."""
+    """Why nothing new starts, and until when. After that, one recording probes;
+    its success closes the breaker."""
 
     reason: Reason
     """The reason that opened it."""

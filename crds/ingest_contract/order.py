@@ -245,8 +245,8 @@ class PlannedSource(ContractModel):
 
 
 class PlanOrder(ContractModel):
-    """Resolve sources into recordings: what the sources list, what the store has, in which order, how
-    many."""
+    """Resolve sources into recordings:
+    what the sources list, what the store has, in which order, how many."""
 
     kind: Literal["Plan"] = "Plan"
     trace_id: TraceId

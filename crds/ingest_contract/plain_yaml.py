@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 
 MAX_LEVELS: Final = 50
-"""Nesting depth. A batch has about 12 levels; PyYAML takes three calls for each, of the thousand that Python
-allows."""
+"""Nesting depth. A batch has about 12 levels;
+PyYAML takes three calls for each, of the thousand that Python allows."""
 
 
 class PlainLoader(yaml.SafeLoader):

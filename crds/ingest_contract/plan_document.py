@@ -70,8 +70,8 @@ class SkipReason(StrEnum):
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
     ENDING_UNKNOWN = "EndingUnknown"
-    """A file in a folder whose name has no file extension of a media format; files are counted, and listed by
-    extension."""
+    """A file in a folder whose name has no file extension of a media format;
+    files are counted, and listed by extension."""
     UNREADABLE = "Unreadable"
     """A file, or a folder with all that is in it, that cannot be read: no permission, or a link that leads
     nowhere or out of the folders that the profile allows."""

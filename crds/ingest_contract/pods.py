@@ -46,8 +46,8 @@ class ModelVolume(
     ContractModel,
     json_schema_extra=cel((_ONE_PLACE, "at most one of claimName, hostPath and image may be set")),
 ):
-    """Where the locked model sets are: at most one of the three; none means the claim
-    `video-ingest-models`."""
+    """Where the locked model sets are: at most one of the three;
+    none means the claim `video-ingest-models`."""
 
     claim_name: ObjectName | None = None
     """A PersistentVolumeClaim in the batch's namespace, mounted read-only."""
@@ -79,8 +79,8 @@ class GpuShare(ContractModel):
 
 
 class WorkerMemory(ContractModel):
-    """Host memory of a worker: a base plus an amount per hour of media, doubled with each rung of the memory
-    ladder."""
+    """Host memory of a worker: a base plus an amount per hour of media,
+    doubled with each rung of the memory ladder."""
 
     base_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 8192
     """For models and libraries."""
@@ -221,8 +221,8 @@ class PodProfile(ContractModel):
     mounts and variables are added to the lists."""
 
     worker_template: Template = Field(default_factory=dict)
-    """The same for workers only, merged over `template`: what GPU nodes need, and a plan Job must not wait
-    for."""
+    """The same for workers only, merged over `template`:
+    what GPU nodes need, and a plan Job must not wait for."""
 
     plan_template: Template = Field(default_factory=dict)
     """The same for plan Jobs only, merged over `template`."""

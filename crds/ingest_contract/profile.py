@@ -86,19 +86,19 @@ class Voice(ContractModel):
 
 
 class IdentificationProfile(ContractModel):
-    """When a voice counts as recognised. Nothing is assumed: a speaker who is not recognised stays `unknown
-    #k`."""
+    """When a voice counts as recognised. Nothing is assumed:
+    a speaker who is not recognised stays `unknown #k`."""
 
     voices: Annotated[tuple[Voice, ...], Field(max_length=200)] = ()
     """The voices to look for."""
 
     threshold: Decimal = "0.40"
-    """Cosine similarity below which a voice is unknown. `docs/accuracy.md` says how to choose it for your own
-    corpus."""
+    """Cosine similarity below which a voice is unknown.
+    `docs/accuracy.md` says how to choose it for your own corpus."""
 
     margin: Decimal = "0.05"
-    """How much better than the runner-up a match must be; below that the voice is `Ambiguous` and stays
-    unknown."""
+    """How much better than the runner-up a match must be;
+    below that the voice is `Ambiguous` and stays unknown."""
 
     min_speech_seconds: Seconds = 5
     """Clean speech that a speaker needs in one recording before any name is considered."""
@@ -111,8 +111,8 @@ class SegmentationProfile(ContractModel):
     """The longest passage. Longer turns are cut at sentence ends, then at pauses."""
 
     max_gap_seconds: Annotated[int, Field(ge=0, le=60)] = 3
-    """Turns of one speaker merge into one passage over silences of at most this length, never across another
-    speaker."""
+    """Turns of one speaker merge into one passage over silences of at most this length,
+    never across another speaker."""
 
 
 class EmbeddingProfile(ContractModel):
@@ -150,8 +150,8 @@ class FetchProfile(ContractModel):
 
 
 class RuntimeProfile(ContractModel):
-    """Speed and memory. Nothing here changes the output beyond rounding, so nothing here enters a stage
-    hash."""
+    """Speed and memory. Nothing here changes the output beyond rounding,
+    so nothing here enters a stage hash."""
 
     device: Device = Device.AUTO
     """Where the models run."""
@@ -163,8 +163,8 @@ class RuntimeProfile(ContractModel):
     """CPU threads of one worker; 0 shares the machine's cores evenly between the workers that run at once."""
 
     transcription_batch: Annotated[int, Field(ge=1, le=128)] = 8
-    """Pieces of speech that Whisper decodes together. Gains end at 8 to 16 on every GPU with published
-    measurements."""
+    """Pieces of speech that Whisper decodes together.
+    Gains end at 8 to 16 on every GPU with published measurements."""
 
     diarization_batch: Annotated[int, Field(ge=1, le=256)] = 32
     """Ten-second windows that the segmentation network processes together."""

@@ -36,8 +36,8 @@ class UnstructuralSchemaError(ValueError):
 
 
 def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = None) -> Schema:
-    """The structural form of a pydantic schema: references inlined, optional fields simply absent, defaults
-    kept."""
+    """The structural form of a pydantic schema:
+    references inlined, optional fields simply absent, defaults kept."""
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     flat = _resolved(schema, definitions)
     unknown = sorted(set(flat) - set(_COPIED) - set(_DROPPED))
@@ -71,8 +71,8 @@ def structural(schema: Schema, *, definitions: Mapping[str, Schema] | None = Non
 
 
 def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """The schema with its reference and its optional branch merged in; the field's own keywords win over its
-    type's."""
+    """The schema with its reference and its optional branch merged in;
+    the field's own keywords win over its type's."""
     merged: Schema = {}
     branches = [branch for branch in schema.get("anyOf", ()) if branch.get("type") != "null"]
     if len(branches) > 1:

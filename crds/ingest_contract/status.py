@@ -82,8 +82,8 @@ class RecordingIntervals(ContractModel):
 
 
 class RunCount(ContractModel):
-    """How many runs these recordings have had: a Job's name must never repeat, not even after a
-    `retryFailed`."""
+    """How many runs these recordings have had:
+    a Job's name must never repeat, not even after a `retryFailed`."""
 
     run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
     """Runs so far, charged or not."""
@@ -141,8 +141,8 @@ class PlanStatus(ContractModel):
     """Recordings that the sources list and the plan leaves out, by reason."""
 
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)] | None = None
-    """Digest of the plans. It detects a status that belongs to other plans, such as one restored from a
-    backup."""
+    """Digest of the plans. It detects a status that belongs to other plans,
+    such as one restored from a backup."""
 
 
 class ProfileStatus(ContractModel):
@@ -229,8 +229,8 @@ class IngestBatchStatus(ContractModel):
     """Why nothing new starts, while the breaker is open."""
 
     learned_rung: Count | None = None
-    """The rung of the memory ladder on which recordings start, once earlier runs have shown which one is
-    needed."""
+    """The rung of the memory ladder on which recordings start,
+    once earlier runs have shown which one is needed."""
 
     nodes: Annotated[tuple[NodeStatus, ...], Field(max_length=MAX_NODES, json_schema_extra=ATOMIC)] = ()
     """Nodes on which runs failed lately."""

@@ -99,5 +99,5 @@ def _line(text: object) -> object:
 
 
 ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE_CHARACTERS)]
-"""A line for people that comes from outside: made legible and cut to its length where it enters the
-contract."""
+"""A line for people that comes from outside:
+made legible and cut to its length where it enters the contract."""

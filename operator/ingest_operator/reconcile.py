@@ -46,8 +46,8 @@ class StatusStore(Protocol):
 
 
 Accepted = Callable[[IngestBatchStatus | None, Decision], None]
-"""Called with the status before and the decision, once its status is written and before anything else is
-done."""
+"""Called with the status before and the decision,
+once its status is written and before anything else is done."""
 
 
 def ignored(_: IngestBatchStatus | None, __: Decision) -> None:
@@ -83,8 +83,8 @@ async def _act(action: Action, batch: Batch, cluster: Cluster) -> Blocker | None
 
 
 def _moments(met: Iterable[Blocker | None], now: float) -> Iterator[float]:
-    """When refused starts are worth another call. The slot of a recording that cannot take it goes to another
-    one."""
+    """When refused starts are worth another call.
+    The slot of a recording that cannot take it goes to another one."""
     for blocker in met:
         if blocker is not None:
             yield blocker.until if blocker.index is None else min(blocker.until, now + PASSED_ON_SECONDS)

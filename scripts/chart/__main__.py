@@ -1,5 +1,5 @@
-"""`python -m scripts.chart`: write every generated file of the chart, or with `--check` say which ones have
-drifted."""
+"""`python -m scripts.chart`: write every generated file of the chart,
+or with `--check` say which ones have drifted."""
 
 import sys
 from pathlib import Path

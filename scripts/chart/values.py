@@ -18,8 +18,8 @@ class Value:
 
 
 def values_in(text: str) -> tuple[Value, ...]:
-    """Every value of the file, in its order. A mapping with keys is a group of values; an empty one is a
-    value."""
+    """Every value of the file, in its order.
+    A mapping with keys is a group of values; an empty one is a value."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     return tuple(_below(root, (), text.splitlines()))
 

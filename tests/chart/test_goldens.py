@@ -14,8 +14,8 @@ GOLDENS = Path(__file__).parents[1] / "goldens" / "chart"
 
 
 def shown(objects: list[Json]) -> str:
-    """The objects as a person compares them: sorted, and without what lies in files of the chart word by
-    word."""
+    """The objects as a person compares them:
+    sorted, and without what lies in files of the chart word by word."""
     ordered = sorted(
         objects,
         key=lambda each: (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]),

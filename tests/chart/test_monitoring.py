@@ -1,5 +1,5 @@
-"""Monitors, alerts and the dashboard: what they name is what the operator exposes, and every alert has its
-page."""
+"""Monitors, alerts and the dashboard:
+what they name is what the operator exposes, and every alert has its page."""
 
 import json
 import re

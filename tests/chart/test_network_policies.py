@@ -55,8 +55,8 @@ PUBLIC = ("93.184.216.34", "8.8.8.8", "2606:4700::1111")
 
 
 def selects(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Whether a selector takes an object with these labels; of the expressions only the one that is used
-    here."""
+    """Whether a selector takes an object with these labels;
+    of the expressions only the one that is used here."""
     keys = [each["key"] for each in selector.get("matchExpressions", ()) if each["operator"] == "Exists"]
     assert len(keys) == len(selector.get("matchExpressions", ()))
     return selector.get("matchLabels", {}).items() <= labels.items() and labels.keys() >= set(keys)

@@ -11,8 +11,8 @@ from tests.support.chart import CASES, NAMESPACE, Json, case
 
 NAMESPACES = (NAMESPACE, "research")
 FOREIGN = ("monitoring.coreos.com/v1", "admissionregistration.k8s.io/v1beta1")
-"""What is not served here: it is looked at in test_monitoring.py, and in force in
-tests/operator/kube/install/test_managed_fields_policy.py."""
+"""What is not served here: it is looked at in test_monitoring.py,
+and in force in tests/operator/kube/install/test_managed_fields_policy.py."""
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
-"""What the pages tell people to type is what the command understands, and what they tell people to write is
-valid."""
+"""What the pages tell people to type is what the command understands,
+and what they tell people to write is valid."""
 
 import json
 import re
@@ -52,8 +52,8 @@ def mentioned() -> Iterator[tuple[str, str]]:
 
 
 def understood(line: str) -> None:
-    """Parse a command as the shell and the program would, and run nothing. Raises what the program would
-    say."""
+    """Parse a command as the shell and the program would, and run nothing.
+    Raises what the program would say."""
     words = shlex.split(line, comments=True)
     end = next((i for i, word in enumerate(words) if word in (">", "|")), len(words))
     command, context, rest = typer.main.get_command(app), None, words[1:end]

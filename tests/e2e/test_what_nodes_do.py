@@ -1,5 +1,5 @@
-"""What a node does to workers: it kills the one that takes more memory than it may, and it takes one away in
-mid-recording."""
+"""What a node does to workers:
+it kills the one that takes more memory than it may, and it takes one away in mid-recording."""
 
 from testkit.release.batches import batch
 from testkit.release.place import Place

@@ -32,8 +32,8 @@ def test_every_reason_is_on_the_failure_page(reason: Reason) -> None:
 
 
 def holds() -> set[str]:
-    """Every reason for which the operator can say that a batch is held up, beside those of the failure
-    table."""
+    """Every reason for which the operator can say that a batch is held up,
+    beside those of the failure table."""
     code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
     literal = set(re.findall(r'Blocker\(\s*"([A-Za-z]+)"', code))
     return (

@@ -1,5 +1,5 @@
-"""`kill -9` at any stage, and a run that goes on: nothing half done in the store, nothing finished done
-twice."""
+"""`kill -9` at any stage, and a run that goes on:
+nothing half done in the store, nothing finished done twice."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""A test run with a node that is killed: the machine is as it was, and another one can have a node at
-once."""
+"""A test run with a node that is killed:
+the machine is as it was, and another one can have a node at once."""
 
 import signal
 import subprocess

@@ -1,5 +1,5 @@
-"""One look: the status is accepted before anything follows from it, and only what is recorded is
-forgotten."""
+"""One look: the status is accepted before anything follows from it,
+and only what is recorded is forgotten."""
 
 import asyncio
 import logging

@@ -25,8 +25,8 @@ Key = tuple[int, int]
 GPUS = 2
 """Of each node."""
 LOOKS_APART = 5.0
-"""Seconds between two looks: a batch of which something ends all the time is looked at every three at
-most."""
+"""Seconds between two looks:
+a batch of which something ends all the time is looked at every three at most."""
 RESYNC = 30.0
 """Seconds between two looks while nothing happens."""
 

@@ -1,5 +1,5 @@
-"""Books that a test keeps beside an operator, of what it saw: what the status counts must be what these
-count."""
+"""Books that a test keeps beside an operator, of what it saw:
+what the status counts must be what these count."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -26,8 +26,8 @@ class Books:
     charged: Counter[int] = field(default_factory=Counter)
     """Ends that cost their item an attempt, since its last pass began."""
     forgivable: Counter[int] = field(default_factory=Counter)
-    """Ends beside them that may have been charged to a machine instead, because others fared no better
-    there."""
+    """Ends beside them that may have been charged to a machine instead,
+    because others fared no better there."""
     held_against: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Items whose runs spoke against a node."""
 

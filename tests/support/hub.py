@@ -1,5 +1,5 @@
-"""A stand-in for the Hugging Face hub: the few answers that its client asks for, over HTTP, from files in
-memory."""
+"""A stand-in for the Hugging Face hub:
+the few answers that its client asks for, over HTTP, from files in memory."""
 
 import hashlib
 import json

@@ -1,5 +1,5 @@
-"""Delays that people have in minutes, in seconds: the same decisions, sooner. Nothing else of the operator is
-changed."""
+"""Delays that people have in minutes, in seconds: the same decisions, sooner.
+Nothing else of the operator is changed."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Arbitrary ledgers: everything that may be remembered about a batch of 300 items, the strange corners
-included."""
+"""Arbitrary ledgers: everything that may be remembered about a batch of 300 items,
+the strange corners included."""
 
 import random
 from collections.abc import Mapping

@@ -85,8 +85,8 @@ def status_of(schedule: Object) -> IngestScheduleStatus:
 
 @dataclass
 class MemoryApi:
-    """Objects by kind and name, with uids, resource versions and generations, and garbage collection by
-    owner."""
+    """Objects by kind and name, with uids, resource versions and generations,
+    and garbage collection by owner."""
 
     now: float = MADE
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)

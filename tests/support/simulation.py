@@ -65,8 +65,8 @@ class SimulatedCluster:
     now: float = NOW
     truth: dict[Key, Run] = field(default_factory=dict)
     cache: dict[Key, Run] = field(default_factory=dict)
-    """What is seen: of each run the truth of some earlier moment, never of one before what was seen
-    already."""
+    """What is seen: of each run the truth of some earlier moment,
+    never of one before what was seen already."""
     started: dict[int, list[Start]] = field(default_factory=lambda: defaultdict(list))
     """Every process that ever began, by item."""
     stopping: set[Key] = field(default_factory=set)

@@ -104,8 +104,8 @@ class Worker:
         folder: Path,
         program: tuple[str, ...] = ("-m", "ingest_worker"),
     ) -> None:
-        """`order` may be the file that holds it. `program` is what Python runs, for a worker with an engine
-        replaced."""
+        """`order` may be the file that holds it.
+        `program` is what Python runs, for a worker with an engine replaced."""
         told = (
             {ORDER_FILE_VARIABLE: str(order)} if isinstance(order, Path) else {ORDER_VARIABLE: _text(order)}
         )

@@ -78,8 +78,8 @@ def test_a_wheel_without_the_library_leaves_no_folder(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files are the demo's own; a worker's test in the same process may have had torch take weights
-    alone."""
+    """The files are the demo's own;
+    a worker's test in the same process may have had torch take weights alone."""
     monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
 
 

@@ -1,5 +1,5 @@
-"""The media files: each is what its name says, and the broken ones are broken in the way that is
-meant."""
+"""The media files: each is what its name says,
+and the broken ones are broken in the way that is meant."""
 
 from hashlib import sha256
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""The check of an installation: what a worker would find, each in one line, with the real models and a real
-Postgres."""
+"""The check of an installation:
+what a worker would find, each in one line, with the real models and a real Postgres."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-"""What a worker logs: sentences for people and fields for programs, and no text that has to be taken apart
-again."""
+"""What a worker logs: sentences for people and fields for programs,
+and no text that has to be taken apart again."""
 
 import ast
 import json

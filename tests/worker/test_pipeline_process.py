@@ -1,5 +1,5 @@
-"""The worker as a process, with real models and a real Postgres: what it stores, what it says, and how it
-ends."""
+"""The worker as a process, with real models and a real Postgres:
+what it stores, what it says, and how it ends."""
 
 import importlib.util
 import json

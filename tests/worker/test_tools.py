@@ -1,5 +1,5 @@
-"""What of a run's tools is loaded when: as early as the order and the memory allow, and otherwise when it is
-needed."""
+"""What of a run's tools is loaded when:
+as early as the order and the memory allow, and otherwise when it is needed."""
 
 from concurrent.futures import Future
 from pathlib import Path

@@ -83,8 +83,8 @@ def main() -> NoReturn:
 
 
 def order_text() -> str:
-    """The order's text: from its variable, or from the file that another variable names. Raises `OSError` and
-    `ValueError`."""
+    """The order's text: from its variable, or from the file that another variable names.
+    Raises `OSError` and `ValueError`."""
     text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
     text = text or (Path(file).read_text(encoding="utf-8") if file else "")
     if (written := os.environ.pop(ORDER_DIGEST_VARIABLE, "")) and written != order_digest(text):
@@ -103,8 +103,8 @@ def settle(order: WorkOrder) -> None:
 
 
 def refuse(text: str, error: OSError | ValueError) -> int:
-    """Report that the order is invalid, in the Receipt file that it names, if it names one. Returns the exit
-    code."""
+    """Report that the order is invalid, in the Receipt file that it names,
+    if it names one. Returns the exit code."""
     logs.start("")
     message = mistakes(error) if isinstance(error, ValidationError) else f"the order cannot be read: {error}"
     log.error("the order is refused: %s", message, extra={"action": "refuse-order"})
@@ -121,8 +121,8 @@ def refuse(text: str, error: OSError | ValueError) -> int:
 
 
 def mistakes(error: ValidationError) -> str:
-    """The first mistake in an order, and how many there are. Without the wrong value, which may be
-    anything."""
+    """The first mistake in an order, and how many there are.
+    Without the wrong value, which may be anything."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']} ({error.error_count()} mistakes in the order)"
 

@@ -94,8 +94,8 @@ def _store(_: Wanted) -> str:
 
 
 def _walls() -> str:
-    """The walls around the decoder on this node. A missing wall fails nothing: media are decoded without
-    it."""
+    """The walls around the decoder on this node.
+    A missing wall fails nothing: media are decoded without it."""
     if lacking := walls_lacking():
         return (
             f"note    walls: this kernel or its container lacks {', '.join(lacking)}, "

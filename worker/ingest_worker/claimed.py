@@ -87,8 +87,8 @@ class ClaimedRecording:
             )
 
     def rehearse(self, recording: Recording) -> None:
-        """Raise `StageError(DATABASE_REJECTED)` now, if the store would refuse the recording after hours of
-        work."""
+        """Raise `StageError(DATABASE_REJECTED)` now,
+        if the store would refuse the recording after hours of work."""
         with connect(self._dsn, application="rehearse") as connection:
             rehearse(connection, recording)
 
@@ -107,8 +107,8 @@ class ClaimedRecording:
                 record_outcome(connection, self._held, recording, end)
 
     def give_up(self) -> None:
-        """Release the claim, if it is still ours; if the database is unavailable, the lease expires by
-        itself."""
+        """Release the claim, if it is still ours;
+        if the database is unavailable, the lease expires by itself."""
         self._end()
         try:
             with connect(

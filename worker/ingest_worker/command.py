@@ -34,8 +34,8 @@ def carried_out(work: Callable[[], Iterable[str]]) -> int:
 
 
 def store_address() -> str:
-    """The address of the store, removed from the environment so that no child inherits it. Raises
-    `StageError(ORDER_INVALID)`."""
+    """The address of the store, removed from the environment so that no child inherits it.
+    Raises `StageError(ORDER_INVALID)`."""
     undumpable()
     if dsn := os.environ.pop(DSN_VARIABLE, ""):
         return dsn

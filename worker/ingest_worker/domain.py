@@ -136,8 +136,8 @@ class Diarization:
     overlaps: tuple[tuple[float, float], ...]
     """(start, end) where two or more spoke at once, in time order."""
     vectors: FloatArray
-    """(speakers, dimension) L2-normalised voice vectors; a row of NaN if a speaker spoke too little for
-    one."""
+    """(speakers, dimension) L2-normalised voice vectors;
+    a row of NaN if a speaker spoke too little for one."""
     outside_bounds: bool = False
     """Whether fewer or more speakers were found than the order allows. The result is kept as it is."""
 

@@ -114,8 +114,8 @@ def voice_hash(diarization: str) -> str:
 
 
 def _hearing(settings: Settings) -> dict[str, object]:
-    """What transcription depends on besides its model. `language_votes` counts only if no language is
-    named."""
+    """What transcription depends on besides its model.
+    `language_votes` counts only if no language is named."""
     votes = settings.transcription.language_votes if settings.language is None else None
     return {
         "beam_size": settings.transcription.beam_size,

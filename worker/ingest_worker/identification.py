@@ -19,9 +19,9 @@ from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArra
 from ingest_worker.errors import StageError
 
 TOP_RECORDINGS: Final = 3
-"""How many recordings of a voice count: those most similar to this speaker. A mean over all blurs rooms and
-microphones into one that fits none (macparakeet#682); with only the best, one bad recording could name
-strangers."""
+"""How many recordings of a voice count: those most similar to this speaker.
+A mean over all blurs rooms and microphones into one that fits none (macparakeet#682);
+with only the best, one bad recording could name strangers."""
 
 Scores = Sequence[tuple[float, str]]
 """(similarity, name), the best first."""
@@ -67,8 +67,8 @@ def _check(voice: EnrolledVoice, diarization: Diarization) -> None:
 def _alone(
     diarization: Diarization, speaker: int, voices: Sequence[EnrolledVoice], profile: IdentificationProfile
 ) -> Identity:
-    """The identity of one speaker without regard to the others; it has the best voice's name whatever the
-    decision."""
+    """The identity of one speaker without regard to the others;
+    it has the best voice's name whatever the decision."""
     threshold, margin = float(profile.threshold), float(profile.margin)
     if not voices:
         return Identity(speaker, Decision.NOBODY_ENROLLED, None, None, None, None, threshold)

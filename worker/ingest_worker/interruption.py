@@ -27,8 +27,8 @@ class Control:
         self._gate = threading.Lock()
 
     def stop(self, why: StageError) -> None:
-        """End the run at its next check. The first reason counts. Safe in a signal handler: it takes no
-        lock."""
+        """End the run at its next check. The first reason counts.
+        Safe in a signal handler: it takes no lock."""
         self._why = self._why or why
 
     def watch(self, check: Callable[[], None]) -> None:

@@ -1,5 +1,5 @@
-"""The worker's log, in the form of `ingest_contract.logs`: every line has the batch's trace. Called once by
-`__main__`."""
+"""The worker's log, in the form of `ingest_contract.logs`:
+every line has the batch's trace. Called once by `__main__`."""
 
 from typing import Final
 

@@ -78,8 +78,8 @@ _GPU: Final = (
     "cudnn_status_internal_error",
     "cudnn_status_not_supported",  # Lightning counts it too (`is_cudnn_snafu`)
 )
-"""GPU memory. Lightning's `is_oom_error` and accelerate's `find_executable_batch_size` know three of
-these."""
+"""GPU memory. Lightning's `is_oom_error`
+and accelerate's `find_executable_batch_size` know three of these."""
 
 _PYANNOTE: Final = "is probably too large"
 """pyannote.audio (`core/inference.py`) hides the engine's error in

@@ -79,8 +79,8 @@ class RunObserver:
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[tuple[Timing, Report]]:
-        """One stage: timed, shown, and ended at its next report if the run must end. Raises
-        `Interruption`."""
+        """One stage: timed, shown, and ended at its next report if the run must end.
+        Raises `Interruption`."""
         self.control.check()
         with self.clock.timing(stage) as timing:
             show = self.board.begin(stage)
@@ -160,8 +160,8 @@ class Pipeline:
         self._tools.begin(frozenset(KEPT) - self._kept.keys())
 
     def _heard(self) -> tuple[Transcript, Diarization]:
-        """Words and turns; no turns if diarization finds no voice. If nobody speaks, diarization is not
-        needed."""
+        """Words and turns; no turns if diarization finds no voice.
+        If nobody speaks, diarization is not needed."""
         diarization: Diarization | None
         if self._tools.together and not {Stage.TRANSCRIBE, Stage.DIARIZE} & self._kept.keys():
             transcript, diarization = self._heard_together()

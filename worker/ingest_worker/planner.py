@@ -54,8 +54,8 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
 
 
 def pipelines_of(order: PlanOrder) -> frozenset[str]:
-    """The pipeline hashes that the current settings can give: one for each number of speakers that a source
-    names."""
+    """The pipeline hashes that the current settings can give:
+    one for each number of speakers that a source names."""
     if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
         return frozenset()
     models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))

@@ -58,8 +58,8 @@ class Candidate:
     """None if unknown."""
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
-    """Why there is nothing to ingest, if reading its page has shown that already: private, removed and the
-    like."""
+    """Why there is nothing to ingest, if reading its page has shown that already:
+    private, removed and the like."""
     unread: int = 0
     """Number of files in a folder, counted by this candidate, that no decoder reads; 0 for a recording."""
     fault: str = ""

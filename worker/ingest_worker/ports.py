@@ -22,8 +22,8 @@ class Fetcher(Protocol):
         """Download or find the recording's media; temporary files go below `into`."""
 
     def confirm(self, item: Item, media: Media, /) -> None:
-        """Called after the media were read: raise if they have changed since the fetch. Our own copies cannot
-        change."""
+        """Called after the media were read:
+        raise if they have changed since the fetch. Our own copies cannot change."""
 
 
 class Decoder(Protocol):
@@ -37,8 +37,8 @@ class Transcriber(Protocol):
     """Transcribes speech."""
 
     def transcribe(self, audio: Audio, report: Report, /) -> Transcript:
-        """Every word, in order. A whole transcript and not a generator, whose remaining work could not be
-        timed."""
+        """Every word, in order. A whole transcript and not a generator,
+        whose remaining work could not be timed."""
 
     def release(self) -> None:
         """Free the model's memory. This object must not be used afterwards."""
@@ -51,8 +51,8 @@ class Diarizer(Protocol):
         """Who spoke when, with one voice vector each."""
 
     def voice_of(self, audio: Audio, /) -> FloatArray:
-        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s
-        vectors."""
+        """(dimension,) L2-normalised vector of the one person in a recording,
+        by the same path as `diarize`'s vectors."""
 
     def release(self) -> None:
         """Free the models' memory. This object must not be used afterwards."""
@@ -69,5 +69,5 @@ class Enrolment(Protocol):
     """Provides the voices to look for."""
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
-        """The enrolled voices. Raises `StageError(VOICE_UNUSABLE)` naming the recording that cannot be
-        used."""
+        """The enrolled voices.
+        Raises `StageError(VOICE_UNUSABLE)` naming the recording that cannot be used."""

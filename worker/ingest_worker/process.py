@@ -27,8 +27,8 @@ from ingest_worker.session import Session, named
 from ingest_worker.stopwatch import process_birth
 
 GRACE_SECONDS: Final = 5.0
-"""Seconds in which a run that was asked to end must end by itself; a kubelet allows 30
-(`terminationGracePeriodSeconds`)."""
+"""Seconds in which a run that was asked to end must end by itself;
+a kubelet allows 30 (`terminationGracePeriodSeconds`)."""
 
 LAST_WORD_SECONDS: Final = 3.0
 """Seconds to release the claim without the run's help."""
@@ -53,8 +53,8 @@ class Process:
         self._code: int | None = None
 
     def run(self) -> int:
-        """Carry out the order and write the Receipt. Returns the exit code. Must be called in the main
-        thread."""
+        """Carry out the order and write the Receipt. Returns the exit code.
+        Must be called in the main thread."""
         signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked)

@@ -124,8 +124,8 @@ def status(
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how far a batch is, or how it ended: with -o json or yaml, the same format as `kubectl get` in a
-    cluster."""
+    """Show how far a batch is, or how it ended:
+    with -o json or yaml, the same format as `kubectl get` in a cluster."""
     folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
     batch = read_batch(folder)
     if batch is None:

@@ -54,8 +54,8 @@ def lock_set(name: SetName, home: Home = None) -> None:
 
 @group.command(epilog="Example: ingestctl models verify default")
 def verify(name: SetName, home: Home = None) -> None:
-    """Compare every file of a set with its lock. Exit code 1 if a file is missing, different, or not in the
-    lock."""
+    """Compare every file of a set with its lock.
+    Exit code 1 if a file is missing, different, or not in the lock."""
     verdicts = sets.verified(Workplace.of(home, None).models, set_name_of(name))
     for verdict in verdicts:
         print(f"{verdict.model}: {verdict.fault or 'every file as locked'}")

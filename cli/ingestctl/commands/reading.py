@@ -97,8 +97,8 @@ def export(
     dsn: Dsn = None,
     home: Home = None,
 ) -> None:
-    """Write one transcript: JSON with everything, VTT or SRT captions, text for reading, or RTTM speaker
-    turns."""
+    """Write one transcript: JSON with everything, VTT or SRT captions,
+    text for reading, or RTTM speaker turns."""
     try:
         write(stored_transcript(Workplace.of(home, dsn), recording), form, to)
     except NoTranscriptError as error:

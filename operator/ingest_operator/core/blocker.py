@@ -17,7 +17,7 @@ class Blocker:
     message: str
     """For the user: what is wrong, and what to do about it."""
     until: float
-    """Epoch seconds before which another start is not worth its call; infinity where a watch will report the
-    change."""
+    """Epoch seconds before which another start is not worth its call;
+    infinity where a watch will report the change."""
     index: int | None = None
     """The only recording that it concerns; None where it concerns every start."""

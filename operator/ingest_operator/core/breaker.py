@@ -1,5 +1,5 @@
-"""The breaker of a batch: what the end of one run means for all others, and when a run may start again.
-Pure."""
+"""The breaker of a batch: what the end of one run means for all others,
+and when a run may start again. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,8 +15,8 @@ MAX_FAILED_PROBES: Final = 1000
 """The count of failed probes stops here; the wait has reached its maximum long before."""
 
 PREVAILING_OUTCOMES: Final = 8
-"""The breaker opens when this many of the last ten charged outcomes share one reason that is not the input's
-fault."""
+"""The breaker opens when this many of the last ten charged outcomes share one reason
+that is not the input's fault."""
 
 PROBE_AFTER_SECONDS: Final = 60.0
 """Seconds until the first probe of an open breaker; doubled with each failed probe, up to an hour."""
@@ -39,8 +39,8 @@ class Finished:
 
 
 def verdict_of(reason: Reason, *, forgiven: bool) -> Verdict:
-    """The verdict on a run. What a node does that has failed other recordings as well is charged to no
-    recording."""
+    """The verdict on a run.
+    What a node does that has failed other recordings as well is charged to no recording."""
     verdict = FAILURES[reason].verdict
     return Verdict.FORGIVE if forgiven and verdict is Verdict.RETRY_ELSEWHERE else verdict
 

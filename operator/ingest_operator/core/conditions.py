@@ -29,8 +29,8 @@ def failed_too_often(spec: IngestBatchSpec, total: int, ledger: Ledger) -> bool:
 def conclusions(
     batch: Batch, blockers: Sequence[Blocker], counts: Counts, ledger: Ledger
 ) -> tuple[str, tuple[ConditionDraft, ...]]:
-    """(state word, the condition of every type). `blockers` are what must change outside before more can
-    start."""
+    """(state word, the condition of every type).
+    `blockers` are what must change outside before more can start."""
     found = tuple(_conditions(batch, blockers, counts, ledger))
     return _word({kind for kind, holds, _, _ in found if holds}, counts, batch), found
 
@@ -135,8 +135,8 @@ def _stalled(
 
 
 def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
-    """Whether some nodes are avoided for a while. In a batch that is done, `status.nodes` still says which
-    were."""
+    """Whether some nodes are avoided for a while.
+    In a batch that is done, `status.nodes` still says which were."""
     names = () if done else avoided(ledger)
     if not names:
         return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""

@@ -3,8 +3,8 @@
 from typing import Final, Literal
 
 FLOOR_SECONDS: Final = 1800
-"""Seconds for everything that does not grow with the media: start, model loads, a slow download of a short
-recording."""
+"""Seconds for everything that does not grow with the media:
+start, model loads, a slow download of a short recording."""
 
 PER_MEDIA_SECOND: Final = {"cuda": 1.0, "cpu": 20.0}
 """Ten times the slowest real-time factor seen on such a device: the deadline ends runs that hang, it does not

@@ -50,8 +50,8 @@ class Decision:
     actions: tuple[Action, ...]
     """To be performed once the status is accepted."""
     next_at: float = inf
-    """Epoch seconds at which more may be decided without any event; infinity where only an event can change
-    something."""
+    """Epoch seconds at which more may be decided without any event;
+    infinity where only an event can change something."""
     written: int = 0
     """Bytes of the status as it was written; 0 before that, and where it says nothing new."""
 
@@ -95,8 +95,8 @@ def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tup
 
 
 def _moments(ledger: Ledger, seen: Observation) -> Iterator[float]:
-    """When something may happen by itself: retries, the probe of an open breaker, starts that were
-    refused."""
+    """When something may happen by itself:
+    retries, the probe of an open breaker, starts that were refused."""
     yield from (ledger.open_items[index].not_before for index in ledger.waiting)
     if ledger.breaker is not None:
         yield ledger.breaker.until
@@ -137,8 +137,8 @@ def plan(
 def is_held(
     spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, blockers: Sequence[Blocker]
 ) -> bool:
-    """Whether no run of the batch may start, whatever else is true. What runs, or waits for a node, goes
-    on."""
+    """Whether no run of the batch may start, whatever else is true.
+    What runs, or waits for a node, goes on."""
     return failed_too_often(spec, total, ledger) or any(
         each.index is None and each.until > now for each in blockers
     )

@@ -37,8 +37,8 @@ LONGEST_WITHOUT_SECONDS: Final = 3600.0
 """Upper limit of that wait, in seconds."""
 
 SETTLED_SECONDS: Final = 15.0
-"""Seconds that a scheduler has to place a pod before the lack of a node is reported, or another pod is
-created."""
+"""Seconds that a scheduler has to place a pod before the lack of a node is reported,
+or another pod is created."""
 
 
 def avoided(ledger: Ledger) -> tuple[str, ...]:
@@ -110,8 +110,8 @@ def cleared(ledger: Ledger, run: Run) -> Ledger:
 
 
 def as_time_goes(ledger: Ledger, now: float) -> Ledger:
-    """A node that was avoided for long enough is tried again; one that has been good for as long is
-    forgotten."""
+    """A node that was avoided for long enough is tried again;
+    one that has been good for as long is forgotten."""
     if all(node.until > now for node in ledger.nodes.values()):
         return ledger
     return replace(
@@ -196,8 +196,8 @@ def _by_item(run: Run) -> tuple[int, int]:
 
 
 def _without_a_place(runs: Iterable[Run]) -> list[float]:
-    """Since when runs that were kept from some nodes wait for one; empty while any run of the batch is on a
-    node."""
+    """Since when runs that were kept from some nodes wait for one;
+    empty while any run of the batch is on a node."""
     live = [run for run in runs if run.ended is None]
     if any(run.node is not None for run in live):
         return []

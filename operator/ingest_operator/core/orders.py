@@ -1,5 +1,5 @@
-"""Work orders from a batch, its profile and a recording. Pure; the one place where batch and profile are put
-together."""
+"""Work orders from a batch, its profile and a recording. Pure;
+the one place where batch and profile are put together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,8 +52,8 @@ def _voices(batch: IngestBatch, identification: IdentificationProfile) -> Identi
 
 
 def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
-    """The runtime on the top rung. `Auto` is resolved only here, so that a worker never chooses for
-    itself."""
+    """The runtime on the top rung.
+    `Auto` is resolved only here, so that a worker never chooses for itself."""
     wanted = profile.runtime
     device = (
         wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
@@ -109,8 +109,8 @@ class Orders:
         planned: tuple[Item, ...],
         place: Place,
     ) -> PlanOrder:
-        """The order to resolve the sources that no plan covers yet. `claims` gives the folder of each
-        claim."""
+        """The order to resolve the sources that no plan covers yet.
+        `claims` gives the folder of each claim."""
         return PlanOrder(
             trace_id=self.trace_id,
             batch=self.name,

@@ -105,8 +105,8 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is observed of a batch at one moment. Each run is read once for it, and every decision is based on
-    that."""
+    """What is observed of a batch at one moment.
+    Each run is read once for it, and every decision is based on that."""
 
     runs: tuple[Run, ...] = ()
     """Every run that is live, or over and not yet forgotten; in any order."""

@@ -23,8 +23,8 @@ _SHOWN_CHARACTERS: Final = 60
 
 
 class SourceError(ValueError):
-    """A source of a batch cannot be planned as it is written; the message names the field and says what to
-    do."""
+    """A source of a batch cannot be planned as it is written;
+    the message names the field and says what to do."""
 
     def __init__(self, message: str) -> None:
         # it may quote a line of a user's list, with a password in its address

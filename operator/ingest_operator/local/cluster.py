@@ -45,8 +45,8 @@ class LocalCluster:
         self._over: dict[tuple[int, int], Run] = {}
 
     def adopt(self) -> int:
-        """Take over what earlier sessions left: ends are read, orphans are ended. Returns the number of
-        orphans."""
+        """Take over what earlier sessions left: ends are read, orphans are ended.
+        Returns the number of orphans."""
         orphans = 0
         for path in sorted((self._site.folder.path / "runs").glob("?????-*")):
             index, number = (int(part) for part in path.name.split("-"))

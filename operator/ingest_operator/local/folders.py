@@ -25,8 +25,8 @@ PRIVATE_MODE: Final = 0o600
 
 
 def write_atomically(path: Path, text: str, mode: int = PRIVATE_MODE) -> None:
-    """Write a file that is whole or absent, also after a power cut; `mode` as for open(2), before the
-    umask."""
+    """Write a file that is whole or absent, also after a power cut;
+    `mode` as for open(2), before the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
@@ -110,8 +110,8 @@ class BatchFolder:
         return RunFolder(self.path / "runs" / f"{index:05d}-{number:02d}")
 
     def scratch(self, index: int) -> Path:
-        """A recording's media and audio. Its runs share the folder, so that none decodes what another has
-        decoded."""
+        """A recording's media and audio.
+        Its runs share the folder, so that none decodes what another has decoded."""
         return self.path / "scratch" / f"{index:05d}"
 
 

@@ -94,8 +94,8 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
 async def _planned(
     order_at: Callable[[Place], PlanOrder], site: Site, covered: int, stop: asyncio.Event
 ) -> PlanDocument:
-    """The plan that an order asks for. `covered` is how many entries of `spec.sources` earlier plans
-    cover."""
+    """The plan that an order asks for.
+    `covered` is how many entries of `spec.sources` earlier plans cover."""
     for attempt in range(1, MAX_PLAN_ATTEMPTS + 1):
         folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
         place = Place(

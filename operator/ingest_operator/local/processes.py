@@ -156,8 +156,8 @@ def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:
 
 
 def bury_orphan(folder: RunFolder, started: Started, now: float) -> Ended:
-    """End what an earlier session left running and no session waits for any more. Its Receipt says what it
-    committed."""
+    """End what an earlier session left running and no session waits for any more.
+    Its Receipt says what it committed."""
     if _born(started.pid) == started.born:
         end_group(started.pid, signal.SIGKILL)
     return _record(folder, None, "request", now)

@@ -82,8 +82,8 @@ def folders_of(mounts: Mounts) -> dict[str, str]:
 
 
 def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
-    """The fetch settings, with the folders that the user of this machine mapped allowed as well. Raises
-    `SourceError`."""
+    """The fetch settings, with the folders that the user of this machine mapped allowed as well.
+    Raises `SourceError`."""
     folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
         raise SourceError(

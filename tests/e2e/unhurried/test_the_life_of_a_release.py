@@ -1,5 +1,5 @@
-"""A release from one version to the next, back, away and here again, while workers run: none of them
-notices."""
+"""A release from one version to the next, back, away and here again,
+while workers run: none of them notices."""
 
 import shutil
 from pathlib import Path

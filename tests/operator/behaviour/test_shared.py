@@ -11,8 +11,8 @@ from testkit.objects.builders import items
 
 
 class Claims:
-    """One recording, and which batch has it. The claims themselves, in Postgres, are tested with the
-    store."""
+    """One recording, and which batch has it.
+    The claims themselves, in Postgres, are tested with the store."""
 
     def __init__(self) -> None:
         self.stored = False

@@ -74,8 +74,8 @@ def test_a_batch_that_is_born_suspended_does_nothing_until_it_is_resumed(scene: 
 
 
 def held(scene: Scene, run: int) -> None:
-    """This run of both recordings has its Job, and their queue admits neither: they are suspended, without
-    pods."""
+    """This run of both recordings has its Job, and their queue admits neither:
+    they are suspended, without pods."""
 
     def made() -> list[str]:
         found = [job for job in scene.jobs() if job["metadata"]["name"].endswith(f"-{run}")]

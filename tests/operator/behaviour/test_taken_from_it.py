@@ -1,5 +1,5 @@
-"""What somebody takes from a batch while it is at work: its Jobs, their labels, their pods, what they are
-told."""
+"""What somebody takes from a batch while it is at work:
+its Jobs, their labels, their pods, what they are told."""
 
 from dataclasses import replace
 

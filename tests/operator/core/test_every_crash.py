@@ -35,8 +35,8 @@ class Story:
     before it."""
 
     killing: bool = False
-    """Whether somebody suspends the batch by force in the middle of it, and resumes it when nothing runs any
-    more."""
+    """Whether somebody suspends the batch by force in the middle of it,
+    and resumes it when nothing runs any more."""
     slow: bool = False
     """Whether the world goes on before another operator looks."""
     operator: SimulatedOperator = field(init=False)
@@ -89,8 +89,8 @@ class Story:
 
 
 def what_counts(status: IngestBatchStatus) -> dict[str, Any]:
-    """What of a final status does not depend on when things happened, nor on which recording taught the
-    ladder."""
+    """What of a final status does not depend on when things happened,
+    nor on which recording taught the ladder."""
     facts = status.model_dump(
         include={"counts", "items", "failures", "skips", "progress_percent", "state", "recent"}
     )

@@ -1,5 +1,5 @@
-"""What a run came to: the exact answers for what is known to happen, and some answer for every combination of
-facts."""
+"""What a run came to: the exact answers for what is known to happen,
+and some answer for every combination of facts."""
 
 from itertools import product
 

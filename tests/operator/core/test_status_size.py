@@ -1,5 +1,5 @@
-"""The status stays small at any size of batch: an API object of 100 kB is read, and written, by everyone who
-watches."""
+"""The status stays small at any size of batch:
+an API object of 100 kB is read, and written, by everyone who watches."""
 
 from collections.abc import Callable
 from dataclasses import replace

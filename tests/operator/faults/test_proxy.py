@@ -1,5 +1,5 @@
-"""The proxy between an operator and its API server does to a request what its script says, and nothing to the
-others."""
+"""The proxy between an operator and its API server does to a request what its script says,
+and nothing to the others."""
 
 import http.client
 import json

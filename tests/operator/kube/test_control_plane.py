@@ -1,5 +1,5 @@
-"""The control plane of the tests: what they build on when they say that something happened, or that nothing
-did."""
+"""The control plane of the tests:
+what they build on when they say that something happened, or that nothing did."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Kueue at work on a control plane of tests: its definitions, its webhooks, and its controller on the
-loopback."""
+"""Kueue at work on a control plane of tests:
+its definitions, its webhooks, and its controller on the loopback."""
 
 import base64
 from collections.abc import Iterator

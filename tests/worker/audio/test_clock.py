@@ -1,5 +1,5 @@
-"""Where frames belong: jumps that are pauses, and jumps that are none. Frames are numbers here, one for each
-second."""
+"""Where frames belong: jumps that are pauses, and jumps that are none.
+Frames are numbers here, one for each second."""
 
 import pytest
 from hypothesis import given

@@ -21,8 +21,8 @@ AudioOf = Callable[..., Audio]
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Two threads on a busy machine wait for each other for minutes, and one gives the same numbers
-    everywhere."""
+    """Two threads on a busy machine wait for each other for minutes,
+    and one gives the same numbers everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

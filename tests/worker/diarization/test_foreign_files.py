@@ -1,5 +1,5 @@
-"""A pipeline's files are data: what somebody has put into them is refused with a typed error, and none of it
-runs."""
+"""A pipeline's files are data:
+what somebody has put into them is refused with a typed error, and none of it runs."""
 
 import shutil
 import warnings

@@ -18,8 +18,8 @@ MIB = 1024 * 1024
 
 @dataclass
 class RecordedNvml:
-    """Answers in the form of nvidia-ml-py 13: byte counts in a structure, a percentage in another, errors by
-    class."""
+    """Answers in the form of nvidia-ml-py 13:
+    byte counts in a structure, a percentage in another, errors by class."""
 
     NVMLError = pynvml.NVMLError
     uuids: tuple[str, ...] = ("GPU-5f9f4b6e-31a8-4a7c-8d5c-0f2c1d3e4b5a", "GPU-aaaa")

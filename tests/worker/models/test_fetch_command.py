@@ -1,5 +1,5 @@
-"""Fetching as a Job does it: a set into a volume, licences before anything else, the hub's token from the
-environment."""
+"""Fetching as a Job does it: a set into a volume, licences before anything else,
+the hub's token from the environment."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,8 +18,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The bytes of small real files by name: six seconds each, but for `short.mp3` (3) and `long.mp4`
-    (20)."""
+    """The bytes of small real files by name:
+    six seconds each, but for `short.mp3` (3) and `long.mp4` (20)."""
     folder = tmp_path_factory.mktemp("media")
     paths: list[Path] = [
         make(folder / "film.mp4", "aac", picture="mpeg4"),

@@ -1,5 +1,5 @@
-"""Looking and downloading in a process apart, from sites that want to keep it: how each end is told, and how
-soon."""
+"""Looking and downloading in a process apart, from sites that want to keep it:
+how each end is told, and how soon."""
 
 import itertools
 import socketserver

@@ -23,8 +23,8 @@ LARGE = 3 * BLOCK_BYTES * BLOCKS
 
 
 class Team:
-    """Plans what lies in a folder, with a namespace and claims of its own, and one store that all teams
-    share."""
+    """Plans what lies in a folder, with a namespace and claims of its own,
+    and one store that all teams share."""
 
     def __init__(self, folder: Path, namespace: str = "team-a", **claims: Path) -> None:
         self.folder, self.namespace, self.claims = folder, namespace, claims

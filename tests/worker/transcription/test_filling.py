@@ -32,8 +32,8 @@ def word_of(sound: int, start: float) -> str:
 
 
 class Forgetful:
-    """Stands where the engine stands; writes three different words a second, except where it leaves some
-    out."""
+    """Stands where the engine stands;
+    writes three different words a second, except where it leaves some out."""
 
     languages: Sequence[str] = ("en",)
 

@@ -59,8 +59,8 @@ class Clock(Protocol[Frame]):
 
     @property
     def beyond_seconds(self) -> float:
-        """Sound whose time lies beyond the announced end. It was placed directly after what came before
-        it."""
+        """Sound whose time lies beyond the announced end.
+        It was placed directly after what came before it."""
 
 
 @dataclass(slots=True)

@@ -145,8 +145,8 @@ class _Span:
     origin: float
     """The time on that clock at which it begins, in seconds."""
     end: float | None
-    """Seconds from there beyond which nothing can follow, as the container says; None where it does not
-    say."""
+    """Seconds from there beyond which nothing can follow, as the container says;
+    None where it does not say."""
     many_clocks: bool = False
 
 

@@ -86,8 +86,8 @@ class Listener:
             )
 
     def _best(self, order: list[int], number: dict[int, int], sink: BinaryIO) -> tuple[int, Heard]:
-        """The first track that decodes and is not silent; if there is none, the first that decodes. Raises as
-        `listen`."""
+        """The first track that decodes and is not silent;
+        if there is none, the first that decodes. Raises as `listen`."""
         silent: tuple[int, Heard] | None = None
         failure: StageError | None = None
         for index in order:

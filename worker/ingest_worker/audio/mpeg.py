@@ -39,8 +39,8 @@ def announced_bytes(read: Read) -> int | None:
 
 
 def _id3_length(head: bytes) -> int:
-    """Bytes of the ID3v2 tag at the file's beginning (id3.org, 3.1: a size of 7-bit bytes after a head of
-    10)."""
+    """Bytes of the ID3v2 tag at the file's beginning (id3.org, 3.1:
+    a size of 7-bit bytes after a head of 10)."""
     if head[:3] != b"ID3" or len(head) < 10:  # noqa: PLR2004 -- the length of the tag's head
         return 0
     size = 0

@@ -28,8 +28,8 @@ class PcmWriter:
     """Frames in, mono PCM out, block by block: channels are mixed, and the level is measured."""
 
     def __init__(self, sink: BinaryIO, rate: int, most: int, report: Report, gain: float = 1.0) -> None:
-        """`rate` is in samples per second, `most` in samples; `gain` is what every sample is multiplied
-        by."""
+        """`rate` is in samples per second, `most` in samples;
+        `gain` is what every sample is multiplied by."""
         self.samples = 0
         self.levels = Levels()
         self.gain = gain

@@ -52,8 +52,8 @@ _TELLABLE: Final = frozenset(
         Reason.DOWNLOAD_FAILED,
     }
 )
-"""The reasons that a decoder may report. It cannot know more, and must not be able to stop a batch with a
-report."""
+"""The reasons that a decoder may report.
+It cannot know more, and must not be able to stop a batch with a report."""
 
 _PATIENCE_FACTOR: Final = 4
 """Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a

@@ -15,20 +15,20 @@ from av.packet import Packet
 from ingest_worker.audio import media
 
 _LONGEST_STEP_SECONDS: Final = 10.0
-"""Seconds between two packets of a track beyond which its clock was restarted (ffmpeg's own
-`dts_delta_threshold`)."""
+"""Seconds between two packets of a track beyond which its clock was restarted
+(ffmpeg's own `dts_delta_threshold`)."""
 
 
 def last_end(file: BinaryIO, name: str) -> float:
-    """The end of the last packet of any track, in seconds of the container's clock. Raises as
-    `media.opened`."""
+    """The end of the last packet of any track,
+    in seconds of the container's clock. Raises as `media.opened`."""
     with _read_aside(file, name) as container:
         return max((end for _, _, end in _spans(container)), default=0.0)
 
 
 def longest_other(file: BinaryIO, name: str, index: int) -> float:
-    """Seconds that the longest track but this one covers, whatever its clock does in between. Raises as
-    `media.opened`."""
+    """Seconds that the longest track but this one covers,
+    whatever its clock does in between. Raises as `media.opened`."""
     covered: dict[int, float] = {}
     ends: dict[int, float] = {}
     with _read_aside(file, name) as container:

@@ -15,8 +15,8 @@ _PLACEHOLDERS: Final = (0x7F000000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFF0
 round one."""
 
 _HEADERS_BYTES: Final = 4096
-"""How far a size may differ from a placeholder: headers are included or not, or rounded down to a block of
-samples."""
+"""How far a size may differ from a placeholder:
+headers are included or not, or rounded down to a block of samples."""
 
 _MOST_CHUNKS: Final = 1000
 

@@ -18,6 +18,6 @@ def is_short(seconds: float, announced: float) -> bool:
 
 
 def is_much(lost: float, seconds: float) -> bool:
-    """Whether more of a recording is lost than may be missing: the tolerance, but never more than half of
-    it."""
+    """Whether more of a recording is lost than may be missing:
+    the tolerance, but never more than half of it."""
     return lost > min(tolerance(seconds), seconds / 2)

@@ -39,8 +39,8 @@ class SpeakerActivity:
         """Samples from one window to the next."""
 
     def of(self, audio: Audio, report: Report) -> FloatArray:
-        """(windows, frames, slots) of 0 and 1: which of a window's local speakers is active in which
-        frame."""
+        """(windows, frames, slots) of 0 and 1:
+        which of a window's local speakers is active in which frame."""
         starts = window_starts(audio.samples, self.width, self.step)
         sound = Amplified(audio)
 

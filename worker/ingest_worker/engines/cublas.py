@@ -14,8 +14,8 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 
 LIBRARIES: Final = ("libcublasLt.so.12", "libcublas.so.12")
-"""The order matters: the second needs the first. Major 12 because CTranslate2's wheels are built with CUDA
-12."""
+"""The order matters: the second needs the first.
+Major 12 because CTranslate2's wheels are built with CUDA 12."""
 
 
 def preload() -> None:

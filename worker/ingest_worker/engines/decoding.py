@@ -32,8 +32,8 @@ CANDIDATES: Final = 5
 """Samples from which the likeliest is chosen, at a temperature above 0 (openai/whisper `best_of`)."""
 
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
-"""Punctuation that belongs to the word after it and before it (openai/whisper `prepend_punctuations`,
-`append_punctuations`)."""
+"""Punctuation that belongs to the word after it and before it
+(openai/whisper `prepend_punctuations`, `append_punctuations`)."""
 
 Piece = tuple[Decoded, list[Word]]
 """A decoding and its words at times of its sound. No words if the decoding cannot be what was said: aligning
@@ -57,8 +57,8 @@ class Engine:
     """A loaded Whisper model."""
 
     def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
-        """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`, `ORDER_INVALID` or a memory
-        reason."""
+        """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`,
+        `ORDER_INVALID` or a memory reason."""
         if missing := [name for name in FILES if not (folder / name).is_file()]:
             raise StageError(Reason.MODELS_UNAVAILABLE, f"{folder} has no {', '.join(missing)}.")
         if device == "cuda":

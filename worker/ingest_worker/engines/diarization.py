@@ -170,8 +170,8 @@ def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
 
 @contextmanager
 def _ours(reason: Reason, message: str) -> Iterator[None]:
-    """Foreign exceptions become `StageError`: a memory or GPU reason if they indicate one, otherwise
-    `reason`."""
+    """Foreign exceptions become `StageError`:
+    a memory or GPU reason if they indicate one, otherwise `reason`."""
     try:
         yield
     except StageError:

@@ -13,15 +13,15 @@ from typing import Final
 from ingest_worker.engines.loops import loop_of
 
 MAX_COMPRESSION_RATIO: Final = 2.4
-"""Text with a higher zlib ratio than this repeats itself (Radford et al. 2022, 4.5; openai/whisper
-`compression_ratio_threshold`)."""
+"""Text with a higher zlib ratio than this repeats itself (Radford et al. 2022, 4.5;
+openai/whisper `compression_ratio_threshold`)."""
 
 MIN_LOGPROB: Final = -1.0
 """Mean log probability per token below which a decoding is doubtful (same place, `logprob_threshold`)."""
 
 MAX_NO_SPEECH_PROBABILITY: Final = 0.6
-"""Probability of "no speech" above which a doubtful decoding is silence (same place,
-`no_speech_threshold`)."""
+"""Probability of "no speech" above which a doubtful decoding is silence
+(same place, `no_speech_threshold`)."""
 
 MAX_CHARACTERS_PER_SECOND: Final = 40.0
 """Characters a second that nobody can say: eight words of five letters, while fast English stays below six
@@ -30,8 +30,8 @@ every language writes spaces."""
 
 MIN_CHARACTERS_PER_SECOND: Final = 1.5
 SPARSE_AFTER_SECONDS: Final = 10.0
-"""Fewer characters a second over ten seconds of voice activity: the decoder stopped early
-(faster-whisper#1179)."""
+"""Fewer characters a second over ten seconds of voice activity:
+the decoder stopped early (faster-whisper#1179)."""
 
 
 class Fault(StrEnum):

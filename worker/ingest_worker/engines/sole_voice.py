@@ -1,5 +1,5 @@
-"""The voice of a recording in which one person speaks: the vector that enrolment stores. Pure. Called by
-`diarization`."""
+"""The voice of a recording in which one person speaks: the vector that enrolment stores.
+Pure. Called by `diarization`."""
 
 from typing import Final
 

@@ -5,8 +5,8 @@ from ingest_worker.errors import StageError
 
 
 def gpu_is_present() -> bool:
-    """Whether this machine has a GPU that a worker could use. Asks the driver only; no CUDA context is
-    made."""
+    """Whether this machine has a GPU that a worker could use.
+    Asks the driver only; no CUDA context is made."""
     from ingest_worker.gpu.nvml import find_gpu
 
     try:

@@ -73,8 +73,8 @@ def _handle(nvml: Any, visible: str | None) -> Any:
 
 
 def find_gpu() -> NvmlGpu:
-    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`; there is no fallback to the
-    CPU."""
+    """The GPU that this process will use. Raises `StageError(GPU_UNAVAILABLE)`;
+    there is no fallback to the CPU."""
     import pynvml
 
     return NvmlGpu(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES"))

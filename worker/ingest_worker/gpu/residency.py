@@ -37,9 +37,9 @@ _WEIGHTS: Final = {
 """Size on the device divided by size of the file, which holds 16-bit weights."""
 
 _DIARIZATION_MIB: Final = ((8, 640), (16, 954), (32, 1_900), (64, 4_600), (128, 8_000))
-"""(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`), for
-one call per window. Ours runs its trunk in blocks and needs less; how much less on a GPU has not been
-measured."""
+"""(batch up to, MiB): community-1 in fp32 on an A6000 (OpenTranscribe, `docs/diarization-vram-profile`),
+for one call per window. Ours runs its trunk in blocks and needs less;
+how much less on a GPU has not been measured."""
 
 
 @dataclass(frozen=True, slots=True)

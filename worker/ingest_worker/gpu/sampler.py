@@ -16,8 +16,8 @@ from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 
 PERIOD_SECONDS: Final = 0.25
-"""Seconds between samples. NVML's own utilisation figure covers between 1/6 and 1 second
-(`nvmlUtilization_t`)."""
+"""Seconds between samples.
+NVML's own utilisation figure covers between 1/6 and 1 second (`nvmlUtilization_t`)."""
 
 
 @dataclass(slots=True)

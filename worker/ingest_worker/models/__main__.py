@@ -43,8 +43,8 @@ def main() -> int:
 
 
 def brought(wanted: ModelSet, folder: Path, licences: Sequence[str]) -> Iterator[str]:
-    """Fetch the set; yields a line for each model's licence and one at the end. Raises
-    `StageError(MODELS_UNAVAILABLE)`."""
+    """Fetch the set; yields a line for each model's licence and one at the end.
+    Raises `StageError(MODELS_UNAVAILABLE)`."""
     for model in wanted.models:
         yield f"{model.name}: {model.licence}, {model.attribution}"
     if licences:

@@ -89,8 +89,8 @@ def _bring(model: Model, place: Path, set_name: str, report: FetchReport) -> Loc
 
 
 def _fill(model: Model, draft: Path, report: FetchReport) -> str | None:
-    """Put a model's files into the draft folder. Returns the hub's commit, if the model comes from the
-    hub."""
+    """Put a model's files into the draft folder.
+    Returns the hub's commit, if the model comes from the hub."""
     match model.source:
         case HubSource() as source:
             revision = source.revision or hub.newest(source)

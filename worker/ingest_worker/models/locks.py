@@ -88,8 +88,8 @@ def lock(model_set: ModelSet, folder: Path) -> Lock:
 
 
 def locked(model: Model, place: Path, set_name: str, revision: str | None = None) -> LockedModel:
-    """A model as it is in `place`. Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or
-    differs."""
+    """A model as it is in `place`.
+    Raises `StageError(MODELS_UNAVAILABLE)` when a pinned file is missing or differs."""
     files = tuple(_pinned(place, path) for path in files_of(place, set_name))
     if not files:
         raise unavailable(f"{place} holds nothing.", set_name)

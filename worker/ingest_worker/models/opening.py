@@ -25,8 +25,8 @@ class Models:
         self._place = folder / set_name
 
     def identity(self, role: Role, name: str) -> str:
-        """`name@first 12 digits of a sha256` over the model's files: the label of vectors and stage
-        hashes."""
+        """`name@first 12 digits of a sha256` over the model's files:
+        the label of vectors and stage hashes."""
         return self._find(role, name).identity
 
     def path(self, role: Role, name: str) -> Path:
@@ -76,6 +76,6 @@ def _fault(place: Path, file: PinnedFile) -> str | None:
 
 
 def open_models(folder: Path, set_name: str) -> Models:
-    """The models of a set below `folder`. Raises `StageError(MODELS_UNAVAILABLE)` if the set was never
-    fetched."""
+    """The models of a set below `folder`.
+    Raises `StageError(MODELS_UNAVAILABLE)` if the set was never fetched."""
     return Models(folder, set_name)

@@ -1,2 +1,2 @@
-"""Child processes for untrusted input: walls around the one that decodes, budgets around the one that
-fetches."""
+"""Child processes for untrusted input:
+walls around the one that decodes, budgets around the one that fetches."""

@@ -76,8 +76,8 @@ def die_with(parent: int) -> None:
 
 
 def no_new_privileges() -> None:
-    """Nothing that this process executes can gain privileges: no set-user-ID, no file capabilities. Cannot be
-    undone."""
+    """Nothing that this process executes can gain privileges:
+    no set-user-ID, no file capabilities. Cannot be undone."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 

@@ -31,8 +31,8 @@ class Limits:
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Lower this process's own limits, permanently. Memory and processes on Linux only; macOS refuses
-    (`setrlimit(2)`)."""
+    """Lower this process's own limits, permanently. Memory and processes on Linux only;
+    macOS refuses (`setrlimit(2)`)."""
     wanted: dict[int, tuple[int, int]] = {
         resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + _GRACE_SECONDS),
         resource.RLIMIT_FSIZE: (limits.file_bytes, limits.file_bytes),

@@ -122,8 +122,8 @@ class Child:
                     stream.close()
 
     def _kill(self) -> None:
-        """Kill the whole session, before the child is waited for: afterwards its process id may be
-        another's."""
+        """Kill the whole session, before the child is waited for:
+        afterwards its process id may be another's."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.kill()

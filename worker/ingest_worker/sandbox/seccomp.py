@@ -91,8 +91,8 @@ FATAL: Final = MappingProxyType(
         "memfd_create": (319, 279),
     }
 )
-"""Calls that no decoder and no library under it makes: the process is killed (SIGSYS), so that the attempt is
-reported."""
+"""Calls that no decoder and no library under it makes:
+the process is killed (SIGSYS), so that the attempt is reported."""
 
 _GUARDED: Final = MappingProxyType({"mmap": (9, 222), "mprotect": (10, 226), "tgkill": (234, 131)})
 """Calls that are allowed depending on their arguments."""
@@ -158,8 +158,8 @@ def program(machine: Machine, pid: int) -> bytes:
 
 
 def _by_argument(number: int, place: int, test: tuple[int, int], answers: tuple[int, int]) -> list[bytes]:
-    """For one call: the first answer if its argument (the low 32 bits) passes the test, otherwise the
-    second."""
+    """For one call: the first answer if its argument (the low 32 bits)
+    passes the test, otherwise the second."""
     return [
         _line(_EQUAL, number, 0, 4),
         _line(_LOAD, _ARGUMENTS_AT + 8 * place),

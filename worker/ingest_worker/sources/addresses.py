@@ -19,8 +19,8 @@ _PORTS: Final = {"http": 80, "https": 443}
 _TRIPLET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _NAME: Final = re.compile(r"[a-z0-9._-]+")
-"""Characters of a host name: letters, digits and hyphens (RFC 1123, 2.1), and the underscores that some
-have."""
+"""Characters of a host name: letters, digits and hyphens (RFC 1123, 2.1),
+and the underscores that some have."""
 
 _HASH_DIGITS: Final = 16
 _LONGEST_ID_CHARACTERS: Final = 128
@@ -121,8 +121,8 @@ def id_of_url(url: str) -> str:
 
 
 def id_of_nothing(text: str) -> str:
-    """`url:` and a hash, for an entry without an address: it is named among what is left out, and never
-    stored."""
+    """`url:` and a hash, for an entry without an address:
+    it is named among what is left out, and never stored."""
     return f"url:{_digest(text)}"
 
 

@@ -39,8 +39,8 @@ _PASSED_ON: Final = (
     "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_DIR", "DENO_CERT",
 )  # fmt: skip
-"""The part of our environment that the child gets: where programs and certificates are, and no
-credentials."""
+"""The part of our environment that the child gets:
+where programs and certificates are, and no credentials."""
 
 _DATA_BYTES: Final = 1 << 30
 """Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more
@@ -62,8 +62,8 @@ _TELLABLE: Final = frozenset(
     for reason, row in FAILURES.items()
     if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
 )
-"""Reasons that a source can cause. The child cannot report that the store, a machine or a batch is at
-fault."""
+"""Reasons that a source can cause.
+The child cannot report that the store, a machine or a batch is at fault."""
 
 _ENDINGS: Final = {
     signal.SIGKILL: (
@@ -232,8 +232,8 @@ class _Asked:
         self._child.send(line)
 
     def lines(self, seconds: int, waiting: Callable[[], None]) -> Generator[Said, None, None]:
-        """The child's output. `seconds` limit all of it, or each line if the child asks questions. Raises
-        `StageError`."""
+        """The child's output. `seconds` limit all of it,
+        or each line if the child asks questions. Raises `StageError`."""
         try:
             for line in self._child.ask(
                 self._request, seconds=seconds, last=not self._asks, restart=self._asks, waiting=waiting

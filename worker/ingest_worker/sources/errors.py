@@ -138,8 +138,8 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all its causes: yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own
-    chain."""
+    """The exception and all its causes:
+    yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own chain."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:

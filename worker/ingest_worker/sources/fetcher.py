@@ -24,8 +24,8 @@ from ingest_worker.sources.secret_lists import is_secret, line_of, unquoted
 from ingest_worker.sources.ytdlp import Info, SiteSession
 
 _NOTE: Final = "media.json"
-"""Beside the media: which item they belong to, so that a later run on the same disk does not download
-again."""
+"""Beside the media: which item they belong to,
+so that a later run on the same disk does not download again."""
 
 _NOT_YET: Final = frozenset({"is_live", "is_upcoming", "post_live"})
 """yt-dlp's `live_status` values of recordings that cannot be fetched, or not completely: the site is still

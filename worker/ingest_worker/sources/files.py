@@ -200,6 +200,6 @@ def _path(url: str) -> Path:
 
 
 def _folders(allow: AllowedSources) -> tuple[Path, ...]:
-    """Allowed folders, resolved; a relative path would mean something else in every process, and allows
-    nothing."""
+    """Allowed folders, resolved;
+    a relative path would mean something else in every process, and allows nothing."""
     return tuple(Path(os.path.realpath(folder)) for folder in allow.folders if Path(folder).is_absolute())

@@ -44,8 +44,8 @@ def announced_length(read: Ranged, scratch: Path) -> float | None:
 
 @contextmanager
 def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Path]:
-    """A file of the parts that give a length: the index of an mp4, the two ends of an Ogg file, otherwise the
-    beginning."""
+    """A file of the parts that give a length:
+    the index of an mp4, the two ends of an Ogg file, otherwise the beginning."""
     scratch.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=scratch, prefix="outline-") as file:
         file.write(_index(read, head, size) or head)
@@ -58,8 +58,8 @@ def _outline(read: Ranged, head: bytes, size: int, scratch: Path) -> Iterator[Pa
 
 
 def _index(read: Ranged, head: bytes, size: int) -> bytes:
-    """The index of an mp4; empty for any other file and for an index that is too large or after too many
-    boxes."""
+    """The index of an mp4;
+    empty for any other file and for an index that is too large or after too many boxes."""
 
     def near(offset: int, count: int) -> bytes:
         return head[offset : offset + count] if offset + count <= len(head) else read(offset, count)[0]

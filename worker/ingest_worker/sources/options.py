@@ -76,8 +76,8 @@ def _common() -> dict[str, Any]:
 
 
 def for_listing(most: int) -> dict[str, Any]:
-    """For extraction: entries of lists stay as the list shows them, and at most `most` + 1 of them are
-    read."""
+    """For extraction: entries of lists stay as the list shows them,
+    and at most `most` + 1 of them are read."""
     return {
         **_common(),
         "extract_flat": "in_playlist",

@@ -39,8 +39,8 @@ _MOST_LEVELS: Final = 2
 """Depth of nested lists that are opened: a channel, and its tabs."""
 
 _LINKS: Final = ("url", "url_transparent")
-"""Entries that are still addresses; yt-dlp says in whose list they are, and not always which extractor reads
-them."""
+"""Entries that are still addresses;
+yt-dlp says in whose list they are, and not always which extractor reads them."""
 
 _STABLE: Final = "Youtube"
 """The extractor whose addresses contain the very id that extraction gives."""
@@ -111,8 +111,8 @@ class Resolver:
                 yield unusable(line.reference, line.name, error)
 
     def _referred(self, candidate: Candidate, line: Line) -> Candidate:
-        """A recording that no address shows; what a site lists under its own ids has an address of its
-        own."""
+        """A recording that no address shows;
+        what a site lists under its own ids has an address of its own."""
         is_sites = not candidate.id.startswith("url:")
         if (is_sites and not self._is_one(line.url)) or candidate.fault:
             return replace(candidate, fault=hidden(candidate.fault, line.url))
@@ -160,8 +160,8 @@ class Resolver:
             yield completed(candidate_of(found, source, alone=True), found)
 
     def _entries(self, found: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
-        """Each entry by itself: one without a valid address is left out, counted and named, and the others
-        continue."""
+        """Each entry by itself: one without a valid address is left out,
+        counted and named, and the others continue."""
         for entry in found["entries"]:
             try:
                 yield from self._entry(entry, source, depth)
@@ -222,8 +222,8 @@ def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
 
 
 def _without_media(source: PlannedSource, extractor: Extractor, error: StageError) -> Candidate:
-    """A site's recording of which only the address is known; one that cannot be ingested is marked so
-    already."""
+    """A site's recording of which only the address is known;
+    one that cannot be ingested is marked so already."""
     live = error.reason is Reason.LIVE_OR_UPCOMING
     return Candidate(
         id=recording_id(extractor.key, extractor.name or ""),

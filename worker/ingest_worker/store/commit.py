@@ -139,8 +139,8 @@ def _insert_run(connection: Connection, recording: Recording, run: Run, content:
 
 
 def _copy_segments(connection: Connection, run: Run, content: Content) -> list[int]:
-    """Returns the segments' ids, in their order. The ids are allocated first, because COPY returns
-    nothing."""
+    """Returns the segments' ids, in their order.
+    The ids are allocated first, because COPY returns nothing."""
     drawn = "select nextval(pg_get_serial_sequence('ingest.segment', 'id')) from generate_series(1, %s)"
     ids = [row[0] for row in connection.execute(drawn, [len(content.segments)])]
     statement = (

@@ -66,8 +66,8 @@ def connect(
 
 
 def use_vectors(connection: Connection) -> None:
-    """Register pgvector's types on a connection. Raises `StageError(SCHEMA_MISMATCH)` if the extension is not
-    installed."""
+    """Register pgvector's types on a connection.
+    Raises `StageError(SCHEMA_MISMATCH)` if the extension is not installed."""
     try:
         register_vector(connection)
     except psycopg.ProgrammingError as error:  # pgvector-python's own "vector type not found"

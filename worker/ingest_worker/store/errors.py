@@ -17,16 +17,16 @@ _OTHER_SCHEMA = (
     errors.UndefinedObject,
     errors.InvalidSchemaName,
 )
-"""Errors of a statement that names something the database does not have: another version's schema, or
-none."""
+"""Errors of a statement that names something the database does not have:
+another version's schema, or none."""
 
 _NOT_WRITABLE = (
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
     errors.IdleSessionTimeout,
 )
-"""A standby after a failover, or a server's timeout. psycopg maps these to InternalError; they pass within a
-minute."""
+"""A standby after a failover, or a server's timeout.
+psycopg maps these to InternalError; they pass within a minute."""
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""Reads what is stored, for planning, status and exports. Reads one snapshot at a time and changes
-nothing."""
+"""Reads what is stored, for planning, status and exports.
+Reads one snapshot at a time and changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -83,8 +83,8 @@ class Content:
     words: tuple[SpokenWord, ...]
     diarization: Diarization
     voice_model: str
-    """`name@sha256-prefix` of the model of the voice vectors: voices of different models are never
-    compared."""
+    """`name@sha256-prefix` of the model of the voice vectors:
+    voices of different models are never compared."""
     identities: tuple[Identity, ...]
     """One per speaker."""
     segments: tuple[Segment, ...]

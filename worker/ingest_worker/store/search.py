@@ -25,8 +25,8 @@ from ingest_worker.store.errors import translated
 FUSION_K: Final = 60
 
 LONGEST_QUESTION_CHARACTERS: Final = 1_000
-"""Characters. Text models see about 512 tokens, and a question of 20,000 words exceeds the depth of Postgres'
-stack."""
+"""Characters. Text models see about 512 tokens,
+and a question of 20,000 words exceeds the depth of Postgres' stack."""
 
 _CANDIDATES_FACTOR: Final = 4
 """Each list has this many times the passages that are wanted, and at least `_FEWEST_CANDIDATES`: a passage
@@ -155,8 +155,8 @@ def fault_of(question: str) -> str | None:
 
 
 def statement(query: Query) -> sql.Composed:
-    """The query's SQL, with only the conditions that it sets, so that Postgres' planner sees what there
-    is."""
+    """The query's SQL, with only the conditions that it sets,
+    so that Postgres' planner sees what there is."""
     filters = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
     table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
     return sql.SQL(_SEARCH).format(table=table, filters=sql.SQL(" and ").join(filters or [sql.SQL("true")]))

@@ -278,8 +278,8 @@ def _content_type(method: str) -> str:
 
 
 def _json(content: bytes) -> Any:
-    """An answer as JSON. Anything else does not come from an API server, so the result of our request is
-    unknown."""
+    """An answer as JSON. Anything else does not come from an API server,
+    so the result of our request is unknown."""
     try:
         return json.loads(content)
     except ValueError as error:

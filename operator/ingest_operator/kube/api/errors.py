@@ -74,8 +74,8 @@ class RefusedError(ApiError):
 
 
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS})
-"""Statuses below 500 that do not mean the call is wrong. `Gone`: a page or version of a list that has
-expired."""
+"""Statuses below 500 that do not mean the call is wrong. `Gone`:
+a page or version of a list that has expired."""
 
 _ADMISSION: Final = ("admission webhook", "ValidatingAdmissionPolicy")
 _DENIED: Final = ("denied the request", "denied request")

@@ -39,8 +39,8 @@ def holds(thing: Object, kind: str) -> bool:
 
 
 def moment(text: Any) -> float | None:
-    """A timestamp of the API as epoch seconds; None for null, which a kubelet writes if it does not know the
-    time."""
+    """A timestamp of the API as epoch seconds;
+    None for null, which a kubelet writes if it does not know the time."""
     return from_rfc3339(text) if isinstance(text, str) else None
 
 

@@ -77,8 +77,8 @@ def _without(content: Object, places: Iterable[Place]) -> Object:
 
 
 def _from_the_end(place: Place) -> list[tuple[int, str]]:
-    """Sort key, used in reverse: later entries of a list are removed first, so that the others keep their
-    positions."""
+    """Sort key, used in reverse: later entries of a list are removed first,
+    so that the others keep their positions."""
     return [(part, "") if isinstance(part, int) else (-1, part) for part in place]
 
 

@@ -114,8 +114,8 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a Job is for, and which run. Read from its name, which cannot be changed; labels repeat it for
-    people."""
+    """What a Job is for, and which run.
+    Read from its name, which cannot be changed; labels repeat it for people."""
 
     role: str
     """`INGEST` or `PLAN`."""
@@ -167,8 +167,8 @@ def plan_map_name(owner: Owner, plan_number: int, part: int, digest: str = "") -
 
 
 def order_map_name(owner: Owner, content: str) -> str:
-    """The ConfigMap with what the orders of a batch share. Other content gets another name, so the map can be
-    immutable."""
+    """The ConfigMap with what the orders of a batch share.
+    Other content gets another name, so the map can be immutable."""
     return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_HASH_DIGITS]}")
 
 

@@ -71,8 +71,8 @@ def blocker_of_refusal(error: RefusedError, now: float, index: int | None = None
 
 
 def name_taken(kind: str, name: str, now: float, index: int | None = None) -> Blocker:
-    """The blocker for an object that has the name of ours, and belongs to someone else or has other
-    content."""
+    """The blocker for an object that has the name of ours,
+    and belongs to someone else or has other content."""
     message = (
         f"A {kind} named {name} exists and is not this batch's: delete or rename it. "
         "Nothing of it was touched or used."

@@ -35,8 +35,8 @@ class Resource:
 
 
 def _segment(text: str) -> str:
-    """One segment of a path: an empty name would mean every object, and dots or a slash an object of someone
-    else."""
+    """One segment of a path: an empty name would mean every object,
+    and dots or a slash an object of someone else."""
     if text in {"", ".", ".."} or "/" in text or "%" in text:
         raise ValueError(f"{text!r} is no name of an object")
     return quote(text, safe="")

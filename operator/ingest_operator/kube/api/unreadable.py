@@ -1,5 +1,5 @@
-"""`Stalled` in a status that cannot be recomputed: everything else in it stays as it was, known here or not.
-Pure."""
+"""`Stalled` in a status that cannot be recomputed:
+everything else in it stays as it was, known here or not. Pure."""
 
 import json
 from math import inf

@@ -1,5 +1,5 @@
-"""One reconcile of one batch in a cluster: its profile, its plans, then the part that is the same without
-Kubernetes."""
+"""One reconcile of one batch in a cluster:
+its profile, its plans, then the part that is the same without Kubernetes."""
 
 import asyncio
 import contextlib
@@ -253,8 +253,8 @@ class BatchController:
         return Requeue()
 
     async def _stop_if_wanted(self, owner: Owner, state: BatchState, now: float) -> None:
-        """End the runs if `suspend` or a deletion asks for it, whatever can be read: nothing of this must be
-        remembered."""
+        """End the runs if `suspend` or a deletion asks for it, whatever can be read:
+        nothing of this must be remembered."""
         with contextlib.suppress(UnreadableError):
             context = self._context(owner, state)
             spec = context.orders.batch.spec

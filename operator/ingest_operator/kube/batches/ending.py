@@ -17,8 +17,8 @@ async def end_runs(cluster: KubeCluster) -> None:
 
 
 async def end_plans(api: Api, seen: JobsAndPods, owner: Owner) -> None:
-    """Delete the plan Jobs that are not over: a plan that no one will read is not worth its pod. Raises
-    `ApiError`."""
+    """Delete the plan Jobs that are not over:
+    a plan that no one will read is not worth its pod. Raises `ApiError`."""
     for job in seen.jobs.of(owner.identity):
         place = own_place_of(owner, job["metadata"]["name"])
         if (

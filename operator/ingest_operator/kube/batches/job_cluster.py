@@ -79,8 +79,8 @@ class KubeCluster:
         self._live: Mapping[RunKey, JobAndPod] = {}
 
     async def observe(self, ledger: Ledger) -> Observation:
-        """Every Job whose end the ledger does not hold, including those that should run but that no watch has
-        shown."""
+        """Every Job whose end the ledger does not hold,
+        including those that should run but that no watch has shown."""
         self._keep_hidden(ledger)
         await self._confirm((index, ledger.open_items[index].number) for index in ledger.running)
         found = self._found()
@@ -111,8 +111,8 @@ class KubeCluster:
         )
 
     async def ask_for_progress(self, poller: Poller) -> None:
-        """Poll the workers' progress, at most every `RESYNC_SECONDS`: what they report is observed with their
-        runs."""
+        """Poll the workers' progress, at most every `RESYNC_SECONDS`:
+        what they report is observed with their runs."""
         if self._now >= self._remembered.progress_due:
             self._remembered.progress_due = self._now + requeueing.RESYNC_SECONDS
             self._remembered.progress = await poller.poll(self._addresses())
@@ -149,8 +149,8 @@ class KubeCluster:
         return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
 
     async def start(self, start: Start, item: Item) -> Blocker | None:
-        """Create the Job. One that already exists is ours if the batch controls it; else the recording is
-        blocked."""
+        """Create the Job. One that already exists is ours if the batch controls it;
+        else the recording is blocked."""
         refusals = self._remembered.refusals
         if None in refusals and refusals[None].until > self._now:
             return refusals[None]

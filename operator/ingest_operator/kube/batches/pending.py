@@ -17,8 +17,8 @@ JobAndPod = tuple[Object, Object | None]
 
 @dataclass(slots=True)
 class PendingStarts:
-    """What one reconcile of a batch hands on to the next. All of it but `doubtful` is rebuilt after a
-    restart."""
+    """What one reconcile of a batch hands on to the next.
+    All of it but `doubtful` is rebuilt after a restart."""
 
     refusals: dict[int | None, Blocker] = field(default_factory=dict)
     """Why starts were refused, by the recording's index; None is for what concerns every start."""

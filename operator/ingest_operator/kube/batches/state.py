@@ -28,8 +28,8 @@ class Accepted(Protocol):
         after: IngestBatchStatus,
         ended: Iterable[Run] = (),
     ) -> None:
-        """`batch` is the batch after that write; `ended` are the runs whose ends this status is the first to
-        record."""
+        """`batch` is the batch after that write;
+        `ended` are the runs whose ends this status is the first to record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
 
 
 def rules() -> list[Object]:
-    """The operator's rules, for a Role, or for one ClusterRole for all namespaces, including those created
-    later."""
+    """The operator's rules, for a Role, or for one ClusterRole for all namespaces,
+    including those created later."""
     return [
         _rule(BATCHES, *READ, "create", "delete"),  # schedules create batches, and delete their old ones
         _rule(BATCHES, "update", subresource="status"),

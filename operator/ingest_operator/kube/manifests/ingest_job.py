@@ -27,15 +27,15 @@ from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_te
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
 
 TTL_SECONDS: Final = 7 * 24 * 3600
-"""A safety net for clusters whose operator is gone: the operator itself deletes Jobs once their end is
-recorded."""
+"""A safety net for clusters whose operator is gone:
+the operator itself deletes Jobs once their end is recorded."""
 
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue's label for its queue."""
 
 QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
-"""Kueue's label for its WorkloadPriorityClass: the order within a queue, whatever the pods' own priority
-is."""
+"""Kueue's label for its WorkloadPriorityClass:
+the order within a queue, whatever the pods' own priority is."""
 
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 

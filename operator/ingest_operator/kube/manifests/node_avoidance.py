@@ -19,8 +19,8 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def kept_from(job: Object, nodes: Sequence[str]) -> Object:
-    """The Job, with its pod kept from these nodes: in each of the alternatives of the profile's own
-    affinity."""
+    """The Job, with its pod kept from these nodes:
+    in each of the alternatives of the profile's own affinity."""
     if not nodes:
         return job
     metadata = job["metadata"] | {

@@ -17,8 +17,8 @@ SHARED_VARIABLE: Final = "INGEST_SHARED_ORDER"
 """The environment variable with the shared part, listed before the one with the order."""
 
 MAX_SHARED_BYTES: Final = 110_000
-"""Bytes of the shared part. Linux takes 131,072 for one variable, and the longest part of one recording needs
-20,000."""
+"""Bytes of the shared part. Linux takes 131,072 for one variable,
+and the longest part of one recording needs 20,000."""
 
 MAX_PLAN_ORDER_BYTES: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""

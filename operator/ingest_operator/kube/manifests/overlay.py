@@ -25,8 +25,8 @@ LISTS: Final[Mapping[str, str | None]] = {
     "tolerations": None,
     "topologySpreadConstraints": None,
 }
-"""Lists that are extended, and the key by which an entry replaces one of ours. Other lists replace ours as a
-whole."""
+"""Lists that are extended, and the key by which an entry replaces one of ours.
+Other lists replace ours as a whole."""
 
 MERGED: Final = frozenset({"containers", "initContainers"})
 """Lists whose entries are merged with ours, field by field."""
@@ -46,8 +46,8 @@ class OverlayError(ValueError):
 
 
 def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
-    """Our pod template with theirs laid over it, in order, each by the name that the error uses. Raises
-    `OverlayError`."""
+    """Our pod template with theirs laid over it, in order,
+    each by the name that the error uses. Raises `OverlayError`."""
     merged = ours
     for name, template in theirs.items():
         for part in template:

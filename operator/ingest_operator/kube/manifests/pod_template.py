@@ -53,8 +53,8 @@ def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:
-    """What a container requests. Memory is also a limit; cores are not, because throttling a decoder helps no
-    one."""
+    """What a container requests. Memory is also a limit;
+    cores are not, because throttling a decoder helps no one."""
     memory = f"{memory_mib}Mi"
     limits = {"memory": memory} | ({gpu.resource: str(gpu.count)} if gpu is not None and gpu.count else {})
     return {
@@ -64,8 +64,8 @@ def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None
 
 
 def memory_mib(memory: WorkerMemory, media_seconds: int | None, rung: int) -> int:
-    """Host memory for a recording on a rung: each rung doubles what was not enough, up to the profile's
-    maximum."""
+    """Host memory for a recording on a rung:
+    each rung doubles what was not enough, up to the profile's maximum."""
     growing = memory.mib_per_media_hour * (media_seconds or UNKNOWN_LENGTH_SECONDS)
     return min(memory.max_mib, (memory.base_mib + -(-growing // _HOUR_SECONDS)) << rung)
 
@@ -96,8 +96,8 @@ def _spec(pods: PodProfile, work: Work) -> Object:
 
 
 def _container(pods: PodProfile, work: Work) -> Object:
-    """The worker. No port is listed: it can be reached anyway, and the list alone costs etcd 1.4 kB per
-    recording."""
+    """The worker. No port is listed:
+    it can be reached anyway, and the list alone costs etcd 1.4 kB per recording."""
     shared = {"envFrom": [{"configMapRef": {"name": name}} for name in work.shared]} if work.shared else {}
     return shared | {
         "name": CONTAINER,

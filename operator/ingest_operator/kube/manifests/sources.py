@@ -14,8 +14,8 @@ CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
 
 SECRETS: Final = "/secrets"
-"""The folder of a pod in which each Secret with addresses is mounted, under its own name; its keys are
-files."""
+"""The folder of a pod in which each Secret with addresses is mounted,
+under its own name; its keys are files."""
 
 
 class MissingListError(SourceError):

@@ -44,8 +44,8 @@ POD_LAG_SECONDS: Final = 10.0
 """Seconds by which the watch of pods may lag behind the watch of Jobs."""
 
 LINGER_SECONDS: Final = 60.0
-"""Seconds that a pod's other containers may outlive its worker: what they hold, such as a GPU, is held for
-nothing."""
+"""Seconds that a pod's other containers may outlive its worker:
+what they hold, such as a GPU, is held for nothing."""
 
 PARTICULARS_CHARACTERS: Final = 256
 """Characters that are kept of the cluster's own message."""
@@ -93,8 +93,8 @@ def decided(job: Object) -> str | None:
 
 
 def is_suspended(job: Object) -> bool:
-    """Whether a Job may have no pod: it queues, or was evicted by its queue, or was stopped by the
-    operator."""
+    """Whether a Job may have no pod:
+    it queues, or was evicted by its queue, or was stopped by the operator."""
     return bool(spec_of(job).get("suspend"))
 
 

@@ -1,5 +1,5 @@
-"""Why a pod ended, or cannot begin, as far as the cluster reports it: as reasons of the failure table.
-Pure."""
+"""Why a pod ended, or cannot begin, as far as the cluster reports it:
+as reasons of the failure table. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ _OWN_DISK: Final = (
     "Pod ephemeral local storage usage exceeds",
     "exceeded its local ephemeral storage limit",
 )
-"""How a kubelet reports an eviction for the pod's own use of disk: a limit was reached, so it is no
-disruption."""
+"""How a kubelet reports an eviction for the pod's own use of disk:
+a limit was reached, so it is no disruption."""
 
 _IMAGE: Final = frozenset(
     {
@@ -67,17 +67,17 @@ _BY_NODE: Final = {
     "Terminated": Reason.NODE_RESTARTED,
     "Shutdown": Reason.NODE_RESTARTED,
 }
-"""What a kubelet did to a pod that it had admitted, by the reason of the pod (kubernetes
-`pkg/kubelet/eviction`, `preemption`, `nodeshutdown`). Every other reason belongs to a pod that was not
-admitted."""
+"""What a kubelet did to a pod that it had admitted, by the reason of the pod
+(kubernetes `pkg/kubelet/eviction`, `preemption`, `nodeshutdown`).
+Every other reason belongs to a pod that was not admitted."""
 
 _UNKNOWN_EXIT: Final = 255
 """The exit code of a container that the runtime no longer knew after a restart (containerd
 `internal/cri/server/restart.go`; CRI-O where its exit file is missing). No worker ends with it."""
 
 _STATUS_UNKNOWN: Final = "ContainerStatusUnknown"
-"""How a kubelet reports a container that its runtime does not know any more (kubernetes
-`pkg/kubelet/kubelet_pods.go`)."""
+"""How a kubelet reports a container that its runtime does not know any more
+(kubernetes `pkg/kubelet/kubelet_pods.go`)."""
 
 _EXIT_CODE: Final = re.compile(rf"Container {CONTAINER} for pod \S+ failed with exit code (\d+) matching")
 """The Job controller's message about a pod that a rule on exit codes matched."""
@@ -155,8 +155,8 @@ def _done_to_worker(terminated: Object) -> PodReason | None:
 
 
 def ended_by_another(pod: Object) -> PodReason | None:
-    """Which other container ended a pod whose worker left no exit code: mostly an init container that
-    failed."""
+    """Which other container ended a pod whose worker left no exit code:
+    mostly an init container that failed."""
     codes = (
         (each.get("name"), (state_of(each, "terminated") or {}).get("exitCode", OK_EXIT))
         for each in containers(pod)

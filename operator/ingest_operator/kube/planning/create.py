@@ -30,8 +30,8 @@ class PlanInputs:
 
 
 async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> PlanInputs:
-    """Read the lists that the sources name, and build the order. Raises `SourceError`, `OrderTooLargeError`,
-    `OverlayError`."""
+    """Read the lists that the sources name, and build the order.
+    Raises `SourceError`, `OrderTooLargeError`, `OverlayError`."""
     spec, pods, first = orders.batch.spec, orders.profile.pods, covered_by(frozen)
     planned = items_of(frozen)
     if len(planned) > MAX_ITEMS:
@@ -52,8 +52,8 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
 async def make(
     api: Api, owner: Owner, orders: Orders, plan_number: int, run_number: int, inputs: PlanInputs
 ) -> None:
-    """Create the Job of one run. Raises `NameTakenError`; what an earlier call has created is left as it
-    is."""
+    """Create the Job of one run. Raises `NameTakenError`;
+    what an earlier call has created is left as it is."""
     job = knowing(plan_job(owner, orders, plan_number, run_number), inputs.order)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)

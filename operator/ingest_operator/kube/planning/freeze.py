@@ -136,8 +136,8 @@ async def _document(api: Api, owner: Owner, source: PlanAttempt, now: float) -> 
 
 
 async def _order(api: Api, owner: Owner, source: PlanAttempt) -> PlanOrder:
-    """The order of the run: its settings are those that the plan was made with, whatever the profile says
-    now."""
+    """The order of the run: its settings are those that the plan was made with,
+    whatever the profile says now."""
     try:
         found = await api.get(CONFIG_MAPS, owner.namespace, plan_order_map_name(owner, source.run.index))
     except NotFoundError as error:

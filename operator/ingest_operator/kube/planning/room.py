@@ -30,8 +30,8 @@ class PlanRoom:
         self._weights: dict[Key, int] = {}
 
     def take(self, key: Key, weight: int) -> tuple[Key, ...]:
-        """Make room for the plans of a batch; returns the batches whose plans give way. Raises
-        `NoRoomError`."""
+        """Make room for the plans of a batch;
+        returns the batches whose plans give way. Raises `NoRoomError`."""
         kept = {other: each for other, each in self._weights.items() if other != key}
         used = Counter[str]()
         for (namespace, _), each in kept.items():

@@ -88,8 +88,8 @@ def _too_late(spec: IngestScheduleSpec, due: float, now: float) -> bool:
 
 
 def _in_the_way(spec: IngestScheduleSpec, children: Sequence[OwnedBatch]) -> bool:
-    """Whether an earlier batch keeps the next one waiting. One that is being deleted does until it is
-    gone."""
+    """Whether an earlier batch keeps the next one waiting.
+    One that is being deleted does until it is gone."""
     return spec.concurrency_policy is ConcurrencyPolicy.FORBID and any(
         not child.finished for child in children
     )

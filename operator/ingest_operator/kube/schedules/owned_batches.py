@@ -77,8 +77,8 @@ def child_object(schedule: Object, due: float) -> Object:
 
 
 def children_of(schedule: Object, batches: Iterable[Object]) -> tuple[OwnedBatch, ...]:
-    """The batches that a schedule has made, earliest first. Other batches do not count, whatever their
-    names."""
+    """The batches that a schedule has made, earliest first.
+    Other batches do not count, whatever their names."""
     found = [
         child
         for batch in batches

@@ -67,8 +67,8 @@ class Health:
         return age <= BEATS_WITHIN_SECONDS, {"heartbeatSeconds": round(age, 3)}
 
     def is_ready(self) -> tuple[bool, Body]:
-        """Whether the operator observes and acts; ages in seconds by what was seen, null for what was never
-        seen."""
+        """Whether the operator observes and acts;
+        ages in seconds by what was seen, null for what was never seen."""
         now = self._clock()
         ages = {
             what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within

@@ -34,8 +34,8 @@ def formatter() -> logs.JsonLines:
 
 
 def start() -> None:
-    """Start logging. Kopf logs every handler, aiohttp every request: from other loggers only warnings are
-    kept."""
+    """Start logging. Kopf logs every handler, aiohttp every request:
+    from other loggers only warnings are kept."""
     logs.start(formatter(), OURS)
 
 

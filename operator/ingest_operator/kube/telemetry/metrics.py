@@ -104,8 +104,8 @@ class Metrics:
         self._begin()
 
     def _begin(self) -> None:
-        """Initialise series at zero: in a series that begins with its first event, `rate` does not see that
-        event."""
+        """Initialise series at zero: in a series that begins with its first event,
+        `rate` does not see that event."""
         for reason in (SUCCEEDED, *Reason):
             self._runs.labels(reason)
             self._outcomes.labels(reason)
@@ -187,8 +187,8 @@ class Metrics:
 
 
 class _WithoutBirthdays(Collector):
-    """A registry without the `_created` series that would double it; the library's own switch for them is
-    global."""
+    """A registry without the `_created` series that would double it;
+    the library's own switch for them is global."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

@@ -31,8 +31,8 @@ class Instruments:
         after: IngestBatchStatus,
         ended: Iterable[Run] = (),
     ) -> None:
-        """A status was accepted that replaces another one; `ended` are the runs whose ends it is the first to
-        record."""
+        """A status was accepted that replaces another one;
+        `ended` are the runs whose ends it is the first to record."""
         self.metrics.accepted(batch, before, after)
         self.events.accepted(batch, before, after)
         for run in ended:

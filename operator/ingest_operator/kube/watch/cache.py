@@ -25,8 +25,8 @@ def key_of(thing: Object) -> Key:
 
 
 def version_of(thing: Object) -> int:
-    """The resourceVersion as a number: every API server backed by etcd makes them so (declared by
-    KEP-5504)."""
+    """The resourceVersion as a number:
+    every API server backed by etcd makes them so (declared by KEP-5504)."""
     return int(thing["metadata"]["resourceVersion"])
 
 
@@ -123,8 +123,8 @@ class Cache:
         return True
 
     def drop(self, thing: Object) -> None:
-        """Forget an object that was deleted, unless another one has its name now, or it outlives its
-        deletion."""
+        """Forget an object that was deleted,
+        unless another one has its name now, or it outlives its deletion."""
         key, uid = key_of(thing), thing["metadata"]["uid"]
         self.offer(thing)  # a deletion brings the last version, which may be the first to say how it ended
         self._gone[uid] = version_of(thing)

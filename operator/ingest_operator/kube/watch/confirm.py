@@ -44,8 +44,8 @@ async def ask_again(api: Api, seen: JobsAndPods, batch: Identity, now: float) ->
 
 
 async def delete_job(api: Api, seen: JobsAndPods, job: Object) -> None:
-    """Delete a Job that the operator needs no more. It never counts as lost: we did it ourselves. Raises
-    `ApiError`."""
+    """Delete a Job that the operator needs no more. It never counts as lost:
+    we did it ourselves. Raises `ApiError`."""
     await api.delete(JOBS, job["metadata"]["namespace"], job["metadata"]["name"], uid=job["metadata"]["uid"])
     seen.jobs.drop(job)
     seen.forget_job(job)

@@ -17,8 +17,8 @@ LOST_JOBS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A plan Job that was gone before its plan was frozen. Its log, the only copy of the plan, is gone with
-    it."""
+    """A plan Job that was gone before its plan was frozen.
+    Its log, the only copy of the plan, is gone with it."""
 
     place: Place
     at: float
@@ -77,8 +77,8 @@ class JobsAndPods:
 
 
 def whose_pod(pod: Object) -> Identity | None:
-    """The owner by which a pod is found: its Job or, if it has none any more, the batch that its label
-    names."""
+    """The owner by which a pod is found:
+    its Job or, if it has none any more, the batch that its label names."""
     return controller_of(pod) or _batch_of(pod)
 
 
@@ -132,8 +132,8 @@ def slim_pod(pod: Object) -> Object:
 
 
 def _config_maps(spec: Object) -> Object:
-    """The ConfigMaps whose keys are variables of the worker: one is the order that its Job was written
-    with."""
+    """The ConfigMaps whose keys are variables of the worker:
+    one is the order that its Job was written with."""
     named = (each for each in spec.get("containers") or () if each.get("name") == CONTAINER)
     sources = (each.get("configMapRef") or {} for one in named for each in one.get("envFrom") or ())
     names = [each["name"] for each in sources if "name" in each]

@@ -1,5 +1,5 @@
-"""Statuses that the cluster's definitions, older than the operator, refuse: that is told in words that they
-know."""
+"""Statuses that the cluster's definitions, older than the operator, refuse:
+that is told in words that they know."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Plan Jobs and their pods as the tries of a plan: which are the batch's, in which order, and what they were
-asked."""
+"""Plan Jobs and their pods as the tries of a plan:
+which are the batch's, in which order, and what they were asked."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,5 +1,5 @@
-"""Frozen plans: what goes into ConfigMaps comes out of them, whole or with an error that says which one is
-damaged."""
+"""Frozen plans: what goes into ConfigMaps comes out of them,
+whole or with an error that says which one is damaged."""
 
 import asyncio
 import base64

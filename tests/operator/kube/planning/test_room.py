@@ -1,5 +1,5 @@
-"""Plans in memory: bounded together and per namespace, and it is the namespace that takes most which gives
-way."""
+"""Plans in memory: bounded together and per namespace,
+and it is the namespace that takes most which gives way."""
 
 import pytest
 from hypothesis import given

@@ -1,5 +1,5 @@
-"""When something is due: the page's table of changing clocks, and what holds of every schedule in every
-zone."""
+"""When something is due: the page's table of changing clocks,
+and what holds of every schedule in every zone."""
 
 import re
 from contextlib import suppress

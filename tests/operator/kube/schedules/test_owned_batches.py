@@ -1,5 +1,5 @@
-"""What the batches of a schedule are called and made of, which batches are its own, and which it need not
-keep."""
+"""What the batches of a schedule are called and made of,
+which batches are its own, and which it need not keep."""
 
 import time
 from typing import Any

@@ -1,5 +1,5 @@
-"""The pages of the operator's port, by real HTTP: alive is not ready, and what is stale is told with its
-age."""
+"""The pages of the operator's port, by real HTTP:
+alive is not ready, and what is stale is told with its age."""
 
 import asyncio
 from itertools import count

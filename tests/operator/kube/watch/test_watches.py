@@ -1,5 +1,5 @@
-"""Watches outlive what the API server answers, and `/readyz` hears whether they live, which a list does not
-show."""
+"""Watches outlive what the API server answers,
+and `/readyz` hears whether they live, which a list does not show."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,8 +24,8 @@ class RefusedError(Exception):
 
 
 def brought(*turns: list[Any], namespace: str | None = "media") -> tuple[list[Any], list[str]]:
-    """(what the caller got, which watches were heard of and how often) of a watch that begins once per
-    turn."""
+    """(what the caller got, which watches were heard of and how often)
+    of a watch that begins once per turn."""
     heard: list[str] = []
 
     async def watch(*, turn: list[Any], **_: object) -> AsyncIterator[Any]:
