@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -83,7 +84,7 @@ class AuditLog:
         return [request for request in self.since(mark, user=user, namespace=namespace) if request.writes]
 
 
-def _request(event: dict) -> Request:
+def _request(event: dict[str, Any]) -> Request:
     about = event.get("objectRef", {})
     resource = "/".join(about[part] for part in ("resource", "subresource") if part in about)
     return Request(

@@ -29,10 +29,9 @@ class Certificates:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
         self._turn, self._made = threading.Lock(), set[Pair]()
-        new = authority is None
         self._authority = (
             trustme.CA(organization_name="tests of video-ingest-operator")
-            if new
+            if authority is None
             else trustme.CA.from_pem(*authority)
         )
 

@@ -95,7 +95,7 @@ class Client:
         return answer
 
     def get(self, path: str, **query: str) -> Json:
-        return self.request("GET", path, **query)
+        return self.request("GET", path, None, **query)
 
     def create(self, body: Json, namespace: str | None = None, **query: str) -> Json:
         return self.request("POST", self.path(body, namespace), body, **query)
@@ -119,7 +119,7 @@ class Client:
         )
 
     def delete(self, path: str, **query: str) -> Json:
-        return self.request("DELETE", path, **query)
+        return self.request("DELETE", path, None, **query)
 
     def path_of(self, body: Json) -> str:
         """Where an object is."""

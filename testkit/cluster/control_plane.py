@@ -149,7 +149,11 @@ class ControlPlane:
         return self._program("kube-controller-manager", flags, self._controller_manager_flags)
 
     def _program(self, name: str, flags: dict[str, Any], more: Sequence[str]) -> Program:
-        command = [program(name), *(f"--{flag}={value}" for flag, value in flags.items()), *more]
+        command: list[str | Path] = [
+            program(name),
+            *(f"--{flag}={value}" for flag, value in flags.items()),
+            *more,
+        ]
         return Program(command, self.folder / f"{name}.log")
 
     def ready(self) -> bool:
@@ -212,7 +216,7 @@ class ControlPlane:
     ) -> subprocess.CompletedProcess[str]:
         """Kubectl as the admin, `text` on its standard input."""
         # Its discovery cache must not be the user's, nor older than the CRDs.
-        command = [
+        command: list[str | Path] = [
             program("kubectl"),
             f"--kubeconfig={self.kubeconfig}",
             f"--cache-dir={self.folder / 'kubectl-cache'}",

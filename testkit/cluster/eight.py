@@ -219,6 +219,7 @@ class Meddler:
     def __call__(self, asked: Asked) -> Fault | None:
         """The proxy's script."""
         del asked
+        return None
 
     @property
     def done(self) -> bool:

@@ -47,7 +47,13 @@ class Etcd:
             "--election-timeout=200",
             "--quota-backend-bytes=8589934592",
         ]
-        command = [program("etcd"), f"--data-dir={self._folder / 'etcd'}", *urls, *quick, "--log-level=error"]
+        command: list[str | Path] = [
+            program("etcd"),
+            f"--data-dir={self._folder / 'etcd'}",
+            *urls,
+            *quick,
+            "--log-level=error",
+        ]
         return Program(command, self._folder / "etcd.log")
 
     def up(self) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def definitions() -> list[dict[str, Any]]:
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CRDS]
 
 
+def _answers(plane: ControlPlane, path: str) -> bool:
+    return plane.admin.send("GET", path)[0] == 200
+
+
 @contextmanager
 def with_our_kinds() -> Iterator[ControlPlane]:
     """A control plane with our CRDs."""
@@ -39,7 +44,7 @@ def with_our_kinds() -> Iterator[ControlPlane]:
         plane.install(*definitions())
         for definition in definitions():  # what is established may still be without its storage
             path = f"/apis/{API_VERSION}/{definition['spec']['names']['plural']}"
-            until(lambda path=path: plane.admin.send("GET", path)[0] == 200, f"{path} can be listed")
+            until(partial(_answers, plane, path), f"{path} can be listed")
         yield plane
 
 

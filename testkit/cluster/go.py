@@ -61,7 +61,7 @@ class Go:
 
     def build(self, module: Path, packages: list[str], ldflags: str, into: Path) -> None:
         """The programs of these packages in `into`; what the compiler says goes to the screen."""
-        command = [
+        command: list[str | Path] = [
             self.program,
             "build",
             "-trimpath",

@@ -8,7 +8,7 @@ wrong inside is raised at its end, and by whatever asks it next.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ingest_contract.order import IngestOrder, WorkOrder
 from testkit.cluster.control_plane import LOOPBACK, ControlPlane
@@ -19,6 +19,8 @@ from testkit.cluster.kubelet_pod import PlayedPod
 from testkit.cluster.life import Life, Script
 from testkit.cluster.lives import by_default
 from testkit.cluster.program import until
+
+T = TypeVar("T")
 
 
 class RunningKubelet(InThread):
@@ -54,23 +56,25 @@ class RunningKubelet(InThread):
 
     def release(self, pod: str | None = None) -> None:
         """What the pod of this name waits for is there, or its node is back; without a name: of every pod."""
-        self._ask(
-            lambda stand_in: [
-                each.release()
-                for each in stand_in.played.values()
-                if pod in (None, each.pod["metadata"]["name"])
-            ]
-        )
+
+        def release(stand_in: StandIn) -> None:
+            for each in stand_in.played.values():
+                if pod in (None, each.pod["metadata"]["name"]):
+                    each.release()
+
+        self._ask(release)
 
     def finish(self, index: int, number: int, life: Life | None = None, *, batch: str | None = None) -> None:
         """A try ends now, as its life says, or as another one does. Waits until the try runs. `batch` is
         `<namespace>/<name>`."""
         self.until_running(index, number, batch=batch)
-        self._ask(
-            lambda stand_in: [
-                each.finish(life) for each in stand_in.played.values() if _is(each, index, number, batch)
-            ]
-        )
+
+        def finish(stand_in: StandIn) -> None:
+            for each in stand_in.played.values():
+                if _is(each, index, number, batch):
+                    each.finish(life)
+
+        self._ask(finish)
 
     def until_running(self, index: int, number: int, *, batch: str | None = None) -> None:
         """Return once a try runs; `TimeoutError` says which one never did."""
@@ -88,13 +92,15 @@ class RunningKubelet(InThread):
         """Ask for every ConfigMap anew, as a kubelet does that has no pod of it any more."""
         self._ask(lambda stand_in: stand_in.house.resolver.forget())
 
-    def _ask(self, question: Callable[[StandIn], Any]) -> Any:
+    def _ask(self, question: Callable[[StandIn], T]) -> T:
         """Answered in its own thread: nothing in there is made for two."""
 
-        async def answer() -> Any:
+        async def answer() -> T:
+            assert self._stand_in is not None
             return question(self._stand_in)
 
         self.complain()
+        assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(self.patience)
 
     async def _serve(self, stop: asyncio.Event) -> None:

@@ -129,7 +129,8 @@ class KubeletApi:
                 except (aiohttp.ClientError, TimeoutError, OSError):
                     status, body = 503, b""
             if status < 400:
-                return json.loads(body)
+                answer: Object = json.loads(body)
+                return answer
             if status in {404, 409}:
                 raise GoneError(body.decode())
             if status != 429 and status < 500:

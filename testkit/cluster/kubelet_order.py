@@ -81,7 +81,7 @@ class Resolver:
         name, key = reference["name"], reference["key"]
         found = await self._found(namespace, plural, name)
         if found is not None and key in (found.get("data") or {}):
-            return found["data"][key]
+            return str(found["data"][key])
         if reference.get("optional"):
             return None
         missing = (

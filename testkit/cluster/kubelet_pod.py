@@ -41,7 +41,7 @@ class PlayedPod:
 
     def __init__(self, pod: Object, address: str, house: House) -> None:
         self.pod, self.house = pod, house
-        self.order = None
+        self.order: WorkOrder | None = None
         """Once it could be read."""
         self.life: Life | None = None
         """Once the order could be read."""
@@ -54,6 +54,12 @@ class PlayedPod:
     @property
     def began(self) -> bool:
         return self._writer.started is not None
+
+    @property
+    def _told(self) -> Life:
+        """Its life, once it is prepared."""
+        assert self.life is not None
+        return self.life
 
     @property
     def deleted(self) -> bool:
@@ -81,11 +87,12 @@ class PlayedPod:
         with suppress(GoneError):  # nobody asks about it any more
             if not await self._prepared():
                 await self._end(KILLED)
-            elif self.life.refused is not None:
-                await self._refuse(self.life.refused)
-            elif self.life.instant and not self.deleted:
+            elif self._told.refused is not None:
+                await self._refuse(self._told.refused)
+            elif self._told.instant and not self.deleted:
                 self.house.begun.append(self.order)
-                await self._end(self.life.end, begun=True)
+                assert isinstance(self._told.end, Exit), "what is instant ends by itself"
+                await self._end(self._told.end, begun=True)
             else:
                 await self._end(await self._run())
 
@@ -115,11 +122,11 @@ class PlayedPod:
                 self.order = order_of(resolved)
                 self.life = self.house.script(resolved)
                 break
-        for stuck in self.life.stuck:
+        for stuck in self._told.stuck:
             await self._say_stuck(stuck)
-        if self.life.stuck:
+        if self._told.stuck:
             await self._until(lambda: self.released or self.deleted)
-        return self.released or not self.life.stuck
+        return self.released or not self._told.stuck
 
     async def _run(self) -> Exit:
         """How it ends."""
@@ -127,18 +134,18 @@ class PlayedPod:
         self.house.begun.append(self.order)
         await self._write(self._writer.running(self._now()))
         async with AsyncExitStack() as serving:
-            if self.life.progress is not None:
-                report = self.life.progress
+            if self._told.progress is not None:
+                report = self._told.progress
                 await serving.enter_async_context(
                     progress(self._writer.address, lambda: report(time.monotonic() - begun))
                 )
             allowed = self.pod["spec"].get("activeDeadlineSeconds")
-            limits = [each for each in (self.life.seconds, allowed) if each is not None]
+            limits = [each for each in (self._told.seconds, allowed) if each is not None]
             await self._until(lambda: self.finished or self.deleted, min(limits, default=None))
             if self.deleted:
                 return await self._asked()
-            in_time = self.finished or (self.life.seconds is not None and self.life.seconds == min(limits))
-            end = self.life.end if in_time else Taken.PAST_DEADLINE
+            in_time = self.finished or (self._told.seconds is not None and self._told.seconds == min(limits))
+            end = self._told.end if in_time else Taken.PAST_DEADLINE
             return end if isinstance(end, Exit) else await self._taken(end, serving)
 
     async def _refuse(self, why: Stuck) -> None:
@@ -153,7 +160,7 @@ class PlayedPod:
 
     async def _taken(self, how: Taken, serving: AsyncExitStack) -> Exit:
         if how is Taken.PAST_DEADLINE:
-            end = self.life.to_sigterm or KILLED
+            end = self._told.to_sigterm or KILLED
             return replace(end, pod_reason="DeadlineExceeded", pod_message=PAST_DEADLINE)
         if how is Taken.DRAINED:
             eviction = {
@@ -188,8 +195,8 @@ class PlayedPod:
 
     async def _asked(self) -> Exit:
         """SIGTERM, and SIGKILL where that does not help in time."""
-        if self.life.to_sigterm is not None:
-            return self.life.to_sigterm
+        if self._told.to_sigterm is not None:
+            return self._told.to_sigterm
         await self._until(lambda: False, self.pod["metadata"]["deletionGracePeriodSeconds"])
         return KILLED
 

@@ -4,7 +4,7 @@ the pod's own address."""
 import itertools
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -43,6 +43,7 @@ async def logs(read: Read, pair: Pair) -> AsyncIterator[int]:
         except LookupError as error:
             raise web.HTTPNotFound(text=str(error)) from None
         except SilentError:
+            assert request.transport is not None
             request.transport.abort()
             return web.Response()  # nobody gets it
         if text is None:
@@ -72,7 +73,10 @@ async def progress(address: str, read: Callable[[], Progress]) -> AsyncIterator[
 
 @asynccontextmanager
 async def _served(
-    routes: dict[str, Callable], address: str, port: int, tls: ssl.SSLContext | None = None
+    routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]],
+    address: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     app = web.Application()
     app.add_routes([web.get(path, answer) for path, answer in routes.items()])
@@ -82,6 +86,8 @@ async def _served(
         await web.TCPSite(runner, address, port, ssl_context=tls).start()
         yield runner.addresses[0][1]
     finally:
+        assert runner.server is not None
         for connection in runner.server.connections:  # a farewell over TLS would outlast the event loop
-            connection.transport.abort()
+            if connection.transport is not None:
+                connection.transport.abort()
         await runner.cleanup()

@@ -136,7 +136,8 @@ class StatusWriter:
 
     @property
     def _container(self) -> Object:
-        return self.pod["spec"]["containers"][0]
+        found: Object = self.pod["spec"]["containers"][0]
+        return found
 
     def _container_id(self) -> str:
         return f"containerd://{_digest(self.pod['metadata']['uid'])}"

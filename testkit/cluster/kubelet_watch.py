@@ -49,7 +49,7 @@ class PodMirror:
             self.removed(self.pods.pop(uid))
         for pod in listed.values():
             self._keep({"apiVersion": "v1", "kind": "Pod"} | pod)
-        return answer["metadata"]["resourceVersion"]
+        return str(answer["metadata"]["resourceVersion"])
 
     async def _watch(self, version: str) -> str:
         async for event in self.api.watch(self.path, resourceVersion=version):

@@ -4,6 +4,7 @@ runs, how it ends. Values."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.progress import Progress
@@ -90,6 +91,6 @@ class Life:
         return self.seconds == 0 and isinstance(self.end, Exit)
 
 
-Script = Callable[[dict], Life]
+Script = Callable[[dict[str, Any]], Life]
 """The life of a pod. What its variables and files say is filled in: `kubelet_order.order_of` reads the
 order."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, Item, PlanOrder
@@ -162,7 +163,7 @@ def sequence(
     """The lives of items, by their tries: `{3: [fails(...), succeeds()]}`. What is not listed is as
     `otherwise`, or succeeds."""
 
-    def choose(pod: dict) -> Life:
+    def choose(pod: dict[str, Any]) -> Life:
         order = order_of(pod)
         if isinstance(order, PlanOrder):
             return plan or plans(_new_items(order, count))
@@ -184,7 +185,7 @@ def where(lives: Mapping[str, Life], *, otherwise: Life | None = None, count: in
     )
 
 
-def is_plan(pod: dict) -> bool:
+def is_plan(pod: dict[str, Any]) -> bool:
     """Whether it is the pod of a plan Job."""
     return isinstance(order_of(pod), PlanOrder)
 

@@ -88,8 +88,12 @@ class OneBatch:
         """One that has just started."""
 
         def accepted(
-            _: Object, before: IngestBatchStatus | None, after: IngestBatchStatus, ended: Iterable[Run] = ()
+            batch: Object,
+            before: IngestBatchStatus | None,
+            after: IngestBatchStatus,
+            ended: Iterable[Run] = (),
         ) -> None:
+            del batch
             self.accepted.append(Accepted(before, after, tuple(ended)))
             self.on_accepted()
 
@@ -110,7 +114,7 @@ class OneBatch:
         self.seen.jobs.offer(job)
         if pod is not None:
             identity = identity_of(job)
-            metadata = {
+            metadata: Object = {
                 "name": f"{job['metadata']['name']}-x",
                 "namespace": OWNER.namespace,
                 "creationTimestamp": kube.at(0),

@@ -26,8 +26,8 @@ def main() -> None:
         for line in sys.stdin:
             order = json.loads(line)
             if "start" in order:
-                answer: int | None = _started(order)
-                running.add(answer)
+                answer: int | None = (started := _started(order))
+                running.add(started)
             else:
                 answer = _code(order)
                 running -= {order.get("kill", order.get("look"))} if answer is not None else set()

@@ -33,6 +33,6 @@ async def _hang_up(loop: asyncio.AbstractEventLoop) -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)  # first, or one of them could still open a connection
-    for transport in list(loop._transports.values()):
+    for transport in list(vars(loop)["_transports"].values()):
         transport.abort()
     await asyncio.sleep(0)  # in which they are told

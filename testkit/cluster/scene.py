@@ -123,7 +123,8 @@ class Scene:
         return self.admin.get(self.path(name))
 
     def status(self, name: str = "talks") -> Json:
-        return self.seen(name).get("status", {})
+        found: Json = self.seen(name).get("status", {})
+        return found
 
     def until(
         self, holds: Callable[[Json], object], what: str, name: str = "talks", seconds: float = PATIENCE

@@ -167,7 +167,7 @@ def a_container(state: Object, name: str = CONTAINER) -> Object:
 def a_pod(
     phase: str, *containers: Object, conditions: Iterable[Object], deleted: float | None = None, **status: Any
 ) -> Object:
-    metadata = {
+    metadata: Object = {
         "name": POD,
         "namespace": "media",
         "uid": "52a8a6a4-6b5e-4f4e-a7f4-53ad6c4f5f8c",

@@ -167,7 +167,7 @@ def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
         dsn = ends.enter_context(contextmanager(partial(fresh, "template0"))())
         facts = conninfo_to_dict(dsn)
         store = ends.enter_context(relay(HOST, STORE_PORT, to_socket(f"{facts['host']}/.s.PGSQL.5432")))
-        _roles(dsn, facts["dbname"])
+        _roles(dsn, str(facts["dbname"]))
         here = Place(node, dsn, store, transcript, folder)
         node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         for name, user in (("video-ingest-store-owner", "owner"), ("video-ingest-store", "worker")):
