@@ -148,6 +148,10 @@ class Quality(ContractModel):
     """Pieces whose most likely language is not `language`. Those of high probability were decoded in their
     own, unless the order names one."""
 
+    language_change_seconds: Real = 0.0
+    """Length of the words within three seconds of a change of language: a change is found in pieces of three
+    seconds, so these words may be written, or translated, in the neighbour's language."""
+
 
 class Memory(ContractModel):
     """The most that was used."""

@@ -22,6 +22,7 @@ from ingest_worker.domain import (
 from ingest_worker.receipts import (
     ReceiptFile,
     coverage_of,
+    near_changes,
     peak_rss_mib,
     quality_of,
     rounded,
@@ -88,6 +89,18 @@ def test_what_was_left_out_is_reported_in_seconds() -> None:
         2.5,
     )
     assert (found.language_probability, found.cut_words, found.foreign_chunks) == (0.877, 12, 1)
+
+
+def test_words_next_to_a_change_of_language_are_reported_in_seconds() -> None:
+    words = tuple(
+        Word(start, start + 0.5, "w", 0.9, language="de" if 10 <= start < 20 else None)
+        for start in (1.0, 6.0, 7.5, 9.0, 10.0, 12.0, 15.0, 30.0)
+    )
+    assert near_changes(words) == [words[2], words[3], words[4], words[5]]
+    found = quality_of(Transcript(words, "en", 0.9, 30.0, 4, 0, ()))
+    assert found.language_change_seconds == 2.0
+    alike = tuple(replace(word, language=None) for word in words)
+    assert quality_of(Transcript(alike, "en", 0.9, 30.0, 4, 0, ())).language_change_seconds == 0.0
 
 
 def test_turns_without_a_word_are_reported_in_seconds_and_speakers() -> None:

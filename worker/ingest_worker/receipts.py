@@ -10,6 +10,7 @@ import sys
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from ingest_worker.domain import (
     SpokenWord,
     Transcript,
     Vectors,
+    Word,
 )
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.stopwatch import Stopwatch
@@ -31,6 +33,9 @@ from ingest_worker.stopwatch import Stopwatch
 WORDLESS_SECONDS: Final = 4.0
 """Longer stretches of a turn without a word are reported, in seconds: twice the value for voice activity,
 because turns contain pauses, laughter and coughs."""
+
+NEAR_CHANGE_SECONDS: Final = 3.0
+"""Around a change of language: the length of the pieces whose language is tested (`engines/languages.py`)."""
 
 _SECONDS_DECIMALS: Final = 3
 """Decimals of seconds in a Receipt, which has 4,096 bytes."""
@@ -105,7 +110,25 @@ def quality_of(transcript: Transcript) -> Quality:
         dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
         cut_words=transcript.cut,
         foreign_chunks=transcript.foreign,
+        language_change_seconds=rounded(
+            sum(word.end - word.start for word in near_changes(transcript.words))
+        ),
     )
+
+
+def near_changes(words: Sequence[Word]) -> list[Word]:
+    """Words that begin or end within `NEAR_CHANGE_SECONDS` of a place where the language changes."""
+    changes = [
+        (before.end + after.start) / 2
+        for before, after in pairwise(words)
+        if before.language != after.language
+    ]
+    return [
+        word
+        for word in words
+        if bisect_left(changes, word.start - NEAR_CHANGE_SECONDS)
+        < bisect_right(changes, word.end + NEAR_CHANGE_SECONDS)
+    ]
 
 
 def tracks_of(sound: Sound) -> Tracks:
