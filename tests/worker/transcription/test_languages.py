@@ -11,7 +11,15 @@ import pytest
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
 from ingest_worker.engines.chunks import Chunk
 from ingest_worker.engines.decoding import Piece, Task
-from ingest_worker.engines.languages import Ballot, at_borders, by_language, elected, pieces_of, sure_of
+from ingest_worker.engines.languages import (
+    Ballot,
+    at_borders,
+    by_language,
+    elected,
+    languages_of,
+    pieces_of,
+    sure_of,
+)
 from ingest_worker.engines.quality import Decoded
 from ingest_worker.engines.whisper import WhisperTranscriber
 
@@ -79,6 +87,15 @@ def test_pieces_of_one_language_are_one_and_a_doubtful_one_goes_with_what_is_bef
     pieces = chunks(4.0, 4.0, 4.0, 4.0, 4.0)
     assert [part.seconds for part in by_language(pieces, [UNSURE, EN, UNSURE, DE, UNSURE])] == [12.0, 8.0]
     assert [part.seconds for part in by_language(pieces, [UNSURE] * 5)] == [20.0]
+
+
+def test_a_part_has_the_language_of_its_surest_piece() -> None:
+    pieces = [Chunk(((place * 64_000, (place + 1) * 64_000),)) for place in range(5)]
+    mixed = {"de": 0.5, "en": 0.32}
+    ballots = [EN, mixed, DE, UNSURE, DE]
+    parts = by_language(pieces, ballots)
+    assert [part.seconds for part in parts] == [8.0, 12.0]
+    assert languages_of(parts, pieces, ballots) == ["en", "de"]
 
 
 class Interpreter:

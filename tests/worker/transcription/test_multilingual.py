@@ -81,3 +81,14 @@ def test_two_languages_in_half_a_minute_are_both_written_as_they_were_said(
         {"ja"},
     )
     assert (transcript.foreign, transcript.dropped) == (1, ())
+
+
+def test_a_part_that_ends_in_a_mixed_piece_is_not_translated(
+    multilingual: WhisperTranscriber, one_behind_the_other: Listen, recording: Callable[[str], Recording]
+) -> None:
+    """Six seconds of English with the first German word sound as much like German as like English."""
+    english = audio.read(recording("voice-joe").path)[: 6 * SAMPLE_RATE]
+    transcript = multilingual.transcribe(one_behind_the_other(english, sound("de")), lambda _: None)
+    spoken = {word.language or transcript.language for word in transcript.words if word.end < 4.5}
+    assert spoken == {"en"}
+    assert transcript.language == "de" or {word.language for word in transcript.words} >= {"de"}

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest_worker.domain import FloatArray, Word
+from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import Chunk, halves
 from ingest_worker.engines.decoding import Engine, Piece, Task
 from ingest_worker.engines.gain import Amplified
@@ -59,6 +59,7 @@ class DecodingSession:
             task,
             probabilities,
         )
+        self._settled: dict[Chunk, str] = {}
 
     @property
     def follows(self) -> bool:
@@ -76,11 +77,32 @@ class DecodingSession:
         """Each chunk's decoding."""
 
         def work(unit: Sequence[Chunk]) -> list[Piece]:
-            return self._engine.decode(
-                [sound_of(self._sound, chunk) for chunk in unit], self._task, temperature
-            )
+            known = {chunk: self._known(chunk) for chunk in unit}
+            found: dict[Chunk, Piece] = {}
+            for language in dict.fromkeys(known.values()):
+                alike = [chunk for chunk in unit if known[chunk] == language]
+                found |= zip(alike, self._in_language(alike, language, temperature), strict=True)
+            return [found[chunk] for chunk in unit]
 
         return self._runner.map(chunks, work, done=lambda n: report(n / len(chunks)))
+
+    def settle(self, chunk: Chunk, language: str) -> None:
+        """Decode this sound, and every part of it, in a language that is known already: as a whole it may be
+        sure of none, or of its neighbour's."""
+        self._settled[chunk] = language
+
+    def _known(self, chunk: Chunk) -> str | None:
+        start = chunk.spans[0][0] / SAMPLE_RATE
+        return next((language for part, language in self._settled.items() if part.holds(start)), None)
+
+    def _in_language(self, chunks: Sequence[Chunk], language: str | None, temperature: float) -> list[Piece]:
+        """Decodings in one language; None where each sound may decide."""
+        task = self._task if language is None else replace(self._task, language=language, follow=False)
+        pieces = self._engine.decode([sound_of(self._sound, chunk) for chunk in chunks], task, temperature)
+        if language is None:
+            return pieces
+        ordinary = self._task.language
+        return [(decoded.spoken_in(language, ordinary, decoded.ballot), words) for decoded, words in pieces]
 
     def hear(
         self, chunks: Sequence[Chunk], hearing: Decodings, temperature: float, report: Report

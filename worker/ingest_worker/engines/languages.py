@@ -114,3 +114,14 @@ def by_language(pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[Chun
         languages[i] = known = language if language is not None else known
     runs = groupby(zip(languages, pieces, strict=True), key=lambda pair: pair[0])
     return [Chunk(tuple(span for _, piece in run for span in piece.spans)) for _, run in runs]
+
+
+def languages_of(parts: Sequence[Chunk], pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[str]:
+    """The language that each part has by its surest piece: as a whole, a part that ends with a piece of both
+    languages may be sure of none."""
+    found = []
+    for part in parts:
+        its = [ballot for piece, ballot in zip(pieces, ballots, strict=True) if piece.spans[0] in part.spans]
+        surest = max(its, key=lambda ballot: max(ballot.values(), default=0.0))
+        found.append(max(surest, key=lambda language: surest[language]))
+    return found

@@ -22,7 +22,14 @@ from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
 from ingest_worker.engines.gain import Amplified
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
-from ingest_worker.engines.languages import at_borders, by_language, elected, pieces_of, voted_by
+from ingest_worker.engines.languages import (
+    at_borders,
+    by_language,
+    elected,
+    languages_of,
+    pieces_of,
+    voted_by,
+)
 from ingest_worker.engines.vad import speech_probabilities
 from ingest_worker.engines.words import collapsed, placed
 from ingest_worker.errors import StageError
@@ -148,8 +155,11 @@ def _by_language(
     still = list(failed)
     for chunk in at_borders(chunks, hearing.ballots) if session.follows else ():
         pieces = pieces_of(chunk)
-        parts = by_language(pieces, session.ballots(pieces))
+        ballots = session.ballots(pieces)
+        parts = by_language(pieces, ballots)
         if len(parts) > 1:
+            for part, language in zip(parts, languages_of(parts, pieces, ballots), strict=True):
+                session.settle(part, language)
             session.forget(chunk, hearing)
             still = [each for each in still if each != chunk] + session.hear(
                 parts, hearing, TEMPERATURES[0], nobody
