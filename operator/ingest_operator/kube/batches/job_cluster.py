@@ -25,16 +25,14 @@ from ingest_operator.kube.api.errors import (
 )
 from ingest_operator.kube.api.fields import spec_of
 from ingest_operator.kube.api.names import (
-    INGEST,
     PROGRESS_PORT,
     STOPPED,
-    Place,
     ingest_job_name,
-    own_place_of,
 )
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError, name_taken
 from ingest_operator.kube.api.resources import JOBS, Object
+from ingest_operator.kube.batches.batch_jobs import BatchJobs
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
 from ingest_operator.kube.batches.refused_starts import refusal_of
@@ -42,10 +40,10 @@ from ingest_operator.kube.batches.shared_orders import SharedOrders
 from ingest_operator.kube.manifests.ingest_job import ingest_job
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
-from ingest_operator.kube.observe.end_rules import decided, is_of_queue, is_stopped
+from ingest_operator.kube.observe.end_rules import is_of_queue, is_stopped
 from ingest_operator.kube.observe.pod_reasons import lacks_something
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of, rung_of
-from ingest_operator.kube.watch.confirm import ask, delete_job, is_of_plan
+from ingest_operator.kube.watch.confirm import ask, delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 ANY_RECORDINGS: Final = 10_000_000
@@ -74,7 +72,8 @@ class KubeCluster:
     ) -> None:
         """`total` recordings are planned: a Job of any other index is not the batch's."""
         self._api, self._seen, self._owner, self._orders = api, seen, context.owner, context.orders
-        self._outside, self._remembered, self._now, self._total = context.blockers, remembered, now, total
+        self._outside, self._remembered, self._now = context.blockers, remembered, now
+        self._jobs = BatchJobs(seen, context.owner, remembered.kept, total)
         self._shared = SharedOrders(api, context.owner, context.orders)
         self._live: Mapping[RunKey, JobAndPod] = {}
 
@@ -83,12 +82,12 @@ class KubeCluster:
         including those that should run but that no watch has shown."""
         self._keep_hidden(ledger)
         await self._confirm((index, ledger.open_items[index].number) for index in ledger.running)
-        found = self._found()
+        found = self._jobs.found()
         return self._classified(found, await self._restore_orders(found))
 
     def shown(self) -> Observation:
         """What the watches show, whatever the ledger says."""
-        return self._classified(self._found())
+        return self._classified(self._jobs.found())
 
     def _classified(
         self, found: Mapping[RunKey, JobAndPod], refused: tuple[Blocker, ...] = ()
@@ -130,7 +129,7 @@ class KubeCluster:
 
     async def _confirm(self, expected: Iterable[RunKey]) -> None:
         """Get from the API server the Jobs that the status has as running and that no watch has shown."""
-        missing = (each for each in expected if self._job(*each) is None)
+        missing = (each for each in expected if self._jobs.of_run(*each) is None)
         await ask(
             self._api,
             self._seen,
@@ -140,7 +139,7 @@ class KubeCluster:
 
     def _addresses(self) -> Mapping[RunKey, str]:
         """The URLs at which the running workers serve their progress."""
-        pods = {key: pod for key, (_, pod) in self._found().items() if pod is not None}
+        pods = {key: pod for key, (_, pod) in self._jobs.found().items() if pod is not None}
         found = {
             key: pod["status"].get("podIP")
             for key, pod in pods.items()
@@ -175,7 +174,7 @@ class KubeCluster:
         A queue would resume it, so a Job of a queue gets a deadline that is over instead. No stop deletes a
         Job: until its end is recorded, the Job is the only proof that we ended it.
         """
-        job = self._job(index, number)
+        job = self._jobs.of_run(index, number)
         if job is None or is_stopped(job):
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: to_rfc3339(self._now)}}
@@ -212,7 +211,7 @@ class KubeCluster:
         """Delete Jobs that were kept long enough; returns when the next one may go."""
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
         await asyncio.gather(
-            *(self._delete(job) for job in (self._job(*key) for key in due) if job is not None)
+            *(self._delete(job) for job in (self._jobs.of_run(*key) for key in due) if job is not None)
         )
         for key in due:
             # one that someone else deleted is no longer hidden: the next reconcile forgets it
@@ -222,37 +221,6 @@ class KubeCluster:
     @property
     def _profile(self) -> PodProfile:
         return self._orders.profile.pods
-
-    def _found(self) -> dict[RunKey, JobAndPod]:
-        """The batch's own ingest Jobs whose end is not recorded, each with its newest pod. Each call goes
-        through all Jobs that are kept."""
-        pods, found = self._seen.pods_of(self._owner.identity), {}
-        for job in self._seen.jobs.of(self._owner.identity):
-            place = self._place(job)
-            if place is None and self._seen.jobs.is_gone(job) and not is_of_plan(job):
-                self._seen.forget_job(job)  # not ours: no one will ever count how it ended
-            if place is None or (place.index, place.number) in self._remembered.kept:
-                continue
-            if self._seen.jobs.is_gone(job) and decided(job) is None:
-                # deleted before it was over: nothing else will ever be known of it
-                self._seen.forget_job(job)
-                continue
-            found[place.index, place.number] = job, pods.get(_name(job))
-        return found
-
-    def _place(self, job: Object) -> Place | None:
-        """Which run of a planned recording a Job is; None for any other Job."""
-        place = own_place_of(self._owner, _name(job))
-        planned = place is not None and place.role == INGEST and place.index < self._total
-        return place if planned else None
-
-    def _job(self, index: int, number: int) -> Object | None:
-        """The Job of one run, if it is known to exist and is the batch's own."""
-        job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
-        there = (
-            job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
-        )
-        return job if there else None
 
     async def _restore_orders(self, found: Mapping[RunKey, JobAndPod]) -> tuple[Blocker, ...]:
         """Create again the orders that pods may be waiting for: the pods of a batch that starts nothing more
