@@ -329,6 +329,7 @@ FAILURES: Final = MappingProxyType(
             _K.SETUP,
             _V.STOP_BATCH,
             "The worker's image cannot be pulled. Check its name, and the pull secret of the profile.",
+            against_node=2,
         ),
         _R.POD_MISCONFIGURED: Failure(
             None,

@@ -16,6 +16,7 @@ from testkit.cluster.lives import (
     evicted,
     fails,
     hangs,
+    image_missing,
     is_plan,
     node_lost,
     preempted,
@@ -185,6 +186,22 @@ def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_d
     assert node["reason"] == "NodeLost"
     assert kubelet.runs() == [(0, 1), (0, 2), (1, 1)]
     kubelet.release()
+
+
+def test_an_image_that_one_node_alone_cannot_pull_is_pulled_by_another_and_the_node_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    scene.profile(pods={"startDeadlineSeconds": 1})
+    bad = f"{scene.namespace}-1"
+    scene.play(where({bad: image_missing()}, count=4), nodes=("1", "2"), gpus=1)
+    history = scene.history()
+    scene.operate()
+    scene.batch(parallelism=2)
+    status = scene.until_state("Complete")
+    assert (final(status)["succeeded"], {row["chargedAttempts"] for row in rows(status).values()}) == (4, {0})
+    avoided = [condition(each, "NodesAvoided") for each in history.of("talks")]
+    assert any(each.get("status") == "True" and bad in each["message"] for each in avoided)
 
 
 @pytest.mark.parametrize("seconds", [-600.0, 600.0], ids=["behind", "ahead"])
