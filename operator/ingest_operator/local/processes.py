@@ -37,6 +37,7 @@ _PASSED_ON: Final = (
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
     "SSL_CERT_FILE",
+    "INGEST_YTDLP_PLUGINS",
 )
 """Environment variables that a worker inherits: paths and the choice of GPUs. None that could hold a secret
 or change a model."""

@@ -38,6 +38,7 @@ log = logging.getLogger("ingest_worker.sources")
 _PASSED_ON: Final = (
     "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_DIR", "DENO_CERT",
+    "INGEST_YTDLP_PLUGINS",
 )  # fmt: skip
 """The part of our environment that the child gets:
 where programs and certificates are, and no credentials."""

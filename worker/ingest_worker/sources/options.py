@@ -1,9 +1,10 @@
 """yt-dlp's options, all of them, in one place. Nothing here comes from a user: options run programs
 (`--exec`, `--netrc-cmd`).
 
-No configuration files and no command line are read (the Python API reads none), no plugins, no external
-downloader, no postprocessor. There is no ffmpeg program: audio is taken as it is, HLS and DASH are put
-together by yt-dlp itself, and PyAV decodes in its own process.
+No configuration files and no command line are read (the Python API reads none), no plugins but those of a
+folder that the worker's environment names (`ytdlp.PLUGINS`), no external downloader, no postprocessor. There
+is no ffmpeg program: audio is taken as it is, HLS and DASH are put together by yt-dlp itself, and PyAV
+decodes in its own process.
 """
 
 import logging

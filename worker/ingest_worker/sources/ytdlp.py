@@ -4,6 +4,7 @@
 Every call runs under the guard and ends in a value or a `StageError`.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,14 @@ MOST_ENTRIES: Final = 20_000
 GENERIC: Final = "Generic"
 """yt-dlp's extractor for addresses that no site's own extractor claims."""
 
-plugin_dirs.value = []  # a package on the path could bring extractors of its own
+PLUGINS: Final = "INGEST_YTDLP_PLUGINS"
+"""The environment variable that names a folder of yt-dlp plugins, such as extractors for a site of your own.
+Whoever sets a worker's environment chooses its image too; no batch and no profile can."""
+
+_PLUGIN_FOLDER: Final = os.environ.get(PLUGINS, "")
+
+# no others: any package on the path could bring extractors of its own
+plugin_dirs.value = [_PLUGIN_FOLDER] if os.path.isdir(_PLUGIN_FOLDER) else []  # noqa: PTH112 -- "" is the working folder for Path
 
 
 _CHANNEL: Final = "YoutubeTab"
