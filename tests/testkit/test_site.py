@@ -80,7 +80,7 @@ def test_every_recording_ends_for_a_guest_as_its_trait_says(
         assert (found if isinstance(found, Reason) else None) == entry.fate, trait
 
 
-def test_what_breaks_off_with_403_comes_whole_after_a_fresh_look(
+def test_what_breaks_off_with_403_comes_whole_after_a_fresh_extraction(
     site: Site, talks: Channel, tmp_path: Path
 ) -> None:
     entry = talks.of(Trait.CUT)[0]
@@ -173,6 +173,6 @@ def test_a_worker_reads_the_site_where_its_environment_names_the_plugin(
     site: Site, talks: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private = talks.of(Trait.PRIVATE)[0]
-    assert outcome(site, private, tmp_path, FetcherApart(FETCH)) is not Reason.PRIVATE
+    assert outcome(site, private, tmp_path / "without", FetcherApart(FETCH)) is not Reason.PRIVATE
     monkeypatch.setenv(VARIABLE, str(folder(tmp_path / "plugins")))
-    assert outcome(site, private, tmp_path, FetcherApart(FETCH)) is Reason.PRIVATE
+    assert outcome(site, private, tmp_path / "with", FetcherApart(FETCH)) is Reason.PRIVATE
