@@ -3,9 +3,9 @@
 
 from typing import Any, Final
 
+from testkit.site.accounts import Account
 from testkit.site.entries import Channel, Entry, Tab, Trait
 from testkit.site.rules import Refusal
-from testkit.site.visits import Account
 
 Page = dict[str, Any]
 

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from testkit.site.accounts import Account
 from testkit.site.answers import Answer, Reply
 from testkit.site.entries import Channel, Entry, Tab, Trait
 from testkit.site.media import tone_of
 from testkit.site.pages import captions, list_page, recording_page, refusal_page
 from testkit.site.rules import Refusal, Rules
-from testkit.site.visits import COOKIE, Account, Kind, Visit, Visits
+from testkit.site.visits import COOKIE, Kind, Visit, Visits
 
 _PATH: Final = re.compile(
     r"/(?P<site>\w+)/(?:@(?P<channel>[\w-]+)(?:/(?P<tab>\w+))?"
