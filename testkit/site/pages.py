@@ -1,4 +1,4 @@
-"""What a site answers: pages of a channel's list, a recording's page, refusals. Pure: dictionaries that
+"""What a site answers: pages of a channel's list, a recording's page, refusals: dictionaries that
 `extractor` reads, with the reasons in the words of YouTube, to which yt-dlp adds its own."""
 
 from typing import Any, Final
