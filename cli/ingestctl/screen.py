@@ -48,6 +48,8 @@ def summary(status: IngestBatchStatus) -> str:
         parts.append(f"RTF {status.rtf.p50}")
     if status.audio_hours_per_hour:
         parts.append(f"{status.audio_hours_per_hour} h/h")
+    if status.computing_percent is not None:
+        parts.append(f"computing {status.computing_percent} %")
     if status.eta_seconds is not None:
         parts.append(f"ETA {duration(status.eta_seconds)}")
     return ", ".join(parts)

@@ -18,6 +18,9 @@ class StageSeconds(ContractModel):
     seconds: Decimal
     """Summed over all succeeded recordings."""
 
+    computing_seconds: Decimal = "0"
+    """Those in which the device computed."""
+
 
 class Rtf(ContractModel):
     """Real-time factors of the succeeded recordings."""
@@ -88,3 +91,11 @@ class Sums(ContractModel):
 
     gpu_seconds: Decimal = "0"
     """For every process: how long it held its GPUs, times their number, from getting its node to its end."""
+
+    held_seconds: Decimal = "0"
+    """For every process: how long it held its device, GPU or CPU, from getting its node to its end; on a
+    workstation from its start."""
+
+    computing_seconds: Decimal = "0"
+    """For every process that left a Receipt: those of `heldSeconds` in which its device computed. By the
+    driver's utilisation; on a CPU, and where a device reports none (MIG), the time inside the engines."""

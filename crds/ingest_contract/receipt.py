@@ -51,6 +51,10 @@ class StageFigures(ContractModel):
     peak_vram_mib: Count | None = None
     """The most memory in use on the device during the stage (NVML); None on a CPU."""
 
+    computing_seconds: Real = 0.0
+    """Those of `seconds` in which the device computed, measured as the Receipt's `computing_by` says. Stages
+    that overlap on one GPU each see all of it."""
+
 
 class Tracks(ContractModel):
     """Which audio of the media file was decoded, if it was decoded in this run."""
@@ -169,9 +173,6 @@ class Memory(ContractModel):
     peak_vram_mib: Count | None = None
     """The most in use on the device."""
 
-    busy_percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """Mean share of time in which a GPU kernel ran."""
-
 
 class Effective(ContractModel):
     """What was used in fact, after every default, rung and halving."""
@@ -224,6 +225,14 @@ class Receipt(ContractModel):
 
     overhead_seconds: Real = 0.0
     """Time outside every stage: imports, model loads and the like that did not overlap with one."""
+
+    computing_seconds: Real = 0.0
+    """Those of `seconds` in which the run's device computed."""
+
+    computing_by: Literal["Driver", "Engines"] = "Engines"
+    """How that was measured. `Driver`: the time in which a kernel ran on the GPU, by its utilisation (NVML,
+    `nvmlUtilization_t`). `Engines`, on a CPU and where a device reports none (MIG): the time inside the
+    batches of the engines."""
 
     stages: dict[Stage, StageFigures] = Field(default_factory=dict)
     """Every stage that began."""

@@ -196,6 +196,10 @@ class IngestBatchStatus(ContractModel):
     active_until: Timestamp | None = None
     """The time up to which `activeSeconds` has been counted."""
 
+    computing_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Share of `sums.heldSeconds` in which devices computed: what is missing from 100 is time for which they
+    were held and did nothing."""
+
     rtf: Rtf | None = None
     """Real-time factors."""
 

@@ -131,7 +131,7 @@ def facts(status: Json) -> dict[str, object]:
     return plain | {"sums": sums, "conditions": conditions, "recordings": shown} | more
 
 
-_OF_THE_CLOCK = ("queuedSeconds", "startingSeconds", "pullingSeconds", "gpuSeconds")
+_OF_THE_CLOCK = ("queuedSeconds", "startingSeconds", "pullingSeconds", "gpuSeconds", "heldSeconds")
 _OF_A_ROW = ("id", "state", "run", "chargedAttempts", "reason", "message", "disruptions", "rtf")
 
 

@@ -44,7 +44,7 @@ def recording(index: int) -> Item:
 def receipt() -> Receipt:
     """What a worker on a GPU says when all went well."""
     figures = {stage: StageFigures(seconds=12.345) for stage in Stage}
-    on_gpu = StageFigures(seconds=123.456, batch=16, peak_vram_mib=9876)
+    on_gpu = StageFigures(seconds=123.456, batch=16, peak_vram_mib=9876, computing_seconds=98.765)
     figures |= dict.fromkeys((Stage.TRANSCRIBE, Stage.DIARIZE, Stage.EMBED), on_gpu)
     models = dict.fromkeys(("transcription", "diarization", "embedding"), "a-model-of-some-size@0123456789ab")
     return Receipt(
@@ -52,6 +52,8 @@ def receipt() -> Receipt:
         seconds=321.123,
         media_seconds=MEDIA,
         overhead_seconds=4.321,
+        computing_seconds=276.543,
+        computing_by="Driver",
         stages=figures,
         run_id="0b3f6c1e-7d2a-4c58-9a51-3f0f7c1d2e4b",
         coverage=Coverage(
@@ -69,7 +71,6 @@ def receipt() -> Receipt:
             gpu_uuid="GPU-0b3f6c1e-7d2a-4c58-9a51-3f0f7c1d2e4b",
             free_vram_at_start_mib=23456,
             peak_vram_mib=9876,
-            busy_percent=87,
         ),
         effective=Effective(
             device="cuda",

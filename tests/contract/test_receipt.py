@@ -31,14 +31,15 @@ CONTROL = "\x01"
 
 def the_largest(message: str = CONTROL * 1024) -> Receipt:
     """Every field as long as it may be."""
-    figures = StageFigures(seconds=LONG, resumed=True, batch=MUCH, halvings=MUCH, peak_vram_mib=MUCH)
+    figures = StageFigures(
+        seconds=LONG, resumed=True, batch=MUCH, halvings=MUCH, peak_vram_mib=MUCH, computing_seconds=LONG
+    )
     coverage = Coverage(
         speech_seconds=LONG, voiced_seconds=LONG, words=MUCH, attributed_words=MUCH, segments=MUCH,
         vectors=MUCH, wordless_seconds=LONG, wordless_speakers=MUCH, speakerless_seconds=LONG,
     )  # fmt: skip
     memory = Memory(
         peak_rss_mib=MUCH, gpu_uuid=CONTROL * 64, free_vram_at_start_mib=MUCH, peak_vram_mib=MUCH,
-        busy_percent=100,
     )  # fmt: skip
     effective = Effective(
         device="cuda", compute_type="int8_float16", threads=MUCH, transcription_batch=MUCH,
@@ -53,6 +54,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
     return Receipt(
         result="Failed", reason=Reason.IDENTIFICATION_FAILED, message=message, stage=Stage.TRANSCRIBE,
         retry_after_seconds=MUCH, seconds=LONG, media_seconds=LONG, overhead_seconds=LONG,
+        computing_seconds=LONG, computing_by="Driver",
         stages=dict.fromkeys(Stage, figures), run_id=CONTROL * 36, coverage=coverage,
         speakers=Speakers(found=MUCH, named=MUCH), quality=quality, memory=memory, effective=effective,
         plan=PlanSummary(items=MUCH, sha256="a" * 64),

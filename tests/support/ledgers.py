@@ -15,7 +15,7 @@ from ingest_contract.status import MAX_WAITING_ROWS, RTF_BUCKETS
 from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open, OpenItem, Suspect
 from ingest_operator.core.rows import as_rows_allow
-from ingest_operator.core.totals import Totals
+from ingest_operator.core.totals import StageTotal, Totals
 
 TOTAL: Final = 300
 """Items of the batch that these ledgers belong to."""
@@ -41,7 +41,7 @@ _open_item = st.builds(
 )
 _totals = st.builds(
     Totals,
-    stages=st.dictionaries(st.sampled_from(Stage), _seconds),
+    stages=st.dictionaries(st.sampled_from(Stage), st.builds(StageTotal, _seconds, _seconds)),
     **{
         each.name: _seconds if isinstance(each.default, float) else _sums
         for each in fields(Totals)

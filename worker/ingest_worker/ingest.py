@@ -90,7 +90,18 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
     """This run as the store keeps it, with the figures of the Receipt as they are before storing."""
     receipt = session.receipt(None)
     finished = datetime.fromtimestamp(time.time(), UTC)
-    shown = {"overhead_seconds", "stages", "tracks", "coverage", "speakers", "quality", "memory", "effective"}
+    shown = {
+        "overhead_seconds",
+        "computing_seconds",
+        "computing_by",
+        "stages",
+        "tracks",
+        "coverage",
+        "speakers",
+        "quality",
+        "memory",
+        "effective",
+    }
     return Run(
         id=uuid.uuid4(),
         batch=order.batch,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from ingest_contract.failures import Reason
+from ingest_worker.computing import batch as computing
 from ingest_worker.errors import StageError
 
 Item = TypeVar("Item")
@@ -203,7 +204,8 @@ class BatchRunner:
     ) -> bool:
         """Whether the unit's results were added. False: no GPU memory, and a smaller unit may fit."""
         try:
-            new = work(unit)
+            with computing():
+                new = work(unit)
         except StageError:
             raise
         except Exception as error:

@@ -58,10 +58,17 @@ class _Run(Collector):
         stages = GaugeMetricFamily(
             f"{_PREFIX}_stage_seconds", "Wall time of each finished stage.", labels=["stage"]
         )
+        computing = GaugeMetricFamily(
+            f"{_PREFIX}_computing_seconds",
+            "Time of each finished stage in which the device computed.",
+            labels=["stage"],
+        )
         for stage, timing in list(self._watch.stages.items()):
             if timing.intervals:
                 stages.add_metric([stage.value], timing.seconds)
+                computing.add_metric([stage.value], timing.computing_seconds)
         yield stages
+        yield computing
         yield GaugeMetricFamily(f"{_PREFIX}_overhead_seconds", "Time in no stage.", self._watch.overhead)
 
 

@@ -153,6 +153,7 @@ def stages_of(watch: Stopwatch) -> dict[Stage, StageFigures]:
             batch=timing.batch,
             halvings=timing.halvings,
             peak_vram_mib=timing.peak_vram_mib,
+            computing_seconds=rounded(timing.computing_seconds),
         )
         for stage, timing in timings
     }
@@ -164,8 +165,7 @@ def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None)
         peak_rss_mib=peak_rss_mib(),
         gpu_uuid=uuid,
         free_vram_at_start_mib=free_at_start_mib,
-        peak_vram_mib=sampler.peak_mib,
-        busy_percent=sampler.busy_percent,
+        peak_vram_mib=sampler.whole.used_mib,
     )
 
 

@@ -84,6 +84,8 @@ class Session:
             seconds=rounded(self.clock.seconds),
             media_seconds=rounded(self.pipeline.media_seconds) if self.pipeline else 0.0,
             overhead_seconds=rounded(self.clock.overhead),
+            computing_seconds=rounded(self.clock.computing_seconds),
+            computing_by="Driver" if self.clock.by_driver else "Engines",
             stages=stages_of(self.clock),
             run_id=self.run_id,
             tracks=tracks_of(sound) if sound else None,

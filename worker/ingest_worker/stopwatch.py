@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest_contract.stages import Stage
+from ingest_worker.computing import Meter, counted
 from ingest_worker.gpu.sampler import Sampler
 
 Clock = Callable[[], float]
@@ -31,11 +32,20 @@ class Timing:
     """The batch size at its end."""
     halvings: int = 0
     peak_vram_mib: int | None = None
+    busy_seconds: float | None = None
+    """Seconds in which the GPU ran a kernel; None where no driver says so."""
+    meter: Meter = field(default_factory=Meter)
+    """Counts the batches of its engines."""
 
     @property
     def seconds(self) -> float:
         """Sum of the intervals."""
         return sum(end - start for start, end in self.intervals)
+
+    @property
+    def computing_seconds(self) -> float:
+        """By the driver; where it does not say, inside the batches of its engines."""
+        return self.meter.seconds if self.busy_seconds is None else self.busy_seconds
 
 
 class Stopwatch:
@@ -48,6 +58,7 @@ class Stopwatch:
         self.failed: Stage | None = None
         """The first stage that raised an exception."""
         self._sampler, self._born, self._clock = sampler, born, clock
+        self._meter = Meter(clock)
         self._gate = threading.Lock()
 
     @contextmanager
@@ -55,7 +66,7 @@ class Stopwatch:
         """Time a block as a stage, and record the GPU's peak in it."""
         timing = self._of(stage)
         start = self._clock()
-        with self._sampler.peak() as peak:
+        with self._sampler.use() as use, counted(timing.meter):
             try:
                 yield timing
             except BaseException:
@@ -64,7 +75,9 @@ class Stopwatch:
             finally:
                 timing.intervals.append((start, self._clock()))
                 self._sampler.sample()
-                timing.peak_vram_mib = max(filter(None, (timing.peak_vram_mib, peak.used_mib)), default=None)
+                timing.peak_vram_mib = max(filter(None, (timing.peak_vram_mib, use.used_mib)), default=None)
+                if use.busy_seconds is not None:
+                    timing.busy_seconds = (timing.busy_seconds or 0.0) + use.busy_seconds
 
     def resume(self, stage: Stage) -> None:
         """Note that a stage's result came from an earlier run."""
@@ -90,9 +103,21 @@ class Stopwatch:
             reached = max(reached, end)
         return max(0.0, self.seconds - covered)
 
+    @property
+    def by_driver(self) -> bool:
+        """Whether the driver says how long the GPU ran kernels."""
+        return self._sampler.whole.busy_seconds is not None
+
+    @property
+    def computing_seconds(self) -> float:
+        """Seconds in which the run's device computed: as the driver says; where it does not (a CPU, a MIG
+        slice), those in which a batch of an engine ran."""
+        busy = self._sampler.whole.busy_seconds
+        return self._meter.seconds if busy is None else busy
+
     def _of(self, stage: Stage) -> Timing:
         with self._gate:
-            return self.stages.setdefault(stage, Timing())
+            return self.stages.setdefault(stage, Timing(meter=Meter(self._clock, self._meter)))
 
     def _all(self) -> list[Timing]:
         with self._gate:

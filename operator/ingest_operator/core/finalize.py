@@ -8,6 +8,7 @@ from typing import Final
 
 from ingest_contract.base import decimal
 from ingest_contract.failures import CHARGED, FAILURES, Reason
+from ingest_contract.receipt import Receipt
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import RTF_BUCKETS
 from ingest_operator.core.ledger import Ledger
@@ -91,13 +92,16 @@ def _with_row(rows: tuple[RecordingStatus, ...], row: RecordingStatus) -> tuple[
     return tuple(sorted(newest, key=lambda each: each.state is not RecordingState.FAILED))
 
 
-def with_waits(ledger: Ledger, run: Run) -> Ledger:
-    """Add what a run waited for and held, however it ended."""
+def with_waits(ledger: Ledger, run: Run, receipt: Receipt | None) -> Ledger:
+    """Add what a run waited for, held and computed, however it ended. A run without a Receipt held its device
+    for nothing that anybody can tell."""
     waits = run.waits or Waits()
     totals = ledger.totals.plus(
         queued_seconds=waits.queued,
         starting_seconds=waits.starting,
         pulling_seconds=waits.pulling,
         gpu_seconds=run.gpu_seconds,
+        held_seconds=run.held_seconds,
+        computing_seconds=receipt.computing_seconds if receipt else 0.0,
     )
     return replace(ledger, totals=totals)

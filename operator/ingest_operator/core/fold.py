@@ -177,7 +177,7 @@ def _without_the_vanished(
 def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
     """Fold the end of one run: first the recording's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
-    ledger = with_waits(_active(ledger, done.busy_since, done.at), run)
+    ledger = with_waits(_active(ledger, done.busy_since, done.at), run, done.outcome.receipt)
     forgiven = is_to_blame(ledger, run)
     if reason is None:
         ledger = cleared(with_success(ledger, run, done.outcome, item_id), run)

@@ -83,6 +83,8 @@ class Run:
     """Waits before the process began, where the backend can report them."""
     gpu_seconds: float = 0.0
     """How long GPUs were held for the run, each counted: from placement on a node to the end."""
+    held_seconds: float = 0.0
+    """The same, once for the run, and on a CPU too."""
     node: str | None = None
     """The node that it runs or ran on; None on this machine, before it is placed, and where it is unknown."""
     unplaced_since: float | None = None

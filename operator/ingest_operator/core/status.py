@@ -2,7 +2,7 @@
 gives the same status."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import fsum
+from math import floor, fsum
 
 from ingest_contract.base import MAX_SUM, decimal
 from ingest_contract.conditions import ConditionType, with_conditions
@@ -26,7 +26,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.rows import groups_of, nodes_of, rows_of
 from ingest_operator.core.timestamps import to_rfc3339
-from ingest_operator.core.totals import sums_of
+from ingest_operator.core.totals import Totals, sums_of
 
 
 def render(
@@ -56,6 +56,7 @@ def render(
         else None,
         active_seconds=decimal(ledger.active),
         active_until=to_rfc3339(ledger.active_until) if ledger.active_until else None,
+        computing_percent=_computing(ledger.totals),
         rtf=_rtf(ledger.histogram),
         sums=sums_of(ledger.totals),
         final_recordings=RecordingIntervals(
@@ -119,6 +120,14 @@ def _eta(left: float, ledger: Ledger, workers: int) -> int | None:
         return None
     seconds = max(0.0, left) * totals.processing_seconds / totals.media_seconds / workers
     return min(MAX_SUM, round(seconds))
+
+
+def _computing(totals: Totals) -> int | None:
+    """Of the time for which devices were held. Nodes tell whole seconds only, workers thousandths: of a short
+    run more may seem computed than held."""
+    if not totals.held_seconds:
+        return None
+    return min(100, floor(100 * totals.computing_seconds / totals.held_seconds))
 
 
 def _rtf(histogram: tuple[int, ...]) -> Rtf | None:

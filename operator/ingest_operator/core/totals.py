@@ -9,8 +9,23 @@ from typing import Any, Final
 
 from ingest_contract.base import decimal
 from ingest_contract.figures import StageSeconds, Sums
-from ingest_contract.receipt import Receipt
+from ingest_contract.receipt import Receipt, StageFigures
 from ingest_contract.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class StageTotal:
+    """Of one stage, over the succeeded recordings."""
+
+    seconds: float = 0.0
+    computing_seconds: float = 0.0
+
+    def plus(self, figures: StageFigures) -> "StageTotal":
+        """With one more run of it."""
+        return StageTotal(
+            round(self.seconds + figures.seconds, 3),
+            round(self.computing_seconds + figures.computing_seconds, 3),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +43,13 @@ class Totals:
     cut_words: int = 0
     segments: int = 0
     vectors: int = 0
-    stages: Mapping[Stage, float] = field(default_factory=dict)
+    stages: Mapping[Stage, StageTotal] = field(default_factory=dict)
     queued_seconds: float = 0.0
     starting_seconds: float = 0.0
     pulling_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    held_seconds: float = 0.0
+    computing_seconds: float = 0.0
 
     def plus(self, **amounts: float) -> "Totals":
         """With these amounts added; seconds keep three decimals, as in the status."""
@@ -44,7 +61,7 @@ class Totals:
         """With the figures of a recording that has succeeded."""
         stages = dict(self.stages)
         for stage, figures in receipt.stages.items():
-            stages[stage] = round(stages.get(stage, 0.0) + figures.seconds, 3)
+            stages[stage] = stages.get(stage, StageTotal()).plus(figures)
         summed = replace(self, stages=stages).plus(
             media_seconds=receipt.media_seconds,
             processing_seconds=receipt.seconds,
@@ -72,13 +89,20 @@ def totals_of(sums: Sums) -> Totals:
     """As read from a status."""
     values: dict[str, Any] = {name: float(getattr(sums, name)) for name in _SECONDS}
     values |= {name: getattr(sums, name) for name in _COUNTS}
-    return Totals(stages={entry.stage: float(entry.seconds) for entry in sums.stages}, **values)
+    stages = {
+        each.stage: StageTotal(float(each.seconds), float(each.computing_seconds)) for each in sums.stages
+    }
+    return Totals(stages=stages, **values)
 
 
 def sums_of(totals: Totals) -> Sums:
     """As written to a status."""
     values: dict[str, Any] = {name: decimal(getattr(totals, name)) for name in _SECONDS}
     values |= {name: getattr(totals, name) for name in _COUNTS}
-    stages = sorted(totals.stages.items())
-    values["stages"] = tuple(StageSeconds(stage=stage, seconds=decimal(seconds)) for stage, seconds in stages)
+    values["stages"] = tuple(
+        StageSeconds(
+            stage=stage, seconds=decimal(total.seconds), computing_seconds=decimal(total.computing_seconds)
+        )
+        for stage, total in sorted(totals.stages.items())
+    )
     return Sums(**values)

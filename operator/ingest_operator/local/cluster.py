@@ -57,7 +57,7 @@ class LocalCluster:
             seen = read_ended(folder)
             orphans += seen is None
             ended, at = seen or (bury_orphan(folder, started, self._clock()), self._clock())
-            self._over[index, number] = replace(_run(index, number, started), ended_at=at, ended=ended)
+            self._over[index, number] = self._ended(_run(index, number, started), ended, at)
         return orphans
 
     async def observe(self, ledger: Ledger) -> Observation:
@@ -116,9 +116,14 @@ class LocalCluster:
 
     def _finish(self, index: int, number: int, process: WorkerProcess, ended: Ended) -> None:
         del self._live[index, number]
-        self._over[index, number] = replace(
-            _run(index, number, process.started), ended_at=self._clock(), ended=ended
-        )
+        run = _run(index, number, process.started)
+        self._over[index, number] = self._ended(run, ended, self._clock())
+
+    def _ended(self, run: Run, ended: Ended, at: float) -> Run:
+        """A run that is over: the device of this machine was its own from its start to its end."""
+        held = max(0.0, at - run.started_at)
+        gpus = int(self._orders.runtime.device == "cuda")
+        return replace(run, ended_at=at, ended=ended, held_seconds=held, gpu_seconds=gpus * held)
 
 
 def _run(index: int, number: int, started: Started) -> Run:

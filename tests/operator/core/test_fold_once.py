@@ -10,7 +10,7 @@ from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.finalize import RUN_GROUPS
 from ingest_operator.core.fold import MAX_DISRUPTIONS, is_recorded
 from ingest_operator.core.ledger import Ledger
-from testkit.objects.builders import NOW, a_run, folded, over
+from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
 
 ENDS = (
     None,
@@ -47,6 +47,16 @@ def test_the_order_in_which_runs_are_listed_does_not_matter() -> None:
     )
     expected = folded(Ledger(), *runs)
     assert all(folded(Ledger(), *order) == expected for order in permutations(runs))
+
+
+def test_what_a_run_held_and_computed_counts_once_and_also_of_one_that_failed() -> None:
+    failure = a_failure(Reason.GPU_OUT_OF_MEMORY).model_copy(update={"computing_seconds": 20.0})
+    good = over(a_run(1, held_seconds=70.0), ended=ended_by(None, receipt=a_receipt(computing_seconds=31.0)))
+    bad = over(a_run(2, held_seconds=40.0), ended=ended_by(Reason.GPU_OUT_OF_MEMORY, receipt=failure))
+    lost = over(a_run(3, held_seconds=90.0), Reason.KILLED)
+    once = folded(Ledger(), good, bad, lost)
+    assert (once.totals.held_seconds, once.totals.computing_seconds) == (200.0, 51.0)
+    assert folded(once, good, bad, lost).totals == once.totals
 
 
 def test_an_older_run_of_an_item_that_goes_on_is_over() -> None:

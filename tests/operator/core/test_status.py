@@ -124,6 +124,20 @@ def test_throughput_counts_the_hours_in_which_something_ran() -> None:
     assert rendered(Ledger()).audio_hours_per_hour is None
 
 
+def test_the_share_of_computing_is_of_all_the_time_for_which_devices_were_held() -> None:
+    def share(*runs: Run) -> int | None:
+        return rendered(folded(Ledger(), *runs)).computing_percent
+
+    def done(held: float, computing: float) -> Run:
+        receipt = a_receipt(computing_seconds=computing)
+        return over(a_run(0, held_seconds=held), ended=ended_by(None, receipt=receipt))
+
+    assert share() is None
+    assert share(done(100.0, 31.9)) == 31
+    assert share(done(100.0, 31.9), over(a_run(1, held_seconds=100.0), Reason.KILLED)) == 15
+    assert share(done(1.0, 1.4)) == 100  # nodes tell whole seconds
+
+
 def test_there_are_no_percentiles_before_there_is_an_rtf() -> None:
     assert rendered(Ledger()).rtf is None
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from ingest_contract.figures import Sums
 from ingest_contract.stages import Stage
-from ingest_operator.core.totals import Totals, sums_of, totals_of
+from ingest_operator.core.totals import StageTotal, Totals, sums_of, totals_of
 
 
 def test_every_sum_of_the_api_is_added_up() -> None:
@@ -14,7 +14,7 @@ def test_every_sum_of_the_api_is_added_up() -> None:
 def test_sums_are_read_back_as_they_were_written() -> None:
     amounts = {each.name: 1.5 for each in fields(Totals) if isinstance(each.default, float)}
     counts = {each.name: 7 for each in fields(Totals) if isinstance(each.default, int)}
-    totals = Totals(stages={Stage.EMBED: 0.25}).plus(**amounts, **counts)
+    totals = Totals(stages={Stage.EMBED: StageTotal(0.25, 0.125)}).plus(**amounts, **counts)
     assert {name: getattr(totals, name) for name in amounts | counts} == amounts | counts
     assert totals_of(sums_of(totals)) == totals
 

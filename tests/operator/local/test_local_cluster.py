@@ -164,6 +164,19 @@ def test_a_process_takes_its_children_with_it(tmp_path: Path) -> None:
     assert (len(gone), alive) == (1, [])
 
 
+def test_a_run_holds_the_machine_from_its_start_to_its_end(tmp_path: Path) -> None:
+    now = [100.0]
+    cluster = a_cluster(tmp_path, clock=lambda: now[0])
+    started(cluster, "hang")
+    ready(tmp_path)
+    now[0] = 130.0
+    asyncio.run(cluster.stop(0, 1))
+    run = the_end(cluster)
+    assert (run.held_seconds, run.gpu_seconds) == (30.0, 0.0)
+    [again] = (later := a_cluster(tmp_path)).adopt() or runs(later)
+    assert again.held_seconds == 30.0
+
+
 def test_the_same_run_is_never_started_twice(tmp_path: Path) -> None:
     cluster = a_cluster(tmp_path)
     started(cluster, "hang")

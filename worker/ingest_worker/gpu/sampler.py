@@ -1,4 +1,4 @@
-"""Peak memory and utilisation of the GPU over a run, by a thread that samples four times a second. Without a
+"""Peak memory and busy time of the GPU over a run, by a thread that samples four times a second. Without a
 GPU it measures nothing.
 
 Called by the pipeline around every stage. A sample costs some tens of microseconds; losing one costs nothing
@@ -6,7 +6,8 @@ but precision.
 """
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,24 +22,35 @@ NVML's own utilisation figure covers between 1/6 and 1 second (`nvmlUtilization_
 
 
 @dataclass(slots=True)
-class Peak:
-    """The most memory in use on the device during a block; None on a CPU."""
+class Use:
+    """What the device did during a block."""
 
     used_mib: int | None = None
+    """The most memory in use; None on a CPU."""
+    busy_seconds: float | None = None
+    """Seconds in which a kernel ran; None on a CPU, and where the device does not report it (MIG slices)."""
+    _until: float | None = None
+    """When the last sample was taken."""
 
-    def take(self, used_mib: int) -> None:
-        """Add one sample."""
+    def take(self, now: float, used_mib: int, busy_percent: int | None) -> None:
+        """Add one sample: the utilisation holds for the time since the one before."""
         self.used_mib = used_mib if self.used_mib is None else max(self.used_mib, used_mib)
+        if busy_percent is not None:
+            since = now if self._until is None else self._until
+            self.busy_seconds = (self.busy_seconds or 0.0) + (now - since) * busy_percent / 100
+        self._until = now
 
 
 class Sampler:
     """Samples a GPU until it is stopped."""
 
-    def __init__(self, gpu: Gpu | None, period: float = PERIOD_SECONDS) -> None:
-        self._gpu, self._period = gpu, period
-        self._whole = Peak()
-        self._open: list[Peak] = [self._whole]
-        self._busy: list[int] = []
+    def __init__(
+        self, gpu: Gpu | None, period: float = PERIOD_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._gpu, self._period, self._clock = gpu, period, clock
+        self.whole = Use()
+        """Of all samples so far."""
+        self._open: list[Use] = [self.whole]
         self._gate, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="gpu-sampler", daemon=True)
 
@@ -55,19 +67,19 @@ class Sampler:
             self._thread.join()
 
     @contextmanager
-    def peak(self) -> Iterator[Peak]:
-        """The peak during the block, including both its ends. Blocks of stages that overlap each see the
-        device's peak."""
-        peak = Peak()
+    def use(self) -> Iterator[Use]:
+        """The device's use during the block, including both its ends. Blocks of stages that overlap each see
+        the whole device."""
+        use = Use()
         with self._gate:
-            self._open.append(peak)
+            self._open.append(use)
         self.sample()
         try:
-            yield peak
+            yield use
         finally:
             self.sample()
             with self._gate:
-                self._open = [other for other in self._open if other is not peak]
+                self._open = [other for other in self._open if other is not use]
 
     def sample(self) -> None:
         """Take one sample now."""
@@ -78,21 +90,9 @@ class Sampler:
         except StageError:  # the stage that computes on a lost GPU reports it better
             return
         with self._gate:
-            for peak in self._open:
-                peak.take(used)
-            if busy is not None:
-                self._busy.append(busy)
-
-    @property
-    def peak_mib(self) -> int | None:
-        """The most in use so far; None on a CPU."""
-        return self._whole.used_mib
-
-    @property
-    def busy_percent(self) -> int | None:
-        """Mean over all samples so far; None where nothing is reported."""
-        with self._gate:
-            return round(sum(self._busy) / len(self._busy)) if self._busy else None
+            now = self._clock()
+            for use in self._open:
+                use.take(now, used, busy)
 
     def _run(self) -> None:
         while not self._over.wait(self._period):

@@ -62,7 +62,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     started_at = min(now, max(made + CUT_SECONDS, started or 0.0))
     over_at = None if end is None else min(now, max(started_at, now if end.at is None else end.at))
     scheduled = None if pod is None else scheduled_at(pod)
-    held = over_at - scheduled if over_at is not None and scheduled is not None else 0.0
+    held = max(0.0, over_at - scheduled) if over_at is not None and scheduled is not None else 0.0
     return Run(
         index=place.index,
         number=place.number,
@@ -73,7 +73,8 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
         ended_at=over_at,
         ended=end.ended if end else None,
         waits=None if pod is None else _waits(pod, made, now if over_at is None else over_at),
-        gpu_seconds=pods.gpu.count * max(0.0, held),
+        gpu_seconds=pods.gpu.count * held,
+        held_seconds=held,
         node=None if pod is None else spec_of(pod).get("nodeName"),
         unplaced_since=None if pod is None or end is not None else _unplaced_since(job, pod),
         avoids=avoids(job),

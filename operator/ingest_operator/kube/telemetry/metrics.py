@@ -80,6 +80,15 @@ class Metrics:
         self._gpus = counter(
             "video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted."
         )
+        self._held = counter(
+            "video_ingest_held_seconds_total", "Time for which processes held their device, GPU or CPU."
+        )
+        self._computing = counter(
+            "video_ingest_computing_seconds_total", "Time of it in which the device computed."
+        )
+        self._stages_computing = counter(
+            "video_ingest_stage_computing_seconds_total", "The same, by stage.", ["stage"]
+        )
         self._waits = histogram(
             "video_ingest_wait_seconds",
             "What a process waited for before it began.",
@@ -159,6 +168,7 @@ class Metrics:
         outcome = outcome_of(run.ended)
         self._runs.labels(outcome.reason or SUCCEEDED).inc()
         self._gpus.inc(run.gpu_seconds)
+        self._held.inc(run.held_seconds)
         if outcome.reason in _MEMORIES:
             self._out_of_memory.labels(_MEMORIES[outcome.reason], run.rung).inc()
         if run.waits is not None:
@@ -169,10 +179,12 @@ class Metrics:
 
     def _of_receipt(self, receipt: Receipt, *, succeeded: bool) -> None:
         """What the worker itself reports."""
+        self._computing.inc(receipt.computing_seconds)
         if receipt.memory is not None:
             self._gauges.gpu(receipt.memory)
         for stage, figures in receipt.stages.items():
             self._halvings.labels(stage).inc(figures.halvings)
+            self._stages_computing.labels(stage).inc(figures.computing_seconds)
             if succeeded and not figures.resumed:
                 self._stages.labels(stage).observe(figures.seconds)
         if succeeded:

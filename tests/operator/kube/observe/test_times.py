@@ -153,7 +153,8 @@ def test_waits_are_not_known_without_a_pod() -> None:
 def test_gpus_are_held_from_the_node_to_the_end_each_counted() -> None:
     two = PodProfile.model_validate({"gpu": {"count": 2}})
     assert look(complete(), ended_pod(0, RECEIPT)).gpu_seconds == ENDED - SCHEDULED
-    assert look(complete(), ended_pod(0, RECEIPT), pods=two).gpu_seconds == 2 * (ENDED - SCHEDULED)
+    both = look(complete(), ended_pod(0, RECEIPT), pods=two)
+    assert (both.gpu_seconds, both.held_seconds) == (2 * (ENDED - SCHEDULED), ENDED - SCHEDULED)
     assert look(a_job(), waiting_pod("ErrImagePull"), 1000).gpu_seconds == PODS.start_deadline_seconds
     assert look(a_job(), unscheduled_pod(), 100_000).gpu_seconds == 0.0
 

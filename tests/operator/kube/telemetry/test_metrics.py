@@ -115,12 +115,12 @@ def test_an_open_breaker_is_seen_until_it_closes(metrics: Metrics) -> None:
 
 def test_a_success_brings_its_figures(metrics: Metrics) -> None:
     stages = {
-        Stage.TRANSCRIBE: StageFigures(seconds=40, halvings=2),
+        Stage.TRANSCRIBE: StageFigures(seconds=40, halvings=2, computing_seconds=30),
         Stage.DIARIZE: StageFigures(seconds=0.1, resumed=True),
     }
-    receipt = a_receipt(seconds=60, media=600, stages=stages, overhead_seconds=4.5)
+    receipt = a_receipt(seconds=60, media=600, stages=stages, overhead_seconds=4.5, computing_seconds=31)
     run = over(
-        a_run(0, waits=Waits(queued=100, starting=2, pulling=0), gpu_seconds=70.0),
+        a_run(0, waits=Waits(queued=100, starting=2, pulling=0), gpu_seconds=140.0, held_seconds=70.0),
         ended=ended_by(None, receipt=receipt),
     )
     metrics.folded(run)
@@ -131,7 +131,10 @@ def test_a_success_brings_its_figures(metrics: Metrics) -> None:
     assert values(metrics, "video_ingest_batch_halvings_total") == {("transcribe",): 2}
     assert values(metrics, "video_ingest_overhead_seconds_sum") == {(): 4.5}
     assert values(metrics, "video_ingest_media_seconds_total") == {(): 600}
-    assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 70}
+    assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 140}
+    assert values(metrics, "video_ingest_held_seconds_total") == {(): 70}
+    assert values(metrics, "video_ingest_computing_seconds_total") == {(): 31}
+    assert values(metrics, "video_ingest_stage_computing_seconds_total") == {("transcribe",): 30}
     assert values(metrics, "video_ingest_wait_seconds_sum") == {("queued",): 100, ("starting",): 2}
     assert values(metrics, "video_ingest_wait_seconds_count") == {
         ("queued",): 1,
