@@ -96,6 +96,24 @@ def test_where_time_went_adds_up(twice: tuple[Ended, Ended]) -> None:
     assert receipt.overhead_seconds + in_stages == pytest.approx(receipt.seconds, abs=0.1)
 
 
+def test_a_run_says_how_long_its_engines_computed_and_one_that_resumes_that_they_did_not(
+    twice: tuple[Ended, Ended],
+) -> None:
+    first, second = (ended.receipt for ended in twice)
+    assert first is not None
+    assert second is not None
+    computed = {
+        stage: figures.computing_seconds
+        for stage, figures in first.stages.items()
+        if figures.computing_seconds
+    }
+    assert set(computed) == {Stage.TRANSCRIBE, Stage.DIARIZE, Stage.EMBED}
+    assert all(computed[stage] <= first.stages[stage].seconds for stage in computed)
+    assert first.computing_seconds == pytest.approx(sum(computed.values()), abs=0.01)
+    assert first.computing_seconds > 0.3 * sum(first.stages[stage].seconds for stage in computed)
+    assert (first.computing_by, second.computing_seconds) == ("Engines", 0.0)
+
+
 def test_a_second_run_resumes_every_stage_without_sound(twice: tuple[Ended, Ended], store: str) -> None:
     _, second = twice
     assert second.code == 0, second.log
