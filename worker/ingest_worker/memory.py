@@ -3,7 +3,7 @@ failed unit.
 
 `classify` knows the forms; `BatchRunner` is the loop in which every stage with an engine runs its work. Must
 import no engine: exceptions are recognised by their class names and texts, so this file is tested without a
-GPU. Pure.
+GPU.
 """
 
 import errno
