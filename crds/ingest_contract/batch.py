@@ -62,14 +62,50 @@ class SecretSource(ContractModel):
     """The key that holds the list."""
 
 
+BucketAddress = Annotated[
+    str,
+    StringConstraints(max_length=400, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"),
+]
+"""A bucket, and how the keys begin."""
+
+Endpoint = Annotated[
+    str, StringConstraints(max_length=256, pattern=r"^https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._/-]*)?$")
+]
+"""The address of a server, without user and password."""
+
+
+class ObjectStoreSource(ContractModel):
+    """Media files in an object store that speaks S3."""
+
+    url: BucketAddress
+    """`s3://bucket`, `s3://bucket/prefix` with everything below it, or `s3://bucket/talk.mp3`."""
+
+    glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
+    """Which of its objects, as a glob pattern relative to the prefix."""
+
+    endpoint: Endpoint | None = None
+    """The server, for example `https://minio.example.com:9000`. Omitted: AWS, or what the settings of the
+    pod's own credentials say."""
+
+    region: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9-]+$")] | None = None
+    """The bucket's region, where the server asks for one. Omitted: found out."""
+
+    secret_name: ObjectName | None = None
+    """A Secret in the batch's namespace with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for
+    credentials that end, `AWS_SESSION_TOKEN`. `ingestctl run --secret NAME=FOLDER` says where they are as
+    files on a workstation. Omitted: the credentials of the pod or workstation itself; the profile says for
+    which buckets (`fetch.allow.buckets`)."""
+
+
 _ONE_KIND: Final = (
-    "[has(self.url), has(self.configMap), has(self.secret), has(self.volume)].filter(x, x).size() == 1"
+    "[has(self.url), has(self.configMap), has(self.secret), has(self.volume), has(self.objectStore)]"
+    ".filter(x, x).size() == 1"
 )
-_ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret and volume must be set"
+_ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret, volume and objectStore must be set"
 
 
 class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS))):
-    """Where recordings come from: exactly one of `url`, `configMap`, `secret` and `volume`."""
+    """Where recordings come from: exactly one of `url`, `configMap`, `secret`, `volume` and `objectStore`."""
 
     url: (
         Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
@@ -87,6 +123,9 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
     volume: VolumeSource | None = None
     """Media files on a volume."""
 
+    object_store: ObjectStoreSource | None = None
+    """Media files in an object store."""
+
     speakers: SpeakerCount = SpeakerCount()
     """How many people speak in each of its recordings, if that is known."""
 
@@ -100,6 +139,7 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
                 ("configMap", self.config_map),
                 ("secret", self.secret),
                 ("volume", self.volume),
+                ("objectStore", self.object_store),
             )
             if value is not None
         ]

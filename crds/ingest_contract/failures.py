@@ -75,6 +75,7 @@ class Reason(StrEnum):
     TOO_SLOW = "TooSlow"
     SOURCE_TOO_LARGE = "SourceTooLarge"
     SOURCE_CHANGED = "SourceChanged"
+    ACCESS_DENIED = "AccessDenied"
     GPU_OUT_OF_MEMORY = "GpuOutOfMemory"
     HOST_OUT_OF_MEMORY = "HostOutOfMemory"
     GPU_UNAVAILABLE = "GpuUnavailable"
@@ -209,7 +210,10 @@ FAILURES: Final = MappingProxyType(
             "The site has changed and yt-dlp does not read it. Update the worker image.",
         ),
         _R.CREDENTIALS_INVALID: Failure(
-            44, _K.SETUP, _V.STOP_BATCH, "The site refused our cookies or password. Renew the Secret."
+            44,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "A site or object store refused our cookies, password or keys. Renew the Secret.",
         ),
         _R.TOO_SLOW: Failure(
             45,
@@ -229,6 +233,14 @@ FAILURES: Final = MappingProxyType(
             _V.GIVE_UP,
             "The file is not the one that was planned: it was replaced or has grown. "
             "A new batch takes it as it is.",
+        ),
+        _R.ACCESS_DENIED: Failure(
+            48,
+            _K.SOURCE,
+            _V.RETRY,
+            "The object store knows the credentials and does not let them list the bucket or read the "
+            "object. "
+            "Allow them s3:ListBucket and s3:GetObject.",
         ),
         _R.GPU_OUT_OF_MEMORY: Failure(
             50,

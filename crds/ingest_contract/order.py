@@ -235,10 +235,11 @@ class PlannedSource(ContractModel):
 
     url: Location
     """A page, playlist, channel, feed, media file or local path (`file:`); a folder means every media file in
-    it that `glob` matches. `secret:` is a list of addresses that stay where they are."""
+    it that `glob` matches. `secret:` is a list of addresses that stay where they are, `s3:` a part of a
+    bucket."""
 
     glob: Annotated[str, StringConstraints(max_length=256)] | None = None
-    """Which files of a folder."""
+    """Which files of a folder, or objects of a bucket."""
 
     speakers: SpeakerCount = SpeakerCount()
     """How many people speak, in each of its recordings."""

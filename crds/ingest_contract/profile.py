@@ -24,6 +24,9 @@ Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 MAX_FOLDERS: Final = 32
 """Folders that workers may read files from."""
 
+MAX_BUCKETS: Final = 128
+"""Buckets that workers may read with their machine's or pod's own credentials."""
+
 Vocabulary = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=100)
 ]
@@ -131,6 +134,13 @@ class AllowedSources(ContractModel):
     folders: Annotated[tuple[Location, ...], Field(max_length=MAX_FOLDERS)] = ()
     """Absolute folders that may contain `file:` sources. The claims of `pods.claims` count too: at most 32 of
     both together."""
+
+    buckets: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=3, max_length=63)], ...],
+        Field(max_length=MAX_BUCKETS),
+    ] = ()
+    """Buckets that batches may read with the pods' own credentials: `objectStore` without `secretName`. On a
+    workstation the batch's own buckets are allowed."""
 
 
 class FetchProfile(ContractModel):

@@ -23,7 +23,7 @@ LABEL, DOMAIN, DATE = (
     "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 )
-ONE_KIND = "exactly one of url, configMap, secret and volume must be set"
+ONE_KIND = "exactly one of url, configMap, secret, volume and objectStore must be set"
 QUOTE = "must be a text; put it in quotes if it is meant as one"
 
 WHOLE = {

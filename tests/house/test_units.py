@@ -25,6 +25,7 @@ COUNTED = {
         "ATTEMPTS",
         "BLOCKS",
         "BOXES",
+        "BUCKETS",
         "CANDIDATES",
         "CHUNKS",
         "CLUSTERS",

@@ -42,6 +42,10 @@ _PASSED_ON: Final = (
 """Environment variables that a worker inherits: paths and the choice of GPUs. None that could hold a secret
 or change a model."""
 
+_OF_STORES: Final = "AWS_"
+"""How the variables begin from which S3 clients read credentials: only for a worker whose order lets it read
+buckets with this machine's own."""
+
 _SEEN: Final = {"memory": Reason.HOST_OUT_OF_MEMORY, "deadline": Reason.DEADLINE_EXCEEDED}
 """Why we killed a process, as a reason of the failure table."""
 
@@ -113,6 +117,13 @@ class WorkerProcess:
         end_group(self._popen.pid, signal.SIGKILL)
 
 
+def _opening_buckets(order: str) -> list[str]:
+    """The variables with this machine's own credentials for buckets, where the order lets its worker use
+    them."""
+    allowed = json.loads(order)["fetch"]["allow"]["buckets"]
+    return [name for name in os.environ if name.startswith(_OF_STORES)] if allowed else []
+
+
 def launch(
     folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]
 ) -> WorkerProcess:
@@ -121,7 +132,8 @@ def launch(
     for stale in (folder.ended, folder.receipt, folder.progress):
         stale.unlink(missing_ok=True)
     write_atomically(folder.order, order)
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    names = {*_PASSED_ON, *_opening_buckets(order)}
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     with folder.log.open("ab") as log, folder.output.open("wb") as output:
         popen = subprocess.Popen(
             [sys.executable, "-m", "ingest_worker"],

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest_contract.batch import IngestBatchSpec, SecretSource, Source
+from ingest_contract.batch import IngestBatchSpec, ObjectStoreSource, SecretSource, Source
+from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
 from ingest_contract.order import PlannedSource, secret_address
-from ingest_contract.profile import MAX_FOLDERS, FetchProfile
+from ingest_contract.profile import MAX_BUCKETS, MAX_FOLDERS, FetchProfile
 from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 
@@ -52,6 +53,8 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         ]
     if source.secret is not None:
         return [_secret(source.secret, source, where, mounts)]
+    if source.object_store is not None:
+        return [_bucket(source.object_store, source, where, mounts)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     name, key = source.config_map.name, source.config_map.key
     if name not in mounts.config_maps:
@@ -67,13 +70,22 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
 
 
 def _secret(secret: SecretSource, source: Source, where: str, mounts: Mounts) -> PlannedSource:
-    folder = mounts.secrets.get(secret.secret_name)
-    if folder is None:
-        raise SourceError(
-            f"{where}.secret: say where its keys are as files on this machine: "
-            f"--secret {secret.secret_name}=FOLDER"
-        )
+    folder = _secret_folder(secret.secret_name, f"{where}.secret", mounts)
     return PlannedSource(url=secret_address(str((folder / secret.key).resolve())), speakers=source.speakers)
+
+
+def _bucket(store: ObjectStoreSource, source: Source, where: str, mounts: Mounts) -> PlannedSource:
+    name = store.secret_name
+    mount = None if name is None else str(_secret_folder(name, f"{where}.objectStore", mounts).resolve())
+    address = ObjectAddress(*bucket_and_prefix(store.url), store.endpoint, store.region, mount)
+    return PlannedSource(url=address.url, glob=store.glob, speakers=source.speakers)
+
+
+def _secret_folder(name: str, where: str, mounts: Mounts) -> Path:
+    folder = mounts.secrets.get(name)
+    if folder is None:
+        raise SourceError(f"{where}: say where its keys are as files on this machine: --secret {name}=FOLDER")
+    return folder
 
 
 def folders_of(mounts: Mounts) -> dict[str, str]:
@@ -81,15 +93,24 @@ def folders_of(mounts: Mounts) -> dict[str, str]:
     return {claim: str(folder.resolve()) for claim, folder in mounts.volumes.items()}
 
 
-def with_mounts_allowed(fetch: FetchProfile, mounts: Mounts) -> FetchProfile:
-    """The fetch settings, with the folders that the user of this machine mapped allowed as well.
-    Raises `SourceError`."""
+def with_own_allowed(fetch: FetchProfile, spec: IngestBatchSpec, mounts: Mounts) -> FetchProfile:
+    """The fetch settings, with what the user of this machine may read anyway allowed as well: the folders
+    that they mapped, and the batch's buckets with their own credentials. Raises `SourceError`."""
     folders = {*fetch.allow.folders, *folders_of(mounts).values()}
     if len(folders) > MAX_FOLDERS:
         raise SourceError(
             f"--volume and the profile's fetch.allow.folders name {len(folders)} folders, "
             f"and workers take {MAX_FOLDERS}"
         )
+    stores = (source.object_store for source in spec.sources if source.object_store is not None)
+    own = {bucket_and_prefix(each.url)[0] for each in stores if each.secret_name is None}
+    buckets = tuple(sorted({*fetch.allow.buckets, *own}))
+    if len(buckets) > MAX_BUCKETS:
+        raise SourceError(
+            f"the batch and fetch.allow.buckets name {len(buckets)} buckets; workers take {MAX_BUCKETS}"
+        )
     return fetch.model_copy(
-        update={"allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders))})}
+        update={
+            "allow": fetch.allow.model_copy(update={"folders": tuple(sorted(folders)), "buckets": buckets})
+        }
     )

@@ -26,7 +26,7 @@ _HASH_DIGITS: Final = 16
 _LONGEST_ID_CHARACTERS: Final = 128
 """Characters: what `ItemId` in the contract allows."""
 
-_OURS: Final = frozenset({"file", "url", "voice"})
+_OURS: Final = frozenset({"feed", "file", "s3", "url", "voice"})
 """Prefixes of ids that no site gives."""
 
 _MANIFESTS: Final = frozenset({"m3u8", "mpd"})

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import stat
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from typing_extensions import override
 
 from ingest_contract.failures import FAILURES, Kind, Reason
+from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument, PlanFramesError, unframe
 from ingest_contract.profile import FetchProfile
@@ -31,7 +32,7 @@ from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledEr
 from ingest_worker.sources import files
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
 from ingest_worker.sources.contents import check
-from ingest_worker.sources.secret_lists import is_secret, lines_of
+from ingest_worker.sources.credentials import check_secrets
 
 log = logging.getLogger("ingest_worker.sources")
 
@@ -42,6 +43,10 @@ _PASSED_ON: Final = (
 )  # fmt: skip
 """The part of our environment that the child gets:
 where programs and certificates are, and no credentials."""
+
+_OF_STORES: Final = "AWS_"
+"""How the variables begin from which S3 clients read their credentials and settings: for a child that reads a
+bucket with the machine's own credentials, and for no other."""
 
 _DATA_BYTES: Final = 1 << 30
 """Bytes. yt-dlp with all its extractors takes 120 MB, a list of 20,000 entries 200 MB more; deno needs more
@@ -63,8 +68,8 @@ _TELLABLE: Final = frozenset(
     for reason, row in FAILURES.items()
     if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
 )
-"""Reasons that a source can cause.
-The child cannot report that the store, a machine or a batch is at fault."""
+"""Reasons that a source can cause. The child cannot report that the store, a machine or a batch is at fault;
+only one that reads a bucket may say that its credentials were refused."""
 
 _ENDINGS: Final = {
     signal.SIGKILL: (
@@ -101,8 +106,7 @@ class FetcherApart(Fetcher):
             media = files.planned_file(item, self._fetch)
             report(1.0)
             return media
-        if is_secret(item.url):
-            lines_of(item.url)
+        check_secrets(item.url)
         shown = _Shown(report)
         request = {
             "do": "fetch",
@@ -116,7 +120,7 @@ class FetcherApart(Fetcher):
             data=_DATA_BYTES,
             open_files=256,
         )
-        with _Asked({**request, "into": str(into)}, limits) as child:
+        with _Asked({**request, "into": str(into)}, limits, [item.url]) as child:
             for line in child.lines(_patience(self._fetch) + self._fetch.timeout_seconds, shown.again):
                 if "share" in line:
                     shown.send(line["share"])
@@ -148,12 +152,12 @@ def make_plan_apart(
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer;
             `CREDENTIALS_INVALID` for a Secret that is missing.
     """
-    for source in order.sources:
-        if is_secret(source.url):
-            lines_of(source.url)  # here, because the child cannot say that a batch is set up wrongly
+    sources = [source.url for source in order.sources]
+    for url in sources:
+        check_secrets(url)
     framed, size = list[str](), 0
     limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
-    with _Asked({"do": "plan", "order": order.to_json()}, limits, asks=True) as child:
+    with _Asked({"do": "plan", "order": order.to_json()}, limits, sources, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
                 known = stored(_texts(line["stored"]))
@@ -216,9 +220,16 @@ class _Shown:
 class _Asked:
     """A child with one request, whose end is translated into the failure table's reasons."""
 
-    def __init__(self, request: Said, limits: Limits, *, asks: bool = False) -> None:
-        """`asks`: whether the child asks questions, and so goes on to read the answers."""
+    def __init__(
+        self, request: Said, limits: Limits, addresses: Sequence[str], *, asks: bool = False
+    ) -> None:
+        """`addresses`: where it goes. `asks`: whether the child asks questions, and so goes on to read the
+        answers."""
+        stores = [object_address(each) for each in addresses if is_object(each)]
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        if any(each.mount is None for each in stores):
+            environment |= {name: os.environ[name] for name in os.environ if name.startswith(_OF_STORES)}
+        self._tellable = _TELLABLE | ({Reason.CREDENTIALS_INVALID} if stores else set())
         self._child = Child("ingest_worker.sources.child", environment)
         self._request, self._asks = {**request, "limits": asdict(limits)}, asks
 
@@ -240,7 +251,7 @@ class _Asked:
                 self._request, seconds=seconds, last=not self._asks, restart=self._asks, waiting=waiting
             ):
                 if "failed" in line:
-                    raise _failed(line)
+                    raise _failed(line, self._tellable)
                 if "log" in line:
                     log.warning("%s", said(str(line["log"]))[:MAX_MESSAGE_CHARACTERS])
                 else:
@@ -255,9 +266,9 @@ class _Asked:
             ) from error
 
 
-def _failed(line: Said) -> StageError:
+def _failed(line: Said, tellable: Collection[Reason]) -> StageError:
     """The failure that the child itself reported."""
-    reason = next((each for each in _TELLABLE if each.value == line["failed"]), Reason.UNKNOWN)
+    reason = next((each for each in tellable if each.value == line["failed"]), Reason.UNKNOWN)
     later = line.get("retry_after_seconds")
     seconds = min(max(later, 0), _DAY_SECONDS) if isinstance(later, int) else None
     return StageError(

@@ -137,6 +137,11 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
     return StageError(reason, _message(links), retry_after_seconds=_retry_after(links))
 
 
+def local_reason(error: OSError) -> Reason | None:
+    """The reason if it is this machine's disk that fails; None for any other error."""
+    return _LOCAL.get(error.errno or 0)
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The exception and all its causes:
     yt-dlp keeps the origin in `exc_info` and `cause`, Python in its own chain."""

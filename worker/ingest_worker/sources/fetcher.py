@@ -8,6 +8,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
+from ingest_contract.object_address import is_object
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 from ingest_contract.text import without_credentials
@@ -15,6 +16,7 @@ from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
+from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import for_a_download, for_a_listing
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
@@ -62,6 +64,8 @@ class SourceFetcher(Fetcher):
             with unquoted(line):
                 url = Resolver(self._fetch, self._policy).of_line(line, item.id)
                 media = self._download(url, item.title, into, report)
+        elif is_object(item.url):
+            media = Buckets(self._fetch, self._policy, lambda: None).fetch(item, into, report)
         else:
             media = self._download(item.url, item.title, into, report)
         _remember(item, media)

@@ -9,7 +9,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -100,6 +100,38 @@ class Walk:
             if isinstance(error, PermissionError):
                 self.unread[path] = str(error.strerror)
             return False
+
+
+def matcher(glob: str) -> Callable[[str], bool]:
+    """Whether a path relative to a folder, `a/b.mp3`, is one that a walk with this pattern finds.
+
+    For what has names but no folders that could be walked. Raises `StageError(SOURCE_UNSUPPORTED)` if `glob`
+    is no pattern.
+    """
+    parts = _parts(glob)
+
+    def reached(places: Iterable[int]) -> set[int]:
+        """The places, and those behind a `**` that matches no folder."""
+        found = set(places)
+        for place in sorted(found):
+            while place + 1 < len(parts) and parts[place] == _BELOW:
+                place += 1  # noqa: PLW2901 -- it walks on
+                found.add(place)
+        return found
+
+    def matches(path: str) -> bool:
+        places = reached([0])
+        for name in path.split("/"):
+            after = set[int]()
+            for place in places:
+                if place < len(parts) and parts[place] == _BELOW:
+                    after |= {place, place + 1} if place + 1 == len(parts) else {place}
+                elif place < len(parts) and fnmatch.fnmatchcase(name, parts[place]):
+                    after.add(place + 1)
+            places = reached(after)
+        return len(parts) in places
+
+    return matches
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest_contract.failures import BREAKERS, Reason, Verdict
+from ingest_contract.object_address import is_object
 from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.selection import Order, Select
@@ -121,11 +122,14 @@ class _Closer:
         """By id, the candidates about which more is known now. Raises `StageError` when a site throttles us
         and dates decide."""
         found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
+        found |= self._in_buckets([each for each in candidates if is_object(each.url)])
         slowed: set[str | None] = set()
         slow: Counter[str | None] = Counter()
         for candidate in candidates:
             host = urlsplit(candidate.url).hostname
-            if files.is_local(candidate.url) or not self._lacks(candidate) or host in slowed:
+            if files.is_local(candidate.url) or is_object(candidate.url):
+                continue
+            if not self._lacks(candidate) or host in slowed:
                 continue
             try:
                 found[candidate.id] = self._from_the_web(candidate)
@@ -153,6 +157,14 @@ class _Closer:
                     some, announced_lengths([path_of(each.url) for each in some]), strict=True
                 ):
                     yield candidate.id, replace(candidate, duration_seconds=seconds_of(seconds))
+
+    def _in_buckets(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+        if not self._length:
+            return {}
+        lengths = dict(self._resolver.buckets.lengths(candidates, self._scratch))
+        return {
+            each.id: replace(each, duration_seconds=seconds_of(lengths.get(each.id))) for each in candidates
+        }
 
     def _from_the_web(self, candidate: Candidate) -> Candidate:
         """One extraction of a recording's own page. What it does not give stays unknown, and a recording that

@@ -8,11 +8,12 @@ because it is unknown what is missing.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
+from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import FetchProfile
 from ingest_contract.text import legible
@@ -29,6 +30,7 @@ from ingest_worker.sources.addresses import (
     recording_id,
     shown,
 )
+from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.guard import Guard, Policy
@@ -62,6 +64,7 @@ class Resolver:
         folders, belong to `namespace`."""
         self._fetch, self.on_request = fetch, on_request
         self._namespace, self._claims = namespace, claims
+        self.buckets = Buckets(fetch, policy, on_request)
         self.session = SiteSession(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
 
     def _budget(self) -> Budget:
@@ -82,6 +85,8 @@ class Resolver:
         try:
             if files.is_local(source.url):
                 yield from self._local(source)
+            elif is_object(source.url):
+                yield from self._objects(source)
             else:
                 yield from self._remote(source.model_copy(update={"url": as_sent(source.url)}))
         except NotAnAddressError:
@@ -148,6 +153,11 @@ class Resolver:
             identity = contents.id_of(path, contents.scope_of(path, self._namespace, self._claims))
             yield Candidate(identity, path.as_uri(), legible(path.stem), speakers=source.speakers)
 
+    def _objects(self, source: PlannedSource) -> Iterator[Candidate]:
+        held, address = self.buckets.contents(source), object_address(source.url)
+        yield from _unread_files(PurePath(address.bucket, address.key), held.others)
+        yield from held.media
+
     def _remote(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
             found = self.session.extract(source.url)
@@ -200,7 +210,7 @@ class Resolver:
         return _without_media(source, extractor, error)
 
 
-def _unread_files(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
+def _unread_files(folder: PurePath, others: Counter[str]) -> Iterator[Candidate]:
     """Placeholders for the files of a folder that no decoder reads, one for each extension, so that the plan
     counts and names them."""
     for ending, count in sorted(others.items()):

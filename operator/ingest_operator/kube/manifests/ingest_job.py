@@ -24,6 +24,7 @@ from ingest_operator.kube.manifests.failure_policy import failure_policy
 from ingest_operator.kube.manifests.node_avoidance import kept_from
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE, in_pods, joined, split
 from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
+from ingest_operator.kube.manifests.sources import named_secrets
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
 
 TTL_SECONDS: Final = 7 * 24 * 3600
@@ -136,16 +137,15 @@ def _queue(pods: PodProfile) -> dict[str, str]:
 def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
     """Of the claims, those that hold this recording or an enrolled voice: a claim that another recording
     needs may be on the disk of another node. Of the Secrets that the batch names, the one with this
-    recording's address."""
+    recording's address or the keys to it."""
     pods = orders.profile.pods
     addresses = [
         order.item.url,
         *(each for voice in order.settings.identification.voices for each in voice.recordings),
     ]
-    named = {source.secret.secret_name for source in orders.batch.spec.sources if source.secret is not None}
     return (
         models(pods.models),
         writable(pods.scratch_gib),
         *claims(claims_of(addresses, pods.claims)),
-        *secrets([order.item.url], named.intersection(pods.secrets)),
+        *secrets([order.item.url], named_secrets(orders.batch.spec).intersection(pods.secrets)),
     )

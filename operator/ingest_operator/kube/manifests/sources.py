@@ -1,10 +1,18 @@
 """A batch's sources as a plan Job gets them: claims are mounted folders, ConfigMaps are lists that the
-operator reads, Secrets are lists that only pods read. Pure."""
+operator reads, Secrets are lists and credentials that only pods read. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, SecretSource, Source, VolumeSource
+from ingest_contract.batch import (
+    ConfigMapSource,
+    IngestBatchSpec,
+    ObjectStoreSource,
+    SecretSource,
+    Source,
+    VolumeSource,
+)
+from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
 from ingest_contract.order import PlannedSource, secret_address
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
@@ -14,7 +22,7 @@ CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
 
 SECRETS: Final = "/secrets"
-"""The folder of a pod in which each Secret with addresses is mounted,
+"""The folder of a pod in which each Secret with addresses or credentials is mounted,
 under its own name; its keys are files."""
 
 
@@ -59,9 +67,20 @@ def folders_of(claims: Sequence[str]) -> dict[str, str]:
 
 
 def secret_addresses(spec: IngestBatchSpec) -> tuple[str, ...]:
-    """The lists in Secrets that the batch names, as plans get them."""
-    named = (source.secret for source in spec.sources if source.secret is not None)
-    return tuple(secret_address(f"{SECRETS}/{each.secret_name}/{each.key}") for each in named)
+    """The lists in Secrets and the buckets that the batch names, as plans get them."""
+    lists = (source.secret for source in spec.sources if source.secret is not None)
+    buckets = (source.object_store for source in spec.sources if source.object_store is not None)
+    return (
+        *(secret_address(f"{SECRETS}/{each.secret_name}/{each.key}") for each in lists),
+        *map(_bucket_address, buckets),
+    )
+
+
+def named_secrets(spec: IngestBatchSpec) -> frozenset[str]:
+    """The Secrets that the batch's sources name."""
+    lists = {source.secret.secret_name for source in spec.sources if source.secret is not None}
+    opening = {source.object_store.secret_name for source in spec.sources if source.object_store is not None}
+    return frozenset(lists | {name for name in opening if name is not None})
 
 
 def _planned(
@@ -73,6 +92,8 @@ def _planned(
         return [_mounted(source.volume, source, where, pods)]
     if source.secret is not None:
         return [_secret(source.secret, source, where, pods)]
+    if source.object_store is not None:
+        return [_bucket(source.object_store, source, where, pods)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     text = _list(source.config_map, f"{where}.configMap", pods, config_maps)
     return parse_source_list(
@@ -92,6 +113,18 @@ def _secret(secret: SecretSource, source: Source, where: str, pods: PodProfile) 
     if name not in pods.secrets:
         raise SourceError(f"{where}.secret: {_not_allowed(name, 'pods.secrets', pods.secrets)}")
     return PlannedSource(url=secret_address(f"{SECRETS}/{name}/{secret.key}"), speakers=source.speakers)
+
+
+def _bucket(store: ObjectStoreSource, source: Source, where: str, pods: PodProfile) -> PlannedSource:
+    name = store.secret_name
+    if name is not None and name not in pods.secrets:
+        raise SourceError(f"{where}.objectStore: {_not_allowed(name, 'pods.secrets', pods.secrets)}")
+    return PlannedSource(url=_bucket_address(store), glob=store.glob, speakers=source.speakers)
+
+
+def _bucket_address(store: ObjectStoreSource) -> str:
+    mount = None if store.secret_name is None else f"{SECRETS}/{store.secret_name}"
+    return ObjectAddress(*bucket_and_prefix(store.url), store.endpoint, store.region, mount).url
 
 
 def _list(

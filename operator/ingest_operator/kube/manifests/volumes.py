@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from ingest_contract.order import Place, secret_path
+from ingest_contract.object_address import secret_files
+from ingest_contract.order import Place
 from ingest_contract.pods import ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
@@ -71,13 +72,14 @@ def claims(names: Iterable[str]) -> tuple[Mount, ...]:
 
 
 def secrets(addresses: Iterable[str], allowed: Collection[str]) -> tuple[Mount, ...]:
-    """The allowed Secrets in which some of these addresses stand, and of each the keys that are needed.
+    """The allowed Secrets in which some of these addresses stand, or by which they are opened, and of each
+    the keys that are needed.
 
     A pod starts without a Secret or a key that does not exist: its worker says what is missing.
     """
     keys: dict[str, set[str]] = {}
-    for address in addresses:
-        name, _, key = (secret_path(address) or "").removeprefix(f"{SECRETS}/").partition("/")
+    for path in (path for address in addresses for path in secret_files(address)):
+        name, _, key = path.removeprefix(f"{SECRETS}/").partition("/")
         if name in allowed and key and "/" not in key:
             keys.setdefault(name, set()).add(key)
     return tuple(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.batch import SecretSource, Source
+from ingest_contract.batch import ObjectStoreSource, SecretSource, Source
 from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
 from ingest_contract.profile import IdentificationProfile, Voice
@@ -188,14 +188,22 @@ def test_only_the_claim_that_an_item_lies_on_is_mounted_and_only_if_the_profile_
         ("secret:///secrets/feeds/../store/dsn#0123.4567", []),
         ("secret:///etc/feeds/urls.txt#0123.4567", []),
         ("https://media.example.org/secrets/feeds/urls.txt", []),
+        ("s3://talks/one.mp3?mount=/secrets/bucket-reader", ["/secrets/bucket-reader"]),
+        ("s3://talks/one.mp3?mount=/secrets/allowed", []),
+        ("s3://talks/one.mp3?mount=/secrets/bucket-reader/../store", []),
+        ("s3://talks/one.mp3?mount=/etc", []),
+        ("s3://talks/one.mp3", []),
     ],
 )
 def test_only_the_secret_with_an_items_address_is_mounted_and_only_if_batch_and_profile_name_it(
     url: str, mounts: list[str]
 ) -> None:
     """A plan is what a process said that had met foreign pages."""
-    sources = tuple(Source(secret=SecretSource(secret_name=name)) for name in ("feeds", "store"))
-    pods = PodProfile(secrets=("feeds", "allowed"))
+    sources = (
+        *(Source(secret=SecretSource(secret_name=name)) for name in ("feeds", "store")),
+        Source(object_store=ObjectStoreSource(url="s3://talks", secret_name="bucket-reader")),
+    )
+    pods = PodProfile(secrets=("feeds", "allowed", "bucket-reader"))
     made = job(item=ITEM.model_copy(update={"url": url}), pods=pods, batch={"sources": sources})
     assert [path for path in mounted(made) if path.startswith("/secrets")] == mounts
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.batch import ConfigMapSource, SecretSource, Source, VolumeSource
+from ingest_contract.batch import ConfigMapSource, ObjectStoreSource, SecretSource, Source, VolumeSource
 from ingest_contract.order import (
     ORDER_DIGEST_VARIABLE,
     Item,
@@ -122,6 +122,22 @@ def test_a_plan_sees_those_keys_of_secrets_that_its_batch_names_and_its_profile_
     volume = {"secret": {"secretName": "feeds", "items": items, "optional": True}}
     assert {path: each for path, each in found.items() if path.startswith("/secrets")} == {
         "/secrets/feeds": (volume, False)
+    }
+
+
+def test_a_plan_sees_the_keys_to_the_buckets_that_its_batch_names() -> None:
+    stores = (
+        ObjectStoreSource(url="s3://talks/2025", secret_name="reader"),
+        ObjectStoreSource(url="s3://others", secret_name="forbidden"),
+        ObjectStoreSource(url="s3://open"),
+    )
+    sources = tuple(Source(object_store=store) for store in stores)
+    found = mounted(job(PodProfile(secrets=("reader",)), sources=sources))
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    items = [{"key": key, "path": key} for key in keys]
+    volume = {"secret": {"secretName": "reader", "items": items, "optional": True}}
+    assert {path: each for path, each in found.items() if path.startswith("/secrets")} == {
+        "/secrets/reader": (volume, False)
     }
 
 

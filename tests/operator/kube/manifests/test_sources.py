@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from ingest_contract.batch import ConfigMapSource, IngestBatchSpec, SecretSource, Source, VolumeSource
+from ingest_contract.batch import (
+    ConfigMapSource,
+    IngestBatchSpec,
+    ObjectStoreSource,
+    SecretSource,
+    Source,
+    VolumeSource,
+)
+from ingest_contract.object_address import ObjectAddress, object_address
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import AllowedSources, FetchProfile
@@ -37,6 +45,22 @@ def test_each_kind_becomes_what_a_worker_can_reach_with_its_speakers() -> None:
         PlannedSource(url="https://media.example.org/1", speakers=SpeakerCount(max=4)),
         PlannedSource(url="https://media.example.org/2", speakers=SpeakerCount(max=4)),
     )
+
+
+def test_a_bucket_is_planned_with_where_its_keys_are_mounted_and_no_key() -> None:
+    endpoint = "https://minio.example.org:9000"
+    store = ObjectStoreSource(
+        url="s3://talks/2025 100%/?", glob="*.mp3", endpoint=endpoint, secret_name="reader"
+    )
+    source = spec(Source(object_store=store))
+    (found,) = planned_sources(source, 0, PodProfile(secrets=("reader",)), {}).sources
+    assert found.glob == "*.mp3"
+    assert found.url.startswith("s3://talks/2025%20100%25/%3F?")
+    assert object_address(found.url) == ObjectAddress(
+        "talks", "2025 100%/?", endpoint, None, "/secrets/reader"
+    )
+    with pytest.raises(SourceError, match=r"objectStore: the profile does not allow reader"):
+        planned_sources(source, 0, PodProfile(), {})
 
 
 def test_a_later_plan_looks_at_added_sources_only() -> None:
