@@ -111,8 +111,9 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
         Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
         | None
     ) = None
-    """A video, playlist, channel, podcast feed, media file or HLS playlist;
-    `file:///...` on a workstation."""
+    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a workstation.
+    A channel's own address is all of its uploads: videos, shorts and streams. The address of one tab, such as
+    `https://www.youtube.com/@channel/shorts`, is that tab."""
 
     config_map: ConfigMapSource | None = None
     """A list of addresses."""

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Date, Seconds, cel, in_order
 
@@ -26,6 +26,22 @@ class Include(StrEnum):
 
     LIVE = "Live"
     """Recordings of finished live streams."""
+
+
+class Exclude(StrEnum):
+    """Kinds of recordings that are taken by default. With both, a channel's streams alone are left."""
+
+    VIDEOS = "Videos"
+    """Whatever is not called a short or a live stream."""
+    SHORTS = "Shorts"
+    """What its site calls a short."""
+
+
+TitlePattern = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""The whole title, in whatever case: `*` is any characters, `?` is one, `[ab]` is one of these."""
+
+Language = Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")]
+"""An ISO 639 code."""
 
 
 class Reprocess(StrEnum):
@@ -67,6 +83,20 @@ class Select(ContractModel, json_schema_extra=_RULES):
 
     include: Annotated[tuple[Include, ...], Field(max_length=8)] = ()
     """Kinds of recordings to take that are left out by default."""
+
+    exclude: Annotated[tuple[Exclude, ...], Field(max_length=8)] = ()
+    """Kinds of recordings to leave out that are taken by default."""
+
+    titles: Annotated[tuple[TitlePattern, ...], Field(max_length=32)] = ()
+    """Recordings whose title matches none of these patterns are left out, such as `*interview*`. Omitted:
+    every title. One whose title is not known stays in."""
+
+    except_titles: Annotated[tuple[TitlePattern, ...], Field(max_length=32)] = ()
+    """Recordings whose title matches one of these patterns are left out."""
+
+    languages: Annotated[tuple[Language, ...], Field(max_length=32)] = ()
+    """Recordings of which their source says another language are left out. Few sources say one; a recording
+    of unknown language stays in."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

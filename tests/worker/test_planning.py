@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
-from ingest_contract.selection import Include, Order, Reprocess, Select
+from ingest_contract.selection import Exclude, Include, Order, Reprocess, Select
 from ingest_worker.planning import Candidate, Liveness, StoredRecording, plan
 
 SETTINGS = Settings(
@@ -119,6 +120,52 @@ def test_live_streams_are_left_out_and_finished_ones_come_in_when_asked_for(
     assert names(found) == kept
     assert {"up", "now"} <= reasons(found).keys()
     assert set(reasons(found).values()) == {"LiveOrUpcoming"}
+
+
+def test_titles_are_chosen_by_patterns_in_whatever_case_and_unknown_ones_stay() -> None:
+    titles = ["Interview 1", "ein INTERVIEW", "Interview [live]", "Talk", "Straße (Interview)", ""]
+    wanted = order(titles=("*interview*", "*STRASSE*"), except_titles=("*[[]live]",), order=Order.SOURCE)
+    found = plan([video(str(place)) for place in range(6)], wanted, {})
+    assert found.items == ()
+    named = [replace(video(str(place)), title=title) for place, title in enumerate(titles)]
+    found = plan(named, wanted, {})
+    assert [item.title for item in found.items] == ["Interview 1", "ein INTERVIEW", "Straße (Interview)", ""]
+    assert reasons(found) == {"Interview [live]": "TitleUnwanted", "Talk": "TitleUnwanted"}
+
+
+def test_another_language_is_left_out_and_an_unknown_one_stays() -> None:
+    found = plan(
+        [video("a", language="en"), video("b", language="de"), video("c")],
+        order(languages=("en", "pt"), order=Order.SOURCE),
+        {},
+    )
+    assert names(found) == "a c"
+    assert [(each.title, each.reason, each.detail) for each in found.skipped] == [
+        ("b", SkipReason.LANGUAGE_UNWANTED, "de")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "kept"),
+    [
+        ((), "video unknown short stream"),
+        ((Exclude.SHORTS,), "video unknown stream"),
+        ((Exclude.VIDEOS,), "short stream"),
+        ((Exclude.VIDEOS, Exclude.SHORTS), "stream"),
+    ],
+)
+def test_videos_and_shorts_are_left_out_when_asked_for(exclude: tuple[Exclude, ...], kept: str) -> None:
+    found = plan(
+        [
+            video("video", liveness=Liveness.NEVER),
+            video("unknown"),
+            video("short", short=True, liveness=Liveness.NEVER),
+            video("stream", liveness=Liveness.WAS_LIVE),
+        ],
+        order(exclude=exclude, include=(Include.LIVE,), order=Order.SOURCE),
+        {},
+    )
+    assert names(found) == kept
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ and reasons are counted. Missing information never decides: a recording of unkno
 stays in.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import translate
 from statistics import median_low
 from typing import Final, TypeVar
 
@@ -24,7 +26,7 @@ from ingest_contract.plan_document import (
     Skipped,
     SkipReason,
 )
-from ingest_contract.selection import Include, Order, Reprocess, Select
+from ingest_contract.selection import Exclude, Include, Order, Reprocess, Select
 from ingest_contract.text import without_credentials
 
 M = TypeVar("M", bound=ContractModel)
@@ -56,6 +58,10 @@ class Candidate:
     channel: str | None = None
     liveness: Liveness | None = None
     """None if unknown."""
+    short: bool = False
+    """Whether its site calls it a short."""
+    language: str | None = None
+    """Of what is spoken, as its source says: an ISO 639 code such as `en`; None if unknown."""
     speakers: SpeakerCount = field(default_factory=SpeakerCount)
     outcome: Reason | None = None
     """Why there is nothing to ingest, if reading its page has shown that already:
@@ -154,8 +160,11 @@ def sift(
         _repeated(order.known),
         _unusable,
         _live(order.select),
+        _kind(order.select),
+        _title(order.select),
         _length(order.select),
         _dates(order.select),
+        _language(order.select),
         _stored(order, stored),
     )
     kept: list[Candidate] = []
@@ -204,6 +213,45 @@ def _live(select: Select) -> Rule:
     return lambda candidate: (
         (SkipReason.LIVE_OR_UPCOMING, candidate.liveness.value)
         if candidate.liveness is not None and candidate.liveness in unwanted
+        else None
+    )
+
+
+def _kind(select: Select) -> Rule:
+    """Shorts and live streams are what their site calls so, and videos all others."""
+
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        kind = Exclude.SHORTS if candidate.short else Exclude.VIDEOS
+        stream = not candidate.short and candidate.liveness not in (None, Liveness.NEVER)
+        return None if stream or kind not in select.exclude else (SkipReason.KIND_UNWANTED, kind.value)
+
+    return rule
+
+
+def _title(select: Select) -> Rule:
+    wanted, unwanted = _titled(select.titles), _titled(select.except_titles)
+
+    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
+        if not candidate.title:
+            return None
+        if (select.titles and not wanted(candidate.title)) or unwanted(candidate.title):
+            return SkipReason.TITLE_UNWANTED, candidate.title
+        return None
+
+    return rule
+
+
+def _titled(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a title matches one of the patterns, in whatever case."""
+    compiled = [re.compile(translate(pattern.casefold())) for pattern in patterns]
+    return lambda title: any(pattern.match(title.casefold()) for pattern in compiled)
+
+
+def _language(select: Select) -> Rule:
+    wanted = set(select.languages)
+    return lambda candidate: (
+        (SkipReason.LANGUAGE_UNWANTED, candidate.language)
+        if wanted and candidate.language is not None and candidate.language not in wanted
         else None
     )
 

@@ -9,6 +9,7 @@ every podcast has an `episode-1.mp3`.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from yt_dlp.utils import unsmuggle_url
 
@@ -57,6 +58,8 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
         published_at=_published(info),
         channel=_channel(info),
         liveness=_LIVENESS.get(str(info.get("live_status"))),
+        short=_short(info, address),
+        language=_language(info),
         speakers=source.speakers,
     )
 
@@ -87,6 +90,22 @@ def _channel(info: Mapping[str, Any]) -> str | None:
         or info.get("playlist_uploader")
     )
     return legible(str(name)) or None if name else None
+
+
+def _short(info: Mapping[str, Any], address: str) -> bool:
+    """Whether it is a short: yt-dlp says so of a recording's page (`media_type`), and a list by the address
+    that it gives the recording."""
+    return info.get("media_type") == "short" or "shorts" in urlsplit(address).path.split("/")
+
+
+def _language(info: Mapping[str, Any]) -> str | None:
+    """The language of a recording, or the one that all of its formats with sound have: the first part of an
+    IETF tag such as `en-US`."""
+    heard = [info, *(each for each in info.get("formats") or () if each.get("acodec") != "none")]
+    found = {str(each["language"]).lower() for each in heard if each.get("language")}
+    codes = {tag.replace("_", "-").partition("-")[0] for tag in found}
+    code = codes.pop() if len(codes) == 1 else ""
+    return code if code.isascii() and code.isalpha() and len(code) in (2, 3) else None
 
 
 def _published(info: Mapping[str, Any]) -> str | None:

@@ -117,6 +117,7 @@ class _Closer:
     def __init__(self, resolver: Resolver, order: PlanOrder) -> None:
         self._resolver, self._scratch = resolver, Path(order.place.scratch)
         self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
+        self._language = bool(order.select.languages)
 
     def extract(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
         """By id, the candidates about which more is known now. Raises `StageError` when a site throttles us
@@ -144,9 +145,15 @@ class _Closer:
         return found
 
     def _lacks(self, candidate: Candidate) -> bool:
-        return (self._length and candidate.duration_seconds is None) or (
-            self._date and candidate.published_at is None
+        return (
+            (self._length and candidate.duration_seconds is None)
+            or (self._date and candidate.published_at is None)
+            or self._lacks_language(candidate)
         )
+
+    def _lacks_language(self, candidate: Candidate) -> bool:
+        """Whether its page is to be asked for it; a media file says none."""
+        return self._language and candidate.language is None and not has_header(candidate.url)
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
@@ -206,6 +213,8 @@ def _completed(candidate: Candidate, info: Info) -> Candidate:
         duration_seconds=candidate.duration_seconds or full.duration_seconds,
         published_at=candidate.published_at or full.published_at,
         liveness=full.liveness or candidate.liveness,
+        short=full.short or candidate.short,
+        language=candidate.language or full.language,
     )
 
 

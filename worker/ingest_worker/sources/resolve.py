@@ -38,7 +38,8 @@ from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
 
 _MOST_LEVELS: Final = 2
-"""Depth of nested lists that are opened: a channel, and its tabs."""
+"""Depth of nested lists that are opened: a channel, and its tabs. A channel's own address is all of its
+uploads: yt-dlp gives the tabs with videos, shorts and streams as lists that it has read already."""
 
 _LINKS: Final = ("url", "url_transparent")
 """Entries that are still addresses;
@@ -180,7 +181,10 @@ class Resolver:
 
     def _entry(self, entry: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
         key = entry.get("ie_key")
-        if depth > 1 and key and entry.get("duration") is None and self.session.gives_lists(key):
+        if "entries" in entry:
+            if depth > 1:
+                yield from self._entries(entry, source, depth - 1)
+        elif depth > 1 and key and entry.get("duration") is None and self.session.gives_lists(key):
             inner = self.session.extract(address_of(entry))
             yield from self._entries(inner if "entries" in inner else {"entries": [inner]}, source, depth - 1)
         else:
