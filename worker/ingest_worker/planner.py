@@ -9,15 +9,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from ingest_contract.order import PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.selection import Reprocess
+from ingest_worker.details import Detail, Memory
 from ingest_worker.hashes import hashes_of, identities_of
 from ingest_worker.models import open_models
 from ingest_worker.planning import StoredRecording
 from ingest_worker.session import Session
 from ingest_worker.store.addresses import keep as keep_addresses
 from ingest_worker.store.connect import connect
+from ingest_worker.store.details import recall, remember
 from ingest_worker.store.reads import Stored, stored
 from ingest_worker.store.schema import check
 
@@ -46,11 +50,28 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         with connect(dsn, application="plan") as connection:
             keep_addresses(connection, order.batch, addresses)
 
-    document = make_plan_apart(order, known, keep, session.control.check)
+    document = make_plan_apart(order, known, keep, session.control.check, _InTheStore(dsn, order.batch))
     for line in frames(document):
         print(line)
     sys.stdout.flush()
     session.plan = document.summary
+
+
+class _InTheStore(Memory):
+    """What recordings' pages said, kept in the store."""
+
+    def __init__(self, dsn: str, batch: str) -> None:
+        self._dsn, self._batch = dsn, batch
+
+    @override
+    def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
+        with connect(self._dsn, application="plan") as connection:
+            return recall(connection, self._batch, ids)
+
+    @override
+    def remember(self, details: Mapping[str, Detail], /) -> None:
+        with connect(self._dsn, application="plan") as connection:
+            remember(connection, self._batch, details)
 
 
 def pipelines_of(order: PlanOrder) -> frozenset[str]:

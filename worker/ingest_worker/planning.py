@@ -35,6 +35,11 @@ MAX_ADDRESS_CHARACTERS: Final = 2048
 """Characters: what `Location` in the contract allows."""
 
 
+SHORT_SECONDS: Final = 60
+"""Of a short whose length is not known, for the order alone: YouTube's had a minute at most until October
+2024, and have three since."""
+
+
 class Liveness(StrEnum):
     """The state of a recording between announced and archived."""
 
@@ -300,13 +305,16 @@ def _ordered(candidates: Sequence[Candidate], order: Order) -> list[Candidate]:
     """Candidates in admission order; sorting is stable, so ties keep the source's order.
 
     An unknown length sorts as the median of the known ones: either end would be a guess, and a wrong guess
-    would start the longest recording last.
+    would start the longest recording last. That of a short is `SHORT_SECONDS`.
     """
     known = [each.duration_seconds for each in candidates if each.duration_seconds is not None]
     typical = median_low(known) if known else 0
-    lengths = {
-        each.id: typical if each.duration_seconds is None else each.duration_seconds for each in candidates
-    }
+
+    def length(candidate: Candidate) -> int:
+        unknown = SHORT_SECONDS if candidate.short else typical
+        return unknown if candidate.duration_seconds is None else candidate.duration_seconds
+
+    lengths = {each.id: length(each) for each in candidates}
     match order:
         case Order.LONGEST_FIRST:
             return sorted(candidates, key=lambda each: -lengths[each.id])

@@ -6,16 +6,33 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import pytest
+from typing_extensions import override
 
 from ingest_contract.order import Place, PlannedSource, PlanOrder
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Reprocess, Select
+from ingest_worker.details import Detail, Memory
 from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.plan import make_plan
 from testkit.media.site import Site
 from tests.worker.test_planning import SETTINGS
+
+
+class Remembered(Memory):
+    """A memory that a test reads."""
+
+    def __init__(self) -> None:
+        self.details: dict[str, Detail] = {}
+
+    @override
+    def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
+        return {name: self.details[name] for name in ids if name in self.details}
+
+    @override
+    def remember(self, details: Mapping[str, Detail], /) -> None:
+        self.details |= details
 
 
 class Planner:
@@ -27,6 +44,7 @@ class Planner:
         self.allow: dict[str, Any] = {"private_addresses": True}
         self.asked: list[Sequence[str]] = []
         self.kept: dict[str, str] = {}
+        self.memory = Remembered()
 
     def store(self, ids: Sequence[str]) -> Mapping[str, StoredRecording]:
         self.asked.append(ids)
@@ -47,7 +65,8 @@ class Planner:
         )
 
     def plan(self, *sources: str | PlannedSource, **select: Any) -> PlanDocument:
-        return make_plan(self.order(*sources, **select), self.store, self.kept.update)
+        order = self.order(*sources, **select)
+        return make_plan(order, self.store, self.kept.update, memory=self.memory)
 
     def failure(self, *sources: str, **select: Any) -> StageError:
         with pytest.raises(StageError) as caught:

@@ -2,16 +2,22 @@
 and what a plan that died need not ask for again."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ingest_contract.plan_document import SkipReason
+from ingest_contract.failures import Reason
+from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.selection import Exclude, Include, Order
+from ingest_worker.details import Detail, Fact
+from ingest_worker.errors import StageError
+from ingest_worker.sources.apart import make_plan_apart
 from testkit.site.entries import Channel, Entry, Tab, Trait, channel
-from testkit.site.extractor import registered
+from testkit.site.extractor import VARIABLE, folder, registered
+from testkit.site.rules import Limit
 from testkit.site.server import Site, serving
 from testkit.site.visits import Kind
-from tests.worker.sources.planner import Planner
+from tests.worker.sources.planner import Planner, Remembered
 
 TALKS = channel(200, seconds=(300, 10_800))
 
@@ -74,3 +80,81 @@ def test_languages_come_from_the_pages_of_those_that_are_left_by_then(talks: Sit
     assert found.skip_counts[SkipReason.LANGUAGE_UNWANTED] == len(others)
     # yt-dlp looks twice at what is shown in other countries only
     assert len({visit.path for visit in talks.visits.of(Kind.PAGE)}) == len(wanted)
+
+
+def pages(site: Site) -> list[str]:
+    return [visit.path for visit in site.visits.of(Kind.PAGE, refused=False)]
+
+
+def test_a_plan_that_a_site_stops_goes_on_behind_the_pages_that_it_has_opened(
+    talks: Site, planner: Planner
+) -> None:
+    talks.rules.guests = Limit(12)
+    stopped = planner.failure(talks.url("@talks/shorts"), order=Order.NEWEST_FIRST)
+    assert stopped.reason is Reason.BOT_CHECK
+    opened = pages(talks)
+    assert len(planner.memory.details) == len(set(opened)) > 8
+    talks.rules.guests = None
+    found = planner.plan(talks.url("@talks/shorts"), order=Order.NEWEST_FIRST)
+    every = pages(talks)
+    assert {path for path in opened if every.count(path) > opened.count(path)} == set()
+    planner.memory = Remembered()
+    assert planner.plan(talks.url("@talks/shorts"), order=Order.NEWEST_FIRST) == found
+
+
+def test_another_plan_opens_no_page_again(talks: Site, planner: Planner) -> None:
+    first = planner.plan(talks.url("@talks/shorts"), min_duration_seconds=1000)
+    opened = len(pages(talks))
+    assert opened > 0
+    assert planner.plan(talks.url("@talks/shorts"), min_duration_seconds=1000) == first
+    assert len(pages(talks)) == opened
+
+
+def test_a_page_that_was_asked_for_something_else_is_opened_again(talks: Site, planner: Planner) -> None:
+    one = next(entry for entry in TALKS.tab(Tab.SHORTS) if entry.trait is Trait.PLAIN)
+    planner.memory.details[f"tube:{one.id}"] = Detail(asked=(Fact.LENGTH,), duration_seconds=5000)
+    planner.plan(talks.url("@talks/shorts"), published_after="2020-01-01", order=Order.SOURCE)
+    assert f"/tube/shorts/{one.id}" in pages(talks)
+    assert planner.memory.details[f"tube:{one.id}"].published_at is not None
+
+
+def test_what_a_page_refuses_is_known_for_the_batch_alone(planner: Planner) -> None:
+    some = channel(20, shares={Trait.PRIVATE: 0.2, Trait.REMOVED: 0.1})
+    with registered(), serving(Site(some)) as site:
+        planner.plan(site.url("@talks/videos"), order=Order.NEWEST_FIRST)
+    videos = {f"tube:{entry.id}": entry for entry in some.tab(Tab.VIDEOS)}
+    found = planner.memory.details
+    assert {name: found[name].outcome for name in found} == {name: videos[name].fate for name in videos}
+    assert {name for name in found if not found[name].lasts} == {name for name in videos if videos[name].fate}
+    assert any(entry.fate for entry in videos.values())
+
+
+def test_the_length_of_a_short_is_not_worth_a_page_where_it_decides_the_order_alone(
+    talks: Site, planner: Planner
+) -> None:
+    found = planner.plan(talks.url("@talks/shorts"))
+    assert pages(talks) == []
+    assert found.unknown_durations == len(found.items) > 0
+    mixed = planner.plan(talks.url("@talks"))
+    shorts = {f"tube:{entry.id}" for entry in TALKS.tab(Tab.SHORTS)}
+    assert {item.id for item in mixed.items[-len(found.items) :]} <= shorts
+
+
+def test_a_process_that_is_stopped_has_handed_over_what_it_learned(
+    talks: Site, planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(folder(tmp_path / "plugins")))
+    order = planner.order(talks.url("@talks/streams"), order=Order.NEWEST_FIRST, include=(Include.LIVE,))
+
+    def made() -> PlanDocument:
+        return make_plan_apart(order, planner.store, planner.kept.update, lambda: None, planner.memory)
+
+    talks.rules.guests = Limit(5)
+    with pytest.raises(StageError) as stopped:
+        made()
+    assert stopped.value.reason is Reason.BOT_CHECK
+    assert len(planner.memory.details) in (3, 4)  # one may be shown elsewhere only, and is looked at twice
+    opened = pages(talks)
+    talks.rules.guests = None
+    assert len(made().items) > 5
+    assert not set(opened) & set(pages(talks)[len(opened) :])

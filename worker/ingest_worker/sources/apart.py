@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pydantic import ValidationError
 from typing_extensions import override
 
 from ingest_contract.failures import FAILURES, Kind, Reason
@@ -23,6 +24,7 @@ from ingest_contract.plan_document import MAX_BYTES, PlanDocument, PlanFramesErr
 from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.text import legible, said
+from ingest_worker.details import Detail, Memory, Nothing
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.planning import MAX_ADDRESS_CHARACTERS, StoredRecording
@@ -86,6 +88,7 @@ _ENDINGS: Final = {
 Said = dict[str, Any]
 Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
 Keep = Callable[[Mapping[str, str]], None]
+_NO_MEMORY: Final = Nothing()
 
 
 class FetcherApart(Fetcher):
@@ -138,7 +141,11 @@ class FetcherApart(Fetcher):
 
 
 def make_plan_apart(
-    order: PlanOrder, stored: Stored, keep: Keep, waiting: Callable[[], None]
+    order: PlanOrder,
+    stored: Stored,
+    keep: Keep,
+    waiting: Callable[[], None],
+    memory: Memory = _NO_MEMORY,
 ) -> PlanDocument:
     """The plan, as `plan.make_plan` makes it, in a separate process.
 
@@ -147,6 +154,7 @@ def make_plan_apart(
         stored: The store's answer; it may raise `StageError`.
         keep: Stores addresses with credentials; it may raise `StageError`.
         waiting: Called a few times a second; it may raise.
+        memory: What recordings' pages said to earlier plans.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer;
@@ -155,7 +163,7 @@ def make_plan_apart(
     sources = [source.url for source in order.sources]
     for url in sources:
         check_secrets(url)
-    framed, size = list[str](), 0
+    framed, size, remembering = list[str](), 0, _Remembering(memory)
     limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
     with _Asked({"do": "plan", "order": order.to_json()}, limits, sources, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
@@ -166,6 +174,8 @@ def make_plan_apart(
                 addresses = line["keep"] if isinstance(line["keep"], dict) else {"": None}
                 keep(dict(zip(_texts([*addresses]), _texts([*addresses.values()]), strict=True)))
                 child.send({"kept": True})
+            elif "recall" in line or "remember" in line:
+                child.send(remembering.answer(line))
             elif "frame" in line:
                 framed.append(str(line["frame"]))
                 if (size := size + len(framed[-1])) > _MOST_FRAMED_BYTES:
@@ -174,6 +184,28 @@ def make_plan_apart(
         return unframe(framed)
     except PlanFramesError as error:
         raise StageError(Reason.UNKNOWN, f"the plan was not told whole: {error}") from error
+
+
+class _Remembering:
+    """Answers a child that asks the memory, or tells it something about what it has asked for."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory, self._asked_for = memory, set[str]()
+
+    def answer(self, line: Said) -> Said:
+        """The answer to a line. Raises `StageError`, also for what no child of ours says."""
+        if "recall" in line:
+            asked = _texts(line["recall"])
+            self._asked_for.update(asked)
+            return {"details": {name: each.to_said() for name, each in self._memory.recall(asked).items()}}
+        said = line["remember"]
+        if not isinstance(said, dict) or not said.keys() <= self._asked_for:
+            raise _garbled()
+        try:
+            self._memory.remember({name: Detail.from_said(each) for name, each in said.items()})
+        except ValidationError as error:
+            raise _garbled() from error
+        return {"kept": True}
 
 
 def _texts(said: object) -> list[str]:

@@ -21,6 +21,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.profile import FetchProfile
+from ingest_worker.details import Detail, Memory
 from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
@@ -105,11 +106,32 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
             _say({"keep": dict(every[start : start + _KEPT_ADDRESSES])})
             sys.stdin.buffer.readline()
 
+    class OfParent(Memory):
+        """Asks the parent, and tells it."""
+
+        @override
+        def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
+            known: dict[str, Detail] = {}
+            for start in range(0, len(ids), _ASKED_IDS):
+                _say({"recall": list(ids[start : start + _ASKED_IDS])})
+                answer = json.loads(sys.stdin.buffer.readline())["details"]
+                known |= {name: Detail.from_said(said) for name, said in answer.items()}
+            return known
+
+        @override
+        def remember(self, details: Mapping[str, Detail], /) -> None:
+            every = list(details.items())
+            for start in range(0, len(every), _KEPT_ADDRESSES):
+                some = every[start : start + _KEPT_ADDRESSES]
+                _say({"remember": {name: detail.to_said() for name, detail in some}})
+                sys.stdin.buffer.readline()
+
     document = make_plan(
         PlanOrder.model_validate_json(request["order"]),
         stored,
         keep,
         on_request=lambda: _say({"looked": True}),
+        memory=OfParent(),
     )
     for line in frames(document):
         _say({"frame": line})

@@ -20,6 +20,7 @@ from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.selection import Order, Select
 from ingest_worker.audio.probe import announced_lengths
+from ingest_worker.details import Fact, Memory, Nothing
 from ingest_worker.errors import StageError
 from ingest_worker.paths import path_of
 from ingest_worker.planning import Candidate, StoredRecording, plan, sift
@@ -28,6 +29,7 @@ from ingest_worker.sources.addresses import NotAnAddressError, has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.guard import Policy, policy_of
 from ingest_worker.sources.headers import announced_length
+from ingest_worker.sources.notes import Notes, applied
 from ingest_worker.sources.resolve import Resolver, completed, unusable
 from ingest_worker.sources.ytdlp import Info
 
@@ -36,6 +38,8 @@ LOG = logging.getLogger("ingest_worker.sources")
 Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
 """Queries the store: ids to what it knows about them; unknown ids are left out."""
 
+
+_NO_MEMORY: Final = Nothing()
 
 Keep = Callable[[Mapping[str, str]], None]
 """Stores addresses with credentials for the runs that fetch from them: ids to addresses."""
@@ -48,6 +52,7 @@ def make_plan(
     *,
     policy: Policy | None = None,
     on_request: Callable[[], None] = lambda: None,
+    memory: Memory = _NO_MEMORY,
 ) -> PlanDocument:
     """The plan.
 
@@ -58,6 +63,7 @@ def make_plan(
             shows those without.
         policy: Which addresses may be reached, if not those that the profile allows.
         on_request: Called before every request, as a heartbeat.
+        memory: What recordings' pages said to earlier plans, and keeps what they say to this one.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
@@ -73,7 +79,7 @@ def make_plan(
     found = list(_listed(resolver, order.sources))
     known = stored(sorted({candidate.id for candidate in found}))
     kept, _ = sift(found, order, known)
-    detailed = _Closer(resolver, order).extract(kept)
+    detailed = _Closer(resolver, order, Notes(memory)).extract(kept, memory)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
     # the first occurrence of a duplicate counts
     first = {candidate.id: candidate.url for candidate in reversed(found) if not candidate.reference}
@@ -114,23 +120,42 @@ _PROBED_FILES: Final = 1000
 class _Closer:
     """Finds lengths and dates that the sources did not give and the selection needs."""
 
-    def __init__(self, resolver: Resolver, order: PlanOrder) -> None:
-        self._resolver, self._scratch = resolver, Path(order.place.scratch)
+    def __init__(self, resolver: Resolver, order: PlanOrder, notes: Notes) -> None:
+        self._resolver, self._scratch, self._notes = resolver, Path(order.place.scratch), notes
         self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
         self._language = bool(order.select.languages)
+        self._filters_by_length = _filters_by_length(order.select)
 
-    def extract(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+    def extract(self, candidates: Sequence[Candidate], memory: Memory) -> dict[str, Candidate]:
         """By id, the candidates about which more is known now. Raises `StageError` when a site throttles us
-        and dates decide."""
+        and dates decide; what was learned until then is kept."""
         found = dict(self._in_folders([each for each in candidates if files.is_local(each.url)]))
         found |= self._in_buckets([each for each in candidates if is_object(each.url)])
+        lacking = [each for each in candidates if self._on_a_site(each) and self._lacks(each)]
+        known = memory.recall([each.id for each in lacking]) if lacking else {}
+        left = list[Candidate]()
+        for each in lacking:
+            detail = known.get(each.id)
+            if detail is not None and set(self._lacks(each)) <= set(detail.asked):
+                found[each.id] = applied(each, detail)
+            else:
+                left.append(each)
+        try:
+            return found | self._on_the_web(left)
+        finally:
+            self._notes.flush()
+
+    @staticmethod
+    def _on_a_site(candidate: Candidate) -> bool:
+        return not files.is_local(candidate.url) and not is_object(candidate.url)
+
+    def _on_the_web(self, candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+        found = dict[str, Candidate]()
         slowed: set[str | None] = set()
         slow: Counter[str | None] = Counter()
         for candidate in candidates:
             host = urlsplit(candidate.url).hostname
-            if files.is_local(candidate.url) or is_object(candidate.url):
-                continue
-            if not self._lacks(candidate) or host in slowed:
+            if host in slowed:
                 continue
             try:
                 found[candidate.id] = self._from_the_web(candidate)
@@ -144,16 +169,17 @@ class _Closer:
                 slowed.add(host)
         return found
 
-    def _lacks(self, candidate: Candidate) -> bool:
-        return (
-            (self._length and candidate.duration_seconds is None)
-            or (self._date and candidate.published_at is None)
-            or self._lacks_language(candidate)
-        )
-
-    def _lacks_language(self, candidate: Candidate) -> bool:
-        """Whether its page is to be asked for it; a media file says none."""
-        return self._language and candidate.language is None and not has_header(candidate.url)
+    def _lacks(self, candidate: Candidate) -> list[Fact]:
+        """What its page is to be asked for. Not for the length of a short, where it decides about nothing but
+        the order; a media file says no language."""
+        length = self._filters_by_length or (self._length and not candidate.short)
+        language = self._language and not has_header(candidate.url)
+        wanted = {
+            Fact.LENGTH: length and candidate.duration_seconds is None,
+            Fact.DATE: self._date and candidate.published_at is None,
+            Fact.LANGUAGE: language and candidate.language is None,
+        }
+        return [fact for fact, lacks in wanted.items() if lacks]
 
     def _in_folders(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         if self._length:
@@ -179,7 +205,7 @@ class _Closer:
 
         Raises `StageError` only when the site asks us to slow down, or is too slow itself.
         """
-        session = self._resolver.session
+        session, asked = self._resolver.session, self._lacks(candidate)
         try:
             if not has_header(candidate.url) or (self._date and candidate.published_at is None):
                 candidate = _completed(candidate, session.extract(candidate.url))
@@ -191,11 +217,10 @@ class _Closer:
         except StageError as error:
             if error.reason in BREAKERS or error.reason is Reason.TOO_SLOW:
                 raise
-            return (
-                replace(candidate, outcome=error.reason)
-                if error.failure.verdict is Verdict.SKIP
-                else candidate
-            )
+            if error.failure.verdict is not Verdict.SKIP:
+                return candidate
+            candidate = replace(candidate, outcome=error.reason)
+        self._notes.add(candidate, asked)
         return candidate
 
 
@@ -219,8 +244,11 @@ def _completed(candidate: Candidate, info: Info) -> Candidate:
 
 
 def _asks_for_length(select: Select) -> bool:
-    ordered = select.order in (Order.LONGEST_FIRST, Order.SHORTEST_FIRST)
-    return ordered or select.min_duration_seconds > 0 or select.max_duration_seconds is not None
+    return select.order in (Order.LONGEST_FIRST, Order.SHORTEST_FIRST) or _filters_by_length(select)
+
+
+def _filters_by_length(select: Select) -> bool:
+    return select.min_duration_seconds > 0 or select.max_duration_seconds is not None
 
 
 def _asks_for_date(select: Select) -> bool:

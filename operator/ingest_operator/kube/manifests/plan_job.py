@@ -26,8 +26,9 @@ from ingest_operator.kube.manifests.pod_template import Work, pod_template, requ
 from ingest_operator.kube.manifests.sources import CLAIMS, folders_of, secret_addresses
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
 
-DEADLINE_SECONDS: Final = 3600
-"""A plan of ten thousand entries with full metadata takes minutes; one that takes an hour hangs."""
+DEADLINE_SECONDS: Final = 172_800
+"""Two days. A plan hangs when its source says nothing for eleven minutes, and ends itself then; opening ten
+thousand pages at the pace of a careful guest (300 an hour) takes a day and a half."""
 
 CPUS: Final = 1
 MEMORY_MIB: Final = 1024

@@ -21,7 +21,7 @@ from ingest_contract.selection import Reprocess
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.order_encoding import MAX_PLAN_ORDER_BYTES, OrderTooLargeError, in_pods
-from ingest_operator.kube.manifests.plan_job import knowing, plan_job, plan_order_map
+from ingest_operator.kube.manifests.plan_job import DEADLINE_SECONDS, knowing, plan_job, plan_order_map
 from ingest_operator.kube.manifests.volumes import PLACE
 from testkit.objects.builders import items
 from testkit.objects.manifests import OWNER, mounted, orders_for, pod_spec, variables, worker_of
@@ -77,7 +77,7 @@ def test_a_plan_needs_neither_gpu_nor_queue() -> None:
     made = job(PodProfile(queue_name="gpus", priority_class="low"))
     assert worker_of(made)["resources"]["limits"] == {"memory": "1024Mi"}
     assert worker_of(made)["resources"]["requests"]["cpu"] == "1"
-    assert pod_spec(made)["activeDeadlineSeconds"] == 3600
+    assert pod_spec(made)["activeDeadlineSeconds"] == DEADLINE_SECONDS
     assert "kueue.x-k8s.io/queue-name" not in made["metadata"]["labels"]
     assert "priorityClassName" not in pod_spec(made)
 
