@@ -62,7 +62,7 @@ class SkipReason(StrEnum):
     LIVE_OR_UPCOMING = "LiveOrUpcoming"
     """Live, upcoming, or the recording of a finished live stream that the batch did not ask for."""
     KIND_UNWANTED = "KindUnwanted"
-    """A short, or a video that is none, which the batch does not want."""
+    """A short, or a recording that is none, of a kind that the batch does not want."""
     TITLE_UNWANTED = "TitleUnwanted"
     """Its title is not one that the batch wants."""
     LANGUAGE_UNWANTED = "LanguageUnwanted"

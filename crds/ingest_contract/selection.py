@@ -31,7 +31,7 @@ class Include(StrEnum):
 class Exclude(StrEnum):
     """Kinds of recordings that are taken by default. With both, a channel's streams alone are left."""
 
-    VIDEOS = "Videos"
+    REGULAR = "Regular"
     """Whatever is not called a short or a live stream."""
     SHORTS = "Shorts"
     """What its site calls a short."""

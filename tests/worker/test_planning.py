@@ -150,11 +150,13 @@ def test_another_language_is_left_out_and_an_unknown_one_stays() -> None:
     [
         ((), "video unknown short stream"),
         ((Exclude.SHORTS,), "video unknown stream"),
-        ((Exclude.VIDEOS,), "short stream"),
-        ((Exclude.VIDEOS, Exclude.SHORTS), "stream"),
+        ((Exclude.REGULAR,), "short stream"),
+        ((Exclude.REGULAR, Exclude.SHORTS), "stream"),
     ],
 )
-def test_videos_and_shorts_are_left_out_when_asked_for(exclude: tuple[Exclude, ...], kept: str) -> None:
+def test_regular_recordings_and_shorts_are_left_out_when_asked_for(
+    exclude: tuple[Exclude, ...], kept: str
+) -> None:
     found = plan(
         [
             video("video", liveness=Liveness.NEVER),

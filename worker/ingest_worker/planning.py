@@ -223,10 +223,10 @@ def _live(select: Select) -> Rule:
 
 
 def _kind(select: Select) -> Rule:
-    """Shorts and live streams are what their site calls so, and videos all others."""
+    """Shorts and live streams are what their site calls so, and all others are regular."""
 
     def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        kind = Exclude.SHORTS if candidate.short else Exclude.VIDEOS
+        kind = Exclude.SHORTS if candidate.short else Exclude.REGULAR
         stream = not candidate.short and candidate.liveness not in (None, Liveness.NEVER)
         return None if stream or kind not in select.exclude else (SkipReason.KIND_UNWANTED, kind.value)
 

@@ -40,7 +40,7 @@ def test_what_was_refused_or_will_change_is_known_to_its_batch_for_a_day(connect
     assert recall(connection, MINE, [*told]) == {}
 
 
-def test_a_later_look_replaces_an_earlier_one_and_the_oldest_go(connection: Connection) -> None:
+def test_a_later_detail_replaces_an_earlier_one_and_the_oldest_go(connection: Connection) -> None:
     remember(connection, MINE, {"tube:a": detail(outcome=Reason.PRIVATE), "tube:b": detail()})
     age(connection, days=91)
     remember(connection, OTHER, {"tube:a": detail()})
