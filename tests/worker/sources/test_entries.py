@@ -48,6 +48,9 @@ FIELDS = (
     "upload_date",
     "release_date",
     "live_status",
+    "media_type",
+    "language",
+    "formats",
 )
 ADDRESSES = st.sampled_from(
     [
@@ -217,3 +220,34 @@ def test_what_cannot_be_had_says_so_and_unlisted_can_be_had(
 )
 def test_lengths_are_whole_seconds_or_unknown(duration: object, seconds: int | None) -> None:
     assert seconds_of(duration) == seconds
+
+
+@pytest.mark.parametrize(
+    ("told", "language"),
+    [
+        ({"language": "en-US"}, "en"),
+        ({"language": "zh_Hans"}, "zh"),
+        ({"formats": [{"acodec": "opus", "language": "de"}, {"acodec": "none", "language": "en"}]}, "de"),
+        ({"formats": [{"language": "de"}, {"language": "en"}]}, None),
+        (
+            {
+                "formats": [
+                    {"language": "de", "language_preference": -1},
+                    {"language": "en", "language_preference": 10},
+                ]
+            },
+            "en",
+        ),
+        ({"language": "original"}, None),
+        ({}, None),
+    ],
+)
+def test_the_language_is_the_originals_or_unknown(told: dict[str, Any], language: str | None) -> None:
+    assert candidate_of({**FLAT, **told}, SOURCE, alone=False).language == language
+
+
+def test_a_short_is_known_by_its_page_and_by_the_address_in_a_list() -> None:
+    short = {**FLAT, "url": "https://www.youtube.com/shorts/CNxH0rHS320"}
+    assert candidate_of(short, SOURCE, alone=False).short
+    assert candidate_of({**FLAT, "media_type": "short"}, SOURCE, alone=False).short
+    assert not candidate_of(FLAT, SOURCE, alone=False).short

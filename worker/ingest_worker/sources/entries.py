@@ -99,13 +99,26 @@ def _short(info: Mapping[str, Any], address: str) -> bool:
 
 
 def _language(info: Mapping[str, Any]) -> str | None:
-    """The language of a recording, or the one that all of its formats with sound have: the first part of an
-    IETF tag such as `en-US`."""
-    heard = [info, *(each for each in info.get("formats") or () if each.get("acodec") != "none")]
-    found = {str(each["language"]).lower() for each in heard if each.get("language")}
-    codes = {tag.replace("_", "-").partition("-")[0] for tag in found}
+    """The language of a recording, or the one of its formats with sound: the first part of an IETF tag such
+    as `en-US`. Of several, as of a dubbed recording, the one that yt-dlp prefers, which is the original's
+    (`language_preference`); None if it prefers none."""
+    formats = info.get("formats")
+    heard = [
+        each
+        for each in (formats if isinstance(formats, list) else ())
+        if isinstance(each, dict) and each.get("acodec") != "none" and each.get("language")
+    ]
+    best = max(map(_preference, heard), default=0)
+    told = [each["language"] for each in heard if _preference(each) == best]
+    tags = [info["language"]] if info.get("language") else told
+    codes = {str(tag).lower().replace("_", "-").partition("-")[0] for tag in tags}
     code = codes.pop() if len(codes) == 1 else ""
     return code if code.isascii() and code.isalpha() and len(code) in (2, 3) else None
+
+
+def _preference(form: Mapping[str, Any]) -> int:
+    found = form.get("language_preference")
+    return found if isinstance(found, int) else -1
 
 
 def _published(info: Mapping[str, Any]) -> str | None:
