@@ -111,7 +111,9 @@ class Worker:
         )
         self._folder = folder
         environment = {
-            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "PYTHONPATH", "INGEST_YTDLP_PLUGINS")
+            if name in os.environ
         }
         with (folder / "out.txt").open("w") as out, (folder / "log.jsonl").open("w") as log:
             self._popen = subprocess.Popen(
