@@ -19,6 +19,7 @@ from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.search import Query, search
+from testkit.cluster.program import until
 from testkit.postgres import DIMENSION
 from tests.worker.store.makers import MODEL, a_recording, a_run, content, named, store, unit, unknown
 
@@ -118,18 +119,71 @@ update ingest.video set current_run = '00000000-0000-0000-0000-000000000001';
 """
 
 
-def test_what_an_earlier_version_stored_is_found_by_todays_words(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = tuple(migration for migration in schema.migrations() if migration.name < "0004")
+def at_version_before(number: str, database: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Bring a database to the version before a migration; returns how many it has."""
+    before = tuple(migration for migration in schema.migrations() if migration.name < number)
     with monkeypatch.context() as old:
         old.setattr(schema, "migrations", lambda: before)
         old.setattr(schema, "grant_again", lambda _: None)  # today's grants name today's views
-        schema.migrate(empty_database)
+        schema.migrate(database)
+    return len(before)
+
+
+def until_it_waits_for(connection: Connection, table: str) -> None:
+    """Return once a migration waits for a lock on this table."""
+    asked = (
+        "select exists (select from pg_locks where not granted and relation = to_regclass(%s)"
+        " and mode = 'AccessExclusiveLock')"
+    )
+    until(
+        lambda: connection.execute(asked, [table]).fetchone() == (True,), f"it waits for {table}", every=0.01
+    )
+
+
+def test_a_worker_of_the_version_before_ends_what_it_has_begun_before_anything_changes(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_version_before("0007", empty_database, monkeypatch)
+    with (
+        connect(empty_database, application="old worker") as worker,
+        connect(empty_database, application="tests") as watching,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with worker.transaction():
+            worker.execute("select from ingest.claim for update")  # as every commit of a worker begins
+            migrated = pool.submit(schema.migrate, empty_database)
+            until_it_waits_for(watching, "ingest.claim")
+            worker.execute(STORED_BY_AN_EARLIER_VERSION)
+        assert migrated.result()[0] == "0007_recordings.sql"
+        assert watching.execute("select id from ingest.recording").fetchall() == [("test:one",)]
+
+
+def test_a_migration_that_meets_a_deadlock_is_applied_again(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_version_before("0007", empty_database, monkeypatch)
+    with (
+        connect(empty_database, application="reader") as reader,
+        connect(empty_database, application="tests") as watching,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with reader.transaction():
+            reader.execute("set local deadlock_timeout = '60s'")  # the migration is who is told
+            reader.execute("select from ingest.run")
+            migrated = pool.submit(schema.migrate, empty_database)
+            until_it_waits_for(watching, "ingest.run")
+            reader.execute("select from ingest.video")
+        assert migrated.result()[0] == "0007_recordings.sql"
+
+
+def test_what_an_earlier_version_stored_is_found_by_todays_words(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = at_version_before("0004", empty_database, monkeypatch)
     with connect(empty_database, application="tests") as connection:
         connection.execute(STORED_BY_AN_EARLIER_VERSION)
         assert schema.migrate(empty_database) == tuple(
-            migration.name for migration in schema.migrations()[len(before) :]
+            migration.name for migration in schema.migrations()[before:]
         )
         schema.ensure_dimension(empty_database, DIMENSION)
         connection.execute(

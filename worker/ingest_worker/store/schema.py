@@ -34,6 +34,10 @@ vacuum (pgvector CHANGELOG 0.8.2-0.8.4)."""
 MAX_DIMENSIONS: Final = 4000
 """The most that an HNSW index over halfvec accepts (pgvector README)."""
 
+MAX_ATTEMPTS: Final = 5
+"""Times that a migration is begun if readers hold what it changes in another order: they lock in the order of
+their queries."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -164,7 +168,24 @@ def _refuse_drift(known: dict[int, str]) -> None:
 
 
 def _apply(connection: Connection, migration: Migration) -> None:
+    """Apply one migration, again if it and somebody else waited for each other: Postgres ends one of the two,
+    and mostly the one that came last."""
+    for _ in range(MAX_ATTEMPTS - 1):
+        try:
+            _apply_once(connection, migration)
+        except psycopg.errors.DeadlockDetected:
+            _log.warning("migration %s met a deadlock and is applied again", migration.name)
+        else:
+            return
+    _apply_once(connection, migration)
+
+
+def _apply_once(connection: Connection, migration: Migration) -> None:
     with connection.transaction():
+        if connection.execute("select to_regclass('ingest.claim')").fetchone() != (None,):
+            # Workers of the version before write on, and lock the claim before anything else: what has begun
+            # ends first, what comes later waits, and neither deadlocks with the tables that change here.
+            connection.execute("lock table ingest.claim in access exclusive mode")
         connection.execute(migration.text.encode())
         connection.execute(
             "insert into ingest.schema_version (version, name, checksum) values (%s, %s, %s)",
