@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
 from ingest_operator.core.timestamps import from_rfc3339
-from ingest_operator.kube.schedules.cron import CalendarEndError, Timetable
+from ingest_operator.kube.schedules.cron import CalendarEndError, InvalidTimetableError, Timetable, timetable
 from ingest_operator.kube.schedules.owned_batches import OwnedBatch
 
 
@@ -61,7 +61,7 @@ def due_result(
     return DueResult(
         start=start,
         settled=settled,
-        missed=_missed(table, children, since, settled),
+        missed=_missed(table, children, since, settled) + _dropped(wanted, previous, children, now),
         next=None if spec.suspend else _next(table, max(now, settled)),
         timetable=str(table),
         waits=waits,
@@ -100,6 +100,23 @@ def _next(table: Timetable, after: float) -> float | None:
         return table.after(after)
     except CalendarEndError:
         return None
+
+
+def _dropped(
+    wanted: Timing, previous: IngestScheduleStatus | None, children: Sequence[OwnedBatch], now: float
+) -> int:
+    """Times that had come by the timetable before an edit and have no batch yet: it waited for an earlier
+    one, or the operator was down. The edit ends them, so they are missed."""
+    if previous is None or previous.observed_generation < 0 or not previous.timetable:
+        return 0
+    if previous.timetable == str(wanted.timetable):
+        return 0
+    schedule, _, zone = previous.timetable.rpartition(" ")
+    since = from_rfc3339(previous.settled_until) if previous.settled_until else wanted.created
+    try:
+        return _missed(timetable(schedule, zone), children, since, now)
+    except InvalidTimetableError:  # of another version
+        return 0
 
 
 def _missed(table: Timetable, children: Sequence[OwnedBatch], since: float, settled: float) -> int:

@@ -167,14 +167,29 @@ def test_a_schedule_that_was_suspended_catches_up_one_time() -> None:
 
 
 @pytest.mark.parametrize("change", [{"schedule": "0 3 * * *"}, {"timeZone": "Europe/Berlin"}])
-def test_with_another_timetable_its_times_of_the_past_are_neither_due_nor_missed(
+def test_with_another_timetable_its_times_of_the_past_are_not_due_and_those_of_the_one_before_are_missed(
     change: dict[str, Any],
 ) -> None:
     now = FIRST + 3 * DAY + 2 * HOUR
     found = surveyed(now, previous=settled(FIRST), **change)
-    assert (found.start, found.missed, found.settled) == (None, 0, now)
+    assert (found.start, found.missed, found.settled) == (None, 3, now)
     assert found.next is not None
     assert now < found.next < now + DAY
+
+
+@pytest.mark.parametrize("moment", ["2026-10-25 00:45", "2026-10-25 01:15"], ids=["first", "repeated"])
+def test_an_edit_of_the_zone_in_the_hour_that_comes_twice_misses_what_had_come_and_repeats_nothing(
+    moment: str,
+) -> None:
+    berlin, now = {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"}, at(moment)
+    before = settled(at("2026-10-24 00:30"), "30 2 * * * Europe/Berlin")
+    had_come = at("2026-10-25 00:30")  # the first 2:30 of that night
+    assert surveyed(now, previous=before, **berlin).start == had_come
+    for zone, following in (("Europe/Lisbon", "2026-10-25 02:30"), ("Europe/Paris", "2026-10-26 01:30")):
+        found = surveyed(now, previous=before, **berlin | {"timeZone": zone})
+        assert (found.start, found.missed, found.settled, found.next) == (None, 1, now, at(following))
+        started = surveyed(now, a_child(had_come), previous=before, **berlin | {"timeZone": zone})
+        assert (started.start, started.missed, started.next) == (None, 0, at(following))
 
 
 def test_other_blanks_are_no_other_timetable() -> None:
