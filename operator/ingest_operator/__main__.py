@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 
-from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, Options, made
+from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, ClusterRestoredError, Options, made
 from ingest_operator.kube.telemetry.logs import start as start_logs
 from ingest_operator.kube.watch.watches import WatchesEndedError
 
@@ -30,7 +30,7 @@ async def _serve(options: Options) -> None:
     async with made(options) as operator:
         try:
             await operator.run(stop)
-        except WatchesEndedError:
+        except (ClusterRestoredError, WatchesEndedError):
             LOG.exception("the operator ends, to be started again", extra={"action": "end"})
             os._exit(
                 1

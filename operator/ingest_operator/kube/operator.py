@@ -47,6 +47,11 @@ BEGIN_AGAIN_SECONDS: Final = 2.0
 """Seconds between two attempts to start."""
 
 
+class ClusterRestoredError(Exception):
+    """The API server's history ends before what it has shown already: its etcd was restored from a backup.
+    All that is known is newer than anything that it shows, so only a new process sees its changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the user configures."""
@@ -75,6 +80,8 @@ class Operator:
         deps = Deps(
             api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted
         )  # fmt: skip
+        self._listed: dict[str, int] = {}
+        self._restored: ClusterRestoredError | None = None
         self._controller = BatchController(deps)
         self._batch_queue: WorkQueue[Key] = WorkQueue(
             self._controller.reconcile, partial(instruments.reconciled, "batch")
@@ -108,10 +115,10 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped. The first list comes before the first reconcile: otherwise a Job that is not
-        known yet would count as vanished."""
+        known yet would count as vanished. Raises `ClusterRestoredError` and `WatchesEndedError`."""
         if not await self._begin(stop):
             return
-        sweeping = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
+        sweeping = asyncio.create_task(self._sweep_now_and_then(stop), name="sweep")
         try:
             await watch(self.watched, self._instruments.health.saw, self._options.namespaces, stop)
         finally:
@@ -119,6 +126,8 @@ class Operator:
             await asyncio.gather(sweeping, return_exceptions=True)
             await self._batch_queue.close()
             await self._schedule_queue.close()
+        if self._restored is not None:
+            raise self._restored
 
     async def _begin(self, stop: asyncio.Event) -> bool:
         """List everything as soon as the API server serves our kinds; False if stopped before that.
@@ -142,11 +151,15 @@ class Operator:
                     await stop.wait()
         return False
 
-    async def _sweep_now_and_then(self) -> None:
+    async def _sweep_now_and_then(self, stop: asyncio.Event) -> None:
         while True:
             await asyncio.sleep(self._options.sweep_seconds)
             try:
                 await self._sweep()
+            except ClusterRestoredError as error:
+                self._restored = error
+                stop.set()
+                return
             except Exception:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
 
@@ -168,6 +181,7 @@ class Operator:
                 except ApiError as error:
                     refused.append(error)
                     continue
+                self._require_history(list_of(each.resource.plural, namespace), int(version))
                 changes += ((each.enqueue, thing) for thing in each.cache.replace(listed, version, namespace))
                 self._instruments.health.saw(list_of(each.resource.plural, namespace))
         finally:  # the next list does not report again what one list has changed
@@ -175,6 +189,14 @@ class Operator:
                 enqueue(thing)
         if refused:
             raise refused[0]
+
+    def _require_history(self, name: str, version: int) -> None:
+        """Lists are read from etcd, so each is at least as new as the one before."""
+        if version < self._listed.get(name, 0):
+            raise ClusterRestoredError(
+                f"{name} is of version {version} and was of {self._listed[name]} before"
+            )
+        self._listed[name] = version
 
     def _enqueue_batch(self, batch: Object) -> None:
         """Enqueue the batch, and the schedule that made it: whether its next batch may start depends on the
