@@ -123,6 +123,8 @@ def test_a_pod_that_is_left_without_its_job_is_ended_before_its_recording_is_tri
 def test_jobs_that_are_relabelled_are_the_batchs_all_the_same(
     scene: Scene, labels: dict[str, str | None]
 ) -> None:
+    """Who manages a Job selects nothing: `adopted` guards the watches' selectors. What they select by is gone
+    from `stripped`, so its Jobs are asked for by name."""
     kubelet = scene.play(sequence({0: [hangs()]}, plan=replace(plans(items(2)), seconds=3.0), count=2))
     scene.operate()
     scene.batch(parallelism=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ingest_operator.kube.api.fields import is_terminal, status_of
 from ingest_operator.kube.api.names import INGEST, Owner, Place, ingest_job_name, own_place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
@@ -29,11 +30,12 @@ class BatchJobs:
                 self._seen.forget_job(job)  # not ours: no one will ever count how it ended
             if place is None or (place.index, place.number) in self._kept:
                 continue
-            if self._seen.jobs.is_gone(job) and decided(job) is None:
+            pod = pods.get(job["metadata"]["name"])
+            if self._seen.jobs.is_gone(job) and decided(job) is None and not _counts_without_job(pod):
                 # deleted before it was over: nothing else will ever be known of it
                 self._seen.forget_job(job)
                 continue
-            found[place.index, place.number] = job, pods.get(job["metadata"]["name"])
+            found[place.index, place.number] = job, pod
         return found
 
     def place_of(self, job: Object) -> Place | None:
@@ -49,3 +51,10 @@ class BatchJobs:
             job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
         )
         return job if there else None
+
+
+def _counts_without_job(pod: Object | None) -> bool:
+    """Whether the pod of a deleted Job has not ended yet, as far as is known, or has succeeded. Two watches
+    tell of the
+    two: a retry must not start beside it, and what is done need not be done again."""
+    return pod is not None and (not is_terminal(pod) or status_of(pod).get("phase") == "Succeeded")
