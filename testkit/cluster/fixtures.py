@@ -18,6 +18,7 @@ import yaml
 
 from ingest_contract.names import API_VERSION
 from ingest_operator.kube.api.client import Api, connected
+from testkit.cluster.admission import FLAGS
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.control_plane import control_plane as starting
 from testkit.cluster.program import until
@@ -39,8 +40,8 @@ def _answers(plane: ControlPlane, path: str) -> bool:
 
 @contextmanager
 def with_our_kinds() -> Iterator[ControlPlane]:
-    """A control plane with our CRDs."""
-    with starting() as plane:
+    """A control plane with our CRDs, which serves policies that change what is created."""
+    with starting(api_server_flags=FLAGS) as plane:
         plane.install(*definitions())
         for definition in definitions():  # what is established may still be without its storage
             path = f"/apis/{API_VERSION}/{definition['spec']['names']['plural']}"

@@ -41,7 +41,7 @@ from ingest_operator.kube.planning.room import NoRoomError, PlanRoom
 from ingest_operator.kube.requeueing import Requeue, after_writing, requeue
 from ingest_operator.kube.telemetry.logs import about
 from ingest_operator.kube.watch.cache import Key
-from ingest_operator.kube.watch.confirm import ask_again
+from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods
 from ingest_operator.reconcile import reconcile
 
 
@@ -99,6 +99,7 @@ class BatchController:
 
     async def _reconcile_batch(self, owner: Owner, state: BatchState, now: float) -> Requeue:
         await ask_again(self._deps.api, self._deps.seen, owner.identity, now)
+        await ask_for_pods(self._deps.api, self._deps.seen, owner.identity, now)
         await end_orphans(self._deps.api, self._deps.seen, owner)
         if state.frozen is None:
             if (done := await self._clear_up(owner, state, now)) is not None:

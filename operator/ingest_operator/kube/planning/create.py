@@ -51,13 +51,12 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
 
 async def make(
     api: Api, owner: Owner, orders: Orders, plan_number: int, run_number: int, inputs: PlanInputs
-) -> None:
-    """Create the Job of one run. Raises `NameTakenError`;
-    what an earlier call has created is left as it is."""
+) -> Object:
+    """The Job of one run, created now or by an earlier call. Raises `NameTakenError`."""
     job = knowing(plan_job(owner, orders, plan_number, run_number), inputs.order)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)
-    await _create_or_meet(api, owner, JOBS, job)
+    return await _create_or_meet(api, owner, JOBS, job)
 
 
 async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ...]], frozen: int) -> None:

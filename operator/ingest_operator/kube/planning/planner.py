@@ -157,7 +157,8 @@ class _PlanReconciler:
         if isinstance(step, Make):
             for job in step.ending:
                 await delete_job(self.api, self.seen, job)
-            await make(self.api, self.owner, self.orders, len(self.frozen), step.number, inputs)
+            made = await make(self.api, self.owner, self.orders, len(self.frozen), step.number, inputs)
+            self.seen.take_created(made)
             return self.answer(step.blocker)
         return self._waiting(step)
 

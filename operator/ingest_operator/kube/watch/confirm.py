@@ -1,19 +1,34 @@
-"""Asks the API server itself about Jobs that no watch shows: only it can say that one is gone.
+"""Asks the API server itself about Jobs and pods that no watch shows: only it can say that one is gone.
 
-A watch selects by a label. A Job that has lost it, by hand or by a tool, looks deleted to the watch but still
-runs; its owner reference says whose it is, so each reconcile gets it by name again.
+A watch selects by a label. A Job that has lost it, by hand, by a tool or by a policy, looks deleted to the
+watch but still runs; its owner reference says whose it is, so each reconcile gets it by name again. A pod is
+found by the Job controller's own label.
 """
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import NotFoundError
+from ingest_operator.kube.api.fields import held_since, is_terminal, moment, status_of
 from ingest_operator.kube.api.names import PLAN, Place, place_of
-from ingest_operator.kube.api.ownership import Identity
-from ingest_operator.kube.api.resources import JOBS, Object
+from ingest_operator.kube.api.ownership import Identity, identity_of
+from ingest_operator.kube.api.resources import JOBS, PODS, Object
 from ingest_operator.kube.observe.end_rules import decided
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
+
+CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
+"""The Job controller's label of a pod: the Job that made it. Without it the controller itself would lose the
+pod."""
+
+UNSEEN_SECONDS: Final = 5.0
+"""Seconds after which a pod that no watch has shown is asked for: before a Job that is over is believed
+without its pod (`end_rules.POD_LAG_SECONDS`)."""
+
+ASKED_SECONDS: Final = 120.0
+"""Seconds for which the pod of a Job that is over is asked for: later it was deleted, and a Job may be kept
+for days."""
 
 
 async def ask(api: Api, seen: JobsAndPods, namespace: str, names: Iterable[str]) -> None:
@@ -41,6 +56,36 @@ async def ask_again(api: Api, seen: JobsAndPods, batch: Identity, now: float) ->
         if not any(other.index == place.index and other.number > place.number for _, other in plans):
             seen.lose_plan(batch, Lost(place, now))
         seen.forget_job(job)
+
+
+async def ask_for_pods(api: Api, seen: JobsAndPods, batch: Identity, now: float) -> None:
+    """Get the pods of those Jobs that should have one and of which no watch shows any: a policy may have
+    removed its label, and only the pod has the Receipt. Raises `ApiError`."""
+    asked = [job for job in seen.jobs.of(batch) if _misses_pod(seen, job, now)]
+    await asyncio.gather(*(_ask_for_pods(api, seen, job) for job in asked))
+
+
+async def _ask_for_pods(api: Api, seen: JobsAndPods, job: Object) -> None:
+    uid = job["metadata"]["uid"]
+    listed, _ = await api.list(PODS, job["metadata"]["namespace"], labels=f"{CONTROLLER_UID}={uid}")
+    there = {pod["metadata"]["uid"] for pod in listed}
+    for pod in listed:
+        seen.pods.accept(pod)
+    for pod in seen.pods.of(identity_of(job)):
+        if pod["metadata"]["uid"] not in there:
+            seen.pods.drop(pod)
+
+
+def _misses_pod(seen: JobsAndPods, job: Object, now: float) -> bool:
+    """Whether a Job has, or had until now, a pod that no watch shows."""
+    if any(is_terminal(pod) or seen.pods.is_watched(pod) for pod in seen.pods.of(identity_of(job))):
+        return False
+    kind, began = decided(job), moment(status_of(job).get("startTime"))
+    since = began if kind is None else held_since(job, kind)
+    late = since is not None and now - since > UNSEEN_SECONDS
+    if kind is not None:
+        return late and since is not None and now - since < ASKED_SECONDS
+    return late and bool(status_of(job).get("active")) and not seen.jobs.is_gone(job)
 
 
 async def delete_job(api: Api, seen: JobsAndPods, job: Object) -> None:

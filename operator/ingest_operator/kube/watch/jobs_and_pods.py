@@ -50,6 +50,14 @@ class JobsAndPods:
         job = self._job_of(pod)
         return _batch_of(pod) if job is None else controller_of(job)
 
+    def take_created(self, job: Object) -> None:
+        """Take the API server's answer to the creation of a Job. A policy may have removed the label by which
+        it would be watched."""
+        if BATCH_UID in (job["metadata"].get("labels") or {}):
+            self.jobs.offer(job)
+        else:
+            self.jobs.accept(job)
+
     def forget_job(self, job: Object) -> None:
         """Forget a deleted Job and its pods once its end is counted."""
         for pod in self.pods.of(identity_of(job)):
@@ -107,7 +115,7 @@ _OF_POD: Final = (
     "containerStatuses",
 )
 _CONDITION: Final = ("type", "status", "reason", "message", "lastTransitionTime")
-_CONTAINER: Final = ("name", "state")
+_CONTAINER: Final = ("name", "image", "state")
 _OWNER: Final = ("uid", "controller")
 
 WORD_CHARACTERS: Final = 64

@@ -47,4 +47,4 @@ def test_of_two_objects_the_words_are_kept_once() -> None:
 def test_what_nobody_looks_at_is_not_kept() -> None:
     kept = slim_pod(kube.running_pod() | {"spec": {"nodeName": "gpu-1", "containers": [{}]}})
     assert kept["spec"] == {"nodeName": "gpu-1"}
-    assert set(kept["status"]["containerStatuses"][0]) == {"name", "state"}
+    assert set(kept["status"]["containerStatuses"][0]) == {"name", "image", "state"}
