@@ -75,7 +75,8 @@ class GpuShare(ContractModel):
     """The extended resource: a whole GPU, a MIG slice (`nvidia.com/mig-1g.10gb`) or a shared one."""
 
     count: Annotated[int, Field(ge=0, le=16)] = 1
-    """How many. 0 runs the models on the CPU."""
+    """How many. 0 runs the models on the CPU, unless a template gives the worker devices by
+    `resources.claims`."""
 
 
 class WorkerMemory(ContractModel):

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from math import inf
 
 from ingest_contract.batch import BatchSpeakers, IngestBatch
+from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
 from ingest_contract.status import ProfileStatus
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.orders import Machine, Orders, UnknownVoiceError, runtime_of, settings_of
 from ingest_operator.kube.api.names import Owner
+from ingest_operator.kube.manifests.overlay import has_claims
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 
 
@@ -50,7 +52,7 @@ def build_context(
         wanted = None
         blockers = blockers if planned else (*blockers, Blocker("VoiceUnknown", str(error), inf))
     settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile)
-    runtime = runtime_of(profile, Machine(profile.pods.gpu.count > 0, profile.pods.cpus), parallelism=1)
+    runtime = runtime_of(profile, Machine(_has_gpu(profile.pods), profile.pods.cpus), parallelism=1)
     orders = Orders(batch, profile, settings, runtime, owner.trace_id, planned.at if planned else None)
     generation = known.metadata.generation if known else 0
     return BatchContext(
@@ -62,3 +64,9 @@ def _without_voices(batch: IngestBatch) -> IngestBatch:
     """The batch with every enrolled voice: only to have some settings if the voices it names are not enrolled
     and nothing starts."""
     return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": BatchSpeakers()})})
+
+
+def _has_gpu(pods: PodProfile) -> bool:
+    """Whether a worker gets a GPU: by the extended resource, or by a resource claim (dynamic resource
+    allocation) that a template of the profile gives its container."""
+    return pods.gpu.count > 0 or any(has_claims(each) for each in (pods.template, pods.worker_template))

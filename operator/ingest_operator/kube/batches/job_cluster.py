@@ -43,6 +43,7 @@ from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.observe.end_rules import is_of_queue, is_stopped
 from ingest_operator.kube.observe.pod_reasons import lacks_something
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of, rung_of
+from ingest_operator.kube.observe.unplaced import no_node
 from ingest_operator.kube.watch.confirm import ask, delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
@@ -105,6 +106,8 @@ class KubeCluster:
             blocker = blocker_of(job, pod, run, self._now)
             if blocker is not None:
                 stuck.append(blocker)
+        pods = [pod for _, (_, pod) in sorted(found.items())]
+        stuck += no_node(zip(runs, pods, strict=True), self._now)
         return Observation(
             tuple(runs), (*self._outside, *refused, *self._remembered.refusals.values(), *stuck)
         )
@@ -244,7 +247,7 @@ class KubeCluster:
         await self._shared.ensure(start.rung)
         body = ingest_job(self._owner, self._orders, item, start)
         try:
-            self._seen.jobs.offer(await self._api.create(JOBS, self._owner.namespace, body))
+            self._seen.take_created(await self._api.create(JOBS, self._owner.namespace, body))
         except AlreadyExistsError:
             job = await self._api.get(JOBS, self._owner.namespace, _name(body))
             if not is_controlled(job, self._owner.identity):

@@ -59,6 +59,17 @@ def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
     return _with_ours_again(merged, ours)
 
 
+def has_claims(template: Mapping[str, Any]) -> bool:
+    """Whether a template gives the worker's container devices by resource claims. False for one that is not
+    valid."""
+    try:
+        containers = _object(template.get("spec", {}), "spec").get("containers", [])
+        mine = [each for each in containers if _object(each, "containers").get("name") == CONTAINER]
+        return any(_object(each.get("resources", {}), "resources").get("claims") for each in mine)
+    except (OverlayError, TypeError):
+        return False
+
+
 def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> Object:
     """A JSON merge (RFC 7386: null removes a field), except for the lists that are extended."""
     result = dict(ours)
