@@ -95,6 +95,7 @@ class Reason(StrEnum):
     MODELS_UNAVAILABLE = "ModelsUnavailable"
     VOICE_UNUSABLE = "VoiceUnusable"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
+    IMAGE_SLOW = "ImageSlow"
     POD_MISCONFIGURED = "PodMisconfigured"
     UNSCHEDULABLE = "Unschedulable"
     EVICTED = "Evicted"
@@ -104,6 +105,7 @@ class Reason(StrEnum):
     NODE_REJECTED = "NodeRejected"
     NODE_RESTARTED = "NodeRestarted"
     NODE_LOST = "NodeLost"
+    NODE_TAINTED = "NodeTainted"
     INTERRUPTED = "Interrupted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     KILLED = "Killed"
@@ -326,12 +328,14 @@ FAILURES: Final = MappingProxyType(
             _V.STOP_BATCH,
             "The worker does not take its order: "
             "operator and worker images differ, or its ConfigMap was replaced.",
+            2,
         ),
         _R.MODELS_UNAVAILABLE: Failure(
             81,
             _K.SETUP,
             _V.STOP_BATCH,
             "A model is missing or differs from its lock. Run `ingestctl models fetch`.",
+            2,
         ),
         _R.VOICE_UNUSABLE: Failure(
             82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."
@@ -341,13 +345,21 @@ FAILURES: Final = MappingProxyType(
             _K.SETUP,
             _V.STOP_BATCH,
             "The worker's image cannot be pulled. Check its name, and the pull secret of the profile.",
-            against_node=2,
+            2,
+        ),
+        _R.IMAGE_SLOW: Failure(
+            None,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The image was still being pulled after `pods.startDeadlineSeconds`. "
+            "Raise that, or bring the image to the nodes first.",
         ),
         _R.POD_MISCONFIGURED: Failure(
             None,
             _K.SETUP,
             _V.STOP_BATCH,
             "The container cannot be made. Check the Secret, ConfigMaps and volumes that the profile names.",
+            2,
         ),
         _R.UNSCHEDULABLE: Failure(
             None,
@@ -403,6 +415,13 @@ FAILURES: Final = MappingProxyType(
             _V.FORGIVE,
             "The node stopped answering. What may still run there has lost its claim and stores nothing.",
             1,
+        ),
+        _R.NODE_TAINTED: Failure(
+            None,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "A taint took the pod off its node: somebody wants the node free, or it was not ready.",
+            2,
         ),
         _R.INTERRUPTED: Failure(
             143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."

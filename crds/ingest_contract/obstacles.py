@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count, ShortText, Timestamp
-from ingest_contract.failures import Reason
+from ingest_contract.failures import FAILURES, Reason, Verdict
 
 MAX_NODES: Final = 32
 """Suspect nodes that a batch remembers at once."""
@@ -55,3 +55,9 @@ class Breaker(ContractModel):
 
     message: ShortText = ""
     """The message of the last failure."""
+
+
+def is_undecided(reason: Reason, held: Reason | None) -> bool:
+    """Whether a node failed by a reason of the setup while such a reason holds its whole batch: whose fault
+    it is, the node's or the setup's, is known once a run gets through elsewhere."""
+    return held is not None and {FAILURES[each].verdict for each in (reason, held)} == {Verdict.STOP_BATCH}

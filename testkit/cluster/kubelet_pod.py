@@ -209,7 +209,8 @@ class PlayedPod:
             await self.confirm()
 
     async def _say_stuck(self, stuck: Stuck) -> None:
-        await self._write(self._writer.waiting(self._now(), stuck.reason, stuck.message))
+        stands = stuck.pulls or stuck.reason != "ContainerCreating"
+        await self._write(self._writer.waiting(self._now(), stuck.reason, stuck.message, sandbox=stands))
 
     def _now(self) -> float:
         """By the clock of its node."""

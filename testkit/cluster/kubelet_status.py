@@ -26,11 +26,12 @@ class StatusWriter:
     _held: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Condition to its status and since when."""
 
-    def waiting(self, at: float, reason: str = "ContainerCreating", message: str = "") -> Object:
+    def waiting(
+        self, at: float, reason: str = "ContainerCreating", message: str = "", *, sandbox: bool = False
+    ) -> Object:
         """The container is not made yet, or cannot be. The sandbox and its network stand before an image is
         pulled."""
         state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
-        sandbox = reason != "ContainerCreating"
         return self._status(at, "Pending", state, sandbox=sandbox, unready="ContainersNotReady")
 
     def running(self, at: float) -> Object:

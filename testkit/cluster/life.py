@@ -41,6 +41,8 @@ class Taken(StrEnum):
     """By whoever empties the node, through the eviction API."""
     QUEUE = "queue"
     """By the queue that its Job is in: it suspends the Job."""
+    TAINTED = "tainted"
+    """By the taint manager, from a node that answers: somebody wants it free."""
     NODE_LOST = "node lost"
     """The node stops answering: the pod is deleted, and nobody ever says that it is gone."""
     SILENT = "silent"
@@ -54,6 +56,8 @@ class Stuck:
 
     reason: str
     message: str = ""
+    pulls: bool = False
+    """Whether its sandbox stands and its image is being pulled, which no reason says."""
 
 
 def told(receipt: Receipt) -> Exit:

@@ -86,6 +86,11 @@ def taken_by_its_queue(seconds: float = 0.0) -> Life:
     return Life(end=Taken.QUEUE, seconds=seconds)
 
 
+def tainted(seconds: float = 0.0) -> Life:
+    """Somebody taints its node, which answers."""
+    return Life(end=Taken.TAINTED, seconds=seconds)
+
+
 def node_lost(seconds: float = 0.0) -> Life:
     return Life(end=Taken.NODE_LOST, seconds=seconds)
 
@@ -141,6 +146,11 @@ def secret_missing(name: str = "video-ingest-store") -> Life:
     """Until it is released, as if there were no such Secret. One that is really missing is noticed without
     this."""
     return replace(succeeds(), stuck=(Stuck("CreateContainerConfigError", f'secret "{name}" not found'),))
+
+
+def image_slow() -> Life:
+    """Until it is released, its image is being pulled."""
+    return replace(succeeds(), stuck=(Stuck("ContainerCreating", pulls=True),))
 
 
 def never_starts() -> Life:

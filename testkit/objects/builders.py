@@ -102,6 +102,7 @@ _UNTOLD: Mapping[Reason, Ended] = {
         reason: Ended(None, None, seen=reason)
         for reason in (
             Reason.IMAGE_UNAVAILABLE,
+            Reason.IMAGE_SLOW,
             Reason.POD_MISCONFIGURED,
             Reason.UNSCHEDULABLE,
             Reason.EVICTED,
@@ -111,6 +112,7 @@ _UNTOLD: Mapping[Reason, Ended] = {
             Reason.NODE_REJECTED,
             Reason.NODE_RESTARTED,
             Reason.NODE_LOST,
+            Reason.NODE_TAINTED,
         )
     },
     Reason.DEADLINE_EXCEEDED: Ended(137, None, seen=Reason.DEADLINE_EXCEEDED),

@@ -11,7 +11,7 @@ from ingest_contract.status import Counts
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
-from ingest_operator.core.nodes import avoided, avoided_message
+from ingest_operator.core.nodes import avoided_message, named
 from ingest_operator.core.timestamps import to_rfc3339
 
 TOO_MANY_FAILURES: Final = "TooManyFailures"
@@ -137,7 +137,7 @@ def _stalled(
 def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
     """Whether some nodes are avoided for a while.
     In a batch that is done, `status.nodes` still says which were."""
-    names = () if done else avoided(ledger)
+    names = () if done else named(ledger)
     if not names:
         return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""
     worst = Counter(ledger.nodes[name].reason.value for name in names).most_common(1)[0][0]

@@ -18,7 +18,15 @@ from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, Finished, after, 
 from ingest_operator.core.finalize import with_failure, with_skip, with_success, with_waits
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.memory_ladder import LAST_RUNG
-from ingest_operator.core.nodes import as_time_goes, blamed, cleared, is_alone, is_to_blame, tried_again
+from ingest_operator.core.nodes import (
+    as_time_goes,
+    blamed,
+    cleared,
+    is_alone,
+    is_to_blame,
+    tried_again,
+    without_the_innocent,
+)
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.core.rows import as_rows_allow
 
@@ -66,9 +74,10 @@ def fold(
     ledger = as_time_goes(_another_pass(ledger, spec.retry_failed), now)
     seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
     fresh = [run for run in seen if not is_recorded(ledger, run)]
-    for run, busy_since in zip(fresh, _busy_since(fresh), strict=True):
-        if is_recorded(ledger, run):
+    for shown, busy_since in zip(fresh, _busy_since(fresh), strict=True):
+        if is_recorded(ledger, shown):
             continue
+        run = _as_remembered(ledger, shown)
         item = ledger.open_items.get(run.index)
         ledger = ledger.with_open_item(run.index, _running(run, item))
         if run.ended is not None:
@@ -90,6 +99,25 @@ def _running(run: Run, known: OpenItem | None) -> OpenItem:
     if known is None or known.number != run.number:
         return item
     return replace(item, stage=known.stage, not_before=known.not_before if known.running else item.not_before)
+
+
+def _as_remembered(ledger: Ledger, run: Run) -> Run:
+    """The run with at least the budget that the ledger remembers of it, or of the run before it.
+
+    Labels of a Job say the same, and anyone may edit them: where a policy strips them, a recording would be
+    tried forever. The ledger may lack what definitions of another version have dropped: then the labels
+    count.
+    """
+    item = ledger.open_items.get(run.index)
+    if item is None or item.number not in (run.number, run.number - 1):
+        return run
+    is_back = item.number == run.number and not item.running  # it had vanished, and that was counted
+    return replace(
+        run,
+        charged_attempts=max(run.charged_attempts, item.charged_attempts),
+        rung=max(run.rung, item.rung),
+        disruptions=max(run.disruptions, item.disruptions - is_back),
+    )
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:
@@ -188,13 +216,14 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
         again = _again(done, spec, forgiven=forgiven) if run.number < MAX_RUNS else None
         if again and len(ledger.waiting) >= MAX_WAITING_ROWS + is_probe(ledger, run):
             return before  # no row is free to remember it by: the run itself stays the memory until one is
-        ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone)
+        probe = is_probe(ledger, run)
+        ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone, probe=probe)
         ledger = (
             ledger.with_open_item(run.index, again)
             if again
             else with_failure(ledger, run, done.outcome, item_id)
         )
-    return after(ledger, done, forgiven=forgiven)
+    return without_the_innocent(after(ledger, done, forgiven=forgiven))
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:

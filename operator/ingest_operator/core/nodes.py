@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.obstacles import MAX_NODES
+from ingest_contract.obstacles import MAX_NODES, is_undecided
 from ingest_operator.core.actions import Action, Start
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Suspect
@@ -36,6 +36,10 @@ time in a row."""
 LONGEST_WITHOUT_SECONDS: Final = 3600.0
 """Upper limit of that wait, in seconds."""
 
+SETUP_PROBES: Final = 5
+"""The breaker has opened this often in a row by a reason of the setup: so many nodes do not fail alike, and
+the reason says nothing about nodes any more. The waits before these probes add up to a quarter of an hour."""
+
 SETTLED_SECONDS: Final = 15.0
 """Seconds that a scheduler has to place a pod before the lack of a node is reported,
 or another pod is created."""
@@ -44,6 +48,13 @@ or another pod is created."""
 def avoided(ledger: Ledger) -> tuple[str, ...]:
     """The nodes that get no run of the batch."""
     return tuple(sorted(name for name, node in ledger.nodes.items() if node.avoided))
+
+
+def named(ledger: Ledger) -> tuple[str, ...]:
+    """The avoided nodes that people are told: not those that failed by the setup's reason while that holds
+    the whole batch."""
+    held = ledger.breaker.reason if ledger.breaker is not None else None
+    return tuple(name for name in avoided(ledger) if not is_undecided(ledger.nodes[name].reason, held))
 
 
 def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -74,20 +85,22 @@ def is_alone(ledger: Ledger, run: Run, runs: Iterable[Run]) -> bool:
     return all(each.node in bad for each in runs)
 
 
-def blamed(ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool = False) -> Ledger:
+def blamed(
+    ledger: Ledger, run: Run, reason: Reason, now: float, *, alone: bool = False, probe: bool = False
+) -> Ledger:
     """The ledger after a run that ended so: the failure table decides whether that counts against its node.
 
     Where no other node is known it takes more ends to avoid one, unless the table wants the recording
-    elsewhere.
+    elsewhere, or the run was a probe: the next one asks another node.
     """
     row = FAILURES[reason]
     if not row.against_node or run.node is None:
         return ledger
-    limit = (
-        max(row.against_node, ONLY_NODE_ENDS)
-        if alone and row.verdict is not Verdict.RETRY_ELSEWHERE
-        else row.against_node
-    )
+    limit = row.against_node
+    if probe and row.verdict is Verdict.STOP_BATCH:
+        limit = 1
+    elif alone and row.verdict is not Verdict.RETRY_ELSEWHERE:
+        limit = max(row.against_node, ONLY_NODE_ENDS)
     before = ledger.nodes.get(run.node)
     node = before or Suspect(
         reason, 0, run.index, others=False, avoided=False, times=0, until=now + AVOIDED_SECONDS
@@ -107,6 +120,16 @@ def cleared(ledger: Ledger, run: Run) -> Ledger:
     if node is None or node.avoided:
         return ledger
     return replace(ledger, nodes={name: each for name, each in ledger.nodes.items() if name != run.node})
+
+
+def without_the_innocent(ledger: Ledger) -> Ledger:
+    """The ledger without the nodes that failed by a reason of the setup which as many probes met
+    elsewhere."""
+    held = ledger.breaker
+    if held is None or held.opened < SETUP_PROBES:
+        return ledger
+    nodes = {name: node for name, node in ledger.nodes.items() if not is_undecided(node.reason, held.reason)}
+    return replace(ledger, nodes=nodes) if len(nodes) < len(ledger.nodes) else ledger
 
 
 def as_time_goes(ledger: Ledger, now: float) -> Ledger:
@@ -158,7 +181,7 @@ def stranded(ledger: Ledger, runs: Sequence[Run], now: float) -> tuple[Run, ...]
 def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Blocker]:
     """What the user should know while only avoided nodes would take the batch."""
     waiting = _without_a_place(runs)
-    if avoided(ledger) and waiting and min(waiting) + SETTLED_SECONDS <= now:
+    if named(ledger) and waiting and min(waiting) + SETTLED_SECONDS <= now:
         yield Blocker(
             "NoOtherNode", f"No node takes the batch but those that it avoids: {avoided_message(ledger)}", now
         )
@@ -167,7 +190,7 @@ def none_left(ledger: Ledger, runs: Sequence[Run], now: float) -> Iterator[Block
 def avoided_message(ledger: Ledger) -> str:
     """The avoided nodes as text, the worst first."""
     held = sorted(
-        ((name, node) for name, node in ledger.nodes.items() if node.avoided),
+        ((name, ledger.nodes[name]) for name in named(ledger)),
         key=lambda each: (-each[1].runs, each[0]),
     )
     return "; ".join(

@@ -25,6 +25,7 @@ from testkit.cluster.lives import (
     evicted,
     fails,
     image_missing,
+    image_slow,
     killed,
     mute,
     node_lost,
@@ -36,6 +37,7 @@ from testkit.cluster.lives import (
     refused,
     secret_missing,
     succeeds,
+    tainted,
     taken_by_its_queue,
 )
 from testkit.cluster.scene import Scene, condition, final, rows, stalled_by
@@ -49,6 +51,7 @@ LIVES: Mapping[Reason, Life] = {
     **TOLD,
     Reason.HOST_OUT_OF_MEMORY: out_of_memory(),
     Reason.IMAGE_UNAVAILABLE: image_missing(),
+    Reason.IMAGE_SLOW: image_slow(),
     Reason.POD_MISCONFIGURED: secret_missing(),
     Reason.UNSCHEDULABLE: succeeds(),  # on a node, if there were one
     Reason.EVICTED: drained(),
@@ -58,6 +61,7 @@ LIVES: Mapping[Reason, Life] = {
     Reason.NODE_REJECTED: refused(),
     Reason.NODE_RESTARTED: rebooted(),
     Reason.NODE_LOST: node_lost(),
+    Reason.NODE_TAINTED: tainted(),
     Reason.DEADLINE_EXCEEDED: past_deadline(),
     Reason.KILLED: killed(),
     Reason.RECEIPT_MISSING: mute(),
@@ -78,6 +82,7 @@ TOGETHER = [reason for reason in ITS_OWN if reason not in APART]
 
 NEVER_BEGIN = {
     Reason.IMAGE_UNAVAILABLE: {"startDeadlineSeconds": 1},
+    Reason.IMAGE_SLOW: {"startDeadlineSeconds": 1},
     Reason.POD_MISCONFIGURED: {"startDeadlineSeconds": 1},
     Reason.UNSCHEDULABLE: {"queueDeadlineSeconds": 1, "gpu": {"count": 16}},
 }
@@ -144,10 +149,10 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
                 name_of(reason), profileRef={"name": name_of(reason) if reason in NEVER_BEGIN else "default"}
             )
         for reason, impatience in NEVER_BEGIN.items():
-            if reason is Reason.UNSCHEDULABLE:
+            if reason in (Reason.UNSCHEDULABLE, Reason.IMAGE_SLOW):
                 scene.until(
                     lambda status: status["counts"]["running"] == 1,
-                    "a recording waits for a node",
+                    "a recording waits for a node, or an image",
                     name_of(reason),
                 )
             else:

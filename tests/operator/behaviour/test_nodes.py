@@ -6,11 +6,14 @@ import time
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_operator.core import fold, nodes
+from ingest_contract.order import IngestOrder
+from ingest_operator.core import breaker, fold, nodes
 from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches.controller import BatchController
+from ingest_operator.kube.observe import unplaced
 from ingest_operator.kube.watch.cache import Key
+from testkit.cluster.life import Life
 from testkit.cluster.lives import (
     drained,
     evicted,
@@ -18,6 +21,7 @@ from testkit.cluster.lives import (
     hangs,
     image_missing,
     is_plan,
+    never_starts,
     node_lost,
     preempted,
     rebooted,
@@ -27,8 +31,9 @@ from testkit.cluster.lives import (
     where,
 )
 from testkit.cluster.program import until
-from testkit.cluster.scene import Scene, condition, final, rows
+from testkit.cluster.scene import Scene, condition, final, rows, stalled_by
 
+GPU = "nvidia.com/gpu"
 BRIEF = {"nodeLostSeconds": 0, "template": {"spec": {"terminationGracePeriodSeconds": 1}}}
 
 
@@ -188,13 +193,14 @@ def test_a_pod_that_a_dead_node_keeps_for_ever_is_given_up_at_its_deadline_and_d
     kubelet.release()
 
 
-def test_an_image_that_one_node_alone_cannot_pull_is_pulled_by_another_and_the_node_is_named(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lacks", [image_missing(), never_starts()], ids=["an image", "a network"])
+def test_what_one_node_alone_lacks_another_has_and_the_node_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, lacks: Life
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
     scene.profile(pods={"startDeadlineSeconds": 1})
     bad = f"{scene.namespace}-1"
-    scene.play(where({bad: image_missing()}, count=4), nodes=("1", "2"), gpus=1)
+    scene.play(where({bad: lacks}, count=4), nodes=("1", "2"), gpus=1)
     history = scene.history()
     scene.operate()
     scene.batch(parallelism=2)
@@ -202,6 +208,67 @@ def test_an_image_that_one_node_alone_cannot_pull_is_pulled_by_another_and_the_n
     assert (final(status)["succeeded"], {row["chargedAttempts"] for row in rows(status).values()}) == (4, {0})
     avoided = [condition(each, "NodesAvoided") for each in history.of("talks")]
     assert any(each.get("status") == "True" and bad in each["message"] for each in avoided)
+
+
+def test_an_image_that_no_node_can_pull_stalls_the_batch_by_its_name_and_is_held_against_no_node(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    monkeypatch.setattr(breaker, "PROBE_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(nodes, "NO_OTHER_SECONDS", 1.0)
+    scene.profile(pods={"startDeadlineSeconds": 1})
+    there: list[bool] = []
+    planned = sequence({}, count=8)
+    scene.play(
+        lambda pod: planned(pod) if there or is_plan(pod) else image_missing("registry.example.org/worker:9"),
+        nodes=("1", "2", "3"),
+        gpus=2,
+    )
+    history = scene.history()
+    scene.operate()
+    scene.batch(parallelism=6)
+    status = scene.until(
+        lambda status: (
+            (status.get("breaker") or {}).get("opened", 0) > nodes.SETUP_PROBES
+            and stalled_by(status) == "ImageUnavailable"
+        ),
+        "many probes failed",
+    )
+    message = condition(status, "Stalled")["message"]
+    assert "registry.example.org/worker:9" in message
+    assert not any(node["reason"] == "ImageUnavailable" for node in status.get("nodes", ()))
+    there.append(True)
+    assert final(scene.until_state("Complete"))["succeeded"] == 8
+    told = [condition(each, "NodesAvoided").get("message", "") for each in history.of("talks")]
+    assert not any("ImageUnavailable" in message for message in (*told, *scene.events("NodeAvoided")))
+
+
+def test_a_batch_of_which_nothing_runs_says_what_its_pods_wait_for_until_one_has_a_node(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    monkeypatch.setattr(unplaced, "PATIENCE_SECONDS", 1.0)
+    claims = {"claims": [{"name": "gpu"}]}
+    template = {
+        "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}],
+        "containers": [{"name": "worker", "resources": claims | {"limits": {GPU: "1"}}}],
+    }
+    scene.profile("claims", pods={"gpu": {"count": 0}, "workerTemplate": {"spec": template}})
+    kubelet = scene.play(sequence({}, otherwise=hangs(), count=1), gpus=1)
+    scene.operate()
+    scene.batch("first")
+    kubelet.until_running(0, 1)
+    scene.batch("second", profileRef={"name": "claims"})
+    message = scene.until_stalled("Unschedulable", "second")["message"]
+    assert "1 recording waits for a node" in message
+    assert "The scheduler says: 0/1 nodes are available" in message
+    assert stalled_by(scene.status("first")) is None
+    kubelet.finish(0, 1, batch=f"{scene.namespace}/first")
+    kubelet.finish(0, 1, batch=f"{scene.namespace}/second")
+    status = scene.until_state("Complete", "second")
+    assert (final(status)["succeeded"], stalled_by(status)) == (1, None)
+    devices = [order.runtime.device for order in kubelet.orders() if isinstance(order, IngestOrder)]
+    assert devices == ["cuda", "cuda"], "what has a claim does not run on the CPU"
 
 
 @pytest.mark.parametrize("seconds", [-600.0, 600.0], ids=["behind", "ahead"])

@@ -11,6 +11,7 @@ from ingest_contract.batch import SuspendMode
 from ingest_contract.conditions import ConditionType
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.intervals import decode
+from ingest_contract.obstacles import is_undecided
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import restore
 from testkit.objects.statuses import under_way
@@ -251,7 +252,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @invariant()
     def whatever_is_avoided_is_named_and_was_asked_for_by_an_end(self) -> None:
         status = self.operator.status
-        avoided = {node.name for node in status.nodes if node.avoided}
+        held = status.breaker.reason if status.breaker else None
+        avoided = {node.name for node in status.nodes if node.avoided and not is_undecided(node.reason, held)}
         told = [
             each.message
             for each in status.conditions

@@ -199,3 +199,25 @@ def test_what_a_failed_stage_said_is_kept_with_the_item_that_waits() -> None:
         Ledger(), over(a_run(3), ended=ended_by(Reason.DIARIZATION_FAILED, receipt=told))
     ).open_items[3]
     assert (item.reason, item.message) == (Reason.DIARIZATION_FAILED, "x" * WAITING_MESSAGE_CHARACTERS)
+
+
+def test_a_budget_is_what_is_remembered_whatever_somebody_has_made_of_the_jobs_labels() -> None:
+    """A policy strips labels, an earlier operator wrote others: without this a recording is tried for
+    ever."""
+    ledger, charged = Ledger(), []
+    for number in (1, 2, 3):
+        run = over(a_run(3, number), Reason.DOWNLOAD_FAILED)
+        ledger = folded(folded(ledger, a_run(3, number)), run, retry={"max_attempts": 3})
+        charged.append(ledger.open_items[3].charged_attempts if 3 in ledger.open_items else "failed")
+    assert charged == [1, 2, "failed"]
+    for number in range(1, LAST_RUNG + 3):
+        ledger = folded(ledger, over(a_run(4, number), Reason.GPU_OUT_OF_MEMORY))
+    assert ledger.failed == {3, 4}
+    taken = folded(Ledger(), *(over(a_run(5, number), Reason.EVICTED) for number in (1, 2, 3)))
+    assert taken.open_items[5].disruptions == 3
+
+
+def test_labels_are_believed_where_nothing_is_remembered() -> None:
+    run = over(a_run(3, 7, charged_attempts=2, rung=1, disruptions=4), Reason.DOWNLOAD_FAILED)
+    item = folded(Ledger(), run, retry={"max_attempts": 9}).open_items[3]
+    assert (item.charged_attempts, item.rung, item.disruptions) == (3, 1, 4)

@@ -18,7 +18,9 @@ from ingest_operator.core.nodes import (
     NO_OTHER_SECONDS,
     ONLY_NODE_ENDS,
     SETTLED_SECONDS,
+    SETUP_PROBES,
     avoided,
+    named,
     none_left,
     sent,
     stranded,
@@ -273,3 +275,44 @@ def test_a_probe_that_waits_for_a_node_which_is_free_again_starts_over() -> None
     stopped = over(probe, Reason.INTERRUPTED, at=probed_at + 20)
     again = decide(batch, Previous(waiting.status, waiting.ledger), Observation((stopped,)), probed_at + 120)
     assert again.actions == (Start(0, 3, charged_attempts=0, rung=0, disruptions=1),)
+
+
+def a_probe(index: int, number: int, node: str, ledger: Ledger, reason: Reason | None) -> Run:
+    """A run that the open breaker let through, and how it ended."""
+    assert ledger.breaker is not None
+    began = ledger.breaker.until
+    return over(a_run(index, number, node=node, started_at=began), reason, at=began + 10)
+
+
+OF_SETUP = [reason for reason in AGAINST if FAILURES[reason].verdict is Verdict.STOP_BATCH]
+
+
+@pytest.mark.parametrize("reason", OF_SETUP, ids=str)
+def test_a_reason_of_the_setup_is_looked_for_elsewhere_and_names_the_node_once_a_run_gets_through(
+    reason: Reason,
+) -> None:
+    ledger = folded(Ledger(), ended(0, reason))
+    probe = a_probe(0, 2, "bad", ledger, reason)
+    ledger = folded(ledger, probe, now=END + 100)
+    assert (avoided(ledger), named(ledger)) == (("bad",), ())
+    ledger = folded(ledger, a_probe(0, 3, "good", ledger, None), now=END + 1000)
+    assert (ledger.breaker, avoided(ledger), named(ledger)) == (None, ("bad",), ("bad",))
+
+
+@pytest.mark.parametrize("reason", OF_SETUP, ids=str)
+def test_a_reason_of_the_setup_that_every_node_meets_is_held_against_none_and_names_none(
+    reason: Reason,
+) -> None:
+    ledger = folded(Ledger(), *(ended(index, reason, node=f"n{index % 4}") for index in range(8)))
+    seen = [(avoided(ledger), named(ledger))]
+    assert seen[0] == (("n0", "n1", "n2"), ())  # the last may be the only one that is left
+    for number in range(2, SETUP_PROBES + 6):
+        assert ledger.breaker is not None
+        moment = ledger.breaker.until
+        probe = a_probe(0, number, f"n{number % 4}", ledger, reason)
+        ledger = folded(ledger, probe, now=moment + 10)
+        seen.append((avoided(ledger), named(ledger)))
+    assert {told for _, told in seen} == {()}
+    assert {held for held, _ in seen[SETUP_PROBES - 1 :]} == {()}
+    assert ledger.breaker is not None
+    assert ledger.breaker.reason is reason

@@ -52,13 +52,14 @@ _NOT_STARTED: Final = frozenset({"ContainerCannotRun", "StartError"})
 _TAKEN: Final = {
     "PreemptionByScheduler": Reason.PREEMPTED,
     "PreemptionByKubeScheduler": Reason.PREEMPTED,
-    "DeletionByTaintManager": Reason.NODE_LOST,
+    "DeletionByTaintManager": Reason.NODE_TAINTED,
     "DeletionByPodGC": Reason.NODE_LOST,
     "TerminationByKubelet": Reason.NODE_PRESSURE,
 }
 """Who took a pod away, by the reason of its condition (kubernetes `pkg/apis/core/types.go`; the second as it
-was called in 1.25). The taint manager removes pods from nodes that do not answer, the garbage collector those
-of nodes that are gone."""
+was called in 1.25). The taint manager removes pods from nodes that somebody taints, and from those that are
+not ready: a node that reports their ends has answered, and one that does not is lost. The garbage collector
+removes pods of nodes that are gone."""
 
 _BY_NODE: Final = {
     "Evicted": Reason.NODE_PRESSURE,
@@ -204,7 +205,10 @@ def late(pod: Object) -> PodReason | None:
             Reason.NODE_LOST, f"Node {spec_of(pod).get('nodeName') or 'unknown'} never took note of the pod."
         )
     if sandbox_since(pod) is not None:
-        return PodReason(Reason.IMAGE_UNAVAILABLE, "The image is still being pulled.")
+        images = [
+            each["image"] for each in containers(pod) if state_of(each, "waiting") and each.get("image")
+        ]
+        return PodReason(Reason.IMAGE_SLOW, f"The image {images[0] if images else ''} is still being pulled.")
     return PodReason(
         Reason.POD_MISCONFIGURED,
         "The pod's volumes or network did not get ready: the events of the pod say why.",

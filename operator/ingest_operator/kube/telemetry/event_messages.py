@@ -14,6 +14,7 @@ from typing import Final
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
 from ingest_contract.intervals import decode
+from ingest_contract.obstacles import NodeStatus, is_undecided
 from ingest_contract.recording_status import RecordingStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import without_credentials
@@ -170,8 +171,8 @@ def _hold(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | 
 
 def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
     """A node that is avoided again: each time in a row is reported."""
-    known = {each.name: each.times for each in before.nodes if each.avoided} if before else {}
-    fresh = [each for each in after.nodes if each.avoided and known.get(each.name, 0) < each.times]
+    known = {each.name: each.times for each in _avoided(before)} if before else {}
+    fresh = [each for each in _avoided(after) if known.get(each.name, 0) < each.times]
     if not fresh:
         return None
     reported = "; ".join(
@@ -184,6 +185,12 @@ def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note |
         f"{reported}. {advice} Nothing more of this batch goes there until then.",
         "Start",
     )
+
+
+def _avoided(status: IngestBatchStatus) -> list[NodeStatus]:
+    """The avoided nodes that are known to be at fault."""
+    held = status.breaker.reason if status.breaker else None
+    return [each for each in status.nodes if each.avoided and not is_undecided(each.reason, held)]
 
 
 def _held(status: IngestBatchStatus | None) -> Condition | None:

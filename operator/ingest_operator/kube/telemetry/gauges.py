@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
+from ingest_contract.obstacles import is_undecided
 from ingest_contract.receipt import Memory
 from ingest_contract.recording_status import RecordingState
 from ingest_contract.status import Counts, IngestBatchStatus
@@ -104,7 +105,12 @@ def _avoided(status: IngestBatchStatus) -> tuple[tuple[str, str], ...]:
         each.type is ConditionType.NODES_AVOIDED and each.status is ConditionStatus.TRUE
         for each in status.conditions
     )
-    return tuple((each.name, each.reason.value) for each in status.nodes if reported and each.avoided)
+    held = status.breaker.reason if status.breaker else None
+    return tuple(
+        (each.name, each.reason.value)
+        for each in status.nodes
+        if reported and each.avoided and not is_undecided(each.reason, held)
+    )
 
 
 def _gauge(name: str, text: str, labels: Labels, values: Mapping[Labels, int]) -> Metric:

@@ -52,7 +52,7 @@ def reason(job: Object, pod: Object | None, pods: PodProfile = PODS) -> Reason |
     [
         ("PreemptionByScheduler", Reason.PREEMPTED),
         ("PreemptionByKubeScheduler", Reason.PREEMPTED),
-        ("DeletionByTaintManager", Reason.NODE_LOST),
+        ("DeletionByTaintManager", Reason.NODE_TAINTED),
         ("DeletionByPodGC", Reason.NODE_LOST),
         ("TerminationByKubelet", Reason.NODE_PRESSURE),
         ("EvictionByEvictionAPI", Reason.EVICTED),

@@ -108,7 +108,7 @@ def test_the_image_of_another_container_hinders_as_well() -> None:
     ("pod", "reason"),
     [
         pytest.param(waiting_pod(sandbox=False), Reason.POD_MISCONFIGURED, id="a volume cannot be mounted"),
-        pytest.param(waiting_pod(sandbox=True), Reason.IMAGE_UNAVAILABLE, id="its image comes too slowly"),
+        pytest.param(waiting_pod(sandbox=True), Reason.IMAGE_SLOW, id="its image comes too slowly"),
         pytest.param(
             a_pod("Pending", conditions=[a_condition("PodScheduled", SCHEDULED)]),
             Reason.NODE_LOST,

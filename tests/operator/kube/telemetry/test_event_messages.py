@@ -257,3 +257,11 @@ def test_a_node_that_is_avoided_is_reported_every_time() -> None:
     assert "NodeAvoided" not in told(one, more)
     again = more.model_copy(update={"nodes": (more.nodes[0].model_copy(update={"times": 2}),)})
     assert "NodeAvoided" in told(more, again)
+
+
+def test_a_node_that_lacks_what_the_setup_may_lack_is_reported_once_a_run_has_got_through() -> None:
+    held = a_status(*(over(a_run(index, node="gpu-7"), Reason.IMAGE_UNAVAILABLE) for index in range(4)))
+    assert (held.nodes[0].avoided, held.breaker is not None) == (True, True)
+    assert "NodeAvoided" not in told(a_status(a_run(0)), held)
+    through = held.model_copy(update={"breaker": None})
+    assert told(held, through)["NodeAvoided"].startswith("gpu-7: 4 ended as ImageUnavailable")
