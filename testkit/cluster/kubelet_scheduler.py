@@ -78,9 +78,10 @@ class Scheduler:
         return placed
 
     def _node_for(self, pod: Object) -> str | None:
-        """The one with most room of those that its affinity allows."""
+        """The one with most room of those that its affinity allows; what it would rather not have is last."""
         nodes = [node for node in self.free if node not in kept_from(pod)]
-        return max(nodes, key=self.free.__getitem__, default=None)
+        last = drawn_from(pod)
+        return max(nodes, key=lambda node: (node not in last, self.free[node]), default=None)
 
     def _hold(self, uid: str, node: str, need: int) -> None:
         self.free[node] -= need
@@ -138,3 +139,17 @@ def kept_from(pod: Object) -> set[str]:
         for term in required.get("nodeSelectorTerms", ())
     ]
     return set.intersection(*ruled_out) if ruled_out else set()
+
+
+def drawn_from(pod: Object) -> set[str]:
+    """The nodes that a pod's preferred affinity would rather not have, by the names of their hosts."""
+    preferred = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ) or ()
+    return {
+        value
+        for each in preferred
+        for expression in each["preference"].get("matchExpressions", ())
+        if (expression["key"], expression["operator"]) == HOST_NOT
+        for value in expression["values"]
+    }

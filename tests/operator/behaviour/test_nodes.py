@@ -13,6 +13,7 @@ from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.observe import unplaced
 from ingest_operator.kube.watch.cache import Key
+from testkit.cluster.client import Json
 from testkit.cluster.life import Life
 from testkit.cluster.lives import (
     drained,
@@ -208,6 +209,40 @@ def test_what_one_node_alone_lacks_another_has_and_the_node_is_named(
     assert (final(status)["succeeded"], {row["chargedAttempts"] for row in rows(status).values()}) == (4, {0})
     avoided = [condition(each, "NodesAvoided") for each in history.of("talks")]
     assert any(each.get("status") == "True" and bad in each["message"] for each in avoided)
+
+
+def test_a_plan_that_one_node_cannot_make_is_made_on_another(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    scene.profile(pods={"startDeadlineSeconds": 1})
+    bad, planned, met = f"{scene.namespace}-1", sequence({}), list[str]()
+
+    def life(pod: Json) -> Life:
+        if not is_plan(pod):
+            return planned(pod)
+        met.append(pod["spec"]["nodeName"])
+        return never_starts() if pod["spec"]["nodeName"] == bad else planned(pod)
+
+    scene.play(life, nodes=("1", "2"))
+    scene.operate()
+    scene.batch()
+    assert final(scene.until_state("Complete"))["succeeded"] == 3
+    assert met == [bad, f"{scene.namespace}-2"]
+
+
+def test_a_plan_that_no_node_takes_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
+    monkeypatch.setattr(unplaced, "PATIENCE_SECONDS", 1.0)
+    limits = {"containers": [{"name": "worker", "resources": {"limits": {GPU: "1"}}}]}
+    scene.profile(pods={"planTemplate": {"spec": limits}})
+    scene.play(gpus=0)
+    scene.operate()
+    scene.batch()
+    assert "1 plan waits for a node" in scene.until_stalled("Unschedulable")["message"]
+    scene.profile(pods={})
+    status = scene.until(lambda status: status["counts"]["total"] == 3, "it is planned by the mended profile")
+    assert stalled_by(status) is None
 
 
 def test_an_image_that_no_node_can_pull_stalls_the_batch_by_its_name_and_is_held_against_no_node(

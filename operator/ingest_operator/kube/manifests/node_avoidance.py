@@ -16,6 +16,7 @@ HOST: Final = "kubernetes.io/hostname"
 """The label that every kubelet gives its node (kubernetes `pkg/kubelet/kubelet_node_status.go`)."""
 
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def kept_from(job: Object, nodes: Sequence[str]) -> Object:
@@ -37,6 +38,21 @@ def kept_from(job: Object, nodes: Sequence[str]) -> Object:
     return job | {"metadata": metadata, "spec": job["spec"] | {"template": pod}}
 
 
+def drawn_from(job: Object, nodes: Sequence[str]) -> Object:
+    """The Job, with its pod on another node than these if one has room: for a plan, which has no run that
+    could tell when a node is good again."""
+    if not nodes:
+        return job
+    template = job["spec"]["template"]
+    affinity = template["spec"].get("affinity") or {}
+    node_affinity = affinity.get("nodeAffinity") or {}
+    away = {"weight": 100, "preference": {"matchExpressions": [_away(nodes)]}}
+    affinity |= {"nodeAffinity": node_affinity | {_PREFERRED: [*(node_affinity.get(_PREFERRED) or ()), away]}}
+    return job | {
+        "spec": job["spec"] | {"template": template | {"spec": template["spec"] | {"affinity": affinity}}}
+    }
+
+
 def avoids(job: Object) -> tuple[str, ...]:
     """The nodes that a Job's pod is kept from."""
     text = (metadata_of(job).get("annotations") or {}).get(AVOIDS) or ""
@@ -48,5 +64,8 @@ def _with_term(term: Object, nodes: Sequence[str]) -> Object:
     some now."""
     if term == {}:
         return term
-    away = {"key": HOST, "operator": "NotIn", "values": list(nodes)}
-    return term | {"matchExpressions": [*(term.get("matchExpressions") or ()), away]}
+    return term | {"matchExpressions": [*(term.get("matchExpressions") or ()), _away(nodes)]}
+
+
+def _away(nodes: Sequence[str]) -> Object:
+    return {"key": HOST, "operator": "NotIn", "values": list(nodes)}

@@ -23,7 +23,9 @@ _MESSAGE_CHARACTERS: Final = 600
 """Characters of the scheduler's own message: a condition has room for 1024, and our text comes first."""
 
 
-def no_node(found: Iterable[tuple[Run, Object | None]], now: float) -> tuple[Blocker, ...]:
+def no_node(
+    found: Iterable[tuple[Run, Object | None]], now: float, what: str = "recording"
+) -> tuple[Blocker, ...]:
     """The blocker for a batch of which nothing runs and something waits for a node. It holds up nothing: what
     waits starts by itself. Runs that are kept from nodes are reported as such (`nodes.none_left`)."""
     live = [(run, pod) for run, pod in found if run.ended is None]
@@ -33,7 +35,7 @@ def no_node(found: Iterable[tuple[Run, Object | None]], now: float) -> tuple[Blo
     since, first, pod = min(waiting, key=lambda each: (each[0], each[1].index))
     if now - since <= PATIENCE_SECONDS:
         return ()
-    who = "1 recording waits" if len(waiting) == 1 else f"{len(waiting)} recordings wait"
+    who = f"1 {what} waits" if len(waiting) == 1 else f"{len(waiting)} {what}s wait"
     said = condition(pod or {}, "PodScheduled").get("message")
     words = (
         f"The scheduler says: {said[:_MESSAGE_CHARACTERS]}"

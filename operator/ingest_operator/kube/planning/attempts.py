@@ -22,6 +22,7 @@ from ingest_operator.kube.api.names import PLAN, Owner, own_place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
+from ingest_operator.kube.observe.unplaced import no_node
 
 REQUEST: Final = f"{GROUP}/asked"
 """Annotation of a plan Job: its request, in the form of `PlanRequest.text`."""
@@ -112,9 +113,17 @@ def attempts_of(
     return {number: _in_order(runs) for number, runs in found.items()}
 
 
+def bad_nodes(runs: Iterable[PlanAttempt]) -> tuple[str, ...]:
+    """The nodes on which runs of a plan ended for what may be the node's own reasons, by the failure
+    table."""
+    ended = [(one.run.node, one.outcome.reason) for one in runs if one.run.ended is not None]
+    found = {node for node, reason in ended if node and reason and FAILURES[reason].against_node}
+    return tuple(sorted(found))
+
+
 def _attempt_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> PlanAttempt:
     run = run_of(job, pod, profile, now)
-    blocker = blocker_of(job, pod, run, now)
+    blocker = blocker_of(job, pod, run, now) or next(iter(no_node([(run, pod)], now, what="plan")), None)
     return PlanAttempt(
         job=job,
         pod=None if pod is None else pod["metadata"]["name"],

@@ -2,7 +2,7 @@
 find what an earlier call has created."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest_contract.plan_document import MAX_ITEMS
@@ -11,10 +11,11 @@ from ingest_operator.core.plans import covered_by, items_of
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError
-from ingest_operator.kube.api.names import Owner, plan_order_map_name
+from ingest_operator.kube.api.names import Owner, Place, plan_order_map_name
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, Object, Resource
+from ingest_operator.kube.manifests.node_avoidance import drawn_from
 from ingest_operator.kube.manifests.plan_job import ORDER_FILE, knowing, plan_job, plan_order_map
 from ingest_operator.kube.manifests.sources import needed_config_maps, planned_sources
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest
@@ -50,10 +51,11 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
 
 
 async def make(
-    api: Api, owner: Owner, orders: Orders, plan_number: int, run_number: int, inputs: PlanInputs
+    api: Api, orders: Orders, place: Place, inputs: PlanInputs, *, owner: Owner, bad_nodes: Sequence[str] = ()
 ) -> Object:
     """The Job of one run, created now or by an earlier call. Raises `NameTakenError`."""
-    job = knowing(plan_job(owner, orders, plan_number, run_number), inputs.order)
+    job = knowing(plan_job(owner, orders, place.index, place.number), inputs.order)
+    job = drawn_from(job, bad_nodes)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)
     return await _create_or_meet(api, owner, JOBS, job)

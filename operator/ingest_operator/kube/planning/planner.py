@@ -17,13 +17,13 @@ from ingest_operator.core.plans import covered_by, items_of, status_of
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import RefusedError
-from ingest_operator.kube.api.names import Owner
+from ingest_operator.kube.api.names import PLAN, Owner, Place
 from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal, name_taken
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.manifests.sources import MissingListError
-from ingest_operator.kube.planning.attempts import PlanAttempt, attempts_of
+from ingest_operator.kube.planning.attempts import PlanAttempt, attempts_of, bad_nodes
 from ingest_operator.kube.planning.create import clear, find_wanted, make
 from ingest_operator.kube.planning.freeze import LogOutOfReachError, UnreadablePlanError, freeze
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, digest_of
@@ -157,7 +157,8 @@ class _PlanReconciler:
         if isinstance(step, Make):
             for job in step.ending:
                 await delete_job(self.api, self.seen, job)
-            made = await make(self.api, self.owner, self.orders, len(self.frozen), step.number, inputs)
+            place, bad = Place(PLAN, len(self.frozen), step.number), bad_nodes(runs)
+            made = await make(self.api, self.orders, place, inputs, owner=self.owner, bad_nodes=bad)
             self.seen.take_created(made)
             return self.answer(step.blocker)
         return self._waiting(step)
