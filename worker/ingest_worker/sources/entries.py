@@ -109,8 +109,8 @@ def _language(info: Mapping[str, Any]) -> str | None:
         if isinstance(each, dict) and each.get("acodec") != "none" and each.get("language")
     ]
     best = max(map(_preference, heard), default=0)
-    told = [each["language"] for each in heard if _preference(each) == best]
-    tags = [info["language"]] if info.get("language") else told
+    said = [each["language"] for each in heard if _preference(each) == best]
+    tags = [info["language"]] if info.get("language") else said
     codes = {str(tag).lower().replace("_", "-").partition("-")[0] for tag in tags}
     code = codes.pop() if len(codes) == 1 else ""
     return code if code.isascii() and code.isalpha() and len(code) in (2, 3) else None
