@@ -66,7 +66,7 @@ lock: ## Resolve dependencies anew and pin them with hashes
 	pin() { out=$$1; shift; $$uv pip compile $(LOCKED) -o locks/$$out.txt "$$@"; }; \
 	for extra in dev cli; do pin $$extra --extra $$extra; done; \
 	pin operator --extra operator -c locks/dev.txt; \
-	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs; done; \
+	for extra in worker light; do pin $$extra --extra $$extra -c locks/dev.txt --no-emit-package yt-dlp --no-emit-package yt-dlp-ejs --no-emit-package bgutil-ytdlp-pot-provider; done; \
 	pin sites --extra sites -c locks/worker.txt; \
 	awk '/^[a-z]/ {kept = /^nvidia-.*-cu12==/} /^#/ || kept' locks/worker.txt > locks/cuda.txt
 

@@ -61,6 +61,12 @@ ObjectName = Annotated[
 ]
 """The name of an object (RFC 1123 subdomain)."""
 
+SourceKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
+]
+"""A key of a ConfigMap or Secret; it is also a file's name."""
+
 Timestamp = Annotated[
     str,
     StringConstraints(

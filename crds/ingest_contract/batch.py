@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Name, ObjectName, cel
+from ingest_contract.base import ContractModel, Name, ObjectName, SourceKey, cel
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select
@@ -19,13 +19,6 @@ from ingest_contract.status import MAX_RUNNING_RECORDINGS, IngestBatchStatus
 MAX_SOURCES: Final = 100
 """A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API
 server's CEL cost limit."""
-
-
-SourceKey = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
-]
-"""A key of a ConfigMap or Secret; it is also a file's name."""
 
 
 class ConfigMapSource(ContractModel):

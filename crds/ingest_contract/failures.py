@@ -69,6 +69,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "Unavailable"
     BOT_CHECK = "BotCheck"
     RATE_LIMITED = "RateLimited"
+    PROXY_FAILED = "ProxyFailed"
     DOWNLOAD_FAILED = "DownloadFailed"
     EXTRACTOR_BROKEN = "ExtractorBroken"
     CREDENTIALS_INVALID = "CredentialsInvalid"
@@ -139,7 +140,13 @@ FAILURES: Final = MappingProxyType(
         ),
         _R.MEMBERS_ONLY: Failure(21, _K.INPUT, _V.SKIP, "The recording is for members of the channel only."),
         _R.REMOVED: Failure(22, _K.INPUT, _V.SKIP, "The recording was removed, or its account was closed."),
-        _R.AGE_GATED: Failure(23, _K.INPUT, _V.SKIP, "The site wants a signed-in adult for this recording."),
+        _R.AGE_GATED: Failure(
+            23,
+            _K.INPUT,
+            _V.SKIP,
+            "The site wants a signed-in adult for this recording: "
+            "cookies of one, by `fetch.sites` of the profile.",
+        ),
         _R.GEO_BLOCKED: Failure(
             24, _K.INPUT, _V.SKIP, "The recording is not available where this cluster stands."
         ),
@@ -197,10 +204,22 @@ FAILURES: Final = MappingProxyType(
             40,
             _K.SOURCE,
             _V.RETRY_LATER,
-            "The site asks whether we are a robot. All downloads pause for a while.",
+            "The site asks whether we are a robot. Its downloads pause. It may want cookies, a proxy or a "
+            "slower pace: set them in `fetch.sites` of the profile.",
         ),
         _R.RATE_LIMITED: Failure(
-            41, _K.SOURCE, _V.RETRY_LATER, "The site asks us to slow down. All downloads pause for a while."
+            41,
+            _K.SOURCE,
+            _V.RETRY_LATER,
+            "The site asks us to slow down. Its downloads pause. "
+            "Set a slower pace in `fetch.sites` of the profile.",
+        ),
+        _R.PROXY_FAILED: Failure(
+            58,
+            _K.SOURCE,
+            _V.RETRY_LATER,
+            "The site's proxy does not answer, or does not let us through. "
+            "Look at it, and at the Secret that `fetch.sites` of the profile names.",
         ),
         _R.DOWNLOAD_FAILED: Failure(
             42, _K.SOURCE, _V.RETRY, "The download broke: network, server error or a dead link inside."
@@ -454,7 +473,11 @@ RETRIED_ONCE: Final = frozenset(
 )
 """Charged reasons that rarely go away: one retry, whatever `maxAttempts` says."""
 
-BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.DATABASE_UNAVAILABLE})
+SITE_BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.PROXY_FAILED})
+"""Reasons of a whole site, not of one recording: nothing new starts there for a while, in any batch of the
+profile, then one recording probes."""
+
+BREAKERS: Final = SITE_BREAKERS | {Reason.DATABASE_UNAVAILABLE}
 """Reasons of the whole batch, not of one recording:
 nothing new starts for a while, then one recording probes."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
-from ingest_contract.order import secret_path
+from ingest_contract.secret_addresses import secret_path
 
 SCHEME: Final = "s3://"
 """How an address of an object, or of a part of a bucket, begins."""

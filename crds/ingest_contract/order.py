@@ -9,7 +9,6 @@ fields are refused, and no field of `Runtime` has a default, so a worker of anot
 
 import hashlib
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import quote, unquote
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
@@ -27,6 +26,7 @@ from ingest_contract.profile import (
     Vocabulary,
 )
 from ingest_contract.selection import Reprocess, Select
+from ingest_contract.sites import SiteAccesses
 from ingest_contract.text import ForeignLine
 
 ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
@@ -53,22 +53,6 @@ TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
 """`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
 with a hash of the content and, for a file on a claim, of namespace and claim."""
-
-
-SECRET: Final = "secret://"  # noqa: S105 -- a scheme
-"""How an address begins that stands in a file with secret addresses, one per line: `secret://` and the file's
-path is the whole list, and `secret://<path>#<reference>` a recording of one of its lines. Nothing but the
-worker that fetches opens it."""
-
-
-def secret_address(path: str) -> str:
-    """The address of a file with secret addresses, by its absolute path."""
-    return SECRET + quote(path)
-
-
-def secret_path(url: str) -> str | None:
-    """The path of the file in which a secret address stands; None for any other address."""
-    return unquote(url.removeprefix(SECRET).partition("#")[0]) if url.startswith(SECRET) else None
 
 
 MAX_RUN_NUMBER: Final = 1_000_000
@@ -220,7 +204,10 @@ class IngestOrder(ContractModel):
     """How to run."""
 
     fetch: FetchProfile
-    """What may be fetched, and how."""
+    """What may be fetched, and how. Its `sites` stay with the operator."""
+
+    sites: SiteAccesses = ()
+    """What the sites of this recording want."""
 
     artifacts_since: Timestamp | None = None
     """Older results of finished stages do not count: `reprocess: Always` sets this to the time when the batch
@@ -279,7 +266,10 @@ class PlanOrder(ContractModel):
     """What determines the output: `IfPipelineChanged` compares its hash."""
 
     fetch: FetchProfile
-    """What may be fetched."""
+    """What may be fetched. Its `sites` stay with the operator."""
+
+    sites: SiteAccesses = ()
+    """What sites want: every entry of the profile, because a source may lead to any site."""
 
     place: Place
     """Where things are."""

@@ -6,12 +6,13 @@ The settings have two parts. Everything but `runtime` determines the output, and
 """
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
 from ingest_contract.pods import PodProfile
+from ingest_contract.sites import MAX_ENTRIES, SiteProfile, names_once
 
 ModelName = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
@@ -143,6 +144,12 @@ class AllowedSources(ContractModel):
     workstation the batch's own buckets are allowed."""
 
 
+MAP_BY_NAME: Final[dict[str, Any]] = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+}
+
+
 class FetchProfile(ContractModel):
     """How media are fetched, and what is refused."""
 
@@ -157,6 +164,18 @@ class FetchProfile(ContractModel):
 
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
     """How long one download may take; also the limit for reading a page or list, but at most ten minutes."""
+
+    sites: Annotated[
+        tuple[SiteProfile, ...], Field(max_length=MAX_ENTRIES, json_schema_extra=MAP_BY_NAME)
+    ] = ()
+    """What some sites want: cookies, a proxy, a pace. An entry counts by the name of its site; `*` is for all
+    that have none."""
+
+    @model_validator(mode="after")
+    def _sites_once(self) -> Self:
+        """The rule of the list's type, for people without a cluster."""
+        names_once(self.sites)
+        return self
 
 
 class RuntimeProfile(ContractModel):

@@ -197,6 +197,17 @@ class PlanSummary(ContractModel):
     """Of the plan document before compression."""
 
 
+class SiteReport(ContractModel):
+    """The last site that was met."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    """Its entry in the profile, or its host."""
+
+    secrets: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")] | None = None
+    """A digest of the cookies and the proxy that were used: it tells that they were changed, and nothing
+    else."""
+
+
 class Receipt(ContractModel):
     """How a run ended, and what it took."""
 
@@ -240,6 +251,7 @@ class Receipt(ContractModel):
     run_id: Annotated[str, StringConstraints(max_length=36)] | None = None
     """The committed run."""
 
+    site: SiteReport | None = None
     tracks: Tracks | None = None
     coverage: Coverage | None = None
     speakers: Speakers | None = None

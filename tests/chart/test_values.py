@@ -18,6 +18,7 @@ EVERYTHING = CHART / "ci" / "everything-values.yaml"
 
 NEEDS: dict[str, Json] = {
     "models.fetch.enabled": {"models.claim.create": False},
+    "networkPolicy.proxies.ports": {"networkPolicy.proxies.to": [{"podSelector": {}}]},
     "models.set": {"models.claim.create": False, "models.fetch.enabled": False},
     "models.from": {"models.hostPath": "/srv/models"},
     "models.hostPath": {"models.from": "HostPath", "models.hostPath": "/srv/models"},

@@ -48,6 +48,7 @@ COUNTED = {
         "GROUPS",
         "IDS",
         "ITEMS",
+        "FIELDS",
         "ITERATIONS",
         "JOBS",
         "LEVELS",

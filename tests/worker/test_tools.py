@@ -56,6 +56,6 @@ def test_models_are_loaded_before_their_stage_where_memory_and_order_allow(
     runtime = RUNTIME.model_copy(update={"device": device, "together": together, "preload": preload})
     order = order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path), runtime=runtime)
     plan = ResidencyPlan(together, Batches(8, 32), "said so")
-    tools = tools_for(order, NoModels(), IDENTITIES, plan)  # type: ignore[arg-type]  # nothing is loaded here
+    tools = tools_for(order, NoModels(), IDENTITIES, plan, lambda _: None)  # type: ignore[arg-type]  # nothing is loaded here
     assert (begun(tools.transcriber), begun(tools.diarizer), begun(tools.embedder)) == early
     assert tools.together is together

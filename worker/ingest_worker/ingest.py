@@ -41,7 +41,7 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
         extra={"action": "plan-memory", "together": residency.together},
     )
     session.effective = effective_of(order, residency, identities)
-    tools = tools_for(order, models, identities, residency)
+    tools = tools_for(order, models, identities, residency, session.met)
     with session.sampler, claimed_recording(dsn, order) as recording, session.shown(order.place) as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up

@@ -50,7 +50,8 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         with connect(dsn, application="plan") as connection:
             keep_addresses(connection, order.batch, addresses)
 
-    document = make_plan_apart(order, known, keep, session.control.check, _InTheStore(dsn, order.batch))
+    memory = _InTheStore(dsn, order.batch)
+    document = make_plan_apart(order, known, keep, session.control.check, memory, session.met)
     for line in frames(document):
         print(line)
     sys.stdout.flush()

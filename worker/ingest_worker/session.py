@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Place
-from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt, SiteReport
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 from ingest_worker.gpu.sampler import Sampler
@@ -53,6 +53,12 @@ class Session:
         self.found: Found | None = None
         self.plan: PlanSummary | None = None
         self.run_id: str | None = None
+        self.site: SiteReport | None = None
+        """The last site that was met."""
+
+    def met(self, site: SiteReport) -> None:
+        """A site is about to be met."""
+        self.site = site
 
     @contextmanager
     def shown(self, place: Place) -> Iterator[RunObserver]:
@@ -88,6 +94,7 @@ class Session:
             computing_by="Driver" if self.clock.by_driver else "Engines",
             stages=stages_of(self.clock),
             run_id=self.run_id,
+            site=self.site,
             tracks=tracks_of(sound) if sound else None,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors)
             if found

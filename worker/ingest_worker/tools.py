@@ -5,12 +5,14 @@ Called by the composition root. Engines are imported only where they are made, s
 everything imports none. Must not read the recording.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ingest_contract.order import IngestOrder
+from ingest_contract.receipt import SiteReport
 from ingest_contract.stages import Stage
 from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.gpu.residency import ResidencyPlan
@@ -59,8 +61,14 @@ class Tools:
         )
 
 
-def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan) -> Tools:
-    """The tools of a real run.
+def tools_for(
+    order: IngestOrder,
+    models: Models,
+    identities: Identities,
+    plan: ResidencyPlan,
+    on_site: Callable[[SiteReport], None],
+) -> Tools:
+    """The tools of a real run. `on_site` hears of every site that is met.
 
     On a CPU everything is loaded at once. On a GPU, a model that must wait for another's memory is only
     imported; the text model always waits. If the order does not allow preloading, nothing is loaded early,
@@ -71,7 +79,7 @@ def tools_for(order: IngestOrder, models: Models, identities: Identities, plan: 
 
     runtime, settings = order.runtime, order.settings
     on_cpu = runtime.device == "cpu"
-    fetcher, decoder = FetcherApart(order.fetch), LimitedDecoder(order.fetch)
+    fetcher, decoder = FetcherApart(order.fetch, order.sites, on_site), LimitedDecoder(order.fetch)
     diarizer = _diarizer(order, models, plan, early=runtime.preload and (on_cpu or plan.together))
     cache = Path(order.place.scratch).parent / "voices"
     media = (fetcher, decoder)

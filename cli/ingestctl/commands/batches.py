@@ -70,7 +70,17 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     ] = None,
     secret: Annotated[
         list[str] | None,
-        typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret with addresses are as files."),
+        typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret are as files."),
+    ] = None,
+    cookies: Annotated[
+        Path | None,
+        typer.Option(
+            "--cookies",
+            help="A file with cookies in Netscape's format, for every site of this run.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
     ] = None,
     retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
@@ -84,7 +94,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     place = Workplace.of(home, dsn)
     batch, profile = batch_and_profile(files)
     mounts = Mounts(
-        _pairs(volume, "--volume"), _pairs(config_map, "--config-map"), _pairs(secret, "--secret")
+        _pairs(volume, "--volume"), _pairs(config_map, "--config-map"), _pairs(secret, "--secret"), cookies
     )
     limit = _bytes(memory)
     if retry_failed:

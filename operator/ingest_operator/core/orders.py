@@ -8,8 +8,10 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.order import IngestOrder, Item, Place, PlannedSource, PlanOrder, Runtime, Settings
 from ingest_contract.profile import ComputeType, Device, IdentificationProfile, IngestProfileSpec
 from ingest_contract.selection import Reprocess
+from ingest_contract.sites import SiteAccess
 from ingest_operator.core.actions import Start
 from ingest_operator.core.memory_ladder import on_rung
+from ingest_operator.core.site_access import needed, without_sites
 
 
 class UnknownVoiceError(ValueError):
@@ -82,11 +84,19 @@ class Orders:
     trace_id: str
     planned_at: str | None = None
     """When the first plan of the batch was made, as the API writes timestamps; None before."""
+    access: tuple[SiteAccess, ...] = ()
+    """What each site of the profile wants, with the paths that its secrets have where the worker runs."""
 
     @property
     def name(self) -> str:
         """`<namespace>/<name>` of the batch."""
         return f"{self.batch.metadata.namespace}/{self.batch.metadata.name}"
+
+    def access_of(self, item: Item) -> tuple[SiteAccess, ...]:
+        """What the sites want from which a run of this recording fetches: its own, and those of the enrolled
+        voices."""
+        voices = self.settings.identification.voices
+        return needed(self.access, item, (url for voice in voices for url in voice.recordings))
 
     def to_ingest(self, item: Item, start: Start, place: Place) -> IngestOrder:
         """The order for one run of one recording."""
@@ -97,7 +107,8 @@ class Orders:
             run=start.number,
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
-            fetch=self.profile.fetch,
+            fetch=without_sites(self.profile.fetch),
+            sites=self.access_of(item),
             artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
             place=place,
         )
@@ -121,6 +132,7 @@ class Orders:
             first_index=len(planned),
             known=tuple(item.id for item in planned),
             settings=self.settings,
-            fetch=self.profile.fetch,
+            fetch=without_sites(self.profile.fetch),
+            sites=self.access,
             place=place,
         )

@@ -26,7 +26,7 @@ from ingest_operator.core.status import render
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
-from ingest_operator.local.sources import Mounts, with_own_allowed
+from ingest_operator.local.sources import Mounts, access_here, with_own_allowed
 from ingest_operator.local.status_store import (
     FileStatusStore,
     holding,
@@ -111,13 +111,13 @@ def _orders(
             "the profile has changed since this batch was planned; "
             "the batch keeps the models and parameters it was planned with"
         )
+    access = access_here(profile.fetch.sites, request.mounts)
     profile = profile.model_copy(
         update={"fetch": with_own_allowed(profile.fetch, batch.spec, request.mounts)}
     )
     trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex
-    return Orders(
-        batch, profile, settings, runtime_of(profile, request.machine, batch.spec.parallelism), trace_id
-    ), differs
+    runtime = runtime_of(profile, request.machine, batch.spec.parallelism)
+    return Orders(batch, profile, settings, runtime, trace_id, access=access), differs
 
 
 async def _until_done(

@@ -1,14 +1,17 @@
 """A batch's sources as planning needs them, on a machine that has folders where a cluster has volumes,
 ConfigMaps and Secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest_contract.batch import IngestBatchSpec, ObjectStoreSource, SecretSource, Source
 from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
-from ingest_contract.order import PlannedSource, secret_address
+from ingest_contract.order import PlannedSource
 from ingest_contract.profile import MAX_BUCKETS, MAX_FOLDERS, FetchProfile
+from ingest_contract.secret_addresses import secret_address
+from ingest_contract.sites import ANY_SITE, SecretKey, SiteAccess, SiteProfile
+from ingest_operator.core.site_access import access_to
 from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 
@@ -22,6 +25,8 @@ class Mounts:
     """ConfigMap to folder; its keys are files in it."""
     secrets: Mapping[str, Path] = field(default_factory=dict)
     """Secret to folder; its keys are files in it."""
+    cookies: Path | None = None
+    """A file with cookies for every site, instead of those that the profile names."""
 
 
 def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fitting:
@@ -86,6 +91,22 @@ def _secret_folder(name: str, where: str, mounts: Mounts) -> Path:
     if folder is None:
         raise SourceError(f"{where}: say where its keys are as files on this machine: --secret {name}=FOLDER")
     return folder
+
+
+def access_here(sites: Sequence[SiteProfile], mounts: Mounts) -> tuple[SiteAccess, ...]:
+    """What the sites of a profile want, with the files of this machine. Raises `SourceError`."""
+    if mounts.cookies is None:
+        return access_to(sites, lambda key: _file_of(key, mounts))
+    cookies = str(mounts.cookies.resolve())
+    bare = [each.model_copy(update={"cookies": None}) for each in sites]
+    if all(each.name != ANY_SITE for each in bare):
+        bare.append(SiteProfile(name=ANY_SITE))
+    access = access_to(bare, lambda key: _file_of(key, mounts))
+    return tuple(each.model_copy(update={"cookies": cookies}) for each in access)
+
+
+def _file_of(key: SecretKey, mounts: Mounts) -> str:
+    return str((_secret_folder(key.secret_name, "fetch.sites of the profile", mounts) / key.key).resolve())
 
 
 def folders_of(mounts: Mounts) -> dict[str, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import Item, secret_address
+from ingest_contract.order import Item
 from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.profile import AllowedSources, FetchProfile
+from ingest_contract.secret_addresses import secret_address
 from ingest_contract.selection import Order
 from ingest_worker.errors import StageError
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart

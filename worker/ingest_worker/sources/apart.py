@@ -7,9 +7,7 @@ address. The child's output is trusted only as far as it can be true of a source
 
 import logging
 import os
-import signal
-import stat
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,13 +15,14 @@ from typing import Any, Final, Self
 from pydantic import ValidationError
 from typing_extensions import override
 
-from ingest_contract.failures import FAILURES, Kind, Reason
+from ingest_contract.failures import Reason
 from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument, PlanFramesError, unframe
 from ingest_contract.profile import FetchProfile
-from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
-from ingest_contract.text import legible, said
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, SiteReport
+from ingest_contract.sites import SiteAccess
+from ingest_contract.text import said
 from ingest_worker.details import Detail, Memory, Nothing
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
@@ -33,8 +32,10 @@ from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError, number
 from ingest_worker.sources import files
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
+from ingest_worker.sources.child_reports import TELLABLE, ended, failed, garbled, media_of, site_met
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.credentials import check_secrets
+from ingest_worker.sources.site_secrets import Secrets, read_secrets
 
 log = logging.getLogger("ingest_worker.sources")
 
@@ -65,37 +66,26 @@ _ROOM_BYTES: Final = 1 << 20
 """Bytes by which a file may be larger than the profile allows, so that it is reported as too large and not as
 a full disk."""
 
-_TELLABLE: Final = frozenset(
-    reason
-    for reason, row in FAILURES.items()
-    if row.kind in (Kind.INPUT, Kind.SOURCE) or reason in (Reason.SCRATCH_FULL, Reason.UNKNOWN)
-)
-"""Reasons that a source can cause. The child cannot report that the store, a machine or a batch is at fault;
-only one that reads a bucket may say that its credentials were refused."""
-
-_ENDINGS: Final = {
-    signal.SIGKILL: (
-        Reason.HOST_OUT_OF_MEMORY,
-        "the process that fetches was killed from outside, as a machine without memory does",
-    ),
-    signal.SIGTERM: (Reason.INTERRUPTED, "the process that fetches was asked to end"),
-    signal.SIGXCPU: (
-        Reason.SOURCE_UNSUPPORTED,
-        "looking at it takes more CPU than time: what is there cannot be understood",
-    ),
-}
-
 Said = dict[str, Any]
 Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
 Keep = Callable[[Mapping[str, str]], None]
 _NO_MEMORY: Final = Nothing()
 
+OnSite = Callable[[SiteReport], None]
+"""Called with every site that is met, before anything is sent to it."""
+
+
+def _unheard(_: SiteReport) -> None:
+    """Nobody asks."""
+
 
 class FetcherApart(Fetcher):
     """Implements `ports.Fetcher`: local files directly, everything else by a child."""
 
-    def __init__(self, fetch: FetchProfile) -> None:
-        self._fetch = fetch
+    def __init__(
+        self, fetch: FetchProfile, sites: Sequence[SiteAccess] = (), on_site: OnSite = _unheard
+    ) -> None:
+        self._fetch, self._sites, self._on_site = fetch, sites, on_site
 
     @override
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
@@ -103,18 +93,19 @@ class FetcherApart(Fetcher):
 
         Raises:
             StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`,
-                `INTERRUPTED`, `CREDENTIALS_INVALID` for a Secret that is missing.
+                `INTERRUPTED`, `CREDENTIALS_INVALID` for a Secret that is missing or is not what it should be.
         """
         if files.is_local(item.url):
             media = files.planned_file(item, self._fetch)
             report(1.0)
             return media
         check_secrets(item.url)
-        shown = _Shown(report)
+        shown, secrets = _Shown(report), read_secrets(self._sites)
         request = {
             "do": "fetch",
             "fetch": self._fetch.to_json(),
             "item": item.to_json(),
+            "sites": secrets.request,
         }
         limits = Limits(
             self._fetch.timeout_seconds + MAX_LISTING_SECONDS,
@@ -123,12 +114,12 @@ class FetcherApart(Fetcher):
             data=_DATA_BYTES,
             open_files=256,
         )
-        with _Asked({**request, "into": str(into)}, limits, [item.url]) as child:
+        with _Asked({**request, "into": str(into)}, limits, [item.url], secrets, self._on_site) as child:
             for line in child.lines(_patience(self._fetch) + self._fetch.timeout_seconds, shown.again):
                 if "share" in line:
                     shown.send(line["share"])
                 elif "done" in line:
-                    media = _media(line["done"], into)
+                    media = media_of(line["done"], into)
                     report(1.0)
                     return media
         raise StageError(Reason.UNKNOWN, "the process that fetches said nothing")
@@ -146,6 +137,7 @@ def make_plan_apart(
     keep: Keep,
     waiting: Callable[[], None],
     memory: Memory = _NO_MEMORY,
+    on_site: OnSite = _unheard,
 ) -> PlanDocument:
     """The plan, as `plan.make_plan` makes it, in a separate process.
 
@@ -155,17 +147,20 @@ def make_plan_apart(
         keep: Stores addresses with credentials; it may raise `StageError`.
         waiting: Called a few times a second; it may raise.
         memory: What recordings' pages said to earlier plans.
+        on_site: Called with every site that is met.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer;
-            `CREDENTIALS_INVALID` for a Secret that is missing.
+            `CREDENTIALS_INVALID` for a Secret that is missing or is not what it should be.
     """
     sources = [source.url for source in order.sources]
     for url in sources:
         check_secrets(url)
+    secrets = read_secrets(order.sites)
     framed, size, remembering = list[str](), 0, _Remembering(memory)
     limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
-    with _Asked({"do": "plan", "order": order.to_json()}, limits, sources, asks=True) as child:
+    request = {"do": "plan", "order": order.to_json(), "sites": secrets.request}
+    with _Asked(request, limits, sources, secrets, on_site, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
                 known = stored(_texts(line["stored"]))
@@ -179,7 +174,7 @@ def make_plan_apart(
             elif "frame" in line:
                 framed.append(str(line["frame"]))
                 if (size := size + len(framed[-1])) > _MOST_FRAMED_BYTES:
-                    raise _garbled()
+                    raise garbled()
     try:
         return unframe(framed)
     except PlanFramesError as error:
@@ -200,11 +195,11 @@ class _Remembering:
             return {"details": {name: each.to_said() for name, each in self._memory.recall(asked).items()}}
         said = line["remember"]
         if not isinstance(said, dict) or not said.keys() <= self._asked_for:
-            raise _garbled()
+            raise garbled()
         try:
             self._memory.remember({name: Detail.from_said(each) for name, each in said.items()})
         except ValidationError as error:
-            raise _garbled() from error
+            raise garbled() from error
         return {"kept": True}
 
 
@@ -213,12 +208,8 @@ def _texts(said: object) -> list[str]:
     if not isinstance(said, list) or not all(
         isinstance(each, str) and 0 < len(each) <= MAX_ADDRESS_CHARACTERS for each in said
     ):
-        raise _garbled()
+        raise garbled()
     return said
-
-
-def _garbled() -> StageError:
-    return StageError(Reason.EXTRACTOR_BROKEN, "the process that fetches says what it never says")
 
 
 _MOST_FRAMED_BYTES: Final = 2 * MAX_BYTES
@@ -253,15 +244,23 @@ class _Asked:
     """A child with one request, whose end is translated into the failure table's reasons."""
 
     def __init__(
-        self, request: Said, limits: Limits, addresses: Sequence[str], *, asks: bool = False
+        self,
+        request: Said,
+        limits: Limits,
+        addresses: Sequence[str],
+        secrets: Secrets,
+        on_site: OnSite,
+        *,
+        asks: bool = False,
     ) -> None:
         """`addresses`: where it goes. `asks`: whether the child asks questions, and so goes on to read the
         answers."""
+        self._secrets, self._on_site = secrets, on_site
         stores = [object_address(each) for each in addresses if is_object(each)]
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if any(each.mount is None for each in stores):
             environment |= {name: os.environ[name] for name in os.environ if name.startswith(_OF_STORES)}
-        self._tellable = _TELLABLE | ({Reason.CREDENTIALS_INVALID} if stores else set())
+        self._tellable = TELLABLE | ({Reason.CREDENTIALS_INVALID} if stores else set())
         self._child = Child("ingest_worker.sources.child", environment)
         self._request, self._asks = {**request, "limits": asdict(limits)}, asks
 
@@ -283,48 +282,18 @@ class _Asked:
                 self._request, seconds=seconds, last=not self._asks, restart=self._asks, waiting=waiting
             ):
                 if "failed" in line:
-                    raise _failed(line, self._tellable)
+                    raise failed(line, self._tellable, self._secrets)
                 if "log" in line:
-                    log.warning("%s", said(str(line["log"]))[:MAX_MESSAGE_CHARACTERS])
+                    log.warning("%s", self._secrets.hidden(said(str(line["log"])))[:MAX_MESSAGE_CHARACTERS])
+                elif "site" in line:
+                    self._on_site(site_met(line, self._secrets))
                 else:
                     yield line
         except TimeoutError as error:
             raise StageError(Reason.TOO_SLOW, f"nothing came of it in {seconds} s") from error
         except ChildEndedError as error:
-            raise _ended(error.code) from error
+            raise ended(error.code) from error
         except ChildGarbledError as error:
             raise StageError(
                 Reason.EXTRACTOR_BROKEN, f"the process that fetches says what it never says: {error}"
             ) from error
-
-
-def _failed(line: Said, tellable: Collection[Reason]) -> StageError:
-    """The failure that the child itself reported."""
-    reason = next((each for each in tellable if each.value == line["failed"]), Reason.UNKNOWN)
-    later = line.get("retry_after_seconds")
-    seconds = min(max(later, 0), _DAY_SECONDS) if isinstance(later, int) else None
-    return StageError(
-        reason, str(line.get("message", ""))[:MAX_MESSAGE_CHARACTERS], retry_after_seconds=seconds
-    )
-
-
-def _ended(code: int) -> StageError:
-    """The error for a child that ended without a last line."""
-    if code >= 0:
-        return StageError(Reason.UNKNOWN, f"the process that fetches ended with code {code} and said nothing")
-    name = signal.Signals(-code)
-    reason, sentence = _ENDINGS.get(name, (Reason.EXTRACTOR_BROKEN, "what is there made yt-dlp crash"))
-    return StageError(reason, f"{sentence} ({name.name})")
-
-
-def _media(done: Any, into: Path) -> Media:
-    """The fetched media, if they are a file below `into`. Raises `StageError(DOWNLOAD_FAILED)`."""
-    try:
-        name, title, seconds = str(done["name"]), legible(str(done["title"])), done["seconds"]
-        path = into / name
-        regular = name not in (".", "..") and "/" not in name and stat.S_ISREG(path.lstat().st_mode)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file") from error
-    if not regular:
-        raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file of its own")
-    return Media(path, title, number(seconds) or None)

@@ -28,6 +28,7 @@ from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
 from ingest_worker.sandbox.limits import Limits, limit_this_process
 from ingest_worker.sources.fetcher import SourceFetcher
 from ingest_worker.sources.plan import make_plan
+from ingest_worker.sources.sites import Sites
 
 
 def main() -> int:
@@ -79,10 +80,36 @@ def _say(line: dict[str, Any]) -> None:
 def _fetch(request: dict[str, Any]) -> dict[str, Any]:
     """Fetch one recording's media into a folder: the file's name there, its title, and the seconds that its
     source announces."""
-    fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]))
+    fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]), sites=_sites(request))
     item = Item.model_validate_json(request["item"])
     media = fetcher.fetch(item, Path(request["into"]), lambda share: _say({"share": share}))
     return {"name": media.path.name, "title": media.title, "seconds": media.duration_seconds}
+
+
+def _sites(request: dict[str, Any]) -> Sites:
+    """What the sites want. Which one is met is told before anything is sent to it."""
+    return Sites.parsed(request["sites"], lambda name, entry: _say({"site": name, "entry": entry}))
+
+
+class _OfParent(Memory):
+    """Asks the parent, and tells it."""
+
+    @override
+    def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
+        known: dict[str, Detail] = {}
+        for start in range(0, len(ids), _ASKED_IDS):
+            _say({"recall": list(ids[start : start + _ASKED_IDS])})
+            answer = json.loads(sys.stdin.buffer.readline())["details"]
+            known |= {name: Detail.from_said(said) for name, said in answer.items()}
+        return known
+
+    @override
+    def remember(self, details: Mapping[str, Detail], /) -> None:
+        every = list(details.items())
+        for start in range(0, len(every), _KEPT_ADDRESSES):
+            some = every[start : start + _KEPT_ADDRESSES]
+            _say({"remember": {name: detail.to_said() for name, detail in some}})
+            sys.stdin.buffer.readline()
 
 
 def _plan(request: dict[str, Any]) -> dict[str, Any]:
@@ -106,32 +133,13 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
             _say({"keep": dict(every[start : start + _KEPT_ADDRESSES])})
             sys.stdin.buffer.readline()
 
-    class OfParent(Memory):
-        """Asks the parent, and tells it."""
-
-        @override
-        def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
-            known: dict[str, Detail] = {}
-            for start in range(0, len(ids), _ASKED_IDS):
-                _say({"recall": list(ids[start : start + _ASKED_IDS])})
-                answer = json.loads(sys.stdin.buffer.readline())["details"]
-                known |= {name: Detail.from_said(said) for name, said in answer.items()}
-            return known
-
-        @override
-        def remember(self, details: Mapping[str, Detail], /) -> None:
-            every = list(details.items())
-            for start in range(0, len(every), _KEPT_ADDRESSES):
-                some = every[start : start + _KEPT_ADDRESSES]
-                _say({"remember": {name: detail.to_said() for name, detail in some}})
-                sys.stdin.buffer.readline()
-
     document = make_plan(
         PlanOrder.model_validate_json(request["order"]),
         stored,
         keep,
         on_request=lambda: _say({"looked": True}),
-        memory=OfParent(),
+        memory=_OfParent(),
+        sites=_sites(request),
     )
     for line in frames(document):
         _say({"frame": line})

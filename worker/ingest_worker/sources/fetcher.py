@@ -20,9 +20,10 @@ from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import for_a_download, for_a_listing
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
-from ingest_worker.sources.guard import Guard, Policy, policy_of
-from ingest_worker.sources.resolve import Resolver
+from ingest_worker.sources.guard import Policy, policy_of
+from ingest_worker.sources.resolve import NO_SITES, Resolver
 from ingest_worker.sources.secret_lists import is_secret, line_of, unquoted
+from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import Info, SiteSession
 
 _NOTE: Final = "media.json"
@@ -37,9 +38,10 @@ assembling a `post_live`."""
 class SourceFetcher(Fetcher):
     """Implements `ports.Fetcher`."""
 
-    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None) -> None:
-        """`policy` says which addresses may be reached, if not those that the profile allows."""
-        self._fetch = fetch
+    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None, sites: Sites = NO_SITES) -> None:
+        """`policy` says which addresses may be reached, if not those that the profile allows; `sites` what
+        sites want."""
+        self._fetch, self._sites = fetch, sites
         self._policy = policy or policy_of(fetch.allow)
 
     @override
@@ -62,7 +64,7 @@ class SourceFetcher(Fetcher):
         if is_secret(item.url):
             line = line_of(item.url)
             with unquoted(line):
-                url = Resolver(self._fetch, self._policy).of_line(line, item.id)
+                url = Resolver(self._fetch, self._policy, sites=self._sites).of_line(line, item.id)
                 media = self._download(url, item.title, into, report)
         elif is_object(item.url):
             media = Buckets(self._fetch, self._policy, lambda: None).fetch(item, into, report)
@@ -83,7 +85,10 @@ class SourceFetcher(Fetcher):
             leftover.unlink()
         watch = _Watch(self._fetch, report)
         session = SiteSession(
-            Guard(self._policy), options.for_download(into, watch.block), lambda: for_a_listing(self._fetch)
+            self._policy,
+            options.for_download(into, watch.block),
+            lambda: for_a_listing(self._fetch),
+            self._sites,
         )
         path, info = session.download(url, self._check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)

@@ -4,12 +4,15 @@ A name is checked when an address is given, and every connection is checked when
 under `socket.connect` (PEP 578). This covers redirects, the segments of a manifest and a name that resolves
 differently the second time (DNS rebinding), whatever library opens the socket. The hook sees connections that
 Python makes; libpq and other C libraries connect unseen and unchecked.
+
+Behind a proxy it is the same: whatever a library connects to is checked, and then reached through the proxy,
+by the very address that was checked.
 """
 
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
@@ -18,6 +21,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import shown, split
+from ingest_worker.sources.tunnel import Proxy, ProxyError
 
 Address = IPv4Address | IPv6Address
 Policy = Callable[[Address], bool]
@@ -74,10 +78,15 @@ def policy_of(allow: AllowedSources) -> Policy:
 class Guard:
     """A policy, enforced for the duration of a fetch."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, policy: Policy, proxy: Proxy | None = None, direct: Sequence[str] = ()) -> None:
+        """`proxy` is what every connection goes through; `direct` are addresses of services of our own, which
+        are reached whatever the policy and the proxy."""
+        self._policy, self.proxy, self._direct = policy, proxy, direct
+        self._places: frozenset[tuple[str, int]] = frozenset()
         self.refused: str | None = None
         """The first address to which a connection was refused while the guard was up."""
+        self.proxy_failure: str | None = None
+        """Why the proxy let nothing through while the guard was up, if it did not."""
 
     def check(self, url: str) -> None:
         """Refuse an address before anything is sent.
@@ -107,7 +116,8 @@ class Guard:
     def up(self) -> Iterator[None]:
         """Check every connection of this process until the block ends."""
         _install()
-        self.refused = None
+        self.refused = self.proxy_failure = None
+        self._places = frozenset(place for url in self._direct for place in _places_of(url))
         with _LOCK:
             _STANDING.append(self)
         try:
@@ -115,6 +125,31 @@ class Guard:
         finally:
             with _LOCK:
                 _STANDING.remove(self)
+
+    def is_direct(self, address: Sequence[Any]) -> bool:
+        """Whether this is one of our own services."""
+        return (str(address[0]), address[1]) in self._places
+
+    def through_proxy(self, connection: socket.socket, address: Sequence[Any]) -> None:
+        """Connect a socket to an address, through the proxy. Raises `AddressRefusedError`, `ProxyError` and
+        `OSError`."""
+        assert self.proxy is not None  # noqa: S101 -- the caller looked
+        self.connecting(address[0])
+        try:
+            try:
+                found = socket.getaddrinfo(
+                    self.proxy.host, self.proxy.port, connection.family, socket.SOCK_STREAM
+                )
+                with _to_proxy():
+                    _CONNECT(connection, found[0][4])
+            except OSError as error:
+                raise ProxyError(
+                    f"the proxy does not answer: {error.strerror or type(error).__name__}"
+                ) from None
+            self.proxy.tunnel(connection, str(_numeric(str(address[0]))), int(address[1]))
+        except ProxyError as error:
+            self.proxy_failure = self.proxy_failure or str(error)
+            raise
 
     def connecting(self, host: object) -> None:
         """Called by the hook. Raises `AddressRefusedError`."""
@@ -138,18 +173,59 @@ _INSTALLED: Final = threading.Event()
 _INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
+_CONNECT: Final = socket.socket.connect
+_HERE: Final = threading.local()
+"""Of each thread: whether it is connecting to a proxy."""
+
+
+@contextmanager
+def _to_proxy() -> Iterator[None]:
+    """The one connection of this thread that goes to the proxy itself, which may be at a private address."""
+    _HERE.to_proxy = True
+    try:
+        yield
+    finally:
+        _HERE.to_proxy = False
+
+
 def _install() -> None:
     """Hooks cannot be removed, so there is one for the process, and it asks the active guards."""
     with _LOCK:
         if not _INSTALLED.is_set():
             sys.addaudithook(_hook)
+            socket.socket.connect = _connect  # type: ignore[assignment,method-assign] # every library's sockets are these
             _INSTALLED.set()
+
+
+def _connect(connection: socket.socket, address: Any) -> None:
+    """`socket.connect`, through the proxy of the guard that is up, if it has one."""
+    for guard in tuple(_STANDING):
+        if guard.proxy is not None and connection.family in _INTERNET and not guard.is_direct(address):
+            guard.through_proxy(connection, address)
+            return
+    _CONNECT(connection, address)
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _STANDING or event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return
     connection, address = arguments[0], arguments[1]
-    if connection.family in _INTERNET and address is not None:
-        for guard in tuple(_STANDING):
-            guard.connecting(address[0])
+    if connection.family not in _INTERNET or address is None or getattr(_HERE, "to_proxy", False):
+        return
+    for guard in tuple(_STANDING):
+        if guard.is_direct(address):
+            continue
+        if guard.proxy is not None:  # by a way that does not lead through it
+            raise AddressRefusedError("connections must go through the proxy")
+        guard.connecting(address[0])
+
+
+def _places_of(url: str) -> Iterator[tuple[str, int]]:
+    """Where a service of our own is; nowhere if its name does not resolve: then whoever asks it is told."""
+    parts = split(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        for *_, place in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
+            yield str(place[0]), port
+    except OSError:
+        return

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ingest_contract.failures import BREAKERS, Reason, Verdict
+from ingest_contract.failures import SITE_BREAKERS, Reason, Verdict
 from ingest_contract.object_address import is_object
 from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.plan_document import PlanDocument
@@ -27,10 +27,11 @@ from ingest_worker.planning import Candidate, StoredRecording, plan, sift
 from ingest_worker.sources import files
 from ingest_worker.sources.addresses import NotAnAddressError, has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
-from ingest_worker.sources.guard import Policy, policy_of
+from ingest_worker.sources.guard import policy_of
 from ingest_worker.sources.headers import announced_length
 from ingest_worker.sources.notes import Notes, applied
-from ingest_worker.sources.resolve import Resolver, completed, unusable
+from ingest_worker.sources.resolve import NO_SITES, Resolver, completed, unusable
+from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import Info
 
 LOG = logging.getLogger("ingest_worker.sources")
@@ -50,9 +51,9 @@ def make_plan(
     stored: Stored,
     keep: Keep,
     *,
-    policy: Policy | None = None,
     on_request: Callable[[], None] = lambda: None,
     memory: Memory = _NO_MEMORY,
+    sites: Sites = NO_SITES,
 ) -> PlanDocument:
     """The plan.
 
@@ -61,9 +62,9 @@ def make_plan(
         stored: The store's answer; it may raise `StageError`.
         keep: Called before the plan is returned, if recordings have addresses with credentials; the plan
             shows those without.
-        policy: Which addresses may be reached, if not those that the profile allows.
         on_request: Called before every request, as a heartbeat.
         memory: What recordings' pages said to earlier plans, and keeps what they say to this one.
+        sites: What sites want.
 
     Raises:
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer.
@@ -71,8 +72,9 @@ def make_plan(
     claims = {claim: Path(os.path.realpath(folder)) for claim, folder in order.claims.items()}
     resolver = Resolver(
         order.fetch,
-        policy or policy_of(order.fetch.allow),
+        policy_of(order.fetch.allow),
         on_request,
+        sites=sites,
         namespace=order.batch.partition("/")[0],
         claims=claims,
     )
@@ -215,7 +217,7 @@ class _Closer:
                 )
                 candidate = replace(candidate, duration_seconds=seconds_of(seconds))
         except StageError as error:
-            if error.reason in BREAKERS or error.reason is Reason.TOO_SLOW:
+            if error.reason in SITE_BREAKERS or error.reason is Reason.TOO_SLOW:
                 raise
             if error.failure.verdict is not Verdict.SKIP:
                 return candidate

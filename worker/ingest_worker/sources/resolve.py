@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Final
 
-from ingest_contract.failures import BREAKERS, Kind, Reason, Verdict
+from ingest_contract.failures import SITE_BREAKERS, Kind, Reason, Verdict
 from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import FetchProfile
@@ -33,8 +33,9 @@ from ingest_worker.sources.addresses import (
 from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
-from ingest_worker.sources.guard import Guard, Policy
+from ingest_worker.sources.guard import Policy
 from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of, unquoted
+from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
 
 _MOST_LEVELS: Final = 2
@@ -49,6 +50,10 @@ _STABLE: Final = "Youtube"
 """The extractor whose addresses contain the very id that extraction gives."""
 
 
+NO_SITES: Final = Sites()
+"""Nothing is known of any site."""
+
+
 class Resolver:
     """Reads sources under one policy."""
 
@@ -58,6 +63,7 @@ class Resolver:
         policy: Policy,
         on_request: Callable[[], None] = lambda: None,
         *,
+        sites: Sites = NO_SITES,
         namespace: str = "",
         claims: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
@@ -66,7 +72,7 @@ class Resolver:
         self._fetch, self.on_request = fetch, on_request
         self._namespace, self._claims = namespace, claims
         self.buckets = Buckets(fetch, policy, on_request)
-        self.session = SiteSession(Guard(policy), options.for_listing(MOST_ENTRIES), self._budget)
+        self.session = SiteSession(policy, options.for_listing(MOST_ENTRIES), self._budget, sites)
 
     def _budget(self) -> Budget:
         """The budget of the next extraction."""
@@ -207,7 +213,7 @@ class Resolver:
         if is_media_address(source.url):
             return Candidate(id_of_url(source.url), source.url, speakers=source.speakers)
         extractor = self.session.extractor_of(source.url)
-        if extractor.gives != "video" or not extractor.name or error.reason in BREAKERS:
+        if extractor.gives != "video" or not extractor.name or error.reason in SITE_BREAKERS:
             raise error
         if error.failure.kind is not Kind.INPUT and extractor.key != _STABLE:
             raise error  # it may be read tomorrow, under another id

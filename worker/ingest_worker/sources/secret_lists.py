@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import SECRET, secret_address, secret_path
+from ingest_contract.secret_addresses import SECRET, secret_address, secret_path
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import NotAnAddressError, as_sent

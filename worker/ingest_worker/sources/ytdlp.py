@@ -22,8 +22,9 @@ from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 from ingest_worker.sources.budget import Budget, OverBudgetError
 from ingest_worker.sources.errors import chain, stage_error
-from ingest_worker.sources.guard import Guard
+from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.listing import Listing
+from ingest_worker.sources.sites import Site, Sites
 
 Info = Mapping[str, Any]
 """yt-dlp's description of something (`yt_dlp/extractor/common.py`, `InfoExtractor`)."""
@@ -57,24 +58,40 @@ class Extractor:
     """The recording's id, if the address contains it."""
     gives: str | None
     """`video`, `playlist`, `any`; None if yt-dlp does not know."""
+    site: str = ""
+    """What yt-dlp calls the site; empty where it knows none."""
 
 
 class SiteSession:
-    """One yt-dlp, and one guard around everything it does."""
+    """One yt-dlp for each site, and one guard around everything it does."""
 
-    def __init__(self, guard: Guard, parameters: dict[str, Any], budget: Callable[[], Budget]) -> None:
+    def __init__(
+        self, policy: Policy, parameters: dict[str, Any], budget: Callable[[], Budget], sites: Sites
+    ) -> None:
         """`budget` makes the budget of one extraction."""
-        self._guard, self._parameters, self._budget = guard, parameters, budget
+        self._policy, self._parameters, self._budget, self._sites = policy, parameters, budget, sites
+
+    def _at(self, url: str) -> tuple[Site, Guard]:
+        """What the site of an address wants, and the guard for it. Raises as `Guard.check`."""
+        site = self._sites.of(url, lambda: self._names(url))
+        guard = site.guard(self._policy)
+        guard.check(url)
+        return site, guard
+
+    def _names(self, url: str) -> tuple[str, ...]:
+        found = self.extractor_of(url)
+        return () if found.key == GENERIC else (found.site, found.key.lower())
 
     @contextmanager
-    def _open(self, budget: Budget) -> Iterator[YoutubeDL]:
+    def _open(self, site: Site, guard: Guard, budget: Budget) -> Iterator[YoutubeDL]:
         """A yt-dlp under the guard, on a budget of bytes."""
-        with self._guard.up(), Listing(self._parameters, auto_init="no_verbose_header") as downloader:
+        parameters = {**self._parameters, **site.parameters}
+        with guard.up(), Listing(parameters, auto_init="no_verbose_header") as downloader:
             downloader.budget = budget
             yield downloader
 
     @contextmanager
-    def _typed(self, *, downloading: bool = False) -> Iterator[None]:
+    def _typed(self, guard: Guard, *, downloading: bool = False) -> Iterator[None]:
         """Whatever yt-dlp raises becomes a `StageError`."""
         try:
             yield
@@ -88,8 +105,10 @@ class SiteSession:
             Exception
         ) as error:  # extractors are thousands of parsers of other people's pages: any exception is possible
             _close(error)
-            if self._guard.refused is not None:
-                raise self._guard.refusal(f"what it leads to is at {self._guard.refused}") from error
+            if guard.refused is not None:
+                raise guard.refusal(f"what it leads to is at {guard.refused}") from error
+            if guard.proxy_failure is not None:
+                raise StageError(Reason.PROXY_FAILED, guard.proxy_failure) from error
             if any(isinstance(link, MemoryError) for link in chain(error)):
                 raise StageError(
                     Reason.SOURCE_TOO_LARGE, "what is there takes more memory than is given to looking at it"
@@ -103,9 +122,13 @@ class SiteSession:
             StageError: as translated by `errors`; `SOURCE_UNSUPPORTED` for a list of more than
                 `MOST_ENTRIES`.
         """
-        self._guard.check(url)
+        site, guard = self._at(url)
         budget = self._budget()
-        with self._open(budget) as downloader, self._typed(), budget.running("looking at it"):
+        with (
+            self._open(site, guard, budget) as downloader,
+            self._typed(guard),
+            budget.running("looking at it"),
+        ):
             found = dict(downloader.extract_info(url, download=False) or {})
             if "entries" in found:
                 found["entries"] = [entry for entry in found["entries"] if entry]
@@ -121,14 +144,14 @@ class SiteSession:
 
         A server without ranges is read from its beginning only. Raises `StageError`.
         """
-        self._guard.check(url)
+        site, guard = self._at(url)
         request = Request(
             url, headers={"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"}
         )
         budget = self._budget()
         with (
-            self._open(budget) as downloader,
-            self._typed(),
+            self._open(site, guard, budget) as downloader,
+            self._typed(guard),
             budget.running("reading it"),
             downloader.urlopen(request) as response,
         ):
@@ -151,14 +174,13 @@ class SiteSession:
         Raises:
             StageError: as translated by `errors`, and what `check` raises.
         """
-        self._guard.check(url)
-        with self._open(
-            budget
-        ) as downloader:  # one for both steps: the second needs the site's cookies of the first
-            with self._typed(), self._budget().running("looking at it"):
+        site, guard = self._at(url)
+        # one for both steps: the second needs the site's cookies of the first
+        with self._open(site, guard, budget) as downloader:
+            with self._typed(guard), self._budget().running("looking at it"):
                 found = _the_one(downloader, downloader.extract_info(url, download=False))
             check(found)
-            with self._typed(downloading=True), budget.running("the download"):
+            with self._typed(guard, downloading=True), budget.running("the download"):
                 done = downloader.process_ie_result(dict(found), download=True)
         paths = [each["filepath"] for each in done.get("requested_downloads", ()) if each.get("filepath")]
         if len(paths) != 1 or not Path(paths[0]).is_file():
@@ -175,7 +197,8 @@ class SiteSession:
         """Which extractor claims an address. Sends nothing."""
         for key, extractor in self._extractors.items():
             if extractor.suitable(url):
-                return Extractor(key, extractor.get_temp_id(url), extractor._RETURN_TYPE)  # noqa: SLF001 -- what `YoutubeDL` itself reads
+                site = str(extractor.IE_NAME).partition(":")[0].lower()
+                return Extractor(key, extractor.get_temp_id(url), extractor._RETURN_TYPE, site)  # noqa: SLF001 -- what `YoutubeDL` itself reads
         return Extractor(GENERIC, None, "any")
 
     def gives_lists(self, key: str) -> bool:

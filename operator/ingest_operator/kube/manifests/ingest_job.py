@@ -24,6 +24,7 @@ from ingest_operator.kube.manifests.failure_policy import failure_policy
 from ingest_operator.kube.manifests.node_avoidance import kept_from
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE, in_pods, joined, split
 from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
+from ingest_operator.kube.manifests.site_secrets import site_secrets
 from ingest_operator.kube.manifests.sources import named_secrets
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
 
@@ -148,4 +149,5 @@ def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
         writable(pods.scratch_gib),
         *claims(claims_of(addresses, pods.claims)),
         *secrets([order.item.url], named_secrets(orders.batch.spec).intersection(pods.secrets)),
+        *site_secrets(order.sites),
     )

@@ -11,6 +11,8 @@ from typing import Final
 
 from ingest_contract.order import IngestOrder, PlanOrder
 from ingest_operator.core.orders import Orders
+from ingest_operator.core.site_access import access_to
+from ingest_operator.kube.manifests.site_secrets import path_of
 from ingest_operator.kube.manifests.sources import with_claims_allowed
 
 SHARED_VARIABLE: Final = "INGEST_SHARED_ORDER"
@@ -60,10 +62,12 @@ def plan_text(order: PlanOrder) -> str:
 
 
 def in_pods(orders: Orders) -> Orders:
-    """The orders as pods get them: files on the claims that the profile mounts may be read."""
+    """The orders as pods get them: files on the claims that the profile mounts may be read, and secrets of
+    sites are files."""
     profile = orders.profile
     return replace(
         orders,
+        access=access_to(profile.fetch.sites, path_of),
         profile=profile.model_copy(update={"fetch": with_claims_allowed(profile.fetch, profile.pods.claims)}),
     )
 

@@ -23,6 +23,7 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import config_map, digest_variable, one_run
 from ingest_operator.kube.manifests.order_encoding import in_pods, plan_text
 from ingest_operator.kube.manifests.pod_template import Work, pod_template, requested
+from ingest_operator.kube.manifests.site_secrets import site_secrets
 from ingest_operator.kube.manifests.sources import CLAIMS, folders_of, secret_addresses
 from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
 
@@ -81,7 +82,8 @@ def _mounts(owner: Owner, orders: Orders, plan_number: int) -> tuple[Mount, ...]
     order = Mount("order", ORDER_FOLDER, {"configMap": {"name": plan_order_map_name(owner, plan_number)}})
     locks = (models(pods.models),) if orders.batch.spec.reprocess is Reprocess.IF_PIPELINE_CHANGED else ()
     lists = secrets(secret_addresses(orders.batch.spec), pods.secrets)
-    return (order, writable(SCRATCH_GIB), *locks, *claims(_claims(orders)), *lists)
+    sites = site_secrets(in_pods(orders).access)
+    return (order, writable(SCRATCH_GIB), *locks, *claims(_claims(orders)), *lists, *sites)
 
 
 def _claims(orders: Orders) -> tuple[str, ...]:

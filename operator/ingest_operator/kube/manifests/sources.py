@@ -13,9 +13,10 @@ from ingest_contract.batch import (
     VolumeSource,
 )
 from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
-from ingest_contract.order import PlannedSource, secret_address
+from ingest_contract.order import PlannedSource
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
+from ingest_contract.secret_addresses import secret_address
 from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
 
 CLAIMS: Final = "/sources"

@@ -1,0 +1,45 @@
+"""Which of a profile's sites a process needs: the entries of the recording that it fetches, by the site's
+name. Pure.
+
+The one place that says which processes get the secrets of sites: those whose orders are made here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ingest_contract.order import Item
+from ingest_contract.profile import FetchProfile
+from ingest_contract.secret_addresses import SECRET
+from ingest_contract.sites import SecretKey, SiteAccess, SiteProfile, chosen, host_of, names_of
+
+
+def without_sites(fetch: FetchProfile) -> FetchProfile:
+    """The fetch settings as orders have them: which Secrets there are is nobody's business but the
+    operator's."""
+    return fetch.model_copy(update={"sites": ()})
+
+
+def access_to(sites: Iterable[SiteProfile], path_of: Callable[[SecretKey], str]) -> tuple[SiteAccess, ...]:
+    """What workers get of these entries; `path_of` says where the key of a Secret is as a file."""
+    return tuple(
+        SiteAccess(
+            name=each.name,
+            cookies=path_of(each.cookies) if each.cookies is not None else None,
+            proxy=path_of(each.proxy) if each.proxy is not None else None,
+            po_token_provider=each.po_token_provider.url if each.po_token_provider is not None else None,
+        )
+        for each in sites
+    )
+
+
+def needed(access: Sequence[SiteAccess], item: Item, others: Iterable[str] = ()) -> tuple[SiteAccess, ...]:
+    """The entries that a recording needs, and those of `others`, addresses that its process fetches too.
+
+    Of an address in a Secret only the worker knows the site: it gets them all.
+    """
+    if item.url.startswith(SECRET):
+        return tuple(access)
+    known = {each.name for each in access}
+    names = [names_of(item.url, item.id)] if host_of(item.url) else []
+    names += [names_of(url) for url in others if host_of(url)]
+    wanted = {chosen(each, known) for each in names}
+    return tuple(each for each in access if each.name in wanted)

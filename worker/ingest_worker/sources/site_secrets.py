@@ -1,0 +1,153 @@
+"""The secrets of sites: read here, in the process that meets no site, and handed to the child that does, in
+memory.
+
+Called by `apart`. Nothing that is said afterwards may hold one of them: `Secrets.hidden` takes them out of
+whatever a library says. What a Receipt tells of them is a digest, by which a change is noticed.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from ingest_contract.failures import Reason
+from ingest_contract.sites import SiteAccess
+from ingest_worker.errors import StageError
+
+_MOST_BYTES: Final = 1 << 20
+"""Bytes of one file: what a Secret holds."""
+
+_COOKIE_FIELDS: Final = 7
+"""Fields of a line of a cookie file: host, with hosts below, path, https only, expiry, name, value
+(curl.se/docs/http-cookies.html)."""
+
+_HTTP_ONLY: Final = "#HttpOnly_"
+_TELLING_CHARACTERS: Final = 6
+"""Characters: shorter parts are in every message (`true`, `8080`)."""
+
+_DIGITS: Final = 8
+"""Hex digits of a digest: enough to notice a change, and of no use to somebody who guesses a password."""
+
+_SCHEMES: Final = frozenset({"http", "socks5", "socks5h"})
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a run knows of its sites."""
+
+    access: Sequence[SiteAccess]
+    cookies: dict[str, str]
+    """Entry to the text of its cookie file."""
+    proxies: dict[str, str]
+    """Entry to the address of its proxy."""
+
+    @property
+    def request(self) -> list[dict[str, Any]]:
+        """The part of a child's request with all that it may know."""
+        return [
+            {
+                "name": each.name,
+                "cookies": self.cookies.get(each.name),
+                "proxy": self.proxies.get(each.name),
+                "provider": each.po_token_provider,
+            }
+            for each in self.access
+        ]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Entry to a digest of its secrets, for entries that have some."""
+        found = {}
+        for each in self.access:
+            texts = [text for kept in (self.cookies, self.proxies) if (text := kept.get(each.name))]
+            if texts:
+                found[each.name] = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:_DIGITS]
+        return found
+
+    def hidden(self, text: str) -> str:
+        """The text without the secrets, and without the parts of them that let somebody in."""
+        for part in sorted(self._parts(), key=len, reverse=True):
+            text = text.replace(part, "***")
+        return text
+
+    def _parts(self) -> set[str]:
+        found = {value for text in self.cookies.values() for value in _values(text)}
+        for address in self.proxies.values():
+            parts = urlsplit(address)
+            words = (address, parts.netloc, parts.username, parts.password, parts.hostname)
+            found |= {form for word in words if word for form in (word, unquote(word))}
+        return {part for part in found if len(part) >= _TELLING_CHARACTERS}
+
+
+def read_secrets(access: Iterable[SiteAccess]) -> Secrets:
+    """The secrets of these sites.
+
+    Raises:
+        StageError: `CREDENTIALS_INVALID` for a file that is missing or is not what it should be, naming the
+            Secret and never what is in it.
+    """
+    found, cookies, proxies = tuple(access), dict[str, str](), dict[str, str]()
+    for each in found:
+        if each.cookies is not None:
+            cookies[each.name] = _cookies(Path(each.cookies))
+        if each.proxy is not None:
+            proxies[each.name] = _proxy(Path(each.proxy))
+    return Secrets(found, cookies, proxies)
+
+
+def _cookies(path: Path) -> str:
+    """The lines of a cookie file that hold a cookie. Others are left out: yt-dlp prints them."""
+    lines = [line for line in _text(path).splitlines() if _is_cookie(line)]
+    if not lines:
+        raise _invalid(path, "has no cookie: it must be in Netscape's format, with seven fields in a line")
+    return "\n".join(("# Netscape HTTP Cookie File", *lines, ""))
+
+
+def _is_cookie(line: str) -> bool:
+    bare = line.removeprefix(_HTTP_ONLY)
+    fields = bare.split("\t")
+    return (
+        not bare.startswith("#")
+        and len(fields) == _COOKIE_FIELDS
+        and re.fullmatch(r"[0-9]*(\.[0-9]+)?", fields[4]) is not None
+    )
+
+
+def _values(cookies: str) -> Iterator[str]:
+    for line in cookies.splitlines():
+        if _is_cookie(line):
+            yield line.split("\t")[6]
+
+
+def _proxy(path: Path) -> str:
+    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    try:
+        parts = urlsplit(lines[0]) if len(lines) == 1 else urlsplit("")
+        whole = parts.scheme in _SCHEMES and parts.hostname and parts.port
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _invalid(
+            path,
+            "is not the address of a proxy: one line, http://user:password@host:port or socks5://host:port",
+        )
+    return lines[0]
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES).decode(errors="replace").removeprefix("\ufeff")
+    except OSError as error:
+        raise _invalid(
+            path,
+            f"cannot be read ({error.strerror}): is there a Secret {path.parent.name} with the key "
+            f"{path.name} in the batch's namespace?",
+        ) from None
+
+
+def _invalid(path: Path, why: str) -> StageError:
+    return StageError(Reason.CREDENTIALS_INVALID, f"{path.parent.name}/{path.name} {why}")
