@@ -6,12 +6,10 @@ and reasons are counted. Missing information never decides: a recording of unkno
 stays in.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import translate
 from statistics import median_low
 from typing import Final, TypeVar
 
@@ -26,8 +24,9 @@ from ingest_contract.plan_document import (
     Skipped,
     SkipReason,
 )
-from ingest_contract.selection import Exclude, Include, Order, Reprocess, Select
+from ingest_contract.selection import Include, Order, Reprocess, Select
 from ingest_contract.text import without_credentials
+from ingest_worker.wanted import by_date, by_kind, by_language, by_length, by_title
 
 M = TypeVar("M", bound=ContractModel)
 
@@ -165,11 +164,7 @@ def sift(
         _repeated(order.known),
         _unusable,
         _live(order.select),
-        _kind(order.select),
-        _title(order.select),
-        _length(order.select),
-        _dates(order.select),
-        _language(order.select),
+        _wanted(order.select),
         _stored(order, stored),
     )
     kept: list[Candidate] = []
@@ -222,67 +217,15 @@ def _live(select: Select) -> Rule:
     )
 
 
-def _kind(select: Select) -> Rule:
-    """Shorts and live streams are what their site calls so, and all others are regular."""
-
-    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        kind = Exclude.SHORTS if candidate.short else Exclude.REGULAR
-        stream = not candidate.short and candidate.liveness not in (None, Liveness.NEVER)
-        return None if stream or kind not in select.exclude else (SkipReason.KIND_UNWANTED, kind.value)
-
-    return rule
-
-
-def _title(select: Select) -> Rule:
-    wanted, unwanted = _titled(select.titles), _titled(select.except_titles)
-
-    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        if not candidate.title:
-            return None
-        if (select.titles and not wanted(candidate.title)) or unwanted(candidate.title):
-            return SkipReason.TITLE_UNWANTED, candidate.title
-        return None
-
-    return rule
-
-
-def _titled(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a title matches one of the patterns, in whatever case."""
-    compiled = [re.compile(translate(pattern.casefold())) for pattern in patterns]
-    return lambda title: any(pattern.match(title.casefold()) for pattern in compiled)
-
-
-def _language(select: Select) -> Rule:
-    wanted = set(select.languages)
-    return lambda candidate: (
-        (SkipReason.LANGUAGE_UNWANTED, candidate.language)
-        if wanted and candidate.language is not None and candidate.language not in wanted
-        else None
+def _wanted(select: Select) -> Rule:
+    of_title = by_title(select)
+    return lambda each: (
+        by_kind(select, short=each.short, stream=each.liveness not in (None, Liveness.NEVER))
+        or of_title(each.title)
+        or by_length(select, each.duration_seconds)
+        or by_date(select, each.published_at)
+        or by_language(select, each.language)
     )
-
-
-def _length(select: Select) -> Rule:
-    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        seconds = candidate.duration_seconds
-        if seconds is None:
-            return None
-        if seconds < select.min_duration_seconds:
-            return SkipReason.TOO_SHORT, f"{seconds} s"
-        if select.max_duration_seconds is not None and seconds > select.max_duration_seconds:
-            return SkipReason.TOO_LONG, f"{seconds} s"
-        return None
-
-    return rule
-
-
-def _dates(select: Select) -> Rule:
-    after, before = select.published_after or "", select.published_before or "9999-99-99"
-
-    def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
-        day = (candidate.published_at or "")[:10]  # ISO dates sort as text
-        return None if not day or after <= day < before else (SkipReason.OUTSIDE_DATES, day)
-
-    return rule
 
 
 def _stored(order: PlanOrder, stored: Mapping[str, StoredRecording]) -> Rule:

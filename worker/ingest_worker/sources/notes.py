@@ -9,9 +9,10 @@ from typing import Final
 from ingest_worker.details import Detail, Fact, Memory
 from ingest_worker.planning import Candidate
 
-_FLUSH_DETAILS: Final = 25
+_FLUSH_PAGES: Final = 25
+"""Pages that die with a plan at most."""
 _FLUSH_SECONDS: Final = 5.0
-"""What dies with a plan at most: these many pages, or those of these seconds."""
+"""Seconds after which the pages since then are kept, however few."""
 
 
 class Notes:
@@ -35,7 +36,7 @@ class Notes:
             language=candidate.language,
             outcome=candidate.outcome,
         )
-        if len(self._waiting) >= _FLUSH_DETAILS or self._clock() - self._flushed >= _FLUSH_SECONDS:
+        if len(self._waiting) >= _FLUSH_PAGES or self._clock() - self._flushed >= _FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:

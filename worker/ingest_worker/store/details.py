@@ -17,7 +17,8 @@ from ingest_worker.store.errors import translated
 KEPT_DAYS: Final = 90
 """Lengths and dates do not change; a recording that nobody has asked about for so long is forgotten."""
 
-_OWN_HOURS: Final = 24
+_OWN_SECONDS: Final = 86_400
+"""A day: longer than a plan waits for a site that stops it, and short enough for what changes."""
 
 
 def recall(connection: Connection, batch: str, ids: Sequence[str]) -> Mapping[str, Detail]:
@@ -26,8 +27,8 @@ def recall(connection: Connection, batch: str, ids: Sequence[str]) -> Mapping[st
         rows = connection.execute(
             "select recording, said from ingest.detail where recording = any(%s) and case when batch is null "
             "then seen_at > now() - make_interval(days => %s) "
-            "else batch = %s and seen_at > now() - make_interval(hours => %s) end",
-            [list(ids), KEPT_DAYS, batch, _OWN_HOURS],
+            "else batch = %s and seen_at > now() - make_interval(secs => %s) end",
+            [list(ids), KEPT_DAYS, batch, _OWN_SECONDS],
         ).fetchall()
     return {name: detail for name, said in rows if (detail := _parsed(said)) is not None}
 
