@@ -69,6 +69,12 @@ class Pace(ContractModel, json_schema_extra=cel(_PACED)):
             raise ValueError(_PACED[1])
         return self
 
+    @property
+    def gap_seconds(self) -> int:
+        """Seconds between two starts that are spread evenly, rounded up."""
+        spread = 0 if self.per_hour is None else -(-3600 // self.per_hour)
+        return max(spread, self.min_gap_seconds or 0)
+
 
 class PoTokenProvider(ContractModel):
     """A service that makes proof-of-origin tokens for YouTube (bgutil-ytdlp-pot-provider), for formats that
@@ -117,6 +123,9 @@ class SiteAccess(ContractModel):
 
     po_token_provider: Annotated[str, StringConstraints(max_length=512)] | None = None
     """The address of the service that makes proof-of-origin tokens."""
+
+    page_gap_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """Seconds between two pages that a plan opens there, at least."""
 
 
 SiteAccesses = Annotated[tuple[SiteAccess, ...], Field(max_length=MAX_ENTRIES)]

@@ -26,6 +26,7 @@ def access_to(sites: Iterable[SiteProfile], path_of: Callable[[SecretKey], str])
             cookies=path_of(each.cookies) if each.cookies is not None else None,
             proxy=path_of(each.proxy) if each.proxy is not None else None,
             po_token_provider=each.po_token_provider.url if each.po_token_provider is not None else None,
+            page_gap_seconds=each.pace.gap_seconds if each.pace is not None else 0,
         )
         for each in sites
     )

@@ -30,6 +30,7 @@ from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.guard import policy_of
 from ingest_worker.sources.headers import announced_length
 from ingest_worker.sources.notes import Notes, applied
+from ingest_worker.sources.page_pace import PagePace
 from ingest_worker.sources.resolve import NO_SITES, Resolver, completed, unusable
 from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import Info
@@ -124,6 +125,7 @@ class _Closer:
 
     def __init__(self, resolver: Resolver, order: PlanOrder, notes: Notes) -> None:
         self._resolver, self._scratch, self._notes = resolver, Path(order.place.scratch), notes
+        self._pace = PagePace(order.sites, resolver.on_request)
         self._length, self._date = _asks_for_length(order.select), _asks_for_date(order.select)
         self._language = bool(order.select.languages)
         self._filters_by_length = _filters_by_length(order.select)
@@ -159,6 +161,7 @@ class _Closer:
             host = urlsplit(candidate.url).hostname
             if host in slowed:
                 continue
+            self._pace.wait(candidate)
             try:
                 found[candidate.id] = self._from_the_web(candidate)
             except StageError as error:
