@@ -11,8 +11,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -23,32 +22,13 @@ from ingest_contract.order import (
     ORDER_FILE_VARIABLE,
     ORDER_VARIABLE,
     IngestOrder,
-    WorkOrder,
     order_digest,
     read_order,
 )
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Receipt, encode
 from ingest_worker import logs
 from ingest_worker.sandbox.kernel import undumpable
-
-QUIET: Final = MappingProxyType(
-    {
-        # CUDA orders GPUs by speed, NVML by PCI bus: both must mean the same GPU
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "HF_HUB_OFFLINE": "1",
-        # Spinning threads all wait for one that lost its core: segmenting 299 s took 104 s next to another
-        # load, and 16 s with this.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYANNOTE_METRICS_ENABLED": "0",
-        # recommended by torch's own out-of-memory message
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
-        "TOKENIZERS_PARALLELISM": "false",
-        "TRANSFORMERS_OFFLINE": "1",
-    }
-)
-"""Environment that the engines read at import: no hub, no telemetry, no threads beyond those in the order."""
-
-THREADS: Final = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from ingest_worker.surroundings import settle
 
 log = logging.getLogger("ingest_worker")
 
@@ -73,7 +53,7 @@ def main() -> NoReturn:
         code = refuse(text, error)
     else:
         logs.start(order.trace_id)
-        settle(order)
+        settle(order.runtime.threads if isinstance(order, IngestOrder) else None)
         from ingest_worker.process import Process
 
         code = Process(order, dsn).run()
@@ -93,13 +73,6 @@ def order_text() -> str:
             "somebody has replaced the ConfigMap that it lies in"
         )
     return text
-
-
-def settle(order: WorkOrder) -> None:
-    """Set what libraries read from the environment when they are imported."""
-    os.environ.update(QUIET)
-    if isinstance(order, IngestOrder):
-        os.environ.update(dict.fromkeys(THREADS, str(order.runtime.threads)))
 
 
 def refuse(text: str, error: OSError | ValueError) -> int:

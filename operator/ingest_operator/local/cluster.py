@@ -1,6 +1,7 @@
 """This machine behind the `Cluster` protocol: one worker process per run. A later session finds a run through
 its run folder."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from shutil import rmtree
@@ -15,6 +16,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.outcome import Ended, Observation, Run
 from ingest_operator.local.folders import BatchFolder, RunFolder
+from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import (
     Limits,
     Started,
@@ -37,10 +39,13 @@ class Site:
 
 
 class LocalCluster:
-    """Workers as subprocesses of this process."""
+    """Workers as processes of this machine: started by themselves, or forked from one that `forks` keeps."""
 
-    def __init__(self, orders: Orders, site: Site, clock: Callable[[], float]) -> None:
-        self._orders, self._site, self._clock = orders, site, clock
+    def __init__(
+        self, orders: Orders, site: Site, clock: Callable[[], float], forks: Forks | None = None
+    ) -> None:
+        self._orders, self._site, self._clock, self._forks = orders, site, clock, forks
+        self._importing = asyncio.Lock()
         self._live: dict[tuple[int, int], WorkerProcess] = {}
         self._over: dict[tuple[int, int], Run] = {}
 
@@ -92,6 +97,9 @@ class LocalCluster:
             progress_file=str(folder.progress),
         )
         order = self._orders.to_ingest(item, start, place)
+        if self._forks is not None:
+            async with self._importing:
+                await asyncio.to_thread(self._forks.ready, order.runtime.threads)
         limits = Limits(
             self._site.memory_bytes, deadline_seconds(item.duration_seconds, order.runtime.device)
         )
@@ -101,7 +109,7 @@ class LocalCluster:
             "rung": start.rung,
             "disruptions": start.disruptions,
         }
-        self._live[key] = launch(folder, order.to_json(), self._site.dsn, limits, facts)
+        self._live[key] = launch(folder, order.to_json(), self._site.dsn, limits, facts, self._forks)
 
     async def stop(self, index: int, number: int) -> None:
         """Ask a worker to end."""

@@ -1,5 +1,5 @@
-"""Worker processes on this machine: each is started in its own process group, watched for memory and time,
-and ended as a group.
+"""Worker processes on this machine: each has its own process group, is watched for memory and time, and is
+ended as a group.
 
 Whoever sees an end writes it to `ended.json`: the session that started the process, or a later one that finds
 it orphaned.
@@ -9,8 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
+from ingest_operator.local.forks import Forks
+from ingest_operator.local.starting import Alone, Launch, Process, born_at
 
 GRACE_SECONDS: Final = 25.0
 """Seconds between SIGTERM and SIGKILL; a worker rolls back and exits well within this time."""
@@ -76,45 +76,49 @@ class Started:
 class WorkerProcess:
     """One live worker of this session."""
 
-    def __init__(
-        self, folder: RunFolder, popen: subprocess.Popen[bytes], started: Started, limits: Limits
-    ) -> None:
+    def __init__(self, folder: RunFolder, process: Process, started: Started, limits: Limits) -> None:
         self.folder, self.started = folder, started
-        self._popen, self._limits = popen, limits
+        self._process, self._limits = process, limits
         self._stopped_at: float | None = None
         self._killed_for: str | None = None
 
     def poll(self, now: float) -> Ended | None:
         """How it ended, or None while it runs. Also enforces the limits."""
-        code = self._popen.poll()
-        if code is None:
+        ended = self._process.ended()
+        if ended is None:
             self._enforce(now)
             return None
-        end_group(self._popen.pid, signal.SIGKILL)  # whatever it left behind
-        exit_code = SHELL_SIGNAL - code if code < 0 else code
+        end_group(self._process.pid, signal.SIGKILL)  # whatever it left behind
+        code = ended.code
+        exit_code = SHELL_SIGNAL - code if code is not None and code < 0 else code
         return _record(self.folder, exit_code, self._killed_for, now)
 
     def stop(self, now: float) -> None:
         """Ask it to end; a second request changes nothing."""
         if self._stopped_at is None:
             self._stopped_at, self._killed_for = now, "request"
-            end_group(self._popen.pid, signal.SIGTERM)
+            end_group(self._process.pid, signal.SIGTERM)
 
     def _enforce(self, now: float) -> None:
         if self._stopped_at is not None and now - self._stopped_at > GRACE_SECONDS:
-            end_group(self._popen.pid, signal.SIGKILL)
+            end_group(self._process.pid, signal.SIGKILL)
         elif self._killed_for is None and now - self.started.started_at > self._limits.seconds:
             self._kill("deadline")
         elif (
             self._killed_for is None
             and self._limits.memory_bytes
-            and resident_bytes(self._popen.pid) > self._limits.memory_bytes
+            and resident_bytes(self._process.pid) > self._limits.memory_bytes
         ):
             self._kill("memory")
 
     def _kill(self, why: str) -> None:
         self._killed_for = why
-        end_group(self._popen.pid, signal.SIGKILL)
+        end_group(self._process.pid, signal.SIGKILL)
+
+
+def passed_on(*more: str) -> dict[str, str]:
+    """The environment that every worker gets, and these variables."""
+    return {name: os.environ[name] for name in (*_PASSED_ON, *more) if name in os.environ}
 
 
 def _opening_buckets(order: str) -> list[str]:
@@ -125,35 +129,32 @@ def _opening_buckets(order: str) -> list[str]:
 
 
 def launch(
-    folder: RunFolder, order: str, dsn: str, limits: Limits, started: Mapping[str, float]
+    folder: RunFolder,
+    order: str,
+    dsn: str,
+    limits: Limits,
+    started: Mapping[str, float],
+    forks: Forks | None = None,
 ) -> WorkerProcess:
-    """Start a worker. `started` brings `started_at`, `charged_attempts`, `rung` and `disruptions`."""
+    """Start a worker: as a fork where there is something to fork from, by itself otherwise.
+    `started` brings `started_at`, `charged_attempts`, `rung` and `disruptions`."""
     folder.path.mkdir(parents=True, exist_ok=True)
     for stale in (folder.ended, folder.receipt, folder.progress):
         stale.unlink(missing_ok=True)
     write_atomically(folder.order, order)
-    names = {*_PASSED_ON, *_opening_buckets(order)}
-    environment = {name: os.environ[name] for name in names if name in os.environ}
-    with folder.log.open("ab") as log, folder.output.open("wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "ingest_worker"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=log,
-            env=environment | {ORDER_VARIABLE: order, DSN_VARIABLE: dsn},
-            cwd=folder.path,
-            start_new_session=True,
-        )
+    environment = passed_on(*_opening_buckets(order)) | {ORDER_VARIABLE: order, DSN_VARIABLE: dsn}
+    wanted = Launch(folder.path, environment, folder.output, folder.log)
+    process = (forks.start(wanted) if forks is not None else None) or Alone(wanted)
     facts = Started(
-        pid=popen.pid,
-        born=_born(popen.pid) or 0.0,
+        pid=process.pid,
+        born=born_at(process.pid) or 0.0,
         started_at=started["started_at"],
         charged_attempts=int(started["charged_attempts"]),
         rung=int(started["rung"]),
         disruptions=int(started["disruptions"]),
     )
     write_atomically(folder.started, json.dumps(asdict(facts)))
-    return WorkerProcess(folder, popen, facts, limits)
+    return WorkerProcess(folder, process, facts, limits)
 
 
 def read_started(folder: RunFolder) -> Started | None:
@@ -171,7 +172,7 @@ def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:
 def bury_orphan(folder: RunFolder, started: Started, now: float) -> Ended:
     """End what an earlier session left running and no session waits for any more.
     Its Receipt says what it committed."""
-    if _born(started.pid) == started.born:
+    if born_at(started.pid) == started.born:
         end_group(started.pid, signal.SIGKILL)
     return _record(folder, None, "request", now)
 
@@ -214,10 +215,3 @@ def resident_bytes(pid: int) -> int:
             with contextlib.suppress(psutil.Error):
                 total += process.memory_info().rss
     return total
-
-
-def _born(pid: int) -> float | None:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None

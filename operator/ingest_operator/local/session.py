@@ -25,7 +25,9 @@ from ingest_operator.core.setup_failures import of_setup
 from ingest_operator.core.status import render
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.forks import Forks
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
+from ingest_operator.local.processes import passed_on
 from ingest_operator.local.sources import Mounts, access_here, with_own_allowed
 from ingest_operator.local.status_store import (
     FileStatusStore,
@@ -86,17 +88,27 @@ async def run(
             raise
         profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
         ours = replace(ours, planned=planned, profile=profile)
-        cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock)
+        ledger = restore(batch.status)
+        forks = _forks(folder) if len(planned.items) - len(ledger.final) > 1 else None
+        cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock, forks)
         if orphans := cluster.adopt():
             watcher.said(
                 f"{orphans} recordings were interrupted when an earlier session died; "
                 "they resume where they were"
             )
-        ledger = restore(batch.status)
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
-        await _until_done(ours, cluster, statuses, watcher, stop, clock)
+        try:
+            await _until_done(ours, cluster, statuses, watcher, stop, clock)
+        finally:
+            if forks is not None:
+                forks.close()
         return statuses.batch
+
+
+def _forks(folder: BatchFolder) -> Forks:
+    """For a batch of more than one run: the first alone would only wait longer for its imports."""
+    return Forks(passed_on(), folder.path / "forking.log")
 
 
 def _orders(

@@ -1,9 +1,9 @@
-"""The local backend with real processes: how each can end, and what a later session makes of what an earlier
-one left."""
+"""The local backend with real processes, started by themselves and forked: how each can end, and what a later
+session makes of what an earlier one left."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,31 @@ from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.forks import Forks
+from ingest_operator.local.processes import passed_on
 
 STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 
 
-@pytest.fixture(autouse=True)
-def _stand_in_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+class Way:
+    """How the runs of these tests are started."""
+
+    forks: Forks | None = None
+
+
+@pytest.fixture(autouse=True, scope="module", params=["alone", "forked"])
+def _stand_in_worker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(STAND_IN))
+        folder = tmp_path_factory.mktemp("forking")
+        Way.forks = Forks(passed_on(), folder / "forking.log") if request.param == "forked" else None
+        yield
+        if Way.forks is not None:
+            assert Way.forks.runs, "every run of this round was to be a fork"
+            Way.forks.close()
+            Way.forks = None
 
 
 def orders() -> Orders:
@@ -54,9 +72,8 @@ def orders() -> Orders:
 def a_cluster(
     tmp_path: Path, *, memory_bytes: int | None = None, clock: Callable[[], float] = time.time
 ) -> LocalCluster:
-    return LocalCluster(
-        orders(), Site(BatchFolder(tmp_path), models="/nowhere", dsn="", memory_bytes=memory_bytes), clock
-    )
+    site = Site(BatchFolder(tmp_path), models="/nowhere", dsn="", memory_bytes=memory_bytes)
+    return LocalCluster(orders(), site, clock, Way.forks)
 
 
 def started(cluster: LocalCluster, behaviour: str, *, number: int = 1) -> None:

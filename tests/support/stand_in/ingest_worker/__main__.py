@@ -1,16 +1,19 @@
 """Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`,
-`mute`, `family`, `broken` (until models/mended is there).
+`mute`, `family`, `broken` (until models/mended is there), `exit CODE`, `raise`, `interrupt`, `tell` (what it
+was started with).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
 `unplannable` fails the plan.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item, PlanOrder, read_order
@@ -52,6 +55,20 @@ def planned(order: PlanOrder) -> int:
     return leave(Receipt(result="Succeeded", seconds=0.1, plan=document.summary), order.place.receipt)
 
 
+def end_at_once(asked: list[str]) -> None:
+    """The ways in which a Python program ends that nobody has written an end for."""
+    match asked:
+        case ["exit", code]:
+            sys.exit(int(code) if code.isdecimal() else code)
+        case ["raise"]:
+            raise ValueError("as asked")
+        case ["interrupt"]:
+            raise KeyboardInterrupt
+        case ["tell"]:
+            Path("told.json").write_text(json.dumps(surroundings()))
+            sys.exit()
+
+
 def wish(order: IngestOrder) -> list[str]:
     """What the title asks for."""
     if order.item.title != "broken":
@@ -63,13 +80,33 @@ def wish(order: IngestOrder) -> list[str]:
     )
 
 
+def surroundings() -> dict[str, Any]:
+    """What a process can see of how it was started."""
+    opened = {each.name: each for each in Path("/proc/self/fd").iterdir()}
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {
+        "environment": dict(os.environ),
+        "folder": str(Path.cwd()),
+        "files": {name: str(each.readlink()) for name, each in opened.items() if each.is_symlink()},
+        "leads its session": os.getsid(0) == os.getpgid(0) == os.getpid(),
+        "arguments": len(sys.argv),
+        "signals": {name: status[name] for name in ("SigBlk", "SigIgn", "SigCgt", "ShdPnd")},
+        "mask": status["Umask"],
+        "threads": status["Threads"],
+        "main": sys.modules["__main__"].__name__,
+        "buffered": sys.stdout.line_buffering,
+    }
+
+
 def main() -> int:
     order = read_order(os.environ[ORDER_VARIABLE])
     if isinstance(order, PlanOrder):
         return planned(order)
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
-    match wish(order):
+    asked = wish(order)
+    end_at_once(asked)
+    match asked:
         case ["succeed"]:
             return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
         case ["fail", reason]:
