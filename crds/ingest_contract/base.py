@@ -67,6 +67,16 @@ SourceKey = Annotated[
 ]
 """A key of a ConfigMap or Secret; it is also a file's name."""
 
+BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
+"""`<namespace>/<name>` of an object."""
+
+TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""One per batch, in the form of a W3C trace id; Jobs, logs and rows carry it."""
+
+MAX_RUN_NUMBER: Final = 1_000_000
+"""The highest run number of one recording. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
+continues the count."""
+
 Timestamp = Annotated[
     str,
     StringConstraints(

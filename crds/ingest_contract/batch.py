@@ -21,8 +21,12 @@ MAX_SOURCES: Final = 100
 server's CEL cost limit."""
 
 
+SourceUrl = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
+"""An address that recordings come from."""
+
+
 class ConfigMapSource(ContractModel):
-    """A list of addresses in a ConfigMap, one per line;
+    """A list in a ConfigMap: on each line an address, or a JSON object as in a manifest;
     empty lines and lines that begin with `#` are ignored."""
 
     name: ObjectName
@@ -45,7 +49,7 @@ class VolumeSource(ContractModel):
 
 class SecretSource(ContractModel):
     """A list of addresses in a Secret, one per line, for addresses that let somebody in; empty lines and
-    lines that begin with `#` are ignored. Only pods read it."""
+    lines that begin with `#` are ignored. A line may be a JSON object as in a manifest. Only pods read it."""
 
     secret_name: ObjectName
     """The Secret, in the batch's namespace. `ingestctl run --secret NAME=FOLDER` says where its keys are as
@@ -100,13 +104,11 @@ _ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret, volume and obje
 class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS))):
     """Where recordings come from: exactly one of `url`, `configMap`, `secret`, `volume` and `objectStore`."""
 
-    url: (
-        Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
-        | None
-    ) = None
-    """A video, playlist, channel, podcast feed, media file or HLS playlist; `file:///...` on a workstation.
-    A channel's own address is all of its uploads: videos, shorts and streams. The address of one tab, such as
-    `https://www.youtube.com/@channel/shorts`, is that tab."""
+    url: SourceUrl | None = None
+    """A video, playlist, channel, podcast feed with all of its pages, media file, HLS playlist, or a manifest
+    (`.jsonl`: a JSON object with `url`, `title`, `language`, `speakers`, `publishedAt` on each line);
+    `file:///...` on a workstation. A channel's own address is all of its uploads: videos, shorts and streams.
+    The address of one tab, such as `https://www.youtube.com/@channel/shorts`, is that tab."""
 
     config_map: ConfigMapSource | None = None
     """A list of addresses."""
@@ -153,7 +155,7 @@ class BatchTranscription(ContractModel):
     """What is known about the language of the batch's recordings."""
 
     language: Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")] | None = None
-    """ISO 639 code, for example `en`. Omitted:
+    """ISO 639 code, for example `en`. What a manifest says about a recording comes first. Omitted:
     detected in each recording, by a vote of pieces of its speech."""
 
     vocabulary: Vocabulary = ()

@@ -12,7 +12,18 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from ingest_contract.base import ContractModel, Count, ObjectName, Seconds, Timestamp, cel, in_order
+from ingest_contract.base import (
+    MAX_RUN_NUMBER,
+    BatchName,
+    ContractModel,
+    Count,
+    ObjectName,
+    Seconds,
+    Timestamp,
+    TraceId,
+    cel,
+    in_order,
+)
 from ingest_contract.profile import (
     MAX_FOLDERS,
     ComputeType,
@@ -25,7 +36,7 @@ from ingest_contract.profile import (
     TranscriptionProfile,
     Vocabulary,
 )
-from ingest_contract.selection import Reprocess, Select
+from ingest_contract.selection import Language, Reprocess, Select
 from ingest_contract.sites import SiteAccesses
 from ingest_contract.text import ForeignLine
 
@@ -44,20 +55,9 @@ DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
 in the order."""
 
-BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
-"""`<namespace>/<name>` of an object."""
-
-TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-"""One per batch, in the form of a W3C trace id; Jobs, logs and rows carry it."""
-
 ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
 """`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
 with a hash of the content and, for a file on a claim, of namespace and claim."""
-
-
-MAX_RUN_NUMBER: Final = 1_000_000
-"""The highest run number of one recording. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
-continues the count."""
 
 
 class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
@@ -103,6 +103,9 @@ class Item(ContractModel):
     speakers: SpeakerCount = SpeakerCount()
     """How many people speak, if the batch says so."""
 
+    language: Language | None = None
+    """Its language, if a manifest says so; it comes before the batch's."""
+
 
 class Settings(ContractModel):
     """What determines the output, resolved: profile and batch together."""
@@ -113,7 +116,7 @@ class Settings(ContractModel):
     transcription: TranscriptionProfile
     """How speech is transcribed."""
 
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    language: Language | None = None
     """The language that the batch names; None: the speech votes."""
 
     vocabulary: Vocabulary = ()
@@ -222,14 +225,20 @@ class PlannedSource(ContractModel):
 
     url: Location
     """A page, playlist, channel, feed, media file or local path (`file:`); a folder means every media file in
-    it that `glob` matches. `secret:` is a list of addresses that stay where they are, `s3:` a part of a
-    bucket."""
+    it that `glob` matches. `secret:` is a list of addresses that stay there, `s3:` a part of a bucket."""
 
     glob: Annotated[str, StringConstraints(max_length=256)] | None = None
     """Which files of a folder, or objects of a bucket."""
 
     speakers: SpeakerCount = SpeakerCount()
     """How many people speak, in each of its recordings."""
+
+    title: ForeignLine = ""
+    language: Language | None = None
+    published_at: Timestamp | None = None
+    """What a manifest says; title and date if it is one recording."""
+    fault: ForeignLine = ""
+    """Why a line of a list names no source; `url` is then what the line is called."""
 
 
 class PlanOrder(ContractModel):

@@ -80,7 +80,7 @@ class SkipReason(StrEnum):
     files are counted, and listed by extension."""
     UNREADABLE = "Unreadable"
     """A file, or a folder with all that is in it, that cannot be read: no permission, or a link that leads
-    nowhere or out of the folders that the profile allows."""
+    nowhere or out of the folders that the profile allows. Or a page of a feed, with all that is behind it."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"

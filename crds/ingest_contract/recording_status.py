@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ingest_contract.base import ContractModel, Count, Decimal, ShortText, Timestamp
+from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, Decimal, ShortText, Timestamp
 from ingest_contract.failures import Reason
-from ingest_contract.order import MAX_RUN_NUMBER, ItemId
+from ingest_contract.order import ItemId
 from ingest_contract.stages import Stage
 
 

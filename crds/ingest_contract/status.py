@@ -11,13 +11,21 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, field_validator
 
-from ingest_contract.base import ContractModel, Count, Decimal, LongText, ShortText, SumOfMany, Timestamp
+from ingest_contract.base import (
+    MAX_RUN_NUMBER,
+    ContractModel,
+    Count,
+    Decimal,
+    LongText,
+    ShortText,
+    SumOfMany,
+    Timestamp,
+)
 from ingest_contract.conditions import Condition
 from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.intervals import Intervals
 from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
-from ingest_contract.order import MAX_RUN_NUMBER
 from ingest_contract.recording_status import RecordingStatus
 
 MAX_ROWS: Final = 100

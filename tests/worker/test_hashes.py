@@ -14,7 +14,7 @@ from ingest_contract.profile import (
     Voice,
 )
 from ingest_contract.stages import STAGE_VERSION, Stage
-from ingest_worker.hashes import Hashes, Identities, hashes_of
+from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of
 
 MODELS = Identities("tiny.en@1", "community-1@2", "minilm@3")
 SETTINGS = Settings(
@@ -108,3 +108,12 @@ def test_a_stage_whose_code_was_changed_redoes_what_depends_on_it_and_nothing_el
     fields = ("transcribe", "diarize", "identify", "segment", "embed")
     assert {field for field in fields if getattr(before, field) != getattr(after, field)} == MENDED[stage]
     assert before.pipeline != after.pipeline
+
+
+def test_the_language_that_a_manifest_names_is_heard_and_counts_like_the_batchs() -> None:
+    german = SETTINGS.model_copy(update={"language": "de"})
+    assert for_language(SETTINGS, None) == SETTINGS
+    assert for_language(german, "fr").language == "fr"
+    named = hashes_of(for_language(SETTINGS, "de"), SpeakerCount(), MODELS)
+    assert named == hashes_of(german, SpeakerCount(), MODELS)
+    assert named.transcribe != hashes_of(SETTINGS, SpeakerCount(), MODELS).transcribe

@@ -74,6 +74,11 @@ class Hashes:
         return kept[stage]
 
 
+def for_language(settings: Settings, language: str | None) -> Settings:
+    """The settings for a recording of which a manifest says the language; None: it says nothing."""
+    return settings if language is None else settings.model_copy(update={"language": language})
+
+
 def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) -> Hashes:
     """The hashes of a recording with this number of speakers.
 

@@ -16,7 +16,7 @@ from ingest_contract.stages import Stage
 from ingest_worker.claimed import claimed_recording
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_residency
-from ingest_worker.hashes import Hashes, Identities, hashes_of, identities_of
+from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, log
@@ -31,6 +31,8 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
         StageError: the failure of a stage or of the store.
         Interruption: the run was asked to end; nothing was stored.
     """
+    settings = for_language(order.settings, order.item.language)
+    order = order.model_copy(update={"settings": settings})
     models = open_models(Path(order.place.models), order.settings.model_set)
     identities = identities_of(order.settings, models)
     hashes = hashes_of(order.settings, order.item.speakers, identities)

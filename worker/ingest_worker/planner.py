@@ -6,7 +6,8 @@ order asks whether the current pipeline would produce the same.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from typing_extensions import override
@@ -15,7 +16,7 @@ from ingest_contract.order import PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.selection import Reprocess
 from ingest_worker.details import Detail, Memory
-from ingest_worker.hashes import hashes_of, identities_of
+from ingest_worker.hashes import for_language, hashes_of, identities_of
 from ingest_worker.models import open_models
 from ingest_worker.planning import StoredRecording
 from ingest_worker.session import Session
@@ -36,14 +37,14 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
 
     today = pipelines_of(order)
 
-    def known(ids: Sequence[str]) -> Mapping[str, StoredRecording]:
+    def known(languages: Mapping[str, str | None]) -> Mapping[str, StoredRecording]:
         with connect(dsn, application="plan") as connection:
             check(connection)
-            found = stored(connection, ids)
+            found = stored(connection, [*languages])
         return {
             recording: known
             for recording, row in found.items()
-            if (known := stored_recording(row, today)) is not None
+            if (known := stored_recording(row, today(languages[recording]))) is not None
         }
 
     def keep(addresses: Mapping[str, str]) -> None:
@@ -75,13 +76,19 @@ class _InTheStore(Memory):
             remember(connection, self._batch, details)
 
 
-def pipelines_of(order: PlanOrder) -> frozenset[str]:
-    """The pipeline hashes that the current settings can give:
-    one for each number of speakers that a source names."""
+def pipelines_of(order: PlanOrder) -> Callable[[str | None], frozenset[str]]:
+    """For the language that a manifest names, the pipeline hashes that the current settings can give: one for
+    each number of speakers that a source names."""
     if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
-        return frozenset()
+        return lambda _: frozenset()
     models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))
-    return frozenset(hashes_of(order.settings, source.speakers, models).pipeline for source in order.sources)
+
+    @cache
+    def pipelines(language: str | None) -> frozenset[str]:
+        settings = for_language(order.settings, language)
+        return frozenset(hashes_of(settings, source.speakers, models).pipeline for source in order.sources)
+
+    return pipelines
 
 
 def stored_recording(row: Stored, today: frozenset[str]) -> StoredRecording | None:

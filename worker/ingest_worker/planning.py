@@ -77,7 +77,9 @@ class Candidate:
     reference: str = ""
     """What is planned and shown in place of its address, if that is secret."""
     unreadable: str = ""
-    """Why a file, or a whole folder, cannot be read; empty if it can."""
+    """Why a file, a whole folder, or a page of a feed, cannot be read; empty if it can."""
+    named_language: str | None = None
+    """The language that a manifest names, in which it is heard; None: as the batch says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ def _item(candidate: Candidate, index: int) -> Item:
         published_at=candidate.published_at,
         channel=candidate.channel,
         speakers=candidate.speakers,
+        language=candidate.named_language,
     )
 
 

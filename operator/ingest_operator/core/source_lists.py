@@ -1,7 +1,7 @@
-"""A list of addresses, one per line, as sources of a plan. Pure; the same list means the same in a cluster
-and on a workstation."""
+"""A list of addresses or JSON objects, one per line, as sources of a plan. Pure; the same list means the same
+in a cluster and on a workstation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ingest_contract.batch import Source
 from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.source_lines import lines_that_count, manifest_line
 from ingest_contract.text import said
 
 MAX_ADDRESSES: Final = 1000
@@ -42,11 +43,13 @@ class Fitting:
 
 
 def parse_source_list(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
-    """The addresses of a list. Empty lines and lines that begin with `#` are ignored. Raises `SourceError`,
-    naming the line."""
+    """The sources of a list. Empty lines and lines that begin with `#` are ignored. Raises `SourceError` for
+    a line that is no address, naming it; a JSON object that says no source is one with a fault."""
     return tuple(
-        PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers)
-        for number, line in _lines(text)
+        manifest_line(line, speakers, f"{where}, line {number}")
+        if line.startswith("{")
+        else PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers)
+        for number, line in lines_that_count(text)
     )
 
 
@@ -78,7 +81,12 @@ def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) 
 
 
 def _fits(sources: Sequence[PlannedSource]) -> bool:
-    return len(sources) <= MAX_ADDRESSES and sum(len(source.url) for source in sources) <= MAX_CHARACTERS
+    return len(sources) <= MAX_ADDRESSES and sum(map(_size, sources)) <= MAX_CHARACTERS
+
+
+def _size(source: PlannedSource) -> int:
+    """Characters of its address, and bytes of what may be in any script."""
+    return len(source.url) + len(source.title.encode()) + len(source.fault.encode())
 
 
 def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
@@ -91,16 +99,6 @@ def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSour
             seen.add((source.url, source.glob))
             fresh.append(source)
     return fresh
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """(number, content) of the lines that count."""
-    for number, line in enumerate(
-        text.removeprefix("\ufeff").splitlines(), start=1
-    ):  # some editors begin a file with a byte order mark
-        content = line.strip()
-        if content and not content.startswith("#"):
-            yield number, content
 
 
 def _address(line: str, where: str) -> str:

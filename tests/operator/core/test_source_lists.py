@@ -41,7 +41,15 @@ def test_whatever_a_list_holds_each_source_is_an_address_or_the_list_is_refused(
         found = parse_source_list(text, SpeakerCount(), WHERE)
     except SourceError:
         return
-    assert all(source.url.startswith(("http://", "https://", "file://")) for source in found)
+    assert all(source.fault or source.url.startswith(("http://", "https://", "file://")) for source in found)
+
+
+def test_a_json_line_that_says_no_source_takes_no_other_with_it() -> None:
+    text = f'{{"url": "https://a/b.mp3", "title": "T"}}\n{{"url": 3}}\n{LIST}'
+    first, second, *others = parse_source_list(text, SpeakerCount(), WHERE)
+    assert (first.url, first.title) == ("https://a/b.mp3", "T")
+    assert second.fault.startswith(f"{WHERE}, line 2: url: ")
+    assert len(others) == 3
 
 
 def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:

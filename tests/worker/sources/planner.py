@@ -46,9 +46,9 @@ class Planner:
         self.kept: dict[str, str] = {}
         self.memory = Remembered()
 
-    def store(self, ids: Sequence[str]) -> Mapping[str, StoredRecording]:
-        self.asked.append(ids)
-        return {name: self.stored[name] for name in ids if name in self.stored}
+    def store(self, languages: Mapping[str, str | None]) -> Mapping[str, StoredRecording]:
+        self.asked.append([*languages])
+        return {name: self.stored[name] for name in languages if name in self.stored}
 
     def order(self, *sources: str | PlannedSource, **select: Any) -> PlanOrder:
         return PlanOrder(

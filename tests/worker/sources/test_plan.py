@@ -94,9 +94,11 @@ def test_the_same_sources_give_the_same_plan_and_it_survives_the_log(
 
 
 def test_a_title_is_one_legible_line_whatever_its_feed_says(site: Site, planner: Planner) -> None:
-    title = "A\u202e b&#x9b;31m \n\t c\u2066 d"
+    title = "A\u202e b\u009b31m \n\t c\u2066 d"
     found = planner.plan(feed(site, entry(1, site.url("/e1.mp3"), title)), order=Order.SOURCE)
-    assert [item.title for item in found.items] == ["A b31m c d"]
+    assert [item.title for item in found.items] == ["A b›31m c d"], (
+        "a C1 control is read as Windows' character, as browsers do"
+    )
 
 
 def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(
@@ -104,9 +106,7 @@ def test_a_plan_shows_no_credentials_and_keeps_the_addresses_that_need_them(
 ) -> None:
     open_one, signed = site.url("/e1.mp3"), site.url("/e2.mp3?episode=2&token=geheim")
     logged_in = site.url("/e3.mp3").replace("//", "//ann:geheim@")
-    found = planner.plan(
-        feed(site, entry(1, open_one), entry(2, signed)), logged_in, signed, order=Order.SOURCE
-    )
+    found = planner.plan(feed(site, entry(1, open_one), entry(2, signed)), logged_in, order=Order.SOURCE)
     assert [item.url for item in found.items] == [
         open_one,
         site.url("/e2.mp3?episode=2"),

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ingest_contract.failures import Reason
+from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ALL_ENDINGS, ending_of
 
@@ -100,8 +101,11 @@ def shown(url: str) -> str:
 
 
 def is_media_address(url: str) -> bool:
-    """Whether an address names a media file, judged by its file extension."""
-    return ending_of(urlsplit(url).path) in ALL_ENDINGS | _MANIFESTS
+    """Whether an address names a media file, judged by its file extension; what is no address names none."""
+    try:
+        return ending_of(urlsplit(url).path) in ALL_ENDINGS | _MANIFESTS
+    except ValueError:
+        return False
 
 
 def has_header(url: str) -> bool:
@@ -118,6 +122,12 @@ def is_media_file(name: str) -> bool:
 def id_of_url(url: str) -> str:
     """`url:` and 16 hex digits of the canonical address' sha256."""
     return f"url:{_digest(canonical_url(url))}"
+
+
+def id_of_entry(feed: str, guid: str) -> str:
+    """`feed:` and 16 hex digits over the feed's address, without what lets somebody in, and the entry's own
+    id."""
+    return f"feed:{_digest(f'{canonical_url(without_credentials(feed))} {guid}')}"
 
 
 def id_of_nothing(text: str) -> str:

@@ -26,11 +26,12 @@ from ingest_contract.text import said
 from ingest_worker.details import Detail, Memory, Nothing
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
-from ingest_worker.planning import MAX_ADDRESS_CHARACTERS, StoredRecording
+from ingest_worker.planning import StoredRecording
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sandbox.limits import Limits
 from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledError, number
 from ingest_worker.sources import files
+from ingest_worker.sources.answers import languages, texts
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
 from ingest_worker.sources.child_reports import TELLABLE, ended, failed, garbled, media_of, site_met
 from ingest_worker.sources.contents import check
@@ -67,7 +68,7 @@ _ROOM_BYTES: Final = 1 << 20
 a full disk."""
 
 Said = dict[str, Any]
-Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
+Stored = Callable[[Mapping[str, str | None]], Mapping[str, StoredRecording]]
 Keep = Callable[[Mapping[str, str]], None]
 _NO_MEMORY: Final = Nothing()
 
@@ -163,11 +164,11 @@ def make_plan_apart(
     with _Asked(request, limits, sources, secrets, on_site, asks=True) as child:
         for line in child.lines(_patience(order.fetch), waiting):
             if "stored" in line:
-                known = stored(_texts(line["stored"]))
+                known = stored(languages(line["stored"]))
                 child.send({"known": {name: (row.unchanged, row.outcome) for name, row in known.items()}})
             elif "keep" in line:
                 addresses = line["keep"] if isinstance(line["keep"], dict) else {"": None}
-                keep(dict(zip(_texts([*addresses]), _texts([*addresses.values()]), strict=True)))
+                keep(dict(zip(texts([*addresses]), texts([*addresses.values()]), strict=True)))
                 child.send({"kept": True})
             elif "recall" in line or "remember" in line:
                 child.send(remembering.answer(line))
@@ -190,7 +191,7 @@ class _Remembering:
     def answer(self, line: Said) -> Said:
         """The answer to a line. Raises `StageError`, also for what no child of ours says."""
         if "recall" in line:
-            asked = _texts(line["recall"])
+            asked = texts(line["recall"])
             self._asked_for.update(asked)
             return {"details": {name: each.to_said() for name, each in self._memory.recall(asked).items()}}
         said = line["remember"]
@@ -201,15 +202,6 @@ class _Remembering:
         except ValidationError as error:
             raise garbled() from error
         return {"kept": True}
-
-
-def _texts(said: object) -> list[str]:
-    """Ids or addresses. Raises `StageError` for what cannot be any."""
-    if not isinstance(said, list) or not all(
-        isinstance(each, str) and 0 < len(each) <= MAX_ADDRESS_CHARACTERS for each in said
-    ):
-        raise garbled()
-    return said
 
 
 _MOST_FRAMED_BYTES: Final = 2 * MAX_BYTES

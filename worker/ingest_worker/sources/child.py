@@ -116,10 +116,11 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
     """A plan, framed, one line each. Questions to the store and addresses to keep there go through the
     parent: this process does not know the store's address."""
 
-    def stored(ids: Sequence[str]) -> Mapping[str, StoredRecording]:
+    def stored(languages: Mapping[str, str | None]) -> Mapping[str, StoredRecording]:
         known: dict[str, StoredRecording] = {}
-        for start in range(0, len(ids), _ASKED_IDS):
-            _say({"stored": list(ids[start : start + _ASKED_IDS])})
+        asked = list(languages.items())
+        for start in range(0, len(asked), _ASKED_IDS):
+            _say({"stored": dict(asked[start : start + _ASKED_IDS])})
             answer = json.loads(sys.stdin.buffer.readline())["known"]
             known |= {
                 name: StoredRecording(unchanged, outcome and Reason(outcome))

@@ -31,14 +31,16 @@ from ingest_worker.sources.guard import policy_of
 from ingest_worker.sources.headers import announced_length
 from ingest_worker.sources.notes import Notes, applied
 from ingest_worker.sources.page_pace import PagePace
-from ingest_worker.sources.resolve import NO_SITES, Resolver, completed, unusable
+from ingest_worker.sources.placeholders import unusable
+from ingest_worker.sources.resolve import NO_SITES, Resolver, completed
 from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import Info
 
 LOG = logging.getLogger("ingest_worker.sources")
 
-Stored = Callable[[Sequence[str]], Mapping[str, StoredRecording]]
-"""Queries the store: ids to what it knows about them; unknown ids are left out."""
+Stored = Callable[[Mapping[str, str | None]], Mapping[str, StoredRecording]]
+"""Queries the store: ids, each with the language that a manifest names, to what it knows about them; unknown
+ids are left out."""
 
 
 _NO_MEMORY: Final = Nothing()
@@ -80,7 +82,8 @@ def make_plan(
         claims=claims,
     )
     found = list(_listed(resolver, order.sources))
-    known = stored(sorted({candidate.id for candidate in found}))
+    languages = {candidate.id: candidate.named_language for candidate in reversed(found)}
+    known = stored(dict(sorted(languages.items())))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order, Notes(memory)).extract(kept, memory)
     document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
@@ -109,7 +112,7 @@ def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Ca
         except NotAnAddressError as error:
             if len(sources) == 1:
                 raise
-            yield unusable(source.url, "", error)
+            yield unusable(source.url, "", str(error))
 
 
 _MOST_SLOW_PAGES: Final = 3
@@ -239,6 +242,7 @@ def _completed(candidate: Candidate, info: Info) -> Candidate:
         id=candidate.id,
         url=candidate.url,
         reference=candidate.reference,
+        named_language=candidate.named_language,
         title=candidate.title or full.title,
         duration_seconds=candidate.duration_seconds or full.duration_seconds,
         published_at=candidate.published_at or full.published_at,

@@ -5,7 +5,6 @@ run, where it is counted and reported, and no other fails with it. A list that c
 because it is unknown what is missing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -14,7 +13,7 @@ from typing import Final
 
 from ingest_contract.failures import SITE_BREAKERS, Kind, Reason, Verdict
 from ingest_contract.object_address import is_object, object_address
-from ingest_contract.order import PlannedSource
+from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.profile import FetchProfile
 from ingest_contract.text import legible
 from ingest_worker.errors import StageError
@@ -23,7 +22,6 @@ from ingest_worker.sources import contents, files, options
 from ingest_worker.sources.addresses import (
     NotAnAddressError,
     as_sent,
-    id_of_nothing,
     id_of_url,
     is_media_address,
     is_media_file,
@@ -33,7 +31,10 @@ from ingest_worker.sources.addresses import (
 from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
+from ingest_worker.sources.feed_pages import FeedReader
 from ingest_worker.sources.guard import Policy
+from ingest_worker.sources.manifests import bytes_of, is_manifest, listed, named, with_facts
+from ingest_worker.sources.placeholders import unread_files, unreadable_files, unusable
 from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of, unquoted
 from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
@@ -73,6 +74,7 @@ class Resolver:
         self._namespace, self._claims = namespace, claims
         self.buckets = Buckets(fetch, policy, on_request)
         self.session = SiteSession(policy, options.for_listing(MOST_ENTRIES), self._budget, sites)
+        self._feeds = FeedReader(self.session, lambda found, source: self._entries(found, source, 1))
 
     def _budget(self) -> Budget:
         """The budget of the next extraction."""
@@ -86,11 +88,18 @@ class Resolver:
             NotAnAddressError: the source is not a valid address.
             StageError: a list, page or folder that cannot be read, with the source's name in the message.
         """
-        if is_secret(source.url):
+        if source.fault:
+            yield unusable(source.fault, source.url, source.fault)
+        elif is_secret(source.url):
             yield from self._secret(source)
-            return
+        else:
+            yield from with_facts(source, self._found_at(source))
+
+    def _found_at(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
-            if files.is_local(source.url):
+            if is_manifest(source.url):
+                yield from self._manifest(source)
+            elif files.is_local(source.url):
                 yield from self._local(source)
             elif is_object(source.url):
                 yield from self._objects(source)
@@ -102,6 +111,19 @@ class Resolver:
             raise StageError(
                 error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds
             ) from error
+
+    def _manifest(self, source: PlannedSource) -> Iterator[Candidate]:
+        """The recordings of every line; those of media files without a request."""
+        if files.is_local(source.url):
+            content = bytes_of(files.media_file(source.url, self._fetch.allow))
+        else:
+            content = self.session.page(as_sent(source.url), lambda _: True, lambda page, _: page) or b""
+        for line in listed(content, source):
+            try:
+                direct = not files.is_local(line.url) and is_media_address(line.url)
+                yield from with_facts(line, iter([named(line)])) if direct else self.candidates(line)
+            except NotAnAddressError as error:
+                yield unusable(line.url, line.title, str(error))
 
     def of_line(self, line: Line, identity: str) -> str:
         """The address of one recording that a line of a secret list leads to. Raises `StageError`."""
@@ -115,17 +137,26 @@ class Resolver:
     def _secret(self, source: PlannedSource) -> Iterator[Candidate]:
         """The recordings of every line. A line that is not an address is left out, and counted."""
         for line in lines_of(source.url):
+            facts = line.facts or source
+            if facts.fault:
+                yield unusable(
+                    line.reference, line.name, f"{line.name} is no JSON object that names an address"
+                )
+                continue
+            speakers = source.speakers if facts.speakers == SpeakerCount() else facts.speakers
+            one = facts.model_copy(update={"url": line.url, "speakers": speakers})
             try:
                 with unquoted(line):
-                    for candidate in self._remote(source.model_copy(update={"url": as_sent(line.url)})):
+                    found = self._remote(one.model_copy(update={"url": as_sent(line.url)}))
+                    for candidate in with_facts(one, found):
                         yield self._referred(candidate, line)
             except NotAnAddressError as error:
-                yield unusable(line.reference, line.name, error)
+                yield unusable(line.reference, line.name, str(error))
 
     def _referred(self, candidate: Candidate, line: Line) -> Candidate:
         """A recording that no address shows;
         what a site lists under its own ids has an address of its own."""
-        is_sites = not candidate.id.startswith("url:")
+        is_sites = not candidate.id.startswith(("url:", "feed:"))
         if (is_sites and not self._is_one(line.url)) or candidate.fault:
             return replace(candidate, fault=hidden(candidate.fault, line.url))
         return replace(candidate, reference=line.reference)
@@ -150,8 +181,8 @@ class Resolver:
         else:
             if files.is_folder(place):
                 held = files.files_in(place, source.glob, allow)
-                yield from _unread_files(place, held.others)
-                yield from _unreadable(held.unread)
+                yield from unread_files(place, held.others)
+                yield from unreadable_files(held.unread)
                 found = held.media
             else:
                 found = [files.media_file(source.url, allow)]
@@ -162,19 +193,25 @@ class Resolver:
 
     def _objects(self, source: PlannedSource) -> Iterator[Candidate]:
         held, address = self.buckets.contents(source), object_address(source.url)
-        yield from _unread_files(PurePath(address.bucket, address.key), held.others)
+        yield from unread_files(PurePath(address.bucket, address.key), held.others)
         yield from held.media
 
     def _remote(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
-            found = self.session.extract(source.url)
+            page = self._feeds.page(source.url) if self._may_be_a_feed(source.url) else None
+            found = self.session.extract(source.url) if page is None else {}
         except StageError as error:
             yield self._unread(source, error)
             return
-        if "entries" in found:
+        if page is not None:
+            yield from self._feeds.candidates(page, source)
+        elif "entries" in found:
             yield from self._entries(found, source, _MOST_LEVELS)
         else:
             yield completed(candidate_of(found, source, alone=True), found)
+
+    def _may_be_a_feed(self, url: str) -> bool:
+        return not is_media_address(url) and self.session.extractor_of(url).key == GENERIC
 
     def _entries(self, found: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
         """Each entry by itself: one without a valid address is left out,
@@ -183,7 +220,7 @@ class Resolver:
             try:
                 yield from self._entry(entry, source, depth)
             except NotAnAddressError as error:
-                yield unusable(str(entry.get("url") or ""), title_of(entry), error)
+                yield unusable(str(entry.get("url") or ""), title_of(entry), str(error))
 
     def _entry(self, entry: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
         key = entry.get("ie_key")
@@ -218,27 +255,6 @@ class Resolver:
         if error.failure.kind is not Kind.INPUT and extractor.key != _STABLE:
             raise error  # it may be read tomorrow, under another id
         return _without_media(source, extractor, error)
-
-
-def _unread_files(folder: PurePath, others: Counter[str]) -> Iterator[Candidate]:
-    """Placeholders for the files of a folder that no decoder reads, one for each extension, so that the plan
-    counts and names them."""
-    for ending, count in sorted(others.items()):
-        completed = f"{count} without an ending" if not ending else f"{count} .{ending}"
-        yield Candidate(
-            id_of_nothing(f"{folder}\n{ending}"), "", legible(f"{completed} in {folder.name}"), unread=count
-        )
-
-
-def _unreadable(paths: Mapping[Path, str]) -> Iterator[Candidate]:
-    """Placeholders for the files and folders that cannot be read, so that the plan counts and names them."""
-    for path, why in paths.items():
-        yield Candidate(id_of_nothing(str(path)), "", legible(path.name), unreadable=f"{path}: {why}")
-
-
-def unusable(address: str, title: str, error: NotAnAddressError) -> Candidate:
-    """A placeholder for an entry that cannot be fetched, so that the plan counts and names it."""
-    return Candidate(id_of_nothing(address), "", title, fault=str(error))
 
 
 def _without_media(source: PlannedSource, extractor: Extractor, error: StageError) -> Candidate:

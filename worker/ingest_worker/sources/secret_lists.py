@@ -17,7 +17,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest_contract.failures import Reason
+from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.secret_addresses import SECRET, secret_address, secret_path
+from ingest_contract.source_lines import lines_that_count, manifest_line
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import NotAnAddressError, as_sent
@@ -43,6 +45,8 @@ class Line:
     """The address. Secret."""
     reference: str
     """What stands for it wherever it is stored or shown."""
+    facts: PlannedSource | None = None
+    """What a JSON object says about it; its `fault` says why it names no address."""
 
 
 def is_secret(url: str) -> bool:
@@ -130,11 +134,12 @@ def _lines(path: Path, name: str) -> Iterator[Line]:
             f"{name} cannot be read ({error.strerror}): is there a Secret {path.parent.name} with the key "
             f"{path.name} in the batch's namespace?",
         ) from None
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-        url = line.strip()
-        if url and not url.startswith("#"):
-            digests = f"{_digest(url)}.{_digest(without_credentials(url))}"
-            yield Line(f"line {number} of {name}", url, f"{secret_address(str(path))}#{digests}")
+    for number, content in lines_that_count(text):
+        called = f"line {number} of {name}"
+        facts = manifest_line(content, SpeakerCount(), called) if content.startswith("{") else None
+        url = content if facts is None else facts.url
+        digests = f"{_digest(url)}.{_digest(without_credentials(url))}"
+        yield Line(called, url, f"{secret_address(str(path))}#{digests}", facts)
 
 
 def _parts(address: str) -> set[str]:

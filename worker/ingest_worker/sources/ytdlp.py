@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from yt_dlp import YoutubeDL
 from yt_dlp.globals import plugin_dirs
@@ -26,11 +26,16 @@ from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.listing import Listing
 from ingest_worker.sources.sites import Site, Sites
 
+T = TypeVar("T")
+
 Info = Mapping[str, Any]
 """yt-dlp's description of something (`yt_dlp/extractor/common.py`, `InfoExtractor`)."""
 
 MOST_ENTRIES: Final = 20_000
 """Entries of one list: twice what a batch can hold."""
+
+_HEAD_BYTES: Final = 1024
+"""Bytes of a page that show what it is."""
 
 GENERIC: Final = "Generic"
 """yt-dlp's extractor for addresses that no site's own extractor claims."""
@@ -137,6 +142,20 @@ class SiteSession:
                 Reason.SOURCE_UNSUPPORTED, f"the list has more than {MOST_ENTRIES} entries: name parts of it"
             )
         return found
+
+    def page(self, url: str, accept: Callable[[bytes], bool], use: Callable[[bytes, str], T]) -> T | None:
+        """What `use` makes of a whole page and the address that it came from; None if its first kilobyte is
+        not accepted, and then no more of it is read. Raises `StageError`, also what `use` raises."""
+        site, guard = self._at(url)
+        budget = self._budget()
+        with (
+            self._open(site, guard, budget) as downloader,
+            self._typed(guard),
+            budget.running("looking at it"),
+            downloader.urlopen(Request(url)) as response,
+        ):
+            head: bytes = response.read(_HEAD_BYTES)
+            return use(head + response.read(), response.url) if accept(head) else None
 
     def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
         """At most `count` bytes from an offset in a file on a web server, and the file's size if the server

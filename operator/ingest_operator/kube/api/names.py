@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from ingest_contract.base import MAX_RUN_NUMBER
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
-from ingest_contract.order import MAX_RUN_NUMBER
 from ingest_operator.kube.api.ownership import Identity
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"

@@ -1,0 +1,111 @@
+"""Feeds of a real server: RSS and Atom, all of their pages, and pages that break."""
+
+from xml.sax.saxutils import quoteattr
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.plan_document import SkipReason
+from ingest_contract.selection import Order
+from ingest_worker.sources.addresses import id_of_url
+from testkit.media.site import Answer, Site
+from tests.worker.sources.planner import Planner, titles
+
+ATOM = 'xmlns="http://www.w3.org/2005/Atom"'
+
+
+def item(site: Site, number: int, *, guid: str = "", address: str = "", extra: str = "") -> str:
+    url = address or site.url(f"/e{number}.mp3")
+    return (
+        f"<item><title>Episode {number}</title><guid>{guid or f'guid-{number}'}</guid>"
+        f"<pubDate>{number:02} Jan 1999 10:00:00 GMT</pubDate>"
+        f"<enclosure url={quoteattr(url)} type='audio/mpeg'/>{extra}</item>"
+    )
+
+
+def page(site: Site, number: int, *items: str, following: str = "", rel: str = "prev-archive") -> str:
+    link = f"<link {ATOM} rel='{rel}' href={quoteattr(following)}/>" if following else ""
+    channel = f"<channel><title>A show</title>{link}{''.join(items)}</channel>"
+    spaces = 'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
+    return site.put(f"/page-{number}", f"<?xml version='1.0'?><rss version='2.0' {spaces}>{channel}</rss>")
+
+
+@pytest.mark.parametrize("rel", ["prev-archive", "next"])
+def test_every_page_is_read_back_to_the_oldest_with_titles_dates_and_lengths(
+    rel: str, site: Site, planner: Planner
+) -> None:
+    page(site, 3, item(site, 1, extra="<itunes:duration>1:02:03</itunes:duration>"))
+    page(site, 2, item(site, 2), item(site, 3), following="/page-3", rel=rel)
+    first = page(site, 1, item(site, 3), item(site, 4), following=site.url("/page-2"), rel=rel)
+    found = planner.plan(first, order=Order.SOURCE)
+    assert titles(found) == ["Episode 3", "Episode 4", "Episode 2", "Episode 1"]
+    assert found.skip_counts == {}, "what a newer page has already is no duplicate"
+    oldest = found.items[-1]
+    assert (oldest.duration_seconds, oldest.published_at) == (3723, "1999-01-01T10:00:00Z")
+    assert (oldest.id, oldest.channel) == (id_of_url(site.url("/e1.mp3")), "A show")
+
+
+@pytest.mark.parametrize("what", ["status", "garbage", "cut", "address"])
+def test_a_page_that_breaks_is_named_and_what_was_read_before_is_kept(
+    what: str, site: Site, planner: Planner
+) -> None:
+    whole = page(site, 3, item(site, 1))
+    body = site.answer("/page-3").body
+    broken = {
+        "status": Answer(b"no", 503),
+        "garbage": Answer(b"<html>moved</html>"),
+        "cut": Answer(body[: body.index(b"<guid>")]),
+        "address": Answer(body),
+    }
+    site.answers["/page-3"] = broken[what]
+    page(site, 2, item(site, 2), following="ftp://x/" if what == "address" else whole)
+    found = planner.plan(page(site, 1, item(site, 3), following="/page-2"), order=Order.SOURCE)
+    assert titles(found)[:2] == ["Episode 3", "Episode 2"]
+    assert found.skip_counts[SkipReason.UNREADABLE] == 1
+    told = next(each for each in found.skipped if each.reason is SkipReason.UNREADABLE)
+    assert told.title == "page 3 of A show"
+    assert told.detail.startswith("page 3 of A show: ")
+
+
+def test_a_site_that_slows_us_down_on_a_later_page_fails_the_plan(site: Site, planner: Planner) -> None:
+    site.put("/page-2", b"slow", status=429)
+    error = planner.failure(page(site, 1, item(site, 1), following="/page-2"))
+    assert error.reason is Reason.RATE_LIMITED
+
+
+def test_pages_that_lead_in_a_circle_are_read_once(site: Site, planner: Planner) -> None:
+    page(site, 2, item(site, 1), following="/page-1")
+    found = planner.plan(page(site, 1, item(site, 2), following="/page-2"), order=Order.SOURCE)
+    assert titles(found) == ["Episode 2", "Episode 1"]
+    assert site.times("/page-1") == 1
+
+
+def test_an_atom_feed_with_enclosures_is_read(site: Site, planner: Planner) -> None:
+    entry = (
+        "<entry><title>Talk</title><id>urn:1</id><published>2001-02-03T04:05:06+01:00</published>"
+        f"<link rel='alternate' href='{site.url('/talk.html')}'/>"
+        f"<link rel='enclosure' type='image/png' href='{site.url('/cover.png')}'/>"
+        f"<link rel='enclosure' type='audio/mpeg' href='{site.url('/talk.mp3')}'/></entry>"
+    )
+    found = planner.plan(
+        site.put("/atom", f"<feed {ATOM}><title>Talks</title>{entry}</feed>"), order=Order.SOURCE
+    )
+    (talk,) = found.items
+    assert (talk.url, talk.published_at) == (site.url("/talk.mp3"), "2001-02-03T03:05:06Z")
+
+
+def test_an_episode_with_a_signed_address_is_known_again_when_the_signature_is_another(
+    site: Site, planner: Planner
+) -> None:
+    ids = []
+    for signature in ("one", "two"):
+        address = site.url(f"/e1.mp3?X-Amz-Signature={signature}")
+        first = page(site, 1, item(site, 1, address=address))
+        ids.append(planner.plan(first, order=Order.SOURCE).items[0].id)
+    assert ids[0] == ids[1]
+    assert ids[0].startswith("feed:")
+
+
+def test_episodes_that_share_an_id_of_their_feed_are_each_planned(site: Site, planner: Planner) -> None:
+    shared = [item(site, number, guid="same") for number in (1, 2, 3)]
+    assert len(planner.plan(page(site, 1, *shared), order=Order.SOURCE).items) == 3

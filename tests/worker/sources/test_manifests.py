@@ -1,0 +1,105 @@
+"""Manifests: what each line says about its recording, and lines that say nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.plan_document import PlanDocument, SkipReason
+from ingest_contract.secret_addresses import secret_address
+from ingest_contract.selection import Order
+from ingest_contract.source_lines import manifest_line
+from ingest_operator.core.source_lists import parse_source_list
+from testkit.media.site import Site
+from tests.worker.sources.planner import Planner, titles
+
+
+def lines(site: Site) -> list[str]:
+    first = {"url": site.url("/a.mp3"), "title": "Opening", "language": "de", "speakers": 2}
+    second = {"url": site.url("/b.mp3"), "publishedAt": "2025-01-31T12:00:00+02:00", "speakers": {"max": 3}}
+    return [
+        json.dumps(first),
+        '{"url": "' + site.url("/c.mp3"),
+        "# later",
+        json.dumps({"url": site.url("/d.mp3"), "lang": "de"}),
+        "",
+        json.dumps({"url": "ftp://x/e.mp3"}),
+        json.dumps({"url": "https://[::1/f.mp3"}),
+        json.dumps(second),
+    ]
+
+
+def planned(kind: str, site: Site, planner: Planner, folder: Path) -> PlanDocument:
+    text = "\n".join(lines(site))
+    site.put("/a.mp3", b"a")
+    site.put("/b.mp3", b"b")
+    path = folder / "backlog.jsonl"
+    path.write_text(text, encoding="utf-8")
+    planner.allow["folders"] = (str(folder),)
+    sources: dict[str, list[PlannedSource | str]] = {
+        "address": [site.put("/backlog.jsonl", text)],
+        "file": [path.as_uri()],
+        "secret": [secret_address(str(path))],
+        "config map": [*parse_source_list(text, SpeakerCount(), "backlog.jsonl of backlog")],
+    }
+    return planner.plan(*sources[kind], order=Order.SOURCE)
+
+
+@pytest.mark.parametrize("kind", ["address", "file", "secret", "config map"])
+def test_what_a_line_says_is_planned_and_a_line_that_says_nothing_is_named_by_its_number(
+    kind: str, site: Site, planner: Planner, tmp_path: Path
+) -> None:
+    found = planned(kind, site, planner, tmp_path)
+    first, second = found.items
+    assert (first.title, first.language, first.speakers) == ("Opening", "de", SpeakerCount(min=2, max=2))
+    assert (second.published_at, second.language) == ("2025-01-31T10:00:00Z", None)
+    assert second.speakers == SpeakerCount(max=3)
+    assert found.skip_counts == {SkipReason.ADDRESS_INVALID: 4}
+    numbers = [number for each in found.skipped for number in (2, 4, 6) if f"line {number}" in each.title]
+    assert numbers == [2, 4, 6], [each.title for each in found.skipped]
+
+
+def test_thousands_of_lines_with_media_files_cost_one_request(site: Site, planner: Planner) -> None:
+    text = "\n".join(json.dumps({"url": site.url(f"/{number}.mp3")}) for number in range(3000))
+    found = planner.plan(site.put("/long.jsonl", text), order=Order.SOURCE, limit=3000)
+    assert len(found.items) == 3000
+    assert len(site.asked) == 1
+
+
+def test_a_language_is_of_every_recording_of_a_list_and_a_title_of_one_alone(
+    site: Site, planner: Planner
+) -> None:
+    item = "<item><title>E{0}</title><enclosure url='{1}' type='audio/mpeg'/></item>"
+    items = "".join(item.format(number, site.url(f"/{number}.mp3")) for number in (1, 2))
+    feed = site.put("/feed.xml", f"<rss version='2.0'><channel>{items}</channel></rss>")
+    line = manifest_line(json.dumps({"url": feed, "title": "All", "language": "de"}), SpeakerCount(), "x")
+    found = planner.plan(line, order=Order.SOURCE)
+    assert titles(found) == ["E1", "E2"]
+    assert [each.language for each in found.items] == ["de", "de"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("[1]", "not a JSON object"),
+        ("{", "not a JSON object"),
+        ('{"url": 3}', "url: "),
+        ('{"title": "a"}', "url: "),
+        ('{"url": "https://a/b", "language": "German"}', "language: "),
+        ('{"url": "https://a/b", "publishedAt": "yesterday"}', "publishedAt: "),
+        ('{"url": "https://a/b", "speakers": {"min": 3, "max": 1}}', "speakers: "),
+        ('{"url": "https://a/b", "speakers": true}', "speakers: "),
+        ("{" * 100_000, "not a JSON object"),
+    ],
+)
+def test_a_fault_names_its_field(line: str, says: str) -> None:
+    found = manifest_line(line, SpeakerCount(), "urls.jsonl, line 3")
+    assert found.url == "urls.jsonl, line 3"
+    assert found.fault.startswith(f"urls.jsonl, line 3: {says}")
+
+
+def test_a_manifest_in_a_manifest_is_not_followed(site: Site, planner: Planner) -> None:
+    inner = site.put("/inner.jsonl", json.dumps({"url": site.url("/a.mp3")}))
+    found = planner.plan(site.put("/outer.jsonl", json.dumps({"url": inner})), order=Order.SOURCE)
+    assert found.skipped[0].detail == "outer.jsonl, line 1: a manifest names no other"
