@@ -9,7 +9,6 @@ rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to
     python -m bench.hearing [--again] [ROW ...]
 """
 
-import io
 import random
 import sys
 import tempfile
@@ -19,11 +18,9 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import av
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.rows import Figures, rows_main
 from ingest_contract.order import Settings
@@ -41,24 +38,12 @@ from testkit.models.whisper_base import base
 from testkit.speech import audio
 from testkit.speech.accuracy import word_error_rate
 from testkit.speech.catalogue import recordings
-
-Sound = NDArray[np.int16]
+from testkit.speech.coding import CODECS, Sound, coded, levelled
 
 LEADS: Final = tuple(round(1000 * i / 60) for i in range(60))
 """Milliseconds of silence in front."""
 GAINS: Final = (0, -6, -12, -20, -30, -40)
 """dB."""
-CODECS: Final = {
-    "pcm": None,
-    "mp3": ("mp3", "libmp3lame", 16_000),
-    "aac": ("adts", "aac", 16_000),
-    "opus": ("ogg", "libopus", 48_000),
-    "ac3": ("ac3", "ac3", 48_000),
-    "g722": ("wav", "g722", 16_000),
-    "mulaw": ("wav", "pcm_mulaw", 8_000),
-    "adpcm": ("wav", "adpcm_ima_wav", 16_000),
-}
-"""Name -> container, encoder and its samples per second."""
 SHORT: Final = ("two_cities", "sample", "apart")
 """Beside the dialogue of 299 s;
 `apart` is three voices with 25 and 90 s of silence before and between them."""
@@ -130,32 +115,6 @@ def source(name: str) -> tuple[str, Sound]:
 def pcm(path: Path) -> Sound:
     """A recording's samples."""
     return np.round(audio.read(path) * 32_767).astype(np.int16)
-
-
-def levelled(sound: Sound, decibels: int) -> Sound:
-    """The sound, quieter."""
-    return np.round(sound * 10 ** (decibels / 20)).astype(np.int16)
-
-
-def coded(sound: Sound, codec: str) -> Sound:
-    """The sound as a codec gives it back."""
-    if (how := CODECS[codec]) is None:
-        return sound
-    container, encoder, rate = how
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream: Any = output.add_stream(encoder, rate=rate)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(sound[None, :], format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.frame_size or 1024)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            output.mux(stream.encode(piece))
-    file.seek(0)
-    with av.open(file) as again:
-        back = av.AudioResampler("s16", "mono", SAMPLE_RATE)
-        frames = [out for each in again.decode(audio=0) for out in back.resample(each)] + back.resample(None)
-    return np.concatenate([each.to_ndarray()[0] for each in frames])
 
 
 Heard = tuple[list[str], Figures]

@@ -30,9 +30,9 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later run resumes after the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.DECODE: 2,
-    Stage.TRANSCRIBE: 5,
-    Stage.DIARIZE: 2,
+    Stage.DECODE: 3,
+    Stage.TRANSCRIBE: 6,
+    Stage.DIARIZE: 3,
     Stage.ATTRIBUTE: 1,
     Stage.IDENTIFY: 1,
     Stage.SEGMENT: 1,

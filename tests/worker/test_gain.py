@@ -14,12 +14,12 @@ def sound_of(*levels: tuple[float, int]) -> np.ndarray[tuple[int], np.dtype[np.i
     return np.concatenate(parts).clip(-32_768, 32_767).astype(np.int16)
 
 
-@pytest.mark.parametrize("level", [0.0008, 0.002])
+@pytest.mark.parametrize("level", [0.0008, 0.002, 0.006, 0.02, 0.04])
 def test_a_faint_recording_is_raised_to_an_ordinary_level(level: float) -> None:
     assert level * gain.gain_of(sound_of((level, 700))) == pytest.approx(gain.LEVEL_AMPLITUDE, rel=0.1)
 
 
-@pytest.mark.parametrize("level", [0.006, 0.05, 0.3])
+@pytest.mark.parametrize("level", [0.05, 0.1, 0.3])
 def test_an_ordinary_recording_is_left_as_it_is(level: float) -> None:
     assert gain.gain_of(sound_of((level, 700))) == 1
 
@@ -32,3 +32,8 @@ def test_a_minute_of_speech_in_hours_of_quiet_is_not_driven_out_of_range() -> No
 def test_digital_silence_has_no_level() -> None:
     assert gain.gain_of(np.zeros(10 * FRAME_SAMPLES, np.int16)) == 1
     assert gain.gain_of(np.zeros(0, np.int16)) == 1
+
+
+def test_a_frame_that_the_recording_ends_in_is_padded_with_silence() -> None:
+    levels = gain.levels_of(np.full(2 * FRAME_SAMPLES + FRAME_SAMPLES // 4, 16_384, np.int16))
+    assert levels == pytest.approx([0.5, 0.5, 0.25])

@@ -31,9 +31,9 @@ from ingest_worker.segmentation import segment
 CASES = 40
 
 RECORDED = {
-    Stage.DECODE: (2, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (5, "cd94b823b94ab937"),
-    Stage.DIARIZE: (2, "77617b4fb67d6c14"),
+    Stage.DECODE: (3, "d2c27caeb1854b0c"),
+    Stage.TRANSCRIBE: (6, "cd94b823b94ab937"),
+    Stage.DIARIZE: (3, "77617b4fb67d6c14"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (1, "79bd0008f02aab21"),
     Stage.SEGMENT: (1, "4051c55ae450c10c"),

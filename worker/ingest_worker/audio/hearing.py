@@ -4,7 +4,7 @@ Called by `listen`; imports PyAV.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 import av
@@ -106,13 +106,15 @@ class TrackDecoder:
         source = TrackReader(container, track)
         for found in source.frames(*pictures):
             if isinstance(found, AudioFrame):
-                time = None if found.time is None else found.time - span.origin
+                if span.origin is None and found.time is not None:
+                    span = replace(span, origin=found.time)
+                time = None if found.time is None or not span.timed else found.time - (span.origin or 0.0)
                 length = found.samples / found.sample_rate
                 tally.write(
                     clock.place(found, time, length, found.samples * found.layout.nb_channels), writer
                 )
             elif isinstance(clock, ManyClocks) and found.dts is not None:
-                clock.saw_picture(float(found.dts * found.time_base) - span.origin)
+                clock.saw_picture(float(found.dts * found.time_base) - (span.origin or 0.0))
         tally.write(clock.end(), writer)
         tally.add(source.packets, clock.beyond_seconds)
 
@@ -121,11 +123,15 @@ class TrackDecoder:
 
         It begins at 0 where players count from 0: in an mp4 (ISO/IEC 14496-12, 8.6.6: an empty edit is a
         pause), and where the announced length counts from 0 too. Otherwise it begins at the first timestamp,
-        as in a piece cut from a stream that runs for days.
+        as in a piece cut from a stream that runs for days, and frames without a container at the first one
+        that decodes: what is before it is no sound.
         """
         start, whole = media.started(container), media.announced_whole(container, file)
         if media.has_many_clocks(container, file):
             return _Span(start, None, many_clocks=True)
+        if media.is_bare(container):
+            end = None if whole is None else _later(whole)
+            return _Span(None, end, timed=not media.is_headless(container))
         if media.is_mp4(container):
             origin = start if start < 0 or media.is_fragmented(container, file) else 0.0
             return _Span(origin, None if whole is None else _later(start + whole - origin))
@@ -142,12 +148,14 @@ class TrackDecoder:
 class _Span:
     """A recording on its container's clock."""
 
-    origin: float
-    """The time on that clock at which it begins, in seconds."""
+    origin: float | None
+    """The time on that clock at which it begins, in seconds; None if it begins with its first frame."""
     end: float | None
     """Seconds from there beyond which nothing can follow, as the container says;
     None where it does not say."""
     many_clocks: bool = False
+    timed: bool = True
+    """Whether the frames have times at all."""
 
 
 def _later(end: float) -> float:

@@ -9,12 +9,10 @@ some out. Called by `listen`. Pure, over a file.
 import io
 import itertools
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
-
-from typing_extensions import override
+from typing import BinaryIO, Final
 
 from ingest_worker.audio.containers import boxes
-from ingest_worker.audio.reading import reader, size_of
+from ingest_worker.audio.reading import part_of, reader, size_of
 
 _PAGE: Final = b"OggS"
 _HEAD_BYTES: Final = 27
@@ -38,7 +36,7 @@ def parts_of(file: BinaryIO) -> list[BinaryIO]:
     """A file for each link."""
     size = file.seek(0, io.SEEK_END)
     starts = [*(heads_of_mp4(file) or _starts(file)), size]
-    return [io.BufferedReader(_FilePart(file, start, end)) for start, end in itertools.pairwise(starts)]
+    return [part_of(file, start, end) for start, end in itertools.pairwise(starts)]
 
 
 def heads_of_mp4(file: BinaryIO) -> list[int]:
@@ -76,33 +74,3 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
             found = data.find(_PAGE, found + 1)
         rest = min(len(data), _HEAD_BYTES - 1) if found < 0 else len(data) - found
         place, kept = place + len(data) - rest, data[len(data) - rest :]
-
-
-class _FilePart(io.RawIOBase):
-    """A range of another file, as a file."""
-
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
-        super().__init__()
-        self._file, self._start, self._end, self._at = file, start, end, start
-
-    @override
-    def readable(self) -> bool:
-        return True
-
-    @override
-    def seekable(self) -> bool:
-        return True
-
-    @override
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = offset + {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
-        return self._at - self._start
-
-    @override
-    def readinto(self, buffer: Any, /) -> int:
-        self._file.seek(self._at)
-        wanted = max(0, min(len(buffer), self._end - self._at))
-        content = self._file.read(wanted)
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)

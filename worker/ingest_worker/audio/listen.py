@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio import links, media, reach, riff
+from ingest_worker.audio import adts, links, media, reach, riff
 from ingest_worker.audio.containers import is_locked, is_whole
 from ingest_worker.audio.hearing import Heard, TrackDecoder
 from ingest_worker.audio.limits import SAMPLE_BYTES
 from ingest_worker.audio.pcm import PcmWriter, Report
-from ingest_worker.audio.reading import reader, size_of
+from ingest_worker.audio.reading import part_of, reader, size_of
 from ingest_worker.audio.shortfall import is_short
 from ingest_worker.errors import StageError
 
@@ -53,6 +53,7 @@ class Listener:
             StageError: `UNDECODABLE`, `TRUNCATED`, `TOO_LONG`, `NO_AUDIO_TRACK`, `DRM_PROTECTED`.
             OSError: the sink's.
         """
+        self._file = self._from_first_frame()
         with media.opened(self._file, self._order.name) as container:
             if is_locked(container.format.name, reader(self._file), size_of(self._file)):
                 raise StageError(Reason.DRM_PROTECTED)
@@ -75,6 +76,13 @@ class Listener:
             "passed_over": ", ".join(self._passed_over)[:_MOST_CHARACTERS],
             **asdict(heard),
         }
+
+    def _from_first_frame(self) -> BinaryIO:
+        """The file without what lies before its first frame, where it is AAC without a container."""
+        with media.opened(self._file, self._order.name) as container:
+            size = size_of(self._file)
+            start = adts.first_frame(reader(self._file), size) if container.format.name == "aac" else 0
+        return part_of(self._file, start, size) if start else self._file
 
     def _require_one_stretch(self, demuxer: str) -> None:
         """Raise `StageError(UNDECODABLE)` for a WAV file of which only a part would be decoded."""

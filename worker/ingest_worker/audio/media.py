@@ -30,6 +30,10 @@ _OPTIONS: Final = {
 _MANY_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
 """Demuxers of streams that are cut and joined without changing their timestamps."""
 
+_BARE: Final = frozenset({"aac", "mp3", "ac3", "eac3", "amr", "flac"})
+"""Demuxers of a codec's frames with no container around them. Their timestamps count frames, and whatever
+looks like one."""
+
 _ASIDE: Final = (
     Disposition.comment
     | Disposition.visual_impaired
@@ -159,6 +163,16 @@ def has_many_clocks(container: InputContainer, file: BinaryIO) -> bool:
     if container.format.name in _MANY_CLOCKS:
         return True
     return is_fragmented(container, file) and not container.duration
+
+
+def is_bare(container: InputContainer) -> bool:
+    """Whether the file is a codec's frames and nothing else: it begins with the first one that decodes."""
+    return container.format.name in _BARE
+
+
+def is_headless(container: InputContainer) -> bool:
+    """Whether it is FLAC whose head was not found, without which its frames' numbers are no times."""
+    return container.format.name == "flac" and not container.duration
 
 
 def is_mp4(container: InputContainer) -> bool:

@@ -1,7 +1,10 @@
 """Random access to a file that another reader reads from front to back."""
 
+import io
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from typing_extensions import override
 
 Read = Callable[[int, int], bytes]
 """(offset, count) to at most `count` bytes; fewer at the end."""
@@ -26,3 +29,38 @@ def size_of(file: BinaryIO) -> int:
     end = file.seek(0, 2)
     file.seek(here)
     return end
+
+
+def part_of(file: BinaryIO, start: int, end: int) -> BinaryIO:
+    """A range of a file, as a file."""
+    return io.BufferedReader(_FilePart(file, start, end))
+
+
+class _FilePart(io.RawIOBase):
+    """A range of another file, as a file."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        super().__init__()
+        self._file, self._start, self._end, self._at = file, start, end, start
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = offset + {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at - self._start
+
+    @override
+    def readinto(self, buffer: Any, /) -> int:
+        self._file.seek(self._at)
+        wanted = max(0, min(len(buffer), self._end - self._at))
+        content = self._file.read(wanted)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)

@@ -4,7 +4,7 @@ Called by the Whisper adapter, by voice activity and by speaker segmentation. On
 one that follows the sound would lift the noise in pauses.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -17,14 +17,12 @@ BLOCK_FRAMES: Final = 1024
 LOUD_SHARE: Final = 0.99
 """Share of frames that are quieter than a recording's level: clicks do not count."""
 
-FAINT_AMPLITUDE: Final = 0.005
-"""Root mean square of such a frame, relative to full scale, below which the input is amplified. Silero finds
-all of a voice at 0.002, three quarters at 0.0007 and none at 0.0002 (the telephone call of `bench.hearing` at
--30, -40 and -50 dB). pyannote finds 19 s instead of 32 s of `two_cities` at -60 dB, and 31 s amplified."""
-
 LEVEL_AMPLITUDE: Final = 0.05
-"""The level to which a faint recording is amplified: that of the same call as it was recorded. White noise
-stays noise at any level."""
+"""The level (root mean square of such a frame, of full scale) to which a fainter recording is amplified: that
+of the telephone call of `bench.hearing` as it was recorded. Of this, Silero finds all of a voice at 0.002,
+three quarters at 0.0007 and none at 0.0002; through ADPCM, whose errors have fixed sizes, it misses whole
+sentences already at 0.006. pyannote finds 19 s instead of 32 s of `two_cities` at -60 dB, and 31 s amplified.
+White noise stays noise at any level."""
 
 LOUDEST_SHARE: Final = 0.999
 """Share of frames that are quieter than the loudest ones that count: of three hours the loudest eleven
@@ -35,34 +33,51 @@ HEADROOM_FACTOR: Final = 4.0
 the speech must not be driven out of the range that the network knows."""
 
 
+class Sound(Protocol):
+    """A recording that is read in parts."""
+
+    samples: int
+
+    def between(self, first: int, last: int) -> FloatArray:
+        """(n,) float32 in -1..1 between two samples, cut at the recording's ends."""
+
+
 class Amplified:
     """A recording's sound, at an ordinary level."""
 
     def __init__(self, audio: Audio) -> None:
         self.samples = audio.samples
         self._pcm = audio.pcm()
-        self._gain = gain_of(self._pcm)
+        self.gain = float(gain_of(self._pcm))
 
     def between(self, first: int, last: int) -> FloatArray:
         """(n,) float32 in -1..1 between two samples, cut at the recording's ends."""
-        sound = self._pcm[max(0, first) : last].astype(np.float32) * (self._gain / np.float32(32_768))
+        sound = self._pcm[max(0, first) : last].astype(np.float32) * np.float32(self.gain / 32_768)
         return np.clip(sound, -1, 1, out=sound)
 
+    def levels(self) -> FloatArray:
+        """(frames,) root mean square of each frame, relative to full scale; the last one is padded with
+        silence."""
+        return levels_of(self._pcm) * np.float32(self.gain)
 
-def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> np.float32:
+
+def levels_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> FloatArray:
+    """(frames,) root mean square of each frame, relative to full scale; the last one is padded with
+    silence."""
+    size = BLOCK_FRAMES * FRAME_SAMPLES
+    blocks = (pcm[first : first + size].astype(np.float32) for first in range(0, pcm.size, size))
+    frames = (np.pad(block, (0, -block.size % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES) for block in blocks)
+    squares = [np.zeros(0, np.float32), *((frame**2).mean(axis=1) for frame in frames)]
+    levels: FloatArray = np.sqrt(np.concatenate(squares)) / np.float32(32_768)
+    return levels
+
+
+def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> float:
     """The gain of a network's input; 1 except for faint recordings, and 1 for those without any sound."""
-    frames = pcm[: pcm.size // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    blocks = (
-        frames[first : first + BLOCK_FRAMES].astype(np.float32)
-        for first in range(0, len(frames), BLOCK_FRAMES)
-    )
-    levels = (
-        np.sqrt(np.concatenate([np.zeros(0, np.float32), *((block**2).mean(axis=1) for block in blocks)]))
-        / 32_768
-    )
+    levels = levels_of(pcm[: pcm.size // FRAME_SAMPLES * FRAME_SAMPLES])
     if not levels.size:
-        return np.float32(1)
+        return 1.0
     loud, loudest = (float(each) for each in np.quantile(levels, (LOUD_SHARE, LOUDEST_SHARE)))
-    if not 0 < loud < FAINT_AMPLITUDE:
-        return np.float32(1)
-    return np.float32(min(LEVEL_AMPLITUDE / loud, max(1.0, HEADROOM_FACTOR * LEVEL_AMPLITUDE / loudest)))
+    if not 0 < loud < LEVEL_AMPLITUDE:
+        return 1.0
+    return min(LEVEL_AMPLITUDE / loud, max(1.0, HEADROOM_FACTOR * LEVEL_AMPLITUDE / loudest))

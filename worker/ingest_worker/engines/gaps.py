@@ -17,9 +17,10 @@ from ingest_worker.engines.chunks import FRAME_SAMPLES, SILENCE_PROBABILITY, Chu
 Gap = tuple[int, int]
 """First frame of speech without a word, and one past the last."""
 
-LONGEST_GAP_FRAMES: Final = round(2.0 * SAMPLE_RATE / FRAME_SAMPLES)
+LONGEST_GAP_FRAMES: Final = round(1.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity
-takes for speech."""
+takes for speech. Of a left-out clause of five words the alignment leaves 1.4 s bare: it lays the words beside
+it over the rest."""
 
 REACH_FRAMES: Final = round(4.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""

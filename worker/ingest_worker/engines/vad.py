@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest_worker.domain import FloatArray
 from ingest_worker.engines.chunks import FRAME_SAMPLES
-from ingest_worker.engines.gain import Amplified
+from ingest_worker.engines.gain import Sound
 from ingest_worker.ports import Report
 
 CONTEXT_SAMPLES: Final = 64
@@ -23,21 +23,22 @@ BLOCK_FRAMES: Final = 1024
 """Frames per call: half a minute. Longer blocks are not faster; the network walks frame by frame."""
 
 
-def speech_probabilities(sound: Amplified, report: Report) -> FloatArray:
-    """(frames,) probability of speech in each 32-ms frame; the last frame is padded with silence."""
+def speech_probabilities(sound: Sound, report: Report, begin: int = 0, end: int | None = None) -> FloatArray:
+    """(frames,) probability of speech in each 32-ms frame between two; the last frame of the recording is
+    padded with silence."""
     session = _session()
     h, c = np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
-    frames = -(-sound.samples // FRAME_SAMPLES)
-    probabilities = np.zeros(frames, np.float32)
-    for first in range(0, frames, BLOCK_FRAMES):
-        last = min(first + BLOCK_FRAMES, frames)
+    end = -(-sound.samples // FRAME_SAMPLES) if end is None else end
+    probabilities = np.zeros(end - begin, np.float32)
+    for first in range(begin, end, BLOCK_FRAMES):
+        last = min(first + BLOCK_FRAMES, end)
         output, h, c = session.run(None, {"input": _block(sound, first, last), "h": h, "c": c})
-        probabilities[first:last] = output.reshape(-1)
-        report(last / frames)
+        probabilities[first - begin : last - begin] = output.reshape(-1)
+        report((last - begin) / (end - begin))
     return probabilities
 
 
-def _block(sound: Amplified, first: int, last: int) -> FloatArray:
+def _block(sound: Sound, first: int, last: int) -> FloatArray:
     """(frames, context + frame) float32 in -1..1: each frame after the samples that precede it."""
     begin, end = first * FRAME_SAMPLES - CONTEXT_SAMPLES, last * FRAME_SAMPLES
     block, missing = sound.between(begin, end), max(0, -begin)

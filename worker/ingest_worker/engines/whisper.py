@@ -20,7 +20,7 @@ from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Wor
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
-from ingest_worker.engines.gain import Amplified
+from ingest_worker.engines.gain import Amplified, Sound
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
 from ingest_worker.engines.languages import (
     at_borders,
@@ -30,7 +30,7 @@ from ingest_worker.engines.languages import (
     pieces_of,
     voted_by,
 )
-from ingest_worker.engines.vad import speech_probabilities
+from ingest_worker.engines.soft import listened
 from ingest_worker.engines.words import collapsed, placed
 from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
@@ -72,8 +72,7 @@ class WhisperTranscriber:
             StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED_SHARE` of the speech could not be
                 decoded, `ORDER_INVALID` for a language that the model does not hear, and every memory reason.
         """
-        sound = Amplified(audio)
-        probabilities = speech_probabilities(sound, lambda share: report(LISTENING_SHARE * share))
+        sound, probabilities = listened(Amplified(audio), lambda share: report(LISTENING_SHARE * share))
         spans = speech_spans(probabilities, audio.samples)
         chunks = pack(spans, probabilities)
         language, certainty = self._language(sound, chunks)
@@ -124,7 +123,7 @@ class WhisperTranscriber:
         follow = self._settings.language is None and len(self._engine.languages) > 1
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
-    def _language(self, sound: Amplified, chunks: Sequence[Chunk]) -> tuple[str, float]:
+    def _language(self, sound: Sound, chunks: Sequence[Chunk]) -> tuple[str, float]:
         """The language and its probability: as ordered, the model's only one, or by a vote of pieces from the
         whole recording."""
         known = self._engine.languages

@@ -1,0 +1,95 @@
+"""A soft voice among loud ones, and a codec that drowns one: voice activity finds both, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest_worker.domain import SAMPLE_RATE, Audio
+from ingest_worker.engines.chunks import FRAME_SAMPLES, voiced
+from ingest_worker.engines.gain import Amplified
+from ingest_worker.engines.soft import Levelled, Lift, listened
+from testkit.speech.coding import Sound, coded, levelled
+from tests.worker.transcription.conftest import Cut, Make, spelling
+
+PAUSE = np.zeros(SAMPLE_RATE, np.int16)
+
+
+def speech_in(folder: Path, sound: Sound, start: float = 0.0, end: float | None = None) -> float:
+    """Seconds of speech that voice activity finds between two times."""
+    probabilities = listened(audio_of(folder, sound), quiet)[1]
+    frames = voiced(probabilities, sound.size)
+    last = frames.size if end is None else round(end * SAMPLE_RATE) // FRAME_SAMPLES
+    return float(
+        frames[round(start * SAMPLE_RATE) // FRAME_SAMPLES : last].sum() * FRAME_SAMPLES / SAMPLE_RATE
+    )
+
+
+def audio_of(folder: Path, sound: Sound) -> Amplified:
+    return Amplified(stored(folder, sound))
+
+
+def stored(folder: Path, sound: Sound) -> Audio:
+    path = folder / "sound.pcm"
+    path.write_bytes(sound.astype("<i2").tobytes())
+    return Audio(path, sound.size)
+
+
+def quiet(_: float) -> None:
+    pass
+
+
+def noise(seconds: float, amplitude: float) -> Sound:
+    drawn = np.random.default_rng(4).normal(0, amplitude, round(seconds * SAMPLE_RATE))
+    return np.round(drawn).astype(np.int16)
+
+
+@pytest.mark.parametrize("decibels", [-20, -30, -40, -50])
+@pytest.mark.parametrize("amplitude", [0, 3])
+def test_a_soft_voice_between_loud_ones_is_found(
+    decibels: int, amplitude: float, cut: Cut, tmp_path: Path
+) -> None:
+    loud, soft = cut("voice-joe").pcm(), cut("voice-mina").pcm()
+    sound = np.concatenate([loud, PAUSE, levelled(soft, decibels), PAUSE, loud])
+    sound = sound + noise(sound.size / SAMPLE_RATE, amplitude)
+    start, end = (loud.size + PAUSE.size) / SAMPLE_RATE, (loud.size + PAUSE.size + soft.size) / SAMPLE_RATE
+    alone = speech_in(tmp_path, soft)
+    assert speech_in(tmp_path, sound, start, end) >= 0.93 * alone
+    around = [(loud.size / SAMPLE_RATE + 0.3, start - 0.1), (end + 0.1, end + 0.9)]
+    assert [speech_in(tmp_path, sound, *pause) for pause in around] == [0, 0]
+
+
+def test_words_of_a_soft_voice_are_stored(transcriber: Make, cut: Cut, tmp_path: Path) -> None:
+    loud, soft = cut("voice-joe", end=6.0).pcm(), cut("voice-mina", end=7.0).pcm()
+    words = {}
+    for decibels in (0, -40):
+        sound = np.concatenate([loud, PAUSE, levelled(soft, decibels), PAUSE, loud])
+        found = transcriber().transcribe(stored(tmp_path, sound), quiet)
+        words[decibels] = spelling(" ".join(word.text for word in found.words))
+    assert len(words[0].split()) > 50
+    assert words[-40] == words[0]
+
+
+def test_speech_that_a_codec_drowns_is_found(cut: Cut, tmp_path: Path) -> None:
+    """ADPCM's errors have fixed sizes: of faint speech Silero takes whole sentences for noise."""
+    sound = cut("dialogue", start=40.0, end=70.0).pcm()
+    drowned = coded(levelled(np.concatenate([PAUSE[: SAMPLE_RATE * 883 // 1000], sound]), -30), "adpcm")
+    assert speech_in(tmp_path, drowned) >= 0.98 * speech_in(tmp_path, sound)
+
+
+@pytest.mark.parametrize("amplitude", [0, 2, 30, 300, 3000])
+def test_the_silence_and_the_noise_around_speech_hold_none(
+    amplitude: float, cut: Cut, tmp_path: Path
+) -> None:
+    click = noise(0.05, 8000)
+    sound = np.concatenate([cut("voice-joe").pcm(), noise(20, amplitude), click, noise(20, amplitude)])
+    assert speech_in(tmp_path, sound, cut("voice-joe").seconds + 0.5) == 0
+
+
+def test_only_what_is_lifted_becomes_louder_and_nothing_leaves_the_range(tmp_path: Path) -> None:
+    plain = audio_of(tmp_path, np.full(1000, 16_384, np.int16))
+    sound = Levelled(plain, [Lift(100, 200, 1.5), Lift(300, 400, 8.0)])
+    expected = np.full(1000, 0.5, np.float32)
+    expected[100:200], expected[300:400] = 0.75, 1.0
+    for first, last in [(0, 1000), (-5, 150), (150, 350), (399, 400), (400, 2000), (200, 300)]:
+        assert np.array_equal(sound.between(first, last), expected[max(0, first) : last])
