@@ -40,8 +40,12 @@ QUIETEST_AMPLITUDE: Final = 1e-4
 MIN_SPEECH_FRAMES: Final = round(0.25 * SAMPLE_RATE / FRAME_SAMPLES)
 """The shortest speech that is found so (silero-vad `min_speech_duration_ms`); shorter is a word's tail."""
 
-SOFT_FACTOR: Final = 2.0
-"""How far below the recording's speech a span may stay (6 dB); softer ones are raised to that."""
+SOFT_FACTOR: Final = 8.0
+"""How far below the recording's speech a span may stay (18 dB): the spans of two people on the telephone
+differ by so much, and raising these cost `sample` words."""
+
+RAISED_FACTOR: Final = 2.0
+"""How far below it softer spans are raised to (6 dB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +118,17 @@ def _gain(levels: FloatArray, before: float) -> float:
 def _lifts(loud: Sequence[Span], soft: Sequence[Span], levels: FloatArray) -> list[Lift]:
     """Gains for spans of speech (first frame, one past the last) that are far softer than the recording's."""
     speech = [levels[first:last] for first, last in (loud or soft)]
-    least = float(np.quantile(np.concatenate(speech), LOUD_SHARE)) / SOFT_FACTOR if speech else 0.0
+    ordinary = float(np.quantile(np.concatenate(speech), LOUD_SHARE)) if speech else 0.0
     spans = sorted([*loud, *soft])
     lifts = []
     for i, (first, last) in enumerate(spans):
         level = float(np.quantile(levels[first:last], LOUD_SHARE))
-        if 0 < level < least:
+        if 0 < level < ordinary / SOFT_FACTOR:
             before = spans[i - 1][1] if i else 0
             after = spans[i + 1][0] if i + 1 < len(spans) else levels.size
             begin = max(first - EDGE_FRAMES, -(-(before + first) // 2))
             end = min(last + EDGE_FRAMES, (last + after) // 2)
-            lifts.append(Lift(begin * FRAME_SAMPLES, end * FRAME_SAMPLES, least / level))
+            lifts.append(Lift(begin * FRAME_SAMPLES, end * FRAME_SAMPLES, ordinary / RAISED_FACTOR / level))
     return lifts
 
 
