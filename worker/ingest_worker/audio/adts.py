@@ -12,14 +12,11 @@ from ingest_worker.audio.reading import Read
 _HEAD_BYTES: Final = 7
 """Bytes of a frame's head (ISO/IEC 13818-7, 6.2: `adts_fixed_header` and `adts_variable_header`)."""
 
-_SYNC, _SYNC_MASK = 0xFFF0, 0xFFF6
-"""The sync word, and the layer, which is always 0."""
+_SYNC, _SYNC_MASK, _FIXED_MASK = 0xFFF0, 0xFFF6, 0xFFFFFDC0
+"""The sync word with the layer, which is always 0, and their bits; the bits of the first four bytes that no
+frame of a stream changes: not the private bit, nor what follows the channels."""
 
-_FIXED_MASK: Final = 0xFFFFFDC0
-"""Bits of the first four bytes that no frame of a stream changes: not the private bit, nor what follows the
-channels."""
-
-_ROW: Final = 5
+_ROW_FRAMES: Final = 5
 """Frames in a row that are believed: by chance there are so many in one of 10^30 places."""
 
 _SEARCHED_BYTES: Final = 1 << 22
@@ -39,7 +36,7 @@ def first_frame(read: Read, size: int) -> int:
 def _is_row(read: Read, size: int, place: int, head: bytes) -> bool:
     """Whether frames follow one another from here on, to the end of the file at the least."""
     first = head[:4]
-    for _ in range(_ROW):
+    for _ in range(_ROW_FRAMES):
         if len(head) < _HEAD_BYTES or int.from_bytes(head[:2], "big") & _SYNC_MASK != _SYNC:
             return False
         if (int.from_bytes(head[:4], "big") ^ int.from_bytes(first, "big")) & _FIXED_MASK:

@@ -33,7 +33,7 @@ HEADROOM_FACTOR: Final = 4.0
 the speech must not be driven out of the range that the network knows."""
 
 
-class Sound(Protocol):
+class Waveform(Protocol):
     """A recording that is read in parts."""
 
     samples: int

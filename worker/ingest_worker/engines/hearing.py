@@ -15,7 +15,7 @@ import numpy as np
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import Chunk, halves
 from ingest_worker.engines.decoding import Engine, Piece, Task
-from ingest_worker.engines.gain import Sound
+from ingest_worker.engines.gain import Waveform
 from ingest_worker.engines.loops import heard_alike, may_be_said
 from ingest_worker.engines.quality import DEGENERATE, IN_CIRCLES, Decoded, fault_of, is_silence
 from ingest_worker.engines.words import joined, timed
@@ -50,7 +50,7 @@ class DecodingSession:
     """The decoding of one recording."""
 
     def __init__(
-        self, engine: Engine, runner: BatchRunner, sound: Sound, task: Task, probabilities: FloatArray
+        self, engine: Engine, runner: BatchRunner, sound: Waveform, task: Task, probabilities: FloatArray
     ) -> None:
         self._engine, self._runner, self._sound, self._task, self._probabilities = (
             engine,
@@ -203,7 +203,7 @@ class DecodingSession:
         hearing.words[chunk] = self.words_of(piece, chunk.seconds)
 
 
-def sound_of(sound: Sound, chunk: Chunk) -> FloatArray:
+def sound_of(sound: Waveform, chunk: Chunk) -> FloatArray:
     """(samples,) float32 in -1..1: the chunk's spans, one after the other."""
     return np.concatenate([sound.between(start, end) for start, end in chunk.spans])
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ingest_worker.domain import SAMPLE_RATE, FloatArray
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Flags, Span, voiced
-from ingest_worker.engines.gain import LEVEL_AMPLITUDE, Amplified, Sound
+from ingest_worker.engines.gain import LEVEL_AMPLITUDE, Amplified, Waveform
 from ingest_worker.engines.vad import speech_probabilities
 from ingest_worker.ports import Report
 
@@ -60,7 +60,7 @@ class Lift:
 class Levelled:
     """A sound in which some stretches are made louder."""
 
-    def __init__(self, sound: Sound, lifts: Sequence[Lift]) -> None:
+    def __init__(self, sound: Waveform, lifts: Sequence[Lift]) -> None:
         """`lifts` are in order and do not overlap."""
         self.samples = sound.samples
         self._sound, self._lifts = sound, lifts

@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest_worker.domain import FloatArray
 from ingest_worker.engines.chunks import FRAME_SAMPLES
-from ingest_worker.engines.gain import Sound
+from ingest_worker.engines.gain import Waveform
 from ingest_worker.ports import Report
 
 CONTEXT_SAMPLES: Final = 64
@@ -23,7 +23,9 @@ BLOCK_FRAMES: Final = 1024
 """Frames per call: half a minute. Longer blocks are not faster; the network walks frame by frame."""
 
 
-def speech_probabilities(sound: Sound, report: Report, begin: int = 0, end: int | None = None) -> FloatArray:
+def speech_probabilities(
+    sound: Waveform, report: Report, begin: int = 0, end: int | None = None
+) -> FloatArray:
     """(frames,) probability of speech in each 32-ms frame between two; the last frame of the recording is
     padded with silence."""
     session = _session()
@@ -38,7 +40,7 @@ def speech_probabilities(sound: Sound, report: Report, begin: int = 0, end: int 
     return probabilities
 
 
-def _block(sound: Sound, first: int, last: int) -> FloatArray:
+def _block(sound: Waveform, first: int, last: int) -> FloatArray:
     """(frames, context + frame) float32 in -1..1: each frame after the samples that precede it."""
     begin, end = first * FRAME_SAMPLES - CONTEXT_SAMPLES, last * FRAME_SAMPLES
     block, missing = sound.between(begin, end), max(0, -begin)

@@ -20,7 +20,7 @@ from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Wor
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, pack, speech_spans, voiced
 from ingest_worker.engines.decoding import Engine, Task, sentence_of
 from ingest_worker.engines.filling import Filling
-from ingest_worker.engines.gain import Amplified, Sound
+from ingest_worker.engines.gain import Amplified, Waveform
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
 from ingest_worker.engines.languages import (
     at_borders,
@@ -123,7 +123,7 @@ class WhisperTranscriber:
         follow = self._settings.language is None and len(self._engine.languages) > 1
         return Task(language, sentence_of(fitting), self._settings.transcription.beam_size, follow)
 
-    def _language(self, sound: Sound, chunks: Sequence[Chunk]) -> tuple[str, float]:
+    def _language(self, sound: Waveform, chunks: Sequence[Chunk]) -> tuple[str, float]:
         """The language and its probability: as ordered, the model's only one, or by a vote of pieces from the
         whole recording."""
         known = self._engine.languages
