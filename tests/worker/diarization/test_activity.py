@@ -27,7 +27,8 @@ class Network:
 
 
 @pytest.mark.parametrize(
-    ("level", "heard"), [(0.0005, LEVEL_AMPLITUDE), (0.002, LEVEL_AMPLITUDE), (0.01, 0.01), (0.1, 0.1)]
+    ("level", "heard"),
+    [(0.0005, LEVEL_AMPLITUDE), (0.002, LEVEL_AMPLITUDE), (0.01, LEVEL_AMPLITUDE), (0.1, 0.1)],
 )
 def test_faint_sound_reaches_the_network_at_an_ordinary_level(
     tmp_path: Path, level: float, heard: float
