@@ -2,8 +2,8 @@
 that is started, and by one that is forked from a process with the imports; the real worker, models and store.
 
 A row is one recording both ways, one after the other, so that the machine's other load meets both. Seconds
-run from the order to the end of the process. Processor seconds stand beside them; they and memory are looked
-at twenty times a second while a run lives. Shared memory is what a run has in common with other processes.
+run from the order to the end of the process. Processor seconds stand beside them; they and memory are sampled
+twenty times a second while a run lives. Shared memory is what a run has in common with other processes.
 
     python -m bench.short [--again] [ROW ...]
 """
@@ -177,7 +177,7 @@ def table(rows: dict[str, Figures]) -> str:
     for name in ("seconds", "cpu", "not hidden"):
         ratios = [row["forked"][name] / row["started"][name] for row in rows.values()]
         lines.append(
-            f"\n{name}: forked : started, median of {len(ratios)} pairs {statistics.median(ratios):.2f}"
+            f"\n{name}: forked : started, median of {len(ratios)} pairs: {statistics.median(ratios):.2f}"
         )
     sizes = [row["parent"]["rss"] for row in rows.values()]
     words = {row[way]["words"] for row in rows.values() for way in ("started", "forked")}
