@@ -7,6 +7,7 @@ from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, VERSION
 from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.schedule import SHORT_NAME_RULE, IngestScheduleSpec, IngestScheduleStatus
 from ingest_contract.schema import structural
 from ingest_contract.status import IngestBatchStatus
@@ -107,7 +108,10 @@ def definitions() -> dict[str, Crd]:
         spec_required=True,
     )
     profile = _object(
-        "What a platform team decides once for many batches.", IngestProfileSpec, spec_required=False
+        "What a platform team decides once for many batches.",
+        IngestProfileSpec,
+        IngestProfileStatus,
+        spec_required=False,
     )
     schedule = (
         _object("A batch whenever it is due.", IngestScheduleSpec, IngestScheduleStatus, spec_required=True)
@@ -123,7 +127,7 @@ def definitions() -> dict[str, Crd]:
             short="iprofile",
             schema=profile,
             columns=[_column("Models", ".spec.modelSet"), *age],
-            status=False,
+            status=True,
         ),
         "ingestschedules.yaml": _definition(
             SCHEDULE_KIND, short="ischedule", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True

@@ -10,6 +10,7 @@ from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.crd import definitions
 from ingest_contract.failures import FAILURES, RETRIED_ONCE
 from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.schedule import IngestScheduleSpec, IngestScheduleStatus
 from ingest_contract.schema import structural
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
@@ -38,7 +39,7 @@ _VERDICTS: Final = (
     "| RetrySmaller | no | Tried again one rung down the memory ladder, which has its own end. |",
     (
         "| RetryLater | no | Tried again when the world may be ready; "
-        "rate limits and robot checks pause the whole batch. |"
+        "rate limits and robot checks pause their site, for every batch of the profile. |"
     ),
     (
         "| RetryElsewhere | yes | Tried again on another node, if there is one. "
@@ -97,6 +98,7 @@ def _reference() -> str:
         ("IngestBatch: spec", IngestBatchSpec),
         ("IngestBatch: status", IngestBatchStatus),
         ("IngestProfile: spec", IngestProfileSpec),
+        ("IngestProfile: status", IngestProfileStatus),
         ("IngestSchedule: spec", IngestScheduleSpec),
         ("IngestSchedule: status", IngestScheduleStatus),
     ):

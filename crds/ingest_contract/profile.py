@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
 from ingest_contract.pods import PodProfile
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.sites import MAX_ENTRIES, SiteProfile, names_once
 
 ModelName = Annotated[
@@ -266,3 +267,4 @@ class IngestProfile(ContractModel):
     kind: Literal["IngestProfile"]
     metadata: ObjectMeta
     spec: IngestProfileSpec = IngestProfileSpec()
+    status: IngestProfileStatus | None = None

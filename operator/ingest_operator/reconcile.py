@@ -9,6 +9,7 @@ between the two only repeats them.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from math import inf
 from typing import Any, Final, Protocol, TypeVar
@@ -19,6 +20,7 @@ from ingest_operator.core.actions import Action, Start
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision, Previous, decide
+from ingest_operator.core.site_states import Sites
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -45,6 +47,20 @@ class StatusStore(Protocol):
         """
 
 
+class SiteStore(Protocol):
+    """Keeps what is known of sites, for every batch of a profile."""
+
+    def exclusive(self) -> AbstractAsyncContextManager[Sites]:
+        """What is known, for one decision: nobody else here decides about these sites meanwhile."""
+
+    async def write(self, sites: Sites) -> None:
+        """Store what a decision remembers.
+
+        Raises if it was not accepted, for example because another process has stored something: then nothing
+        that follows from it may happen.
+        """
+
+
 Accepted = Callable[[IngestBatchStatus | None, Decision], None]
 """Called with the status before and the decision,
 once its status is written and before anything else is done."""
@@ -55,12 +71,27 @@ def ignored(_: IngestBatchStatus | None, __: Decision) -> None:
 
 
 async def reconcile(
-    batch: Batch, cluster: Cluster, statuses: StatusStore, now: float, accepted: Accepted = ignored
+    batch: Batch,
+    cluster: Cluster,
+    statuses: StatusStore,
+    now: float,
+    accepted: Accepted = ignored,
+    sites: SiteStore | None = None,
 ) -> Decision:
-    """Observe, decide, write, act: each once. Returns the decision that was carried out."""
+    """Observe, decide, write, act: each once. Returns the decision that was carried out.
+
+    What is remembered of sites is written before the status: told twice, an end tells a site nothing new, and
+    a start that was counted and does not happen only makes the next one wait.
+    """
     previous = Previous.of(batch, statuses.read())
     seen = await cluster.observe(previous.ledger)
-    decision = decide(batch, previous, seen, now)
+    if sites is None:
+        decision = decide(batch, previous, seen, now)
+    else:
+        async with sites.exclusive() as known:
+            decision = decide(replace(batch, sites=known), previous, seen, now)
+            if decision.sites is not None and decision.sites != known:
+                await sites.write(decision.sites)
     if decision.status != previous.status:
         decision = replace(decision, written=await statuses.write(decision.status))
         accepted(previous.status, decision)

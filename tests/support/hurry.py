@@ -4,7 +4,7 @@ Nothing else of the operator is changed."""
 import pytest
 
 from ingest_operator import reconcile
-from ingest_operator.core import breaker, fold, nodes
+from ingest_operator.core import breaker, fold, nodes, sites
 from ingest_operator.kube import workqueue
 from ingest_operator.kube.api import refusals
 from ingest_operator.kube.batches import refused_starts
@@ -19,6 +19,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         (fold, "RETRY_LATER_SECONDS"),
         (fold, "DISRUPTION_WAIT_SECONDS"),
         (breaker, "PROBE_AFTER_SECONDS"),
+        (sites, "PROBE_AFTER_SECONDS"),
         (nodes, "SETTLED_SECONDS"),
         (planner, "SOURCES_RETRY_SECONDS"),
         (planner, "LOG_RETRY_SECONDS"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus, ProfileStatus
+from ingest_operator.core.site_states import Sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Batch:
     failure: tuple[str, str] | None = None
     """Why the sources that are not planned cannot be planned: (reason, message). Recordings that are planned
     go on."""
+    sites: Sites | None = None
+    """What is known of the sites of its profile; None where nothing is fetched from any."""
+    other_batches: frozenset[str] | None = None
+    """The trace ids of the batches that exist; None where others are not known."""
     setup_fixed: bool = False
     """Whether the user says that a broken setup is fixed: nothing waits because of it any more."""
 

@@ -1,6 +1,7 @@
 """The breaker of a batch: what the end of one run means for all others,
 and when a run may start again. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -45,8 +46,11 @@ def verdict_of(reason: Reason, *, forgiven: bool) -> Verdict:
     return Verdict.FORGIVE if forgiven and verdict is Verdict.RETRY_ELSEWHERE else verdict
 
 
-def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
-    """Open, keep or close the breaker, and slide the window of charged outcomes."""
+def after(
+    ledger: Ledger, done: Finished, *, forgiven: bool, elsewhere: Collection[Reason] = frozenset()
+) -> Ledger:
+    """Open, keep or close the breaker, and slide the window of charged outcomes. Reasons of `elsewhere` open
+    a breaker of their own, for a site."""
     reason = done.outcome.reason
     probe = is_probe(ledger, done.run)
     if reason is None:
@@ -59,7 +63,7 @@ def after(ledger: Ledger, done: Finished, *, forgiven: bool) -> Ledger:
     prevails = (
         counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILING_OUTCOMES
     )
-    if reason in BREAKERS or verdict is Verdict.STOP_BATCH or prevails:
+    if reason in BREAKERS.difference(elsewhere) or verdict is Verdict.STOP_BATCH or prevails:
         return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
     if probe and verdict is not Verdict.FORGIVE:
         # the probe failed for a reason of its own: what opened the breaker is gone

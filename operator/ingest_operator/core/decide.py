@@ -1,11 +1,12 @@
 """Decides the next actions from what is wanted, remembered and observed. Pure: touches nothing, logs nothing,
 reads no clock."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from ingest_contract.batch import IngestBatchSpec, SuspendMode
+from ingest_contract.failures import FAILURES, SITE_BREAKERS
 from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.batch import Batch
@@ -16,7 +17,10 @@ from ingest_operator.core.ledger import Ledger, restore, within
 from ingest_operator.core.nodes import none_left, sent, stranded
 from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.core.setup_failures import without_setup_failures
+from ingest_operator.core.site_states import Sites
+from ingest_operator.core.sites import Gate, after_ends, without_lost_probes
 from ingest_operator.core.status import render
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.core.vanished import vanished
 
 
@@ -52,6 +56,8 @@ class Decision:
     next_at: float = inf
     """Epoch seconds at which more may be decided without any event;
     infinity where only an event can change something."""
+    sites: Sites | None = None
+    """What must be remembered of sites, before the status is written and before anything starts."""
     written: int = 0
     """Bytes of the status as it was written; 0 before that, and where it says nothing new."""
 
@@ -66,23 +72,54 @@ def decide(batch: Batch, previous: Previous, seen: Observation, now: float) -> D
     once it is accepted."""
     before, ledger = previous.ledger, previous.ledger
     if batch.planned is not None:  # without a plan nothing runs, and no pass of `retryFailed` can begin
-        ledger = fold(before, seen.runs, batch.spec, {item.index: item.id for item in batch.items}, now)
-    more = (*none_left(ledger, seen.runs, now), *vanished(ledger, now))
-    shown = replace(seen, blockers=(*seen.blockers, *more))
+        ids = {item.index: item.id for item in batch.items}
+        ledger = fold(
+            before, seen.runs, batch.spec, ids, now, SITE_BREAKERS if batch.sites is not None else frozenset()
+        )
     recorded = tuple(run for run in seen.runs if run.ended is not None and is_recorded(ledger, run))
     ended = {(run.index, run.number): run for run in recorded if not is_recorded(before, run)}
+    gate = _gate(batch, ended.values(), seen, now)
+    actions = _actions(batch, ledger, seen, now, gate)
+    more = (*none_left(ledger, seen.runs, now), *vanished(ledger, now), *_closed(gate, actions, now))
+    shown = replace(seen, blockers=(*seen.blockers, *more))
     return Decision(
         seen=seen,
         status=render(batch, shown, ledger, previous.status, now),
         ledger=ledger,
         ended=tuple(ended.values()),
         recorded=recorded,
-        actions=_actions(batch, ledger, seen, now),
-        next_at=min((moment for moment in _moments(ledger, seen) if moment > now), default=inf),
+        actions=actions,
+        next_at=min((moment for moment in _moments(ledger, seen, gate) if moment > now), default=inf),
+        sites=gate.sites if gate is not None else None,
     )
 
 
-def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tuple[Action, ...]:
+def _gate(batch: Batch, ended: Iterable[Run], seen: Observation, now: float) -> Gate | None:
+    """The gate before the sites, with all that the ends of runs tell about them."""
+    if batch.sites is None:
+        return None
+    told = after_ends(batch.sites, batch.trace_id, ended, batch.items, now)
+    return Gate(
+        without_lost_probes(told, batch.trace_id, seen.runs, batch.other_batches), batch.trace_id, now
+    )
+
+
+def _closed(gate: Gate | None, actions: Sequence[Action], now: float) -> Iterator[Blocker]:
+    """Sites that stop, as long as nothing else starts either. Shown, and over at once: whether a recording
+    starts, the gate decides."""
+    if gate is None or any(isinstance(each, Start) for each in actions):
+        return
+    for name, stopped in sorted(gate.stopped.items()):
+        message = (
+            f"{name}: {FAILURES[stopped.reason].sentence} Nothing new starts there before "
+            f"{to_rfc3339(stopped.until)}; then one recording probes. {stopped.message}"
+        )
+        yield Blocker(stopped.reason.value, message, now)
+
+
+def _actions(
+    batch: Batch, ledger: Ledger, seen: Observation, now: float, gate: Gate | None
+) -> tuple[Action, ...]:
     """The next actions, with avoided nodes and nodes that are tried again taken into account."""
     spec, total = batch.spec, len(batch.items)
     # where nothing may start it would not start again; once the breaker asks for a probe, one run may
@@ -90,13 +127,19 @@ def _actions(batch: Batch, ledger: Ledger, seen: Observation, now: float) -> tup
     held = spec.suspend or is_open or is_held(spec, total, ledger, now, seen.blockers)
     stranded_stops = () if held else stranded(ledger, seen.runs, now)
     stops = tuple(Stop(run.index, run.number) for run in stranded_stops)
-    wanted = plan(spec, total, ledger, seen.live, now, seen.blockers)
+
+    def may_start(start: Start) -> bool:
+        return gate is None or gate.admit(batch.items[start.index], start.number)
+
+    wanted = _plan(_Situation(spec, total, ledger, seen.live, now, seen.blockers), may_start)
     return (*stops, *sent(ledger, seen.runs, wanted))
 
 
-def _moments(ledger: Ledger, seen: Observation) -> Iterator[float]:
+def _moments(ledger: Ledger, seen: Observation, gate: Gate | None) -> Iterator[float]:
     """When something may happen by itself:
-    retries, the probe of an open breaker, starts that were refused."""
+    retries, the probe of an open breaker, starts that were refused, the next start on a site."""
+    if gate is not None:
+        yield from gate.waits.values()
     yield from (ledger.open_items[index].not_before for index in ledger.waiting)
     if ledger.breaker is not None:
         yield ledger.breaker.until
@@ -118,6 +161,25 @@ def plan(
     while the status has no free row to record the end. It occupies no slot; otherwise waiting recordings
     would deadlock behind it.
     """
+    return _plan(_Situation(spec, total, ledger, live, now, blockers), lambda _: True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What `plan` goes by."""
+
+    spec: IngestBatchSpec
+    total: int
+    ledger: Ledger
+    live: Collection[int]
+    now: float
+    blockers: Sequence[Blocker]
+
+
+def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Action, ...]:
+    """As `plan`. `may_start` is asked about one start after the other, and counts those that it allows."""
+    spec, total, ledger, now = around.spec, around.total, around.ledger, around.now
+    live, blockers = around.live, around.blockers
     if spec.dry_run:
         return ()
     if spec.suspend:
@@ -130,8 +192,14 @@ def plan(
     candidates = _due(ledger, now)
     if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING_ROWS:
         candidates += _untouched(total, ledger)
-    free = [index for index in candidates if index not in blocked][: _free(spec, ledger, running, now)]
-    return tuple(_start(ledger, index) for index in free)
+    slots, starts = _free(spec, ledger, running, now), list[Start]()
+    for index in candidates:
+        if len(starts) >= slots:
+            break
+        start = _start(ledger, index)
+        if index not in blocked and may_start(start):
+            starts.append(start)
+    return tuple(starts)
 
 
 def is_held(

@@ -5,7 +5,7 @@ Each run is folded exactly once: a run that the ledger already counts as over ch
 it is seen.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, count
 from math import floor, inf
@@ -67,9 +67,15 @@ MAX_DISRUPTIONS: Final = _most_disruptions()
 
 
 def fold(
-    ledger: Ledger, runs: Iterable[Run], spec: IngestBatchSpec, ids: Mapping[int, str], now: float
+    ledger: Ledger,
+    runs: Iterable[Run],
+    spec: IngestBatchSpec,
+    ids: Mapping[int, str],
+    now: float,
+    elsewhere: Collection[Reason] = frozenset(),
 ) -> Ledger:
-    """The ledger after folding the observed runs. `ids` names the recordings, for their rows."""
+    """The ledger after folding the observed runs. `ids` names the recordings, for their rows; reasons of
+    `elsewhere` stop a site, and not this batch."""
     seen_at, now = floor(now * 1000) / 1000, round(now, 3)
     ledger = as_time_goes(_another_pass(ledger, spec.retry_failed), now)
     seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
@@ -85,7 +91,7 @@ def fold(
             finished = Finished(
                 run, outcome_of(run.ended), busy_since, at, max(seen_at, at), is_alone(ledger, run, seen)
             )
-            ledger = _folded(ledger, finished, spec, ids[run.index])
+            ledger = _folded(ledger, finished, spec, ids[run.index], elsewhere)
     ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
     return as_rows_allow(tried_again(ledger, seen, now))
 
@@ -202,7 +208,9 @@ def _without_the_vanished(
     return ledger
 
 
-def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str) -> Ledger:
+def _folded(
+    ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str, elsewhere: Collection[Reason]
+) -> Ledger:
     """Fold the end of one run: first the recording's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
     ledger = with_waits(_active(ledger, done.busy_since, done.at), run, done.outcome.receipt)
@@ -223,7 +231,7 @@ def _folded(ledger: Ledger, done: Finished, spec: IngestBatchSpec, item_id: str)
             if again
             else with_failure(ledger, run, done.outcome, item_id)
         )
-    return without_the_innocent(after(ledger, done, forgiven=forgiven))
+    return without_the_innocent(after(ledger, done, forgiven=forgiven, elsewhere=elsewhere))
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:

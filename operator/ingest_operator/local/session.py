@@ -5,7 +5,7 @@ The next session needs nothing of this one: killed at any point, a second `run` 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -28,6 +28,7 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
 from ingest_operator.local.processes import passed_on
+from ingest_operator.local.sites import FileSites
 from ingest_operator.local.sources import Mounts, access_here, with_own_allowed
 from ingest_operator.local.status_store import (
     FileStatusStore,
@@ -98,8 +99,13 @@ async def run(
             )
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
+        sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
+
+        async def once(batch: Batch) -> Decision:
+            return await reconcile(batch, cluster, statuses, clock(), sites=sites)
+
         try:
-            await _until_done(ours, cluster, statuses, watcher, stop, clock)
+            await _until_done(ours, once, watcher, stop)
         finally:
             if forks is not None:
                 forks.close()
@@ -133,12 +139,7 @@ def _orders(
 
 
 async def _until_done(
-    batch: Batch,
-    cluster: LocalCluster,
-    statuses: FileStatusStore,
-    watcher: Watcher,
-    stop: asyncio.Event,
-    clock: Callable[[], float],
+    batch: Batch, once: Callable[[Batch], Awaitable[Decision]], watcher: Watcher, stop: asyncio.Event
 ) -> None:
     stopped = replace(
         batch, spec=batch.spec.model_copy(update={"suspend": True, "suspend_mode": SuspendMode.KILL})
@@ -146,7 +147,7 @@ async def _until_done(
     first = replace(batch, setup_fixed=True)  # running a batch again says so
     while True:
         ending = stop.is_set()
-        decision = await reconcile(stopped if ending else first, cluster, statuses, clock())
+        decision = await once(stopped if ending else first)
         first = batch
         watcher.showed(decision.status, tuple(batch.items))
         if decision.is_idle and (ending or _over(batch, decision)):

@@ -9,10 +9,11 @@ here: a pod that fails by it, at least.
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Reason, Verdict
+from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, SITE_BREAKERS, Reason, Verdict
 from ingest_contract.order import PlanOrder
 from ingest_operator.kube import requeueing
 from testkit.cluster.client import Json
@@ -122,6 +123,18 @@ def life_of(pod: Json) -> Life:
     return LIVES[reasons[order.item.index]] if fails_now else succeeds()
 
 
+def is_held(status: dict[str, Any], reason: Reason) -> bool:
+    """Whether the batch starts nothing for this reason: its own breaker is open, or that of its site."""
+    if reason in SITE_BREAKERS:
+        assert not status.get("breaker"), "it is the site's, and no other batch's"
+        return stalled_by(status) == reason
+    return (status.get("breaker") or {}).get("reason") == reason
+
+
+OWN_PROFILE = {*NEVER_BEGIN, *SITE_BREAKERS}
+"""Those of a site stop every batch of a profile there."""
+
+
 def name_of(reason: Reason) -> str:
     return reason.lower() if reason in APART else ASIDE
 
@@ -140,13 +153,13 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
         scene.operate()
         scene.batch(ASIDE, parallelism=len(TOGETHER))
         for reason in APART:
-            if reason in NEVER_BEGIN:
+            if reason in OWN_PROFILE:
                 scene.profile(
                     name_of(reason),
                     pods=PODS | {"gpu": {"count": 16}} if reason is Reason.UNSCHEDULABLE else PODS,
                 )
             scene.batch(
-                name_of(reason), profileRef={"name": name_of(reason) if reason in NEVER_BEGIN else "default"}
+                name_of(reason), profileRef={"name": name_of(reason) if reason in OWN_PROFILE else "default"}
             )
         for reason, impatience in NEVER_BEGIN.items():
             if reason in (Reason.UNSCHEDULABLE, Reason.IMAGE_SLOW):
@@ -203,9 +216,9 @@ def test_what_concerns_the_whole_batch_holds_it_charges_nobody_and_lets_go_when_
     told: Mapping[Reason, Told], reason: Reason
 ) -> None:
     seen = told[reason]
-    row, held = seen.row(reason), next(status for status in seen.history if status.get("breaker"))
+    row, held = seen.row(reason), next(each for each in seen.history if is_held(each, reason))
     assert (row["state"], row["run"], row["chargedAttempts"]) == ("Waiting", 1, 0)
-    assert (held["breaker"]["reason"], held["state"], stalled_by(held)) == (reason, "Stalled", reason)
+    assert (held["state"], stalled_by(held)) == ("Stalled", reason)
     assert FAILURES[reason].sentence in condition(held, "Stalled")["message"]
     assert held["counts"] | {"pending": 1, "waiting": 1} == held["counts"]
     assert final(seen.end) == {"succeeded": 2, "skipped": 0, "failed": 0}

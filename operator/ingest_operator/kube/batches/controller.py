@@ -31,6 +31,7 @@ from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_pla
 from ingest_operator.kube.batches.ending import end_plans, end_runs
 from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
+from ingest_operator.kube.batches.profile_sites import ProfileSites
 from ingest_operator.kube.batches.state import BatchState, Deps
 from ingest_operator.kube.batches.status_store import KubeStatusStore
 from ingest_operator.kube.observe.queues import ASK_EVERY_SECONDS, ask_queue, not_admitted, waiting
@@ -51,6 +52,7 @@ class BatchController:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._states: dict[Key, BatchState] = {}
+        self._sites: dict[Key, ProfileSites] = {}
         self._room, self._reading = PlanRoom(), asyncio.Lock()
 
     async def reconcile(self, key: Key) -> Requeue:
@@ -157,7 +159,7 @@ class BatchController:
             *([spec_unreadable(read)] if read.mistakes else []),
         ]
         if found is not None:
-            profile = reading(IngestProfile, found)
+            profile = reading(IngestProfile, {**found, "status": None})
             passed_over += [profile_unreadable(name, profile)] if profile.mistakes else []
             # For runs under way, a profile that was read whole is better than the readable part of a newer
             # one.
@@ -204,9 +206,19 @@ class BatchController:
         def accepted(before: IngestBatchStatus | None, decision: Decision) -> None:
             self._deps.accepted(state.statuses.batch, before, decision.status, decision.ended)
 
-        decision = await reconcile(batch, cluster, state.statuses, now, accepted)
+        sites = self._sites_of(context)
+        decision = await reconcile(batch, cluster, state.statuses, now, accepted, sites)
         moments = (decision.next_at, plan.again_at, await cluster.clear())
         return decision, requeue(decision.status, moments, now, decision.written)
+
+    def _sites_of(self, context: BatchContext) -> ProfileSites:
+        """What is known of the sites of the batch's profile, with the entries that count now."""
+        key = (context.owner.namespace, context.orders.batch.spec.profile_ref.name)
+        if (sites := self._sites.get(key)) is None:
+            sites = ProfileSites(self._deps.api, self._deps.profiles, key, self._deps.clock)
+            self._sites[key] = sites
+        sites.use(context.orders.profile.fetch.sites)
+        return sites
 
     def _batch(self, context: BatchContext, plan: PlanResult, state: BatchState) -> Batch:
         previous, batch = state.statuses.read(), context.orders.batch
@@ -218,6 +230,7 @@ class BatchController:
             planned=plan.planned,
             profile=context.profile,
             failure=plan.failure,
+            other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )
 

@@ -38,6 +38,7 @@ def rules() -> list[Object]:
         _rule(SCHEDULES, *READ),
         _rule(SCHEDULES, "update", subresource="status"),
         _rule(PROFILES, *READ),
+        _rule(PROFILES, "update", subresource="status"),  # what is known of its sites
         _rule(JOBS, *READ, "create", "patch", "delete"),
         _rule(PODS, *READ, "delete"),  # of a Job that is gone without its pod
         _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log

@@ -61,6 +61,11 @@ class Cache:
         """The keys of the known objects."""
         return tuple(self._objects)
 
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The uids of the known objects."""
+        return tuple(self._where)
+
     def with_uid(self, uid: str | None) -> Key | None:
         """The key of the object with a uid."""
         return self._where.get(uid or "")

@@ -33,7 +33,7 @@ def test_a_reconcile_observes_folds_renders_and_decides_once() -> None:
         "core/decide.py:decide",
         "core/fold.py:fold",
         "core/status.py:render",
-        "core/decide.py:plan",
+        "core/decide.py:_plan",
     )
     assert {name: calls[name] for name in names} == dict.fromkeys(names, 1)
 

@@ -1,0 +1,81 @@
+"""`IngestProfile.status`: what is known of its sites, shared by every batch of the profile, and all that a
+restarted operator needs to keep to their pace and to leave them alone."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, StringConstraints
+
+from ingest_contract.base import ContractModel, Count, ShortText, Timestamp
+from ingest_contract.failures import Reason
+
+MAX_ROWS: Final = 64
+"""Sites that a profile remembers at once."""
+
+_BY_NAME: Final[dict[str, Any]] = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+}
+
+
+class SiteProbe(ContractModel):
+    """The one run that a stopped site is tried with."""
+
+    batch: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")]
+    """The trace id of its batch."""
+
+    index: Count
+    """The recording."""
+
+    run: Count
+    """The number of the run."""
+
+
+class SiteBreaker(ContractModel):
+    """Why nothing new starts on a site, in any batch of the profile."""
+
+    reason: Reason
+    """The reason that opened it."""
+
+    until: Timestamp
+    """When one recording may probe."""
+
+    opened: Annotated[int, Field(ge=1, le=1000)]
+    """How often it opened in a row: the wait doubles each time."""
+
+    message: ShortText = ""
+    """The message of the last failure."""
+
+    secrets: Annotated[str, StringConstraints(max_length=8, pattern=r"^[0-9a-f]{8}$")] | None = None
+    """A digest of the cookies and the proxy that were refused. With others the wait begins anew."""
+
+    probe: SiteProbe | None = None
+    """The run that probes, while it is under way."""
+
+
+class SiteStatus(ContractModel):
+    """One site, as one identity meets it. A site about which nothing must be remembered has no row."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    """The name of its entry, or its host where `*` or no entry counts."""
+
+    egress: Annotated[str, StringConstraints(max_length=1024)] = ""
+    """Who the site meets: the names of the Secrets with cookies and proxy. With others, the row is void."""
+
+    last_started_at: Timestamp | None = None
+    """When the last run began that fetches from it."""
+
+    due_at: Timestamp | None = None
+    """When the next start would be due if all starts of the last hour had been spread evenly."""
+
+    breaker: SiteBreaker | None = None
+    """Why nothing new starts on it, while its breaker is open."""
+
+
+class IngestProfileStatus(ContractModel):
+    """What is observed."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The generation of the spec with which a site was last met; -1 before."""
+
+    sites: Annotated[tuple[SiteStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=_BY_NAME)] = ()
+    """Sites with a pace or an open breaker."""

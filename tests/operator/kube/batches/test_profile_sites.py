@@ -1,0 +1,90 @@
+"""Sites in a profile's status in the real API: shared by its batches, kept over a restart, never written over
+what somebody else wrote."""
+
+import asyncio
+
+import pytest
+
+from ingest_contract.failures import Reason
+from ingest_contract.order import Item
+from ingest_contract.sites import Pace, SiteProfile
+from ingest_operator.core.site_states import Sites, SiteState, Stopped
+from ingest_operator.core.sites import Gate
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import ConflictError
+from ingest_operator.kube.api.resources import PROFILES
+from ingest_operator.kube.batches.profile_sites import ProfileSites
+from ingest_operator.kube.watch.cache import Cache
+from testkit.cluster.fixtures import Run
+
+NOW = 1_764_000_000.0
+ENTRIES = (SiteProfile(name="youtube", pace=Pace(per_hour=60)),)
+STOPPED = Sites(
+    ENTRIES, {"youtube": SiteState("direct", NOW, NOW + 61, Stopped(Reason.BOT_CHECK, NOW + 60, 1, "robot?"))}
+)
+ITEM = Item(index=0, id="youtube:a", url="https://www.youtube.com/watch?v=a")
+
+
+@pytest.fixture
+def profiles(api: Api, run: Run, namespace: str) -> Cache:
+    body = {
+        "apiVersion": PROFILES.api_version,
+        "kind": PROFILES.kind,
+        "metadata": {"name": "default", "namespace": namespace},
+    }
+    cache = Cache()
+    cache.offer(run(api.create(PROFILES, namespace, body)))
+    return cache
+
+
+def sites_of(api: Api, profiles: Cache) -> ProfileSites:
+    found = ProfileSites(api, profiles, profiles.known[0], lambda: NOW)
+    found.use(ENTRIES)
+    return found
+
+
+async def known(store: ProfileSites) -> Sites:
+    async with store.exclusive() as found:
+        return found
+
+
+def test_what_a_batch_learns_of_a_site_the_others_and_the_next_operator_know(
+    api: Api, profiles: Cache, run: Run
+) -> None:
+    store = sites_of(api, profiles)
+    assert run(known(store)) == Sites(ENTRIES, {})
+    run(store.write(STOPPED))
+    assert run(known(store)) == STOPPED
+    again = Cache()
+    again.offer(run(api.get(PROFILES, *profiles.known[0])))
+    assert run(known(sites_of(api, again))) == STOPPED
+
+
+def test_a_second_operator_cannot_write_over_what_it_has_not_seen(
+    api: Api, profiles: Cache, run: Run
+) -> None:
+    lagging = Cache()
+    lagging.offer(profiles.get(profiles.known[0]) or {})
+    run(sites_of(api, profiles).write(STOPPED))
+    other = sites_of(api, lagging)
+    with pytest.raises(ConflictError):
+        run(other.write(Sites(ENTRIES, {})))
+    assert run(known(other)) == STOPPED
+
+
+def test_batches_of_one_profile_reserve_one_after_the_other(api: Api, profiles: Cache, run: Run) -> None:
+    store = sites_of(api, profiles)
+
+    async def start(trace: str) -> bool:
+        async with store.exclusive() as found:
+            gate = Gate(found, trace * 32, NOW)
+            admitted = gate.admit(ITEM, 1)
+            await asyncio.sleep(0)
+            if gate.sites != found:
+                await store.write(gate.sites)
+            return admitted
+
+    async def both() -> list[bool]:
+        return await asyncio.gather(*(start(trace) for trace in "123456"))
+
+    assert sorted(run(both())) == [False] * 5 + [True]
