@@ -273,7 +273,7 @@ class TestPlans:
 
         def stored(ids: Any) -> dict[str, StoredRecording]:
             asked.extend(ids)
-            return {ids[0]: StoredRecording(unchanged=True)}
+            return {next(iter(ids)): StoredRecording(unchanged=True)}
 
         url = feed(site, *(site.url(f"/{number}.mp3") for number in range(3)))
         document = make_plan_apart(order(tmp_path, url), stored, kept_nowhere, lambda: None)
