@@ -98,9 +98,9 @@ def _gate(batch: Batch, ended: Iterable[Run], seen: Observation, now: float) -> 
     """The gate before the sites, with all that the ends of runs tell about them."""
     if batch.sites is None:
         return None
-    told = after_ends(batch.sites, batch.trace_id, ended, batch.items, now)
+    informed = after_ends(batch.sites, batch.trace_id, ended, batch.items, now)
     return Gate(
-        without_lost_probes(told, batch.trace_id, seen.runs, batch.other_batches), batch.trace_id, now
+        without_lost_probes(informed, batch.trace_id, seen.runs, batch.other_batches), batch.trace_id, now
     )
 
 

@@ -89,7 +89,7 @@ class Gate:
 
 
 def after_ends(sites: Sites, trace: str, ended: Iterable[Run], items: Sequence[Item], now: float) -> Sites:
-    """What the ends of a batch's runs tell about their sites. The same end, told again, changes nothing that
+    """What the ends of a batch's runs tell about their sites. The same end, seen again, changes nothing that
     matters: it was no probe any more."""
     for run in ended:
         met = sites.met_by(items[run.index])

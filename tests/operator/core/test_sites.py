@@ -58,7 +58,7 @@ def over(index: int, number: int, how: Ended) -> Run:
     return Run(index, number, 0, 0, 0, started_at=NOW, ended_at=NOW, ended=how)
 
 
-def told(sites: Sites, *runs: Run, at: float = NOW, trace: str = ONE) -> Sites:
+def learned_by(sites: Sites, *runs: Run, at: float = NOW, trace: str = ONE) -> Sites:
     return after_ends(sites, trace, runs, ITEMS, at)
 
 
@@ -81,7 +81,7 @@ def through_the_status(sites: Sites, at: float) -> Sites:
 
 @pytest.mark.parametrize("reason", [Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.PROXY_FAILED])
 def test_a_site_that_stops_us_stops_every_batch_there_and_nobody_elsewhere(reason: Reason) -> None:
-    sites = through_the_status(told(Sites(ENTRIES), ended(0, reason)), NOW)
+    sites = through_the_status(learned_by(Sites(ENTRIES), ended(0, reason)), NOW)
     assert stopped_until(sites) == NOW + 60
     mixed = [tube(1), other(2), tube(3)]
     assert admitted(sites, mixed, NOW + 59)[0] == [2]
@@ -89,7 +89,7 @@ def test_a_site_that_stops_us_stops_every_batch_there_and_nobody_elsewhere(reaso
 
 
 def test_one_run_of_one_batch_probes_also_after_a_restart() -> None:
-    sites = told(Sites(ENTRIES), ended(0))
+    sites = learned_by(Sites(ENTRIES), ended(0))
     first, sites = admitted(sites, ITEMS[1:9], NOW + 60)
     assert first == [1]
     sites = through_the_status(sites, NOW + 60)
@@ -98,11 +98,11 @@ def test_one_run_of_one_batch_probes_also_after_a_restart() -> None:
 
 
 def test_a_probe_that_is_given_something_closes_the_breaker() -> None:
-    _, sites = admitted(told(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
-    assert stopped_until(told(sites, ended(1, None, number=2), at=NOW + 90)) is None
-    assert stopped_until(told(sites, ended(1, Reason.PRIVATE, number=2), at=NOW + 90)) is None
+    _, sites = admitted(learned_by(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
+    assert stopped_until(learned_by(sites, ended(1, None, number=2), at=NOW + 90)) is None
+    assert stopped_until(learned_by(sites, ended(1, Reason.PRIVATE, number=2), at=NOW + 90)) is None
     late = ended(1, Reason.GPU_OUT_OF_MEMORY, number=2, stage=Stage.TRANSCRIBE)
-    assert stopped_until(told(sites, late, at=NOW + 90)) is None
+    assert stopped_until(learned_by(sites, late, at=NOW + 90)) is None
 
 
 @pytest.mark.parametrize(
@@ -114,27 +114,27 @@ def test_a_probe_that_is_given_something_closes_the_breaker() -> None:
     ],
 )
 def test_a_probe_that_never_asked_the_site_proves_nothing_and_the_next_one_goes(run: Run) -> None:
-    _, sites = admitted(told(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
-    sites = told(sites, run, at=NOW + 90)
+    _, sites = admitted(learned_by(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
+    sites = learned_by(sites, run, at=NOW + 90)
     assert stopped_until(sites) == NOW + 60
     assert admitted(sites, [tube(5), tube(6)], NOW + 91, OTHER)[0] == [5]
 
 
 def test_the_end_of_another_run_neither_closes_nor_doubles() -> None:
-    _, sites = admitted(told(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
-    assert told(sites, ended(7, None), at=NOW + 70) == sites
-    again = told(sites, ended(8), at=NOW + 70)
+    _, sites = admitted(learned_by(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
+    assert learned_by(sites, ended(7, None), at=NOW + 70) == sites
+    again = learned_by(sites, ended(8), at=NOW + 70)
     held = again.states["youtube"].stopped
     assert held is not None
     assert (held.opened, held.probe) == (1, SiteProbe(batch=ONE, index=1, run=2))
 
 
-def test_each_failed_probe_doubles_the_wait_up_to_an_hour_and_telling_it_twice_does_not() -> None:
-    sites, at, waits = told(Sites(ENTRIES), ended(0)), NOW + 60, []
+def test_each_failed_probe_doubles_the_wait_up_to_an_hour_and_a_second_report_does_not() -> None:
+    sites, at, waits = learned_by(Sites(ENTRIES), ended(0)), NOW + 60, []
     for number in range(2, 10):
         _, sites = admitted(sites, [tube(1)], at, run=number)
-        sites = told(sites, ended(1, number=number), at=at)
-        sites = told(sites, ended(1, number=number), at=at)
+        sites = learned_by(sites, ended(1, number=number), at=at)
+        sites = learned_by(sites, ended(1, number=number), at=at)
         until = stopped_until(sites)
         assert until is not None
         waits.append(until - at)
@@ -143,26 +143,26 @@ def test_each_failed_probe_doubles_the_wait_up_to_an_hour_and_telling_it_twice_d
 
 
 def test_a_site_that_names_a_wait_gets_it() -> None:
-    assert stopped_until(told(Sites(ENTRIES), ended(0, wait=900))) == NOW + 900
+    assert stopped_until(learned_by(Sites(ENTRIES), ended(0, wait=900))) == NOW + 900
 
 
-def test_other_secrets_begin_anew() -> None:
-    sites = told(Sites(ENTRIES), ended(0, secrets="aaaaaaaa"))
+def test_other_secrets_start_the_wait_over() -> None:
+    sites = learned_by(Sites(ENTRIES), ended(0, secrets="aaaaaaaa"))
     for number in (2, 3):
         until = stopped_until(sites) or 0.0
         _, sites = admitted(sites, [tube(1)], until, run=number)
-        sites = told(sites, ended(1, number=number, secrets="aaaaaaaa"), at=until)
+        sites = learned_by(sites, ended(1, number=number, secrets="aaaaaaaa"), at=until)
     at = NOW + 1000
-    renewed = told(sites, ended(9, Reason.PRIVATE, secrets="bbbbbbbb"), at=at)
+    renewed = learned_by(sites, ended(9, Reason.PRIVATE, secrets="bbbbbbbb"), at=at)
     assert stopped_until(renewed) == min(at, stopped_until(sites) or at), "a probe goes at once"
-    refused = told(sites, ended(9, secrets="bbbbbbbb"), at=at)
+    refused = learned_by(sites, ended(9, secrets="bbbbbbbb"), at=at)
     assert stopped_until(refused) == at + 60
     entries = (SiteProfile(name="youtube", cookies=SecretKey(secret_name="new", key="cookies.txt")),)
     assert admitted(Sites(entries, sites.states), [tube(3)], NOW + 1)[0] == [3], "somebody else for the site"
 
 
 def test_a_probe_that_nobody_will_hear_of_is_given_up() -> None:
-    _, sites = admitted(told(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
+    _, sites = admitted(learned_by(Sites(ENTRIES), ended(0)), [tube(1)], NOW + 60)
     live = Run(1, 2, 0, 0, 0, NOW)
     assert without_lost_probes(sites, ONE, [live], None) == sites
     assert without_lost_probes(sites, OTHER, [], {ONE, OTHER}) == sites
@@ -173,7 +173,7 @@ def test_a_probe_that_nobody_will_hear_of_is_given_up() -> None:
 
 def test_files_and_sites_without_a_pace_are_asked_as_often_as_there_is_room() -> None:
     files = [Item(index=n, id="file:1", url=f"file:///{n}.wav") for n in range(9)]
-    assert admitted(told(Sites(ENTRIES), ended(0)), files, NOW)[0] == list(range(9))
+    assert admitted(learned_by(Sites(ENTRIES), ended(0)), files, NOW)[0] == list(range(9))
     assert admitted(Sites(ENTRIES), ITEMS, NOW)[0] == list(range(100))
     assert rendered(admitted(Sites(ENTRIES), ITEMS, NOW)[1], NOW) == ()
 

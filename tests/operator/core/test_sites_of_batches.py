@@ -34,7 +34,7 @@ def starts(decision: Decision) -> list[int]:
     return [each.index for each in decision.actions if isinstance(each, Start)]
 
 
-def test_a_bot_check_stops_the_site_charges_nobody_and_is_told() -> None:
+def test_a_bot_check_stops_the_site_charges_nobody_and_is_reported() -> None:
     first = decided(batch(), over(a_run(0), Reason.BOT_CHECK))
     assert starts(first) == []
     assert first.ledger.breaker is None
