@@ -35,7 +35,7 @@ def enrolment(studio: Studio, recording: Path, tmp_path: Path) -> Callable[..., 
             IdentificationProfile(voices=(voice,)),
             tmp_path / "voices",
             model,
-            (studio, studio),
+            lambda: (studio, studio),
             lambda: Judge(studio),
         )
 

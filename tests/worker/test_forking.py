@@ -16,7 +16,7 @@ import pytest
 from ingest_contract.receipt import Receipt, decode
 from ingest_operator.local.folders import RunFolder
 from ingest_operator.local.forks import Forks
-from ingest_operator.local.processes import Limits, launch, passed_on
+from ingest_operator.local.processes import Limits, RunFacts, launch, passed_on
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import StoredTranscript, transcript
 from ingest_worker.store.schema import ensure_dimension, migrate
@@ -27,7 +27,7 @@ from tests.support.worker import order_for, place_in
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)]
 
-FACTS = {"started_at": 0.0, "charged_attempts": 0, "rung": 0, "disruptions": 0}
+FACTS = RunFacts(0.0, charged_attempts=0, rung=0, disruptions=0)
 MIB = 1 << 20
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder, Item, Place, Runtime, Settings
+from ingest_contract.order import IngestOrder, Item, Settings
+from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     ComputeType,
     DiarizationProfile,
@@ -89,7 +90,7 @@ class Run:
     def go(self) -> "Run":
         hashes = hashes_of(self._order.settings, self._order.item.speakers, MODELS)
         with self.session.shown(self._order.place) as watch:
-            pipeline = self.session.pipeline = Pipeline(self._order, hashes, self._tools, self._shelf, watch)
+            pipeline = self.session.audio = Pipeline(self._order, hashes, self._tools, self._shelf, watch)
             try:
                 self.session.found = pipeline.run()
             except Interruption as interruption:

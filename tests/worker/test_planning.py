@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import Place, PlannedSource, PlanOrder, Settings
+from ingest_contract.order import PlannedSource, PlanOrder, Settings
+from ingest_contract.place import Place
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument, SkipReason, frames
 from ingest_contract.profile import (
     DiarizationProfile,

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest_worker.cache.entries import Cache
+from ingest_worker.cache.folder import FolderStorage
+from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.gpu.residency import Batches, ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
@@ -59,3 +62,11 @@ def test_models_are_loaded_before_their_stage_where_memory_and_order_allow(
     tools = tools_for(order, NoModels(), IDENTITIES, plan, lambda _: None)  # type: ignore[arg-type]  # nothing is loaded here
     assert (begun(tools.transcriber), begun(tools.diarizer), begun(tools.embedder)) == early
     assert tools.together is together
+
+
+def test_a_recording_from_the_cache_meets_no_source(tmp_path: Path) -> None:
+    order = order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path))
+    cached = CachedRecording(Cache(FolderStorage(tmp_path)), "a" * 40, order.fetch)
+    plan = ResidencyPlan(together=False, batches=Batches(8, 32), why="said so")
+    tools = tools_for(order, NoModels(), IDENTITIES, plan, lambda _: None, cached)  # type: ignore[arg-type]  # nothing is loaded here
+    assert tools.fetcher is tools.decoder is cached

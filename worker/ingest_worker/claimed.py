@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder
+from ingest_contract.order import FetchOrder, IngestOrder
 from ingest_contract.stages import Stage
 from ingest_worker.errors import StageError
 from ingest_worker.store import artifacts
@@ -146,7 +146,22 @@ def claimed_recording(dsn: str, order: IngestOrder) -> Iterator[ClaimedRecording
             raise
 
 
-def holder_of(order: IngestOrder) -> str:
+def holder_of(order: FetchOrder | IngestOrder) -> str:
     """The claim's holder: one recording of one batch. Its next run takes the claim over immediately, because
     the last one is known to have ended."""
     return f"{order.batch}#{order.item.index}"
+
+
+def remember_unfetched(dsn: str, order: FetchOrder, error: StageError, decoder: str) -> None:
+    """Record it if a recording that was to be fetched will never have anything to ingest. `decoder` is the
+    version of the decoder that found so. A store that does not take it changes nothing about the run."""
+    if error.reason not in REMEMBERED:
+        return
+    try:
+        with connect(dsn, application="outcome") as connection:
+            check(connection)
+            held = claim(connection, order.item.id, holder_of(order))
+            end = FinalEnd(order.batch, error.reason, str(error), decoder)
+            record_outcome(connection, held, Recording.of(order.item), end)
+    except StageError as foreign:
+        log.warning("an outcome is not recorded: %s", foreign, extra={"action": "forget-outcome"})

@@ -31,7 +31,7 @@ class ProfileEnrolment:
         profile: IdentificationProfile,
         cache: Path,
         model: str,
-        media: tuple[Fetcher, Decoder],
+        media: Callable[[], tuple[Fetcher, Decoder]],
         ear: Callable[[], Diarizer],
     ) -> None:
         """Nothing is fetched before `voices`.
@@ -40,12 +40,11 @@ class ProfileEnrolment:
             profile: The voices and their recordings.
             cache: A folder that several workers may share.
             model: `name@sha256-prefix` of the diarization model: vectors of another one do not count.
-            media: Fetches and decodes recordings.
-            ear: Loads the diarizer. Not called if every voice is known.
+            media: Makes what fetches and decodes recordings.
+            ear: Loads the diarizer. Neither is called if every voice is known.
         """
         self._profile, self._cache, self._model = profile, cache, model
-        self._fetcher, self._decoder = media
-        self._ear = ear
+        self._media, self._ear = media, ear
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
         """Every voice, one row for each of its recordings.
@@ -75,8 +74,9 @@ class ProfileEnrolment:
         into.mkdir(parents=True, exist_ok=True)
         try:
             item = Item(index=0, id=f"voice:{key_of(recording, self._model)}", url=recording)
-            media = self._fetcher.fetch(item, into, _nobody)
-            return _usable(self._ear().voice_of(self._decoder.decode(media, into, _nobody)))
+            fetcher, decoder = self._media()
+            media = fetcher.fetch(item, into, _nobody)
+            return _usable(self._ear().voice_of(decoder.decode(media, into, _nobody)))
         except StageError as error:
             if error.failure.kind is Kind.INPUT or error.reason is Reason.VOICE_UNUSABLE:
                 raise StageError(

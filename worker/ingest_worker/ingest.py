@@ -9,28 +9,65 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
+from ingest_contract.cache import cache_key
+from ingest_contract.failures import Verdict
 from ingest_contract.order import IngestOrder
 from ingest_contract.receipt import Effective
 from ingest_contract.stages import Stage
+from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.claimed import claimed_recording
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_residency
 from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Found, Pipeline
-from ingest_worker.session import Session, log
+from ingest_worker.session import Session, log, named
 from ingest_worker.store.records import Content, Recording, Run
 from ingest_worker.tools import tools_for
+
+_SPENT: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER})
+"""Verdicts after which a recording runs again, unless this was its last attempt."""
 
 
 def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
     """Carry out the order. What is known about the run is in the session, however this ends.
 
+    A recording that is final leaves nothing in the cache: its entry goes after the commit, never before, and
+    after an end behind which no other run follows.
+
     Raises:
         StageError: the failure of a stage or of the store.
         Interruption: the run was asked to end; nothing was stored.
     """
+    cached = cached_recording(order)
+    try:
+        _ingest(order, dsn, session, cached)
+    except Exception as error:
+        if cached is not None and is_final(named(error), order):
+            cached.discard()
+        raise
+    if cached is not None:
+        cached.discard()
+
+
+def cached_recording(order: IngestOrder) -> CachedRecording | None:
+    """The order's recording in the cache that it names; None if it names none."""
+    if order.place.cache is None:
+        return None
+    from ingest_worker.cache.opening import cache_at
+
+    return CachedRecording(cache_at(order.place), cache_key(order.batch, order.item.id), order.fetch)
+
+
+def is_final(error: StageError, order: IngestOrder) -> bool:
+    """Whether no other run of the recording follows after this error."""
+    verdict = error.failure.verdict
+    return verdict in (Verdict.SKIP, Verdict.GIVE_UP) or (order.is_last and verdict in _SPENT)
+
+
+def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecording | None) -> None:
     settings = for_language(order.settings, order.item.language)
     order = order.model_copy(update={"settings": settings})
     models = open_models(Path(order.place.models), order.settings.model_set)
@@ -43,11 +80,11 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
         extra={"action": "plan-memory", "together": residency.together},
     )
     session.effective = effective_of(order, residency, identities)
-    tools = tools_for(order, models, identities, residency, session.met)
+    tools = tools_for(order, models, identities, residency, session.met, cached)
     with session.sampler, claimed_recording(dsn, order) as recording, session.shown(order.place) as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up
-        session.pipeline = pipeline = Pipeline(recording.order, hashes, tools, recording, observer)
+        session.audio = pipeline = Pipeline(recording.order, hashes, tools, recording, observer)
         try:
             found = pipeline.run()
         except StageError as error:

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder
+from ingest_contract.order import IngestOrder, Item
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker import codec
 from ingest_worker.attribution import attribute
@@ -37,7 +37,7 @@ from ingest_worker.hashes import Hashes
 from ingest_worker.identification import identify
 from ingest_worker.interruption import Control
 from ingest_worker.lazy import LazyEngine
-from ingest_worker.ports import Report
+from ingest_worker.ports import Decoder, Fetcher, Report
 from ingest_worker.progress import Board
 from ingest_worker.receipts import WORDLESS_SECONDS
 from ingest_worker.segmentation import segment
@@ -188,12 +188,8 @@ class Pipeline:
         with self._observer.stage(Stage.FETCH) as (_, report):
             self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
         with self._observer.stage(Stage.DECODE) as (_, report):
-            try:
-                audio = self._tools.decoder.decode(self.media, scratch, report)
-            except StageError:
-                self._tools.fetcher.confirm(self._order.item, self.media)  # raises if the file has changed
-                raise
-            self._tools.fetcher.confirm(self._order.item, self.media)
+            tools = (self._tools.fetcher, self._tools.decoder)
+            audio = decoded(tools, self._order.item, self.media, scratch, report)
         self.media_seconds, self.sound = audio.seconds, audio.sound
         return audio
 
@@ -255,6 +251,19 @@ class Pipeline:
         said = self._order.item.duration_seconds
         ends = [transcript.words[-1].end, *(turn.end for turn in diarization.turns[-1:])]
         return float(said) if said is not None else max(ends)
+
+
+def decoded(tools: tuple[Fetcher, Decoder], item: Item, media: Media, into: Path, report: Report) -> Audio:
+    """The audio of fetched media. Raises `StageError`: what the decoder raises, but `SOURCE_CHANGED` if the
+    media are not the fetched ones any more."""
+    fetcher, decoder = tools
+    try:
+        audio = decoder.decode(media, into, report)
+    except StageError:
+        fetcher.confirm(item, media)  # raises if the file has changed
+        raise
+    fetcher.confirm(item, media)
+    return audio
 
 
 def _without_words(diarization: Diarization | None, sound: Sound | None) -> StageError:

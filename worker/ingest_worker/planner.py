@@ -15,6 +15,7 @@ from typing_extensions import override
 from ingest_contract.order import PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.selection import Reprocess
+from ingest_contract.stages import Stage, stage_hash
 from ingest_worker.details import Detail, Memory
 from ingest_worker.hashes import for_language, hashes_of, identities_of
 from ingest_worker.models import open_models
@@ -81,12 +82,14 @@ def pipelines_of(order: PlanOrder) -> Callable[[str | None], frozenset[str]]:
     each number of speakers that a source names."""
     if order.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
         return lambda _: frozenset()
+    decoded = stage_hash(Stage.DECODE, parameters={})  # of what a fetch has found to have no sound
     models = identities_of(order.settings, open_models(Path(order.place.models), order.settings.model_set))
 
     @cache
     def pipelines(language: str | None) -> frozenset[str]:
         settings = for_language(order.settings, language)
-        return frozenset(hashes_of(settings, source.speakers, models).pipeline for source in order.sources)
+        found = {hashes_of(settings, source.speakers, models).pipeline for source in order.sources}
+        return frozenset({*found, decoded})
 
     return pipelines
 

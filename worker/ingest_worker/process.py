@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import FAILURES, OK_EXIT, Reason
-from ingest_contract.order import IngestOrder, WorkOrder
+from ingest_contract.order import FetchOrder, IngestOrder, WorkOrder
 from ingest_contract.receipt import Receipt
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
@@ -118,13 +118,17 @@ class Process:
 
     def _carry_out(self) -> None:
         on_gpu = isinstance(self._order, IngestOrder) and self._order.runtime.device == "cuda"
-        if not self._dsn:
+        if not self._dsn and not isinstance(self._order, FetchOrder):
             raise StageError(Reason.ORDER_INVALID, "The order came without the address of a store.")
         self._session = Session(find_gpu() if on_gpu else None, self._control, self._born)
         if isinstance(self._order, IngestOrder):
             from ingest_worker.ingest import ingest
 
             ingest(self._order, self._dsn, self._session)
+        elif isinstance(self._order, FetchOrder):
+            from ingest_worker.prefetch import prefetch
+
+            prefetch(self._order, self._dsn, self._session)
         else:
             from ingest_worker.planner import plan
 

@@ -1,7 +1,7 @@
 """The run of one process: its measurements, its live progress, and its Receipt.
 
-Made once by `__main__`; `ingest` and `planner` fill in what they find out, so that a failure is reported with
-everything known until then.
+Made once by `process`; `ingest`, `prefetch` and `planner` fill in what they find out, so that a failure is
+reported with everything known until then.
 """
 
 import errno
@@ -9,16 +9,19 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import Place
-from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt, SiteReport
+from ingest_contract.fetch_report import Cached, SiteReport
+from ingest_contract.place import Place
+from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
+from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.interruption import Control
 from ingest_worker.memory import classify
-from ingest_worker.pipeline import Found, Pipeline, RunObserver
+from ingest_worker.pipeline import Found, RunObserver
 from ingest_worker.progress import Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
 from ingest_worker.receipts import (
@@ -35,6 +38,18 @@ from ingest_worker.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 
 
+class HasAudio(Protocol):
+    """What has the audio of the run: its pipeline, or its way into the cache."""
+
+    @property
+    def sound(self) -> Sound | None:
+        """The decoded sound, once there is any."""
+
+    @property
+    def media_seconds(self) -> float:
+        """The recording's length, once it is known."""
+
+
 class Session:
     """What is known about a run, from its start to its Receipt."""
 
@@ -49,9 +64,10 @@ class Session:
         self.give_up: Callable[[], None] | None = None
         """Releases what the run has claimed, from any thread; None if nothing is claimed."""
         self.effective: Effective | None = None
-        self.pipeline: Pipeline | None = None
+        self.audio: HasAudio | None = None
         self.found: Found | None = None
         self.plan: PlanSummary | None = None
+        self.cached: Cached | None = None
         self.run_id: str | None = None
         self.site: SiteReport | None = None
         """The last site that was met."""
@@ -80,7 +96,7 @@ class Session:
     def receipt(self, error: StageError | None) -> Receipt:
         """The Receipt: how the run ended, with every figure there is."""
         found, effective = self.found, self.effective
-        sound = self.pipeline.sound if self.pipeline else None
+        sound = self.audio.sound if self.audio else None
         return Receipt(
             result="Failed" if error else "Succeeded",
             reason=error.reason if error else None,
@@ -88,12 +104,13 @@ class Session:
             stage=self.clock.failed if error else None,
             retry_after_seconds=error.retry_after_seconds if error else None,
             seconds=rounded(self.clock.seconds),
-            media_seconds=rounded(self.pipeline.media_seconds) if self.pipeline else 0.0,
+            media_seconds=rounded(self.audio.media_seconds) if self.audio else 0.0,
             overhead_seconds=rounded(self.clock.overhead),
             computing_seconds=rounded(self.clock.computing_seconds),
             computing_by="Driver" if self.clock.by_driver else "Engines",
             stages=stages_of(self.clock),
             run_id=self.run_id,
+            cached=self.cached,
             site=self.site,
             tracks=tracks_of(sound) if sound else None,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors)

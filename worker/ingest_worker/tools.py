@@ -8,12 +8,14 @@ everything imports none. Must not read the recording.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from ingest_contract.fetch_report import SiteReport
 from ingest_contract.order import IngestOrder
-from ingest_contract.receipt import SiteReport
 from ingest_contract.stages import Stage
+from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
@@ -67,22 +69,22 @@ def tools_for(
     identities: Identities,
     plan: ResidencyPlan,
     on_site: Callable[[SiteReport], None],
+    cached: CachedRecording | None = None,
 ) -> Tools:
-    """The tools of a real run. `on_site` hears of every site that is met.
+    """The tools of a real run. `on_site` hears of every site that is met. `cached` is its recording in the
+    cache, if it was fetched ahead: then nothing that reaches a source or opens its media is imported, but for
+    a voice that nobody has heard yet.
 
     On a CPU everything is loaded at once. On a GPU, a model that must wait for another's memory is only
     imported; the text model always waits. If the order does not allow preloading, nothing is loaded early,
     because host memory may be short.
     """
-    from ingest_worker.audio.decode import LimitedDecoder
-    from ingest_worker.sources.apart import FetcherApart
-
     runtime, settings = order.runtime, order.settings
     on_cpu = runtime.device == "cpu"
-    fetcher, decoder = FetcherApart(order.fetch, order.sites, on_site), LimitedDecoder(order.fetch)
+    from_source = partial(_from_source, order, on_site)
+    fetcher, decoder = (cached, cached) if cached is not None else from_source()
     diarizer = _diarizer(order, models, plan, early=runtime.preload and (on_cpu or plan.together))
     cache = Path(order.place.scratch).parent / "voices"
-    media = (fetcher, decoder)
     return Tools(
         fetcher=fetcher,
         decoder=decoder,
@@ -90,10 +92,22 @@ def tools_for(
         diarizer=diarizer,
         embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
         enrolment=ProfileEnrolment(
-            settings.identification, cache, identities.diarization, media, diarizer.get
+            settings.identification,
+            cache,
+            identities.diarization,
+            from_source,
+            diarizer.get,
         ),
         together=plan.together,
     )
+
+
+def _from_source(order: IngestOrder, on_site: Callable[[SiteReport], None]) -> tuple[Fetcher, Decoder]:
+    """What fetches from sources, and decodes what comes from there."""
+    from ingest_worker.audio.decode import LimitedDecoder
+    from ingest_worker.sources.apart import FetcherApart
+
+    return FetcherApart(order.fetch, order.sites, on_site), LimitedDecoder(order.fetch)
 
 
 def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> LazyEngine[Transcriber]:

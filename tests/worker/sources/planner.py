@@ -8,7 +8,8 @@ from xml.sax.saxutils import quoteattr
 import pytest
 from typing_extensions import override
 
-from ingest_contract.order import Place, PlannedSource, PlanOrder
+from ingest_contract.order import PlannedSource, PlanOrder
+from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Reprocess, Select

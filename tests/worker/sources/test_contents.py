@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.order import Item, Place, PlannedSource, PlanOrder
+from ingest_contract.order import Item, PlannedSource, PlanOrder
+from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Order, Reprocess, Select

@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,7 +21,7 @@ import av.subtitles.stream  # noqa: F401 -- PyAV imports both when it meets a tr
 from av.error import FFmpegError
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio import media
+from ingest_worker.audio import lossless, media
 from ingest_worker.audio.listen import Listener, Order
 from ingest_worker.audio.source import MediaFile
 from ingest_worker.errors import StageError
@@ -43,7 +44,7 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.readline())
     die_with(request["parent"])
     limit_this_process(Limits(**request["limits"]))
-    work = {"decode": _decode, "probe": _probe}[request["do"]]
+    work = {"decode": _decode, "probe": _probe, "pack": _pack, "unpack": _unpack}[request["do"]]
     try:
         _say({"done": work(request)})
     except StageError as error:
@@ -76,6 +77,32 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
     that its source announces."""
     source = Path(request["source"])
     order = Order(source.name, request["rate"], request["most"], request.get("expected"))
+    with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
+        _wall_off()
+        try:
+            return Listener(file, order, _reporter(request)).listen(
+                sink, lambda seconds: _say({"announced": seconds})
+            )
+        finally:
+            file.check(source.name)
+
+
+def _pack(request: dict[str, Any]) -> dict[str, Any]:
+    """The PCM `source` as FLAC in `target`."""
+    with _media(request["source"]) as pcm, Path(request["target"]).open("wb") as flac:
+        _wall_off()
+        return {"samples": lossless.pack(pcm, flac, request["rate"], _reporter(request))}
+
+
+def _unpack(request: dict[str, Any]) -> dict[str, Any]:
+    """The FLAC `source` as the PCM that it was made of, in `target`, at most `most` samples."""
+    with _media(request["source"]) as flac, Path(request["target"]).open("wb") as pcm:
+        _wall_off()
+        return {"samples": lossless.unpack(flac, pcm, request["rate"], request["most"], _reporter(request))}
+
+
+def _reporter(request: dict[str, Any]) -> Callable[[int], None]:
+    """Tells how many samples are done, now and then."""
     reported = 0
 
     def report(samples: int) -> None:
@@ -84,12 +111,7 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
             reported = samples
             _say({"samples": samples})
 
-    with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
-        _wall_off()
-        try:
-            return Listener(file, order, report).listen(sink, lambda seconds: _say({"announced": seconds}))
-        finally:
-            file.check(source.name)
+    return report
 
 
 def _probe(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""The cache: one entry for each recording of a namespace, which is its audio as FLAC and a manifest.
+
+    <key>.<first 16 digits of its sha256>.flac
+    <key>.json
+
+The audio is written first, under a name that its content determines, and the manifest last: who finds a
+manifest finds the audio that it was written for, whoever else writes the same entry meanwhile. What does not
+fit (another version, another recording, another size or digest) counts as absent.
+"""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from ingest_contract.failures import Reason
+from ingest_worker.cache.manifest import MAX_MANIFEST_BYTES, Manifest, decoder_version
+from ingest_worker.cache.storage import BLOCK_BYTES, Storage
+from ingest_worker.errors import StageError
+from ingest_worker.ports import Report
+
+LEFTOVER_SECONDS: Final = 7 * 86_400
+"""Age after which what lies in the cache was left by a batch that is gone."""
+
+_ABANDONED_SECONDS: Final = 60
+"""Age of a file that its writer should have renamed, counted from its last block: the writer was killed."""
+
+_MOST_SWEPT_FILES: Final = 1000
+"""Files that one sweep removes at most."""
+
+_OURS: Final = re.compile(r"^\.?[0-9a-f]{40}\.(json|[0-9a-f]{16}\.flac)(\.[0-9a-f]{32}\.part)?$")
+"""Names of entries, and of what was left in the middle of writing one. Other files are never touched."""
+
+_TRIES: Final = re.compile(r"^\.?[0-9a-f]{32}\.try(\.[0-9a-f]{32}\.part)?$")
+"""Names of what `rehearse` writes."""
+
+
+class Cache:
+    """The entries in one storage. Every method may raise `StageError(CACHE_UNAVAILABLE)`."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def get(self, key: str, recording: str) -> Manifest:
+        """The entry of a recording. Raises `StageError(NOT_IN_CACHE)`, which says what is wrong with it."""
+        manifest = self._manifest(key)
+        if manifest.recording != recording:
+            raise _absent(f"what lies in the cache under this name is of {manifest.recording}")
+        if manifest.decoder != decoder_version():
+            raise _absent(
+                "what lies in the cache was decoded by another version: "
+                "do the pods that fetch and the pods that ingest have different images?"
+            )
+        size = self._storage.size(_audio(key, manifest))
+        if size != manifest.bytes:
+            what = "no audio" if size is None else f"{size} bytes of audio"
+            raise _absent(f"{what} in the cache, and there should be {manifest.bytes}")
+        return manifest
+
+    def _manifest(self, key: str) -> Manifest:
+        content = b""
+        for block in self._storage.blocks(f"{key}.json"):
+            content += block
+            if len(content) > MAX_MANIFEST_BYTES:
+                raise _absent("the manifest in the cache is too long to be one")
+        try:
+            return Manifest.model_validate_json(content)
+        except ValidationError as error:
+            raise _absent("the manifest in the cache is not one of this version") from error
+
+    def find(self, key: str, recording: str, report: Report) -> Manifest | None:
+        """The entry of a recording, if its audio is there byte for byte; None if not."""
+        try:
+            manifest = self.get(key, recording)
+            for _ in self._checked(key, manifest, report):
+                pass
+        except StageError as error:
+            if error.reason is Reason.NOT_IN_CACHE:
+                return None
+            raise
+        return manifest
+
+    def copy(self, key: str, manifest: Manifest, target: Path, report: Report) -> None:
+        """The FLAC file of an entry, as `target`.
+
+        Raises:
+            StageError: `NOT_IN_CACHE` if it is not what the manifest says, `SCRATCH_FULL`.
+        """
+        blocks = self._checked(key, manifest, report)
+        try:
+            with target.open("wb") as file:
+                for block in blocks:
+                    file.write(block)
+        except OSError as error:
+            raise StageError(Reason.SCRATCH_FULL, f"{target.name}: {error.strerror}") from error
+
+    def _checked(self, key: str, manifest: Manifest, report: Report) -> Iterator[bytes]:
+        """The audio, block by block; at the end, or earlier, raises if it is not what was written."""
+        digest, done = hashlib.sha256(), 0
+        for block in self._storage.blocks(_audio(key, manifest)):
+            digest.update(block)
+            done += len(block)
+            if done > manifest.bytes:
+                break
+            report(min(done / manifest.bytes, 0.99))
+            yield block
+        if done != manifest.bytes or digest.hexdigest() != manifest.sha256:
+            raise _absent("the audio in the cache is not what a fetch left there")
+
+    def put(self, key: str, manifest: Manifest, flac: Path, report: Report) -> None:
+        """Put an entry there, in place of whatever was there.
+
+        Args:
+            key: Its name.
+            manifest: Of this very file.
+            flac: The audio, on scratch.
+            report: Called with the share that is written.
+
+        Raises:
+            StageError: `UNKNOWN` if the file on scratch is not what the manifest says.
+        """
+        self._storage.write(_audio(key, manifest), _content(flac, manifest, report))
+        try:
+            self._storage.write(f"{key}.json", [manifest.to_json().encode()])
+        except BaseException:
+            with suppress(StageError):  # audio that nobody can find would keep a full disk full
+                self._storage.remove(_audio(key, manifest))
+            raise
+
+    def remove(self, key: str) -> None:
+        """Remove an entry, whatever is there of it: its manifest first, so that nobody finds half of it. What
+        somebody is writing at this moment stays."""
+        self._storage.remove(f"{key}.json")
+        for each in list(self._storage.stored(f"{key}.")):
+            if not each.name.startswith(".") or each.age_seconds > _ABANDONED_SECONDS:
+                self._storage.remove(each.name)
+
+    def sweep(self, keep: str, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
+        """Remove what was left long ago: entries and what was never finished. Returns how many files that
+        were. `keep` is a key whose entry stays."""
+        old = [
+            each.name
+            for each in self._storage.stored()
+            if each.age_seconds > older_than_seconds
+            and (_OURS.match(each.name) or _TRIES.match(each.name))
+            and keep not in each.name
+        ]
+        for name in sorted(old)[:_MOST_SWEPT_FILES]:
+            self._storage.remove(name)
+        return min(len(old), _MOST_SWEPT_FILES)
+
+    def rehearse(self) -> None:
+        """Raise `StageError(CACHE_UNAVAILABLE)` now, before a download that nothing could keep."""
+        name = f"{uuid.uuid4().hex}.try"
+        self._storage.write(name, [b"x"])
+        self._storage.remove(name)
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    """(bytes, sha256) of a file on scratch. Raises `OSError`."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def _content(flac: Path, manifest: Manifest, report: Report) -> Iterator[bytes]:
+    """The file, block by block. A disk that fails is scratch's fault, not the cache's."""
+    done = 0
+    try:
+        with flac.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                done += len(block)
+                report(min(done / manifest.bytes, 0.99))
+                yield block
+    except OSError as error:
+        raise StageError(Reason.UNKNOWN, f"{flac.name}: {error.strerror}") from error
+
+
+def _audio(key: str, manifest: Manifest) -> str:
+    return f"{key}.{manifest.audio}.flac"
+
+
+def _absent(why: str) -> StageError:
+    return StageError(Reason.NOT_IN_CACHE, why)
