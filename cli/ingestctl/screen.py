@@ -16,6 +16,8 @@ from ingest_contract.text import legible, without_credentials
 PLAIN_EVERY_SECONDS: Final = 15.0
 """Seconds between two lines about a recording whose state does not change."""
 
+_LIVE: Final = frozenset({RecordingState.FETCHING, RecordingState.RUNNING})
+
 _TITLE_COLUMNS: Final = 44
 """Columns of a title."""
 
@@ -86,7 +88,7 @@ class PlainWatcher:
             running = "; ".join(
                 f"{title_of(items[row.index])}: {_where(row)}"
                 for row in status.recordings
-                if row.state is RecordingState.RUNNING
+                if row.state in _LIVE
             )
             self.said(f"{status.progress_percent:3}%  {running or status.state} ({summary(status)})")
 
@@ -101,6 +103,8 @@ def change_of(row: RecordingStatus, item: Item) -> str:
             return f"{row.state.value.lower():9} {name}  {_why(row)}"
         case RecordingState.WAITING:
             return f"again     {name}  after run {row.run}: {_why(row)}"
+        case RecordingState.FETCHING:
+            return f"fetching  {name}" + (f"  run {row.run}" if row.run > 1 else "")
         case RecordingState.RUNNING:
             return f"started   {name}" + (f"  run {row.run}" if row.run > 1 else "")
         case RecordingState.PENDING:
@@ -156,7 +160,7 @@ class TerminalWatcher:
         for row in sorted(status.recordings, key=lambda row: row.index):
             known = self._states.get(row.index)
             self._states[row.index] = (row.state, row.run)
-            if row.state is RecordingState.RUNNING:
+            if row.state in _LIVE:
                 self._move(row, items[row.index])
             elif known != (row.state, row.run):
                 self.said(change_of(row, items[row.index]))
@@ -167,7 +171,7 @@ class TerminalWatcher:
 
     def _end_bars(self, status: IngestBatchStatus) -> None:
         """Remove the bar of a run that has ended, or that has lost its row because others need the room."""
-        running = {row.index for row in status.recordings if row.state is RecordingState.RUNNING}
+        running = {row.index for row in status.recordings if row.state in _LIVE}
         for index in self._tasks.keys() - running:
             self._bars.remove_task(self._tasks.pop(index))
 

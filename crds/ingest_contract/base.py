@@ -61,6 +61,9 @@ ObjectName = Annotated[
 ]
 """The name of an object (RFC 1123 subdomain)."""
 
+AbsolutePath = Annotated[str, StringConstraints(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
+"""An absolute path."""
+
 SourceKey = Annotated[
     str,
     StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
@@ -74,7 +77,7 @@ TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """One per batch, in the form of a W3C trace id; Jobs, logs and rows carry it."""
 
 MAX_RUN_NUMBER: Final = 1_000_000
-"""The highest run number of one recording. `fold.MAX_TRIES` ends a pass long before; every `retryFailed`
+"""The highest run number of one recording. `fold.MAX_RUNS` ends a pass long before; every `retryFailed`
 continues the count."""
 
 Timestamp = Annotated[

@@ -82,6 +82,8 @@ class Reason(StrEnum):
     GPU_UNAVAILABLE = "GpuUnavailable"
     GPU_BROKEN = "GpuBroken"
     SCRATCH_FULL = "ScratchFull"
+    NOT_IN_CACHE = "NotInCache"
+    CACHE_UNAVAILABLE = "CacheUnavailable"
     TRANSCRIPT_DEGENERATE = "TranscriptDegenerate"
     DIARIZATION_FAILED = "DiarizationFailed"
     IDENTIFICATION_FAILED = "IdentificationFailed"
@@ -291,6 +293,18 @@ FAILURES: Final = MappingProxyType(
         ),
         _R.SCRATCH_FULL: Failure(
             54, _K.MACHINE, _V.RETRY_ELSEWHERE, "The scratch disk is full. Give it more room.", 2
+        ),
+        _R.NOT_IN_CACHE: Failure(
+            55,
+            _K.MACHINE,
+            _V.FORGIVE,
+            "The fetched audio is gone from the cache, or is not what was fetched. It is fetched again.",
+        ),
+        _R.CACHE_UNAVAILABLE: Failure(
+            56,
+            _K.MACHINE,
+            _V.RETRY_LATER,
+            "The cache cannot be read or written, or is full. The message has its words. Check `pods.cache`.",
         ),
         _R.TRANSCRIPT_DEGENERATE: Failure(
             60,

@@ -24,9 +24,9 @@ from ingest_contract.base import (
     cel,
     in_order,
 )
+from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     MAX_FOLDERS,
-    ComputeType,
     DiarizationProfile,
     EmbeddingProfile,
     FetchProfile,
@@ -135,57 +135,34 @@ class Settings(ContractModel):
     """How passages become vectors."""
 
 
-class Runtime(ContractModel):
-    """How to run, resolved: no value here is `Auto`."""
+class FetchOrder(ContractModel):
+    """Download and decode one recording into the cache: no GPU, no model, no store."""
 
-    device: Literal["cuda", "cpu"]
-    """Where the models run. A worker that gets `cuda` and finds no GPU fails; it does not run on the CPU."""
+    kind: Literal["Fetch"] = "Fetch"
+    trace_id: TraceId
+    """The batch's trace."""
 
-    compute_type: ComputeType
-    """Whisper's number format."""
+    batch: BatchName
+    """`<namespace>/<name>` of the batch."""
 
-    threads: Annotated[int, Field(ge=1, le=256)]
-    """CPU threads of this worker."""
+    item: Item
+    """The recording."""
 
-    transcription_batch: Annotated[int, Field(ge=1, le=128)]
-    """Pieces of speech decoded together."""
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
+    """The run number of this recording: every process counts, of either kind, charged or not."""
 
-    diarization_batch: Annotated[int, Field(ge=1, le=256)]
-    """Windows segmented together."""
+    fetch: FetchProfile
+    """What may be fetched, and how. Its `sites` stay with the operator."""
 
-    embedding_batch_tokens: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Tokens embedded together."""
+    sites: SiteAccesses = ()
+    """What the site of this recording wants."""
 
-    together: bool
-    """Whether transcription and diarization may share the GPU, if its memory holds both. Otherwise they run
-    one after the other."""
-
-    preload: bool
-    """Whether a model may be loaded before its stage begins. Otherwise its host memory is not taken until it
-    is needed."""
-
-
-class Place(ContractModel):
-    """Where a worker reads and writes files."""
-
-    models: Location
-    """The folder of model sets."""
-
-    scratch: Location
-    """A folder for media and audio. A run on the same disk reuses what an earlier one decoded."""
-
-    receipt: Location
-    """The file for the Receipt: in a pod, the termination log."""
-
-    progress_file: Location | None = None
-    """The file for live progress, if no port is given."""
-
-    progress_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    """The port that serves `/progress` and `/metrics`, in a pod."""
+    place: Place
+    """Where things are, the cache among them."""
 
 
 class IngestOrder(ContractModel):
-    """Ingest one recording."""
+    """Ingest one recording: from the cache, if the order's place names one; else from its source."""
 
     kind: Literal["Ingest"] = "Ingest"
     trace_id: TraceId
@@ -211,6 +188,10 @@ class IngestOrder(ContractModel):
 
     sites: SiteAccesses = ()
     """What the sites of this recording want."""
+
+    is_last: bool = False
+    """Whether no charged attempt is left after this run: then it leaves nothing in the cache, however it
+    ends."""
 
     artifacts_since: Timestamp | None = None
     """Older results of finished stages do not count: `reprocess: Always` sets this to the time when the batch
@@ -284,7 +265,7 @@ class PlanOrder(ContractModel):
     """Where things are."""
 
 
-WorkOrder = IngestOrder | PlanOrder
+WorkOrder = FetchOrder | IngestOrder | PlanOrder
 _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
 
 

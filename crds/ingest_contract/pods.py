@@ -9,13 +9,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, ObjectName, Seconds, cel
+from ingest_contract.base import AbsolutePath, ContractModel, ObjectName, Seconds, cel
+from ingest_contract.cache_volume import CacheVolume
 
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
 """An image, preferably by digest."""
-
-AbsolutePath = Annotated[str, StringConstraints(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
-"""An absolute path."""
 
 KeyName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key of a Secret or ConfigMap."""
@@ -149,7 +147,7 @@ class PodProfile(ContractModel):
     """The worker's image."""
 
     plan_image: ImageName | None = None
-    """The image of plan Jobs, which need no engine. Omitted: the worker's image."""
+    """The image of plan and fetch Jobs, which need no engine. Omitted: the worker's image."""
 
     pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
     """When a node pulls the image."""
@@ -166,6 +164,9 @@ class PodProfile(ContractModel):
 
     models: ModelVolume = ModelVolume()
     """Where the models are."""
+
+    cache: CacheVolume | None = None
+    """Where fetched audio waits for its ingest Job, which then holds no GPU while something downloads."""
 
     gpu: GpuShare = GpuShare()
     """The GPU that a worker requests from the scheduler."""
@@ -224,6 +225,9 @@ class PodProfile(ContractModel):
     worker_template: Template = Field(default_factory=dict)
     """The same for workers only, merged over `template`:
     what GPU nodes need, and a plan Job must not wait for."""
+
+    fetch_template: Template = Field(default_factory=dict)
+    """The same for fetch Jobs only, merged over `template`."""
 
     plan_template: Template = Field(default_factory=dict)
     """The same for plan Jobs only, merged over `template`."""

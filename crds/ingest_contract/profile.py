@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
+from ingest_contract.fetch_ahead import FetchAhead, FetchMode
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.sites import MAX_ENTRIES, SiteProfile, names_once
@@ -154,6 +155,12 @@ MAP_BY_NAME: Final[dict[str, Any]] = {
 class FetchProfile(ContractModel):
     """How media are fetched, and what is refused."""
 
+    mode: FetchMode = FetchMode.AUTO
+    """Whether a recording is fetched before it asks for a GPU."""
+
+    ahead: FetchAhead = FetchAhead()
+    """How far fetching may be ahead of ingesting."""
+
     allow: AllowedSources = AllowedSources()
     """What workers may reach."""
 
@@ -207,9 +214,14 @@ _FOLDERS: Final = (
     f"self.fetch.allow.folders.size() + self.pods.claims.size() <= {MAX_FOLDERS}",
     f"fetch.allow.folders and pods.claims must not have more than {MAX_FOLDERS} entries together",
 )
+_CACHE: Final = (
+    "self.fetch.mode != 'Ahead' || has(self.pods.cache)",
+    "fetch.mode Ahead needs a place for what is fetched: set pods.cache",
+)
+"""For clusters alone: on a workstation the cache is a folder."""
 
 
-class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS)):
+class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS, _CACHE)):
     """Models, limits and permissions that batches share. Every field has a default."""
 
     model_set: Name = "default"

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count
 from ingest_contract.failures import Reason
+from ingest_contract.fetch_report import Cached, SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.text import said
 
@@ -197,17 +198,6 @@ class PlanSummary(ContractModel):
     """Of the plan document before compression."""
 
 
-class SiteReport(ContractModel):
-    """The last site that was met."""
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
-    """Its entry in the profile, or its host."""
-
-    secrets: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")] | None = None
-    """A digest of the cookies and the proxy that were used: it tells that they were changed, and nothing
-    else."""
-
-
 class Receipt(ContractModel):
     """How a run ended, and what it took."""
 
@@ -250,6 +240,9 @@ class Receipt(ContractModel):
 
     run_id: Annotated[str, StringConstraints(max_length=36)] | None = None
     """The committed run."""
+
+    cached: Cached | None = None
+    """For a fetch order: what is in the cache now."""
 
     site: SiteReport | None = None
     tracks: Tracks | None = None

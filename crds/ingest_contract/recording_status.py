@@ -15,6 +15,8 @@ class RecordingState(StrEnum):
     """The state of one recording."""
 
     PENDING = "Pending"
+    FETCHING = "Fetching"
+    """Being fetched into the cache, without a GPU."""
     RUNNING = "Running"
     WAITING = "Waiting"
     """Between two runs."""
@@ -46,6 +48,9 @@ class RecordingStatus(ContractModel):
 
     disruptions: Count | None = None
     """Forgiven interruptions, once there were any."""
+
+    cached_mib: Count | None = None
+    """Size of its fetched audio in the cache, if it lies there: its next run begins with that."""
 
     not_before: Timestamp | None = None
     """When its next run may start."""

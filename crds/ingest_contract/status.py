@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final
 from pydantic import Field, StringConstraints, field_validator
 
 from ingest_contract.base import (
-    MAX_RUN_NUMBER,
     ContractModel,
     Count,
     Decimal,
@@ -24,6 +23,7 @@ from ingest_contract.base import (
 from ingest_contract.conditions import Condition
 from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
+from ingest_contract.groups import ATOMIC, FetchStatus, Outcomes, RunCount, RunningRecordings
 from ingest_contract.intervals import Intervals
 from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
 from ingest_contract.recording_status import RecordingStatus
@@ -40,14 +40,13 @@ MAX_RUNNING_ROWS: Final = MAX_ROWS - MAX_WAITING_ROWS - 1
 MAX_RUNNING_RECORDINGS: Final = 500
 """Recordings that a batch may run at once."""
 
-MAX_GROUPS: Final = 600
+MAX_GROUPS: Final = 1100
 """Groups of running recordings: in the worst case each is its own group, in practice there are a handful."""
 
 RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
 """Upper bounds of the RTF histogram; the last bucket is open. Percentiles are computed from it, so they
 survive any restart."""
 
-ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-list-type": "atomic"}
 MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 
@@ -60,8 +59,14 @@ class Counts(ContractModel):
     pending: Count = 0
     """Not run yet, or to run again since the last `retryFailed`."""
 
+    fetching: Count = 0
+    """Being fetched into the cache."""
+
+    fetched: Count = 0
+    """Fetched, and not run since: they wait for a slot."""
+
     running: Count = 0
-    """With a running process."""
+    """Being ingested."""
 
     waiting: Count = 0
     """Between two runs."""
@@ -87,37 +92,6 @@ class RecordingIntervals(ContractModel):
 
     failed: Intervals = ""
     """Given up."""
-
-
-class RunCount(ContractModel):
-    """How many runs these recordings have had:
-    a Job's name must never repeat, not even after a `retryFailed`."""
-
-    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
-    """Runs so far, charged or not."""
-
-    indexes: Intervals
-    """The recordings, by index. Those that succeeded or were skipped may be among them and do not count: they
-    never run again."""
-
-
-class RunningRecordings(ContractModel):
-    """Running recordings that have no row and share these values."""
-
-    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)]
-    """Runs started for each of them so far, charged or not."""
-
-    charged_attempts: Count = 0
-    """Those that were charged: they count against `retry.maxAttempts`."""
-
-    rung: Count | None = None
-    """Their rung of the memory ladder, once they are below the top."""
-
-    disruptions: Count | None = None
-    """Forgiven interruptions of each, once there were any."""
-
-    indexes: Intervals
-    """The recordings, by index."""
 
 
 class ReasonCount(ContractModel):
@@ -225,20 +199,20 @@ class IngestBatchStatus(ContractModel):
     ] = ()
     """Running recordings without a row in `recordings`: if there are many, those that started first."""
 
+    fetch: FetchStatus | None = None
+    """What lies in the cache, and why nothing more is fetched; only where the batch fetches ahead."""
+
     failures: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Failed recordings by reason."""
 
     skips: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Skipped recordings by reason."""
 
-    recent: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=64)], ...],
-        Field(max_length=32, json_schema_extra=ATOMIC),
-    ] = ()
-    """The last outcomes: if one reason prevails among them, the breaker opens."""
+    recent: Outcomes = ()
+    """The last outcomes of ingest runs: if one reason prevails among them, the breaker opens."""
 
     breaker: Breaker | None = None
-    """Why nothing new starts, while the breaker is open."""
+    """Why nothing new is ingested, while the breaker is open."""
 
     learned_rung: Count | None = None
     """The rung of the memory ladder on which recordings start,
@@ -263,3 +237,9 @@ class IngestBatchStatus(ContractModel):
         for each in counts:
             Reason(each.reason)
         return counts
+
+
+def breakers_of(status: IngestBatchStatus) -> tuple[Breaker, ...]:
+    """The open breakers: of ingesting, then of fetching."""
+    both = (status.breaker, status.fetch.breaker if status.fetch else None)
+    return tuple(each for each in both if each is not None)

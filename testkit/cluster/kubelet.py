@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ingest_contract.order import IngestOrder, WorkOrder
+from ingest_contract.order import FetchOrder, IngestOrder, WorkOrder
 from testkit.cluster.control_plane import LOOPBACK, ControlPlane
 from testkit.cluster.in_thread import InThread
 from testkit.cluster.kubelet_api import Object
@@ -50,7 +50,9 @@ class RunningKubelet(InThread):
         """(index, try) of every worker of an item that ran, in the order of their beginnings. `batch` is
         `<namespace>/<name>`."""
         mine = (
-            each for each in self.orders() if isinstance(each, IngestOrder) and batch in (None, each.batch)
+            each
+            for each in self.orders()
+            if isinstance(each, FetchOrder | IngestOrder) and batch in (None, each.batch)
         )
         return [(each.item.index, each.run) for each in mine]
 
@@ -113,6 +115,6 @@ class RunningKubelet(InThread):
 
 def _is(played: PlayedPod, index: int, number: int, batch: str | None) -> bool:
     order = played.order
-    if not isinstance(order, IngestOrder) or played.over:
+    if not isinstance(order, FetchOrder | IngestOrder) or played.over:
         return False
     return (order.item.index, order.run) == (index, number) and batch in (None, order.batch)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder, Item, PlanOrder
+from ingest_contract.fetch_report import Cached
+from ingest_contract.order import FetchOrder, IngestOrder, Item, PlanOrder
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt
@@ -20,6 +21,12 @@ TALK = 600
 
 def succeeds(seconds: float = 0.0, media: float = TALK) -> Life:
     return Life(end=told(a_receipt(media=media)), seconds=seconds, log='{"message": "done"}\n')
+
+
+def fetches(seconds: float = 0.0, bytes_: int = 10_000_000) -> Life:
+    """Of a fetch Job: the audio is in the cache."""
+    receipt = Receipt(result="Succeeded", seconds=1.0, media_seconds=TALK, cached=Cached(bytes=bytes_))
+    return Life(end=told(receipt), seconds=seconds)
 
 
 def fails(
@@ -177,11 +184,13 @@ def sequence(
         order = order_of(pod)
         if isinstance(order, PlanOrder):
             return plan or plans(_new_items(order, count))
-        if not isinstance(order, IngestOrder):
+        if not isinstance(order, FetchOrder | IngestOrder):
             return succeeds()
         its_own = lives.get(order.item.index, ())
         if order.run <= len(its_own):
             return its_own[order.run - 1]
+        if isinstance(order, FetchOrder):
+            return fetches()
         return otherwise or succeeds(media=order.item.duration_seconds or TALK)
 
     return choose

@@ -15,12 +15,12 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.core.outcome import Run
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.names import Owner, ingest_job_name, place_of
+from ingest_operator.kube.api.names import Owner, place_of, run_job_name
 from ingest_operator.kube.api.ownership import identity_of
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, PROFILES, Object
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.state import Deps
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.watch.cache import Cache, key_of
@@ -107,7 +107,7 @@ class OneBatch:
         """A Job of this recording is seen, with this pod; its status is that of a live one unless it is
         said."""
         start = Start(index=index, number=number, charged_attempts=0, rung=0, disruptions=0)
-        made = ingest_job(OWNER, self.orders, self.items[index], start)
+        made = run_job(OWNER, self.orders, self.items[index], start)
         made["metadata"] |= {"creationTimestamp": kube.at(0)}
         made["spec"] |= {"suspend": False}
         job = self.api.put(JOBS, made | {"status": kube.a_job()["status"] | status})
@@ -124,7 +124,7 @@ class OneBatch:
 
     def foreign_job(self, index: int) -> None:
         """Somebody else's Job has the name that the first of this recording would have."""
-        name = ingest_job_name(OWNER, index, 1)
+        name = run_job_name(OWNER, index, 1)
         self.api.put(
             JOBS, {"metadata": {"namespace": OWNER.namespace, "name": name}, "spec": {}, "status": {}}
         )

@@ -9,7 +9,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.api.fields import condition
 from ingest_operator.kube.api.names import STOPPED
-from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.observe.end_rules import is_final
 from testkit.cluster.client import Client, Json
 from testkit.cluster.program import until
@@ -30,16 +30,12 @@ class OneJob:
     def make(self, *, secret: bool = True, grace: int | None = None, deadline: int | None = None) -> None:
         """With its Secret and what all orders share; another grace period or deadline than ours, for who
         cannot wait."""
+        start = Start(INDEX, self.number, charged_attempts=0, rung=0, disruptions=0)
         if secret:
             self.make_secret()
         if self.number == 1:
-            self._make(shared_order_map(self.owner, self.orders, 0))
-        job = ingest_job(
-            self.owner,
-            self.orders,
-            ITEM,
-            Start(INDEX, self.number, charged_attempts=0, rung=0, disruptions=0),
-        )
+            self._make(shared_order_map(self.owner, self.orders, start))
+        job = run_job(self.owner, self.orders, ITEM, start)
         spec = job["spec"]["template"]["spec"]
         spec["terminationGracePeriodSeconds"] = (
             spec["terminationGracePeriodSeconds"] if grace is None else grace

@@ -34,11 +34,10 @@ def a_status(
 
 def under_way(status: IngestBatchStatus) -> set[int]:
     """The recordings that run or wait, each of them named once."""
-    rows = [
-        row.index
-        for row in status.recordings
-        if row.state in (RecordingState.RUNNING, RecordingState.WAITING)
-    ]
-    grouped = [index for group in status.running for index in decode(group.indexes)]
+    states = (RecordingState.FETCHING, RecordingState.RUNNING, RecordingState.WAITING)
+    rows = [row.index for row in status.recordings if row.state in states]
+    fetched = status.fetch.fetched if status.fetch else ()
+    texts = [*(group.indexes for group in status.running), *(group.indexes for group in fetched)]
+    grouped = [index for text in texts for index in decode(text)]
     assert len({*rows, *grouped}) == len(rows) + len(grouped)
     return {*rows, *grouped}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ingest_contract.order import Item, Place, PlannedSource, PlanOrder, read_order
+from ingest_contract.order import Item, PlannedSource, PlanOrder, read_order
+from ingest_contract.place import Place
 from ingest_contract.profile import IngestProfileSpec
 from ingest_operator.core.actions import Start
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingest_contract.order import Runtime, Settings
+from ingest_contract.order import Settings
+from ingest_contract.place import Runtime
 from ingest_contract.profile import ComputeType, TranscriptionProfile
 from ingest_contract.stages import KEPT, STAGE_VERSION, Stage, stage_hash
 

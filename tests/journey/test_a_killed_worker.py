@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)
 
 STAGES = ("fetch", "diarize", "store")
 """Nothing is kept yet; one stage of two is kept; all is kept and only the rows are missing."""
+FETCHING = ("fetch", "decode")
+"""The stages of the first run of a recording, which fetches; the second ingests."""
 BETWEEN = ("decode", "transcribe", "embed")
 """What is kept in these is what was kept in one of the others, so they run by night."""
 EACH = [*STAGES, *(pytest.param(stage, marks=pytest.mark.nightly) for stage in BETWEEN)]
@@ -46,8 +48,8 @@ def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_fi
 ) -> None:
     batch = ctl.batch("call.webm", retry={"maxAttempts": 3, "backoffSeconds": 0})
     command = ctl.start("run", str(batch), "--output", "json")
-    first, second = (ctl.folder() / "runs" / f"00000-0{number}" for number in (1, 2))
-    killed = kill_in(stage, first)
+    runs = [ctl.folder() / "runs" / f"00000-0{number}" for number in (1, 2, 3)]
+    killed = kill_in(stage, runs[0] if stage in FETCHING else runs[1])
     with connect(ctl.dsn, application="test") as connection:
         seen = connection.execute("select count(*) from current_segments").fetchone()
     output, _ = command.communicate(timeout=600)
@@ -56,8 +58,8 @@ def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_fi
 
     status = json.loads(output)["status"]
     assert command.returncode == 0, output
-    assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 2)]
-    receipt = json.loads((second / "receipt.json").read_text())
+    assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 3)]
+    receipt = json.loads((runs[2] / "receipt.json").read_text())
     resumed = {name for name, figures in receipt["stages"].items() if figures.get("resumed")}
     order = ("transcribe", "diarize", "identify", "embed")
     finished = (

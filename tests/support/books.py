@@ -12,6 +12,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.fold import is_recorded
 from ingest_operator.core.ledger import restore
 from ingest_operator.core.outcome import Run, outcome_of
+from ingest_operator.core.phases import Phase
 from tests.support.simulation import Key
 
 CHARGED = {Verdict.RETRY, Verdict.RETRY_ELSEWHERE}
@@ -28,6 +29,8 @@ class Books:
     forgivable: Counter[int] = field(default_factory=Counter)
     """Ends beside them that may have been charged to a machine instead,
     because others fared no better there."""
+    fetches: set[Key] = field(default_factory=set)
+    """Runs that fetched: their success makes nobody final."""
     held_against: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Items whose runs spoke against a node."""
 
@@ -45,6 +48,8 @@ class Books:
         for run in fresh:
             reason = outcome_of(run.ended).reason if run.ended else None
             self.ends[run.index, run.number] = reason
+            if run.phase is Phase.FETCH:
+                self.fetches.add((run.index, run.number))
             if run.node is not None and reason is not None and FAILURES[reason].against_node:
                 self.held_against[run.node].add(run.index)
         for run in {(run.index, run.number): run for run in fresh}.values():
@@ -57,7 +62,7 @@ class Books:
 
     def succeeded(self) -> set[int]:
         """Items of which a run was seen to succeed."""
-        return {index for (index, _), reason in self.ends.items() if reason is None}
+        return {key[0] for key, reason in self.ends.items() if reason is None and key not in self.fetches}
 
     def check(self, start: Start) -> None:
         """A start tells its worker the truth about those before it."""

@@ -4,7 +4,7 @@ Nothing else of the operator is changed."""
 import pytest
 
 from ingest_operator import reconcile
-from ingest_operator.core import breaker, fold, nodes, sites
+from ingest_operator.core import breaker, nodes, retries, sites
 from ingest_operator.kube import workqueue
 from ingest_operator.kube.api import refusals
 from ingest_operator.kube.batches import refused_starts
@@ -16,8 +16,8 @@ SOON = 1.0
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """For an operator in this process, as long as the patch holds."""
     for module, name in (
-        (fold, "RETRY_LATER_SECONDS"),
-        (fold, "DISRUPTION_WAIT_SECONDS"),
+        (retries, "RETRY_LATER_SECONDS"),
+        (retries, "DISRUPTION_WAIT_SECONDS"),
         (breaker, "PROBE_AFTER_SECONDS"),
         (sites, "PROBE_AFTER_SECONDS"),
         (nodes, "SETTLED_SECONDS"),

@@ -3,7 +3,7 @@ the strange corners included."""
 
 import random
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -12,8 +12,9 @@ from ingest_contract.failures import Reason
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_WAITING_ROWS, RTF_BUCKETS
-from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open, OpenItem, Suspect
+from ingest_operator.core.phases import Phase
+from ingest_operator.core.retries import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.rows import as_rows_allow
 from ingest_operator.core.totals import StageTotal, Totals
 
@@ -38,6 +39,18 @@ _open_item = st.builds(
     reason=st.none() | _reasons,
     message=_messages.map(lambda text: text[:WAITING_MESSAGE_CHARACTERS]),
     stage=st.none() | st.sampled_from(Stage),
+    phase=st.sampled_from(Phase),
+    cached_mib=st.none() | st.integers(0, 10_000),
+).map(lambda item: item if item.running else replace(item, phase=Phase.INGEST))
+_fetched_item = st.builds(
+    OpenItem,
+    number=st.integers(1, 10_000),
+    charged_attempts=st.integers(0, 20),
+    rung=st.integers(0, 3),
+    disruptions=st.integers(0, 10),
+    running=st.just(value=False),
+    not_before=st.just(0.0),
+    cached_mib=st.integers(0, 10_000),
 )
 _totals = st.builds(
     Totals,
@@ -66,12 +79,13 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     dealer = random.Random(draw(st.integers(0, 10**6)))  # noqa: S311 -- 300 draws of hypothesis's own would take minutes to shrink
     places = dealer.choices("-tsxf", k=TOTAL)
     where = {letter: [index for index, place in enumerate(places) if place == letter] for letter in "tsxf"}
-    kinds = draw(st.lists(_open_item, min_size=1, max_size=6))
+    kinds = draw(st.lists(_open_item | _fetched_item, min_size=1, max_size=6))
     open_item = {
         index: dealer.choice(kinds)
         for index in where["t"][: draw(st.sampled_from([0, 1, 5, MAX_WAITING_ROWS, TOTAL]))]
     }
-    too_many = [index for index, item in open_item.items() if not item.running][MAX_WAITING_ROWS:]
+    waiting = [index for index, item in open_item.items() if not item.running and not item.is_fetched]
+    too_many = waiting[MAX_WAITING_ROWS:]
     ledger = Ledger(
         open_items={index: item for index, item in open_item.items() if index not in too_many},
         succeeded=frozenset(where["s"]),
@@ -87,6 +101,8 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         active_until=draw(_moments),
         recent=tuple(draw(st.lists(_reasons.map(str) | st.just("Succeeded"), max_size=WINDOW_OUTCOMES))),
         breaker=draw(st.none() | _open),
+        fetch_recent=tuple(draw(st.lists(_reasons.map(str), max_size=WINDOW_OUTCOMES))),
+        fetch_breaker=draw(st.none() | _open),
         nodes=draw(st.dictionaries(_names, _suspects, max_size=3)),
         learned_rung=draw(st.integers(0, 3)),
         retry_failed=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=64)),

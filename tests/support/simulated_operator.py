@@ -3,13 +3,14 @@ after a restart."""
 
 import asyncio
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.decide import Previous, decide
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
+from ingest_operator.core.phases import Ahead
 from ingest_operator.reconcile import reconcile
 from testkit.objects.builders import a_planned_batch
 from tests.support.simulation import CrashError, Key, SimulatedCluster, Writes
@@ -52,6 +53,7 @@ class SimulatedOperator:
     cluster: SimulatedCluster = field(default_factory=SimulatedCluster)
     statuses: TextStatusStore = field(default_factory=TextStatusStore)
     spec: dict[str, object] = field(default_factory=dict)
+    ahead: Ahead | None = None
     setup_fixed: bool = False
     """Whether somebody says so at the next look."""
     known: set[Key] = field(default_factory=set)
@@ -99,4 +101,5 @@ class SimulatedOperator:
 
     @property
     def _batch(self) -> Batch:
-        return a_planned_batch(self.count, setup_fixed=self.setup_fixed, **self.spec)
+        batch = a_planned_batch(self.count, setup_fixed=self.setup_fixed, **self.spec)
+        return replace(batch, ahead=self.ahead)

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ingest_contract.failures import Reason
+from ingest_contract.fetch_report import Cached
 from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
 from ingest_operator.core.actions import Start
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Observation, Run, Waits
+from ingest_operator.core.phases import Phase
 from testkit.objects.builders import NOW, a_receipt, ended_by
 
 Key = tuple[int, int]
@@ -79,6 +81,7 @@ class SimulatedCluster:
     refused: dict[int | None, Blocker] = field(default_factory=dict)
     """What the operator remembers of refused starts: gone with it."""
     writes: Writes = field(default_factory=Writes)
+    fetched_at_least_once: set[int] = field(default_factory=set)
     seed: int = 0
     nodes: tuple[str, ...] = ()
     """Where processes are placed, each with room for all of them; none: nobody says where."""
@@ -112,7 +115,9 @@ class SimulatedCluster:
                 start.rung,
                 start.disruptions,
                 started_at=self.now,
+                phase=start.phase,
             )
+            assert not start.cached or start.index in self.fetched_at_least_once
             self.truth[start.index, start.number] = self._placed(run, start)
             self.started[start.index].append(start)
             self.refused.pop(None, None)
@@ -163,11 +168,14 @@ class SimulatedCluster:
         if key not in self.truth:
             return
         asked = key in self.stopping and reason is not None
+        good = fetched() if self.truth[key].phase is Phase.FETCH else success()
         ended = (
             Ended(143, None, on_request=True)
             if asked
-            else ended_by(reason, receipt=success() if reason is None else None)
+            else ended_by(reason, receipt=good if reason is None else None)
         )
+        if reason is None and self.truth[key].phase is Phase.FETCH:
+            self.fetched_at_least_once.add(key[0])
         self._over(key, ended)
 
     def give_up_on(self, key: Key) -> None:
@@ -181,3 +189,8 @@ class SimulatedCluster:
 def success() -> Receipt:
     """Every success looks the same, so that sums tell how often each was counted."""
     return a_receipt(seconds=60.0, media=600.0, segments=12)
+
+
+def fetched() -> Receipt:
+    """Every fetch leaves ten minutes of audio."""
+    return Receipt(result="Succeeded", seconds=5.0, media_seconds=600.0, cached=Cached(bytes=10_000_000))

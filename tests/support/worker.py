@@ -18,11 +18,10 @@ from ingest_contract.order import (
     ORDER_VARIABLE,
     IngestOrder,
     Item,
-    Place,
-    PlanOrder,
-    Runtime,
     Settings,
+    WorkOrder,
 )
+from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     AllowedSources,
     ComputeType,
@@ -99,7 +98,7 @@ class Worker:
 
     def __init__(
         self,
-        order: IngestOrder | PlanOrder | str | Path,
+        order: WorkOrder | str | Path,
         dsn: str,
         folder: Path,
         program: tuple[str, ...] = ("-m", "ingest_worker"),
@@ -159,5 +158,24 @@ class Worker:
         return progress["stage"]
 
 
-def _text(order: IngestOrder | PlanOrder | str) -> str:
+def _text(order: WorkOrder | str) -> str:
     return order if isinstance(order, str) else order.to_json()
+
+
+NOTING = """
+import json, os, sys
+end = os._exit
+def noting(code):
+    with open("modules.json", "w") as file:
+        json.dump(sorted(sys.modules), file)
+    end(code)
+os._exit = noting
+import runpy
+runpy.run_module("ingest_worker", run_name="__main__")
+"""
+"""A program for a worker that notes what it had imported when it ended."""
+
+
+def imported(folder: Path) -> set[str]:
+    """The modules that such a worker had imported."""
+    return set(json.loads((folder / "modules.json").read_text()))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ingest_contract.order import Runtime
+from ingest_contract.place import Runtime
 from ingest_operator.core.orders import Machine, runtime_of
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items

@@ -3,6 +3,8 @@ which prints as its own report. Pure."""
 
 from dataclasses import dataclass
 
+from ingest_operator.core.phases import Phase
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -15,9 +17,13 @@ class Start:
     disruptions: int
     avoid: tuple[str, ...] = ()
     """Nodes that it must not be placed on."""
+    phase: Phase = Phase.INGEST
+    cached: bool = False
+    """Whether its audio is fetched: then it is ingested from the cache."""
 
     def __str__(self) -> str:
-        return f"start item {self.index}, run {self.number}" + (f", rung {self.rung}" if self.rung else "")
+        verb = "fetch" if self.phase is Phase.FETCH else "start"
+        return f"{verb} item {self.index}, run {self.number}" + (f", rung {self.rung}" if self.rung else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus, ProfileStatus
+from ingest_operator.core.phases import Ahead
 from ingest_operator.core.site_states import Sites
 
 
@@ -34,6 +35,8 @@ class Batch:
     failure: tuple[str, str] | None = None
     """Why the sources that are not planned cannot be planned: (reason, message). Recordings that are planned
     go on."""
+    ahead: Ahead | None = None
+    """How far it fetches ahead of ingesting; None if one process does both."""
     sites: Sites | None = None
     """What is known of the sites of its profile; None where nothing is fetched from any."""
     other_batches: frozenset[str] | None = None

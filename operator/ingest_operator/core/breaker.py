@@ -2,7 +2,7 @@
 and when a run may start again. Pure."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Kind, Reason, Verdict
@@ -47,34 +47,39 @@ def verdict_of(reason: Reason, *, forgiven: bool) -> Verdict:
 
 
 def after(
-    ledger: Ledger, done: Finished, *, forgiven: bool, elsewhere: Collection[Reason] = frozenset()
+    ledger: Ledger,
+    done: Finished,
+    *,
+    forgiven: bool,
+    probe: bool,
+    elsewhere: Collection[Reason] = frozenset(),
 ) -> Ledger:
-    """Open, keep or close the breaker, and slide the window of charged outcomes. Reasons of `elsewhere` open
-    a breaker of their own, for a site."""
-    reason = done.outcome.reason
-    probe = is_probe(ledger, done.run)
+    """Open, keep or close the breaker of the run's phase, and slide its window of charged outcomes. Reasons
+    of `elsewhere` open a breaker of their own, for a site."""
+    reason, phase = done.outcome.reason, done.run.phase
+    recent, breaker = ledger.outcomes_of(phase), ledger.breaker_of(phase)
     if reason is None:
-        closed = None if probe else ledger.breaker
-        return replace(ledger, recent=(*ledger.recent, "Succeeded")[-WINDOW_OUTCOMES:], breaker=closed)
+        return ledger.with_gate(phase, _slid(recent, "Succeeded"), None if probe else breaker)
     row, verdict = FAILURES[reason], verdict_of(reason, forgiven=forgiven)
     counted = verdict in CHARGED or verdict is Verdict.RETRY_SMALLER
-    if counted:
-        ledger = replace(ledger, recent=(*ledger.recent, reason.value)[-WINDOW_OUTCOMES:])
-    prevails = (
-        counted and row.kind is not Kind.INPUT and ledger.recent.count(reason.value) >= PREVAILING_OUTCOMES
-    )
+    recent = _slid(recent, reason.value) if counted else recent
+    prevails = counted and row.kind is not Kind.INPUT and recent.count(reason.value) >= PREVAILING_OUTCOMES
     if reason in BREAKERS.difference(elsewhere) or verdict is Verdict.STOP_BATCH or prevails:
-        return replace(ledger, breaker=_opened(ledger.breaker, reason, done, probe=probe))
-    if probe and verdict is not Verdict.FORGIVE:
-        # the probe failed for a reason of its own: what opened the breaker is gone
-        return replace(ledger, breaker=None)
-    return ledger
+        breaker = _opened(breaker, reason, done, probe=probe)
+    elif probe and verdict is not Verdict.FORGIVE:
+        breaker = None  # the probe failed for a reason of its own: what opened the breaker is gone
+    return ledger.with_gate(phase, recent, breaker)
+
+
+def _slid(recent: tuple[str, ...], outcome: str) -> tuple[str, ...]:
+    return (*recent, outcome)[-WINDOW_OUTCOMES:]
 
 
 def is_probe(ledger: Ledger, run: Run) -> bool:
-    """Whether this run decides if the breaker may close. One row is reserved for it: nothing else may start
-    until its end is folded."""
-    return ledger.breaker is not None and run.started_at >= ledger.breaker.until
+    """Whether this run decides if the breaker of its phase may close. One row is reserved for it: nothing
+    else of that phase may start until its end is folded."""
+    breaker = ledger.breaker_of(run.phase)
+    return breaker is not None and run.started_at >= breaker.until
 
 
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:

@@ -77,13 +77,14 @@ def _conditions(
         "",
     )
     yield _nodes(ledger, done=done)
-    draining = spec.suspend and counts.running > 0
+    live = counts.running + counts.fetching
+    draining = spec.suspend and live > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
     yield (
         ConditionType.SUSPENDED,
         spec.suspend and not draining,
         reason,
-        f"{counts.running} still running" if draining else "",
+        f"{live} still running" if draining else "",
     )
 
 
@@ -111,7 +112,7 @@ def _stalled(
 
     A failed batch is stalled as well, if no other cause is there: this is the condition that kstatus knows.
     """
-    held = ledger.breaker
+    held = next(iter(ledger.breakers), None)
     if done or (held is None and not blockers):
         _, fails, reason, message = failed
         return (
@@ -127,8 +128,9 @@ def _stalled(
             first.reason,
             (first.message + (f" (and {others} more)" if others else ""))[:1024],
         )
+    what = "Nothing new starts" if held is ledger.breaker else "Nothing more is fetched"
     message = (
-        f"{FAILURES[held.reason].sentence} Nothing new starts before {to_rfc3339(held.until)}; "
+        f"{FAILURES[held.reason].sentence} {what} before {to_rfc3339(held.until)}; "
         f"then one recording probes. {held.message}"
     )
     return ConditionType.STALLED, True, held.reason.value, message[:1024]

@@ -13,6 +13,16 @@ police speed."""
 UNKNOWN_LENGTH_SECONDS: Final = 4 * 3600
 """Media seconds to allow for where the source announces no length."""
 
+FETCH_PER_MEDIA_SECOND: Final = 1.0
+"""Seconds to allow a fetch for a second of media, beside the time that the profile allows its download: what
+decoding takes a CPU, a hundred times over."""
+
+
+def fetch_deadline_seconds(media_seconds: int | None, timeout_seconds: int) -> int:
+    """Seconds from the start of the process after which a fetch is ended as `DeadlineExceeded`."""
+    media = media_seconds or UNKNOWN_LENGTH_SECONDS
+    return FLOOR_SECONDS + timeout_seconds + round(media * FETCH_PER_MEDIA_SECOND)
+
 
 def deadline_seconds(media_seconds: int | None, device: Literal["cuda", "cpu"]) -> int:
     """Seconds from the start of the process after which a run is ended as `DeadlineExceeded`."""

@@ -3,9 +3,10 @@ reads no clock."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import inf
 
-from ingest_contract.batch import IngestBatchSpec, SuspendMode
+from ingest_contract.batch import SuspendMode
 from ingest_contract.failures import FAILURES, SITE_BREAKERS
 from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.actions import Action, Start, Stop
@@ -13,9 +14,10 @@ from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.conditions import failed_too_often
 from ingest_operator.core.fold import fold, is_recorded
-from ingest_operator.core.ledger import Ledger, restore, within
+from ingest_operator.core.ledger import Ledger, OpenItem, restore, within
 from ingest_operator.core.nodes import none_left, sent, stranded
 from ingest_operator.core.outcome import Observation, Run
+from ingest_operator.core.phases import Phase, estimated_mib, sizes_of
 from ingest_operator.core.setup_failures import without_setup_failures
 from ingest_operator.core.site_states import Sites
 from ingest_operator.core.sites import Gate, after_ends, without_lost_probes
@@ -121,18 +123,28 @@ def _actions(
     batch: Batch, ledger: Ledger, seen: Observation, now: float, gate: Gate | None
 ) -> tuple[Action, ...]:
     """The next actions, with avoided nodes and nodes that are tried again taken into account."""
-    spec, total = batch.spec, len(batch.items)
-    # where nothing may start it would not start again; once the breaker asks for a probe, one run may
-    is_open = ledger.breaker is not None and now < ledger.breaker.until
-    held = spec.suspend or is_open or is_held(spec, total, ledger, now, seen.blockers)
-    stranded_stops = () if held else stranded(ledger, seen.runs, now)
-    stops = tuple(Stop(run.index, run.number) for run in stranded_stops)
 
     def may_start(start: Start) -> bool:
-        return gate is None or gate.admit(batch.items[start.index], start.number)
+        fetches = start.phase is Phase.FETCH or not start.cached
+        return gate is None or not fetches or gate.admit(batch.items[start.index], start.number)
 
-    wanted = _plan(_Situation(spec, total, ledger, seen.live, now, seen.blockers), may_start)
+    wanted = _plan(_Situation(batch, ledger, seen.live, now, seen.blockers), may_start)
+    stops = tuple(
+        Stop(run.index, run.number)
+        for run in stranded(ledger, seen.runs, now)
+        if _may_start_again(batch, ledger, run.phase, seen.blockers, now)
+    )
     return (*stops, *sent(ledger, seen.runs, wanted))
+
+
+def _may_start_again(
+    batch: Batch, ledger: Ledger, phase: Phase, blockers: Sequence[Blocker], now: float
+) -> bool:
+    """Whether a run that is stopped would start again elsewhere. Where nothing may start it would not; once
+    the breaker asks for a probe, one run may."""
+    breaker = ledger.breaker_of(phase)
+    is_open = breaker is not None and now < breaker.until
+    return not (batch.spec.suspend or is_open or is_held(batch, ledger, now, blockers))
 
 
 def _moments(ledger: Ledger, seen: Observation, gate: Gate | None) -> Iterator[float]:
@@ -141,35 +153,32 @@ def _moments(ledger: Ledger, seen: Observation, gate: Gate | None) -> Iterator[f
     if gate is not None:
         yield from gate.waits.values()
     yield from (ledger.open_items[index].not_before for index in ledger.waiting)
-    if ledger.breaker is not None:
-        yield ledger.breaker.until
+    yield from (breaker.until for breaker in ledger.breakers)
     yield from (each.until for each in seen.blockers)
 
 
 def plan(
-    spec: IngestBatchSpec,
-    total: int,
+    batch: Batch,
     ledger: Ledger,
     live: Collection[int],
     now: float,
     blockers: Sequence[Blocker] = (),
 ) -> tuple[Action, ...]:
-    """The actions that bring a planned batch of `total` recordings nearer to done, in a fixed order: retries
-    that are due, then new recordings.
+    """The actions that bring a planned batch nearer to done, in a fixed order: retries that are due, then new
+    recordings; where it fetches ahead, first what is ingested, then what is fetched.
 
     `live` are the recordings of which a run is observed. A recording stays "running" after its run ended
     while the status has no free row to record the end. It occupies no slot; otherwise waiting recordings
     would deadlock behind it.
     """
-    return _plan(_Situation(spec, total, ledger, live, now, blockers), lambda _: True)
+    return _plan(_Situation(batch, ledger, live, now, blockers), lambda _: True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Situation:
     """What `plan` goes by."""
 
-    spec: IngestBatchSpec
-    total: int
+    batch: Batch
     ledger: Ledger
     live: Collection[int]
     now: float
@@ -178,54 +187,87 @@ class _Situation:
 
 def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Action, ...]:
     """As `plan`. `may_start` is asked about one start after the other, and counts those that it allows."""
-    spec, total, ledger, now = around.spec, around.total, around.ledger, around.now
-    live, blockers = around.live, around.blockers
+    batch, ledger, now = around.batch, around.ledger, around.now
+    live, blockers, spec = around.live, around.blockers, batch.spec
     if spec.dry_run:
         return ()
     if spec.suspend:
         killed = ledger.running if spec.suspend_mode is SuspendMode.KILL else ()
         return tuple(Stop(index, ledger.open_items[index].number) for index in killed)
-    if is_held(spec, total, ledger, now, blockers):
+    if is_held(batch, ledger, now, blockers):
         return ()
     blocked = {each.index for each in blockers if each.until > now}
     running = [index for index in ledger.running if index in live]
-    candidates = _due(ledger, now)
+    candidates = [index for index in _due(ledger, now) if index not in blocked]
     if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING_ROWS:
-        candidates += _untouched(total, ledger)
-    slots, starts = _free(spec, ledger, running, now), list[Start]()
-    for index in candidates:
-        if len(starts) >= slots:
-            break
-        start = _start(ledger, index)
-        if index not in blocked and may_start(start):
-            starts.append(start)
-    return tuple(starts)
+        candidates += [index for index in _untouched(len(batch.items), ledger) if index not in blocked]
+    slots = max(0, spec.parallelism - _running_in(ledger, Phase.INGEST, running))
+    slots = _free(ledger, Phase.INGEST, running, slots, now)
+    if batch.ahead is None:
+        wanted = (_start(ledger, index, Phase.INGEST) for index in candidates)
+        return tuple(islice(filter(may_start, wanted), slots))
+    fetched = [index for index in candidates if ledger.has_audio(index)]
+    starts = [_start(ledger, index, Phase.INGEST, cached=True) for index in fetched[:slots]]
+    room = batch.ahead.recordings - _ahead(ledger, fetched[:slots])
+    room = max(0, _free(ledger, Phase.FETCH, running, room, now))
+    others = [index for index in candidates if not ledger.has_audio(index)]
+    return (*starts, *islice(_fetches(around, others, may_start), room))
 
 
-def is_held(
-    spec: IngestBatchSpec, total: int, ledger: Ledger, now: float, blockers: Sequence[Blocker]
-) -> bool:
+def is_held(batch: Batch, ledger: Ledger, now: float, blockers: Sequence[Blocker]) -> bool:
     """Whether no run of the batch may start, whatever else is true.
     What runs, or waits for a node, goes on."""
-    return failed_too_often(spec, total, ledger) or any(
+    return failed_too_often(batch.spec, len(batch.items), ledger) or any(
         each.index is None and each.until > now for each in blockers
     )
 
 
-def _free(spec: IngestBatchSpec, ledger: Ledger, running: Sequence[int], now: float) -> int:
-    """How many runs may start: the free slots, or one probe once the breaker's wait is over, or none while it
-    is open."""
-    slots = max(0, spec.parallelism - len(running))
-    if ledger.breaker is None:
+def _running_in(ledger: Ledger, phase: Phase, running: Sequence[int]) -> int:
+    return sum(ledger.open_items[index].phase is phase for index in running)
+
+
+def _free(ledger: Ledger, phase: Phase, running: Sequence[int], slots: int, now: float) -> int:
+    """How many runs of one phase may start: the free slots, or one probe once the wait of its breaker is
+    over, or none while that is open."""
+    breaker = ledger.breaker_of(phase)
+    if breaker is None:
         return slots
-    until = ledger.breaker.until
-    probing = any(ledger.open_items[index].not_before >= until for index in running)
-    return min(slots, 1) if now >= until and not probing else 0
+    probing = any(
+        ledger.open_items[index].phase is phase and ledger.open_items[index].not_before >= breaker.until
+        for index in running
+    )
+    return min(slots, 1) if now >= breaker.until and not probing else 0
+
+
+def _ahead(ledger: Ledger, ingested: Collection[int]) -> int:
+    """Recordings that are ahead of ingesting, the ones left out that start to be ingested now."""
+    ingesting = {*ledger.running_in(Phase.INGEST), *ingested}
+    return len(ledger.running_in(Phase.FETCH)) + len(ledger.cached.keys() - ingesting)
+
+
+def _fetches(
+    around: _Situation, wanted: Sequence[int], may_start: Callable[[Start], bool]
+) -> Iterator[Start]:
+    """Fetches of as many of these recordings, in their order, as the cache has room for; of one, where it is
+    empty."""
+    batch, ledger = around.batch, around.ledger
+    assert batch.ahead is not None  # noqa: S101 -- nobody asks otherwise
+    fetching = dict.fromkeys(ledger.running_in(Phase.FETCH), 0)
+    taken = sizes_of(batch.items, {**fetching, **ledger.cached})
+    for index in wanted:
+        size = estimated_mib(batch.items[index])
+        if taken and taken + size > batch.ahead.mib:
+            return
+        start = _start(ledger, index, Phase.FETCH)
+        if may_start(start):
+            taken += size
+            yield start
 
 
 def _due(ledger: Ledger, now: float) -> list[int]:
-    """Recordings whose next run may start."""
-    return [index for index in ledger.waiting if ledger.open_items[index].not_before <= now]
+    """Recordings whose next run may start: those that waited for it, then those that are fetched."""
+    retries = [index for index in ledger.waiting if ledger.open_items[index].not_before <= now]
+    return [*retries, *ledger.fetched]
 
 
 def _untouched(total: int, ledger: Ledger) -> list[int]:
@@ -234,12 +276,17 @@ def _untouched(total: int, ledger: Ledger) -> list[int]:
     return [index for index in range(total) if index not in taken]
 
 
-def _start(ledger: Ledger, index: int) -> Start:
-    item = ledger.open_items.get(index)
-    if item is None:
-        return Start(
-            index, ledger.runs.get(index, 0) + 1, charged_attempts=0, rung=ledger.learned_rung, disruptions=0
-        )
+def _start(ledger: Ledger, index: int, phase: Phase, *, cached: bool = False) -> Start:
+    item = ledger.open_items.get(index) or OpenItem(
+        ledger.runs.get(index, 0), charged_attempts=0, rung=0, disruptions=0, running=False, not_before=0.0
+    )
+    learned = ledger.learned_rung if phase is Phase.INGEST else 0
     return Start(
-        index, item.number + 1, item.charged_attempts, max(item.rung, ledger.learned_rung), item.disruptions
+        index,
+        item.number + 1,
+        item.charged_attempts,
+        max(item.rung, learned),
+        item.disruptions,
+        phase=phase,
+        cached=cached,
     )

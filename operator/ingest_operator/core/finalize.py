@@ -11,8 +11,9 @@ from ingest_contract.failures import CHARGED, FAILURES, Reason
 from ingest_contract.receipt import Receipt
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import RTF_BUCKETS
-from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.outcome import Outcome, Run, Waits
+from ingest_operator.core.phases import cached_mib
 
 RUN_GROUPS: Final = 64
 """Different run numbers that the status can tell apart: what `status.runs` may hold."""
@@ -31,6 +32,23 @@ def with_success(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Le
     bucket = None if rtf is None else bisect_left(RTF_BUCKETS, rtf)
     histogram = tuple(count + (position == bucket) for position, count in enumerate(ledger.histogram))
     return replace(ledger, totals=ledger.totals.with_receipt(receipt), histogram=histogram)
+
+
+def with_fetched(ledger: Ledger, run: Run, outcome: Outcome) -> Ledger:
+    """The recording's audio is in the cache, and it waits for a slot. Its charged attempts and interruptions
+    count on; a rung that fetching needed says nothing about a GPU."""
+    receipt = outcome.receipt
+    size = cached_mib(receipt.cached.bytes) if receipt and receipt.cached else 0
+    item = OpenItem(
+        run.number,
+        run.charged_attempts,
+        rung=0,
+        disruptions=run.disruptions,
+        running=False,
+        not_before=0.0,
+        cached_mib=size,
+    )
+    return ledger.with_open_item(run.index, item)
 
 
 def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:

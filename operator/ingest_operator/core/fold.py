@@ -7,17 +7,16 @@ it is seen.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, count
+from itertools import accumulate
 from math import floor, inf
 from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.failures import FAILURES, RETRIED_ONCE, Reason, Verdict
+from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.status import MAX_WAITING_ROWS
-from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, Finished, after, is_probe, verdict_of
-from ingest_operator.core.finalize import with_failure, with_skip, with_success, with_waits
+from ingest_operator.core.breaker import Finished, after, is_probe
+from ingest_operator.core.finalize import with_failure, with_fetched, with_skip, with_success, with_waits
 from ingest_operator.core.ledger import Ledger, OpenItem
-from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.nodes import (
     as_time_goes,
     blamed,
@@ -28,42 +27,12 @@ from ingest_operator.core.nodes import (
     without_the_innocent,
 )
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
+from ingest_operator.core.phases import Phase
+from ingest_operator.core.retries import MAX_DISRUPTIONS, as_cached, disruption_wait, next_run
 from ingest_operator.core.rows import as_rows_allow
-
-RETRY_LATER_SECONDS: Final = 60.0
-"""Seconds until the retry after a `RetryLater`, where its source names no wait."""
-
-DISRUPTION_WAIT_SECONDS: Final = 10.0
-"""Seconds until the retry of a recording that was interrupted for the second time; after the first
-interruption it is retried at once."""
-
-MAX_DISRUPTED_SECONDS: Final = 24 * 3600.0
-"""A recording is given up only after its waits between forgiven interruptions add up to this many seconds:
-until then a person has had time to see it."""
-
-WAITING_MESSAGE_CHARACTERS: Final = 120
-"""Characters kept of the last message of a waiting recording: a hundred such rows must fit into a status
-beside the longest interval texts."""
 
 MAX_RUNS: Final = 10_000
 """Runs per recording: at one a minute, a week of waiting for an environment that does not get ready."""
-
-
-def disruption_wait(disruptions: int) -> float:
-    """Seconds until the next run of a recording that was interrupted this often before."""
-    return (
-        min(LONGEST_WAIT_SECONDS, DISRUPTION_WAIT_SECONDS * 2.0 ** (disruptions - 1)) if disruptions else 0.0
-    )
-
-
-def _most_disruptions() -> int:
-    """The first count of interruptions whose waits add up to `MAX_DISRUPTED_SECONDS`."""
-    waits = accumulate(map(disruption_wait, count()))
-    return next(number for number, waited in enumerate(waits, start=1) if waited >= MAX_DISRUPTED_SECONDS)
-
-
-MAX_DISRUPTIONS: Final = _most_disruptions()
-"""Forgiven interruptions per recording: the cap by time, expressed as a number that the status has anyway."""
 
 
 def fold(
@@ -100,7 +69,14 @@ def _running(run: Run, known: OpenItem | None) -> OpenItem:
     """A run that is live, or was until now. What is known of it stays: where clocks differ, its start time
     would change each time."""
     item = OpenItem(
-        run.number, run.charged_attempts, run.rung, run.disruptions, running=True, not_before=run.started_at
+        run.number,
+        run.charged_attempts,
+        run.rung,
+        run.disruptions,
+        running=True,
+        not_before=run.started_at,
+        phase=run.phase,
+        cached_mib=None if known is None else known.cached_mib,
     )
     if known is None or known.number != run.number:
         return item
@@ -134,7 +110,7 @@ def is_recorded(ledger: Ledger, run: Run) -> bool:
     item = ledger.open_items.get(run.index)
     if item is not None:
         return item.number > run.number or (
-            item.number == run.number and not item.running and item.reason is not None
+            item.number == run.number and not item.running and (item.reason is not None or item.is_fetched)
         )
     return ledger.runs.get(run.index, 0) >= run.number
 
@@ -170,6 +146,8 @@ def _another_pass(ledger: Ledger, token: str) -> Ledger:
         retry_failed=token,
         recent=(),
         breaker=None,
+        fetch_recent=(),
+        fetch_breaker=None,
         nodes={},
     )
 
@@ -188,7 +166,14 @@ def _without_the_vanished(
         if item.disruptions < MAX_DISRUPTIONS:
             due = now + disruption_wait(item.disruptions)
             ledger = ledger.with_open_item(
-                index, replace(item, running=False, not_before=due, disruptions=item.disruptions + 1)
+                index,
+                replace(
+                    item,
+                    running=False,
+                    phase=Phase.INGEST,
+                    not_before=due,
+                    disruptions=item.disruptions + 1,
+                ),
             )
         else:
             gone = Run(
@@ -214,24 +199,25 @@ def _folded(
     """Fold the end of one run: first the recording's fate, then what it teaches about the batch."""
     before, run, reason = ledger, done.run, done.outcome.reason
     ledger = with_waits(_active(ledger, done.busy_since, done.at), run, done.outcome.receipt)
-    forgiven = is_to_blame(ledger, run)
-    if reason is None:
+    forgiven, probe = is_to_blame(ledger, run), is_probe(ledger, run)
+    if reason is None and run.phase is Phase.FETCH:
+        ledger = cleared(with_fetched(ledger, run, done.outcome), run)
+    elif reason is None:
         ledger = cleared(with_success(ledger, run, done.outcome, item_id), run)
         ledger = replace(ledger, learned_rung=max(ledger.learned_rung, run.rung))
     elif FAILURES[reason].verdict is Verdict.SKIP:
         ledger = with_skip(ledger, run, done.outcome, item_id)
     else:
-        again = _again(done, spec, forgiven=forgiven) if run.number < MAX_RUNS else None
-        if again and len(ledger.waiting) >= MAX_WAITING_ROWS + is_probe(ledger, run):
+        again = next_run(done, spec, forgiven=forgiven) if run.number < MAX_RUNS else None
+        if again and len(ledger.waiting) >= MAX_WAITING_ROWS + probe:
             return before  # no row is free to remember it by: the run itself stays the memory until one is
-        probe = is_probe(ledger, run)
         ledger = blamed(ledger, done.run, reason, done.seen_at, alone=done.alone, probe=probe)
         ledger = (
-            ledger.with_open_item(run.index, again)
+            ledger.with_open_item(run.index, as_cached(again, before.open_items[run.index]))
             if again
             else with_failure(ledger, run, done.outcome, item_id)
         )
-    return without_the_innocent(after(ledger, done, forgiven=forgiven, elsewhere=elsewhere))
+    return without_the_innocent(after(ledger, done, forgiven=forgiven, probe=probe, elsewhere=elsewhere))
 
 
 def _active(ledger: Ledger, start: float, end: float) -> Ledger:
@@ -241,52 +227,3 @@ def _active(ledger: Ledger, start: float, end: float) -> Ledger:
     return replace(
         ledger, active=round(ledger.active + gained, 3), active_until=max(ledger.active_until, end)
     )
-
-
-def _again(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> OpenItem | None:
-    """The recording's next run, or None when its budget is spent."""
-    run, outcome = done.run, done.outcome
-    assert outcome.reason is not None  # noqa: S101 -- successes do not come here
-    stage = outcome.receipt.stage if outcome.receipt else None
-    again = OpenItem(
-        run.number,
-        run.charged_attempts,
-        run.rung,
-        run.disruptions,
-        running=False,
-        not_before=done.seen_at,
-        stage=stage,
-    )
-    again = replace(again, reason=outcome.reason, message=outcome.message[:WAITING_MESSAGE_CHARACTERS])
-    match verdict_of(outcome.reason, forgiven=forgiven):
-        case Verdict.RETRY | Verdict.RETRY_ELSEWHERE:
-            charged_attempts = run.charged_attempts + 1
-            limit = (
-                min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
-            )
-            wait = min(LONGEST_WAIT_SECONDS, spec.retry.backoff_seconds * 2.0 ** (charged_attempts - 1))
-            return (
-                replace(again, charged_attempts=charged_attempts, not_before=done.seen_at + wait)
-                if charged_attempts < limit
-                else None
-            )
-        case Verdict.RETRY_SMALLER:
-            return replace(again, rung=run.rung + 1) if run.rung < LAST_RUNG else None
-        case Verdict.RETRY_LATER | Verdict.STOP_BATCH:
-            retry_after = outcome.receipt.retry_after_seconds if outcome.receipt else None
-            return replace(
-                again,
-                not_before=done.seen_at
-                + min(LONGEST_WAIT_SECONDS, RETRY_LATER_SECONDS if retry_after is None else retry_after),
-            )
-        case Verdict.FORGIVE:
-            if run.ended is not None and run.ended.on_request:
-                return again  # our own stop is no disruption
-            due = done.seen_at + disruption_wait(run.disruptions)
-            return (
-                replace(again, disruptions=run.disruptions + 1, not_before=due)
-                if run.disruptions < MAX_DISRUPTIONS
-                else None
-            )
-        case Verdict.GIVE_UP | Verdict.SKIP:
-            return None

@@ -7,15 +7,18 @@ operator that is killed at any point goes on where it was.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any, Final
 
 from ingest_contract.failures import Reason
+from ingest_contract.groups import FetchStatus
 from ingest_contract.intervals import decode
-from ingest_contract.obstacles import NodeStatus
+from ingest_contract.obstacles import Breaker, NodeStatus
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
+from ingest_operator.core.phases import Phase
 from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.core.totals import Totals, totals_of
 
@@ -38,6 +41,16 @@ class OpenItem:
     reason: Reason | None = None
     message: str = ""
     stage: Stage | None = None
+    phase: Phase = Phase.INGEST
+    """Of the live run."""
+    cached_mib: int | None = None
+    """Size of its audio in the cache, 0 if unknown; None if it is not fetched."""
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it waits for a slot, with its audio in the cache and nothing else to remember."""
+        waits = self.running or self.reason is not None or self.not_before > 0
+        return self.cached_mib is not None and not waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,9 @@ class Open:
     message: str
 
 
+_OPEN_STATES: Final = (RecordingState.FETCHING, RecordingState.RUNNING, RecordingState.WAITING)
+
+
 def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
@@ -92,6 +108,9 @@ class Ledger:
     active_until: float = 0.0
     recent: tuple[str, ...] = ()
     breaker: Open | None = None
+    fetch_recent: tuple[str, ...] = ()
+    """Outcomes of fetches, and below their own breaker: they say nothing about ingesting."""
+    fetch_breaker: Open | None = None
     learned_rung: int = 0
     nodes: Mapping[str, Suspect] = field(default_factory=_nothing)
     """Suspect nodes by name; `nodes.py` decides what follows from them."""
@@ -109,8 +128,51 @@ class Ledger:
 
     @property
     def waiting(self) -> tuple[int, ...]:
-        """Recordings between two runs, by index."""
-        return tuple(sorted(index for index, item in self.open_items.items() if not item.running))
+        """Recordings between two runs, by index, those left out that wait for nothing but a slot."""
+        return tuple(
+            sorted(
+                index for index, item in self.open_items.items() if not item.running and not item.is_fetched
+            )
+        )
+
+    @property
+    def fetched(self) -> tuple[int, ...]:
+        """Recordings that are fetched and wait for a slot, by index."""
+        return tuple(sorted(index for index, item in self.open_items.items() if item.is_fetched))
+
+    @property
+    def cached(self) -> Mapping[int, int]:
+        """Recordings whose audio lies in the cache, running ones too: their sizes in MiB, 0 if unknown."""
+        items = self.open_items.items()
+        return {index: item.cached_mib for index, item in items if item.cached_mib is not None}
+
+    def has_audio(self, index: int) -> bool:
+        """Whether the audio of a recording lies in the cache."""
+        item = self.open_items.get(index)
+        return item is not None and item.cached_mib is not None
+
+    def running_in(self, phase: Phase) -> tuple[int, ...]:
+        """Recordings with a live run of one phase, by index."""
+        return tuple(index for index in self.running if self.open_items[index].phase is phase)
+
+    @property
+    def breakers(self) -> tuple[Open, ...]:
+        """Those that are open, the one of ingesting first."""
+        return tuple(each for each in (self.breaker, self.fetch_breaker) if each is not None)
+
+    def breaker_of(self, phase: Phase) -> Open | None:
+        """The breaker of one phase, if it is open."""
+        return self.fetch_breaker if phase is Phase.FETCH else self.breaker
+
+    def outcomes_of(self, phase: Phase) -> tuple[str, ...]:
+        """The last outcomes of one phase."""
+        return self.fetch_recent if phase is Phase.FETCH else self.recent
+
+    def with_gate(self, phase: Phase, recent: tuple[str, ...], breaker: Open | None) -> "Ledger":
+        """The ledger with the last outcomes and the breaker of one phase replaced."""
+        if phase is Phase.FETCH:
+            return replace(self, fetch_recent=recent, fetch_breaker=breaker)
+        return replace(self, recent=recent, breaker=breaker)
 
     def with_open_item(self, index: int, item: OpenItem | None) -> "Ledger":
         """The ledger with the open state of one recording replaced, or removed."""
@@ -122,7 +184,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
     """The ledger that a status was made from."""
     if status is None:
         return Ledger()
-    breaker = status.breaker
+    fetch = status.fetch or FetchStatus()
     succeeded, skipped = decode(status.final_recordings.succeeded), decode(status.final_recordings.skipped)
     return Ledger(
         open_items=_under_way(status),
@@ -132,11 +194,7 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         runs={
             index: group.run for group in status.runs for index in decode(group.indexes) - succeeded - skipped
         },
-        rows=tuple(
-            row
-            for row in status.recordings
-            if row.state not in (RecordingState.RUNNING, RecordingState.WAITING)
-        ),
+        rows=tuple(row for row in status.recordings if row.state not in _OPEN_STATES),
         failures={Reason(entry.reason): entry.count for entry in status.failures},
         skips={Reason(entry.reason): entry.count for entry in status.skips},
         totals=totals_of(status.sums),
@@ -144,9 +202,9 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         active=float(status.active_seconds),
         active_until=from_rfc3339(status.active_until) if status.active_until else 0.0,
         recent=status.recent,
-        breaker=Open(breaker.reason, from_rfc3339(breaker.until), breaker.opened, breaker.message)
-        if breaker
-        else None,
+        breaker=_open(status.breaker),
+        fetch_recent=fetch.recent,
+        fetch_breaker=_open(fetch.breaker),
         learned_rung=status.learned_rung or 0,
         nodes={each.name: _suspect(each) for each in status.nodes},
         retry_failed=status.retry_failed,
@@ -171,11 +229,7 @@ def within(ledger: Ledger, total: int) -> Ledger:
 
 
 def _under_way(status: IngestBatchStatus) -> Mapping[int, OpenItem]:
-    rows = {
-        row.index: _open_item(row)
-        for row in status.recordings
-        if row.state in (RecordingState.RUNNING, RecordingState.WAITING)
-    }
+    rows = {row.index: _open_item(row) for row in status.recordings if row.state in _OPEN_STATES}
     for group in status.running:
         item = OpenItem(
             group.run,
@@ -184,9 +238,36 @@ def _under_way(status: IngestBatchStatus) -> Mapping[int, OpenItem]:
             group.disruptions or 0,
             running=True,
             not_before=0.0,
+            phase=Phase.FETCH if group.fetching else Phase.INGEST,
+            cached_mib=0 if group.cached else None,
         )
         rows |= dict.fromkeys(decode(group.indexes), item)
-    return rows
+    return rows | _fetched(status.fetch)
+
+
+def _fetched(fetch: FetchStatus | None) -> dict[int, OpenItem]:
+    """Those that wait in the cache. A list of sizes that is too short was written by someone else: what it
+    lacks is unknown."""
+    found: dict[int, OpenItem] = {}
+    for group in fetch.fetched if fetch else ():
+        sizes = chain(group.mib, repeat(0))
+        for index, mib in zip(sorted(decode(group.indexes)), sizes, strict=False):
+            found[index] = OpenItem(
+                group.run,
+                group.charged_attempts,
+                group.rung or 0,
+                group.disruptions or 0,
+                running=False,
+                not_before=0.0,
+                cached_mib=mib,
+            )
+    return found
+
+
+def _open(breaker: Breaker | None) -> Open | None:
+    if breaker is None:
+        return None
+    return Open(breaker.reason, from_rfc3339(breaker.until), breaker.opened, breaker.message)
 
 
 def _open_item(row: RecordingStatus) -> OpenItem:
@@ -195,11 +276,13 @@ def _open_item(row: RecordingStatus) -> OpenItem:
         charged_attempts=row.charged_attempts,
         rung=row.rung or 0,
         disruptions=row.disruptions or 0,
-        running=row.state is RecordingState.RUNNING,
+        running=row.state is not RecordingState.WAITING,
         not_before=from_rfc3339(row.not_before) if row.not_before else 0.0,
         reason=row.reason,
         message=row.message or "",
         stage=row.stage,
+        phase=Phase.FETCH if row.state is RecordingState.FETCHING else Phase.INGEST,
+        cached_mib=row.cached_mib,
     )
 
 

@@ -8,7 +8,7 @@ rung that this one reached. A worker knows no rungs: its order says what the run
 from dataclasses import dataclass
 from typing import Final
 
-from ingest_contract.order import Runtime
+from ingest_contract.place import Runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.failures import FAILURES, Kind, Reason, Verdict
 from ingest_contract.obstacles import MAX_NODES, is_undecided
 from ingest_operator.core.actions import Action, Start
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Suspect
 from ingest_operator.core.outcome import Run
+from ingest_operator.core.phases import Phase
 from ingest_operator.core.timestamps import to_rfc3339
 
 AVOIDED_SECONDS: Final = 1800.0
@@ -53,8 +54,12 @@ def avoided(ledger: Ledger) -> tuple[str, ...]:
 def named(ledger: Ledger) -> tuple[str, ...]:
     """The avoided nodes that people are told: not those that failed by the setup's reason while that holds
     the whole batch."""
-    held = ledger.breaker.reason if ledger.breaker is not None else None
-    return tuple(name for name in avoided(ledger) if not is_undecided(ledger.nodes[name].reason, held))
+    undecided = {
+        name
+        for name, node in ledger.nodes.items()
+        if any(is_undecided(node.reason, held.reason) for held in ledger.breakers)
+    }
+    return tuple(name for name in avoided(ledger) if name not in undecided)
 
 
 def sent(ledger: Ledger, runs: Iterable[Run], actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -115,9 +120,12 @@ def blamed(
 
 def cleared(ledger: Ledger, run: Run) -> Ledger:
     """The ledger after a run that succeeded: nothing is held against its node any more, unless the run began
-    before the node was avoided."""
+    before the node was avoided. A fetch only shows that the node takes pods and stays: it has met no GPU, no
+    model, and another image."""
     node = ledger.nodes.get(run.node or "")
     if node is None or node.avoided:
+        return ledger
+    if run.phase is Phase.FETCH and FAILURES[node.reason].kind is not Kind.LIFECYCLE:
         return ledger
     return replace(ledger, nodes={name: each for name, each in ledger.nodes.items() if name != run.node})
 
@@ -125,10 +133,12 @@ def cleared(ledger: Ledger, run: Run) -> Ledger:
 def without_the_innocent(ledger: Ledger) -> Ledger:
     """The ledger without the nodes that failed by a reason of the setup which as many probes met
     elsewhere."""
-    held = ledger.breaker
-    if held is None or held.opened < SETUP_PROBES:
-        return ledger
-    nodes = {name: node for name, node in ledger.nodes.items() if not is_undecided(node.reason, held.reason)}
+    probed = [held.reason for held in ledger.breakers if held.opened >= SETUP_PROBES]
+    nodes = {
+        name: node
+        for name, node in ledger.nodes.items()
+        if not any(is_undecided(node.reason, reason) for reason in probed)
+    }
     return replace(ledger, nodes=nodes) if len(nodes) < len(ledger.nodes) else ledger
 
 

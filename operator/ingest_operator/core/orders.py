@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest_contract.batch import IngestBatch
-from ingest_contract.order import IngestOrder, Item, Place, PlannedSource, PlanOrder, Runtime, Settings
+from ingest_contract.order import FetchOrder, IngestOrder, Item, PlannedSource, PlanOrder, Settings
+from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import ComputeType, Device, IdentificationProfile, IngestProfileSpec
 from ingest_contract.selection import Reprocess
 from ingest_contract.sites import SiteAccess
 from ingest_operator.core.actions import Start
 from ingest_operator.core.memory_ladder import on_rung
+from ingest_operator.core.phases import Phase
 from ingest_operator.core.site_access import needed, without_sites
 
 
@@ -92,14 +94,34 @@ class Orders:
         """`<namespace>/<name>` of the batch."""
         return f"{self.batch.metadata.namespace}/{self.batch.metadata.name}"
 
-    def access_of(self, item: Item) -> tuple[SiteAccess, ...]:
-        """What the sites want from which a run of this recording fetches: its own, and those of the enrolled
-        voices."""
+    def access_of(self, item: Item, *, fetched: bool = False) -> tuple[SiteAccess, ...]:
+        """What the sites want from which a run of this recording fetches: its own, unless it is fetched, and
+        those of the enrolled voices."""
         voices = self.settings.identification.voices
-        return needed(self.access, item, (url for voice in voices for url in voice.recordings))
+        addresses = [url for voice in voices for url in voice.recordings]
+        return needed(self.access, None if fetched else item, addresses)
+
+    def to_run(self, item: Item, start: Start, place: Place) -> FetchOrder | IngestOrder:
+        """The order for one run of one recording. `place` names the cache, where there is one."""
+        if start.phase is Phase.FETCH:
+            return self.to_fetch(item, start, place)
+        inline = place.model_copy(update={"cache": None, "cache_endpoint": None})
+        return self.to_ingest(item, start, place if start.cached else inline)
+
+    def to_fetch(self, item: Item, start: Start, place: Place) -> FetchOrder:
+        """The order to fetch one recording into the cache."""
+        return FetchOrder(
+            trace_id=self.trace_id,
+            batch=self.name,
+            item=item,
+            run=start.number,
+            fetch=without_sites(self.profile.fetch),
+            sites=needed(self.access, item),
+            place=place,
+        )
 
     def to_ingest(self, item: Item, start: Start, place: Place) -> IngestOrder:
-        """The order for one run of one recording."""
+        """The order to ingest one recording, from the cache if `place` names one."""
         return IngestOrder(
             trace_id=self.trace_id,
             batch=self.name,
@@ -108,7 +130,8 @@ class Orders:
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=without_sites(self.profile.fetch),
-            sites=self.access_of(item),
+            sites=self.access_of(item, fetched=place.cache is not None),
+            is_last=start.charged_attempts + 1 >= self.batch.spec.retry.max_attempts,
             artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
             place=place,
         )

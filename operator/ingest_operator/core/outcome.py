@@ -17,6 +17,7 @@ from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt, decode
 from ingest_contract.text import said
 from ingest_operator.core.blocker import Blocker
+from ingest_operator.core.phases import Phase
 
 SIGKILL: Final = 9
 SIGTERM: Final = 15
@@ -84,13 +85,14 @@ class Run:
     gpu_seconds: float = 0.0
     """How long GPUs were held for the run, each counted: from placement on a node to the end."""
     held_seconds: float = 0.0
-    """The same, once for the run, and on a CPU too."""
+    """The same, once for the run, and on a CPU too. A fetch holds neither."""
     node: str | None = None
     """The node that it runs or ran on; None on this machine, before it is placed, and where it is unknown."""
     unplaced_since: float | None = None
     """Epoch seconds since which it has waited for a node; None if it has one, or waits for something else."""
     avoids: tuple[str, ...] = ()
     """Nodes that it may not be placed on."""
+    phase: Phase = Phase.INGEST
 
 
 @dataclass(frozen=True, slots=True)

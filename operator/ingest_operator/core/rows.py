@@ -6,16 +6,18 @@ from itertools import accumulate, takewhile
 from typing import Final
 
 from ingest_contract.base import ContractModel
+from ingest_contract.groups import FetchedRecordings, RunningRecordings
 from ingest_contract.intervals import encode
 from ingest_contract.obstacles import NodeStatus
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
 from ingest_contract.recording_status import RecordingState, RecordingStatus
-from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS, RunningRecordings
+from ingest_contract.status import MAX_ROWS, MAX_RUNNING_ROWS
 from ingest_operator.core.ledger import Ledger, OpenItem
+from ingest_operator.core.phases import Phase
 from ingest_operator.core.timestamps import to_rfc3339
 
-ROOM_BYTES: Final = 80_000
+ROOM_BYTES: Final = 79_000
 """Bytes for rows and the intervals of final recordings, so that a status stays below 100 kB: finished rows,
 which are for people only, are dropped first."""
 
@@ -38,7 +40,7 @@ def rows_of(
     intervals = (ledger.succeeded, ledger.skipped, ledger.failed)
     room = (
         ROOM_BYTES
-        - sum(map(_size, (*shown, *groups_of(ledger), *nodes_of(ledger))))
+        - sum(map(_size, (*shown, *groups_of(ledger), *fetched_of(ledger), *nodes_of(ledger))))
         - sum(len(encode(indexes)) for indexes in intervals)
     )
     fitting = takewhile(lambda size: size <= room, accumulate(map(_size, finished)))
@@ -47,20 +49,47 @@ def rows_of(
 
 def groups_of(ledger: Ledger) -> tuple[RunningRecordings, ...]:
     """The running recordings that have no row, grouped by what must be remembered of them."""
-    groups: dict[tuple[int, int, int, int], list[int]] = {}
+    groups: dict[tuple[tuple[int, int, int, int], bool, bool], list[int]] = {}
     for index in sorted({*ledger.running} - _with_rows(ledger)):
         item = ledger.open_items[index]
-        groups.setdefault((item.number, item.charged_attempts, item.rung, item.disruptions), []).append(index)
+        kind = (_budget(item), item.phase is Phase.FETCH, item.cached_mib is not None)
+        groups.setdefault(kind, []).append(index)
     return tuple(
         RunningRecordings(
             run=number,
             charged_attempts=charged_attempts,
             rung=rung or None,
             disruptions=disruptions or None,
+            fetching=fetching or None,
+            cached=cached or None,
             indexes=encode(indexes),
+        )
+        for ((number, charged_attempts, rung, disruptions), fetching, cached), indexes in sorted(
+            groups.items()
+        )
+    )
+
+
+def fetched_of(ledger: Ledger) -> tuple[FetchedRecordings, ...]:
+    """The recordings that wait in the cache, grouped by what must be remembered of them."""
+    groups: dict[tuple[int, int, int, int], list[int]] = {}
+    for index in ledger.fetched:
+        groups.setdefault(_budget(ledger.open_items[index]), []).append(index)
+    return tuple(
+        FetchedRecordings(
+            run=number,
+            charged_attempts=charged_attempts,
+            rung=rung or None,
+            disruptions=disruptions or None,
+            indexes=encode(indexes),
+            mib=tuple(ledger.open_items[index].cached_mib or 0 for index in indexes),
         )
         for (number, charged_attempts, rung, disruptions), indexes in sorted(groups.items())
     )
+
+
+def _budget(item: OpenItem) -> tuple[int, int, int, int]:
+    return item.number, item.charged_attempts, item.rung, item.disruptions
 
 
 def nodes_of(ledger: Ledger) -> tuple[NodeStatus, ...]:
@@ -106,7 +135,14 @@ def _with_rows(ledger: Ledger) -> set[int]:
 
 def _in_a_group(item: OpenItem) -> OpenItem:
     return OpenItem(
-        item.number, item.charged_attempts, item.rung, item.disruptions, running=True, not_before=0.0
+        item.number,
+        item.charged_attempts,
+        item.rung,
+        item.disruptions,
+        running=True,
+        not_before=0.0,
+        phase=item.phase,
+        cached_mib=None if item.cached_mib is None else 0,
     )
 
 
@@ -118,7 +154,7 @@ def _open_row(item: Item, open_item: OpenItem, progress: Progress | None) -> Rec
     return RecordingStatus(
         index=item.index,
         id=item.id,
-        state=RecordingState.RUNNING if open_item.running else RecordingState.WAITING,
+        state=_state(open_item),
         run=open_item.number,
         charged_attempts=open_item.charged_attempts,
         rung=open_item.rung or None,
@@ -128,4 +164,11 @@ def _open_row(item: Item, open_item: OpenItem, progress: Progress | None) -> Rec
         percent=progress.percent if progress else None,
         reason=open_item.reason,
         message=open_item.message or None,
+        cached_mib=open_item.cached_mib,
     )
+
+
+def _state(item: OpenItem) -> RecordingState:
+    if not item.running:
+        return RecordingState.WAITING
+    return RecordingState.FETCHING if item.phase is Phase.FETCH else RecordingState.RUNNING

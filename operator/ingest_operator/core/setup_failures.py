@@ -8,18 +8,19 @@ from dataclasses import replace
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_operator.core.ledger import Ledger, OpenItem
+from ingest_operator.core.phases import Phase
 
 
 def without_setup_failures(ledger: Ledger) -> Ledger:
     """The ledger without the breaker, the waits, the window of outcomes and the suspect nodes that a broken
     setup left."""
-    held = (
-        ledger.breaker
-        if ledger.breaker and FAILURES[ledger.breaker.reason].verdict is Verdict.RETRY_LATER
-        else None
-    )
     open_item = {index: _at_once(item) for index, item in ledger.open_items.items()}
-    return replace(ledger, breaker=held, recent=(), nodes={}, open_items=open_item)
+    ledger = replace(ledger, nodes={}, open_items=open_item)
+    for phase in Phase:
+        held = ledger.breaker_of(phase)
+        stays = held is not None and FAILURES[held.reason].verdict is Verdict.RETRY_LATER
+        ledger = ledger.with_gate(phase, (), held if stays else None)
+    return ledger
 
 
 def of_setup(reason: Reason | None) -> bool:

@@ -32,15 +32,18 @@ def access_to(sites: Iterable[SiteProfile], path_of: Callable[[SecretKey], str])
     )
 
 
-def needed(access: Sequence[SiteAccess], item: Item, others: Iterable[str] = ()) -> tuple[SiteAccess, ...]:
-    """The entries that a recording needs, and those of `others`, addresses that its process fetches too.
+def needed(
+    access: Sequence[SiteAccess], item: Item | None, others: Iterable[str] = ()
+) -> tuple[SiteAccess, ...]:
+    """The entries that a recording needs, and those of `others`, addresses that its process fetches too. No
+    recording: it is fetched already.
 
     Of an address in a Secret only the worker knows the site: it gets them all.
     """
-    if item.url.startswith(SECRET):
+    if item is not None and item.url.startswith(SECRET):
         return tuple(access)
     known = {each.name for each in access}
-    names = [names_of(item.url, item.id)] if host_of(item.url) else []
+    names = [names_of(item.url, item.id)] if item is not None and host_of(item.url) else []
     names += [names_of(url) for url in others if host_of(url)]
     wanted = {chosen(each, known) for each in names}
     return tuple(each for each in access if each.name in wanted)

@@ -8,23 +8,18 @@ from ingest_contract.base import MAX_SUM, decimal
 from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.figures import Rtf
+from ingest_contract.groups import FetchStatus, RunCount
 from ingest_contract.intervals import encode
 from ingest_contract.obstacles import Breaker
 from ingest_contract.order import Item
 from ingest_contract.progress import Progress
-from ingest_contract.status import (
-    RTF_BUCKETS,
-    Counts,
-    IngestBatchStatus,
-    ReasonCount,
-    RecordingIntervals,
-    RunCount,
-)
+from ingest_contract.status import RTF_BUCKETS, Counts, IngestBatchStatus, ReasonCount, RecordingIntervals
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
-from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.ledger import Ledger, Open
 from ingest_operator.core.outcome import Observation
-from ingest_operator.core.rows import groups_of, nodes_of, rows_of
+from ingest_operator.core.phases import Phase, sizes_of
+from ingest_operator.core.rows import fetched_of, groups_of, nodes_of, rows_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.core.totals import Totals, sums_of
 
@@ -35,7 +30,7 @@ def render(
     """The whole status, from the ledger and the current observation."""
     items, planned, progress = batch.items, batch.planned, seen.progress
     counts = _counts(len(items), ledger)
-    unfinished = counts.running + counts.pending + counts.waiting
+    unfinished = counts.total - len(ledger.final)
     done, total = _weights(items, ledger, progress)
     word, found = conclusions(batch, seen.blockers, counts, ledger)
     wanted = as_conditions(_worth_telling(found, previous), now, batch.generation)
@@ -67,7 +62,8 @@ def render(
         failures=_reasons(ledger.failures),
         skips=_reasons(ledger.skips),
         recent=ledger.recent,
-        breaker=_breaker(ledger),
+        breaker=_breaker(ledger.breaker),
+        fetch=_fetch(batch, ledger),
         learned_rung=ledger.learned_rung or None,
         nodes=nodes_of(ledger),
         retry_failed=ledger.retry_failed,
@@ -87,12 +83,13 @@ def _worth_telling(
 
 
 def _counts(total: int, ledger: Ledger) -> Counts:
-    running, waiting = len(ledger.running), len(ledger.waiting)
     return Counts(
         total=total,
-        pending=total - len(ledger.final) - running - waiting,
-        running=running,
-        waiting=waiting,
+        pending=total - len(ledger.final) - len(ledger.open_items),
+        fetching=len(ledger.running_in(Phase.FETCH)),
+        fetched=len(ledger.fetched),
+        running=len(ledger.running_in(Phase.INGEST)),
+        waiting=len(ledger.waiting),
         succeeded=len(ledger.succeeded),
         skipped=len(ledger.skipped),
         failed=len(ledger.failed),
@@ -109,7 +106,8 @@ def _weights(items: Sequence[Item], ledger: Ledger, progress: Mapping[int, Progr
     mean = sum(known) / len(known) if known else 1.0
     weight = [float(item.duration_seconds or mean) for item in items]
     final = [weight[index] for index in ledger.final]
-    partly = [weight[index] * progress[index].percent / 100 for index in ledger.running if index in progress]
+    ingesting = ledger.running_in(Phase.INGEST)
+    partly = [weight[index] * progress[index].percent / 100 for index in ingesting if index in progress]
     return fsum(final + partly), fsum(weight)
 
 
@@ -171,8 +169,19 @@ def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
     )
 
 
-def _breaker(ledger: Ledger) -> Breaker | None:
-    held = ledger.breaker
+def _fetch(batch: Batch, ledger: Ledger) -> FetchStatus | None:
+    cached = ledger.cached
+    if batch.ahead is None and not (cached or ledger.fetch_recent or ledger.fetch_breaker):
+        return None
+    return FetchStatus(
+        cached_mib=sizes_of(batch.items, cached),
+        fetched=fetched_of(ledger),
+        recent=ledger.fetch_recent,
+        breaker=_breaker(ledger.fetch_breaker),
+    )
+
+
+def _breaker(held: Open | None) -> Breaker | None:
     return (
         Breaker(reason=held.reason, until=to_rfc3339(held.until), opened=held.opened, message=held.message)
         if held

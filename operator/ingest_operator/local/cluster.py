@@ -4,21 +4,26 @@ its run folder."""
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from shutil import rmtree
 
 from pydantic import ValidationError
 
-from ingest_contract.order import Item, Place
+from ingest_contract.cache import cache_key
+from ingest_contract.order import FetchOrder, IngestOrder, Item
+from ingest_contract.place import Place
 from ingest_contract.progress import Progress
 from ingest_operator.core.actions import Start
-from ingest_operator.core.deadlines import deadline_seconds
+from ingest_operator.core.deadlines import deadline_seconds, fetch_deadline_seconds
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.outcome import Ended, Observation, Run
-from ingest_operator.local.folders import BatchFolder, RunFolder
+from ingest_operator.core.phases import Phase
+from ingest_operator.local.folders import BatchFolder, RunFolder, read_json
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import (
     Limits,
+    RunFacts,
     Started,
     WorkerProcess,
     bury_orphan,
@@ -36,6 +41,8 @@ class Site:
     models: str
     dsn: str
     memory_bytes: int | None
+    cache: str
+    """The folder in which fetched audio waits, for every batch of this home."""
 
 
 class LocalCluster:
@@ -95,21 +102,15 @@ class LocalCluster:
             scratch=str(scratch),
             receipt=str(folder.receipt),
             progress_file=str(folder.progress),
+            cache=self._site.cache,
         )
-        order = self._orders.to_ingest(item, start, place)
-        if self._forks is not None:
+        order = self._orders.to_run(item, start, place)
+        if self._forks is not None and isinstance(order, IngestOrder):
             async with self._importing:
                 await asyncio.to_thread(self._forks.ready, order.runtime.threads)
-        limits = Limits(
-            self._site.memory_bytes, deadline_seconds(item.duration_seconds, order.runtime.device)
-        )
-        facts = {
-            "started_at": self._clock(),
-            "charged_attempts": start.charged_attempts,
-            "rung": start.rung,
-            "disruptions": start.disruptions,
-        }
-        self._live[key] = launch(folder, order.to_json(), self._site.dsn, limits, facts, self._forks)
+        facts = RunFacts(self._clock(), start.charged_attempts, start.rung, start.disruptions, start.phase)
+        forks = self._forks if start.phase is Phase.INGEST else None
+        self._live[key] = launch(folder, order.to_json(), self._site.dsn, self._limits(order), facts, forks)
 
     async def stop(self, index: int, number: int) -> None:
         """Ask a worker to end."""
@@ -120,7 +121,26 @@ class LocalCluster:
         """Keep the run's folder for the user; for a final recording, remove the media."""
         self._over.pop((run.index, run.number), None)
         if final:
+            self._clear_cache(run)
             rmtree(self._site.folder.scratch(run.index), ignore_errors=True)
+
+    def _clear_cache(self, run: Run) -> None:
+        """Remove what is left of a recording's fetched audio. A worker does that itself when it ends well;
+        one that is killed cannot."""
+        order = read_json(self._site.folder.run(run.index, run.number).order)
+        if order is None:
+            return
+        key = cache_key(order["batch"], order["item"]["id"])
+        for left in Path(self._site.cache).glob(f"{key}.*"):
+            left.unlink(missing_ok=True)
+
+    def _limits(self, order: FetchOrder | IngestOrder) -> Limits:
+        seconds = order.item.duration_seconds
+        if isinstance(order, FetchOrder):
+            return Limits(
+                self._site.memory_bytes, fetch_deadline_seconds(seconds, order.fetch.timeout_seconds)
+            )
+        return Limits(self._site.memory_bytes, deadline_seconds(seconds, order.runtime.device))
 
     def _finish(self, index: int, number: int, process: WorkerProcess, ended: Ended) -> None:
         del self._live[index, number]
@@ -128,14 +148,23 @@ class LocalCluster:
         self._over[index, number] = self._ended(run, ended, self._clock())
 
     def _ended(self, run: Run, ended: Ended, at: float) -> Run:
-        """A run that is over: the device of this machine was its own from its start to its end."""
-        held = max(0.0, at - run.started_at)
+        """A run that is over: the device of this machine was its own from its start to its end, unless it
+        only fetched."""
+        held = max(0.0, at - run.started_at) if run.phase is Phase.INGEST else 0.0
         gpus = int(self._orders.runtime.device == "cuda")
         return replace(run, ended_at=at, ended=ended, held_seconds=held, gpu_seconds=gpus * held)
 
 
 def _run(index: int, number: int, started: Started) -> Run:
-    return Run(index, number, started.charged_attempts, started.rung, started.disruptions, started.started_at)
+    return Run(
+        index,
+        number,
+        started.charged_attempts,
+        started.rung,
+        started.disruptions,
+        started.started_at,
+        phase=started.phase,
+    )
 
 
 def _progress(folder: RunFolder) -> Progress | None:

@@ -1,7 +1,7 @@
 """Where a workstation keeps things: one folder of the user's, and below it one folder per batch, per run and
 per recording.
 
-<home>/models <home>/postgres
+<home>/models <home>/postgres <home>/cache
 <home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
 """
 

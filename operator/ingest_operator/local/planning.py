@@ -9,7 +9,8 @@ from functools import partial
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.order import Item, Place, PlanOrder
+from ingest_contract.order import Item, PlanOrder
+from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.orders import Orders
@@ -18,7 +19,7 @@ from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
-from ingest_operator.local.processes import Limits, launch
+from ingest_operator.local.processes import Limits, RunFacts, launch
 from ingest_operator.local.sources import Mounts, folders_of, planned_sources
 
 MAX_PLAN_ATTEMPTS: Final = 3
@@ -131,7 +132,7 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
         order,
         site.dsn,
         Limits(None, PLAN_SECONDS),
-        {"started_at": time.time(), "charged_attempts": 0, "rung": 0, "disruptions": 0},
+        RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0),
     )
     while (ended := process.poll(time.time())) is None:
         if stop.is_set():

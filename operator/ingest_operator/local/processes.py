@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ import psutil
 from ingest_contract.failures import Reason
 from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
+from ingest_operator.core.phases import Phase
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.starting import Alone, Launch, Process, born_at
@@ -61,16 +61,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class RunFacts:
+    """Which run it is of its recording, and since when."""
+
+    started_at: float
+    charged_attempts: int
+    rung: int
+    disruptions: int
+    phase: Phase = Phase.INGEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(RunFacts):
     """What a later session must know about a run that it did not start."""
 
     pid: int
     born: float
     """The kernel's creation time of the process: a pid is reused, a pair of both is not."""
-    started_at: float
-    charged_attempts: int
-    rung: int
-    disruptions: int
 
 
 class WorkerProcess:
@@ -133,11 +140,10 @@ def launch(
     order: str,
     dsn: str,
     limits: Limits,
-    started: Mapping[str, float],
+    facts: RunFacts,
     forks: Forks | None = None,
 ) -> WorkerProcess:
-    """Start a worker: as a fork where there is something to fork from, by itself otherwise.
-    `started` brings `started_at`, `charged_attempts`, `rung` and `disruptions`."""
+    """Start a worker: as a fork where there is something to fork from, by itself otherwise."""
     folder.path.mkdir(parents=True, exist_ok=True)
     for stale in (folder.ended, folder.receipt, folder.progress):
         stale.unlink(missing_ok=True)
@@ -145,22 +151,15 @@ def launch(
     environment = passed_on(*_opening_buckets(order)) | {ORDER_VARIABLE: order, DSN_VARIABLE: dsn}
     wanted = Launch(folder.path, environment, folder.output, folder.log)
     process = (forks.start(wanted) if forks is not None else None) or Alone(wanted)
-    facts = Started(
-        pid=process.pid,
-        born=born_at(process.pid) or 0.0,
-        started_at=started["started_at"],
-        charged_attempts=int(started["charged_attempts"]),
-        rung=int(started["rung"]),
-        disruptions=int(started["disruptions"]),
-    )
-    write_atomically(folder.started, json.dumps(asdict(facts)))
-    return WorkerProcess(folder, process, facts, limits)
+    started = Started(**asdict(facts), pid=process.pid, born=born_at(process.pid) or 0.0)
+    write_atomically(folder.started, json.dumps(asdict(started)))
+    return WorkerProcess(folder, process, started, limits)
 
 
 def read_started(folder: RunFolder) -> Started | None:
     """Who ran it, as recorded by the session that started it."""
     facts = read_json(folder.started)
-    return Started(**facts) if facts else None
+    return Started(**facts | {"phase": Phase(facts["phase"])}) if facts else None
 
 
 def read_ended(folder: RunFolder) -> tuple[Ended, float] | None:

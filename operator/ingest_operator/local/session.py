@@ -21,6 +21,7 @@ from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.core.outcome import Observation
+from ingest_operator.core.phases import ahead_of
 from ingest_operator.core.setup_failures import of_setup
 from ingest_operator.core.status import render
 from ingest_operator.local.cluster import LocalCluster, Site
@@ -78,8 +79,10 @@ async def run(
         batch = succeeded_by(read_batch(folder), request.batch)
         statuses = FileStatusStore(folder, batch)
         orders, differs = _orders(request, batch, folder, watcher)
-        site = Site(folder, str(request.models), request.dsn, request.memory_bytes)
-        ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None)
+        cache = request.home / "cache"
+        site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
+        ahead = ahead_of(orders.profile.fetch, has_cache=True)
+        ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
         try:
             planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
         except PlanningError as error:
@@ -163,8 +166,7 @@ def _over(batch: Batch, decision: Decision) -> bool:
     }
     if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or batch.spec.suspend:
         return True
-    breaker = decision.ledger.breaker
-    return breaker is not None and of_setup(breaker.reason)
+    return any(of_setup(breaker.reason) for breaker in decision.ledger.breakers)
 
 
 async def _a_moment(stop: asyncio.Event) -> None:

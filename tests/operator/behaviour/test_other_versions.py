@@ -128,9 +128,9 @@ def test_a_field_of_a_status_with_another_kind_of_value_is_named(scene: Scene) -
 
 def test_a_field_in_a_profile_that_is_not_known_is_named_until_it_is_gone(scene: Scene) -> None:
     kubelet = one_runs(scene)
-    scene.profile(pods={"gpu": {"count": 0}}, fetch={"mode": "Ahead"})
+    scene.profile(pods={"gpu": {"count": 0}}, fetch={"later": "Always"})
     message = scene.until_stalled("ProfileUnreadable")["message"]
-    assert "IngestProfile 'default': spec.fetch.mode: no such field" in message
+    assert "IngestProfile 'default': spec.fetch.later: no such field" in message
     kubelet.finish(0, 1)
     scene.until(lambda status: status["counts"]["succeeded"] == 1, "its end is recorded")
     assert kubelet.runs() == [(0, 1)]

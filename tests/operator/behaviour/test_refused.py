@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from ingest_operator.kube import requeueing
-from ingest_operator.kube.api.names import ROLE, Owner, ingest_job_name
+from ingest_operator.kube.api.names import ROLE, Owner, run_job_name
 from ingest_operator.kube.observe import runs
 from testkit.cluster.client import Json, Refused
 from testkit.cluster.lives import hangs, sequence
@@ -139,7 +139,7 @@ def test_a_job_of_somebody_else_that_has_our_name_holds_up_one_recording_and_is_
     scene: Scene,
 ) -> None:
     made = scene.batch(suspend=True)
-    name = ingest_job_name(Owner(scene.namespace, "talks", made["metadata"]["uid"]), 0, 1)
+    name = run_job_name(Owner(scene.namespace, "talks", made["metadata"]["uid"]), 0, 1)
     job = scene.admin.create(a_job(name), scene.namespace)
     kubelet = scene.play()
     scene.operate()

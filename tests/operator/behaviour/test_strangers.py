@@ -70,7 +70,6 @@ def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(
     scene: Scene, elsewhere: Scene
 ) -> None:
     kubelet = scene.play(sequence({0: [hangs()]}, count=1))
-    elsewhere.play()
     scene.operate(also=(elsewhere.namespace,))
     uid = scene.batch(parallelism=1)["metadata"]["uid"]
     kubelet.until_running(0, 1)
@@ -94,6 +93,7 @@ def test_pods_and_jobs_of_another_namespace_end_nothing_and_stop_nothing(
     elsewhere.admin.create(a_job("strange", labels=labels, ownerReferences=[batch]), elsewhere.namespace)
     elsewhere.admin.create(a_job("stranger", labels=labels), elsewhere.namespace)
     scene.admin.create(a_job("strange", labels=labels), scene.namespace)
+    elsewhere.play()  # only now: it would begin the pods that say here how they ended
     elsewhere.batch("marker")
     elsewhere.until_state("Complete", "marker")
     assert (looked_at_again(scene)["counts"]["running"], final(scene.status())["succeeded"]) == (1, 0)

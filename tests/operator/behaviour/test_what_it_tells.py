@@ -62,7 +62,12 @@ def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:
         for name, value in told.items()
         if name.startswith("video_ingest_runs_total")
     }
-    assert runs == {"Succeeded": 4, "NotFound": 1, "DownloadFailed": 1, "GpuOutOfMemory": 1}
+    assert runs == {
+        "Succeeded,ingest": 4,
+        "NotFound,ingest": 1,
+        "DownloadFailed,ingest": 1,
+        "GpuOutOfMemory,ingest": 1,
+    }
     assert told["video_ingest_out_of_memory_total{gpu,0}"] == 1
     assert told["video_ingest_media_seconds_total{}"] == 4 * 600
     assert told["video_ingest_rtf_ratio_count{}"] == 4

@@ -14,6 +14,7 @@ from ingest_contract.intervals import decode
 from ingest_contract.obstacles import is_undecided
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import restore
+from ingest_operator.core.phases import Ahead
 from testkit.objects.statuses import under_way
 from tests.support.books import Books
 from tests.support.simulated_operator import SimulatedOperator
@@ -28,6 +29,7 @@ ENDS = st.sampled_from(
     [None, Reason.DOWNLOAD_FAILED, Reason.GPU_OUT_OF_MEMORY, Reason.NODE_LOST]
 ) | st.sampled_from(Reason)
 """How a run ends: of the more telling ways more often."""
+MOST_AHEAD = 3
 LITTLE_ROOM = {"fold.MAX_WAITING_ROWS": 1, "decide.MAX_WAITING_ROWS": 1, "rows.MAX_RUNNING_ROWS": 1}
 
 
@@ -300,6 +302,29 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.the_sums_are_those_of_what_was_seen_each_once()
 
 
+class AnyOrderOfEventsWhereItFetchesAhead(AnyOrderOfEvents):
+    """The same in two phases, and somebody may change the profile in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operator.ahead = Ahead(recordings=2, mib=1000)
+
+    @rule(ahead=st.sampled_from([None, Ahead(1, 1000), Ahead(3, 20), Ahead(3, 1)]))
+    def somebody_changes_how_far_it_fetches_ahead(self, ahead: Ahead | None) -> None:
+        self.operator.ahead = ahead
+
+    @invariant()
+    def only_what_was_fetched_is_ingested_from_the_cache(self) -> None:
+        ended = {key[0] for key in self.books.fetches if self.books.ends[key] is None}
+        for index, starts in self.cluster.started.items():
+            assert index in ended or not any(start.cached for start in starts)
+
+    @invariant()
+    def what_is_fetched_is_counted_and_bounded(self) -> None:
+        counts = self.operator.status.counts
+        assert counts.fetching + counts.fetched <= MOST_AHEAD + counts.running + counts.waiting
+
+
 class AnyOrderOfEventsInLittleRoom(AnyOrderOfEvents):
     """The same where the status has next to no room: one row for what waits, and one for what runs."""
 
@@ -318,7 +343,8 @@ class AnyOrderOfEventsInLittleRoom(AnyOrderOfEvents):
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
+TestAnyOrderOfEventsWhereItFetchesAhead = AnyOrderOfEventsWhereItFetchesAhead.TestCase
 TestAnyOrderOfEventsInLittleRoom = AnyOrderOfEventsInLittleRoom.TestCase
-TestAnyOrderOfEvents.settings = TestAnyOrderOfEventsInLittleRoom.settings = examples(
-    50, stateful_step_count=30
-)
+TestAnyOrderOfEvents.settings = examples(50, stateful_step_count=30)
+TestAnyOrderOfEventsWhereItFetchesAhead.settings = TestAnyOrderOfEvents.settings
+TestAnyOrderOfEventsInLittleRoom.settings = TestAnyOrderOfEvents.settings

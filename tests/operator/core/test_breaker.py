@@ -14,7 +14,7 @@ from ingest_operator.core.breaker import (
 from ingest_operator.core.decide import plan
 from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger
 from ingest_operator.core.outcome import Run
-from testkit.objects.builders import NOW, a_failure, a_run, a_spec, ended_by, folded, over
+from testkit.objects.builders import NOW, a_failure, a_planned_batch, a_run, ended_by, folded, over
 
 OPENING = sorted(BREAKERS | {reason for reason, row in FAILURES.items() if row.verdict is Verdict.STOP_BATCH})
 END = NOW + 60
@@ -52,7 +52,10 @@ def test_a_reason_of_the_whole_batch_stops_new_starts_for_a_minute(reason: Reaso
         END + PROBE_AFTER_SECONDS,
         1,
     )
-    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, END + PROBE_AFTER_SECONDS - 1) == ()
+    assert (
+        plan(a_planned_batch(200, parallelism=10), ledger, ledger.running, END + PROBE_AFTER_SECONDS - 1)
+        == ()
+    )
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in OPENING], ids=str)
@@ -87,9 +90,9 @@ def test_when_its_time_has_come_exactly_one_recording_probes() -> None:
     ledger = opened()
     assert ledger.breaker is not None
     due = ledger.breaker.until
-    assert plan(a_spec(parallelism=10), 200, ledger, ledger.running, due) == (Start(0, 2, 0, 0, 0),)
+    assert plan(a_planned_batch(200, parallelism=10), ledger, ledger.running, due) == (Start(0, 2, 0, 0, 0),)
     probing = folded(ledger, the_probe(ledger), now=due)
-    assert plan(a_spec(parallelism=10), 200, probing, probing.running, due + 1000) == ()
+    assert plan(a_planned_batch(200, parallelism=10), probing, probing.running, due + 1000) == ()
 
 
 def test_the_end_of_a_probe_is_always_heard_also_when_no_row_is_free_for_any_other() -> None:

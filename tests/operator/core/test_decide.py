@@ -10,14 +10,15 @@ from ingest_contract.status import MAX_RUNNING_RECORDINGS, MAX_WAITING_ROWS
 from ingest_operator.core import decide as planner
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.ledger import Ledger
-from testkit.objects.builders import NOW, a_run, a_spec, folded, over
+from testkit.objects.builders import NOW, a_planned_batch, a_run, a_spec, folded, over
 
 LATER = NOW + 3600
 
 
 def plan(spec: IngestBatchSpec, total: int, ledger: Ledger, now: float) -> tuple[Action, ...]:
     """While everything that runs is seen to."""
-    return planner.plan(spec, total, ledger, ledger.running, now)
+    batch = replace(a_planned_batch(total), spec=spec)
+    return planner.plan(batch, ledger, ledger.running, now)
 
 
 def started(actions: tuple[Action, ...]) -> list[tuple[int, int]]:
@@ -135,7 +136,7 @@ def test_what_ended_and_finds_no_row_holds_no_slot_or_those_that_wait_would_wait
     ended = [over(a_run(index), Reason.TRUNCATED) for index in range(MAX_WAITING_ROWS + 20)]
     ledger = folded(Ledger(), *ended, a_run(100))
     assert len(ledger.running) == 20 + 1
-    assert len(planner.plan(a_spec(parallelism=5), 200, ledger, {100}, LATER)) == 4
+    assert len(planner.plan(a_planned_batch(200, parallelism=5), ledger, {100}, LATER)) == 4
 
 
 def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
@@ -146,7 +147,10 @@ def test_nothing_new_starts_before_all_that_ended_is_remembered() -> None:
         *(a_run(index, 2, charged_attempts=1) for index in range(MAX_WAITING_ROWS)),
     )
     assert (len(begun.waiting), len(begun.running)) == (0, MAX_WAITING_ROWS + 20)
-    assert started(planner.plan(a_spec(parallelism=500), 200, begun, range(MAX_WAITING_ROWS), LATER)) == []
+    assert (
+        started(planner.plan(a_planned_batch(200, parallelism=500), begun, range(MAX_WAITING_ROWS), LATER))
+        == []
+    )
 
 
 def test_nothing_is_left_to_do_when_every_item_is_final() -> None:

@@ -13,6 +13,7 @@ import pytest
 from ingest_contract.batch import SuspendMode
 from ingest_contract.failures import Reason
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.phases import Ahead
 from tests.support.simulated_operator import SimulatedOperator
 from tests.support.simulation import Key
 
@@ -28,6 +29,17 @@ ENDS: dict[Key, Reason] = {
 """How runs end that do not succeed, the stopped ones not counted: a failure, a retry, a rung, a spent budget,
 a skip."""
 
+ENDS_AHEAD: dict[Key, Reason] = {
+    (1, 1): Reason.NOT_FOUND,
+    (2, 1): Reason.DOWNLOAD_FAILED,
+    (3, 2): Reason.NOT_IN_CACHE,
+    (4, 2): Reason.GPU_OUT_OF_MEMORY,
+    (5, 1): Reason.DOWNLOAD_FAILED,
+    (5, 2): Reason.DOWNLOAD_FAILED,
+    (6, 2): Reason.NO_SPEECH,
+}
+"""The same where fetching is a run of its own, and one fetch is gone when it is wanted."""
+
 
 @dataclass
 class Story:
@@ -37,6 +49,8 @@ class Story:
     killing: bool = False
     """Whether somebody suspends the batch by force in the middle of it,
     and resumes it when nothing runs any more."""
+    ahead: bool = False
+    """Whether each recording is fetched before it is ingested."""
     slow: bool = False
     """Whether the world goes on before another operator looks."""
     operator: SimulatedOperator = field(init=False)
@@ -44,7 +58,9 @@ class Story:
 
     def __post_init__(self) -> None:
         self.operator = SimulatedOperator(
-            COUNT, spec={"parallelism": 3, "retry": {"max_attempts": 2, "backoff_seconds": 0}}
+            COUNT,
+            spec={"parallelism": 3, "retry": {"max_attempts": 2, "backoff_seconds": 0}},
+            ahead=Ahead(recordings=3, mib=1000) if self.ahead else None,
         )
 
     def told(self, dies_at: int | None = None, *, accepted: bool = False) -> "Story":
@@ -67,9 +83,9 @@ class Story:
         cluster.now += 10
         for key in live:
             stopped = sum(index == key[0] for index, _ in cluster.stopping)
-            cluster.end(
-                key, Reason.INTERRUPTED if key in cluster.stopping else ENDS.get((key[0], key[1] - stopped))
-            )
+            number = key[1] - stopped
+            ends = ENDS_AHEAD if self.ahead else ENDS
+            cluster.end(key, Reason.INTERRUPTED if key in cluster.stopping else ends.get((key[0], number)))
         self.suspended = (
             bool(cluster.live())
             if self.suspended
@@ -104,42 +120,63 @@ def what_counts(status: IngestBatchStatus) -> dict[str, Any]:
     }
 
 
-UNDISTURBED = {killing: Story(killing).told() for killing in (False, True)}
+KINDS = tuple((killing, ahead) for killing in (False, True) for ahead in (False, True))
+UNDISTURBED = {kind: Story(*kind).told() for kind in KINDS}
 POINTS = [
     pytest.param(
-        killing,
+        kind,
         at,
         accepted,
-        id=f"{'just after' if accepted else 'just before'} write {at}{', killing' if killing else ''}",
+        id=f"{'just after' if accepted else 'just before'} write {at}{', killing' if kind[0] else ''}"
+        f"{', ahead' if kind[1] else ''}",
     )
-    for killing, story in UNDISTURBED.items()
+    for kind, story in UNDISTURBED.items()
     for at in range(1, len(story.operator.cluster.writes.log) + 1)
     for accepted in (False, True)
 ]
 
 
 def test_the_story_has_in_it_what_it_should() -> None:
-    log = UNDISTURBED[True].operator.cluster.writes.log
+    log = UNDISTURBED[True, False].operator.cluster.writes.log
     assert {entry.split()[0] for entry in log} == {"status", "start", "stop", "forget"}
-    runs = UNDISTURBED[False].runs
+    runs = UNDISTURBED[False, False].runs
     assert sorted(runs) == sorted([(index, 1) for index in range(COUNT)] + [(2, 2), (4, 2), (5, 2)])
 
 
-@pytest.mark.parametrize(("killing", "at", "accepted"), POINTS)
+def test_where_it_fetches_ahead_a_recording_is_fetched_once_and_then_ingested() -> None:
+    story = UNDISTURBED[False, True]
+    phases = {
+        index: [start.phase.value for start in starts]
+        for index, starts in story.operator.cluster.started.items()
+    }
+    assert phases == {
+        0: ["Fetch", "Ingest"],
+        1: ["Fetch"],
+        2: ["Fetch", "Fetch", "Ingest"],
+        3: ["Fetch", "Ingest", "Fetch", "Ingest"],
+        4: ["Fetch", "Ingest", "Ingest"],
+        5: ["Fetch", "Fetch"],
+        6: ["Fetch", "Ingest"],
+        7: ["Fetch", "Ingest"],
+    }
+
+
+@pytest.mark.parametrize(("kind", "at", "accepted"), POINTS)
 def test_another_operator_that_looks_at_once_comes_to_the_very_same_status(
-    *, killing: bool, at: int, accepted: bool
+    *, kind: tuple[bool, bool], at: int, accepted: bool
 ) -> None:
-    expected, story = UNDISTURBED[killing], Story(killing).told(at, accepted=accepted)
+    expected, story = UNDISTURBED[kind], Story(*kind).told(at, accepted=accepted)
     assert story.operator.statuses.text == expected.operator.statuses.text
     assert sorted(story.runs) == sorted(expected.runs)
 
 
-@pytest.mark.parametrize(("killing", "at", "accepted"), POINTS)
+@pytest.mark.parametrize(("kind", "at", "accepted"), POINTS)
 def test_another_operator_that_comes_late_loses_nothing_and_repeats_nothing(
-    *, killing: bool, at: int, accepted: bool
+    *, kind: tuple[bool, bool], at: int, accepted: bool
 ) -> None:
-    expected, story = UNDISTURBED[killing], Story(killing, slow=True).told(at, accepted=accepted)
+    expected, story = UNDISTURBED[kind], Story(*kind, slow=True).told(at, accepted=accepted)
     assert what_counts(story.operator.status) == what_counts(expected.operator.status)
     assert len(story.runs) == len(set(story.runs))
     stopped = story.operator.cluster.stopping
-    assert len(set(story.runs) - stopped) == COUNT + 3
+    undisturbed = UNDISTURBED[False, kind[1]]
+    assert len(set(story.runs) - stopped) == len(undisturbed.runs)

@@ -5,17 +5,17 @@ import pytest
 
 from ingest_contract.failures import CHARGED, FAILURES, RETRIED_ONCE, Reason, Verdict
 from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS
-from ingest_operator.core.fold import (
-    DISRUPTION_WAIT_SECONDS,
-    MAX_DISRUPTED_SECONDS,
-    MAX_DISRUPTIONS,
-    MAX_RUNS,
-    RETRY_LATER_SECONDS,
-    WAITING_MESSAGE_CHARACTERS,
-)
+from ingest_operator.core.fold import MAX_RUNS
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Ended
+from ingest_operator.core.retries import (
+    DISRUPTION_WAIT_SECONDS,
+    MAX_DISRUPTED_SECONDS,
+    MAX_DISRUPTIONS,
+    RETRY_LATER_SECONDS,
+    WAITING_MESSAGE_CHARACTERS,
+)
 from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
 
 END = NOW + 60

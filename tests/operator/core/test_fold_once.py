@@ -8,8 +8,9 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.finalize import RUN_GROUPS
-from ingest_operator.core.fold import MAX_DISRUPTIONS, is_recorded
+from ingest_operator.core.fold import is_recorded
 from ingest_operator.core.ledger import Ledger
+from ingest_operator.core.retries import MAX_DISRUPTIONS
 from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
 
 ENDS = (

@@ -71,14 +71,12 @@ def test_the_counts_add_up_and_every_item_is_in_exactly_one_place(ledger: Ledger
         )
     ]
     live = under_way(status)
-    assert (
-        counts.pending + counts.running + counts.waiting + counts.succeeded + counts.skipped + counts.failed
-        == counts.total
-        == TOTAL
-    )
+    final = counts.succeeded + counts.skipped + counts.failed
+    unfinished = counts.fetching + counts.fetched + counts.running + counts.waiting
+    assert counts.pending + unfinished + final == counts.total == TOTAL
     assert [len(place) for place in places] == [counts.succeeded, counts.skipped, counts.failed]
     assert sum(map(len, places)) + len(live) == len(frozenset().union(live, *places))
-    assert len(live) == counts.running + counts.waiting
+    assert len(live) == unfinished
 
 
 def test_an_unplanned_batch_has_no_progress_and_a_planned_one_without_items_has_all_of_it() -> None:

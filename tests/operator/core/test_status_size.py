@@ -10,8 +10,8 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import MAX_ROWS, MAX_RUNNING_RECORDINGS, MAX_WAITING_ROWS
-from ingest_operator.core.fold import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.ledger import Ledger, OpenItem
+from ingest_operator.core.retries import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.rows import as_rows_allow
 from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 

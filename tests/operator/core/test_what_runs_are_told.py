@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from ingest_contract.batch import BatchSpeakers, BatchTranscription
-from ingest_contract.order import Runtime
+from ingest_contract.place import Runtime
 from ingest_contract.profile import (
     ComputeType,
     Device,

@@ -72,7 +72,7 @@ def orders() -> Orders:
 def a_cluster(
     tmp_path: Path, *, memory_bytes: int | None = None, clock: Callable[[], float] = time.time
 ) -> LocalCluster:
-    site = Site(BatchFolder(tmp_path), models="/nowhere", dsn="", memory_bytes=memory_bytes)
+    site = Site(BatchFolder(tmp_path), "/nowhere", "", memory_bytes, cache=str(tmp_path / "cache"))
     return LocalCluster(orders(), site, clock, Way.forks)
 
 

@@ -13,9 +13,10 @@ import pytest
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.documents import InvalidDocumentError, parse
+from ingest_contract.fetch_ahead import FetchMode
 from ingest_contract.names import API_VERSION
 from ingest_contract.order import Item, PlanOrder, read_order
-from ingest_contract.profile import IngestProfile
+from ingest_contract.profile import FetchProfile, IngestProfile
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.orders import Machine
 from ingest_operator.local import planning
@@ -82,9 +83,47 @@ def states(status: IngestBatchStatus) -> dict[int, tuple[str, int]]:
 
 def test_every_recording_ends_in_its_own_way_and_the_batch_says_so(tmp_path: Path) -> None:
     status, _ = ran(a_request(tmp_path, "succeed", "fail NoSpeech", "fail NotFound", "mute", parallelism=2))
-    assert states(status) == {0: ("Succeeded", 1), 1: ("Skipped", 1), 2: ("Failed", 1), 3: ("Failed", 2)}
+    assert states(status) == {0: ("Succeeded", 2), 1: ("Skipped", 2), 2: ("Failed", 2), 3: ("Failed", 3)}
     assert status.state == "CompleteWithFailures"
     assert status.progress_percent == 100
+
+
+def test_a_recording_is_fetched_first_and_what_cannot_be_fetched_is_never_ingested(tmp_path: Path) -> None:
+    status, _ = ran(a_request(tmp_path, "succeed", "unfetchable Private", "unfetchable DownloadFailed"))
+    assert states(status) == {0: ("Succeeded", 2), 1: ("Skipped", 1), 2: ("Failed", 2)}
+    orders = {
+        path.parent.name: json.loads(path.read_text())["kind"]
+        for path in (tmp_path / "batches/default/batch/runs").glob("*/order.json")
+    }
+    assert orders == {
+        "00000-01": "Fetch",
+        "00000-02": "Ingest",
+        "00001-01": "Fetch",
+        "00002-01": "Fetch",
+        "00002-02": "Fetch",
+    }
+
+
+def test_nothing_of_a_final_recording_is_left_in_the_cache_however_its_runs_ended(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed", "mute", "vanish", "fail NoSpeech"))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_a_stopped_session_fetched_is_in_the_cache_for_the_next_one(tmp_path: Path) -> None:
+    stopped, _ = ran(a_request(tmp_path, "hang"), when="hang")
+    assert states(stopped) == {0: ("Waiting", 2)}
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    again, _ = ran(a_request(tmp_path, "hang"), when="hang")
+    assert states(again) == {0: ("Waiting", 3)}
+
+
+def test_a_profile_may_say_that_one_process_fetches_and_ingests(tmp_path: Path) -> None:
+    request = a_request(tmp_path, "succeed")
+    inline = request.profile.spec.model_copy(update={"fetch": FetchProfile(mode=FetchMode.INLINE)})
+    profile = request.profile.model_copy(update={"spec": inline})
+    status, _ = ran(replace(request, profile=profile))
+    assert states(status) == {0: ("Succeeded", 1)}
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_plan_of_a_volume_says_which_claim_lies_where(
@@ -119,17 +158,17 @@ def test_a_second_run_of_a_finished_batch_starts_nothing(tmp_path: Path) -> None
     assert second.final_recordings == first.final_recordings
     assert second.sums == first.sums
     assert "every recording of this batch is final: nothing runs again" in lines
-    assert len(list((tmp_path / "batches/default/batch/runs").iterdir())) == 2
+    assert len(list((tmp_path / "batches/default/batch/runs").iterdir())) == 4
 
 
 def test_a_run_that_is_stopped_goes_on_where_it_was_and_blames_nobody(tmp_path: Path) -> None:
     stopped, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
-    assert states(stopped) == {0: ("Succeeded", 1), 1: ("Waiting", 1)}
+    assert states(stopped) == {0: ("Succeeded", 2), 1: ("Waiting", 2)}
     assert [(row.charged_attempts, row.disruptions) for row in stopped.recordings if row.index == 1] == [
         (0, None)
     ]
     again, _ = ran(a_request(tmp_path, "succeed", "hang"), when="hang")
-    assert states(again)[1] == ("Waiting", 2)
+    assert states(again)[1] == ("Waiting", 3)
     assert again.counts.succeeded == 1
 
 
@@ -138,7 +177,7 @@ def test_sources_that_are_added_come_after_what_was_planned_and_nothing_is_plann
 ) -> None:
     ran(a_request(tmp_path, "succeed"))
     status, _ = ran(a_request(tmp_path, "succeed", "fail NotFound"))
-    assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 1)}
+    assert states(status) == {0: ("Succeeded", 2), 1: ("Failed", 2)}
     assert status.plan is not None
     assert (status.plan.sources, status.plan.recordings) == (2, 2)
 
@@ -173,18 +212,18 @@ def test_a_first_plan_that_fails_is_reported_and_made_again_by_the_next_run(tmp_
 def test_failed_recordings_get_another_pass_and_their_process_numbers_go_on(tmp_path: Path) -> None:
     ran(a_request(tmp_path, "succeed", "mute"))
     status, _ = ran(a_request(tmp_path, "succeed", "mute", retryFailed="once more"))
-    assert states(status) == {0: ("Succeeded", 1), 1: ("Failed", 4)}
+    assert states(status) == {0: ("Succeeded", 2), 1: ("Failed", 6)}
 
 
 def test_a_broken_setup_stops_the_batch_and_the_next_run_finds_it_fixed(tmp_path: Path) -> None:
-    first, _ = ran(a_request(tmp_path, "broken", "succeed"))
+    first, _ = ran(a_request(tmp_path, "broken", "broken"))
     assert first.state == "Stalled"
     assert first.counts.succeeded == 0
     stalled = next(condition for condition in first.conditions if condition.type is ConditionType.STALLED)
     assert (stalled.status, stalled.reason) == (ConditionStatus.TRUE, "ModelsUnavailable")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mended").touch()
-    second, _ = ran(a_request(tmp_path, "broken", "succeed"))
+    second, _ = ran(a_request(tmp_path, "broken", "broken"))
     assert (second.state, second.counts.succeeded) == ("Complete", 2)
 
 

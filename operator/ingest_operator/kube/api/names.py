@@ -23,9 +23,11 @@ BATCH_UID: Final = f"{GROUP}/batch-uid"
 The real owner is decided in `ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
-"""What a Job is for: `INGEST` or `PLAN`."""
+"""What a Job is for: `INGEST`, `FETCH` or `PLAN`. A name tells only plans apart: whatever a run is for, its
+number is used once. The pod template has this label as well, and nobody can edit that."""
 
 INGEST: Final = "ingest"
+FETCH: Final = "fetch"
 PLAN: Final = "plan"
 
 INDEX: Final = f"{GROUP}/index"
@@ -126,7 +128,7 @@ class Place:
 
     def name(self, owner: Owner) -> str:
         """The name of the Job for this place."""
-        name = plan_job_name if self.role == PLAN else ingest_job_name
+        name = plan_job_name if self.role == PLAN else run_job_name
         return name(owner, self.index, self.number)
 
 
@@ -145,8 +147,8 @@ def own_place_of(owner: Owner, job_name: str) -> Place | None:
     return place if place is not None and place.name(owner) == job_name else None
 
 
-def ingest_job_name(owner: Owner, index: int, number: int) -> str:
-    """The Job of one run of one recording."""
+def run_job_name(owner: Owner, index: int, number: int) -> str:
+    """The Job of one run of one recording, of either phase."""
     return _name(owner, f"{index}-{number}")
 
 

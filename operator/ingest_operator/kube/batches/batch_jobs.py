@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ingest_operator.kube.api.fields import is_terminal, status_of
-from ingest_operator.kube.api.names import INGEST, Owner, Place, ingest_job_name, own_place_of
+from ingest_operator.kube.api.names import INGEST, Owner, Place, own_place_of, run_job_name
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.batches.pending import JobAndPod, RunKey
@@ -46,7 +46,7 @@ class BatchJobs:
 
     def of_run(self, index: int, number: int) -> Object | None:
         """The Job of one run, if it is known to exist and is the batch's own."""
-        job = self._seen.jobs.get((self._owner.namespace, ingest_job_name(self._owner, index, number)))
+        job = self._seen.jobs.get((self._owner.namespace, run_job_name(self._owner, index, number)))
         there = (
             job is not None and not self._seen.jobs.is_gone(job) and is_controlled(job, self._owner.identity)
         )

@@ -13,6 +13,7 @@ from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
+from ingest_operator.core.phases import ahead_of
 from ingest_operator.core.stalled import stalled_status
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.deletion import being_deleted, is_deleted, leaves_all_behind
@@ -222,6 +223,7 @@ class BatchController:
 
     def _batch(self, context: BatchContext, plan: PlanResult, state: BatchState) -> Batch:
         previous, batch = state.statuses.read(), context.orders.batch
+        profile = context.orders.profile
         known = previous.profile.generation if previous and previous.profile else 0
         return Batch(
             spec=batch.spec,
@@ -230,6 +232,7 @@ class BatchController:
             planned=plan.planned,
             profile=context.profile,
             failure=plan.failure,
+            ahead=ahead_of(profile.fetch, has_cache=profile.pods.cache is not None),
             other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )

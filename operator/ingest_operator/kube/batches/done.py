@@ -4,7 +4,7 @@ and such a reconcile needs none."""
 from collections.abc import Iterable
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
-from ingest_contract.status import IngestBatchStatus
+from ingest_contract.status import IngestBatchStatus, breakers_of
 from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.fold import is_recorded
 from ingest_operator.core.ledger import Ledger
@@ -27,7 +27,7 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
     if ConditionType.COMPLETE in holding:
         return True
     if (
-        status.counts.running
+        status.counts.running + status.counts.fetching
         or status.plan is None
         or status.plan.sources < len(batch["spec"].get("sources") or ())
     ):
@@ -37,7 +37,7 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
         None,
         TOO_MANY_FAILURES,
         JOB_VANISHED,
-        status.breaker.reason.value if status.breaker else None,
+        *(each.reason.value for each in breakers_of(status)),
     )
     rests = ConditionType.SUSPENDED in holding or holding.get(ConditionType.FAILED) == TOO_MANY_FAILURES
     return rests and holding.get(ConditionType.STALLED) in expected

@@ -27,7 +27,7 @@ from ingest_operator.kube.api.fields import spec_of
 from ingest_operator.kube.api.names import (
     PROGRESS_PORT,
     STOPPED,
-    ingest_job_name,
+    run_job_name,
 )
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError, name_taken
@@ -37,12 +37,12 @@ from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
 from ingest_operator.kube.batches.refused_starts import refusal_of
 from ingest_operator.kube.batches.shared_orders import SharedOrders
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.observe.end_rules import is_of_queue, is_stopped
 from ingest_operator.kube.observe.pod_reasons import lacks_something
-from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of, rung_of
+from ingest_operator.kube.observe.runs import blocker_of, needs_ending, phase_of, run_of, rung_of
 from ingest_operator.kube.observe.unplaced import no_node
 from ingest_operator.kube.watch.confirm import ask, delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -137,7 +137,7 @@ class KubeCluster:
             self._api,
             self._seen,
             self._owner.namespace,
-            [ingest_job_name(self._owner, *each) for each in missing],
+            [run_job_name(self._owner, *each) for each in missing],
         )
 
     def _addresses(self) -> Mapping[RunKey, str]:
@@ -236,16 +236,17 @@ class KubeCluster:
         for key, (job, pod) in sorted(found.items()):
             if pod is None or not lacks_something(pod):
                 continue
+            wanted = spec_of(pod).get("configMaps") or ()
             try:
-                if not await self._shared.restore(rung_of(job), spec_of(pod).get("configMaps") or ()):
+                if not await self._shared.restore(phase_of(job), rung_of(job), wanted):
                     await self.stop(*key)
             except (NameTakenError, OrderTooLargeError, RefusedError) as error:
                 refused = refusal_of(error, self._now)
         return () if refused is None else (refused,)
 
     async def _create(self, start: Start, item: Item) -> Blocker | None:
-        await self._shared.ensure(start.rung)
-        body = ingest_job(self._owner, self._orders, item, start)
+        await self._shared.ensure(start)
+        body = run_job(self._owner, self._orders, item, start)
         try:
             self._seen.take_created(await self._api.create(JOBS, self._owner.namespace, body))
         except AlreadyExistsError:

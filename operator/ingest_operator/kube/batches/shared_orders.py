@@ -8,7 +8,9 @@ each reconcile that starts something, or finds something that cannot begin, gets
 import asyncio
 from collections.abc import Sequence
 
+from ingest_operator.core.actions import Start
 from ingest_operator.core.orders import Orders
+from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError
 from ingest_operator.kube.api.names import Owner
@@ -23,32 +25,34 @@ class SharedOrders:
 
     def __init__(self, api: Api, owner: Owner, orders: Orders) -> None:
         self._api, self._owner, self._orders = api, owner, orders
-        self._there: set[int] = set()
+        self._there: set[Start] = set()
         self._known: dict[str, bool] = {}
         self._asking = asyncio.Lock()  # starts come several at a time
 
-    async def ensure(self, rung: int) -> None:
-        """Ensure that the ConfigMap of a rung exists and has the right content. Raises `NameTakenError`,
-        `OrderTooLargeError`, `ApiError`."""
+    async def ensure(self, start: Start) -> None:
+        """Ensure that the ConfigMap for starts of this kind exists and has the right content. Raises
+        `NameTakenError`, `OrderTooLargeError`, `ApiError`."""
+        kind = _kind(start.phase, start.rung, cached=start.cached)
         async with self._asking:
-            if rung in self._there:
+            if kind in self._there:
                 return
-            body = shared_order_map(self._owner, self._orders, rung)
+            body = shared_order_map(self._owner, self._orders, kind)
             there = await self._get_or_make(body)
             alike = all(there.get(field) == body.get(field) for field in ("data", "binaryData", "immutable"))
             if not alike or not is_controlled(there, self._owner.identity):
                 raise NameTakenError(CONFIG_MAPS.kind, body["metadata"]["name"])
-            self._there.add(rung)
+            self._there.add(kind)
 
-    async def restore(self, rung: int, wanted: Sequence[str]) -> bool:
+    async def restore(self, phase: Phase, rung: int, wanted: Sequence[str]) -> bool:
         """Ensure that a pod that waits for these ConfigMaps finds the order that its Job was written with.
         Raises as `ensure` does.
 
         Returns False where it never will: its order is gone, and the profile that it was made from as well.
         """
-        if shared_order_map(self._owner, self._orders, rung)["metadata"]["name"] in wanted:
-            await self.ensure(rung)
-            return True
+        for kind in (_kind(phase, rung, cached=cached) for cached in (False, True)):
+            if shared_order_map(self._owner, self._orders, kind)["metadata"]["name"] in wanted:
+                await self.ensure(kind)
+                return True
         return all([await self._exists(name) for name in wanted])
 
     async def _exists(self, name: str) -> bool:
@@ -70,3 +74,8 @@ class SharedOrders:
             return await self._api.create(*where, body)
         except AlreadyExistsError:
             return await self._api.get(*where, body["metadata"]["name"])
+
+
+def _kind(phase: Phase, rung: int, *, cached: bool) -> Start:
+    """What of a start its shared order depends on."""
+    return Start(0, 1, charged_attempts=0, rung=rung, disruptions=0, phase=phase, cached=cached)

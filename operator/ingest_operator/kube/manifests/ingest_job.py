@@ -1,23 +1,32 @@
 """The Job of one run of one recording, and the ConfigMap that a batch's Jobs share. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from ingest_contract.order import ORDER_DIGEST_VARIABLE, ORDER_VARIABLE, IngestOrder, Item, order_digest
+from ingest_contract.order import (
+    ORDER_DIGEST_VARIABLE,
+    ORDER_VARIABLE,
+    FetchOrder,
+    IngestOrder,
+    Item,
+    order_digest,
+)
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
-from ingest_operator.core.deadlines import deadline_seconds
+from ingest_operator.core.deadlines import deadline_seconds, fetch_deadline_seconds
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.names import (
     CHARGED_ATTEMPTS,
     DISRUPTIONS,
+    FETCH,
     INDEX,
     INGEST,
     RUN,
     RUNG,
     Owner,
-    ingest_job_name,
     order_map_name,
+    run_job_name,
 )
 from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, Object
 from ingest_operator.kube.manifests.failure_policy import failure_policy
@@ -26,7 +35,17 @@ from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE, in_po
 from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
 from ingest_operator.kube.manifests.site_secrets import site_secrets
 from ingest_operator.kube.manifests.sources import named_secrets
-from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
+from ingest_operator.kube.manifests.volumes import (
+    Mount,
+    cache_mounts,
+    cache_variables,
+    claims,
+    claims_of,
+    models,
+    place_of,
+    secrets,
+    writable,
+)
 
 TTL_SECONDS: Final = 7 * 24 * 3600
 """A safety net for clusters whose operator is gone:
@@ -39,41 +58,101 @@ QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
 """Kueue's label for its WorkloadPriorityClass:
 the order within a queue, whatever the pods' own priority is."""
 
+FETCH_CPUS: Final = 1
+FETCH_MEMORY_MIB: Final = 1024
+"""What a fetch takes: yt-dlp, and a decoder that works on one second at a time; doubled with each rung."""
+
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 
 
-def ingest_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
+def run_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
     """The Job that carries out one run. Raises `OverlayError` and `OrderTooLargeError`."""
-    order = in_pods(orders).to_ingest(item, start, PLACE)
     pods = orders.profile.pods
+    order = _order(orders, item, start)
     own, shared = split(order)
-    memory = memory_mib(pods.memory, item.duration_seconds, start.rung)
-    work = Work(
-        role=INGEST,
-        image=pods.image,
+    order_of_it = OrderParts(
         shared=(order_map_name(owner, shared),),
         variables=({"name": ORDER_VARIABLE, "value": own}, digest_variable(joined(own, shared))),
-        resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
-        mounts=_mounts(order, orders),
-        deadline_seconds=deadline_seconds(item.duration_seconds, order.runtime.device),
-        priority_class=pods.priority_class,
-        template={"pods.workerTemplate": pods.worker_template},
     )
-    labels = owner.labels(INGEST) | _labels(start) | _queue(pods)
-    job = one_run(
-        owner, ingest_job_name(owner, start.index, start.number), labels, pod_template(owner, pods, work)
-    )
+    if isinstance(order, FetchOrder):
+        work, labels = _fetching(order, orders, start, order_of_it), owner.labels(FETCH)
+    else:
+        work, labels = _ingesting(order, orders, start, order_of_it), owner.labels(INGEST) | _queue(pods)
+    name = run_job_name(owner, start.index, start.number)
+    job = one_run(owner, name, labels | _labels(start), pod_template(owner, pods, work))
     return kept_from(job, start.avoid)
 
 
-def shared_order_map(owner: Owner, orders: Orders, rung: int) -> Object:
-    """The ConfigMap with the part that all orders of the batch share on one rung. Its key is the name of a
-    variable. Raises `OrderTooLargeError`."""
-    start = Start(index=_ANY_ITEM.index, number=1, charged_attempts=0, rung=rung, disruptions=0)
-    _, shared = split(in_pods(orders).to_ingest(_ANY_ITEM, start, PLACE))
-    return config_map(
-        owner, order_map_name(owner, shared), owner.labels(INGEST), {SHARED_VARIABLE: shared}
-    ) | {"immutable": True}
+@dataclass(frozen=True, slots=True)
+class OrderParts:
+    """An order as a pod gets it."""
+
+    shared: Sequence[str]
+    """ConfigMaps with the part that the recordings of a batch share."""
+    variables: Sequence[Object]
+
+
+def _ingesting(order: IngestOrder, orders: Orders, start: Start, parts: OrderParts) -> Work:
+    """The work of an ingest pod: models, a GPU, the store; and the source, if it fetches as well."""
+    pods, seconds = orders.profile.pods, order.item.duration_seconds
+    cache = pods.cache if start.cached else None
+    memory = memory_mib(pods.memory, seconds, start.rung)
+    return Work(
+        role=INGEST,
+        image=pods.image,
+        shared=parts.shared,
+        variables=(*parts.variables, *cache_variables(cache)),
+        resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
+        mounts=(
+            models(pods.models),
+            writable(pods.scratch_gib),
+            *cache_mounts(cache),
+            *_claims(_voices(order) if start.cached else [order.item.url, *_voices(order)], pods),
+            *(() if start.cached else _secrets(order, orders)),
+            *site_secrets(order.sites),
+        ),
+        deadline_seconds=deadline_seconds(seconds, order.runtime.device),
+        priority_class=pods.priority_class,
+        template={"pods.workerTemplate": pods.worker_template},
+    )
+
+
+def _fetching(order: FetchOrder, orders: Orders, start: Start, parts: OrderParts) -> Work:
+    """The work of a fetch pod: the source, the cache, and the store for addresses with credentials; no model,
+    no GPU."""
+    pods, seconds = orders.profile.pods, order.item.duration_seconds
+    return Work(
+        role=FETCH,
+        image=pods.plan_image or pods.image,
+        shared=parts.shared,
+        variables=(*parts.variables, *cache_variables(pods.cache)),
+        resources=requested(FETCH_CPUS, FETCH_MEMORY_MIB << start.rung, pods.scratch_gib),
+        mounts=(
+            writable(pods.scratch_gib),
+            *cache_mounts(pods.cache),
+            *_claims([order.item.url], pods),
+            *_secrets(order, orders),
+            *site_secrets(order.sites),
+        ),
+        deadline_seconds=fetch_deadline_seconds(seconds, order.fetch.timeout_seconds),
+        priority_class=pods.priority_class,
+        template={"pods.fetchTemplate": pods.fetch_template},
+    )
+
+
+def shared_order_map(owner: Owner, orders: Orders, start: Start) -> Object:
+    """The ConfigMap with the part that all orders of the batch share, of the phase and on the rung of one
+    start. Its key is the name of a variable. Raises `OrderTooLargeError`."""
+    order = _order(orders, _ANY_ITEM, start)
+    _, shared = split(order)
+    role = FETCH if isinstance(order, FetchOrder) else INGEST
+    return config_map(owner, order_map_name(owner, shared), owner.labels(role), {SHARED_VARIABLE: shared}) | {
+        "immutable": True
+    }
+
+
+def _order(orders: Orders, item: Item, start: Start) -> FetchOrder | IngestOrder:
+    return in_pods(orders).to_run(item, start, place_of(orders.profile.pods.cache))
 
 
 def one_run(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:
@@ -135,19 +214,18 @@ def _queue(pods: PodProfile) -> dict[str, str]:
     )
 
 
-def _mounts(order: IngestOrder, orders: Orders) -> tuple[Mount, ...]:
-    """Of the claims, those that hold this recording or an enrolled voice: a claim that another recording
-    needs may be on the disk of another node. Of the Secrets that the batch names, the one with this
-    recording's address or the keys to it."""
-    pods = orders.profile.pods
-    addresses = [
-        order.item.url,
-        *(each for voice in order.settings.identification.voices for each in voice.recordings),
-    ]
-    return (
-        models(pods.models),
-        writable(pods.scratch_gib),
-        *claims(claims_of(addresses, pods.claims)),
-        *secrets([order.item.url], named_secrets(orders.batch.spec).intersection(pods.secrets)),
-        *site_secrets(order.sites),
-    )
+def _voices(order: IngestOrder) -> list[str]:
+    """The addresses of enrolled recordings."""
+    return [each for voice in order.settings.identification.voices for each in voice.recordings]
+
+
+def _claims(addresses: Sequence[str], pods: PodProfile) -> tuple[Mount, ...]:
+    """The claims that hold these addresses. A claim that another recording needs may be on the disk of
+    another node."""
+    return claims(claims_of(addresses, pods.claims))
+
+
+def _secrets(order: FetchOrder | IngestOrder, orders: Orders) -> tuple[Mount, ...]:
+    """Of the Secrets that the batch names, the one with this recording's address or the keys to it."""
+    allowed = named_secrets(orders.batch.spec).intersection(orders.profile.pods.secrets)
+    return secrets([order.item.url], allowed)

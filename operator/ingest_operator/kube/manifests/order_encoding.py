@@ -9,7 +9,7 @@ expands `$(NAME)` in the value of a variable, for variables that are listed befo
 from dataclasses import replace
 from typing import Final
 
-from ingest_contract.order import IngestOrder, PlanOrder
+from ingest_contract.order import FetchOrder, IngestOrder, PlanOrder
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.site_access import access_to
 from ingest_operator.kube.manifests.site_secrets import path_of
@@ -32,7 +32,7 @@ class OrderTooLargeError(ValueError):
     """The order is too large for a worker; the message says what to leave out."""
 
 
-def split(order: IngestOrder) -> tuple[str, str]:
+def split(order: FetchOrder | IngestOrder) -> tuple[str, str]:
     """(the recording's own text, the text that it shares with the batch's other recordings): expanded, they
     are the order's JSON.
 

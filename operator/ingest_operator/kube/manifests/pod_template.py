@@ -82,6 +82,7 @@ def _spec(pods: PodProfile, work: Work) -> Object:
             "runAsUser": NONROOT_UID,
             "runAsGroup": NONROOT_UID,
             "seccompProfile": {"type": "RuntimeDefault"},
+            **_group(work.mounts),
         },
         "containers": [_container(pods, work)],
         "volumes": [mount.to_volume for mount in work.mounts],
@@ -93,6 +94,12 @@ def _spec(pods: PodProfile, work: Work) -> Object:
     if work.priority_class is not None:
         spec["priorityClassName"] = work.priority_class
     return spec
+
+
+def _group(mounts: Sequence[Mount]) -> Object:
+    """The group of a claim that a worker writes to: a fresh one belongs to root."""
+    writes = any("persistentVolumeClaim" in each.volume and not each.read_only for each in mounts)
+    return {"fsGroup": NONROOT_UID, "fsGroupChangePolicy": "OnRootMismatch"} if writes else {}
 
 
 def _container(pods: PodProfile, work: Work) -> Object:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from ingest_contract.cache_volume import CacheVolume
 from ingest_contract.object_address import secret_files
-from ingest_contract.order import Place
+from ingest_contract.place import Place
 from ingest_contract.pods import ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
@@ -19,6 +20,12 @@ goes there too."""
 
 RECEIPT: Final = "/dev/termination-log"
 """Kubernetes' own default: the kubelet mounts one file there, and reads it when the container ends."""
+
+CACHE: Final = "/cache"
+"""The folder of fetched audio."""
+
+CACHE_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""The keys of a Secret for a cache in an object store."""
 
 MODELS_CLAIM: Final = "video-ingest-models"
 """The claim with the models, unless the profile names another."""
@@ -47,6 +54,38 @@ class Mount:
     def to_mount(self) -> Object:
         """The entry in the container's list of mounts."""
         return {"name": self.name, "mountPath": self.path} | ({"readOnly": True} if self.read_only else {})
+
+
+def place_of(cache: CacheVolume | None) -> Place:
+    """The paths that a worker in a pod uses, the cache among them if there is one."""
+    if cache is None:
+        return PLACE
+    if (store := cache.object_store) is not None:
+        return PLACE.model_copy(update={"cache": store.url, "cache_endpoint": store.endpoint})
+    return PLACE.model_copy(update={"cache": CACHE})
+
+
+def cache_mounts(cache: CacheVolume | None) -> tuple["Mount", ...]:
+    """The cache, if it is a folder. One on the node must exist already and be writable for the worker: the
+    kubelet would make it for root."""
+    if cache is None or cache.object_store is not None:
+        return ()
+    if cache.host_path is not None:
+        source: Object = {"hostPath": {"path": cache.host_path, "type": "Directory"}}
+    else:
+        source = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
+    return (Mount("cache", CACHE, source, read_only=False),)
+
+
+def cache_variables(cache: CacheVolume | None) -> tuple[Object, ...]:
+    """The credentials of a cache in an object store, by the names that its libraries know."""
+    store = None if cache is None else cache.object_store
+    if store is None or store.secret_name is None:
+        return ()
+    return tuple(
+        {"name": key, "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
+        for key in CACHE_KEYS
+    )
 
 
 def models(where: ModelVolume) -> Mount:

@@ -9,6 +9,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
+from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.fields import (
     created_at,
     gone_by,
@@ -21,7 +22,7 @@ from ingest_operator.kube.api.fields import (
     status_of,
     worker_started_at,
 )
-from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INGEST, RUNG, Place, place_of
+from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, FETCH, INGEST, RUNG, Place, place_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.node_avoidance import avoids
 from ingest_operator.kube.observe.end_rules import (
@@ -62,7 +63,9 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     started_at = min(now, max(made + CUT_SECONDS, started or 0.0))
     over_at = None if end is None else min(now, max(started_at, now if end.at is None else end.at))
     scheduled = None if pod is None else scheduled_at(pod)
-    held = max(0.0, over_at - scheduled) if over_at is not None and scheduled is not None else 0.0
+    phase, held = phase_of(job), 0.0
+    if over_at is not None and scheduled is not None and phase is Phase.INGEST:
+        held = max(0.0, over_at - scheduled)
     return Run(
         index=place.index,
         number=place.number,
@@ -78,6 +81,7 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
         node=None if pod is None else spec_of(pod).get("nodeName"),
         unplaced_since=None if pod is None or end is not None else _unplaced_since(job, pod),
         avoids=avoids(job),
+        phase=phase,
     )
 
 
@@ -138,6 +142,11 @@ def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
 def rung_of(job: Object) -> int:
     """The Job's rung on the memory ladder."""
     return _count(job, RUNG, LAST_RUNG)
+
+
+def phase_of(job: Object) -> Phase:
+    """What a Job is for. Read from its pod template, which nobody can edit."""
+    return Phase.FETCH if spec_of(job).get("role") == FETCH else Phase.INGEST
 
 
 def _place(job: Object) -> Place:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_operator.core.blocker import Blocker
-from ingest_operator.core.fold import disruption_wait
+from ingest_operator.core.retries import disruption_wait
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.core.vanished import job_vanished
 from ingest_operator.kube.api.resources import Object

@@ -12,13 +12,14 @@ from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.obstacles import is_undecided
 from ingest_contract.receipt import Memory
-from ingest_contract.recording_status import RecordingState
-from ingest_contract.status import Counts, IngestBatchStatus
+from ingest_contract.status import Counts, IngestBatchStatus, breakers_of
 
 GPUS: Final = 1024
 """GPUs that are remembered, the most recently seen: where nodes come and go, every week brings new ones."""
 
 Labels = tuple[str, ...]
+
+_STATES: Final = tuple(name for name in Counts.model_fields if name != "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class _Batch:
 
     counts: Counts
     state: str
-    held_by: Reason | None
+    held_by: tuple[Reason, ...]
+    """What opened its breakers."""
     avoided: tuple[tuple[str, str], ...]
     """(node, reason)."""
 
@@ -44,7 +46,7 @@ class CurrentGauges(Collector):
         if status is None:
             self._batches.pop((namespace, name), None)
         else:
-            held_by = status.breaker.reason if status.breaker else None
+            held_by = tuple(each.reason for each in breakers_of(status))
             self._batches[namespace, name] = _Batch(status.counts, status.state, held_by, _avoided(status))
 
     def gpu(self, memory: Memory) -> None:
@@ -66,10 +68,9 @@ class CurrentGauges(Collector):
         )
         for (namespace, _), batch in self._batches.items():
             batches[namespace, batch.state] += 1
-            for state in RecordingState:
-                items[namespace, state.value] += getattr(batch.counts, state.value.lower())
-            if batch.held_by is not None:
-                held[batch.held_by.value,] += 1
+            for state in _STATES:
+                items[namespace, state.capitalize()] += getattr(batch.counts, state)
+            held.update((reason.value,) for reason in batch.held_by)
             avoided.update(batch.avoided)
         yield _gauge(
             "video_ingest_recordings",

@@ -20,6 +20,7 @@ from ingest_contract.receipt import Receipt
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, outcome_of
+from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.gauges import CurrentGauges
 from ingest_operator.kube.telemetry.status_diff import failed_since, skipped_since, succeeded_since
@@ -74,7 +75,7 @@ class Metrics:
         self._missed = counter("video_ingest_schedule_missed_total", "Times of schedules that were missed.")
         self._outcomes = counter("video_ingest_outcomes_total", "Recordings that became final.", ["reason"])
         self._runs = counter(
-            "video_ingest_runs_total", "Processes that ended, tried again or not.", ["reason"]
+            "video_ingest_runs_total", "Processes that ended, tried again or not.", ["role", "reason"]
         )
         self._media = counter("video_ingest_media_seconds_total", "Media that came into the store.")
         self._gpus = counter(
@@ -116,7 +117,8 @@ class Metrics:
         """Initialise series at zero: in a series that begins with its first event,
         `rate` does not see that event."""
         for reason in (SUCCEEDED, *Reason):
-            self._runs.labels(reason)
+            for phase in Phase:
+                self._runs.labels(phase.value.lower(), reason)
             self._outcomes.labels(reason)
         for memory in _MEMORIES.values():
             for rung in range(LAST_RUNG + 1):
@@ -166,7 +168,7 @@ class Metrics:
         """The end of a run was recorded; call this once per run."""
         assert run.ended is not None, "only a run that is over has an outcome"  # noqa: S101 -- a mistake of the caller
         outcome = outcome_of(run.ended)
-        self._runs.labels(outcome.reason or SUCCEEDED).inc()
+        self._runs.labels(run.phase.value.lower(), outcome.reason or SUCCEEDED).inc()
         self._gpus.inc(run.gpu_seconds)
         self._held.inc(run.held_seconds)
         if outcome.reason in _MEMORIES:
@@ -175,9 +177,9 @@ class Metrics:
             for phase in ("queued", "starting", "pulling"):
                 self._waits.labels(phase).observe(getattr(run.waits, phase))
         if outcome.receipt is not None:
-            self._of_receipt(outcome.receipt, succeeded=outcome.succeeded)
+            self._of_receipt(outcome.receipt, run.phase, succeeded=outcome.succeeded)
 
-    def _of_receipt(self, receipt: Receipt, *, succeeded: bool) -> None:
+    def _of_receipt(self, receipt: Receipt, phase: Phase, *, succeeded: bool) -> None:
         """What the worker itself reports."""
         self._computing.inc(receipt.computing_seconds)
         if receipt.memory is not None:
@@ -187,7 +189,7 @@ class Metrics:
             self._stages_computing.labels(stage).inc(figures.computing_seconds)
             if succeeded and not figures.resumed:
                 self._stages.labels(stage).observe(figures.seconds)
-        if succeeded:
+        if succeeded and phase is Phase.INGEST:
             self._media.inc(receipt.media_seconds)
             self._overhead.observe(receipt.overhead_seconds)
             if receipt.rtf is not None:

@@ -91,7 +91,7 @@ BATCH_CASES = [
     ),
     Case(
         "IngestBatch",
-        "exactly one of url, configMap, secret and volume must be set",
+        "exactly one of url, configMap, secret, volume and objectStore must be set",
         "spec.sources[0]",
         *a_source(
             {**URL, "volume": {"claimName": "a"}},
@@ -122,6 +122,27 @@ CASES = [
         "spec.pods.models",
         accepted={"pods": {"models": {"claimName": "models"}}},
         refused={"pods": {"models": {"claimName": "models", "hostPath": "/models"}}},
+    ),
+    Case(
+        "IngestProfile",
+        "perHour or minGapSeconds must be set",
+        "spec.fetch.sites[0].pace",
+        accepted={"fetch": {"sites": [{"name": "youtube", "pace": {"perHour": 200}}]}},
+        refused={"fetch": {"sites": [{"name": "youtube", "pace": {"jitterSeconds": 3}}]}},
+    ),
+    Case(
+        "IngestProfile",
+        "one of claimName, hostPath and objectStore must be set",
+        "spec.pods.cache",
+        accepted={"pods": {"cache": {"objectStore": {"url": "s3://ingest/fetched"}}}},
+        refused={"pods": {"cache": {"claimName": "fetched", "hostPath": "/fetched"}}},
+    ),
+    Case(
+        "IngestProfile",
+        "fetch.mode Ahead needs a place for what is fetched: set pods.cache",
+        "spec",
+        accepted={"fetch": {"mode": "Ahead"}, "pods": {"cache": {"claimName": "fetched"}}},
+        refused={"fetch": {"mode": "Ahead"}},
     ),
     Case(
         "IngestProfile",
@@ -165,7 +186,7 @@ CASES += [
         },
         refused={"pods": {template: projecting(TOKEN)}},
     )
-    for template in ("template", "workerTemplate", "planTemplate")
+    for template in ("template", "workerTemplate", "fetchTemplate", "planTemplate")
 ]
 
 

@@ -11,12 +11,12 @@ from ingest_operator.kube.api.names import (
     PLAN,
     Owner,
     Place,
-    ingest_job_name,
     order_map_name,
     place_of,
     plan_job_name,
     plan_map_name,
     plan_order_map_name,
+    run_job_name,
 )
 from testkit.objects.manifests import OWNER
 
@@ -34,7 +34,7 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(
     owner: Owner, index: int, number: int, content: str
 ) -> None:
     names = (
-        ingest_job_name(owner, index, number),
+        run_job_name(owner, index, number),
         plan_job_name(owner, index, number),
         plan_order_map_name(owner, index),
         plan_map_name(owner, index, 0),
@@ -50,15 +50,15 @@ def test_every_name_is_a_label_and_tells_the_batchs_uid(
 def test_two_runs_share_a_name_only_if_they_are_one(
     owner: Owner, other: Owner, first: tuple[int, int], second: tuple[int, int]
 ) -> None:
-    same_name = ingest_job_name(owner, *first) == ingest_job_name(other, *second)
+    same_name = run_job_name(owner, *first) == run_job_name(other, *second)
     same_try = (owner.uid[:8], *first) == (other.uid[:8], *second)
     assert not same_name or same_try
-    assert (ingest_job_name(owner, *first) == ingest_job_name(owner, *second)) == (first == second)
+    assert (run_job_name(owner, *first) == run_job_name(owner, *second)) == (first == second)
 
 
 @given(owners, indexes, runs)
 def test_a_plan_never_has_the_name_of_an_item(owner: Owner, index: int, number: int) -> None:
-    assert plan_job_name(owner, index, number) != ingest_job_name(owner, index, number)
+    assert plan_job_name(owner, index, number) != run_job_name(owner, index, number)
 
 
 @given(owners, indexes, runs, st.sampled_from([INGEST, PLAN]))
@@ -78,10 +78,10 @@ def test_a_name_of_another_kind_has_no_place(name: str) -> None:
 
 
 def test_a_short_name_is_kept_whole_and_a_long_one_is_cut_before_the_uid() -> None:
-    assert ingest_job_name(OWNER, 7, 2) == "channel-2025-0b3f6c1e-7-2"
+    assert run_job_name(OWNER, 7, 2) == "channel-2025-0b3f6c1e-7-2"
     long = Owner("media", "a" * 62 + "z", OWNER.uid)
-    assert re.fullmatch(r"a+-0b3f6c1e-99999-1000000", ingest_job_name(long, 99_999, 1_000_000))
-    assert len(ingest_job_name(long, 99_999, 1_000_000)) == 63
+    assert re.fullmatch(r"a+-0b3f6c1e-99999-1000000", run_job_name(long, 99_999, 1_000_000))
+    assert len(run_job_name(long, 99_999, 1_000_000)) == 63
 
 
 def test_a_map_of_other_content_has_another_name() -> None:

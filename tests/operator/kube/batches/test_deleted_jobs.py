@@ -12,7 +12,7 @@ from ingest_operator.core.outcome import Run
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.job_cluster import KubeCluster
 from ingest_operator.kube.batches.pending import PendingStarts
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.objects.builders import NOW, a_receipt
 from testkit.objects.kube_objects import at, ended_pod, running_pod
@@ -35,7 +35,7 @@ def shown(*pods: dict[str, Any]) -> tuple[Run, ...]:
     order."""
     seen = JobsAndPods()
     start = Start(index=ITEM.index, number=1, charged_attempts=0, rung=0, disruptions=0)
-    job = ingest_job(OWNER, SCENE.orders, ITEM, start)
+    job = run_job(OWNER, SCENE.orders, ITEM, start)
     job["metadata"] |= {"uid": JOB_UID, "resourceVersion": "2", "creationTimestamp": at(0)}
     seen.jobs.offer(job | {"status": {"active": 1, "startTime": at(0)}})
     for pod in pods[:1]:

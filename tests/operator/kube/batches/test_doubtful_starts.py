@@ -15,7 +15,7 @@ from ingest_operator.kube.api.errors import NotFoundError, UnreachableError
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.job_cluster import DOUBT_SECONDS, KubeCluster
 from ingest_operator.kube.batches.pending import PendingStarts
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.objects.builders import NOW, a_receipt
 from testkit.objects.kube_objects import at, complete
@@ -53,7 +53,7 @@ def lived(*, mute: bool) -> tuple[Mute, KubeCluster, PendingStarts]:
     """A cluster in which the start was made, the Job has ended at once, and its end is recorded."""
     api, seen, remembered = Mute(mute=mute), JobsAndPods(), PendingStarts()
     cluster = KubeCluster(api, seen, SCENE, remembered, NOW, total=ITEM.index + 1)
-    job = ingest_job(OWNER, SCENE.orders, ITEM, START)
+    job = run_job(OWNER, SCENE.orders, ITEM, START)
     job["metadata"] |= MADE | {"resourceVersion": "2"}
 
     async def live() -> None:

@@ -14,7 +14,7 @@ from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_operator.core.actions import Start
 from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS, deadline_seconds
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE
 from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
@@ -24,7 +24,7 @@ CLAIMS = ("recordings", "voices", "other")
 
 
 def job(start: Start = FIRST, item: Item = ITEM, pods: PodProfile | None = None, **profile: Any) -> Object:
-    return ingest_job(OWNER, orders_for(pods, **profile), item, start)
+    return run_job(OWNER, orders_for(pods, **profile), item, start)
 
 
 def test_a_job_looks_as_agreed() -> None:
@@ -39,7 +39,7 @@ def test_a_job_looks_as_agreed() -> None:
         template={"spec": {"nodeSelector": {"gpu": "l4"}}},
     )
     item = ITEM.model_copy(update={"url": "file:///sources/recordings/talk.wav"})
-    made = ingest_job(OWNER, orders_for(pods), item, Start(7, 3, 1, 2, 1))
+    made = run_job(OWNER, orders_for(pods), item, Start(7, 3, 1, 2, 1))
     assert made == yaml.safe_load((GOLDENS / "ingest-job.yaml").read_text(encoding="utf-8"))
 
 
@@ -54,8 +54,8 @@ def test_what_items_share_is_in_no_job() -> None:
             voices=(Voice(name="ann", recordings=("https://media.example.org/ann.wav",)),)
         )
     )
-    assert "ann.wav" in shared_order_map(OWNER, orders, 0)["data"][SHARED_VARIABLE]
-    assert "ann.wav" not in json.dumps(ingest_job(OWNER, orders, ITEM, FIRST))
+    assert "ann.wav" in shared_order_map(OWNER, orders, FIRST)["data"][SHARED_VARIABLE]
+    assert "ann.wav" not in json.dumps(run_job(OWNER, orders, ITEM, FIRST))
 
 
 def test_a_job_is_one_run_and_its_pod_is_started_once() -> None:
@@ -136,7 +136,8 @@ def test_a_gpu_is_a_limit_of_the_profiles_resource_and_none_is_asked_for_on_a_cp
 
 def test_threads_are_the_cores_that_are_asked_for() -> None:
     assert (
-        '"threads":6' in shared_order_map(OWNER, orders_for(PodProfile(cpus=6)), 0)["data"][SHARED_VARIABLE]
+        '"threads":6'
+        in shared_order_map(OWNER, orders_for(PodProfile(cpus=6)), FIRST)["data"][SHARED_VARIABLE]
     )
 
 

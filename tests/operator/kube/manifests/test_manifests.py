@@ -11,7 +11,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.names import BATCH_UID, Owner
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.plan_job import plan_job, plan_order_map
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.program import until
@@ -47,8 +47,8 @@ START = Start(7, 3, 1, 2, 1)
 def manifests(owner: Owner, orders: Orders) -> tuple[Object, ...]:
     item = ITEM.model_copy(update={"url": "file:///sources/recordings/talk.wav"})
     return (
-        shared_order_map(owner, orders, 0),
-        ingest_job(owner, orders, item, START),
+        shared_order_map(owner, orders, START),
+        run_job(owner, orders, item, START),
         plan_order_map(owner, orders, SOURCES, items(3), 2),
         plan_job(owner, orders, 2, 1),
     )
@@ -100,7 +100,7 @@ def test_the_job_controller_makes_one_pod_that_the_strictest_namespace_takes(
         "metadata": {"name": OWNER.name}
     }
     owner = Owner(namespace, OWNER.name, control_plane.admin.create(batch, namespace)["metadata"]["uid"])
-    body = ingest_job(owner, orders_for(), ITEM, START)
+    body = run_job(owner, orders_for(), ITEM, START)
     control_plane.admin.create(body)
     found: list[Object] = []
 

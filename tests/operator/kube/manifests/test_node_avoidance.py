@@ -8,7 +8,7 @@ import pytest
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.manifests.node_avoidance import HOST, avoids
 from ingest_operator.kube.watch.jobs_and_pods import slim_job
 from testkit.objects.manifests import ITEM, OWNER, orders_for, pod_spec
@@ -21,7 +21,7 @@ GPU = {"key": "gpu", "operator": "Exists"}
 def a_job(*avoid: str, affinity: Any = None) -> Object:
     template = {} if affinity is None else {"spec": {"affinity": affinity}}
     orders = orders_for(PodProfile.model_validate({"worker_template": template}))
-    return ingest_job(
+    return run_job(
         OWNER, orders, ITEM, Start(index=7, number=1, charged_attempts=0, rung=0, disruptions=0, avoid=avoid)
     )
 

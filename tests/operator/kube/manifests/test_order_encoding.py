@@ -1,5 +1,7 @@
 """An order in two parts: what the kubelet makes of them is the order, whatever stands in it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_contract.selection import Reprocess
 from ingest_operator.core.actions import Start
-from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import (
     MAX_SHARED_BYTES,
     SHARED_VARIABLE,
@@ -31,6 +33,8 @@ from testkit.objects.manifests import ITEM, OWNER, orders_for, variables, worker
 
 LONGEST_VARIABLE = 131_071
 """Bytes of `NAME=value` that Linux takes (MAX_ARG_STRLEN, with the zero at its end)."""
+
+FIRST = Start(7, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_
 def test_a_jobs_variable_and_the_batchs_map_together_are_the_order(reprocess: Reprocess) -> None:
     orders = orders_for(PodProfile(claims=("recordings",)), batch={"reprocess": reprocess})
     start = Start(7, 2, 1, 1, 0)
-    job, shared = ingest_job(OWNER, orders, ITEM, start), shared_order_map(OWNER, orders, start.rung)
+    job, shared = run_job(OWNER, orders, ITEM, start), shared_order_map(OWNER, orders, start)
     assert worker_of(job)["envFrom"] == [{"configMapRef": {"name": shared["metadata"]["name"]}}]
     text = expand(variables(job)[ORDER_VARIABLE], shared["data"])
     assert variables(job)[ORDER_DIGEST_VARIABLE] == order_digest(text)
@@ -113,10 +117,13 @@ def test_a_jobs_variable_and_the_batchs_map_together_are_the_order(reprocess: Re
 
 def test_the_map_is_the_same_for_every_item_and_another_when_the_settings_are_or_the_rung() -> None:
     orders = orders_for()
-    one = shared_order_map(OWNER, orders, 0)
-    assert shared_order_map(OWNER, orders, 0) == one
+    one = shared_order_map(OWNER, orders, FIRST)
+    assert shared_order_map(OWNER, orders, FIRST) == one
     assert one["immutable"] is True
-    others = (shared_order_map(OWNER, orders_for(model_set="other"), 0), shared_order_map(OWNER, orders, 1))
+    others = (
+        shared_order_map(OWNER, orders_for(model_set="other"), FIRST),
+        shared_order_map(OWNER, orders, replace(FIRST, rung=1)),
+    )
     assert len({each["metadata"]["name"] for each in (one, *others)}) == 3
 
 
@@ -129,7 +136,7 @@ def voices_of(bytes_each: int, count: int) -> IdentificationProfile:
 
 def test_voices_that_fit_into_no_variable_are_refused_with_what_to_do() -> None:
     with pytest.raises(OrderTooLargeError, match="look for fewer voices"):
-        shared_order_map(OWNER, orders_for(identification=voices_of(2000, 60)), 0)
+        shared_order_map(OWNER, orders_for(identification=voices_of(2000, 60)), FIRST)
 
 
 def test_the_longest_item_beside_the_longest_shared_part_fits_into_one_variable() -> None:

@@ -8,7 +8,7 @@ import pytest
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.manifests.plan_job import plan_job
 from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
@@ -17,7 +17,7 @@ FIRST = Start(7, 1, 0, 0, 0)
 
 
 def job_with(template: dict[str, Any], **pods: Any) -> Object:
-    return ingest_job(OWNER, orders_for(PodProfile(template=template, **pods)), ITEM, FIRST)
+    return run_job(OWNER, orders_for(PodProfile(template=template, **pods)), ITEM, FIRST)
 
 
 def job_with_spec(**spec: Any) -> Object:
@@ -181,7 +181,7 @@ def test_what_gpu_nodes_need_is_asked_for_workers_alone_and_added_to_what_both_s
         },
         plan_template={"metadata": {"labels": {"pool": "small"}}, "spec": {"tolerations": [control]}},
     )
-    worker, plan = ingest_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)
+    worker, plan = run_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)
     assert pod_spec(worker)["tolerations"] == [both, gpus]
     assert pod_spec(worker)["nodeSelector"] == {"kubernetes.io/arch": "amd64", "gpu": "l4"}
     assert pod_spec(worker)["runtimeClassName"] == "nvidia"
@@ -196,7 +196,7 @@ def test_what_gpu_nodes_need_is_asked_for_workers_alone_and_added_to_what_both_s
 def test_the_templates_for_one_role_are_called_by_their_names(name: str) -> None:
     pods = PodProfile.model_validate({name: {"spec": {"tolerations": "all"}}})
     with pytest.raises(OverlayError, match=rf"^pods\.{name}\.spec\.tolerations: must be a list$"):
-        [ingest_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)]
+        [run_job(OWNER, orders_for(pods), ITEM, FIRST), plan_job(OWNER, orders_for(pods), 0, 1)]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ingest_contract.order import IngestOrder, Item, PlannedSource
 from ingest_contract.profile import FetchProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.ingest_job import ingest_job, shared_order_map
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import in_pods
 from ingest_operator.kube.manifests.plan_job import plan_job, plan_order_map
 from ingest_operator.kube.manifests.volumes import PLACE
@@ -57,7 +57,7 @@ def test_a_pod_has_the_secrets_of_the_site_that_it_fetches_from_and_no_others(
 ) -> None:
     item = Item(index=7, id=recording, url=url)
     orders = orders_for(fetch=FETCH)
-    job = ingest_job(OWNER, orders, item, FIRST)
+    job = run_job(OWNER, orders, item, FIRST)
     assert secrets_of(job) == {name: VOLUMES[name] for name in names}
     assert {f"/sites/{name}" for name in names} == {path for path in mounted(job) if "/sites" in path}
     order: IngestOrder = in_pods(orders).to_ingest(item, FIRST, PLACE)
@@ -76,9 +76,9 @@ def test_a_plan_may_lead_to_any_site() -> None:
 
 
 def test_what_recordings_share_names_no_site() -> None:
-    shared = json.dumps(shared_order_map(OWNER, orders_for(fetch=FETCH), 0))
+    shared = json.dumps(shared_order_map(OWNER, orders_for(fetch=FETCH), FIRST))
     assert "yt-login" not in shared
 
 
 def test_a_profile_without_sites_costs_a_job_nothing() -> None:
-    assert "/sites" not in json.dumps(ingest_job(OWNER, orders_for(), ITEM, FIRST))
+    assert "/sites" not in json.dumps(run_job(OWNER, orders_for(), ITEM, FIRST))

@@ -14,7 +14,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.names import STOPPED
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.observe.end_rules import POD_LAG_SECONDS, decided, is_final
 from ingest_operator.kube.observe.runs import needs_ending, run_of
 from testkit.cluster.client import Client
@@ -93,7 +93,7 @@ class Live:
 
 @pytest.fixture
 def live(control_plane: ControlPlane, namespace: str) -> Live:
-    job = ingest_job(
+    job = run_job(
         OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 2, charged_attempts=1, rung=0, disruptions=0)
     )
     del job["metadata"]["ownerReferences"]  # of a batch that is not there: it would be collected as garbage
@@ -183,7 +183,7 @@ def test_a_run_that_is_stopped_is_over_when_its_pod_is(live: Live, code: int) ->
 def test_a_run_that_is_stopped_before_it_got_a_pod_is_over(
     control_plane: ControlPlane, namespace: str
 ) -> None:
-    job = ingest_job(
+    job = run_job(
         OWNER, orders_for(PODS), ITEM, Start(ITEM.index, 1, charged_attempts=0, rung=0, disruptions=0)
     )
     del job["metadata"]["ownerReferences"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest_contract.failures import Reason
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import Outcome
-from ingest_operator.kube.api.names import INDEX, PLAN, ROLE, RUN, ingest_job_name, plan_job_name
+from ingest_operator.kube.api.names import INDEX, PLAN, ROLE, RUN, plan_job_name, run_job_name
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.plan_job import plan_job
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest, attempts_of
@@ -62,7 +62,7 @@ def test_runs_come_in_their_order_and_by_their_plan() -> None:
         pytest.param({"ownerReferences": [{"uid": "another", "controller": True}]}, id="of another batch"),
         pytest.param({"ownerReferences": [{"uid": OWNER.uid}]}, id="owned and not controlled"),
         pytest.param({"namespace": "elsewhere"}, id="in another namespace"),
-        pytest.param({"name": ingest_job_name(OWNER, 0, 1)}, id="of an item"),
+        pytest.param({"name": run_job_name(OWNER, 0, 1)}, id="of an item"),
         pytest.param({"name": "made-by-hand"}, id="named by hand"),
         pytest.param({"name": f"another-{OWNER.uid[:8]}-plan-0-1"}, id="named after another batch"),
     ],

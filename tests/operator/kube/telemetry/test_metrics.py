@@ -14,6 +14,7 @@ from ingest_contract.receipt import Memory, StageFigures
 from ingest_contract.stages import Stage
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run, Waits
+from ingest_operator.core.phases import Phase
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
 from testkit.objects.builders import a_failure, a_receipt, a_run, ended_by, folded, over
@@ -124,7 +125,7 @@ def test_a_success_brings_its_figures(metrics: Metrics) -> None:
         ended=ended_by(None, receipt=receipt),
     )
     metrics.folded(run)
-    assert values(metrics, "video_ingest_runs_total") == {("Succeeded",): 1}
+    assert values(metrics, "video_ingest_runs_total") == {("Succeeded", "ingest"): 1}
     assert values(metrics, "video_ingest_rtf_ratio_sum") == {(): 0.1}
     assert values(metrics, "video_ingest_stage_seconds_sum") == {("transcribe",): 40}
     assert values(metrics, "video_ingest_stage_seconds_count") == {("transcribe",): 1}
@@ -143,6 +144,16 @@ def test_a_success_brings_its_figures(metrics: Metrics) -> None:
     }
 
 
+def test_a_fetch_counts_as_a_run_and_as_no_media_that_came_into_the_store(metrics: Metrics) -> None:
+    stages = {Stage.FETCH: StageFigures(seconds=40)}
+    receipt = a_receipt(seconds=60, media=600, stages=stages)
+    metrics.folded(over(a_run(0, phase=Phase.FETCH), ended=ended_by(None, receipt=receipt)))
+    assert values(metrics, "video_ingest_runs_total") == {("Succeeded", "fetch"): 1}
+    assert values(metrics, "video_ingest_media_seconds_total") == {}
+    assert values(metrics, "video_ingest_rtf_ratio_sum") == {}
+    assert values(metrics, "video_ingest_stage_seconds_sum") == {("fetch",): 40}
+
+
 def test_a_failure_counts_as_a_run_and_gives_no_pace(metrics: Metrics) -> None:
     receipt = a_failure(Reason.GPU_OUT_OF_MEMORY).model_copy(
         update={"media_seconds": 600.0, "stages": {Stage.TRANSCRIBE: StageFigures(seconds=9, halvings=3)}}
@@ -150,7 +161,7 @@ def test_a_failure_counts_as_a_run_and_gives_no_pace(metrics: Metrics) -> None:
     metrics.folded(
         over(a_run(0, gpu_seconds=20.0), ended=ended_by(Reason.GPU_OUT_OF_MEMORY, receipt=receipt))
     )
-    assert values(metrics, "video_ingest_runs_total") == {("GpuOutOfMemory",): 1}
+    assert values(metrics, "video_ingest_runs_total") == {("GpuOutOfMemory", "ingest"): 1}
     assert values(metrics, "video_ingest_batch_halvings_total") == {("transcribe",): 3}
     assert values(metrics, "video_ingest_gpu_seconds_total") == {(): 20}
     for name in ("rtf_ratio_count", "stage_seconds_count", "overhead_seconds_count", "media_seconds_total"):
@@ -279,6 +290,6 @@ def test_no_series_bears_the_name_of_a_batch_or_a_recording(busy: Metrics) -> No
 def test_series_that_are_known_beforehand_begin_at_zero(metrics: Metrics) -> None:
     text = metrics.exposition().decode()
     for reason in ("Succeeded", *Reason):
-        assert f'video_ingest_runs_total{{reason="{reason}"}} 0.0' in text
+        assert f'video_ingest_runs_total{{reason="{reason}",role="fetch"}} 0.0' in text
         assert f'video_ingest_outcomes_total{{reason="{reason}"}} 0.0' in text
     assert 'video_ingest_out_of_memory_total{memory="host",rung="3"} 0.0' in text

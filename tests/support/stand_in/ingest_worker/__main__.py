@@ -15,8 +15,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ingest_contract.cache import cache_key
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_VARIABLE, IngestOrder, Item, PlanOrder, read_order
+from ingest_contract.fetch_report import Cached
+from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, Item, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
 
@@ -53,6 +55,18 @@ def planned(order: PlanOrder) -> int:
     document = PlanDocument(items=tuple(items), media_seconds=10 * len(items))
     print("a line of another kind", *frames(document), sep="\n", flush=True)
     return leave(Receipt(result="Succeeded", seconds=0.1, plan=document.summary), order.place.receipt)
+
+
+def fetched(order: FetchOrder) -> int:
+    """Leave an entry in the cache; `unfetchable REASON` leaves none."""
+    word, *reason = order.item.title.split()
+    if word == "unfetchable":
+        return leave(Receipt(result="Failed", reason=Reason(reason[0]), seconds=0.1), order.place.receipt)
+    folder = Path(order.place.cache or "nowhere")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{cache_key(order.batch, order.item.id)}.json").write_text("{}")
+    cached = Cached(bytes=1_000_000)
+    return leave(Receipt(result="Succeeded", seconds=0.1, cached=cached), order.place.receipt)
 
 
 def end_at_once(asked: list[str]) -> None:
@@ -102,6 +116,8 @@ def main() -> int:
     order = read_order(os.environ[ORDER_VARIABLE])
     if isinstance(order, PlanOrder):
         return planned(order)
+    if isinstance(order, FetchOrder):
+        return fetched(order)
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
     asked = wish(order)

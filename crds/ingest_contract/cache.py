@@ -1,0 +1,17 @@
+"""How an entry of the cache is named: where a fetch leaves the audio of a recording for its ingest. Pure.
+
+Worker and local backend make the same name from the same facts, so neither has to be told. The namespace is
+part of it: what one team may fetch with its cookies is no gift to all others that share the cache.
+"""
+
+import hashlib
+import json
+
+from ingest_contract.base import BatchName
+from ingest_contract.order import ItemId
+
+
+def cache_key(batch: BatchName, item_id: ItemId) -> str:
+    """The name of the entry, 40 hex digits: the same for every batch of a namespace."""
+    namespace = batch.partition("/")[0]
+    return hashlib.sha256(json.dumps([namespace, item_id]).encode()).hexdigest()[:40]
