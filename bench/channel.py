@@ -19,7 +19,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import Item, Place, PlannedSource, PlanOrder, Settings
+from ingest_contract.order import Item, PlannedSource, PlanOrder, Settings
+from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import (
     AllowedSources,

@@ -24,7 +24,8 @@ from typing import Any, Final
 import psutil
 
 from bench.rows import Figures, rows_main
-from ingest_contract.order import IngestOrder, Item, Place, Runtime, Settings
+from ingest_contract.order import IngestOrder, Item, Settings
+from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     AllowedSources,
     ComputeType,
@@ -38,7 +39,7 @@ from ingest_contract.profile import (
 from ingest_contract.receipt import decode
 from ingest_operator.local.folders import RunFolder
 from ingest_operator.local.forks import Forks
-from ingest_operator.local.processes import Limits, launch, passed_on
+from ingest_operator.local.processes import Limits, RunFacts, launch, passed_on
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.models.demo_set import models
@@ -116,7 +117,7 @@ def ran(name: str, chosen: Forks | None) -> Figures:
     """One run, and what it took."""
     home, dsn = place()
     folder = RunFolder(home / "runs" / name)
-    facts = {"started_at": time.time(), "charged_attempts": 0, "rung": 0, "disruptions": 0}
+    facts = RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0)
     began, pause = time.monotonic(), threading.Event()
     process = launch(folder, order(name, folder).to_json(), dsn, Limits(None, inf), facts, chosen)
     samples: list[Figures] = []

@@ -4,7 +4,7 @@ import pytest
 
 from ingest_contract.profile import IngestProfile
 from ingest_operator.core.actions import Start
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from testkit.objects.manifests import ITEM, OWNER, orders_for, pod_spec
 from tests.support.chart import Json, objects_in, of_kind, template
 
@@ -51,7 +51,7 @@ def test_the_profile_may_say_itself_where_models_are_and_the_check_finds_them_as
         template(settings={"profile.spec": {"pods": {"models": place, "pullPolicy": "Never"}}})
     )
     (found,), (check,) = of_kind(objects, "IngestProfile"), of_kind(objects, "Pod")
-    job = ingest_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
+    job = run_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
     worker, tried = (
         {each["name"]: each for each in spec["volumes"]} for spec in (pod_spec(job), check["spec"])
     )

@@ -9,7 +9,7 @@ import yaml
 
 from ingest_contract.failures import Reason
 from ingest_operator.core.actions import Start
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.telemetry.metrics import Metrics
 from testkit.objects.manifests import ITEM, OWNER, orders_for
 from tests.support.chart import CHART, NAMESPACE, Json, case, of_kind
@@ -137,7 +137,7 @@ def test_the_monitors_find_the_pods_that_they_are_for() -> None:
     )
     assert operator["metadata"]["labels"]["release"] == "prometheus"
     (workers,) = of_kind(everything, "PodMonitor", "-worker")
-    job = ingest_job(
+    job = run_job(
         OWNER, orders_for(), ITEM, Start(index=0, number=1, charged_attempts=0, rung=0, disruptions=0)
     )
     assert (

@@ -6,12 +6,14 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from ingest_operator.core.actions import Start
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_worker.sources.guard import is_public
 from testkit.objects.manifests import ITEM, OWNER, orders_for
-from tests.support.chart import CASES, Json, case, of_kind
+from tests.support.chart import CASES, CHART, Json, case, objects_in, of_kind, template
 
 START = Start(index=0, number=1, charged_attempts=0, rung=0, disruptions=0)
+AHEAD = CHART / "ci" / "ahead-values.yaml"
+STORE, CACHE, SITE = ("10.20.0.5", 5432), ("10.40.0.7", 9000), ("93.184.216.34", 443)
 
 
 def egress_of(name: str, component: str) -> list[Json]:
@@ -57,9 +59,12 @@ PUBLIC = ("93.184.216.34", "8.8.8.8", "2606:4700::1111")
 def selects(selector: Json, labels: Mapping[str, str]) -> bool:
     """Whether a selector takes an object with these labels;
     of the expressions only the one that is used here."""
-    keys = [each["key"] for each in selector.get("matchExpressions", ()) if each["operator"] == "Exists"]
-    assert len(keys) == len(selector.get("matchExpressions", ()))
-    return selector.get("matchLabels", {}).items() <= labels.items() and labels.keys() >= set(keys)
+    expressions = selector.get("matchExpressions", ())
+    assert {each["operator"] for each in expressions} <= {"Exists", "In"}
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        each["key"] in labels and labels[each["key"]] in each.get("values", [labels[each["key"]]])
+        for each in expressions
+    )
 
 
 @pytest.mark.parametrize("component", ["worker", "fetch"])
@@ -93,7 +98,7 @@ def test_the_operator_reaches_workers_and_the_api_server_and_nothing_else() -> N
     (progress,) = [rule for rule in rules if rule["ports"] == [{"protocol": "TCP", "port": 8080}]]
     (worker,) = of_kind(case("locked-down"), "NetworkPolicy", "-worker")
     assert progress["to"][0]["podSelector"] == worker["spec"]["podSelector"]
-    labels = ingest_job(OWNER, orders_for(), ITEM, START)["spec"]["template"]["metadata"]["labels"]
+    labels = run_job(OWNER, orders_for(), ITEM, START)["spec"]["template"]["metadata"]["labels"]
     assert selects(worker["spec"]["podSelector"], labels)
 
 
@@ -108,3 +113,33 @@ def test_every_pod_of_the_chart_but_sleeping_ones_has_its_policy(name: str) -> N
                 else each["spec"]["template"]["metadata"]["labels"]
             )
             assert any(selects(selector, labels) for selector in selectors), each["metadata"]["name"]
+
+
+def reached(documents: list[Json], role: str) -> set[tuple[str, int]]:
+    """Which of store, cache and site a pod of this role may reach, by all policies that select it."""
+    rules = [
+        rule
+        for policy in of_kind(documents, "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], {"video-ingest.dev/role": role})
+        for rule in policy["spec"]["egress"]
+    ]
+    return {each for each in (STORE, CACHE, SITE) if may_reach(rules, *each)}
+
+
+def test_where_it_fetches_ahead_a_pod_reaches_what_it_needs_and_nothing_else() -> None:
+    documents = case("ahead")
+    assert reached(documents, "ingest") == {STORE, CACHE}
+    assert reached(documents, "fetch") == {STORE, CACHE, SITE}
+    assert reached(documents, "plan") == {STORE, SITE}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"fetch": {"mode": "Inline"}},
+        {"identification": {"voices": [{"name": "ann", "recordings": ["https://example.org/ann.wav"]}]}},
+    ],
+)
+def test_a_pod_that_ingests_reaches_media_where_the_profile_has_it_fetch_something(spec: Json) -> None:
+    documents = objects_in(template(AHEAD, settings={"profile.spec": spec}))
+    assert reached(documents, "ingest") == {STORE, CACHE, SITE}

@@ -16,7 +16,14 @@ VALUES = values_in((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
 
+BUCKET: Json = {"cache.from": "ObjectStore", "cache.objectStore.url": "s3://ingest/other"}
 NEEDS: dict[str, Json] = {
+    "cache.hostPath": {"cache.from": "HostPath", "cache.hostPath": "/srv/fetched"},
+    "cache.objectStore.url": BUCKET,
+    "cache.objectStore.endpoint": BUCKET,
+    "cache.objectStore.secretName": BUCKET,
+    "networkPolicy.cache.to": BUCKET,
+    "networkPolicy.cache.ports": BUCKET,
     "models.fetch.enabled": {"models.claim.create": False},
     "networkPolicy.proxies.ports": {"networkPolicy.proxies.to": [{"podSelector": {}}]},
     "models.set": {"models.claim.create": False, "models.fetch.enabled": False},

@@ -5,7 +5,7 @@ import pytest
 from ingest_contract.documents import KINDS
 from ingest_contract.profile import IngestProfile
 from ingest_operator.core.actions import Start
-from ingest_operator.kube.manifests.ingest_job import ingest_job
+from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.manifests.plan_job import plan_job
 from ingest_operator.kube.manifests.volumes import MODELS, MODELS_CLAIM
 from testkit.objects.manifests import ITEM, OWNER, orders_for, pod_spec, worker_of
@@ -19,7 +19,7 @@ def test_the_profile_is_one_by_which_a_worker_is_made(name: str) -> None:
     for found in of_kind(case(name), "IngestProfile"):
         profile = KINDS["IngestProfile"].from_object(found)
         assert isinstance(profile, IngestProfile)
-        job = ingest_job(OWNER, orders_for(profile.spec.pods), ITEM, START)
+        job = run_job(OWNER, orders_for(profile.spec.pods), ITEM, START)
         assert pod_spec(job)["automountServiceAccountToken"] is False
         assert worker_of(job)["image"] == profile.spec.pods.image
 
@@ -27,7 +27,7 @@ def test_the_profile_is_one_by_which_a_worker_is_made(name: str) -> None:
 def test_a_worker_gets_the_slices_nodes_runtime_and_variables_that_were_asked_for() -> None:
     (found,) = of_kind(case("mig"), "IngestProfile")
     pods = IngestProfile.from_object(found).spec.pods
-    job = ingest_job(OWNER, orders_for(pods), ITEM, START)
+    job = run_job(OWNER, orders_for(pods), ITEM, START)
     spec = pod_spec(job)
     assert worker_of(job)["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
     assert spec["runtimeClassName"] == "nvidia"
@@ -49,7 +49,7 @@ def test_what_the_values_and_the_profile_both_say_of_a_worker_adds_up() -> None:
     variable = {"name": "PGSSLROOTCERT", "value": "/etc/trust/ca.crt"}
     settings = {"profile.spec": {"pods": {"template": {"spec": more}}}, "worker.extraEnv": [variable]}
     (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
-    job = ingest_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
+    job = run_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
     assert pod_spec(job)["tolerations"] == [
         bears,
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
@@ -72,7 +72,7 @@ def test_a_plan_waits_for_no_gpu_node_and_runs_where_the_values_say_of_jobs() ->
     }
     (found,) = of_kind(objects_in(template(settings=settings)), "IngestProfile")
     orders = orders_for(IngestProfile.from_object(found).spec.pods)
-    plan, worker = pod_spec(plan_job(OWNER, orders, 0, 1)), pod_spec(ingest_job(OWNER, orders, ITEM, START))
+    plan, worker = pod_spec(plan_job(OWNER, orders, 0, 1)), pod_spec(run_job(OWNER, orders, ITEM, START))
     assert (plan["nodeSelector"], plan.get("runtimeClassName"), plan.get("tolerations")) == (
         {"pool": "small"},
         None,

@@ -9,6 +9,12 @@
 {{- if and (eq .Values.models.from "Image") (not .Values.models.image) }}
 {{- fail "models.from is Image: say in models.image which image holds the models" }}
 {{- end }}
+{{- if and (eq .Values.cache.from "HostPath") (not .Values.cache.hostPath) }}
+{{- fail "cache.from is HostPath: say in cache.hostPath in which folder of the nodes fetched audio waits" }}
+{{- end }}
+{{- if and (eq .Values.cache.from "ObjectStore") (not .Values.cache.objectStore.url) }}
+{{- fail "cache.from is ObjectStore: say in cache.objectStore.url which bucket it is, as in s3://bucket/prefix" }}
+{{- end }}
 {{- if and .Values.monitoring.podMonitor.enabled .Values.monitoring.serviceMonitor.enabled }}
 {{- fail "monitoring.podMonitor and monitoring.serviceMonitor would both scrape the operator: enable one of them" }}
 {{- end }}
