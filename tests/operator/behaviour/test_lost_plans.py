@@ -3,7 +3,7 @@ the plan is back."""
 
 import pytest
 
-from ingest_operator.core import fold
+from ingest_operator.core import retries
 from ingest_operator.kube.api.names import PLAN
 from ingest_operator.kube.planning.frozen_plan import PART
 from testkit.cluster.client import Json
@@ -67,7 +67,7 @@ def jobs_allowed(scene: Scene, count: int) -> None:
 def test_a_plan_job_that_we_replace_ourselves_is_not_called_lost_when_the_next_is_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 3600.0)
+    monkeypatch.setattr(retries, "DISRUPTION_WAIT_SECONDS", 3600.0)
     scene.play(sequence({}, plan=image_missing()))
     scene.operate()
     scene.batch()

@@ -7,7 +7,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
-from ingest_operator.core import breaker, fold, nodes
+from ingest_operator.core import breaker, nodes, retries
 from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.batches.controller import BatchController
@@ -54,7 +54,7 @@ def test_recordings_whose_machines_are_taken_away_are_tried_again_at_once_and_un
 def test_a_recording_that_is_taken_away_again_and_again_is_given_up_uncharged(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "MAX_DISRUPTIONS", 2)
+    monkeypatch.setattr(retries, "MAX_DISRUPTIONS", 2)
     kubelet = scene.play(sequence({0: [drained()] * 9}, count=1))
     scene.operate()
     scene.batch()

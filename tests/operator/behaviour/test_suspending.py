@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_operator.core import fold
+from ingest_operator.core import retries
 from ingest_operator.kube.api.names import INGEST, ROLE, STOPPED
 from testkit.cluster.lives import hangs, sequence
 from testkit.cluster.program import until
@@ -98,7 +98,7 @@ def held(scene: Scene, run: int) -> None:
 def test_jobs_that_a_queue_holds_are_ended_by_us_and_by_nobody_else_and_start_at_once_when_they_are_resumed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 3600.0)
+    monkeypatch.setattr(retries, "DISRUPTION_WAIT_SECONDS", 3600.0)
     scene.profile(pods={"queueName": "gpus"})
     scene.play(sequence({}, count=2), gpus=0)
     scene.operate()
@@ -121,7 +121,7 @@ def test_jobs_that_a_queue_holds_are_ended_by_us_and_by_nobody_else_and_start_at
 def test_jobs_that_an_operator_ended_before_it_died_are_known_to_be_ended_by_us(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 3600.0)
+    monkeypatch.setattr(retries, "DISRUPTION_WAIT_SECONDS", 3600.0)
     scene.profile(pods={"queueName": "gpus"})
     scene.play(sequence({}, count=2), gpus=0)
     operator = scene.operate()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest_operator.core import fold
+from ingest_operator.core import retries
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.names import BATCH_UID, INGEST, MANAGED_BY, PLAN, ROLE
 from testkit.cluster.client import Json
@@ -54,7 +54,7 @@ def plan_runs(*plan_lives: Life) -> Script:
 def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_reported(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(retries, "DISRUPTION_WAIT_SECONDS", 5.0)
     scene.play(plan_runs(hangs(), hangs(), plans(items(3))))
     scene.operate()
     scene.batch()
@@ -74,7 +74,7 @@ def test_plan_jobs_that_vanish_wait_longer_each_time_and_are_reported(
 def test_a_job_that_vanishes_again_and_again_is_reported_and_holds_up_nobody_else(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold, "DISRUPTION_WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(retries, "DISRUPTION_WAIT_SECONDS", 5.0)
     kubelet = scene.play(sequence({0: [hangs(), hangs()]}))
     scene.operate()
     scene.batch(parallelism=1)
