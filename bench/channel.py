@@ -13,10 +13,8 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-
-from typing_extensions import override
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlannedSource, PlanOrder, Settings
@@ -32,12 +30,13 @@ from ingest_contract.profile import (
     TranscriptionProfile,
 )
 from ingest_contract.selection import Include, Order, Reprocess, Select
-from ingest_worker.details import Detail, Memory
+from ingest_worker.details import Memory
 from ingest_worker.errors import StageError
 from ingest_worker.sources.apart import make_plan_apart
 from ingest_worker.sources.fetcher import SourceFetcher
 from testkit.site.entries import Channel, Trait, channel
 from testkit.site.extractor import VARIABLE, folder, registered
+from testkit.site.memory import MemoryInProcess
 from testkit.site.server import Site, serving
 from testkit.site.visits import Kind
 
@@ -54,21 +53,6 @@ SETTINGS = Settings(
 
 class KilledError(Exception):
     """Raised to end a plan in the middle."""
-
-
-class Kept(Memory):
-    """A memory in this process."""
-
-    def __init__(self) -> None:
-        self.details: dict[str, Detail] = {}
-
-    @override
-    def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
-        return {name: self.details[name] for name in ids if name in self.details}
-
-    @override
-    def remember(self, details: Mapping[str, Detail], /) -> None:
-        self.details |= details
 
 
 def order_of(site: Site, scratch: Path, order: Order) -> PlanOrder:
@@ -108,7 +92,7 @@ def planned(
 
 def killed_and_resumed(site: Site, scratch: Path, at: int) -> None:
     """A plan by date, killed at a page, and the next one."""
-    memory, order = Kept(), order_of(site, scratch, Order.NEWEST_FIRST)
+    memory, order = MemoryInProcess(), order_of(site, scratch, Order.NEWEST_FIRST)
 
     def waiting() -> None:
         if len(site.visits.of(Kind.PAGE)) >= at:
@@ -156,9 +140,9 @@ def main() -> None:
         scratch = Path(place)
         os.environ[VARIABLE] = str(folder(scratch / "plugins"))
         site.rules.slow_bytes_per_second, site.rules.cut_times = 200_000, 99
-        found = planned(site, "in the list's order", order_of(site, scratch, Order.SOURCE), Kept())
+        found = planned(site, "in the list's order", order_of(site, scratch, Order.SOURCE), MemoryInProcess())
         assert found is not None
-        planned(site, "longest first", order_of(site, scratch, Order.LONGEST_FIRST), Kept())
+        planned(site, "longest first", order_of(site, scratch, Order.LONGEST_FIRST), MemoryInProcess())
         site.visits.all.clear()
         killed_and_resumed(site, scratch, settings.entries * 3 // 5)
         with registered():

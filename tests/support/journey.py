@@ -17,16 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.media import packing
 from testkit.media.server import serving
 from testkit.models.demo_set import models
-from testkit.postgres import fresh
 from testkit.speech import catalogue
+from tests.support.demo_store import demo_store
 
 ROOT = Path(__file__).parents[2]
-DIMENSION = 384
-"""Of all-MiniLM-L6-v2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +100,5 @@ class Ctl:
 @pytest.fixture
 def ctl(tmp_path: Path) -> Iterator[Ctl]:
     """The command, a migrated database, and the demo's media over HTTP."""
-    databases = fresh("template0")
-    dsn = next(databases)
-    migrate(dsn)
-    ensure_dimension(dsn, DIMENSION)
-    with serving(packing.folder()) as base:
+    with demo_store() as dsn, serving(packing.folder()) as base:
         yield Ctl(tmp_path, dsn, base)
-    next(databases, None)

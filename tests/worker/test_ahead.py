@@ -18,12 +18,10 @@ from ingest_contract.stages import KEPT, Stage
 from ingest_worker.cache.manifest import decoder_version
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import stored
-from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.media.server import serving
 from testkit.media.tones import silent_film
 from testkit.models.demo_set import models
-from testkit.postgres import fresh
-from tests.support.journey import DIMENSION
+from tests.support.demo_store import demo_store
 from tests.support.worker import NOTING, TRACE, Ended, Worker, imported, order_for, place_in
 from tests.worker.test_pipeline_process import sample
 
@@ -57,12 +55,8 @@ class Both:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
-    databases = fresh("template0")
-    dsn = next(databases)
-    migrate(dsn)
-    ensure_dimension(dsn, DIMENSION)
-    yield dsn
-    next(databases, None)
+    with demo_store() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,8 @@ from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import Limits, RunFacts, launch, passed_on
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import StoredTranscript, transcript
-from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.models.demo_set import models
-from testkit.postgres import fresh
-from tests.support.journey import DIMENSION
+from tests.support.demo_store import demo_store
 from tests.support.worker import order_for, place_in
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)]
@@ -47,10 +45,11 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     home = tmp_path_factory.mktemp("forking")
-    databases = fresh("template0")
-    dsn = next(databases)
-    migrate(dsn)
-    ensure_dimension(dsn, DIMENSION)
+    with demo_store() as dsn:
+        yield both_ways(home, dsn)
+
+
+def both_ways(home: Path, dsn: str) -> Runs:
     told = {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(home / "libraries")}
     forks = Forks(passed_on() | told, home / "forking.log")
     alone = run(home, "alone", dsn, None)
@@ -65,8 +64,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         found = [transcript(connection, f"file:{name}") for name in ("alone", "forked")]
     assert found[0] is not None
     assert found[1] is not None
-    yield Runs(alone, forked, (found[0], found[1]), (before, after), searched)
-    next(databases, None)
+    return Runs(alone, forked, (found[0], found[1]), (before, after), searched)
 
 
 def run(home: Path, name: str, dsn: str, forks: Forks | None) -> Receipt:

@@ -22,10 +22,8 @@ from ingest_worker.gpu import gpu_is_present
 from ingest_worker.store.claims import claim
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import transcript
-from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.models.demo_set import models
-from testkit.postgres import fresh
-from tests.support.journey import DIMENSION
+from tests.support.demo_store import demo_store
 from tests.support.worker import RUNTIME, SETTINGS, TRACE, Ended, Worker, order_for, place_in
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)]
@@ -41,12 +39,8 @@ def sample() -> Path:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
-    databases = fresh("template0")
-    dsn = next(databases)
-    migrate(dsn)
-    ensure_dimension(dsn, DIMENSION)
-    yield dsn
-    next(databases, None)
+    with demo_store() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
-from ingest_contract.fetch_ahead import FetchAhead, FetchMode
+from ingest_contract.fetch_ahead import FetchMode
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 
@@ -42,11 +42,7 @@ def ahead_of(fetch: FetchProfile, *, has_cache: bool) -> Ahead | None:
     """How far a batch of this profile fetches ahead; None if one process fetches and ingests."""
     if fetch.mode is FetchMode.INLINE or not has_cache:
         return None
-    return _ahead(fetch.ahead)
-
-
-def _ahead(wanted: FetchAhead) -> Ahead:
-    return Ahead(wanted.recordings, wanted.gib * 1024)
+    return Ahead(fetch.ahead.recordings, fetch.ahead.gib * 1024)
 
 
 def cached_mib(bytes_: int) -> int:

@@ -15,9 +15,7 @@ from typing import Final
 
 from ingest_contract.failures import FAILURES, SITE_BREAKERS, Kind, Reason, Verdict
 from ingest_contract.order import Item
-from ingest_contract.profile_status import (
-    SiteProbe,
-)
+from ingest_contract.profile_status import SiteProbe
 from ingest_contract.sites import Pace
 from ingest_contract.stages import Stage
 from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, MAX_FAILED_PROBES, PROBE_AFTER_SECONDS

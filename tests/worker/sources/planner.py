@@ -6,34 +6,18 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from typing_extensions import override
 
 from ingest_contract.order import PlannedSource, PlanOrder
 from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Reprocess, Select
-from ingest_worker.details import Detail, Memory
 from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sources.plan import make_plan
 from testkit.media.site import Site
+from testkit.site.memory import MemoryInProcess
 from tests.worker.test_planning import SETTINGS
-
-
-class Remembered(Memory):
-    """A memory that a test reads."""
-
-    def __init__(self) -> None:
-        self.details: dict[str, Detail] = {}
-
-    @override
-    def recall(self, ids: Sequence[str], /) -> Mapping[str, Detail]:
-        return {name: self.details[name] for name in ids if name in self.details}
-
-    @override
-    def remember(self, details: Mapping[str, Detail], /) -> None:
-        self.details |= details
 
 
 class Planner:
@@ -45,7 +29,7 @@ class Planner:
         self.allow: dict[str, Any] = {"private_addresses": True}
         self.asked: list[Sequence[str]] = []
         self.kept: dict[str, str] = {}
-        self.memory = Remembered()
+        self.memory = MemoryInProcess()
 
     def store(self, languages: Mapping[str, str | None]) -> Mapping[str, StoredRecording]:
         self.asked.append([*languages])

@@ -17,7 +17,7 @@ from testkit.site.extractor import VARIABLE, folder, registered
 from testkit.site.rules import Limit
 from testkit.site.server import Site, serving
 from testkit.site.visits import Kind
-from tests.worker.sources.planner import Planner, Remembered
+from tests.worker.sources.planner import MemoryInProcess, Planner
 
 TALKS = channel(200, seconds=(300, 10_800))
 
@@ -98,7 +98,7 @@ def test_a_plan_that_a_site_stops_goes_on_behind_the_pages_that_it_has_opened(
     found = planner.plan(talks.url("@talks/shorts"), order=Order.NEWEST_FIRST)
     every = pages(talks)
     assert {path for path in opened if every.count(path) > opened.count(path)} == set()
-    planner.memory = Remembered()
+    planner.memory = MemoryInProcess()
     assert planner.plan(talks.url("@talks/shorts"), order=Order.NEWEST_FIRST) == found
 
 

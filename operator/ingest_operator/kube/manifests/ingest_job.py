@@ -42,7 +42,7 @@ from ingest_operator.kube.manifests.volumes import (
     claims,
     claims_of,
     models,
-    place_of,
+    place_with,
     secrets,
     writable,
 )
@@ -152,7 +152,7 @@ def shared_order_map(owner: Owner, orders: Orders, start: Start) -> Object:
 
 
 def _order(orders: Orders, item: Item, start: Start) -> FetchOrder | IngestOrder:
-    return in_pods(orders).to_run(item, start, place_of(orders.profile.pods.cache))
+    return in_pods(orders).to_run(item, start, place_with(orders.profile.pods.cache))
 
 
 def one_run(owner: Owner, name: str, labels: Mapping[str, str], template: Object) -> Object:

@@ -56,7 +56,7 @@ class Mount:
         return {"name": self.name, "mountPath": self.path} | ({"readOnly": True} if self.read_only else {})
 
 
-def place_of(cache: CacheVolume | None) -> Place:
+def place_with(cache: CacheVolume | None) -> Place:
     """The paths that a worker in a pod uses, the cache among them if there is one."""
     if cache is None:
         return PLACE
