@@ -130,8 +130,9 @@ def _picture_stream(container: Any, codec: str) -> Any:
     )  # a key frame where an HLS segment may begin
     stream.codec_context.flags |= av.codec.context.Flags.bitexact
     if codec == "libx264":
-        # baseline: no frames that refer to later ones, so no negative time stamps in MPEG-TS
-        stream.options = {"preset": "veryfast", "profile": "baseline", "sc_threshold": "0"}
+        # baseline: no frames that refer to later ones, so no negative time stamps in MPEG-TS. A constant
+        # quantizer: nothing that floats decide, so that no byte hangs on them
+        stream.options = {"preset": "veryfast", "profile": "baseline", "sc_threshold": "0", "qp": "30"}
     return stream
 
 

@@ -9,6 +9,7 @@ here: a pod that fails by it, at least.
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, SITE_BREAKERS, Reason, Verdict
 from ingest_contract.order import PlanOrder
 from ingest_operator.kube import requeueing
+from ingest_operator.kube.api.fields import sandbox_since
+from ingest_operator.kube.api.names import BATCH_UID, INGEST, ROLE
 from testkit.cluster.client import Json
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.fixtures import a_namespace
@@ -41,6 +44,7 @@ from testkit.cluster.lives import (
     tainted,
     taken_by_its_queue,
 )
+from testkit.cluster.program import until
 from testkit.cluster.scene import Scene, condition, final, rows, stalled_by
 from testkit.objects.builders import items
 from tests.support.hurry import hurry
@@ -131,6 +135,14 @@ def is_held(status: dict[str, Any], reason: Reason) -> bool:
     return (status.get("breaker") or {}).get("reason") == reason
 
 
+def waits(scene: Scene, reason: Reason) -> bool:
+    """Whether a recording of the reason's batch has a pod that waits for what the reason names: a node, or
+    in its sandbox for an image."""
+    own = {BATCH_UID: scene.seen(name_of(reason))["metadata"]["uid"], ROLE: INGEST}
+    found = [pod for pod in scene.pods() if own.items() <= pod["metadata"]["labels"].items()]
+    return any(reason is Reason.UNSCHEDULABLE or sandbox_since(pod) is not None for pod in found)
+
+
 OWN_PROFILE = {*NEVER_BEGIN, *SITE_BREAKERS}
 """Those of a site stop every batch of a profile there."""
 
@@ -163,11 +175,7 @@ def told(control_plane: ControlPlane) -> Iterator[Mapping[Reason, Told]]:
             )
         for reason, impatience in NEVER_BEGIN.items():
             if reason in (Reason.UNSCHEDULABLE, Reason.IMAGE_SLOW):
-                scene.until(
-                    lambda status: status["counts"]["running"] == 1,
-                    "a recording waits for a node, or an image",
-                    name_of(reason),
-                )
+                until(partial(waits, scene, reason), f"a pod waits as {reason} says")
             else:
                 scene.until_stalled(reason, name_of(reason))  # its node says what is missing
             scene.profile(name_of(reason), pods=PODS | impatience)
