@@ -218,7 +218,7 @@ def test_a_plan_that_one_node_cannot_make_is_made_on_another(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 1.0)
-    scene.profile(pods={"startDeadlineSeconds": 1})
+    scene.profile(pods={"startDeadlineSeconds": 4})
     bad, planned, met = f"{scene.namespace}-1", sequence({}), list[str]()
 
     def life(pod: Json) -> Life:
