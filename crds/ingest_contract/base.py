@@ -73,6 +73,15 @@ SourceKey = Annotated[
 BatchName = Annotated[str, StringConstraints(max_length=63 + 1 + 253)]
 """`<namespace>/<name>` of an object."""
 
+ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
+"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
+with a hash of the content and, for a file on a claim, of namespace and claim."""
+
+LabelValue = Annotated[
+    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+"""The value of a label."""
+
 TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """One per batch, in the form of a W3C trace id; Jobs, logs and rows carry it."""
 

@@ -10,11 +10,12 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Name, ObjectName, SourceKey, cel
+from ingest_contract.base import ContractModel, LabelValue, ObjectName, SourceKey, cel
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select
 from ingest_contract.status import MAX_RUNNING_RECORDINGS, IngestBatchStatus
+from ingest_contract.voices import MAX_VOICES
 
 MAX_SOURCES: Final = 100
 """A channel or a backlog file is one source; a hundred of them keep the append-only rule inside the API
@@ -162,12 +163,22 @@ class BatchTranscription(ContractModel):
     """Words in the recordings that a model may not know: names, products, terms."""
 
 
+class SpeakerSelector(ContractModel):
+    """Which SpeakerProfiles, by their labels."""
+
+    match_labels: Annotated[dict[str, LabelValue], Field(min_length=1, max_length=8)]
+    """Labels that a SpeakerProfile must have, each with this value."""
+
+
 class BatchSpeakers(ContractModel):
     """Which voices to look for."""
 
-    profiles: Annotated[tuple[Name, ...], Field(max_length=200)] | None = None
-    """Names of enrolled voices. Omitted: every voice of the profile. A speaker who is not recognised stays
-    `unknown #k`."""
+    profiles: Annotated[tuple[ObjectName, ...], Field(max_length=MAX_VOICES)] | None = None
+    """Names of SpeakerProfiles in the batch's namespace. Omitted, as `selector` is: every SpeakerProfile
+    there; an empty list: nobody. A speaker who is not recognised stays `unknown #k`."""
+
+    selector: SpeakerSelector | None = None
+    """SpeakerProfiles by their labels, besides those in `profiles`."""
 
 
 class Retry(ContractModel):

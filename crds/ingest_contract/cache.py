@@ -7,8 +7,7 @@ part of it: what one team may fetch with its cookies is no gift to all others th
 import hashlib
 import json
 
-from ingest_contract.base import BatchName
-from ingest_contract.order import ItemId
+from ingest_contract.base import BatchName, ItemId
 
 
 def cache_key(batch: BatchName, item_id: ItemId) -> str:

@@ -23,6 +23,8 @@ class ConditionType(StrEnum):
     """The batch is being planned."""
     SUSPENDED = "Suspended"
     """`spec.suspend` is set and nothing runs."""
+    READY = "Ready"
+    """Of a SpeakerProfile: every recording is heard or refused, and at least one is used."""
     NODES_AVOIDED = "NodesAvoided"
     """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
     once there were such nodes."""

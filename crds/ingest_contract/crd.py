@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, VERSION
+from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, SPEAKER_KIND, VERSION
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.schedule import SHORT_NAME_RULE, IngestScheduleSpec, IngestScheduleStatus
 from ingest_contract.schema import structural
+from ingest_contract.speaker_profile import SpeakerProfileSpec, SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
 
 Crd = dict[str, Any]
@@ -41,6 +42,15 @@ _SCHEDULE_COLUMNS: Final = [
     _column("Next", ".status.nextScheduledTime"),
     _column("Active", ".status.active", "integer"),
     _column("Missed", ".status.missed", "integer", priority=1),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+]
+
+_SPEAKER_COLUMNS: Final = [
+    _column("Voice", ".spec.displayName"),
+    _column("State", ".status.state"),
+    _column("Used", ".status.used", "integer"),
+    _column("Refused", ".status.refused", "integer"),
+    _column("Seconds", ".status.seconds", priority=1),
     _column("Age", ".metadata.creationTimestamp", "date"),
 ]
 
@@ -117,6 +127,9 @@ def definitions() -> dict[str, Crd]:
         _object("A batch whenever it is due.", IngestScheduleSpec, IngestScheduleStatus, spec_required=True)
         | SHORT_NAME_RULE
     )
+    speaker = _object(
+        "A person who is recognised by voice.", SpeakerProfileSpec, SpeakerProfileStatus, spec_required=True
+    )
     age = [_column("Age", ".metadata.creationTimestamp", "date")]
     return {
         "ingestbatches.yaml": _definition(
@@ -131,5 +144,8 @@ def definitions() -> dict[str, Crd]:
         ),
         "ingestschedules.yaml": _definition(
             SCHEDULE_KIND, short="ischedule", schema=schedule, columns=_SCHEDULE_COLUMNS, status=True
+        ),
+        "speakerprofiles.yaml": _definition(
+            SPEAKER_KIND, short="sp", schema=speaker, columns=_SPEAKER_COLUMNS, status=True
         ),
     }

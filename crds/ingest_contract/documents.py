@@ -18,18 +18,24 @@ from pydantic_core import ErrorDetails
 
 from ingest_contract.base import ContractModel
 from ingest_contract.batch import IngestBatch
-from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDULE_KIND
+from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SCHEDULE_KIND, SPEAKER_KIND
 from ingest_contract.plain_yaml import PlainLoader, load_all
 from ingest_contract.profile import IngestProfile
 from ingest_contract.schedule import IngestSchedule
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.text import redacted, without_credentials
 
 KINDS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
-    {BATCH_KIND: IngestBatch, PROFILE_KIND: IngestProfile, SCHEDULE_KIND: IngestSchedule}
+    {
+        BATCH_KIND: IngestBatch,
+        PROFILE_KIND: IngestProfile,
+        SCHEDULE_KIND: IngestSchedule,
+        SPEAKER_KIND: SpeakerProfile,
+    }
 )
 """The kinds that files may hold."""
 
-Document = IngestBatch | IngestProfile | IngestSchedule
+Document = IngestBatch | IngestProfile | IngestSchedule | SpeakerProfile
 
 _NAMELESS: Final = ' in "<unicode string>", '
 """PyYAML's name for a string that it parses; the file's own name is shown instead."""

@@ -97,6 +97,11 @@ class Reason(StrEnum):
     ORDER_INVALID = "OrderInvalid"
     MODELS_UNAVAILABLE = "ModelsUnavailable"
     VOICE_UNUSABLE = "VoiceUnusable"
+    VOICE_NOT_HEARD = "VoiceNotHeard"
+    TOO_LITTLE_SPEECH = "TooLittleSpeech"
+    SEVERAL_PEOPLE = "SeveralPeople"
+    VOICES_DISAGREE = "VoicesDisagree"
+    NOT_INGESTED = "NotIngested"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
     IMAGE_SLOW = "ImageSlow"
     POD_MISCONFIGURED = "PodMisconfigured"
@@ -371,7 +376,43 @@ FAILURES: Final = MappingProxyType(
             2,
         ),
         _R.VOICE_UNUSABLE: Failure(
-            82, _K.SETUP, _V.STOP_BATCH, "An enrolled voice's recording cannot be used. The message names it."
+            82,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "No recording of an enrolled voice can be used. "
+            "Look at the SpeakerProfile that the message names.",
+        ),
+        _R.VOICE_NOT_HEARD: Failure(
+            83,
+            _K.SETUP,
+            _V.RETRY_LATER,
+            "A voice that the batch looks for is not enrolled yet, or by another diarization model. "
+            "The recording waits. Look at its SpeakerProfile.",
+        ),
+        _R.TOO_LITTLE_SPEECH: Failure(
+            84,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "Too little clean speech to enrol a voice from. Name a longer recording of this person alone.",
+        ),
+        _R.SEVERAL_PEOPLE: Failure(
+            85,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "More than one person speaks in what a voice is enrolled from. Name one of this person alone.",
+        ),
+        _R.VOICES_DISAGREE: Failure(
+            86,
+            _K.INPUT,
+            _V.GIVE_UP,
+            "What a voice is enrolled from does not sound like one person. Remove the recordings of others.",
+        ),
+        _R.NOT_INGESTED: Failure(
+            87,
+            _K.SETUP,
+            _V.RETRY_LATER,
+            "A voice is enrolled from a recording that is not in the store, or was heard by another "
+            "diarization model. Ingest it.",
         ),
         _R.IMAGE_UNAVAILABLE: Failure(
             None,

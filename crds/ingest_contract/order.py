@@ -17,6 +17,7 @@ from ingest_contract.base import (
     BatchName,
     ContractModel,
     Count,
+    ItemId,
     ObjectName,
     Seconds,
     Timestamp,
@@ -39,6 +40,8 @@ from ingest_contract.profile import (
 from ingest_contract.selection import Language, Reprocess, Select
 from ingest_contract.sites import SiteAccesses
 from ingest_contract.text import ForeignLine
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voices import WantedVoices
 
 ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
 """The environment variable that carries the order."""
@@ -54,10 +57,6 @@ the order on its way: 32 hex digits of its sha256."""
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
 in the order."""
-
-ItemId = Annotated[str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9]+:.+$")]
-"""`<where>:<id>`, for example `youtube:CNxH0rHS320`, `url:` with a hash of the canonical address, or `file:`
-with a hash of the content and, for a file on a claim, of namespace and claim."""
 
 
 class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
@@ -127,6 +126,9 @@ class Settings(ContractModel):
 
     identification: IdentificationProfile
     """When a voice counts as recognised."""
+
+    voices: WantedVoices = ()
+    """The voices to look for."""
 
     segmentation: SegmentationProfile
     """How turns become passages."""
@@ -265,7 +267,7 @@ class PlanOrder(ContractModel):
     """Where things are."""
 
 
-WorkOrder = FetchOrder | IngestOrder | PlanOrder
+WorkOrder = EnrolOrder | FetchOrder | ForgetOrder | IngestOrder | PlanOrder
 _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
 
 

@@ -14,6 +14,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.fetch_report import Cached, SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.text import said
+from ingest_contract.voice_report import Enrolled, ForgetReport
 
 MAX_RECEIPT_BYTES: Final = 4096
 """Bytes at which a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
@@ -244,6 +245,12 @@ class Receipt(ContractModel):
     cached: Cached | None = None
     """For a fetch order: what is in the cache now."""
 
+    enrolled: Enrolled | None = None
+    """For an enrol order: what is known about the voice now."""
+
+    forgotten: ForgetReport | None = None
+    """For a forget order: what went."""
+
     site: SiteReport | None = None
     tracks: Tracks | None = None
     coverage: Coverage | None = None
@@ -263,7 +270,8 @@ class Receipt(ContractModel):
 def encode(receipt: Receipt) -> bytes:
     """The receipt in at most `MAX_RECEIPT_BYTES`: the message is shortened first, then details are dropped;
     how the run ended always stays."""
-    brief = receipt.model_copy(update={"message": receipt.message[:256]})
+    enrolled = receipt.enrolled.without_messages() if receipt.enrolled is not None else None
+    brief = receipt.model_copy(update={"message": receipt.message[:256], "enrolled": enrolled})
     for candidate in (receipt, brief):
         data = _short(candidate)
         if len(data) <= MAX_RECEIPT_BYTES:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, Decimal, ShortText, Timestamp
+from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, Decimal, ItemId, ShortText, Timestamp
 from ingest_contract.failures import Reason
-from ingest_contract.order import ItemId
 from ingest_contract.stages import Stage
 
 

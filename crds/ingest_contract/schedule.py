@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel, Count, ObjectName, ShortText, Timestamp, cel
+from ingest_contract.base import ContractModel, Count, LabelValue, ObjectName, ShortText, Timestamp, cel
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.conditions import Condition
 from ingest_contract.groups import ATOMIC
@@ -39,11 +39,6 @@ ZoneName = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
 ]
 """A time zone of the IANA database."""
-
-LabelValue = Annotated[
-    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
-]
-"""The value of a label."""
 
 
 class ConcurrencyPolicy(StrEnum):

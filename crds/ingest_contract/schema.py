@@ -12,8 +12,8 @@ Schema = dict[str, Any]
 
 _COPIED: Final = (
     "description", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
-    "minLength", "minimum", "pattern", "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
-    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
+    "minLength", "minProperties", "minimum", "pattern", "type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 )  # fmt: skip
 _DROPPED: Final = (
     "title",

@@ -17,7 +17,7 @@ from tests.support.chart import CHART, NAMESPACE, RELEASE, Json, helm
 
 pytestmark = pytest.mark.control_plane
 
-KINDS = ("ingestbatches", "ingestprofiles", "ingestschedules")
+KINDS = ("ingestbatches", "ingestprofiles", "ingestschedules", "speakerprofiles")
 BATCH: Json = {
     "apiVersion": "video-ingest.dev/v1alpha1",
     "kind": "IngestBatch",

@@ -47,11 +47,11 @@ WHOLE = {
     "a text": ("talks", "a mapping with apiVersion, kind, metadata and spec is wanted, not 'talks'"),
     "another kind": (
         HEAD.replace("IngestBatch", "Pod"),
-        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not 'Pod'",
+        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, SpeakerProfile, not 'Pod'",
     ),
     "no kind": (
         "apiVersion: v1\n",
-        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not nothing",
+        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, SpeakerProfile, not nothing",
     ),
     "another version": (
         HEAD.replace("v1alpha1", "v1"),
@@ -215,7 +215,7 @@ def test_all_mistakes_of_all_documents_are_reported_at_once(tmp_path: Path) -> N
         "spec.suspend: must be true or false, not 1",
         f"spec.mood: no such field; known fields here are {FIELDS}",
         "spec.runtime.device: should be 'Auto', 'Cuda' or 'Cpu', not 'Tpu'",
-        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, not 'Pod'",
+        "kind: must be one of IngestBatch, IngestProfile, IngestSchedule, SpeakerProfile, not 'Pod'",
     ]
 
 

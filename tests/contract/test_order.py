@@ -71,7 +71,7 @@ def without(field: str) -> dict[str, Any]:
     "change",
     [
         pytest.param({"mood": "good"}, id="a field of another version"),
-        pytest.param({"kind": "Enrol"}, id="a kind of another version"),
+        pytest.param({"kind": "Relabel"}, id="a kind of another version"),
         pytest.param({"kind": None}, id="no kind"),
         pytest.param({"run": 0}, id="no try"),
         pytest.param({"run": "2"}, id="a text for a number"),

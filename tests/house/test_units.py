@@ -69,7 +69,7 @@ COUNTED = {
         "ROUNDS",
         "ROWS",
     ),
-    *("RUNS", "SOURCES", "THREADS", "TIMES", "TOMBSTONES", "TURNS", "VECTORS", "WORDS"),
+    *("RUNS", "SOURCES", "THREADS", "TIMES", "TOMBSTONES", "TURNS", "VECTORS", "VOICES", "WORDS"),
 }
 """What is counted one by one."""
 

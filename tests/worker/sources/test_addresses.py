@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ingest_contract.order import ItemId
+from ingest_contract.base import ItemId
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import (
     canonical_url,

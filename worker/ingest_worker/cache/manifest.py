@@ -9,8 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel
-from ingest_contract.order import ItemId
+from ingest_contract.base import ContractModel, ItemId
 from ingest_contract.receipt import Real, Tracks
 from ingest_contract.stages import Stage, stage_hash
 from ingest_contract.text import ForeignLine

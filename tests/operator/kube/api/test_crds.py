@@ -14,6 +14,7 @@ from ingest_contract.documents import KINDS
 from ingest_contract.failures import Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
+from ingest_contract.speaker_profile import SpeakerProfileStatus
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.ledger import Ledger
 from testkit.cluster.client import Refused
@@ -29,6 +30,7 @@ SMALLEST: dict[str, Json] = {
     "IngestBatch": BATCH,
     "IngestProfile": {},
     "IngestSchedule": {"schedule": "30 2 * * *", "template": {"spec": BATCH}},
+    "SpeakerProfile": {"recordings": [{"url": "https://media.example.org/ann.wav"}]},
 }
 """Of each kind, what must be written."""
 
@@ -71,7 +73,12 @@ def said(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("IngestBatch", IngestBatchStatus), ("IngestSchedule", IngestScheduleStatus)]
+    ("kind", "status"),
+    [
+        ("IngestBatch", IngestBatchStatus),
+        ("IngestSchedule", IngestScheduleStatus),
+        ("SpeakerProfile", SpeakerProfileStatus),
+    ],
 )
 def test_what_nobody_has_reconciled_does_not_look_reconciled(
     control_plane: ControlPlane, namespace: str, kind: str, status: type[ContractModel]
