@@ -1,6 +1,9 @@
 """How right a transcript is, against recordings whose words and turns are known.
 
-WER is jiwer's over lower-cased words without punctuation. DER is pyannote.metrics' without a collar,
+WER is jiwer's, twice: over lower-cased words without punctuation, and over words as Whisper's own
+`EnglishTextNormalizer` leaves them, which leaderboards score by: numbers in digits, contractions written out,
+titles and fillers. Its table of British spellings comes with model files and is left empty: the references
+are in American spelling, which Whisper writes. DER is pyannote.metrics' without a collar,
 outside speech that overlaps: stored turns are exclusive, at most one speaker at a time (with overlaps:
 `bench/diarization.py`). The share of words given to the right person counts every word that was heard, by the
 person whose turn its middle lies in.
@@ -8,8 +11,9 @@ person whose turn its middle lies in.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import jiwer
 from pyannote.core import Annotation, Segment, Timeline
@@ -26,6 +30,8 @@ class Accuracy:
     """The figures of one recording."""
 
     wer: float
+    english_wer: float
+    """By Whisper's `EnglishTextNormalizer`."""
     der: float
     speakers_found: int
     speakers: int
@@ -41,8 +47,10 @@ def accuracy(known: Recording, found: StoredTranscript) -> Accuracy:
     assert known.text is not None
     assert known.turns is not None
     coverage = found.run.figures["coverage"]
+    words = [spoken.word.text for spoken in found.words]
     return Accuracy(
-        wer=round(word_error_rate(known.text, (spoken.word.text for spoken in found.words)), 4),
+        wer=round(word_error_rate(known.text, words), 4),
+        english_wer=round(english_word_error_rate(known.text, words), 4),
         der=round(diarization_error_rate(known.turns, found.turns, known.seconds), 4),
         speakers_found=len(found.speakers),
         speakers=len({turn.speaker for turn in known.turns}),
@@ -60,6 +68,20 @@ def normalised(text: str) -> str:
 def word_error_rate(reference: str, words: Iterable[str]) -> float:
     """Edit distance over reference words."""
     return float(jiwer.wer(normalised(reference), normalised(" ".join(words))))
+
+
+def english_word_error_rate(reference: str, words: Iterable[str]) -> float:
+    """Edit distance over reference words, both by Whisper's `EnglishTextNormalizer`."""
+    english = _english()
+    return float(jiwer.wer(english(reference), english(" ".join(words))))
+
+
+@cache
+def _english() -> Callable[[str], str]:
+    """openai/whisper `normalizers/english.py` as transformers has it."""
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    return EnglishTextNormalizer({})  # type: ignore[no-any-return,unused-ignore]
 
 
 def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:

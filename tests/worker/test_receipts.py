@@ -114,6 +114,14 @@ def test_turns_without_a_word_are_reported_in_seconds_and_speakers() -> None:
     assert (found.wordless_seconds, found.wordless_speakers) == (12.0, 1)
 
 
+def test_a_word_that_reaches_into_a_turn_covers_what_it_reaches() -> None:
+    heard = tuple(
+        SpokenWord(Word(start, end, "w", 0.9), 0, overlap=False) for start, end in ((4.0, 7.5), (10.0, 12.0))
+    )
+    assert wordless(heard, replace(DIARIZATION, turns=(Turn(5.0, 12.0, 0),))) == []
+    assert wordless(heard[1:], replace(DIARIZATION, turns=(Turn(5.0, 12.0, 0),))) == [(5.0, 10.0)]
+
+
 def test_words_of_no_speaker_are_reported_in_seconds() -> None:
     heard = tuple(
         SpokenWord(Word(start, start + 0.75, "w", 0.9), who, overlap=False)

@@ -8,7 +8,7 @@ gives the same. What models decide has no part in it: their files are in the has
 import hashlib
 import json
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from itertools import count, islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.attribution import attribute
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.domain import SAMPLE_RATE, Diarization, EnrolledVoice, Media, SpokenWord, Turn, Word
-from ingest_worker.engines import chunks, quality, turns, words
+from ingest_worker.engines import chunks, gaps, languages, loops, quality, soft, turns, words
 from ingest_worker.engines.chunks import FRAME_SAMPLES
 from ingest_worker.engines.embedding import _normalised
 from ingest_worker.identification import identify
@@ -32,7 +32,7 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (3, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (6, "cd94b823b94ab937"),
+    Stage.TRANSCRIBE: (7, "3085dd0c303952c1"),
     Stage.DIARIZE: (3, "77617b4fb67d6c14"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (1, "79bd0008f02aab21"),
@@ -118,11 +118,27 @@ def transcribed(seed: int, _: Path) -> Any:
         for pace in (1, 7, 30)
     ]
     cut = [[half.spans for half in chunks.halves(chunk, probabilities)] for chunk in packed]
+    speech = chunks.voiced(probabilities, 4000 * FRAME_SAMPLES)
+    spans = tuple(span for chunk in packed for span in chunk.spans)
+    bare = gaps.gaps(kept, speech)
     return [
         cut,
         [astuple(word) for word in kept],
         [(quality.fault_of(each), quality.is_silence(each)) for each in said],
+        [(gap, [part.spans for part in gaps.around(gap, spans, probabilities)]) for gap in bare],
+        [loops.loop_of(" ".join(text.split()[:size] * 5)) for size in (1, 3)],
+        soft._runs(soft._lasting(speech)),
+        languages_heard(seed, packed),
     ]
+
+
+def languages_heard(seed: int, packed: Sequence[chunks.Chunk]) -> Any:
+    """Of chunks whose ballots are drawn: which are asked in pieces, and the parts of one language."""
+    drawn = numbers(seed + 3)
+    ballots = [{"en": share / 1000, "de": 1 - share / 1000} for share, _ in zip(drawn, packed, strict=False)]
+    asked = languages.at_borders(packed, dict(zip(packed, ballots, strict=True)))
+    parts = languages.by_language(packed, ballots)
+    return [[each.spans for each in asked], languages.languages_of(parts, packed, ballots)]
 
 
 def diarized(seed: int, _: Path) -> Any:

@@ -84,8 +84,14 @@ def test_the_end_of_the_file_is_the_end_whatever_is_said_of_other_tracks() -> No
     assert len(list(TrackReader(SimpleNamespace(demux=demux), track).frames())) == 1  # type: ignore[arg-type]  # stand-ins
 
 
-def test_a_container_that_cannot_be_read_in_one_place_is_read_on_behind_it() -> None:
-    packets = iter([1, FFmpegError(1, "Operation not permitted"), 2, FFmpegError(5, "Input/output error"), 3])
+@pytest.mark.parametrize(("after", "damaged"), [((3,), 2), ((), 1)], ids=["read on", "broken off"])
+def test_a_container_that_cannot_be_read_in_one_place_is_read_on_behind_it(
+    after: tuple[int, ...], damaged: int
+) -> None:
+    """What cannot be read between packets is told as damaged; what comes after the last one is shown by the
+    length."""
+    unreadable = FFmpegError(1, "Operation not permitted"), FFmpegError(5, "Input/output error")
+    packets = iter([1, unreadable[0], 2, unreadable[1], *after])
 
     def demux(*_: Any) -> Any:
         for each in packets:
@@ -96,4 +102,6 @@ def test_a_container_that_cannot_be_read_in_one_place_is_read_on_behind_it() -> 
     track = SimpleNamespace(
         index=0, codec_context=SimpleNamespace(decode=lambda _: [SimpleNamespace(samples=1024)])
     )
-    assert len(list(TrackReader(SimpleNamespace(demux=demux), track).frames())) == 3  # type: ignore[arg-type]  # stand-ins
+    reader = TrackReader(SimpleNamespace(demux=demux), track)  # type: ignore[arg-type]  # stand-ins
+    assert len(list(reader.frames())) == 2 + len(after)
+    assert reader.packets.damaged == damaged

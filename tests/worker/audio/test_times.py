@@ -1,5 +1,6 @@
 """A time in the recording is the time at which a player plays it."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,16 @@ def test_a_long_pause_is_a_pause_where_the_container_has_one_clock(
         pytest.approx(706, abs=0.25),
     )
     assert found.told["filled_seconds"] == pytest.approx(700, abs=0.3)
+
+
+def test_sound_whose_times_lie_beyond_the_announced_end_is_refused(tmp_path: Path) -> None:
+    """Where it belongs nobody knows: behind what came before it, half of the recording would be at a time at
+    which no player plays it."""
+    path = mux(tmp_path / "a.mka", [(0, tone(3, 440)), (703, tone(3, 660))], codec="libopus")
+    content = path.read_bytes()
+    duration = content.index(b"\x44\x89\x88") + 3  # RFC 9559: Duration, eight bytes, in milliseconds
+    path.write_bytes(content[:duration] + struct.pack(">d", 6_500.0) + content[duration + 8 :])
+    assert refused(path) is Reason.UNDECODABLE
 
 
 @pytest.mark.parametrize("picture", [(0, 663), None])

@@ -152,6 +152,19 @@ def test_a_doubtful_whole_is_better_than_halves_that_are_lost(transcriber: Make,
     assert any(word.text.startswith("w") for word in transcript.words)
 
 
+def test_doubtful_halves_are_better_than_a_whole_that_nobody_said(transcriber: Make, audio: Audio) -> None:
+    def hears(number: int, seconds: float, _: float) -> Decoded:
+        if number == 1:
+            return heard(LOOP, seconds)
+        if number < 4:
+            return honest(seconds)
+        return heard(" ".join(different(int(2 * seconds), "h")), seconds, logprob=-1.2)
+
+    transcript, _ = listen(transcriber, audio, hears)
+    assert transcript.dropped == ()
+    assert sum(word.text.startswith("h") for word in transcript.words) > 20
+
+
 def test_a_half_in_which_the_model_hears_nobody_is_reported(transcriber: Make, audio: Audio) -> None:
     def hears(number: int, seconds: float, _: float) -> Decoded:
         if number == 1:

@@ -70,6 +70,18 @@ def test_words_of_a_soft_voice_are_stored(transcriber: Make, cut: Cut, tmp_path:
     assert words[-40] == words[0]
 
 
+def test_a_clause_that_is_left_out_where_a_soft_voice_ends_is_found(
+    transcriber: Make, cut: Cut, tmp_path: Path
+) -> None:
+    """Of "should last for a little while. My name is Joe" tiny.en writes "My name is Joe", at times that
+    leave 1.0 s of the soft voice and of the loud one bare."""
+    soft, loud = levelled(cut("voice-mina", start=7.0).pcm(), -55), cut("voice-joe", end=6.0).pcm()
+    found = transcriber().transcribe(stored(tmp_path, np.concatenate([PAUSE, soft, PAUSE, loud])), quiet)
+    text = spelling(" ".join(word.text for word in found.words))
+    assert "for a little while my name is joe" in text
+    assert (found.redecoded, found.dropped) == (1, ())
+
+
 def test_speech_that_a_codec_drowns_is_found(cut: Cut, tmp_path: Path) -> None:
     """ADPCM's errors have fixed sizes: of faint speech Silero takes whole sentences for noise."""
     sound = cut("dialogue", start=40.0, end=70.0).pcm()

@@ -57,16 +57,15 @@ class TrackReader:
             yield from self._decoded(packet)
 
     def _read(self, *tracks: Stream) -> Iterator["Packet[Any]"]:
-        """Packets in the container's order. One that cannot be read counts as damaged; a container that
-        breaks off has ended.
-
-        The length then shows how much is missing.
-        """
+        """Packets in the container's order. One that cannot be read counts as damaged if another comes
+        after it; otherwise the container breaks off there, and the length shows how much is missing."""
         failures = 0
         while failures <= _MOST_FAILURES:
             try:
                 for packet in self._container.demux(*tracks):
-                    failures = 0
+                    if packet.size:
+                        self.packets.damaged += failures
+                        failures = 0
                     yield packet
             except av.error.PatchWelcomeError:
                 raise
@@ -75,8 +74,9 @@ class TrackReader:
                 IndexError,
             ):  # PyAV at the end, over a track that appeared only in the middle
                 return
-            except av.error.FFmpegError:
+            except av.error.FFmpegError as error:
                 failures += 1
+                self.packets.words = str(error.strerror or error)
             else:
                 return
 

@@ -14,7 +14,7 @@ import numpy as np
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
-from ingest_worker.engines.gaps import LONGEST_GAP_FRAMES, around, covered, gaps
+from ingest_worker.engines.gaps import around, covered, gaps
 from ingest_worker.engines.hearing import TEMPERATURES, DecodingSession, nobody
 from ingest_worker.engines.loops import units
 from ingest_worker.engines.quality import MAX_NO_SPEECH_PROBABILITY, fault_of
@@ -31,6 +31,9 @@ gaps that are not decoded again are reported."""
 
 MIN_SECONDS: Final = 1.0
 """The shortest part that is worth decoding by itself."""
+
+MORE_FRAMES: Final = round(0.25 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames of speech that new words must cover beyond those that they replace: a short word."""
 
 DOUBLE_SECONDS: Final = 1.0
 """The largest distance between two copies of one word from two decodings."""
@@ -123,7 +126,7 @@ class Filling:
         new = placed(self._session.words_of(piece, part.seconds), part)
         inside = [part.holds((word.start + word.end) / 2) for word in filled.words]
         old = [word for word, its in zip(filled.words, inside, strict=True) if its]
-        if self._over(part, new) - self._over(part, old) > LONGEST_GAP_FRAMES // 4:
+        if self._over(part, new) - self._over(part, old) >= MORE_FRAMES:
             outside = [word for word, its in zip(filled.words, inside, strict=True) if not its]
             filled.words = apart([*_without_doubles(outside, new), *new])
 

@@ -17,10 +17,11 @@ from ingest_worker.engines.chunks import FRAME_SAMPLES, SILENCE_PROBABILITY, Chu
 Gap = tuple[int, int]
 """First frame of speech without a word, and one past the last."""
 
-LONGEST_GAP_FRAMES: Final = round(1.0 * SAMPLE_RATE / FRAME_SAMPLES)
-"""Frames of speech that may lie between two words: a drawn-out vowel, a laugh, a breath that voice activity
-takes for speech. Of a left-out clause of five words the alignment leaves 1.4 s bare: it lays the words beside
-it over the rest."""
+LONGEST_GAP_FRAMES: Final = round(0.6 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames of speech that may lie between two words: a drawn-out vowel, a breath that voice activity takes for
+speech. Of a clause that is left out the alignment leaves little bare, because it lays the words beside it
+over the rest: 1.4 s of five words, 1.0 s of "for a little while. My name" in a voice 50 dB below the one
+before it. Of six recordings that were heard well, 0.5 s had no more parts decoded again than 1.0 s."""
 
 REACH_FRAMES: Final = round(4.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""
