@@ -81,7 +81,8 @@ def _english() -> Callable[[str], str]:
     """openai/whisper `normalizers/english.py` as transformers has it."""
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-    return EnglishTextNormalizer({})  # type: ignore[no-any-return,unused-ignore]
+    normalizer: Callable[[str], str] = EnglishTextNormalizer({})  # type: ignore[no-untyped-call]  # it has no types
+    return normalizer
 
 
 def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:
