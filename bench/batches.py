@@ -32,14 +32,14 @@ def run_batch(home: Path, urls: Sequence[str]) -> dict[str, Any]:
 
 
 def _batch(home: Path, urls: Sequence[str]) -> Path:
-    batch, profile = yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text())
+    batch, *others = yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text())
     voices = home / "voices"
     voices.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         shutil.copyfile(catalogue.recordings()[f"voice-{name}"].path, voices / f"{name}.wav")
     batch["spec"]["sources"] = [{"url": url} for url in urls]
     path = home / "batch.yaml"
-    path.write_text(yaml.safe_dump_all([batch, profile]).replace("$VOICES", str(voices)))
+    path.write_text(yaml.safe_dump_all([batch, *others]).replace("$VOICES", str(voices)))
     return path
 
 

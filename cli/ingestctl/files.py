@@ -1,12 +1,14 @@
-"""Reads the files that the user names into one batch and its profile. All mistakes in all files are reported
-together, before anything runs."""
+"""Reads the files that the user names into one batch, its profile and the voices. All mistakes in all
+files are reported together, before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import Document, InvalidDocumentError, read
 from ingest_contract.profile import IngestProfile, ObjectMeta
+from ingest_contract.speaker_profile import SpeakerProfile
 
 
 def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
@@ -25,17 +27,46 @@ def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
     return tuple(found)
 
 
-def batch_and_profile(paths: Sequence[Path]) -> tuple[IngestBatch, IngestProfile]:
-    """The one batch in the files and the profile that it refers to; `default` need not be in a file."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user's files ask for."""
+
+    batch: IngestBatch
+    profile: IngestProfile
+    speakers: tuple[SpeakerProfile, ...]
+    """The voices that there are."""
+
+
+def asked(paths: Sequence[Path]) -> Asked:
+    """The one batch in the files, the profile that it refers to (`default` need not be in a file), and every
+    voice. Raises `InvalidDocumentError`."""
     documents = read_all(paths)
     batches = [document for document in documents if isinstance(document, IngestBatch)]
     if len(batches) != 1:
         raise InvalidDocumentError(
             (f"{', '.join(map(str, paths))}: one IngestBatch is wanted, and {len(batches)} are there",)
         )
-    return batches[0], profile_of(
-        batches[0], [document for document in documents if isinstance(document, IngestProfile)]
-    )
+    (batch,) = batches
+    profile = profile_of(batch, [document for document in documents if isinstance(document, IngestProfile)])
+    speakers = tuple(document for document in documents if isinstance(document, SpeakerProfile))
+    if mistakes := tuple(_mistakes_of(batch, speakers)):
+        raise InvalidDocumentError(mistakes)
+    return Asked(batch, profile, speakers)
+
+
+def _mistakes_of(batch: IngestBatch, speakers: Sequence[SpeakerProfile]) -> Iterator[str]:
+    """Voices that the batch could not look for in a cluster either."""
+    wanted = batch.spec.profile_ref.name
+    names: set[str] = set()
+    for speaker in speakers:
+        where = f"SpeakerProfile {speaker.metadata.name}"
+        if speaker.metadata.name in names:
+            yield f"{where}: is there twice"
+        names.add(speaker.metadata.name)
+        if speaker.metadata.namespace != batch.metadata.namespace:
+            yield f"{where}: metadata.namespace: must be the batch's, {batch.metadata.namespace}"
+        if speaker.spec.profile_ref.name != wanted:
+            yield f"{where}: spec.profileRef.name: must be the batch's, {wanted}: one model hears both"
 
 
 def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestProfile:

@@ -22,7 +22,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.planning import PlanningInterruptedError, read_items
+from ingest_operator.local.planning import InterruptedBeforeRunsError, read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.place import console
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
@@ -64,7 +64,7 @@ def run_batch(request: Request, screen: Screen) -> int:
     try:
         with watcher:
             batch, interrupted = asyncio.run(_run(request, watcher))
-    except PlanningInterruptedError:
+    except InterruptedBeforeRunsError:
         return INTERRUPTED_EXIT
     folder = BatchFolder.of(request.home, batch.metadata.namespace, batch.metadata.name)
     show(batch, read_items(folder), screen)

@@ -1,5 +1,5 @@
-"""`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, voices, and
-which sources are allowed.
+"""`IngestProfile`: what a platform team decides once for many batches: models, limits, memory, and which
+sources are allowed.
 
 The settings have two parts. Everything but `runtime` determines the output, and so enters the stage hashes;
 `runtime` sets speed and memory, and never does. Every Receipt has the values that were used in fact.
@@ -80,23 +80,9 @@ class DiarizationProfile(ContractModel):
     """The diarization pipeline, by its name in the model set."""
 
 
-class Voice(ContractModel):
-    """A person to recognise."""
-
-    name: Name
-    """The name that transcripts show."""
-
-    recordings: Annotated[tuple[Location, ...], Field(min_length=1, max_length=16)]
-    """Recordings in which only this person speaks: ten seconds or more of clean speech each; several rooms
-    and microphones help."""
-
-
 class IdentificationProfile(ContractModel):
     """When a voice counts as recognised. Nothing is assumed:
     a speaker who is not recognised stays `unknown #k`."""
-
-    voices: Annotated[tuple[Voice, ...], Field(max_length=200)] = ()
-    """The voices to look for."""
 
     threshold: Decimal = "0.40"
     """Cosine similarity below which a voice is unknown.

@@ -152,4 +152,4 @@ class OneBatch:
 def _orders(body: Object) -> Orders:
     batch, profile = IngestBatch.from_object(body), IngestProfileSpec()
     runtime = runtime_of(profile, Machine(profile.pods.gpu.count > 0, profile.pods.cpus), 1)
-    return Orders(batch, profile, settings_of(batch, profile), runtime, OWNER.trace_id)
+    return Orders(batch, profile, settings_of(batch, profile, ()), runtime, OWNER.trace_id)

@@ -10,6 +10,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import ObjectMeta
 from ingest_contract.receipt import Coverage, Receipt, StageFigures
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.stages import Stage
 from ingest_contract.status import IngestBatchStatus, PlanStatus
 from ingest_operator.core.batch import Batch, PlannedItems
@@ -170,3 +171,16 @@ def rendered(
 ) -> IngestBatchStatus:
     """The status of a batch of which nothing else is seen."""
     return render(batch, seen or Observation(), ledger, previous, now)
+
+
+def a_voice(name: str, *urls: str, labels: dict[str, str] | None = None, **spec: Any) -> SpeakerProfile:
+    """A SpeakerProfile."""
+    addresses = urls or (f"https://media.example.org/{name}.wav",)
+    return SpeakerProfile.from_object(
+        {
+            "apiVersion": "video-ingest.dev/v1alpha1",
+            "kind": "SpeakerProfile",
+            "metadata": {"name": name, "labels": labels or {}},
+            "spec": {"recordings": [{"url": url} for url in addresses]} | spec,
+        }
+    )

@@ -1,10 +1,12 @@
 """Owners, orders and parts of manifests, for tests that look at what the operator would create."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ingest_contract.order import Item
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.kube.api.names import CONTAINER, Owner
 from ingest_operator.kube.api.resources import Object
@@ -24,13 +26,17 @@ ITEM = Item(
 
 
 def orders_for(
-    pods: PodProfile | None = None, *, batch: dict[str, Any] | None = None, **profile: Any
+    pods: PodProfile | None = None,
+    *,
+    batch: dict[str, Any] | None = None,
+    voices: Sequence[SpeakerProfile] = (),
+    **profile: Any,
 ) -> Orders:
     """The orders of a batch in a cluster."""
     spec = IngestProfileSpec(pods=pods or PodProfile(), **profile)
     made = a_batch(OWNER.name, **(batch or {}))
     runtime = runtime_of(spec, Machine(has_gpu=spec.pods.gpu.count > 0, cores=spec.pods.cpus), 1)
-    return Orders(made, spec, settings_of(made, spec), runtime, TRACE)
+    return Orders(made, spec, settings_of(made, spec, voices), runtime, TRACE)
 
 
 def pod_spec(job: Object) -> Object:

@@ -21,7 +21,7 @@ def orders() -> Orders:
     return Orders(
         batch,
         profile,
-        settings_of(batch, profile),
+        settings_of(batch, profile, ()),
         runtime_of(profile, Machine(has_gpu=True, cores=8), 2),
         TRACE,
     )

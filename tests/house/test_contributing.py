@@ -129,8 +129,8 @@ def test_a_failure_reason_is_added_in_five_steps(tree: Tree) -> None:
     assert len(steps("Add a failure reason")) == 5
     tree.change(
         "crds/ingest_contract/failures.py",
-        '    VOICE_UNUSABLE = "VoiceUnusable"\n',
-        '    VOICE_UNUSABLE = "VoiceUnusable"\n    YOURS = "Yours"\n',
+        '    NOT_INGESTED = "NotIngested"\n',
+        '    NOT_INGESTED = "NotIngested"\n    YOURS = "Yours"\n',
     )
     row = '        _R.YOURS: Failure(38, _K.INPUT, _V.GIVE_UP, "It is yours. Take it home."),\n'
     tree.change(

@@ -67,14 +67,14 @@ class Ctl:
         )
 
     def batch(self, *files: str, name: str = "journey", **spec: Any) -> Path:
-        """A batch over served files, with the demo's profile."""
+        """A batch over served files, with the demo's profile and voices."""
         documents = list(yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text()))
-        profile = json.loads(json.dumps(documents[1]).replace("$VOICES", str(self.voices())))
+        others = json.loads(json.dumps(documents[1:]).replace("$VOICES", str(self.voices())))
         sources = [{"url": f"{self.base}/{file}"} for file in files]
         wanted = documents[0]["spec"] | {"sources": sources} | spec
         path = self.home / f"{name}.yaml"
         path.write_text(
-            yaml.safe_dump_all([documents[0] | {"metadata": {"name": name}, "spec": wanted}, profile])
+            yaml.safe_dump_all([documents[0] | {"metadata": {"name": name}, "spec": wanted}, *others])
         )
         return path
 

@@ -11,9 +11,9 @@ from ingest_contract.profile import (
     IdentificationProfile,
     SegmentationProfile,
     TranscriptionProfile,
-    Voice,
 )
 from ingest_contract.stages import STAGE_VERSION, Stage
+from ingest_contract.voices import WantedVoice
 from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of
 
 MODELS = Identities("tiny.en@1", "community-1@2", "minilm@3")
@@ -25,7 +25,7 @@ SETTINGS = Settings(
     segmentation=SegmentationProfile(),
     embedding=EmbeddingProfile(model="minilm"),
 )
-ANN = IdentificationProfile(voices=(Voice(name="ann", recordings=("/voices/ann.wav",)),))
+ANN = (WantedVoice(name="ann", sources=("/voices/ann.wav",)),)
 
 
 def hashes(speakers: SpeakerCount | None = None, models: Identities = MODELS, **changed: Any) -> Hashes:
@@ -44,7 +44,7 @@ def redone(other: Hashes) -> set[str]:
 EVERYTHING_BUT_VOICES = {"transcribe", "segment", "embed"}
 VOICES = {"diarize", "identify", "segment", "embed"}
 CHANGES = {
-    "a new voice": ({"identification": ANN}, {"identify"}),
+    "a new voice": ({"voices": ANN}, {"identify"}),
     "a new threshold": ({"identification": IdentificationProfile(threshold="0.5")}, {"identify"}),
     "longer passages": ({"segmentation": SegmentationProfile(max_seconds=90)}, {"segment", "embed"}),
     "another beam": (

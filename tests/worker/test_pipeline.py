@@ -35,7 +35,7 @@ from tests.support.ports import Ear, Judge, Shelf, Studio, Writer
 
 MODELS = Identities("tiny.en@1", "community-1@2", "text@1")
 HEARING = ["fetch", "decode", "transcribe", "release transcriber", "diarize"]
-NAMING = ["voices", "release diarizer", "embed"]
+NAMING = ["release diarizer", "embed"]
 
 
 def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
@@ -128,7 +128,7 @@ def test_the_stages_follow_the_data_and_models_leave_before_the_next_ones_need_t
     run: Callable[..., Run], studio: Studio
 ) -> None:
     assert run().error is None
-    assert studio.asked == HEARING + NAMING
+    assert studio.asked == ["voices", *HEARING, *NAMING]
 
 
 def test_words_go_to_their_speakers_and_passages_to_one_speaker_each(run: Callable[..., Run]) -> None:
@@ -161,8 +161,8 @@ def test_a_second_run_of_the_same_order_hears_nothing_and_finds_the_same(
 
 
 RESUMED = {
-    Stage.TRANSCRIBE: HEARING + NAMING,
-    Stage.DIARIZE: ["fetch", "decode", "diarize", *NAMING],
+    Stage.TRANSCRIBE: ["voices", *HEARING, *NAMING],
+    Stage.DIARIZE: ["voices", "fetch", "decode", "diarize", *NAMING],
     Stage.IDENTIFY: ["voices", "embed"],
     Stage.EMBED: ["embed"],
 }
@@ -191,12 +191,21 @@ def test_a_result_under_another_hash_does_not_count(
     assert "transcribe" not in studio.asked
 
 
+@pytest.mark.parametrize("reason", [Reason.VOICE_NOT_HEARD, Reason.VOICE_UNUSABLE])
+def test_a_voice_that_is_not_enrolled_is_missed_before_anything_is_fetched_or_heard(
+    run: Callable[..., Run], studio: Studio, reason: Reason
+) -> None:
+    studio.fails["voices"] = StageError(reason, "Voice 'ann'")
+    receipt = run().receipt
+    assert (receipt.reason, receipt.stage, receipt.message) == (reason, Stage.IDENTIFY, "Voice 'ann'")
+    assert studio.asked == ["voices"]
+
+
 FAILING = {
     "fetch": (Stage.FETCH, Reason.BOT_CHECK),
     "decode": (Stage.DECODE, Reason.UNDECODABLE),
     "transcribe": (Stage.TRANSCRIBE, Reason.GPU_OUT_OF_MEMORY),
     "diarize": (Stage.DIARIZE, Reason.DIARIZATION_FAILED),
-    "voices": (Stage.IDENTIFY, Reason.VOICE_UNUSABLE),
     "embed": (Stage.EMBED, Reason.EMBEDDING_INCOMPLETE),
 }
 

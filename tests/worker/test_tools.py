@@ -12,7 +12,8 @@ from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.gpu.residency import Batches, ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
-from ingest_worker.tools import tools_for
+from ingest_worker.tools import Surroundings, tools_for
+from tests.support.ports import Studio
 from tests.support.worker import RUNTIME, order_for, place_in
 
 IDENTITIES = Identities("whisper@0", "community@0", "minilm@0")
@@ -59,7 +60,7 @@ def test_models_are_loaded_before_their_stage_where_memory_and_order_allow(
     runtime = RUNTIME.model_copy(update={"device": device, "together": together, "preload": preload})
     order = order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path), runtime=runtime)
     plan = ResidencyPlan(together, Batches(8, 32), "said so")
-    tools = tools_for(order, NoModels(), IDENTITIES, plan, lambda _: None)  # type: ignore[arg-type]  # nothing is loaded here
+    tools = tools_for(order, NoModels(), IDENTITIES, plan, Surroundings(Studio(), lambda _: None))  # type: ignore[arg-type]  # nothing is loaded here
     assert (begun(tools.transcriber), begun(tools.diarizer), begun(tools.embedder)) == early
     assert tools.together is together
 
@@ -68,5 +69,5 @@ def test_a_recording_from_the_cache_meets_no_source(tmp_path: Path) -> None:
     order = order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path))
     cached = CachedRecording(Cache(FolderStorage(tmp_path)), "a" * 40, order.fetch)
     plan = ResidencyPlan(together=False, batches=Batches(8, 32), why="said so")
-    tools = tools_for(order, NoModels(), IDENTITIES, plan, lambda _: None, cached)  # type: ignore[arg-type]  # nothing is loaded here
+    tools = tools_for(order, NoModels(), IDENTITIES, plan, Surroundings(Studio(), lambda _: None, cached))  # type: ignore[arg-type]  # nothing is loaded here
     assert tools.fetcher is tools.decoder is cached

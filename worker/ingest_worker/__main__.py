@@ -26,6 +26,7 @@ from ingest_contract.order import (
     read_order,
 )
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Receipt, encode
+from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker import logs
 from ingest_worker.sandbox.kernel import undumpable
 from ingest_worker.surroundings import settle
@@ -53,7 +54,7 @@ def main() -> NoReturn:
         code = refuse(text, error)
     else:
         logs.start(order.trace_id)
-        settle(order.runtime.threads if isinstance(order, IngestOrder) else None)
+        settle(order.runtime.threads if isinstance(order, EnrolOrder | IngestOrder) else None)
         from ingest_worker.process import Process
 
         code = Process(order, dsn).run()

@@ -104,7 +104,10 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
         transcribe=transcribe,
         diarize=diarize,
         identify=stage_hash(
-            Stage.IDENTIFY, parameters=settings.identification.model_dump(mode="json"), builds_on=(diarize,)
+            Stage.IDENTIFY,
+            parameters=settings.identification.model_dump(mode="json")
+            | {"voices": [voice.model_dump(mode="json") for voice in settings.voices]},
+            builds_on=(diarize,),
         ),
         segment=segment,
         embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),

@@ -20,12 +20,13 @@ from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.claimed import claimed_recording
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_residency
-from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of
+from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of, voice_hash
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, log, named
 from ingest_worker.store.records import Content, Recording, Run
-from ingest_worker.tools import tools_for
+from ingest_worker.stored_voices import StoredVoices
+from ingest_worker.tools import Surroundings, tools_for
 
 _SPENT: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER})
 """Verdicts after which a recording runs again, unless this was its last attempt."""
@@ -80,7 +81,9 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
         extra={"action": "plan-memory", "together": residency.together},
     )
     session.effective = effective_of(order, residency, identities)
-    tools = tools_for(order, models, identities, residency, session.met, cached)
+    voices = StoredVoices(dsn, order, voice_hash(identities.diarization))
+    around = Surroundings(voices, session.met, cached)
+    tools = tools_for(order, models, identities, residency, around)
     with session.sampler, claimed_recording(dsn, order) as recording, session.shown(order.place) as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up

@@ -24,6 +24,7 @@ from ingest_worker.attribution import attribute
 from ingest_worker.domain import (
     Audio,
     Diarization,
+    EnrolledVoice,
     Identity,
     Media,
     Segment,
@@ -124,6 +125,7 @@ class Pipeline:
             observer,
         )
         self._kept: dict[Stage, bytes] = {}
+        self._voices: tuple[EnrolledVoice, ...] = ()
         self.media: Media | None = None
         """The fetched media, once there are any; None if nothing had to be fetched."""
         self.sound: Sound | None = None
@@ -157,6 +159,9 @@ class Pipeline:
                 self._kept[stage] = content
                 self._observer.clock.resume(stage)
                 self._observer.board.end(stage)
+        if Stage.IDENTIFY not in self._kept:  # one that is not enrolled is missed now, not after hours
+            with self._observer.clock.timing(Stage.IDENTIFY):
+                self._voices = self._tools.enrolment.voices()
         self._tools.begin(frozenset(KEPT) - self._kept.keys())
 
     def _heard(self) -> tuple[Transcript, Diarization]:
@@ -216,9 +221,7 @@ class Pipeline:
         if Stage.IDENTIFY in self._kept:
             return IDENTITIES.decode(self._kept[Stage.IDENTIFY])
         profile = self._order.settings.identification
-        return self._made(
-            IDENTITIES, lambda _: identify(diarization, self._tools.enrolment.voices(), profile)
-        )
+        return self._made(IDENTITIES, lambda _: identify(diarization, self._voices, profile))
 
     def _embedded(self, words: tuple[SpokenWord, ...]) -> Passages:
         if Stage.EMBED in self._kept:

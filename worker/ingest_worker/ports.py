@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest_contract.order import Item, SpeakerCount
-from ingest_worker.domain import Audio, Diarization, EnrolledVoice, FloatArray, Media, Transcript, Vectors
+from ingest_worker.domain import Audio, Diarization, EnrolledVoice, Media, Transcript, Vectors
 
 Report = Callable[[float], None]
 """Called with the share of a stage's work that is done, 0 to 1, never decreasing."""
@@ -50,10 +50,6 @@ class Diarizer(Protocol):
     def diarize(self, audio: Audio, speakers: SpeakerCount, report: Report, /) -> Diarization:
         """Who spoke when, with one voice vector each."""
 
-    def voice_of(self, audio: Audio, /) -> FloatArray:
-        """(dimension,) L2-normalised vector of the one person in a recording,
-        by the same path as `diarize`'s vectors."""
-
     def release(self) -> None:
         """Free the models' memory. This object must not be used afterwards."""
 
@@ -70,4 +66,4 @@ class Enrolment(Protocol):
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
         """The enrolled voices.
-        Raises `StageError(VOICE_UNUSABLE)` naming the recording that cannot be used."""
+        Raises `StageError`: `VOICE_NOT_HEARD` or `VOICE_UNUSABLE`, naming the voice."""

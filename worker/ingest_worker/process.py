@@ -19,6 +19,7 @@ from typing import Final
 from ingest_contract.failures import FAILURES, OK_EXIT, Reason
 from ingest_contract.order import FetchOrder, IngestOrder, PlanOrder, WorkOrder
 from ingest_contract.receipt import Receipt
+from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
 from ingest_worker.interruption import Control, Interruption
@@ -117,7 +118,7 @@ class Process:
             os.write(self._ringer, _OVER)
 
     def _carry_out(self) -> None:
-        on_gpu = isinstance(self._order, IngestOrder) and self._order.runtime.device == "cuda"
+        on_gpu = isinstance(self._order, EnrolOrder | IngestOrder) and self._order.runtime.device == "cuda"
         if not self._dsn and not isinstance(self._order, FetchOrder):
             raise StageError(Reason.ORDER_INVALID, "The order came without the address of a store.")
         self._session = Session(find_gpu() if on_gpu else None, self._control, self._born)
@@ -129,6 +130,10 @@ class Process:
             from ingest_worker.prefetch import prefetch
 
             prefetch(self._order, self._dsn, self._session)
+        elif isinstance(self._order, EnrolOrder):
+            from ingest_worker.enrolment import enrol
+
+            enrol(self._order, self._dsn, self._session)
         elif isinstance(self._order, PlanOrder):
             from ingest_worker.planner import plan
 

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -48,9 +48,14 @@ class Display(Protocol):
 class Board:
     """The progress of a run."""
 
-    def __init__(self, display: Display | None, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        display: Display | None,
+        seconds: Callable[[], float],
+        weights: Mapping[Stage, float] = WEIGHTS,
+    ) -> None:
         """`display` is None if the board is polled instead; `seconds` returns the age of the process."""
-        self._display, self._seconds = display, seconds
+        self._display, self._seconds, self._weights = display, seconds, weights
         self._shares: dict[Stage, float] = {}
         self._running: list[Stage] = []
         self._gate = threading.Lock()
@@ -81,7 +86,7 @@ class Board:
         with self._gate:
             if not self._running:
                 return None
-            share = sum(WEIGHTS.get(stage, 0.0) * share for stage, share in self._shares.items())
+            share = sum(self._weights.get(stage, 0.0) * share for stage, share in self._shares.items())
             return Progress(
                 stage=self._running[-1],
                 percent=min(100, int(100 * share + 1e-9)),

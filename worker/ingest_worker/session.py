@@ -6,7 +6,7 @@ reported with everything known until then.
 
 import errno
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ from ingest_contract.failures import Reason
 from ingest_contract.fetch_report import Cached, SiteReport
 from ingest_contract.place import Place
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
+from ingest_contract.stages import Stage
+from ingest_contract.voice_report import Enrolled
 from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
@@ -22,7 +24,7 @@ from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.interruption import Control
 from ingest_worker.memory import classify
 from ingest_worker.pipeline import Found, RunObserver
-from ingest_worker.progress import Board, ProgressFile
+from ingest_worker.progress import WEIGHTS, Board, ProgressFile
 from ingest_worker.progress_server import ProgressServer
 from ingest_worker.receipts import (
     coverage_of,
@@ -68,6 +70,7 @@ class Session:
         self.found: Found | None = None
         self.plan: PlanSummary | None = None
         self.cached: Cached | None = None
+        self.enrolled: Enrolled | None = None
         self.run_id: str | None = None
         self.site: SiteReport | None = None
         """The last site that was met."""
@@ -77,11 +80,11 @@ class Session:
         self.site = site
 
     @contextmanager
-    def shown(self, place: Place) -> Iterator[RunObserver]:
+    def shown(self, place: Place, weights: Mapping[Stage, float] = WEIGHTS) -> Iterator[RunObserver]:
         """The run's observer: the clock, a board in the order's file or on its port, and the control that may
-        end the run."""
+        end the run. `weights` are the stages' shares of it."""
         display = ProgressFile(Path(place.progress_file)) if place.progress_file is not None else None
-        board = Board(display, lambda: self.clock.age)
+        board = Board(display, lambda: self.clock.age, weights)
         server = (
             ProgressServer(place.progress_port, board.progress, self.clock)
             if place.progress_port is not None
@@ -111,6 +114,7 @@ class Session:
             stages=stages_of(self.clock),
             run_id=self.run_id,
             cached=self.cached,
+            enrolled=self.enrolled,
             site=self.site,
             tracks=tracks_of(sound) if sound else None,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors)

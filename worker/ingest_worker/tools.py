@@ -5,18 +5,20 @@ Called by the composition root. Engines are imported only where they are made, s
 everything imports none. Must not read the recording.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ingest_contract.fetch_report import SiteReport
 from ingest_contract.order import IngestOrder
+from ingest_contract.profile import FetchProfile
+from ingest_contract.sites import SiteAccess
 from ingest_contract.stages import Stage
+from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker.cache.recording import CachedRecording
-from ingest_worker.enrolment import ProfileEnrolment
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
@@ -63,51 +65,64 @@ class Tools:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is given besides its order and models."""
+
+    enrolment: Enrolment
+    on_site: Callable[[SiteReport], None]
+    """Hears of every site that is met."""
+    cached: CachedRecording | None = None
+    """The run's recording in the cache, if it was fetched ahead."""
+
+
 def tools_for(
-    order: IngestOrder,
-    models: Models,
-    identities: Identities,
-    plan: ResidencyPlan,
-    on_site: Callable[[SiteReport], None],
-    cached: CachedRecording | None = None,
+    order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan, around: Surroundings
 ) -> Tools:
-    """The tools of a real run. `on_site` hears of every site that is met. `cached` is its recording in the
-    cache, if it was fetched ahead: then nothing that reaches a source or opens its media is imported, but for
-    a voice that nobody has heard yet.
+    """The tools of a real run. Of a recording that was fetched ahead, nothing that reaches a source or opens
+    its media is imported.
 
     On a CPU everything is loaded at once. On a GPU, a model that must wait for another's memory is only
     imported; the text model always waits. If the order does not allow preloading, nothing is loaded early,
     because host memory may be short.
     """
-    runtime, settings = order.runtime, order.settings
+    runtime = order.runtime
     on_cpu = runtime.device == "cpu"
-    from_source = partial(_from_source, order, on_site)
-    fetcher, decoder = (cached, cached) if cached is not None else from_source()
-    diarizer = _diarizer(order, models, plan, early=runtime.preload and (on_cpu or plan.together))
-    cache = Path(order.place.scratch).parent / "voices"
+    cached = around.cached
+    fetcher, decoder = (
+        (cached, cached) if cached is not None else media_for(order.fetch, order.sites, around.on_site)
+    )
+    early = runtime.preload and (on_cpu or plan.together)
     return Tools(
         fetcher=fetcher,
         decoder=decoder,
         transcriber=_transcriber(order, models, plan),
-        diarizer=diarizer,
-        embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
-        enrolment=ProfileEnrolment(
-            settings.identification,
-            cache,
-            identities.diarization,
-            from_source,
-            diarizer.get,
+        diarizer=_diarizer(
+            lambda: models.path(Role.DIARIZATION, order.settings.diarization.model),
+            runtime.device,
+            plan.batches.diarization,
+            early=early,
         ),
+        embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
+        enrolment=around.enrolment,
         together=plan.together,
     )
 
 
-def _from_source(order: IngestOrder, on_site: Callable[[SiteReport], None]) -> tuple[Fetcher, Decoder]:
+def media_for(
+    fetch: FetchProfile, sites: Sequence[SiteAccess], on_site: Callable[[SiteReport], None]
+) -> tuple[Fetcher, Decoder]:
     """What fetches from sources, and decodes what comes from there."""
     from ingest_worker.audio.decode import LimitedDecoder
     from ingest_worker.sources.apart import FetcherApart
 
-    return FetcherApart(order.fetch, order.sites, on_site), LimitedDecoder(order.fetch)
+    return FetcherApart(fetch, sites, on_site), LimitedDecoder(fetch)
+
+
+def ear_for(order: EnrolOrder, models: Models) -> LazyEngine[Diarizer]:
+    """What hears the voices of an enrolment. It is loaded on first use: where everything is known, never."""
+    folder = partial(models.path, Role.DIARIZATION, order.diarization.model)
+    return _diarizer(folder, order.runtime.device, order.runtime.diarization_batch, early=False)
 
 
 def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> LazyEngine[Transcriber]:
@@ -130,7 +145,7 @@ def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> Laz
 
 
 def _diarizer(
-    order: IngestOrder, models: Models, plan: ResidencyPlan, *, early: bool
+    folder: Callable[[], Path], device: Literal["cuda", "cpu"], batch: int, *, early: bool
 ) -> LazyEngine[Diarizer]:
     def warm() -> Any:
         from ingest_worker.engines import diarization
@@ -138,8 +153,7 @@ def _diarizer(
         return diarization
 
     def make() -> Any:
-        folder = models.path(Role.DIARIZATION, order.settings.diarization.model)
-        return warm().PyannoteDiarizer(folder, device=order.runtime.device, batch=plan.batches.diarization)
+        return warm().PyannoteDiarizer(folder(), device=device, batch=batch)
 
     return LazyEngine("diarizer", make, lambda engine: engine.activity.runner, None if early else warm)
 

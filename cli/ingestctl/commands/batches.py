@@ -15,8 +15,9 @@ from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import holding, read_batch
+from ingest_worker.unheard import needs_hearing
 from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
-from ingestctl.files import batch_and_profile
+from ingestctl.files import asked
 from ingestctl.place import Workplace, people
 from ingestctl.prepare import prepared
 from ingestctl.run import Output, Screen, run_batch, show
@@ -51,7 +52,9 @@ def _bytes(text: str | None) -> int | None:
 def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     files: Annotated[
         list[Path],
-        typer.Argument(help="The batch; profiles may be in the same file or in others.", metavar="FILE..."),
+        typer.Argument(
+            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE..."
+        ),
     ],
     dsn: Dsn = None,
     home: Home = None,
@@ -92,7 +95,8 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     failed; 1 if something did; 2 for mistakes in the files, before anything ran; 130 after Ctrl-C.
     """
     place = Workplace.of(home, dsn)
-    batch, profile = batch_and_profile(files)
+    wanted = asked(files)
+    batch, profile = wanted.batch, wanted.profile
     mounts = Mounts(
         _pairs(volume, "--volume"), _pairs(config_map, "--config-map"), _pairs(secret, "--secret"), cookies
     )
@@ -111,7 +115,10 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
             f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, "
             f"{batch.spec.parallelism} at a time"
         )
-        request = Request(batch, profile, place.home, place.models, address, machine, mounts, limit)
+        request = Request(
+            batch, profile, place.home, place.models, address, machine, mounts, limit,
+            wanted.speakers, lambda order: needs_hearing(order, address),
+        )  # fmt: skip
         raise typer.Exit(run_batch(request, Screen(console, output)))
 
 

@@ -1,23 +1,21 @@
 """Work orders from a batch, its profile and a recording. Pure;
 the one place where batch and profile are put together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.order import FetchOrder, IngestOrder, Item, PlannedSource, PlanOrder, Settings
 from ingest_contract.place import Place, Runtime
-from ingest_contract.profile import ComputeType, Device, IdentificationProfile, IngestProfileSpec
+from ingest_contract.profile import ComputeType, Device, IngestProfileSpec
 from ingest_contract.selection import Reprocess
 from ingest_contract.sites import SiteAccess
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.memory_ladder import on_rung
 from ingest_operator.core.phases import Phase
 from ingest_operator.core.site_access import needed, without_sites
-
-
-class UnknownVoiceError(ValueError):
-    """The batch asks for a voice that its profile does not enrol."""
+from ingest_operator.core.voices import wanted_voices
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +26,22 @@ class Machine:
     cores: int
 
 
-def settings_of(batch: IngestBatch, profile: IngestProfileSpec) -> Settings:
-    """The settings that determine the output. Raises `UnknownVoiceError`, naming the enrolled voices."""
+def settings_of(
+    batch: IngestBatch, profile: IngestProfileSpec, speakers: Iterable[SpeakerProfile]
+) -> Settings:
+    """The settings that determine the output. `speakers` are the SpeakerProfiles of the batch's namespace.
+    Raises `UnknownVoiceError`, naming those that the batch asks for and that are not there."""
     return Settings(
         model_set=profile.model_set,
         transcription=profile.transcription,
         language=batch.spec.transcription.language,
         vocabulary=batch.spec.transcription.vocabulary,
         diarization=profile.diarization,
-        identification=_voices(batch, profile.identification),
+        identification=profile.identification,
+        voices=wanted_voices(batch.spec.speakers, speakers),
         segmentation=profile.segmentation,
         embedding=profile.embedding,
     )
-
-
-def _voices(batch: IngestBatch, identification: IdentificationProfile) -> IdentificationProfile:
-    wanted = batch.spec.speakers.profiles
-    if wanted is None:
-        return identification
-    enrolled = {voice.name: voice for voice in identification.voices}
-    if missing := [name for name in wanted if name not in enrolled]:
-        known = ", ".join(enrolled) or "none"
-        raise UnknownVoiceError(
-            f"spec.speakers.profiles: {', '.join(missing)} not enrolled; the profile has {known}"
-        )
-    return identification.model_copy(update={"voices": tuple(enrolled[name] for name in wanted)})
 
 
 def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
@@ -94,13 +83,6 @@ class Orders:
         """`<namespace>/<name>` of the batch."""
         return f"{self.batch.metadata.namespace}/{self.batch.metadata.name}"
 
-    def access_of(self, item: Item, *, fetched: bool = False) -> tuple[SiteAccess, ...]:
-        """What the sites want from which a run of this recording fetches: its own, unless it is fetched, and
-        those of the enrolled voices."""
-        voices = self.settings.identification.voices
-        addresses = [url for voice in voices for url in voice.recordings]
-        return needed(self.access, None if fetched else item, addresses)
-
     def to_run(self, item: Item, start: Start, place: Place) -> FetchOrder | IngestOrder:
         """The order for one run of one recording. `place` names the cache, where there is one."""
         if start.phase is Phase.FETCH:
@@ -130,7 +112,7 @@ class Orders:
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=without_sites(self.profile.fetch),
-            sites=self.access_of(item, fetched=place.cache is not None),
+            sites=needed(self.access, None if place.cache is not None else item),
             is_last=start.charged_attempts + 1 >= self.batch.spec.retry.max_attempts,
             artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
             place=place,

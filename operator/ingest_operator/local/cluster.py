@@ -85,7 +85,7 @@ class LocalCluster:
             if ended is not None:
                 self._finish(index, number, process, ended)
         live = [
-            replace(_run(index, number, process.started), progress=_progress(process.folder))
+            replace(_run(index, number, process.started), progress=read_progress(process.folder))
             for (index, number), process in self._live.items()
         ]
         return Observation((*live, *self._over.values()))
@@ -167,7 +167,7 @@ def _run(index: int, number: int, started: Started) -> Run:
     )
 
 
-def _progress(folder: RunFolder) -> Progress | None:
+def read_progress(folder: RunFolder) -> Progress | None:
     """What the worker last reported; None for a file that is missing or half written."""
     try:
         return Progress.model_validate_json(folder.progress.read_text(encoding="utf-8"))

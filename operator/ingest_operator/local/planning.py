@@ -39,8 +39,9 @@ class PlanningError(Exception):
         self.reason = reason.value
 
 
-class PlanningInterruptedError(Exception):
-    """A stop was requested while the plan was being made; the next run of the command makes it."""
+class InterruptedBeforeRunsError(Exception):
+    """A stop was requested before the plan was made or the voices were heard; the next run of the command
+    goes on."""
 
 
 async def make_plans(
@@ -139,7 +140,7 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
             process.stop(time.time())
         await asyncio.sleep(_POLL_SECONDS)
     if stop.is_set():
-        raise PlanningInterruptedError
+        raise InterruptedBeforeRunsError
     return ended
 
 

@@ -15,7 +15,9 @@ from ingest_contract.batch import IngestBatch, SuspendMode
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_contract.profile import IngestProfile
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import IngestBatchStatus, ProfileStatus
+from ingest_contract.voice_orders import EnrolOrder
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
@@ -24,7 +26,9 @@ from ingest_operator.core.outcome import Observation
 from ingest_operator.core.phases import ahead_of
 from ingest_operator.core.setup_failures import of_setup
 from ingest_operator.core.status import render
+from ingest_operator.core.voices import chosen
 from ingest_operator.local.cluster import LocalCluster, Site
+from ingest_operator.local.enrolling import Enroller, EnrolmentError
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
@@ -66,6 +70,10 @@ class Request:
     machine: Machine
     mounts: Mounts = field(default_factory=Mounts)
     memory_bytes: int | None = None
+    speakers: tuple[SpeakerProfile, ...] = ()
+    """The voices that there are."""
+    needs: Callable[[EnrolOrder], bool] = lambda _: True
+    """Whether the store has not everything yet that an order would hear."""
 
 
 async def run(
@@ -84,8 +92,9 @@ async def run(
         ahead = ahead_of(orders.profile.fetch, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
         try:
+            await _enrol(request, orders, site, watcher, stop)
             planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
-        except PlanningError as error:
+        except (EnrolmentError, PlanningError) as error:
             # Added sources cannot be planned: recordings of earlier plans stay as they are.
             ours = replace(ours, planned=read_planned(folder), failure=(error.reason, str(error)))
             await statuses.write(render(ours, Observation(), restore(batch.status), batch.status, clock()))
@@ -115,6 +124,13 @@ async def run(
         return statuses.batch
 
 
+async def _enrol(request: Request, orders: Orders, site: Site, watcher: Watcher, stop: asyncio.Event) -> None:
+    """Enrol what the batch looks for."""
+    speakers = chosen(orders.batch.spec.speakers, request.speakers)
+    runtime = runtime_of(orders.profile, request.machine, parallelism=1)
+    await Enroller(orders, runtime, site, request.needs, watcher.said, stop).enrol(speakers)
+
+
 def _forks(folder: BatchFolder) -> Forks:
     """For a batch of more than one run: the first alone would only wait longer for its imports."""
     return Forks(passed_on(), folder.path / "forking.log")
@@ -125,12 +141,12 @@ def _orders(
 ) -> tuple[Orders, bool]:
     """(orders, whether the profile differs from the one that the batch was planned with)."""
     profile = request.profile.spec
-    wanted = settings_of(batch, profile)
+    wanted = settings_of(batch, profile, request.speakers)
     settings, differs = settings_of_plan(folder, wanted)
     if differs:
         watcher.said(
-            "the profile has changed since this batch was planned; "
-            "the batch keeps the models and parameters it was planned with"
+            "the profile, or the voices, have changed since this batch was planned; "
+            "the batch keeps the models, parameters and voices it was planned with"
         )
     access = access_here(profile.fetch.sites, request.mounts)
     profile = profile.model_copy(

@@ -5,6 +5,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -42,9 +43,13 @@ def read_batch(folder: BatchFolder) -> IngestBatch | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise InvalidDocumentError(
-            (f"{folder.status}: written by another version; `ingestctl forget` starts the batch again",)
-        ) from error
+        raise _of_another_version(folder.status) from error
+
+
+def _of_another_version(path: Path) -> InvalidDocumentError:
+    return InvalidDocumentError(
+        (f"{path}: written by another version; `ingestctl forget` starts the batch again",)
+    )
 
 
 def succeeded_by(old: IngestBatch | None, new: IngestBatch) -> IngestBatch:
@@ -98,4 +103,6 @@ def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, b
     except FileNotFoundError:
         write_atomically(path, wanted.to_json())
         return wanted, False
+    except ValidationError as error:
+        raise _of_another_version(path) from error
     return frozen, frozen != wanted

@@ -5,49 +5,81 @@ from itertools import pairwise
 
 import pytest
 
-from ingest_contract.batch import BatchSpeakers, BatchTranscription
+from ingest_contract.batch import BatchSpeakers, BatchTranscription, SpeakerSelector
 from ingest_contract.place import Runtime
 from ingest_contract.profile import (
     ComputeType,
     Device,
-    IdentificationProfile,
     IngestProfileSpec,
     RuntimeProfile,
-    Voice,
 )
+from ingest_contract.voices import MAX_VOICES, WantedVoice
 from ingest_operator.core.deadlines import FLOOR_SECONDS, UNKNOWN_LENGTH_SECONDS, deadline_seconds
 from ingest_operator.core.memory_ladder import LAST_RUNG, on_rung
-from ingest_operator.core.orders import Machine, UnknownVoiceError, runtime_of, settings_of
+from ingest_operator.core.orders import Machine, runtime_of, settings_of
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
-from testkit.objects.builders import a_batch
+from ingest_operator.core.voices import UnknownVoiceError
+from testkit.objects.builders import a_batch, a_voice
 
-VOICES = tuple(
-    Voice(name=name, recordings=(f"https://media.example.org/{name}.wav",)) for name in ("ann", "bob")
-)
-PROFILE = IngestProfileSpec(identification=IdentificationProfile(voices=VOICES))
+PROFILE = IngestProfileSpec()
+VOICES = (a_voice("bob", labels={"team": "hosts"}), a_voice("ann"), a_voice("eve", labels={"team": "hosts"}))
+HOSTS = SpeakerSelector(match_labels={"team": "hosts"})
 GPU, CPU = Machine(has_gpu=True, cores=8), Machine(has_gpu=False, cores=8)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"), [(None, ["ann", "bob"]), (("bob",), ["bob"]), ((), [])], ids=["all", "one", "nobody"]
+    ("speakers", "found"),
+    [
+        pytest.param(BatchSpeakers(), ["ann", "bob", "eve"], id="all"),
+        pytest.param(BatchSpeakers(profiles=("bob",)), ["bob"], id="by name"),
+        pytest.param(BatchSpeakers(profiles=()), [], id="nobody"),
+        pytest.param(BatchSpeakers(selector=HOSTS), ["bob", "eve"], id="by label"),
+        pytest.param(
+            BatchSpeakers(profiles=("ann", "eve"), selector=HOSTS), ["ann", "bob", "eve"], id="both"
+        ),
+        pytest.param(
+            BatchSpeakers(selector=SpeakerSelector(match_labels={"team": "hosts", "site": "x"})),
+            [],
+            id="a label that nobody has",
+        ),
+    ],
 )
-def test_a_batch_looks_for_the_voices_it_names_or_for_all_of_its_profile(
-    wanted: tuple[str, ...] | None, found: list[str]
+def test_a_batch_looks_for_voices_by_name_or_label_or_for_all(
+    speakers: BatchSpeakers, found: list[str]
 ) -> None:
-    settings = settings_of(a_batch(speakers=BatchSpeakers(profiles=wanted)), PROFILE)
-    assert [voice.name for voice in settings.identification.voices] == found
+    settings = settings_of(a_batch(speakers=speakers), PROFILE, VOICES)
+    assert [voice.name for voice in settings.voices] == found
 
 
-def test_a_voice_that_nobody_enrolled_is_named_beside_those_there_are() -> None:
+def test_a_voice_is_looked_for_under_the_name_that_transcripts_show() -> None:
+    voice = a_voice("ann", "https://u:p@media.example.org/a.wav", displayName="Ann Example")
+    settings = settings_of(a_batch(), PROFILE, [voice])
+    assert settings.voices == (WantedVoice(name="Ann Example", sources=("https://media.example.org/a.wav",)),)
+
+
+def test_a_voice_that_is_not_there_is_named_beside_those_there_are() -> None:
     with pytest.raises(
-        UnknownVoiceError, match=r"^spec\.speakers\.profiles: eve not enrolled; the profile has ann, bob$"
+        UnknownVoiceError,
+        match=r"^spec\.speakers\.profiles: there is no SpeakerProfile joe; there is ann, bob, eve$",
     ):
-        settings_of(a_batch(speakers=BatchSpeakers(profiles=("ann", "eve"))), PROFILE)
+        settings_of(a_batch(speakers=BatchSpeakers(profiles=("ann", "joe"))), PROFILE, VOICES)
+
+
+def test_two_voices_that_would_be_shown_alike_are_refused() -> None:
+    twin = a_voice("ann-2", displayName="ann")
+    with pytest.raises(UnknownVoiceError, match="SpeakerProfiles ann, ann-2 all show the name 'ann'"):
+        settings_of(a_batch(), PROFILE, [*VOICES, twin])
+
+
+def test_more_voices_than_an_order_holds_are_refused() -> None:
+    many = [a_voice(f"v{number}") for number in range(MAX_VOICES + 1)]
+    with pytest.raises(UnknownVoiceError, match="201 SpeakerProfiles, and a batch looks for at most 200"):
+        settings_of(a_batch(), PROFILE, many)
 
 
 def test_the_batch_says_what_is_spoken_and_the_profile_how_it_is_heard() -> None:
     settings = settings_of(
-        a_batch(transcription=BatchTranscription(language="en", vocabulary=("pgvector",))), PROFILE
+        a_batch(transcription=BatchTranscription(language="en", vocabulary=("pgvector",))), PROFILE, ()
     )
     assert (settings.language, settings.vocabulary, settings.transcription) == (
         "en",

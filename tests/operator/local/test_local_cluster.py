@@ -63,7 +63,7 @@ def orders() -> Orders:
     return Orders(
         batch,
         profile,
-        settings_of(batch, profile),
+        settings_of(batch, profile, ()),
         runtime_of(profile, Machine(has_gpu=False, cores=2), 1),
         "0" * 32,
     )

@@ -12,6 +12,7 @@ from ingest_worker.domain import Audio, Decision, EnrolledVoice
 from ingest_worker.engines.diarization import PyannoteDiarizer
 from ingest_worker.errors import StageError
 from ingest_worker.identification import identify
+from ingest_worker.sole_voice import sole_voice
 from testkit.speech.catalogue import VOICES, Recording
 
 pytestmark = pytest.mark.models
@@ -20,14 +21,17 @@ AudioOf = Callable[..., Audio]
 
 def test_a_recording_of_two_people_is_no_voice(diarizer: PyannoteDiarizer, sample: Audio) -> None:
     with pytest.raises(StageError, match="second voice") as caught:
-        diarizer.voice_of(sample)
-    assert caught.value.reason is Reason.VOICE_UNUSABLE
+        sole_voice(diarizer.diarize(sample, SpeakerCount(), lambda _: None))
+    assert caught.value.reason is Reason.SEVERAL_PEOPLE
 
 
 def test_enrolled_voices_are_recognised_in_a_dialogue_and_no_stranger_is(
     diarizer: PyannoteDiarizer, recording: Callable[[str], Recording], audio_of: AudioOf, sample: Audio
 ) -> None:
-    enrolled = [EnrolledVoice(name, diarizer.voice_of(audio_of(f"voice-{name}"))[None]) for name in VOICES]
+    heard = {
+        name: diarizer.diarize(audio_of(f"voice-{name}"), SpeakerCount(), lambda _: None) for name in VOICES
+    }
+    enrolled = [EnrolledVoice(name, sole_voice(said).vector[None]) for name, said in heard.items()]
     dialogue = diarizer.diarize(audio_of("dialogue", seconds=64), SpeakerCount(), lambda _: None)
     truth = recording("dialogue").turns
     assert truth is not None

@@ -29,7 +29,6 @@ from ingest_worker.engines.clustering import BoundedClustering
 from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
 from ingest_worker.engines.pyannote_folder import loaded
 from ingest_worker.engines.reconstruction import reconstruct
-from ingest_worker.engines.sole_voice import sole_voice
 from ingest_worker.engines.trunk import HOP_SAMPLES, Trunk, filterbank_frames
 from ingest_worker.engines.turns import diarization_of
 from ingest_worker.errors import StageError
@@ -81,16 +80,6 @@ class PyannoteDiarizer:
             found = diarization_of(self.annotated(audio, speakers, report), audio.seconds)
         report(1.0)
         return _marked(found, speakers)
-
-    def voice_of(self, audio: Audio, /) -> FloatArray:
-        """(dimension,) L2-normalised vector of the one person in a recording, by the same path as `diarize`'s
-        vectors.
-
-        Raises:
-            StageError: `VOICE_UNUSABLE` if there is too little speech, a second person speaks, or no vector
-                results; otherwise as `diarize`.
-        """
-        return sole_voice(self.diarize(audio, SpeakerCount(), lambda _: None))
 
     def release(self) -> None:
         """Free the memory of the models. The object must not be used afterwards."""

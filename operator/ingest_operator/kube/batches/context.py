@@ -1,14 +1,17 @@
 """The inputs of one reconcile of a batch, built from the batch, its profile and its first plan. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
 from ingest_contract.batch import BatchSpeakers, IngestBatch
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import ProfileStatus
 from ingest_operator.core.blocker import Blocker
-from ingest_operator.core.orders import Machine, Orders, UnknownVoiceError, runtime_of, settings_of
+from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.voices import UnknownVoiceError
 from ingest_operator.kube.api.names import Owner
 from ingest_operator.kube.manifests.overlay import has_claims
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
@@ -32,9 +35,10 @@ def build_context(
     planned: FrozenPlan | None,
     *,
     missing: bool,
+    speakers: Sequence[SpeakerProfile] = (),
 ) -> BatchContext:
     """`known` is the last version seen of its profile; `missing` says whether the profile is gone or never
-    existed.
+    existed. `speakers` are the SpeakerProfiles of its namespace.
 
     Without its profile a batch starts nothing, but its runs are still observed, by the last known profile.
     """
@@ -47,11 +51,11 @@ def build_context(
         blockers = (Blocker("ProfileMissing", message, inf),)
     profile = known.spec if known else IngestProfileSpec()
     try:
-        wanted = settings_of(batch, profile)
+        wanted = settings_of(batch, profile, speakers)
     except UnknownVoiceError as error:
         wanted = None
         blockers = blockers if planned else (*blockers, Blocker("VoiceUnknown", str(error), inf))
-    settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile)
+    settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile, ())
     runtime = runtime_of(profile, Machine(_has_gpu(profile.pods), profile.pods.cpus), parallelism=1)
     orders = Orders(batch, profile, settings, runtime, owner.trace_id, planned.at if planned else None)
     generation = known.metadata.generation if known else 0
@@ -61,9 +65,10 @@ def build_context(
 
 
 def _without_voices(batch: IngestBatch) -> IngestBatch:
-    """The batch with every enrolled voice: only to have some settings if the voices it names are not enrolled
-    and nothing starts."""
-    return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": BatchSpeakers()})})
+    """The batch without voices: only to have some settings if those it names are not there and nothing
+    starts."""
+    nobody = BatchSpeakers(profiles=())
+    return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": nobody})})
 
 
 def _has_gpu(pods: PodProfile) -> bool:

@@ -107,7 +107,7 @@ def _ingesting(order: IngestOrder, orders: Orders, start: Start, parts: OrderPar
             models(pods.models),
             writable(pods.scratch_gib),
             *cache_mounts(cache),
-            *_claims(_voices(order) if start.cached else [order.item.url, *_voices(order)], pods),
+            *(() if start.cached else _claims([order.item.url], pods)),
             *(() if start.cached else _secrets(order, orders)),
             *site_secrets(order.sites),
         ),
@@ -212,11 +212,6 @@ def _queue(pods: PodProfile) -> dict[str, str]:
     return {QUEUE: pods.queue_name} | (
         {QUEUE_PRIORITY: pods.queue_priority_class} if pods.queue_priority_class is not None else {}
     )
-
-
-def _voices(order: IngestOrder) -> list[str]:
-    """The addresses of enrolled recordings."""
-    return [each for voice in order.settings.identification.voices for each in voice.recordings]
 
 
 def _claims(addresses: Sequence[str], pods: PodProfile) -> tuple[Mount, ...]:

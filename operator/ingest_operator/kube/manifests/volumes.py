@@ -31,8 +31,7 @@ MODELS_CLAIM: Final = "video-ingest-models"
 """The claim with the models, unless the profile names another."""
 
 PLACE: Final = Place(models=MODELS, scratch=f"{SCRATCH}/media", receipt=RECEIPT, progress_port=PROGRESS_PORT)
-"""The paths that a worker in a pod uses. Media have a folder of their own in the volume: beside it the worker
-keeps the voices that it has heard."""
+"""The paths that a worker in a pod uses. Media have a folder of their own in the volume."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from ingest_contract.batch import SecretSource, Source
 from ingest_contract.cache_volume import CacheObjects, CacheVolume
 from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, read_order
 from ingest_contract.pods import GpuShare, PodProfile
-from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_operator.core.actions import Start
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.names import FETCH, INGEST, ROLE, run_job_name
@@ -18,6 +17,7 @@ from ingest_operator.kube.manifests.ingest_job import FETCH_MEMORY_MIB, run_job,
 from ingest_operator.kube.observe.runs import phase_of
 from ingest_operator.kube.watch.jobs_and_pods import slim_job
 from testkit.cluster.kubelet_order import expand
+from testkit.objects.builders import a_voice
 from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
 CLAIMED = CacheVolume(claim_name="fetched")
@@ -63,13 +63,13 @@ def test_secret_addresses_are_in_the_pod_that_fetches_and_in_no_other() -> None:
     assert ["/secrets/links" in each for each in paths] == [True, False]
 
 
-def test_claims_with_enrolled_voices_stay_with_what_ingests() -> None:
-    voice = Voice(name="ann", recordings=("file:///sources/voices/ann.wav",))
+def test_what_voices_are_enrolled_from_is_in_no_pod_of_a_recording() -> None:
     orders = orders_for(
-        PodProfile(cache=CLAIMED, claims=("voices",)), identification=IdentificationProfile(voices=(voice,))
+        PodProfile(cache=CLAIMED, claims=("voices",)),
+        voices=[a_voice("ann", "file:///sources/voices/ann.wav")],
     )
-    paths = [mounted(run_job(OWNER, orders, ITEM, start)) for start in (FETCHING, INGESTING)]
-    assert ["/sources/voices" in each for each in paths] == [False, True]
+    for start in (FETCHING, INGESTING, INLINE):
+        assert "/sources/voices" not in mounted(run_job(OWNER, orders, ITEM, start))
 
 
 def test_both_orders_name_the_cache_and_an_inline_one_does_not() -> None:

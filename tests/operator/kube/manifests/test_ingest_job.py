@@ -10,12 +10,12 @@ import yaml
 from ingest_contract.batch import ObjectStoreSource, SecretSource, Source
 from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
-from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_operator.core.actions import Start
 from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS, deadline_seconds
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE
+from testkit.objects.builders import a_voice
 from testkit.objects.manifests import ITEM, OWNER, mounted, orders_for, pod_spec, variables, worker_of
 
 GOLDENS = Path(__file__).parents[3] / "goldens" / "kube"
@@ -49,11 +49,7 @@ def test_a_job_and_its_pod_are_small_because_each_is_written_to_etcd_many_times(
 
 
 def test_what_items_share_is_in_no_job() -> None:
-    orders = orders_for(
-        identification=IdentificationProfile(
-            voices=(Voice(name="ann", recordings=("https://media.example.org/ann.wav",)),)
-        )
-    )
+    orders = orders_for(voices=[a_voice("ann")])
     assert "ann.wav" in shared_order_map(OWNER, orders, FIRST)["data"][SHARED_VARIABLE]
     assert "ann.wav" not in json.dumps(run_job(OWNER, orders, ITEM, FIRST))
 
@@ -216,13 +212,6 @@ def test_a_claim_is_mounted_read_only_under_its_own_name() -> None:
     )
     claim = {"persistentVolumeClaim": {"claimName": "recordings", "readOnly": True}}
     assert mounted(made)["/sources/recordings"] == (claim, False)
-
-
-def test_a_voice_on_a_claim_is_mounted_for_every_item() -> None:
-    voices = IdentificationProfile(
-        voices=(Voice(name="ann", recordings=("file:///sources/voices/ann.wav",)),)
-    )
-    assert "/sources/voices" in mounted(job(pods=PodProfile(claims=CLAIMS), identification=voices))
 
 
 def test_a_pod_is_nobody_and_can_do_nothing() -> None:

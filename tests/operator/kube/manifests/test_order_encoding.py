@@ -15,8 +15,8 @@ from ingest_contract.order import (
     read_order,
 )
 from ingest_contract.pods import PodProfile
-from ingest_contract.profile import IdentificationProfile, Voice
 from ingest_contract.selection import Reprocess
+from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import (
@@ -29,6 +29,7 @@ from ingest_operator.kube.manifests.order_encoding import (
 )
 from ingest_operator.kube.manifests.volumes import PLACE
 from testkit.cluster.kubelet_order import expand
+from testkit.objects.builders import a_voice
 from testkit.objects.manifests import ITEM, OWNER, orders_for, variables, worker_of
 
 LONGEST_VARIABLE = 131_071
@@ -93,8 +94,7 @@ def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_
         title=title,
         channel=channel,
     )
-    voices = (Voice(name="ann", recordings=(f"https://media.example.org/{voice}",)),)
-    orders = orders_for(identification=IdentificationProfile(voices=voices))
+    orders = orders_for(voices=[a_voice("ann", f"https://media.example.org/{voice}")])
     order = orders.to_ingest(item, Start(3, number, 0, rung, 0), PLACE)
     own, shared = split(order)
     assert read_order(expand(own, {SHARED_VARIABLE: shared, "HOME": "/root"})) == order
@@ -127,16 +127,14 @@ def test_the_map_is_the_same_for_every_item_and_another_when_the_settings_are_or
     assert len({each["metadata"]["name"] for each in (one, *others)}) == 3
 
 
-def voices_of(bytes_each: int, count: int) -> IdentificationProfile:
+def voices_of(bytes_each: int, count: int) -> list[SpeakerProfile]:
     address = "https://media.example.org/" + "a" * (bytes_each - 26)
-    return IdentificationProfile(
-        voices=tuple(Voice(name=f"v{number}", recordings=(address,)) for number in range(count))
-    )
+    return [a_voice(f"v{number}", address) for number in range(count)]
 
 
 def test_voices_that_fit_into_no_variable_are_refused_with_what_to_do() -> None:
     with pytest.raises(OrderTooLargeError, match="look for fewer voices"):
-        shared_order_map(OWNER, orders_for(identification=voices_of(2000, 60)), FIRST)
+        shared_order_map(OWNER, orders_for(voices=voices_of(2000, 60)), FIRST)
 
 
 def test_the_longest_item_beside_the_longest_shared_part_fits_into_one_variable() -> None:
@@ -149,7 +147,7 @@ def test_the_longest_item_beside_the_longest_shared_part_fits_into_one_variable(
         channel="\u0001" * 256,
         duration_seconds=10**8,
     )
-    orders = orders_for(identification=voices_of(1950, 54))
+    orders = orders_for(voices=voices_of(1950, 54))
     own, shared = split(orders.to_ingest(item, Start(99_999, 1_000_000, 0, 3, 0), PLACE))
     assert MAX_SHARED_BYTES * 0.97 < len(shared.encode()) <= MAX_SHARED_BYTES
     assert len(f"{ORDER_VARIABLE}={expand(own, {SHARED_VARIABLE: shared})}".encode()) <= LONGEST_VARIABLE

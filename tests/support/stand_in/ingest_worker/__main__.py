@@ -21,6 +21,9 @@ from ingest_contract.fetch_report import Cached
 from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, Item, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
+from ingest_contract.voice_orders import EnrolOrder
+from ingest_contract.voice_report import Enrolled, EnrolledSource
+from ingest_contract.voices import VoiceState
 
 NEVER = threading.Event()
 
@@ -69,6 +72,29 @@ def fetched(order: FetchOrder) -> int:
     return leave(Receipt(result="Succeeded", seconds=0.1, cached=cached), order.place.receipt)
 
 
+def enrolled(order: EnrolOrder) -> int:
+    """Each recording is used, or ends as its address says: `refused+REASON`, `waits+REASON`."""
+    sources = []
+    for recording in order.recordings:
+        match (recording.url or "").rsplit("/", 1)[-1].split("+"):
+            case ["refused", reason]:
+                sources.append(EnrolledSource(state=VoiceState.REFUSED, reason=Reason(reason)))
+            case ["waits", reason]:
+                sources.append(EnrolledSource(state=VoiceState.WAITING, reason=Reason(reason)))
+            case _:
+                sources.append(EnrolledSource(state=VoiceState.USED, heard=True, seconds=12.5, score=0.75))
+    report = Enrolled(model="voices@0", sources=tuple(sources))
+    waits = [source.reason for source in sources if source.state is VoiceState.WAITING]
+    receipt = Receipt(
+        result="Failed" if waits else "Succeeded",
+        reason=next(iter(waits), None),
+        message="as asked" if waits else "",
+        seconds=0.1,
+        enrolled=report,
+    )
+    return leave(receipt, order.place.receipt)
+
+
 def end_at_once(asked: list[str]) -> None:
     """The ways in which a Python program ends that nobody has written an end for."""
     match asked:
@@ -114,10 +140,19 @@ def surroundings() -> dict[str, Any]:
 
 def main() -> int:
     order = read_order(os.environ[ORDER_VARIABLE])
-    if isinstance(order, PlanOrder):
-        return planned(order)
-    if isinstance(order, FetchOrder):
-        return fetched(order)
+    match order:
+        case PlanOrder():
+            return planned(order)
+        case FetchOrder():
+            return fetched(order)
+        case EnrolOrder():
+            return enrolled(order)
+        case IngestOrder():
+            return ingested(order)
+    return 1
+
+
+def ingested(order: IngestOrder) -> int:
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
     asked = wish(order)

@@ -1,6 +1,7 @@
 """The voice of a recording in which one person speaks: the vector that enrolment stores.
-Pure. Called by `diarization`."""
+Pure. Called by `enrolment`."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.failures import Reason
@@ -16,12 +17,22 @@ MAX_SECOND_VOICE_SHARE: Final = 0.1
 two people speak in it."""
 
 
-def sole_voice(diarization: Diarization) -> FloatArray:
-    """(dimension,) vector of the only speaker.
+@dataclass(frozen=True, slots=True)
+class SoleVoice:
+    """The one person of a recording."""
+
+    vector: FloatArray
+    """(dimension,) L2-normalised."""
+    seconds: float
+    """Their speech."""
+
+
+def sole_voice(diarization: Diarization) -> SoleVoice:
+    """The only speaker.
 
     Raises:
-        StageError: `VOICE_UNUSABLE` if too little is said, a second person speaks, or there is no vector. The
-            message says which.
+        StageError: `TOO_LITTLE_SPEECH`, also where there is no vector because too little of it is clean;
+            `SEVERAL_PEOPLE`. The message has the seconds.
     """
     seconds = sorted(
         ((diarization.seconds_of(speaker), -speaker) for speaker in range(diarization.speakers)), reverse=True
@@ -29,21 +40,20 @@ def sole_voice(diarization: Diarization) -> FloatArray:
     total = sum(length for length, _ in seconds)
     if total < MIN_SECONDS:
         raise StageError(
-            Reason.VOICE_UNUSABLE, f"Only {total:.1f} s of speech; a voice needs {MIN_SECONDS:.0f} s."
+            Reason.TOO_LITTLE_SPEECH, f"Only {total:.1f} s of speech; a voice needs {MIN_SECONDS:.0f} s."
         )
     if len(seconds) > 1 and seconds[1][0] > MAX_SECOND_VOICE_SHARE * total:
         raise StageError(
-            Reason.VOICE_UNUSABLE, f"A second voice has {seconds[1][0]:.1f} s of {total:.1f} s of speech."
+            Reason.SEVERAL_PEOPLE, f"A second voice has {seconds[1][0]:.1f} s of {total:.1f} s of speech."
         )
     (longest, negative), *_ = seconds
     if longest < MIN_SECONDS:
         raise StageError(
-            Reason.VOICE_UNUSABLE,
+            Reason.TOO_LITTLE_SPEECH,
             f"No voice speaks for {MIN_SECONDS:.0f} s; the longest for {longest:.1f} s.",
         )
     if not diarization.has_vector(-negative):
         raise StageError(
-            Reason.VOICE_UNUSABLE, "The voice network gave no vector: too little of the speech is clean."
+            Reason.TOO_LITTLE_SPEECH, "The voice network gave no vector: too little of the speech is clean."
         )
-    voice: FloatArray = diarization.vectors[-negative]
-    return voice
+    return SoleVoice(diarization.vectors[-negative], longest)

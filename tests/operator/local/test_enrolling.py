@@ -1,0 +1,87 @@
+"""Voices on this machine: heard before the batch is planned, by a process of their own each, and told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest_contract.voice_orders import EnrolOrder
+from ingest_operator.local.enrolling import EnrolmentError
+from ingest_operator.local.folders import BatchFolder
+from testkit.objects.builders import a_voice
+from tests.operator.local.test_local_session import STAND_IN, a_request, ran, states
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _stand_in_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+
+
+def orders(home: Path) -> dict[str, EnrolOrder]:
+    folder = BatchFolder.of(home, "default", "batch").path / "voices"
+    return {
+        path.parent.name: EnrolOrder.model_validate_json(path.read_text())
+        for path in folder.glob("*/order.json")
+    }
+
+
+def told(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("voice ")]
+
+
+def test_the_voices_of_a_batch_are_enrolled_first_and_each_source_is_reported(tmp_path: Path) -> None:
+    ann = a_voice("ann", "http://media/used", "http://media/refused+SeveralPeople", displayName="Ann Example")
+    bob = a_voice("bob", "http://media/used")
+    request = replace(a_request(tmp_path, "succeed", speakers={"profiles": ["ann"]}), speakers=(ann, bob))
+    status, lines = ran(request)
+    assert states(status) == {0: ("Succeeded", 2)}
+    assert told(lines) == [
+        "voice Ann Example: hearing what it is enrolled from",
+        "voice Ann Example: http://media/used: used, 12.5 s of speech, 0.75 like the others",
+        "voice Ann Example: http://media/refused+SeveralPeople: refused: SeveralPeople",
+    ]
+    planning = next(i for i, line in enumerate(lines) if line.startswith("planning"))
+    assert lines.index(told(lines)[-1]) < planning
+    (order,) = orders(tmp_path).values()
+    assert (order.owner, order.profile, order.voice) == ("default", "default/ann", "Ann Example")
+    run = json.loads((BatchFolder.of(tmp_path, "default", "batch").run(0, 2).order).read_text())
+    assert [voice["name"] for voice in run["settings"]["voices"]] == ["Ann Example"]
+
+
+def test_a_voice_of_which_the_store_has_everything_starts_no_process(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def needs(order: EnrolOrder) -> bool:
+        asked.append(order.voice)
+        return order.voice == "bob"
+
+    request = replace(a_request(tmp_path, "succeed"), speakers=(a_voice("bob"), a_voice("ann")), needs=needs)
+    ran(request)
+    assert asked == ["ann", "bob"]
+    assert [order.voice for order in orders(tmp_path).values()] == ["bob"]
+
+
+@pytest.mark.parametrize(("reason", "runs"), [("DownloadFailed", 3), ("NotIngested", 1), ("RateLimited", 1)])
+def test_a_voice_that_cannot_be_heard_now_ends_the_command_after_the_others_were_heard(
+    tmp_path: Path, reason: str, runs: int
+) -> None:
+    ann, bob = a_voice("ann", f"http://media/waits+{reason}"), a_voice("bob")
+    with pytest.raises(EnrolmentError, match=f"voice ann is not enrolled: {reason}: as asked"):
+        ran(replace(a_request(tmp_path, "succeed"), speakers=(ann, bob)))
+    assert sorted(orders(tmp_path)) == [*(f"ann-{run:02d}" for run in range(1, runs + 1)), "bob-01"]
+    saved = json.loads(BatchFolder.of(tmp_path, "default", "batch").status.read_text())["status"]
+    failed = next(condition for condition in saved["conditions"] if condition["type"] == "Failed")
+    assert reason in failed["message"]
+    assert not (tmp_path / "batches/default/batch/runs").exists()
+
+
+def test_a_voice_that_could_not_be_heard_is_heard_by_the_next_run(tmp_path: Path) -> None:
+    with pytest.raises(EnrolmentError):
+        ran(
+            replace(a_request(tmp_path, "succeed"), speakers=(a_voice("ann", "http://media/waits+BotCheck"),))
+        )
+    status, _ = ran(replace(a_request(tmp_path, "succeed"), speakers=(a_voice("ann"),)))
+    assert status.state == "Complete"
