@@ -81,7 +81,7 @@ class SpeakerProfileStatus(ContractModel):
     """What is observed."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that was last enrolled; -1 before."""
+    """The generation of the spec that this status is about; -1 before the operator has seen one."""
 
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
     """Observations in the standard form. `Ready`: every recording is heard or refused, and at least one is
@@ -92,6 +92,9 @@ class SpeakerProfileStatus(ContractModel):
 
     model: Annotated[str, StringConstraints(max_length=128)] | None = None
     """The diarization model that the vectors are of: `name@first-12-digits-of-its-sha256`."""
+
+    request: Annotated[str, StringConstraints(max_length=64)] = ""
+    """What was heard, by which image and models, as a digest: the operator's own note."""
 
     used: Count = 0
     """Recordings whose vectors count."""

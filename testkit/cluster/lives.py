@@ -11,6 +11,9 @@ from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt
 from ingest_contract.stages import Stage
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_report import Enrolled, EnrolledSource, ForgetReport
+from ingest_contract.voices import VoiceState
 from testkit.cluster.kubelet_order import order_of
 from testkit.cluster.life import SIGKILLED, Exit, Life, Script, Stuck, Taken, told
 from testkit.objects.builders import a_failure, a_receipt, items
@@ -27,6 +30,24 @@ def fetches(seconds: float = 0.0, bytes_: int = 10_000_000) -> Life:
     """Of a fetch Job: the audio is in the cache."""
     receipt = Receipt(result="Succeeded", seconds=1.0, media_seconds=TALK, cached=Cached(bytes=bytes_))
     return Life(end=told(receipt), seconds=seconds)
+
+
+def enrols(*refused: Reason | None, seconds: float = 0.0) -> Life:
+    """Of an enrol Job: each recording is used, or refused for a reason."""
+    sources = tuple(
+        EnrolledSource(state=VoiceState.USED, heard=True, seconds=20.0, score=0.8)
+        if reason is None
+        else EnrolledSource(state=VoiceState.REFUSED, reason=reason, message=f"as {reason} is told")
+        for reason in refused
+    )
+    enrolled = Enrolled(model="community-1@0123456789ab", bytes_read=1000, sources=sources)
+    return Life(end=told(Receipt(result="Succeeded", seconds=1.0, enrolled=enrolled)), seconds=seconds)
+
+
+def forgets(seconds: float | None = 0.0) -> Life:
+    """Of a forget Job: the voice is gone from the store."""
+    report = ForgetReport(rows={"enrolment": 2, "speaker": 5})
+    return Life(end=told(Receipt(result="Succeeded", seconds=1.0, forgotten=report)), seconds=seconds)
 
 
 def fails(
@@ -184,6 +205,8 @@ def sequence(
         order = order_of(pod)
         if isinstance(order, PlanOrder):
             return plan or plans(_new_items(order, count))
+        if isinstance(order, EnrolOrder | ForgetOrder):
+            return enrols(*(None for _ in order.recordings)) if isinstance(order, EnrolOrder) else forgets()
         if not isinstance(order, FetchOrder | IngestOrder):
             return succeeds()
         its_own = lives.get(order.item.index, ())

@@ -98,7 +98,7 @@ class OneBatch:
             self.on_accepted()
 
         api = cast("Api", self.api)
-        caches = self.batches, self.profiles, self.seen
+        caches = self.batches, self.profiles, Cache(), self.seen
         return BatchController(
             Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted)
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND
+from ingest_contract.names import API_VERSION, BATCH_KIND, PROFILE_KIND, SPEAKER_KIND
 from ingest_contract.pods import PodProfile
 from ingest_operator.kube.api.names import INGEST, MANAGER, ROLE
 from ingest_operator.kube.operator import Options
@@ -61,6 +61,19 @@ class Scene:
         wanted = {"sources": [SOURCE], "retry": {"backoffSeconds": 0}} | spec
         body = {"apiVersion": API_VERSION, "kind": BATCH_KIND, "metadata": {"name": name}, "spec": wanted}
         return self.admin.create(body, self.namespace, fieldValidation="Strict")
+
+    def speaker(self, name: str = "ada", *urls: str, **spec: Any) -> None:
+        """Made, or made anew: a voice of these recordings."""
+        addresses = urls or (f"https://media.example.org/{name}.mp3",)
+        recordings = [{"url": url} for url in addresses]
+        self.apply(
+            {
+                "apiVersion": API_VERSION,
+                "kind": SPEAKER_KIND,
+                "metadata": {"name": name},
+                "spec": {"recordings": recordings} | spec,
+            }
+        )
 
     def change(self, name: str = "talks", **spec: Any) -> Json:
         return self.admin.merge(self.path(name), {"spec": spec})
@@ -117,6 +130,23 @@ class Scene:
 
     def path(self, name: str = "talks") -> str:
         return f"/apis/{API_VERSION}/namespaces/{self.namespace}/ingestbatches/{name}"
+
+    def path_of_speaker(self, name: str = "ada") -> str:
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/speakerprofiles/{name}"
+
+    def until_speaker(self, holds: Callable[[Json], object], what: str, name: str = "ada") -> Json:
+        """A voice, as soon as something holds of it."""
+        seen: list[Json] = [{}]
+
+        def held() -> bool:
+            seen[0] = self.admin.get(self.path_of_speaker(name))
+            return bool(holds(seen[0]))
+
+        try:
+            until(held, what, PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it is {json.dumps(seen[0], indent=1)}") from None
+        return seen[0]
 
     def seen(self, name: str = "talks") -> Json:
         """The batch."""

@@ -130,6 +130,8 @@ def test_where_it_fetches_ahead_a_pod_reaches_what_it_needs_and_nothing_else() -
     documents = case("ahead")
     assert reached(documents, "ingest") == {STORE, CACHE}
     assert reached(documents, "fetch") == {STORE, CACHE, SITE}
+    assert {STORE, SITE} <= reached(documents, "enrol")
+    assert SITE not in reached(documents, "forget")
     assert reached(documents, "plan") == {STORE, SITE}
 
 

@@ -9,7 +9,10 @@ from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.schedule import IngestScheduleStatus
+from ingest_contract.speaker_profile import SpeakerProfile, SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
+from ingest_contract.voice_report import Enrolled, EnrolledSource
+from ingest_contract.voices import VoiceState
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Open
 from ingest_operator.core.stalled import stalled_status
@@ -17,6 +20,7 @@ from ingest_operator.kube.schedules.due import DueResult
 from ingest_operator.kube.schedules.owned_batches import OwnedBatch
 from ingest_operator.kube.schedules.status import StatusInputs
 from ingest_operator.kube.schedules.status import render as render_schedule
+from ingest_operator.kube.voices.status import enrolled_status, waiting_status
 from testkit.objects.builders import NOW, a_run, over
 from testkit.objects.statuses import a_status
 
@@ -88,4 +92,41 @@ SCHEDULES: Mapping[str, Json] = {
     "the last batch has failed": _schedule(_child("Failed")),
     "suspended": _schedule(_child("Complete"), suspended=True),
     "stalled": _schedule(trouble=("ScheduleInvalid", "There is no 31st of February.")),
+}
+
+_VOICE = SpeakerProfile.from_object(
+    {
+        "apiVersion": API_VERSION,
+        "kind": "SpeakerProfile",
+        "metadata": {"name": "ada", "namespace": "media", "generation": 1},
+        "spec": {
+            "recordings": [{"url": "https://media.example.org/1.mp3"}, {"url": "/sources/voices/2.mp3"}]
+        },
+    }
+)
+_USED = EnrolledSource(state=VoiceState.USED, seconds=20.0)
+_REFUSED = EnrolledSource(state=VoiceState.REFUSED, reason=Reason.VOICES_DISAGREE, message="0.12 alike")
+
+
+def _heard(*sources: EnrolledSource) -> Json:
+    enrolled = Enrolled(model="community-1@0123456789ab", sources=sources)
+    status = enrolled_status(_VOICE, SpeakerProfileStatus(), enrolled, "0123456789abcdef", NOW)
+    return an_object("SpeakerProfile", status)
+
+
+def _unheard(reason: str, message: str = "", *, stalled: bool = False) -> Json:
+    blocker = Blocker(reason, message, NOW)
+    status = waiting_status(_VOICE, SpeakerProfileStatus(), blocker, NOW, stalled=stalled)
+    return an_object("SpeakerProfile", status)
+
+
+SPEAKERS: Mapping[str, Json] = {
+    "applied, and not seen yet": an_object("SpeakerProfile", SpeakerProfileStatus()),
+    "being heard": _unheard("Enrolling"),
+    "every recording is used": _heard(_USED, _USED),
+    "one recording is refused": _heard(_USED, _REFUSED),
+    "every recording is refused": _heard(_REFUSED, _REFUSED),
+    "its profile is missing": _unheard("ProfileMissing", "There is no IngestProfile gpus.", stalled=True),
+    "cannot be heard": _unheard("ModelsUnavailable", "There is no such model set.", stalled=True),
+    "deleted, and being forgotten": _unheard("Forgetting"),
 }

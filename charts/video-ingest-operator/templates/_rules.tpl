@@ -19,6 +19,12 @@
 - apiGroups: [video-ingest.dev]
   resources: [ingestprofiles/status]
   verbs: [update]
+- apiGroups: [video-ingest.dev]
+  resources: [speakerprofiles]
+  verbs: [get, list, watch, patch]
+- apiGroups: [video-ingest.dev]
+  resources: [speakerprofiles/status]
+  verbs: [update]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
@@ -58,6 +64,9 @@
   - apiGroups: [video-ingest.dev]
     resources: [ingestprofiles]
     verbs: [get, list, watch]
+  - apiGroups: [video-ingest.dev]
+    resources: [speakerprofiles]
+    verbs: [get, list, watch]
 - apiVersion: rbac.authorization.k8s.io/v1
   kind: ClusterRole
   metadata:
@@ -69,6 +78,9 @@
     verbs: [create, update, patch, delete, deletecollection]
   - apiGroups: [video-ingest.dev]
     resources: [ingestschedules]
+    verbs: [create, update, patch, delete, deletecollection]
+  - apiGroups: [video-ingest.dev]
+    resources: [speakerprofiles]
     verbs: [create, update, patch, delete, deletecollection]
 - apiVersion: rbac.authorization.k8s.io/v1
   kind: ClusterRole

@@ -20,7 +20,7 @@ from ingest_operator.kube.api.client import Api, connected
 from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.names import BATCH_UID
 from ingest_operator.kube.api.ownership import Identity, controller_of, identity_of
-from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, Object
+from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, PROFILES, SCHEDULES, SPEAKERS, Object
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.progress_poller import ProgressPoller
 from ingest_operator.kube.batches.state import Deps
@@ -30,10 +30,11 @@ from ingest_operator.kube.telemetry.events import EventPoster
 from ingest_operator.kube.telemetry.health import Health, served
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
+from ingest_operator.kube.voices.controller import VoiceController
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from ingest_operator.kube.watch.watches import SPEAKS_WITHIN_SECONDS, Watched, list_of, watch, watch_of
-from ingest_operator.kube.workqueue import WorkQueue
+from ingest_operator.kube.workqueue import Reconcile, WorkQueue
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -76,28 +77,25 @@ class Operator:
     ) -> None:
         self._api, self._options, self._instruments = api, options, instruments
         self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), JobsAndPods()
+        self._speakers = Cache()
         metrics = instruments.metrics
         deps = Deps(
-            api, self._batches, self._profiles, self._seen, poller, clock, metrics.seen, instruments.accepted
+            api, self._batches, self._profiles, self._speakers, self._seen, poller, clock, metrics.seen,
+            instruments.accepted,
         )  # fmt: skip
         self._listed: dict[str, int] = {}
         self._restored: ClusterRestoredError | None = None
         self._controller = BatchController(deps)
-        self._batch_queue: WorkQueue[Key] = WorkQueue(
-            self._controller.reconcile, partial(instruments.reconciled, "batch")
-        )
         schedules = ScheduleController(api, self._schedules, self._batches, clock, self._schedule_reconciled)
-        self._schedule_queue: WorkQueue[Key] = WorkQueue(
-            schedules.reconcile, partial(instruments.reconciled, "schedule")
-        )
-        instruments.health.limit("batch reconciles", self._batch_queue.longest_running)
-        instruments.health.limit("schedule reconciles", self._schedule_queue.longest_running)
-        metrics.queue("batch", lambda: self._batch_queue.waiting)
-        metrics.queue("schedule", lambda: self._schedule_queue.waiting)
+        voices = VoiceController(api, self._speakers, self._profiles, self._seen, clock)
+        self._batch_queue = self._queue("batch", self._controller.reconcile)
+        self._schedule_queue = self._queue("schedule", schedules.reconcile)
+        self._voice_queue = self._queue("voice", voices.reconcile)
         self.watched: Final = (
             Watched(BATCHES, self._batches, self._enqueue_batch),
             Watched(SCHEDULES, self._schedules, self._enqueue_schedule),
             Watched(PROFILES, self._profiles, self._enqueue_users),
+            Watched(SPEAKERS, self._speakers, self._enqueue_voice),
             Watched(JOBS, self._seen.jobs, lambda job: self._enqueue_owner(controller_of(job)), BATCH_UID),
             Watched(
                 PODS, self._seen.pods, lambda pod: self._enqueue_owner(self._seen.batch_of(pod)), BATCH_UID
@@ -113,6 +111,13 @@ class Operator:
                 within=SPEAKS_WITHIN_SECONDS + options.sweep_seconds,
             )
 
+    def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:
+        """The work queue of one kind; health and metrics look at it."""
+        queue = WorkQueue(reconcile, partial(self._instruments.reconciled, kind))
+        self._instruments.health.limit(f"{kind} reconciles", queue.longest_running)
+        self._instruments.metrics.queue(kind, lambda: queue.waiting)
+        return queue
+
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped. The first list comes before the first reconcile: otherwise a Job that is not
         known yet would count as vanished. Raises `ClusterRestoredError` and `WatchesEndedError`."""
@@ -126,6 +131,7 @@ class Operator:
             await asyncio.gather(sweeping, return_exceptions=True)
             await self._batch_queue.close()
             await self._schedule_queue.close()
+            await self._voice_queue.close()
         if self._restored is not None:
             raise self._restored
 
@@ -215,17 +221,35 @@ class Operator:
         self._schedule_queue.enqueue(key_of(schedule))
 
     def _enqueue_users(self, profile: Object) -> None:
-        """Enqueue every batch of the profile's namespace: their reconciles find out which of them use it."""
-        for key in self._batches.known:
+        """Enqueue every batch and voice of the profile's namespace: their reconciles find out which of them
+        use it."""
+        self._enqueue_batches_beside(profile)
+        for key in self._speakers.known:
             if key[0] == profile["metadata"]["namespace"]:
+                self._voice_queue.enqueue(key)
+
+    def _enqueue_voice(self, speaker: Object) -> None:
+        """Enqueue the voice, and every batch of its namespace, which may look for it."""
+        key = key_of(speaker)
+        if self._speakers.get(key) is None:
+            self._seen.forget(identity_of(speaker))
+        else:
+            self._voice_queue.enqueue(key)
+        self._enqueue_batches_beside(speaker)
+
+    def _enqueue_batches_beside(self, thing: Object) -> None:
+        for key in self._batches.known:
+            if key[0] == thing["metadata"]["namespace"]:
                 self._batch_queue.enqueue(key)
 
-    def _enqueue_owner(self, batch: Identity | None) -> None:
-        """Enqueue the batch that controls the changed object."""
-        if (key := _where(self._batches, batch)) is not None:
+    def _enqueue_owner(self, owner: Identity | None) -> None:
+        """Enqueue the batch or the voice that controls the changed object."""
+        if (key := _where(self._batches, owner)) is not None:
             self._batch_queue.enqueue(key)
-        elif batch is not None:
-            self._seen.forget(batch)
+        elif (key := _where(self._speakers, owner)) is not None:
+            self._voice_queue.enqueue(key)
+        elif owner is not None:
+            self._seen.forget(owner)
 
     def _schedule_reconciled(self, result: ScheduleResult) -> None:
         self._instruments.metrics.schedule(fired=result.started is not None, missed=result.missed)

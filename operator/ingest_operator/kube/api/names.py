@@ -19,16 +19,19 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "video-ingest-operator"
 
 BATCH_UID: Final = f"{GROUP}/batch-uid"
-"""The batch that the object claims to belong to: for people, and for watches that need not see everything.
-The real owner is decided in `ownership`."""
+"""The batch that the object claims to belong to, or the SpeakerProfile: for people, and for watches that need
+not see everything. The real owner is decided in `ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
-"""What a Job is for: `INGEST`, `FETCH` or `PLAN`. A name tells only plans apart: whatever a run is for, its
-number is used once. The pod template has this label as well, and nobody can edit that."""
+"""What a Job is for: `INGEST`, `FETCH` or `PLAN`, or for a SpeakerProfile `ENROL` or `FORGET`. A name tells
+only plans apart: whatever a run is for, its number is used once. The pod template has this label as well, and
+nobody can edit that."""
 
 INGEST: Final = "ingest"
 FETCH: Final = "fetch"
 PLAN: Final = "plan"
+ENROL: Final = "enrol"
+FORGET: Final = "forget"
 
 INDEX: Final = f"{GROUP}/index"
 """The recording of an ingest Job; the number of the plan of a plan Job. Like `RUN`, for people: the name says
@@ -77,11 +80,12 @@ def trace_of(uid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The batch that owns every object that is created for it."""
+    """The batch that owns every object that is created for it, or the SpeakerProfile."""
 
     namespace: str
     name: str
     uid: str
+    kind: str = BATCH_KIND
 
     @property
     def identity(self) -> Identity:
@@ -97,7 +101,7 @@ class Owner:
         """The ownerReference. Deleting the batch deletes what it owns, and does not wait for it."""
         return {
             "apiVersion": API_VERSION,
-            "kind": BATCH_KIND,
+            "kind": self.kind,
             "name": self.name,
             "uid": self.uid,
             "controller": True,

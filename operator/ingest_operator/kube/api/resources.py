@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, VERSION
+from ingest_contract.names import BATCH_KIND, GROUP, PROFILE_KIND, SCHEDULE_KIND, SPEAKER_KIND, VERSION
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -53,3 +53,4 @@ WORKLOADS: Final = tuple(
 )
 """Kueue's record of each Job in a queue, by the versions that serve it, the newer first."""
 SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)
+SPEAKERS: Final = Resource(GROUP, VERSION, "speakerprofiles", SPEAKER_KIND)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from math import inf
 
 from ingest_contract.batch import BatchSpeakers, IngestBatch
-from ingest_contract.pods import PodProfile
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import ProfileStatus
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.unheard import still_there, unheard
 from ingest_operator.core.voices import UnknownVoiceError
 from ingest_operator.kube.api.names import Owner
-from ingest_operator.kube.manifests.overlay import has_claims
+from ingest_operator.kube.manifests.overlay import has_gpu
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 
 
@@ -26,6 +26,8 @@ class BatchContext:
     profile: ProfileStatus
     blockers: tuple[Blocker, ...] = ()
     """Blockers found before any Job was observed: no profile, for example."""
+    unheard: tuple[Blocker, ...] = ()
+    """Blockers of voices that nobody has heard yet: planning goes on without them."""
 
 
 def build_context(
@@ -56,12 +58,12 @@ def build_context(
         wanted = None
         blockers = blockers if planned else (*blockers, Blocker("VoiceUnknown", str(error), inf))
     settings = planned.settings if planned else wanted or settings_of(_without_voices(batch), profile, ())
-    runtime = runtime_of(profile, Machine(_has_gpu(profile.pods), profile.pods.cpus), parallelism=1)
+    settings = settings.model_copy(update={"voices": still_there(settings.voices, speakers)})
+    runtime = runtime_of(profile, Machine(has_gpu(profile.pods), profile.pods.cpus), parallelism=1)
     orders = Orders(batch, profile, settings, runtime, owner.trace_id, planned.at if planned else None)
     generation = known.metadata.generation if known else 0
-    return BatchContext(
-        owner, orders, ProfileStatus(generation=generation, differs=wanted != settings), blockers
-    )
+    differs = ProfileStatus(generation=generation, differs=wanted != settings)
+    return BatchContext(owner, orders, differs, blockers, unheard(settings.voices, speakers))
 
 
 def _without_voices(batch: IngestBatch) -> IngestBatch:
@@ -69,9 +71,3 @@ def _without_voices(batch: IngestBatch) -> IngestBatch:
     starts."""
     nobody = BatchSpeakers(profiles=())
     return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": nobody})})
-
-
-def _has_gpu(pods: PodProfile) -> bool:
-    """Whether a worker gets a GPU: by the extended resource, or by a resource claim (dynamic resource
-    allocation) that a template of the profile gives its container."""
-    return pods.gpu.count > 0 or any(has_claims(each) for each in (pods.template, pods.worker_template))

@@ -31,6 +31,7 @@ from ingest_operator.kube.batches.context import BatchContext, build_context
 from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.batches.ending import end_plans, end_runs
 from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
+from ingest_operator.kube.batches.known_voices import KnownVoices
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
 from ingest_operator.kube.batches.profile_sites import ProfileSites
 from ingest_operator.kube.batches.state import BatchState, Deps
@@ -54,6 +55,7 @@ class BatchController:
         self._deps = deps
         self._states: dict[Key, BatchState] = {}
         self._sites: dict[Key, ProfileSites] = {}
+        self._voices = KnownVoices(deps.speakers)
         self._room, self._reading = PlanRoom(), asyncio.Lock()
 
     async def reconcile(self, key: Key) -> Requeue:
@@ -171,8 +173,10 @@ class BatchController:
             state.profile,
             state.frozen[0] if state.frozen else None,
             missing=found is None,
+            speakers=self._voices.of(owner.namespace),
         )
-        return replace(context, blockers=(*passed_over, *context.blockers))
+        unheard = (*self._voices.unreadable(owner.namespace), *context.unheard)
+        return replace(context, blockers=(*passed_over, *context.blockers), unheard=unheard)
 
     async def _planned(self, context: BatchContext, state: BatchState, now: float) -> PlanResult:
         frozen = state.frozen or ()
@@ -247,7 +251,7 @@ class BatchController:
         # once.
         shown = tuple(replace(each, until=now) for each in plan.blockers)
         left = left_behind(self._deps.seen, context.owner, context.orders.profile.pods)
-        return (*shown, *left, *await self._in_queue(context.owner, state, now))
+        return (*shown, *context.unheard, *left, *await self._in_queue(context.owner, state, now))
 
     async def _halt(self, blocker: Blocker, state: BatchState, now: float) -> Requeue:
         """Report that a batch's plan is out of reach: nothing of the batch can be observed or started."""

@@ -39,6 +39,7 @@ class Deps:
     api: Api
     batches: Cache
     profiles: Cache
+    speakers: Cache
     seen: JobsAndPods
     poller: Poller
     clock: Callable[[], float]

@@ -18,6 +18,7 @@ from ingest_operator.kube.api.resources import (
     PODS,
     PROFILES,
     SCHEDULES,
+    SPEAKERS,
     WORKLOADS,
     Object,
     Resource,
@@ -39,6 +40,8 @@ def rules() -> list[Object]:
         _rule(SCHEDULES, "update", subresource="status"),
         _rule(PROFILES, *READ),
         _rule(PROFILES, "update", subresource="status"),  # what is known of its sites
+        _rule(SPEAKERS, *READ, "patch"),  # the finalizer by which a deleted voice is forgotten first
+        _rule(SPEAKERS, "update", subresource="status"),
         _rule(JOBS, *READ, "create", "patch", "delete"),
         _rule(PODS, *READ, "delete"),  # of a Job that is gone without its pod
         _rule(PODS, "get", subresource="log"),  # the plan comes out of a plan Job's log
@@ -58,11 +61,11 @@ def user_roles() -> tuple[Object, Object, Object]:
     """ClusterRoles that add our kinds to Kubernetes' own `view`, `edit` and `admin`, each of which includes
     the one before it.
 
-    Whoever has `edit` may run batches. A profile says which images run with which volumes and what may be
-    fetched: it is for admins.
+    Whoever has `edit` may run batches and enrol voices. A profile says which images run with which volumes,
+    and what may be fetched: it is for admins.
     """
-    view = [_rule(kind, *READ) for kind in (BATCHES, SCHEDULES, PROFILES)]
-    edit = [_rule(kind, *WRITE) for kind in (BATCHES, SCHEDULES)]
+    view = [_rule(kind, *READ) for kind in (BATCHES, SCHEDULES, PROFILES, SPEAKERS)]
+    edit = [_rule(kind, *WRITE) for kind in (BATCHES, SCHEDULES, SPEAKERS)]
     return _added_to("view", view), _added_to("edit", edit), _added_to("admin", [_rule(PROFILES, *WRITE)])
 
 

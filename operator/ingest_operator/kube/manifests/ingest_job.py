@@ -77,7 +77,10 @@ def run_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
     if isinstance(order, FetchOrder):
         work, labels = _fetching(order, orders, start, order_of_it), owner.labels(FETCH)
     else:
-        work, labels = _ingesting(order, orders, start, order_of_it), owner.labels(INGEST) | _queue(pods)
+        work, labels = (
+            _ingesting(order, orders, start, order_of_it),
+            owner.labels(INGEST) | queue_labels(pods),
+        )
     name = run_job_name(owner, start.index, start.number)
     job = one_run(owner, name, labels | _labels(start), pod_template(owner, pods, work))
     return kept_from(job, start.avoid)
@@ -205,7 +208,7 @@ def _labels(start: Start) -> dict[str, str]:
     }
 
 
-def _queue(pods: PodProfile) -> dict[str, str]:
+def queue_labels(pods: PodProfile) -> dict[str, str]:
     """Kueue's labels, where the profile names a queue."""
     if pods.queue_name is None:
         return {}

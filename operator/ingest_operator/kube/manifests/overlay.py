@@ -8,6 +8,7 @@ how the Receipt goes out, that a pod runs once and for how long.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ingest_contract.pods import PodProfile
 from ingest_operator.kube.api.names import CONTAINER
 from ingest_operator.kube.api.resources import Object
 
@@ -59,7 +60,13 @@ def lay_over(ours: Object, theirs: Mapping[str, Mapping[str, Any]]) -> Object:
     return _with_ours_again(merged, ours)
 
 
-def has_claims(template: Mapping[str, Any]) -> bool:
+def has_gpu(pods: PodProfile) -> bool:
+    """Whether a worker gets a GPU: by the extended resource, or by a resource claim (dynamic resource
+    allocation) that a template of the profile gives its container."""
+    return pods.gpu.count > 0 or any(_has_claims(each) for each in (pods.template, pods.worker_template))
+
+
+def _has_claims(template: Mapping[str, Any]) -> bool:
     """Whether a template gives the worker's container devices by resource claims. False for one that is not
     valid."""
     try:

@@ -190,6 +190,42 @@ CASES += [
 ]
 
 
+SAID: Json = {"url": "https://media.example.org/ada.mp3"}
+STRETCH: Json = {"recording": "url:abc", "startSeconds": 4, "endSeconds": 9}
+
+
+def voice(message: str, where: str, accepted: Json, refused: Json) -> Case:
+    return Case("SpeakerProfile", message, where, accepted, refused)
+
+
+def heard_in(message: str, accepted: Json, refused: Json) -> Case:
+    """A rule about one recording of a voice."""
+    return voice(message, "spec.recordings[0]", {"recordings": [accepted]}, {"recordings": [refused]})
+
+
+CASES += [
+    voice(
+        "displayName must not begin with 'unknown #': voices without a name are called so",
+        "spec",
+        accepted={"displayName": "Unknown Ada", "recordings": [SAID]},
+        refused={"displayName": "unknown #7", "recordings": [SAID]},
+    ),
+    voice(
+        "recordings must not name one source twice",
+        "spec",
+        accepted={"recordings": [SAID, STRETCH]},
+        refused={"recordings": [STRETCH, SAID, STRETCH]},
+    ),
+    heard_in("exactly one of url and recording must be set", SAID, STRETCH | SAID),
+    heard_in(
+        "startSeconds and endSeconds belong to recording, and both must be set",
+        STRETCH,
+        {"recording": "url:abc", "startSeconds": 4},
+    ),
+    heard_in("endSeconds must be above startSeconds", STRETCH, STRETCH | {"endSeconds": 4}),
+]
+
+
 def rules(kind: str, schema: Json, path: str = "") -> Iterator[tuple[str, str, str]]:
     """(kind, path, message) of every rule in a schema."""
     yield from ((kind, path, rule["message"]) for rule in schema.get("x-kubernetes-validations", ()))

@@ -1,0 +1,55 @@
+"""The SpeakerProfiles of a namespace, as far as they can be read. Each version is read once: every reconcile
+of every batch looks at all of them."""
+
+from math import inf
+from typing import Final
+
+from ingest_contract.failures import Reason
+from ingest_contract.speaker_profile import SpeakerProfile
+from ingest_operator.core.blocker import Blocker
+from ingest_operator.kube.api.deletion import is_deleted
+from ingest_operator.kube.api.lenient import reading
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.watch.cache import Cache, Key, version_of
+
+_GONE: Final[Object] = {"metadata": {"deletionTimestamp": ""}}
+
+
+class KnownVoices:
+    """Reads SpeakerProfiles from their cache."""
+
+    def __init__(self, speakers: Cache) -> None:
+        self._speakers = speakers
+        self._read: dict[Key, tuple[int, SpeakerProfile | None]] = {}
+
+    def of(self, namespace: str) -> tuple[SpeakerProfile, ...]:
+        """Those that are not being deleted, by name."""
+        keys = sorted(key for key in self._speakers.known if key[0] == namespace)
+        self._read = {key: known for key, known in self._read.items() if key[0] != namespace or key in keys}
+        found = (self._parsed(key, body) for key in keys if (body := self._speakers.get(key)) is not None)
+        return tuple(profile for profile in found if profile is not None)
+
+    def unreadable(self, namespace: str) -> tuple[Blocker, ...]:
+        """The blockers of those that this version cannot read: a batch that looks for everybody would look
+        for fewer people than there are."""
+        return tuple(
+            Blocker(
+                Reason.VOICE_NOT_HEARD.value,
+                f"This operator cannot read SpeakerProfile {key[1]!r}: its status says why.",
+                inf,
+            )
+            for key, (_, profile) in sorted(self._read.items())
+            if key[0] == namespace and profile is None and not is_deleted(self._speakers.get(key) or _GONE)
+        )
+
+    def _parsed(self, key: Key, body: Object) -> SpeakerProfile | None:
+        version = version_of(body)
+        known = self._read.get(key)
+        if known is None or known[0] != version:
+            self._read[key] = known = (version, None if is_deleted(body) else _read(body))
+        return known[1]
+
+
+def _read(body: Object) -> SpeakerProfile | None:
+    found = reading(SpeakerProfile, body)
+    return found.value if not found.mistakes else reading(SpeakerProfile, {**body, "status": None}).value

@@ -1,0 +1,80 @@
+"""The Jobs of a SpeakerProfile: one that hears its recordings, and one that forgets the voice. Pure.
+
+Both are named like the runs of a recording, so that everything that reads Jobs reads these too: index 0
+hears, index 1 forgets.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from ingest_contract.order import ORDER_VARIABLE, WorkOrder
+from ingest_contract.pods import PodProfile
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_operator.core.deadlines import FLOOR_SECONDS, deadline_seconds
+from ingest_operator.kube.api.names import ENROL, FORGET, INDEX, RUN, RUNG, Owner, run_job_name
+from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.manifests.ingest_job import digest_variable, one_run, queue_labels
+from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
+from ingest_operator.kube.manifests.site_secrets import site_secrets
+from ingest_operator.kube.manifests.volumes import claims, claims_of, models, writable
+
+FORGET_CPUS: Final = 1
+FORGET_MEMORY_MIB: Final = 512
+"""What deleting rows takes: a client of Postgres, and no model."""
+FORGET_SCRATCH_GIB: Final = 1
+
+
+class VoiceWork(IntEnum):
+    """What a Job of a SpeakerProfile is for: the index in its name."""
+
+    ENROL = 0
+    FORGET = 1
+
+
+def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> Object:
+    """The Job that hears the recordings of a voice: with the models, and the GPU of an ingest pod. Raises
+    `OverlayError`."""
+    addresses = [each.url for each in order.recordings if each.url is not None]
+    work = Work(
+        role=ENROL,
+        image=pods.image,
+        variables=_variables(order),
+        resources=requested(pods.cpus, memory_mib(pods.memory, None, rung), pods.scratch_gib, pods.gpu),
+        mounts=(
+            models(pods.models),
+            writable(pods.scratch_gib),
+            *claims(claims_of(addresses, pods.claims)),
+            *site_secrets(order.sites),
+        ),
+        deadline_seconds=len(order.recordings) * deadline_seconds(None, order.runtime.device),
+        priority_class=pods.priority_class,
+        template={"pods.workerTemplate": pods.worker_template},
+    )
+    labels = owner.labels(ENROL) | queue_labels(pods) | ({RUNG: str(rung)} if rung else {})
+    return _job(owner, VoiceWork.ENROL, order.run, labels, pod_template(owner, pods, work))
+
+
+def forget_job(owner: Owner, pods: PodProfile, order: ForgetOrder) -> Object:
+    """The Job that removes a voice from the store. Raises `OverlayError`."""
+    work = Work(
+        role=FORGET,
+        image=pods.plan_image or pods.image,
+        variables=_variables(order),
+        resources=requested(FORGET_CPUS, FORGET_MEMORY_MIB, FORGET_SCRATCH_GIB),
+        mounts=(writable(FORGET_SCRATCH_GIB),),
+        deadline_seconds=FLOOR_SECONDS,
+        template={"pods.planTemplate": pods.plan_template},
+    )
+    return _job(owner, VoiceWork.FORGET, order.run, owner.labels(FORGET), pod_template(owner, pods, work))
+
+
+def _job(owner: Owner, what: VoiceWork, run: int, labels: dict[str, str], template: Object) -> Object:
+    labels |= {INDEX: str(int(what)), RUN: str(run)}
+    return one_run(owner, run_job_name(owner, what, run), labels, template)
+
+
+def _variables(order: WorkOrder) -> tuple[Object, ...]:
+    """The whole order in one variable. A `$` is escaped as JSON allows, so that the kubelet expands
+    nothing."""
+    text = order.to_json().replace("$", r"\u0024")
+    return ({"name": ORDER_VARIABLE, "value": text}, digest_variable(text))
