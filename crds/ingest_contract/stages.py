@@ -31,7 +31,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 3,
-    Stage.TRANSCRIBE: 7,
+    Stage.TRANSCRIBE: 8,
     Stage.DIARIZE: 3,
     Stage.ATTRIBUTE: 1,
     Stage.IDENTIFY: 1,

@@ -32,7 +32,7 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (3, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (7, "3085dd0c303952c1"),
+    Stage.TRANSCRIBE: (8, "3085dd0c303952c1"),
     Stage.DIARIZE: (3, "77617b4fb67d6c14"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (1, "79bd0008f02aab21"),

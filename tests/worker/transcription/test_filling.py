@@ -101,12 +101,22 @@ def test_what_a_chunk_leaves_out_is_heard_by_itself(
     assert len(kept) == pytest.approx(3 * (engine.asked[1] - engine.asked[4]), abs=6)
 
 
-def test_what_is_left_out_again_is_heard_in_halves(transcriber: Make, audio: Audio) -> None:
+def test_what_is_left_out_again_is_heard_without_the_words_around_it(transcriber: Make, audio: Audio) -> None:
+    """A decoder that ends where a speaker does writes the words before the gap, and ends again."""
     transcript, engine = listen(
         transcriber, audio, lambda number, _: {1: (6.0, 99.0), 4: (0.5, 99.0)}.get(number, (0, 0))
     )
     assert transcript.dropped == ()
-    assert len(engine.asked) == 7
+    assert len(engine.asked) == 6
+    assert engine.asked[5] == pytest.approx(engine.asked[1] - 6.0, abs=1.0)
+    assert bare(transcript, audio.seconds) < 2.5
+
+
+def test_what_is_left_out_by_itself_too_is_heard_in_halves(transcriber: Make, audio: Audio) -> None:
+    left = {1: (6.0, 99.0), 4: (0.5, 99.0), 5: (0.5, 99.0)}
+    transcript, engine = listen(transcriber, audio, lambda number, _: left.get(number, (0, 0)))
+    assert transcript.dropped == ()
+    assert len(engine.asked) == 8
     assert bare(transcript, audio.seconds) < 2.5
 
 

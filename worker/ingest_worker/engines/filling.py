@@ -14,14 +14,14 @@ import numpy as np
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
-from ingest_worker.engines.gaps import around, covered, gaps
+from ingest_worker.engines.gaps import REACH_FRAMES, around, covered, gaps
 from ingest_worker.engines.hearing import TEMPERATURES, DecodingSession, nobody
 from ingest_worker.engines.loops import units
 from ingest_worker.engines.quality import MAX_NO_SPEECH_PROBABILITY, fault_of
 from ingest_worker.engines.words import apart, placed
 
 ATTEMPTS: Final = 3
-"""How often a gap is decoded again: whole, in halves, in quarters."""
+"""How often a gap is decoded again: with the words around it, by itself, in halves."""
 
 SPARE_FACTOR: Final = 1.0
 SPARE_PARTS: Final = 8
@@ -95,11 +95,20 @@ class Filling:
         ]
 
     def _untried(self, filled: Filled) -> list[Chunk]:
-        """What to decode for the remaining gaps, each smaller than what was decoded before."""
+        """What to decode for the remaining gaps, each smaller than what was decoded before.
+
+        First with the words around the gap; then without them, because a decoder that ends where a speaker
+        does writes the words before the gap and ends again.
+        """
         parts: dict[Chunk, None] = {}
         for gap in gaps(filled.words, self._speech):
-            for part in around(gap, self._spans, self._probabilities):
-                parts |= dict.fromkeys(self._smaller(part, gap, filled.parts))
+            again = any(part.holds(gap[0] * FRAME_SAMPLES / SAMPLE_RATE) for part in filled.again)
+            for reach in (0, REACH_FRAMES) if again else (REACH_FRAMES,):
+                wanted = around(gap, self._spans, self._probabilities, reach)
+                smaller = [each for part in wanted for each in self._smaller(part, gap, filled.parts)]
+                parts |= dict.fromkeys(smaller)
+                if smaller:
+                    break
         return list(parts)
 
     def _smaller(self, part: Chunk, gap: tuple[int, int], tried: set[Chunk]) -> list[Chunk]:

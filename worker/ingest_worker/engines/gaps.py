@@ -53,11 +53,13 @@ def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP_FRAMES
     ]
 
 
-def around(gap: Gap, spans: Sequence[Span], probabilities: FloatArray) -> tuple[Chunk, ...]:
-    """The sound to decode again for a gap: its speech, from a pause before it to a pause after it, in pieces
-    that fit Whisper."""
-    first = _pause(gap[0], gap[0] - REACH_FRAMES, gap[0] + INSIDE_FRAMES, probabilities)
-    last = _pause(gap[1], gap[1] - INSIDE_FRAMES, gap[1] + REACH_FRAMES, probabilities)
+def around(
+    gap: Gap, spans: Sequence[Span], probabilities: FloatArray, reach: int = REACH_FRAMES
+) -> tuple[Chunk, ...]:
+    """The sound to decode again for a gap: its speech, from a pause at most `reach` frames before it to a
+    pause as near after it, in pieces that fit Whisper."""
+    first = _pause(gap[0], gap[0] - reach, gap[0] + INSIDE_FRAMES, probabilities)
+    last = _pause(gap[1], gap[1] - INSIDE_FRAMES, gap[1] + reach, probabilities)
     return pack(within(spans, first * FRAME_SAMPLES, last * FRAME_SAMPLES), probabilities)
 
 
