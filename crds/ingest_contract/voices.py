@@ -1,6 +1,8 @@
 """What a voice is enrolled from, how each of its sources is called in the store, and what an order says about
 the voices to look for. Pure."""
 
+import hashlib
+import re
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -14,6 +16,14 @@ MAX_SOURCES: Final = 16
 
 MAX_VOICES: Final = 200
 """Voices that one batch looks for."""
+
+MAX_KEY_BYTES: Final = 2048
+"""A longer address is called by its beginning and a hash: a row of an index takes 2,704 bytes (Postgres,
+`BTMaxItemSize`), and in other scripts a character takes up to four."""
+
+_SHOWN_CHARACTERS: Final = 200
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NO_CONTROLS: Final = "must not contain control characters"
 
 UNKNOWN_PREFIX: Final = "unknown #"
 """How the store calls a voice without a name."""
@@ -81,6 +91,8 @@ class VoiceRecording(
         """The CEL rules, for people without a cluster."""
         if (self.url is None) == (self.recording is None):
             raise ValueError(_ONE_KIND)
+        if _CONTROLS.search(self.url or self.recording or ""):
+            raise ValueError(_NO_CONTROLS)
         ends = (self.start_seconds, self.end_seconds)
         if any((self.recording is None) != (end is None) for end in ends):
             raise ValueError(_STRETCH)
@@ -95,7 +107,10 @@ class VoiceRecording(
         `recording:<id>?start=..&end=..` for a stretch."""
         if self.recording is not None:
             return f"recording:{self.recording}?start={self.start_seconds}&end={self.end_seconds}"
-        return without_credentials(self.url or "")
+        address = without_credentials(self.url or "")
+        if len(address.encode()) <= MAX_KEY_BYTES:
+            return address
+        return f"{address[:_SHOWN_CHARACTERS]}...{hashlib.sha256(address.encode()).hexdigest()[:16]}"
 
 
 VoiceRecordings = Annotated[tuple[VoiceRecording, ...], Field(min_length=1, max_length=MAX_SOURCES)]

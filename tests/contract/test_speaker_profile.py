@@ -9,7 +9,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.receipt import MAX_RECEIPT_BYTES, Receipt, decode, encode
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.voice_report import Enrolled, EnrolledSource
-from ingest_contract.voices import MAX_SOURCES, VoiceState
+from ingest_contract.voices import MAX_KEY_BYTES, MAX_SOURCES, VoiceState
 
 URL = "https://media.example.org/ann.wav"
 STRETCH = {"recording": "youtube:CNxH0rHS320", "startSeconds": 60, "endSeconds": 180}
@@ -47,6 +47,14 @@ def test_the_store_calls_a_source_by_its_address_without_credentials_or_by_its_s
     )
 
 
+def test_an_address_too_long_for_a_key_keeps_its_beginning_and_is_its_own() -> None:
+    addresses = [f"https://media.example.org/{'安' * 1900}/{each}.wav" for each in "ab"]
+    first, second = profile(*({"url": address} for address in addresses)).wanted.sources
+    assert first != second
+    assert all(key.startswith("https://media.example.org/安") for key in (first, second))
+    assert max(len(key.encode()) for key in (first, second)) <= MAX_KEY_BYTES
+
+
 @pytest.mark.parametrize(
     "recording",
     [
@@ -57,6 +65,8 @@ def test_the_store_calls_a_source_by_its_address_without_credentials_or_by_its_s
         pytest.param(STRETCH | {"endSeconds": 60}, id="an empty stretch"),
         pytest.param({"url": "ftp://media.example.org/ann.wav"}, id="another scheme"),
         pytest.param({"url": "voices/ann.wav"}, id="a relative path"),
+        pytest.param({"url": "/voices/ann\x00.wav"}, id="a zero byte, which no store takes"),
+        pytest.param(STRETCH | {"recording": "url:\x00"}, id="a zero byte in an id"),
     ],
 )
 def test_what_says_not_exactly_one_thing_is_refused(recording: dict[str, Any]) -> None:

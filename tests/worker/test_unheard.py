@@ -12,6 +12,7 @@ from ingest_contract.voice_orders import EnrolOrder
 from ingest_contract.voices import VoiceRecording
 from ingest_worker import unheard
 from ingest_worker.claimed_voice import claimed_voice
+from ingest_worker.errors import StageError
 from ingest_worker.hashes import voice_hash
 from ingest_worker.sources.contents import content_of
 from ingest_worker.store.enrolment import HeardSource
@@ -103,3 +104,22 @@ def test_a_file_needs_one_when_its_content_is_another_or_it_is_gone(
     assert needs_hearing(order_in(tmp_path, str(file)), database)
     file.unlink()
     assert needs_hearing(order_in(tmp_path, str(file)), database)
+
+
+def test_two_batches_of_a_workstation_do_not_hear_one_voice_at_once_and_a_next_run_takes_over(
+    database: str, tmp_path: Path
+) -> None:
+    def order(batch: str, run: str) -> EnrolOrder:
+        made = order_in(tmp_path, URL)
+        place = made.place.model_copy(
+            update={"receipt": str(tmp_path / batch / "voices" / run / "receipt.json")}
+        )
+        return made.model_copy(update={"place": place})
+
+    model = (voice_hash(NETWORK), NETWORK)
+    with claimed_voice(database, order("first", "ann-01"), *model):
+        with pytest.raises(StageError) as caught, claimed_voice(database, order("second", "ann-01"), *model):
+            pass
+        assert caught.value.reason is Reason.CLAIMED_ELSEWHERE
+        with claimed_voice(database, order("first", "ann-02"), *model) as next_run:
+            next_run.keep([row(URL, 1, 0)])

@@ -8,6 +8,7 @@ may restart in between. Knows the store's functions, and no SQL.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from ingest_contract.voice_orders import EnrolOrder
@@ -89,10 +90,16 @@ def claimed_voice(dsn: str, order: EnrolOrder, model: str, network: str) -> Iter
     """
     with connect(dsn, application="claim") as connection:
         check(connection)
-        held = claim(connection, f"voice:{order.owner}/{order.voice}", order.profile)
+        held = claim(connection, f"voice:{order.owner}/{order.voice}", holder_of(order))
     with heartbeat(dsn, held) as beats:
         voice = ClaimedVoice(dsn, order, model, network, (held, beats))
         try:
             yield voice
         finally:
             voice.give_up()
+
+
+def holder_of(order: EnrolOrder) -> str:
+    """The claim's holder: who started the enrolment. Its next run takes the claim over immediately, because
+    the last one is known to have ended; another batch of a workstation waits."""
+    return f"{order.profile} {Path(order.place.receipt).parent.parent}"

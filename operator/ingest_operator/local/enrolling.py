@@ -30,6 +30,9 @@ ENROL_SECONDS: Final = 6 * 3600.0
 _AGAIN: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.FORGIVE})
 """Verdicts after which a voice is heard again at once: what waits, waits for the user's next command."""
 
+CLAIMED_SECONDS: Final = 2.0
+"""Seconds until a voice is tried again that another process hears."""
+
 _POLL_SECONDS: Final = 0.1
 _SHOWN_SHARE: Final = 0.25
 """How much further an enrolment is before its progress is shown again."""
@@ -82,17 +85,21 @@ class Enroller:
             raise failed[0]
 
     async def _enrolled(self, speaker: SpeakerProfile) -> Enrolled:
-        for attempt in range(1, MAX_ENROL_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             outcome = outcome_of(await self._ran(speaker, attempt))
             report = outcome.receipt.enrolled if outcome.receipt is not None else None
             if outcome.succeeded and report is not None:
                 return report
             reason = outcome.reason or Reason.RECEIPT_MISSING
+            if reason is Reason.CLAIMED_ELSEWHERE:  # another batch hears it, or died doing so
+                await asyncio.sleep(CLAIMED_SECONDS)
+                continue
             if attempt == MAX_ENROL_ATTEMPTS or FAILURES[reason].verdict not in _AGAIN:
                 if report is not None:
                     self._show(speaker, report)
                 raise EnrolmentError(speaker.voice, reason, outcome.message)
-        raise AssertionError("the last attempt returns or raises")
+            attempt += 1
 
     async def _ran(self, speaker: SpeakerProfile, attempt: int) -> Ended:
         order, folder = self._order(speaker, attempt), self._folder(speaker, attempt)

@@ -92,7 +92,8 @@ async def run(
         ahead = ahead_of(orders.profile.fetch, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
         try:
-            await _enrol(request, orders, site, watcher, stop)
+            if not batch.spec.dry_run:
+                await _enrol(request, orders, site, watcher, stop)
             planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
         except (EnrolmentError, PlanningError) as error:
             # Added sources cannot be planned: recordings of earlier plans stay as they are.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest_contract.voice_orders import EnrolOrder
+from ingest_operator.local import enrolling
 from ingest_operator.local.enrolling import EnrolmentError
 from ingest_operator.local.folders import BatchFolder
 from testkit.objects.builders import a_voice
@@ -28,7 +29,7 @@ def orders(home: Path) -> dict[str, EnrolOrder]:
     }
 
 
-def told(lines: list[str]) -> list[str]:
+def voice_lines(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith("voice ")]
 
 
@@ -38,13 +39,13 @@ def test_the_voices_of_a_batch_are_enrolled_first_and_each_source_is_reported(tm
     request = replace(a_request(tmp_path, "succeed", speakers={"profiles": ["ann"]}), speakers=(ann, bob))
     status, lines = ran(request)
     assert states(status) == {0: ("Succeeded", 2)}
-    assert told(lines) == [
+    assert voice_lines(lines) == [
         "voice Ann Example: hearing what it is enrolled from",
         "voice Ann Example: http://media/used: used, 12.5 s of speech, 0.75 like the others",
         "voice Ann Example: http://media/refused+SeveralPeople: refused: SeveralPeople",
     ]
     planning = next(i for i, line in enumerate(lines) if line.startswith("planning"))
-    assert lines.index(told(lines)[-1]) < planning
+    assert lines.index(voice_lines(lines)[-1]) < planning
     (order,) = orders(tmp_path).values()
     assert (order.owner, order.profile, order.voice) == ("default", "default/ann", "Ann Example")
     run = json.loads((BatchFolder.of(tmp_path, "default", "batch").run(0, 2).order).read_text())
@@ -85,3 +86,18 @@ def test_a_voice_that_could_not_be_heard_is_heard_by_the_next_run(tmp_path: Path
         )
     status, _ = ran(replace(a_request(tmp_path, "succeed"), speakers=(a_voice("ann"),)))
     assert status.state == "Complete"
+
+
+def test_a_dry_run_hears_nobody(tmp_path: Path) -> None:
+    status, lines = ran(replace(a_request(tmp_path, "succeed", dryRun=True), speakers=(a_voice("ann"),)))
+    assert (status.state, voice_lines(lines), orders(tmp_path)) == ("DryRun", [], {})
+
+
+def test_a_voice_that_another_batch_hears_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolling, "CLAIMED_SECONDS", 0.01)
+    voice = a_voice("ann", "http://media/claimed")
+    status, lines = ran(replace(a_request(tmp_path, "succeed"), speakers=(voice,)))
+    assert status.state == "Complete"
+    assert "used" in voice_lines(lines)[-1]

@@ -81,6 +81,12 @@ def enrolled(order: EnrolOrder) -> int:
                 sources.append(EnrolledSource(state=VoiceState.REFUSED, reason=Reason(reason)))
             case ["waits", reason]:
                 sources.append(EnrolledSource(state=VoiceState.WAITING, reason=Reason(reason)))
+            case ["claimed"] if not Path("claimed").exists():
+                Path("claimed").touch()
+                return leave(
+                    Receipt(result="Failed", reason=Reason.CLAIMED_ELSEWHERE, seconds=0.1),
+                    order.place.receipt,
+                )
             case _:
                 sources.append(EnrolledSource(state=VoiceState.USED, heard=True, seconds=12.5, score=0.75))
     report = Enrolled(model="voices@0", sources=tuple(sources))
