@@ -21,25 +21,27 @@ NAMES: Final = ("joe", "mina")
 """The dialogue's enrolled voices; the third stays unknown."""
 
 
-def run_batch(home: Path, urls: Sequence[str]) -> dict[str, Any]:
-    """Ingest the recordings behind `urls`, one at a time; the batch's final status."""
+def run_batch(home: Path, urls: Sequence[str], **fetch: Any) -> dict[str, Any]:
+    """Ingest the recordings behind `urls`, one at a time; the batch's final status. `fetch` replaces
+    settings of the profile."""
     environment = os.environ | {"INGEST_HOME": str(home), "INGEST_MODELS": str(models())}
-    command = [sys.executable, "-m", "ingestctl", "run", str(_batch(home, urls)), "--output", "json"]
+    command = [sys.executable, "-m", "ingestctl", "run", str(_batch(home, urls, fetch)), "--output", "json"]
     result = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT
     )
     return dict(json.loads(result.stdout)["status"])
 
 
-def _batch(home: Path, urls: Sequence[str]) -> Path:
-    batch, *others = yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text())
+def _batch(home: Path, urls: Sequence[str], fetch: dict[str, Any]) -> Path:
+    batch, profile, *others = yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text())
     voices = home / "voices"
     voices.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         shutil.copyfile(catalogue.recordings()[f"voice-{name}"].path, voices / f"{name}.wav")
+    profile["spec"]["fetch"] |= fetch
     batch["spec"]["sources"] = [{"url": url} for url in urls]
     path = home / "batch.yaml"
-    path.write_text(yaml.safe_dump_all([batch, *others]).replace("$VOICES", str(voices)))
+    path.write_text(yaml.safe_dump_all([batch, profile, *others]).replace("$VOICES", str(voices)))
     return path
 
 

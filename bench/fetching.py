@@ -18,8 +18,10 @@ from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec, Retry, Source
 from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.fetch_ahead import FetchAhead
 from ingest_contract.fetch_report import Cached
 from ingest_contract.order import Item
+from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import Receipt
 from ingest_contract.sites import Pace, SiteProfile
 from ingest_contract.status import IngestBatchStatus, PlanStatus
@@ -27,7 +29,7 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.batch import Batch, PlannedItems
 from ingest_operator.core.decide import Previous, decide
 from ingest_operator.core.outcome import Ended, Observation, Run
-from ingest_operator.core.phases import Ahead, Phase
+from ingest_operator.core.phases import Phase, ahead_of
 from ingest_operator.core.site_states import Sites
 
 COUNT: Final = 1300
@@ -91,18 +93,19 @@ def recordings(seed: int) -> tuple[Item, ...]:
 class Simulation:
     """One batch from its first start to its end."""
 
-    def __init__(self, gpus: int, *, ahead: bool, seed: int = 7) -> None:
+    def __init__(self, gpus: int, *, ahead: bool, recordings_ahead: int | None = None, seed: int = 7) -> None:
         items = recordings(seed)
         plan = PlanStatus(sources=1, recordings=COUNT, media_seconds=sum(_length(each) for each in items))
         spec = IngestBatchSpec(
             sources=(Source(url=f"https://{SITE}/all"),), parallelism=gpus, retry=Retry(max_attempts=5)
         )
+        fetch = FetchProfile(ahead=FetchAhead(recordings=recordings_ahead))
         self._batch = Batch(
             spec,
             generation=1,
             trace_id="0" * 32,
             planned=PlannedItems(items, plan),
-            ahead=Ahead(recordings=8 + 2 * gpus, mib=50 * 1024) if ahead else None,
+            ahead=ahead_of(fetch, gpus, has_cache=ahead),
         )
         self._sites = Sites((SiteProfile(name=SITE, pace=Pace(per_hour=PER_HOUR)),))
         self._gpus, self._dice, self._now = gpus, random.Random(seed), START  # noqa: S311 -- fates, not secrets
@@ -185,19 +188,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--ahead", type=int, nargs="+", help="recordings ahead, in place of the default")
     asked = parser.parse_args(arguments)
-    print("| GPUs | mode | makespan, h | lower bound, h | ratio | GPU held without computing | final |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| GPUs | mode | makespan, h | lower bound, h | ratio | of it held | GPU idle "
+        "| GPU held without computing | final |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for gpus in asked.gpus:
-        for ahead in (True, False):
-            found = Simulation(gpus, ahead=ahead).run()
-            idle = 1 - found.computed / found.held
-            hours = (found.makespan / HOUR_SECONDS, found.bound / HOUR_SECONDS)
-            print(
-                f"| {gpus} | {'Ahead' if ahead else 'Inline'} | {hours[0]:.2f} | {hours[1]:.2f} "
-                f"| {hours[0] / hours[1]:.3f} | {idle:.1%} | {found.final} |",
-                flush=True,
-            )
+        for recordings_ahead in asked.ahead or (None,):
+            mode = "Ahead" if recordings_ahead is None else f"Ahead, {recordings_ahead}"
+            _print(gpus, mode, Simulation(gpus, ahead=True, recordings_ahead=recordings_ahead).run())
+        if not asked.ahead:
+            _print(gpus, "Inline", Simulation(gpus, ahead=False).run())
+
+
+def _print(gpus: int, mode: str, found: Result) -> None:
+    hours = (found.makespan / HOUR_SECONDS, found.bound / HOUR_SECONDS)
+    held = found.held / gpus
+    print(
+        f"| {gpus} | {mode} | {hours[0]:.2f} | {hours[1]:.2f} | {hours[0] / hours[1]:.3f} "
+        f"| {held / found.bound:.3f} | {1 - held / found.makespan:.1%} "
+        f"| {1 - found.computed / found.held:.1%} | {found.final} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

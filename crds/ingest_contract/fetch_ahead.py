@@ -27,8 +27,9 @@ class FetchAhead(ContractModel):
     """How much may lie in the cache, or be on its way there, before it is ingested. One recording may always
     be fetched."""
 
-    recordings: Annotated[int, Field(ge=1, le=MAX_AHEAD_RECORDINGS)] = 8
-    """Recordings of a batch that are being fetched, or are fetched and wait for a slot."""
+    recordings: Annotated[int, Field(ge=1, le=MAX_AHEAD_RECORDINGS)] | None = None
+    """Recordings of a batch that are being fetched, or are fetched and wait for a slot; unset, three for each
+    slot of the batch, and 8 at least."""
 
     gib: Annotated[int, Field(ge=1, le=1_048_576)] = 50
     """Audio of a batch in the cache, those included that are being ingested. An hour is at most 0.11 GiB; one

@@ -17,7 +17,7 @@ from ingest_operator.core.fold import fold, is_recorded
 from ingest_operator.core.ledger import Ledger, OpenItem, restore, within
 from ingest_operator.core.nodes import none_left, sent, stranded
 from ingest_operator.core.outcome import Observation, Run
-from ingest_operator.core.phases import Phase, estimated_mib, sizes_of
+from ingest_operator.core.phases import Phase, estimated_mib, in_order, sizes_of
 from ingest_operator.core.setup_failures import without_setup_failures
 from ingest_operator.core.site_states import Sites
 from ingest_operator.core.sites import Gate, after_ends, without_lost_probes
@@ -201,6 +201,7 @@ def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Actio
     candidates = [index for index in _due(ledger, now) if index not in blocked]
     if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING_ROWS:
         candidates += [index for index in _untouched(len(batch.items), ledger) if index not in blocked]
+    candidates = in_order(batch.items, candidates, spec.parallelism)
     slots = max(0, spec.parallelism - _running_in(ledger, Phase.INGEST, running))
     slots = _free(ledger, Phase.INGEST, running, slots, now)
     if batch.ahead is None:

@@ -89,7 +89,7 @@ async def run(
         orders, differs = _orders(request, batch, folder, watcher)
         cache = request.home / "cache"
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
-        ahead = ahead_of(orders.profile.fetch, has_cache=True)
+        ahead = ahead_of(orders.profile.fetch, batch.spec.parallelism, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
         try:
             if not batch.spec.dry_run:

@@ -181,4 +181,30 @@ def test_a_batch_fetches_ahead_where_there_is_a_cache_unless_its_profile_says_ot
     ahead: Ahead | None,
 ) -> None:
     fetch = FetchProfile(mode=mode, ahead=FetchAhead(recordings=5, gib=2))
-    assert ahead_of(fetch, has_cache=has_cache) == ahead
+    assert ahead_of(fetch, 1, has_cache=has_cache) == ahead
+
+
+@pytest.mark.parametrize(("slots", "recordings"), [(1, 8), (8, 24), (500, 500)])
+def test_a_batch_fetches_further_ahead_the_more_slots_wait_for_it(slots: int, recordings: int) -> None:
+    assert ahead_of(FetchProfile(), slots, has_cache=True) == Ahead(recordings, 50 * 1024)
+
+
+def test_of_the_last_recordings_the_longest_is_fetched_and_ingested_first() -> None:
+    lengths = [600, 60, 3600, 300, 900, 1200]
+    items = [an_item(index, seconds) for index, seconds in enumerate(lengths)]
+    batch = replace(a_batch(parallelism=2), planned=planned(items))
+    assert wanted(batch, Ledger()) == [("Fetch", 2), ("Fetch", 5), ("Fetch", 4), ("Fetch", 0)]
+    ledger = folded(Ledger(), *(whole(a_fetch(index)) for index in range(6)))
+    assert wanted(batch, ledger) == [("Ingest", 2), ("Ingest", 5)]
+
+
+def test_before_the_last_recordings_the_order_is_that_of_the_plan() -> None:
+    items = [an_item(index, 60 * index) for index in range(7)]
+    batch = replace(a_batch(parallelism=2), planned=planned(items))
+    assert wanted(batch, Ledger()) == [("Fetch", 0), ("Fetch", 1), ("Fetch", 2), ("Fetch", 3)]
+
+
+def test_the_last_recordings_begin_with_the_longest_where_one_run_does_both() -> None:
+    items = [an_item(index, 60 * index) for index in range(4)]
+    batch = replace(a_planned_batch(1, parallelism=2), planned=planned(items))
+    assert wanted(batch, Ledger()) == [("Ingest", 3), ("Ingest", 2)]

@@ -236,7 +236,7 @@ class BatchController:
             planned=plan.planned,
             profile=context.profile,
             failure=plan.failure,
-            ahead=ahead_of(profile.fetch, has_cache=profile.pods.cache is not None),
+            ahead=ahead_of(profile.fetch, batch.spec.parallelism, has_cache=profile.pods.cache is not None),
             other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )
