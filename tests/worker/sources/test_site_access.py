@@ -173,6 +173,29 @@ def test_a_line_that_is_no_cookie_is_left_out_because_yt_dlp_would_print_it(tmp_
     assert "geheim" not in found.cookies["*"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "for http://ann:p%40ss%2Fw%C3%B6rt@proxy:3128",
+        "as ann:p@ss/wört",
+        "p%40ss/w%C3%B6rt",
+        "Basic YW5uOnBAc3Mvd8O2cnQ=",
+        "session=gut+und%2Fteuer",
+        "session=gut und/teuer",
+    ],
+)
+def test_a_secret_is_hidden_in_every_form_in_which_a_library_may_say_it(said: str, tmp_path: Path) -> None:
+    access = SiteAccess(
+        name="*",
+        cookies=secret(tmp_path, "cookies.txt", "127.0.0.1\tTRUE\t/\tFALSE\t0\tsid\tgut und/teuer\n"),
+        proxy=secret(tmp_path, "proxy", "http://ann:p%40ss%2Fw%C3%B6rt@proxy:3128"),
+    )
+    hidden = read_secrets([access]).hidden(f"the site says {said}.")
+    assert hidden.startswith("the site says ")
+    assert "***" in hidden
+    assert not [word for word in ("p@ss", "p%40ss", "BAc3Mv", "und") if word in hidden]
+
+
 def test_a_digest_changes_with_the_secret_and_tells_nothing(tmp_path: Path) -> None:
     def digest(password: str) -> str:
         path = secret(tmp_path, "proxy", f"http://ann:{password}@proxy:3128")

@@ -5,13 +5,14 @@ Called by `apart`. Nothing that is said afterwards may hold one of them: `Secret
 whatever a library says. What a Receipt tells of them is a digest, by which a change is noticed.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from ingest_contract.failures import Reason
 from ingest_contract.sites import SiteAccess
@@ -78,8 +79,19 @@ class Secrets:
         for address in self.proxies.values():
             parts = urlsplit(address)
             words = (address, parts.netloc, parts.username, parts.password, parts.hostname)
-            found |= {form for word in words if word for form in (word, unquote(word))}
-        return {part for part in found if len(part) >= _TELLING_CHARACTERS}
+            found |= {unquote(word) for word in words if word}
+            found.add(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}")
+        forms = {form for part in found for form in _forms(part)}
+        return {form for form in forms if len(form) >= _TELLING_CHARACTERS}
+
+
+def _forms(part: str) -> Iterator[str]:
+    """As it is, as an address carries it, and as a header does."""
+    yield part
+    yield quote(part, safe="")
+    yield quote(part)
+    yield quote_plus(part)
+    yield base64.b64encode(part.encode()).decode().rstrip("=")
 
 
 def read_secrets(access: Iterable[SiteAccess]) -> Secrets:
