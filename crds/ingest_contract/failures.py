@@ -115,6 +115,7 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
     NODE_TAINTED = "NodeTainted"
     INTERRUPTED = "Interrupted"
+    PACK_ENDED = "PackEnded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     KILLED = "Killed"
     RECEIPT_MISSING = "ReceiptMissing"
@@ -499,6 +500,13 @@ FAILURES: Final = MappingProxyType(
         ),
         _R.INTERRUPTED: Failure(
             143, _K.LIFECYCLE, _V.FORGIVE, "The process was asked to end (SIGTERM) and did so cleanly."
+        ),
+        _R.PACK_ENDED: Failure(
+            90,
+            _K.LIFECYCLE,
+            _V.FORGIVE,
+            "The Job that it shared with other short recordings ended before this one began, "
+            "or nobody knows how it did there. It runs again in a Job of its own.",
         ),
         _R.DEADLINE_EXCEEDED: Failure(
             None, _K.LIFECYCLE, _V.RETRY, "The run took far longer than its media should need, and was ended."

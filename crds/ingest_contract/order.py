@@ -54,6 +54,10 @@ ORDER_DIGEST_VARIABLE: Final = "INGEST_WORK_ORDER_SHA256"
 """The environment variable with the digest of the order that the operator wrote, for where others may change
 the order on its way: 32 hex digits of its sha256."""
 
+FURTHER: Final = "_{}"
+"""What follows the names of both variables for the second order of a Job with several recordings, with 1, and
+so on."""
+
 DSN_VARIABLE: Final = "INGEST_DSN"
 """The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
 in the order."""
@@ -194,6 +198,10 @@ class IngestOrder(ContractModel):
     is_last: bool = False
     """Whether no charged attempt is left after this run: then it leaves nothing in the cache, however it
     ends."""
+
+    deadline_seconds: Annotated[int, Field(ge=1)] | None = None
+    """Seconds after which this run is ended, where its Job has other recordings too; None: its pod has the
+    deadline."""
 
     artifacts_since: Timestamp | None = None
     """Older results of finished stages do not count: `reprocess: Always` sets this to the time when the batch

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ingest_contract.base import AbsolutePath, ContractModel, ObjectName, Seconds, cel
 from ingest_contract.cache_volume import CacheVolume
+from ingest_contract.pack import MAX_PACK_RECORDINGS
 
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
 """An image, preferably by digest."""
@@ -89,6 +90,18 @@ class WorkerMemory(ContractModel):
 
     max_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 65_536
     """Where doubling stops."""
+
+
+class PackShort(ContractModel):
+    """Which recordings share an ingest Job, and how many. Each still has a process of its own, so that all
+    memory comes back after it."""
+
+    max_seconds: Annotated[int, Field(ge=1, le=600)] = 60
+    """The longest recording that shares a Job. One of unknown length does if its fetched audio is no larger
+    than so many seconds of samples."""
+
+    recordings: Annotated[int, Field(ge=2, le=MAX_PACK_RECORDINGS)] = MAX_PACK_RECORDINGS
+    """Recordings of one Job, at most."""
 
 
 _OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
@@ -176,6 +189,10 @@ class PodProfile(ContractModel):
 
     memory: WorkerMemory = WorkerMemory()
     """Host memory of a worker."""
+
+    pack_short: PackShort | None = None
+    """Ingest several short recordings in one Job, one after the other; omitted: each has its own. A recording
+    that has failed or was interrupted runs alone."""
 
     scratch_gib: Annotated[int, Field(ge=1, le=65_536)] = 20
     """Scratch disk of a worker: the media, and 115 MB per hour of decoded audio."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ingest_contract.base import ContractModel
+from ingest_contract.base import ContractModel, Count
 from ingest_contract.stages import Stage
 
 
@@ -17,6 +17,9 @@ class Progress(ContractModel):
 
     percent: Annotated[int, Field(ge=0, le=100)]
     """Progress of the whole recording, weighted by the usual length of the stages."""
+
+    index: Count | None = None
+    """Which recording of its plan this is."""
 
     seconds: Annotated[float, Field(ge=0)]
     """Since the process started."""

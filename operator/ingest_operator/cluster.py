@@ -23,8 +23,9 @@ class Cluster(Protocol):
         run.
         """
 
-    async def start(self, start: Start, item: Item) -> Blocker | None:
-        """Start a run. One that exists already, by index and number, is left as it is.
+    async def start(self, start: Start, item: Item, *others: Item) -> Blocker | None:
+        """Start a run of a recording, or of several in one Job. One that exists already, by index and number,
+        is left as it is.
 
         A refused start does not raise: its blocker is returned, and observed from then on.
         """

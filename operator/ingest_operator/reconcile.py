@@ -108,7 +108,7 @@ async def _act(action: Action, batch: Batch, cluster: Cluster) -> Blocker | None
         extra={"action": type(action).__name__.lower(), "index": action.index, "run": action.number},
     )
     if isinstance(action, Start):
-        return await cluster.start(action, batch.items[action.index])
+        return await cluster.start(action, *(batch.items[index] for index in action.indexes))
     await cluster.stop(action.index, action.number)
     return None
 

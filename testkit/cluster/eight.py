@@ -20,7 +20,7 @@ from testkit.cluster.audit import Request
 from testkit.cluster.client import Json
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.fixtures import a_namespace
-from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.kubelet_order import orders_of
 from testkit.cluster.life import Life
 from testkit.cluster.lives import fails, sequence, succeeds
 from testkit.cluster.operator_processes import OperatorProcess, OperatorProcesses
@@ -93,7 +93,7 @@ class Outcome:
         found = [f"the (index, try) that ran are {sorted(self.played)}"] * (sorted(self.played) != RUNS)
         found += [f"{self.plans} pods planned"] * (self.plans != 1)
         found += [f"{name} was made {count} times" for name, count in self.made.items() if count > 1]
-        found += [f"{self.pods} pods were made"] * (self.pods != len(RUNS) + 1)
+        found += [f"{self.pods} pods were made"] * (self.pods != undisturbed.pods)
         ours, theirs = facts(self.status), facts(undisturbed.status)
         return found + [
             f"{name} is {ours[name]}, not {theirs[name]}" for name in theirs if ours[name] != theirs[name]
@@ -144,10 +144,10 @@ class Kubelet:
     _script: Callable[[Json], Life] = field(default_factory=lambda: sequence(LIVES, count=COUNT))
 
     def __call__(self, pod: Json) -> Life:
-        order = order_of(pod)
-        if isinstance(order, IngestOrder):
-            self.played.append((order.item.index, order.run))
-        self.plans += isinstance(order, PlanOrder)
+        for order in orders_of(pod):
+            if isinstance(order, IngestOrder):
+                self.played.append((order.item.index, order.run))
+            self.plans += isinstance(order, PlanOrder)
         return self._script(pod)
 
 
@@ -228,11 +228,20 @@ class Meddler:
         return False
 
 
-def lived(plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | None = None) -> Outcome:
-    """The life of a batch in a namespace of its own."""
+ALONE: Json = {}
+"""What a profile says of pods that have one recording each."""
+
+SHARED: Json = {"packShort": {"maxSeconds": 600, "recordings": 4}}
+"""Of pods that have four, unless one of them has failed before."""
+
+
+def lived(
+    plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | None = None, pods: Json = ALONE
+) -> Outcome:
+    """The life of a batch in a namespace of its own. `pods` is what its profile says of them."""
     began, mark, kubelet, meddler = time.monotonic(), plane.audit.now(), Kubelet(), meddler or Meddler()
     with ExitStack() as ends:
-        scene = ends.enter_context(_scene(plane))
+        scene = ends.enter_context(_scene(plane, pods))
         scene.play(kubelet)
         proxy = ends.enter_context(RunningProxy(plane, meddler))
         eight = Eight(scene, processes, proxy)
@@ -262,12 +271,12 @@ def lived(plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | 
 
 
 @contextmanager
-def _scene(plane: ControlPlane) -> Iterator[Scene]:
+def _scene(plane: ControlPlane, pods: Json) -> Iterator[Scene]:
     """A namespace with a batch in it, and an account that may serve it."""
     with a_namespace(plane) as namespace, ExitStack() as ends:
         scene = Scene(plane, namespace, ends)
         scene.allow()
         scene.secret()
-        scene.profile(pods={"keepSucceededSeconds": 0, "keepFailedSeconds": 0})
+        scene.profile(pods={"keepSucceededSeconds": 0, "keepFailedSeconds": 0} | pods)
         scene.batch(parallelism=3)
         yield scene

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from ingest_contract.order import ORDER_FILE_VARIABLE, ORDER_VARIABLE, WorkOrder, read_order
+from ingest_contract.order import FURTHER, ORDER_FILE_VARIABLE, ORDER_VARIABLE, WorkOrder, read_order
+from ingest_contract.pack import MAX_PACK_RECORDINGS
 from testkit.cluster.kubelet_api import GoneError, KubeletApi, Object
 from testkit.cluster.life import Stuck
 
@@ -22,10 +23,19 @@ class UnresolvedError(Exception):
 
 
 def order_of(pod: Object) -> WorkOrder | None:
-    """The order of a resolved pod; None of a pod that carries out none."""
+    """The order of a resolved pod, the first if it has several; None of a pod that carries out none."""
     variables = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0].get("env", ())}
     text = variables.get(ORDER_VARIABLE) or pod[FILES].get(variables.get(ORDER_FILE_VARIABLE, ""))
     return read_order(text) if text else None
+
+
+def orders_of(pod: Object) -> tuple[WorkOrder, ...]:
+    """Every order of a resolved pod."""
+    variables = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0].get("env", ())}
+    names = (ORDER_VARIABLE + FURTHER.format(place) for place in range(1, MAX_PACK_RECORDINGS))
+    first = order_of(pod)
+    more = (read_order(variables[name]) for name in names if name in variables)
+    return () if first is None else (first, *more)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ingest_contract.order import WorkOrder
 from ingest_operator.kube.manifests.ingest_job import QUEUE
 from testkit.cluster.kubelet_api import GoneError, KubeletApi, Object
-from testkit.cluster.kubelet_order import Resolver, UnresolvedError, order_of
+from testkit.cluster.kubelet_order import Resolver, UnresolvedError, orders_of
 from testkit.cluster.kubelet_servers import progress
 from testkit.cluster.kubelet_status import StatusWriter, disruption
 from testkit.cluster.life import SIGKILLED, Exit, Life, Script, Stuck, Taken
@@ -33,7 +33,7 @@ class House:
     clocks: Mapping[str, float] = field(default_factory=dict)
     """Seconds by which a node's clock is ahead."""
     begun: list[WorkOrder | None] = field(default_factory=list)
-    """The order of every pod whose container ran, in the order of their beginnings."""
+    """The orders of every pod whose container ran, in the order of their beginnings."""
 
 
 class PlayedPod:
@@ -42,7 +42,8 @@ class PlayedPod:
     def __init__(self, pod: Object, address: str, house: House) -> None:
         self.pod, self.house = pod, house
         self.order: WorkOrder | None = None
-        """Once it could be read."""
+        """Once it could be read; of several the first."""
+        self.orders: tuple[WorkOrder, ...] = ()
         self.life: Life | None = None
         """Once the order could be read."""
         self.released = self.finished = self.over = self.confirmed = False
@@ -90,7 +91,7 @@ class PlayedPod:
             elif self._told.refused is not None:
                 await self._refuse(self._told.refused)
             elif self._told.instant and not self.deleted:
-                self.house.begun.append(self.order)
+                self.house.begun.extend(self.orders or (None,))
                 assert isinstance(self._told.end, Exit), "what is instant ends by itself"
                 await self._end(self._told.end, begun=True)
             else:
@@ -119,7 +120,8 @@ class PlayedPod:
                 if self.deleted:
                     return False
             else:
-                self.order = order_of(resolved)
+                self.orders = orders_of(resolved)
+                self.order = self.orders[0] if self.orders else None
                 self.life = self.house.script(resolved)
                 break
         for stuck in self._told.stuck:
@@ -131,7 +133,7 @@ class PlayedPod:
     async def _run(self) -> Exit:
         """How it ends."""
         begun = time.monotonic()
-        self.house.begun.append(self.order)
+        self.house.begun.extend(self.orders or (None,))
         await self._write(self._writer.running(self._now()))
         async with AsyncExitStack() as serving:
             if self._told.progress is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest_contract.failures import Reason
 from ingest_contract.fetch_report import Cached
-from ingest_contract.order import FetchOrder, IngestOrder, Item, PlanOrder
+from ingest_contract.order import FetchOrder, IngestOrder, Item, PlanOrder, WorkOrder
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt
@@ -14,8 +14,9 @@ from ingest_contract.stages import Stage
 from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
 from ingest_contract.voice_report import Enrolled, EnrolledSource, ForgetReport
 from ingest_contract.voices import VoiceState
-from testkit.cluster.kubelet_order import order_of
+from testkit.cluster.kubelet_order import order_of, orders_of
 from testkit.cluster.life import SIGKILLED, Exit, Life, Script, Stuck, Taken, told
+from testkit.cluster.packs import packed
 from testkit.objects.builders import a_failure, a_receipt, items
 
 TALK = 600
@@ -201,20 +202,27 @@ def sequence(
     """The lives of items, by their tries: `{3: [fails(...), succeeds()]}`. What is not listed is as
     `otherwise`, or succeeds."""
 
-    def choose(pod: dict[str, Any]) -> Life:
-        order = order_of(pod)
+    def one(order: WorkOrder) -> Life:
         if isinstance(order, PlanOrder):
             return plan or plans(_new_items(order, count))
         if isinstance(order, EnrolOrder | ForgetOrder):
             return enrols(*(None for _ in order.recordings)) if isinstance(order, EnrolOrder) else forgets()
-        if not isinstance(order, FetchOrder | IngestOrder):
-            return succeeds()
         its_own = lives.get(order.item.index, ())
         if order.run <= len(its_own):
             return its_own[order.run - 1]
         if isinstance(order, FetchOrder):
             return fetches()
         return otherwise or succeeds(media=order.item.duration_seconds or TALK)
+
+    def choose(pod: dict[str, Any]) -> Life:
+        orders = orders_of(pod)
+        if not orders:
+            return succeeds()
+        if len(orders) == 1:
+            return one(orders[0])
+        return packed(
+            [each for each in orders if isinstance(each, IngestOrder)], [one(each) for each in orders]
+        )
 
     return choose
 

@@ -142,6 +142,10 @@ class OneBatch:
         ]
         return sorted(place.index for name in made if (place := place_of(name)) is not None)
 
+    def body_now(self) -> Object:
+        """The batch as the API server has it."""
+        return self.api.objects[BATCHES.plural, *key_of(self.body)]
+
     async def reconcile(self, operator: BatchController) -> Requeue:
         """One reconcile; the watch then shows what it wrote."""
         seconds = await operator.reconcile(key_of(self.body))

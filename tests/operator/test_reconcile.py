@@ -41,7 +41,8 @@ class Recorder:
         self.expected = ledger.running
         return Observation(self.shown, self.hindered)
 
-    async def start(self, start: Start, item: Item) -> Blocker | None:
+    async def start(self, start: Start, item: Item, *others: Item) -> Blocker | None:
+        assert not others
         if item.index in self.broken:
             raise ConnectionError(f"no answer about {item.index}")
         self.asked.append(f"start {item.index}-{start.number}")

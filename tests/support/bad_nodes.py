@@ -75,9 +75,9 @@ class NodeCluster:
         del ledger
         return Observation(tuple(self.runs.values()))
 
-    async def start(self, start: Start, item: Item) -> None:
+    async def start(self, start: Start, item: Item, *others: Item) -> None:
         """It waits for a node."""
-        del item
+        del item, others
         run = Run(
             start.index,
             start.number,

@@ -98,9 +98,10 @@ class SimulatedCluster:
         """What is in the way, as far as it is known."""
         return (*self.missing.values(), *self.refused.values())
 
-    async def start(self, start: Start, item: Item) -> Blocker | None:
+    async def start(self, start: Start, item: Item, *others: Item) -> Blocker | None:
         """Begin a process, unless this one exists, or starts are refused."""
         assert item.index == start.index
+        assert not others
         if (start.index, start.number) in self.truth:
             return None
         for place in (None, start.index):

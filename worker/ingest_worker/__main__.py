@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,13 +19,16 @@ from pydantic import ValidationError
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import (
     DSN_VARIABLE,
+    FURTHER,
     ORDER_DIGEST_VARIABLE,
     ORDER_FILE_VARIABLE,
     ORDER_VARIABLE,
     IngestOrder,
+    WorkOrder,
     order_digest,
     read_order,
 )
+from ingest_contract.pack import MAX_PACK_RECORDINGS
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Receipt, encode
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker import logs
@@ -50,25 +54,51 @@ def main() -> NoReturn:
     try:
         text = order_text()
         order = read_order(text)
+        more = further_orders()
     except (OSError, ValueError) as error:
         code = refuse(text, error)
     else:
         logs.start(order.trace_id)
         settle(order.runtime.threads if isinstance(order, EnrolOrder | IngestOrder) else None)
-        from ingest_worker.process import Process
-
-        code = Process(order, dsn).run()
+        code = carried_out(order, more, dsn)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def order_text() -> str:
-    """The order's text: from its variable, or from the file that another variable names.
+def carried_out(order: WorkOrder, more: Sequence[IngestOrder], dsn: str) -> int:
+    """Carry out one order in this process, or each of several in one of its own. Returns the exit code."""
+    if more and isinstance(order, IngestOrder):
+        from ingest_worker.pack import Pack
+
+        return Pack((order, *more), dsn).run()
+    from ingest_worker.process import Process
+
+    return Process(order, dsn).run()
+
+
+def further_orders() -> tuple[IngestOrder, ...]:
+    """The orders behind the first, where this pod has several. Raises `OSError` and `ValueError`."""
+    orders = list[IngestOrder]()
+    for place in range(1, MAX_PACK_RECORDINGS):
+        if (text := order_text(FURTHER.format(place))) == "":
+            break
+        order = read_order(text)
+        if not isinstance(order, IngestOrder):
+            raise ValueError("only ingest orders share a pod")  # noqa: TRY004 -- what an order says is a value
+        orders.append(order)
+    return tuple(orders)
+
+
+def order_text(further: str = "") -> str:
+    """The order's text: from its variable, or from the file that another variable names. `further` is the end
+    of their names.
     Raises `OSError` and `ValueError`."""
-    text, file = os.environ.pop(ORDER_VARIABLE, ""), os.environ.pop(ORDER_FILE_VARIABLE, "")
+    text = os.environ.pop(ORDER_VARIABLE + further, "")
+    file = "" if further else os.environ.pop(ORDER_FILE_VARIABLE, "")
     text = text or (Path(file).read_text(encoding="utf-8") if file else "")
-    if (written := os.environ.pop(ORDER_DIGEST_VARIABLE, "")) and written != order_digest(text):
+    written = os.environ.pop(ORDER_DIGEST_VARIABLE + further, "")
+    if written and written != order_digest(text):
         raise ValueError(
             "the order is not the one that the operator wrote: "
             "somebody has replaced the ConfigMap that it lies in"

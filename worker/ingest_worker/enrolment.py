@@ -88,7 +88,7 @@ def enrol(order: EnrolOrder, dsn: str, session: Session) -> None:
     with (
         session.sampler,
         claimed_voice(dsn, order, voice_hash(network), network) as voices,
-        session.shown(order.place, {Stage.IDENTIFY: 1.0}) as observer,
+        session.shown(order.place, weights={Stage.IDENTIFY: 1.0}) as observer,
     ):
         session.control.watch(voices.check)
         session.give_up = voices.give_up

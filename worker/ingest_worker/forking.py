@@ -48,14 +48,19 @@ def main() -> None:
     undumpable()  # orders pass through here with the store's address
     control = socket.socket(fileno=int(sys.argv[1]))
     settle(int(sys.argv[2]))
+    why = imported()
+    _answer(control, {"unfit": why})
+    if not why:
+        serve(control)
+
+
+def imported() -> str:
+    """Import what every run imports. Returns why this process must not fork; empty if it may."""
     importlib.import_module("ingest_worker.imports")
     _rehearse()
     gc.collect()
     gc.freeze()  # a collector that walks through shared objects in a fork would copy their pages
-    why = unfit()
-    _answer(control, {"unfit": why})
-    if not why:
-        serve(control)
+    return unfit()
 
 
 def unfit() -> str:
@@ -82,7 +87,7 @@ def serve(control: socket.socket) -> None:
     while (asked := _next(control)) is not None:
         request, streams = asked
         if "start" in request:
-            _answer(control, {"pid": os.fork() or _run(request["start"], streams)})
+            _answer(control, {"pid": os.fork() or become_run(request["start"], streams)})
         else:
             _answer(control, {"code": _poll(request["poll"])})
         for each in streams:
@@ -114,8 +119,8 @@ def _poll(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _run(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
-    """Be a run, as the interpreter would carry it out."""
+def become_run(order: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
+    """Be a run, as the interpreter would carry it out. `order` has its folder and its environment."""
     code = 1
     try:
         os.setsid()

@@ -84,7 +84,8 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
     voices = StoredVoices(dsn, order, voice_hash(identities.diarization))
     around = Surroundings(voices, session.met, cached)
     tools = tools_for(order, models, identities, residency, around)
-    with session.sampler, claimed_recording(dsn, order) as recording, session.shown(order.place) as observer:
+    shown = session.shown(order.place, order.item.index)
+    with session.sampler, claimed_recording(dsn, order) as recording, shown as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up
         session.audio = pipeline = Pipeline(recording.order, hashes, tools, recording, observer)

@@ -48,7 +48,7 @@ def prefetch(order: FetchOrder, dsn: str, session: Session) -> None:
     from ingest_worker.sources.apart import FetcherApart
 
     cache = cache_at(order.place)
-    with session.shown(order.place) as observer:
+    with session.shown(order.place, order.item.index) as observer:
         fetcher = FetcherApart(order.fetch, order.sites, session.met)
         session.audio = prefetching = Prefetching(
             _addressed(order, dsn), cache, fetcher, LimitedDecoder(order.fetch), observer

@@ -53,9 +53,11 @@ class Board:
         display: Display | None,
         seconds: Callable[[], float],
         weights: Mapping[Stage, float] = WEIGHTS,
+        index: int | None = None,
     ) -> None:
-        """`display` is None if the board is polled instead; `seconds` returns the age of the process."""
-        self._display, self._seconds, self._weights = display, seconds, weights
+        """`display` is None if the board is polled instead; `seconds` returns the age of the process, `index`
+        is the recording's in its plan."""
+        self._display, self._seconds, self._weights, self._index = display, seconds, weights, index
         self._shares: dict[Stage, float] = {}
         self._running: list[Stage] = []
         self._gate = threading.Lock()
@@ -91,6 +93,7 @@ class Board:
                 stage=self._running[-1],
                 percent=min(100, int(100 * share + 1e-9)),
                 seconds=round(self._seconds(), 1),
+                index=self._index,
             )
 
     def _show(self, *, now: bool) -> None:

@@ -80,11 +80,13 @@ class Session:
         self.site = site
 
     @contextmanager
-    def shown(self, place: Place, weights: Mapping[Stage, float] = WEIGHTS) -> Iterator[RunObserver]:
+    def shown(
+        self, place: Place, index: int | None = None, weights: Mapping[Stage, float] = WEIGHTS
+    ) -> Iterator[RunObserver]:
         """The run's observer: the clock, a board in the order's file or on its port, and the control that may
-        end the run. `weights` are the stages' shares of it."""
+        end the run. `index` is the recording's in its plan, `weights` are the stages' shares of the run."""
         display = ProgressFile(Path(place.progress_file)) if place.progress_file is not None else None
-        board = Board(display, lambda: self.clock.age, weights)
+        board = Board(display, lambda: self.clock.age, weights, index)
         server = (
             ProgressServer(place.progress_port, board.progress, self.clock)
             if place.progress_port is not None

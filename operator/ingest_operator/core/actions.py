@@ -8,7 +8,7 @@ from ingest_operator.core.phases import Phase
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start one run of one recording."""
+    """Start one run of one recording, or of several in one Job."""
 
     index: int
     number: int
@@ -20,10 +20,18 @@ class Start:
     phase: Phase = Phase.INGEST
     cached: bool = False
     """Whether its audio is fetched: then it is ingested from the cache."""
+    others: tuple[int, ...] = ()
+    """Recordings that the same Job ingests after this one, each as a run of the same number and budget."""
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """Every recording that is started."""
+        return (self.index, *self.others)
 
     def __str__(self) -> str:
         verb = "fetch" if self.phase is Phase.FETCH else "start"
-        return f"{verb} item {self.index}, run {self.number}" + (f", rung {self.rung}" if self.rung else "")
+        which = ", ".join(map(str, self.indexes))
+        return f"{verb} item {which}, run {self.number}" + (f", rung {self.rung}" if self.rung else "")
 
 
 @dataclass(frozen=True, slots=True)

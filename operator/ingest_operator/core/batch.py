@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus, ProfileStatus
-from ingest_operator.core.phases import Ahead
+from ingest_operator.core.phases import Ahead, Packing
 from ingest_operator.core.site_states import Sites
 
 
@@ -37,6 +37,8 @@ class Batch:
     go on."""
     ahead: Ahead | None = None
     """How far it fetches ahead of ingesting; None if one process does both."""
+    packing: Packing | None = None
+    """Which recordings share a Job; None if none do."""
     sites: Sites | None = None
     """What is known of the sites of its profile; None where nothing is fetched from any."""
     other_batches: frozenset[str] | None = None

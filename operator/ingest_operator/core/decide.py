@@ -3,6 +3,7 @@ reads no clock."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from math import inf
 
@@ -17,6 +18,7 @@ from ingest_operator.core.fold import fold, is_recorded
 from ingest_operator.core.ledger import Ledger, OpenItem, restore, within
 from ingest_operator.core.nodes import none_left, sent, stranded
 from ingest_operator.core.outcome import Observation, Run
+from ingest_operator.core.packs import packed, shared_slots
 from ingest_operator.core.phases import Phase, estimated_mib, in_order, sizes_of
 from ingest_operator.core.setup_failures import without_setup_failures
 from ingest_operator.core.site_states import Sites
@@ -128,7 +130,8 @@ def _actions(
         fetches = start.phase is Phase.FETCH or not start.cached
         return gate is None or not fetches or gate.admit(batch.items[start.index], start.number)
 
-    wanted = _plan(_Situation(batch, ledger, seen.live, now, seen.blockers), may_start)
+    shared = shared_slots(seen.runs)
+    wanted = _plan(_Situation(batch, ledger, seen.live, now, seen.blockers, shared), may_start)
     stops = tuple(
         Stop(run.index, run.number)
         for run in stranded(ledger, seen.runs, now)
@@ -183,6 +186,8 @@ class _Situation:
     live: Collection[int]
     now: float
     blockers: Sequence[Blocker]
+    shared: int = 0
+    """Live runs that need no slot, because they share one."""
 
 
 def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Action, ...]:
@@ -202,14 +207,16 @@ def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Actio
     if len(running) == len(ledger.running) and len(ledger.waiting) < MAX_WAITING_ROWS:
         candidates += [index for index in _untouched(len(batch.items), ledger) if index not in blocked]
     candidates = in_order(batch.items, candidates, spec.parallelism)
-    slots = max(0, spec.parallelism - _running_in(ledger, Phase.INGEST, running))
+    slots = max(0, spec.parallelism - _running_in(ledger, Phase.INGEST, running) + around.shared)
     slots = _free(ledger, Phase.INGEST, running, slots, now)
+    packing = batch.packing if ledger.breaker is None else None  # a probe is one run
+    share = partial(packed, packing=packing, items=batch.items, cached=ledger.cached)
     if batch.ahead is None:
-        wanted = (_start(ledger, index, Phase.INGEST) for index in candidates)
-        return tuple(islice(filter(may_start, wanted), slots))
-    fetched = [index for index in candidates if ledger.has_audio(index)]
-    starts = [_start(ledger, index, Phase.INGEST, cached=True) for index in fetched[:slots]]
-    room = batch.ahead.recordings - _ahead(ledger, fetched[:slots])
+        new = (_start(ledger, index, Phase.INGEST) for index in candidates)
+        return tuple(islice(share(new, may_start=may_start), slots))
+    there = (_start(ledger, each, Phase.INGEST, cached=True) for each in candidates if ledger.has_audio(each))
+    starts = tuple(islice(share(there, may_start=lambda _: True), slots))
+    room = batch.ahead.recordings - _ahead(ledger, [index for each in starts for index in each.indexes])
     room = max(0, _free(ledger, Phase.FETCH, running, room, now))
     others = [index for index in candidates if not ledger.has_audio(index)]
     return (*starts, *islice(_fetches(around, others, may_start), room))

@@ -93,6 +93,8 @@ class Run:
     avoids: tuple[str, ...] = ()
     """Nodes that it may not be placed on."""
     phase: Phase = Phase.INGEST
+    pack: int | None = None
+    """The first recording of its Job, where it shares one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 from ingest_contract.fetch_ahead import MAX_AHEAD_RECORDINGS, FetchMode
 from ingest_contract.order import Item
+from ingest_contract.pods import PackShort
 from ingest_contract.profile import FetchProfile
 
 BYTES_PER_SECOND: Final = 32_000
@@ -53,6 +54,19 @@ def ahead_of(fetch: FetchProfile, slots: int, *, has_cache: bool) -> Ahead | Non
         return None
     enough = min(MAX_AHEAD_RECORDINGS, max(LEAST_AHEAD, AHEAD_PER_SLOT * slots))
     return Ahead(fetch.ahead.recordings or enough, fetch.ahead.gib * 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Which recordings share an ingest Job, and how many."""
+
+    max_seconds: int
+    recordings: int
+
+
+def packing_of(wanted: PackShort | None) -> Packing | None:
+    """What a profile says about it."""
+    return None if wanted is None else Packing(wanted.max_seconds, wanted.recordings)
 
 
 def cached_mib(bytes_: int) -> int:

@@ -90,8 +90,9 @@ class LocalCluster:
         ]
         return Observation((*live, *self._over.values()))
 
-    async def start(self, start: Start, item: Item) -> None:
-        """Launch a worker, unless this run exists already."""
+    async def start(self, start: Start, item: Item, *others: Item) -> None:
+        """Launch a worker, unless this run exists already. Here every recording has its own."""
+        assert not others  # noqa: S101 -- a batch of this machine has no packing
         key = (start.index, start.number)
         if key in self._live or key in self._over:
             return

@@ -48,12 +48,12 @@ class Relabelled(SimulatedCluster):
                 self.cache[key] = self.truth[key]
         return await super().observe(ledger)
 
-    async def start(self, start: Start, item: Item) -> Blocker | None:
+    async def start(self, start: Start, item: Item, *others: Item) -> Blocker | None:
         """A run that exists already is answered by the API server, which shows it."""
         key = start.index, start.number
         if key in self.truth:
             self.cache[key] = self.truth[key]
-        return await super().start(start, item)
+        return await super().start(start, item, *others)
 
 
 class RestoredStatuses(RuleBasedStateMachine):

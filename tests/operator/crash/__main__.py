@@ -3,14 +3,17 @@
 
 An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
 
-    python -m tests.operator.crash [--again]
+With `--shared` the batch's recordings share Jobs, and the result is `crash_shared.json`; `--every N` does one
+point of N.
+
+    python -m tests.operator.crash [--again] [--shared] [--every N]
 """
 
 import argparse
 import sys
 
 from testkit.cluster.control_plane import control_plane
-from testkit.cluster.eight import lived
+from testkit.cluster.eight import ALONE, SHARED, lived
 from testkit.cluster.fixtures import definitions
 from testkit.cluster.operator_processes import OperatorProcesses
 from testkit.results.kept_rows import OPERATOR, KeptRows, Row, version_of
@@ -22,13 +25,15 @@ def main() -> int:
         prog="python -m tests.operator.crash", description="Kills the operator at every one of its writes."
     )
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
-    version = version_of(*OPERATOR)
-    kept = KeptRows(
-        "crash", version, lambda row: (row["write"], row["when"] == "after"), again=parser.parse_args().again
-    )
+    parser.add_argument("--shared", action="store_true", help="several recordings in one Job")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="one point of N")
+    arguments = parser.parse_args()
+    version, pods = version_of(*OPERATOR), SHARED if arguments.shared else ALONE
+    name = "crash_shared" if arguments.shared else "crash"
+    kept = KeptRows(name, version, lambda row: (row["write"], row["when"] == "after"), again=arguments.again)
     with control_plane() as plane, OperatorProcesses() as processes:
         plane.install(*definitions())
-        undisturbed = lived(plane, processes)
+        undisturbed = lived(plane, processes, pods=pods)
         if wrong := undisturbed.wrong(undisturbed):
             sys.exit(f"undisturbed it goes wrong already: {wrong}")
         writes = kept.facts.setdefault(
@@ -36,11 +41,11 @@ def main() -> int:
         )
         points = [
             Point(number, accepted) for number in range(1, len(writes) + 1) for accepted in (False, True)
-        ]
+        ][:: arguments.every]
         have = {(row["write"], row["when"]) for row in kept.rows}
         left = [point for point in points if (point.write, point.when) not in have]
         print(f"{len(writes)} writes, {len(points)} points, {len(left)} of them to do", flush=True)
-        kept.take(all_died(plane, processes, left, undisturbed), len(left), _told)
+        kept.take(all_died(plane, processes, left, undisturbed, pods), len(left), _told)
     good = sum(row["outcome"] == SAME for row in kept.rows)
     print(f"{good} of {len(points)} points end as undisturbed")
     return 0 if good == len(points) else 1

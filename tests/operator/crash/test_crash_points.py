@@ -4,7 +4,7 @@ Every tenth point here; `make test-crash` does all of them.
 """
 
 from testkit.cluster.control_plane import ControlPlane
-from testkit.cluster.eight import RUNS, Outcome
+from testkit.cluster.eight import RUNS, SHARED, Outcome, lived
 from testkit.cluster.operator_processes import OperatorProcesses
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
 
@@ -17,7 +17,7 @@ def test_undisturbed_every_run_runs_once_and_the_status_counts_them(undisturbed:
         "succeeded": 6, "skipped": 1, "failed": 1, "total": 8,
     }  # fmt: skip
     assert (sums["mediaSeconds"], sums["processingSeconds"], sums["segments"]) == ("3600", "360", 72)
-    assert (undisturbed.starts, undisturbed.exits) == (1, ())
+    assert (undisturbed.starts, undisturbed.exits, undisturbed.pods) == (1, (), len(RUNS) + 1)
     assert not any(
         each.code >= 300 for each in undisturbed.audited if "serviceaccounts:kube-system" not in each.user
     )
@@ -42,5 +42,17 @@ def test_an_operator_that_dies_at_any_tenth_point_loses_nothing_and_does_nothing
 ) -> None:
     points = every_tenth(points_of(undisturbed))
     rows = list(all_died(control_plane, processes, points, undisturbed))
+    assert [row for row in rows if row["outcome"] != SAME] == []
+    assert all(row["operators"] == 2 for row in rows)
+
+
+def test_where_recordings_share_jobs_a_dead_operator_loses_none_of_them_either(
+    control_plane: ControlPlane, processes: OperatorProcesses
+) -> None:
+    undisturbed = lived(control_plane, processes, pods=SHARED)
+    assert undisturbed.wrong(undisturbed) == []
+    assert undisturbed.pods == 1 + 2 + 2, "a plan, two Jobs of four, and two that run again, alone"
+    points = every_tenth(points_of(undisturbed))
+    rows = list(all_died(control_plane, processes, points, undisturbed, SHARED))
     assert [row for row in rows if row["outcome"] != SAME] == []
     assert all(row["operators"] == 2 for row in rows)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.base import MAX_RUN_NUMBER
+from ingest_contract.intervals import decode
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP
 from ingest_operator.kube.api.ownership import Identity
 
@@ -52,6 +53,10 @@ DISRUPTIONS: Final = f"{GROUP}/disruptions"
 AVOIDS: Final = f"{GROUP}/avoids"
 """Annotation of a Job: the nodes that its pod may not be placed on, separated by commas. Left out if there
 are none."""
+
+PACK: Final = f"{GROUP}/pack"
+"""Annotation of a Job's pod template: the recordings that it ingests, as intervals, where there are several.
+Nobody can edit a template."""
 
 STOPPED: Final = f"{GROUP}/stopped"
 """Annotation of a Job that the operator itself ended, set together with `spec.suspend`, or with a deadline
@@ -143,6 +148,16 @@ def place_of(job_name: str) -> Place | None:
     if found is None or int(found[3]) > MAX_RUN_NUMBER:
         return None
     return Place(PLAN if found[1] else INGEST, int(found[2]), int(found[3]))
+
+
+def indexes_in(pack: str | None, first: int) -> tuple[int, ...]:
+    """The recordings of a Job, in the order in which it carries them out: `first`, which its name says, alone
+    unless `pack` lists it among others."""
+    try:
+        found = sorted(decode(pack or ""))
+    except ValueError:
+        found = []
+    return tuple(found) if first in found else (first,)
 
 
 def own_place_of(owner: Owner, job_name: str) -> Place | None:

@@ -13,7 +13,7 @@ from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
-from ingest_operator.core.phases import ahead_of
+from ingest_operator.core.phases import ahead_of, packing_of
 from ingest_operator.core.stalled import stalled_status
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.deletion import being_deleted, is_deleted, leaves_all_behind
@@ -237,6 +237,7 @@ class BatchController:
             profile=context.profile,
             failure=plan.failure,
             ahead=ahead_of(profile.fetch, batch.spec.parallelism, has_cache=profile.pods.cache is not None),
+            packing=packing_of(profile.pods.pack_short),
             other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )

@@ -24,15 +24,17 @@ from ingest_operator.kube.api.errors import (
     UnreachableError,
 )
 from ingest_operator.kube.api.fields import spec_of
-from ingest_operator.kube.api.names import (
-    PROGRESS_PORT,
-    STOPPED,
-    run_job_name,
-)
+from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError, name_taken
 from ingest_operator.kube.api.resources import JOBS, Object
-from ingest_operator.kube.batches.batch_jobs import BatchJobs
+from ingest_operator.kube.batches.batch_jobs import (
+    BatchJobs,
+    addresses,
+    by_recording,
+    job_of,
+    runs_by_job,
+)
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
 from ingest_operator.kube.batches.refused_starts import refusal_of
@@ -42,7 +44,7 @@ from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.observe.end_rules import is_of_queue, is_stopped
 from ingest_operator.kube.observe.pod_reasons import lacks_something
-from ingest_operator.kube.observe.runs import blocker_of, needs_ending, phase_of, run_of, rung_of
+from ingest_operator.kube.observe.runs import blocker_of, needs_ending, phase_of, rung_of, runs_of
 from ingest_operator.kube.observe.unplaced import no_node
 from ingest_operator.kube.watch.confirm import ask, delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -77,6 +79,9 @@ class KubeCluster:
         self._jobs = BatchJobs(seen, context.owner, remembered.kept, total)
         self._shared = SharedOrders(api, context.owner, context.orders)
         self._live: Mapping[RunKey, JobAndPod] = {}
+        self._sharing: Mapping[str, list[RunKey]] = {}
+        self._recorded: dict[RunKey, float] = {}
+        """Recorded runs of Jobs, and how long each wants its Job kept."""
 
     async def observe(self, ledger: Ledger) -> Observation:
         """Every Job whose end the ledger does not hold,
@@ -98,18 +103,21 @@ class KubeCluster:
         The order of the blockers: first what is missing altogether, then refused starts, then Jobs that
         cannot begin.
         """
-        self._live = found
-        said, runs, stuck = self._remembered.progress, list[Run](), list[Blocker]()
-        for key, (job, pod) in sorted(found.items()):
-            run = run_of(job, pod, self._profile, self._now)
-            runs.append(replace(run, progress=said[key]) if run.ended is None and key in said else run)
-            blocker = blocker_of(job, pod, run, self._now)
+        self._live, self._sharing = found, runs_by_job(found)
+        said, runs, stuck = self._remembered.progress, list[tuple[Run, Object | None]](), list[Blocker]()
+        for first, *_ in self._sharing.values():
+            job, pod = found[first]
+            for run in runs_of(job, pod, self._profile, self._now):
+                if job_of(found, key := (run.index, run.number)) is job:
+                    live = run.ended is None and key in said
+                    runs.append((replace(run, progress=said[key]) if live else run, pod))
+            blocker = blocker_of(job, pod, runs[-1][0], self._now)
             if blocker is not None:
                 stuck.append(blocker)
-        pods = [pod for _, (_, pod) in sorted(found.items())]
-        stuck += no_node(zip(runs, pods, strict=True), self._now)
+        stuck += no_node(runs, self._now)
         return Observation(
-            tuple(runs), (*self._outside, *refused, *self._remembered.refusals.values(), *stuck)
+            tuple(run for run, _ in runs),
+            (*self._outside, *refused, *self._remembered.refusals.values(), *stuck),
         )
 
     async def ask_for_progress(self, poller: Poller) -> None:
@@ -117,7 +125,9 @@ class KubeCluster:
         what they report is observed with their runs."""
         if self._now >= self._remembered.progress_due:
             self._remembered.progress_due = self._now + requeueing.RESYNC_SECONDS
-            self._remembered.progress = await poller.poll(self._addresses())
+            found = self._jobs.found()
+            answers = await poller.poll(addresses(found))
+            self._remembered.progress = dict(by_recording(found, answers))
 
     def _keep_hidden(self, ledger: Ledger) -> None:
         """Hide kept Jobs only as long as the status records their ends: a status that was wiped, or is
@@ -132,32 +142,17 @@ class KubeCluster:
 
     async def _confirm(self, expected: Iterable[RunKey]) -> None:
         """Get from the API server the Jobs that the status has as running and that no watch has shown."""
-        missing = (each for each in expected if self._jobs.of_run(*each) is None)
-        await ask(
-            self._api,
-            self._seen,
-            self._owner.namespace,
-            [run_job_name(self._owner, *each) for each in missing],
-        )
+        missing = {self._jobs.name_of(*each) for each in expected if self._jobs.of_run(*each) is None}
+        await ask(self._api, self._seen, self._owner.namespace, missing)
 
-    def _addresses(self) -> Mapping[RunKey, str]:
-        """The URLs at which the running workers serve their progress."""
-        pods = {key: pod for key, (_, pod) in self._jobs.found().items() if pod is not None}
-        found = {
-            key: pod["status"].get("podIP")
-            for key, pod in pods.items()
-            if pod["status"].get("phase") == "Running"
-        }
-        return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in found.items() if address}
-
-    async def start(self, start: Start, item: Item) -> Blocker | None:
+    async def start(self, start: Start, item: Item, *others: Item) -> Blocker | None:
         """Create the Job. One that already exists is ours if the batch controls it;
         else the recording is blocked."""
         refusals = self._remembered.refusals
         if None in refusals and refusals[None].until > self._now:
             return refusals[None]
         try:
-            blocker = await self._create(start, item)
+            blocker = await self._create(start, item, *others)
         except UnreachableError:
             self._remembered.doubtful[start.index, start.number] = self._now + DOUBT_SECONDS
             raise
@@ -195,27 +190,32 @@ class KubeCluster:
         """Keep the Job of a recorded run for a while, for the user. One that is over for us but not for the
         cluster is deleted now."""
         del final  # what later runs need is in the store
-        job, pod = self._live.get((run.index, run.number), (None, None))
+        key = run.index, run.number
+        job, pod = self._live.get(key, (None, None))
         if job is None or run.ended is None:
-            return
-        if self._seen.jobs.is_gone(job):
-            self._seen.forget_job(job)
-            return
-        if needs_ending(job, pod, run):
-            await self._delete(job)
             return
         reason = outcome_of(run.ended).reason
         settled = reason is None or FAILURES[reason].verdict is Verdict.SKIP
         keep = self._profile.keep_succeeded_seconds if settled else self._profile.keep_failed_seconds
-        doubt = self._remembered.doubtful.pop((run.index, run.number), 0.0)
-        self._remembered.kept[run.index, run.number] = max(doubt, (run.ended_at or self._now) + keep)
+        self._recorded[key] = (run.ended_at or self._now) + keep
+        sharing = self._sharing[_name(job)]
+        if not self._recorded.keys() >= set(sharing):
+            return  # the Job is all that tells how the others ended
+        if self._seen.jobs.is_gone(job):
+            self._seen.forget_job(job)
+        elif needs_ending(job, pod, run):
+            await self._delete(job)
+        else:
+            doubt = max(self._remembered.doubtful.pop(each, 0.0) for each in sharing)
+            until = max(doubt, *(self._recorded[each] for each in sharing))
+            self._remembered.kept |= dict.fromkeys(sharing, until)
 
     async def clear(self) -> float | None:
         """Delete Jobs that were kept long enough; returns when the next one may go."""
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
-        await asyncio.gather(
-            *(self._delete(job) for job in (self._jobs.of_run(*key) for key in due) if job is not None)
-        )
+        jobs = (self._jobs.of_run(*key) for key in due)
+        once = {_name(job): job for job in jobs if job is not None}
+        await asyncio.gather(*map(self._delete, once.values()))
         for key in due:
             # one that someone else deleted is no longer hidden: the next reconcile forgets it
             del self._remembered.kept[key]
@@ -233,7 +233,8 @@ class KubeCluster:
         one gets today's.
         """
         refused: Blocker | None = None
-        for key, (job, pod) in sorted(found.items()):
+        for key, *_ in runs_by_job(found).values():
+            job, pod = found[key]
             if pod is None or not lacks_something(pod):
                 continue
             wanted = spec_of(pod).get("configMaps") or ()
@@ -244,9 +245,9 @@ class KubeCluster:
                 refused = refusal_of(error, self._now)
         return () if refused is None else (refused,)
 
-    async def _create(self, start: Start, item: Item) -> Blocker | None:
+    async def _create(self, start: Start, item: Item, *others: Item) -> Blocker | None:
         await self._shared.ensure(start)
-        body = run_job(self._owner, self._orders, item, start)
+        body = run_job(self._owner, self._orders, item, start, *others)
         try:
             self._seen.take_created(await self._api.create(JOBS, self._owner.namespace, body))
         except AlreadyExistsError:

@@ -16,7 +16,7 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.fields import gone_by, is_terminal, metadata_of
-from ingest_operator.kube.api.names import INGEST, Owner, Place, own_place_of
+from ingest_operator.kube.api.names import INGEST, PACK, Owner, Place, indexes_in, own_place_of
 from ingest_operator.kube.api.ownership import controller_of
 from ingest_operator.kube.api.resources import PODS, Object
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -38,17 +38,20 @@ def left_behind(seen: JobsAndPods, owner: Owner, profile: PodProfile) -> tuple[B
     """Their blockers: a recording is not retried beside its orphaned pod, as long as the pod's node can be
     expected to answer."""
     return tuple(
-        _blocker(place, pod, profile) for place, pod in _orphans(seen, owner) if place.role == INGEST
+        _blocker(index, pod, profile)
+        for place, pod in _orphans(seen, owner)
+        if place.role == INGEST
+        for index in indexes_in((metadata_of(pod).get("annotations") or {}).get(PACK), place.index)
     )
 
 
-def _blocker(place: Place, pod: Object, profile: PodProfile) -> Blocker:
+def _blocker(index: int, pod: Object, profile: PodProfile) -> Blocker:
     by, name = gone_by(pod), pod["metadata"]["name"]
     message = (
         f"Pod {name} ran on without its Job, which somebody deleted without it. "
         "Its recording goes on when it has gone: the operator ends it, if its role lets it delete pods."
     )
-    return Blocker("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, place.index)
+    return Blocker("JobOrphaned", message, inf if by is None else by + profile.node_lost_seconds, index)
 
 
 def _orphans(seen: JobsAndPods, owner: Owner) -> Iterator[tuple[Place, Object]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.order import (
+    FURTHER,
     ORDER_DIGEST_VARIABLE,
     ORDER_VARIABLE,
     FetchOrder,
@@ -32,10 +33,17 @@ from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, Object
 from ingest_operator.kube.manifests.failure_policy import failure_policy
 from ingest_operator.kube.manifests.node_avoidance import kept_from
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE, in_pods, joined, split
-from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
+from ingest_operator.kube.manifests.pod_template import (
+    Work,
+    memory_mib,
+    pod_template,
+    requested,
+    with_pack,
+)
 from ingest_operator.kube.manifests.site_secrets import site_secrets
 from ingest_operator.kube.manifests.sources import named_secrets
 from ingest_operator.kube.manifests.volumes import (
+    PLACE,
     Mount,
     cache_mounts,
     cache_variables,
@@ -65,25 +73,24 @@ FETCH_MEMORY_MIB: Final = 1024
 _ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 
 
-def run_job(owner: Owner, orders: Orders, item: Item, start: Start) -> Object:
-    """The Job that carries out one run. Raises `OverlayError` and `OrderTooLargeError`."""
+def run_job(owner: Owner, orders: Orders, item: Item, start: Start, *others: Item) -> Object:
+    """The Job that carries out one run, or one of each of several recordings. Raises `OverlayError` and
+    `OrderTooLargeError`."""
     pods = orders.profile.pods
     order = _order(orders, item, start)
-    own, shared = split(order)
-    order_of_it = OrderParts(
-        shared=(order_map_name(owner, shared),),
-        variables=({"name": ORDER_VARIABLE, "value": own}, digest_variable(joined(own, shared))),
-    )
     if isinstance(order, FetchOrder):
-        work, labels = _fetching(order, orders, start, order_of_it), owner.labels(FETCH)
+        parts = _parts(owner, (order,))
+        work, labels = _fetching(order, orders, start, parts), owner.labels(FETCH)
     else:
+        orders_of_it = _to_ingest(orders, (item, *others), start)
+        parts = _parts(owner, orders_of_it)
         work, labels = (
-            _ingesting(order, orders, start, order_of_it),
+            _ingesting(orders_of_it, orders, start, parts),
             owner.labels(INGEST) | queue_labels(pods),
         )
     name = run_job_name(owner, start.index, start.number)
-    job = one_run(owner, name, labels | _labels(start), pod_template(owner, pods, work))
-    return kept_from(job, start.avoid)
+    template = with_pack(pod_template(owner, pods, work), start.indexes)
+    return kept_from(one_run(owner, name, labels | _labels(start), template), start.avoid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +102,60 @@ class OrderParts:
     variables: Sequence[Object]
 
 
-def _ingesting(order: IngestOrder, orders: Orders, start: Start, parts: OrderParts) -> Work:
-    """The work of an ingest pod: models, a GPU, the store; and the source, if it fetches as well."""
-    pods, seconds = orders.profile.pods, order.item.duration_seconds
+def _parts(owner: Owner, orders: Sequence[FetchOrder | IngestOrder]) -> OrderParts:
+    """The orders of one pod, each in a variable. What they share is the same for all of them."""
+    texts = [split(each) for each in orders]
+    variables: list[Object] = []
+    for place, (own, shared) in enumerate(texts):
+        further = FURTHER.format(place) if place else ""
+        variables += [
+            {"name": ORDER_VARIABLE + further, "value": own},
+            digest_variable(joined(own, shared), further),
+        ]
+    return OrderParts(shared=(order_map_name(owner, texts[0][1]),), variables=variables)
+
+
+def _to_ingest(orders: Orders, items: Sequence[Item], start: Start) -> tuple[IngestOrder, ...]:
+    """The orders of one ingest Job. Where there are several, each names its own deadline."""
+    there = place_with(orders.profile.pods.cache) if start.cached else PLACE
+    found = tuple(in_pods(orders).to_ingest(item, start, there) for item in items)
+    return (
+        found
+        if len(found) == 1
+        else tuple(each.model_copy(update={"deadline_seconds": _deadline(each)}) for each in found)
+    )
+
+
+def _deadline(order: IngestOrder) -> int:
+    return deadline_seconds(order.item.duration_seconds, order.runtime.device)
+
+
+def _ingesting(wanted: Sequence[IngestOrder], orders: Orders, start: Start, parts: OrderParts) -> Work:
+    """The work of an ingest pod: models, a GPU, the store; and the sources, if it fetches as well. Of several
+    recordings one is in memory at a time."""
+    pods = orders.profile.pods
     cache = pods.cache if start.cached else None
-    memory = memory_mib(pods.memory, seconds, start.rung)
+    fetched = [] if start.cached else [each.item.url for each in wanted]
     return Work(
         role=INGEST,
         image=pods.image,
         shared=parts.shared,
         variables=(*parts.variables, *cache_variables(cache)),
-        resources=requested(pods.cpus, memory, pods.scratch_gib, pods.gpu),
+        resources=requested(
+            pods.cpus,
+            max(memory_mib(pods.memory, each.item.duration_seconds, start.rung) for each in wanted),
+            pods.scratch_gib,
+            pods.gpu,
+        ),
         mounts=(
             models(pods.models),
             writable(pods.scratch_gib),
             *cache_mounts(cache),
-            *(() if start.cached else _claims([order.item.url], pods)),
-            *(() if start.cached else _secrets(order, orders)),
-            *site_secrets(order.sites),
+            *_claims(fetched, pods),
+            *_secrets(fetched, orders),
+            *site_secrets(access for each in wanted for access in each.sites),
         ),
-        deadline_seconds=deadline_seconds(seconds, order.runtime.device),
+        deadline_seconds=sum(_deadline(each) for each in wanted),
         priority_class=pods.priority_class,
         template={"pods.workerTemplate": pods.worker_template},
     )
@@ -134,7 +175,7 @@ def _fetching(order: FetchOrder, orders: Orders, start: Start, parts: OrderParts
             writable(pods.scratch_gib),
             *cache_mounts(pods.cache),
             *_claims([order.item.url], pods),
-            *_secrets(order, orders),
+            *_secrets([order.item.url], orders),
             *site_secrets(order.sites),
         ),
         deadline_seconds=fetch_deadline_seconds(seconds, order.fetch.timeout_seconds),
@@ -193,10 +234,10 @@ def _metadata(owner: Owner, name: str, labels: Mapping[str, str]) -> Object:
     }
 
 
-def digest_variable(text: str) -> Object:
+def digest_variable(text: str, further: str = "") -> Object:
     """The variable by which the worker checks that its order is the one that was written: between the
-    reconcile and its start a ConfigMap may be replaced."""
-    return {"name": ORDER_DIGEST_VARIABLE, "value": order_digest(text)}
+    reconcile and its start a ConfigMap may be replaced. `further` is the end of its name."""
+    return {"name": ORDER_DIGEST_VARIABLE + further, "value": order_digest(text)}
 
 
 def _labels(start: Start) -> dict[str, str]:
@@ -223,7 +264,7 @@ def _claims(addresses: Sequence[str], pods: PodProfile) -> tuple[Mount, ...]:
     return claims(claims_of(addresses, pods.claims))
 
 
-def _secrets(order: FetchOrder | IngestOrder, orders: Orders) -> tuple[Mount, ...]:
-    """Of the Secrets that the batch names, the one with this recording's address or the keys to it."""
+def _secrets(addresses: Sequence[str], orders: Orders) -> tuple[Mount, ...]:
+    """Of the Secrets that the batch names, those with these addresses or the keys to them."""
     allowed = named_secrets(orders.batch.spec).intersection(orders.profile.pods.secrets)
-    return secrets([order.item.url], allowed)
+    return secrets(addresses, allowed)

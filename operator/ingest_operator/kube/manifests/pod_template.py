@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingest_contract.intervals import encode
 from ingest_contract.order import DSN_VARIABLE
 from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
 from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS
-from ingest_operator.kube.api.names import CONTAINER, Owner
+from ingest_operator.kube.api.names import CONTAINER, PACK, Owner
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.overlay import lay_over
 from ingest_operator.kube.manifests.volumes import RECEIPT, Mount
@@ -50,6 +51,16 @@ def pod_template(owner: Owner, pods: PodProfile, work: Work) -> Object:
     """The pod template, with the profile's own laid over it. Raises `OverlayError`."""
     ours = {"metadata": {"labels": owner.pod_labels(work.role)}, "spec": _spec(pods, work)}
     return lay_over(ours, {"pods.template": pods.template, **work.template})
+
+
+def with_pack(template: Object, indexes: Sequence[int]) -> Object:
+    """The template, with the recordings of its Job where there are several."""
+    if len(indexes) == 1:
+        return template
+    metadata = template["metadata"]
+    return template | {
+        "metadata": metadata | {"annotations": {**metadata.get("annotations", {}), PACK: encode(indexes)}}
+    }
 
 
 def requested(cpus: int, memory_mib: int, scratch_gib: int, gpu: GpuShare | None = None) -> Object:

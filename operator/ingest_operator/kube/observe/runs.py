@@ -9,6 +9,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
+from ingest_operator.core.packs import runs_in
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.fields import (
     created_at,
@@ -22,7 +23,16 @@ from ingest_operator.kube.api.fields import (
     status_of,
     worker_started_at,
 )
-from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, FETCH, INGEST, RUNG, Place, place_of
+from ingest_operator.kube.api.names import (
+    CHARGED_ATTEMPTS,
+    DISRUPTIONS,
+    FETCH,
+    INGEST,
+    RUNG,
+    Place,
+    indexes_in,
+    place_of,
+)
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.node_avoidance import avoids
 from ingest_operator.kube.observe.end_rules import (
@@ -48,6 +58,12 @@ MAX_COUNTED_TIMES: Final = 1000
 
 POD_PATIENCE_SECONDS: Final = 30.0
 """Seconds for which the Job controller may leave a Job without a pod before a person should know."""
+
+
+def runs_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> tuple[Run, ...]:
+    """The runs that a Job carries out: one, or one of each recording that shares it."""
+    run, indexes = run_of(job, pod, pods, now), indexes_of(job)
+    return (run,) if len(indexes) == 1 else runs_in(run, indexes)
 
 
 def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run:
@@ -142,6 +158,12 @@ def needs_ending(job: Object, pod: Object | None, run: Run) -> bool:
 def rung_of(job: Object) -> int:
     """The Job's rung on the memory ladder."""
     return _count(job, RUNG, LAST_RUNG)
+
+
+def indexes_of(job: Object) -> tuple[int, ...]:
+    """The recordings of a Job, in the order in which it carries them out. Read from its pod template, which
+    nobody can edit."""
+    return indexes_in(spec_of(job).get("pack"), _place(job).index)
 
 
 def phase_of(job: Object) -> Phase:

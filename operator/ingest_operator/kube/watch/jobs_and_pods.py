@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_operator.kube.api.fields import is_terminal
-from ingest_operator.kube.api.names import BATCH_UID, CONTAINER, FETCH, ROLE, Place
+from ingest_operator.kube.api.names import BATCH_UID, CONTAINER, FETCH, PACK, ROLE, Place
 from ingest_operator.kube.api.ownership import Identity, controller_of, identity_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.watch.cache import Cache, version_of
@@ -124,12 +124,15 @@ memory of ten thousand objects."""
 
 
 def slim_job(job: Object) -> Object:
-    """A Job without its template, of which only stays that it fetches: ten thousand of them must not fill the
-    memory. A slim Job stays as it is."""
+    """A Job without its template, of which only stays that it fetches, or that it has several recordings: ten
+    thousand of them must not fill the memory. A slim Job stays as it is."""
     spec = job.get("spec", {})
-    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    template = (spec.get("template") or {}).get("metadata") or {}
+    labels = template.get("labels") or {}
     role = {"role": FETCH} if FETCH in (labels.get(ROLE), spec.get("role")) else {}
-    return _slim(job, {"suspend": spec.get("suspend", False)} | role, job.get("status", {}))
+    packed = (template.get("annotations") or {}).get(PACK) or spec.get("pack")
+    pack = {"pack": packed} if packed else {}
+    return _slim(job, {"suspend": spec.get("suspend", False)} | role | pack, job.get("status", {}))
 
 
 def slim_pod(pod: Object) -> Object:
