@@ -61,6 +61,7 @@ class Reason(StrEnum):
     SOURCE_REFUSED = "SourceRefused"
     SOURCE_UNSUPPORTED = "SourceUnsupported"
     NO_AUDIO_TRACK = "NoAudioTrack"
+    FORGOTTEN = "Forgotten"
     NO_SPEECH = "NoSpeech"
     NO_WORDS = "NoWords"
     UNDECODABLE = "Undecodable"
@@ -183,6 +184,13 @@ FAILURES: Final = MappingProxyType(
             29, _K.INPUT, _V.GIVE_UP, "No extractor knows how to read this address."
         ),
         _R.NO_AUDIO_TRACK: Failure(30, _K.INPUT, _V.SKIP, "The media has a picture but no sound."),
+        _R.FORGOTTEN: Failure(
+            49,
+            _K.INPUT,
+            _V.SKIP,
+            "Somebody has asked for the recording, its channel or the voice to be forgotten. "
+            "`ingestctl tombstones lift` lets it in again.",
+        ),
         _R.NO_SPEECH: Failure(31, _K.INPUT, _V.SKIP, "Nobody speaks in this recording."),
         _R.NO_WORDS: Failure(
             35,

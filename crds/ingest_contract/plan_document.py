@@ -75,6 +75,8 @@ class SkipReason(StrEnum):
     """The plan is as large as an operator keeps (6 MiB of recordings): put the others into another batch."""
     KNOWN_OUTCOME = "KnownOutcome"
     """It is known that there is nothing to ingest: the detail is the failure table's reason."""
+    FORGOTTEN = "Forgotten"
+    """It was forgotten when somebody asked for it, or its channel was (`ingestctl forget`)."""
     ENDING_UNKNOWN = "EndingUnknown"
     """A file in a folder whose name has no file extension of a media format;
     files are counted, and listed by extension."""

@@ -196,6 +196,14 @@ class RuntimeProfile(ContractModel):
     """Tokens, padding included, that the text model processes together."""
 
 
+class RetentionProfile(ContractModel):
+    """How long what was ingested is kept."""
+
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """A recording that was first stored so many days ago is forgotten, as by `ingestctl forget`: nothing
+    of it is left, and no plan takes it in again. Omitted: kept until somebody forgets it."""
+
+
 _FOLDERS: Final = (
     f"self.fetch.allow.folders.size() + self.pods.claims.size() <= {MAX_FOLDERS}",
     f"fetch.allow.folders and pods.claims must not have more than {MAX_FOLDERS} entries together",
@@ -233,6 +241,9 @@ class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS, _CACHE)):
 
     runtime: RuntimeProfile = RuntimeProfile()
     """Speed and memory."""
+
+    retention: RetentionProfile = RetentionProfile()
+    """How long what was ingested is kept."""
 
     pods: PodProfile = PodProfile()
     """The pods in a cluster."""

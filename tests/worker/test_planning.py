@@ -22,7 +22,7 @@ from ingest_contract.profile import (
     TranscriptionProfile,
 )
 from ingest_contract.selection import Exclude, Include, Order, Reprocess, Select
-from ingest_worker.planning import Candidate, Liveness, StoredRecording, plan
+from ingest_worker.planning import Candidate, Liveness, StoredRecording, channel_key, plan
 
 SETTINGS = Settings(
     model_set="demo",
@@ -196,6 +196,19 @@ def test_what_is_stored_counts_as_reprocess_says(reprocess: Reprocess, kept: str
             else (SkipReason.ALREADY_STORED, "")
         )
         assert (row.reason, row.detail) == expected
+
+
+@pytest.mark.parametrize("reprocess", list(Reprocess))
+def test_what_was_forgotten_is_left_out_whatever_is_processed_again(reprocess: Reprocess) -> None:
+    gone = StoredRecording(unchanged=True, outcome=Reason.FORGOTTEN)
+    stored = {"youtube:a": gone, channel_key("Hidden"): gone}
+    found = plan(
+        [video("a"), video("b", channel="Hidden"), video("c", channel="Seen")],
+        order(reprocess=reprocess),
+        stored,
+    )
+    assert names(found) == "c"
+    assert found.skip_counts == {SkipReason.FORGOTTEN: 2}
 
 
 def test_a_recording_that_cannot_be_had_is_reported_with_its_reason() -> None:

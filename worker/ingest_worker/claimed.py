@@ -96,7 +96,14 @@ class ClaimedRecording:
         """Store everything in one transaction and release the claim. Raises as `store.commit.commit`."""
         self._end()
         with connect(self._dsn, application="commit") as connection:
-            commit(connection, self._held, recording, run, content)
+            undecided = commit(connection, self._held, recording, run, content)
+        if undecided:
+            log.warning(
+                "%d decisions about who speaks could not be placed in this run: "
+                "`ingestctl voices list` counts them",
+                undecided,
+                extra={"action": "leave-decision-open", "decisions": undecided},
+            )
 
     def remember(self, recording: Recording, error: StageError, pipeline_hash: str) -> None:
         """Record it if this recording will never have anything to ingest, and release the claim."""

@@ -183,6 +183,8 @@ class Decision(StrEnum):
     """The engine gave no usable voice vector."""
     NOBODY_ENROLLED = "NobodyEnrolled"
     """There was no enrolled voice to compare with."""
+    STATED = "Stated"
+    """A person has said who it is. No run decides so: the store lays it over what a run decided."""
 
 
 @dataclass(frozen=True, slots=True)

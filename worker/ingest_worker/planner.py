@@ -12,6 +12,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
 from ingest_contract.plan_document import frames
 from ingest_contract.selection import Reprocess
@@ -19,13 +20,14 @@ from ingest_contract.stages import Stage, stage_hash
 from ingest_worker.details import Detail, Memory
 from ingest_worker.hashes import for_language, hashes_of, identities_of
 from ingest_worker.models import open_models
-from ingest_worker.planning import StoredRecording
+from ingest_worker.planning import CHANNEL, StoredRecording, channel_key
 from ingest_worker.session import Session
 from ingest_worker.store.addresses import keep as keep_addresses
-from ingest_worker.store.connect import connect
+from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.details import recall, remember
 from ingest_worker.store.reads import Stored, stored
 from ingest_worker.store.schema import check
+from ingest_worker.store.tombstones import TombstoneKind, forgotten
 
 
 def plan(order: PlanOrder, dsn: str, session: Session) -> None:
@@ -42,10 +44,12 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         with connect(dsn, application="plan") as connection:
             check(connection)
             found = stored(connection, [*languages])
-        return {
+            gone = _forgotten(connection, [*languages])
+        return gone | {
             recording: known
             for recording, row in found.items()
-            if (known := stored_recording(row, today(languages[recording]))) is not None
+            if recording not in gone
+            and (known := stored_recording(row, today(languages[recording]))) is not None
         }
 
     def keep(addresses: Mapping[str, str]) -> None:
@@ -58,6 +62,15 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
         print(line)
     sys.stdout.flush()
     session.plan = document.summary
+
+
+def _forgotten(connection: Connection, asked: Sequence[str]) -> dict[str, StoredRecording]:
+    """Those recordings and channels that were forgotten."""
+    recordings = [each for each in asked if not each.startswith(CHANNEL)]
+    channels = [each.removeprefix(CHANNEL) for each in asked if each.startswith(CHANNEL)]
+    found = [*forgotten(connection, TombstoneKind.RECORDING, recordings)]
+    found += [channel_key(each) for each in forgotten(connection, TombstoneKind.CHANNEL, channels)]
+    return {each: StoredRecording(unchanged=True, outcome=Reason.FORGOTTEN) for each in found}
 
 
 class _InTheStore(Memory):

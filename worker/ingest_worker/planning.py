@@ -102,6 +102,13 @@ class LeftOut:
     """The value that decided."""
 
 
+def channel_key(channel: str) -> str:
+    """What the store is asked about a channel; no recording has such an id."""
+    return f"{CHANNEL}{channel}"
+
+
+CHANNEL: Final = "channel:"
+
 Rule = Callable[[Candidate], tuple[SkipReason, str] | None]
 """Says why a candidate is left out, or None."""
 
@@ -115,7 +122,7 @@ def plan(
         candidates: What the sources list; the same id may occur twice.
         order: What is wanted. `select.limit` applies to the whole batch: recordings of earlier plans
             (`first_index`) count.
-        stored: What the store knows, by id.
+        stored: What the store knows, by id; and of channels that were forgotten, by `channel_key`.
 
     Returns:
         A document that depends only on the arguments.
@@ -233,6 +240,9 @@ def _wanted(select: Select) -> Rule:
 def _stored(order: PlanOrder, stored: Mapping[str, StoredRecording]) -> Rule:
     def rule(candidate: Candidate) -> tuple[SkipReason, str] | None:
         recording = stored.get(candidate.id)
+        for known in (recording, stored.get(channel_key(candidate.channel or ""))):
+            if known is not None and known.outcome is Reason.FORGOTTEN:
+                return SkipReason.FORGOTTEN, ""
         if recording is None or order.reprocess is Reprocess.ALWAYS:
             return None
         if order.reprocess is Reprocess.IF_PIPELINE_CHANGED and not recording.unchanged:

@@ -1,9 +1,8 @@
-"""`ingestctl run`, `status` and `forget`: batches on this machine."""
+"""`ingestctl run` and `status`: batches on this machine."""
 
 import os
 import re
 from pathlib import Path
-from shutil import rmtree
 from typing import Annotated
 
 import typer
@@ -14,12 +13,13 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
-from ingest_operator.local.status_store import holding, read_batch
+from ingest_operator.local.status_store import read_batch
 from ingest_worker.unheard import needs_hearing
 from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
 from ingestctl.files import asked
 from ingestctl.place import Workplace, people
 from ingestctl.prepare import prepared
+from ingestctl.retention import retained
 from ingestctl.run import Output, Screen, run_batch, show
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -111,6 +111,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     console = people()
     with place.store() as address:
         prepared(place, profile.spec, address, console)
+        retained(place, batch, profile.spec.retention.days, address, console)
         console.print(
             f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, "
             f"{batch.spec.parallelism} at a time"
@@ -150,20 +151,3 @@ def status(
             f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME"
         )
     show(batch, read_items(folder), Screen(people(), output))
-
-
-@app.command(epilog="Example: ingestctl forget my-channel")
-def forget(
-    name: Annotated[str, typer.Argument(help="The batch.")],
-    namespace: Namespace = "default",
-    home: Home = None,
-) -> None:
-    """Delete what is kept about a batch on this machine, so that its name can be used again. What it stored
-    in Postgres stays."""
-    folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
-    if not folder.path.exists():
-        raise typer.BadParameter(
-            f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME"
-        )
-    with holding(folder):
-        rmtree(folder.path)

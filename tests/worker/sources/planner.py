@@ -13,7 +13,7 @@ from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Reprocess, Select
 from ingest_worker.errors import StageError
-from ingest_worker.planning import StoredRecording
+from ingest_worker.planning import CHANNEL, StoredRecording
 from ingest_worker.sources.plan import make_plan
 from testkit.media.site import Site
 from testkit.site.memory import MemoryInProcess
@@ -32,7 +32,8 @@ class Planner:
         self.memory = MemoryInProcess()
 
     def store(self, languages: Mapping[str, str | None]) -> Mapping[str, StoredRecording]:
-        self.asked.append([*languages])
+        if recordings := [each for each in languages if not each.startswith(CHANNEL)]:
+            self.asked.append(recordings)
         return {name: self.stored[name] for name in languages if name in self.stored}
 
     def order(self, *sources: str | PlannedSource, **select: Any) -> PlanOrder:

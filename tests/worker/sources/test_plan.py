@@ -2,10 +2,11 @@
 
 import pytest
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.plan_document import SkipReason, frames, unframe
 from ingest_contract.selection import Order
-from ingest_worker.planning import StoredRecording
+from ingest_worker.planning import StoredRecording, channel_key
 from ingest_worker.sources.addresses import id_of_url
 from testkit.media.site import Site
 from tests.worker.sources.planner import Planner, entry, episode, feed, titles
@@ -42,6 +43,21 @@ def test_what_the_store_has_is_not_looked_at_closely(
     assert found.skip_counts == {SkipReason.ALREADY_STORED: 1}
     assert site.times("/e1.mp3") == 0
     assert planner.asked == [sorted(id_of_url(site.url(f"/e{number}.mp3")) for number in (1, 2))]
+
+
+def test_nothing_of_a_forgotten_channel_is_looked_at_or_planned(
+    site: Site, media: dict[str, bytes], planner: Planner
+) -> None:
+    site.put("/e1.mp3", media["short.mp3"])
+    url = feed(site, episode(site, 1))
+    (item,) = planner.plan(url).items
+    before = site.times("/e1.mp3")
+    planner.stored[channel_key(item.channel or "")] = StoredRecording(
+        unchanged=True, outcome=Reason.FORGOTTEN
+    )
+    found = planner.plan(url)
+    assert (found.items, found.skip_counts) == ((), {SkipReason.FORGOTTEN: 1})
+    assert site.times("/e1.mp3") == before
 
 
 def test_dates_that_a_list_does_not_tell_are_found_out_when_they_decide(

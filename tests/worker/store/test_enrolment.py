@@ -12,6 +12,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.claims import claim
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.enrolment import HeardSource, keep, known, stretch, voices
+from ingest_worker.store.tombstones import TombstoneKind, bury, lift
 from tests.worker.store.makers import VOICES, content, store
 from tests.worker.store.makers import unknown as stranger
 
@@ -166,3 +167,13 @@ def test_a_stretch_is_who_speaks_in_it_with_the_vectors_of_the_recording(connect
     assert np.allclose(found[1].vectors, made.diarization.vectors, equal_nan=True)
     assert stretch(connection, recording[0], (0, 1), "another@network") is None
     assert stretch(connection, "url:nobody", (0, 1), VOICES) is None
+
+
+def test_a_voice_that_was_forgotten_is_not_enrolled_until_somebody_says_so(connection: Connection) -> None:
+    bury(connection, TombstoneKind.VOICE, "Ann", "tester", "")
+    enrolled(connection, heard(FRONT, 1), heard(BACK, 2))
+    rows = known(connection, HERE, "ann", MODEL)
+    assert {(row.vector is None, row.reason) for row in rows.values()} == {(True, Reason.FORGOTTEN)}
+    lift(connection, TombstoneKind.VOICE, "ann")
+    enrolled(connection, heard(FRONT, 1), heard(BACK, 2))
+    assert named(connection, ANN) == {"ann": 2}

@@ -23,7 +23,7 @@ from ingest_worker.audio.probe import announced_lengths
 from ingest_worker.details import Fact, Memory, Nothing
 from ingest_worker.errors import StageError
 from ingest_worker.paths import path_of
-from ingest_worker.planning import Candidate, StoredRecording, plan, sift
+from ingest_worker.planning import Candidate, StoredRecording, channel_key, plan, sift
 from ingest_worker.sources import files
 from ingest_worker.sources.addresses import NotAnAddressError, has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
@@ -83,10 +83,14 @@ def make_plan(
     )
     found = list(_listed(resolver, order.sources))
     languages = {candidate.id: candidate.named_language for candidate in reversed(found)}
-    known = stored(dict(sorted(languages.items())))
+    channels = _channels(found)
+    known = dict(stored(dict(sorted(languages.items())) | channels))
     kept, _ = sift(found, order, known)
     detailed = _Closer(resolver, order, Notes(memory)).extract(kept, memory)
-    document = plan([_more_of(candidate, detailed) for candidate in found], order, known)
+    complete = [_more_of(candidate, detailed) for candidate in found]
+    if learned := {key: None for key in _channels(complete) if key not in channels}:
+        known |= stored(learned)
+    document = plan(complete, order, known)
     # the first occurrence of a duplicate counts
     first = {candidate.id: candidate.url for candidate in reversed(found) if not candidate.reference}
     if secret := {
@@ -94,6 +98,13 @@ def make_plan(
     }:
         keep(secret)
     return document
+
+
+def _channels(candidates: Sequence[Candidate]) -> dict[str, None]:
+    """What the store is asked about these candidates' channels."""
+    return {
+        channel_key(channel): None for channel in sorted({each.channel or "" for each in candidates} - {""})
+    }
 
 
 def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candidate:

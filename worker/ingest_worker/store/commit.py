@@ -15,14 +15,20 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.addresses import let_go
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.decided import apply_decisions, lock_decisions
 from ingest_worker.store.errors import translated
+from ingest_worker.store.forgotten import without_forgotten
 from ingest_worker.store.records import Content, FinalEnd, Recording, Run
+from ingest_worker.store.tombstones import is_forgotten
 from ingest_worker.store.voices import number_unknowns
 
 FINAL: Final = frozenset(
-    reason for reason, row in FAILURES.items() if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP}
+    reason
+    for reason, row in FAILURES.items()
+    if row.verdict in {Verdict.SKIP, Verdict.GIVE_UP} and reason is not Reason.FORGOTTEN
 )
-"""Reasons that are properties of the recording and permanent."""
+"""Reasons that are properties of the recording and permanent.
+What was forgotten is not remembered as such."""
 
 _RECORDING: Final = """
 insert into ingest.recording (id, url, title, channel, published_at, duration_seconds)
@@ -40,9 +46,11 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
-def commit(connection: Connection, held: Claim, recording: Recording, run: Run, content: Content) -> None:
-    """Store a finished run, make it the recording's current one, remove what it supersedes, and release the
-    claim.
+def commit(connection: Connection, held: Claim, recording: Recording, run: Run, content: Content) -> int:
+    """Store a finished run, make it the recording's current one, lay over it what people have decided about
+    the recording, remove what it supersedes, and release the claim.
+
+    Returns how many decisions could not be placed in the new run.
 
     Raises `StageError`: `LeaseLost` if another worker took the recording over, `EmbeddingIncomplete` unless
     every segment has a finite vector, `DimensionMismatch`, `DatabaseRejected` with the constraint,
@@ -52,15 +60,19 @@ def commit(connection: Connection, held: Claim, recording: Recording, run: Run, 
     with translated(f"storing {recording.id}"), connection.transaction():
         hold(connection, held)
         use_vectors(connection)
+        lock_decisions(connection, shared=True)
         _put_recording(connection, recording)
+        content = without_forgotten(connection, recording.id, content)
         _insert_run(connection, recording, run, content)
         segments = _copy_segments(connection, run, content)
         _copy_vectors(connection, segments, content.vectors)
         _copy_turns(connection, run, content)
         _copy_speakers(connection, run, content, number_unknowns(connection, recording.id, content))
         _supersede(connection, recording, run)
+        undecided = apply_decisions(connection, recording.id, run.id, content)
         let_go(connection, run.batch, recording.id)
         connection.execute("delete from ingest.claim where recording = %s", [recording.id])
+    return undecided
 
 
 def rehearse(connection: Connection, recording: Recording) -> None:
@@ -106,6 +118,8 @@ def record_outcome(connection: Connection, held: Claim, recording: Recording, en
 
 
 def _put_recording(connection: Connection, recording: Recording) -> None:
+    if is_forgotten(connection, recording.id, recording.channel):
+        raise StageError(Reason.FORGOTTEN, "Somebody has asked for it to be forgotten, or its channel.")
     row = [
         recording.id,
         recording.url,

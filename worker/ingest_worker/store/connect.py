@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import numpy as np
 import psycopg
+from pgvector import Vector
 from pgvector.psycopg import register_vector
 from psycopg.conninfo import conninfo_to_dict
 
 from ingest_contract.failures import Reason
+from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
 from ingest_worker.store.errors import translated
 
@@ -74,6 +77,11 @@ def use_vectors(connection: Connection) -> None:
         raise StageError(
             Reason.SCHEMA_MISMATCH, "The database has no pgvector extension. Run the migration."
         ) from error
+
+
+def as_array(vector: Vector | None) -> FloatArray | None:
+    """A stored vector, (dimension,)."""
+    return None if vector is None else vector.to_numpy().astype(np.float32)
 
 
 def redacted(dsn: str) -> str:

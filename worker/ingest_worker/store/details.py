@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ingest_worker.details import Detail
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
+from ingest_worker.store.tombstones import TombstoneKind, forgotten
 
 KEPT_DAYS: Final = 90
 """Lengths and dates do not change; a recording that nobody has asked about for so long is forgotten."""
@@ -36,6 +37,7 @@ def recall(connection: Connection, batch: str, ids: Sequence[str]) -> Mapping[st
 def remember(connection: Connection, batch: str, details: Mapping[str, Detail]) -> None:
     """Keep details in place of earlier ones. Raises `StageError`."""
     with translated("keeping what pages said"), connection.transaction():
+        gone = forgotten(connection, TombstoneKind.RECORDING, [*details])
         connection.execute(
             "delete from ingest.detail where seen_at < now() - make_interval(days => %s)", [KEPT_DAYS]
         )
@@ -53,6 +55,7 @@ def remember(connection: Connection, batch: str, details: Mapping[str, Detail]) 
                     for name, detail in sorted(
                         details.items()
                     )  # in one order, so that two plans do not deadlock
+                    if name not in gone
                 ],
             )
 

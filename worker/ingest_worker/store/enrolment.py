@@ -6,7 +6,7 @@ under its claim; a read takes what is there in one statement, so it sees an enro
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
+from ingest_worker.store.tombstones import is_forgotten_voice
 
 PEOPLE: Final = ""
 """The owner of what people have decided: it holds for every namespace."""
@@ -102,11 +103,18 @@ def keep(
             "where owner = %s and voice = %s and source <> all(%s)",
             [Reason.REMOVED.value, _NO_MORE, owner, name, list(sources)],
         )
-        for row in rows:
+        forgotten = is_forgotten_voice(connection, name)
+        for row in (_unheard(each) for each in rows) if forgotten else rows:
             vector = None if row.vector is None else Vector(row.vector)
             reason = None if row.reason is None else row.reason.value
             facts = [row.content, vector, row.seconds, reason, row.message]
             connection.execute(_KEEP, [owner, name, row.source, model, *facts])
+
+
+def _unheard(row: HeardSource) -> HeardSource:
+    """Of a voice that was forgotten: refused, until somebody lifts the tombstone."""
+    said = "Somebody has asked for this voice to be forgotten: `ingestctl tombstones lift --voice`."
+    return replace(row, content="", vector=None, seconds=0.0, reason=Reason.FORGOTTEN, message=said)
 
 
 def voices(

@@ -23,8 +23,34 @@ grant select on public.current_segments, public.speakers, public.recordings to i
 -- The schema's version is the owner's to write; history of numbers and models is never taken back.
 revoke insert, update, delete on ingest.schema_version from ingest_writer;
 revoke update, delete on ingest.unknown_voice, ingest.embedding_model from ingest_writer;
+-- What people decide, and what they want forgotten, is not a worker's to say: it lays it over what it finds.
+revoke insert, update, delete on ingest.voice_decision, ingest.decided_voice, ingest.decided_speaker, ingest.tombstone from ingest_writer;
+grant update (open) on ingest.decided_speaker to ingest_writer;
 -- No worker removes a recording or the history of its runs: it replaces what a run has found. That is the owner's to do.
 revoke delete on ingest.recording, ingest.run from ingest_writer;
+
+-- Who decides about voices and forgets: members of ingest_curator, and the owner. Optional: an owner who may make no roles does it alone.
+do $$
+declare found text;
+begin
+  if not exists (select from pg_roles where rolname = 'ingest_curator') then
+    begin
+      create role ingest_curator nologin;
+    exception when duplicate_object or unique_violation or insufficient_privilege then null;
+    end;
+  end if;
+  if exists (select from pg_roles where rolname = 'ingest_curator') then
+    grant usage on schema ingest to ingest_curator;
+    grant select on public.current_segments, public.speakers, public.recordings to ingest_curator;
+    grant usage on all sequences in schema ingest to ingest_curator;
+    for found in select tablename from pg_tables where schemaname = 'ingest' and tablename <> 'schema_version' loop
+      execute format('grant select, insert, update, delete on ingest.%I to ingest_curator', found);
+    end loop;
+    for found in select viewname from pg_views where schemaname = 'ingest' loop
+      execute format('grant select on ingest.%I to ingest_curator', found);
+    end loop;
+  end if;
+end $$;
 
 do $$
 declare shown text;

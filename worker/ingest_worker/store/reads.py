@@ -2,7 +2,7 @@
 Reads one snapshot at a time and changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -189,4 +189,12 @@ def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
             f"and this program reads {FORMAT_VERSION}. Process the recording again."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
-    return decode_spoken(bytes(row[1]), language=run.language)
+    words = list(decode_spoken(bytes(row[1]), language=run.language))
+    moved = connection.execute(
+        "select s.first_word, s.end_word, s.speaker from ingest.shown_segment s "
+        "join ingest.shown_moved m on m.segment = s.id where s.run = %s",
+        [run.id],
+    )
+    for first, end, speaker in moved:  # a person has said who speaks there
+        words[first:end] = [replace(word, speaker=speaker) for word in words[first:end]]
+    return tuple(words)

@@ -1,0 +1,184 @@
+"""What `ingestctl voices` prints: tables for people, JSON or YAML for programs. Decides nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from ingest_contract.text import escaped, legible, without_credentials
+from ingest_worker.store.deciding import Done
+from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
+from ingestctl.links import link_at
+from ingestctl.place import console
+from ingestctl.run import Output
+from ingestctl.screen import duration
+
+_FILE_COLUMNS = 200
+"""Characters: a program that reads the list must not get broken lines."""
+
+_NARROW_COLUMNS = 100
+"""Below it, a voice takes lines instead of columns."""
+
+
+def show_voices(rows: Sequence[VoiceRow], output: Output) -> None:
+    """The list of voices."""
+    if output is not Output.TABLE:
+        _print([_value(row) for row in rows], output)
+        return
+    to = _console()
+    if to.width < _NARROW_COLUMNS:
+        for row in rows:
+            to.print(f"{legible(row.voice)}  {_spoken(row)}{_near(row)}{_open(row.open)}", soft_wrap=True)
+            to.print(f"  {_listen(row.url, row.start)}", soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head, right in (("VOICE", False), ("SPEECH", True), ("RECORDINGS", True), ("LIKE", False),
+                        ("OPEN", True), ("LISTEN", False)):  # fmt: skip
+        table.add_column(head, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        near = (
+            f"{legible(row.nearest)} {row.likeness:.2f}" if row.nearest and row.likeness is not None else ""
+        )
+        table.add_row(
+            legible(row.voice), duration(row.seconds), str(row.recordings), near,
+            str(row.open) if row.open else "", _listen(row.url, row.start),
+        )  # fmt: skip
+    to.print(table)
+
+
+def show_voice(found: VoiceDetails, output: Output) -> None:
+    """One voice: where it speaks, what was decided, and what is open."""
+    if output is not Output.TABLE:
+        value = asdict(found)
+        value["appearances"] = [_value(each) for each in found.appearances]
+        _print(value, output)
+        return
+    to = _console()
+    count = len({each.recording for each in found.appearances})
+    to.print(
+        f"{legible(found.voice)}: {duration(found.seconds)} of speech in {count} recordings, "
+        f"{found.enrolments} enrolments",
+        soft_wrap=True,
+    )
+    for each in found.appearances:
+        score = "" if each.score is None else f", score {each.score:.2f} of {each.threshold:.2f}"
+        says = f"; the run says {legible(each.run_says)}{score}" if each.run_says else score
+        title = legible(each.title) or each.recording
+        to.print(f"  {duration(each.seconds):>8}  {title} ({each.recording}): {each.decision}{says}",
+                 soft_wrap=True)  # fmt: skip
+        to.print(f"            {_listen(each.url, each.start)}", soft_wrap=True)
+    for row in found.open:
+        to.print(
+            f"  open: decision {row.decision} in {row.recording} ({duration(row.seconds)}): {row.why}. "
+            "Listen, and say `ingestctl voices correct`.",
+            soft_wrap=True,
+        )
+    show_decisions(found.decisions, Output.TABLE)
+
+
+def show_decisions(rows: Sequence[DecisionRow], output: Output) -> None:
+    """History."""
+    if output is not Output.TABLE:
+        _print([asdict(row) for row in rows], output)
+        return
+    to = _console()
+    for row in rows:
+        undone = f" (taken back by {row.undone_by})" if row.undone_by else ""
+        why = f": {legible(row.why)}" if row.why else ""
+        to.print(
+            f"  {row.decision}. {row.made_at:%Y-%m-%d %H:%M} {legible(row.who)}: {row.kind} "
+            f"{_said(row.details)}{undone}{why}",
+            soft_wrap=True,
+        )
+
+
+def show_done(done: Done, output: Output) -> None:
+    """What a decision has changed."""
+    if output is not Output.TABLE:
+        _print(asdict(done), output)
+        return
+    to = _console()
+    head = f"decision {done.decision}: " if done.decision else ""
+    if done.speakers:
+        to.print(
+            f"{head}{legible(done.voice)}: {done.speakers} speakers in {done.recordings} recordings, "
+            f"{done.passages} passages, {duration(done.seconds)} of speech",
+            soft_wrap=True,
+        )
+    elif head:
+        to.print(
+            f"{head}{legible(done.voice)}: nobody speaks so now; it holds for what comes", soft_wrap=True
+        )
+    if done.enrolments:
+        to.print(f"{done.enrolments} recordings teach this voice from now on", soft_wrap=True)
+    if done.untaught:
+        to.print(
+            f"{done.untaught} speakers teach nothing: too short, without a vector, partly somebody else, "
+            "or beyond the sixteen that teach",
+            soft_wrap=True,
+        )
+    for note in done.notes:
+        to.print(legible(note), soft_wrap=True)
+
+
+def show_value(value: Any, lines: Sequence[str], output: Output) -> None:
+    """A value for programs, or these lines for people."""
+    if output is not Output.TABLE:
+        _print(value, output)
+        return
+    to = _console()
+    for line in lines:
+        to.print(legible(line), soft_wrap=True)
+
+
+def _said(details: Mapping[str, Any]) -> str:
+    what = details.get("voices") or [details[key] for key in ("voice",) if key in details]
+    is_now = f" is {details['is']}" if "is" in details else ""
+    where = details.get("recordings") or [details[key] for key in ("recording",) if key in details]
+    stretch = f" from {duration(details['from'])} to {duration(details['to'])}" if "from" in details else ""
+    taken = f"decision {details['decision']}" if "decision" in details else ""
+    in_these = f" in {', '.join(where)}" if where else ""
+    return legible(f"{', '.join(what)}{taken}{is_now}{in_these}{stretch}")
+
+
+def _spoken(row: VoiceRow) -> str:
+    return f"{duration(row.seconds)} in {row.recordings} recordings"
+
+
+def _near(row: VoiceRow) -> str:
+    known = row.nearest is not None and row.likeness is not None
+    return f", like {legible(row.nearest or '')} {row.likeness:.2f}" if known else ""
+
+
+def _open(count: int) -> str:
+    return f", {count} open" if count else ""
+
+
+def _listen(url: str, start: float) -> str:
+    return legible(link_at(without_credentials(url), start)) if url else ""
+
+
+def _value(row: Any) -> dict[str, Any]:
+    return {**asdict(row), "url": without_credentials(row.url), "link": _listen(row.url, row.start)}
+
+
+def _print(value: Any, output: Output) -> None:
+    plain = json.loads(json.dumps(value, ensure_ascii=False, default=_plain))
+    if output is Output.JSON:
+        print(escaped(json.dumps(plain, ensure_ascii=False, indent=2)))
+    else:
+        print(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), end="")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _console() -> Console:
+    to = console()
+    return to if to.is_terminal else console(width=_FILE_COLUMNS)
