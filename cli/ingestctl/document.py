@@ -81,6 +81,7 @@ def _speaker(speaker: StoredSpeaker) -> dict[str, Any]:
         "runner_up_score": _rounded(speaker.runner_up_score),
         "threshold": _rounded(speaker.threshold),
         "seconds": _rounded(speaker.seconds),
+        "evidence": speaker.evidence,
     }
 
 

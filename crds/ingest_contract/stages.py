@@ -19,8 +19,8 @@ class Stage(StrEnum):
     DECODE = "decode"
     TRANSCRIBE = "transcribe"
     DIARIZE = "diarize"
-    ATTRIBUTE = "attribute"
     IDENTIFY = "identify"
+    ATTRIBUTE = "attribute"
     SEGMENT = "segment"
     EMBED = "embed"
     STORE = "store"
@@ -32,9 +32,9 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 3,
     Stage.TRANSCRIBE: 8,
-    Stage.DIARIZE: 3,
+    Stage.DIARIZE: 4,
+    Stage.IDENTIFY: 2,
     Stage.ATTRIBUTE: 1,
-    Stage.IDENTIFY: 1,
     Stage.SEGMENT: 1,
     Stage.EMBED: 1,
 }

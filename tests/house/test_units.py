@@ -69,7 +69,7 @@ COUNTED = {
         "ROUNDS",
         "ROWS",
     ),
-    *("RUNS", "SOURCES", "THREADS", "TIMES", "TOMBSTONES", "TURNS", "VECTORS", "VOICES", "WORDS"),
+    *("RUNS", "SOURCES", "THREADS", "TIMES", "TOMBSTONES", "TURNS", "VECTORS", "VOICES", "WINDOWS", "WORDS"),
 }
 """What is counted one by one."""
 
@@ -80,10 +80,12 @@ UNITLESS = {
     "EPSILON": "a number that only has to be small",
     "FUSION_K": "`k` of the paper that the formula comes from",
     "IGNORED": "stands in an array in the place of an index",
+    "LARGEST": "the largest number of eight bits and a sign",
     "LAST_RUNG": "an index",
     "MAX_RUN_NUMBER": "an ordinal number",
     "MAX_SUM": "of seconds or of things, whatever was added up",
     "MIN_DEGREES_OF_FREEDOM": "a statistic",
+    "NOBODY": "stands in an array in the place of an index",
     "NO_SPEAKER": "stands in an array in the place of an index",
     "SEED": "of random numbers",
     "SIGKILL": "the kernel's name",

@@ -13,15 +13,20 @@ from ingest_worker import codec
 from ingest_worker.domain import (
     Decision,
     Diarization,
+    Evidence,
     FloatArray,
+    Identified,
     Identity,
+    Regrouped,
     Segment,
     SpokenWord,
     Transcript,
     Turn,
     Vectors,
+    WonSeconds,
     Word,
 )
+from ingest_worker.voice_windows import VoiceWindows, scaled
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=20)
@@ -73,24 +78,75 @@ def test_a_diarization_comes_back_with_its_vectors_bit_by_bit(value: Diarization
     assert same_bits(back.vectors, value.vectors)
 
 
-@given(
-    several(
-        st.builds(
-            Identity,
-            counts,
-            st.sampled_from(Decision),
-            st.none() | texts,
-            st.none() | reals,
-            st.none() | texts,
-            st.none() | reals,
-            reals,
-        )
-    )
+identities = st.builds(
+    Identity,
+    counts,
+    st.sampled_from(Decision),
+    st.none() | texts,
+    st.none() | reals,
+    st.none() | texts,
+    st.none() | reals,
+    reals,
+    st.none() | st.builds(Evidence, several(counts), several(st.builds(WonSeconds, texts, reals, reals))),
 )
+
+
+@given(several(identities))
 def test_identities_come_back_as_they_were(value: tuple[Identity, ...]) -> None:
-    back = codec.decode_identities(codec.encode_identities(value))
-    assert back == value
-    assert all(isinstance(identity.decision, Decision) for identity in back)
+    back = codec.decode_identified(codec.encode_identified(Identified(value)))
+    assert back == Identified(value)
+    assert all(isinstance(identity.decision, Decision) for identity in back.identities)
+
+
+@given(several(st.builds(Turn, reals, reals, st.integers(0, 50))), arrays())
+def test_regrouped_speakers_come_back_with_their_vectors_bit_by_bit(
+    turns: tuple[Turn, ...], vectors: FloatArray
+) -> None:
+    back = codec.decode_identified(codec.encode_identified(Identified((), Regrouped(turns, vectors))))
+    assert back.regrouped is not None
+    assert back.regrouped.turns == turns
+    assert same_bits(back.regrouped.vectors, vectors)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> VoiceWindows:
+    """Any activity, and vectors where somebody is active."""
+    count, frames, slots, dimension = (draw(st.integers(low, 9)) for low in (0, 1, 1, 1))
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    active = random.random((count, frames, slots)) < draw(st.sampled_from([0.0, 0.02, 0.5, 1.0]))
+    vectors = random.integers(-127, 128, (count, slots, dimension), np.int8)
+    vectors[~active.any(1)] = 0
+    speakers = random.integers(-1, 300, (count, slots)).astype(np.int16)
+    return VoiceWindows(active, vectors, speakers, draw(reals), draw(reals), draw(reals))
+
+
+@given(windows(), arrays())
+def test_a_diarizations_windows_come_back_bit_by_bit(value: VoiceWindows, vectors: FloatArray) -> None:
+    back = codec.decode_diarization(
+        codec.encode_diarization(Diarization((), (), vectors, windows=value))
+    ).windows
+    assert back is not None
+    for one, other in (
+        (back.active, value.active),
+        (back.vectors, value.vectors),
+        (back.speakers, value.speakers),
+    ):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert (back.step, back.frame, back.offset) == (value.step, value.frame, value.offset)
+
+
+def test_an_hours_windows_take_less_than_two_megabytes() -> None:
+    """Of voices as they come: one slot active in most windows, two in some, noise in every vector."""
+    random = np.random.default_rng(1)
+    active = np.zeros((3600, 589, 3), bool)
+    active[:, :400, 0] = True
+    active[::2, 300:, 1] = True
+    vectors = scaled(random.normal(size=(3600, 3, 256)))
+    vectors[~active.any(1)] = 0
+    found = VoiceWindows(active, vectors, np.zeros((3600, 3), np.int16), 1.0, 0.017, 0.03)
+    heard = Diarization((), (), np.zeros((0, 256), np.float32), windows=found)
+    assert len(codec.encode_diarization(heard)) < 2_000_000
 
 
 @given(several(st.builds(Segment, reals, reals, speakers, texts, st.tuples(counts, counts))), arrays(), texts)

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
 from ingest_contract.profile import IdentificationProfile
-from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArray, Turn
+from ingest_worker.domain import Decision, Diarization, EnrolledVoice, FloatArray, Identity, Turn
 from ingest_worker.errors import StageError
-from ingest_worker.identification import identify, similarity
+from ingest_worker.identification.identify import identify
+from ingest_worker.identification.scores import similarity
 
 PROFILE = IdentificationProfile(threshold="0.40", margin="0.05", min_speech_seconds=5)
 
@@ -32,11 +33,20 @@ def axis(number: int) -> FloatArray:
     return vector
 
 
+def identities(
+    diarization: Diarization, voices: list[EnrolledVoice], profile: IdentificationProfile = PROFILE
+) -> tuple[Identity, ...]:
+    """Of a recording of which no windows were kept: its speakers stay the diarizer's."""
+    found = identify(diarization, voices, profile)
+    assert found.regrouped is None
+    return found.identities
+
+
 ANN, BOB = EnrolledVoice("ann", axis(0)[None]), EnrolledVoice("bob", axis(1)[None])
 
 
 def test_a_speaker_like_one_enrolled_voice_is_named_with_score_and_runner_up() -> None:
-    (who,) = identify(speaking(at(0.8, 0.3)), [ANN, BOB], PROFILE)
+    (who,) = identities(speaking(at(0.8, 0.3)), [ANN, BOB])
     assert (who.decision, who.name, who.runner_up) == (Decision.NAMED, "ann", "bob")
     assert who.score == pytest.approx(0.8)
     assert who.runner_up_score == pytest.approx(0.3)
@@ -44,52 +54,52 @@ def test_a_speaker_like_one_enrolled_voice_is_named_with_score_and_runner_up() -
 
 
 def test_a_speaker_like_nobody_is_unknown_and_the_best_score_is_kept() -> None:
-    (who,) = identify(speaking(at(0.39, 0.1)), [ANN, BOB], PROFILE)
+    (who,) = identities(speaking(at(0.39, 0.1)), [ANN, BOB])
     assert (who.decision, who.name) == (Decision.UNKNOWN, None)
     assert who.score == pytest.approx(0.39)
 
 
 def test_a_speaker_like_two_enrolled_voices_is_named_after_neither() -> None:
-    (who,) = identify(speaking(at(0.60, 0.57)), [ANN, BOB], PROFILE)
+    (who,) = identities(speaking(at(0.60, 0.57)), [ANN, BOB])
     assert (who.decision, who.name, who.runner_up) == (Decision.AMBIGUOUS, None, "bob")
 
 
 def test_the_only_enrolled_voice_needs_the_threshold_like_any_other() -> None:
-    (who,) = identify(speaking(at(0.2)), [ANN], PROFILE)
+    (who,) = identities(speaking(at(0.2)), [ANN])
     assert who.decision is Decision.UNKNOWN
     assert who.runner_up is None
     assert who.runner_up_score is None
 
 
 def test_somebody_who_speaks_briefly_is_not_named_however_alike() -> None:
-    (who,) = identify(speaking(at(0.99), seconds=4.9), [ANN], PROFILE)
+    (who,) = identities(speaking(at(0.99), seconds=4.9), [ANN])
     assert (who.decision, who.name) == (Decision.TOO_SHORT, None)
     assert who.score == pytest.approx(0.99)
 
 
 @pytest.mark.parametrize("row", [np.full(8, np.nan, np.float32), np.zeros(8, np.float32)])
 def test_a_speaker_without_a_vector_is_not_compared(row: FloatArray) -> None:
-    (who,) = identify(speaking(row), [ANN], PROFILE)
+    (who,) = identities(speaking(row), [ANN])
     assert (who.decision, who.name, who.score) == (Decision.NO_VECTOR, None, None)
 
 
 def test_with_nobody_enrolled_nobody_is_named() -> None:
-    who = identify(speaking(axis(0), axis(1)), [], PROFILE)
+    who = identities(speaking(axis(0), axis(1)), [])
     assert [identity.decision for identity in who] == [Decision.NOBODY_ENROLLED] * 2
 
 
 def test_a_recording_without_speech_has_no_identities() -> None:
-    assert identify(Diarization((), (), np.zeros((0, 256), np.float32)), [ANN], PROFILE) == ()
+    assert identities(Diarization((), (), np.zeros((0, 256), np.float32)), [ANN]) == ()
 
 
 def test_a_voice_goes_to_the_speaker_who_is_clearly_more_like_it() -> None:
-    first, second = identify(speaking(at(0.55), at(0.85)), [ANN, BOB], PROFILE)
+    first, second = identities(speaking(at(0.55), at(0.85)), [ANN, BOB])
     assert (first.decision, first.name) == (Decision.AMBIGUOUS, None)
     assert (second.decision, second.name) == (Decision.NAMED, "ann")
 
 
 def test_a_voice_that_two_speakers_claim_alike_goes_to_neither() -> None:
-    who = identify(speaking(at(0.80), at(0.78)), [ANN, BOB], PROFILE)
+    who = identities(speaking(at(0.80), at(0.78)), [ANN, BOB])
     assert [(identity.decision, identity.name) for identity in who] == [(Decision.AMBIGUOUS, None)] * 2
 
 
@@ -116,7 +126,7 @@ def test_an_enrolled_voice_that_cannot_be_compared_fails_the_stage_by_name(
     vectors: FloatArray, complaint: str
 ) -> None:
     with pytest.raises(StageError, match=rf"eve.*{complaint}") as caught:
-        identify(speaking(axis(0)), [ANN, EnrolledVoice("eve", vectors)], PROFILE)
+        identities(speaking(axis(0)), [ANN, EnrolledVoice("eve", vectors)])
     assert caught.value.reason is Reason.IDENTIFICATION_FAILED
 
 
@@ -138,7 +148,7 @@ profiles = st.builds(
 def test_whatever_is_heard_a_name_is_above_the_threshold_clear_of_the_next_and_given_once(
     diarization: Diarization, voices: list[EnrolledVoice], profile: IdentificationProfile
 ) -> None:
-    who = identify(diarization, voices, profile)
+    who = identities(diarization, voices, profile)
     assert [identity.speaker for identity in who] == list(range(diarization.speakers))
     named = [identity for identity in who if identity.name is not None]
     assert len({identity.name for identity in named}) == len(named)
@@ -155,7 +165,7 @@ def test_whatever_is_heard_a_name_is_above_the_threshold_clear_of_the_next_and_g
 def test_the_order_of_enrolment_changes_nothing(
     diarization: Diarization, voices: list[EnrolledVoice], profile: IdentificationProfile
 ) -> None:
-    assert identify(diarization, voices, profile) == identify(diarization, voices[::-1], profile)
+    assert identities(diarization, voices, profile) == identities(diarization, voices[::-1], profile)
 
 
 @given(heard, enrolled, profiles)
@@ -163,4 +173,4 @@ def test_loudness_of_an_enrolled_vector_changes_no_decision(
     diarization: Diarization, voices: list[EnrolledVoice], profile: IdentificationProfile
 ) -> None:
     louder = [EnrolledVoice(voice.name, 4 * voice.vectors) for voice in voices]  # a power of two: no rounding
-    assert identify(diarization, voices, profile) == identify(diarization, louder, profile)
+    assert identities(diarization, voices, profile) == identities(diarization, louder, profile)

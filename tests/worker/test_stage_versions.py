@@ -25,17 +25,19 @@ from ingest_worker.domain import SAMPLE_RATE, Diarization, EnrolledVoice, Media,
 from ingest_worker.engines import chunks, gaps, languages, loops, quality, soft, turns, words
 from ingest_worker.engines.chunks import FRAME_SAMPLES
 from ingest_worker.engines.embedding import _normalised
-from ingest_worker.identification import identify
+from ingest_worker.identification.identify import identify
 from ingest_worker.segmentation import segment
+from ingest_worker.voice_windows import scaled
+from tests.support.conversation import axis, heard
 
 CASES = 40
 
 RECORDED = {
     Stage.DECODE: (3, "d2c27caeb1854b0c"),
     Stage.TRANSCRIBE: (8, "3085dd0c303952c1"),
-    Stage.DIARIZE: (3, "77617b4fb67d6c14"),
+    Stage.DIARIZE: (4, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
-    Stage.IDENTIFY: (1, "79bd0008f02aab21"),
+    Stage.IDENTIFY: (2, "7030b3e4c7cd26c8"),
     Stage.SEGMENT: (1, "4051c55ae450c10c"),
     Stage.EMBED: (1, "a66e1d245421a056"),
 }
@@ -144,7 +146,7 @@ def languages_heard(seed: int, packed: Sequence[chunks.Chunk]) -> Any:
 def diarized(seed: int, _: Path) -> Any:
     rows = np.array(list(islice(numbers(seed), 32)), np.float64).reshape(8, 4) - 500
     rows[seed % 8] = 0
-    return np.nan_to_num(turns.unit_rows(rows), nan=9.0).tolist()
+    return [np.nan_to_num(turns.unit_rows(rows), nan=9.0).tolist(), scaled(rows).tolist()]
 
 
 def attributed(seed: int, _: Path) -> Any:
@@ -162,7 +164,25 @@ def identified(seed: int, _: Path) -> Any:
         for name, rows in zip(("ann", "bob", "eve"), table, strict=True)
     ]
     profile = IdentificationProfile(threshold="0.5", margin="0.05", min_speech_seconds=seed % 12)
-    return [astuple(each) for each in identify(some_turns(seed, 60.0), voices, profile)]
+    plain = identify(some_turns(seed, 60.0), voices, profile)
+    return [[astuple(each) for each in plain.identities], in_conversation(seed)]
+
+
+def in_conversation(seed: int) -> Any:
+    """Three enrolled people and a guest, two of whom the diarizer took for one."""
+    people = {name: axis(number) for number, name in enumerate(("ann", "bob", "eve", "guest"))}
+    drawn = list(islice(numbers(seed), 16))
+    said = [
+        (2.0 + length % 12, list(people)[who % 4])
+        for length, who in zip(drawn[::2], drawn[1::2], strict=True)
+    ]
+    groups = {name: number % (2 + seed % 2) for number, name in enumerate(dict.fromkeys(p for _, p in said))}
+    voices = [EnrolledVoice(name, people[name][None]) for name in ("ann", "bob", "eve")]
+    found = identify(heard(said, people, groups, seed=seed), voices, IdentificationProfile())
+    return [
+        [(each.decision, each.name, each.evidence and astuple(each.evidence)) for each in found.identities],
+        found.regrouped and [astuple(turn) for turn in found.regrouped.turns],
+    ]
 
 
 def segmented(seed: int, _: Path) -> Any:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ingest_worker.domain import FloatArray
-from ingest_worker.identification import similarity
+from ingest_worker.identification.scores import similarity
 
 _MAJORITY_DIVISOR: Final = 2
 """More than one in this many must agree: of two that differ nobody can say which is whose."""

@@ -2,32 +2,40 @@
 
 Pure: the pipeline calls this and the store keeps the bytes.
 
-Format: zlib over a 4-byte big-endian length, that many bytes of JSON, and the raw little-endian float32 of at
-most one array. JSON keeps a float64 exactly, because Python writes the shortest text that reads back as the
-same number, and any program can read it. Words are columns, so that equal keys are not repeated ten thousand
+Format: zlib over a 4-byte big-endian length, that many bytes of JSON, the raw little-endian float32 of at
+most one array, and for a diarization its windows (`windows_codec`). JSON keeps a float64 exactly, because
+Python writes the shortest text that reads back as the same number, and any program can read it. Words are
+columns, so that equal keys are not repeated ten thousand
 times: 9,000 words, about an hour of speech, take 89 kB if their probabilities are rounded to four digits and
 147 kB if not (their bare bytes under the same zlib: 96 and 105 kB).
 """
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from ingest_worker import windows_codec
 from ingest_worker.domain import (
     UNSPACED,
     Decision,
     Diarization,
+    Evidence,
     FloatArray,
+    Identified,
     Identity,
+    Regrouped,
     Segment,
     SpokenWord,
     Transcript,
     Turn,
     Vectors,
+    WonSeconds,
     Word,
 )
 
@@ -61,34 +69,61 @@ def decode_transcript(data: bytes) -> Transcript:
 
 
 def encode_diarization(value: Diarization) -> bytes:
-    """Encode turns, overlaps and voice vectors; a NaN row stays a NaN row."""
+    """Encode turns, overlaps, voice vectors and windows; a NaN row stays a NaN row."""
     turns = [(turn.start, turn.end, turn.speaker) for turn in value.turns]
+    content = {"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}
+    if value.windows is None:
+        return _pack(content, value.vectors)
     return _pack(
-        {"turns": turns, "overlaps": value.overlaps, "outsideBounds": value.outside_bounds}, value.vectors
+        content | {"windows": windows_codec.head_of(value.windows)},
+        value.vectors,
+        windows_codec.bytes_of(value.windows),
     )
 
 
 def decode_diarization(data: bytes) -> Diarization:
     """The inverse of `encode_diarization`."""
+    content, vectors, rest = _unpack_all(data)
+    windows = windows_codec.windows_of(content["windows"], rest) if "windows" in content else None
+    overlaps = _pairs(content["overlaps"])
+    return Diarization(_turns(content["turns"]), overlaps, vectors, content["outsideBounds"], windows)
+
+
+def encode_identified(value: Identified) -> bytes:
+    """Encode speaker identities, and the speakers where enrolled voices regrouped them."""
+    rows = [
+        (i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold)
+        for i in value.identities
+    ]
+    evidence = [
+        i.evidence and (i.evidence.heard_as, [(w.voice, w.seconds, w.longest) for w in i.evidence.won])
+        for i in value.identities
+    ]
+    content = {"identities": rows, "evidence": evidence}
+    if value.regrouped is None:
+        return _pack(content)
+    turns = [(turn.start, turn.end, turn.speaker) for turn in value.regrouped.turns]
+    return _pack(content | {"turns": turns}, value.regrouped.vectors)
+
+
+def decode_identified(data: bytes) -> Identified:
+    """The inverse of `encode_identified`."""
     content, vectors = _unpack(data)
-    turns = tuple(Turn(*turn) for turn in content["turns"])
-    return Diarization(turns, _pairs(content["overlaps"]), vectors, content["outsideBounds"])
-
-
-def encode_identities(value: Sequence[Identity]) -> bytes:
-    """Encode speaker identities."""
-    return _pack(
-        [
-            (i.speaker, i.decision.value, i.name, i.score, i.runner_up, i.runner_up_score, i.threshold)
-            for i in value
-        ]
+    identities = tuple(
+        replace(Identity(speaker, Decision(decision), *scores), evidence=_evidence(evidence))
+        for (speaker, decision, *scores), evidence in zip(
+            content["identities"], content["evidence"], strict=True
+        )
     )
+    regrouped = Regrouped(_turns(content["turns"]), vectors) if "turns" in content else None
+    return Identified(identities, regrouped)
 
 
-def decode_identities(data: bytes) -> tuple[Identity, ...]:
-    """The inverse of `encode_identities`."""
-    content, _ = _unpack(data)
-    return tuple(Identity(speaker, Decision(decision), *rest) for speaker, decision, *rest in content)
+def _evidence(content: list[Any] | None) -> Evidence | None:
+    if content is None:
+        return None
+    heard_as, won = content
+    return Evidence(tuple(heard_as), tuple(WonSeconds(*each) for each in won))
 
 
 def encode_passages(segments: Sequence[Segment], vectors: Vectors) -> bytes:
@@ -150,20 +185,30 @@ def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
     )
 
 
+def _turns(value: list[list[Any]]) -> tuple[Turn, ...]:
+    return tuple(Turn(*turn) for turn in value)
+
+
 def _pairs(value: list[list[float]]) -> tuple[tuple[float, float], ...]:
     return tuple((start, end) for start, end in value)
 
 
-def _pack(content: Any, array: FloatArray | None = None) -> bytes:
+def _pack(content: Any, array: FloatArray | None = None, rest: bytes = b"") -> bytes:
     shape = None if array is None else array.shape
     head = json.dumps([shape, content], separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     tail = b"" if array is None else array.astype("<f4", copy=False).tobytes()
-    return zlib.compress(_LENGTH.pack(len(head)) + head + tail, _ZLIB_LEVEL)
+    return zlib.compress(_LENGTH.pack(len(head)) + head + tail + rest, _ZLIB_LEVEL)
 
 
 def _unpack(data: bytes) -> tuple[Any, FloatArray]:
-    plain = zlib.decompress(data)
-    end = _LENGTH.size + _LENGTH.unpack_from(plain)[0]
-    shape, content = json.loads(plain[_LENGTH.size : end])
-    array = np.frombuffer(plain, "<f4", offset=end).astype(np.float32).reshape(shape or (0,))
+    content, array, _ = _unpack_all(data)
     return content, array
+
+
+def _unpack_all(data: bytes) -> tuple[Any, FloatArray, bytes]:
+    plain = zlib.decompress(data)
+    start = _LENGTH.size + _LENGTH.unpack_from(plain)[0]
+    shape, content = json.loads(plain[_LENGTH.size : start])
+    shape = shape or (0,)
+    array = np.frombuffer(plain, "<f4", offset=start, count=math.prod(shape))
+    return content, array.astype(np.float32).reshape(shape), plain[start + array.nbytes :]

@@ -5,13 +5,15 @@ Times are seconds from the start of the recording. Speakers are numbered from 0 
 order in which they first speak; another stage says who they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ingest_worker.voice_windows import VoiceWindows
 
 SAMPLE_RATE: Final = 16_000
 """Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
@@ -140,11 +142,18 @@ class Diarization:
     a row of NaN if a speaker spoke too little for one."""
     outside_bounds: bool = False
     """Whether fewer or more speakers were found than the order allows. The result is kept as it is."""
+    windows: VoiceWindows | None = None
+    """What the speakers were grouped from; None if nobody speaks, or the recording is too long to keep it."""
 
     @property
     def speakers(self) -> int:
         """How many speakers were found."""
         return int(self.vectors.shape[0])
+
+    def bounded(self, least: int | None, most: int | None) -> "Diarization":
+        """Marked by whether there are as many speakers as ordered."""
+        inside = (least or 0) <= self.speakers <= (self.speakers if most is None else most)
+        return replace(self, outside_bounds=not inside)
 
     def seconds_of(self, speaker: int) -> float:
         """Exclusive speech of one speaker."""
@@ -188,6 +197,26 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class WonSeconds:
+    """How much of a speaker's clean speech an enrolled voice wins, judged by window."""
+
+    voice: str
+    seconds: float
+    longest: float
+    """Seconds of its longest stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an identity was judged by, besides its scores."""
+
+    heard_as: tuple[int, ...]
+    """The diarizer's own speakers, by their numbers, of which this one is a part or the sum."""
+    won: tuple[WonSeconds, ...]
+    """Most seconds first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What is known about one speaker of one recording."""
 
@@ -200,6 +229,32 @@ class Identity:
     runner_up: str | None
     runner_up_score: float | None
     threshold: float
+    evidence: Evidence | None = None
+    """None if nobody is enrolled or no windows were kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouped:
+    """What enrolled voices made of the diarizer's speakers, where they divided or joined any."""
+
+    turns: tuple[Turn, ...]
+    vectors: FloatArray
+    """(speakers, dimension) as in `Diarization`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The identities of a recording, and its speakers if they are not the diarizer's any more."""
+
+    identities: tuple[Identity, ...]
+    """One per speaker, in their order."""
+    regrouped: Regrouped | None = None
+
+    def of(self, diarization: Diarization) -> Diarization:
+        """The diarization with these speakers. Overlaps stay: when several speak does not depend on who."""
+        if self.regrouped is None:
+            return diarization
+        return replace(diarization, turns=self.regrouped.turns, vectors=self.regrouped.vectors, windows=None)
 
 
 @dataclass(frozen=True, slots=True)

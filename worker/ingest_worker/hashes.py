@@ -6,11 +6,14 @@ Called for every run, and for plans that ask whether the current pipeline would 
 """
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ingest_contract.order import Settings, SpeakerCount
 from ingest_contract.stages import Stage, stage_hash
+from ingest_worker.domain import Turn
 from ingest_worker.models.model_set import Role
 
 
@@ -112,6 +115,18 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
         segment=segment,
         embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),
     )
+
+
+def embed_hash(hashes: Hashes, regrouped: Sequence[Turn] | None) -> str:
+    """The hash of a recording's vectors, by whose turns their passages were cut.
+
+    As long as enrolled voices leave the diarizer's speakers as they are it is `hashes.embed`: a newly
+    enrolled voice then costs no embedding. `pipeline` needs none of this: `identify` determines the turns.
+    """
+    if regrouped is None:
+        return hashes.embed
+    turns = json.dumps([(turn.start, turn.end, turn.speaker) for turn in regrouped])
+    return hashlib.sha256(f"{hashes.embed} {turns}".encode()).hexdigest()[:16]
 
 
 def voice_hash(diarization: str) -> str:

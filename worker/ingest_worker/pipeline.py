@@ -1,5 +1,5 @@
-"""One recording, from its address to what the store gets: fetch, decode, transcribe and diarize, attribute,
-identify, segment, embed.
+"""One recording, from its address to what the store gets: fetch, decode, transcribe and diarize, identify,
+attribute, segment, embed.
 
 Called by the composition root with the tools of a run and a claimed recording. Knows the order of stages,
 what each needs, and what an earlier run has finished; no engine, no database and no file format. Must not
@@ -9,22 +9,20 @@ decide what a failure means: every stage reports that itself.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
-
-import numpy as np
+from typing import Any
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, Item
 from ingest_contract.stages import KEPT, Stage
-from ingest_worker import codec
 from ingest_worker.attribution import attribute
 from ingest_worker.domain import (
     Audio,
     Diarization,
     EnrolledVoice,
+    Identified,
     Identity,
     Media,
     Segment,
@@ -34,9 +32,10 @@ from ingest_worker.domain import (
     Vectors,
 )
 from ingest_worker.errors import StageError
-from ingest_worker.hashes import Hashes
-from ingest_worker.identification import identify
+from ingest_worker.hashes import Hashes, embed_hash
+from ingest_worker.identification.identify import identify
 from ingest_worker.interruption import Control
+from ingest_worker.kept import DIARIZATION, IDENTIFIED, PASSAGES, TRANSCRIPT, Kind, Passages, Value, one_each
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.ports import Decoder, Fetcher, Report
 from ingest_worker.progress import Board
@@ -44,30 +43,6 @@ from ingest_worker.receipts import WORDLESS_SECONDS
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
 from ingest_worker.tools import ArtifactStore, Tools
-
-Value = TypeVar("Value")
-Passages = tuple[tuple[Segment, ...], Vectors]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[Value]):
-    """A kept stage and the form of its result."""
-
-    stage: Stage
-    encode: Callable[[Value], bytes]
-    decode: Callable[[bytes], Value]
-
-
-TRANSCRIPT: Final[Kind[Transcript]] = Kind(Stage.TRANSCRIBE, codec.encode_transcript, codec.decode_transcript)
-DIARIZATION: Final[Kind[Diarization]] = Kind(
-    Stage.DIARIZE, codec.encode_diarization, codec.decode_diarization
-)
-IDENTITIES: Final[Kind[tuple[Identity, ...]]] = Kind(
-    Stage.IDENTIFY, codec.encode_identities, codec.decode_identities
-)
-PASSAGES: Final[Kind[Passages]] = Kind(
-    Stage.EMBED, lambda found: codec.encode_passages(*found), codec.decode_passages
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +101,7 @@ class Pipeline:
         )
         self._kept: dict[Stage, bytes] = {}
         self._voices: tuple[EnrolledVoice, ...] = ()
+        self._embed_hash = hashes.embed
         self.media: Media | None = None
         """The fetched media, once there are any; None if nothing had to be fetched."""
         self.sound: Sound | None = None
@@ -142,27 +118,51 @@ class Pipeline:
             Interruption: the run was asked to end.
         """
         self._resume()
-        transcript, diarization = self._heard()
-        with self._observer.stage(Stage.ATTRIBUTE):
-            words = attribute(transcript.words, diarization)
-        identities = self._identified(diarization)
+        transcript, diarization, identities = self._separated()
         if self._tools.diarizer.loaded:
             self._tools.diarizer.get().release()
+        with self._observer.stage(Stage.ATTRIBUTE):
+            words = attribute(transcript.words, diarization)
         segments, vectors = self._embedded(words)
         return Found(transcript, diarization, words, identities, segments, vectors)
 
     def _resume(self) -> None:
         """Look up what earlier runs finished, and begin to load what the rest needs."""
-        for stage in KEPT:
-            content = self._artifacts.kept(stage, self._hashes.of(stage))
-            if content is not None:
-                self._kept[stage] = content
-                self._observer.clock.resume(stage)
-                self._observer.board.end(stage)
-        if Stage.IDENTIFY not in self._kept:  # one that is not enrolled is missed now, not after hours
+        for stage in (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY):
+            self._resume_stage(stage, self._hashes.of(stage))
+        missing = frozenset(KEPT) - self._kept.keys()
+        if Stage.IDENTIFY in self._kept:
+            self._turns_are_known(IDENTIFIED.decode(self._kept[Stage.IDENTIFY]))
+            missing = frozenset(KEPT) - self._kept.keys()
+        else:  # a voice that is not enrolled is missed now, not after hours
             with self._observer.clock.timing(Stage.IDENTIFY):
                 self._voices = self._tools.enrolment.voices()
-        self._tools.begin(frozenset(KEPT) - self._kept.keys())
+            if self._artifacts.kept(Stage.EMBED, self._hashes.embed) is not None:
+                missing -= {Stage.EMBED}  # most identifications leave the turns as they are
+        self._tools.begin(missing)
+
+    def _resume_stage(self, stage: Stage, stage_hash: str) -> None:
+        content = self._artifacts.kept(stage, stage_hash)
+        if content is not None:
+            self._kept[stage] = content
+            self._observer.clock.resume(stage)
+            self._observer.board.end(stage)
+
+    def _turns_are_known(self, identified: Identified) -> None:
+        """Kept vectors count if their passages were cut by these turns."""
+        regrouped = identified.regrouped
+        self._embed_hash = embed_hash(self._hashes, regrouped.turns if regrouped else None)
+        self._resume_stage(Stage.EMBED, self._embed_hash)
+
+    def _separated(self) -> tuple[Transcript, Diarization, tuple[Identity, ...]]:
+        """What was said, by whom, and who they are. The windows end here: nothing later needs them."""
+        transcript, heard = self._heard()
+        identified = self._identified(heard)
+        diarization = replace(identified.of(heard), windows=None)
+        if identified.regrouped is not None:
+            ordered = self._order.item.speakers
+            diarization = diarization.bounded(ordered.min, ordered.max)
+        return transcript, diarization, identified.identities
 
     def _heard(self) -> tuple[Transcript, Diarization]:
         """Words and turns; no turns if diarization finds no voice.
@@ -217,11 +217,14 @@ class Pipeline:
             DIARIZATION, lambda report: engine.diarize(audio, speakers, report), self._tools.diarizer
         )
 
-    def _identified(self, diarization: Diarization) -> tuple[Identity, ...]:
+    def _identified(self, diarization: Diarization) -> Identified:
+        """Before words are attributed: enrolled voices may divide and join the diarizer's speakers."""
         if Stage.IDENTIFY in self._kept:
-            return IDENTITIES.decode(self._kept[Stage.IDENTIFY])
+            return IDENTIFIED.decode(self._kept[Stage.IDENTIFY])
         profile = self._order.settings.identification
-        return self._made(IDENTITIES, lambda _: identify(diarization, self._voices, profile))
+        identified = self._made(IDENTIFIED, lambda _: identify(diarization, self._voices, profile))
+        self._turns_are_known(identified)
+        return identified
 
     def _embedded(self, words: tuple[SpokenWord, ...]) -> Passages:
         if Stage.EMBED in self._kept:
@@ -231,7 +234,7 @@ class Pipeline:
         engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
         return self._made(
             PASSAGES,
-            lambda report: (segments, _one_each(segments, engine.embed(texts, report))),
+            lambda report: (segments, one_each(segments, engine.embed(texts, report))),
             self._tools.embedder,
         )
 
@@ -246,7 +249,8 @@ class Pipeline:
             finally:
                 if engine is not None:
                     timing.batch, timing.halvings = engine.batches
-            self._artifacts.keep(kind.stage, self._hashes.of(kind.stage), kind.encode(made))
+            stage_hash = self._embed_hash if kind.stage is Stage.EMBED else self._hashes.of(kind.stage)
+            self._artifacts.keep(kind.stage, stage_hash, kind.encode(made))
         return made
 
     def _announced(self, transcript: Transcript, diarization: Diarization) -> float:
@@ -288,13 +292,3 @@ def _which_track(sound: Sound | None) -> str:
     if sound is None or sound.tracks == 1:
         return ""
     return f"track {sound.track} of {sound.tracks}, which is the one that was heard"
-
-
-def _one_each(segments: tuple[Segment, ...], vectors: Vectors) -> Vectors:
-    """The vectors, if every passage has a finite one. Raises `StageError(EMBEDDING_INCOMPLETE)`."""
-    if len(vectors.values) != len(segments) or not np.isfinite(vectors.values).all():
-        raise StageError(
-            Reason.EMBEDDING_INCOMPLETE,
-            f"{len(segments)} passages, {len(vectors.values)} vectors, or one that is not finite.",
-        )
-    return vectors

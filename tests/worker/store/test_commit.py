@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from ingest_contract.failures import Reason
-from ingest_worker.domain import Diarization, Segment, Vectors
+from ingest_worker.domain import Diarization, Evidence, Segment, Vectors, WonSeconds
 from ingest_worker.errors import StageError
 from ingest_worker.store import reads
 from ingest_worker.store.claims import claim
@@ -52,6 +52,26 @@ def test_a_committed_run_is_whole_current_and_gives_its_claim_up(connection: Con
     assert (kept.segments, kept.words, kept.turns) == (found.segments, found.words, found.diarization.turns)
     assert [speaker.label for speaker in kept.speakers] == ["ann", "unknown #1"]
     assert (kept.run.rtf, kept.run.models, kept.run.figures) == (0.5, run.models, run.figures)
+
+
+def test_what_an_identity_was_judged_by_is_stored_and_shown(connection: Connection) -> None:
+    evidence = Evidence((0, 2), (WonSeconds("ann", 61.2, 14.8), WonSeconds("bob", 3.5, 1.5)))
+    store(
+        connection,
+        content("one", "two", identities=(replace(named(0, "ann"), evidence=evidence), unknown(1))),
+    )
+    shown = connection.execute("select evidence from speakers order by speaker").fetchall()
+    told = {
+        "heard_as": [0, 2],
+        "won": [
+            {"voice": "ann", "seconds": 61.2, "longest": 14.8},
+            {"voice": "bob", "seconds": 3.5, "longest": 1.5},
+        ],
+    }
+    assert shown == [(told,), (None,)]
+    kept = reads.transcript(connection, "test:one")
+    assert kept is not None
+    assert [speaker.evidence for speaker in kept.speakers] == [told, None]
 
 
 def test_words_of_no_speaker_are_stored_and_found(connection: Connection) -> None:

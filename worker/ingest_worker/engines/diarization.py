@@ -26,6 +26,7 @@ from ingest_contract.order import SpeakerCount
 from ingest_worker.domain import Audio, Diarization, FloatArray
 from ingest_worker.engines.activity import SpeakerActivity
 from ingest_worker.engines.clustering import BoundedClustering
+from ingest_worker.engines.heard import WindowRecorder
 from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
 from ingest_worker.engines.pyannote_folder import loaded
 from ingest_worker.engines.reconstruction import reconstruct
@@ -67,8 +68,8 @@ class PyannoteDiarizer:
         self._pipeline.reconstruct = reconstruct
 
     def diarize(self, audio: Audio, speakers: SpeakerCount, report: Report, /) -> Diarization:
-        """Who spoke when, with one voice vector each. No turns, and vectors of shape (0, dimension), where
-        nobody speaks.
+        """Who spoke when, with one voice vector each, and the windows that they were grouped from. No turns,
+        and vectors of shape (0, dimension), where nobody speaks.
 
         If the number of speakers cannot match the order, the speakers found are kept, the result is marked,
         and the log says so.
@@ -77,7 +78,11 @@ class PyannoteDiarizer:
             StageError: `DIARIZATION_FAILED`, or a memory or GPU reason.
         """
         with _ours(Reason.DIARIZATION_FAILED, "Speakers could not be told apart"):
-            found = diarization_of(self.annotated(audio, speakers, report), audio.seconds)
+            recorder = WindowRecorder()
+            self._pipeline.reconstruct = recorder.reconstruct
+            output = self.annotated(audio, speakers, report, recorder.hook)
+            windows = recorder.windows(output, self._inference.model.receptive_field)
+            found = replace(diarization_of(output, audio.seconds), windows=windows)
         report(1.0)
         return _marked(found, speakers)
 
@@ -145,16 +150,15 @@ class PyannoteDiarizer:
 
 
 def _marked(found: Diarization, ordered: SpeakerCount) -> Diarization:
-    least, most = ordered.min or 0, ordered.max or found.speakers
-    if least <= found.speakers <= most:
-        return found
-    log.warning(
-        "found %d speakers where %s to %s were ordered",
-        found.speakers,
-        ordered.min or 1,
-        ordered.max or "any number",
-    )
-    return replace(found, outside_bounds=True)
+    marked = found.bounded(ordered.min, ordered.max)
+    if marked.outside_bounds:
+        log.warning(
+            "found %d speakers where %s to %s were ordered",
+            found.speakers,
+            ordered.min or 1,
+            ordered.max or "any number",
+        )
+    return marked
 
 
 @contextmanager

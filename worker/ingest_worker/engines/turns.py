@@ -18,8 +18,7 @@ def diarization_of(output: Any, seconds: float) -> Diarization:
     become NaN.
     """
     labels = output.speaker_diarization.labels()
-    first = {label: output.speaker_diarization.label_timeline(label)[0].start for label in labels}
-    order = sorted(range(len(labels)), key=lambda row: (first[labels[row]], labels[row]))
+    order = _by_first_word(output)
     number = {labels[row]: speaker for speaker, row in enumerate(order)}
     tracks = output.exclusive_speaker_diarization.itertracks(yield_label=True)
     turns = [
@@ -34,6 +33,22 @@ def diarization_of(output: Any, seconds: float) -> Diarization:
     ]
     turns.sort(key=lambda turn: (turn.start, turn.end))
     return Diarization(tuple(turns), tuple(overlaps), unit_rows(np.asarray(output.speaker_embeddings)[order]))
+
+
+def numbers_of(output: Any) -> dict[int, int]:
+    """Speaker by the number in pyannote's label: `SPEAKER_02` was the third of the clusters that speak."""
+    labels = output.speaker_diarization.labels()
+    return {
+        int(labels[row].rpartition("_")[2]): speaker for speaker, row in enumerate(_by_first_word(output))
+    }
+
+
+def _by_first_word(output: Any) -> list[int]:
+    """The labels' rows, in the order in which they first speak."""
+    annotation = output.speaker_diarization
+    labels = annotation.labels()
+    first = {label: annotation.label_timeline(label)[0].start for label in labels}
+    return sorted(range(len(labels)), key=lambda row: (first[labels[row]], labels[row]))
 
 
 def unit_rows(vectors: Any) -> FloatArray:

@@ -1,6 +1,7 @@
 """Stores a recording in one transaction: everything that a run found becomes visible at once, replacing what
 was there, or not at all."""
 
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_worker.codec import FORMAT_VERSION, encode_spoken
-from ingest_worker.domain import Vectors
+from ingest_worker.domain import Evidence, Vectors
 from ingest_worker.errors import StageError
 from ingest_worker.store.addresses import let_go
 from ingest_worker.store.claims import Claim, hold
@@ -219,7 +220,7 @@ def _copy_turns(connection: Connection, run: Run, content: Content) -> None:
 def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: dict[int, int]) -> None:
     statement = (
         "copy ingest.speaker (run, speaker, decision, name, unknown, score, runner_up, runner_up_score, "
-        "threshold, seconds, voice_model, voice) from stdin (format binary)"
+        "threshold, seconds, voice_model, voice, evidence) from stdin (format binary)"
     )
     said = content.diarization
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -237,6 +238,7 @@ def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: 
                 "float8",
                 "text",
                 "vector",
+                "jsonb",
             ],
         )
         for i in content.identities:
@@ -252,8 +254,13 @@ def _copy_speakers(connection: Connection, run: Run, content: Content, numbers: 
                     *compared,
                     content.voice_model,
                     voice,
+                    _evidence(i.evidence),
                 )
             )
+
+
+def _evidence(evidence: Evidence | None) -> Jsonb | None:
+    return None if evidence is None else Jsonb(asdict(evidence))
 
 
 def _supersede(connection: Connection, recording: Recording, run: Run) -> None:

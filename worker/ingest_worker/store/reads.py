@@ -81,6 +81,8 @@ class StoredSpeaker:
     runner_up_score: float | None
     threshold: float
     seconds: float
+    evidence: Mapping[str, Any] | None = None
+    """`domain.Evidence` as JSON values; None if nobody was enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,8 @@ def _content(
         [run.id],
     )
     speakers = connection.execute(
-        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds "
-        "from ingest.shown_speaker where run = %s order by speaker",
+        "select speaker, label, decision, name, score, runner_up, runner_up_score, threshold, seconds, "
+        "evidence from ingest.shown_speaker where run = %s order by speaker",
         [run.id],
     )
     return (
