@@ -3,13 +3,15 @@ it is told to."""
 
 import hashlib
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ingest_worker.domain import SAMPLE_RATE, Audio, FloatArray, Transcript, Word
+from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk
 from ingest_worker.engines.decoding import Piece, Task
-from ingest_worker.engines.filling import SPARE_PARTS
+from ingest_worker.engines.filling import SPARE_PARTS, Filled, Filling, _without_doubles
 from ingest_worker.engines.quality import Decoded
 from ingest_worker.engines.whisper import WhisperTranscriber
 
@@ -151,3 +153,29 @@ def test_a_few_words_that_a_decoder_leaves_out_at_a_seam_of_two_chunks_are_found
     assert transcript.redecoded == 2
     assert len(engine.asked) == 5
     assert bare(transcript, audio.seconds) < 2.5
+
+
+@pytest.mark.parametrize(("no_speech", "taken"), [(0.1, ["thanks"]), (0.9, [])])
+def test_what_a_decoder_writes_where_it_hears_nobody_fills_no_gap(no_speech: float, taken: list[str]) -> None:
+    frames = round(4 * SAMPLE_RATE / FRAME_SAMPLES)
+    session = SimpleNamespace(words_of=lambda *_: [Word(0.0, 3.0, "thanks", 0.9)])
+    filling = Filling(session, [], np.ones(frames, np.bool_), np.ones(frames, np.float32))  # type: ignore[arg-type]  # a stand-in
+    filled = Filled([])
+    heard = Decoded("thanks", 4.0, -0.5, no_speech, complete=True)
+    filling._take(Chunk(((0, 4 * SAMPLE_RATE),)), (heard, []), filled)
+    assert [word.text for word in filled.words] == taken
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        (Word(9.8, 10.0, "again", 0.4), False),
+        (Word(9.8, 10.0, "again", 0.9), True),
+        (Word(9.8, 10.0, "then", 0.4), True),
+        (Word(8.0, 8.2, "again", 0.4), True),
+    ],
+    ids=["a double", "the better one", "another word", "said before"],
+)
+def test_a_word_that_two_decodings_have_is_stored_once(*, before: Word, kept: bool) -> None:
+    new = [Word(10.2, 10.5, "Again,", 0.8), Word(10.6, 11.0, "so", 0.9)]
+    assert _without_doubles([before], new) == [before] * kept
