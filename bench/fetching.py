@@ -17,9 +17,9 @@ from math import inf
 from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec, Retry, Source
+from ingest_contract.cache import Cached
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.fetch_ahead import FetchAhead
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import Receipt

@@ -22,7 +22,8 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.planning import InterruptedBeforeRunsError, read_items
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
+from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.place import console
 from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of

@@ -1,4 +1,5 @@
-"""How an entry of the cache is named: where a fetch leaves the audio of a recording for its ingest. Pure.
+"""An entry of the cache, where a fetch leaves the audio of a recording for its ingest: its name, and what a
+Receipt says of it. Pure.
 
 Worker and local backend make the same name from the same facts, so neither has to be told. The namespace is
 part of it: what one team may fetch with its cookies is no gift to all others that share the cache.
@@ -7,7 +8,17 @@ part of it: what one team may fetch with its cookies is no gift to all others th
 import hashlib
 import json
 
-from ingest_contract.base import BatchName, ItemId
+from ingest_contract.base import BatchName, ContractModel, ItemId, SumOfMany
+
+
+class Cached(ContractModel):
+    """What a fetch left in the cache."""
+
+    bytes: SumOfMany
+    """Size of the audio: of twelve hours more than a billion."""
+
+    found: bool = False
+    """Whether it was there already, whole: nothing was downloaded."""
 
 
 def cache_key(batch: BatchName, item_id: ItemId) -> str:

@@ -3,15 +3,18 @@ state machine."""
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, LongText, Timestamp
 
+MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+"""What a list of conditions is for the API server."""
+
 
 class ConditionType(StrEnum):
-    """What can be observed about a batch."""
+    """What can be observed about an object of ours."""
 
     COMPLETE = "Complete"
     """Every recording is final. The reason says whether all succeeded."""
@@ -24,7 +27,8 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
     """`spec.suspend` is set and nothing runs."""
     READY = "Ready"
-    """Of a SpeakerProfile: every recording is heard or refused, and at least one is used."""
+    """Of a SpeakerProfile: every recording is heard or refused, and at least one is used. Of an
+    IngestProfile: all that it names is there, and no pod has said that something is missing."""
     NODES_AVOIDED = "NodesAvoided"
     """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
     once there were such nodes."""

@@ -54,6 +54,12 @@ _SPEAKER_COLUMNS: Final = [
     _column("Age", ".metadata.creationTimestamp", "date"),
 ]
 
+_READY_COLUMNS: Final = [
+    _column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+    _column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
+    _column("Message", ".status.conditions[?(@.type=='Ready')].message", priority=1),
+]
+
 
 def _definition(kind: str, *, short: str, schema: Crd, columns: list[dict[str, Any]], status: bool) -> Crd:
     plural = f"{kind.lower()}s" if not kind.lower().endswith("ch") else f"{kind.lower()}es"
@@ -139,7 +145,7 @@ def definitions() -> dict[str, Crd]:
             PROFILE_KIND,
             short="iprofile",
             schema=profile,
-            columns=[_column("Models", ".spec.modelSet"), *age],
+            columns=[_column("Models", ".spec.modelSet"), *_READY_COLUMNS, *age],
             status=True,
         ),
         "ingestschedules.yaml": _definition(

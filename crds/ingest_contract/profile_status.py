@@ -1,19 +1,29 @@
-"""`IngestProfile.status`: what is known of its sites, shared by every batch of the profile, and all that a
-restarted operator needs to keep to their pace and to leave them alone."""
+"""`IngestProfile.status`: whether what it names is there, and what is known of its sites, shared by every
+batch of the profile: all that a restarted operator needs to keep to their pace and to leave them alone."""
 
 from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel, Count, ShortText, Timestamp
+from ingest_contract.base import ContractModel, Count, ObjectName, ShortText, Timestamp
+from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.failures import Reason
 
 MAX_ROWS: Final = 64
 """Sites that a profile remembers at once."""
 
+MAX_FAULT_ROWS: Final = 16
+"""Faults that a profile remembers at once."""
+
 _BY_NAME: Final[dict[str, Any]] = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["name"],
+}
+
+
+_BY_REASON: Final[dict[str, Any]] = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["reason"],
 }
 
 
@@ -24,7 +34,10 @@ class SiteProbe(ContractModel):
     """The trace id of its batch."""
 
     index: Count
-    """The recording."""
+    """The recording, or the number of the plan."""
+
+    plan: bool | None = None
+    """Whether it is a run of a plan; omitted for one of a recording."""
 
     run: Count
     """The number of the run."""
@@ -71,11 +84,39 @@ class SiteStatus(ContractModel):
     """Why nothing new starts on it, while its breaker is open."""
 
 
+class ProfileFault(ContractModel):
+    """What pods said is missing or wrong, such as a Secret, which nobody but pods may read. It is kept until
+    the spec changes, or a pod gets past it."""
+
+    reason: Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+    """The reason by which the batch was stalled."""
+
+    message: Annotated[str, StringConstraints(max_length=512)]
+    """What the pod said, and what to do."""
+
+    batch: ObjectName
+    """The batch whose pod said so first."""
+
+    since: Timestamp
+    """When it was heard."""
+
+    generation: Count
+    """The generation of the spec with which it was heard."""
+
+
 class IngestProfileStatus(ContractModel):
     """What is observed."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec with which a site was last met; -1 before."""
+    """The generation of the spec that the conditions are about; -1 before there are any."""
+
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
+    """Observations in the standard form: `Ready`."""
+
+    faults: Annotated[
+        tuple[ProfileFault, ...], Field(max_length=MAX_FAULT_ROWS, json_schema_extra=_BY_REASON)
+    ] = ()
+    """What pods said is missing or wrong."""
 
     sites: Annotated[tuple[SiteStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=_BY_NAME)] = ()
     """Sites with a pace or an open breaker."""

@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count
+from ingest_contract.cache import Cached
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import Cached, SiteReport
+from ingest_contract.sites import SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.text import said
 from ingest_contract.voice_report import Enrolled, ForgetReport

@@ -11,10 +11,9 @@ from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count, LabelValue, ObjectName, ShortText, Timestamp, cel
 from ingest_contract.batch import IngestBatchSpec
-from ingest_contract.conditions import Condition
+from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.groups import ATOMIC
 from ingest_contract.profile import ObjectMeta
-from ingest_contract.status import MAP_BY_TYPE
 
 MAX_SCHEDULE_NAME_CHARACTERS: Final = 50
 """A batch is named after its schedule and the minute it was due, and a name has at most 63 characters."""

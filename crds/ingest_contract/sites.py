@@ -128,6 +128,17 @@ class SiteAccess(ContractModel):
     """Seconds between two pages that a plan opens there, at least."""
 
 
+class SiteReport(ContractModel):
+    """The last site that was met."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    """Its entry in the profile, or its host."""
+
+    secrets: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")] | None = None
+    """A digest of the cookies and the proxy that were used: it tells that they were changed, and nothing
+    else."""
+
+
 SiteAccesses = Annotated[tuple[SiteAccess, ...], Field(max_length=MAX_ENTRIES)]
 
 

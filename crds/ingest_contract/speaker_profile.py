@@ -6,11 +6,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, LabelValue, LongText, ShortText, cel
 from ingest_contract.batch import ProfileRef
-from ingest_contract.conditions import Condition
+from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.failures import Reason
 from ingest_contract.groups import ATOMIC
 from ingest_contract.profile import ObjectMeta
-from ingest_contract.status import MAP_BY_TYPE
 from ingest_contract.voices import (
     MAX_SOURCES,
     UNKNOWN_PREFIX,

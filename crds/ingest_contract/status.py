@@ -7,7 +7,7 @@ Bounded at any size of batch: counts and sums are exact, interval strings name e
 `running`, where those with equal values share a group.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -20,7 +20,7 @@ from ingest_contract.base import (
     SumOfMany,
     Timestamp,
 )
-from ingest_contract.conditions import Condition
+from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.groups import ATOMIC, FetchStatus, Outcomes, RunCount, RunningRecordings
@@ -46,8 +46,6 @@ MAX_GROUPS: Final = 1100
 RTF_BUCKETS: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
 """Upper bounds of the RTF histogram; the last bucket is open. Percentiles are computed from it, so they
 survive any restart."""
-
-MAP_BY_TYPE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 
 class Counts(ContractModel):

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ingest_contract.cache import Cached
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import FetchOrder, IngestOrder, Item, PlanOrder, WorkOrder
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.progress import Progress

@@ -22,6 +22,7 @@ from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.state import Deps
 from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
+from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.watch.cache import Cache, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -98,7 +99,8 @@ class OneBatch:
             self.on_accepted()
 
         api = cast("Api", self.api)
-        caches = self.batches, self.profiles, Cache(), self.seen
+        profiles = ProfileStatuses(api, self.profiles)
+        caches = self.batches, self.profiles, Cache(), profiles, self.seen
         return BatchController(
             Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted)
         )

@@ -23,7 +23,7 @@ from testkit.cluster.history import History
 from testkit.cluster.kubelet import RunningKubelet
 from testkit.cluster.life import Script
 from testkit.cluster.program import PATIENCE, until
-from testkit.cluster.roles import Account, role_objects
+from testkit.cluster.roles import Account, class_role_objects, role_objects
 from testkit.cluster.running_operator import RunningOperator
 
 SOURCE = {"url": "https://media.example.org/talks"}
@@ -125,6 +125,12 @@ class Scene:
             "its rights are known",
             every=0.01,
         )
+
+    def allow_classes(self) -> None:
+        """Let the operator's account look up what belongs to no namespace, and queues."""
+        for each in class_role_objects(self._account):
+            self.admin.apply(each)
+            self._ends.callback(self.admin.delete, self.admin.path_of(each))
 
     # What can be seen.
 

@@ -3,14 +3,15 @@ was asked."""
 
 import re
 import select
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from typing_extensions import override
+
+from testkit.web_server import listening
 
 TYPES = {
     "mp4": "video/mp4",
@@ -103,21 +104,5 @@ def serving() -> Iterator[Site]:
 
         do_HEAD = do_GET  # noqa: N815 -- the name that the base class calls
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        @override
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    server = Server(("0.0.0.0", 0), Handler)  # noqa: S104 -- 127.0.0.2 is to be reachable, were it not for the guard
-    site.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as site.port:
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 from typing_extensions import override
@@ -18,6 +18,7 @@ from testkit.site.media import tone_of
 from testkit.site.pages import captions, list_page, recording_page, refusal_page
 from testkit.site.rules import Refusal, Rules
 from testkit.site.visits import COOKIE, Kind, Visit, Visits
+from testkit.web_server import listening
 
 _PATH: Final = re.compile(
     r"/(?P<site>\w+)/(?:@(?P<channel>[\w-]+)(?:/(?P<tab>\w+))?"
@@ -125,22 +126,5 @@ def serving(site: Site) -> Iterator[Site]:
 
         do_HEAD = do_GET  # noqa: N815 -- the name that the base class calls
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-        request_queue_size = 64
-
-        @override
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    server = Server(("0.0.0.0", 0), Handler)  # noqa: S104 -- any loopback address may be a host of its own
-    site.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as site.port:
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_operator.kube.install.managed_fields_policy import untracked
-from ingest_operator.kube.install.rbac import rules, user_roles
+from ingest_operator.kube.install.rbac import class_rules, queue_rules, rules, user_roles
 from tests.support.chart import CASES, NAMESPACE, RELEASE, case, objects_in, of_kind, pods_in, template
 
 
@@ -27,6 +27,22 @@ def test_by_default_the_operator_serves_the_releases_own_namespace_and_has_no_ri
     assert of_kind(case("default"), "ClusterRoleBinding") == []
     (operator,) = of_kind(case("default"), "Deployment")
     assert f"--namespace={NAMESPACE}" in operator["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_classes_are_looked_up_only_where_somebody_allows_it_and_by_name_alone() -> None:
+    def given(**settings: bool) -> dict[str, list]:
+        made = objects_in(template(settings={f"rbac.{name}": value for name, value in settings.items()}))
+        return {
+            each["metadata"]["name"]: each["rules"]
+            for each in made
+            if each["kind"] in ("Role", "ClusterRole") and each["metadata"]["name"].startswith(RELEASE)
+        }
+
+    assert given() == {RELEASE: rules()}
+    allowed = given(classes=True, queues=True)
+    assert allowed.pop(f"{RELEASE}-{NAMESPACE}-classes") == class_rules()
+    assert allowed == {RELEASE: [*rules(), *queue_rules()]}
+    assert {verb for rule in class_rules() for verb in rule["verbs"]} == {"get"}
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,16 @@ from typing import Any
 from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
 from ingest_contract.names import API_VERSION
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.schedule import IngestScheduleStatus
 from ingest_contract.speaker_profile import SpeakerProfile, SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.voice_report import Enrolled, EnrolledSource
 from ingest_contract.voices import VoiceState
 from ingest_operator.core.blocker import Blocker
+from ingest_operator.core.conditions import as_conditions
 from ingest_operator.core.ledger import Ledger, Open
+from ingest_operator.core.profile_readiness import Finding, ready
 from ingest_operator.core.stalled import stalled_status
 from ingest_operator.kube.schedules.due import DueResult
 from ingest_operator.kube.schedules.owned_batches import OwnedBatch
@@ -129,4 +132,20 @@ SPEAKERS: Mapping[str, Json] = {
     "its profile is missing": _unheard("ProfileMissing", "There is no IngestProfile gpus.", stalled=True),
     "cannot be heard": _unheard("ModelsUnavailable", "There is no such model set.", stalled=True),
     "deleted, and being forgotten": _unheard("Forgetting"),
+}
+
+
+def _profile(*findings: Finding, generation: int = 1) -> Json:
+    conditions = tuple(as_conditions([ready(findings, ())], NOW, 1))
+    status = IngestProfileStatus(observed_generation=1, conditions=conditions)
+    return an_object("IngestProfile", status, generation)
+
+
+PROFILES: Mapping[str, Json] = {
+    "applied, and not seen yet": an_object("IngestProfile", IngestProfileStatus()),
+    "all that it names is there": _profile(),
+    "all was there, and changed since": _profile(generation=2),
+    "a claim is missing": _profile(Finding("ClaimMissing", "There is no claim video-ingest-models.")),
+    "it contradicts itself": _profile(Finding("ProfileInvalid", "runtime.device is Cuda.")),
+    "a pod found no cookies": _profile(Finding("CredentialsInvalid", "Batch talks: Renew the Secret.")),
 }

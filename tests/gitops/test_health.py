@@ -1,4 +1,5 @@
-"""What GitOps tools make of batches, schedules and voices in every state, each asked by its own library.
+"""What GitOps tools make of batches, schedules, profiles and voices in every state, each asked by its own
+library.
 
 The table in docs/gitops.md says the same.
 """
@@ -12,7 +13,7 @@ import yaml
 
 from testkit.cluster.binaries import program
 from testkit.tools.judges import RefusedByJudge, argocd, flux, kstatus
-from tests.gitops.states import BATCHES, SCHEDULES, SPEAKERS
+from tests.gitops.states import BATCHES, PROFILES, SCHEDULES, SPEAKERS
 
 HOUSE = Path(__file__).parents[2]
 GITOPS = HOUSE / "examples" / "gitops"
@@ -24,9 +25,9 @@ EXPRESSIONS: dict[str, dict[str, str]] = {
 }
 SCRIPTS = {
     kind: (GITOPS / "argocd" / "health" / kind / "health.lua").read_text(encoding="utf-8")
-    for kind in ("IngestBatch", "IngestSchedule", "SpeakerProfile")
+    for kind in ("IngestBatch", "IngestSchedule", "IngestProfile", "SpeakerProfile")
 }
-OBJECTS = [*BATCHES.items(), *SCHEDULES.items(), *SPEAKERS.items()]
+OBJECTS = [*BATCHES.items(), *SCHEDULES.items(), *PROFILES.items(), *SPEAKERS.items()]
 NAMES = [f"{thing['kind']}: {state}" for state, thing in OBJECTS]
 
 

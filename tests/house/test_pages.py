@@ -7,9 +7,9 @@ import pytest
 
 from ingest_contract.documents import read
 from ingest_contract.failures import Reason
+from ingest_operator.core.profile_readiness import POD_NOT_CREATED
 from ingest_operator.core.vanished import JOB_VANISHED
 from ingest_operator.kube.api.refusals import ANSWERS, NAME_TAKEN
-from ingest_operator.kube.observe.runs import POD_NOT_CREATED
 
 HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))

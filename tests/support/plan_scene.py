@@ -6,11 +6,12 @@ Only the logs do not come from a kubelet: they are given.
 
 import asyncio
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingest_contract.batch import Source
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import Item, PlanOrder, read_order
+from ingest_contract.order import Item, PlannedSource, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.pods import PodProfile
 from ingest_contract.receipt import Receipt, encode
@@ -19,6 +20,7 @@ from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.names import BATCH_UID, Owner, plan_order_map_name
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
+from ingest_operator.kube.planning.attempts import PlanAttempt
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
@@ -66,6 +68,16 @@ class Mortal:
             raise Died
 
 
+class NoSites:
+    """A gate that lets everybody through and remembers nothing."""
+
+    async def hear(self, attempts: Mapping[int, Iterable[PlanAttempt]]) -> None:
+        del attempts
+
+    async def admit(self, sources: Sequence[PlannedSource], plan: int, run: int) -> None:
+        del sources, plan, run
+
+
 class PlanScene:
     """One batch, and everything that an operator remembers of it."""
 
@@ -107,7 +119,10 @@ class PlanScene:
             seen.pods.offer(pod)
         shown = seen.jobs.of(self.owner.identity), seen.pods_of(self.owner.identity)
         reconcile = await reconcile_plans(
-            self.operator, PlanContext(self.owner, self.orders, *shown, self.frozen), now, self.last
+            self.operator,
+            PlanContext(self.owner, self.orders, *shown, self.frozen, NoSites()),
+            now,
+            self.last,
         )
         self.last, self.frozen = reconcile, reconcile.frozen
         return reconcile

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from ingest_contract.cache import Cached
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import Item
 from ingest_contract.receipt import Receipt
 from ingest_operator.core.actions import Start

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest_contract.cache import cache_key
+from ingest_contract.cache import Cached, cache_key
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import FetchOrder, Item
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.stages import Stage

@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ingest_contract.cache import cache_key
-from ingest_contract.fetch_report import Cached
+from ingest_contract.cache import Cached, cache_key
 from ingest_contract.order import FetchOrder
 from ingest_contract.stages import Stage
 from ingest_worker.audio.decode import LimitedDecoder

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from ingest_contract.cache import Cached
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import Cached, SiteReport
 from ingest_contract.place import Place
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
+from ingest_contract.sites import SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.voice_report import Enrolled
 from ingest_worker.domain import Sound

@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ingest_contract.fetch_report import SiteReport
 from ingest_contract.order import IngestOrder
 from ingest_contract.profile import FetchProfile
-from ingest_contract.sites import SiteAccess
+from ingest_contract.sites import SiteAccess, SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker.cache.recording import CachedRecording

@@ -37,6 +37,12 @@
 - apiGroups: ['']
   resources: [configmaps]
   verbs: [get, list, create, patch, delete]
+- apiGroups: ['']
+  resources: [persistentvolumeclaims]
+  verbs: [get]
+- apiGroups: ['']
+  resources: [serviceaccounts]
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
@@ -46,6 +52,21 @@
 - apiGroups: [kueue.x-k8s.io]
   resources: [workloads]
   verbs: [list]
+- apiGroups: [kueue.x-k8s.io]
+  resources: [localqueues]
+  verbs: [get]
+{{- end }}
+
+{{- define "vio.rules.classes" -}}
+- apiGroups: [scheduling.k8s.io]
+  resources: [priorityclasses]
+  verbs: [get]
+- apiGroups: [node.k8s.io]
+  resources: [runtimeclasses]
+  verbs: [get]
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloadpriorityclasses]
+  verbs: [get]
 {{- end }}
 
 {{- define "vio.rules.people" -}}

@@ -8,7 +8,7 @@ from itertools import islice
 from math import inf
 
 from ingest_contract.batch import SuspendMode
-from ingest_contract.failures import FAILURES, SITE_BREAKERS
+from ingest_contract.failures import SITE_BREAKERS
 from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.actions import Action, Start, Stop
 from ingest_operator.core.batch import Batch
@@ -22,9 +22,8 @@ from ingest_operator.core.packs import packed, shared_slots
 from ingest_operator.core.phases import Phase, estimated_mib, in_order, sizes_of
 from ingest_operator.core.setup_failures import without_setup_failures
 from ingest_operator.core.site_states import Sites
-from ingest_operator.core.sites import Gate, after_ends, without_lost_probes
+from ingest_operator.core.sites import Gate, after_ends, stopped_blocker, without_lost_probes
 from ingest_operator.core.status import render
-from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.core.vanished import vanished
 
 
@@ -114,11 +113,7 @@ def _closed(gate: Gate | None, actions: Sequence[Action], now: float) -> Iterato
     if gate is None or any(isinstance(each, Start) for each in actions):
         return
     for name, stopped in sorted(gate.stopped.items()):
-        message = (
-            f"{name}: {FAILURES[stopped.reason].sentence} Nothing new starts there before "
-            f"{to_rfc3339(stopped.until)}; then one recording probes. {stopped.message}"
-        )
-        yield Blocker(stopped.reason.value, message, now)
+        yield stopped_blocker(name, stopped, "one recording probes", now)
 
 
 def _actions(

@@ -70,6 +70,10 @@ class Sites:
         """The site that a recording is fetched from; None for a file."""
         return _met(self.entries, item.url, item.id)
 
+    def met_at(self, url: str) -> Met | None:
+        """The site of an address that is no recording's."""
+        return _met(self.entries, url, "")
+
     def state_of(self, met: Met) -> SiteState:
         """What is remembered of it, as this identity met it."""
         known = self.states.get(met.name)

@@ -18,9 +18,11 @@ from ingest_contract.order import Item
 from ingest_contract.profile_status import SiteProbe
 from ingest_contract.sites import Pace
 from ingest_contract.stages import Stage
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, MAX_FAILED_PROBES, PROBE_AFTER_SECONDS
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.core.site_states import Met, Sites, SiteState, Stopped
+from ingest_operator.core.timestamps import to_rfc3339
 
 CATCH_UP_SECONDS: Final = 5.0
 """Seconds by which a start may come late without the next one being later for it."""
@@ -93,7 +95,7 @@ def after_ends(sites: Sites, trace: str, ended: Iterable[Run], items: Sequence[I
         met = sites.met_by(items[run.index])
         if met is not None and run.ended is not None:
             before = sites.state_of(met)
-            after = _after(before, met, SiteProbe(batch=trace, index=run.index, run=run.number), run, now)
+            after = after_one(before, met, SiteProbe(batch=trace, index=run.index, run=run.number), run, now)
             sites = sites if after == before else sites.with_state(met, after)
     return sites
 
@@ -105,15 +107,26 @@ def without_lost_probes(sites: Sites, trace: str, seen: Iterable[Run], alive: It
     states = dict(sites.states)
     for name, state in states.items():
         probe = state.stopped.probe if state.stopped is not None else None
-        if probe is None or state.stopped is None:
-            continue
+        if probe is None or state.stopped is None or (probe.plan and probe.batch == trace):
+            continue  # its plans tell that: `plan_sites`
         lost = (probe.index, probe.run) not in runs if probe.batch == trace else there is not None
         if lost and (probe.batch == trace or probe.batch not in (there or ())):
             states[name] = replace(state, stopped=replace(state.stopped, probe=None))
     return sites if states == sites.states else replace(sites, states=states)
 
 
-def _after(state: SiteState, met: Met, me: SiteProbe, run: Run, now: float) -> SiteState:
+def stopped_blocker(name: str, stopped: Stopped, probe: str, now: float) -> Blocker:
+    """What is shown of a stopped site. Whether something starts there, the gate decides: so it is over at
+    once."""
+    message = (
+        f"{name}: {FAILURES[stopped.reason].sentence} Nothing new starts there before "
+        f"{to_rfc3339(stopped.until)}; then {probe}. {stopped.message}"
+    )
+    return Blocker(stopped.reason.value, message.rstrip(), now)
+
+
+def after_one(state: SiteState, met: Met, me: SiteProbe, run: Run, now: float) -> SiteState:
+    """A site after the end of one run that met it."""
     assert run.ended is not None  # noqa: S101 -- the caller looked
     outcome, stopped = outcome_of(run.ended), state.stopped
     reported = outcome.receipt.site if outcome.receipt is not None else None

@@ -24,6 +24,9 @@ from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, PROFILES, SC
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.progress_poller import ProgressPoller
 from ingest_operator.kube.batches.state import Deps
+from ingest_operator.kube.profiles.controller import ProfileController, ProfileDeps
+from ingest_operator.kube.profiles.hearing import profile_name
+from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.schedules.controller import ScheduleController
 from ingest_operator.kube.schedules.reconcile import ScheduleResult
 from ingest_operator.kube.telemetry.events import EventPoster
@@ -79,8 +82,10 @@ class Operator:
         self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), JobsAndPods()
         self._speakers = Cache()
         metrics = instruments.metrics
+        statuses = ProfileStatuses(api, self._profiles)
         deps = Deps(
-            api, self._batches, self._profiles, self._speakers, self._seen, poller, clock, metrics.seen,
+            api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
+            metrics.seen,
             instruments.accepted,
         )  # fmt: skip
         self._listed: dict[str, int] = {}
@@ -90,26 +95,33 @@ class Operator:
         voices = VoiceController(api, self._speakers, self._profiles, self._seen, clock)
         self._batch_queue = self._queue("batch", self._controller.reconcile)
         self._schedule_queue = self._queue("schedule", schedules.reconcile)
+        self._profile_controller = ProfileController(
+            ProfileDeps(api, self._profiles, self._batches, self._seen, statuses, clock, instruments)
+        )
+        self._profile_queue = self._queue("profile", self._profile_controller.reconcile)
         self._voice_queue = self._queue("voice", voices.reconcile)
         self.watched: Final = (
             Watched(BATCHES, self._batches, self._enqueue_batch),
             Watched(SCHEDULES, self._schedules, self._enqueue_schedule),
-            Watched(PROFILES, self._profiles, self._enqueue_users),
+            Watched(PROFILES, self._profiles, self._enqueue_profile),
             Watched(SPEAKERS, self._speakers, self._enqueue_voice),
             Watched(JOBS, self._seen.jobs, lambda job: self._enqueue_owner(controller_of(job)), BATCH_UID),
             Watched(
                 PODS, self._seen.pods, lambda pod: self._enqueue_owner(self._seen.batch_of(pod)), BATCH_UID
             ),
         )
-        for each, namespace in product(self.watched, options.namespaces or (None,)):
-            instruments.health.expect(
-                list_of(each.resource.plural, namespace),
-                within=2 * options.sweep_seconds + SWEEP_TAKES_SECONDS,
-            )
-            instruments.health.expect(
-                watch_of(each.resource.plural, namespace),
-                within=SPEAKS_WITHIN_SECONDS + options.sweep_seconds,
-            )
+        self._expect_signs_of_life()
+
+    def _expect_signs_of_life(self) -> None:
+        """Tell health how often each list and each watch is due."""
+        health, seconds = self._instruments.health, self._options.sweep_seconds
+        for each, namespace in product(self.watched, self._options.namespaces or (None,)):
+            health.expect(list_of(each.resource.plural, namespace), within=2 * seconds + SWEEP_TAKES_SECONDS)
+            health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN_SECONDS + seconds)
+
+    @property
+    def _queues(self) -> tuple[WorkQueue[Key], ...]:
+        return self._batch_queue, self._schedule_queue, self._profile_queue, self._voice_queue
 
     def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:
         """The work queue of one kind; health and metrics look at it."""
@@ -129,9 +141,8 @@ class Operator:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            await self._batch_queue.close()
-            await self._schedule_queue.close()
-            await self._voice_queue.close()
+            for queue in self._queues:
+                await queue.close()
         if self._restored is not None:
             raise self._restored
 
@@ -216,13 +227,22 @@ class Operator:
             self._batch_queue.enqueue(key)
         if (made_by := _where(self._schedules, controller_of(batch))) is not None:
             self._schedule_queue.enqueue(made_by)
+        profile = (key[0], profile_name(batch))
+        if self._profiles.get(profile) is not None:  # what its pods said may be its profile's fault
+            self._profile_queue.enqueue(profile)
 
     def _enqueue_schedule(self, schedule: Object) -> None:
         self._schedule_queue.enqueue(key_of(schedule))
 
-    def _enqueue_users(self, profile: Object) -> None:
-        """Enqueue every batch and voice of the profile's namespace: their reconciles find out which of them
-        use it."""
+    def _enqueue_profile(self, profile: Object) -> None:
+        """Enqueue the profile, and every batch and voice of its namespace: their reconciles find out which of
+        them use it."""
+        name = key_of(profile)
+        if self._profiles.get(name) is None:
+            self._profile_controller.forget(name)
+            self._instruments.profile_forgotten(profile)
+        else:
+            self._profile_queue.enqueue(name)
         self._enqueue_batches_beside(profile)
         for key in self._speakers.known:
             if key[0] == profile["metadata"]["namespace"]:

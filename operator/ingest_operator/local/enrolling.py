@@ -18,7 +18,7 @@ from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.core.voices import enrol_order
 from ingest_operator.local.cluster import Site, read_progress
 from ingest_operator.local.folders import RunFolder
-from ingest_operator.local.planning import InterruptedBeforeRunsError
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.processes import Limits, RunFacts, launch
 
 MAX_ENROL_ATTEMPTS: Final = 3

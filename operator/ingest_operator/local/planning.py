@@ -8,17 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.failures import FAILURES, SITE_BREAKERS, Reason, Verdict
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
 from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.orders import Orders
-from ingest_operator.core.outcome import Ended, outcome_of
+from ingest_operator.core.outcome import Ended, Run, outcome_of
 from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
+from ingest_operator.local.plan_gate import FileGate
 from ingest_operator.local.processes import Limits, RunFacts, launch
 from ingest_operator.local.sources import Mounts, folders_of, planned_sources
 
@@ -39,23 +41,20 @@ class PlanningError(Exception):
         self.reason = reason.value
 
 
-class InterruptedBeforeRunsError(Exception):
-    """A stop was requested before the plan was made or the voices were heard; the next run of the command
-    goes on."""
-
-
 async def make_plans(
-    orders: Orders, site: Site, mounts: Mounts, say: Callable[[str], None], stop: asyncio.Event
+    orders: Orders, site: Site, mounts: Mounts, gate: FileGate, stop: asyncio.Event
 ) -> PlannedItems:
-    """The plans of the batch, taken together; plans what is not planned yet."""
+    """The plans of the batch, taken together; plans what is not planned yet. `gate` stands before the sites
+    that the plans ask."""
+    say = gate.say
     spec = orders.batch.spec
     done = _frozen(site.folder)
     while (covered := covered_by(done)) < len(spec.sources):
         fitting = planned_sources(spec, mounts, covered)
         say(f"planning: looking at {fitting.covered - covered} sources")
         order = partial(orders.to_plan, fitting.sources, folders_of(mounts), items_of(done))
-        document = await _planned(order, site, covered, stop)
         number = len(done)
+        document = await _planned(order, site, number, gate, stop)
         frozen = {
             "sources": fitting.covered,
             "at": to_rfc3339(time.time()),
@@ -94,19 +93,25 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
 
 
 async def _planned(
-    order_at: Callable[[Place], PlanOrder], site: Site, covered: int, stop: asyncio.Event
+    order_at: Callable[[Place], PlanOrder], site: Site, number: int, gate: FileGate, stop: asyncio.Event
 ) -> PlanDocument:
-    """The plan that an order asks for.
-    `covered` is how many entries of `spec.sources` earlier plans cover."""
-    for attempt in range(1, MAX_PLAN_ATTEMPTS + 1):
-        folder = RunFolder(site.folder.path / "plans" / f"{covered:04d}-{attempt:02d}")
+    """The plan that an order asks for. A run that its site refused counts for nothing: the next one waits
+    until the site may be asked."""
+    attempt = counted = 0
+    while True:
+        attempt += 1
+        folder = RunFolder(site.folder.path / "plans" / f"{number:04d}-{attempt:02d}")
         place = Place(
             models=site.models,
             scratch=str(folder.path / "scratch"),
             receipt=str(folder.receipt),
             progress_file=str(folder.progress),
         )
-        ended = await _ran(folder, order_at(place).to_json(), site, stop)
+        order = order_at(place)
+        await gate.pass_through(order.sources, number, attempt, stop)
+        began = time.time()
+        ended = await _ran(folder, order.to_json(), site, stop)
+        await gate.hear(order.sources, _as_run(number, attempt, began, ended))
         outcome = outcome_of(ended)
         reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
         if outcome.succeeded and outcome.receipt is not None:
@@ -118,13 +123,17 @@ async def _planned(
                 if document.summary == outcome.receipt.plan:
                     return document
                 message = "the plan that arrived is not the one that the receipt describes"
-        if attempt == MAX_PLAN_ATTEMPTS or FAILURES[reason].verdict in (
+        counted += reason not in SITE_BREAKERS
+        if counted == MAX_PLAN_ATTEMPTS or FAILURES[reason].verdict in (
             Verdict.GIVE_UP,
             Verdict.SKIP,
             Verdict.STOP_BATCH,
         ):
             raise PlanningError(reason, message)
-    raise AssertionError("the last attempt returns or raises")
+
+
+def _as_run(number: int, attempt: int, began: float, ended: Ended) -> Run:
+    return Run(number, attempt, 0, rung=0, disruptions=0, started_at=began, ended_at=time.time(), ended=ended)
 
 
 async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -> Ended:

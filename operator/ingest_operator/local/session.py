@@ -31,6 +31,7 @@ from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.enrolling import Enroller, EnrolmentError
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.forks import Forks
+from ingest_operator.local.plan_gate import FileGate
 from ingest_operator.local.planning import PlanningError, make_plans, planned_at, read_planned
 from ingest_operator.local.processes import passed_on
 from ingest_operator.local.sites import FileSites
@@ -91,10 +92,12 @@ async def run(
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
         ahead = ahead_of(orders.profile.fetch, batch.spec.parallelism, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
+        sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
+        gate = FileGate(sites, orders.trace_id, watcher.said)
         try:
             if not batch.spec.dry_run:
                 await _enrol(request, orders, site, watcher, stop)
-            planned = await make_plans(orders, site, request.mounts, watcher.said, stop)
+            planned = await make_plans(orders, site, request.mounts, gate, stop)
         except (EnrolmentError, PlanningError) as error:
             # Added sources cannot be planned: recordings of earlier plans stay as they are.
             ours = replace(ours, planned=read_planned(folder), failure=(error.reason, str(error)))
@@ -112,7 +115,6 @@ async def run(
             )
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
-        sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
 
         async def once(batch: Batch) -> Decision:
             return await reconcile(batch, cluster, statuses, clock(), sites=sites)

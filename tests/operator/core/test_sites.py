@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import SiteReport
 from ingest_contract.order import Item
 from ingest_contract.profile_status import IngestProfileStatus, SiteProbe
 from ingest_contract.receipt import Receipt, StageFigures
-from ingest_contract.sites import Pace, SecretKey, SiteProfile
+from ingest_contract.sites import Pace, SecretKey, SiteProfile, SiteReport
 from ingest_contract.stages import Stage
 from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.core.site_states import Sites, rendered, restored

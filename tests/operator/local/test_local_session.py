@@ -18,6 +18,7 @@ from ingest_contract.names import API_VERSION
 from ingest_contract.order import Item, PlanOrder, read_order
 from ingest_contract.profile import FetchProfile, IngestProfile
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core import sites
 from ingest_operator.core.orders import Machine
 from ingest_operator.local import planning
 from ingest_operator.local.folders import BatchFolder, RunFolder
@@ -115,6 +116,18 @@ def test_what_a_stopped_session_fetched_is_in_the_cache_for_the_next_one(tmp_pat
     assert len(list((tmp_path / "cache").iterdir())) == 1
     again, _ = ran(a_request(tmp_path, "hang"), when="hang")
     assert states(again) == {0: ("Waiting", 3)}
+
+
+def test_a_plan_that_is_taken_for_a_robot_waits_for_its_site_is_shown_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites, "PROBE_AFTER_SECONDS", 2.0)
+    status, said = ran(a_request(tmp_path, "robot"))
+    assert status.state == "Complete"
+    assert [line for line in said if line.startswith("planning waits: media: ")]
+    assert status.plan is not None
+    kept = json.loads((tmp_path / "profiles/default/default.json").read_text(encoding="utf-8"))
+    assert kept["sites"] == []
 
 
 def test_a_profile_may_say_that_one_process_fetches_and_ingests(tmp_path: Path) -> None:

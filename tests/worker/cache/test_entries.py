@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest_contract.cache import Cached
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import Cached
 from ingest_contract.receipt import Receipt, decode, encode
 from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.cache.entries import LEFTOVER_SECONDS, Cache, digest_of

@@ -10,11 +10,10 @@ import pytest
 from yt_dlp.extractor.youtube.pot import _registry as pot_registry
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.fetch_report import SiteReport
 from ingest_contract.order import Item
 from ingest_contract.profile import AllowedSources, FetchProfile
 from ingest_contract.selection import Order
-from ingest_contract.sites import SiteAccess
+from ingest_contract.sites import SiteAccess, SiteReport
 from ingest_worker.errors import StageError
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from ingest_worker.sources.fetcher import SourceFetcher

@@ -5,7 +5,6 @@ in several parts the store keeps unseen, until a rule of the bucket removes it (
 """
 
 import contextlib
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,7 @@ from typing_extensions import override
 
 from ingest_worker.cache.storage import BLOCK_BYTES, Storage, StoredFile, missing, unavailable
 from ingest_worker.errors import StageError
-
-_SECONDS: Final = 20
-"""Seconds of silence after which a connection counts as dead."""
+from ingest_worker.s3 import s3_files
 
 _MOST_ATTEMPTS: Final = 2
 """Tries of one request by botocore, and by s3fs above it: a store that never answers is told after 80
@@ -32,24 +29,7 @@ def s3(endpoint: str | None) -> Any:
     Args:
         endpoint: The store's address; None for AWS.
     """
-    from s3fs import S3FileSystem
-
-    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # it logs requests with their headers
-    files = S3FileSystem(
-        endpoint_url=endpoint,
-        config_kwargs={
-            "connect_timeout": _SECONDS,
-            "read_timeout": _SECONDS,
-            "retries": {"total_max_attempts": _MOST_ATTEMPTS, "mode": "standard"},
-            # few servers but AWS have a host name for each bucket
-            "s3": {"addressing_style": "auto" if endpoint is None else "path"},
-            # newer checksums, which not every server knows, only where S3 demands them
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        },
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
+    files = s3_files(endpoint, {"total_max_attempts": _MOST_ATTEMPTS})
     files.retries = _MOST_ATTEMPTS
     return files
 

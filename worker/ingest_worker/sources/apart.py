@@ -16,13 +16,12 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
-from ingest_contract.fetch_report import SiteReport
 from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument, PlanFramesError, unframe
 from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
-from ingest_contract.sites import SiteAccess
+from ingest_contract.sites import SiteAccess, SiteReport
 from ingest_contract.text import said
 from ingest_worker.details import Detail, Memory, Nothing
 from ingest_worker.domain import Media

@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ingest_contract.failures import FAILURES, Kind, Reason
-from ingest_contract.fetch_report import SiteReport
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
+from ingest_contract.sites import SiteReport
 from ingest_contract.text import legible
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError

@@ -10,7 +10,6 @@ and aiohttp, half a second that other sources do not need. No message quotes a k
 only the server's error code, bucket and key.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -19,12 +18,10 @@ from ingest_contract.failures import Reason
 from ingest_contract.object_address import ObjectAddress
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
+from ingest_worker.s3 import SECONDS, s3_files
 from ingest_worker.sources.credentials import Credentials, ambient, mounted
 from ingest_worker.sources.errors import chain
 from ingest_worker.sources.guard import Guard, Policy, policy_of
-
-_SECONDS: Final = 20
-"""Seconds of silence after which a connection counts as dead, as for sites."""
 
 _RETRIES: Final = 3
 """Tries of one request. More are the planner's decision."""
@@ -139,7 +136,7 @@ def stage_error(error: BaseException, bucket: str, key: str | None, guard: Guard
         reason = _CODES.get(code, Reason.DOWNLOAD_FAILED)
         return StageError(reason, f"{what}: the object store says {code}{': ' if hint else ''}{hint}")
     slow = any("Timeout" in type(link).__name__ for link in links)
-    why = f"no answer in {_SECONDS} s" if slow else f"the connection failed ({type(links[0]).__name__})"
+    why = f"no answer in {SECONDS} s" if slow else f"the connection failed ({type(links[0]).__name__})"
     return StageError(Reason.DOWNLOAD_FAILED, f"{what}: {why}")
 
 
@@ -152,30 +149,18 @@ def _code(link: BaseException) -> str:
 
 
 def _file_system(address: ObjectAddress, found: Credentials) -> Any:
-    from s3fs import S3FileSystem
-
-    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # it logs requests with their headers
-    path_style = address.endpoint is not None  # few servers but AWS have a host name for each bucket
     region = address.region or found.region
-    return S3FileSystem(
+    return s3_files(
+        address.endpoint,
+        {"max_attempts": _RETRIES},
+        config={
+            "proxies": {},  # as for sites: behind a proxy the guard would see only the proxy
+            "ignore_configured_endpoint_urls": address.mount is not None,
+        },
         key=found.access_key_id,
         secret=found.secret_access_key,
         token=found.session_token,
-        endpoint_url=address.endpoint,
         client_kwargs={"region_name": region} if region else {},
-        config_kwargs={
-            "connect_timeout": _SECONDS,
-            "read_timeout": _SECONDS,
-            "retries": {"max_attempts": _RETRIES, "mode": "standard"},
-            "s3": {"addressing_style": "path" if path_style else "auto"},
-            "proxies": {},  # as for sites: behind a proxy the guard would see only the proxy
-            # newer checksums, which not every server knows, only where S3 demands them
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-            "ignore_configured_endpoint_urls": address.mount is not None,
-        },
-        use_listings_cache=False,
-        skip_instance_cache=True,
     )
 
 

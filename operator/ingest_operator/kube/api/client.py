@@ -73,8 +73,8 @@ class Api:
         # `connect` would count the wait for a free connection as well, and a burst of starts has to wait.
         self._timeout = ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object."""
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
+        """One object; without a namespace, one of the cluster's own."""
         return _object(await self._send("get", resource.plural, resource.path(namespace, name)))
 
     async def list(

@@ -48,9 +48,26 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 BATCHES: Final = Resource(GROUP, VERSION, "ingestbatches", BATCH_KIND)
 PROFILES: Final = Resource(GROUP, VERSION, "ingestprofiles", PROFILE_KIND)
+CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+PRIORITY_CLASSES: Final = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
+RUNTIME_CLASSES: Final = Resource("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass")
 WORKLOADS: Final = tuple(
     Resource("kueue.x-k8s.io", version, "workloads", "Workload") for version in ("v1beta2", "v1beta1")
 )
 """Kueue's record of each Job in a queue, by the versions that serve it, the newer first."""
+LOCAL_QUEUES: Final = tuple(
+    Resource("kueue.x-k8s.io", version, "localqueues", "LocalQueue") for version in ("v1beta2", "v1beta1")
+)
+"""Kueue's queues of a namespace."""
+WORKLOAD_PRIORITY_CLASSES: Final = tuple(
+    Resource("kueue.x-k8s.io", version, "workloadpriorityclasses", "WorkloadPriorityClass")
+    for version in ("v1beta2", "v1beta1")
+)
+"""Kueue's priorities, of the whole cluster."""
+CLUSTER_KINDS: Final = frozenset(
+    {each.kind for each in (PRIORITY_CLASSES, RUNTIME_CLASSES, *WORKLOAD_PRIORITY_CLASSES)}
+)
+"""Kinds that belong to no namespace."""
 SCHEDULES: Final = Resource(GROUP, VERSION, "ingestschedules", SCHEDULE_KIND)
 SPEAKERS: Final = Resource(GROUP, VERSION, "speakerprofiles", SPEAKER_KIND)

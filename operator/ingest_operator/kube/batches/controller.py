@@ -33,10 +33,12 @@ from ingest_operator.kube.batches.ending import end_plans, end_runs
 from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
 from ingest_operator.kube.batches.known_voices import KnownVoices
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
+from ingest_operator.kube.batches.plan_gate import SiteGate
 from ingest_operator.kube.batches.profile_sites import ProfileSites
 from ingest_operator.kube.batches.state import BatchState, Deps
 from ingest_operator.kube.batches.status_store import KubeStatusStore
 from ingest_operator.kube.observe.queues import ASK_EVERY_SECONDS, ask_queue, not_admitted, waiting
+from ingest_operator.kube.planning.attempts import attempts_of
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import PlanDamagedError, require_all
 from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
@@ -179,19 +181,16 @@ class BatchController:
         return replace(context, blockers=(*passed_over, *context.blockers), unheard=unheard)
 
     async def _planned(self, context: BatchContext, state: BatchState, now: float) -> PlanResult:
-        frozen = state.frozen or ()
+        frozen, seen, batch = state.frozen or (), self._deps.seen, context.owner.identity
+        gate = SiteGate(self._sites_of(context), context.orders.trace_id, self._deps.clock)
         if context.blockers or (context.orders.batch.spec.suspend and not frozen):
+            pods = context.orders.profile.pods
+            await gate.hear(attempts_of(context.owner, seen.jobs.of(batch), seen.pods_of(batch), pods, now))
             return PlanResult.of(frozen)
-        seen, batch = self._deps.seen, context.owner.identity
         around = PlanContext(
-            context.owner,
-            context.orders,
-            seen.jobs.of(batch),
-            seen.pods_of(batch),
-            frozen,
-            seen.lost_plans(batch),
-            seen,
-        )
+            context.owner, context.orders, seen.jobs.of(batch), seen.pods_of(batch), frozen, gate,
+            seen.lost_plans(batch), seen,
+        )  # fmt: skip
         state.plan = await reconcile_plans(self._deps.api, around, now, state.plan)
         return state.plan
 
@@ -220,7 +219,7 @@ class BatchController:
         """What is known of the sites of the batch's profile, with the entries that count now."""
         key = (context.owner.namespace, context.orders.batch.spec.profile_ref.name)
         if (sites := self._sites.get(key)) is None:
-            sites = ProfileSites(self._deps.api, self._deps.profiles, key, self._deps.clock)
+            sites = ProfileSites(self._deps.profile_statuses, key, self._deps.clock)
             self._sites[key] = sites
         sites.use(context.orders.profile.fetch.sites)
         return sites

@@ -14,6 +14,7 @@ from ingest_operator.kube.batches.status_store import KubeStatusStore
 from ingest_operator.kube.observe.queues import Answer
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanResult
+from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.watch.cache import Cache
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
@@ -40,6 +41,7 @@ class Deps:
     batches: Cache
     profiles: Cache
     speakers: Cache
+    profile_statuses: ProfileStatuses
     seen: JobsAndPods
     poller: Poller
     clock: Callable[[], float]

@@ -12,13 +12,19 @@ from typing import Final
 from ingest_contract.names import GROUP
 from ingest_operator.kube.api.resources import (
     BATCHES,
+    CLAIMS,
     CONFIG_MAPS,
     EVENTS,
     JOBS,
+    LOCAL_QUEUES,
     PODS,
+    PRIORITY_CLASSES,
     PROFILES,
+    RUNTIME_CLASSES,
     SCHEDULES,
+    SERVICE_ACCOUNTS,
     SPEAKERS,
+    WORKLOAD_PRIORITY_CLASSES,
     WORKLOADS,
     Object,
     Resource,
@@ -39,7 +45,7 @@ def rules() -> list[Object]:
         _rule(SCHEDULES, *READ),
         _rule(SCHEDULES, "update", subresource="status"),
         _rule(PROFILES, *READ),
-        _rule(PROFILES, "update", subresource="status"),  # what is known of its sites
+        _rule(PROFILES, "update", subresource="status"),  # whether it is ready; its sites
         _rule(SPEAKERS, *READ, "patch"),  # the finalizer by which a deleted voice is forgotten first
         _rule(SPEAKERS, "update", subresource="status"),
         _rule(JOBS, *READ, "create", "patch", "delete"),
@@ -48,13 +54,22 @@ def rules() -> list[Object]:
         _rule(
             CONFIG_MAPS, "get", "list", "create", "patch", "delete"
         ),  # plans and shared orders; the lists of addresses that batches name
+        _rule(CLAIMS, "get"),  # whether what profiles name is there
+        _rule(SERVICE_ACCOUNTS, "get"),
         _rule(EVENTS, "create"),
     ]
 
 
 def queue_rules() -> list[Object]:
-    """Additional rules where a queue of the cluster admits its Jobs: read why one waits."""
-    return [_rule(WORKLOADS[0], "list")]
+    """Additional rules where a queue of the cluster admits its Jobs: read why one waits, and whether the
+    queue is there."""
+    return [_rule(WORKLOADS[0], "list"), _rule(LOCAL_QUEUES[0], "get")]
+
+
+def class_rules() -> list[Object]:
+    """Additional rules, for a ClusterRole: whether the classes that profiles name are there. They belong to
+    no namespace, so without these rules a missing one shows only in its pods."""
+    return [_rule(each, "get") for each in (PRIORITY_CLASSES, RUNTIME_CLASSES, WORKLOAD_PRIORITY_CLASSES[0])]
 
 
 def user_roles() -> tuple[Object, Object, Object]:

@@ -70,7 +70,8 @@ FETCH_CPUS: Final = 1
 FETCH_MEMORY_MIB: Final = 1024
 """What a fetch takes: yt-dlp, and a decoder that works on one second at a time; doubled with each rung."""
 
-_ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
+ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
+"""A recording, to make what is the same for all of them."""
 
 
 def run_job(owner: Owner, orders: Orders, item: Item, start: Start, *others: Item) -> Object:
@@ -187,7 +188,7 @@ def _fetching(order: FetchOrder, orders: Orders, start: Start, parts: OrderParts
 def shared_order_map(owner: Owner, orders: Orders, start: Start) -> Object:
     """The ConfigMap with the part that all orders of the batch share, of the phase and on the rung of one
     start. Its key is the name of a variable. Raises `OrderTooLargeError`."""
-    order = _order(orders, _ANY_ITEM, start)
+    order = _order(orders, ANY_ITEM, start)
     _, shared = split(order)
     role = FETCH if isinstance(order, FetchOrder) else INGEST
     return config_map(owner, order_map_name(owner, shared), owner.labels(role), {SHARED_VARIABLE: shared}) | {

@@ -11,6 +11,7 @@ from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
 from ingest_operator.core.packs import runs_in
 from ingest_operator.core.phases import Phase
+from ingest_operator.core.profile_readiness import POD_NOT_CREATED
 from ingest_operator.kube.api.fields import (
     created_at,
     gone_by,
@@ -49,9 +50,6 @@ CUT_SECONDS: Final = 0.999
 """Most that the API cuts off a timestamp, which it truncates to seconds: a probe Job must never appear older
 than the time at which the probe was due."""
 
-
-POD_NOT_CREATED: Final = "PodNotCreated"
-"""The reason of a Job without a pod."""
 
 MAX_COUNTED_TIMES: Final = 1000
 """Most attempts and disruptions that a label may count: no budget is larger, and waits double with each."""

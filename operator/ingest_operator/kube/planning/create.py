@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest_contract.order import PlannedSource
 from ingest_contract.plan_document import MAX_ITEMS
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.plans import covered_by, items_of
@@ -28,6 +29,8 @@ class PlanInputs:
 
     order: Object
     request: PlanRequest
+    sources: tuple[PlannedSource, ...]
+    """The sources of its order."""
 
 
 async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> PlanInputs:
@@ -47,6 +50,7 @@ async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[Froz
     return PlanInputs(
         order,
         PlanRequest.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)),
+        fitting.sources,
     )
 
 

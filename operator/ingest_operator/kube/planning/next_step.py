@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.failures import FAILURES, SITE_BREAKERS, Reason, Verdict
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.retries import disruption_wait
 from ingest_operator.core.timestamps import to_rfc3339
@@ -169,7 +169,9 @@ def _blocker(one: PlanAttempt, due: float | None) -> Blocker | None:
     again = _again(due)
     particulars = one.outcome.message
     said = "" if particulars == FAILURES[reason].sentence else f" {particulars}"
-    return Blocker(reason.value, f"{FAILURES[reason].sentence}{said} {again}", inf if due is None else due)
+    # what a site refuses keeps recordings of other sites from nothing: it is shown, and over at once
+    until = 0.0 if reason in SITE_BREAKERS else inf if due is None else due
+    return Blocker(reason.value, f"{FAILURES[reason].sentence}{said} {again}", until)
 
 
 def _vanished(lost: Sequence[Lost], due: float | None) -> Blocker | None:

@@ -5,14 +5,16 @@ Nothing waits here, and nothing is kept that a reconcile cannot find out again: 
 repeated, it goes on with what it finds, and no plan is frozen twice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
+from ingest_contract.order import PlannedSource
 from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.orders import Orders
+from ingest_operator.core.plan_sites import Held
 from ingest_operator.core.plans import covered_by, items_of, status_of
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.kube.api.client import Api
@@ -36,6 +38,16 @@ LOG_RETRY_SECONDS: Final = 10.0
 
 SOURCES_RETRY_SECONDS: Final = 30.0
 """Seconds until sources that cannot be planned as written are retried: a list may have been fixed."""
+
+
+class PlanGate(Protocol):
+    """Stands before the sites that plans ask."""
+
+    async def hear(self, attempts: Mapping[int, Iterable[PlanAttempt]]) -> None:
+        """Remember what the runs of a batch's plans tell."""
+
+    async def admit(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
+        """Reserve a run; returns what it waits for, if it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class PlanContext:
     """The newest pod of each, by the Job's name."""
     frozen: tuple[FrozenPlan, ...]
     """Every plan so far."""
+    gate: PlanGate
+    """The sites that plans ask."""
     lost: tuple[Lost, ...] = ()
     """Plan Jobs that are gone."""
     seen: JobsAndPods = field(default_factory=JobsAndPods)
@@ -95,8 +109,9 @@ async def reconcile_plans(
     if last is not None and now < last.again_at and last.rests_on == orders:
         return last
     lost = tuple(each for each in context.lost if each.place.index == len(frozen))
-    reconciler = _PlanReconciler(api, owner, orders, frozen, lost, context.seen, now)
+    reconciler = _PlanReconciler(api, owner, orders, frozen, context.gate, lost, context.seen, now)
     runs = attempts_of(owner, context.jobs, context.pods, orders.profile.pods, now)
+    await context.gate.hear(runs)
     try:
         await clear(api, owner, runs, len(frozen))
         if covered_by(frozen) >= len(orders.batch.spec.sources):
@@ -114,6 +129,7 @@ class _PlanReconciler:
     owner: Owner
     orders: Orders
     frozen: tuple[FrozenPlan, ...]
+    gate: PlanGate
     lost: tuple[Lost, ...]
     seen: JobsAndPods
     now: float
@@ -155,6 +171,9 @@ class _PlanReconciler:
         inputs = await find_wanted(self.api, self.owner, self.orders, self.frozen)
         step = next_step(runs, inputs.request, self.now, self.lost)
         if isinstance(step, Make):
+            held = await self.gate.admit(inputs.sources, len(self.frozen), step.number)
+            if held is not None:
+                return replace(self.answer(held.blocker, held.due), rests_on=self.orders)
             for job in step.ending:
                 await delete_job(self.api, self.seen, job)
             place, bad = Place(PLAN, len(self.frozen), step.number), bad_nodes(runs)

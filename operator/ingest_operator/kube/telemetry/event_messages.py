@@ -1,4 +1,5 @@
-"""The Events for a change of a batch's status, which people read with `kubectl describe`. Pure.
+"""The Events for a change of a batch's status, which people read with `kubectl describe`.
+Pure.
 
 Each aspect of a batch has its own function, so that one that changes too often can be suppressed without the
 others. Each function works between any two statuses, however far apart they are: suppressed changes are
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
@@ -42,8 +43,11 @@ class Note:
     """What was done or attempted, in one word."""
 
 
-EventRule = Callable[[IngestBatchStatus | None, IngestBatchStatus], Note | None]
-"""The change between two statuses in one aspect; the first is None for a batch that had none."""
+S = TypeVar("S")
+"""A status."""
+
+EventRule = Callable[[S | None, S], Note | None]
+"""The change between two statuses in one aspect; the first is None for an object that had none."""
 
 
 class Aspect(StrEnum):
@@ -58,6 +62,7 @@ class Aspect(StrEnum):
     SUSPENSION = "Suspension"
     VERDICT = "Verdict"
     END = "End"
+    READINESS = "Readiness"
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -238,7 +243,10 @@ def _end(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | N
     return Note("CompletedWithFailures", NoteType.WARNING, f"{complete.message}: {failures}.", "Ingest")
 
 
-EVENT_RULES: Final[Mapping[Aspect, EventRule]] = MappingProxyType(
+EventRules = Mapping[Aspect, EventRule[S]]
+"""The function of each aspect, in the order in which several of them are reported at once."""
+
+EVENT_RULES: Final[EventRules[IngestBatchStatus]] = MappingProxyType(
     {
         Aspect.ORIGIN: _origin,
         Aspect.PLAN: _planned,
@@ -251,7 +259,6 @@ EVENT_RULES: Final[Mapping[Aspect, EventRule]] = MappingProxyType(
         Aspect.END: _end,
     }
 )
-"""The order in which several of them are reported at once."""
 
 
 def _holding(kind: ConditionType, status: IngestBatchStatus | None) -> Condition | None:

@@ -1,7 +1,7 @@
-"""Kubernetes Events about batches: few, each once, and never delaying the work that they report.
+"""Kubernetes Events about batches and profiles: few, each once, and never delaying the work that they report.
 
-They follow accepted statuses. An Event's name is derived from the batch, the reason and the version of the
-status, so one that is posted twice is refused the second time. Events are rate-limited per batch; suppressed
+They follow accepted statuses. An Event's name is derived from the object, the reason and the version of the
+status, so one that is posted twice is refused the second time. Events are rate-limited per object; suppressed
 changes are summarised in the next one.
 """
 
@@ -9,17 +9,25 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Generic, Protocol, Self, TypeVar
 
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.api.errors import AlreadyExistsError
-from ingest_operator.kube.api.resources import BATCHES, EVENTS, Object, Resource
-from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, Aspect, Note, exposed
+from ingest_operator.kube.api.resources import BATCHES, EVENTS, PROFILES, Object, Resource
+from ingest_operator.kube.telemetry.event_messages import (
+    EVENT_RULES,
+    Aspect,
+    EventRules,
+    Note,
+    exposed,
+)
+from ingest_operator.kube.telemetry.profile_event_messages import PROFILE_EVENT_RULES
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -52,18 +60,21 @@ class Creates(Protocol):
         """Create it; raises `AlreadyExistsError`."""
 
 
+S = TypeVar("S")
+"""A status."""
+
+
 @dataclass(slots=True)
-class _RateLimiter:
-    """The recent Events of one batch, and for each suppressed aspect the last status that was reported."""
+class _RateLimiter(Generic[S]):
+    """The recent Events of one object, and for each suppressed aspect the last status that was reported."""
 
+    rules: EventRules[S]
     said: dict[Aspect, deque[float]] = field(default_factory=dict)
-    held: dict[Aspect, IngestBatchStatus | None] = field(default_factory=dict)
+    held: dict[Aspect, S | None] = field(default_factory=dict)
 
-    def reported(
-        self, before: IngestBatchStatus | None, after: IngestBatchStatus, now: float
-    ) -> Iterator[Note | None]:
+    def reported(self, before: S | None, after: S, now: float) -> Iterator[Note | None]:
         """The Events to post now; None for each aspect that starts to be suppressed."""
-        for aspect, tell in EVENT_RULES.items():
+        for aspect, tell in self.rules.items():
             was_held = aspect in self.held
             base = self.held.pop(aspect, before)
             note = tell(base, after)
@@ -95,7 +106,8 @@ class EventPoster:
         the result of each Event."""
         self._api, self._clock, self._counted = api, clock, counted
         self._instance = instance[:INSTANCE_CHARACTERS]
-        self._voices: dict[str, _RateLimiter] = {}
+        self._voices: dict[str, _RateLimiter[IngestBatchStatus]] = {}
+        self._profiles: dict[str, _RateLimiter[IngestProfileStatus]] = {}
         self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING_EVENTS)
         self._task: asyncio.Task[None] | None = None
 
@@ -116,21 +128,34 @@ class EventPoster:
     def accepted(self, batch: Object, before: IngestBatchStatus | None, after: IngestBatchStatus) -> None:
         """A status was accepted that replaces another one; `batch` is the object as it is since then."""
         now = self._clock()
-        voice = self._voices.setdefault(batch["metadata"]["uid"], _RateLimiter())
-        for note in (*voice.reported(before, after, now), *filter(None, [exposed(batch, before, after)])):
+        voice = self._voices.setdefault(batch["metadata"]["uid"], _RateLimiter(EVENT_RULES))
+        notes = (*voice.reported(before, after, now), *filter(None, [exposed(batch, before, after)]))
+        self._say(BATCHES, batch, notes, now)
+
+    def profile_accepted(
+        self, profile: Object, before: IngestProfileStatus, after: IngestProfileStatus
+    ) -> None:
+        """The same for a profile."""
+        now = self._clock()
+        voice = self._profiles.setdefault(profile["metadata"]["uid"], _RateLimiter(PROFILE_EVENT_RULES))
+        self._say(PROFILES, profile, voice.reported(before, after, now), now)
+
+    def forgotten(self, uid: str) -> None:
+        """A batch or a profile is gone."""
+        self._voices.pop(uid, None)
+        self._profiles.pop(uid, None)
+
+    def _say(self, kind: Resource, thing: Object, notes: Iterable[Note | None], now: float) -> None:
+        for note in notes:
             if note is None:
                 self._counted("held")
                 continue
             try:
-                self._waiting.put_nowait(event_of(batch, note, now, self._instance))
+                self._waiting.put_nowait(event_of(kind, thing, note, now, self._instance))
             except asyncio.QueueFull:
                 self._lost(
-                    batch["metadata"]["name"], note.reason, f"{WAITING_EVENTS} Events are waiting already"
+                    thing["metadata"]["name"], note.reason, f"{WAITING_EVENTS} Events are waiting already"
                 )
-
-    def forgotten(self, uid: str) -> None:
-        """A batch is gone."""
-        self._voices.pop(uid, None)
 
     async def _post_all(self) -> None:
         while True:
@@ -147,14 +172,14 @@ class EventPoster:
         else:
             self._counted("posted")
 
-    def _lost(self, batch: str, reason: str, why: object) -> None:
-        LOG.warning("the Event %s of %s is lost: %s", reason, batch, why, extra={"action": "post-event"})
+    def _lost(self, name: str, reason: str, why: object) -> None:
+        LOG.warning("the Event %s of %s is lost: %s", reason, name, why, extra={"action": "post-event"})
         self._counted("failed")
 
 
-def event_of(batch: Object, note: Note, now: float, instance: str) -> Object:
-    """The Event for a note about a batch."""
-    metadata = batch["metadata"]
+def event_of(kind: Resource, thing: Object, note: Note, now: float, instance: str) -> Object:
+    """The Event for a note about a batch or a profile."""
+    metadata = thing["metadata"]
     identity = f"{metadata['uid']}/{note.reason}/{metadata['resourceVersion']}"
     # Long names are cut so that ours stays a valid name, and not where a dot or a hyphen would be in front of
     # the other dot.
@@ -169,7 +194,7 @@ def event_of(batch: Object, note: Note, now: float, instance: str) -> Object:
         "reason": note.reason,
         "action": note.action,
         "note": note.text.encode()[:NOTE_BYTES].decode(errors="ignore"),
-        "regarding": {"apiVersion": BATCHES.api_version, "kind": BATCHES.kind}
+        "regarding": {"apiVersion": kind.api_version, "kind": kind.kind}
         | {key: metadata[key] for key in ("namespace", "name", "uid")},
         "reportingController": CONTROLLER,
         "reportingInstance": instance,

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.obstacles import is_undecided
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.receipt import Memory
 from ingest_contract.status import Counts, IngestBatchStatus, breakers_of
 
@@ -39,6 +40,7 @@ class CurrentGauges(Collector):
 
     def __init__(self) -> None:
         self._batches: dict[tuple[str, str], _Batch] = {}
+        self._profiles: dict[tuple[str, str], str] = {}
         self._gpus: OrderedDict[str, int] = OrderedDict()
 
     def batch(self, namespace: str, name: str, status: IngestBatchStatus | None) -> None:
@@ -48,6 +50,16 @@ class CurrentGauges(Collector):
         else:
             held_by = tuple(each.reason for each in breakers_of(status))
             self._batches[namespace, name] = _Batch(status.counts, status.state, held_by, _avoided(status))
+
+    def profile(self, namespace: str, name: str, status: IngestProfileStatus | None) -> None:
+        """The current status of a profile; None when it is gone, or was not looked at yet."""
+        ready = (
+            [each.reason for each in status.conditions if each.type is ConditionType.READY] if status else []
+        )
+        if ready:
+            self._profiles[namespace, name] = ready[0]
+        else:
+            self._profiles.pop((namespace, name), None)
 
     def gpu(self, memory: Memory) -> None:
         """Record what a run found on its GPU."""
@@ -83,6 +95,12 @@ class CurrentGauges(Collector):
             "Batches, by the one word of their status.",
             ("namespace", "state"),
             batches,
+        )
+        yield _gauge(
+            "video_ingest_profiles",
+            "Profiles, by the reason of their condition Ready; AllFound is the one of those that are.",
+            ("namespace", "reason"),
+            Counter((namespace, reason) for (namespace, _), reason in self._profiles.items()),
         )
         yield _gauge(
             "video_ingest_breakers_open",

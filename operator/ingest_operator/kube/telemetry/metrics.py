@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.receipt import Receipt
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -130,7 +131,8 @@ class Metrics:
         self._request_seconds.labels(verb, resource).observe(seconds)
 
     def reconciled(self, kind: str, seconds: float, error: str | None) -> None:
-        """A reconcile of a `batch` or a `schedule` has ended; `error` is the class of its exception."""
+        """A reconcile of a `batch`, a `schedule` or a `profile` has ended; `error` is the class of its
+        exception."""
         self._reconciles.labels(kind).observe(seconds)
         if error is not None:
             self._reconcile_errors.labels(kind, error).inc()
@@ -163,6 +165,10 @@ class Metrics:
     def forgotten(self, namespace: str, name: str) -> None:
         """A batch is gone."""
         self._gauges.batch(namespace, name, None)
+
+    def profile(self, namespace: str, name: str, status: IngestProfileStatus | None) -> None:
+        """The current status of a profile; None when it is gone."""
+        self._gauges.profile(namespace, name, status)
 
     def folded(self, run: Run) -> None:
         """The end of a run was recorded; call this once per run."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.outcome import Run
 from ingest_operator.kube.api.resources import Object
@@ -42,6 +43,22 @@ class Instruments:
         """A batch is gone."""
         self.metrics.forgotten(*key_of(batch))
         self.events.forgotten(batch["metadata"]["uid"])
+
+    def profile_known(self, profile: Object, status: IngestProfileStatus) -> None:
+        """A profile as it was found."""
+        self.metrics.profile(*key_of(profile), status)
+
+    def profile_accepted(
+        self, profile: Object, before: IngestProfileStatus, after: IngestProfileStatus
+    ) -> None:
+        """A status was accepted that replaces another one."""
+        self.profile_known(profile, after)
+        self.events.profile_accepted(profile, before, after)
+
+    def profile_forgotten(self, profile: Object) -> None:
+        """A profile is gone."""
+        self.metrics.profile(*key_of(profile), None)
+        self.events.forgotten(profile["metadata"]["uid"])
 
     def reconciled(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
         """A reconcile has ended."""

@@ -14,6 +14,7 @@ from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ConflictError
 from ingest_operator.kube.api.resources import PROFILES
 from ingest_operator.kube.batches.profile_sites import ProfileSites
+from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.watch.cache import Cache
 from testkit.cluster.fixtures import Run
 
@@ -38,7 +39,7 @@ def profiles(api: Api, run: Run, namespace: str) -> Cache:
 
 
 def sites_of(api: Api, profiles: Cache) -> ProfileSites:
-    found = ProfileSites(api, profiles, profiles.known[0], lambda: NOW)
+    found = ProfileSites(ProfileStatuses(api, profiles), profiles.known[0], lambda: NOW)
     found.use(ENTRIES)
     return found
 
@@ -68,7 +69,7 @@ def test_a_second_operator_cannot_write_over_what_it_has_not_seen(
     run(sites_of(api, profiles).write(STOPPED))
     other = sites_of(api, lagging)
     with pytest.raises(ConflictError):
-        run(other.write(Sites(ENTRIES, {})))
+        run(other.write(Sites(ENTRIES, {"youtube": SiteState("direct", NOW, NOW + 61)})))
     assert run(known(other)) == STOPPED
 
 

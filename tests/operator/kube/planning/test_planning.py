@@ -20,7 +20,7 @@ from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanContext, reconcile_plans
 from testkit.cluster.fixtures import Run
 from testkit.objects.builders import NOW, items
-from tests.support.plan_scene import OTHER, PAGE, Died, PlanScene, planned, pod_of
+from tests.support.plan_scene import OTHER, PAGE, Died, NoSites, PlanScene, planned, pod_of
 
 
 def test_a_plan_job_is_made_read_frozen_and_cleared_away(api: Api, namespace: str, run: Run) -> None:
@@ -167,7 +167,7 @@ def test_an_operator_whose_view_lags_makes_no_second_job_and_changes_no_order(
         (before,), order = await scene.jobs(), await scene.order(0)
         scene.sources = (PAGE, OTHER)
         reconcile = await reconcile_plans(
-            api, PlanContext(scene.owner, scene.orders, (), {}, ()), time.time()
+            api, PlanContext(scene.owner, scene.orders, (), {}, (), NoSites()), time.time()
         )
         assert (reconcile.failure, reconcile.blockers) == (None, ())
         assert [job["metadata"]["uid"] for job in await scene.jobs()] == [before["metadata"]["uid"]]

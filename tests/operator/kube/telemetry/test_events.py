@@ -221,7 +221,7 @@ def test_a_real_api_server_takes_every_event(
             },
         )
     )
-    run(api.create(EVENTS, namespace, event_of(batch, LONG, NOW, "x" * 128)))
+    run(api.create(EVENTS, namespace, event_of(BATCHES, batch, LONG, NOW, "x" * 128)))
     kept: list[dict[str, Any]] = control_plane.admin.get(f"/api/v1/namespaces/{namespace}/events")["items"]
     (event,) = [each for each in kept if each["involvedObject"].get("uid") == batch["metadata"]["uid"]]
     assert event["involvedObject"] == {

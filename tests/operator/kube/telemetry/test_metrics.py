@@ -10,14 +10,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest_contract.failures import Reason
+from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.receipt import Memory, StageFigures
 from ingest_contract.stages import Stage
+from ingest_operator.core.conditions import as_conditions
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run, Waits
 from ingest_operator.core.phases import Phase
+from ingest_operator.core.profile_readiness import Finding, ready
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
-from testkit.objects.builders import a_failure, a_receipt, a_run, ended_by, folded, over
+from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
 from testkit.objects.statuses import a_status
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/metrics.md"
@@ -233,12 +236,29 @@ def test_two_operators_in_one_process_do_not_meet(metrics: Metrics) -> None:
     assert values(metrics, "video_ingest_events_total") == {}
 
 
+def a_profile_status(*findings: Finding) -> IngestProfileStatus:
+    conditions = tuple(as_conditions([ready(findings, ())], NOW, 1))
+    return IngestProfileStatus(observed_generation=1, conditions=conditions)
+
+
+def test_profiles_are_counted_by_why_they_are_not_ready_until_they_are_gone(metrics: Metrics) -> None:
+    missing = a_profile_status(Finding("ClaimMissing", "There is no claim."))
+    for name, status in (("a", missing), ("b", missing), ("c", a_profile_status())):
+        metrics.profile("default", name, status)
+    name = "video_ingest_profiles"
+    assert values(metrics, name) == {("default", "AllFound"): 1, ("default", "ClaimMissing"): 2}
+    metrics.profile("default", "a", a_profile_status())
+    metrics.profile("default", "b", None)
+    assert values(metrics, name) == {("default", "AllFound"): 2}
+
+
 @pytest.fixture
 def busy(metrics: Metrics) -> Metrics:
     """Metrics of which each has a sample."""
     test_a_success_brings_its_figures(metrics)
     test_the_operators_own_work_is_counted(metrics)
     metrics.folded(free("GPU-1", 1))
+    metrics.profile("default", "gpus", a_profile_status(Finding("ClaimMissing", "There is no claim.")))
     metrics.accepted(
         a_batch(),
         None,
@@ -251,7 +271,7 @@ def test_names_say_their_unit_counters_end_in_total_and_every_help_is_a_sentence
     units = {
         "histogram": ("_seconds", "_ratio"),
         "counter": ("_total",),
-        "gauge": ("_recordings", "_batches", "_open", "_avoided", "_keys", "_mib"),
+        "gauge": ("_recordings", "_batches", "_profiles", "_open", "_avoided", "_keys", "_mib"),
     }
     for family in text_string_to_metric_families(busy.exposition().decode()):
         if family.name.startswith("process_"):

@@ -3,7 +3,7 @@
 was started with).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
-`unplannable` fails the plan.
+`unplannable` fails the plan, `robot` its first run.
 """
 
 import json
@@ -15,12 +15,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ingest_contract.cache import cache_key
+from ingest_contract.cache import Cached, cache_key
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, Item, PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
+from ingest_contract.sites import SiteReport
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_contract.voice_report import Enrolled, EnrolledSource
 from ingest_contract.voices import VoiceState
@@ -45,6 +45,12 @@ def planned(order: PlanOrder) -> int:
             Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1),
             order.place.receipt,
         )
+    if "robot" in titles and not (asked := Path(order.place.models) / "asked").exists():
+        asked.parent.mkdir(exist_ok=True)
+        asked.touch()
+        site = SiteReport(name="media")
+        refused = Receipt(result="Failed", reason=Reason.BOT_CHECK, message="Sign in", seconds=0.1, site=site)
+        return leave(refused, order.place.receipt)
     items = [
         Item(
             index=order.first_index + place,
@@ -164,7 +170,7 @@ def ingested(order: IngestOrder) -> int:
     asked = wish(order)
     end_at_once(asked)
     match asked:
-        case ["succeed"]:
+        case ["succeed" | "robot"]:
             return leave(Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0), receipt)
         case ["fail", reason]:
             return leave(

@@ -1,0 +1,54 @@
+"""The sites before the plans of this machine: a plan waits until they may be asked, and tells what it met."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_contract.order import PlannedSource
+from ingest_operator.core.outcome import Run
+from ingest_operator.core.plan_sites import Held, after_plans, held_by, may_plan, probe_of, sites_of
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
+from ingest_operator.local.sites import FileSites
+
+_POLL_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileGate:
+    """Of one batch."""
+
+    sites: FileSites
+    trace_id: str
+    say: Callable[[str], None]
+    """Shows the user a line."""
+
+    async def pass_through(
+        self, sources: Sequence[PlannedSource], plan: int, run: int, stop: asyncio.Event
+    ) -> None:
+        """Wait until a run may ask its sites. Raises `InterruptedBeforeRunsError`."""
+        said = ""
+        while (held := await self._held(sources, plan, run)) is not None:
+            if held.blocker.message != said:
+                said = held.blocker.message
+                self.say(f"planning waits: {said}")
+            if stop.is_set():
+                raise InterruptedBeforeRunsError
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def hear(self, sources: Sequence[PlannedSource], run: Run) -> None:
+        """Remember what a run tells that has ended. Its probe is reserved only here: a session that is killed
+        leaves no probe behind that nobody ends."""
+        async with self.sites.exclusive() as known:
+            me = probe_of(self.trace_id, run.index, run.number)
+            probing, _ = may_plan(known, sites_of(known, sources), me, run.started_at)
+            informed = after_plans(probing, self.trace_id, [run], time.time())
+            if informed != known:
+                await self.sites.write(informed)
+
+    async def _held(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
+        async with self.sites.exclusive() as known:
+            now = time.time()
+            _, held = may_plan(known, sites_of(known, sources), probe_of(self.trace_id, plan, run), now)
+            return held_by(held, now) if held else None

@@ -1,0 +1,56 @@
+"""Events about profiles: when one is not ready any more, when it is again, and nothing else."""
+
+import pytest
+
+from ingest_contract.conditions import with_conditions
+from ingest_contract.profile_status import IngestProfileStatus, SiteStatus
+from ingest_operator.core.conditions import as_conditions
+from ingest_operator.core.profile_readiness import Finding, ready
+from ingest_operator.kube.telemetry.event_messages import Aspect
+from ingest_operator.kube.telemetry.profile_event_messages import PROFILE_EVENT_RULES
+from testkit.objects.builders import NOW
+
+CLAIM = Finding("ClaimMissing", "There is no claim.")
+QUEUE = Finding("QueueMissing", "There is no queue.")
+NEW = IngestProfileStatus()
+
+
+def status(*findings: Finding, sites: tuple[SiteStatus, ...] = ()) -> IngestProfileStatus:
+    conditions = with_conditions((), as_conditions([ready(findings, ())], NOW, 1))
+    return IngestProfileStatus(observed_generation=1, conditions=conditions, sites=sites)
+
+
+def reported(before: IngestProfileStatus, after: IngestProfileStatus) -> str | None:
+    note = PROFILE_EVENT_RULES[Aspect.READINESS](before, after)
+    return None if note is None else f"{note.type.value} {note.reason}: {note.text}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (NEW, status(CLAIM), "Warning NotReady: ClaimMissing: There is no claim."),
+        (status(), status(CLAIM), "Warning NotReady: ClaimMissing: There is no claim."),
+        (status(CLAIM), status(QUEUE), "Warning NotReady: QueueMissing: There is no queue."),
+        (
+            status(CLAIM),
+            status(),
+            "Normal Ready: ClaimMissing is over: all that the profile names is there.",
+        ),
+    ],
+)
+def test_a_change_is_an_event(before: IngestProfileStatus, after: IngestProfileStatus, text: str) -> None:
+    assert reported(before, after) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (NEW, status()),
+        (status(), status(sites=(SiteStatus(name="youtube"),))),
+        (status(CLAIM), status(CLAIM, QUEUE)),
+    ],
+)
+def test_what_is_ready_from_the_beginning_or_not_ready_for_the_same_reason_is_no_event(
+    before: IngestProfileStatus, after: IngestProfileStatus
+) -> None:
+    assert reported(before, after) is None
