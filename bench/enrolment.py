@@ -127,7 +127,7 @@ def each_reads() -> Figures:
     from ingest_contract.profile import IdentificationProfile
     from ingest_contract.voices import WantedVoice
     from ingest_worker.domain import Diarization, Turn
-    from ingest_worker.identification import identify
+    from ingest_worker.identification.identify import identify
     from ingest_worker.store import enrolment
     from ingest_worker.store.claims import claim
     from ingest_worker.store.connect import connect

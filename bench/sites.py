@@ -16,8 +16,8 @@ from math import inf
 from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec, Retry, Source
+from ingest_contract.cache import Cached
 from ingest_contract.failures import FAILURES, Reason, Verdict
-from ingest_contract.fetch_report import Cached
 from ingest_contract.order import Item
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.receipt import Receipt
