@@ -51,8 +51,9 @@ def _anonymous(identity: Identity, names: frozenset[str], *, gone: bool) -> Iden
     if gone:
         return Identity(identity.speaker, Decision.NO_VECTOR, None, None, None, None, identity.threshold)
     if identity.runner_up in names:
-        return replace(identity, runner_up=None, runner_up_score=None)
-    return identity
+        identity = replace(identity, runner_up=None, runner_up_score=None)
+    won = identity.evidence.won if identity.evidence else ()
+    return replace(identity, evidence=None) if any(each.voice in names for each in won) else identity
 
 
 def _without(content: Content, cut: Spans, silent: set[int]) -> Content:

@@ -1,14 +1,16 @@
 """What is forgotten is in no table, and does not come back."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from pgvector import Vector
 
 from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
-from ingest_worker.codec import encode_diarization, encode_identities
+from ingest_worker.codec import encode_diarization, encode_identified
 from ingest_worker.details import Detail, Fact
-from ingest_worker.domain import Decision, Identity
+from ingest_worker.domain import Decision, Evidence, Identified, Identity, WonSeconds
 from ingest_worker.errors import StageError
 from ingest_worker.store import artifacts
 from ingest_worker.store.claims import claim
@@ -45,7 +47,7 @@ def put(connection: Connection, recording: str, content: Content, **about: objec
     """A run with everything that lies around it: kept results, details, an enrolment of a stretch."""
     held = claim(connection, recording, "tester")
     artifacts.put(connection, held, Stage.DIARIZE, "h", encode_diarization(content.diarization))
-    artifacts.put(connection, held, Stage.IDENTIFY, "h", encode_identities(content.identities))
+    artifacts.put(connection, held, Stage.IDENTIFY, "h", encode_identified(Identified(content.identities)))
     artifacts.put(connection, held, Stage.TRANSCRIBE, "h", b"said")
     remember(
         connection, "default/b", {recording: Detail(asked=(Fact.LENGTH,), title=f"Title of {recording}")}
@@ -125,7 +127,8 @@ def test_a_forgotten_voice_is_in_no_table(connection: Connection, how: Passages)
     put(connection, "test:more", talk(TWO, (BOB, voice(0.95, 0.2, 0.11, 0.2))))
     merged = (voice(0.95, 0.2, 0.11, 0.2),)
     name(connection, voice_of("#1"), voice_of("Zoe Quill"), ME)
-    eve = Identity(1, Decision.NAMED, "Eve", 0.7, "Zoe Quill", 0.6, 0.4)
+    won = Evidence((1,), (WonSeconds("Zoe Quill", 9.0, 3.0),))
+    eve = Identity(1, Decision.NAMED, "Eve", 0.7, "Zoe Quill", 0.6, 0.4, won)
     put(connection, "test:eve", talk(TWO, (CAT, voice(0.1, 0, 0.5)), [unknown(0), eve]))
     gone = forget_voice(connection, voice_of("Zoe Quill"), how, ME)
     sweep(connection)
@@ -152,7 +155,8 @@ def test_a_forgotten_voice_does_not_come_back_with_a_later_run(connection: Conne
     said = passages(connection, "test:secret")
     assert said.count("unknown #2") == 1
     assert len(said) == (3 if how is Passages.KEEP else 1)
-    put(connection, "test:new", talk(TWO, (BOB, again), [unknown(0), zoe]))
+    won = Evidence((0,), (WonSeconds("Zoe Quill", 9.0, 3.0),))
+    put(connection, "test:new", talk(TWO, (BOB, again), [replace(unknown(0), evidence=won), zoe]))
     assert places(connection, ["Zoe Quill"], [again]) == set(), "nor is the name given in another recording"
 
 

@@ -13,6 +13,7 @@ def without_forgotten(connection: Connection, recording: str, content: Content) 
     kept = spans_forgotten(connection, TombstoneKind.PART, recording)
     cut = spans_forgotten(connection, TombstoneKind.CUT, recording)
     called = {each.name for each in content.identities} | {each.runner_up for each in content.identities}
+    called |= {won.voice for each in content.identities if each.evidence for won in each.evidence.won}
     names = forgotten(connection, TombstoneKind.VOICE, sorted(each for each in called if each))
     if not (kept or cut or names):
         return content

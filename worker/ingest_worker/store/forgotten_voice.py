@@ -76,7 +76,8 @@ def _anonymous(connection: Connection, recording: str, run: UUID, speaker: int) 
     connection.execute(
         "update ingest.speaker set decision = 'NoVector', name = null, unknown = %s, score = null, "
         "runner_up = null, runner_up_score = null, voice = null, decided_by = null, judged = null, "
-        "judged_name = null, judged_unknown = null, made_by = null where run = %s and speaker = %s",
+        "judged_name = null, judged_unknown = null, made_by = null, evidence = null "
+        "where run = %s and speaker = %s",
         [number, run, speaker],
     )
     # What is laid over the run again would undo this: from now on the run is what it is now.
@@ -167,6 +168,11 @@ def _scrub_name(connection: Connection, name: str, by: Signed, counts: Counter[s
     ).rowcount
     connection.execute(
         "update ingest.speaker set runner_up = null, runner_up_score = null where runner_up = %s", [name]
+    )
+    connection.execute(  # seconds that this voice won of others
+        "update ingest.speaker set evidence = null where evidence @> jsonb_build_object('won', "
+        "jsonb_build_array(jsonb_build_object('voice', %s::text)))",
+        [name],
     )
     for run, speaker in connection.execute(
         "select run, speaker from ingest.speaker where judged_name = %s", [name]
