@@ -38,6 +38,7 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "recording": _recording(transcript.recording),
         "language": run.language,
+        "transcript": {"source": run.transcript_source, "word_times_estimated": not run.is_heard},
         "models": dict(sorted(run.models.items())),
         "parameters": {"pipeline_hash": run.pipeline_hash, **parameters},
         "quality": {
@@ -52,7 +53,9 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
             "finished_at": run.finished_at.isoformat(),
         },
         "speakers": [_speaker(each) for each in transcript.speakers],
-        "segments": [_segment(each, transcript.words, names) for each in transcript.segments],
+        "segments": [
+            _segment(each, transcript.words, names, heard=run.is_heard) for each in transcript.segments
+        ],
         "turns": [
             {"start": _rounded(t.start), "end": _rounded(t.end), "speaker": names[t.speaker]}
             for t in transcript.turns
@@ -85,19 +88,20 @@ def _speaker(speaker: StoredSpeaker) -> dict[str, Any]:
     }
 
 
-def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names) -> dict[str, Any]:
+def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names, *, heard: bool) -> dict[str, Any]:
     return {
         "start": _rounded(segment.start),
         "end": _rounded(segment.end),
         "text": segment.text,
         **_whose(segment.speaker, names),
-        "words": [_word(each, names) for each in words[slice(*segment.words)]],
+        "words": [_word(each, names, heard=heard) for each in words[slice(*segment.words)]],
     }
 
 
-def _word(spoken: SpokenWord, names: Names) -> dict[str, Any]:
+def _word(spoken: SpokenWord, names: Names, *, heard: bool) -> dict[str, Any]:
     word = spoken.word
-    times = {"start": _rounded(word.start), "end": _rounded(word.end), "score": _rounded(word.probability)}
+    score = _rounded(word.probability) if heard else None
+    times = {"start": _rounded(word.start), "end": _rounded(word.end), "score": score}
     language = {} if word.language is None else {"language": word.language}
     whose = {**_whose(spoken.speaker, names), "overlap": spoken.overlap}
     return {"word": word.text, "space_before": word.spaced, **times, **whose, **language}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.text import without_credentials
 from ingest_worker.store.reads import StoredTranscript
 from ingestctl.cues import Cue, Layout, cues, plain
@@ -21,6 +22,16 @@ _TAG: Final = re.compile("<(?=/?[a-z][^<>]*>)", re.IGNORECASE)
 
 NOBODY: Final = "unknown"
 """The speaker of words that are in no turn."""
+
+
+SOURCE_WORDS: Final[Mapping[TranscriptSource, str]] = MappingProxyType(
+    {
+        TranscriptSource.SPEECH: "transcribed",
+        TranscriptSource.CAPTIONS: "captions of the source",
+        TranscriptSource.AUTOMATIC_CAPTIONS: "automatic captions of the source",
+    }
+)
+"""Where the words are from, for people."""
 
 
 class Format(StrEnum):
@@ -38,7 +49,7 @@ def vtt(transcript: StoredTranscript) -> str:
     names = names_of(transcript)
     head = (
         f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.recording.title))}\n"
-        f"{_harmless(address_of(transcript))}\n"
+        f"{_harmless(address_of(transcript))}\n{_not_heard(transcript)}"
     )
     return head + "".join(
         f"\n{_times(cue, '.')}\n{_spoken(cue, names)}\n" for cue in cues(transcript.words, Layout())
@@ -83,12 +94,18 @@ def _times(cue: Cue, mark: str) -> str:
 def txt(transcript: StoredTranscript) -> str:
     """Text for reading: a paragraph per passage, with its time and its speaker."""
     names = names_of(transcript)
-    head = f"{plain(transcript.recording.title)}\n{address_of(transcript)}\n"
+    head = f"{plain(transcript.recording.title)}\n{address_of(transcript)}\n{_not_heard(transcript)}"
     spoken = (
         f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n"
         for each in transcript.segments
     )
     return head + "".join(spoken)
+
+
+def _not_heard(transcript: StoredTranscript) -> str:
+    """A line about words that nobody heard: where they are from."""
+    run = transcript.run
+    return "" if run.is_heard else f"Words: {SOURCE_WORDS[run.transcript_source]}; times are estimated\n"
 
 
 def rttm(transcript: StoredTranscript) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import IngestBatchStatus
@@ -46,6 +47,11 @@ def summary(status: IngestBatchStatus) -> str:
         f"{counts.failed} failed",
         f"of {counts.total}",
     ]
+    from_captions = sum(
+        each.count for each in status.sums.transcripts if each.source is not TranscriptSource.SPEECH
+    )
+    if status.sums.transcripts:
+        parts.append(f"{from_captions} from captions")
     if status.rtf:
         parts.append(f"RTF {status.rtf.p50}")
     if status.audio_hours_per_hour:
@@ -98,7 +104,7 @@ def change_of(row: RecordingStatus, item: Item) -> str:
     name = title_of(item)
     match row.state:
         case RecordingState.SUCCEEDED:
-            return f"done      {name}" + (f"  RTF {row.rtf}" if row.rtf else "")
+            return f"done      {name}" + (f"  RTF {row.rtf}" if row.rtf else "") + _words_of(row)
         case RecordingState.FAILED | RecordingState.SKIPPED:
             return f"{row.state.value.lower():9} {name}  {_why(row)}"
         case RecordingState.WAITING:
@@ -109,6 +115,14 @@ def change_of(row: RecordingStatus, item: Item) -> str:
             return f"started   {name}" + (f"  run {row.run}" if row.run > 1 else "")
         case RecordingState.PENDING:
             return f"pending   {name}"
+
+
+def _words_of(row: RecordingStatus) -> str:
+    """Where its words are from, if captions are preferred."""
+    if row.transcript is None:
+        return ""
+    problem = f" ({row.captions_problem})" if row.captions_problem else ""
+    return f"  words: {row.transcript}{problem}"
 
 
 def _one_line(text: str) -> str:

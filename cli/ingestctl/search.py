@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_contract.text import escaped, legible, without_credentials
 from ingest_worker.errors import StageError
@@ -21,7 +22,7 @@ from ingest_worker.models import Role, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, read_lock
 from ingest_worker.store.search import Passage, Query, search
 from ingestctl.catalog import reading, stored_models
-from ingestctl.formats import NOBODY
+from ingestctl.formats import NOBODY, SOURCE_WORDS
 from ingestctl.links import clock, link_at
 from ingestctl.place import Workplace
 from ingestctl.run import Output
@@ -155,6 +156,8 @@ def to_rfc3339(number: int, passage: Passage) -> str:
     """One passage for people."""
     title, speaker = legible(passage.title) or passage.recording, legible(passage.speaker or NOBODY)
     head = f"{number}. {title}  |  {speaker}  |  {clock(passage.start)}  |  {passage.score:.4f}"
+    if passage.transcript_source != TranscriptSource.SPEECH:
+        head += f"  |  {SOURCE_WORDS[passage.transcript_source]}"
     return f"{head}\n   {_link(passage)}\n   {legible(passage.text)}\n"
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 
 from ingest_contract.base import BatchName, ContractModel, ItemId, SumOfMany
+from ingest_contract.captions import CaptionsWish
 
 
 class Cached(ContractModel):
@@ -21,7 +22,10 @@ class Cached(ContractModel):
     """Whether it was there already, whole: nothing was downloaded."""
 
 
-def cache_key(batch: BatchName, item_id: ItemId) -> str:
-    """The name of the entry, 40 hex digits: the same for every batch of a namespace."""
-    namespace = batch.partition("/")[0]
-    return hashlib.sha256(json.dumps([namespace, item_id]).encode()).hexdigest()[:40]
+def cache_key(batch: BatchName, item_id: ItemId, captions: CaptionsWish | None = None) -> str:
+    """The name of the entry, 40 hex digits: the same for every batch of a namespace that wants the same
+    captions with it."""
+    facts = [batch.partition("/")[0], item_id]
+    if captions is not None:
+        facts.append(captions.to_json())
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ingest_contract.base import ContractModel, Count, Decimal, SumOfMany
+from ingest_contract.captions import CaptionsProblem, ProblemCount, SourceCount, TranscriptSource
 from ingest_contract.stages import Stage
 
 
@@ -68,6 +69,12 @@ class Sums(ContractModel):
 
     cut_words: SumOfMany = 0
     """Words left out as repeats, too many for the length of the sound."""
+
+    transcripts: Annotated[tuple[SourceCount, ...], Field(max_length=len(TranscriptSource))] = ()
+    """Recordings by where their words are from, if the profile prefers captions."""
+
+    captions_not_taken: Annotated[tuple[ProblemCount, ...], Field(max_length=len(CaptionsProblem))] = ()
+    """Why those were transcribed whose captions were preferred."""
 
     segments: SumOfMany = 0
     """Passages."""

@@ -25,6 +25,7 @@ from ingest_contract.base import (
     cel,
     in_order,
 )
+from ingest_contract.captions import CaptionsWish, TranscriptPreference
 from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     MAX_FOLDERS,
@@ -140,6 +141,12 @@ class Settings(ContractModel):
     embedding: EmbeddingProfile
     """How passages become vectors."""
 
+    def captions_of(self, item: Item) -> CaptionsWish | None:
+        """Which captions of a recording are wanted; None: it is to be heard."""
+        how = self.transcription
+        wish = CaptionsWish(automatic=how.automatic_captions, language=item.language or self.language)
+        return wish if how.prefer is TranscriptPreference.CAPTIONS else None
+
 
 class FetchOrder(ContractModel):
     """Download and decode one recording into the cache: no GPU, no model, no store."""
@@ -162,6 +169,9 @@ class FetchOrder(ContractModel):
 
     sites: SiteAccesses = ()
     """What the site of this recording wants."""
+
+    captions: CaptionsWish | None = None
+    """Which captions to fetch with it; None: none."""
 
     place: Place
     """Where things are, the cache among them."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
+from ingest_contract.captions import TranscriptPreference
 from ingest_contract.fetch_ahead import FetchAhead, FetchMode
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile_status import IngestProfileStatus
@@ -60,7 +61,14 @@ class ComputeType(StrEnum):
 
 
 class TranscriptionProfile(ContractModel):
-    """How speech is transcribed."""
+    """How speech is transcribed, or which captions stand in for that."""
+
+    prefer: TranscriptPreference = TranscriptPreference.SPEECH
+    """`Captions` takes the words from the captions of a recording's source, where there are some in the
+    language that is spoken, and they fit the sound. Every transcript says where its words are from."""
+
+    automatic_captions: bool = False
+    """Whether captions count that the site's own speech recognition wrote; those of people come first."""
 
     model: ModelName = "distil-large-v3"
     """The Whisper model, by its name in the model set."""

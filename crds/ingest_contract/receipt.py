@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count
 from ingest_contract.cache import Cached
+from ingest_contract.captions import TranscriptOrigin
 from ingest_contract.failures import Reason
 from ingest_contract.sites import SiteReport
 from ingest_contract.stages import Stage
@@ -256,6 +257,9 @@ class Receipt(ContractModel):
     tracks: Tracks | None = None
     coverage: Coverage | None = None
     speakers: Speakers | None = None
+    transcript: TranscriptOrigin | None = None
+    """Where the words came from, if the profile prefers captions."""
+
     quality: Quality | None = None
     memory: Memory | None = None
     effective: Effective | None = None

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, Decimal, ItemId, ShortText, Timestamp
+from ingest_contract.captions import CaptionsProblem, TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
 
@@ -62,6 +63,12 @@ class RecordingStatus(ContractModel):
 
     rtf: Decimal | None = None
     """Real-time factor: processing seconds per second of media."""
+
+    transcript: TranscriptSource | None = None
+    """Where its words are from, if the profile prefers captions."""
+
+    captions_problem: CaptionsProblem | None = None
+    """Why not from captions."""
 
     reason: Reason | None = None
     """Why its last run did not succeed."""

@@ -42,6 +42,9 @@ STAGE_VERSION: Final[Mapping[Stage, int]] = {
 whether its own result is kept or not. `tests/worker/test_stage_versions.py` detects a changed result under
 the same number, for stages without a model."""
 
+CAPTIONS_VERSION: Final = 1
+"""The same for transcripts that are made of captions."""
+
 
 def stage_hash(stage: Stage, *, parameters: Mapping[str, Any], builds_on: tuple[str, ...] = ()) -> str:
     """Sixteen hex digits over the stage's name and version, its parameters (JSON values) and the hashes it

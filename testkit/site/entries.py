@@ -96,6 +96,8 @@ class Entry:
     """Whether lists show its length."""
     captions: tuple[str, ...] = ()
     """Languages of its captions."""
+    automatic: tuple[str, ...] = ()
+    """Tags of captions that the site's speech recognition wrote, and of their translations."""
 
     @property
     def fate(self) -> Reason | None:

@@ -60,15 +60,16 @@ class _RecordingIE(_SiteIE):
     def _real_extract(self, url: str) -> dict[str, Any]:
         name = self._match_id(url)
         page = self._page(url, name)
-        captions = {
-            language: [{"url": urljoin(url, path), "ext": "vtt"}]
-            for language, path in page.get("captions", {}).items()
-        }
+        captions, automatic = (
+            {tag: [{"url": urljoin(url, path), "ext": "vtt"}] for tag, path in page.get(key, {}).items()}
+            for key in ("captions", "automatic")
+        )
         about = ("title", "duration", "timestamp", "channel", "language", "live_status")
         return {
             "id": name,
             **{key: page[key] for key in about},
             "subtitles": captions,
+            "automatic_captions": automatic,
             "formats": [
                 {
                     "format_id": "audio",

@@ -84,8 +84,11 @@ def recording_page(site: str, channel: Channel, entry: Entry, account: Account |
         return {"status": "UNPLAYABLE", "reason": reason, "countries": countries, **about}
     if entry.trait is Trait.DRM:
         return {"status": "OK", "drm": True, **about}
-    captions = {language: f"/{site}/captions/{entry.id}.{language}.vtt" for language in entry.captions}
-    return {"status": "OK", "media": f"/{site}/media/{entry.id}.m4a", "captions": captions, **about}
+    path = f"/{site}/captions/{entry.id}"
+    captions = {tag: f"{path}.{tag}.vtt" for tag in entry.captions}
+    automatic = {tag: f"{path}.{tag}.automatic.vtt" for tag in entry.automatic}
+    media = f"/{site}/media/{entry.id}.m4a"
+    return {"status": "OK", "media": media, "captions": captions, "automatic": automatic, **about}
 
 
 def _live_status(entry: Entry) -> str:
@@ -107,10 +110,10 @@ def _may_have(entry: Entry, account: Account | None, country: str) -> bool:
             return True
 
 
-def captions(entry: Entry) -> str:
+def captions(entry: Entry, _name: str = "") -> bytes:
     """WebVTT: one cue a second."""
     cues = (
         f"00:00:{second:02}.000 --> 00:00:{second + 1:02}.000\n{entry.title}, second {second}\n"
         for second in range(min(entry.seconds, 60))
     )
-    return "WEBVTT\n\n" + "\n".join(cues)
+    return ("WEBVTT\n\n" + "\n".join(cues)).encode()

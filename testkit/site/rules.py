@@ -53,4 +53,6 @@ class Rules:
     """Requests after which a cookie is dead, and no new one comes."""
     cut_times: int = 1
     """Addresses of each `CUT` recording that answer 403 in mid-file, before one works."""
+    captions_status: int = 200
+    """The status of answers to requests for captions; with another than 200 there are none."""
     slow_bytes_per_second: int = 20_000

@@ -22,7 +22,7 @@ from testkit.web_server import listening
 
 _PATH: Final = re.compile(
     r"/(?P<site>\w+)/(?:@(?P<channel>[\w-]+)(?:/(?P<tab>\w+))?"
-    r"|(?P<folder>watch|shorts|media|captions)/(?P<id>[\w-]+)(?P<ending>[.\w]*))/?"
+    r"|(?P<folder>watch|shorts|media|captions)/(?P<id>[\w-]+)(?P<ending>[.\w-]*))/?"
     r"(?:\?(?:page=(?P<page>\d+)|key=(?P<key>\d+)))?"
 )
 _KINDS: Final = {
@@ -39,11 +39,13 @@ class Site:
         name: str = "tube",
         rules: Rules | None = None,
         sound: Callable[[Entry], bytes] = tone_of,
+        captions: Callable[[Entry, str], bytes] = captions,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`name` is the extractor's: `tube` or `reel`. `sound` gives a recording's media, as m4a. `clock` is
-        what windows of limits are measured by."""
-        self.name, self.rules, self._sound = name, rules or Rules(), sound
+        """`name` is the extractor's: `tube` or `reel`. `sound` gives a recording's media, as m4a; `captions`
+        what is in a file of captions, by its name's end: `.en.vtt`, `.en.automatic.vtt`. `clock` is what
+        windows of limits are measured by."""
+        self.name, self.rules, self._sound, self._captions = name, rules or Rules(), sound, captions
         self.channels = {each.name: each for each in channels}
         self.visits = Visits(self.rules, clock)
         self.port = 0
@@ -87,7 +89,8 @@ class Site:
             return Answer(b"no such recording", 404)
         channel, entry = found
         if kind is Kind.CAPTIONS:
-            return Answer(captions(entry).encode(), kind="text/vtt")
+            content, status = self._captions(entry, asked["ending"]), self.rules.captions_status
+            return Answer(content if status == 200 else b"none now", status, kind="text/vtt")
         if kind is Kind.MEDIA:
             return self._media(entry, int(asked["key"] or 0))
         page = recording_page(

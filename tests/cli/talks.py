@@ -5,6 +5,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.profile import SegmentationProfile
 from ingest_worker.domain import Decision, SpokenWord, Turn, Word
 from ingest_worker.segmentation import segment
@@ -15,7 +16,11 @@ LABELS = ("ann", "unknown #1", "a-name-that-is-longer-than-any-line-of-a-caption
 
 
 def transcript_of(
-    words: tuple[SpokenWord, ...], *, language: str = "en", title: str = "Vectors --> and more"
+    words: tuple[SpokenWord, ...],
+    *,
+    language: str = "en",
+    title: str = "Vectors --> and more",
+    source: TranscriptSource = TranscriptSource.SPEECH,
 ) -> StoredTranscript:
     """A stored transcript of these words."""
     run = RunRow(
@@ -42,6 +47,7 @@ def transcript_of(
             "quality": {"language": language, "redecoded": 0},
         },
         None,
+        source,
     )
     segments = segment(words, SegmentationProfile())
     url = "https://www.youtube.com/watch?v=abc"

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from ingest_contract.captions import TranscriptSource
 from ingest_worker.domain import SpokenWord, Word
 from ingest_worker.store.reads import StoredTranscript
 from ingestctl.cues import LINE_COLUMNS, LONGEST_MILLISECONDS, MAX_LINES, Layout, cues
@@ -58,6 +59,23 @@ def _seconds(text: str, mark: str) -> float:
 
 def label(speaker: int | None) -> str | None:
     return None if speaker is None else LABELS[speaker]
+
+
+@pytest.mark.parametrize("source", [TranscriptSource.CAPTIONS, TranscriptSource.AUTOMATIC_CAPTIONS])
+def test_words_that_nobody_heard_say_so_in_every_format_that_has_room_for_it(
+    source: TranscriptSource,
+) -> None:
+    words = said((0.0, 0, "Hello there."))
+    written, heard = transcript_of(words, source=source), transcript_of(words)
+    line = "Words: captions of the source; times are estimated\n"
+    if source is TranscriptSource.AUTOMATIC_CAPTIONS:
+        line = "Words: automatic captions of the source; times are estimated\n"
+    assert line in vtt(written).partition("-->")[0]
+    assert line in txt(written)
+    assert "Words: " not in vtt(heard) + txt(heard)
+    assert document(written)["transcript"] == {"source": source, "word_times_estimated": True}
+    assert document(heard)["transcript"] == {"source": "Speech", "word_times_estimated": False}
+    assert [word["score"] for word in document(written)["segments"][0]["words"]] == [None, None]
 
 
 @given(any_words())

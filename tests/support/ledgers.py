@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from ingest_contract.captions import CaptionsProblem, TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
@@ -55,10 +56,12 @@ _fetched_item = st.builds(
 _totals = st.builds(
     Totals,
     stages=st.dictionaries(st.sampled_from(Stage), st.builds(StageTotal, _seconds, _seconds)),
+    transcripts=st.dictionaries(st.sampled_from(TranscriptSource), st.integers(1, TOTAL)),
+    captions_not_taken=st.dictionaries(st.sampled_from(CaptionsProblem), st.integers(1, TOTAL)),
     **{
         each.name: _seconds if isinstance(each.default, float) else _sums
         for each in fields(Totals)
-        if each.name != "stages"
+        if isinstance(each.default, float | int)
     },
 )
 _open = st.builds(Open, reason=_reasons, until=_moments, opened=st.integers(1, 1000), message=_messages)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ingest_contract.order import Item, SpeakerCount
 from ingest_contract.stages import Stage
+from ingest_worker.captions.values import Captions, NoCaptions
 from ingest_worker.domain import (
     SAMPLE_RATE,
     Audio,
@@ -48,6 +49,8 @@ class Studio:
             (Turn(0.0, 1.45, 0), Turn(1.45, 2.5, 1)), (), np.eye(2, 4, dtype=np.float32)
         )
     )
+    captions: Captions | NoCaptions | None = None
+    """What is fetched with the media."""
     voices_known: tuple[EnrolledVoice, ...] = ()
     dimension: int = 3
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Studio:
         into.mkdir(parents=True, exist_ok=True)
         path = into / "media.bin"
         path.write_bytes(item.id.encode())
-        return Media(path, "A title", self.seconds)
+        return Media(path, "A title", self.seconds, self.captions)
 
     def confirm(self, _item: Item, _media: Media, /) -> None:
         if "confirm" in self.fails:
@@ -82,6 +85,11 @@ class Studio:
         samples = round(self.seconds * SAMPLE_RATE)
         np.zeros(samples, "<i2").tofile(into / "audio.pcm")
         return Audio(into / "audio.pcm", samples, self.sound)
+
+    def speech(self, audio: Audio, report: Report, /) -> tuple[tuple[float, float], ...]:
+        assert audio.path.exists()
+        self.work("detect", report)
+        return ((0.0, self.transcript.speech_seconds),)
 
     def voices(self) -> tuple[EnrolledVoice, ...]:
         self.work("voices", lambda _: None)

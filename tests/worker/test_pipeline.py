@@ -89,6 +89,7 @@ class Run:
         tools = Tools(
             fetcher=studio,
             decoder=studio,
+            detector=lambda: studio,
             transcriber=LazyEngine("transcriber", lambda: Ear(studio), lambda ear: ear.runner),
             diarizer=LazyEngine("diarizer", lambda: Judge(studio), lambda judge: judge.runner),
             embedder=LazyEngine("embedder", lambda: Writer(studio), lambda writer: writer.runner),

@@ -20,7 +20,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from ingest_contract.captions import CaptionsProblem, TranscriptSource
 from ingest_worker import windows_codec
+from ingest_worker.captions.values import NoCaptions
 from ingest_worker.domain import (
     UNSPACED,
     Decision,
@@ -56,15 +58,25 @@ def encode_transcript(value: Transcript) -> bytes:
     """Encode a whole transcript."""
     counts = (value.chunks, value.redecoded, value.dropped, value.cut, value.foreign)
     head = (value.language, value.language_probability, value.speech_seconds, *counts)
-    return _pack({"words": _columns(value.words), "told": head})
+    content: dict[str, Any] = {"words": _columns(value.words), "told": head}
+    why = value.no_captions
+    if value.source is not TranscriptSource.SPEECH or why is not None:
+        content["origin"] = (value.source, why and (why.problem, why.message))
+    return _pack(content)
 
 
 def decode_transcript(data: bytes) -> Transcript:
     """The inverse of `encode_transcript`."""
     content, _ = _unpack(data)
     language, probability, speech, chunks, redecoded, dropped, *others = content["told"]
-    return Transcript(
+    source, why = content.get("origin", (TranscriptSource.SPEECH, None))
+    transcript = Transcript(
         _words(content["words"]), language, probability, speech, chunks, redecoded, _pairs(dropped), *others
+    )
+    return replace(
+        transcript,
+        source=TranscriptSource(source),
+        no_captions=NoCaptions(CaptionsProblem(why[0]), why[1]) if why else None,
     )
 
 

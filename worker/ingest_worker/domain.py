@@ -1,5 +1,4 @@
-"""The values that flow between stages. Frozen; numpy at most; knows no engine, no store and no file format.
-Pure.
+"""The values that flow between stages. Frozen. Pure: numpy at most, no engine, no store, no file format.
 
 Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the
 order in which they first speak; another stage says who they are.
@@ -13,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest_contract.captions import TranscriptSource
+from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.voice_windows import VoiceWindows
 
 SAMPLE_RATE: Final = 16_000
@@ -34,6 +35,8 @@ class Media:
     """The title at the source; the file's stem if there is none."""
     duration_seconds: float | None
     """As announced by the source; None if it does not say."""
+    captions: CaptionFile | Captions | NoCaptions | None = None
+    """The source's captions of it, or why there are none; None if they are not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,10 @@ class Transcript:
     """Words left out as repeats, too many for the length of the sound."""
     foreign: int = 0
     """Pieces whose most likely language is not `language`, at any probability."""
+    source: TranscriptSource = TranscriptSource.SPEECH
+    """Where the words are from. Those of captions are spread over the time of their cue, by their letters."""
+    no_captions: NoCaptions | None = None
+    """Why they are not from captions, where those are preferred."""
 
 
 @dataclass(frozen=True, slots=True)

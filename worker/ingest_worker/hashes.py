@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ingest_contract.captions import TranscriptPreference
 from ingest_contract.order import Settings, SpeakerCount
-from ingest_contract.stages import Stage, stage_hash
+from ingest_contract.stages import CAPTIONS_VERSION, Stage, stage_hash
 from ingest_worker.domain import Turn
 from ingest_worker.models.model_set import Role
 
@@ -92,7 +93,9 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
     """
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     transcribe = stage_hash(
-        Stage.TRANSCRIBE, parameters=_hearing(settings) | {"model": models.transcription}, builds_on=audio
+        Stage.TRANSCRIBE,
+        parameters=_hearing(settings) | _captions(settings) | {"model": models.transcription},
+        builds_on=audio,
     )
     diarize = stage_hash(
         Stage.DIARIZE,
@@ -134,6 +137,14 @@ def voice_hash(diarization: str) -> str:
     as `name@sha256-prefix`."""
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     return stage_hash(Stage.DIARIZE, parameters={"model": diarization}, builds_on=audio)
+
+
+def _captions(settings: Settings) -> dict[str, object]:
+    """What a transcript depends on besides, where captions are preferred. Whether a source has some is not
+    known before it is asked, so recordings with and without them have one hash."""
+    if settings.transcription.prefer is TranscriptPreference.SPEECH:
+        return {}
+    return {"captions": CAPTIONS_VERSION, "automatic": settings.transcription.automatic_captions}
 
 
 def _hearing(settings: Settings) -> dict[str, object]:

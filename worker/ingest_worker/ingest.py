@@ -59,7 +59,8 @@ def cached_recording(order: IngestOrder) -> CachedRecording | None:
         return None
     from ingest_worker.cache.opening import cache_at
 
-    return CachedRecording(cache_at(order.place), cache_key(order.batch, order.item.id), order.fetch)
+    key = cache_key(order.batch, order.item.id, order.settings.captions_of(order.item))
+    return CachedRecording(cache_at(order.place), key, order.fetch)
 
 
 def is_final(error: StageError, order: IngestOrder) -> bool:
@@ -141,6 +142,7 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
         "tracks",
         "coverage",
         "speakers",
+        "transcript",
         "quality",
         "memory",
         "effective",
@@ -164,6 +166,7 @@ def content_of(found: Found, identities: Identities) -> Content:
     """What a run found, in the store's form."""
     return Content(
         language=found.transcript.language,
+        transcript_source=found.transcript.source,
         words=found.words,
         diarization=found.diarization,
         voice_model=identities.diarization,

@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, Item
 from ingest_contract.stages import KEPT, Stage
 from ingest_worker.attribution import attribute
+from ingest_worker.captions.taking import taken
+from ingest_worker.captions.values import Captions, NoCaptions
 from ingest_worker.domain import (
     Audio,
     Diarization,
@@ -39,10 +40,10 @@ from ingest_worker.kept import DIARIZATION, IDENTIFIED, PASSAGES, TRANSCRIPT, Ki
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.ports import Decoder, Fetcher, Report
 from ingest_worker.progress import Board
-from ingest_worker.receipts import WORDLESS_SECONDS
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
 from ingest_worker.tools import ArtifactStore, Tools
+from ingest_worker.wordless import without_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class Pipeline:
                 self._voices = self._tools.enrolment.voices()
             if self._artifacts.kept(Stage.EMBED, self._hashes.embed) is not None:
                 missing -= {Stage.EMBED}  # most identifications leave the turns as they are
+        if self._order.settings.captions_of(self._order.item) is not None:
+            missing -= {Stage.TRANSCRIBE}  # Whisper is loaded once there are no captions that fit
         self._tools.begin(missing)
 
     def _resume_stage(self, stage: Stage, stage_hash: str) -> None:
@@ -175,7 +178,7 @@ class Pipeline:
             speech = transcript.words or transcript.speech_seconds
             diarization = self._diarized() if speech else None
         if diarization is None or not transcript.words:
-            raise _without_words(diarization, self.sound)
+            raise without_words(diarization, self.sound)
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 
@@ -201,12 +204,28 @@ class Pipeline:
     def _transcribed(self) -> Transcript:
         if Stage.TRANSCRIBE in self._kept:
             return TRANSCRIPT.decode(self._kept[Stage.TRANSCRIBE])
-        audio, engine = self._audio, self._tools.transcriber.get()
+        audio, why = self._audio, None
+        captions = self.media.captions if self.media is not None else None
+        if isinstance(captions, Captions | NoCaptions):
+            read = self._read(captions, audio)
+            if isinstance(read, Transcript):
+                return self._made(TRANSCRIPT, lambda _: read)
+            why = read
+        engine = self._tools.transcriber.get()
         transcript = self._made(
-            TRANSCRIPT, lambda report: engine.transcribe(audio, report), self._tools.transcriber
+            TRANSCRIPT,
+            lambda report: replace(engine.transcribe(audio, report), no_captions=why),
+            self._tools.transcriber,
         )
         engine.release()
         return transcript
+
+    def _read(self, captions: Captions | NoCaptions, audio: Audio) -> Transcript | NoCaptions:
+        """The transcript that captions give, or why they give none."""
+        if isinstance(captions, NoCaptions):
+            return captions
+        with self._observer.stage(Stage.TRANSCRIBE) as (_, report):
+            return taken(captions, audio.seconds, self._tools.detector().speech(audio, report))
 
     def _diarized(self) -> Diarization:
         if Stage.DIARIZE in self._kept:
@@ -271,24 +290,3 @@ def decoded(tools: tuple[Fetcher, Decoder], item: Item, media: Media, into: Path
         raise
     fetcher.confirm(item, media)
     return audio
-
-
-def _without_words(diarization: Diarization | None, sound: Sound | None) -> StageError:
-    """Why there are no words: nobody speaks, or diarization hears voices and Whisper nothing.
-
-    Only the first is a fact about the recording. The second is one about the models: a faint recording, of
-    which diarization finds every turn, because its network normalises the level, and Whisper not one word.
-    """
-    track = _which_track(sound)
-    voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
-    if voices <= WORDLESS_SECONDS:
-        return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
-    where = f" in {track}" if track else ""
-    return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
-
-
-def _which_track(sound: Sound | None) -> str:
-    """Which track was heard; empty for a file with one track."""
-    if sound is None or sound.tracks == 1:
-        return ""
-    return f"track {sound.track} of {sound.tracks}, which is the one that was heard"

@@ -33,6 +33,13 @@ class Decoder(Protocol):
         """Decode one audio track to 16 kHz mono PCM below `into`, in a process with limits."""
 
 
+class SpeechDetector(Protocol):
+    """Finds speech, whatever is said."""
+
+    def speech(self, audio: Audio, report: Report, /) -> tuple[tuple[float, float], ...]:
+        """(start, end) of where somebody speaks: disjoint, in order, in seconds."""
+
+
 class Transcriber(Protocol):
     """Transcribes speech."""
 

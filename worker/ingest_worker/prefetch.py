@@ -4,6 +4,7 @@ Called by `process`. Needs no GPU and no model: it runs where the internet is, a
 ingested where the GPU is. An entry that is there already, whole, is not fetched again.
 """
 
+import hashlib
 import logging
 import shutil
 import time
@@ -16,8 +17,10 @@ from ingest_contract.stages import Stage
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.audio.flac import pack
 from ingest_worker.cache.entries import Cache, digest_of
-from ingest_worker.cache.manifest import Manifest, decoder_version, sound_of, tracks_in
+from ingest_worker.cache.manifest import CachedCaptions, Manifest, decoder_version, sound_of, tracks_in
 from ingest_worker.cache.opening import cache_at
+from ingest_worker.captions.form import encoded
+from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Audio, Media, Sound
 from ingest_worker.errors import StageError
 from ingest_worker.pipeline import RunObserver, decoded
@@ -48,7 +51,7 @@ def prefetch(order: FetchOrder, dsn: str, session: Session) -> None:
 
     cache = cache_at(order.place)
     with session.shown(order.place, order.item.index) as observer:
-        fetcher = FetcherApart(order.fetch, order.sites, session.met)
+        fetcher = FetcherApart(order.fetch, order.sites, session.met, order.captions)
         session.audio = prefetching = Prefetching(
             _addressed(order, dsn), cache, fetcher, LimitedDecoder(order.fetch), observer
         )
@@ -70,7 +73,7 @@ class Prefetching:
     def __init__(
         self, order: FetchOrder, cache: Cache, fetcher: Fetcher, decoder: Decoder, observer: RunObserver
     ) -> None:
-        self.key = cache_key(order.batch, order.item.id)
+        self.key = cache_key(order.batch, order.item.id, order.captions)
         """The entry's name."""
         self.sound: Sound | None = None
         """The decoded sound, once there is any."""
@@ -101,6 +104,7 @@ class Prefetching:
         flac = self._scratch / "audio.flac"
         pack(audio.path, audio.samples, flac, _part(report, _DECODED_SHARE, _PACKED_SHARE))
         size, digest = digest_of(flac)
+        captions = encoded(media.captions) if isinstance(media.captions, Captions) else None
         manifest = Manifest(
             recording=self._item.id,
             decoder=decoder_version(),
@@ -110,12 +114,24 @@ class Prefetching:
             title=media.title,
             announced_seconds=media.duration_seconds,
             sound=tracks_in(audio.sound),
+            captions=_reported(media.captions, captions),
             fetch_seconds=seconds[0],
             decode_seconds=seconds[1],
         )
-        self._cache.put(self.key, manifest, flac, _part(report, _PACKED_SHARE, 1.0))
+        self._cache.put(self.key, manifest, flac, _part(report, _PACKED_SHARE, 1.0), captions)
         report(1.0)
         return Cached(bytes=size)
+
+
+def _reported(
+    found: CaptionFile | Captions | NoCaptions | None, content: bytes | None
+) -> CachedCaptions | None:
+    """What the manifest says of captions; None if none were wanted."""
+    if isinstance(found, NoCaptions):
+        return CachedCaptions(problem=found.problem, message=found.message)
+    if content is None:
+        return None
+    return CachedCaptions(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _part(report: Report, start: float, end: float) -> Report:

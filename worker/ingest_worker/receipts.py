@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from ingest_contract.captions import TranscriptOrigin, TranscriptSource
 from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, Tracks, encode
 from ingest_contract.stages import Stage
 from ingest_worker.domain import (
@@ -113,6 +114,18 @@ def quality_of(transcript: Transcript) -> Quality:
         language_change_seconds=rounded(
             sum(word.end - word.start for word in near_changes(transcript.words))
         ),
+    )
+
+
+def origin_of(transcript: Transcript) -> TranscriptOrigin | None:
+    """Where the words are from; None if they are heard, as the profile wants it."""
+    why = transcript.no_captions
+    if transcript.source is TranscriptSource.SPEECH and why is None:
+        return None
+    return TranscriptOrigin(
+        source=transcript.source,
+        problem=why.problem if why else None,
+        message=why.message if why else "",
     )
 
 

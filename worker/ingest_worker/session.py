@@ -30,6 +30,7 @@ from ingest_worker.progress_server import ProgressServer
 from ingest_worker.receipts import (
     coverage_of,
     memory_of,
+    origin_of,
     quality_of,
     rounded,
     speakers_of,
@@ -124,6 +125,7 @@ class Session:
             if found
             else None,
             speakers=speakers_of(found.identities, found.diarization) if found else None,
+            transcript=origin_of(found.transcript) if found else None,
             quality=quality_of(found.transcript) if found else None,
             memory=memory_of(self.sampler, self.uuid, self.free_at_start_mib),
             effective=effective,

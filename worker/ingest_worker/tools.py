@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ingest_contract.captions import CaptionsWish
 from ingest_contract.order import IngestOrder
 from ingest_contract.profile import FetchProfile
 from ingest_contract.sites import SiteAccess, SiteReport
@@ -22,7 +23,7 @@ from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.models import Models, Role
-from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, Transcriber
+from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, SpeechDetector, Transcriber
 
 
 class ArtifactStore(Protocol):
@@ -41,6 +42,8 @@ class Tools:
 
     fetcher: Fetcher
     decoder: Decoder
+    detector: Callable[[], SpeechDetector]
+    """Makes what finds speech, for captions to be compared with."""
     transcriber: LazyEngine[Transcriber]
     diarizer: LazyEngine[Diarizer]
     embedder: LazyEngine[Embedder]
@@ -87,14 +90,17 @@ def tools_for(
     """
     runtime = order.runtime
     on_cpu = runtime.device == "cpu"
-    cached = around.cached
+    cached, captions = around.cached, order.settings.captions_of(order.item)
     fetcher, decoder = (
-        (cached, cached) if cached is not None else media_for(order.fetch, order.sites, around.on_site)
+        (cached, cached)
+        if cached is not None
+        else media_for(order.fetch, order.sites, around.on_site, captions)
     )
     early = runtime.preload and (on_cpu or plan.together)
     return Tools(
         fetcher=fetcher,
         decoder=decoder,
+        detector=_detector,
         transcriber=_transcriber(order, models, plan),
         diarizer=_diarizer(
             lambda: models.path(Role.DIARIZATION, order.settings.diarization.model),
@@ -109,19 +115,28 @@ def tools_for(
 
 
 def media_for(
-    fetch: FetchProfile, sites: Sequence[SiteAccess], on_site: Callable[[SiteReport], None]
+    fetch: FetchProfile,
+    sites: Sequence[SiteAccess],
+    on_site: Callable[[SiteReport], None],
+    captions: CaptionsWish | None = None,
 ) -> tuple[Fetcher, Decoder]:
     """What fetches from sources, and decodes what comes from there."""
     from ingest_worker.audio.decode import LimitedDecoder
     from ingest_worker.sources.apart import FetcherApart
 
-    return FetcherApart(fetch, sites, on_site), LimitedDecoder(fetch)
+    return FetcherApart(fetch, sites, on_site, captions), LimitedDecoder(fetch)
 
 
 def ear_for(order: EnrolOrder, models: Models) -> LazyEngine[Diarizer]:
     """What hears the voices of an enrolment. It is loaded on first use: where everything is known, never."""
     folder = partial(models.path, Role.DIARIZATION, order.diarization.model)
     return _diarizer(folder, order.runtime.device, order.runtime.diarization_batch, early=False)
+
+
+def _detector() -> SpeechDetector:
+    from ingest_worker.engines.detector import SileroDetector
+
+    return SileroDetector()
 
 
 def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> LazyEngine[Transcriber]:

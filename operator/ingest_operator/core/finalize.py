@@ -85,6 +85,7 @@ def _counted(counts: Mapping[Reason, int], reason: Reason | None) -> Mapping[Rea
 def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: RecordingState) -> Ledger:
     """Move the recording from `open_item` to the rows."""
     receipt = outcome.receipt
+    origin = receipt.transcript if receipt else None
     row = RecordingStatus(
         index=run.index,
         id=item_id,
@@ -97,6 +98,8 @@ def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: R
         if receipt and receipt.rtf is not None and state is RecordingState.SUCCEEDED
         else None,
         stage=receipt.stage if receipt else None,
+        transcript=origin.source if origin else None,
+        captions_problem=origin.problem if origin else None,
         reason=outcome.reason,
         message=outcome.message[:256] or None,
     )

@@ -99,6 +99,7 @@ class Orders:
             run=start.number,
             fetch=without_sites(self.profile.fetch),
             sites=needed(self.access, item),
+            captions=self.settings.captions_of(item),
             place=place,
         )
 

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from ingest_contract.base import decimal
+from ingest_contract.captions import (
+    CaptionsProblem,
+    ProblemCount,
+    SourceCount,
+    TranscriptOrigin,
+    TranscriptSource,
+)
 from ingest_contract.figures import StageSeconds, Sums
 from ingest_contract.receipt import Receipt, StageFigures
 from ingest_contract.stages import Stage
@@ -41,6 +48,8 @@ class Totals:
     wordless_seconds: float = 0.0
     speakerless_seconds: float = 0.0
     cut_words: int = 0
+    transcripts: Mapping[TranscriptSource, int] = field(default_factory=dict)
+    captions_not_taken: Mapping[CaptionsProblem, int] = field(default_factory=dict)
     segments: int = 0
     vectors: int = 0
     stages: Mapping[Stage, StageTotal] = field(default_factory=dict)
@@ -78,7 +87,15 @@ class Totals:
             )
         if quality := receipt.quality:
             summed = summed.plus(dropped_seconds=quality.dropped_seconds, cut_words=quality.cut_words)
-        return summed
+        return summed.with_origin(receipt.transcript) if receipt.transcript else summed
+
+    def with_origin(self, origin: TranscriptOrigin) -> "Totals":
+        """With one more recording whose captions were preferred."""
+        sources, problems = dict(self.transcripts), dict(self.captions_not_taken)
+        sources[origin.source] = sources.get(origin.source, 0) + 1
+        if origin.problem is not None:
+            problems[origin.problem] = problems.get(origin.problem, 0) + 1
+        return replace(self, transcripts=sources, captions_not_taken=problems)
 
 
 _SECONDS: Final = tuple(each.name for each in fields(Totals) if isinstance(each.default, float))
@@ -92,7 +109,9 @@ def totals_of(sums: Sums) -> Totals:
     stages = {
         each.stage: StageTotal(float(each.seconds), float(each.computing_seconds)) for each in sums.stages
     }
-    return Totals(stages=stages, **values)
+    transcripts = {each.source: each.count for each in sums.transcripts}
+    problems = {each.problem: each.count for each in sums.captions_not_taken}
+    return Totals(stages=stages, transcripts=transcripts, captions_not_taken=problems, **values)
 
 
 def sums_of(totals: Totals) -> Sums:
@@ -104,5 +123,12 @@ def sums_of(totals: Totals) -> Sums:
             stage=stage, seconds=decimal(total.seconds), computing_seconds=decimal(total.computing_seconds)
         )
         for stage, total in sorted(totals.stages.items())
+    )
+    values["transcripts"] = tuple(
+        SourceCount(source=source, count=count) for source, count in sorted(totals.transcripts.items())
+    )
+    values["captions_not_taken"] = tuple(
+        ProblemCount(problem=problem, count=count)
+        for problem, count in sorted(totals.captions_not_taken.items())
     )
     return Sums(**values)

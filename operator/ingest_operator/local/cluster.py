@@ -131,7 +131,8 @@ class LocalCluster:
         order = read_json(self._site.folder.run(run.index, run.number).order)
         if order is None:
             return
-        key = cache_key(order["batch"], order["item"]["id"])
+        item = Item.from_object(order["item"])
+        key = cache_key(order["batch"], item.id, self._orders.settings.captions_of(item))
         for left in Path(self._site.cache).glob(f"{key}.*"):
             left.unlink(missing_ok=True)
 

@@ -2,7 +2,9 @@
 
 from dataclasses import fields
 
+from ingest_contract.captions import CaptionsProblem, TranscriptOrigin, TranscriptSource
 from ingest_contract.figures import Sums
+from ingest_contract.receipt import Receipt
 from ingest_contract.stages import Stage
 from ingest_operator.core.totals import StageTotal, Totals, sums_of, totals_of
 
@@ -17,6 +19,19 @@ def test_sums_are_read_back_as_they_were_written() -> None:
     totals = Totals(stages={Stage.EMBED: StageTotal(0.25, 0.125)}).plus(**amounts, **counts)
     assert {name: getattr(totals, name) for name in amounts | counts} == amounts | counts
     assert totals_of(sums_of(totals)) == totals
+
+
+def test_recordings_count_once_by_where_their_words_are_from_and_once_by_why() -> None:
+    heard = TranscriptOrigin(source=TranscriptSource.SPEECH, problem=CaptionsProblem.OTHER_CUT, message="x")
+    taken = TranscriptOrigin(source=TranscriptSource.CAPTIONS)
+    totals = Totals()
+    for origin in (heard, taken, heard, None):
+        receipt = Receipt(result="Succeeded", seconds=1.0, transcript=origin)
+        totals = totals.with_receipt(receipt)
+    sums = sums_of(totals)
+    assert [(each.source.value, each.count) for each in sums.transcripts] == [("Captions", 1), ("Speech", 2)]
+    assert [(each.problem.value, each.count) for each in sums.captions_not_taken] == [("OtherCut", 2)]
+    assert totals_of(sums) == totals
 
 
 def test_seconds_are_added_up_without_a_tail_of_decimals() -> None:

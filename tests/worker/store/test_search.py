@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
 from ingest_worker.store import search as searching
 from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension
 from ingest_worker.store.search import Query, search
 from tests.worker.store.makers import MODEL, a_recording, content, named, store, unit, unknown
@@ -18,6 +20,8 @@ from tests.worker.store.makers import MODEL, a_recording, content, named, store,
 pytestmark = pytest.mark.postgres
 
 NEAR, FAR, AWAY = unit(1, 0.1), unit(0.5, 1), unit(0, 0, 1)
+CAPTIONS = TranscriptSource.CAPTIONS
+RECORDINGS = "select id, transcript_source from recordings"
 TEXTS = ("the operator watches graphics cards", "a recipe for lentil soup", "graphics memory is returned")
 
 
@@ -285,3 +289,23 @@ def test_ten_thousand_passages_are_searched_through_the_index_and_a_rare_speaker
     connection.execute("set enable_sort = off")  # as if they were too many for that
     assert "Index Scan using embeddings_384_nearest" in _plan(connection, rare)
     assert len({passage.text for passage in search(connection, rare)} & nearest) >= 45
+
+
+def test_whoever_reads_a_passage_can_tell_whether_its_words_were_heard(corpus: Connection) -> None:
+    captions = replace(content("lentils written down", vectors=np.stack([NEAR])), transcript_source=CAPTIONS)
+    store(corpus, captions, a_recording("test:written"))
+
+    def sources() -> dict[str, str]:
+        return {
+            passage.recording: passage.transcript_source
+            for passage in search(corpus, Query("lentils", NEAR, MODEL))
+        }
+
+    assert sources() == {"test:one": "Speech", "test:august": "Speech", "test:written": "Captions"}
+    for view in ("select recording, transcript_source from current_segments", RECORDINGS):
+        assert dict(corpus.execute(view).fetchall()) == sources()
+    stored = transcript(corpus, "test:written")
+    assert stored is not None
+    assert (stored.run.transcript_source, stored.run.is_heard) == ("Captions", False)
+    store(corpus, content("lentils heard", vectors=np.stack([NEAR])), a_recording("test:written"))
+    assert sources()["test:written"] == "Speech"

@@ -1,11 +1,13 @@
 """The cache: one entry for each recording of a namespace, which is its audio as FLAC and a manifest.
 
     <key>.<first 16 digits of its sha256>.flac
+    <key>.<first 16 digits of its sha256>.captions
     <key>.json
 
-The audio is written first, under a name that its content determines, and the manifest last: who finds a
-manifest finds the audio that it was written for, whoever else writes the same entry meanwhile. What does not
-fit (another version, another recording, another size or digest) counts as absent.
+Captions are there only where they are wanted. The audio is written first, under a name that its content
+determines, and the manifest last: who finds a manifest finds the audio that it was written for, whoever else
+writes the same entry meanwhile. What does not fit (another version, another recording, another size or
+digest) counts as absent.
 """
 
 import hashlib
@@ -33,7 +35,7 @@ _ABANDONED_SECONDS: Final = 60
 _MOST_SWEPT_FILES: Final = 1000
 """Files that one sweep removes at most."""
 
-_OURS: Final = re.compile(r"^\.?[0-9a-f]{40}\.(json|[0-9a-f]{16}\.flac)(\.[0-9a-f]{32}\.part)?$")
+_OURS: Final = re.compile(r"^\.?[0-9a-f]{40}\.(json|[0-9a-f]{16}\.(flac|captions))(\.[0-9a-f]{32}\.part)?$")
 """Names of entries, and of what was left in the middle of writing one. Other files are never touched."""
 
 _TRIES: Final = re.compile(r"^\.?[0-9a-f]{32}\.try(\.[0-9a-f]{32}\.part)?$")
@@ -77,6 +79,7 @@ class Cache:
         """The entry of a recording, if its audio is there byte for byte; None if not."""
         try:
             manifest = self.get(key, recording)
+            self.captions(key, manifest)
             for _ in self._checked(key, manifest, report):
                 pass
         except StageError as error:
@@ -99,6 +102,21 @@ class Cache:
         except OSError as error:
             raise StageError(Reason.SCRATCH_FULL, f"{target.name}: {error.strerror}") from error
 
+    def captions(self, key: str, manifest: Manifest) -> bytes | None:
+        """The captions of an entry; None if it has none. Raises `StageError(NOT_IN_CACHE)` if they are not
+        what the manifest says."""
+        name, said = _captions(key, manifest), manifest.captions
+        if name is None or said is None:
+            return None
+        content = bytearray()
+        for block in self._storage.blocks(name):
+            content += block
+            if len(content) > said.bytes:
+                break
+        if len(content) != said.bytes or hashlib.sha256(content).hexdigest() != said.sha256:
+            raise _absent("the captions in the cache are not what a fetch left there")
+        return bytes(content)
+
     def _checked(self, key: str, manifest: Manifest, report: Report) -> Iterator[bytes]:
         """The audio, block by block; at the end, or earlier, raises if it is not what was written."""
         digest, done = hashlib.sha256(), 0
@@ -112,7 +130,9 @@ class Cache:
         if done != manifest.bytes or digest.hexdigest() != manifest.sha256:
             raise _absent("the audio in the cache is not what a fetch left there")
 
-    def put(self, key: str, manifest: Manifest, flac: Path, report: Report) -> None:
+    def put(
+        self, key: str, manifest: Manifest, flac: Path, report: Report, captions: bytes | None = None
+    ) -> None:
         """Put an entry there, in place of whatever was there.
 
         Args:
@@ -120,16 +140,21 @@ class Cache:
             manifest: Of this very file.
             flac: The audio, on scratch.
             report: Called with the share that is written.
+            captions: The captions, if there are some.
 
         Raises:
             StageError: `UNKNOWN` if the file on scratch is not what the manifest says.
         """
         self._storage.write(_audio(key, manifest), _content(flac, manifest, report))
+        name = _captions(key, manifest)
         try:
+            if name is not None and captions is not None:
+                self._storage.write(name, [captions])
             self._storage.write(f"{key}.json", [manifest.to_json().encode()])
         except BaseException:
-            with suppress(StageError):  # audio that nobody can find would keep a full disk full
-                self._storage.remove(_audio(key, manifest))
+            for each in filter(None, (_audio(key, manifest), name)):
+                with suppress(StageError):  # what nobody can find would keep a full disk full
+                    self._storage.remove(each)
             raise
 
     def remove(self, key: str) -> None:
@@ -186,6 +211,11 @@ def _content(flac: Path, manifest: Manifest, report: Report) -> Iterator[bytes]:
 
 def _audio(key: str, manifest: Manifest) -> str:
     return f"{key}.{manifest.audio}.flac"
+
+
+def _captions(key: str, manifest: Manifest) -> str | None:
+    said = manifest.captions
+    return None if said is None or said.sha256 is None else f"{key}.{said.sha256[:16]}.captions"
 
 
 def _absent(why: str) -> StageError:

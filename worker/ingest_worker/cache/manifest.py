@@ -10,9 +10,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, ItemId
+from ingest_contract.captions import CaptionsProblem, Why
 from ingest_contract.receipt import Real, Tracks
 from ingest_contract.stages import Stage, stage_hash
 from ingest_contract.text import ForeignLine
+from ingest_worker.captions.form import MAX_FORM_BYTES
 from ingest_worker.domain import SAMPLE_RATE, Sound
 
 MAX_MANIFEST_BYTES: Final = 1 << 16
@@ -20,6 +22,22 @@ MAX_MANIFEST_BYTES: Final = 1 << 16
 
 _MOST_SAMPLES: Final = 360_000 * SAMPLE_RATE
 """Of the longest recording that a profile can allow."""
+
+
+class CachedCaptions(ContractModel):
+    """The captions that were fetched with the audio, or why there are none."""
+
+    problem: CaptionsProblem | None = None
+    """Why there are none."""
+
+    message: Why = ""
+    """Details, for people."""
+
+    bytes: Annotated[int, Field(ge=0, le=MAX_FORM_BYTES)] = 0
+    """Size of their file."""
+
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of their file; None if there are none."""
 
 
 class Manifest(ContractModel):
@@ -51,6 +69,9 @@ class Manifest(ContractModel):
 
     sound: Tracks
     """Which audio of the media it is."""
+
+    captions: CachedCaptions | None = None
+    """The captions of its source; None if none were wanted."""
 
     fetch_seconds: Real
     """Time to download it."""

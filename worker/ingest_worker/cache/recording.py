@@ -10,12 +10,15 @@ from typing import Final
 
 from typing_extensions import override
 
+from ingest_contract.captions import CaptionsProblem
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 from ingest_worker.audio.flac import unpack
 from ingest_worker.cache.entries import Cache
 from ingest_worker.cache.manifest import Manifest, sound_of
+from ingest_worker.captions.form import decoded
+from ingest_worker.captions.values import Captions, NoCaptions
 from ingest_worker.domain import Audio, Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Decoder, Fetcher, Report
@@ -45,6 +48,7 @@ class CachedRecording(Fetcher, Decoder):
         try:
             self._manifest = manifest = self._cache.get(self._key, item.id)
             self._require_permitted(manifest)
+            captions = self._captions(manifest)
             self._cache.copy(self._key, manifest, target, report)
         except StageError as error:
             target.unlink(missing_ok=True)
@@ -52,7 +56,20 @@ class CachedRecording(Fetcher, Decoder):
                 self.discard()
             raise
         report(1.0)
-        return Media(target, manifest.title, manifest.announced_seconds)
+        return Media(target, manifest.title, manifest.announced_seconds, captions)
+
+    def _captions(self, manifest: Manifest) -> Captions | NoCaptions | None:
+        """The captions that were fetched with it. Raises `StageError(NOT_IN_CACHE)`."""
+        said = manifest.captions
+        if said is None:
+            return None
+        content = self._cache.captions(self._key, manifest)
+        if content is None:
+            return NoCaptions(said.problem or CaptionsProblem.NOT_OFFERED, said.message)
+        try:
+            return decoded(content)
+        except ValueError as error:
+            raise StageError(Reason.NOT_IN_CACHE, f"the captions in the cache are none: {error}") from error
 
     def _require_permitted(self, manifest: Manifest) -> None:
         """Another batch may have fetched it, for which longer recordings are allowed."""

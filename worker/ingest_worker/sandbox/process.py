@@ -1,9 +1,9 @@
 """Starts a child, sends it requests, reads no longer and no more than agreed, and ends it. Its output is
 untrusted.
 
-Called by `audio.process` and `sources.apart`. The child has an environment of its own, its own session, and
-no file of ours but its three streams; a compromised child can write anything, so the length of a line is
-limited, and a line is parsed here and judged by the caller.
+Called by `audio.process`, `captions.process` and `sources.apart`. The child has an environment of its own,
+its own session, and no file of ours but its three streams; a compromised child can write anything, so the
+length of a line is limited, and a line is parsed here and judged by the caller.
 """
 
 import contextlib

@@ -1,8 +1,9 @@
 """The walls around a process that reads hostile content; it raises them itself when everything that it needs
 is open, permanently.
 
-Called by `audio.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it raises them and
-prints those that this kernel lacks, which `ingestctl doctor` and `python -m ingest_worker.check` show.
+Called by `audio.child` and `captions.child`; run as a program (`python -I -m ingest_worker.sandbox.walls`) it
+raises them and prints those that this kernel lacks, which `ingestctl doctor` and `python -m
+ingest_worker.check` show.
 """
 
 import json

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from pydantic import ValidationError
 from typing_extensions import override
 
+from ingest_contract.captions import CaptionsWish
 from ingest_contract.failures import Reason
 from ingest_contract.object_address import is_object, object_address
 from ingest_contract.order import Item, PlanOrder
@@ -33,6 +34,8 @@ from ingest_worker.sandbox.process import Child, ChildEndedError, ChildGarbledEr
 from ingest_worker.sources import files
 from ingest_worker.sources.answers import languages, texts
 from ingest_worker.sources.budget import MAX_LISTING_SECONDS
+from ingest_worker.sources.captions_beside import with_those_beside
+from ingest_worker.sources.captions_read import read, without_secrets
 from ingest_worker.sources.child_reports import TELLABLE, ended, failed, garbled, media_of, site_met
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.credentials import check_secrets
@@ -84,13 +87,18 @@ class FetcherApart(Fetcher):
     """Implements `ports.Fetcher`: local files directly, everything else by a child."""
 
     def __init__(
-        self, fetch: FetchProfile, sites: Sequence[SiteAccess] = (), on_site: OnSite = _unheard
+        self,
+        fetch: FetchProfile,
+        sites: Sequence[SiteAccess] = (),
+        on_site: OnSite = _unheard,
+        captions: CaptionsWish | None = None,
     ) -> None:
-        self._fetch, self._sites, self._on_site = fetch, sites, on_site
+        """`captions` says which captions are wanted; None: none."""
+        self._fetch, self._sites, self._on_site, self._wish = fetch, sites, on_site, captions
 
     @override
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
-        """The item's media, at `into/media.<ext>` if they were downloaded.
+        """The item's media, at `into/media.<ext>` if they were downloaded, with the captions that are wanted.
 
         Raises:
             StageError: any reason of the kinds `Input` and `Source`, `SCRATCH_FULL`, `HOST_OUT_OF_MEMORY`,
@@ -99,7 +107,7 @@ class FetcherApart(Fetcher):
         if files.is_local(item.url):
             media = files.planned_file(item, self._fetch)
             report(1.0)
-            return media
+            return read(with_those_beside(media, self._wish, self._fetch.allow))
         check_secrets(item.url)
         shown, secrets = _Shown(report), read_secrets(self._sites)
         request = {
@@ -107,6 +115,7 @@ class FetcherApart(Fetcher):
             "fetch": self._fetch.to_json(),
             "item": item.to_json(),
             "sites": secrets.request,
+            "captions": self._wish and self._wish.to_json(),
         }
         limits = Limits(
             self._fetch.timeout_seconds + MAX_LISTING_SECONDS,
@@ -122,7 +131,7 @@ class FetcherApart(Fetcher):
                 elif "done" in line:
                     media = media_of(line["done"], into)
                     report(1.0)
-                    return media
+                    return read(without_secrets(media, secrets))
         raise StageError(Reason.UNKNOWN, "the process that fetches said nothing")
 
     @override
@@ -206,7 +215,6 @@ class _Remembering:
 
 _MOST_FRAMED_BYTES: Final = 2 * MAX_BYTES
 """Of a plan's frames: base64 adds a third to a document that does not compress."""
-
 
 _DAY_SECONDS: Final = 86_400
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from ingest_contract.captions import CaptionsWish
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.plan_document import frames
@@ -26,6 +27,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
 from ingest_worker.sandbox.limits import Limits, limit_this_process
+from ingest_worker.sources.child_reports import said_of
 from ingest_worker.sources.fetcher import SourceFetcher
 from ingest_worker.sources.plan import make_plan
 from ingest_worker.sources.sites import Sites
@@ -78,12 +80,19 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _fetch(request: dict[str, Any]) -> dict[str, Any]:
-    """Fetch one recording's media into a folder: the file's name there, its title, and the seconds that its
-    source announces."""
-    fetcher = SourceFetcher(FetchProfile.model_validate_json(request["fetch"]), sites=_sites(request))
+    """Fetch one recording's media into a folder: the file's name there, its title, the seconds that its
+    source announces, and its captions."""
+    wish = request["captions"] and CaptionsWish.model_validate_json(request["captions"])
+    fetch = FetchProfile.model_validate_json(request["fetch"])
+    fetcher = SourceFetcher(fetch, sites=_sites(request), captions=wish)
     item = Item.model_validate_json(request["item"])
     media = fetcher.fetch(item, Path(request["into"]), lambda share: _say({"share": share}))
-    return {"name": media.path.name, "title": media.title, "seconds": media.duration_seconds}
+    return {
+        "name": media.path.name,
+        "title": media.title,
+        "seconds": media.duration_seconds,
+        "captions": said_of(media.captions),
+    }
 
 
 def _sites(request: dict[str, Any]) -> Sites:

@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from ingest_contract.captions import CaptionsProblem
 from ingest_contract.failures import FAILURES, Kind, Reason
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.sites import SiteReport
 from ingest_contract.text import legible
+from ingest_worker.captions.choosing import language_of
+from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.process import Said, number
@@ -86,4 +89,34 @@ def media_of(done: Any, into: Path) -> Media:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file") from error
     if not regular:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file of its own")
-    return Media(path, title, number(seconds) or None)
+    return Media(path, title, number(seconds) or None, captions_of(done.get("captions"), into))
+
+
+def said_of(captions: CaptionFile | Captions | NoCaptions | None) -> Said | None:
+    """Captions that were fetched, or why there are none, as the child says it."""
+    if isinstance(captions, CaptionFile):
+        return {
+            "name": captions.path.name,
+            "language": captions.language,
+            "automatic": captions.automatic,
+        }
+    if isinstance(captions, NoCaptions):
+        return {"problem": captions.problem.value, "message": captions.message}
+    return None
+
+
+def captions_of(said: Any, into: Path) -> CaptionFile | NoCaptions | None:
+    """The inverse of `said_of`, for a file below `into`. Raises `StageError` for what no child of ours
+    says."""
+    if said is None:
+        return None
+    try:
+        if "problem" in said:
+            return NoCaptions(CaptionsProblem(said["problem"]), str(said["message"]))
+        name, language = str(said["name"]), str(said["language"])
+        path = into / name
+        if "/" in name or not stat.S_ISREG(path.lstat().st_mode) or language_of(language) != language:
+            raise garbled()
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise garbled() from error
+    return CaptionFile(path, language, said.get("automatic") is True)

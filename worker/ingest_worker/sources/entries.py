@@ -59,7 +59,7 @@ def candidate_of(info: Mapping[str, Any], source: PlannedSource, *, alone: bool)
         channel=_channel(info),
         liveness=_LIVENESS.get(str(info.get("live_status"))),
         short=_short(info, address),
-        language=_language(info),
+        language=language_of(info),
         speakers=source.speakers,
     )
 
@@ -98,7 +98,7 @@ def _short(info: Mapping[str, Any], address: str) -> bool:
     return info.get("media_type") == "short" or "shorts" in urlsplit(address).path.split("/")
 
 
-def _language(info: Mapping[str, Any]) -> str | None:
+def language_of(info: Mapping[str, Any]) -> str | None:
     """The language of a recording, or the one of its formats with sound: the first part of an IETF tag such
     as `en-US`. Of several, as of a dubbed recording, the one that yt-dlp prefers, which is the original's
     (`language_preference`); None if it prefers none."""

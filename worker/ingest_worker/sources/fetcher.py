@@ -2,29 +2,35 @@
 within the profile's limits."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
 
+from ingest_contract.captions import CaptionsProblem, CaptionsWish
 from ingest_contract.failures import Reason
 from ingest_contract.object_address import is_object
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 from ingest_contract.text import without_credentials
+from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sources import files, options
 from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import for_a_download, for_a_listing
+from ingest_worker.sources.captions import fetched
+from ingest_worker.sources.captions_beside import with_those_beside
+from ingest_worker.sources.child_reports import captions_of, said_of
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.entries import title_of
 from ingest_worker.sources.guard import Policy, policy_of
 from ingest_worker.sources.resolve import NO_SITES, Resolver
 from ingest_worker.sources.secret_lists import is_secret, line_of, unquoted
 from ingest_worker.sources.sites import Sites
-from ingest_worker.sources.ytdlp import Info, SiteSession
+from ingest_worker.sources.ytdlp import Info, Read, SiteSession
 
 _NOTE: Final = "media.json"
 """Beside the media: which item they belong to,
@@ -38,10 +44,17 @@ assembling a `post_live`."""
 class SourceFetcher(Fetcher):
     """Implements `ports.Fetcher`."""
 
-    def __init__(self, fetch: FetchProfile, *, policy: Policy | None = None, sites: Sites = NO_SITES) -> None:
+    def __init__(
+        self,
+        fetch: FetchProfile,
+        *,
+        policy: Policy | None = None,
+        sites: Sites = NO_SITES,
+        captions: CaptionsWish | None = None,
+    ) -> None:
         """`policy` says which addresses may be reached, if not those that the profile allows; `sites` what
-        sites want."""
-        self._fetch, self._sites = fetch, sites
+        sites want; `captions` which captions are wanted."""
+        self._fetch, self._sites, self._wish = fetch, sites, captions
         self._policy = policy or policy_of(fetch.allow)
 
     @override
@@ -54,8 +67,8 @@ class SourceFetcher(Fetcher):
         if files.is_local(item.url):
             media = files.planned_file(item, self._fetch)
             report(1.0)
-            return media
-        media = _fetched_before(item, into) or self._fetched(item, into, report)
+            return with_those_beside(media, self._wish, self._fetch.allow)
+        media = _fetched_before(item, into, self._wish) or self._fetched(item, into, report)
         report(1.0)
         return media
 
@@ -68,9 +81,11 @@ class SourceFetcher(Fetcher):
                 media = self._download(url, item.title, into, report)
         elif is_object(item.url):
             media = Buckets(self._fetch, self._policy, lambda: None).fetch(item, into, report)
+            if self._wish is not None:
+                media = replace(media, captions=NoCaptions(CaptionsProblem.NOT_SEARCHED))
         else:
             media = self._download(item.url, item.title, into, report)
-        _remember(item, media)
+        _remember(item, media, self._wish)
         return media
 
     @override
@@ -84,16 +99,26 @@ class SourceFetcher(Fetcher):
         for leftover in into.glob("media.*"):
             leftover.unlink()
         watch = _Watch(self._fetch, report)
+        captions: CaptionFile | NoCaptions | None = None
+
+        def check(info: Info, read: Read) -> None:
+            nonlocal captions
+            self._check(info)
+            if self._wish is not None:
+                captions = fetched(info, self._wish, into, read)
+
         session = SiteSession(
             self._policy,
             options.for_download(into, watch.block),
             lambda: for_a_listing(self._fetch),
             self._sites,
         )
-        path, info = session.download(url, self._check, for_a_download(self._fetch))
+        path, info = session.download(url, check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
-        return Media(path, title_of(info) or title or path.stem, float(duration) if duration else None)
+        return Media(
+            path, title_of(info) or title or path.stem, float(duration) if duration else None, captions
+        )
 
     def _check(self, info: Info) -> None:
         """Refuse a recording that extraction shows to be unusable, before any media are downloaded."""
@@ -133,8 +158,9 @@ class _Watch:
             self._report(self._share)
 
 
-def _fetched_before(item: Item, into: Path) -> Media | None:
-    """The media of an earlier run on this disk, if they are complete and belong to this item."""
+def _fetched_before(item: Item, into: Path, wish: CaptionsWish | None) -> Media | None:
+    """The media of an earlier run on this disk, if they are complete and belong to this item, with the
+    captions that are wanted."""
     try:
         note = json.loads((into / _NOTE).read_text(encoding="utf-8"))
         path = into / note["name"]
@@ -142,18 +168,30 @@ def _fetched_before(item: Item, into: Path) -> Media | None:
             note["id"] == item.id
             and note["url"] == without_credentials(item.url)
             and path.stat().st_size == note["size"]
+            and note.get("wish") == (wish and wish.to_json())
         )
-        return Media(path, note["title"], note["seconds"]) if whole else None
-    except (OSError, ValueError, KeyError, TypeError):
+        captions = captions_of(note.get("captions"), into)
+        return Media(path, note["title"], note["seconds"], captions) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, StageError):
         return None
 
 
-def _remember(item: Item, media: Media) -> None:
+def _without_message(
+    captions: CaptionFile | Captions | NoCaptions | None,
+) -> CaptionFile | Captions | NoCaptions | None:
+    """A message may quote what somebody must not read on a disk: the parent takes out secrets, and this
+    process cannot."""
+    return NoCaptions(captions.problem) if isinstance(captions, NoCaptions) else captions
+
+
+def _remember(item: Item, media: Media, wish: CaptionsWish | None) -> None:
     note = {
         "id": item.id,
         "url": without_credentials(item.url),
         "name": media.path.name,
         "size": media.path.stat().st_size,
+        "wish": wish and wish.to_json(),
+        "captions": said_of(_without_message(media.captions)),
     }
     text = json.dumps({**note, "title": media.title, "seconds": media.duration_seconds})
     draft = media.path.with_name(f"{_NOTE}.part")

@@ -31,6 +31,9 @@ T = TypeVar("T")
 Info = Mapping[str, Any]
 """yt-dlp's description of something (`yt_dlp/extractor/common.py`, `InfoExtractor`)."""
 
+Read = Callable[[str, Mapping[str, str], int], bytes]
+"""At most so many bytes at an address, asked for with these headers. May raise `StageError`."""
+
 MOST_ENTRIES: Final = 20_000
 """Entries of one list: twice what a batch can hold."""
 
@@ -184,9 +187,9 @@ class SiteSession:
             )
             return response.read(count), int(announced) if announced.isdecimal() else None
 
-    def download(self, url: str, check: Callable[[Info], None], budget: Budget) -> tuple[Path, Info]:
+    def download(self, url: str, check: Callable[[Info, Read], None], budget: Budget) -> tuple[Path, Info]:
         """One recording, in two steps: its description, which `check` may refuse by raising, and then its
-        media.
+        media. `check` may read what the description leads to, as its own site.
 
         `budget` is for both steps, its time only for the second.
 
@@ -198,13 +201,30 @@ class SiteSession:
         with self._open(site, guard, budget) as downloader:
             with self._typed(guard), self._budget().running("looking at it"):
                 found = _the_one(downloader, downloader.extract_info(url, download=False))
-            check(found)
+            check(found, self._reading(downloader, guard))
             with self._typed(guard, downloading=True), budget.running("the download"):
                 done = downloader.process_ie_result(dict(found), download=True)
         paths = [each["filepath"] for each in done.get("requested_downloads", ()) if each.get("filepath")]
         if len(paths) != 1 or not Path(paths[0]).is_file():
             raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file")
         return Path(paths[0]), done
+
+    def _reading(self, downloader: YoutubeDL, guard: Guard) -> Read:
+        """Reads what belongs to a recording, by the session that described it."""
+
+        def read(url: str, headers: Mapping[str, str], most: int) -> bytes:
+            guard.check(url)
+            content = bytearray()
+            with (
+                self._typed(guard),
+                self._budget().running("reading it"),
+                downloader.urlopen(Request(url, headers=dict(headers))) as response,
+            ):
+                while len(content) < most and (block := response.read(most - len(content))):
+                    content += block
+            return bytes(content)
+
+        return read
 
     @cached_property
     def _extractors(self) -> Mapping[str, Any]:

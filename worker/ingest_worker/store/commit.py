@@ -42,8 +42,8 @@ on conflict (id) do update
 """
 _RUN: Final = """
 insert into ingest.run (id, recording, batch, trace_id, number, pipeline_hash, started_at, finished_at,
-                        seconds, media_seconds, language, models, figures)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        seconds, media_seconds, language, models, figures, transcript_source)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -143,7 +143,7 @@ def _require_vectors(content: Content) -> None:
 
 def _insert_run(connection: Connection, recording: Recording, run: Run, content: Content) -> None:
     times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
-    facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures))]
+    facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures)), content.transcript_source]
     connection.execute(
         _RUN, [run.id, recording.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts]
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_worker.codec import FORMAT_VERSION, READABLE, decode_spoken
 from ingest_worker.domain import Decision, Segment, SpokenWord, Turn
@@ -48,6 +49,13 @@ class RunRow:
     models: dict[str, str]
     figures: dict[str, Any]
     superseded_at: datetime | None
+    transcript_source: TranscriptSource
+    """Where its words are from."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its words were heard; those of captions have times that are estimated."""
+        return self.transcript_source == TranscriptSource.SPEECH
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,8 @@ class StoredTranscript:
 
 _RUNS = """
 select r.id, r.recording, v.title, r.batch, r.number, r.pipeline_hash, r.started_at, r.finished_at,
-       r.seconds, r.media_seconds, r.rtf, r.language, r.models, r.figures, r.superseded_at
+       r.seconds, r.media_seconds, r.rtf, r.language, r.models, r.figures, r.superseded_at,
+       r.transcript_source
   from ingest.shown_run r join ingest.shown_recording v on v.id = r.recording
 """
 _RECORDINGS = (

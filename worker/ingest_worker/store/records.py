@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.text import legible, without_credentials
@@ -89,3 +90,5 @@ class Content:
     """One per speaker."""
     segments: tuple[Segment, ...]
     vectors: Vectors
+    transcript_source: TranscriptSource = TranscriptSource.SPEECH
+    """Where the words are from."""

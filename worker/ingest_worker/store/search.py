@@ -16,6 +16,7 @@ from pgvector import HalfVector
 from psycopg import sql
 from psycopg.rows import class_row
 
+from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
@@ -72,11 +73,13 @@ class Passage:
     """Cosine similarity."""
     text_rank: int | None
     """Rank in the list by words."""
+    transcript_source: TranscriptSource
+    """Where its words are from."""
 
 
 _SEARCH: Final = """
 with eligible as not materialized (
-  select s.id, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label,
+  select s.id, s.run, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label,
          v.id as recording, v.title, v.url, v.published_at
     from ingest.shown_segment s
     join ingest.shown_recording v on v.current_run = s.run
@@ -105,10 +108,12 @@ with eligible as not materialized (
 select s.recording, s.title, s.url, s.published_at, s.label as speaker, s.start_seconds as start,
        s.end_seconds as end, s.text,
        (coalesce(1.0 / (%(k)s + a.place), 0) + coalesce(1.0 / (%(k)s + b.place), 0))::float8 as score,
-       a.place as vector_rank, a.similarity, b.place as text_rank
+       a.place as vector_rank, a.similarity, b.place as text_rank,
+       r.transcript_source
   from by_vector a full join by_text b using (id)
   join eligible s using (id)
- order by score desc, a.similarity desc nulls last, id
+  join ingest.shown_run r on r.id = s.run
+ order by score desc, a.similarity desc nulls last, s.id
  limit %(limit)s
 """
 
