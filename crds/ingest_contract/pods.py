@@ -175,6 +175,10 @@ class PodProfile(ContractModel):
     store: StoreSecret = StoreSecret()
     """Where the store's address is."""
 
+    curator_store: StoreSecret | None = None
+    """Where the store's address for a member of `ingest_curator` is, which workers are not: for Jobs that
+    forget a deleted SpeakerProfile. Omitted: `store`, which suffices where that is the owner's."""
+
     models: ModelVolume = ModelVolume()
     """Where the models are."""
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import FAILURES, OK_EXIT, Reason
-from ingest_contract.order import FetchOrder, IngestOrder, PlanOrder, WorkOrder
+from ingest_contract.order import FetchOrder, IngestOrder, WorkOrder
 from ingest_contract.receipt import Receipt
-from ingest_contract.voice_orders import EnrolOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
 from ingest_worker.interruption import Control, Interruption
@@ -134,14 +134,14 @@ class Process:
             from ingest_worker.enrolment import enrol
 
             enrol(self._order, self._dsn, self._session)
-        elif isinstance(self._order, PlanOrder):
+        elif isinstance(self._order, ForgetOrder):
+            from ingest_worker.forgetting import forget
+
+            forget(self._order, self._dsn, self._session)
+        else:
             from ingest_worker.planner import plan
 
             plan(self._order, self._dsn, self._session)
-        else:
-            raise StageError(
-                Reason.ORDER_INVALID, f"This worker does not carry out orders of kind {self._order.kind}."
-            )
 
     def _end(self, error: StageError | None) -> None:
         """Write the Receipt and set the exit code, unless the other thread has done so."""

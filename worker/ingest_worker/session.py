@@ -17,7 +17,7 @@ from ingest_contract.place import Place
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Effective, PlanSummary, Receipt
 from ingest_contract.sites import SiteReport
 from ingest_contract.stages import Stage
-from ingest_contract.voice_report import Enrolled
+from ingest_contract.voice_report import Enrolled, ForgetReport
 from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Gpu
@@ -73,6 +73,7 @@ class Session:
         self.plan: PlanSummary | None = None
         self.cached: Cached | None = None
         self.enrolled: Enrolled | None = None
+        self.forgotten: ForgetReport | None = None
         self.run_id: str | None = None
         self.site: SiteReport | None = None
         """The last site that was met."""
@@ -119,6 +120,7 @@ class Session:
             run_id=self.run_id,
             cached=self.cached,
             enrolled=self.enrolled,
+            forgotten=self.forgotten,
             site=self.site,
             tracks=tracks_of(sound) if sound else None,
             coverage=coverage_of(found.words, found.diarization, found.segments, found.vectors)

@@ -62,6 +62,24 @@ class HeardSource:
     message: str = ""
 
 
+def is_enrolled_elsewhere(connection: Connection, owner: str, voice: str) -> bool:
+    """Whether another namespace has enrolled a voice of this name."""
+    with translated("reading enrolments"):
+        row = connection.execute(
+            "select exists (select from ingest.enrolment where voice = %s and owner not in (%s, %s))",
+            [voice, owner, PEOPLE],
+        ).fetchone()
+    return bool(row and row[0])
+
+
+def withdraw(connection: Connection, owner: str, voice: str) -> int:
+    """Remove what a namespace has enrolled under a name. Returns how many rows went."""
+    with translated("withdrawing an enrolment"), connection.transaction():
+        return connection.execute(
+            "delete from ingest.enrolment where owner = %s and voice = %s", [owner, voice]
+        ).rowcount
+
+
 def known(connection: Connection, owner: str, voice: str, model: str) -> dict[str, HeardSource]:
     """What is known of a voice by a model: source to row. Raises `StageError`, like every statement here."""
     with translated("reading an enrolment"):
