@@ -28,7 +28,7 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     seen_all = here.transcript
     seen_all.chapter(
         "Ingest",
-        "Eight recordings, three of them broken: "
+        "Two people to recognise, and eight recordings, three of them broken: "
         "one in which nobody speaks, one that ends early, one that is not there.",
     )
     batch = here.written("batch.yaml")
@@ -40,6 +40,7 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
         here.kubectl("get ib demo")
         here.kubectl("wait --timeout=60m --for=condition=Complete ib demo")
     here.kubectl("get ib demo --output=wide")
+    here.kubectl("get sp")
     here.until(
         lambda: all(_has_ended(job) for job in here.listed("jobs", OURS)),
         "the Job controller has seen all ends too",
@@ -140,7 +141,11 @@ def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Pla
     with here.transcript.phase("deletion"):
         here.kubectl("delete ischedule every-minute")
         here.kubectl("delete ib demo")
+        here.kubectl("delete sp joe mina")
         here.until(lambda: not here.listed("jobs", OURS), "the Jobs are gone")
+    with connect(here.dsn, application="e2e") as connection:
+        left = {label for (label,) in connection.execute("select distinct label from speakers").fetchall()}
+    assert not {"joe", "mina"} & left, "who is deleted is forgotten"
     if written := here.transcript.write():
         print(f"e2e: docs/journey.md was written anew:\n{written}")
 
