@@ -13,14 +13,8 @@ from ingest_worker.session import Session
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.deciding import Signed
 from ingest_worker.store.enrolment import is_enrolled_elsewhere, withdraw
-from ingest_worker.store.forgetting import (
-    Gone,
-    Passages,
-    forget_channel,
-    forget_recordings,
-    forget_voice,
-    sweep,
-)
+from ingest_worker.store.forgetting import Gone, forget_channel, forget_recordings, forget_voice, sweep
+from ingest_worker.store.forgotten_voice import Passages
 from ingest_worker.store.schema import check
 from ingest_worker.store.voice_names import VoiceError, voice_of
 
