@@ -5,8 +5,6 @@ The node's firewall enforces the policies here and in every other test on it. Wh
 seen in tests/chart.
 """
 
-import json
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -16,19 +14,8 @@ from testkit.node.metadata import ADDRESS as METADATA
 from testkit.node.metadata import metadata
 from testkit.node.namespace import HOST
 from testkit.release.batches import apply, batch
+from testkit.release.knocking import reached
 from testkit.release.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
-
-KNOCKS = """
-import json, socket, sys
-def answers(address):
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=3).close()
-    except OSError:
-        return False
-    return True
-print(json.dumps([address for address in sys.argv[1:] if answers(address)]))
-"""
 
 
 def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_operator_reach_the_worker(
@@ -46,24 +33,18 @@ def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_op
             f"{_address(here, server)}:{MEDIA_PORT}",
         ]
         here.until(
-            lambda: _reached(here, caller, needed + foreign) == needed + foreign,
+            lambda: reached(here, caller, needed + foreign) == needed + foreign,
             "a pod of which no policy speaks reaches all",
         )
         barred = batch(here, "barred", ["talk.mp4"])
         worker = barred.until_working()
-        assert _reached(here, worker, needed + foreign) == needed
+        assert reached(here, worker, needed + foreign) == needed
         pages = [f"{_address(here, pod)}:{PROGRESS_PORT}" for pod in (operator, worker)]
-        assert _reached(here, caller, pages) == []
-        assert _reached(here, operator, [*pages, *needed, *foreign]) == [*pages, api], (
+        assert reached(here, caller, pages) == []
+        assert reached(here, operator, [*pages, *needed, *foreign]) == [*pages, api], (
             "workers' progress and the API server"
         )
         assert barred.done()["counts"]["succeeded"] == 1
-
-
-def _reached(here: Place, pod: str, addresses: list[str]) -> list[str]:
-    """Those of the addresses to which a connection from this pod comes about."""
-    said = here.kubectl(f"exec {pod} -- python -c {shlex.quote(KNOCKS)} {' '.join(addresses)}", shown=False)
-    return list(json.loads(said))
 
 
 def _operator(here: Place) -> str:
