@@ -16,14 +16,14 @@ import numpy as np
 from ingest_worker.domain import Diarization, FloatArray, Identity
 from ingest_worker.spans import Spans, common, joined, length, share, without
 
-MOSTLY: Final = 0.5
+MOSTLY_SHARE: Final = 0.5
 """Share of a speaker's seconds that must lie where a person has said who speaks."""
 
-PARTLY: Final = 0.25
+PARTLY_SHARE: Final = 0.25
 """Share of a speaker's seconds from which on other decisions contradict, or a decision is about this speaker
 at all. A diarizer's own errors at the edges of turns are below it (10 to 20 % of DER in docs/accuracy.md)."""
 
-LEAD: Final = 0.05
+LEAD_CORRELATION: Final = 0.05
 """How much more alike than every other a voice must be where times say nothing: the profile's default
 margin."""
 
@@ -92,19 +92,22 @@ def place(heard: Sequence[HeardSpeaker], statements: Sequence[Statement]) -> Pla
         best = max(painted, key=lambda effect: painted[effect], default=None)
         others = sum(seconds for effect, seconds in painted.items() if effect != best)
         whole = length(speaker.spans)
-        if best is not None and others >= PARTLY * whole:
+        if best is not None and others >= PARTLY_SHARE * whole:
             confused.add(speaker.speaker)
-        elif best is not None and painted[best] >= MOSTLY * whole:
+        elif best is not None and painted[best] >= MOSTLY_SHARE * whole:
             clear[speaker.speaker] = best
     by_time: dict[int, list[int]] = {each.key: [] for each in statements}
     why: dict[int, str] = {}
     for each in statements:
         for speaker in heard:
-            if share(speaker.spans, each.spans) < PARTLY and share(each.spans, speaker.spans) < MOSTLY:
+            if (
+                share(speaker.spans, each.spans) < PARTLY_SHARE
+                and share(each.spans, speaker.spans) < MOSTLY_SHARE
+            ):
                 continue
             if speaker.speaker not in clear:
                 why[each.key] = TWO_IN_ONE if speaker.speaker in confused else why.get(each.key, NOBODY)
-            elif share(speaker.spans, each.spans) >= PARTLY:
+            elif share(speaker.spans, each.spans) >= PARTLY_SHARE:
                 if _alike(each.vector, speaker.vector) < speaker.threshold:
                     why[each.key] = OTHER_VOICE
                 else:
@@ -150,7 +153,7 @@ def _by_voice(
         thresholds = {speaker.speaker: speaker.threshold for speaker in free}
         if not ranked or ranked[0][0] < thresholds[ranked[0][1]]:
             continue
-        if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= LEAD:
+        if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= LEAD_CORRELATION:
             found[each.key] = [ranked[0][1]]
 
 
@@ -161,8 +164,8 @@ def same_speakers(heard: Sequence[HeardSpeaker], before: Sequence[HeardSpeaker])
         (-length(common(new.spans, old.spans)), new.speaker, old.speaker)
         for new in heard
         for old in before
-        if share(new.spans, old.spans) >= MOSTLY
-        and share(old.spans, new.spans) >= MOSTLY
+        if share(new.spans, old.spans) >= MOSTLY_SHARE
+        and share(old.spans, new.spans) >= MOSTLY_SHARE
         and _alike(new.vector, old.vector) >= new.threshold
     )
     found: dict[int, int] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ingest_worker.domain import Decision, Diarization, Identity, Segment, SpokenWord
-from ingest_worker.placing import MOSTLY, speakers_of
+from ingest_worker.placing import MOSTLY_SHARE, speakers_of
 from ingest_worker.spans import Spans, joined, share
 from ingest_worker.store.records import Content
 
@@ -34,7 +34,7 @@ def spared(content: Content, kept: Spans, cut: Spans, names: frozenset[str]) -> 
     """
     away = joined((*kept, *cut))
     heard = speakers_of(content.diarization, content.identities)
-    gone = {each.speaker for each in heard if away and share(each.spans, away) >= MOSTLY}
+    gone = {each.speaker for each in heard if away and share(each.spans, away) >= MOSTLY_SHARE}
     gone |= {each.speaker for each in content.identities if each.name in names}
     vectors = content.diarization.vectors.copy()
     vectors[sorted(gone)] = np.nan
@@ -43,7 +43,7 @@ def spared(content: Content, kept: Spans, cut: Spans, names: frozenset[str]) -> 
         diarization=replace(content.diarization, vectors=vectors),
         identities=tuple(_anonymous(each, names, gone=each.speaker in gone) for each in content.identities),
     )
-    silent = {each.speaker for each in heard if cut and share(each.spans, cut) >= MOSTLY}
+    silent = {each.speaker for each in heard if cut and share(each.spans, cut) >= MOSTLY_SHARE}
     return Spared(_without(found, cut, silent) if cut else found, frozenset(gone))
 
 
@@ -60,12 +60,12 @@ def _without(content: Content, cut: Spans, silent: set[int]) -> Content:
     """Without these passages, their words and their turns."""
     rows = [
         i for i, each in enumerate(content.segments)
-        if each.speaker not in silent and share(((each.start, each.end),), cut) < MOSTLY
+        if each.speaker not in silent and share(((each.start, each.end),), cut) < MOSTLY_SHARE
     ]  # fmt: skip
     words, segments = drop_words(content.words, [content.segments[i] for i in rows], cut, silent)
     turns = tuple(
         each for each in content.diarization.turns
-        if each.speaker not in silent and share(((each.start, each.end),), cut) < MOSTLY
+        if each.speaker not in silent and share(((each.start, each.end),), cut) < MOSTLY_SHARE
     )  # fmt: skip
     diarization: Diarization = replace(content.diarization, turns=turns)
     vectors = replace(content.vectors, values=content.vectors.values[rows])
@@ -81,7 +81,7 @@ def drop_words(
         i
         for i, each in enumerate(words)
         if i in inside
-        or (each.speaker not in silent and share(((each.word.start, each.word.end),), cut) < MOSTLY)
+        or (each.speaker not in silent and share(((each.word.start, each.word.end),), cut) < MOSTLY_SHARE)
     ]
     place = {old: new for new, old in enumerate(kept)}
     moved = tuple(

@@ -19,13 +19,13 @@ BYTES_PER_MIB: Final = 1 << 20
 UNKNOWN_LENGTH_SECONDS: Final = 3600
 """What a recording of unknown length counts as in the cache until it is fetched."""
 
-LEAST_AHEAD: Final = 8
-AHEAD_PER_SLOT: Final = 3
+LEAST_AHEAD_RECORDINGS: Final = 8
+SLOT_AHEAD_RECORDINGS: Final = 3
 """Recordings ahead where the profile names no number. A fetch takes about as long as a GPU needs then: with
 one per slot, eight GPUs stand idle for 6 % of a long batch; with two for 0.04 %; and some fetches fail
 (`python -m bench.fetching --ahead 8 16`)."""
 
-LAST_PER_SLOT: Final = 3
+SLOT_LAST_RECORDINGS: Final = 3
 """The longest of the last recordings goes first once so many of them are left for each slot."""
 
 
@@ -52,7 +52,7 @@ def ahead_of(fetch: FetchProfile, slots: int, *, has_cache: bool) -> Ahead | Non
     """How far a batch with so many slots fetches ahead; None if one process fetches and ingests."""
     if fetch.mode is FetchMode.INLINE or not has_cache:
         return None
-    enough = min(MAX_AHEAD_RECORDINGS, max(LEAST_AHEAD, AHEAD_PER_SLOT * slots))
+    enough = min(MAX_AHEAD_RECORDINGS, max(LEAST_AHEAD_RECORDINGS, SLOT_AHEAD_RECORDINGS * slots))
     return Ahead(fetch.ahead.recordings or enough, fetch.ahead.gib * 1024)
 
 
@@ -88,7 +88,7 @@ def in_order(items: Sequence[Item], candidates: list[int], slots: int) -> list[i
     """Recordings in the order in which they start: that of the plan, and of the last ones the longest first
     (R. L. Graham, "Bounds on multiprocessing timing anomalies", 1969). Otherwise all slots but one wait at
     the end for a long recording that began late."""
-    if len(candidates) > LAST_PER_SLOT * slots:
+    if len(candidates) > SLOT_LAST_RECORDINGS * slots:
         return candidates
     return sorted(candidates, key=lambda index: -_seconds_of(items[index]))
 

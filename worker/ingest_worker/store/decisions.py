@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from ingest_worker.placing import MOSTLY
+from ingest_worker.placing import MOSTLY_SHARE
 from ingest_worker.spans import flat, joined, share
 from ingest_worker.store.connect import Connection, as_array
 from ingest_worker.store.decided import follow
@@ -247,5 +247,5 @@ def _passages(
         [run, span[1], span[0]],
     ).fetchall()
     whose = [row for row in rows if was is None or row[2] == was.label]
-    moved = [row for row in whose if share(((row[0], row[1]),), (span,)) >= MOSTLY]
+    moved = [row for row in whose if share(((row[0], row[1]),), (span,)) >= MOSTLY_SHARE]
     return moved, len(whose) - len(moved)

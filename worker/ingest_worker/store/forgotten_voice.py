@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from ingest_contract.stages import Stage
 from ingest_worker.codec import FORMAT_VERSION, decode_spoken, encode_spoken
 from ingest_worker.domain import Segment
-from ingest_worker.placing import PARTLY
+from ingest_worker.placing import PARTLY_SHARE
 from ingest_worker.spans import Spans, from_flat, share
 from ingest_worker.sparing import drop_words
 from ingest_worker.store.connect import Connection
@@ -109,7 +109,7 @@ def _forget_anchors(connection: Connection, recording: str, spans: Spans) -> Non
     rows = connection.execute(
         "select id, spans from ingest.decided_speaker where recording = %s", [recording]
     ).fetchall()
-    about = [anchor for anchor, times in rows if share(from_flat(times), spans) >= PARTLY]
+    about = [anchor for anchor, times in rows if share(from_flat(times), spans) >= PARTLY_SHARE]
     connection.execute("delete from ingest.decided_speaker where id = any(%s)", [about])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ingest_worker.placing import MOSTLY
+from ingest_worker.placing import MOSTLY_SHARE
 from ingest_worker.spans import Spans, common, from_flat, joined, share, without
 from ingest_worker.store.connect import Connection
 
@@ -76,7 +76,7 @@ def _lay(connection: Connection, run: UUID, part: _Part) -> None:
     segments = connection.execute(
         "select id, start_seconds, end_seconds, speaker from ingest.segment where run = %s", [run]
     ).fetchall()
-    moved = [row for row in segments if share(((row[1], row[2]),), part.spans) >= MOSTLY]
+    moved = [row for row in segments if share(((row[1], row[2]),), part.spans) >= MOSTLY_SHARE]
     connection.execute(
         "update ingest.decided_speaker set open = %s where id = %s",
         [None if moved else MOVED_NOTHING, part.anchor],
