@@ -94,6 +94,17 @@ class Workstation:
         self.words += [ran.stdout, ran.stderr]
         return ran.stdout + ran.stderr
 
+    def until_told(self, name: str, reason: str, *sources: dict[str, Any], login: str = "login") -> str:
+        """What a command says that goes on trying, until it has said why it waits."""
+        said = self.ctl.home / "words.txt"
+        before = len(said.read_text()) if said.exists() else 0
+        waits = self.ctl.start(*self.command(name, *sources, login=login))
+        until(lambda: reason in said.read_text()[before:] or waits.poll() is not None, f"it says {reason}")
+        if waits.poll() is None:
+            waits.send_signal(signal.SIGINT)
+        self.words.append(waits.communicate(timeout=180)[0])
+        return said.read_text()[before:]
+
 
 @pytest.fixture
 def workstation(ctl: Ctl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
@@ -126,18 +137,10 @@ def test_no_secret_is_left_on_a_workstation(workstation: Workstation) -> None:
     whole = station.run("whole", station.entry(PLAIN), station.entry(CUT), station.bucket("reader"))
     assert '"DownloadFailed"' in whole
     assert ctl.status("whole")["counts"]["succeeded"] == 1, whole
-    assert "ProxyFailed" in station.run("proxy", station.entry(CUT), login="wrong")
+    assert "ProxyFailed" in station.until_told("proxy", "ProxyFailed", station.entry(CUT), login="wrong")
     assert "CredentialsInvalid" in station.run("bucket", station.bucket("nobody"))
     station.site.rules.refused_accounts["ann"] = Refusal.BOT_CHECK
-    refused = ctl.start(*station.command("refused", station.entry(CUT)))
-    until(
-        lambda: "BotCheck" in (ctl.home / "words.txt").read_text() or refused.poll() is not None,
-        "it is refused",
-    )
-    if refused.poll() is None:
-        refused.send_signal(signal.SIGINT)
-    station.words.append(refused.communicate(timeout=180)[0])
-
+    station.until_told("refused", "BotCheck", station.entry(CUT))
     with connect(ctl.dsn, application="test") as connection:
         tables = [name for (name,) in connection.execute(TABLES).fetchall()]
         each = (SQL("select t::text from ingest.{} t").format(Identifier(name)) for name in tables)

@@ -21,7 +21,7 @@ MAKERS = {
 RECORDED = {
     "dialogue": (1, "b0793af82cab5ce2"),
     "clips": (1, "825987c67877f5ba"),
-    "media": (1, "1d05be37d5ddb32a"),
+    "media": (2, "1979d3da67586d64"),
     "foreign": (1, "9731985d5075e2ca"),
     "community1": (1, "a0a3f5bdaaa08493"),
 }

@@ -70,9 +70,9 @@ def after_plans(sites: Sites, trace: str, runs: Sequence[Run], now: float) -> Si
             continue
         run = known.get(probe)
         if run is None:
-            sites = sites.with_state(_met(sites, name), _unprobed(state))
+            sites = sites.with_state(met_named(sites, name), _unprobed(state))
         elif run.ended is not None:
-            sites = sites.with_state(_met(sites, name), _probed(sites, name, state, probe, run, now))
+            sites = sites.with_state(met_named(sites, name), _probed(sites, name, state, probe, run, now))
     for run in {run.index: run for run in sorted(runs, key=lambda run: run.number)}.values():
         sites = _refused(sites, probe_of(trace, run.index, run.number), run, now)
     return sites
@@ -99,9 +99,9 @@ def _probed(sites: Sites, name: str, state: SiteState, me: SiteProbe, run: Run, 
     """A site after the end of the plan that probed it. One that another site has refused tells nothing of
     it."""
     outcome = outcome_of(run.ended) if run.ended is not None else None
-    if outcome is not None and outcome.reason is not None and _site_of(outcome) not in (name, None):
+    if outcome is not None and outcome.reason is not None and site_of(outcome) not in (name, None):
         return _unprobed(state)
-    return after_one(state, _met(sites, name), me, run, _at(run, now))
+    return after_one(state, met_named(sites, name), me, run, _at(run, now))
 
 
 def _refused(sites: Sites, me: SiteProbe, run: Run, now: float) -> Sites:
@@ -110,10 +110,10 @@ def _refused(sites: Sites, me: SiteProbe, run: Run, now: float) -> Sites:
     if run.ended is None:
         return sites
     outcome, at = outcome_of(run.ended), _at(run, now)
-    name = _site_of(outcome)
+    name = site_of(outcome)
     if outcome.reason not in SITE_BREAKERS or name is None or now >= at + NEWS_SECONDS:
         return sites
-    met = _met(sites, name)
+    met = met_named(sites, name)
     return sites.with_state(met, after_one(sites.state_of(met), met, me, run, at))
 
 
@@ -122,7 +122,8 @@ def _at(run: Run, now: float) -> float:
     return now if run.ended_at is None else min(now, run.ended_at)
 
 
-def _site_of(outcome: Outcome) -> str | None:
+def site_of(outcome: Outcome) -> str | None:
+    """The last site that a run met, by the name that its worker has for it."""
     reported = outcome.receipt.site if outcome.receipt is not None else None
     return None if reported is None else reported.name
 
@@ -131,7 +132,7 @@ def _unprobed(state: SiteState) -> SiteState:
     return state if state.stopped is None else replace(state, stopped=replace(state.stopped, probe=None))
 
 
-def _met(sites: Sites, name: str) -> Met:
+def met_named(sites: Sites, name: str) -> Met:
     """A site by the name that a worker or a status has for it."""
     entry = chosen([name], {each.name for each in sites.entries})
     return Met(name, next((each for each in sites.entries if each.name == entry), None))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ingest_contract.failures import FAILURES, SITE_BREAKERS, Reason, Verdict
+from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
@@ -111,7 +111,7 @@ async def _planned(
         await gate.pass_through(order.sources, number, attempt, stop)
         began = time.time()
         ended = await _ran(folder, order.to_json(), site, stop)
-        await gate.hear(order.sources, _as_run(number, attempt, began, ended))
+        waits = await gate.hear(order.sources, _as_run(number, attempt, began, ended))
         outcome = outcome_of(ended)
         reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
         if outcome.succeeded and outcome.receipt is not None:
@@ -123,7 +123,7 @@ async def _planned(
                 if document.summary == outcome.receipt.plan:
                     return document
                 message = "the plan that arrived is not the one that the receipt describes"
-        counted += reason not in SITE_BREAKERS
+        counted += not waits
         if counted == MAX_PLAN_ATTEMPTS or FAILURES[reason].verdict in (
             Verdict.GIVE_UP,
             Verdict.SKIP,

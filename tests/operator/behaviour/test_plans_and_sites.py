@@ -14,7 +14,7 @@ from testkit.cluster.scene import Scene, stalled_by
 from testkit.objects.builders import a_failure
 
 TUBE = {"url": "https://www.youtube.com/@talks"}
-WAIT_SECONDS = 15
+WAIT_SECONDS = 40
 
 
 @pytest.fixture(autouse=True)

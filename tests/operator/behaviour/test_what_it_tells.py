@@ -103,7 +103,7 @@ def test_it_is_ready_once_it_has_seen_every_kind_and_alive_all_the_time(scene: S
     scene.operate(port=pages.port)
     until(lambda: pages.get("readyz")[0] == HTTPStatus.OK, "it is ready")
     fresh = json.loads(pages.get("readyz")[1])["fresh"]
-    kinds = {"ingestbatches", "ingestschedules", "ingestprofiles", "jobs", "pods"}
+    kinds = {"ingestbatches", "ingestschedules", "ingestprofiles", "speakerprofiles", "jobs", "pods"}
     assert set(fresh) == {
         f"{way} of {kind} in {scene.namespace}" for kind in kinds for way in ("list", "watch")
     }

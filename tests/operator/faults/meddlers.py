@@ -110,6 +110,7 @@ _OF_WATCHES: Mapping[str, Fault] = {
     "ingestbatches": gone(1),
     "ingestschedules": FAILING,
     "ingestprofiles": EXPIRED,
+    "speakerprofiles": BUSY,
     "jobs": mute(2, 3.0),
     "pods": cut(1),
 }

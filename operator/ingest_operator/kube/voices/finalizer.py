@@ -31,10 +31,10 @@ def without_finalizer(thing: Object) -> Object:
 def by_hand(thing: Object) -> str:
     """What somebody can do who does not want to wait."""
     name = thing["metadata"]["name"]
+    voice = (thing.get("spec") or {}).get("displayName") or name
     return (
-        f"Whoever takes the finalizer {FORGET} from it lets it go as it is; what the store knows of the "
-        "voice "
-        f"stays there until `ingestctl forget --voice` (kubectl edit speakerprofile {name})."
+        f"Whoever takes the finalizer {FORGET} from it (kubectl edit speakerprofile {name}) lets it go as it "
+        f"is; what the store knows of the voice stays there until `ingestctl forget --voice {voice!r}`."
     )
 
 

@@ -17,6 +17,7 @@ from ingest_contract.order import (
 from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_contract.speaker_profile import SpeakerProfile
+from ingest_contract.text import legible
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import (
@@ -94,7 +95,7 @@ def test_whatever_titles_and_addresses_hold_the_worker_reads_the_order_that_was_
         title=title,
         channel=channel,
     )
-    orders = orders_for(voices=[a_voice("ann", f"https://media.example.org/{voice}")])
+    orders = orders_for(voices=[a_voice("ann", f"https://media.example.org/{legible(voice)}")])
     order = orders.to_ingest(item, Start(3, number, 0, rung, 0), PLACE)
     own, shared = split(order)
     assert read_order(expand(own, {SHARED_VARIABLE: shared, "HOME": "/root"})) == order
