@@ -19,7 +19,9 @@ FOLDERS: Final = ("tests/worker/diarization", "tests/worker/transcription")
 
 LONG: Final = (
     "tests/operator/faults/test_faults.py",
+    "tests/journey/test_no_secret_is_left.py",
     "tests/journey/test_a_killed_worker.py",
+    "tests/operator/behaviour/test_no_secret_is_left.py",
     "tests/operator/behaviour/test_thirty_nights.py",
     "tests/worker/transcription",
     "tests/worker/diarization",
@@ -27,6 +29,9 @@ LONG: Final = (
     "tests/operator/behaviour/test_failure_table.py",
     "tests/operator/crash/test_crash.py",
     "tests/journey/test_a_batch.py",
+    "tests/journey/test_a_secret_list.py",
+    "tests/journey/test_a_bucket.py",
+    "tests/worker/test_captions_stored.py",
     "tests/operator/core/test_any_order_of_events.py",
     "tests/worker/test_pipeline_process.py",
     "tests/operator/core/test_every_crash.py",
