@@ -128,7 +128,7 @@ def _with_ours_again(merged: Object, ours: Object) -> Object:
         "labels": merged["metadata"].get("labels", {}) | ours["metadata"]["labels"]
     }
     spec = merged["spec"] | {field: ours["spec"][field] for field in OURS}
-    worker = _worker(ours["spec"])
+    worker = worker_of(ours["spec"])
     containers = [
         _restored(each, worker) if each["name"] == CONTAINER else each for each in spec["containers"]
     ]
@@ -144,5 +144,6 @@ def _restored(container: Object, worker: Object) -> Object:
     return restored
 
 
-def _worker(spec: Object) -> Object:
+def worker_of(spec: Object) -> Object:
+    """The container of a pod's spec that carries out the order."""
     return next(each for each in spec["containers"] if each["name"] == CONTAINER)

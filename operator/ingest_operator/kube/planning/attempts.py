@@ -25,7 +25,7 @@ from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 from ingest_operator.kube.observe.unplaced import no_node
 
 REQUEST: Final = f"{GROUP}/asked"
-"""Annotation of a plan Job: its request, in the form of `PlanRequest.text`."""
+"""Annotation of a Job: what it was asked to do, as `PlanRequest.text` or `VoiceRequest.text`."""
 
 _HASH_DIGITS: Final = 16
 _REQUEST: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")

@@ -62,7 +62,7 @@ async def make(
     job = drawn_from(job, bad_nodes)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)
-    return await _create_or_meet(api, owner, JOBS, job)
+    return await create_or_meet(api, owner, JOBS, job)
 
 
 async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ...]], frozen: int) -> None:
@@ -90,7 +90,7 @@ async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
 async def _publish(api: Api, owner: Owner, order: Object, job: Object) -> None:
     """Put the order where the Job reads it. Another order that is already there is changed only while no Job
     of this run can have read it."""
-    there = await _create_or_meet(api, owner, CONFIG_MAPS, order)
+    there = await create_or_meet(api, owner, CONFIG_MAPS, order)
     if there.get("data") == order["data"]:
         return
     try:
@@ -105,8 +105,8 @@ async def _publish(api: Api, owner: Owner, order: Object, job: Object) -> None:
         )
 
 
-async def _create_or_meet(api: Api, owner: Owner, resource: Resource, body: Object) -> Object:
-    """The object of this name, created now or by an earlier call."""
+async def create_or_meet(api: Api, owner: Owner, resource: Resource, body: Object) -> Object:
+    """The object of this name, created now or by an earlier call. Raises `NameTakenError`."""
     try:
         return await api.create(resource, owner.namespace, body)
     except AlreadyExistsError:

@@ -11,23 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Verdict
-from ingest_contract.names import GROUP
 from ingest_contract.pods import PodProfile
 from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.kube.api.fields import gone_by, metadata_of
-from ingest_operator.kube.api.names import CONTAINER, INGEST, Owner, own_place_of
+from ingest_operator.kube.api.names import INGEST, Owner, own_place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.manifests.overlay import worker_of
 from ingest_operator.kube.manifests.voice_jobs import VoiceWork
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 from ingest_operator.kube.observe.unplaced import no_node
-from ingest_operator.kube.planning.attempts import digest_of
-
-REQUEST: Final = f"{GROUP}/asked"
-"""Annotation of a Job: what it was asked to do, as `VoiceRequest.text`."""
+from ingest_operator.kube.planning.attempts import REQUEST, digest_of
 
 _REQUEST: Final = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{16})")
 
@@ -46,7 +43,7 @@ class VoiceRequest:
         """The request of this order in this Job. The number of the run is no part of it, nor what makes a run
         faster or smaller."""
         same = order.model_dump_json(exclude={"run", "trace_id", "runtime"})
-        (image,) = (each["image"] for each in worker_containers(job))
+        image = worker_of(job["spec"]["template"]["spec"])["image"]
         return cls(digest_of(f"{image} {same}"), digest_of(json.dumps(job["spec"], sort_keys=True)))
 
     @classmethod
@@ -59,12 +56,6 @@ class VoiceRequest:
     def text(self) -> str:
         """The value of the annotation."""
         return f"{self.order}.{self.job}"
-
-
-def worker_containers(job: Object) -> list[Object]:
-    """The containers of a Job that carry out the order: one."""
-    containers: list[Object] = job["spec"]["template"]["spec"]["containers"]
-    return [each for each in containers if each["name"] == CONTAINER]
 
 
 @dataclass(frozen=True, slots=True)

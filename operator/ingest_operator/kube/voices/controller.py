@@ -19,10 +19,9 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
-from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError, RefusalCause, RefusedError
+from ingest_operator.kube.api.errors import NotFoundError, RefusalCause, RefusedError
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.names import ENROL, ROLE, Owner
-from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal, name_taken
 from ingest_operator.kube.api.resources import JOBS, SPEAKERS, Object
 from ingest_operator.kube.api.statuses import body_of, replaced, stalled
@@ -37,6 +36,7 @@ from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.manifests.pod_template import GRACE_SECONDS
 from ingest_operator.kube.manifests.voice_jobs import VoiceWork
 from ingest_operator.kube.observe.end_rules import decided
+from ingest_operator.kube.planning.create import create_or_meet
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.telemetry.logs import about
 from ingest_operator.kube.voices.attempts import Attempts, attempts_of
@@ -177,14 +177,7 @@ class VoiceController:
         for job in step.ending:
             await delete_job(self._api, self._seen, job)
         body = wanted.job(step.number, step.rung)
-        namespace, name = wanted.owner.namespace, body["metadata"]["name"]
-        try:
-            self._seen.take_created(await self._api.create(JOBS, namespace, body))
-        except AlreadyExistsError:
-            there = await self._api.get(JOBS, namespace, name)
-            if not is_controlled(there, wanted.owner.identity):
-                raise NameTakenError(JOBS.kind, name) from None
-            self._seen.jobs.accept(there)
+        self._seen.take_created(await create_or_meet(self._api, wanted.owner, JOBS, body))
 
     async def _held(self, voice: SpeakerProfile, body: Object, blocker: Blocker, now: float) -> Requeue:
         """Say what somebody must change. A watch shows most changes; the rest is looked for now and then."""

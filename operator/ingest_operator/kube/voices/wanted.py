@@ -17,7 +17,8 @@ from ingest_operator.kube.manifests.site_secrets import path_of
 from ingest_operator.kube.manifests.sources import with_claims_allowed
 from ingest_operator.kube.manifests.voice_jobs import VoiceWork, enrol_job, forget_job
 from ingest_operator.kube.manifests.volumes import PLACE
-from ingest_operator.kube.voices.attempts import REQUEST, VoiceRequest
+from ingest_operator.kube.planning.attempts import REQUEST
+from ingest_operator.kube.voices.attempts import VoiceRequest
 
 
 @dataclass(frozen=True, slots=True)
