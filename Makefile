@@ -11,7 +11,8 @@ IN_ENV = bin=$$($(PYTHON) scripts/environment.py)/bin;
 ON_NODE = $(IN_ENV) $$bin/python -m testkit.node.fitness; $$bin/python -m testkit.cluster.binaries > /dev/null; \
   $$bin/python -m testkit.tools.programs > /dev/null; $$bin/python -m testkit.node.firewall > /dev/null;
 # Four for two cores: half of them wait for a cluster most of the time (tests/support/lanes.py).
-SIDE_BY_SIDE = -n 4
+# On a machine of CI nobody can look again: what fails there runs once more, and what then passes is printed as RERUN.
+SIDE_BY_SIDE = -n 4 $(if $(CI),--reruns 1 -rR)
 BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it from its Go modules: about five minutes)"; \
   $$bin/python -m testkit.cluster.binaries; \
   echo "== the tests' Helm and judges of health (the first run builds them: about three minutes)"; \
