@@ -21,6 +21,7 @@ from ingest_contract.failures import (
 )
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.schema import structural
+from ingest_contract.stalls import STALLS, STATES, cause_and_step
 
 ROWS = [pytest.param(reason, row, id=reason) for reason, row in FAILURES.items()]
 SIGTERM_EXIT = 143
@@ -81,8 +82,23 @@ def test_what_a_sentence_points_to_exists(reason: Reason, row: Failure) -> None:
         for model in (IngestProfileSpec, IngestBatchSpec)
         for path in paths(structural(model.model_json_schema()))
     }
-    for named in re.findall(r"`([^`]+)`", row.sentence):
+    for named in re.findall(r"`([^`]+)`", f"{row.sentence} {row.next_step}"):
         assert named in known or named.startswith("ingestctl "), reason
+
+
+NEXT_STEPS = {each.value: row.next_step for each, row in FAILURES.items()} | STALLS | STATES
+
+
+@pytest.mark.parametrize("reason", NEXT_STEPS)
+def test_the_next_step_of_every_reason_is_one_sentence_that_names_the_cause_first(reason: str) -> None:
+    sentence = NEXT_STEPS[reason]
+    cause, step = cause_and_step(sentence)
+    assert min(len(cause), len(step)) > 10
+    assert re.match(r"[A-Z]", cause)
+    assert re.match(r"[a-z`]", step)
+    assert re.fullmatch(r"[^.]+(?:(?<=[a-zA-Z])\.(?=[a-zA-Z])[^.]+)*\.", sentence), "one sentence"
+    assert len(sentence) < 200
+    assert sentence.count(": ") == 1
 
 
 def paths(schema: dict[str, Any], above: str = "") -> Iterator[str]:

@@ -9,6 +9,7 @@ import yaml
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.generated import HEADER, files
+from ingest_contract.stalls import cause_and_step
 from tests.contract.made import CRDS
 from tests.contract.made import FILES as MADE
 
@@ -60,13 +61,19 @@ def test_every_reason_is_on_the_failure_page_with_its_sentence(reason: Reason) -
     assert FAILURES[reason].sentence in row
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_on_the_page_of_why_with_its_next_step(reason: Reason) -> None:
+    cause, step = cause_and_step(FAILURES[reason].next_step)
+    assert f"| `{reason.value}` | {cause} | {step} |\n" in MADE["docs/why.md"]
+
+
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_is_explained_there(verdict: Verdict) -> None:
     assert f"\n| {verdict.value} |" in MADE["docs/failures.md"]
 
 
 def test_every_table_on_a_page_has_rows_of_one_width() -> None:
-    for path in ("docs/failures.md", "docs/reference.md"):
+    for path in ("docs/failures.md", "docs/why.md", "docs/reference.md"):
         for table in MADE[path].split("\n\n"):
             widths = {
                 line.replace("\\|", "").count("|") for line in table.splitlines() if line.startswith("|")

@@ -132,7 +132,10 @@ def test_a_failure_reason_is_added_in_five_steps(tree: Tree) -> None:
         '    NOT_INGESTED = "NotIngested"\n',
         '    NOT_INGESTED = "NotIngested"\n    YOURS = "Yours"\n',
     )
-    row = '        _R.YOURS: Failure(38, _K.INPUT, _V.GIVE_UP, "It is yours. Take it home."),\n'
+    row = (
+        '        _R.YOURS: Failure(38, _K.INPUT, _V.GIVE_UP, "It is yours. Take it home.", '
+        'next_step="It is yours: take it home."),\n'
+    )
     tree.change(
         "crds/ingest_contract/failures.py",
         "        _R.IMAGE_UNAVAILABLE: Failure(",
@@ -145,6 +148,7 @@ def test_a_failure_reason_is_added_in_five_steps(tree: Tree) -> None:
     )
     assert tree.python("-m", "ingest_contract").returncode == 0
     assert "| `Yours` | 38 |" in tree.read("docs/failures.md")
+    assert "| `Yours` | It is yours | take it home. |" in tree.read("docs/why.md")
     assert "Yours" in tree.read("crds/ingestbatches.yaml")
     assert "Yours" in tree.read("charts/video-ingest-operator/files/crds/ingestbatches.yaml")
     (tree.folder / "tests" / "worker" / "test_yours.py").write_text(
