@@ -10,17 +10,18 @@ from typing import Final
 
 from ingest_contract.failures import FAILURES, Failure, Reason
 from ingest_contract.text import said
+from ingest_worker.hiding import hidden
 
 
 class StageError(Exception):
     """A stage could not do its work, and the failure table says what that means.
 
-    Its message may quote a page, a file's name or a library: it is made legible here, once, and addresses in
-    it lose their credentials.
+    Its message may quote a page, a file's name or a library: it is made legible here, once, addresses in it
+    lose their credentials, and no secret of this process stays in it (`hiding`).
     """
 
     def __init__(self, reason: Reason, message: str = "", *, retry_after_seconds: int | None = None) -> None:
-        super().__init__(said(message) or FAILURES[reason].sentence)
+        super().__init__(said(hidden(message)) or FAILURES[reason].sentence)
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
 

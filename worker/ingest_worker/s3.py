@@ -5,11 +5,17 @@ s3fs is imported when a store is opened: it brings botocore and aiohttp, half a 
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ingest_worker.hiding import know
+
 SECONDS: Final = 20
 """Seconds of silence after which a connection counts as dead, as for sites."""
+
+_OF_THE_PROCESS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Variables from which a store's credentials are read."""
 
 
 def s3_files(
@@ -30,7 +36,9 @@ def s3_files(
     """
     from s3fs import S3FileSystem
 
-    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # it logs requests with their headers
+    for library in ("botocore", "aiobotocore"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # they log requests with their headers
+    know(os.environ.get(name) for name in _OF_THE_PROCESS)
     return S3FileSystem(
         endpoint_url=endpoint,
         config_kwargs={

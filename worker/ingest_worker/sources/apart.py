@@ -27,6 +27,7 @@ from ingest_contract.text import said
 from ingest_worker.details import Detail, Memory, Nothing
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import hidden
 from ingest_worker.planning import StoredRecording
 from ingest_worker.ports import Fetcher, Report
 from ingest_worker.sandbox.limits import Limits
@@ -131,7 +132,7 @@ class FetcherApart(Fetcher):
                 elif "done" in line:
                     media = media_of(line["done"], into)
                     report(1.0)
-                    return read(without_secrets(media, secrets))
+                    return read(without_secrets(media))
         raise StageError(Reason.UNKNOWN, "the process that fetches said nothing")
 
     @override
@@ -282,9 +283,9 @@ class _Asked:
                 self._request, seconds=seconds, last=not self._asks, restart=self._asks, waiting=waiting
             ):
                 if "failed" in line:
-                    raise failed(line, self._tellable, self._secrets)
+                    raise failed(line, self._tellable)
                 if "log" in line:
-                    log.warning("%s", self._secrets.hidden(said(str(line["log"])))[:MAX_MESSAGE_CHARACTERS])
+                    log.warning("%s", hidden(said(str(line["log"])))[:MAX_MESSAGE_CHARACTERS])
                 elif "site" in line:
                     self._on_site(site_met(line, self._secrets))
                 else:

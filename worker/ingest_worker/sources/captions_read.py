@@ -6,7 +6,7 @@ from dataclasses import replace
 from ingest_worker.captions.process import captions_in
 from ingest_worker.captions.values import CaptionFile, NoCaptions
 from ingest_worker.domain import Media
-from ingest_worker.sources.site_secrets import Secrets
+from ingest_worker.hiding import hidden
 
 
 def read(media: Media) -> Media:
@@ -16,8 +16,8 @@ def read(media: Media) -> Media:
     return replace(media, captions=captions_in(media.captions))
 
 
-def without_secrets(media: Media, secrets: Secrets) -> Media:
+def without_secrets(media: Media) -> Media:
     """The media, and no secret in what is said of their captions."""
     if not isinstance(media.captions, NoCaptions):
         return media
-    return replace(media, captions=replace(media.captions, message=secrets.hidden(media.captions.message)))
+    return replace(media, captions=replace(media.captions, message=hidden(media.captions.message)))

@@ -24,6 +24,7 @@ from ingest_contract.plan_document import frames
 from ingest_contract.profile import FetchProfile
 from ingest_worker.details import Detail, Memory
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import hidden
 from ingest_worker.planning import StoredRecording
 from ingest_worker.sandbox.kernel import die_with, no_new_privileges, undumpable
 from ingest_worker.sandbox.limits import Limits, limit_this_process
@@ -46,23 +47,27 @@ def main() -> int:
     try:
         _say({"done": work(request)})
     except StageError as error:
-        _say(
-            {
-                "failed": error.reason.value,
-                "message": str(error),
-                "retry_after_seconds": error.retry_after_seconds,
-            }
-        )
+        _fail(error)
     except MemoryError:
-        _say(
-            {
-                "failed": Reason.SOURCE_TOO_LARGE.value,
-                "message": "what is there takes more memory than is given to looking at it",
-            }
+        _fail(
+            StageError(
+                Reason.SOURCE_TOO_LARGE, "what is there takes more memory than is given to looking at it"
+            )
         )
     except Exception as error:  # noqa: BLE001 -- an error without a name here gets one in the parent
-        _say({"failed": Reason.UNKNOWN.value, "message": f"{type(error).__name__}: {error}"})
+        _fail(StageError(Reason.UNKNOWN, f"{type(error).__name__}: {error}"))
     return 0
+
+
+def _fail(error: StageError) -> None:
+    """The last line. Its message has no secret: this process alone knows the cookies that sites renewed."""
+    _say(
+        {
+            "failed": error.reason.value,
+            "message": str(error),
+            "retry_after_seconds": error.retry_after_seconds,
+        }
+    )
 
 
 class _Forward(logging.Handler):
@@ -70,7 +75,7 @@ class _Forward(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        _say({"log": record.getMessage()})
+        _say({"log": hidden(record.getMessage())})
 
 
 def _say(line: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ingest_worker.captions.choosing import language_of
 from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import hidden
 from ingest_worker.sandbox.process import Said, number
 from ingest_worker.sources.site_secrets import Secrets
 
@@ -58,14 +59,14 @@ def site_met(line: Said, secrets: Secrets) -> SiteReport:
         raise garbled() from error
 
 
-def failed(line: Said, tellable: Collection[Reason], secrets: Secrets) -> StageError:
+def failed(line: Said, tellable: Collection[Reason]) -> StageError:
     """The failure that the child itself reported."""
     reason = next((each for each in tellable if each.value == line["failed"]), Reason.UNKNOWN)
     later = line.get("retry_after_seconds")
     seconds = min(max(later, 0), _DAY_SECONDS) if isinstance(later, int) else None
     return StageError(
         reason,
-        secrets.hidden(str(line.get("message", "")))[:MAX_MESSAGE_CHARACTERS],
+        hidden(str(line.get("message", "")))[:MAX_MESSAGE_CHARACTERS],
         retry_after_seconds=seconds,
     )
 

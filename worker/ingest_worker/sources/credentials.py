@@ -11,18 +11,22 @@ from ingest_contract.failures import Reason
 from ingest_contract.object_address import SECRET_KEYS, ObjectAddress, is_object, object_address
 from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import know
 from ingest_worker.sources.secret_lists import is_secret, lines_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """What opens a bucket. Secret: never in a message or a log."""
+    """What opens a bucket. Secret: never in a message or a log (`hiding`), from when it is made."""
 
     access_key_id: str
     secret_access_key: str
     session_token: str | None
     region: str | None = None
     """The region that the machine's own settings name."""
+
+    def __post_init__(self) -> None:
+        know((self.access_key_id, self.secret_access_key, self.session_token))
 
 
 def mounted(address: ObjectAddress) -> Credentials:

@@ -6,6 +6,7 @@ silently; neither is reported. So such an entry stays as its list shows it, and 
 about it alone.
 """
 
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
@@ -15,6 +16,7 @@ from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import DownloadCancelled
 
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import know
 from ingest_worker.sources.budget import Budget
 
 _ALONE: Final = frozenset({"url", "url_transparent", "video"})
@@ -40,6 +42,19 @@ class Listing(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
             return
         for extractor in chosen:  # the last one, for addresses that no other claims, is no class
             self.add_info_extractor(extractor if isinstance(extractor, type) else type(extractor)())
+
+    @cached_property
+    def cookiejar(self) -> Any:
+        """The cookies of this yt-dlp. Of those that a site sets or renews nothing is said, either."""
+        jar = super().cookiejar
+        took = jar.set_cookie
+
+        def take(cookie: Any) -> None:
+            know([cookie.value])
+            took(cookie)
+
+        jar.set_cookie = take
+        return jar
 
     @override
     def urlopen(self, req: Any) -> Any:

@@ -1,22 +1,22 @@
 """The secrets of sites: read here, in the process that meets no site, and handed to the child that does, in
 memory.
 
-Called by `apart`. Nothing that is said afterwards may hold one of them: `Secrets.hidden` takes them out of
-whatever a library says. What a Receipt tells of them is a digest, by which a change is noticed.
+Called by `apart`. Nothing that is said afterwards may hold one of them, nor the parts that let somebody in
+(`hiding`). What a Receipt tells of them is a digest, by which a change is noticed.
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ingest_contract.failures import Reason
 from ingest_contract.sites import SiteAccess
 from ingest_worker.errors import StageError
+from ingest_worker.hiding import know
 
 _MOST_BYTES: Final = 1 << 20
 """Bytes of one file: what a Secret holds."""
@@ -26,16 +26,13 @@ _COOKIE_FIELDS: Final = 7
 (curl.se/docs/http-cookies.html)."""
 
 _HTTP_ONLY: Final = "#HttpOnly_"
-_TELLING_CHARACTERS: Final = 6
-"""Characters: shorter parts are in every message (`true`, `8080`)."""
-
 _DIGITS: Final = 8
 """Hex digits of a digest: enough to notice a change, and of no use to somebody who guesses a password."""
 
 _SCHEMES: Final = frozenset({"http", "socks5", "socks5h"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
     """What a run knows of its sites."""
 
@@ -68,34 +65,20 @@ class Secrets:
                 found[each.name] = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:_DIGITS]
         return found
 
-    def hidden(self, text: str) -> str:
-        """The text without the secrets, and without the parts of them that let somebody in."""
-        for part in sorted(self._parts(), key=len, reverse=True):
-            text = text.replace(part, "***")
-        return text
 
-    def _parts(self) -> set[str]:
-        found = {value for text in self.cookies.values() for value in _values(text)}
-        for address in self.proxies.values():
-            parts = urlsplit(address)
-            words = (address, parts.netloc, parts.username, parts.password, parts.hostname)
-            found |= {unquote(word) for word in words if word}
-            found.add(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}")
-        forms = {form for part in found for form in _forms(part)}
-        return {form for form in forms if len(form) >= _TELLING_CHARACTERS}
-
-
-def _forms(part: str) -> Iterator[str]:
-    """As it is, as an address carries it, and as a header does."""
-    yield part
-    yield quote(part, safe="")
-    yield quote(part)
-    yield quote_plus(part)
-    yield base64.b64encode(part.encode()).decode().rstrip("=")
+def parts_of(cookies: str | None, proxy: str | None) -> Iterator[str]:
+    """What lets somebody in: the values of a cookie file, and an address with the parts of it."""
+    yield from _values(cookies or "")
+    if proxy:
+        parts = urlsplit(proxy)
+        for word in (proxy, parts.netloc, parts.username, parts.password, parts.hostname):
+            yield unquote(word or "")
+            yield word or ""
+        yield f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
 
 
 def read_secrets(access: Iterable[SiteAccess]) -> Secrets:
-    """The secrets of these sites.
+    """The secrets of these sites, of which nothing is said from now on.
 
     Raises:
         StageError: `CREDENTIALS_INVALID` for a file that is missing or is not what it should be, naming the
@@ -107,6 +90,7 @@ def read_secrets(access: Iterable[SiteAccess]) -> Secrets:
             cookies[each.name] = _cookies(Path(each.cookies))
         if each.proxy is not None:
             proxies[each.name] = _proxy(Path(each.proxy))
+        know(parts_of(cookies.get(each.name), proxies.get(each.name)))
     return Secrets(found, cookies, proxies)
 
 

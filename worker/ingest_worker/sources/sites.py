@@ -12,7 +12,9 @@ from typing import Any, Final
 from typing_extensions import override
 
 from ingest_contract.sites import chosen, names_of, site_name
+from ingest_worker.hiding import know
 from ingest_worker.sources.guard import Guard, Policy
+from ingest_worker.sources.site_secrets import parts_of
 from ingest_worker.sources.tunnel import Proxy
 
 _PACKAGE: Final = "bgutil-ytdlp-pot-provider"
@@ -67,7 +69,9 @@ class Sites:
 
     @classmethod
     def parsed(cls, said: Sequence[Mapping[str, Any]], met: Met) -> "Sites":
-        """The entries of a request."""
+        """The entries of a request, of whose secrets nothing is said from now on."""
+        for each in said:
+            know(parts_of(each["cookies"], each["proxy"]))
         return cls(
             {
                 each["name"]: Site(
