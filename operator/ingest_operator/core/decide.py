@@ -125,8 +125,11 @@ def _actions(
         fetches = start.phase is Phase.FETCH or not start.cached
         return gate is None or not fetches or gate.admit(batch.items[start.index], start.number)
 
+    def is_shut(index: int) -> bool:
+        return gate is not None and gate.is_shut(batch.items[index])
+
     shared = shared_slots(seen.runs)
-    wanted = _plan(_Situation(batch, ledger, seen.live, now, seen.blockers, shared), may_start)
+    wanted = _plan(_Situation(batch, ledger, seen.live, now, seen.blockers, shared, is_shut), may_start)
     stops = tuple(
         Stop(run.index, run.number)
         for run in stranded(ledger, seen.runs, now)
@@ -183,6 +186,9 @@ class _Situation:
     blockers: Sequence[Blocker]
     shared: int = 0
     """Live runs that need no slot, because they share one."""
+    is_shut: Callable[[int], bool] = lambda _: False
+    """Whether it is known already that a recording cannot be fetched now, because another one of its site was
+    refused. Asked before anything is made ready for it: of thousands that wait, most are."""
 
 
 def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Action, ...]:
@@ -207,7 +213,7 @@ def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Actio
     packing = batch.packing if ledger.breaker is None else None  # a probe is one run
     share = partial(packed, packing=packing, items=batch.items, cached=ledger.cached)
     if batch.ahead is None:
-        new = (_start(ledger, index, Phase.INGEST) for index in candidates)
+        new = (_start(ledger, index, Phase.INGEST) for index in candidates if not around.is_shut(index))
         return tuple(islice(share(new, may_start=may_start), slots))
     there = (_start(ledger, each, Phase.INGEST, cached=True) for each in candidates if ledger.has_audio(each))
     starts = tuple(islice(share(there, may_start=lambda _: True), slots))
@@ -258,6 +264,8 @@ def _fetches(
     fetching = dict.fromkeys(ledger.running_in(Phase.FETCH), 0)
     taken = sizes_of(batch.items, {**fetching, **ledger.cached})
     for index in wanted:
+        if around.is_shut(index):
+            continue
         size = estimated_mib(batch.items[index])
         if taken and taken + size > batch.ahead.mib:
             return

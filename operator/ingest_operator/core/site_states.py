@@ -1,8 +1,8 @@
 """What is remembered of the sites of a profile, and the form that it has in the profile's status. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 from ingest_contract.failures import Reason
@@ -68,11 +68,16 @@ class Sites:
 
     def met_by(self, item: Item) -> Met | None:
         """The site that a recording is fetched from; None for a file."""
-        return _met(self.entries, item.url, item.id)
+        return self.finder()(item.url, item.id)
 
     def met_at(self, url: str) -> Met | None:
         """The site of an address that is no recording's."""
-        return _met(self.entries, url, "")
+        return self.finder()(url, "")
+
+    def finder(self) -> "Finder":
+        """The site of an address and a recording's id, for whoever asks about thousands of them: it remembers
+        them, and looks at the entries once."""
+        return _finder(self.entries)
 
     def state_of(self, met: Met) -> SiteState:
         """What is remembered of it, as this identity met it."""
@@ -84,7 +89,14 @@ class Sites:
         return replace(self, states={**self.states, met.name: state})
 
 
-@lru_cache(maxsize=1 << 16)
+Finder = Callable[[str, str], Met | None]
+
+
+@lru_cache(maxsize=64)
+def _finder(entries: tuple[SiteProfile, ...]) -> Finder:
+    return lru_cache(maxsize=1 << 16)(partial(_met, entries))
+
+
 def _met(entries: tuple[SiteProfile, ...], url: str, recording: str) -> Met | None:
     known = {each.name: each for each in entries}
     if url.startswith(SECRET):

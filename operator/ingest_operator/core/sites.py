@@ -62,15 +62,28 @@ class Gate:
     before any of them starts."""
 
     def __init__(self, sites: Sites, trace: str, now: float) -> None:
-        self.sites, self._trace, self._now = sites, trace, now
+        self.sites, self._trace, self._now, self._find = sites, trace, now, sites.finder()
         self.waits: dict[str, float] = {}
         """Sites that let nobody through, and when they will."""
         self.stopped: dict[str, Stopped] = {}
         """Those of them whose breaker is open."""
+        self._paced: set[str] = set()
+        """Those of them whose pace lets nobody through, a probe neither."""
+
+    def is_shut(self, item: Item) -> bool:
+        """Whether it is known already that no run of this recording may start: another one was refused, and
+        nothing has changed. A batch asks for each of thousands that wait for the same site."""
+        met = self._find(item.url, item.id)
+        if met is None or met.name not in self.waits:
+            return False
+        stopped = self.stopped.get(met.name)
+        probe = None if stopped is None else stopped.probe
+        is_probe = probe is not None and probe.batch == self._trace and probe.index == item.index
+        return met.name in self._paced or not is_probe
 
     def admit(self, item: Item, run: int) -> bool:
         """Whether this run may start. If it may, its start is counted."""
-        met = self.sites.met_by(item)
+        met = self._find(item.url, item.id)
         if met is None:
             return True
         state, pace = self.sites.state_of(met), met.entry.pace if met.entry is not None else None
@@ -83,6 +96,7 @@ class Gate:
             state = replace(state, stopped=replace(state.stopped, probe=probe))
         if (free := free_at(state, pace)) > self._now:
             self.waits[met.name] = free
+            self._paced.add(met.name)
             return False
         self.sites = self.sites.with_state(met, _started(state, pace, self._now))
         return True

@@ -213,3 +213,17 @@ def test_a_paced_site_loses_little_to_reconciles_that_come_late() -> None:
         gate.admit(tube(99), 1)
         at = max(gate.waits["youtube"], at) + 1.3
     assert 238 <= starts <= 250
+
+
+def test_who_is_refused_because_of_another_would_be_refused_alone_and_the_probe_is_not() -> None:
+    stopped = learned_by(Sites(ENTRIES), ended(0))
+    _, probing = admitted(stopped, ITEMS[7:8], NOW + 60, run=1)
+    gate = Gate(probing, ONE, NOW + 61)
+    assert not gate.admit(ITEMS[0], 1)
+    assert [item.index for item in ITEMS if not gate.is_shut(item)] == [7]
+    assert not gate.is_shut(other(1))
+    assert gate.admit(ITEMS[7], 1)
+    paced = Gate(Sites((SiteProfile(name="youtube", pace=Pace(min_gap_seconds=10)),)), ONE, NOW)
+    assert not paced.is_shut(ITEMS[0])
+    assert [item.index for item in ITEMS if paced.admit(item, 1)] == [0]
+    assert all(map(paced.is_shut, ITEMS))

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
@@ -10,7 +12,9 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.decide import Decision, Previous, decide
 from ingest_operator.core.outcome import Observation, Run
+from ingest_operator.core.phases import Ahead
 from ingest_operator.core.site_states import Sites
+from ingest_operator.core.sites import Gate
 from testkit.objects.builders import NOW, a_planned_batch, a_run, items, over, planned
 
 LATER = NOW + 60
@@ -86,3 +90,28 @@ def test_a_broken_store_still_stops_its_batch_and_no_site() -> None:
     first = decided(batch(), over(a_run(0), Reason.DATABASE_UNAVAILABLE))
     assert first.ledger.breaker is not None
     assert first.sites == Sites()
+
+
+@pytest.mark.parametrize("ahead", [None, Ahead(recordings=50, mib=1 << 20)], ids=["inline", "ahead"])
+def test_of_thousands_that_wait_for_one_site_one_is_asked_and_other_sites_go_on(
+    ahead: Ahead | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[int]()
+    admit = Gate.admit
+
+    def counted(gate: Gate, item: Item, run: int) -> bool:
+        asked.append(item.index)
+        return admit(gate, item, run)
+
+    monkeypatch.setattr(Gate, "admit", counted)
+    away = Item(
+        index=5000, id="url:0123456789abcdef", url="https://cdn.example.net/a.mp3", duration_seconds=60
+    )
+    slow = Sites((SiteProfile(name="youtube", pace=Pace(min_gap_seconds=10)),))
+    paced = replace(batch(sites=slow), planned=planned((*items(5000), away)), ahead=ahead)
+    assert starts(decided(paced)) == [0, 5000]
+    assert asked == [0, 1, 5000]
+    asked.clear()
+    stopped = decided(replace(paced, sites=Sites()), over(a_run(0), Reason.BOT_CHECK))
+    assert starts(stopped) == [5000]
+    assert asked == [1, 5000]
