@@ -5,11 +5,14 @@ eight fetches at once each, and an operator that restarts again and again.
 
 The decisions are the operator's own and the answers are the test site's; time is simulated, and so are runs.
 What the operator knows after a restart is what its statuses say as JSON. Prints how every recording ended,
-the most pages within an hour beside the pace, and how often the breaker opened and closed.
+the most pages within an hour beside the pace, how often the breaker opened and closed, and what the decisions
+cost.
 """
 
 import argparse
 import heapq
+import resource
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -72,7 +75,7 @@ class Simulation:
         self._profile = tuple(
             SiteProfile(name=name, pace=Pace(per_hour=per_hour)) for name, per_hour in paces.items()
         )
-        self._known, self._decisions, self.restarts = Sites(self._profile), 0, 0
+        self._known, self.decisions, self.restarts = Sites(self._profile), 0, 0
         self.breakers: list[tuple[float, str, bool]] = []
         """(when, which site, whether it opened)."""
         found = [
@@ -124,8 +127,8 @@ class Simulation:
         self.sites["tube"].rules.refused = {"127.0.0.1": Refusal.BOT_CHECK} if refuses else {}
 
     def _decide(self, number: int) -> None:
-        each, self._decisions = self.batches[number], self._decisions + 1
-        if self._decisions % DECISIONS_PER_RESTART == 0:
+        each, self.decisions = self.batches[number], self.decisions + 1
+        if self.decisions % DECISIONS_PER_RESTART == 0:
             self._restart()
         batch = replace(
             each.batch, sites=self._known, other_batches=frozenset(it.batch.trace_id for it in self.batches)
@@ -221,7 +224,9 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--entries", type=int, default=5000)
     simulated = Simulation(asked.parse_args().entries)
+    begun = time.process_time()
     simulated.run()
+    spent = time.process_time() - begun
     count, wrong = outcomes(simulated)
     print("\n".join(f"{name}: {number}" for name, number in sorted(count.items())))
     print(f"in a class that is not theirs: {wrong}")
@@ -233,6 +238,10 @@ def main() -> None:
     shut = [at for at, _, _ in simulated.breakers]
     meanwhile = [visit for visit in reel.all if shut and shut[0] <= visit.at - START <= shut[-1]]
     print(f"pages of reel meanwhile: {len(meanwhile)}; restarts of the operator: {simulated.restarts}")
+    print(
+        f"{simulated.decisions} decisions, {1000 * spent / simulated.decisions:.1f} ms of the processor each, "
+        f"with the simulation; at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB resident"
+    )
     print(f"hours until the last page: {(max(visit.at for visit in tube.all) - START) / HOUR_SECONDS:.1f}")
 
 
