@@ -239,8 +239,8 @@ def main() -> None:
     meanwhile = [visit for visit in reel.all if shut and shut[0] <= visit.at - START <= shut[-1]]
     print(f"pages of reel meanwhile: {len(meanwhile)}; restarts of the operator: {simulated.restarts}")
     print(
-        f"{simulated.decisions} decisions, {1000 * spent / simulated.decisions:.1f} ms of the processor each, "
-        f"with the simulation; at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB resident"
+        f"{simulated.decisions} decisions, {1000 * spent / simulated.decisions:.1f} ms of the processor each "
+        f"with the simulation, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB at most"
     )
     print(f"hours until the last page: {(max(visit.at for visit in tube.all) - START) / HOUR_SECONDS:.1f}")
 

@@ -13,34 +13,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder, PlanOrder
-from ingest_operator.kube.api.names import INGEST, MANAGER, PLAN
+from ingest_contract.order import FetchOrder, IngestOrder, PlanOrder
+from ingest_operator.kube.api.names import FETCH, INGEST, MANAGER, PLAN
 from testkit.cluster.audit import Request
 from testkit.cluster.client import Json
 from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.eight_ways import ALONE, COUNT, Way
 from testkit.cluster.fixtures import a_namespace
 from testkit.cluster.kubelet_order import orders_of
 from testkit.cluster.life import Life
-from testkit.cluster.lives import fails, sequence, succeeds
+from testkit.cluster.lives import sequence
 from testkit.cluster.operator_processes import OperatorProcess, OperatorProcesses
 from testkit.cluster.program import until
 from testkit.cluster.proxy import RunningProxy
 from testkit.cluster.proxy_faults import Asked, Fault
 from testkit.cluster.proxy_server import Passed
 from testkit.cluster.scene import Scene, rows
-
-COUNT = 8
-LIVES = {
-    1: [fails(Reason.DOWNLOAD_FAILED), succeeds()],
-    2: [fails(Reason.GPU_OUT_OF_MEMORY), succeeds()],
-    3: [fails(Reason.NO_SPEECH)],
-    4: [fails(Reason.NOT_FOUND)],
-}
-"""A retry, a rung, a skip and a failure."""
-
-RUNS = sorted([(index, 1) for index in range(COUNT)] + [(1, 2), (2, 2)])
-"""Every (index, try) that there is to be."""
 
 PATIENCE = 300.0
 """Seconds until a life that goes on is given up: many times what the slowest takes."""
@@ -66,6 +54,7 @@ class Outcome:
     exits: tuple[int, ...]
     """Exit codes of those that ended unasked and were not killed by the test."""
     seconds: float
+    way: Way = ALONE
 
     @property
     def accepted(self) -> list[Request]:
@@ -90,7 +79,9 @@ class Outcome:
 
     def wrong(self, undisturbed: "Outcome") -> list[str]:
         """What is lost, doubled or miscounted; nothing, if all is well."""
-        found = [f"the (index, try) that ran are {sorted(self.played)}"] * (sorted(self.played) != RUNS)
+        found = [f"the (index, try) that ran are {sorted(self.played)}"] * (
+            sorted(self.played) != self.way.runs
+        )
         found += [f"{self.plans} pods planned"] * (self.plans != 1)
         found += [f"{name} was made {count} times" for name, count in self.made.items() if count > 1]
         found += [f"{self.pods} pods were made"] * (self.pods != undisturbed.pods)
@@ -127,6 +118,7 @@ def facts(status: Json) -> dict[str, object]:
         "rung of 2": rows(status)[2].get("rung"),
         "recent": sorted(status.get("recent", ())),
         "breaker": status.get("breaker"),
+        "in the cache, MiB": status.get("fetch", {}).get("cachedMib"),
     }
     return plain | {"sums": sums, "conditions": conditions, "recordings": shown} | more
 
@@ -139,13 +131,16 @@ _OF_A_ROW = ("id", "state", "run", "chargedAttempts", "reason", "message", "disr
 class Kubelet:
     """The script of the pods; remembers which of them ran."""
 
+    way: Way
     played: list[tuple[int, int]] = field(default_factory=list)
     plans: int = 0
-    _script: Callable[[Json], Life] = field(default_factory=lambda: sequence(LIVES, count=COUNT))
+
+    def __post_init__(self) -> None:
+        self._script = sequence(self.way.lives, count=COUNT)
 
     def __call__(self, pod: Json) -> Life:
         for order in orders_of(pod):
-            if isinstance(order, IngestOrder):
+            if isinstance(order, IngestOrder | FetchOrder):
                 self.played.append((order.item.index, order.run))
             self.plans += isinstance(order, PlanOrder)
         return self._script(pod)
@@ -203,7 +198,7 @@ class Eight:
         return (
             has_looked
             and self.scene.status().get("state", "").startswith("Complete")
-            and not any(map(self.scene.jobs, (INGEST, PLAN)))
+            and not any(map(self.scene.jobs, (FETCH, INGEST, PLAN)))
         )
 
     def end_of_log(self) -> str:
@@ -228,20 +223,13 @@ class Meddler:
         return False
 
 
-ALONE: Json = {}
-"""What a profile says of pods that have one recording each."""
-
-SHARED: Json = {"packShort": {"maxSeconds": 600, "recordings": 4}}
-"""Of pods that have four, unless one of them has failed before."""
-
-
 def lived(
-    plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | None = None, pods: Json = ALONE
+    plane: ControlPlane, processes: OperatorProcesses, meddler: Meddler | None = None, way: Way = ALONE
 ) -> Outcome:
-    """The life of a batch in a namespace of its own. `pods` is what its profile says of them."""
-    began, mark, kubelet, meddler = time.monotonic(), plane.audit.now(), Kubelet(), meddler or Meddler()
+    """The life of a batch in a namespace of its own."""
+    began, mark, kubelet, meddler = time.monotonic(), plane.audit.now(), Kubelet(way), meddler or Meddler()
     with ExitStack() as ends:
-        scene = ends.enter_context(_scene(plane, pods))
+        scene = ends.enter_context(_scene(plane, way))
         scene.play(kubelet)
         proxy = ends.enter_context(RunningProxy(plane, meddler))
         eight = Eight(scene, processes, proxy)
@@ -267,16 +255,17 @@ def lived(
             eight.starts,
             tuple(eight.exits),
             seconds,
+            way,
         )
 
 
 @contextmanager
-def _scene(plane: ControlPlane, pods: Json) -> Iterator[Scene]:
+def _scene(plane: ControlPlane, way: Way) -> Iterator[Scene]:
     """A namespace with a batch in it, and an account that may serve it."""
     with a_namespace(plane) as namespace, ExitStack() as ends:
         scene = Scene(plane, namespace, ends)
         scene.allow()
         scene.secret()
-        scene.profile(pods={"keepSucceededSeconds": 0, "keepFailedSeconds": 0} | pods)
+        scene.profile(pods={"keepSucceededSeconds": 0, "keepFailedSeconds": 0, **way.pods})
         scene.batch(parallelism=3)
         yield scene

@@ -3,17 +3,18 @@
 
 An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
 
-With `--shared` the batch's recordings share Jobs, and the result is `crash_shared.json`; `--every N` does one
-point of N.
+With `--way shared` the batch's recordings share Jobs, with `--way ahead` each is fetched by a Job of its own,
+and the result is `crash_shared.json` or `crash_ahead.json`; `--every N` does one point of N.
 
-    python -m tests.operator.crash [--again] [--shared] [--every N]
+    python -m tests.operator.crash [--again] [--way {alone,shared,ahead}] [--every N]
 """
 
 import argparse
 import sys
 
 from testkit.cluster.control_plane import control_plane
-from testkit.cluster.eight import ALONE, SHARED, lived
+from testkit.cluster.eight import lived
+from testkit.cluster.eight_ways import ALONE, WAYS
 from testkit.cluster.fixtures import definitions
 from testkit.cluster.operator_processes import OperatorProcesses
 from testkit.results.kept_rows import OPERATOR, KeptRows, Row, version_of
@@ -25,15 +26,15 @@ def main() -> int:
         prog="python -m tests.operator.crash", description="Kills the operator at every one of its writes."
     )
     parser.add_argument("--again", action="store_true", help="forget the rows of an earlier run")
-    parser.add_argument("--shared", action="store_true", help="several recordings in one Job")
+    parser.add_argument("--way", choices=WAYS, default="alone", help="how many Jobs recordings have")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="one point of N")
     arguments = parser.parse_args()
-    version, pods = version_of(*OPERATOR), SHARED if arguments.shared else ALONE
-    name = "crash_shared" if arguments.shared else "crash"
+    version, way = version_of(*OPERATOR), WAYS[arguments.way]
+    name = "crash" if way is ALONE else f"crash_{arguments.way}"
     kept = KeptRows(name, version, lambda row: (row["write"], row["when"] == "after"), again=arguments.again)
     with control_plane() as plane, OperatorProcesses() as processes:
         plane.install(*definitions())
-        undisturbed = lived(plane, processes, pods=pods)
+        undisturbed = lived(plane, processes, way=way)
         if wrong := undisturbed.wrong(undisturbed):
             sys.exit(f"undisturbed it goes wrong already: {wrong}")
         writes = kept.facts.setdefault(
@@ -45,7 +46,7 @@ def main() -> int:
         have = {(row["write"], row["when"]) for row in kept.rows}
         left = [point for point in points if (point.write, point.when) not in have]
         print(f"{len(writes)} writes, {len(points)} points, {len(left)} of them to do", flush=True)
-        kept.take(all_died(plane, processes, left, undisturbed, pods), len(left), _told)
+        kept.take(all_died(plane, processes, left, undisturbed, way), len(left), _told)
     good = sum(row["outcome"] == SAME for row in kept.rows)
     print(f"{good} of {len(points)} points end as undisturbed")
     return 0 if good == len(points) else 1

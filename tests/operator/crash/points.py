@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from testkit.cluster.client import Json
 from testkit.cluster.control_plane import ControlPlane
-from testkit.cluster.eight import ALONE, Meddler, Outcome, lived
+from testkit.cluster.eight import Meddler, Outcome, lived
+from testkit.cluster.eight_ways import ALONE, Way
 from testkit.cluster.operator_processes import OperatorProcesses
 from testkit.cluster.proxy_faults import Asked, Reset
 from testkit.cluster.proxy_server import Passed
@@ -67,14 +67,14 @@ def every_tenth(points: Sequence[Point]) -> list[Point]:
 
 
 def died(
-    plane: ControlPlane, processes: OperatorProcesses, point: Point, undisturbed: Outcome, pods: Json = ALONE
+    plane: ControlPlane, processes: OperatorProcesses, point: Point, undisturbed: Outcome, way: Way = ALONE
 ) -> dict[str, Any]:
     """A batch's life with that death in it, as a row of the result."""
     row: dict[str, Any] = {"write": point.write, "when": point.when}
     for _ in range(AGAIN):
         death = Death(point)
         try:
-            outcome = lived(plane, processes, death, pods)
+            outcome = lived(plane, processes, death, way)
         except (AssertionError, TimeoutError) as error:
             return row | _said(death.at) | {"outcome": str(error)}
         wrong = outcome.wrong(undisturbed)
@@ -98,11 +98,11 @@ def all_died(
     processes: OperatorProcesses,
     points: Sequence[Point],
     undisturbed: Outcome,
-    pods: Json = ALONE,
+    way: Way = ALONE,
 ) -> Any:
     """The rows, as they come in."""
     with ThreadPoolExecutor(LANES) as lanes:
-        coming = [lanes.submit(died, plane, processes, point, undisturbed, pods) for point in points]
+        coming = [lanes.submit(died, plane, processes, point, undisturbed, way) for point in points]
         for each in as_completed(coming):
             yield each.result()
 

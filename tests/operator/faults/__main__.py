@@ -2,8 +2,9 @@
 what came of it.
 
 An interrupted run goes on where it was. When anything changes that the operator is made of, all is run again.
+Other ways than one Job for each recording have results of their own, such as `faults_ahead.json`.
 
-    python -m tests.operator.faults [--again] [--seeds COUNT]
+    python -m tests.operator.faults [--again] [--seeds COUNT] [--way {alone,shared,ahead}]
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 
 from testkit.cluster.control_plane import control_plane
 from testkit.cluster.eight import lived
+from testkit.cluster.eight_ways import ALONE, WAYS
 from testkit.cluster.fixtures import definitions
 from testkit.cluster.operator_processes import OperatorProcesses
 from testkit.results.kept_rows import OPERATOR, KeptRows, Row, version_of
@@ -32,16 +34,23 @@ def main() -> int:
         metavar="COUNT",
         help="runs with faults at random (default: %(default)s)",
     )
+    parser.add_argument("--way", choices=WAYS, default="alone", help="how many Jobs recordings have")
     options = parser.parse_args()
+    way = WAYS[options.way]
     version = version_of(*OPERATOR)
-    kept = KeptRows("faults", version, lambda row: row["faults"], again=options.again)
+    kept = KeptRows(
+        "faults" if way is ALONE else f"faults_{options.way}",
+        version,
+        lambda row: row["faults"],
+        again=options.again,
+    )
     trials: list[Trial] = [(name, meddler()) for name, meddler in reversed(SCRIPTS.items())]
     trials += [(f"at random, seed {seed:02}", AtRandom(seed)) for seed in range(options.seeds)]
     left = [trial for trial in trials if trial[0] not in {row["faults"] for row in kept.rows}]
     print(f"{len(trials)} batches, {len(left)} of them to do", flush=True)
     with control_plane() as plane, OperatorProcesses() as processes:
         plane.install(*definitions())
-        undisturbed = lived(plane, processes)
+        undisturbed = lived(plane, processes, way=way)
         if wrong := undisturbed.wrong(undisturbed):
             sys.exit(f"undisturbed it goes wrong already: {wrong}")
         kept.take(all_tried(plane, processes, left, undisturbed), len(left), _told)

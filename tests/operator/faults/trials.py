@@ -26,7 +26,7 @@ def tried(
     name, meddler = trial
     row: dict[str, Any] = {"faults": name}
     try:
-        outcome = lived(plane, processes, meddler)
+        outcome = lived(plane, processes, meddler, undisturbed.way)
     except (AssertionError, TimeoutError) as error:
         return row | {"met": dict(meddler.did), "outcome": str(error)}
     wrong = outcome.wrong(undisturbed)
