@@ -31,13 +31,22 @@ def probe_of(trace: str, plan: int, run: int) -> SiteProbe:
     return SiteProbe(batch=trace, index=plan, run=run, plan=True)
 
 
-def sites_of(sites: Sites, sources: Iterable[PlannedSource]) -> tuple[Met, ...]:
-    """The sites of a plan's sources, as far as their addresses say it, each once."""
+def sites_of(sites: Sites, sources: Iterable[PlannedSource], runs: Iterable[Run] = ()) -> tuple[Met, ...]:
+    """The sites that a plan asks, each once: those of its sources, as far as their addresses say it, and
+    those that have refused one of its `runs`, by the names that workers have for them."""
     found: dict[str, Met] = {}
     for source in sources:
         if (met := sites.met_at(source.url)) is not None:
             found.setdefault(met.name, met)
+    for name in filter(None, map(refused_by, runs)):
+        found.setdefault(name, met_named(sites, name))
     return tuple(found.values())
+
+
+def refused_by(run: Run) -> str | None:
+    """The site that has refused a run; None if none has."""
+    outcome = None if run.ended is None else outcome_of(run.ended)
+    return site_of(outcome) if outcome is not None and outcome.reason in SITE_BREAKERS else None
 
 
 def may_plan(
@@ -107,11 +116,8 @@ def _probed(sites: Sites, name: str, state: SiteState, me: SiteProbe, run: Run, 
 def _refused(sites: Sites, me: SiteProbe, run: Run, now: float) -> Sites:
     """With the breaker open of the site that refused the last run of a plan a moment ago. Later that is old
     news: somebody may have closed it since."""
-    if run.ended is None:
-        return sites
-    outcome, at = outcome_of(run.ended), _at(run, now)
-    name = site_of(outcome)
-    if outcome.reason not in SITE_BREAKERS or name is None or now >= at + NEWS_SECONDS:
+    name, at = refused_by(run), _at(run, now)
+    if name is None or now >= at + NEWS_SECONDS:
         return sites
     met = met_named(sites, name)
     return sites.with_state(met, after_one(sites.state_of(met), met, me, run, at))

@@ -6,20 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ingest_contract.failures import SITE_BREAKERS
 from ingest_contract.order import PlannedSource
-from ingest_operator.core.outcome import Run, outcome_of
+from ingest_operator.core.outcome import Run
 from ingest_operator.core.plan_sites import (
     Held,
     after_plans,
     held_by,
     may_plan,
-    met_named,
     probe_of,
-    site_of,
+    refused_by,
     sites_of,
 )
-from ingest_operator.core.site_states import Met, Sites
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.sites import FileSites
 
@@ -34,8 +31,8 @@ class FileGate:
     trace_id: str
     say: Callable[[str], None]
     """Shows the user a line."""
-    _refused: set[str] = field(default_factory=set)
-    """Sites that have refused a run, by the names that workers have for them: an address may not tell."""
+    _refused: list[Run] = field(default_factory=list)
+    """Runs that a site has refused: an address may not tell which one a plan asks."""
 
     async def pass_through(
         self, sources: Sequence[PlannedSource], plan: int, run: int, stop: asyncio.Event
@@ -53,26 +50,20 @@ class FileGate:
     async def hear(self, sources: Sequence[PlannedSource], run: Run) -> bool:
         """Remember what a run tells that has ended; returns whether the next one waits for a site. Its probe
         is reserved only here: a session that is killed leaves no probe behind that nobody ends."""
-        outcome = None if run.ended is None else outcome_of(run.ended)
-        name = None if outcome is None else site_of(outcome)
-        refused = outcome is not None and outcome.reason in SITE_BREAKERS and name is not None
         async with self.sites.exclusive() as known:
             me = probe_of(self.trace_id, run.index, run.number)
-            probing, _ = may_plan(known, self._asked(known, sources), me, run.started_at)
+            probing, _ = may_plan(known, sites_of(known, sources, self._refused), me, run.started_at)
             informed = after_plans(probing, self.trace_id, [run], time.time())
             if informed != known:
                 await self.sites.write(informed)
-        if refused and name is not None:
-            self._refused.add(name)
+        refused = refused_by(run) is not None
+        if refused:
+            self._refused.append(run)
         return refused
 
     async def _held(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
         async with self.sites.exclusive() as known:
             now = time.time()
-            _, held = may_plan(known, self._asked(known, sources), probe_of(self.trace_id, plan, run), now)
+            asked = sites_of(known, sources, self._refused)
+            _, held = may_plan(known, asked, probe_of(self.trace_id, plan, run), now)
             return held_by(held, now) if held else None
-
-    def _asked(self, known: Sites, sources: Sequence[PlannedSource]) -> tuple[Met, ...]:
-        """The sites that a run asks: those of its addresses, and those that have refused one."""
-        found = {met.name: met for met in sites_of(known, sources)}
-        return tuple((found | {name: met_named(known, name) for name in sorted(self._refused)}).values())

@@ -61,6 +61,22 @@ def kept(sites: Sites) -> Sites:
     return restored(ENTRIES, IngestProfileStatus(sites=rendered(sites, NOW)))
 
 
+def test_a_site_whose_name_only_a_worker_knows_is_waited_for_by_whom_it_has_refused() -> None:
+    """An address of a network that delivers for many sites says nothing of which one it is."""
+    away = PlannedSource(url="https://cdn.example.net/show/17")
+    refused = plan(site="tube", wait=600)
+    stopped = kept(after_plans(FRESH, ONE, [refused], NOW))
+    for trace in (ONE, OTHER):
+        asked = sites_of(stopped, [away], [plan(2, Reason.DOWNLOAD_FAILED, "reel"), live(3), refused])
+        _, held = may_plan(stopped, asked, probe_of(trace, 0, 4), NOW + 599)
+        assert list(held) == ["tube"]
+        probing, held = may_plan(stopped, asked, probe_of(trace, 0, 4), NOW + 600)
+        assert held == {}
+        assert probing.states["tube"].stopped is not None
+        assert probing.states["tube"].stopped.probe == probe_of(trace, 0, 4)
+    assert sites_of(stopped, [away, TUBE], [plan()]) == sites_of(stopped, [away, TUBE])
+
+
 @pytest.mark.parametrize("reason", [Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.PROXY_FAILED])
 def test_a_refused_plan_stops_its_site_for_every_batch_and_no_other_site(reason: Reason) -> None:
     stopped = after_plans(FRESH, ONE, [plan(reason=reason)], NOW)

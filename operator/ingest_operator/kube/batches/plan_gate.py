@@ -25,12 +25,14 @@ class SiteGate:
             if informed != known:
                 await self.sites.write(informed)
 
-    async def admit(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
+    async def admit(
+        self, sources: Sequence[PlannedSource], plan: int, run: int, before: Iterable[PlanAttempt]
+    ) -> Held | None:
         """Reserve a run of a plan; returns what it waits for, if it must. Raises `ConflictError`."""
         async with self.sites.exclusive() as known:
             now = self.clock()
             me = probe_of(self.trace_id, plan, run)
-            reserved, held = may_plan(known, sites_of(known, sources), me, now)
+            reserved, held = may_plan(known, sites_of(known, sources, (one.run for one in before)), me, now)
             if not held and reserved != known:
                 await self.sites.write(reserved)
             return held_by(held, now) if held else None

@@ -46,8 +46,10 @@ class PlanGate(Protocol):
     async def hear(self, attempts: Mapping[int, Iterable[PlanAttempt]]) -> None:
         """Remember what the runs of a batch's plans tell."""
 
-    async def admit(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
-        """Reserve a run; returns what it waits for, if it must."""
+    async def admit(
+        self, sources: Sequence[PlannedSource], plan: int, run: int, before: Iterable[PlanAttempt]
+    ) -> Held | None:
+        """Reserve a run; returns what it waits for, if it must. `before` are those of the same request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class _PlanReconciler:
         inputs = await find_wanted(self.api, self.owner, self.orders, self.frozen)
         step = next_step(runs, inputs.request, self.now, self.lost)
         if isinstance(step, Make):
-            held = await self.gate.admit(inputs.sources, len(self.frozen), step.number)
+            before = [one for one in runs if one.request == inputs.request]
+            held = await self.gate.admit(inputs.sources, len(self.frozen), step.number, before)
             if held is not None:
                 return replace(self.answer(held.blocker, held.due), rests_on=self.orders)
             for job in step.ending:

@@ -6,14 +6,19 @@ import asyncio
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import Item
-from ingest_contract.sites import Pace, SiteProfile
+from ingest_contract.order import Item, PlannedSource
+from ingest_contract.receipt import Receipt
+from ingest_contract.sites import Pace, SiteProfile, SiteReport
+from ingest_operator.core.outcome import Ended
+from ingest_operator.core.outcome import Run as Seen
 from ingest_operator.core.site_states import Sites, SiteState, Stopped
 from ingest_operator.core.sites import Gate
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ConflictError
 from ingest_operator.kube.api.resources import PROFILES
+from ingest_operator.kube.batches.plan_gate import SiteGate
 from ingest_operator.kube.batches.profile_sites import ProfileSites
+from ingest_operator.kube.planning.attempts import PlanAttempt
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.watch.cache import Cache
 from testkit.cluster.fixtures import Run
@@ -89,3 +94,20 @@ def test_batches_of_one_profile_reserve_one_after_the_other(api: Api, profiles: 
         return await asyncio.gather(*(start(trace) for trace in "123456"))
 
     assert sorted(run(both())) == [False] * 5 + [True]
+
+
+def test_a_plan_waits_for_the_site_that_refused_it_though_its_address_names_another(
+    api: Api, profiles: Cache, run: Run
+) -> None:
+    store = sites_of(api, profiles)
+    run(store.write(STOPPED))
+    gate, away = SiteGate(store, "1" * 32, lambda: NOW), PlannedSource(url="https://cdn.example.net/17")
+    assert run(gate.admit([away], 0, 1, ())) is None
+    told = Receipt(
+        result="Failed", reason=Reason.BOT_CHECK, seconds=1.0, site=SiteReport(name="youtube")
+    ).to_json()
+    refused = Seen(0, 1, 0, 0, 0, started_at=NOW - 900, ended_at=NOW - 890, ended=Ended(1, told))
+    held = run(gate.admit([away], 0, 2, [PlanAttempt({}, None, refused, None)]))
+    assert held is not None
+    assert held.due == NOW + 60
+    assert held.blocker.message.startswith("youtube: ")
