@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from ingest_operator.core.plan_sites import (
     refused_by,
     sites_of,
 )
+from ingest_operator.core.sites import without_lost_probes
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.sites import FileSites
 
@@ -29,6 +30,8 @@ class FileGate:
 
     sites: FileSites
     trace_id: str
+    alive: Callable[[], Collection[str]]
+    """The trace ids of the batches that somebody works on: of another one no probe will end."""
     say: Callable[[str], None]
     """Shows the user a line."""
     _refused: list[Run] = field(default_factory=list)
@@ -52,7 +55,8 @@ class FileGate:
         is reserved only here: a session that is killed leaves no probe behind that nobody ends."""
         async with self.sites.exclusive() as known:
             me = probe_of(self.trace_id, run.index, run.number)
-            probing, _ = may_plan(known, sites_of(known, sources, self._refused), me, run.started_at)
+            still = without_lost_probes(known, self.trace_id, (), self.alive())
+            probing, _ = may_plan(still, sites_of(still, sources, self._refused), me, run.started_at)
             informed = after_plans(probing, self.trace_id, [run], time.time())
             if informed != known:
                 await self.sites.write(informed)
@@ -62,8 +66,9 @@ class FileGate:
         return refused
 
     async def _held(self, sources: Sequence[PlannedSource], plan: int, run: int) -> Held | None:
-        async with self.sites.exclusive() as known:
+        async with self.sites.exclusive() as written:
             now = time.time()
+            known = without_lost_probes(written, self.trace_id, (), self.alive())
             asked = sites_of(known, sources, self._refused)
             _, held = may_plan(known, asked, probe_of(self.trace_id, plan, run), now)
             return held_by(held, now) if held else None

@@ -6,7 +6,9 @@ The next session needs nothing of this one: killed at any point, a second `run` 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
@@ -38,10 +40,12 @@ from ingest_operator.local.sites import FileSites
 from ingest_operator.local.sources import Mounts, access_here, with_own_allowed
 from ingest_operator.local.status_store import (
     FileStatusStore,
+    alive,
     holding,
     read_batch,
     settings_of_plan,
     succeeded_by,
+    told_alive,
 )
 from ingest_operator.reconcile import reconcile
 
@@ -84,7 +88,7 @@ async def run(
     and `planning` raise."""
     metadata = request.batch.metadata
     folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
-    with holding(folder):
+    with holding(folder), ExitStack() as ends:
         batch = succeeded_by(read_batch(folder), request.batch)
         statuses = FileStatusStore(folder, batch)
         orders, differs = _orders(request, batch, folder, watcher)
@@ -92,8 +96,10 @@ async def run(
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
         ahead = ahead_of(orders.profile.fetch, batch.spec.parallelism, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
+        ends.enter_context(told_alive(folder, orders.trace_id))
         sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
-        gate = FileGate(sites, orders.trace_id, watcher.said)
+        others = partial(alive, request.home)
+        gate = FileGate(sites, orders.trace_id, others, watcher.said)
         try:
             if not batch.spec.dry_run:
                 await _enrol(request, orders, site, watcher, stop)
@@ -117,6 +123,7 @@ async def run(
             watcher.said("every recording of this batch is final: nothing runs again")
 
         async def once(batch: Batch) -> Decision:
+            batch = replace(batch, other_batches=others())
             return await reconcile(batch, cluster, statuses, clock(), sites=sites)
 
         try:

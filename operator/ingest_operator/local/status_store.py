@@ -36,6 +36,33 @@ def holding(folder: BatchFolder) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def told_alive(folder: BatchFolder, trace_id: str) -> Iterator[None]:
+    """Let other sessions see, while the block runs, that somebody works on this batch (`alive`). Another lock
+    than the one of `holding`: whoever looks holds it for a moment, and must turn nobody away."""
+    with (folder.path / "session").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(trace_id)
+        file.flush()
+        yield
+
+
+def alive(home: Path) -> frozenset[str]:
+    """The trace ids of the batches that sessions on this machine work on. That of a session that was killed
+    is none of them: its lock went with it."""
+    found = set[str]()
+    for path in home.glob("batches/*/*/session"):
+        try:
+            with path.open(encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    found.add(file.read())
+        except OSError:  # its batch was forgotten meanwhile
+            continue
+    return frozenset(found)
+
+
 def read_batch(folder: BatchFolder) -> IngestBatch | None:
     """The batch as it was last run, with its status."""
     try:
