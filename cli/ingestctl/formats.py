@@ -79,11 +79,15 @@ def _unmarked(text: str) -> str:
 
 
 def srt(transcript: StoredTranscript) -> str:
-    """SubRip: numbered cues, each beginning with its speaker's name."""
+    """SubRip: numbered cues, each beginning with its speaker's name. It knows no comments: words that nobody
+    heard say so in a line of their own above the first, in brackets, as subtitles have what is not spoken."""
     leads: dict[int | None, str] = {speaker: f"{name}: " for speaker, name in names_of(transcript).items()}
     found = cues(transcript.words, Layout(leads))
+    mark = _origin(transcript)
+    above = f"[{mark}]\n" if mark else ""
     return "\n".join(
-        f"{i}\n{_times(cue, ',')}\n{_unmarked(chr(10).join(cue.lines))}\n" for i, cue in enumerate(found, 1)
+        f"{i}\n{_times(cue, ',')}\n{above if i == 1 else ''}{_unmarked(chr(10).join(cue.lines))}\n"
+        for i, cue in enumerate(found, 1)
     )
 
 
@@ -103,14 +107,20 @@ def txt(transcript: StoredTranscript) -> str:
 
 
 def _not_heard(transcript: StoredTranscript) -> str:
-    """A line about words that nobody heard: where they are from."""
+    """A line about words that nobody heard; none if they are heard."""
+    origin = _origin(transcript)
+    return f"{origin}\n" if origin else ""
+
+
+def _origin(transcript: StoredTranscript) -> str:
+    """Where words are from that nobody heard; empty if they are heard."""
     run = transcript.run
-    return "" if run.is_heard else f"Words: {SOURCE_WORDS[run.transcript_source]}; times are estimated\n"
+    return "" if run.is_heard else f"Words: {SOURCE_WORDS[run.transcript_source]}; times are estimated"
 
 
 def rttm(transcript: StoredTranscript) -> str:
     """Rich Transcription Time Marked (NIST RT-09 evaluation plan, appendix A): a SPEAKER line per turn;
-    spaces become underscores."""
+    spaces become underscores. It has no words, and turns are heard wherever the words are from."""
     names, file = names_of(transcript), _one_field(transcript.recording.id)
     return "".join(
         f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> "

@@ -65,14 +65,17 @@ def label(speaker: int | None) -> str | None:
 def test_words_that_nobody_heard_say_so_in_every_format_that_has_room_for_it(
     source: TranscriptSource,
 ) -> None:
-    words = said((0.0, 0, "Hello there."))
+    words = said((0.0, 0, "Hello there."), (9.0, 1, "Good day."))
     written, heard = transcript_of(words, source=source), transcript_of(words)
     line = "Words: captions of the source; times are estimated\n"
     if source is TranscriptSource.AUTOMATIC_CAPTIONS:
         line = "Words: automatic captions of the source; times are estimated\n"
     assert line in vtt(written).partition("-->")[0]
     assert line in txt(written)
-    assert "Words: " not in vtt(heard) + txt(heard)
+    assert f"\n[{line.strip()}]\n" in srt(written).split("\n\n")[0]
+    assert srt(written).count("[Words: ") == 1
+    assert "Words: " not in vtt(heard) + txt(heard) + srt(heard)
+    assert rttm(written) == rttm(heard)
     assert document(written)["transcript"] == {"source": source, "word_times_estimated": True}
     assert document(heard)["transcript"] == {"source": "Speech", "word_times_estimated": False}
     assert [word["score"] for word in document(written)["segments"][0]["words"]] == [None, None]
