@@ -153,6 +153,16 @@ def models(facts: Facts) -> Finding:
     )
 
 
+def sites(facts: Facts) -> Finding:
+    """The cookies and proxies that the profile's sites want."""
+    found = facts.sites
+    if found.fault:
+        return Finding("sites", State.MISSING, found.fault)
+    if not found.wanting:
+        return Finding("sites", State.OK, "the profile names neither cookies nor a proxy")
+    return Finding("sites", State.OK, f"cookies or a proxy for {', '.join(found.wanting)} are there")
+
+
 def store(facts: Facts) -> Finding:
     """Postgres with pgvector and the schema."""
     found = facts.store
@@ -199,6 +209,7 @@ CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (
     javascript,
     walls,
     models,
+    sites,
     store,
 )
 

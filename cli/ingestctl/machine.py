@@ -16,8 +16,11 @@ from pathlib import Path
 import psutil
 
 from ingest_contract.profile import IngestProfileSpec
+from ingest_operator.core.source_lists import SourceError
+from ingest_operator.local.sources import Mounts, access_here
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.walls import Wall, walls_lacking
+from ingest_worker.sources.site_secrets import read_secrets
 from ingest_worker.store.connect import connect, redacted
 from ingest_worker.store.schema import migrate
 from ingestctl.catalog import pgvector_version, schema_version, server_version
@@ -64,6 +67,16 @@ class StoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What the profile's sites want of this machine."""
+
+    wanting: tuple[str, ...] = ()
+    """Entries that name cookies or a proxy."""
+    fault: str | None = None
+    """What is missing, or is not what it should be; never what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All the facts that `doctor` judges."""
 
@@ -82,9 +95,10 @@ class Facts:
     """The walls around the decoder that this kernel does not have."""
     models: ModelFacts
     store: StoreFacts
+    sites: SiteFacts = SiteFacts()
 
 
-def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
+def facts_of(place: Workplace, profile: IngestProfileSpec, mounts: Mounts) -> Facts:
     """Gather everything; takes seconds, because models are hashed and Postgres is started."""
     existing = next(folder for folder in (place.home, *place.home.parents) if folder.exists())
     return Facts(
@@ -99,7 +113,20 @@ def facts_of(place: Workplace, profile: IngestProfileSpec) -> Facts:
         lacking=walls_lacking(),
         models=models_of(place, profile),
         store=store_of(place),
+        sites=sites_of(profile, mounts),
     )
+
+
+def sites_of(profile: IngestProfileSpec, mounts: Mounts) -> SiteFacts:
+    """What a run would read for its sites, read as its workers read it."""
+    try:
+        access = access_here(profile.fetch.sites, mounts)
+        wanting = tuple(each.name for each in access if each.cookies or each.proxy)
+        read_secrets(access)
+    except (SourceError, StageError) as error:
+        named = tuple(each.name for each in profile.fetch.sites if each.cookies or each.proxy)
+        return SiteFacts(named, str(error))
+    return SiteFacts(wanting)
 
 
 def gpu_here() -> GpuFacts | None:

@@ -9,12 +9,22 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest_contract.profile import Device, IngestProfileSpec, RuntimeProfile
+from ingest_operator.local.sources import Mounts
 from ingest_worker.sandbox.walls import Wall
 from ingest_worker.store.schema import expected_version
 from ingestctl import doctor
 from ingestctl.commands import app
 from ingestctl.doctor import Finding, State, findings
-from ingestctl.machine import Facts, GpuFacts, ModelFacts, StoreFacts, js_runtime, store_of
+from ingestctl.machine import (
+    Facts,
+    GpuFacts,
+    ModelFacts,
+    SiteFacts,
+    StoreFacts,
+    js_runtime,
+    sites_of,
+    store_of,
+)
 from ingestctl.place import Workplace
 
 GIB = 2**30
@@ -48,6 +58,7 @@ def test_a_machine_that_has_everything_gets_a_line_per_check_and_all_are_ok() ->
         "javascript",
         "walls",
         "models",
+        "sites",
         "store",
     ]
     assert {finding.state for finding in found} == {State.OK}
@@ -93,6 +104,8 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
         State.MISSING,
         "Not here. Run `x`.",
     ),
+    (doctor.sites, {"sites": SiteFacts(("youtube",))}, State.OK, "cookies or a proxy for youtube are there"),
+    (doctor.sites, {"sites": SiteFacts(("youtube",), "say --secret")}, State.MISSING, "say --secret"),
     (doctor.store, {"store": StoreFacts("db", fault="Postgres failed.")}, State.MISSING, "Postgres failed."),
     (
         doctor.store,
@@ -118,6 +131,44 @@ def test_each_lack_is_reported_with_how_to_fix_it(
 
 def test_every_check_has_a_case_above() -> None:
     assert {check for check, *_ in CASES} == set(doctor.CHECKS)
+
+
+LOGIN = {"secretName": "login", "key": "cookies.txt"}
+COOKIES = "127.0.0.1\tTRUE\t/\tFALSE\t0\tsid\tgeheimnis\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "secret", "told"),
+    [
+        (COOKIES, "login", None),
+        (COOKIES, "other", "--secret login=FOLDER"),
+        (None, "login", "login/cookies.txt cannot be read"),
+        ("sid=geheimnis", "login", "login/cookies.txt has no cookie"),
+    ],
+)
+def test_the_cookies_that_a_profile_names_are_looked_for_as_a_run_would(
+    file: str | None, secret: str, told: str | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "login"
+    folder.mkdir()
+    if file is not None:
+        (folder / "cookies.txt").write_text(file)
+    profile = IngestProfileSpec.from_object({"fetch": {"sites": [{"name": "youtube", "cookies": LOGIN}]}})
+    found = sites_of(profile, Mounts(secrets={secret: folder}))
+    assert found.wanting == ("youtube",)
+    assert (found.fault is None) is (told is None)
+    assert (told or "") in (found.fault or "")
+    assert "geheimnis" not in (found.fault or "")
+
+
+def test_one_file_with_cookies_does_for_every_site_and_a_profile_without_sites_wants_none(
+    tmp_path: Path,
+) -> None:
+    cookies = tmp_path / "cookies.txt"
+    cookies.write_text(COOKIES)
+    profile = IngestProfileSpec.from_object({"fetch": {"sites": [{"name": "youtube", "cookies": LOGIN}]}})
+    assert sites_of(profile, Mounts(cookies=cookies)) == SiteFacts(("youtube", "*"))
+    assert sites_of(IngestProfileSpec(), Mounts()) == SiteFacts()
 
 
 def test_deno_is_found_where_its_package_put_it() -> None:
@@ -169,4 +220,4 @@ def test_the_exit_code_says_whether_something_needed_is_missing(
         ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database],
         catch_exceptions=False,
     )
-    assert (done.exit_code, len(done.stdout.splitlines())) == (code, 9)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (code, 10)

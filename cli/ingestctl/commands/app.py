@@ -34,3 +34,32 @@ Home = Annotated[
 ]
 Format = Annotated[Output, typer.Option("--output", "-o", help="What to print on standard output.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="The batch's namespace.")]
+
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret are as files."),
+]
+Cookies = Annotated[
+    Path | None,
+    typer.Option(
+        "--cookies",
+        help="A file with cookies in Netscape's format, for every site of this run.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+    ),
+]
+
+
+def pairs(values: list[str] | None, option: str) -> dict[str, Path]:
+    """What a repeated `NAME=FOLDER` option says. Raises `typer.BadParameter`."""
+    found: dict[str, Path] = {}
+    for value in values or ():
+        name, mark, folder = value.partition("=")
+        path = Path(folder).expanduser()
+        if not mark or not path.is_dir():
+            raise typer.BadParameter(
+                f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option
+            )
+        found[name] = path
+    return found

@@ -15,7 +15,7 @@ from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
 from ingest_worker.unheard import needs_hearing
-from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
+from ingestctl.commands.app import Cookies, Dsn, Format, Home, Namespace, Secrets, app, pairs
 from ingestctl.files import asked
 from ingestctl.place import Workplace, people
 from ingestctl.prepare import prepared
@@ -23,19 +23,6 @@ from ingestctl.retention import retained
 from ingestctl.run import Output, Screen, run_batch, show
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def _pairs(values: list[str] | None, option: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for value in values or ():
-        name, mark, folder = value.partition("=")
-        path = Path(folder).expanduser()
-        if not mark or not path.is_dir():
-            raise typer.BadParameter(
-                f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option
-            )
-        found[name] = path
-    return found
 
 
 def _bytes(text: str | None) -> int | None:
@@ -71,20 +58,8 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         list[str] | None,
         typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
     ] = None,
-    secret: Annotated[
-        list[str] | None,
-        typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret are as files."),
-    ] = None,
-    cookies: Annotated[
-        Path | None,
-        typer.Option(
-            "--cookies",
-            help="A file with cookies in Netscape's format, for every site of this run.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
-    ] = None,
+    secret: Secrets = None,
+    cookies: Cookies = None,
     retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
     ] = False,
@@ -98,7 +73,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     wanted = asked(files)
     batch, profile = wanted.batch, wanted.profile
     mounts = Mounts(
-        _pairs(volume, "--volume"), _pairs(config_map, "--config-map"), _pairs(secret, "--secret"), cookies
+        pairs(volume, "--volume"), pairs(config_map, "--config-map"), pairs(secret, "--secret"), cookies
     )
     limit = _bytes(memory)
     if retry_failed:

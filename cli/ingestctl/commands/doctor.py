@@ -8,11 +8,12 @@ import typer
 from ingest_contract.documents import InvalidDocumentError
 from ingest_contract.failures import Reason
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
+from ingest_operator.local.sources import Mounts
 from ingest_worker.errors import StageError
 from ingest_worker.store.roles import NO_ROLES, create_roles
 from ingest_worker.store.schema import ensure_dimension, expected_version
 from ingest_worker.store.schema import migrate as apply_migrations
-from ingestctl.commands.app import Dsn, Home, app
+from ingestctl.commands.app import Cookies, Dsn, Home, Secrets, app, pairs
 from ingestctl.doctor import State, findings
 from ingestctl.files import read_all
 from ingestctl.machine import facts_of
@@ -37,13 +38,16 @@ def doctor(
     ] = None,
     dsn: Dsn = None,
     home: Home = None,
+    secret: Secrets = None,
+    cookies: Cookies = None,
 ) -> None:
     """Check what batches need on this machine, one line each, and say how to get what is missing. Changes
     nothing.
 
     Exit code 1 if something that batches need is missing.
     """
-    found = findings(facts_of(Workplace.of(home, dsn), profile_in(profile)))
+    mounts = Mounts(secrets=pairs(secret, "--secret"), cookies=cookies)
+    found = findings(facts_of(Workplace.of(home, dsn), profile_in(profile), mounts))
     for finding in found:
         print(finding)
     raise typer.Exit(int(any(finding.state is State.MISSING for finding in found)))
