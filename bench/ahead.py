@@ -2,7 +2,7 @@
 themselves, and beside both the same files on the disk.
 
 Each row is one batch by `ingestctl run`, with the demo's models, one recording at a time. A row's name begins
-with the minutes of a recording; five or ten minutes show the same in a small part of the time.
+with the minutes of a recording; three or ten minutes show the same in a small part of the time.
 
     python -m bench.ahead [--again] [ROW ...]
 """
@@ -196,7 +196,7 @@ def table(rows: dict[str, Figures]) -> str:
 
 ROWS: Final = {
     f"{minutes}-{way}": partial(compared, minutes) if way == "audio" else partial(measured, minutes, way)
-    for minutes in (5, 10, 60)
+    for minutes in (3, 10, 60)
     for way in ("audio", "ahead", "inline", "disk")
 }
 

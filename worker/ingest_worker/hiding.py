@@ -12,7 +12,6 @@ process, because a library says things wherever it likes; a process has one run.
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from threading import Lock
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -24,7 +23,6 @@ _MOST_FORMS: Final = 4_096
 thousands, and what is said quotes one of the last."""
 
 _forms: dict[str, None] = {}
-_lock = Lock()
 
 
 def know(secrets: Iterable[str | None]) -> None:
@@ -43,11 +41,10 @@ def hidden(text: str) -> str:
 
 
 def _learn(form: str) -> None:
-    with _lock:
-        _forms.pop(form, None)
-        _forms[form] = None
-        if len(_forms) > _MOST_FORMS:
-            del _forms[next(iter(_forms))]
+    _forms.pop(form, None)  # the latest stands last
+    _forms[form] = None
+    if len(_forms) > _MOST_FORMS:
+        _forms.pop(next(iter(_forms)), None)  # another thread may have been quicker
 
 
 def _forms_of(secret: str) -> Iterator[str]:
