@@ -99,11 +99,11 @@ bench-worker: ## Where one worker's time and memory go: start, stages, peak RSS
 
 .PHONY: test-crash
 test-crash: ## The operator killed just before and just after every one of its writes; resumable
-	@$(IN_ENV) $$bin/python -m tests.operator.crash
+	@$(IN_ENV) for way in alone shared ahead; do echo "== $$way"; $$bin/python -m tests.operator.crash --way $$way; done
 
 .PHONY: test-faults
 test-faults: ## An API server that is busy, fails, stalls and breaks off, by script and at random; resumable
-	@$(IN_ENV) $$bin/python -m tests.operator.faults
+	@$(IN_ENV) for way in alone ahead; do echo "== $$way"; $$bin/python -m tests.operator.faults --way $$way; done
 
 .PHONY: test-gpu
 test-gpu: ## What only a GPU can show
