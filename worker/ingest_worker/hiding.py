@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 _TELLING_CHARACTERS: Final = 6
 """Characters: shorter parts are in every message (`true`, `8080`)."""
 
-_MOST_FORMS: Final = 4_096
+_MOST_PARTS: Final = 4_096
 """Forms that are remembered, the latest: a site that renews its cookies at every page of a plan sets
 thousands, and what is said quotes one of the last."""
 
@@ -43,7 +43,7 @@ def hidden(text: str) -> str:
 def _learn(form: str) -> None:
     _forms.pop(form, None)  # the latest stands last
     _forms[form] = None
-    if len(_forms) > _MOST_FORMS:
+    if len(_forms) > _MOST_PARTS:
         _forms.pop(next(iter(_forms)), None)  # another thread may have been quicker
 
 

@@ -187,8 +187,7 @@ class _Situation:
     shared: int = 0
     """Live runs that need no slot, because they share one."""
     is_shut: Callable[[int], bool] = lambda _: False
-    """Whether it is known already that a recording cannot be fetched now, because another one of its site was
-    refused. Asked before anything is made ready for it: of thousands that wait, most are."""
+    """Whether it is known that a recording cannot be fetched now. Asked first: of thousands, most cannot."""
 
 
 def _plan(around: _Situation, may_start: Callable[[Start], bool]) -> tuple[Action, ...]:
@@ -263,9 +262,7 @@ def _fetches(
     assert batch.ahead is not None  # noqa: S101 -- nobody asks otherwise
     fetching = dict.fromkeys(ledger.running_in(Phase.FETCH), 0)
     taken = sizes_of(batch.items, {**fetching, **ledger.cached})
-    for index in wanted:
-        if around.is_shut(index):
-            continue
+    for index in (each for each in wanted if not around.is_shut(each)):
         size = estimated_mib(batch.items[index])
         if taken and taken + size > batch.ahead.mib:
             return

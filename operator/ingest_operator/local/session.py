@@ -42,10 +42,10 @@ from ingest_operator.local.status_store import (
     FileStatusStore,
     alive,
     holding,
+    marked_alive,
     read_batch,
     settings_of_plan,
     succeeded_by,
-    told_alive,
 )
 from ingest_operator.reconcile import reconcile
 
@@ -96,10 +96,9 @@ async def run(
         site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
         ahead = ahead_of(orders.profile.fetch, batch.spec.parallelism, has_cache=True)
         ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
-        ends.enter_context(told_alive(folder, orders.trace_id))
+        ends.enter_context(marked_alive(folder, orders.trace_id))
         sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
-        others = partial(alive, request.home)
-        gate = FileGate(sites, orders.trace_id, others, watcher.said)
+        gate = FileGate(sites, orders.trace_id, partial(alive, request.home), watcher.said)
         try:
             if not batch.spec.dry_run:
                 await _enrol(request, orders, site, watcher, stop)
@@ -123,7 +122,7 @@ async def run(
             watcher.said("every recording of this batch is final: nothing runs again")
 
         async def once(batch: Batch) -> Decision:
-            batch = replace(batch, other_batches=others())
+            batch = replace(batch, other_batches=alive(request.home))
             return await reconcile(batch, cluster, statuses, clock(), sites=sites)
 
         try:

@@ -37,7 +37,7 @@ def holding(folder: BatchFolder) -> Iterator[None]:
 
 
 @contextmanager
-def told_alive(folder: BatchFolder, trace_id: str) -> Iterator[None]:
+def marked_alive(folder: BatchFolder, trace_id: str) -> Iterator[None]:
     """Let other sessions see, while the block runs, that somebody works on this batch (`alive`). Another lock
     than the one of `holding`: whoever looks holds it for a moment, and must turn nobody away."""
     with (folder.path / "session").open("w", encoding="utf-8") as file:

@@ -19,7 +19,7 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.plan_gate import FileGate
 from ingest_operator.local.sites import FileSites
-from ingest_operator.local.status_store import alive, holding, told_alive
+from ingest_operator.local.status_store import alive, holding, marked_alive
 
 OURS, OTHERS = "1" * 32, "2" * 32
 TUBE = PlannedSource(url="https://www.youtube.com/@talks")
@@ -30,9 +30,9 @@ SESSION = """
 import sys, time
 from pathlib import Path
 from ingest_operator.local.folders import BatchFolder
-from ingest_operator.local.status_store import holding, told_alive
+from ingest_operator.local.status_store import holding, marked_alive
 folder = BatchFolder.of(Path(sys.argv[1]), "default", "theirs")
-with holding(folder), told_alive(folder, sys.argv[2]):
+with holding(folder), marked_alive(folder, sys.argv[2]):
     print("here", flush=True)
     time.sleep(600)
 """
@@ -86,6 +86,6 @@ def test_a_probe_counts_as_long_as_its_session_lives_and_no_longer(of: str, tmp_
 def test_who_looks_whether_a_session_lives_keeps_none_from_starting(tmp_path: Path) -> None:
     folder = BatchFolder.of(tmp_path, "default", "talks")
     for _ in range(50):
-        with holding(folder), told_alive(folder, OURS):
+        with holding(folder), marked_alive(folder, OURS):
             assert alive(tmp_path) == {OURS}
         assert alive(tmp_path) == set()
