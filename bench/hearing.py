@@ -4,7 +4,8 @@ codecs; three ways to decode.
 Chunks fall elsewhere with every lead, so no example can be tuned to. Each row is one sound: a model, a
 recording, a lead in milliseconds, a gain in dB and a codec, heard by this project's transcriber and by
 faster-whisper's two, sequential and batched, at their defaults and the same beam. The whole grid has 23,040
-rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to go on.
+rows; `sample` draws from it with fixed seeds. Kept row by row: run it again to go on. With `--again` this
+project's transcriber hears a sound anew; what the stock loops wrote is kept until their versions change.
 
     python -m bench.hearing [--again] [ROW ...]
 """
@@ -13,16 +14,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from bench.rows import Figures, rows_main
+from bench.rows import Figures, known, rows_main
 from ingest_contract.order import Settings
 from ingest_contract.profile import (
     DiarizationProfile,
@@ -49,6 +51,7 @@ SHORT: Final = ("two_cities", "sample", "apart")
 `apart` is three voices with 25 and 90 s of silence before and between them."""
 BEAM: Final = 5
 BATCH: Final = 8
+LOOPS: Final = ("ours", "sequential", "batched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +81,34 @@ def sample() -> list[Row]:
     return chosen + later(every, 14)
 
 
-def measured(row: Row) -> Figures:
-    """Word error rates and words of the three, and what this project's transcriber tells beside."""
+def measured(row: Row, before: Figures | None = None, hearers: Collection[str] = LOOPS) -> Figures:
+    """Word error rates and words of the three, and what this project's transcriber tells beside. What the row
+    came to `before` stands for the stock loops, if they have not changed since."""
     text, sound = source(row.recording)
     heard = coded(
         levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain),
         row.codec,
     )
-    figures: Figures = {"wer": {}, "english": {}, "words": {}, "seconds": {}}
-    for name, hear in HEARERS.items():
+    figures: Figures = {"stock": stock_version(), "wer": {}, "english": {}, "words": {}, "seconds": {}}
+    for name in hearers:
+        if name != "ours" and before and before.get("stock") == figures["stock"]:
+            for kind in ("wer", "english", "words", "seconds"):
+                figures[kind][name] = before[kind][name]
+            continue
         start = time.process_time()
-        words, reported = hear(row.model, heard)
+        words, reported = HEARERS[name](row.model, heard)
         figures["seconds"][name] = round(time.process_time() - start, 2)
         figures["wer"][name] = round(word_error_rate(text, words), 4)
         figures["english"][name] = round(english_word_error_rate(text, words), 4)
         figures["words"][name] = len(words)
         figures |= reported
     return figures
+
+
+def stock_version() -> str:
+    """What the stock loops' words depend on beside the sound: libraries and search."""
+    libraries = (f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2", "av"))
+    return ", ".join([*libraries, f"beam {BEAM}", f"batch {BATCH}"])
 
 
 @cache
@@ -212,7 +226,9 @@ def _line(rows: Sequence[Figures]) -> str:
 
 def main() -> int:
     """Measure what has no result yet, print."""
-    return rows_main("hearing", __doc__, {row.name: partial(measured, row) for row in sample()}, table)
+    before = known("hearing")
+    rows = {row.name: partial(measured, row, before.get(row.name)) for row in sample()}
+    return rows_main("hearing", __doc__, rows, table)
 
 
 if __name__ == "__main__":

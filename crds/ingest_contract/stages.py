@@ -31,7 +31,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 3,
-    Stage.TRANSCRIBE: 8,
+    Stage.TRANSCRIBE: 9,
     Stage.DIARIZE: 4,
     Stage.IDENTIFY: 2,
     Stage.ATTRIBUTE: 1,
