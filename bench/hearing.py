@@ -33,6 +33,7 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
+from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
 from testkit.models.demo_set import model
@@ -51,6 +52,7 @@ SHORT: Final = ("two_cities", "sample", "apart")
 `apart` is three voices with 25 and 90 s of silence before and between them."""
 BEAM: Final = 5
 BATCH: Final = 8
+MOST_WORSE: Final = 0.005
 LOOPS: Final = ("ours", "sequential", "batched")
 
 
@@ -89,9 +91,10 @@ def measured(row: Row, before: Figures | None = None, hearers: Collection[str] =
         levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain),
         row.codec,
     )
-    figures: Figures = {"stock": stock_version(), "wer": {}, "english": {}, "words": {}, "seconds": {}}
+    figures: Figures = {"version": STAGE_VERSION[Stage.TRANSCRIBE], "stock": stock_version()}
+    figures |= {"wer": {}, "english": {}, "words": {}, "seconds": {}}
     for name in hearers:
-        if name != "ours" and before and before.get("stock") == figures["stock"]:
+        if name != "ours" and before and before["stock"] == figures["stock"] and name in before["wer"]:
             for kind in ("wer", "english", "words", "seconds"):
                 figures[kind][name] = before[kind][name]
             continue
@@ -195,7 +198,7 @@ def transcriber(name: str) -> WhisperTranscriber:
 
 def table(rows: dict[str, Figures]) -> str:
     """By model and recording: mean and worst word error rate of the three, by plain spelling and by Whisper's
-    normalizer, and what was told."""
+    normalizer, and what was told; then the difference to the sequential loop sound by sound."""
     groups: dict[str, list[Figures]] = {}
     for name, row in rows.items():
         groups.setdefault(" ".join(name.split("/")[:2]), []).append(row)
@@ -207,7 +210,22 @@ def table(rows: dict[str, Figures]) -> str:
         head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |",
         "|---" * 10 + "|",
     ]
-    return "\n".join([*lines, *(f"| {name} | {_line(rows_of)} |" for name, rows_of in groups.items())])
+    for name, group in groups.items():
+        if heard_by_all := [row for row in group if set(LOOPS) <= set(row["wer"])]:
+            lines.append(f"| {name} | {_line(heard_by_all)} |")
+    head = "| model, recording | sounds | ours - sequential, mean (standard error) | deviation of one sound"
+    lines += ["", head + " | worst | worse by more than 0.005 | version of the stage |", "|---" * 7 + "|"]
+    return "\n".join([*lines, *(f"| {name} | {_paired(group)} |" for name, group in groups.items())])
+
+
+def _paired(rows: Sequence[Figures]) -> str:
+    more = np.array([row["wer"]["ours"] - row["wer"]["sequential"] for row in rows])
+    deviation = float(np.std(more, ddof=1)) if more.size > 1 else 0.0
+    versions = " and ".join(str(version) for version in sorted({row["version"] for row in rows}))
+    return (
+        f"{more.size} | {np.mean(more):+.4f} ({deviation / more.size**0.5:.4f}) | {deviation:.4f} | "
+        f"{max(more):+.4f} | {sum(more > MOST_WORSE)} | {versions}"
+    )
 
 
 def _line(rows: Sequence[Figures]) -> str:
