@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, Word
 from ingest_worker.engines.chunks import FRAME_SAMPLES, speech_spans, voiced
-from ingest_worker.engines.gaps import around, gaps
+from ingest_worker.engines.gaps import around, gaps, stretches
 
 SECOND = SAMPLE_RATE / FRAME_SAMPLES
 
@@ -76,6 +76,13 @@ def test_a_short_answer_with_no_word_near_it_is_a_gap(seconds: float, distance: 
         == [(pytest.approx(5 + distance, abs=0.11), pytest.approx(5 + distance + seconds, abs=0.11))]
         * expected
     )
+
+
+def test_the_silence_within_a_gap_is_not_told_as_speech() -> None:
+    flags = np.concatenate([speech(1), ~speech(0.6), speech(1), ~speech(60), speech(0.5)])
+    (gap,) = gaps([], flags)
+    assert in_seconds(stretches(gap, flags)) == [(0.0, pytest.approx(2.6, abs=0.1)), (62.6, 63.1)]
+    assert in_seconds([gap]) == [(0.0, 63.1)]
 
 
 @given(st.lists(st.tuples(st.floats(0, 28), st.floats(0.02, 2.0)), max_size=40))

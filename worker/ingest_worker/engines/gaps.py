@@ -30,6 +30,9 @@ SHORTEST_APART_FRAMES: Final = round(0.25 * SAMPLE_RATE / FRAME_SAMPLES)
 NEAR_FRAMES: Final = round(0.5 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames between a word and speech that may be the word's: no alignment is further off in a pause."""
 
+LONGEST_PAUSE_FRAMES: Final = round(1.0 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames of silence that do not count as speech without a word: people pause for less within a sentence."""
+
 REACH_FRAMES: Final = round(4.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""
 
@@ -74,6 +77,14 @@ def _alone(over: Flags, speech: Flags) -> list[Gap]:
         if last - first >= SHORTEST_APART_FRAMES
         and not over[max(0, first - NEAR_FRAMES) : last + NEAR_FRAMES].any()
     ]
+
+
+def stretches(gap: Gap, speech: Flags) -> list[Gap]:
+    """A gap without the longer pauses in it."""
+    frames = gap[0] + np.flatnonzero(speech[gap[0] : gap[1]])
+    cuts = np.flatnonzero(np.diff(frames) > LONGEST_PAUSE_FRAMES)
+    firsts, lasts = frames[[0, *(cuts + 1)]], frames[[*cuts, -1]]
+    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def around(
