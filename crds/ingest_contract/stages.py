@@ -30,7 +30,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later run resumes after the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.DECODE: 3,
+    Stage.DECODE: 4,
     Stage.TRANSCRIBE: 9,
     Stage.DIARIZE: 4,
     Stage.IDENTIFY: 2,
