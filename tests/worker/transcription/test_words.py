@@ -244,7 +244,7 @@ def question(*starts: float, bare: int = 0) -> list[Word]:
         ((15.3, 16.7, 18.06, 19.48, 20.1), 3, 4),
         ((15.3, 16.7, 18.06, 19.48, 20.9), 3, 5),
         ((15.3, 16.7, 18.06, 19.48, 20.9), 0, 5),
-        ((15.3, 16.7, 18.06, 19.48, 20.7), 0, 5),
+        ((0.0, 3.0, 6.0, 9.0, 10.2), 0, 5),
     ],
     ids=["one turn's time shared by two", "crowded where there is room", "spoken evenly", "spoken faster"],
 )
