@@ -78,7 +78,7 @@ def test_a_short_answer_with_no_word_near_it_is_a_gap(seconds: float, distance: 
     )
 
 
-def test_the_silence_within_a_gap_is_not_told_as_speech() -> None:
+def test_the_silence_within_a_gap_is_not_reported_as_speech() -> None:
     flags = np.concatenate([speech(1), ~speech(0.6), speech(1), ~speech(60), speech(0.5)])
     (gap,) = gaps([], flags)
     assert in_seconds(stretches(gap, flags)) == [(0.0, pytest.approx(2.6, abs=0.1)), (62.6, 63.1)]

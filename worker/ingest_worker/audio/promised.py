@@ -13,8 +13,8 @@ from ingest_worker.audio.reading import Read
 _WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 """The GUID that a Wave64 file begins with (Sony Pictures Digital, "Wave64 file format")."""
 
-_UNKNOWN_32: Final = 0xFFFFFFFF
-_UNKNOWN_64: Final = 1 << 63
+_UNKNOWN_BYTES: Final = 0xFFFFFFFF
+_UNKNOWN_LONG_BYTES: Final = 1 << 63
 """From here on a size stands for "not known yet": what is written into a pipe."""
 
 _CHUNK_BYTES: Final = 12
@@ -28,10 +28,10 @@ def end_of(read: Read, size: int) -> int | None:
     head = read(0, 24)
     if head[:4] == b".snd" and len(head) == 24:  # noqa: PLR2004 - an AU header's length
         start, length = (int.from_bytes(head[place : place + 4], "big") for place in (4, 8))
-        return start + length if length != _UNKNOWN_32 else None
+        return start + length if length != _UNKNOWN_BYTES else None
     if head[:16] == _WAVE64:
         whole = int.from_bytes(head[16:24], "little")
-        return whole if 0 < whole < _UNKNOWN_64 else None
+        return whole if 0 < whole < _UNKNOWN_LONG_BYTES else None
     if head[:4] == b"caff":
         return _end_of_caf(read, size)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
@@ -48,6 +48,6 @@ def _end_of_caf(read: Read, size: int) -> int | None:
             return None
         length = int.from_bytes(head[4:], "big")
         if head[:4] == b"data":
-            return place + _CHUNK_BYTES + length if length < _UNKNOWN_64 else None
+            return place + _CHUNK_BYTES + length if length < _UNKNOWN_LONG_BYTES else None
         place += _CHUNK_BYTES + length
     return None
