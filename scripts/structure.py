@@ -15,7 +15,13 @@ from typing import Final
 COLUMNS: Final = 110
 """The longest line."""
 
-PRODUCT: Final = ("crds/ingest_contract", "operator/ingest_operator", "worker/ingest_worker", "cli/ingestctl")
+PRODUCT: Final = (
+    "crds/ingest_contract",
+    "operator/ingest_operator",
+    "worker/ingest_worker",
+    "reader/ingest_reader",
+    "cli/ingestctl",
+)
 """Folders of the packages."""
 
 KUBE: Final = "ingest_operator.kube"

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from ingest_operator.local.folders import write_atomically
+from ingest_reader.exports.formats import FORMATS, Format
 from ingest_worker.store.reads import StoredTranscript, recordings, transcript
 from ingestctl.catalog import reading
-from ingestctl.formats import FORMATS, Format
 from ingestctl.place import Workplace
 
 _NAMED_IDS = 5

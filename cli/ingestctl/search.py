@@ -17,17 +17,17 @@ from rich.console import Console
 from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_contract.text import escaped, legible, without_credentials
+from ingest_reader.exports.formats import NOBODY, SOURCE_WORDS
+from ingest_reader.exports.links import clock, link_at
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, read_lock
 from ingest_worker.store.search import Passage, Query, search
 from ingestctl.catalog import reading, stored_models
-from ingestctl.formats import NOBODY, SOURCE_WORDS
-from ingestctl.links import clock, link_at
 from ingestctl.place import Workplace
 from ingestctl.run import Output
 
-_QUERY_TOKENS = 512
+QUERY_TOKENS = 512
 """Tokens in the model's batch: a question is one text."""
 
 
@@ -118,7 +118,7 @@ def query_of(question: Question, chosen: TextModel, place: Workplace) -> Query:
 
     folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
     # On the CPU: it is fast enough for one short text, and a running batch may have filled the GPU.
-    embedder = SentenceEmbedder(folder, device="cpu", batch_tokens=_QUERY_TOKENS, model_key=chosen.identity)
+    embedder = SentenceEmbedder(folder, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
     return Query(
         text=question.text,
         vector=embedder.embed_query(question.text),

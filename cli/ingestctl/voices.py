@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest_contract.text import escaped, legible, without_credentials
+from ingest_reader.exports.links import link_at
 from ingest_worker.store.deciding import Done
 from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
-from ingestctl.links import link_at
 from ingestctl.place import console
 from ingestctl.run import Output
 from ingestctl.screen import duration

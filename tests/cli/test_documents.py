@@ -14,12 +14,12 @@ import yaml
 from typer.testing import CliRunner
 
 from ingest_contract.documents import parse
+from ingest_reader.exports.document import document
 from ingest_worker.models import load_set
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import ensure_dimension
 from ingestctl.commands import app
 from ingestctl.commands.models import group as models_group
-from ingestctl.document import document
 from testkit.postgres import DIMENSION
 from tests.cli.talks import TALK
 from tests.worker.store.makers import content, store

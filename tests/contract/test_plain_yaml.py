@@ -82,7 +82,13 @@ def test_a_file_of_a_few_hundred_bytes_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_nothing_in_the_product_reads_yaml_in_another_way() -> None:
-    packages = ("crds/ingest_contract", "operator/ingest_operator", "worker/ingest_worker", "cli/ingestctl")
+    packages = (
+        "crds/ingest_contract",
+        "operator/ingest_operator",
+        "worker/ingest_worker",
+        "reader/ingest_reader",
+        "cli/ingestctl",
+    )
     readers = {
         str(path.relative_to(ROOT))
         for package in packages

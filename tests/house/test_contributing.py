@@ -12,7 +12,7 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
 PAGE = (HOUSE / "CONTRIBUTING.md").read_text(encoding="utf-8")
-CODE = ("crds", "operator", "worker", "cli")
+CODE = ("crds", "operator", "worker", "reader", "cli")
 COPIED = (*CODE, "bench", "charts", "demo", "docs", "scripts", "testkit", "tests", "pyproject.toml")
 FILE_AND_NAME = re.compile(r"`([\w./-]+\.py)`:[^`]*(?:`([A-Z_]{3,}|[A-Z]\w+)`)?")
 

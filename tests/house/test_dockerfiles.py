@@ -15,7 +15,10 @@ TARGETS = (
     ("Dockerfile.worker", "light"),
     ("Dockerfile.worker", "worker"),
 )
-PACKAGES = {"operator": {"ingest_contract", "ingest_operator"}, "light": {"ingest_contract", "ingest_worker"}}
+PACKAGES = {
+    "operator": {"ingest_contract", "ingest_operator"},
+    "light": {"ingest_contract", "ingest_reader", "ingest_worker"},
+}
 PACKAGES["worker"] = PACKAGES["light"]
 LOCK = re.compile(r"^([a-z0-9-]+(?:\[[a-z,]+\])?)==\S+", re.MULTILINE)
 

@@ -29,6 +29,7 @@ COUNTED = {
         "CANDIDATES",
         "CHUNKS",
         "CLUSTERS",
+        "COLOURS",
         "CONNECTIONS",
     ),
     *(
@@ -62,6 +63,7 @@ COUNTED = {
         "OUTCOMES",
         "PAGES",
         "PARTS",
+        "PASSAGES",
         "PROBES",
         "RECORDINGS",
         "REPEATS",
@@ -103,7 +105,13 @@ KERNEL = {
 
 
 def product() -> list[Path]:
-    folders = ("crds/ingest_contract", "operator/ingest_operator", "worker/ingest_worker", "cli/ingestctl")
+    folders = (
+        "crds/ingest_contract",
+        "operator/ingest_operator",
+        "worker/ingest_worker",
+        "reader/ingest_reader",
+        "cli/ingestctl",
+    )
     found = (path for folder in folders for path in (HOUSE / folder).rglob("*.py"))
     return sorted(path for path in found if str(path.relative_to(HOUSE)) not in KERNEL)
 

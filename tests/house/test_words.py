@@ -8,7 +8,13 @@ import pytest
 
 HOUSE = Path(__file__).parents[2]
 
-PACKAGES = ("crds/ingest_contract", "operator/ingest_operator", "worker/ingest_worker", "cli/ingestctl")
+PACKAGES = (
+    "crds/ingest_contract",
+    "operator/ingest_operator",
+    "worker/ingest_worker",
+    "reader/ingest_reader",
+    "cli/ingestctl",
+)
 
 INSTEAD_OF = {
     "anew": "again",
@@ -55,6 +61,7 @@ def product() -> list[Path]:
         "crds/ingest_contract",
         "operator/ingest_operator",
         "worker/ingest_worker",
+        "reader/ingest_reader",
         "cli/ingestctl",
         "scripts",
     )
@@ -92,6 +99,7 @@ def test_no_class_name_is_used_twice_in_one_package() -> None:
         "crds/ingest_contract",
         "operator/ingest_operator",
         "worker/ingest_worker",
+        "reader/ingest_reader",
         "cli/ingestctl",
     ):
         classes = [

@@ -7,6 +7,7 @@ from ingestctl.commands.doctor import doctor, migrate
 from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstones
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify
 from ingestctl.commands.reading import export, search
+from ingestctl.commands.serving import mcp, serve
 from ingestctl.commands.setup import crd, example
 from ingestctl.commands.voices import (
     correct_voice,
@@ -34,11 +35,13 @@ __all__ = [
     "list_tombstones",
     "list_voices",
     "lock_set",
+    "mcp",
     "merge_voices",
     "migrate",
     "name_voice",
     "run",
     "search",
+    "serve",
     "show_voice",
     "split_voice",
     "status",

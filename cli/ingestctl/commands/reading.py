@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from ingest_reader.exports.formats import Format as Form
 from ingest_worker.store.search import fault_of
 from ingestctl import search as searching
 from ingestctl.commands.app import Dsn, Format, Home, app
 from ingestctl.export import NoTranscriptError, stored_transcript, write
-from ingestctl.formats import Format as Form
 from ingestctl.place import Workplace, console, people
 from ingestctl.run import Output
 

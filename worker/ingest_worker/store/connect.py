@@ -52,7 +52,7 @@ def connect(
     parameters: dict[str, Any] = {
         **DEFAULTS,
         "application_name": f"video-ingest {application}",
-        **_parsed(dsn),
+        **parsed(dsn),
     }
     with translated(f"connecting to {redacted(dsn)}"):
         # Transaction-pooling proxies such as PgBouncer lose prepared statements; no statement here runs often
@@ -86,13 +86,14 @@ def as_array(vector: Vector | None) -> FloatArray | None:
 
 def redacted(dsn: str) -> str:
     """`user@host:port/database` of an address, for messages: anything else in it may be a secret."""
-    parts = _parsed(dsn)
+    parts = parsed(dsn)
     user = f"{parts['user']}@" if "user" in parts else ""
     host, port = parts.get("host", "localhost"), parts.get("port", "5432")
     return f"{user}{host}:{port}/{parts.get('dbname', '')}"
 
 
-def _parsed(dsn: str) -> dict[str, Any]:
+def parsed(dsn: str) -> dict[str, Any]:
+    """The parameters of an address. Raises `StageError(ORDER_INVALID)`, without the address in it."""
     try:
         return dict(conninfo_to_dict(dsn))
     except psycopg.ProgrammingError:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ingest_contract.captions import TranscriptSource
+from ingest_reader.exports.cues import LINE_COLUMNS, LONGEST_MILLISECONDS, MAX_LINES, Layout, cues
+from ingest_reader.exports.document import SCHEMA_VERSION, document
+from ingest_reader.exports.formats import FORMATS, Format, rttm, srt, txt, vtt
 from ingest_worker.domain import SpokenWord, Word
 from ingest_worker.store.reads import StoredTranscript
-from ingestctl.cues import LINE_COLUMNS, LONGEST_MILLISECONDS, MAX_LINES, Layout, cues
-from ingestctl.document import SCHEMA_VERSION, document
-from ingestctl.formats import FORMATS, Format, rttm, srt, txt, vtt
 from tests.cli.talks import LABELS, TALK, any_words, said, transcript_of
 
 GOLDENS = Path(__file__).parent.parent / "goldens" / "export"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestctl.links import clock, link_at, stamp
+from ingest_reader.exports.links import clock, link_at, stamp
 
 
 @pytest.mark.parametrize(

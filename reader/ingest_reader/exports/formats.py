@@ -12,10 +12,10 @@ from typing import Final
 
 from ingest_contract.captions import TranscriptSource
 from ingest_contract.text import without_credentials
+from ingest_reader.exports.cues import Cue, Layout, cues, plain
+from ingest_reader.exports.document import as_json, names_of
+from ingest_reader.exports.links import clock, stamp
 from ingest_worker.store.reads import StoredTranscript
-from ingestctl.cues import Cue, Layout, cues, plain
-from ingestctl.document import as_json, names_of
-from ingestctl.links import clock, stamp
 
 _ARROW: Final = re.compile("-{2,}>")
 _TAG: Final = re.compile("<(?=/?[a-z][^<>]*>)", re.IGNORECASE)

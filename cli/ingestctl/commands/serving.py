@@ -1,0 +1,77 @@
+"""`ingestctl serve` and `mcp`: the corpus for browsers, programs and agents."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingestctl.commands.app import Dsn, Home, app
+from ingestctl.place import Workplace, people
+
+ModelSet = Annotated[
+    str | None,
+    typer.Option(
+        "--model-set", help="The set (name or file) to take the text model from. Omitted: any that is here."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="The text model's name, if the store has vectors of several."),
+]
+
+
+@app.command(epilog="Example: ingestctl serve --port 8300")
+def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen on. Beyond this machine it asks for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535)] = 8300,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            help="A file with a token: programs show it as a bearer's, browsers ask for it as a password.",
+        ),
+    ] = None,
+    behind_ingress: Annotated[  # noqa: FBT002  an option is always named
+        bool,
+        typer.Option(
+            "--behind-ingress", help="Something in front of it decides who may ask: listen without a token."
+        ),
+    ] = False,
+    model_set: ModelSet = None,
+    model: Model = None,
+    dsn: Dsn = None,
+    home: Home = None,
+) -> None:
+    """Serve what is stored: pages for people, JSON under /api/v1, MCP for agents under /mcp.
+
+    It only reads: its database sessions cannot write. Ctrl-C ends it.
+    """
+    from ingest_reader.app import application
+    from ingest_reader.serving import Door, ListeningError, access_of, said_of
+    from ingest_reader.serving import serve as listen
+    from ingestctl.reader import TextModels, ended_by_signals, opened
+
+    door = Door(host, port, token_file, behind_ingress)
+    try:
+        access = access_of(door)
+    except ListeningError as error:
+        raise typer.BadParameter(str(error), param_hint="--host") from error
+    with ended_by_signals(), opened(Workplace.of(home, dsn), TextModels(model_set, model)) as corpus:
+        if not listen(application(corpus, access), door, lambda at: people().print(said_of(at, access))):
+            raise typer.Exit(1)
+
+
+@app.command(epilog="Example: ingestctl mcp --dsn postgresql://reader@db.example/ingest")
+def mcp(model_set: ModelSet = None, model: Model = None, dsn: Dsn = None, home: Home = None) -> None:
+    """Answer an agent by the Model Context Protocol on standard input and output.
+
+    Tools: search, get_passage, transcript, list_recordings, list_speakers. Every answer cites title, speaker,
+    time and a link. It only reads.
+    """
+    from ingest_reader.agents.server import agents_server
+    from ingestctl.reader import TextModels, ended_by_signals, opened
+
+    with ended_by_signals(), opened(Workplace.of(home, dsn), TextModels(model_set, model)) as corpus:
+        agents_server(corpus).run("stdio")

@@ -1,0 +1,1 @@
+"""The corpus for agents, by the Model Context Protocol."""

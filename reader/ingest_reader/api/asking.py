@@ -1,0 +1,43 @@
+"""Parameters that several routes take, checked where they come in."""
+
+from datetime import date
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
+
+from ingest_reader.corpus import Corpus
+
+MAX_TEXT_CHARACTERS: Final = 1_000
+"""Of any parameter: longer than every id, name and question that the store accepts."""
+
+MAX_PAGE_ENTRIES: Final = 200
+"""Entries on a page of a list."""
+
+
+def _storable(text: str) -> str:
+    """Text that Postgres accepts."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("has characters that no text may have (NUL, or half a surrogate pair)")
+    return text
+
+
+Text = Annotated[str, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+Maybe = Annotated[
+    str | None, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(lambda t: t and _storable(t))
+]
+Day = Annotated[date | None, Query(description="A day in UTC, as 2025-01-31.")]
+Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+"""An id or a name in the path, percent-encoded; it may contain slashes."""
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ENTRIES)]
+Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
+
+
+def corpus_of(request: Request) -> Corpus:
+    """The corpus that this application reads."""
+    corpus = request.app.state.corpus
+    assert isinstance(corpus, Corpus)  # noqa: S101  the composition root puts it there
+    return corpus
+
+
+FromCorpus = Annotated[Corpus, Depends(corpus_of)]

@@ -1,0 +1,184 @@
+"""The corpus as every door of the reader sees it: pages, API and MCP ask the same questions in the same way.
+
+Blocking: doors that serve many at once call it in threads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from ingest_contract.text import legible, without_credentials
+from ingest_reader.exports.links import link_at
+from ingest_worker.domain import FloatArray
+from ingest_worker.store.reading.heard import (
+    HeardIn,
+    SpeakersAsked,
+    SpeakerSums,
+    heard_in,
+    heard_speakers,
+)
+from ingest_worker.store.reading.listed import ListedRecording, RecordingsAsked, listed, one_recording
+from ingest_worker.store.reading.pool import ReadingPool
+from ingest_worker.store.reading.progress import (
+    BatchSums,
+    LeftOutCount,
+    RunsAsked,
+    ShownRun,
+    batches,
+    left_out,
+    one_batch,
+    shown_runs,
+)
+from ingest_worker.store.reading.surroundings import AROUND_SECONDS, Surrounded, surrounded
+from ingest_worker.store.reads import StoredTranscript, transcript
+from ingest_worker.store.search import Passage, Query, fault_of, search
+
+MAX_APPEARANCE_RECORDINGS: Final = 1_000
+"""Recordings that a speaker's page lists."""
+
+
+class UnknownError(LookupError):
+    """What was asked for is not in the store; the message says what and what to do."""
+
+
+class QuestionError(ValueError):
+    """A question that cannot be answered; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A question as numbers."""
+
+    vector: FloatArray
+    """(dimension,), by `model`."""
+    model: str
+    """`name@sha256-prefix`."""
+
+
+Embed = Callable[[str], Embedded | None]
+"""The vector of a question by the store's model; None if the store has no vectors. May raise `StageError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody wants to find."""
+
+    text: str
+    limit: int = 10
+    speaker: str | None = None
+    since: date | None = None
+    until: date | None = None
+    """The last day that counts."""
+    recording: str | None = None
+
+
+class Corpus:
+    """Everything that can be asked. Every method may raise `StageError`."""
+
+    def __init__(self, pool: ReadingPool, embed: Embed) -> None:
+        self._pool = pool
+        self._embed = embed
+
+    def check(self) -> None:
+        """Raises `StageError` if the store does not answer, or is of another version."""
+        self._pool.check_schema()
+
+    def search(self, question: Question) -> tuple[Passage, ...]:
+        """The passages that answer best, best first. Raises `QuestionError`."""
+        if fault := fault_of(question.text):
+            raise QuestionError(f"The question {fault}.")
+        embedded = self._embed(question.text)
+        if embedded is None:
+            return ()
+        query = Query(
+            text=question.text,
+            vector=embedded.vector,
+            model=embedded.model,
+            limit=question.limit,
+            speaker=question.speaker,
+            published_from=question.since,
+            published_before=_day_after(question.until),
+            recording=question.recording,
+        )
+        with self._pool.connection() as connection:
+            return search(connection, query)
+
+    def recordings(self, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
+        """A page of recordings and the next one's cursor. Raises `CursorError`."""
+        with self._pool.connection() as connection:
+            return listed(connection, asked)
+
+    def recording(self, recording: str) -> ListedRecording:
+        """One recording. Raises `UnknownError`."""
+        with self._pool.connection() as connection:
+            found = one_recording(connection, recording)
+        if found is None:
+            raise UnknownError(f"There is no recording {recording!r} in this store.")
+        return found
+
+    def transcript(self, recording: str) -> StoredTranscript:
+        """One transcript. Raises `UnknownError`, which says how the recording ended if it has none."""
+        with self._pool.connection() as connection:
+            found = transcript(connection, recording)
+            if found is not None:
+                return found
+            known = one_recording(connection, recording)
+        if known is None:
+            raise UnknownError(f"There is no recording {recording!r} in this store.")
+        why = f"it ended as {known.reason}" if known.reason else "nothing has been stored of it yet"
+        raise UnknownError(f"{recording!r} has no transcript: {why}.")
+
+    def passage(self, recording: str, at: float, *, around_seconds: float = AROUND_SECONDS) -> Surrounded:
+        """What is said at a moment, with its surroundings. Raises `UnknownError`."""
+        with self._pool.connection() as connection:
+            found = surrounded(connection, recording, at, around_seconds=around_seconds)
+        if found is None:
+            raise UnknownError(f"There is no transcript of {recording!r} in this store.")
+        return found
+
+    def speakers(self, asked: SpeakersAsked) -> tuple[tuple[SpeakerSums, ...], str | None]:
+        """A page of speakers and the next one's cursor. Raises `CursorError`."""
+        with self._pool.connection() as connection:
+            return heard_speakers(connection, asked)
+
+    def speaker(self, label: str) -> tuple[HeardIn, ...]:
+        """Where one speaker speaks. Raises `UnknownError`."""
+        with self._pool.connection() as connection:
+            found = heard_in(connection, label, MAX_APPEARANCE_RECORDINGS)
+        if not found:
+            raise UnknownError(f"Nobody is called {label!r} in this store.")
+        return found
+
+    def batches(self, limit: int, cursor: str | None = None) -> tuple[tuple[BatchSums, ...], str | None]:
+        """A page of batches and the next one's cursor. Raises `CursorError`."""
+        with self._pool.connection() as connection:
+            return batches(connection, limit, cursor)
+
+    def batch(self, name: str) -> BatchSums:
+        """One batch. Raises `UnknownError`."""
+        with self._pool.connection() as connection:
+            found = one_batch(connection, name)
+        if found is None:
+            raise UnknownError(f"No run of a batch {name!r} is in this store.")
+        return found
+
+    def runs(self, asked: RunsAsked) -> tuple[tuple[ShownRun, ...], str | None]:
+        """A page of runs and the next one's cursor. Raises `CursorError`."""
+        with self._pool.connection() as connection:
+            return shown_runs(connection, asked)
+
+    def left_out(self) -> tuple[LeftOutCount, ...]:
+        """Recordings without a transcript, by reason."""
+        with self._pool.connection() as connection:
+            return left_out(connection)
+
+
+def link_of(url: str, seconds: float) -> str:
+    """The public address of a moment."""
+    return legible(link_at(without_credentials(url), seconds))
+
+
+def _day_after(day: date | None) -> date | None:
+    """The first day that no longer counts; None if every day counts."""
+    return None if day is None or day == date.max else day + timedelta(days=1)

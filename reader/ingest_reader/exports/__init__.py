@@ -1,0 +1,1 @@
+"""A stored transcript in the formats that other programs read. Pure."""

@@ -1,0 +1,110 @@
+"""Templates and what they call. Everything is escaped unless a template says otherwise, and none does."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ingest_contract.text import legible, without_credentials
+from ingest_reader.exports.links import clock, link_at
+
+SECTIONS: Final = (
+    ("/", "Search"),
+    ("/recordings", "Recordings"),
+    ("/speakers", "Speakers"),
+    ("/voices", "Voices"),
+    ("/batches", "Batches"),
+)
+
+
+@cache
+def environment() -> Environment:
+    """The templates, read once."""
+    made = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "clock": clock,
+        "day": day,
+        "lasting": length,
+        "line": legible,
+        "segment": segment,
+        "web": web,
+        "moment": moment,
+        "pretty": pretty,
+    }
+    made.globals |= {"sections": SECTIONS}
+    return made
+
+
+def page(
+    request: Request, template: str, values: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """A page."""
+    text = environment().get_template(template).render(section=request.url.path, **values)
+    return HTMLResponse(text, headers=headers)
+
+
+def error_page(request: Request, status: int, title: str, detail: str) -> str:
+    """What people see when something went wrong."""
+    values = {"section": request.url.path, "status": status, "title": title, "detail": detail}
+    return environment().get_template("error.html").render(values)
+
+
+def more(path: str, **parameters: object) -> str:
+    """An address of ours with those parameters that are set."""
+    found = {name: str(value) for name, value in parameters.items() if value not in {None, ""}}
+    return f"{path}?{urlencode(found)}" if found else path
+
+
+def segment(text: str) -> str:
+    """An id as the last part of a path."""
+    return quote(text, safe="")
+
+
+def web(url: str) -> str | None:
+    """An address that a browser may open, without credentials; None for every other one, as of a file or a
+    script."""
+    plain = legible(without_credentials(url))
+    try:
+        parts = urlsplit(plain)
+    except ValueError:
+        return None
+    return plain if parts.scheme in {"http", "https"} and parts.netloc else None
+
+
+def moment(url: str, seconds: float) -> str | None:
+    """The public address of a moment, if a browser may open it."""
+    found = web(url)
+    return None if found is None else link_at(found, seconds)
+
+
+def day(when: datetime | None) -> str:
+    """A date, as people write it."""
+    return "" if when is None else f"{when.day} {when:%B %Y}"
+
+
+def pretty(value: object) -> str:
+    """A value as JSON, for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def length(seconds: float | None) -> str:
+    """`3 h 07 min`, `12 min`, `41 s`."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004  seconds of a minute
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -1,0 +1,181 @@
+"""The pages. Functions are plain, so they run in threads."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse
+
+from ingest_reader.api.asking import FromCorpus, Maybe, Named
+from ingest_reader.corpus import Corpus, Question
+from ingest_reader.exports.formats import SOURCE_WORDS, Format
+from ingest_reader.pages import plots
+from ingest_reader.pages.asked import Asked, fault_in
+from ingest_reader.pages.player import player_of
+from ingest_reader.pages.reading import part_at, shares
+from ingest_reader.pages.rendering import more, page, web
+from ingest_reader.policy import POLICY
+from ingest_worker.store.reading.heard import SpeakersAsked
+from ingest_worker.store.reading.listed import RecordingsAsked
+from ingest_worker.store.reading.progress import RunsAsked, ShownRun
+
+ROWS: Final = 50
+HIT_PASSAGES: Final = 20
+PLOTTED_RUNS: Final = 2_000
+"""The latest runs of a batch that its plots show."""
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def search(  # noqa: PLR0913, PLR0917  the parameters of a page are its parameters
+    request: Request,
+    corpus: FromCorpus,
+    q: Maybe = None,
+    speaker: Maybe = None,
+    since: Maybe = None,
+    until: Maybe = None,
+    recording: Maybe = None,
+) -> HTMLResponse:
+    """Search; without a question, what there is."""
+    asked = Asked.of(q, speaker, since, until, recording)
+    fault = fault_in(asked)
+    found = None
+    if asked.text and fault is None:
+        question = Question(asked.text, HIT_PASSAGES, asked.speaker, asked.first, asked.last, asked.recording)
+        found = corpus.search(question)
+    latest = corpus.recordings(RecordingsAsked(6, state="Ingested"))[0] if not asked.text else ()
+    people = corpus.speakers(SpeakersAsked(8, named=True))[0] if not asked.text else ()
+    return page(
+        request,
+        "search.html",
+        {
+            "asked": asked,
+            "fault": fault,
+            "found": found,
+            "latest": latest,
+            "people": people,
+            "source_words": SOURCE_WORDS,
+        },
+    )
+
+
+@router.get("/recordings")
+def recordings(
+    request: Request,
+    corpus: FromCorpus,
+    cursor: Maybe = None,
+    title: Maybe = None,
+    channel: Maybe = None,
+    state: Maybe = None,
+) -> HTMLResponse:
+    """All recordings, newest first."""
+    rows, after = corpus.recordings(
+        RecordingsAsked(ROWS, cursor, channel or None, state=state or None, title=title or None)
+    )
+    following = after and more("/recordings", cursor=after, title=title, channel=channel, state=state)
+    values = {
+        "rows": rows,
+        "next": following,
+        "title": title or "",
+        "channel": channel or "",
+        "state": state or "",
+    }
+    return page(request, "recordings.html", values)
+
+
+@router.get("/recordings/{recording:path}")
+def transcript(
+    request: Request,
+    corpus: FromCorpus,
+    recording: Named,
+    at: Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)] = 0.0,
+) -> HTMLResponse:
+    """One recording: who says what when, and a player that follows."""
+    known = corpus.recording(recording)
+    if known.state != "Ingested":
+        return page(request, "untranscribed.html", {"known": known})
+    found = corpus.transcript(recording)
+    player = player_of(web(found.recording.url))
+    policy = f"{POLICY}; {player.policy}" if player else POLICY
+    values = {
+        "found": found,
+        "part": part_at(found, at),
+        "shares": shares(found),
+        "player": player,
+        "at": at,
+        "asked_moment": "at" in request.query_params,
+        "forms": tuple(Format),
+        "source_words": SOURCE_WORDS,
+    }
+    return page(request, "transcript.html", values, {"content-security-policy": policy})
+
+
+@router.get("/speakers")
+def speakers(request: Request, corpus: FromCorpus, cursor: Maybe = None, name: Maybe = None) -> HTMLResponse:
+    """Who speaks, how long, where."""
+    rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, part=name or None))
+    following = after and more("/speakers", cursor=after, name=name)
+    longest = max((row.seconds for row in rows), default=0) or 1
+    return page(
+        request, "speakers.html", {"rows": rows, "next": following, "name": name or "", "longest": longest}
+    )
+
+
+@router.get("/speakers/{speaker:path}")
+def speaker(request: Request, corpus: FromCorpus, speaker: Named) -> HTMLResponse:
+    """One speaker."""
+    rows = corpus.speaker(speaker)
+    return page(
+        request,
+        "speaker.html",
+        {"rows": rows, "speaker": speaker, "seconds": sum(row.seconds for row in rows)},
+    )
+
+
+@router.get("/voices")
+def voices(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
+    """Voices without a name, and the commands that name them: this page changes nothing."""
+    rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, named=False))
+    return page(request, "voices.html", {"rows": rows, "next": after and more("/voices", cursor=after)})
+
+
+@router.get("/batches")
+def batches(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
+    """How batches went."""
+    rows, after = corpus.batches(ROWS, cursor)
+    reasons = plots.bars([(each.reason, each.recordings) for each in corpus.left_out()])
+    following = after and more("/batches", cursor=after)
+    return page(request, "batches.html", {"rows": rows, "next": following, "reasons": reasons})
+
+
+@router.get("/batches/{batch:path}")
+def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Maybe = None) -> HTMLResponse:
+    """One batch: its runs over time, RTF by length, where time went, coverage."""
+    sums = corpus.batch(batch)
+    rows, after = corpus.runs(RunsAsked(ROWS, batch=batch, cursor=cursor))
+    plotted = _latest(corpus, batch)
+    values = {
+        "sums": sums,
+        "rows": rows,
+        "next": after and more(request.url.path, cursor=after),
+        "plotted": len(plotted),
+        "over_time": plots.over_time(plotted),
+        "by_length": plots.by_length(plotted),
+        "stages": plots.time_by_stage(plotted),
+        "coverage": plots.coverage(plotted),
+    }
+    return page(request, "batch.html", values)
+
+
+@router.get("/receipts/{recording:path}")
+def receipts(request: Request, corpus: FromCorpus, recording: Named) -> HTMLResponse:
+    """The runs of one recording, with what each one's Receipt says."""
+    known = corpus.recording(recording)
+    runs, _ = corpus.runs(RunsAsked(ROWS, recording=recording))
+    stages = {run.id: plots.time_by_stage([run]) for run in runs}
+    return page(request, "receipts.html", {"known": known, "runs": runs, "stages": stages})
+
+
+def _latest(corpus: Corpus, batch: str) -> tuple[ShownRun, ...]:
+    rows, _ = corpus.runs(RunsAsked(PLOTTED_RUNS, batch=batch))
+    return rows

@@ -1,0 +1,140 @@
+"""Listening: where a reader may, and until somebody stops it."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from ingest_reader.guard import LOOPBACK, Access
+
+MAX_REQUEST_HEAD_BYTES: Final = 4_194_304
+"""A head this long is still read, so that its sender gets an answer that says why it is too long."""
+
+SHORTEST_TOKEN_CHARACTERS: Final = 16
+
+GRACE_SECONDS: Final = 5
+"""How long running answers may take after the reader was asked to stop."""
+
+
+class ListeningError(ValueError):
+    """A reader may not listen so; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where to listen, and who is let in."""
+
+    host: str
+    port: int
+    token_file: Path | None = None
+    behind_ingress: bool = False
+    """Whether something in front of it decides who may ask."""
+
+
+def access_of(door: Door) -> Access:
+    """Who is let in. Loopback needs nothing; elsewhere whoever reaches the port could read everything.
+
+    Raises:
+        ListeningError: no token and no ingress; or a token that is none.
+    """
+    token = None if door.token_file is None else _token(door.token_file)
+    if is_loopback(door.host):
+        return Access(token, None if token or door.behind_ingress else LOOPBACK)
+    if token is None and not door.behind_ingress:
+        raise ListeningError(
+            f"{door.host} is reachable from other machines, and whoever reaches it would read everything. "
+            "Give --token-file FILE, or say --behind-ingress if something in front of it asks who they are."
+        )
+    return Access(token)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def said_of(door: Door, access: Access) -> str:
+    """Who is let in, as a sentence for whoever starts it."""
+    who = "whoever shows the token" if access.token else "everybody on this machine"
+    if door.behind_ingress and not access.token:
+        who = "whoever the ingress lets through"
+    return f"Serving http://{_shown(door.host)}:{door.port}/ to {who}. Ctrl-C ends it."
+
+
+def serve(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> bool:
+    """Serve until SIGINT or SIGTERM; `tell` is called with the port in use when it listens.
+
+    Returns:
+        Whether it ever listened.
+    """
+    server = server_of(app, door, tell)
+    try:
+        server.run()
+    except KeyboardInterrupt:  # uvicorn raises the signal again when it has stopped
+        pass
+    except SystemExit:  # the port is taken: it has said so
+        return False
+    return server.started
+
+
+def server_of(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> uvicorn.Server:
+    """A server that does not run yet."""
+    config = uvicorn.Config(
+        app,
+        host=door.host.strip("[]"),
+        port=door.port,
+        http="h11",
+        h11_max_incomplete_event_size=MAX_REQUEST_HEAD_BYTES,
+        log_level=logging.WARNING,
+        access_log=False,  # questions are people's own
+        server_header=False,
+        proxy_headers=door.behind_ingress,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return _Telling(config, door, tell)
+
+
+class _Telling(uvicorn.Server):
+    """Says when it listens, and on which port: 0 is any that is free."""
+
+    def __init__(self, config: uvicorn.Config, door: Door, tell: Callable[[Door], None]) -> None:
+        super().__init__(config)
+        self._door = door
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen, then tell."""
+        await super().startup(sockets)
+        if self.started and self.servers:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            self._tell(replace(self._door, port=port))
+
+
+def _token(file: Path) -> str:
+    try:
+        token = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ListeningError(f"{file} cannot be read: {error}") from error
+    if len(token) < SHORTEST_TOKEN_CHARACTERS:
+        raise ListeningError(
+            f"{file} has {len(token)} characters; a token has {SHORTEST_TOKEN_CHARACTERS} at least. "
+            "Next: `openssl rand -hex 32`."
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ListeningError(f"{file} has more than a token in it: one line of ASCII, without spaces.")
+    return token
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

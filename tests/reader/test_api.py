@@ -1,0 +1,182 @@
+"""What programs get: JSON with citations, pages of lists, and problems that say what is wrong."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.reader.conftest import EPISODE, MARKUP, TALK
+from tests.support.problems import problem
+
+pytestmark = pytest.mark.postgres
+
+
+def ok(client: TestClient, path: str, **parameters: Any) -> Any:
+    answer = client.get(f"/api/v1{path}", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_hit_has_title_speaker_start_end_and_a_link_that_opens_the_moment(client: TestClient) -> None:
+    best = ok(client, "/search", q="what do bees do")["items"][0]
+    cited = {name: best[name] for name in ("title", "speaker", "start", "end", "link", "text")}
+    assert cited in (
+        {
+            "title": "Bees & flowers", "speaker": "ann", "start": 0.0, "end": 2.0, "text": "Bees dance.",
+            "link": "https://www.youtube.com/watch?v=abcdefghijk&t=0",
+        },
+        cited | {"title": MARKUP.replace("\u202e", "")},
+    )  # fmt: skip
+
+
+def test_a_search_heeds_its_filters(client: TestClient) -> None:
+    found = ok(client, "/search", q="bees", speaker="unknown #1", recording=TALK)["items"]
+    assert {(each["recording"], each["speaker"]) for each in found} == {(TALK, "unknown #1")}
+    assert ok(client, "/search", q="bees", since="2030-01-01")["items"] == []
+
+
+def test_a_passage_comes_with_what_is_said_around_it(client: TestClient) -> None:
+    found = ok(client, f"/passages/{TALK}", at=2.0)
+    assert (found["text"], found["speaker"], found["time"]) == ("Do they?", "unknown #1", "0:00:02")
+    assert [each["text"] for each in found["before"]] == ["Bees dance."]
+    assert [each["text"] for each in found["after"]] == ["They do.", "Good."]
+    assert [each["text"] for each in ok(client, f"/passages/{TALK}", at=2.0, around=0.5)["after"]] == [
+        "They do."
+    ]
+
+
+def test_lists_come_in_pages_that_have_every_entry_once(client: TestClient) -> None:
+    seen, cursor = [], None
+    while True:
+        page = ok(client, "/recordings", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += [each["id"] for each in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert seen == [EPISODE, TALK, "url:gone"]
+    for path in ("/speakers", "/batches", "/runs"):
+        whole = ok(client, path)["items"]
+        first = ok(client, path, limit=1)
+        rest = ok(client, path, limit=100, cursor=first["next"])
+        assert first["items"] + rest["items"] == whole
+        assert rest["next"] is None
+
+
+def test_recordings_are_found_by_what_they_are(client: TestClient) -> None:
+    def ids(**filters: str) -> list[str]:
+        return [each["id"] for each in ok(client, "/recordings", **filters)["items"]]
+
+    assert ids(batch="media/talks") == [TALK]
+    assert ids(title="BEES") == [TALK]
+    assert ids(state="NotIngestible") == ["url:gone"]
+    assert ids(language="de") == []
+
+
+def test_an_id_may_have_everything_that_an_address_takes_apart(client: TestClient) -> None:
+    path = quote(EPISODE, safe="")
+    assert ok(client, f"/recordings/{path}")["id"] == EPISODE
+    assert ok(client, f"/transcripts/{path}")["recording"]["id"] == EPISODE
+    assert ok(client, f"/passages/{path}", at=0)["recording"] == EPISODE
+    assert "geheim" not in client.get(f"/api/v1/recordings/{path}").text
+
+
+def test_a_recording_that_was_left_out_says_why(client: TestClient) -> None:
+    assert ok(client, "/recordings/url:gone")["reason"] == "NotFound"
+    told = problem(client.get("/api/v1/transcripts/url:gone"), 404, "unknown")
+    assert told["detail"] == "'url:gone' has no transcript: it ended as NotFound."
+
+
+def test_speakers_say_how_long_where_and_where_to_listen(client: TestClient) -> None:
+    ann, nobody, *_ = ok(client, "/speakers")["items"]
+    assert (ann["speaker"], ann["recordings"], ann["seconds"]) == ("ann", 2, 6.0)
+    assert ann["listen"] == "https://www.youtube.com/watch?v=abcdefghijk&t=0"
+    assert (nobody["speaker"], nobody["named"]) == ("unknown #1", False)
+    assert [each["recording"] for each in ok(client, "/speakers/ann")["items"]] == [TALK, EPISODE]
+    assert len(ok(client, "/speakers/unknown%20%231")["items"]) >= 1
+
+
+def test_a_batch_and_its_runs_with_receipts(client: TestClient) -> None:
+    batch = ok(client, "/batches/media%2Ftalks")
+    assert (batch["runs"], batch["media_seconds"], batch["rtf"]) == (1, 60.0, 0.5)
+    run = ok(client, "/runs", batch="media/talks")["items"][0]
+    assert run["figures"]["stages"]["transcribe"] == {"seconds": 12.5}
+
+
+@pytest.mark.parametrize(
+    ("form", "begins", "kind"),
+    [
+        ("json", "{", "application/json"), ("vtt", "WEBVTT", "text/vtt"),
+        ("srt", "1\n", "application/x-subrip"),
+        ("txt", "Bees", "text/plain"), ("rttm", "SPEAKER", "text/plain"),
+    ],
+)  # fmt: skip
+def test_transcripts_are_downloaded_in_every_format(
+    client: TestClient, form: str, begins: str, kind: str
+) -> None:
+    answer = client.get(f"/api/v1/downloads/{form}/{TALK}")
+    assert answer.text.startswith(begins)
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers["content-disposition"] == f'attachment; filename="youtube_abcdefghijk.{form}"'
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/recordings/url:none", "/transcripts/x';drop table ingest.run;--", "/passages/a?at=0",
+     "/speakers/nobody", "/batches/none", "/downloads/vtt/none"],
+)  # fmt: skip
+def test_what_is_unknown_is_said_to_be(client: TestClient, path: str) -> None:
+    problem(client.get(f"/api/v1{path}"), 404, "unknown")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/search", "/search?q=", "/search?q=a&limit=0", "/search?q=a&since=yesterday", "/search?q=%00a",
+     "/passages/a?at=-1", "/passages/a?at=nan", "/passages/a", "/recordings?limit=9999", "/downloads/exe/a",
+     "/recordings?title=" + "a" * 2_000, "/speakers/%00"],
+)  # fmt: skip
+def test_a_bad_parameter_is_named(client: TestClient, path: str) -> None:
+    told = client.get(f"/api/v1{path}")
+    if path == "/search?q=":
+        problem(told, 400, "bad-question")
+    else:
+        assert problem(told, 422, "bad-parameters")["parameters"][0]["name"]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "!!!", "W10", "WyJhIiwxXQ", "bnVsbA", "W1siYSJdLCJiIl0", "WyJub3doZW4iLCJhIl0", "é"]
+)
+@pytest.mark.parametrize("path", ["/recordings", "/speakers", "/batches", "/runs"])
+def test_a_cursor_that_no_list_gave_is_refused(client: TestClient, path: str, cursor: str) -> None:
+    problem(client.get(f"/api/v1{path}", params={"cursor": cursor}), 400, "bad-cursor")
+
+
+def test_a_question_of_ten_thousand_words_is_refused_in_one_sentence(client: TestClient) -> None:
+    problem(client.get("/api/v1/search", params={"q": "bees " * 10_000}), 414)
+    problem(client.get("/api/v1/search", params={"q": "bees " * 2_000}), 422, "bad-parameters")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["'; drop table ingest.run; --", "bees' or '1'='1", "%s %(text)s {table}", "a & | ! <-> (b", "\\"],
+)
+def test_sql_in_a_question_is_text(client: TestClient, question: str) -> None:
+    answer = client.get("/api/v1/search", params={"q": question, "speaker": question})
+    if question == "\\":
+        problem(answer, 400, "bad-question")
+    else:
+        assert answer.json()["items"] == []
+    assert len(ok(client, "/runs")["items"]) == 2
+
+
+def test_the_openapi_document_has_every_route_and_its_problems(client: TestClient) -> None:
+    paths = ok(client, "/openapi.json")["paths"]
+    names = {path.split("/")[3] for path in paths}
+    assert names == {
+        "search", "passages", "recordings", "transcripts", "downloads", "speakers", "batches", "runs"
+    }  # fmt: skip
+    assert {"200", "404", "422", "503"} <= set(paths["/api/v1/search"]["get"]["responses"])
+
+
+def test_no_method_writes(client: TestClient) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert client.request(method, f"/api/v1/recordings/{TALK}").status_code == 405

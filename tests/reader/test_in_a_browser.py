@@ -1,0 +1,178 @@
+"""Every page in a real Chromium: light, dark and on a phone, by keyboard alone, without a word on its
+console, and without a serious finding of an accessibility checker."""
+
+import os
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from testkit.browser import blocker, browser
+from tests.reader.conftest import EPISODE, MARKUP, TALK
+from tests.reader.listening import listening
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.skipif(blocker() is not None, reason=blocker() or ""),
+]
+
+PAGES = {
+    "search": "/", "found": "/?q=bees", "nothing": "/?q=bees&speaker=nobody",
+    "recordings": "/recordings",
+    "transcript": f"/recordings/{TALK}?at=2", "episode": f"/recordings/{quote(EPISODE, safe='')}",
+    "left-out": "/recordings/url:gone", "speakers": "/speakers", "speaker": "/speakers/ann",
+    "voices": "/voices",
+    "batches": "/batches", "batch": "/batches/media%2Ftalks",
+    "receipts": f"/receipts/{TALK}", "error": "/none",
+}  # fmt: skip
+
+YOUTUBE = "https://www.youtube-nocookie.com/**"
+
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 820, "height": 1000}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "has_touch": True},
+}
+
+SHOTS = os.environ.get("INGEST_SCREENSHOTS")
+"""A folder for pictures of every page, if somebody wants to look."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture
+def address(corpus_database: str) -> Iterator[str]:
+    with listening(corpus_database) as found:
+        yield found
+
+
+def watched(page: Page) -> list[str]:
+    """What the console says from now on, and what is asked of other hosts."""
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith("http://127.0.0.1:") else told.append(request.url),
+    )
+    return told
+
+
+def serious(page: Page) -> list[str]:
+    """Serious and critical findings of axe-core, by rule and element."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run()")
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:120]}"
+        for each in found["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_is_quiet_accessible_and_as_wide_as_its_window(
+    chromium: Browser, address: str, look: str
+) -> None:
+    context = chromium.new_context(bypass_csp=False, **LOOKS[look])  # type: ignore[arg-type] # written down as a dictionary
+    page = context.new_page()
+    told = watched(page)
+    for name, path in PAGES.items():
+        page.goto(address + path)
+        if SHOTS:
+            page.screenshot(path=Path(SHOTS) / f"{name}-{look}.png", full_page=True)
+        assert serious(page) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        expected = ["Failed to load resource: the server responded with a status of 404 (Not Found)"]
+        assert told == (expected if name == "error" else []), name
+        told.clear()
+    context.close()
+
+
+def test_a_click_on_a_word_plays_it_and_the_spoken_word_is_marked(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    page.goto(f"{address}/recordings/{TALK}")
+    assert page.locator("iframe").count() == 0
+    page.get_by_text("They do.").click()
+    expect(page.locator("iframe")).to_have_attribute("src", re.compile(r"/embed/abcdefghijk\?.*start=4(&|$)"))
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    expect(page.locator(".passage.here .words")).to_have_text("They do.")
+    page.get_by_text("Do they?").click()
+    expect(page.locator(".w.now")).to_have_text("Do they?")
+    frame = page.frame(url=YOUTUBE)
+    assert frame is not None
+    frame.wait_for_function("asked.some((each) => each.func === 'seekTo' && each.args[0] === 2)")
+    frame.evaluate("tell(6.5)")
+    expect(page.locator(".w.now")).to_have_text("Good.")
+    page.close()
+
+
+PLAYER = """<script>
+const asked = [];
+addEventListener("message", (event) => asked.push(JSON.parse(event.data)));
+const told = (now) => JSON.stringify({event: "infoDelivery", info: {currentTime: now}});
+const tell = (now) => parent.postMessage(told(now), "*");
+</script>"""
+"""What of YouTube's player a page meets: it listens to messages, and tells its time."""
+
+
+def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    page.goto(address)
+    expect(page.get_by_role("searchbox", name="Question or words")).to_be_focused()
+    page.keyboard.type("bees")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?q=bees*")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    hit = page.get_by_role("link", name="Bees dance.")
+    for _ in range(40):
+        if hit.evaluate("each => each === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(hit).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/recordings/**")
+    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    time = page.get_by_role("link", name="Play from 0:00:02")
+    time.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".w.now")).to_have_text("Do they?")
+    time.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    page.close()
+
+
+def test_without_scripts_times_are_links_to_the_source(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/recordings/{TALK}")
+    expect(page.get_by_role("link", name="Play from 0:00:02")).to_have_attribute(
+        "href", "https://www.youtube.com/watch?v=abcdefghijk&t=2"
+    )
+    expect(page.locator("#load")).to_be_hidden()
+    page.goto(f"{address}/?q=bees")
+    expect(page.get_by_text("Bees dance.")).to_be_visible()
+    context.close()
+
+
+def test_a_hostile_title_is_shown_as_it_is_written(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    told = watched(page)
+    page.goto(f"{address}/recordings/{quote(EPISODE, safe='')}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP.replace("\u202e", ""))
+    assert page.locator("audio").get_attribute("src") == "https://media.example/e.mp3"
+    assert told == []
+    page.close()

@@ -1,0 +1,138 @@
+"""Pages as they are served: everything from outside is text, and everything works without scripts."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from ingest_reader.pages.player import player_of
+from ingest_reader.pages.rendering import length, web
+from ingest_worker.store.connect import connect
+from tests.reader.conftest import EPISODE, MARKUP, TALK
+
+PAGES = (
+    "/", "/?q=bees", f"/?q=bees&recording={quote(EPISODE)}", "/recordings", f"/recordings/{TALK}",
+    f"/recordings/{quote(EPISODE, safe='')}", "/recordings/url:gone", "/speakers", "/speakers/ann",
+    "/speakers/unknown%20%231", "/voices", "/batches", "/batches/media%2Ftalks",
+    f"/batches/{quote('media/<b>talks</b>', safe='')}", f"/receipts/{quote(EPISODE, safe='')}",
+    "/receipts/url:gone", "/none", f"/?q={quote(MARKUP[:-6])}&speaker={quote(MARKUP[:-6])}",
+)  # fmt: skip
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("path", PAGES)
+def test_markup_in_any_field_is_text_and_nothing_is_inline(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == (404 if path == "/none" else 200), answer.text[-2000:]
+    assert answer.headers["content-type"].startswith("text/html")
+    elements = Elements(answer.text).found
+    scripts = [attributes for tag, attributes in elements if tag == "script"]
+    assert all(attributes.get("src") == "/static/player.js" for attributes in scripts)
+    assert len([tag for tag, _ in elements if tag == "title"]) == 1 + len(
+        re.findall("<svg class=.plot", answer.text)
+    )
+    for tag, attributes in elements:
+        assert tag not in {"b", "style", "object", "base"}
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        for name in ("href", "src", "action"):
+            assert re.match(r"/|https?://|#", attributes.get(name) or "/"), attributes
+    assert "49" not in re.findall(r"\{\{.*?\}\}", answer.text)
+    assert "\u202e" not in answer.text
+    assert "geheim" not in answer.text
+
+
+@pytest.mark.postgres
+def test_a_transcript_shows_words_speakers_doubts_and_overlaps(client: TestClient) -> None:
+    answer = client.get(f"/recordings/{TALK}")
+    assert '<span class="w d" data-t="0.00">Bees dance.</span>' in answer.text
+    assert '<span class="w o" data-t="2.00">Do they?</span>' in answer.text
+    assert answer.text.count('class="who">ann</span>') == 2, "by name wherever the speaker changes"
+    assert 'href="https://www.youtube.com/watch?v=abcdefghijk&amp;t=2"' in answer.text
+    assert "frame-src https://www.youtube-nocookie.com" in answer.headers["content-security-policy"]
+    assert "<iframe" not in answer.text, "nothing is asked of YouTube before somebody plays it"
+
+
+@pytest.mark.postgres
+def test_captions_are_marked_as_captions(client: TestClient, corpus_database: str) -> None:
+
+    assert "captions of the source" not in client.get(f"/recordings/{TALK}").text
+    with connect(corpus_database, application="tests") as owner:
+        owner.execute("update ingest.run set transcript_source = 'AutomaticCaptions'")
+        told, found = client.get(f"/recordings/{TALK}").text, client.get("/?q=bees").text
+        owner.execute("update ingest.run set transcript_source = 'Speech'")
+    assert "These words are automatic captions of the source" in told
+    assert 'class="w d" data-t' not in told, "what nobody heard, nobody doubts"
+    assert "automatic captions of the source" in found
+
+
+@pytest.mark.postgres
+def test_a_question_that_cannot_be_answered_is_refused_beside_it(client: TestClient) -> None:
+    assert "has no word to search for" in client.get("/?q=?!").text
+    assert "Until is before From." in client.get("/?q=bees&since=2025-02-01&until=2025-01-01").text
+    assert "write it as 2025-01-31" in client.get("/?q=bees&since=soon").text
+
+
+@pytest.mark.postgres
+def test_voices_come_with_the_command_that_names_them(client: TestClient) -> None:
+    assert "ingestctl voices name '#1' 'NAME'" in client.get("/voices").text
+
+
+@pytest.mark.postgres
+def test_a_batch_is_plotted(client: TestClient) -> None:
+    told = client.get("/batches/media%2Ftalks").text
+    assert told.count('<path class="dot"') == 2
+    assert "transcribe" in told
+    assert "4 of 4" in told
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "policy"),
+    [
+        (
+            "https://www.youtube.com/watch?v=abcdefghijk&t=3",
+            "youtube",
+            "frame-src https://www.youtube-nocookie.com",
+        ),
+        ("https://youtu.be/abcdefghijk", "youtube", "frame-src https://www.youtube-nocookie.com"),
+        ("https://m.youtube.com/shorts/abcdefghijk", "youtube", "frame-src https://www.youtube-nocookie.com"),
+        ("https://Media.Example:8443/a/b.MP3?x=1", "audio", "media-src https://media.example:8443"),
+        ("http://media.example/b.webm", "video", "media-src http://media.example"),
+        ("https://[::1]/b.wav", "audio", "media-src https://[::1]"),
+    ],
+)
+def test_what_a_browser_plays_has_a_player_and_its_policy(url: str, kind: str, policy: str) -> None:
+    player = player_of(web(url))
+    assert player is not None
+    assert (player.kind, player.policy) == (kind, policy)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///srv/a.mp3", "javascript:alert(1)//a.mp3", "https://vimeo.com/1",
+     "https://youtube.com.evil.example/watch?v=abcdefghijk",
+     "https://www.youtube.com/watch?v=<script>",
+     "https://evil.example;script-src */a.mp3", "https://a b/c.mp3",
+     "https://x:99999999/a.mp3", "", "https://", "https://a,b/c.mp3"],
+)  # fmt: skip
+def test_what_a_browser_does_not_play_has_none(url: str) -> None:
+    assert player_of(web(url)) is None
+
+
+def test_lengths_are_as_people_say_them() -> None:
+    assert [length(seconds) for seconds in (None, 0.4, 59.4, 60, 3_599, 11_220)] == [
+        "", "0 s", "59 s", "1 min", "1 h 00 min", "3 h 07 min",
+    ]  # fmt: skip

@@ -1,0 +1,117 @@
+"""`ingestctl serve` as a process, and the commands that docs/reader.md shows."""
+
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ingestctl.commands import app
+from tests.reader.listening import listening
+
+HOUSE = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def served(dsn: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and the address that it says."""
+    command = [sys.executable, "-m", "ingestctl", "serve", "--port", "0", "--dsn", dsn, *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        said = ""
+        while not (found := re.search(r"http://\S+:\d+", said)):
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_asked_to_stop_and_says_nothing_then(
+    corpus_database: str, ending: signal.Signals
+) -> None:
+    with served(corpus_database) as (process, address):
+        with urllib.request.urlopen(f"{address}/recordings", timeout=180) as answer:  # noqa: S310  our own address
+            assert b"Bees &amp; flowers" in answer.read()
+        process.send_signal(ending)
+        out, error = process.communicate(timeout=180)
+        assert (process.returncode, out, error) == (0, "", "")
+
+
+@pytest.mark.postgres
+def test_a_port_that_is_taken_is_reported(corpus_database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "ingestctl", "serve", "--port", port, "--dsn", corpus_database],
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_beyond_this_machine_it_refuses_to_listen_openly() -> None:
+    done = CliRunner().invoke(app, ["serve", "--host", "10.0.0.1", "--dsn", "dbname=none"])
+    assert done.exit_code == 2
+    said = " ".join(done.output.replace("│", " ").split())
+    assert "Give --token-file FILE, or say --behind-ingress" in said
+
+
+def test_a_home_without_a_store_says_what_comes_first(tmp_path: Path) -> None:
+    for command in ("serve", "mcp"):
+        done = CliRunner().invoke(app, [command, "--home", str(tmp_path)], env={"INGEST_DSN": ""})
+        assert "Next: `ingestctl run batch.yaml`" in str(done.exception)
+
+
+@pytest.mark.postgres
+def test_a_head_of_a_megabyte_is_answered_with_a_problem(corpus_database: str) -> None:
+    with listening(corpus_database) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=180) as raw:
+            raw.sendall(
+                b"GET /api/v1/search?q=" + b"bees+" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n"
+                b"Connection: close\r\n\r\n"
+            )
+            answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 414 ")
+    assert b"application/problem+json" in answer
+    assert len(answer) < 4_000
+
+
+def commands() -> list[str]:
+    """Every `ingestctl` command of the page of docs and of the page of voices."""
+    docs = (HOUSE / "docs/reader.md").read_text("utf-8")
+    voices = (HOUSE / "reader/ingest_reader/pages/templates/voices.html").read_text("utf-8")
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", docs, re.DOTALL))
+    found = re.findall(r"^(ingestctl .*?)(?:  +#.*)?$", blocks, re.MULTILINE)
+    return found + [
+        each for each in re.findall(r"<code>(ingestctl [^<]*)</code>", voices) if "{{" not in each
+    ]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_that_a_page_shows_is_one(command: str) -> None:
+    words = shlex.split(command)[1:]
+    group = get_command(app)
+    context = group.make_context("ingestctl", [*words], resilient_parsing=False)
+    name, found, rest = group.resolve_command(context, words)  # type: ignore[attr-defined] # the app is a group
+    while hasattr(found, "resolve_command"):
+        context = found.make_context(name, [*rest], parent=context)
+        name, found, rest = found.resolve_command(context, rest)
+    assert found.make_context(name, [*rest], parent=context).params

@@ -1,0 +1,112 @@
+"""Recordings of the corpus, page by page, newest first."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from ingest_contract.captions import TranscriptSource
+from ingest_worker.store.connect import Connection
+from ingest_worker.store.errors import translated
+from ingest_worker.store.reading.cursors import CursorError, read, written
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRecording:
+    """One recording, for a list."""
+
+    id: str
+    url: str
+    title: str
+    channel: str | None
+    published_at: datetime | None
+    duration_seconds: float | None
+    state: str
+    """`Ingested`, `NotIngestible` (then `reason` says why) or `Known`."""
+    reason: str | None
+    message: str | None
+    """What was said about it."""
+    batch: str | None
+    """The batch of the current run."""
+    finished_at: datetime | None
+    rtf: float | None
+    language: str | None
+    segments: int
+    speakers: int
+    transcript_source: TranscriptSource | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingsAsked:
+    """Which recordings, and where to begin."""
+
+    limit: int
+    cursor: str | None = None
+    channel: str | None = None
+    batch: str | None = None
+    language: str | None = None
+    state: str | None = None
+    title: str | None = None
+    """A part of the title, in any case."""
+
+
+_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(ListedRecording))
+
+_CONDITIONS: Final = {
+    "channel": sql.SQL("channel = %(channel)s"),
+    "batch": sql.SQL("batch = %(batch)s"),
+    "language": sql.SQL("language = %(language)s"),
+    "state": sql.SQL("state = %(state)s"),
+    "title": sql.SQL("strpos(lower(title), lower(%(title)s)) > 0"),
+}
+_AFTER_DATED: Final = sql.SQL(
+    "(published_at < %(date)s::timestamptz or published_at is null "
+    "or (published_at = %(date)s::timestamptz and id > %(id)s))"
+)
+_AFTER_UNDATED: Final = sql.SQL("(published_at is null and id > %(id)s)")
+
+
+def listed(connection: Connection, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
+    """At most `limit` recordings and the next page's cursor; None on the last. Recordings without a date come
+    last. Raises `CursorError`."""
+    conditions = [text for name, text in _CONDITIONS.items() if getattr(asked, name) is not None]
+    values: dict[str, object] = {name: getattr(asked, name) for name in _CONDITIONS}
+    if asked.cursor is not None:
+        date, last = _place(asked.cursor)
+        values |= {"date": date, "id": last}
+        conditions.append(_AFTER_UNDATED if date is None else _AFTER_DATED)
+    statement = sql.SQL(
+        "select {} from public.recordings where {} order by published_at desc nulls last, id limit %(limit)s"
+    ).format(_COLUMNS, sql.SQL(" and ").join(conditions or [sql.SQL("true")]))
+    with (
+        translated("listing recordings"),
+        connection.cursor(row_factory=class_row(ListedRecording)) as cursor,
+    ):
+        rows = cursor.execute(statement, values | {"limit": asked.limit + 1}).fetchall()
+    kept = tuple(rows[: asked.limit])
+    if len(rows) <= asked.limit:
+        return kept, None
+    end = kept[-1]
+    return kept, written(end.published_at.isoformat() if end.published_at else None, end.id)
+
+
+def one_recording(connection: Connection, recording: str) -> ListedRecording | None:
+    """One recording; None if nobody knows it."""
+    statement = sql.SQL("select {} from public.recordings where id = %s").format(_COLUMNS)
+    with (
+        translated("looking at a recording"),
+        connection.cursor(row_factory=class_row(ListedRecording)) as cursor,
+    ):
+        return cursor.execute(statement, [recording]).fetchone()
+
+
+def _place(cursor: str) -> tuple[datetime | None, str]:
+    date, last = read(cursor, str, str)
+    if not isinstance(last, str) or "\0" in last:
+        raise CursorError("the cursor is of another list")
+    try:
+        return (None if date is None else datetime.fromisoformat(str(date))), last
+    except ValueError as error:
+        raise CursorError("the cursor has no date") from error
