@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ingest_contract.failures import FAILURES
 from ingest_contract.profile import Device
 from ingest_worker.errors import StageError
 from ingest_worker.store.schema import MINIMUM_POSTGRES_VERSION, expected_version, require_pgvector
+from ingest_worker.trial import Tried
 from ingestctl.machine import Facts
 from ingestctl.models import size
 
@@ -28,6 +30,10 @@ and room for the store to grow."""
 DRIVER: Final = (525, 60, 13)
 """The oldest Linux driver that runs CUDA 12 (CUDA Toolkit release notes, "CUDA Toolkit and Minimum Required
 Driver Version")."""
+
+COMPILING_DRIVER: Final = (570, 0, 0)
+"""The oldest one that compiles PTX of CUDA 12.8: minor-version compatibility does not cover PTX
+(CTranslate2#1978)."""
 
 
 class State(StrEnum):
@@ -50,7 +56,7 @@ class Finding:
     """What was found; for something missing, also how to get it."""
 
     def __str__(self) -> str:
-        return f"{self.state.value:8}{self.name:12}{self.message}"
+        return f"{self.state.value:8}{self.name:11} {self.message}"
 
 
 def python(facts: Facts) -> Finding:
@@ -98,12 +104,14 @@ def gpu(facts: Facts) -> Finding:
             )
             return Finding("gpu", State.MISSING, f"no GPU, and {advice}")
         return Finding("gpu", State.OK, "no GPU: workers run on the CPU")
-    message = f"{facts.gpu.uuid}, {size(facts.gpu.total_mib * 2**20)}, driver {facts.gpu.driver or 'unknown'}"
-    if facts.gpu.driver and _numbers(facts.gpu.driver) < DRIVER:
+    card = facts.gpu.card
+    message = f"{facts.gpu.uuid}, {size(facts.gpu.total_mib * 2**20)}, {card}"
+    needed, why = (COMPILING_DRIVER, "this GPU") if card.compiles_at_first_use else (DRIVER, "CUDA 12")
+    if _numbers(card.driver) < needed:
         return Finding(
             "gpu",
             State.MISSING,
-            f"{message}; CUDA 12 needs {'.'.join(map(str, DRIVER))} or newer. Update NVIDIA's driver",
+            f"{message}; {why} needs driver {'.'.join(map(str, needed))} or newer. Update NVIDIA's",
         )
     return Finding(
         "gpu", State.OK, message + (": not used, the profile says Cpu" if wanted is Device.CPU else "")
@@ -198,6 +206,13 @@ def _store_advice(facts: Facts) -> str | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def engine(tried: Tried) -> Finding:
+    """One engine, as it did."""
+    if tried.reason is None:
+        return Finding(tried.name, State.OK, tried.message)
+    return Finding(tried.name, State.MISSING, f"{tried.message} ({FAILURES[tried.reason].sentence})")
 
 
 CHECKS: Final[tuple[Callable[[Facts], Finding], ...]] = (

@@ -10,25 +10,27 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from ingest_contract.profile import IngestProfileSpec
+from ingest_contract.failures import Reason
+from ingest_contract.profile import Device, IngestProfileSpec
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.local.sources import Mounts, access_here
 from ingest_worker.errors import StageError
+from ingest_worker.gpu.port import Card
 from ingest_worker.sandbox.walls import Wall, walls_lacking
 from ingest_worker.sources.site_secrets import read_secrets
 from ingest_worker.store.connect import connect, redacted
 from ingest_worker.store.schema import migrate
+from ingest_worker.trial import Tried
 from ingestctl.catalog import pgvector_version, schema_version, server_version
 from ingestctl.models import verified
 from ingestctl.place import Workplace
 from ingestctl.prepare import require_models
-
-_DRIVER = Path("/sys/module/nvidia/version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,7 @@ class GpuFacts:
 
     uuid: str
     total_mib: int
-    driver: str | None
-    """Such as `550.54.15`; None if the kernel does not report it (WSL)."""
+    card: Card
     cublas: bool
     """Whether CTranslate2 would find cuBLAS 12."""
 
@@ -136,11 +137,34 @@ def gpu_here() -> GpuFacts | None:
 
     try:
         gpu = find_gpu()
-        total = gpu.memory().total_mib
+        total, card = gpu.memory().total_mib, gpu.card()
     except StageError:
         return None
-    driver = _DRIVER.read_text("ascii").strip() if _DRIVER.exists() else None
-    return GpuFacts(gpu.uuid, total, driver, _cublas_is_found())
+    return GpuFacts(gpu.uuid, total, card, _cublas_is_found())
+
+
+def trials(place: Workplace, facts: Facts) -> Iterator[Tried]:
+    """Every engine of the profile's set tried on the device that workers would use, each as soon as it is
+    known. They run in a process of their own, whose memory comes back; a process that dies is told as an
+    engine that cannot be used."""
+    runtime = facts.profile.runtime
+    wanted = runtime.device is not Device.CPU and (facts.gpu is not None or runtime.device is Device.CUDA)
+    command = [
+        sys.executable,
+        "-m",
+        "ingest_worker.trial",
+        f"--models={place.models}",
+        f"--set={facts.profile.model_set}",
+        f"--device={'cuda' if wanted else 'cpu'}",
+        f"--compute-type={runtime.compute_type.value}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            yield Tried.of(line)
+        said = process.stderr.read() if process.stderr else ""
+    if process.returncode:
+        ended = f"the process that tried them ended with {process.returncode}: {said.strip()[-300:]}"
+        yield Tried("engines", ended, Reason.UNKNOWN)
 
 
 def _cublas_is_found() -> bool:

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     HOST_OUT_OF_MEMORY = "HostOutOfMemory"
     GPU_UNAVAILABLE = "GpuUnavailable"
     GPU_BROKEN = "GpuBroken"
+    COMPUTE_TYPE_UNSUPPORTED = "ComputeTypeUnsupported"
     SCRATCH_FULL = "ScratchFull"
     NOT_IN_CACHE = "NotInCache"
     CACHE_UNAVAILABLE = "CacheUnavailable"
@@ -397,10 +398,11 @@ FAILURES: Final = MappingProxyType(
             52,
             _K.MACHINE,
             _V.RETRY_ELSEWHERE,
-            "A GPU was asked for and CUDA found none. Nothing ran on the CPU.",
+            "CUDA cannot start: no GPU, or a driver that is too old for it (570 or newer runs every GPU). "
+            "Nothing ran on the CPU.",
             1,
-            next_step="CUDA found no GPU on the node: check the node's driver and device plugin, or take it "
-            "out of service.",
+            next_step="CUDA cannot start on the node: check that its driver is 570 or newer and its device "
+            "plugin, or take the node out of service.",
         ),
         _R.GPU_BROKEN: Failure(
             53,
@@ -410,6 +412,16 @@ FAILURES: Final = MappingProxyType(
             1,
             next_step="CUDA reported an error that poisons the process: look at the node's GPU (its XID in "
             "dmesg), reset or drain it.",
+        ),
+        _R.COMPUTE_TYPE_UNSUPPORTED: Failure(
+            57,
+            _K.SETUP,
+            _V.STOP_BATCH,
+            "The device cannot compute in the number format that the profile orders. "
+            "Use Auto, or float16 on a GPU, as `runtime.computeType`.",
+            2,
+            next_step="The device cannot compute in the number format that the profile orders: set "
+            "`runtime.computeType` to Auto, or to float16 on a GPU.",
         ),
         _R.SCRATCH_FULL: Failure(
             54,

@@ -9,13 +9,13 @@ from ingest_contract.profile import ComputeType, Location
 
 
 class Runtime(ContractModel):
-    """How to run, resolved: no value here is `Auto`."""
+    """How to run, resolved, but for a number format that only the device can tell."""
 
     device: Literal["cuda", "cpu"]
     """Where the models run. A worker that gets `cuda` and finds no GPU fails; it does not run on the CPU."""
 
     compute_type: ComputeType
-    """Whisper's number format."""
+    """Whisper's number format. `Auto` is resolved where the device is known."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
     """CPU threads of this worker."""

@@ -65,6 +65,29 @@ class ModelVolume(
         return self
 
 
+_ONE_CUDA_CACHE = "has(self.claimName) != has(self.hostPath)"
+
+
+class CudaCache(
+    ContractModel, json_schema_extra=cel((_ONE_CUDA_CACHE, "one of claimName and hostPath must be set"))
+):
+    """Where CUDA keeps what it compiled: one of the two."""
+
+    claim_name: ObjectName | None = None
+    """A PersistentVolumeClaim in the batch's namespace, which pods on several nodes can mount
+    (`ReadWriteMany`)."""
+
+    host_path: AbsolutePath | None = None
+    """A folder on each node with a GPU, writable for the workers' group 65532."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        """The same rule as the CEL one, for people without a cluster."""
+        if (self.claim_name is None) == (self.host_path is None):
+            raise ValueError("one of claimName and hostPath must be set")
+        return self
+
+
 class GpuShare(ContractModel):
     """The GPU that a worker requests from the scheduler."""
 
@@ -187,6 +210,11 @@ class PodProfile(ContractModel):
 
     gpu: GpuShare = GpuShare()
     """The GPU that a worker requests from the scheduler."""
+
+    cuda_cache: CudaCache | None = None
+    """Where CUDA keeps what it compiled for the GPU. CTranslate2 has machine code for compute capability 8.9
+    and older: on newer GPUs (H100, B200, RTX 50xx) each pod compiles at its first use, unless an earlier one
+    left the result here. Whoever may write there chooses what later pods run on the GPU."""
 
     cpus: Annotated[int, Field(ge=1, le=256)] = 4
     """Cores of a worker: its request, and its threads unless `runtime.threads` says otherwise."""

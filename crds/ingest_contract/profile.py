@@ -52,7 +52,8 @@ class ComputeType(StrEnum):
     """The number format of Whisper's weights and sums, by CTranslate2's names."""
 
     AUTO = "Auto"
-    """`int8_float16` on CUDA, `int8` on a CPU."""
+    """The first that the device has of `int8_float16`, `float16` and `float32` on CUDA, of `int8` and
+    `float32` on a CPU. Each run's Receipt says which one it was."""
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"

@@ -58,6 +58,29 @@ def test_the_profile_may_say_itself_where_models_are_and_the_check_finds_them_as
     assert tried["models"] == worker["models"]
 
 
+@pytest.mark.parametrize(
+    "place", [{"hostPath": "/var/cache/cuda"}, {"claimName": "compiled"}], ids=lambda place: next(iter(place))
+)
+def test_what_cuda_compiles_is_kept_by_the_check_where_a_worker_keeps_it(place: Json) -> None:
+    objects = objects_in(template(settings={"gpu.cudaCache": place}))
+    (found,), (check,) = of_kind(objects, "IngestProfile"), of_kind(objects, "Pod")
+    job = run_job(OWNER, orders_for(IngestProfile.from_object(found).spec.pods), ITEM, START)
+    worker, tried = (by_name(spec) for spec in (pod_spec(job), check["spec"]))
+    for name in (
+        "volume cuda-cache",
+        "mount cuda-cache",
+        "variable CUDA_CACHE_PATH",
+        "variable CUDA_CACHE_MAXSIZE",
+    ):
+        assert tried[name] == worker[name]
+
+
+def by_name(spec: Json) -> dict[str, Json]:
+    (container,) = spec["containers"]
+    entries = {"volume": spec["volumes"], "mount": container["volumeMounts"], "variable": container["env"]}
+    return {f"{kind} {each['name']}": each for kind, found in entries.items() for each in found}
+
+
 def test_the_check_pulls_and_mounts_as_the_profile_has_it_and_nothing_twice() -> None:
     fast = {
         "name": "worker",

@@ -1,17 +1,23 @@
 """What a machine lacks, one check at a time, over facts that are written down; and once over this machine."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
+from ingest_contract.failures import Reason
 from ingest_contract.profile import Device, IngestProfileSpec, RuntimeProfile
 from ingest_operator.local.sources import Mounts
+from ingest_worker.gpu.port import Card
 from ingest_worker.sandbox.walls import Wall
 from ingest_worker.store.schema import expected_version
+from ingest_worker.trial import Tried
 from ingestctl import doctor
 from ingestctl.commands import app
 from ingestctl.doctor import Finding, State, findings
@@ -24,11 +30,13 @@ from ingestctl.machine import (
     js_runtime,
     sites_of,
     store_of,
+    trials,
 )
 from ingestctl.place import Workplace
 
 GIB = 2**30
-GPU = GpuFacts("GPU-1", 24_000, "550.54.15", cublas=True)
+GPU = GpuFacts("GPU-1", 24_000, Card((8, 6), "550.54.15"), cublas=True)
+HOPPER, RTX_5080 = (9, 0), (12, 0)
 STORE = StoreFacts("embedded", 180_003, "0.8.6", expected_version())
 GOOD = Facts(
     python=(3, 12, 1),
@@ -82,12 +90,28 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
     (doctor.gpu, {"gpu": None, "profile": WANTS_GPU}, State.MISSING, "Install NVIDIA's driver"),
     (
         doctor.gpu,
-        {"gpu": replace(GPU, driver="470.256.02")},
+        {"gpu": replace(GPU, card=Card((8, 6), "470.256.02"))},
         State.MISSING,
-        "CUDA 12 needs 525.60.13 or newer",
+        "CUDA 12 needs driver 525.60.13 or newer",
     ),
-    (doctor.gpu, {"gpu": replace(GPU, driver="525.60.13")}, State.OK, "GPU-1, 23.4 GiB, driver 525.60.13"),
-    (doctor.gpu, {"gpu": replace(GPU, driver=None)}, State.OK, "driver unknown"),
+    (
+        doctor.gpu,
+        {"gpu": replace(GPU, card=Card((8, 9), "525.60.13"))},
+        State.OK,
+        "GPU-1, 23.4 GiB, compute capability 8.9, driver 525.60.13",
+    ),
+    (
+        doctor.gpu,
+        {"gpu": replace(GPU, card=Card(HOPPER, "565.57.01"))},
+        State.MISSING,
+        "this GPU needs driver 570.0.0 or newer",
+    ),
+    (
+        doctor.gpu,
+        {"gpu": replace(GPU, card=Card(RTX_5080, "570.86.15"))},
+        State.OK,
+        "compute capability 12.0, driver 570.86.15",
+    ),
     (doctor.gpu, {"profile": CPU_ONLY}, State.OK, "not used, the profile says Cpu"),
     (doctor.cublas, {"gpu": None}, State.OK, "not needed without a GPU"),
     (doctor.cublas, {"gpu": replace(GPU, cublas=False)}, State.MISSING, "pip install nvidia-cublas-cu12"),
@@ -171,6 +195,50 @@ def test_one_file_with_cookies_does_for_every_site_and_a_profile_without_sites_w
     assert sites_of(IngestProfileSpec(), Mounts()) == SiteFacts()
 
 
+def test_an_engine_that_cannot_be_used_is_reported_with_what_to_do() -> None:
+    found = doctor.engine(Tried("transcription turbo", "no int8 here", Reason.COMPUTE_TYPE_UNSUPPORTED))
+    assert found.state is State.MISSING
+    assert "no int8 here" in found.message
+    assert "`runtime.computeType`" in found.message
+
+
+def run_doctor(place: Workplace, monkeypatch: pytest.MonkeyPatch, database: str, profile: str) -> Result:
+    from testkit.models.demo_set import models
+
+    monkeypatch.setenv("INGEST_MODELS", str(models()))
+    spec = f"{{{profile}, transcription: {{model: tiny.en}}, embedding: {{model: all-MiniLM-L6-v2}}}}"
+    path = place.home.parent / "profile.yaml"
+    path.write_text(
+        f"{{apiVersion: video-ingest.dev/v1alpha1, kind: IngestProfile, metadata: {{name: p}}, spec: {spec}}}"
+    )
+    return CliRunner().invoke(
+        app,
+        ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database],
+        catch_exceptions=False,
+    )
+
+
+@pytest.mark.models
+@pytest.mark.postgres
+@pytest.mark.parametrize(("reason", "code"), [(None, 0), (Reason.GPU_BROKEN, 1)])
+def test_the_exit_code_says_whether_every_engine_computes(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, database: str, reason: Reason | None, code: int
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["ingestctl.commands.doctor"],
+        "trials",
+        lambda *_: [Tried("transcription tiny.en", "so", reason)],
+    )
+    assert run_doctor(place, monkeypatch, database, "modelSet: demo").exit_code == code
+
+
+def test_a_trial_that_dies_is_reported(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    (died,) = trials(place, GOOD)
+    assert died.reason is Reason.UNKNOWN
+    assert "ended with 1" in died.message
+
+
 def test_deno_is_found_where_its_package_put_it() -> None:
     assert (js_runtime() or "").startswith("deno 2.")
 
@@ -203,21 +271,21 @@ def test_a_server_that_does_not_answer_is_reported_without_its_password(place: W
 
 @pytest.mark.models
 @pytest.mark.postgres
-@pytest.mark.parametrize(("profile", "code"), [("modelSet: demo", 0), ("modelSet: other", 1)])
+@pytest.mark.parametrize(
+    ("profile", "code", "engines"),
+    [
+        ("modelSet: demo, runtime: {computeType: float16}", 1, ["missing", "ok", "ok"]),
+        ("modelSet: other", 1, []),
+    ],
+)
 def test_the_exit_code_says_whether_something_needed_is_missing(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, database: str, profile: str, code: int
+    place: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    database: str,
+    profile: str,
+    code: int,
+    engines: list[str],
 ) -> None:
-    from testkit.models.demo_set import models
-
-    monkeypatch.setenv("INGEST_MODELS", str(models()))
-    spec = f"{{{profile}, transcription: {{model: tiny.en}}, embedding: {{model: all-MiniLM-L6-v2}}}}"
-    path = place.home.parent / "profile.yaml"
-    path.write_text(
-        f"{{apiVersion: video-ingest.dev/v1alpha1, kind: IngestProfile, metadata: {{name: p}}, spec: {spec}}}"
-    )
-    done = CliRunner().invoke(
-        app,
-        ["doctor", "--profile", str(path), "--home", str(place.home), "--dsn", database],
-        catch_exceptions=False,
-    )
-    assert (done.exit_code, len(done.stdout.splitlines())) == (code, 10)
+    done = run_doctor(place, monkeypatch, database, profile)
+    lines = done.stdout.splitlines()
+    assert (done.exit_code, [line.split()[0] for line in lines[10:]]) == (code, engines)

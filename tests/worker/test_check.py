@@ -1,6 +1,7 @@
 """The check of an installation:
 what a worker would find, each in one line, with the real models and a real Postgres."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,20 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.models
-def test_a_good_installation_is_reported_in_four_lines(database: str) -> None:
+def test_a_good_installation_is_reported_line_by_line_and_every_engine_computes(database: str) -> None:
     run = run_module(CHECK, "--models", str(models()), "--set", "demo", environment={"INGEST_DSN": database})
     assert (run.returncode, run.stderr) == (0, "")
-    gpu, found, store, walls = run.stdout.splitlines()
+    gpu, found, store, whisper, pyannote, sentences, walls = run.stdout.splitlines()
     assert gpu == "ok      gpu: none asked for; the models run on the CPU"
     assert found.startswith("ok      models: set demo, every file as locked: ")
     assert "community-1@" in found
     assert store.startswith("ok      store: ")
     assert store.endswith(f"has schema {expected_version()}")
+    assert re.fullmatch(
+        r"ok      transcription tiny\.en: cpu, int8: loaded in .* s, first call .* s", whisper
+    )
+    assert pyannote.startswith("ok      diarization community-1: cpu: loaded in ")
+    assert sentences.startswith("ok      embedding all-MiniLM-L6-v2: cpu: loaded in ")
     assert walls == "ok      walls: the decoder runs behind no_new_privs, landlock and seccomp"
 
 

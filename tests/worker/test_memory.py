@@ -102,6 +102,18 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (RuntimeError("Library libcublas.so.12 is not found or cannot be loaded"), NONE_HERE),
     (RuntimeError("This CTranslate2 package was not compiled with CUDA support"), NONE_HERE),
     (RuntimeError("CUDA error: no kernel image is available for execution on the device"), NONE_HERE),
+    (
+        RuntimeError("CUDA failed with error the provided PTX was compiled with an unsupported toolchain."),
+        NONE_HERE,
+    ),
+    (
+        RuntimeError("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED"),
+        Reason.COMPUTE_TYPE_UNSUPPORTED,
+    ),
+    (
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmEx(...)`"),
+        Reason.COMPUTE_TYPE_UNSUPPORTED,
+    ),
     (OSError(errno.ENOSPC, "No space left on device"), None),
     (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), None),
     (

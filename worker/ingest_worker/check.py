@@ -1,8 +1,8 @@
-"""`python -m ingest_worker.check`: checks that a pod like a worker's finds its GPU, models and store. Changes
-nothing.
+"""`python -m ingest_worker.check`: checks that a pod like a worker's finds its GPU, models and store, and
+that every engine computes there. Changes nothing.
 
-`helm test` runs it. Every check runs, even after a failed one, and prints one line; the exit code is that of
-the first that failed. No engine is imported, so that it ends within a minute.
+`helm test` runs it. Every check runs, even after a failed one, and prints one line, each engine its own; the
+exit code is that of the first that failed.
 """
 
 import argparse
@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from ingest_contract.failures import FAILURES
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.profile import ComputeType
 from ingest_worker.command import UNLISTED_EXIT, carried_out, store_address
 from ingest_worker.engines.cublas import preload
 from ingest_worker.errors import StageError
@@ -22,6 +24,10 @@ from ingest_worker.sandbox.walls import walls_lacking
 from ingest_worker.store.connect import connect, redacted
 from ingest_worker.store.schema import check as check_schema
 from ingest_worker.store.schema import expected_version
+from ingest_worker.trial import Device, tried
+
+BEFORE_ENGINES: Final = frozenset({Reason.GPU_UNAVAILABLE, Reason.GPU_BROKEN, Reason.MODELS_UNAVAILABLE})
+"""What every engine would only repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,15 @@ class Wanted:
     gpu: bool
     models: Path
     set_name: str
+    compute_type: ComputeType
 
 
 def main() -> int:
     """The exit code: 0, or the failure table's for the first check that failed."""
     parser = argparse.ArgumentParser(
         prog="python -m ingest_worker.check",
-        description="Look for the GPU, the models and the store that workers would use. Changes nothing.",
+        description="Look for the GPU, the models and the store that workers would use, and try every "
+        "engine. Changes nothing.",
     )
     parser.add_argument(
         "--gpu", action="store_true", help="a GPU must be here (default: the models would run on the CPU)"
@@ -48,9 +56,17 @@ def main() -> int:
     parser.add_argument(
         "--set", default="default", metavar="NAME", help="the set that must be there (default: %(default)s)"
     )
+    parser.add_argument(
+        "--compute-type",
+        type=ComputeType,
+        default=ComputeType.AUTO,
+        metavar="TYPE",
+        help="Whisper's number format (default: %(default)s)",
+    )
     chosen = parser.parse_args()
+    wanted = Wanted(chosen.gpu, chosen.models, chosen.set, chosen.compute_type)
     faults: list[StageError] = []
-    code = carried_out(lambda: _lines(Wanted(chosen.gpu, chosen.models, chosen.set), faults))
+    code = carried_out(lambda: _lines(wanted, faults))
     return code or next((FAILURES[fault.reason].exit_code or UNLISTED_EXIT for fault in faults), 0)
 
 
@@ -66,7 +82,19 @@ def _lines(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
         except StageError as fault:
             faults.append(fault)
             yield f"missing {name}: {fault.reason.value}: {fault}"
+    if not any(fault.reason in BEFORE_ENGINES for fault in faults):
+        yield from _engines(wanted, faults)
     yield _walls()
+
+
+def _engines(wanted: Wanted, faults: list[StageError]) -> Iterator[str]:
+    device = Device("cuda" if wanted.gpu else "cpu", wanted.compute_type)
+    for engine in tried(wanted.models, wanted.set_name, device):
+        if engine.reason is None:
+            yield f"ok      {engine.name}: {engine.message}"
+        else:
+            faults.append(StageError(engine.reason, engine.message))
+            yield f"missing {engine.name}: {engine.reason.value}: {engine.message}"
 
 
 def _gpu(wanted: Wanted) -> str:
@@ -75,7 +103,7 @@ def _gpu(wanted: Wanted) -> str:
     gpu = find_gpu()
     preload()
     memory = gpu.memory()
-    return f"{gpu.uuid}, {memory.free_mib} of {memory.total_mib} MiB free, cuBLAS is found"
+    return f"{gpu.uuid}, {memory.free_mib} of {memory.total_mib} MiB free, {gpu.card()}, cuBLAS is found"
 
 
 def _models(wanted: Wanted) -> str:

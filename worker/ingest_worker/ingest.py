@@ -70,8 +70,7 @@ def is_final(error: StageError, order: IngestOrder) -> bool:
 
 
 def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecording | None) -> None:
-    settings = for_language(order.settings, order.item.language)
-    order = order.model_copy(update={"settings": settings})
+    order = resolved_order(order)
     models = open_models(Path(order.place.models), order.settings.model_set)
     identities = identities_of(order.settings, models)
     hashes = hashes_of(order.settings, order.item.speakers, identities)
@@ -100,6 +99,24 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
         with observer.stage(Stage.STORE):
             recording.commit(recording_of(order, pipeline), run, content_of(found, identities))
         session.run_id = str(run.id)
+
+
+def resolved_order(order: IngestOrder) -> IngestOrder:
+    """The order, with the recording's language and a number format that its device has.
+
+    Raises:
+        StageError: as `compute_types.resolved`.
+    """
+    from ingest_worker.engines.compute_types import resolved
+
+    runtime = order.runtime
+    compute_type = resolved(runtime.compute_type, runtime.device)
+    return order.model_copy(
+        update={
+            "settings": for_language(order.settings, order.item.language),
+            "runtime": runtime.model_copy(update={"compute_type": compute_type}),
+        }
+    )
 
 
 def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> ResidencyPlan:

@@ -50,12 +50,21 @@ _UNAVAILABLE: Final = (
     "devices are busy or unavailable",
     "unsupported display driver / cuda driver combination",
     "no kernel image is available",
+    "unsupported toolchain",
     "not compiled with cuda",
     "system not yet initialized",
     "libcublas.so",
 )
 """CUDA cannot start here: no device, no usable driver, a GPU that the libraries were not built for, or no
-cuBLAS (faster-whisper#1431)."""
+cuBLAS (faster-whisper#1431).
+
+"the provided PTX was compiled with an unsupported toolchain": CTranslate2's wheels hold machine code up to
+compute capability 8.6 and PTX of CUDA 12.8 for everything newer, which a driver before 570 does not compile
+(CTranslate2#1978). Another node may have a newer one."""
+
+_UNFIT: Final = ("cublas_status_not_supported",)
+"""The GPU does not multiply in the ordered number format, although it said that it would (CTranslate2#1865:
+int8 on compute capability 12.0, before 4.7)."""
 
 _HOST: Final = (
     "defaultcpuallocator",
@@ -95,7 +104,8 @@ def classify(error: BaseException) -> Reason | None:
     because nothing after it can be trusted.
 
     Returns:
-        `GPU_BROKEN`, `GPU_UNAVAILABLE`, `HOST_OUT_OF_MEMORY`, `GPU_OUT_OF_MEMORY` or None.
+        `GPU_BROKEN`, `GPU_UNAVAILABLE`, `COMPUTE_TYPE_UNSUPPORTED`, `HOST_OUT_OF_MEMORY`,
+        `GPU_OUT_OF_MEMORY` or None.
     """
     found = [reason for link in _chain(error) if (reason := _classify_one(link)) is not None]
     if Reason.GPU_BROKEN in found:
@@ -121,6 +131,7 @@ def _classify_one(error: BaseException) -> Reason | None:
     for reason, marks in (
         (Reason.GPU_BROKEN, _BROKEN),
         (Reason.GPU_UNAVAILABLE, _UNAVAILABLE),
+        (Reason.COMPUTE_TYPE_UNSUPPORTED, _UNFIT),
         (Reason.HOST_OUT_OF_MEMORY, _HOST),
     ):
         if any(mark in text for mark in marks):
@@ -174,7 +185,7 @@ class BatchRunner:
 
         Raises:
             StageError: `GPU_OUT_OF_MEMORY` when one item alone does not fit; `HOST_OUT_OF_MEMORY`,
-                `GPU_BROKEN` and `GPU_UNAVAILABLE` at once.
+                `GPU_BROKEN`, `GPU_UNAVAILABLE` and `COMPUTE_TYPE_UNSUPPORTED` at once.
             Exception: any other exception that `work` raised.
         """
         results: list[Result] = []

@@ -14,9 +14,9 @@ from ingest_worker.store.roles import NO_ROLES, create_roles
 from ingest_worker.store.schema import ensure_dimension, expected_version
 from ingest_worker.store.schema import migrate as apply_migrations
 from ingestctl.commands.app import Cookies, Dsn, Home, Secrets, app, pairs
-from ingestctl.doctor import State, findings
+from ingestctl.doctor import State, engine, findings
 from ingestctl.files import read_all
-from ingestctl.machine import facts_of
+from ingestctl.machine import facts_of, trials
 from ingestctl.place import Workplace, people
 
 
@@ -41,15 +41,24 @@ def doctor(
     secret: Secrets = None,
     cookies: Cookies = None,
 ) -> None:
-    """Check what batches need on this machine, one line each, and say how to get what is missing. Changes
-    nothing.
+    """Check what batches need on this machine, one line each, and say how to get what is missing. At the end
+    every engine does a piece of work where workers would run it. Changes nothing.
 
     Exit code 1 if something that batches need is missing.
     """
+    place = Workplace.of(home, dsn)
     mounts = Mounts(secrets=pairs(secret, "--secret"), cookies=cookies)
-    found = findings(facts_of(Workplace.of(home, dsn), profile_in(profile), mounts))
+    facts = facts_of(place, profile_in(profile), mounts)
+    found = [*findings(facts)]
     for finding in found:
         print(finding)
+    if not facts.models.fault:
+        people().print(
+            "trying every engine (on a GPU that is new to it, the first call compiles for a minute)"
+        )
+        for tried in trials(place, facts):
+            found.append(engine(tried))
+            print(found[-1], flush=True)
     raise typer.Exit(int(any(finding.state is State.MISSING for finding in found)))
 
 

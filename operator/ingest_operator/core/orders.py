@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ingest_contract.batch import IngestBatch
 from ingest_contract.order import FetchOrder, IngestOrder, Item, PlannedSource, PlanOrder, Settings
 from ingest_contract.place import Place, Runtime
-from ingest_contract.profile import ComputeType, Device, IngestProfileSpec
+from ingest_contract.profile import Device, IngestProfileSpec
 from ingest_contract.selection import Reprocess
 from ingest_contract.sites import SiteAccess
 from ingest_contract.speaker_profile import SpeakerProfile
@@ -45,16 +45,15 @@ def settings_of(
 
 
 def runtime_of(profile: IngestProfileSpec, machine: Machine, parallelism: int) -> Runtime:
-    """The runtime on the top rung.
-    `Auto` is resolved only here, so that a worker never chooses for itself."""
+    """The runtime on the top rung. The device is chosen here, so that a worker never falls back to its CPU;
+    the number format by the worker, because only it knows what its GPU can do."""
     wanted = profile.runtime
     device = (
         wanted.device if wanted.device is not Device.AUTO else Device.CUDA if machine.has_gpu else Device.CPU
     )
-    automatic = ComputeType.INT8_FLOAT16 if device is Device.CUDA else ComputeType.INT8
     return Runtime(
         device="cuda" if device is Device.CUDA else "cpu",
-        compute_type=automatic if wanted.compute_type is ComputeType.AUTO else wanted.compute_type,
+        compute_type=wanted.compute_type,
         threads=wanted.threads or max(1, machine.cores // parallelism),
         transcription_batch=wanted.transcription_batch,
         diarization_batch=wanted.diarization_batch,

@@ -91,19 +91,19 @@ def test_the_batch_says_what_is_spoken_and_the_profile_how_it_is_heard() -> None
 @pytest.mark.parametrize(
     ("machine", "device", "compute", "told"),
     [
-        pytest.param(GPU, Device.AUTO, ComputeType.AUTO, ("cuda", "int8_float16"), id="auto with a GPU"),
-        pytest.param(CPU, Device.AUTO, ComputeType.AUTO, ("cpu", "int8"), id="auto without one"),
+        pytest.param(GPU, Device.AUTO, ComputeType.AUTO, ("cuda", "Auto"), id="auto with a GPU"),
+        pytest.param(CPU, Device.AUTO, ComputeType.AUTO, ("cpu", "Auto"), id="auto without one"),
         pytest.param(
             CPU,
             Device.CUDA,
             ComputeType.AUTO,
-            ("cuda", "int8_float16"),
+            ("cuda", "Auto"),
             id="a GPU that is not there is still what is asked for",
         ),
         pytest.param(GPU, Device.CPU, ComputeType.FLOAT32, ("cpu", "float32"), id="what is asked for"),
     ],
 )
-def test_a_worker_never_chooses_for_itself(
+def test_a_worker_chooses_its_number_format_and_never_its_device(
     machine: Machine, device: Device, compute: ComputeType, told: tuple[str, str]
 ) -> None:
     runtime = runtime_of(

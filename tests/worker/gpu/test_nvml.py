@@ -1,6 +1,7 @@
 """The GPU's adapter: one contract, held by recorded answers here and by a real GPU where there is one."""
 # ruff: noqa: N802 -- the recorded library keeps NVML's own names
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -43,6 +44,15 @@ class RecordedNvml:
     def nvmlDeviceGetUUID(self, handle: str) -> str:
         return handle
 
+    def nvmlDeviceGetCudaComputeCapability(self, handle: str) -> tuple[int, int]:
+        self.asked.append(handle)
+        if self.broken:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return 8, 6
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        return "570.86.15"
+
     def nvmlDeviceGetMemoryInfo(self, handle: str) -> SimpleNamespace:
         self.asked.append(handle)
         if self.broken:
@@ -69,6 +79,8 @@ def test_a_gpu_has_a_name_memory_and_a_busy_share(gpu: Gpu) -> None:
     assert gpu.uuid.startswith(("GPU-", "MIG-"))
     assert 0 < memory.free_mib < memory.total_mib
     assert memory.used_mib == memory.total_mib - memory.free_mib
+    assert gpu.card().capability >= (3, 5)
+    assert re.fullmatch(r"[\d.]+", gpu.card().driver)
     assert gpu.busy_percent() is None or 0 <= (gpu.busy_percent() or 0) <= 100
 
 

@@ -204,10 +204,11 @@ def test_a_damaged_model_is_not_loaded(tiny_en: Path, tmp_path: Path) -> None:
     assert caught.value.reason is Reason.MODELS_UNAVAILABLE
 
 
-def test_a_number_format_that_the_device_has_not_is_the_orders_mistake(tiny_en: Path) -> None:
-    with pytest.raises(StageError, match="float16") as caught:
-        Engine(tiny_en, device="cpu", compute_type="float16", threads=1)
-    assert caught.value.reason is Reason.ORDER_INVALID
+@pytest.mark.parametrize("lacking", ["float16", "int8_float16"])
+def test_a_number_format_that_the_device_has_not_is_named(tiny_en: Path, lacking: str) -> None:
+    with pytest.raises(StageError, match=lacking) as caught:
+        Engine(tiny_en, device="cpu", compute_type=lacking, threads=1)
+    assert caught.value.reason is Reason.COMPUTE_TYPE_UNSUPPORTED
 
 
 def test_cuda_on_a_machine_without_a_gpu_is_reported_and_nothing_runs_on_the_cpu(

@@ -17,6 +17,7 @@ from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines import cublas
 from ingest_worker.engines.chunks import LEAD_SAMPLES
+from ingest_worker.engines.compute_types import refused
 from ingest_worker.engines.languages import sure_of
 from ingest_worker.engines.quality import UNALIGNED, Decoded, fault_of
 from ingest_worker.errors import StageError
@@ -58,7 +59,7 @@ class Engine:
 
     def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
         """Load. Raises `StageError`: `MODELS_UNAVAILABLE`, `GPU_UNAVAILABLE`,
-        `ORDER_INVALID` or a memory reason."""
+        `COMPUTE_TYPE_UNSUPPORTED` or a memory reason."""
         if missing := [name for name in FILES if not (folder / name).is_file()]:
             raise StageError(Reason.MODELS_UNAVAILABLE, f"{folder} has no {', '.join(missing)}.")
         if device == "cuda":
@@ -82,6 +83,14 @@ class Engine:
     def language_of(self, sounds: Sequence[FloatArray]) -> list[dict[str, float]]:
         """For each sound the probability of every language."""
         return self._ballots(self._encoded(sounds))
+
+    def try_out(self, sound: FloatArray) -> None:
+        """Encode, decode and align a sound, whatever is heard in it. `decode` aligns nothing where it hears
+        nothing, and alignment is where a GPU refuses what it could do until then (CTranslate2#1865)."""
+        task = Task(self.languages[0], None, beam_size=1)
+        self.decode([sound], task, 0.0)
+        tokenizer = self._tokenizer(task.language)
+        self._model.find_alignment(tokenizer, [tokenizer.encode(" a word")], self._encoded([sound]), [100])
 
     def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
         """The first words of a vocabulary that fit into the prompt, complete. faster-whisper would cut the
@@ -194,11 +203,10 @@ def _loaded(folder: Path, **options: Any) -> Any:
 
     try:
         return WhisperModel(str(folder), local_files_only=True, **options)
-    except ValueError as error:  # CTranslate2's error for a number format that the device lacks
-        raise StageError(Reason.ORDER_INVALID, f"Whisper cannot be loaded with {options}: {error}") from error
     except Exception as error:
         raise StageError(
-            classify(error) or Reason.MODELS_UNAVAILABLE, f"Whisper in {folder} cannot be loaded: {error}"
+            refused(error) or classify(error) or Reason.MODELS_UNAVAILABLE,
+            f"Whisper in {folder} cannot be loaded: {error}",
         ) from error
 
 

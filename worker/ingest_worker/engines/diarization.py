@@ -86,6 +86,16 @@ class PyannoteDiarizer:
         report(1.0)
         return _marked(found, speakers)
 
+    def try_out(self, audio: Audio) -> None:
+        """One pass through both networks, whoever speaks: as if somebody spoke throughout.
+
+        Raises:
+            StageError: as `diarize`.
+        """
+        with _ours(Reason.DIARIZATION_FAILED, "The networks cannot be run"):
+            everybody = np.ones_like(self.activity.of(audio, lambda _: None))
+            self.slot_vectors(audio, everybody, exclude_overlap=False, report=lambda _: None)
+
     def release(self) -> None:
         """Free the memory of the models. The object must not be used afterwards."""
         del self._pipeline, self._inference, self._network, self.activity, self.trunk

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingest_worker.gpu.port import DeviceMemory
+from ingest_worker.gpu.port import Card, DeviceMemory
 
 _MIB: Final = 1024 * 1024
 
@@ -54,6 +54,17 @@ class NvmlGpu:
                 Reason.GPU_BROKEN, f"The driver no longer answers for {self._uuid}: {error}."
             ) from error
         return DeviceMemory(int(found.free) // _MIB, int(found.total) // _MIB)
+
+    def card(self) -> Card:
+        """What the GPU is. Raises `StageError(GPU_BROKEN)`."""
+        try:
+            major, minor = self._nvml.nvmlDeviceGetCudaComputeCapability(self._handle)
+            driver = self._nvml.nvmlSystemGetDriverVersion()
+        except self._nvml.NVMLError as error:
+            raise StageError(
+                Reason.GPU_BROKEN, f"The driver no longer answers for {self._uuid}: {error}."
+            ) from error
+        return Card((int(major), int(minor)), str(driver))
 
     def busy_percent(self) -> int | None:
         """The driver's utilisation figure."""

@@ -32,7 +32,6 @@ _WEIGHTS: Final = {
     ComputeType.BFLOAT16: 1.0,
     ComputeType.INT8: 0.5,
     ComputeType.INT8_FLOAT16: 0.5,
-    ComputeType.AUTO: 1.0,
 }
 """Size on the device divided by size of the file, which holds 16-bit weights."""
 

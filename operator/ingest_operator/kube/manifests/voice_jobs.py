@@ -16,7 +16,14 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.ingest_job import digest_variable, one_run, queue_labels
 from ingest_operator.kube.manifests.pod_template import Work, memory_mib, pod_template, requested
 from ingest_operator.kube.manifests.site_secrets import site_secrets
-from ingest_operator.kube.manifests.volumes import claims, claims_of, models, writable
+from ingest_operator.kube.manifests.volumes import (
+    claims,
+    claims_of,
+    cuda_cache_mounts,
+    cuda_cache_variables,
+    models,
+    writable,
+)
 
 FORGET_CPUS: Final = 1
 FORGET_MEMORY_MIB: Final = 512
@@ -38,11 +45,12 @@ def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> O
     work = Work(
         role=ENROL,
         image=pods.image,
-        variables=_variables(order),
+        variables=(*_variables(order), *cuda_cache_variables(pods.cuda_cache)),
         resources=requested(pods.cpus, memory_mib(pods.memory, None, rung), pods.scratch_gib, pods.gpu),
         mounts=(
             models(pods.models),
             writable(pods.scratch_gib),
+            *cuda_cache_mounts(pods.cuda_cache),
             *claims(claims_of(addresses, pods.claims)),
             *site_secrets(order.sites),
         ),

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from ingest_contract.cache_volume import CacheVolume
 from ingest_contract.object_address import secret_files
 from ingest_contract.place import Place
-from ingest_contract.pods import ModelVolume
+from ingest_contract.pods import CudaCache, ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.sources import CLAIMS, SECRETS
@@ -23,6 +23,13 @@ RECEIPT: Final = "/dev/termination-log"
 
 CACHE: Final = "/cache"
 """The folder of fetched audio."""
+
+CUDA_CACHE: Final = "/cuda-cache"
+"""The folder of what CUDA compiled."""
+
+CUDA_CACHE_BYTES: Final = 4 * 2**30
+"""The most that CUDA may put there: its limit, because both engines compile
+(CUDA C++ Programming Guide, `CUDA_CACHE_MAXSIZE`)."""
 
 CACHE_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 """The keys of a Secret for a cache in an object store."""
@@ -69,11 +76,7 @@ def cache_mounts(cache: CacheVolume | None) -> tuple["Mount", ...]:
     kubelet would make it for root."""
     if cache is None or cache.object_store is not None:
         return ()
-    if cache.host_path is not None:
-        source: Object = {"hostPath": {"path": cache.host_path, "type": "Directory"}}
-    else:
-        source = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
-    return (Mount("cache", CACHE, source, read_only=False),)
+    return (Mount("cache", CACHE, _writable(cache.host_path, cache.claim_name), read_only=False),)
 
 
 def cache_variables(cache: CacheVolume | None) -> tuple[Object, ...]:
@@ -85,6 +88,29 @@ def cache_variables(cache: CacheVolume | None) -> tuple[Object, ...]:
         {"name": key, "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
         for key in CACHE_KEYS
     )
+
+
+def cuda_cache_mounts(cache: CudaCache | None) -> tuple["Mount", ...]:
+    """The folder of what CUDA compiled, if there is one."""
+    if cache is None:
+        return ()
+    return (Mount("cuda-cache", CUDA_CACHE, _writable(cache.host_path, cache.claim_name), read_only=False),)
+
+
+def cuda_cache_variables(cache: CudaCache | None) -> tuple[Object, ...]:
+    """What makes CUDA keep there what it compiled."""
+    if cache is None:
+        return ()
+    return (
+        {"name": "CUDA_CACHE_PATH", "value": CUDA_CACHE},
+        {"name": "CUDA_CACHE_MAXSIZE", "value": str(CUDA_CACHE_BYTES)},
+    )
+
+
+def _writable(host_path: str | None, claim_name: str | None) -> Object:
+    if host_path is not None:
+        return {"hostPath": {"path": host_path, "type": "Directory"}}
+    return {"persistentVolumeClaim": {"claimName": claim_name}}
 
 
 def models(where: ModelVolume) -> Mount:

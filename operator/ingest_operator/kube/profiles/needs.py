@@ -69,8 +69,10 @@ def _fields(profile: IngestProfileSpec) -> Mapping[tuple[str, str], str]:
     """The fields that name objects, by kind and name."""
     pods = profile.pods
     cache = pods.cache.claim_name if pods.cache is not None else None
+    cuda_cache = pods.cuda_cache.claim_name if pods.cuda_cache is not None else None
     named = (
         (CLAIMS, cache, "pods.cache.claimName"),
+        (CLAIMS, cuda_cache, "pods.cudaCache.claimName"),
         (LOCAL_QUEUES[0], pods.queue_name, "pods.queueName"),
         (WORKLOAD_PRIORITY_CLASSES[0], pods.queue_priority_class, "pods.queuePriorityClass"),
         (PRIORITY_CLASSES, pods.priority_class, "pods.priorityClass"),

@@ -139,6 +139,13 @@ CASES = [
     ),
     Case(
         "IngestProfile",
+        "one of claimName and hostPath must be set",
+        "spec.pods.cudaCache",
+        accepted={"pods": {"cudaCache": {"hostPath": "/var/cache/cuda"}}},
+        refused={"pods": {"cudaCache": {"claimName": "compiled", "hostPath": "/var/cache/cuda"}}},
+    ),
+    Case(
+        "IngestProfile",
         "fetch.mode Ahead needs a place for what is fetched: set pods.cache",
         "spec",
         accepted={"fetch": {"mode": "Ahead"}, "pods": {"cache": {"claimName": "fetched"}}},

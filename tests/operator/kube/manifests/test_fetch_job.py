@@ -8,7 +8,7 @@ import pytest
 from ingest_contract.batch import SecretSource, Source
 from ingest_contract.cache_volume import CacheObjects, CacheVolume
 from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, read_order
-from ingest_contract.pods import GpuShare, PodProfile
+from ingest_contract.pods import CudaCache, GpuShare, PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.names import FETCH, INGEST, ROLE, run_job_name
@@ -53,6 +53,16 @@ def test_what_ingests_from_the_cache_gets_no_source() -> None:
     assert "/sources/recordings" in mounted(job(FETCHING, pods=pods, **source))
     assert "/sources/recordings" in mounted(job(INLINE, pods=pods, **source))
     assert set(mounted(job(INGESTING, pods=pods, **source))) == {"/models", "/tmp", "/cache"}
+
+
+@pytest.mark.parametrize("start", [INGESTING, INLINE])
+def test_what_cuda_compiles_outlives_pods_with_a_gpu_and_no_other_has_it(start: Start) -> None:
+    kept = {"cuda_cache": CudaCache(claim_name="compiled")}
+    made = job(start, pods=kept)
+    assert "/cuda-cache" in mounted(made)
+    assert variables(made)["CUDA_CACHE_PATH"] == "/cuda-cache"
+    assert int(variables(made)["CUDA_CACHE_MAXSIZE"]) == 4 * 2**30
+    assert "/cuda-cache" not in mounted(job(FETCHING, pods=kept))
 
 
 def test_secret_addresses_are_in_the_pod_that_fetches_and_in_no_other() -> None:
