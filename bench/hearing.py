@@ -4,7 +4,8 @@ codecs; three ways to decode.
 Chunks fall elsewhere with every lead, so no example can be tuned to. Each row is one sound: a model, a
 recording, a lead in milliseconds, a gain in dB and a codec, heard by this project's transcriber and by
 faster-whisper's two, sequential and batched, at their defaults and the same beam. The whole grid has 23,040
-rows; `SAMPLE` draws from it with a fixed seed. Kept row by row: run it again to go on.
+rows; `sample` draws from it with fixed seeds. Kept row by row: run it again to go on. With `--again` this
+project's transcriber hears a sound anew; what the stock loops wrote is kept until their versions change.
 
     python -m bench.hearing [--again] [ROW ...]
 """
@@ -13,16 +14,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from bench.rows import Figures, rows_main
+from bench.rows import Figures, known, rows_main
 from ingest_contract.order import Settings
 from ingest_contract.profile import (
     DiarizationProfile,
@@ -31,6 +33,7 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
+from ingest_contract.stages import STAGE_VERSION, Stage
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
 from testkit.models.demo_set import model
@@ -49,6 +52,8 @@ SHORT: Final = ("two_cities", "sample", "apart")
 `apart` is three voices with 25 and 90 s of silence before and between them."""
 BEAM: Final = 5
 BATCH: Final = 8
+MOST_WORSE: Final = 0.005
+LOOPS: Final = ("ours", "sequential", "batched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +83,35 @@ def sample() -> list[Row]:
     return chosen + later(every, 14)
 
 
-def measured(row: Row) -> Figures:
-    """Word error rates and words of the three, and what this project's transcriber tells beside."""
+def measured(row: Row, before: Figures | None = None, hearers: Collection[str] = LOOPS) -> Figures:
+    """Word error rates and words of the three, and what this project's transcriber tells beside. What the row
+    came to `before` stands for the stock loops, if they have not changed since."""
     text, sound = source(row.recording)
     heard = coded(
         levelled(np.concatenate([np.zeros(row.lead * SAMPLE_RATE // 1000, np.int16), sound]), row.gain),
         row.codec,
     )
-    figures: Figures = {"wer": {}, "english": {}, "words": {}, "seconds": {}}
-    for name, hear in HEARERS.items():
+    figures: Figures = {"version": STAGE_VERSION[Stage.TRANSCRIBE], "stock": stock_version()}
+    figures |= {"wer": {}, "english": {}, "words": {}, "seconds": {}}
+    for name in hearers:
+        if name != "ours" and before and before["stock"] == figures["stock"] and name in before["wer"]:
+            for kind in ("wer", "english", "words", "seconds"):
+                figures[kind][name] = before[kind][name]
+            continue
         start = time.process_time()
-        words, reported = hear(row.model, heard)
+        words, reported = HEARERS[name](row.model, heard)
         figures["seconds"][name] = round(time.process_time() - start, 2)
         figures["wer"][name] = round(word_error_rate(text, words), 4)
         figures["english"][name] = round(english_word_error_rate(text, words), 4)
         figures["words"][name] = len(words)
         figures |= reported
     return figures
+
+
+def stock_version() -> str:
+    """What the stock loops' words depend on beside the sound: libraries and search."""
+    libraries = (f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2", "av"))
+    return ", ".join([*libraries, f"beam {BEAM}", f"batch {BATCH}"])
 
 
 @cache
@@ -181,7 +198,7 @@ def transcriber(name: str) -> WhisperTranscriber:
 
 def table(rows: dict[str, Figures]) -> str:
     """By model and recording: mean and worst word error rate of the three, by plain spelling and by Whisper's
-    normalizer, and what was told."""
+    normalizer, and what was told; then the difference to the sequential loop sound by sound."""
     groups: dict[str, list[Figures]] = {}
     for name, row in rows.items():
         groups.setdefault(" ".join(name.split("/")[:2]), []).append(row)
@@ -193,7 +210,22 @@ def table(rows: dict[str, Figures]) -> str:
         head + " | told: seconds without words | decoded again | CPU s: ours, sequential, batched |",
         "|---" * 10 + "|",
     ]
-    return "\n".join([*lines, *(f"| {name} | {_line(rows_of)} |" for name, rows_of in groups.items())])
+    for name, group in groups.items():
+        if heard_by_all := [row for row in group if set(LOOPS) <= set(row["wer"])]:
+            lines.append(f"| {name} | {_line(heard_by_all)} |")
+    head = "| model, recording | sounds | ours - sequential, mean (standard error) | deviation of one sound"
+    lines += ["", head + " | worst | worse by more than 0.005 | version of the stage |", "|---" * 7 + "|"]
+    return "\n".join([*lines, *(f"| {name} | {_paired(group)} |" for name, group in groups.items())])
+
+
+def _paired(rows: Sequence[Figures]) -> str:
+    more = np.array([row["wer"]["ours"] - row["wer"]["sequential"] for row in rows])
+    deviation = float(np.std(more, ddof=1)) if more.size > 1 else 0.0
+    versions = " and ".join(str(version) for version in sorted({row["version"] for row in rows}))
+    return (
+        f"{more.size} | {np.mean(more):+.4f} ({deviation / more.size**0.5:.4f}) | {deviation:.4f} | "
+        f"{max(more):+.4f} | {sum(more > MOST_WORSE)} | {versions}"
+    )
 
 
 def _line(rows: Sequence[Figures]) -> str:
@@ -212,7 +244,9 @@ def _line(rows: Sequence[Figures]) -> str:
 
 def main() -> int:
     """Measure what has no result yet, print."""
-    return rows_main("hearing", __doc__, {row.name: partial(measured, row) for row in sample()}, table)
+    before = known("hearing")
+    rows = {row.name: partial(measured, row, before.get(row.name)) for row in sample()}
+    return rows_main("hearing", __doc__, rows, table)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later run resumes after the last of them."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.DECODE: 3,
-    Stage.TRANSCRIBE: 8,
+    Stage.DECODE: 4,
+    Stage.TRANSCRIBE: 9,
     Stage.DIARIZE: 4,
     Stage.IDENTIFY: 2,
     Stage.ATTRIBUTE: 1,

@@ -33,8 +33,8 @@ from tests.support.conversation import axis, heard
 CASES = 40
 
 RECORDED = {
-    Stage.DECODE: (3, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (8, "3085dd0c303952c1"),
+    Stage.DECODE: (4, "d2c27caeb1854b0c"),
+    Stage.TRANSCRIBE: (9, "bfbd1ffa208aa1b2"),
     Stage.DIARIZE: (4, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (2, "7030b3e4c7cd26c8"),

@@ -76,6 +76,32 @@ def test_a_picture_that_outlasts_its_sound_is_no_cut(name: str, codec: str, tmp_
     assert refused(cut(path, 0.5)) is Reason.TRUNCATED
 
 
+SIZED = [
+    ("a.au", "pcm_s16be", b".snd", 8, struct.pack(">I", 0xFFFFFFFF)),
+    ("a.w64", "pcm_s16le", b"riff", 16, struct.pack("<q", -1)),
+    ("a.caf", "pcm_s16le", b"data", 4, struct.pack(">q", -1)),
+    ("a.avi", "libmp3lame", b"movi", -4, struct.pack("<I", 0)),
+]
+"""(name, codec, a mark and how far behind it the size of the samples stands, what stands for a size that its
+writer did not know)"""
+
+
+@pytest.mark.parametrize(("name", "codec", "mark", "behind", "unknown"), SIZED)
+def test_half_of_a_file_whose_header_counts_bytes_is_truncated(
+    name: str, codec: str, mark: bytes, behind: int, unknown: bytes, tmp_path: Path
+) -> None:
+    path = mux(tmp_path / name, [(0, tone(8))], codec=codec)
+    assert heard(path).seconds == pytest.approx(8, abs=0.1)
+    content = path.read_bytes()
+    first = content.index(mark) + behind
+    path.write_bytes(content + bytes(3))
+    assert heard(path).seconds == pytest.approx(8, abs=0.1)
+    path.write_bytes(content[:first] + unknown + content[first + len(unknown) :])
+    assert heard(path).seconds == pytest.approx(8, abs=0.1)
+    path.write_bytes(content[: len(content) // 2])
+    assert refused(path) is Reason.TRUNCATED
+
+
 def test_a_picture_that_outlasts_its_sound_is_as_long_as_its_site_says(tmp_path: Path) -> None:
     path = mux(tmp_path / "a.mp4", [(0, tone(4))], picture=(0, 20))
     assert heard(path, expected=20).seconds == pytest.approx(4, abs=0.1)

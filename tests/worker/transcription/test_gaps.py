@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingest_worker.domain import SAMPLE_RATE, Word
 from ingest_worker.engines.chunks import FRAME_SAMPLES, speech_spans, voiced
-from ingest_worker.engines.gaps import around, gaps
+from ingest_worker.engines.gaps import around, gaps, stretches
 
 SECOND = SAMPLE_RATE / FRAME_SAMPLES
 
@@ -55,12 +55,34 @@ def test_speech_without_a_word_is_found(words: list[Word], expected: list[tuple[
 
 
 def test_silence_between_words_is_no_gap_and_does_not_fill_one_up() -> None:
-    flags = np.concatenate([speech(5), ~speech(60), speech(0.5), ~speech(60), speech(5)])
+    flags = np.concatenate([speech(5), ~speech(60), speech(0.2), ~speech(60.3), speech(5)])
     assert gaps([*said(0, 5), *said(125.5, 130.5)], flags) == []
     flags[round(65.5 * SECOND) : round(66.5 * SECOND)] = True
     assert in_seconds(gaps([*said(0, 5), *said(125.5, 130.5)], flags)) == [
         (65.0, pytest.approx(66.5, abs=0.1))
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "distance", "expected"),
+    [(0.4, 3.0, 1), (0.3, 0.6, 1), (0.4, 0.2, 0), (0.2, 3.0, 0)],
+    ids=["a short answer", "next to a sentence", "what may be a word's end", "a click"],
+)
+def test_a_short_answer_with_no_word_near_it_is_a_gap(seconds: float, distance: float, expected: int) -> None:
+    flags = np.concatenate([speech(5), ~speech(distance), speech(seconds), ~speech(distance), speech(5)])
+    words = [*said(0, 5), *said(flags.size / SECOND - 5, flags.size / SECOND)]
+    assert (
+        in_seconds(gaps(words, flags))
+        == [(pytest.approx(5 + distance, abs=0.11), pytest.approx(5 + distance + seconds, abs=0.11))]
+        * expected
+    )
+
+
+def test_the_silence_within_a_gap_is_not_reported_as_speech() -> None:
+    flags = np.concatenate([speech(1), ~speech(0.6), speech(1), ~speech(60), speech(0.5)])
+    (gap,) = gaps([], flags)
+    assert in_seconds(stretches(gap, flags)) == [(0.0, pytest.approx(2.6, abs=0.1)), (62.6, 63.1)]
+    assert in_seconds([gap]) == [(0.0, 63.1)]
 
 
 @given(st.lists(st.tuples(st.floats(0, 28), st.floats(0.02, 2.0)), max_size=40))

@@ -82,6 +82,17 @@ def test_a_clause_that_is_left_out_where_a_soft_voice_ends_is_found(
     assert (found.redecoded, found.dropped) == (1, ())
 
 
+@pytest.mark.parametrize(("seconds", "decibels"), [(31.0, -20), (90.0, 0), (300.0, -10)])
+def test_a_short_answer_in_a_long_silence_is_found(
+    seconds: float, decibels: int, cut: Cut, tmp_path: Path
+) -> None:
+    """The state of voice activity sinks into silence: of half a second it found 0.4 s behind half a minute,
+    and 0.2 s behind a minute and a half."""
+    answer, silence = levelled(cut("voice-mina", end=0.62).pcm(), decibels), noise(seconds, 0)
+    sound = np.concatenate([cut("voice-joe", end=6.0).pcm(), silence, answer, PAUSE])
+    assert speech_in(tmp_path, sound, 6.0 + seconds - 0.1, 7.0 + seconds) >= 0.45
+
+
 def test_speech_that_a_codec_drowns_is_found(cut: Cut, tmp_path: Path) -> None:
     """ADPCM's errors have fixed sizes: of faint speech Silero takes whole sentences for noise."""
     sound = cut("dialogue", start=40.0, end=70.0).pcm()

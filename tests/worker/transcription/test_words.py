@@ -224,6 +224,37 @@ def test_a_phrase_loses_only_the_turns_that_nobody_can_say() -> None:
     ]
 
 
+def question(*starts: float, bare: int = 0) -> list[Word]:
+    """A question of six words, as often as it has starts; the last `bare` words of each turn but one and the
+    first of the last take one frame each."""
+    made = []
+    for number, start in enumerate(starts):
+        few = {len(starts) - 2: range(6 - bare, 6), len(starts) - 1: range(bare)}.get(number, range(0))
+        now = start
+        for place, text in enumerate(["What", "did", "he", "write", "to", "her?"]):
+            end = now + (SHORTEST_SECONDS if place in few else 0.2 if bare and number > 2 else 0.19)
+            made.append(Word(now, end, text, 0.99))
+            now = end
+    return made
+
+
+@pytest.mark.parametrize(
+    ("starts", "bare", "kept"),
+    [
+        ((15.3, 16.7, 18.06, 19.48, 20.1), 3, 4),
+        ((15.3, 16.7, 18.06, 19.48, 20.9), 3, 5),
+        ((15.3, 16.7, 18.06, 19.48, 20.9), 0, 5),
+        ((0.0, 3.0, 6.0, 9.0, 10.2), 0, 5),
+    ],
+    ids=["one turn's time shared by two", "crowded where there is room", "spoken evenly", "spoken faster"],
+)
+def test_a_turn_without_a_time_of_its_own_is_cut_if_the_others_leave_it_none(
+    starts: tuple[float, ...], bare: int, kept: int
+) -> None:
+    words = collapsed(question(*starts, bare=bare))
+    assert [word.start for word in words if word.text == "What"] == list(starts[:kept])
+
+
 def test_numbers_are_never_cut() -> None:
     crowded = [
         Word(i * SHORTEST_SECONDS, (i + 1) * SHORTEST_SECONDS, "50" if i % 2 else "1,", 0.9)

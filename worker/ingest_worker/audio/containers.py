@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ingest_worker.audio import mpeg, riff
+from ingest_worker.audio import mpeg, promised, riff
 from ingest_worker.audio.reading import Read
 
 _MAX_BOXES: Final = 10_000
@@ -69,9 +69,11 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
 
 def missing_bytes(read: Read, size: int) -> int:
     """How many bytes a file's own headers promise beyond its end: more than 0 means that it is truncated.
-    mp4, QuickTime and WAV only."""
+    mp4, QuickTime, WAV, Wave64, AU, CAF and AVI only."""
     if riff.is_wave(read(0, 12)):
         return riff.missing_bytes(read, size)
+    if (end := promised.end_of(read, size)) is not None:
+        return end - size if end - size > riff.SLACK_BYTES else 0
     return max(
         (box.end - size for box in boxes(read, size) if box.end > size and box.kind in _CONTENT), default=0
     )

@@ -20,7 +20,7 @@ headers are included or not, or rounded down to a block of samples."""
 
 _MOST_CHUNKS: Final = 1000
 
-_SLACK_BYTES: Final = 64
+SLACK_BYTES: Final = 64
 """Bytes by which a writer may miscount: its own header of 8 or 44 bytes."""
 
 
@@ -46,7 +46,15 @@ def missing_bytes(read: Read, size: int) -> int:
         missing = start + promised - size
     else:
         missing = promised + 8 - size
-    return 0 if is_placeholder(promised) or missing <= _SLACK_BYTES else missing
+    return 0 if is_placeholder(promised) or missing <= SLACK_BYTES else missing
+
+
+def end_of_movie(read: Read, size: int) -> int | None:
+    """Where the packets of an AVI file end by its header; None where its writer did not know it."""
+    for kind, start, length in _chunks(read, size):
+        if kind == b"LIST" and read(start, 4) == b"movi":
+            return None if is_placeholder(length) else start + length
+    return None
 
 
 def announces_length(read: Read) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
 from ingest_worker.engines.chunks import FRAME_SAMPLES, Chunk, Flags, Span, halves
 from ingest_worker.engines.decoding import Piece
-from ingest_worker.engines.gaps import REACH_FRAMES, around, covered, gaps
+from ingest_worker.engines.gaps import REACH_FRAMES, around, covered, gaps, stretches
 from ingest_worker.engines.hearing import TEMPERATURES, DecodingSession, nobody
 from ingest_worker.engines.loops import units
 from ingest_worker.engines.quality import MAX_NO_SPEECH_PROBABILITY, fault_of
@@ -91,7 +91,8 @@ class Filling:
         """(start, end) in seconds of speech without a word."""
         return [
             (first * FRAME_SAMPLES / SAMPLE_RATE, last * FRAME_SAMPLES / SAMPLE_RATE)
-            for first, last in gaps(words, self._speech)
+            for gap in gaps(words, self._speech)
+            for first, last in stretches(gap, self._speech)
         ]
 
     def _untried(self, filled: Filled) -> list[Chunk]:

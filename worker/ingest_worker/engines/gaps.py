@@ -23,6 +23,16 @@ speech. Of a clause that is left out the alignment leaves little bare, because i
 over the rest: 1.4 s of five words, 1.0 s of "for a little while. My name" in a voice 50 dB below the one
 before it. Of six recordings that were heard well, 0.5 s had no more parts decoded again than 1.0 s."""
 
+SHORTEST_APART_FRAMES: Final = round(0.25 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames of speech that are a gap by themselves if no word is near: a short answer (silero-vad
+`min_speech_duration_ms`)."""
+
+NEAR_FRAMES: Final = round(0.5 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames between a word and speech that may be the word's: no alignment is further off in a pause."""
+
+LONGEST_PAUSE_FRAMES: Final = round(1.0 * SAMPLE_RATE / FRAME_SAMPLES)
+"""Frames of silence that do not count as speech without a word: people pause for less within a sentence."""
+
 REACH_FRAMES: Final = round(4.0 * SAMPLE_RATE / FRAME_SAMPLES)
 """Frames around a gap that are searched for a pause to cut at: words next to it have uncertain times."""
 
@@ -42,15 +52,39 @@ def covered(words: Sequence[Word], frames: int) -> Flags:
 
 def gaps(words: Sequence[Word], speech: Flags, longest: int = LONGEST_GAP_FRAMES) -> list[Gap]:
     """Stretches with more than `longest` frames of speech between two words, before the first or after the
-    last, in order."""
+    last, in order; and shorter ones that stand alone."""
     over = covered(words, speech.size)
     bare = np.flatnonzero(speech & ~over)
     _, firsts, counts = np.unique(np.cumsum(over)[bare], return_index=True, return_counts=True)
-    return [
-        (int(bare[first]), int(bare[first + count - 1]) + 1)
+    between = [
+        (int(bare[first]), int(bare[first + count - 1]) + 1, int(count))
         for first, count in zip(firsts, counts, strict=True)
-        if count > longest
     ]
+    alone = _alone(over, speech)
+    return [
+        gap
+        for first, last, count in between
+        for gap in ([(first, last)] if count > longest else [one for one in alone if first <= one[0] < last])
+    ]
+
+
+def _alone(over: Flags, speech: Flags) -> list[Gap]:
+    """Stretches of speech that last as long as a short answer, with no word on them or near them."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], speech, [False]]).astype(np.int8)))
+    return [
+        (int(first), int(last))
+        for first, last in edges.reshape(-1, 2)
+        if last - first >= SHORTEST_APART_FRAMES
+        and not over[max(0, first - NEAR_FRAMES) : last + NEAR_FRAMES].any()
+    ]
+
+
+def stretches(gap: Gap, speech: Flags) -> list[Gap]:
+    """A gap without the longer pauses in it."""
+    frames = gap[0] + np.flatnonzero(speech[gap[0] : gap[1]])
+    cuts = np.flatnonzero(np.diff(frames) > LONGEST_PAUSE_FRAMES)
+    firsts, lasts = frames[[0, *(cuts + 1)]], frames[[*cuts, -1]]
+    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def around(

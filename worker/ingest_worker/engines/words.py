@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from math import ceil
 from statistics import median
 from typing import Final
 
@@ -132,7 +134,8 @@ def collapsed(
     counts the removed words.
 
     A phrase of one to `phrase` words, repeated `turns` times in a row or more, loses the repeats that are too
-    fast to be said: an alignment crowds a decoder's loop into the end of its sound. One of two words or more
+    fast to be said, and those without a time of their own: an alignment crowds a decoder's loop into the end
+    of its sound. One of two words or more
     that crosses a joint, the second at which a chunk ends and the next begins, loses all repeats: it is a
     loop of which each gate saw a half. Digits stay as they are: numbers do repeat themselves.
     """
@@ -167,7 +170,26 @@ def _held(run: Sequence[Word], length: int, joints: Sequence[float]) -> list[Wor
         for turn in said[1:]
         if sum(len(word.text) for word in turn) <= MAX_CHARACTERS_PER_SECOND * (turn[-1].end - turn[0].start)
     ]
-    return [word for turn in (said[0], *fits) for word in turn]
+    turns = [said[0], *fits]
+    for _ in range(_without_time(turns)):
+        turns.remove(max(reversed(turns), key=lambda turn: sum(_is_bare(word) for word in turn)))
+    return [word for turn in turns for word in turn]
+
+
+def _without_time(turns: Sequence[Sequence[Word]]) -> int:
+    """How many turns the alignment gave no time of their own, and the rhythm of the others leaves none: a
+    decoder that writes one turn more than was said shares the last one's time between two."""
+    if len(turns) < 2:  # noqa: PLR2004 - one turn has no rhythm
+        return 0
+    starts = [turn[0].start for turn in turns]
+    held = ceil((turns[-1][-1].end - starts[0]) / median(later - here for here, later in pairwise(starts)))
+    bare = sum(_is_bare(word) for turn in turns for word in turn)
+    return max(0, min(bare // len(turns[0]), len(turns) - held))
+
+
+def _is_bare(word: Word) -> bool:
+    """Whether the alignment found no time for a word."""
+    return word.end - word.start < 1.5 * SHORTEST_SECONDS
 
 
 def longest_said(text: str) -> float:

@@ -1,0 +1,53 @@
+"""What the headers of AU, CAF, Wave64 and AVI files say about where their samples end. Pure, over a function
+that reads bytes.
+
+libavformat shortens the length of such a file to what is there, or announces none: of half a file it plays a
+half, and says nothing.
+"""
+
+from typing import Final
+
+from ingest_worker.audio import riff
+from ingest_worker.audio.reading import Read
+
+_WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+"""The GUID that a Wave64 file begins with (Sony Pictures Digital, "Wave64 file format")."""
+
+_UNKNOWN_BYTES: Final = 0xFFFFFFFF
+_UNKNOWN_LONG_BYTES: Final = 1 << 63
+"""From here on a size stands for "not known yet": what is written into a pipe."""
+
+_CHUNK_BYTES: Final = 12
+"""A chunk's head in a CAF file: four characters and a size of 64 bits."""
+
+_MOST_CHUNKS: Final = 1000
+
+
+def end_of(read: Read, size: int) -> int | None:
+    """Where the samples end by the header; None for any other file, and where the writer did not know it."""
+    head = read(0, 24)
+    if head[:4] == b".snd" and len(head) == 24:  # noqa: PLR2004 - an AU header's length
+        start, length = (int.from_bytes(head[place : place + 4], "big") for place in (4, 8))
+        return start + length if length != _UNKNOWN_BYTES else None
+    if head[:16] == _WAVE64:
+        whole = int.from_bytes(head[16:24], "little")
+        return whole if 0 < whole < _UNKNOWN_LONG_BYTES else None
+    if head[:4] == b"caff":
+        return _end_of_caf(read, size)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return riff.end_of_movie(read, size)
+    return None
+
+
+def _end_of_caf(read: Read, size: int) -> int | None:
+    """Apple, "Core Audio Format specification 1.0": only the last chunk may have the size -1."""
+    place = 8
+    for _ in range(_MOST_CHUNKS):
+        head = read(place, _CHUNK_BYTES)
+        if place + _CHUNK_BYTES > size or len(head) < _CHUNK_BYTES:
+            return None
+        length = int.from_bytes(head[4:], "big")
+        if head[:4] == b"data":
+            return place + _CHUNK_BYTES + length if length < _UNKNOWN_LONG_BYTES else None
+        place += _CHUNK_BYTES + length
+    return None
