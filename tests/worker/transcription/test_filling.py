@@ -179,3 +179,25 @@ def test_what_a_decoder_writes_where_it_hears_nobody_fills_no_gap(no_speech: flo
 def test_a_word_that_two_decodings_have_is_stored_once(*, before: Word, kept: bool) -> None:
     new = [Word(10.2, 10.5, "Again,", 0.8), Word(10.6, 11.0, "so", 0.9)]
     assert _without_doubles([before], new) == [before] * kept
+
+
+def test_where_there_is_room_for_some_gaps_only_the_longest_are_heard_again() -> None:
+    lengths = [3, 9, 5, 12, 2, 11, 7, 10, 4, 8, 6, 13]
+    speech, spans, words = [np.zeros(200, np.bool_)], [], []
+    asked: list[int] = []
+    for length in lengths:
+        first = sum(part.size for part in speech)
+        last = first + round(length * SAMPLE_RATE / FRAME_SAMPLES)
+        spans.append((first * FRAME_SAMPLES, last * FRAME_SAMPLES))
+        speech += [np.ones(last - first, np.bool_), np.zeros(200, np.bool_)]
+        middle = (last + 100) * FRAME_SAMPLES / SAMPLE_RATE
+        words.append(Word(middle, middle + 0.3, "word", 0.9))
+    flags = np.concatenate(speech)
+
+    def decoded(parts: Sequence[Chunk], *_: object) -> list[Piece]:
+        asked.extend(round(part.seconds) for part in parts)
+        return [(Decoded("", part.seconds, -0.1, 0.9, complete=True), []) for part in parts]
+
+    filling = Filling(SimpleNamespace(decoded=decoded), spans, flags, flags.astype(np.float32))  # type: ignore[arg-type]  # a stand-in
+    filling.fill(words, [Chunk(((0, 100),))])
+    assert asked == sorted(lengths, reverse=True)[: 1 + SPARE_PARTS]

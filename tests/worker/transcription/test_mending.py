@@ -254,3 +254,23 @@ def test_memory_does_not_grow_with_the_length_of_the_recording(transcriber: Make
         assert engine.largest <= 2 * 30 * SAMPLE_RATE
     sound = 4 * 3 * cut("dialogue").samples
     assert peaks[1] - peaks[0] < 0.02 * sound
+
+
+@pytest.mark.parametrize(
+    ("logprob", "no_speech", "complete", "turns"),
+    [(-0.2, 0.0, True, 8), (-1.5, 0.9, True, 0), (-0.2, 0.0, False, 0)],
+    ids=["heard well", "by nobody", "out of tokens"],
+)
+def test_halves_confirm_a_repetition_only_if_they_can_be_what_was_said(
+    *, logprob: float, no_speech: float, complete: bool, turns: int, transcriber: Make, audio: Audio
+) -> None:
+    def hears(number: int, seconds: float, temperature: float) -> Decoded:
+        if temperature or 1 < number < 4 or number == 0:
+            return honest(seconds)
+        if number == 1:
+            return heard("call me back today " * 8, seconds)
+        return Decoded("call me back today " * 4, seconds, logprob, no_speech, complete)
+
+    transcript, engine = listen(transcriber, audio, hears)
+    assert [word.text for word in transcript.words].count("today") == turns
+    assert any(temperature > 0 for _, temperature in engine.asked) == (turns == 0)
