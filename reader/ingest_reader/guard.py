@@ -63,7 +63,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("cache-control", "no-store")
+                kept = scope["path"].startswith("/static/")  # asked again, and answered by an ETag
+                headers.setdefault("cache-control", "no-cache" if kept else "no-store")
             await send(message)
 
         refused = self._refusal(scope)

@@ -1,11 +1,13 @@
 """`ingestctl serve` as a process, and the commands that docs/reader.md shows."""
 
+import json
 import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +94,14 @@ def test_a_head_of_a_megabyte_is_answered_with_a_problem(corpus_database: str) -
     assert answer.startswith(b"HTTP/1.1 414 ")
     assert b"application/problem+json" in answer
     assert len(answer) < 4_000
+
+
+@pytest.mark.postgres
+def test_an_escape_inside_an_id_is_not_undone_twice(corpus_database: str) -> None:
+    with listening(corpus_database) as address, pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{address}/api/v1/recordings/a%252Fb", timeout=180)  # noqa: S310  our own address
+    assert refused.value.code == 404
+    assert json.loads(refused.value.read())["detail"] == "There is no recording 'a%2Fb' in this store."
 
 
 def commands() -> list[str]:

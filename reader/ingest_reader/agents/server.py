@@ -1,8 +1,10 @@
 """The MCP server: five tools over the corpus, for stdio and for HTTP. Every result cites: title, speaker,
 start, end, and a link that opens the moment."""
 
+import logging
 from collections.abc import Callable
 from datetime import date
+from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
 import anyio.to_thread
@@ -10,7 +12,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.routing import BaseRoute
 
 from ingest_reader.agents.answers import (
@@ -23,7 +25,7 @@ from ingest_reader.agents.answers import (
     speakers_page,
     transcript_page,
 )
-from ingest_reader.api.asking import MAX_TEXT_CHARACTERS
+from ingest_reader.api.asking import MAX_TEXT_CHARACTERS, storable
 from ingest_reader.api.values import PassageInContext
 from ingest_reader.corpus import Corpus, Question
 from ingest_reader.problems import problem_of
@@ -31,6 +33,11 @@ from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
 
 HTTP_PATH: Final = "/mcp"
+
+_log = logging.getLogger(__name__)
+
+Text = Annotated[str, AfterValidator(storable)]
+"""Text that a store accepts."""
 
 INSTRUCTIONS: Final = (
     "A corpus of recordings: what was said, by whom, and when. Ask `search` in plain words; each hit says "
@@ -44,13 +51,13 @@ INSTRUCTIONS: Final = (
 _READS: Final = ToolAnnotations(readOnlyHint=True, idempotentHint=True, openWorldHint=False)
 
 RecordingId = Annotated[
-    str,
+    Text,
     Field(
         max_length=MAX_TEXT_CHARACTERS,
         description="A recording's id, as `search` and `list_recordings` give it.",
     ),
 ]
-Filter = Annotated[str | None, Field(max_length=MAX_TEXT_CHARACTERS)]
+Filter = Annotated[Text | None, Field(max_length=MAX_TEXT_CHARACTERS)]
 Cursor = Annotated[
     str | None,
     Field(
@@ -88,6 +95,8 @@ async def _asked(question: Callable[[], Answer]) -> Answer:
         return await anyio.to_thread.run_sync(question)
     except Exception as error:
         problem = problem_of(error)
+        if problem.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.exception("a tool failed")
         raise ToolError(problem.detail) from error
 
 
@@ -95,7 +104,7 @@ def _add_search(server: MCPServer[None], corpus: Corpus) -> None:
     @server.tool(annotations=_READS, structured_output=True)
     async def search(
         query: Annotated[
-            str,
+            Text,
             Field(
                 min_length=1,
                 max_length=MAX_TEXT_CHARACTERS,
@@ -110,7 +119,7 @@ def _add_search(server: MCPServer[None], corpus: Corpus) -> None:
             ),
         ] = None,
         recording: Annotated[
-            str | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only in this recording: its id.")
+            Text | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only in this recording: its id.")
         ] = None,
         since: Annotated[
             date | None, Field(description="Published on this day or later, as 2025-01-31.")
@@ -159,7 +168,7 @@ def _add_lists(server: MCPServer[None], corpus: Corpus) -> None:
     @server.tool(annotations=_READS, structured_output=True)
     async def list_recordings(
         title: Annotated[
-            str | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only titles that contain this.")
+            Text | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only titles that contain this.")
         ] = None,
         channel: Filter = None,
         language: Annotated[str | None, Field(max_length=16, description="A code, as `en`.")] = None,
@@ -174,7 +183,7 @@ def _add_lists(server: MCPServer[None], corpus: Corpus) -> None:
     @server.tool(annotations=_READS, structured_output=True)
     async def list_speakers(
         name: Annotated[
-            str | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only names that contain this.")
+            Text | None, Field(max_length=MAX_TEXT_CHARACTERS, description="Only names that contain this.")
         ] = None,
         named: Annotated[
             bool | None, Field(description="true: people with names; false: voices without one.")

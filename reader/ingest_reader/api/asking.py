@@ -15,19 +15,19 @@ MAX_PAGE_ENTRIES: Final = 200
 """Entries on a page of a list."""
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text that Postgres accepts."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("has characters that no text may have (NUL, or half a surrogate pair)")
     return text
 
 
-Text = Annotated[str, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+Text = Annotated[str, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(storable)]
 Maybe = Annotated[
-    str | None, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(lambda t: t and _storable(t))
+    str | None, Query(max_length=MAX_TEXT_CHARACTERS), AfterValidator(lambda t: t and storable(t))
 ]
 Day = Annotated[date | None, Query(description="A day in UTC, as 2025-01-31.")]
-Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(storable)]
 """An id or a name in the path, percent-encoded; it may contain slashes."""
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ENTRIES)]
 Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
