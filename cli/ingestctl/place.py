@@ -12,13 +12,24 @@ from rich.console import Console
 
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.core.voices import UnknownVoiceError
+from ingest_operator.kube.api.kubeconfig import KubeconfigError
 from ingest_operator.local.enrolling import EnrolmentError
 from ingest_operator.local.folders import home_folder
 from ingest_operator.local.planning import PlanningError
 from ingest_operator.local.status_store import BatchBusyError
 from ingest_worker.errors import StageError
+from ingestctl.backends.port import CommandError
 
-EXPECTED: Final = (BatchBusyError, EnrolmentError, PlanningError, SourceError, StageError, UnknownVoiceError)
+EXPECTED: Final = (
+    BatchBusyError,
+    CommandError,
+    EnrolmentError,
+    KubeconfigError,
+    PlanningError,
+    SourceError,
+    StageError,
+    UnknownVoiceError,
+)
 """Errors that are not bugs: each says in one sentence what went wrong and what to do."""
 
 

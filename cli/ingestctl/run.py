@@ -19,14 +19,13 @@ from rich.console import Console
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import Item
 from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.place import console
-from ingestctl.screen import PlainWatcher, TerminalWatcher, summary, table_of
+from ingestctl.screen import Items, summary, table_of, watcher_on
 
 FAILED_EXIT: Final = 1
 """Some recordings failed, or the batch could not be planned."""
@@ -57,11 +56,7 @@ class Screen:
 def run_batch(request: Request, screen: Screen) -> int:
     """Run the batch. Returns the process's exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    watcher = (
-        TerminalWatcher(screen.people)
-        if screen.people.is_terminal
-        else PlainWatcher(screen.people, time.monotonic)
-    )
+    watcher = watcher_on(screen.people)
     try:
         with watcher:
             batch, interrupted = asyncio.run(_run(request, watcher))
@@ -118,7 +113,7 @@ def exit_code(batch: IngestBatch) -> int:
     )
 
 
-def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
+def show(batch: IngestBatch, items: Items, screen: Screen) -> None:
     """Print the resource with its status, in the requested format; addresses without credentials."""
     document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
     for source in document["spec"]["sources"]:
@@ -130,15 +125,15 @@ def show(batch: IngestBatch, items: tuple[Item, ...], screen: Screen) -> None:
         case Output.YAML:
             print(yaml.safe_dump(document, sort_keys=False), end="")
         case Output.TABLE:
-            _show_table(batch, items, _console())
+            _show_table(batch, items, results())
 
 
-def _console() -> Console:
+def results() -> Console:
     """Standard output: as wide as the terminal, or `FILE_COLUMNS` for a file."""
     return console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
 
 
-def _show_table(batch: IngestBatch, items: tuple[Item, ...], to: Console) -> None:
+def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:
     status = batch.status
     if status is None:
         return

@@ -1,6 +1,7 @@
 """What the user sees while a batch runs: bars on a terminal, plain lines elsewhere. Decides nothing."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Self
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -21,6 +22,9 @@ _LIVE: Final = frozenset({RecordingState.FETCHING, RecordingState.RUNNING})
 
 _TITLE_COLUMNS: Final = 44
 """Columns of a title."""
+
+Items = Sequence[Item] | Mapping[int, Item]
+"""Planned recordings, by index."""
 
 
 def duration(seconds: float | None) -> str:
@@ -81,7 +85,7 @@ class PlainWatcher:
         """Print a line."""
         self._console.print(_one_line(text), soft_wrap=True)
 
-    def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
+    def showed(self, status: IngestBatchStatus, items: Items) -> None:
         """Print a line per change, and one about the batch if nothing was printed for a while."""
         changed = [row for row in status.recordings if self._known.get(row.index) != (row.state, row.run)]
         for row in sorted(changed, key=lambda row: row.index):
@@ -169,7 +173,7 @@ class TerminalWatcher:
         """Print a line above the bars."""
         self._bars.console.print(_one_line(text))
 
-    def showed(self, status: IngestBatchStatus, items: tuple[Item, ...]) -> None:
+    def showed(self, status: IngestBatchStatus, items: Items) -> None:
         """Move the bars; a recording that ended becomes a line above them."""
         for row in sorted(status.recordings, key=lambda row: row.index):
             known = self._states.get(row.index)
@@ -201,7 +205,13 @@ class TerminalWatcher:
         )
 
 
-def table_of(status: IngestBatchStatus, items: tuple[Item, ...]) -> Table:
+def watcher_on(console: Console) -> PlainWatcher | TerminalWatcher:
+    """Bars on a terminal; lines where the output is a file, a pipe, or a terminal that can only print."""
+    is_able = console.is_terminal and not console.is_dumb_terminal
+    return TerminalWatcher(console) if is_able else PlainWatcher(console, time.monotonic)
+
+
+def table_of(status: IngestBatchStatus, items: Items) -> Table:
     """The batch as a table: one line per recording that has a row in the status."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, right in (

@@ -89,6 +89,23 @@ STATES: Final = MappingProxyType(
 """The states of a batch in which nothing outside must change. Each sentence: the cause, a colon, and the
 next step."""
 
+RECORDING_STATES: Final = MappingProxyType(
+    {
+        "RecordingPending": "The recording waits for its turn: wait, or raise `parallelism` of the batch.",
+        "RecordingFetching": "The recording is being fetched: wait, `ingestctl logs` shows what it does.",
+        "RecordingFetched": "The recording is fetched and waits for a slot: wait, or raise `parallelism` of "
+        "the batch.",
+        "RecordingRunning": "The recording is being ingested: wait, `ingestctl logs` shows what it does.",
+        "RecordingWaiting": "The recording is between two runs: wait, the next one starts by itself.",
+        "RecordingSucceeded": "The recording is in the store: nothing to do, `ingestctl export` writes its "
+        "transcript.",
+        "NotShown": "The recording is final, and neither the status, which shows 100, nor a Job says why: "
+        "see `failures` and `skips` of the status, or run `ingestctl retry` for those that failed.",
+    }
+)
+"""Where a recording stands that nothing is wrong with. Each sentence: the cause, a colon, and the next
+step."""
+
 
 def cause_and_step(sentence: str) -> tuple[str, str]:
     """The two halves of a sentence of these tables, or of `next_step` in the failure table."""

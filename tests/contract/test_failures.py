@@ -21,7 +21,7 @@ from ingest_contract.failures import (
 )
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.schema import structural
-from ingest_contract.stalls import STALLS, STATES, cause_and_step
+from ingest_contract.stalls import RECORDING_STATES, STALLS, STATES, cause_and_step
 
 ROWS = [pytest.param(reason, row, id=reason) for reason, row in FAILURES.items()]
 SIGTERM_EXIT = 143
@@ -86,7 +86,9 @@ def test_what_a_sentence_points_to_exists(reason: Reason, row: Failure) -> None:
         assert named in known or named.startswith("ingestctl "), reason
 
 
-NEXT_STEPS = {each.value: row.next_step for each, row in FAILURES.items()} | STALLS | STATES
+NEXT_STEPS = (
+    {each.value: row.next_step for each, row in FAILURES.items()} | STALLS | STATES | RECORDING_STATES
+)
 
 
 @pytest.mark.parametrize("reason", NEXT_STEPS)

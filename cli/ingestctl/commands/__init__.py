@@ -3,12 +3,17 @@ module that does the work."""
 
 from ingestctl.commands.app import app
 from ingestctl.commands.batches import run, status
+from ingestctl.commands.completion import completion
 from ingestctl.commands.doctor import doctor, migrate
+from ingestctl.commands.following import list_batches, logs, watch, why
 from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstones
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify
+from ingestctl.commands.planning import plan
 from ingestctl.commands.reading import export, search
 from ingestctl.commands.serving import mcp, serve
 from ingestctl.commands.setup import crd, example
+from ingestctl.commands.steering import resume, retry, suspend
+from ingestctl.commands.verify import verify_store
 from ingestctl.commands.voices import (
     correct_voice,
     history,
@@ -22,6 +27,7 @@ from ingestctl.commands.voices import (
 
 __all__ = [
     "app",
+    "completion",
     "correct_voice",
     "crd",
     "doctor",
@@ -31,20 +37,29 @@ __all__ = [
     "forget",
     "history",
     "lift_tombstone",
+    "list_batches",
     "list_sets",
     "list_tombstones",
     "list_voices",
     "lock_set",
+    "logs",
     "mcp",
     "merge_voices",
     "migrate",
     "name_voice",
+    "plan",
+    "resume",
+    "retry",
     "run",
     "search",
     "serve",
     "show_voice",
     "split_voice",
     "status",
+    "suspend",
     "undo_decision",
     "verify",
+    "verify_store",
+    "watch",
+    "why",
 ]

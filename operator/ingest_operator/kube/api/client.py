@@ -7,17 +7,15 @@ names are deterministic, so it asks for the same again.
 
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
-from aiohttp import ClientConnectionError, ClientError, ClientResponse, ClientTimeout
-from aiohttp_retry import ExponentialRetry
+from aiohttp import ClientError, ClientResponse, ClientTimeout
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from ingest_operator.kube.api.errors import (
     ApiError,
@@ -25,8 +23,9 @@ from ingest_operator.kube.api.errors import (
     NotFoundError,
     UnreachableError,
     error_of,
-    seconds_of,
 )
+from ingest_operator.kube.api.kubeconfig import KubeconfigError, Target, chosen
+from ingest_operator.kube.api.repeats import Repeats
 from ingest_operator.kube.api.resources import PODS, Object, Resource
 
 Observer = Callable[[str, str, int, float], None]
@@ -42,13 +41,6 @@ PAGE_OBJECTS: Final = 500
 CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
-REPEATS: Final = 3
-"""How often a GET, PUT or DELETE is sent at most."""
-
-LONGEST_WAIT_SECONDS: Final = 5.0
-"""Seconds that a request waits at most before it is sent again. If the server wants a longer wait, the caller
-has to wait: it sees `retry_after`."""
-
 LOG_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a log that are read: more than a kubelet keeps by default, and no pod can fill our memory."""
 
@@ -153,11 +145,13 @@ class Api:
                     # delete it
                     raise
 
-    async def log(self, namespace: str, pod: str, container: str) -> str:
-        """The log of a container; `RefusedError` (Invalid) while it waits to begin, `NotFoundError` when its
-        pod is gone."""
+    async def log(self, namespace: str, pod: str, container: str, *, tail: int | None = None) -> str:
+        """The log of a container, or its last `tail` lines; `RefusedError` (Invalid) while it waits to begin,
+        `NotFoundError` when its pod is gone."""
         path = PODS.path(namespace, pod, "log")
         query = {"container": container, "limitBytes": str(LOG_BYTES)}
+        if tail is not None:
+            query["tailLines"] = str(tail)
         return (await self._send("get", "pods/log", path, query=query)).decode(errors="replace")
 
     async def _pages(
@@ -222,55 +216,29 @@ class Api:
 
 
 @asynccontextmanager
-async def connected(observer: Observer | None = None, seconds: float = REQUEST_SECONDS) -> AsyncIterator[Api]:
-    """A client of the API server that this process belongs to.
+async def connected(
+    observer: Observer | None = None, seconds: float = REQUEST_SECONDS, target: Target | None = None
+) -> AsyncIterator[Api]:
+    """A client of the API server that this process belongs to, or that `target` names. Raises
+    `KubeconfigError`.
 
-    That is the one of $KUBECONFIG where it is set, in a pod the cluster's own, else the one of the user's
-    kubeconfig.
+    Without a target that is the one of $KUBECONFIG where it is set, in a pod the cluster's own, else the one
+    of the user's kubeconfig.
     """
     configuration = Configuration(connection_pool_maxsize=CONNECTIONS, retries=Repeats())
     # As strict as kubectl. Python 3.13 is stricter by default, and clusters with older authorities could not
     # be reached at all.
     configuration.disable_strict_ssl_verification = True
-    chosen = os.environ.get("KUBECONFIG") or None
-    if chosen is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+    where = chosen(target or Target())
+    if where.path is None:
         load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library has no types here
     else:
-        await load_kube_config(chosen, client_configuration=configuration)  # type: ignore[no-untyped-call]  # nor here
+        try:
+            await load_kube_config(where.path, where.context, configuration)  # type: ignore[no-untyped-call]  # nor here
+        except ConfigException as error:
+            raise KubeconfigError(f"context {where.context!r} of {where.path}: {error}") from error
     async with ApiClient(configuration) as client:
         yield Api(client, observer, seconds)
-
-
-class Repeats(ExponentialRetry):
-    """When a request that may be sent twice is sent again, and after which wait."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            attempts=REPEATS,
-            start_timeout=0.1,
-            max_timeout=LONGEST_WAIT_SECONDS,
-            exceptions={ClientConnectionError},
-            retry_all_server_errors=False,
-            evaluate_response_callback=_stands,
-        )
-
-    def get_timeout(self, attempt: int, response: ClientResponse | None = None) -> float:
-        """Our wait, or the server's if that is longer."""
-        ours: float = super().get_timeout(attempt)
-        return ours if response is None else max(ours, _asked_wait(response))
-
-
-async def _stands(response: ClientResponse) -> bool:
-    """Whether an answer is final. An answer of a server that is busy or broken for the moment is not, if the
-    request is soon sent again."""
-    passing = (
-        response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-    return not passing or _asked_wait(response) > LONGEST_WAIT_SECONDS
-
-
-def _asked_wait(response: ClientResponse) -> float:
-    return seconds_of(response.headers.get("Retry-After")) or 0.0
 
 
 def _content_type(method: str) -> str:

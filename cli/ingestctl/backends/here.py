@@ -1,0 +1,126 @@
+"""The batches that ran on this machine, read from their folders."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest_contract.documents import InvalidDocumentError
+from ingest_contract.order import Item
+from ingest_operator.core.outcome import outcome_of
+from ingest_operator.local.folders import BatchFolder, RunFolder
+from ingest_operator.local.planning import read_items
+from ingest_operator.local.processes import Started, read_ended, read_started
+from ingest_operator.local.status_store import BatchBusyError, holding, read_batch
+from ingestctl.backends.near import near_names
+from ingestctl.backends.port import EventSeen, Found, MissingError, RunSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """`Batches` of this machine."""
+
+    home: Path
+    namespace: str | None
+    """None: of every namespace."""
+
+    @property
+    def where(self) -> str:
+        """In words."""
+        return f"this machine ({self.home})"
+
+    async def all(self) -> tuple[Found, ...]:
+        """Every batch that has a status."""
+        pattern = f"{self.namespace or '*'}/*/status.json"
+        return tuple(_found(path.parent) for path in sorted((self.home / "batches").glob(pattern)))
+
+    async def get(self, name: str) -> Found:
+        """One batch."""
+        namespace = self.namespace or "default"
+        folder = BatchFolder.of(self.home, namespace, name)
+        if "/" in name or not folder.status.is_file():
+            near = near_names(name, [each.name for each in await self.all()])
+            raise MissingError(
+                f"no batch {namespace}/{name} has run on {self.where}{near}; "
+                "for a cluster's add --context NAME or --cluster, or use `kubectl ingest`"
+            )
+        return _found(folder.path)
+
+    async def is_live(self, found: Found) -> bool:
+        """Whether an `ingestctl run` holds its lock."""
+        try:
+            with holding(self._folder(found)):
+                return False
+        except BatchBusyError:
+            return True
+
+    async def items(self, found: Found) -> Mapping[int, Item]:
+        """From the frozen plans."""
+        return {item.index: item for item in read_items(self._folder(found))}
+
+    async def runs(self, found: Found, index: int) -> tuple[RunSeen, ...]:
+        """From the folders of its runs, which stay until the batch is forgotten."""
+        return tuple(_runs(self._folder(found), index))
+
+    async def events(self, found: Found) -> tuple[EventSeen, ...]:  # noqa: ARG002  the protocol's
+        """None: `ingestctl run` says what happens as it happens."""
+        return ()
+
+    async def log(self, found: Found, run: RunSeen, tail: int | None) -> str:
+        """The worker's log."""
+        path = RunFolder(self._folder(found).path / "runs" / run.name).log
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError as error:
+            raise MissingError(f"run {run.number} left no log ({path})") from error
+        return text if tail is None else "".join(text.splitlines(keepends=True)[-tail:])
+
+    async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
+        """Never: who runs a batch here holds it in the foreground."""
+        words = {
+            "suspend": "Ctrl-C in `ingestctl run` suspends it, and the same command resumes",
+            "retryFailed": "`ingestctl run FILE --retry-failed` gives failed recordings another pass",
+        }
+        advice = "; ".join(text for field, text in words.items() if field in fields)
+        raise MissingError(
+            f"{found.namespace}/{found.name} is a batch of this machine: {advice}; "
+            "for a cluster's add --context NAME or --cluster, or use `kubectl ingest`"
+        )
+
+    def _folder(self, found: Found) -> BatchFolder:
+        return BatchFolder.of(self.home, found.namespace, found.name)
+
+
+def _found(path: Path) -> Found:
+    folder = BatchFolder(path)
+    settings = path / "settings.json"
+    created = (settings if settings.exists() else folder.status).stat().st_mtime
+    try:
+        return Found(path.parent.name, path.name, read_batch(folder), created)
+    except InvalidDocumentError as error:
+        return Found(path.parent.name, path.name, None, created, "; ".join(error.mistakes))
+
+
+def _runs(folder: BatchFolder, index: int) -> Iterator[RunSeen]:
+    for path in sorted((folder.path / "runs").glob(f"{index:05d}-*")):
+        run = RunFolder(path)
+        if (started := read_started(run)) is not None:
+            yield _run(run, started, int(path.name.rpartition("-")[2]))
+
+
+def _run(run: RunFolder, started: Started, number: int) -> RunSeen:
+    end = read_ended(run)
+    outcome = outcome_of(end[0]) if end else None
+    state = "Running" if outcome is None else outcome.reason.value if outcome.reason else "Succeeded"
+    return RunSeen(
+        number,
+        started.phase.value,
+        run.path.name,
+        state,
+        started.started_at,
+        end[1] if end else None,
+        outcome.message if outcome else "",
+        started.rung,
+        started.charged_attempts,
+        end[0].exit_code if end else None,
+    )

@@ -1,0 +1,108 @@
+"""What commands ask of the place where batches run, whichever it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.order import Item
+
+MISSING_EXIT: Final = 2
+"""What the user names is not there, or cannot be done there: nothing has been done."""
+
+
+class CommandError(Exception):
+    """An error that is no bug: one sentence that says what went wrong and what to do."""
+
+    exit_code: int = 1
+
+
+class MissingError(CommandError):
+    """What the user names is not there."""
+
+    exit_code = MISSING_EXIT
+
+
+class PassingError(CommandError):
+    """The place did not answer this time; it may the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A batch."""
+
+    namespace: str
+    name: str
+    batch: IngestBatch | None
+    """None where nothing useful of it can be read."""
+    created_at: float | None = None
+    """Epoch seconds."""
+    unreadable: str = ""
+    """What of it comes from another version, and was passed over."""
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeen:
+    """One run of a recording that is still to be seen."""
+
+    number: int
+    phase: str
+    """`Ingest` or `Fetch`."""
+    name: str
+    """Its Job, or its folder."""
+    state: str
+    """`Pending` before its pod begins, `Running`, `Succeeded`, or the reason why it did not succeed."""
+    started_at: float | None
+    """Epoch seconds."""
+    ended_at: float | None
+    message: str = ""
+    rung: int = 0
+    charged_attempts: int = 0
+    exit_code: int | None = None
+    node: str | None = None
+    pod: str | None = None
+    """The pod that has its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSeen:
+    """One Event of a batch."""
+
+    at: str
+    type: str
+    reason: str
+    note: str
+    count: int = 1
+
+
+class Batches(Protocol):
+    """The batches of one place. Methods raise `CommandError`."""
+
+    @property
+    def where(self) -> str:
+        """The place in words, for messages."""
+
+    async def all(self) -> tuple[Found, ...]:
+        """Every batch, by namespace and name."""
+
+    async def get(self, name: str) -> Found:
+        """One batch. Raises `MissingError` with names that are near."""
+
+    async def is_live(self, found: Found) -> bool:
+        """Whether somebody carries the batch on."""
+
+    async def items(self, found: Found) -> Mapping[int, Item]:
+        """The planned recordings, by index."""
+
+    async def runs(self, found: Found, index: int) -> tuple[RunSeen, ...]:
+        """The runs of a recording that are still to be seen, the earliest first."""
+
+    async def events(self, found: Found) -> tuple[EventSeen, ...]:
+        """What was reported about the batch, the earliest first."""
+
+    async def log(self, found: Found, run: RunSeen, tail: int | None) -> str:
+        """The log of a run, or its last lines. Raises `MissingError` where it is gone."""
+
+    async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
+        """Set fields of the spec, by their names in the API."""

@@ -1,0 +1,191 @@
+"""`ingestctl list`, `watch`, `why` and `logs`: batches of this machine or of a cluster."""
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from ingest_contract.status import IngestBatchStatus
+from ingestctl.backends.choice import Where, on
+from ingestctl.backends.port import Batches, Found, MissingError, RunSeen
+from ingestctl.commands.app import Cluster, Context, Format, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.listing import record_of, show_list
+from ingestctl.place import people
+from ingestctl.run import Output, exit_code, results
+from ingestctl.screen import watcher_on
+from ingestctl.watching import Shown, batch_of, follow, on_screen
+from ingestctl.why import answer, chosen, show_why
+
+ItsName = Annotated[str, typer.Argument(help="The batch.", metavar="BATCH")]
+
+
+@app.command(
+    "list",
+    epilog="Examples: ingestctl list; kubectl ingest list -A; ingestctl list --context gpu -n talks -o json",
+)
+def list_batches(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    *,
+    everywhere: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="The batches of every namespace.")
+    ] = False,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """List batches with their state, counts, progress and age: those of this machine, or of a cluster.
+
+    Exit code 0, also where there is none; 1 if the cluster refuses or does not answer; 2 without a usable
+    kubeconfig.
+    """
+    is_cluster = cluster or Where.is_plugin(of)
+    where = Where(namespace, context, kubeconfig, is_cluster, home, everywhere or _all_here(namespace))
+
+    async def story(batches: Batches) -> tuple[str, tuple[Found, ...]]:
+        return batches.where, await batches.all()
+
+    if not everywhere and (is_cluster or context or kubeconfig):
+        where = Where(namespace, context, kubeconfig, is_cluster, home)
+    place, found = on(where, story)
+    if output is Output.TABLE and not found:
+        people().print(f"no batches in {place}", soft_wrap=True)
+        return
+    show_list(found, output, time.time(), results())
+
+
+def _all_here(namespace: str | None) -> bool:
+    """Whether a list of this machine's batches has those of every namespace: unless one is named."""
+    return namespace is None
+
+
+@app.command(epilog="Examples: ingestctl watch my-channel; kubectl ingest watch my-channel -n talks")
+def watch(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    *,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Follow a batch to its end: bars on a terminal, lines in a pipe, with -o json a JSON object per change.
+
+    Exit code 0 only if it is complete and nothing failed; 1 if something did; 2 if there is no such batch;
+    130 after Ctrl-C, which ends the watching and not the batch.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+    if output is Output.TABLE:
+        with watcher_on(people()) as watcher:
+            found = on(where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said))
+    else:
+        say = people().print
+        found = on(where, lambda batches: follow(batches, name, _as_lines(), say))
+    raise typer.Exit(exit_code(batch_of(found)))
+
+
+def _as_lines() -> Shown:
+    last: list[str] = [""]
+
+    def shown(found: Found, status: IngestBatchStatus, _: object) -> None:
+        record = record_of(found, time.time()) | {
+            "recordings": json.loads(status.to_json()).get("recordings", [])
+        }
+        del record["age_seconds"]
+        line = json.dumps(record)
+        if line != last[0]:
+            print(line, flush=True)
+        last[0] = line
+
+    return shown
+
+
+@app.command(
+    epilog="Examples: ingestctl why my-channel; kubectl ingest why my-channel youtube:CNxH0rHS320 -n talks"
+)
+def why(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    recording: Annotated[
+        str | None,
+        typer.Argument(help="A recording: its id, the end of it, or its number (#3).", metavar="[RECORDING]"),
+    ] = None,
+    *,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Say in one sentence why a batch or a recording is where it is, and what to do next; then what is known:
+    conditions, reasons, nodes, Events, runs, rungs, the last lines of the log.
+
+    The sentences are in docs/why.md. Exit code 0 if it could be said; 2 if there is no such batch or
+    recording.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+    show_why(on(where, lambda batches: answer(batches, name, recording)), output, results())
+
+
+@app.command(epilog="Example: kubectl ingest logs my-channel youtube:CNxH0rHS320 --run 2 --tail 50")
+def logs(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    recording: Annotated[
+        str, typer.Argument(help="Its id, the end of it, or its number (#3).", metavar="RECORDING")
+    ],
+    *,
+    number: Annotated[
+        int | None, typer.Option("--run", min=1, help="Of this run. Omitted: of the last one.")
+    ] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", min=1, help="The last lines alone. Omitted: all.")
+    ] = None,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Print the log of a recording's worker: a JSON object per line, as it was written.
+
+    With -o json or yaml, one document with the run and its lines. Exit code 0 if there is a
+    log; 2 if there is no such batch, recording or run, or its log is gone.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+
+    async def story(batches: Batches) -> tuple[RunSeen, str]:
+        found = await batches.get(name)
+        status = batch_of(found).status or IngestBatchStatus()
+        item = chosen(recording, await batches.items(found), status, name)
+        runs = await batches.runs(found, item.index)
+        mine = [run for run in runs if number in (None, run.number)]
+        if not mine:
+            there = ", ".join(str(run.number) for run in runs) or "none"
+            raise MissingError(f"no such run of {item.id} is to be seen any more; there: {there}")
+        return mine[-1], await batches.log(found, mine[-1], tail)
+
+    run, text = on(where, story)
+    if output is Output.TABLE:
+        print(text, end="" if text.endswith("\n") or not text else "\n")
+    else:
+        show_log(run, text, output)
+
+
+def show_log(run: RunSeen, text: str, output: Output) -> None:
+    """Print one document with a run's log."""
+    from dataclasses import asdict
+
+    import yaml
+
+    document = {"run": asdict(run), "lines": text.splitlines()}
+    print(
+        json.dumps(document, indent=2) if output is Output.JSON else yaml.safe_dump(document, sort_keys=False)
+    )

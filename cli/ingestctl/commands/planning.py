@@ -1,0 +1,81 @@
+"""`ingestctl plan`: a dry run of a batch's file."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest_operator.core.orders import Machine
+from ingest_operator.local.session import Request
+from ingest_operator.local.sources import Mounts
+from ingest_worker.store.connect import connect
+from ingest_worker.store.schema import migrate
+from ingestctl.catalog import require_schema
+from ingestctl.commands.app import Dsn, Format, Home, Secrets, app, pairs
+from ingestctl.files import asked
+from ingestctl.place import Workplace, people
+from ingestctl.planning import DEFAULT_RTF_RATIO, dry, planned, show_plan
+from ingestctl.run import INTERRUPTED_EXIT, Output, results
+from ingestctl.screen import watcher_on
+
+
+@app.command(epilog="Examples: ingestctl plan batch.yaml; ingestctl plan batch.yaml --rtf 0.02 -o json")
+def plan(  # noqa: PLR0913  the options of a command are its parameters
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE..."
+        ),
+    ],
+    *,
+    rtf: Annotated[
+        float,
+        typer.Option(
+            "--rtf", min=0.0001, max=100, help="Seconds of a GPU per second of audio, for GPU-hours."
+        ),
+    ] = DEFAULT_RTF_RATIO,
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine."),
+    ] = None,
+    config_map: Annotated[
+        list[str] | None,
+        typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
+    ] = None,
+    secret: Secrets = None,
+    dsn: Dsn = None,
+    home: Home = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Say what a batch would ingest, and ingest nothing: recordings, hours, what is left out and why, and the
+    hours of a GPU at a rate that you state.
+
+    Sources are resolved on this machine, and what the store (--dsn) has already is left out. In a cluster,
+    `dryRun: true` in the batch does the same. Exit code 0 if it could be planned; 1 if a source cannot be
+    resolved; 2 for mistakes in the files; 130 after Ctrl-C.
+    """
+    place, wanted = Workplace.of(home, dsn), asked(files)
+    mounts = Mounts(
+        pairs(volume, "--volume"),
+        pairs(config_map, "--config-map"),
+        pairs(secret, "--secret"),
+        None,
+    )
+    console = people()
+    with place.store() as address, watcher_on(console) as watcher:
+        if place.dsn is None:
+            migrate(address)
+        else:
+            with connect(address, application="ingestctl") as connection:
+                require_schema(connection)
+        request = Request(
+            wanted.batch, wanted.profile, place.home, place.models, address,
+            Machine(has_gpu=False, cores=1), mounts, speakers=wanted.speakers,
+        )  # fmt: skip
+        try:
+            found = asyncio.run(planned(dry(request), watcher, time.time, rtf))
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED_EXIT) from None
+    show_plan(found, output, results())

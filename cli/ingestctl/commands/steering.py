@@ -1,0 +1,113 @@
+"""`ingestctl suspend`, `resume` and `retry`: what a person changes of a batch that a cluster carries out."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from ingest_contract.batch import SuspendMode
+from ingest_contract.status import IngestBatchStatus
+from ingestctl.backends.choice import Where, on
+from ingestctl.backends.port import Batches, MissingError
+from ingestctl.commands.app import Cluster, Context, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.following import ItsName
+from ingestctl.place import people
+from ingestctl.watching import batch_of
+
+
+@app.command(
+    epilog="Examples: kubectl ingest suspend my-channel -n talks; ingestctl suspend x --cluster --kill"
+)
+def suspend(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    *,
+    kill: Annotated[
+        bool,
+        typer.Option("--kill", help="End active runs too, uncharged; they resume behind their last stage."),
+    ] = False,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+) -> None:
+    """Start nothing new of a batch: active runs finish, unless --kill ends them.
+
+    Needs the role `edit`. A batch that GitOps applies is changed in its repository instead. Exit code 0 if
+    the batch is suspended, also if it was; 2 if there is no such batch.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+    mode = SuspendMode.KILL if kill else SuspendMode.DRAIN
+    _change(where, name, {"suspend": True, "suspendMode": mode.value}, "suspended: `resume` goes on")
+
+
+@app.command(epilog="Example: kubectl ingest resume my-channel -n talks")
+def resume(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    *,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+) -> None:
+    """Go on with a suspended batch, where it was.
+
+    Needs the role `edit`. A batch that GitOps applies is changed in its repository instead. Exit code 0 if
+    the batch goes on, also if it did; 2 if there is no such batch.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+    _change(where, name, {"suspend": False}, "goes on: `watch` follows it")
+
+
+@app.command(epilog="Example: kubectl ingest retry my-channel -n talks")
+def retry(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    recordings: Annotated[
+        list[str] | None, typer.Argument(help="Not offered: all that failed get a pass.", hidden=True)
+    ] = None,
+    *,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+) -> None:
+    """Give the failed recordings of a batch one more pass, by a new value of `spec.retryFailed`.
+
+    Fix first what they failed by: `why` says it. What succeeded or was skipped stays. Needs the role `edit`.
+    A batch that GitOps applies is changed in its repository instead. Exit code 0, also where nothing failed;
+    2 if there is no such batch.
+    """
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
+
+    if recordings:
+        raise MissingError(
+            "the operator retries all failed recordings of a batch together: leave the recordings out, "
+            f"or name {' '.join(recordings)} as sources of a batch of their own (docs/command-line.md)"
+        )
+
+    async def story(batches: Batches) -> str:
+        found = await batches.get(name)
+        failed = (batch_of(found).status or IngestBatchStatus()).counts.failed
+        token = f"retry-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"  # noqa: TID251  the composition root of this change
+        if not failed:
+            return f"{found.namespace}/{found.name}: nothing failed, so nothing is retried"
+        await batches.change(found, {"retryFailed": token})
+        words = "1 failed recording gets" if failed == 1 else f"{failed} failed recordings get"
+        return f"{found.namespace}/{found.name}: {words} one more pass ({token}): `watch` follows it"
+
+    people().print(on(where, story), soft_wrap=True)
+
+
+def _change(where: Where, name: str, fields: Mapping[str, Any], words: str) -> None:
+    async def story(batches: Batches) -> str:
+        found = await batches.get(name)
+        await batches.change(found, fields)
+        return f"{found.namespace}/{found.name} {words}"
+
+    people().print(on(where, story), soft_wrap=True)

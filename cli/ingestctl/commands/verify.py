@@ -1,0 +1,58 @@
+"""`ingestctl verify`: whether what is stored is whole."""
+
+import json
+from dataclasses import asdict
+
+import typer
+import yaml
+from rich.console import Console
+
+from ingest_worker.store.verification import Coverage, Finding, Severity, verify
+from ingestctl.catalog import reading
+from ingestctl.commands.app import Dsn, Format, Home, app
+from ingestctl.place import Workplace
+from ingestctl.run import FAILED_EXIT, Output, results
+from ingestctl.screen import duration
+
+
+@app.command(
+    "verify", epilog="Examples: ingestctl verify; ingestctl verify --dsn 'host=db dbname=talks' -o json"
+)
+def verify_store(dsn: Dsn = None, home: Home = None, output: Format = Output.TABLE) -> None:
+    """Check the store: coverage, passages without vectors, words that are gone, orphans, the health of its
+    indexes.
+
+    It only reads, from one snapshot; a role that may not read all that a check needs is told so. Exit code 0
+    if nothing is wrong, warnings aside; 1 if something is.
+    """
+    with reading(Workplace.of(home, dsn)) as connection:
+        coverage, findings = verify(connection)
+    document = {"coverage": asdict(coverage), "findings": [asdict(each) for each in findings]}
+    match output:
+        case Output.JSON:
+            print(json.dumps(document, indent=2))
+        case Output.YAML:
+            print(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False), end="")
+        case Output.TABLE:
+            _print(coverage, findings, results())
+    if any(each.severity is Severity.ERROR for each in findings):
+        raise typer.Exit(FAILED_EXIT)
+
+
+def _print(coverage: Coverage, findings: tuple[Finding, ...], to: Console) -> None:
+    to.print(
+        f"{coverage.ingested} of {coverage.recordings} recordings ingested "
+        f"({duration(coverage.media_seconds)}), "
+        f"{coverage.not_ingestible} with nothing to ingest, {coverage.known} without a result; "
+        f"{coverage.vectors} vectors of {coverage.passages} passages",
+        soft_wrap=not to.is_terminal,
+    )
+    for each in findings:
+        names = ", ".join(each.examples) + (", ..." if each.count > len(each.examples) else "")
+        what = f"{each.count}: {names}: " if each.count else ""
+        to.print(
+            f"{each.severity.value}: {each.name}: {what}{each.meaning}. Next: {each.next_step}",
+            soft_wrap=not to.is_terminal,
+        )
+    if not findings:
+        to.print("nothing is wrong")

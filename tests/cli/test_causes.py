@@ -1,0 +1,178 @@
+"""What `ingestctl why` answers: for every row of the failure table, every reason that holds a batch up and
+every state, the sentence of the tables that names the cause and the next step."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from ingest_contract.batch import IngestBatch
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.order import Item
+from ingest_contract.recording_status import RecordingState, RecordingStatus
+from ingest_contract.stalls import STALLS, STATES, cause_and_step
+from ingest_contract.status import Counts, IngestBatchStatus, RecordingIntervals
+from ingestctl.backends.port import Found, MissingError
+from ingestctl.causes import STRANGE, of_batch, of_recording, sentence_of
+from ingestctl.run import Output
+from ingestctl.why import Answer, chosen, show_why
+
+AT = "2026-01-02T03:04:05Z"
+ITEM = Item(index=0, id="youtube:CNxH0rHS320", url="https://media.example.org/a.mp4", title="A talk")
+
+
+def a_condition(kind: ConditionType, reason: str, message: str = "", *, holds: bool = True) -> Condition:
+    status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=AT,
+        observed_generation=1,
+    )
+
+
+def a_batch(*conditions: Condition, **changes: object) -> IngestBatch:
+    status = IngestBatchStatus(observed_generation=1, conditions=conditions).model_copy(update=changes)
+    known = {
+        "apiVersion": "video-ingest.dev/v1alpha1",
+        "kind": "IngestBatch",
+        "metadata": {"name": "talks"},
+        "spec": {"sources": [{"url": "https://media.example.org/talks"}]},
+    }
+    return IngestBatch.from_object(known).model_copy(update={"status": status})
+
+
+def printed(answered: Answer, width: int = 80) -> str:
+    out = io.StringIO()
+    show_why(
+        answered, Output.TABLE, Console(file=out, width=width, markup=False, highlight=False, emoji=False)
+    )
+    return out.getvalue()
+
+
+def an_answer(batch: IngestBatch, item: Item | None = None) -> Answer:
+    why = of_batch(batch) if item is None else of_recording(batch, item.index, None)
+    return Answer(Found("default", "talks", batch), batch, why, item, "Failed" if item else "")
+
+
+@pytest.mark.parametrize("reason", [*map(str, Reason), *STALLS])
+def test_a_stalled_batch_is_explained_by_the_sentence_of_its_reason(reason: str) -> None:
+    batch = a_batch(a_condition(ConditionType.STALLED, reason, "what the server said"))
+    why = of_batch(batch)
+    assert (why.reason, why.sentence, why.since) == (reason, sentence_of(reason), AT)
+    assert why.sentence != STRANGE
+    shown = printed(an_answer(batch))
+    assert f"{reason}: {why.sentence}\n" in shown
+    assert "  what the server said\n" in shown
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("state", [RecordingState.FAILED, RecordingState.SKIPPED, RecordingState.WAITING])
+def test_a_recording_is_explained_by_the_row_of_its_reason(reason: Reason, state: RecordingState) -> None:
+    row = RecordingStatus(index=0, id=ITEM.id, state=state, run=2, reason=reason, message="HTTP 418")
+    batch = a_batch(recordings=(row,))
+    why = of_recording(batch, 0, None)
+    assert (why.reason, why.sentence, why.particulars) == (
+        reason.value,
+        FAILURES[reason].next_step,
+        "HTTP 418",
+    )
+    assert f"{reason.value}: {FAILURES[reason].next_step}\n" in printed(an_answer(batch, ITEM))
+
+
+COMPLETE, RECONCILING = ConditionType.COMPLETE, ConditionType.RECONCILING
+OF_STATES = {
+    "NotSeen": a_batch(),
+    "Outdated": a_batch(a_condition(COMPLETE, "InProgress", holds=False), observed_generation=0),
+    "Planning": a_batch(a_condition(RECONCILING, "Planning")),
+    "Suspended": a_batch(a_condition(ConditionType.SUSPENDED, "BySpec")),
+    "Running": a_batch(a_condition(COMPLETE, "InProgress", holds=False)),
+    "NodesAvoided": a_batch(a_condition(ConditionType.NODES_AVOIDED, "GpuBroken", "node-1")),
+    "Complete": a_batch(a_condition(COMPLETE, "Succeeded")),
+    "CompleteWithFailures": a_batch(a_condition(COMPLETE, "WithFailures")),
+    "DryRun": a_batch(a_condition(COMPLETE, "DryRun")),
+}
+
+
+def test_every_state_has_a_batch_that_is_in_it() -> None:
+    draining = a_batch(a_condition(ConditionType.SUSPENDED, "Draining", holds=False))
+    suspended = draining.spec.model_copy(update={"suspend": True})
+    found = {**OF_STATES, "Draining": draining.model_copy(update={"spec": suspended})}
+    assert set(found) == set(STATES)
+    assert {state: of_batch(batch).reason for state, batch in found.items()} == {
+        state: state for state in found
+    }
+
+
+def test_a_plan_that_failed_is_explained_by_its_own_reason() -> None:
+    message = f"{Reason.NOT_FOUND.value}: HTTP 404: https://media.example.org/talks"
+    why = of_batch(a_batch(a_condition(ConditionType.FAILED, "PlanningFailed", message)))
+    assert (why.reason, why.sentence) == ("NotFound", FAILURES[Reason.NOT_FOUND].next_step)
+    assert why.particulars == "HTTP 404: https://media.example.org/talks"
+
+
+def test_a_reason_of_a_later_operator_is_named_and_not_guessed() -> None:
+    why = of_batch(a_batch(a_condition(ConditionType.STALLED, "FromTomorrow", "its words")))
+    assert (why.reason, why.sentence, why.particulars) == ("FromTomorrow", STRANGE, "its words")
+    assert len(cause_and_step(STRANGE)) == 2
+
+
+def test_a_recording_that_has_no_row_is_explained_by_its_last_run_or_not_at_all() -> None:
+    batch = a_batch(final_recordings=RecordingIntervals(failed="0"), counts=Counts(total=1, failed=1))
+    seen = of_recording(batch, 0, ("Undecodable", "moov atom not found"))
+    assert (seen.reason, seen.particulars) == ("Undecodable", "moov atom not found")
+    assert of_recording(batch, 0, None).reason == "NotShown"
+
+
+def test_a_recording_that_waits_is_explained_by_what_holds_its_batch_up() -> None:
+    assert of_recording(a_batch(a_condition(ConditionType.STALLED, "QuotaExceeded")), 0, None).reason == (
+        "QuotaExceeded"
+    )
+    assert of_recording(OF_STATES["Running"], 0, None).reason == "RecordingPending"
+
+
+@pytest.mark.parametrize("text", ["youtube:CNxH0rHS320", "CNxH0rHS320", "0", "#0"])
+def test_a_recording_is_named_by_its_id_the_end_of_it_or_its_number(text: str) -> None:
+    assert chosen(text, {0: ITEM, 1: replace_item(1)}, IngestBatchStatus(), "talks") == ITEM
+
+
+def replace_item(index: int) -> Item:
+    return ITEM.model_copy(update={"index": index, "id": f"youtube:other{index}"})
+
+
+def test_a_recording_that_is_misspelt_is_answered_with_what_was_meant() -> None:
+    with pytest.raises(MissingError, match=r"did you mean youtube:CNxH0rHS320\?"):
+        chosen("youtube:CNxH0rHS32", {0: ITEM}, IngestBatchStatus(), "talks")
+
+
+def test_a_narrow_terminal_loses_no_word_of_the_sentence() -> None:
+    batch = a_batch(a_condition(ConditionType.STALLED, "BotCheck", "Sign in to confirm"))
+    shown = printed(an_answer(batch), width=40)
+    assert " ".join(FAILURES[Reason.BOT_CHECK].next_step.split()) in " ".join(shown.split())
+
+
+def test_what_a_site_says_never_becomes_a_control_code_or_a_line_of_ours() -> None:
+    forged = "\x1b[31mred\r\n0 failed"
+    row = RecordingStatus(
+        index=0, id=ITEM.id, state=RecordingState.FAILED, run=1, reason=Reason.UNKNOWN, message=forged
+    )
+    shown = printed(an_answer(a_batch(recordings=(row,)), ITEM))
+    assert "\x1b" not in shown
+    assert not any(line.startswith("0 failed") for line in shown.splitlines())
+
+
+def test_the_answer_is_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    batch = a_batch(a_condition(ConditionType.STALLED, "BotCheck", "Sign in"))
+    show_why(an_answer(batch), Output.JSON, Console(file=io.StringIO()))
+    told = json.loads(capsys.readouterr().out)
+    assert told["why"] == {
+        "reason": "BotCheck",
+        "sentence": FAILURES[Reason.BOT_CHECK].next_step,
+        "particulars": "Sign in",
+        "since": AT,
+    }
+    assert [each["type"] for each in told["conditions"]] == ["Stalled"]

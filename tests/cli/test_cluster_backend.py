@@ -1,0 +1,192 @@
+"""What `ingestctl` makes of the objects of a cluster: recordings from frozen plans, runs from Jobs and pods,
+Events, and a sentence for everything that a server can answer instead."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from ingest_contract.failures import FAILURES, Reason
+from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import ApiError, NotFoundError, UnreachableError, error_of
+from ingest_operator.kube.api.kubeconfig import Chosen
+from ingest_operator.kube.api.resources import EVENTS, PODS, Object, Resource
+from ingestctl.backends.cluster import InCluster
+from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen
+from ingestctl.why import answer
+from testkit.cluster.memory_api import MemoryApi
+from testkit.cluster.one_batch import OWNER, OneBatch
+from testkit.objects import kube_objects as kube
+
+CODE = FAILURES[Reason.NOT_FOUND].exit_code or 0
+
+
+class Server:
+    """The objects in memory, read as `ingestctl` does: with lists, labels and logs."""
+
+    def __init__(self, memory: MemoryApi) -> None:
+        self.memory, self.fails, self.tails = memory, dict[str, ApiError](), list[int | None]()
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        self._fail(resource)
+        return await self.memory.get(resource, namespace, name)
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        keep: Callable[[Object], Object] = lambda thing: thing,
+    ) -> tuple[list[Object], str]:
+        self._fail(resource)
+        wanted = [each.split("=") for each in labels.split(",") if each]
+        found = [
+            keep(thing)
+            for (plural, its, _), thing in self.memory.objects.items()
+            if plural == resource.plural
+            and namespace in (None, its)
+            and all((thing["metadata"].get("labels") or {}).get(name) == value for name, value in wanted)
+        ]
+        return found, "1"
+
+    async def log(self, namespace: str, pod: str, container: str, *, tail: int | None = None) -> str:
+        del namespace, container
+        self.tails.append(tail)
+        if "pods/log" in self.fails:
+            raise self.fails["pods/log"]
+        return f"the log of {pod}\n"
+
+    def _fail(self, resource: Resource) -> None:
+        if resource.plural in self.fails:
+            raise self.fails[resource.plural]
+
+
+@pytest.fixture
+def one() -> OneBatch:
+    """Three recordings: the first failed, the second runs, the third has a Job and no pod."""
+    made = OneBatch(3, parallelism=2)
+    made.job(0, pod=kube.ended_pod(CODE))
+    made.job(1, pod=kube.running_pod())
+    for (plural, _, _), thing in made.api.objects.items():
+        if plural == PODS.plural:
+            thing["metadata"]["labels"] = OWNER.pod_labels("ingest")
+    event = {"type": "Warning", "reason": "RecordingsFailed", "note": f"{made.items[0].id}: gone"}
+    metadata = {"namespace": OWNER.namespace, "name": "e1", "creationTimestamp": kube.at(9)}
+    made.api.put(EVENTS, event | {"metadata": metadata, "regarding": {"uid": OWNER.uid}})
+    other = {"namespace": OWNER.namespace, "name": "e2", "creationTimestamp": kube.at(9)}
+    made.api.put(EVENTS, event | {"metadata": other, "regarding": {"uid": "another"}})
+    asyncio.run(made.operator().reconcile((OWNER.namespace, OWNER.name)))
+    return made
+
+
+def cluster(one: OneBatch, namespace: str | None = OWNER.namespace) -> tuple[InCluster, Server]:
+    server = Server(one.api)
+    return InCluster(cast("Api", server), Chosen("config", "prod", "elsewhere"), namespace), server
+
+
+def run(story: Awaitable[Any]) -> Any:
+    async def carried_out() -> Any:
+        return await story
+
+    return asyncio.run(carried_out())
+
+
+def test_a_batch_its_recordings_and_their_runs_are_read_from_its_objects(one: OneBatch) -> None:
+    batches, _ = cluster(one)
+    found = run(batches.get("talks"))
+    assert (found.namespace, found.name, found.uid, found.unreadable) == ("media", "talks", OWNER.uid, "")
+    assert dict(run(batches.items(found))) == {item.index: item for item in one.items}
+    (failed,) = run(batches.runs(found, 0))
+    assert (failed.number, failed.exit_code, failed.phase) == (1, CODE, "Ingest")
+    assert failed.state == "NotFound"
+    (live,) = run(batches.runs(found, 1))
+    assert (live.state, live.ended_at) == ("Running", None)
+    (fresh,) = run(batches.runs(found, 2))
+    assert (fresh.state, fresh.pod) == ("Pending", None)
+
+
+def test_the_answer_about_a_recording_has_its_runs_events_and_the_end_of_its_log(one: OneBatch) -> None:
+    batches, server = cluster(one)
+    told = run(answer(batches, "talks", "0"))
+    assert told.why.reason == "NotFound"
+    assert [event.reason for event in told.events] == ["RecordingsFailed"]
+    assert told.log.startswith("the log of ")
+    assert server.tails == [10]
+    assert told.gaps == ()
+
+
+def test_what_cannot_be_found_out_is_reported_and_the_rest_is_answered(one: OneBatch) -> None:
+    batches, server = cluster(one)
+    server.fails["pods/log"] = NotFoundError(404, "NotFound", "pods not found")
+    server.fails["events"] = forbidden("events")
+    told = run(answer(batches, "talks", "0"))
+    assert told.why.reason == "NotFound"
+    assert [gap.partition(":")[0] for gap in told.gaps] == ["Events", "log"]
+    assert "`pods.keepFailedSeconds`" in told.gaps[1]
+
+
+def forbidden(plural: str) -> ApiError:
+    said = f'{plural} is forbidden: User "ann" cannot list resource'
+    status = {"kind": "Status", "reason": "Forbidden", "message": said}
+    return error_of(403, json.dumps(status).encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (forbidden("ingestbatches"), CommandError, "ask for the role `view` there"),
+        (error_of(401, b"Unauthorized", None), CommandError, "or log in again"),
+        (
+            error_of(404, b"404 page not found", None),
+            CommandError,
+            "lacks our kinds: install the chart's definitions",
+        ),
+        (error_of(503, b"etcd leader changed", None), PassingError, "does not answer as it should"),
+        (error_of(429, b"slow down", "3"), PassingError, "does not answer as it should"),
+        (
+            UnreachableError("TimeoutError", "no answer in time"),
+            PassingError,
+            "kubectl --context prod version",
+        ),
+        (error_of(422, b"no", None), CommandError, "the cluster refuses: no"),
+    ],
+)
+def test_an_error_of_the_server_is_a_sentence_with_the_next_step(
+    one: OneBatch, error: ApiError, kind: type[CommandError], said: str
+) -> None:
+    batches, server = cluster(one)
+    server.fails["ingestbatches"] = error
+    with pytest.raises(CommandError, match=said) as caught:
+        run(batches.all())
+    assert type(caught.value) is kind
+    with pytest.raises(CommandError):
+        run(batches.get("talks"))
+
+
+def test_a_batch_that_is_not_there_is_answered_with_names_that_are_near(one: OneBatch) -> None:
+    batches, _ = cluster(one)
+    with pytest.raises(
+        MissingError, match=r"no batch 'talk' in context prod, namespace media; did you mean talks\?"
+    ):
+        run(batches.get("talk"))
+
+
+def test_a_plan_that_is_damaged_is_reported_as_what_it_is(one: OneBatch) -> None:
+    batches, _ = cluster(one)
+    found = run(batches.get("talks"))
+    for (plural, _, _), thing in one.api.objects.items():
+        if plural == "configmaps" and "binaryData" in thing:
+            thing["data"] = thing["data"] | {"sha256": "0" * 64}
+    with pytest.raises(CommandError, match="the sha256 differs"):
+        run(batches.items(found))
+
+
+def test_a_run_without_a_pod_has_no_log_any_more(one: OneBatch) -> None:
+    batches, _ = cluster(one)
+    found = run(batches.get("talks"))
+    gone = RunSeen(1, "Ingest", "job", "NotFound", 0.0, 1.0)
+    with pytest.raises(MissingError, match="the pod of run 1 is gone"):
+        run(batches.log(found, gone, None))
