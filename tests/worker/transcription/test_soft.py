@@ -8,7 +8,7 @@ import pytest
 from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.chunks import FRAME_SAMPLES, voiced
 from ingest_worker.engines.gain import Amplified
-from ingest_worker.engines.soft import Levelled, Lift, listened
+from ingest_worker.engines.soft import Levelled, Lift, _lasting, listened
 from testkit.speech.coding import Sound, coded, levelled
 from tests.worker.transcription.conftest import Cut, Make, spelling
 
@@ -107,6 +107,15 @@ def test_the_silence_and_the_noise_around_speech_hold_none(
     click = noise(0.05, 8000)
     sound = np.concatenate([cut("voice-joe").pcm(), noise(20, amplitude), click, noise(20, amplitude)])
     assert speech_in(tmp_path, sound, cut("voice-joe").seconds + 0.5) == 0
+
+
+def test_what_is_shorter_than_a_word_is_no_soft_voice() -> None:
+    runs = [0.1, 0.2, 0.26, 1.0]
+    frames = [round(seconds * SAMPLE_RATE / FRAME_SAMPLES) for seconds in runs]
+    flags = np.concatenate([part for count in frames for part in (np.zeros(9), np.ones(count))]) > 0
+    kept = _lasting(flags)
+    assert kept.sum() == sum(frames[2:])
+    assert np.array_equal(kept[-(frames[3] + 9 + frames[2]) :], flags[-(frames[3] + 9 + frames[2]) :])
 
 
 def test_only_what_is_lifted_becomes_louder_and_nothing_leaves_the_range(tmp_path: Path) -> None:
