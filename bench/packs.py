@@ -23,7 +23,8 @@ import psutil
 
 from bench.rows import Figures, rows_main
 from bench.short import MIB, SAMPLE_SECONDS, order, place
-from ingest_contract.order import DSN_VARIABLE, FURTHER, ORDER_VARIABLE, IngestOrder
+from ingest_contract.order import IngestOrder
+from ingest_contract.order_variables import DSN_VARIABLE, FURTHER, ORDER_VARIABLE
 from ingest_contract.pack import read_pack
 from ingest_operator.local.folders import RunFolder
 from ingest_operator.local.processes import passed_on

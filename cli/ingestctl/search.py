@@ -23,8 +23,8 @@ from ingest_worker.errors import StageError
 from ingest_worker.models import Role, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, read_lock
 from ingest_worker.store.search import Passage, Query, search
-from ingestctl.catalog import reading, stored_models
-from ingestctl.place import Workplace
+from ingestctl.catalog import of_other_models, reading, stored_models
+from ingestctl.place import Workplace, people
 from ingestctl.run import Output
 
 QUERY_TOKENS = 512
@@ -65,7 +65,14 @@ def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
         if not stored:
             return ()
         chosen = choose(stored, models_here(place, question.model_set), question.model)
-        return search(connection, query_of(question, chosen, place))
+        found = search(connection, query_of(question, chosen, place))
+        if others := of_other_models(connection, chosen.identity):
+            people().print(
+                f"{others} recordings have vectors of other text models and are found by their words alone: "
+                "bring them to this one by a batch of the store (examples/relabel.yaml)",
+                soft_wrap=True,
+            )
+        return found
 
 
 def models_here(place: Workplace, only: str | None) -> tuple[TextModel, ...]:

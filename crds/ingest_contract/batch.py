@@ -10,10 +10,17 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, LabelValue, ObjectName, SourceKey, cel
+from ingest_contract.base import ContractModel, LabelValue, ObjectName, cel
+from ingest_contract.batch_sources import (
+    ConfigMapSource,
+    ObjectStoreSource,
+    SecretSource,
+    SourceUrl,
+    VolumeSource,
+)
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
-from ingest_contract.selection import Reprocess, Select
+from ingest_contract.selection import Reprocess, Select, StoreSource
 from ingest_contract.status import MAX_RUNNING_RECORDINGS, IngestBatchStatus
 from ingest_contract.voices import MAX_VOICES
 
@@ -22,88 +29,22 @@ MAX_SOURCES: Final = 100
 server's CEL cost limit."""
 
 
-SourceUrl = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^(https?|file)://.+")]
-"""An address that recordings come from."""
-
-
-class ConfigMapSource(ContractModel):
-    """A list in a ConfigMap: on each line an address, or a JSON object as in a manifest;
-    empty lines and lines that begin with `#` are ignored."""
-
-    name: ObjectName
-    """The ConfigMap, in the batch's namespace."""
-
-    key: SourceKey = "urls.txt"
-    """The key that holds the list."""
-
-
-class VolumeSource(ContractModel):
-    """Media files on a volume."""
-
-    claim_name: ObjectName
-    """The PersistentVolumeClaim, in the batch's namespace. `ingestctl run --volume CLAIM=FOLDER` says where
-    it is on a workstation."""
-
-    glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
-    """Which of its files, as a glob pattern relative to its root."""
-
-
-class SecretSource(ContractModel):
-    """A list of addresses in a Secret, one per line, for addresses that let somebody in; empty lines and
-    lines that begin with `#` are ignored. A line may be a JSON object as in a manifest. Only pods read it."""
-
-    secret_name: ObjectName
-    """The Secret, in the batch's namespace. `ingestctl run --secret NAME=FOLDER` says where its keys are as
-    files on a workstation."""
-
-    key: SourceKey = "urls.txt"
-    """The key that holds the list."""
-
-
-BucketAddress = Annotated[
-    str,
-    StringConstraints(max_length=400, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"),
-]
-"""A bucket, and how the keys begin."""
-
-Endpoint = Annotated[
-    str, StringConstraints(max_length=256, pattern=r"^https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._/-]*)?$")
-]
-"""The address of a server, without user and password."""
-
-
-class ObjectStoreSource(ContractModel):
-    """Media files in an object store that speaks S3."""
-
-    url: BucketAddress
-    """`s3://bucket`, `s3://bucket/prefix` with everything below it, or `s3://bucket/talk.mp3`."""
-
-    glob: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "**/*"
-    """Which of its objects, as a glob pattern relative to the prefix."""
-
-    endpoint: Endpoint | None = None
-    """The server, for example `https://minio.example.com:9000`. Omitted: AWS, or what the settings of the
-    pod's own credentials say."""
-
-    region: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9-]+$")] | None = None
-    """The bucket's region, where the server asks for one. Omitted: found out."""
-
-    secret_name: ObjectName | None = None
-    """A Secret in the batch's namespace with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for
-    credentials that end, `AWS_SESSION_TOKEN`. `ingestctl run --secret NAME=FOLDER` says where they are as
-    files on a workstation. Omitted: the credentials of the pod or workstation itself; the profile says for
-    which buckets (`fetch.allow.buckets`)."""
-
-
 _ONE_KIND: Final = (
-    "[has(self.url), has(self.configMap), has(self.secret), has(self.volume), has(self.objectStore)]"
-    ".filter(x, x).size() == 1"
+    "[has(self.url), has(self.configMap), has(self.secret), has(self.volume), has(self.objectStore), "
+    "has(self.store)].filter(x, x).size() == 1"
 )
-_ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret, volume and objectStore must be set"
+_ONE_KIND_WORDS: Final = "exactly one of url, configMap, secret, volume, objectStore and store must be set"
+_AS_HEARD: Final = (
+    "!has(self.store) || !has(self.speakers) || (!has(self.speakers.min) && !has(self.speakers.max))"
+)
+_AS_HEARD_WORDS: Final = "recordings of the store keep the speakers that were heard: omit speakers"
 
 
-class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS))):
-    """Where recordings come from: exactly one of `url`, `configMap`, `secret`, `volume` and `objectStore`."""
+class Source(
+    ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS), (_AS_HEARD, _AS_HEARD_WORDS))
+):
+    """Where recordings come from: exactly one of `url`, `configMap`, `secret`, `volume`, `objectStore` and
+    `store`."""
 
     url: SourceUrl | None = None
     """A video, playlist, channel, podcast feed with all of its pages, media file, HLS playlist, or a manifest
@@ -123,6 +64,10 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
     object_store: ObjectStoreSource | None = None
     """Media files in an object store."""
 
+    store: StoreSource | None = None
+    """What is ingested already: its speakers are judged and its passages embedded anew, by the profile as it
+    is now, without audio and without a GPU."""
+
     speakers: SpeakerCount = SpeakerCount()
     """How many people speak in each of its recordings, if that is known."""
 
@@ -137,11 +82,14 @@ class Source(ContractModel, json_schema_extra=cel((_ONE_KIND, _ONE_KIND_WORDS)))
                 ("secret", self.secret),
                 ("volume", self.volume),
                 ("objectStore", self.object_store),
+                ("store", self.store),
             )
             if value is not None
         ]
         if len(kinds) != 1:
             raise ValueError(f"{_ONE_KIND_WORDS}, not {' and '.join(kinds) or 'none'}")
+        if self.store is not None and self.speakers != SpeakerCount():
+            raise ValueError(_AS_HEARD_WORDS)
         return self
 
 
@@ -220,7 +168,31 @@ def _immutable(field: str) -> tuple[str, str]:
     )
 
 
+_ALONE: Final = (
+    "self.sources.all(source, has(source.store)) || !self.sources.exists(source, has(source.store))"
+)
+_ALONE_WORDS: Final = "sources of the store must not stand beside others: make two batches"
+_CHANGED_ONLY: Final = (
+    "!self.sources.exists(source, has(source.store)) || "
+    "(has(self.reprocess) && self.reprocess == 'IfPipelineChanged')"
+)
+_CHANGED_ONLY_WORDS: Final = (
+    "sources of the store are taken where something has changed: set reprocess to IfPipelineChanged"
+)
+_WORDS_STAY: Final = (
+    "!self.sources.exists(source, has(source.store)) || !has(self.transcription) || "
+    "(!has(self.transcription.language) && "
+    "(!has(self.transcription.vocabulary) || self.transcription.vocabulary.size() == 0))"
+)
+_WORDS_STAY_WORDS: Final = "recordings of the store keep the words that were heard: omit transcription"
+STORE_RULES: Final = (
+    (_ALONE, _ALONE_WORDS),
+    (_CHANGED_ONLY, _CHANGED_ONLY_WORDS),
+    (_WORDS_STAY, _WORDS_STAY_WORDS),
+)
+
 _SPEC_RULES: Final = cel(
+    *STORE_RULES,
     *(_immutable(field) for field in FROZEN),
     ("oldSelf.sources.all(old, old in self.sources)", "sources may be added, never removed or changed"),
 )
@@ -266,6 +238,24 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
 
     dry_run: bool = False
     """Plan only: the status shows what would be done."""
+
+    @property
+    def is_from_store(self) -> bool:
+        """Whether its recordings are in the store already, and are not heard again."""
+        return any(source.store is not None for source in self.sources)
+
+    @model_validator(mode="after")
+    def _store_alone(self) -> Self:
+        """The CEL rules, for people without a cluster."""
+        if not self.is_from_store:
+            return self
+        if any(source.store is None for source in self.sources):
+            raise ValueError(_ALONE_WORDS)
+        if self.reprocess is not Reprocess.IF_PIPELINE_CHANGED:
+            raise ValueError(_CHANGED_ONLY_WORDS)
+        if self.transcription != BatchTranscription():
+            raise ValueError(_WORDS_STAY_WORDS)
+        return self
 
 
 class IngestBatch(ContractModel):

@@ -90,6 +90,7 @@ class Reason(StrEnum):
     DIARIZATION_FAILED = "DiarizationFailed"
     IDENTIFICATION_FAILED = "IdentificationFailed"
     EMBEDDING_INCOMPLETE = "EmbeddingIncomplete"
+    HEARING_NOT_KEPT = "HearingNotKept"
     DATABASE_UNAVAILABLE = "DatabaseUnavailable"
     DATABASE_REJECTED = "DatabaseRejected"
     SCHEMA_MISMATCH = "SchemaMismatch"
@@ -479,6 +480,15 @@ FAILURES: Final = MappingProxyType(
             "Not every segment got a finite vector, so nothing was stored.",
             next_step="Not every segment got a finite vector: check the text model with `ingestctl models "
             "verify`, then run `ingestctl retry`.",
+        ),
+        _R.HEARING_NOT_KEPT: Failure(
+            64,
+            _K.STORE,
+            _V.GIVE_UP,
+            "What was heard of the recording is not kept, or not in a form that is of use now. "
+            "Ingest it again from its source, with `reprocess` set to Always.",
+            next_step="What was heard is gone, of another version or by another diarization model: ingest "
+            "the recording again from its source, in a batch with `reprocess` set to Always.",
         ),
         _R.DATABASE_UNAVAILABLE: Failure(
             70,

@@ -7,7 +7,6 @@ fields are refused, and no field of `Runtime` has a default, so a worker of anot
 `OrderInvalid` instead of ignoring or guessing a field.
 """
 
-import hashlib
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
@@ -38,30 +37,11 @@ from ingest_contract.profile import (
     TranscriptionProfile,
     Vocabulary,
 )
-from ingest_contract.selection import Language, Reprocess, Select
+from ingest_contract.selection import Language, Reprocess, Select, StoreSource
 from ingest_contract.sites import SiteAccesses
 from ingest_contract.text import ForeignLine
 from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
 from ingest_contract.voices import WantedVoices
-
-ORDER_VARIABLE: Final = "INGEST_WORK_ORDER"
-"""The environment variable that carries the order."""
-
-ORDER_FILE_VARIABLE: Final = "INGEST_WORK_ORDER_FILE"
-"""The environment variable that names a file with the order. Plan orders use it: they may be longer than a
-variable can be."""
-
-ORDER_DIGEST_VARIABLE: Final = "INGEST_WORK_ORDER_SHA256"
-"""The environment variable with the digest of the order that the operator wrote, for where others may change
-the order on its way: 32 hex digits of its sha256."""
-
-FURTHER: Final = "_{}"
-"""What follows the names of both variables for the second order of a Job with several recordings, with 1, and
-so on."""
-
-DSN_VARIABLE: Final = "INGEST_DSN"
-"""The environment variable that carries the store's address (libpq DSN); it may hold a password, so it is not
-in the order."""
 
 
 class SpeakerCount(ContractModel, json_schema_extra=cel(in_order("min", "max"))):
@@ -217,8 +197,19 @@ class IngestOrder(ContractModel):
     """Older results of finished stages do not count: `reprocess: Always` sets this to the time when the batch
     was planned."""
 
+    from_store: bool = False
+    """Whether words and turns are those that the store has: nothing is fetched or heard, speakers are judged
+    and passages embedded anew."""
+
     place: Place
     """Where things are."""
+
+    @model_validator(mode="after")
+    def _nothing_is_heard(self) -> Self:
+        """What needs no audio gets no GPU, no cache and nothing of a site."""
+        if self.from_store and (self.runtime.device != "cpu" or self.place.cache is not None or self.sites):
+            raise ValueError("an order from the store has no GPU, no cache and no sites")
+        return self
 
 
 class PlannedSource(ContractModel):
@@ -240,6 +231,8 @@ class PlannedSource(ContractModel):
     """What a manifest says; title and date if it is one recording."""
     fault: ForeignLine = ""
     """Why a line of a list names no source; `url` is then what the line is called."""
+    store: StoreSource | None = None
+    """Which recordings of the store; `url` is then no address."""
 
 
 class PlanOrder(ContractModel):
@@ -287,11 +280,6 @@ class PlanOrder(ContractModel):
 
 WorkOrder = EnrolOrder | FetchOrder | ForgetOrder | IngestOrder | PlanOrder
 _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
-
-
-def order_digest(text: str) -> str:
-    """The value of `ORDER_DIGEST_VARIABLE` for an order's text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def read_order(text: str) -> WorkOrder:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from ingest_contract.base import AbsolutePath, ContractModel, ObjectName, Seconds, cel
 from ingest_contract.cache_volume import CacheVolume
 from ingest_contract.pack import MAX_PACK_RECORDINGS
+from ingest_contract.pack_short import PackShort
 
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
 """An image, preferably by digest."""
@@ -115,18 +116,6 @@ class WorkerMemory(ContractModel):
     """Where doubling stops."""
 
 
-class PackShort(ContractModel):
-    """Which recordings share an ingest Job, and how many. Each still has a process of its own, so that all
-    memory comes back after it."""
-
-    max_seconds: Annotated[int, Field(ge=1, le=600)] = 60
-    """The longest recording that shares a Job. One of unknown length does if its fetched audio is no larger
-    than so many seconds of samples."""
-
-    recordings: Annotated[int, Field(ge=2, le=MAX_PACK_RECORDINGS)] = MAX_PACK_RECORDINGS
-    """Recordings of one Job, at most."""
-
-
 _OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 _UNPROJECTED = (
     "!has(self.spec) || !has(self.spec.volumes) || self.spec.volumes.all(volume, !has(volume.projected) || "
@@ -174,6 +163,24 @@ def _entries(thing: Any) -> list[Any]:
 Template = Annotated[dict[str, Any], Field(json_schema_extra=_TEMPLATE), AfterValidator(_without_token)]
 """A partial pod template. Its fields are Kubernetes' own and depend on the cluster's version: the operator
 reports what is wrong."""
+
+
+class RelabelPods(ContractModel):
+    """The pods of batches whose recordings are in the store: they ask for no GPU, fetch nothing, and reach
+    the store alone."""
+
+    cpus: Annotated[int, Field(ge=1, le=256)] = 2
+    """Cores of a pod: its request, and its threads unless `runtime.threads` says otherwise."""
+
+    memory: WorkerMemory = WorkerMemory(base_mib=4096, mib_per_media_hour=256, max_mib=16_384)
+    """Host memory of a pod."""
+
+    recordings: Annotated[int, Field(ge=1, le=MAX_PACK_RECORDINGS)] = MAX_PACK_RECORDINGS
+    """Recordings of one Job, at most. Each has a process of its own."""
+
+    template: Template = Field(default_factory=dict)
+    """A partial pod template for these pods only, merged over `pods.template`; `pods.workerTemplate` is not
+    for them."""
 
 
 class PodProfile(ContractModel):
@@ -277,6 +284,9 @@ class PodProfile(ContractModel):
 
     fetch_template: Template = Field(default_factory=dict)
     """The same for fetch Jobs only, merged over `template`."""
+
+    relabel: RelabelPods = RelabelPods()
+    """The pods of batches whose recordings are in the store."""
 
     plan_template: Template = Field(default_factory=dict)
     """The same for plan Jobs only, merged over `template`."""

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count, LabelValue, ObjectName, ShortText, Timestamp, cel
-from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.batch import STORE_RULES, IngestBatchSpec
 from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.groups import ATOMIC
 from ingest_contract.profile import ObjectMeta
@@ -63,7 +63,7 @@ class TemplateMeta(ContractModel):
     """Annotations of each batch."""
 
 
-class TemplateSpec(IngestBatchSpec, json_schema_extra={}):
+class TemplateSpec(IngestBatchSpec, json_schema_extra=cel(*STORE_RULES)):
     """The spec of a batch, without the rules about changes: a changed template applies to future batches."""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Date, Seconds, cel, in_order
+from ingest_contract.base import ContractModel, Date, ObjectName, Seconds, cel, in_order
 
 
 class Order(StrEnum):
@@ -53,6 +53,19 @@ class Reprocess(StrEnum):
     """A recording in the store counts if the current models and parameters would produce the same."""
     ALWAYS = "Always"
     """Nothing counts."""
+
+
+class StoreSource(ContractModel):
+    """Recordings that the batch's namespace has ingested: of all of them, those that both lists let through.
+    What was heard of them is in the store, and nothing is fetched or heard again."""
+
+    channels: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64)
+    ] = ()
+    """Channels, as the store calls them. Omitted: every channel."""
+
+    batches: Annotated[tuple[ObjectName, ...], Field(max_length=64)] = ()
+    """Batches of the namespace that have ingested them, now or before. Omitted: every batch."""
 
 
 _RULES: Final = cel(

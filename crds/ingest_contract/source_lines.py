@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, ValidationError
 
 from ingest_contract.base import ContractModel, Timestamp
-from ingest_contract.batch import SourceUrl
+from ingest_contract.batch_sources import SourceUrl
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.selection import Language
 from ingest_contract.text import ForeignLine, said

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from ingest_contract.order import FURTHER, ORDER_FILE_VARIABLE, ORDER_VARIABLE, WorkOrder, read_order
+from ingest_contract.order import WorkOrder, read_order
+from ingest_contract.order_variables import FURTHER, ORDER_FILE_VARIABLE, ORDER_VARIABLE
 from ingest_contract.pack import MAX_PACK_RECORDINGS
 from testkit.cluster.kubelet_api import GoneError, KubeletApi, Object
 from testkit.cluster.life import Stuck

@@ -10,6 +10,7 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import ObjectMeta
 from ingest_contract.receipt import Coverage, Receipt, StageFigures
+from ingest_contract.selection import Reprocess, StoreSource
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.stages import Stage
 from ingest_contract.status import IngestBatchStatus, PlanStatus
@@ -40,6 +41,12 @@ def a_batch(name: str = "talks", **fields: Any) -> IngestBatch:
         metadata=ObjectMeta(name=name),
         spec=a_spec(**fields),
     )
+
+
+def from_store(name: str = "again", **fields: Any) -> IngestBatch:
+    """A batch of what the store has."""
+    given = {"sources": (Source(store=StoreSource()),), "reprocess": Reprocess.IF_PIPELINE_CHANGED}
+    return a_batch(name, **given | fields)
 
 
 def an_item(index: int = 0, seconds: int | None = 600) -> Item:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ingest_contract.batch import IngestBatch, Source, VolumeSource
+from ingest_contract.batch import IngestBatch, Source
+from ingest_contract.batch_sources import VolumeSource
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus

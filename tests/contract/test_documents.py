@@ -23,7 +23,7 @@ LABEL, DOMAIN, DATE = (
     "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 )
-ONE_KIND = "exactly one of url, configMap, secret, volume and objectStore must be set"
+ONE_KIND = "exactly one of url, configMap, secret, volume, objectStore and store must be set"
 QUOTE = "must be a text; put it in quotes if it is meant as one"
 
 WHOLE = {
@@ -108,6 +108,27 @@ IN_SOURCES = {
     "too many": (
         f"[{', '.join(['{url: https://a}'] * 101)}]",
         "sources: must have at most 100 entries, not 101",
+    ),
+}
+
+STORED = "sources: [{store: {}}]\n  reprocess: IfPipelineChanged"
+
+IN_STORED = {
+    "nothing said of what has changed": (
+        "sources: [{store: {}}]",
+        "sources of the store are taken where something has changed: set reprocess to IfPipelineChanged",
+    ),
+    "what is stored beside what is fetched": (
+        STORED.replace("}]", "}, {url: 'https://a'}]"),
+        "sources of the store must not stand beside others: make two batches",
+    ),
+    "a number of speakers for what was heard": (
+        STORED.replace("{}}", "{}, speakers: {max: 2}}"),
+        "sources[0]: recordings of the store keep the speakers that were heard: omit speakers",
+    ),
+    "a language for what was heard": (
+        STORED + "\n  transcription: {language: en}",
+        "recordings of the store keep the words that were heard: omit transcription",
     ),
 }
 
@@ -202,6 +223,12 @@ def test_a_mistake_in_the_sources_is_one_line(tmp_path: Path, value: str, line: 
 @pytest.mark.parametrize(("field", "line"), IN_SPEC.values(), ids=IN_SPEC)
 def test_a_mistake_in_a_field_is_one_line(tmp_path: Path, field: str, line: str) -> None:
     assert mistakes(tmp_path, f"{HEAD}{SPEC}  {field}\n") == [f"spec.{line}"]
+
+
+@pytest.mark.parametrize(("spec", "line"), IN_STORED.values(), ids=IN_STORED)
+def test_a_mistake_in_what_is_taken_from_the_store_is_one_line(tmp_path: Path, spec: str, line: str) -> None:
+    (found,) = mistakes(tmp_path, f"{HEAD}spec:\n  {spec}\n")
+    assert found.removeprefix("spec").lstrip(".: ") == line
 
 
 def test_all_mistakes_of_all_documents_are_reported_at_once(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ _FORMS = (
     (re.compile(r"self\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2'])"),
     (re.compile(r"self\.(\w+)\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2']['\3'])"),
     (re.compile(r"has\((self|oldSelf)\.(\w+)\)"), r"('\2' in \1)"),
+    (re.compile(r"has\(self\.(\w+)\.(\w+)\)"), r"('\2' in self['\1'])"),
+    (re.compile(r"has\((\w+)\.(\w+)\)"), r"'\2' in \1"),
+    (re.compile(r"(\w+(?:\.\w+)*)\.exists\((\w+), ([^)]*)\)"), r"any(\3 for \2 in \1)"),
     (re.compile(r"(\w+(?:\.\w+)*)\.all\((\w+), ([^)]*)\)"), r"all(\3 for \2 in \1)"),
     (re.compile(r"(\[.*\])\.filter\((\w+), ([^)]*)\)\.size\(\)"), r"len([\2 for \2 in \1 if \3])"),
     (re.compile(r"\b(self|oldSelf)\.(\w+)"), r"\1['\2']"),
@@ -21,7 +24,7 @@ _FORMS = (
     (re.compile(r"\|\|"), " or "),
     (re.compile(r"!(?!=)"), " not "),
 )
-_UNDERSTOOD = re.compile(r"[\w\s'\[\]().,=<+]|and|or|not|in|all|len|for|if")
+_UNDERSTOOD = re.compile(r"[\w\s'\[\]().,=<+]|and|or|not|in|all|any|len|for|if")
 
 
 def holds(rule: str, new: Json, old: Json | None = None) -> bool:
@@ -31,7 +34,8 @@ def holds(rule: str, new: Json, old: Json | None = None) -> bool:
         text = form.sub(python, text)
     if left := _UNDERSTOOD.sub("", text):
         raise ValueError(f"{left!r} in {rule!r} is a form that this does not know")
-    return bool(eval(text, {"__builtins__": {}, "all": all, "len": len, "self": new, "oldSelf": old}))  # noqa: S307 -- our own rules
+    known = {"__builtins__": {}, "all": all, "any": any, "len": len, "self": new, "oldSelf": old}
+    return bool(eval(text, known))  # noqa: S307 -- our own rules
 
 
 def broken(schema: Json, new: Any, old: Any = None, path: str = "") -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_VARIABLE
+from ingest_contract.order_variables import ORDER_VARIABLE
 from ingest_contract.receipt import Receipt, encode
 from ingest_worker import __main__ as worker
 from ingest_worker import pack

@@ -14,7 +14,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, IngestOrder, PlanOrder, WorkOrder
+from ingest_contract.order import IngestOrder, PlanOrder, WorkOrder
+from ingest_contract.order_variables import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_contract.plan_document import PlanDocument, frames, unframe
 from ingest_contract.receipt import decode, encode
 from testkit.cluster.client import Client, Json

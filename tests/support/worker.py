@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest_contract.order import (
-    DSN_VARIABLE,
-    ORDER_FILE_VARIABLE,
-    ORDER_VARIABLE,
-    IngestOrder,
-    Item,
-    Settings,
-    WorkOrder,
-)
+from ingest_contract.order import IngestOrder, Item, Settings, WorkOrder
+from ingest_contract.order_variables import DSN_VARIABLE, ORDER_FILE_VARIABLE, ORDER_VARIABLE
 from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     AllowedSources,

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import (
+from ingest_contract.order import PlannedSource, PlanOrder
+from ingest_contract.order_variables import (
     ORDER_DIGEST_VARIABLE,
     ORDER_FILE_VARIABLE,
     ORDER_VARIABLE,
-    PlannedSource,
-    PlanOrder,
     order_digest,
 )
 from ingest_contract.selection import Reprocess, Select

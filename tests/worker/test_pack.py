@@ -15,13 +15,12 @@ import psutil
 import pytest
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import (
+from ingest_contract.order import IngestOrder, Item
+from ingest_contract.order_variables import (
     DSN_VARIABLE,
     FURTHER,
     ORDER_DIGEST_VARIABLE,
     ORDER_VARIABLE,
-    IngestOrder,
-    Item,
     order_digest,
 )
 from ingest_contract.pack import PackReport, read_pack

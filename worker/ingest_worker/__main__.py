@@ -17,16 +17,14 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import (
+from ingest_contract.order import IngestOrder, WorkOrder, read_order
+from ingest_contract.order_variables import (
     DSN_VARIABLE,
     FURTHER,
     ORDER_DIGEST_VARIABLE,
     ORDER_FILE_VARIABLE,
     ORDER_VARIABLE,
-    IngestOrder,
-    WorkOrder,
     order_digest,
-    read_order,
 )
 from ingest_contract.pack import MAX_PACK_RECORDINGS
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS, Receipt, encode

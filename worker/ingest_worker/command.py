@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import DSN_VARIABLE
+from ingest_contract.order_variables import DSN_VARIABLE
 from ingest_worker import logs
 from ingest_worker.errors import StageError
 from ingest_worker.sandbox.kernel import undumpable

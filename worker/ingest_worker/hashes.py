@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from ingest_contract.captions import TranscriptPreference
 from ingest_contract.order import Settings, SpeakerCount
 from ingest_contract.stages import CAPTIONS_VERSION, Stage, stage_hash
-from ingest_worker.domain import Turn
+from ingest_worker.domain import EnrolledVoice, Turn
 from ingest_worker.models.model_set import Role
 
 
@@ -102,6 +104,12 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
         parameters=speakers.model_dump(mode="json") | {"model": models.diarization},
         builds_on=audio,
     )
+    return hashes_behind(transcribe, diarize, settings, models.embedding)
+
+
+def hashes_behind(transcribe: str, diarize: str, settings: Settings, embedding: str) -> Hashes:
+    """The hashes of everything that follows from words and turns, whatever they were heard with. `embedding`
+    is the text model as `name@sha256-prefix`."""
     attribute = stage_hash(Stage.ATTRIBUTE, parameters={}, builds_on=(transcribe, diarize))
     segment = stage_hash(
         Stage.SEGMENT, parameters=settings.segmentation.model_dump(mode="json"), builds_on=(attribute,)
@@ -116,7 +124,7 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
             builds_on=(diarize,),
         ),
         segment=segment,
-        embed=stage_hash(Stage.EMBED, parameters={"model": models.embedding}, builds_on=(segment,)),
+        embed=stage_hash(Stage.EMBED, parameters={"model": embedding}, builds_on=(segment,)),
     )
 
 
@@ -130,6 +138,16 @@ def embed_hash(hashes: Hashes, regrouped: Sequence[Turn] | None) -> str:
         return hashes.embed
     turns = json.dumps([(turn.start, turn.end, turn.speaker) for turn in regrouped])
     return hashlib.sha256(f"{hashes.embed} {turns}".encode()).hexdigest()[:16]
+
+
+def voices_hash(voices: Sequence[EnrolledVoice]) -> str:
+    """Sixteen hex digits over the voices that a recording is judged by: another vector, one more, or one
+    less, and it is another."""
+    said = hashlib.sha256()
+    for voice in voices:
+        said.update(json.dumps([voice.name, voice.vectors.shape]).encode())
+        said.update(np.ascontiguousarray(voice.vectors, np.float32).tobytes())
+    return said.hexdigest()[:16]
 
 
 def voice_hash(diarization: str) -> str:

@@ -7,6 +7,7 @@ together.
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_re
 from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of, voice_hash
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Found, Pipeline
+from ingest_worker.relabel import relabel
 from ingest_worker.session import Session, log, named
 from ingest_worker.store.records import Content, Recording, Run
 from ingest_worker.stored_voices import StoredVoices
@@ -42,6 +44,9 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
         StageError: the failure of a stage or of the store.
         Interruption: the run was asked to end; nothing was stored.
     """
+    if order.from_store:
+        relabel(order, dsn, session, content_of)
+        return
     cached = cached_recording(order)
     try:
         _ingest(order, dsn, session, cached)
@@ -95,7 +100,7 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
             recording.remember(recording_of(order, pipeline), error, hashes.pipeline)
             raise
         session.found = found
-        run = run_of(order, session, hashes, identities)
+        run = replace(run_of(order, session, hashes, identities), voices=pipeline.judged_by)
         with observer.stage(Stage.STORE):
             recording.commit(recording_of(order, pipeline), run, content_of(found, identities))
         session.run_id = str(run.id)
@@ -176,6 +181,8 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
         media_seconds=receipt.media_seconds,
         models=identities.by_role(),
         figures=receipt.model_dump(mode="json", include=shown, exclude_none=True),
+        transcribe_hash=hashes.transcribe,
+        diarize_hash=hashes.diarize,
     )
 
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, FAILURES, OK_EXIT, Reason, Verdict, reason_of_exit
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, IngestOrder
+from ingest_contract.order import IngestOrder
+from ingest_contract.order_variables import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_contract.pack import PackEntry, PackWriter
 from ingest_contract.receipt import Receipt, decode
 from ingest_worker.cgroup import oom_kills

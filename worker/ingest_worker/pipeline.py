@@ -33,7 +33,7 @@ from ingest_worker.domain import (
     Vectors,
 )
 from ingest_worker.errors import StageError
-from ingest_worker.hashes import Hashes, embed_hash
+from ingest_worker.hashes import Hashes, embed_hash, voices_hash
 from ingest_worker.identification.identify import identify
 from ingest_worker.interruption import Control
 from ingest_worker.kept import DIARIZATION, IDENTIFIED, PASSAGES, TRANSCRIPT, Kind, Passages, Value, one_each
@@ -101,7 +101,7 @@ class Pipeline:
             observer,
         )
         self._kept: dict[Stage, bytes] = {}
-        self._voices: tuple[EnrolledVoice, ...] = ()
+        self._voices: tuple[EnrolledVoice, ...] | None = None
         self._embed_hash = hashes.embed
         self.media: Media | None = None
         """The fetched media, once there are any; None if nothing had to be fetched."""
@@ -126,6 +126,11 @@ class Pipeline:
             words = attribute(transcript.words, diarization)
         segments, vectors = self._embedded(words)
         return Found(transcript, diarization, words, identities, segments, vectors)
+
+    @property
+    def judged_by(self) -> str | None:
+        """The voices that speakers were judged by (`voices_hash`); None if an earlier run did that."""
+        return None if self._voices is None else voices_hash(self._voices)
 
     def _resume(self) -> None:
         """Look up what earlier runs finished, and begin to load what the rest needs."""
@@ -241,7 +246,8 @@ class Pipeline:
         if Stage.IDENTIFY in self._kept:
             return IDENTIFIED.decode(self._kept[Stage.IDENTIFY])
         profile = self._order.settings.identification
-        identified = self._made(IDENTIFIED, lambda _: identify(diarization, self._voices, profile))
+        voices = self._voices or ()
+        identified = self._made(IDENTIFIED, lambda _: identify(diarization, voices, profile))
         self._turns_are_known(identified)
         return identified
 

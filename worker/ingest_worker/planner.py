@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlanOrder
-from ingest_contract.plan_document import frames
+from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.selection import Reprocess
 from ingest_contract.stages import Stage, stage_hash
 from ingest_worker.details import Detail, Memory
@@ -28,6 +28,7 @@ from ingest_worker.store.details import recall, remember
 from ingest_worker.store.reads import Stored, stored
 from ingest_worker.store.schema import check
 from ingest_worker.store.tombstones import TombstoneKind, forgotten
+from ingest_worker.stored_plan import is_from_store, plan_from_store
 
 
 def plan(order: PlanOrder, dsn: str, session: Session) -> None:
@@ -36,6 +37,9 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
     Raises:
         StageError: a source cannot be read, or the store does not answer.
     """
+    if is_from_store(order):
+        _print(plan_from_store(order, dsn), session)
+        return
     from ingest_worker.sources.apart import make_plan_apart
 
     today = pipelines_of(order)
@@ -57,7 +61,10 @@ def plan(order: PlanOrder, dsn: str, session: Session) -> None:
             keep_addresses(connection, order.batch, addresses)
 
     memory = _InTheStore(dsn, order.batch)
-    document = make_plan_apart(order, known, keep, session.control.check, memory, session.met)
+    _print(make_plan_apart(order, known, keep, session.control.check, memory, session.met), session)
+
+
+def _print(document: PlanDocument, session: Session) -> None:
     for line in frames(document):
         print(line)
     sys.stdout.flush()

@@ -10,20 +10,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 from ingest_contract.captions import CaptionsWish
+from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
 from ingest_contract.profile import FetchProfile
 from ingest_contract.sites import SiteAccess, SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_worker.cache.recording import CachedRecording
+from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
 from ingest_worker.models import Models, Role
-from ingest_worker.ports import Decoder, Diarizer, Embedder, Enrolment, Fetcher, SpeechDetector, Transcriber
+from ingest_worker.ports import (
+    Decoder,
+    Diarizer,
+    Embedder,
+    Enrolment,
+    Fetcher,
+    SpeechDetector,
+    Transcriber,
+)
 
 
 class ArtifactStore(Protocol):
@@ -112,6 +122,34 @@ def tools_for(
         enrolment=around.enrolment,
         together=plan.together,
     )
+
+
+def tools_from_store(
+    order: IngestOrder, models: Models, identities: Identities, enrolment: Enrolment
+) -> Tools:
+    """The tools of a run that hears nothing: whatever would fetch, decode or hear refuses. The text model is
+    loaded if passages have to be embedded."""
+    nothing = _Nothing()
+    return Tools(
+        fetcher=nothing,
+        decoder=nothing,
+        detector=nothing.refuse,
+        transcriber=LazyEngine("transcriber", nothing.refuse, nothing.refuse, nothing.refuse),
+        diarizer=LazyEngine("diarizer", nothing.refuse, nothing.refuse, nothing.refuse),
+        embedder=_embedder(order, models, identities, early=order.runtime.preload),
+        enrolment=enrolment,
+        together=False,
+    )
+
+
+class _Nothing:
+    """What a run must not use that takes everything from the store."""
+
+    def refuse(self, *_: object) -> NoReturn:
+        """Raise `HEARING_NOT_KEPT`."""
+        raise StageError(Reason.HEARING_NOT_KEPT, "Its audio is needed, and this batch opens no source.")
+
+    fetch = confirm = decode = refuse
 
 
 def media_for(

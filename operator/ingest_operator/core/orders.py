@@ -112,11 +112,16 @@ class Orders:
             settings=self.settings,
             runtime=on_rung(self.runtime, start.rung),
             fetch=without_sites(self.profile.fetch),
-            sites=needed(self.access, None if place.cache is not None else item),
+            sites=needed(self.access, item if self._opens_sources(place) else None),
+            from_store=self.batch.spec.is_from_store,
             is_last=start.charged_attempts + 1 >= self.batch.spec.retry.max_attempts,
             artifacts_since=self.planned_at if self.batch.spec.reprocess is Reprocess.ALWAYS else None,
             place=place,
         )
+
+    def _opens_sources(self, place: Place) -> bool:
+        """Whether an ingest run opens the source of its recording."""
+        return place.cache is None and not self.batch.spec.is_from_store
 
     def to_plan(
         self,

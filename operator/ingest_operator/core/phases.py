@@ -8,7 +8,7 @@ from typing import Final
 
 from ingest_contract.fetch_ahead import MAX_AHEAD_RECORDINGS, FetchMode
 from ingest_contract.order import Item
-from ingest_contract.pods import PackShort
+from ingest_contract.pack_short import PackShort
 from ingest_contract.profile import FetchProfile
 
 BYTES_PER_SECOND: Final = 32_000

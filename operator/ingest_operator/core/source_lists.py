@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ingest_contract.batch import Source
 from ingest_contract.order import PlannedSource, SpeakerCount
+from ingest_contract.selection import StoreSource
 from ingest_contract.source_lines import lines_that_count, manifest_line
 from ingest_contract.text import said
 
@@ -18,6 +19,9 @@ MAX_ADDRESSES: Final = 1000
 MAX_CHARACTERS: Final = 400_000
 """The most characters of addresses in one plan order of several sources: in a cluster the order is in a
 ConfigMap of one mebibyte, beside the ids of earlier plans."""
+
+STORE_URL: Final = "store:"
+"""What stands for an address where recordings are in the store."""
 
 _SHOWN_CHARACTERS: Final = 60
 """Characters of a line that a message quotes."""
@@ -51,6 +55,11 @@ def parse_source_list(text: str, speakers: SpeakerCount, where: str) -> tuple[Pl
         else PlannedSource(url=_address(line, f"{where}, line {number}"), speakers=speakers)
         for number, line in lines_that_count(text)
     )
+
+
+def in_the_store(store: StoreSource) -> PlannedSource:
+    """A source that is fetched from nowhere."""
+    return PlannedSource(url=STORE_URL, store=store)
 
 
 def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) -> Fitting:
@@ -92,11 +101,11 @@ def _size(source: PlannedSource) -> int:
 def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
     """Drop what the plan would leave out as `Duplicate` anyway, before it is counted; of two equal addresses
     the first one counts."""
-    seen = {(source.url, source.glob) for source in taken}
+    seen = {(source.url, source.glob, source.store) for source in taken}
     fresh: list[PlannedSource] = []
     for source in group:
-        if (source.url, source.glob) not in seen:
-            seen.add((source.url, source.glob))
+        if (source.url, source.glob, source.store) not in seen:
+            seen.add((source.url, source.glob, source.store))
             fresh.append(source)
     return fresh
 

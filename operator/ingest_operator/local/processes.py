@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE
+from ingest_contract.order_variables import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_operator.core.outcome import SHELL_SIGNAL, Ended
 from ingest_operator.core.phases import Phase
 from ingest_operator.local.folders import RunFolder, read_json, write_atomically

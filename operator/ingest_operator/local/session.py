@@ -16,7 +16,7 @@ from uuid import uuid4
 from ingest_contract.batch import IngestBatch, SuspendMode
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
-from ingest_contract.profile import IngestProfile
+from ingest_contract.profile import IngestProfile, IngestProfileSpec
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import IngestBatchStatus, ProfileStatus
 from ingest_contract.voice_orders import EnrolOrder
@@ -26,6 +26,7 @@ from ingest_operator.core.ledger import restore
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.phases import ahead_of
+from ingest_operator.core.relabel import as_used
 from ingest_operator.core.setup_failures import of_setup
 from ingest_operator.core.status import render
 from ingest_operator.core.voices import chosen
@@ -123,7 +124,7 @@ async def run(
 
         async def once(batch: Batch) -> Decision:
             batch = replace(batch, other_batches=alive(request.home))
-            return await reconcile(batch, cluster, statuses, clock(), sites=sites)
+            return await reconcile(batch, cluster, statuses, clock(), sites=_asked(batch, sites))
 
         try:
             await _until_done(ours, once, watcher, stop)
@@ -133,9 +134,16 @@ async def run(
         return statuses.batch
 
 
+def _asked(batch: Batch, sites: FileSites) -> FileSites | None:
+    """The sites that a batch asks: none if its recordings are in the store."""
+    return None if batch.spec.is_from_store else sites
+
+
 async def _enrol(request: Request, orders: Orders, site: Site, watcher: Watcher, stop: asyncio.Event) -> None:
-    """Enrol what the batch looks for."""
+    """Enrol what the batch looks for. Voices are heard as the profile says, whatever of it the batch itself
+    uses."""
     speakers = chosen(orders.batch.spec.speakers, request.speakers)
+    orders = _with_profile(orders, request.profile.spec, request.mounts)
     runtime = runtime_of(orders.profile, request.machine, parallelism=1)
     await Enroller(orders, runtime, site, request.needs, watcher.said, stop).enrol(speakers)
 
@@ -149,7 +157,7 @@ def _orders(
     request: Request, batch: IngestBatch, folder: BatchFolder, watcher: Watcher
 ) -> tuple[Orders, bool]:
     """(orders, whether the profile differs from the one that the batch was planned with)."""
-    profile = request.profile.spec
+    profile = as_used(batch.spec, request.profile.spec)
     wanted = settings_of(batch, profile, request.speakers)
     settings, differs = settings_of_plan(folder, wanted)
     if differs:
@@ -157,13 +165,17 @@ def _orders(
             "the profile, or the voices, have changed since this batch was planned; "
             "the batch keeps the models, parameters and voices it was planned with"
         )
-    access = access_here(profile.fetch.sites, request.mounts)
-    profile = profile.model_copy(
-        update={"fetch": with_own_allowed(profile.fetch, batch.spec, request.mounts)}
-    )
     trace_id = (batch.status.trace_id if batch.status else None) or uuid4().hex
     runtime = runtime_of(profile, request.machine, batch.spec.parallelism)
-    return Orders(batch, profile, settings, runtime, trace_id, access=access), differs
+    orders = Orders(batch, profile, settings, runtime, trace_id)
+    return _with_profile(orders, profile, request.mounts), differs
+
+
+def _with_profile(orders: Orders, profile: IngestProfileSpec, mounts: Mounts) -> Orders:
+    """The orders with what a profile allows, and what this machine allows besides."""
+    fetch = with_own_allowed(profile.fetch, orders.batch.spec, mounts)
+    access = access_here(profile.fetch.sites, mounts)
+    return replace(orders, profile=profile.model_copy(update={"fetch": fetch}), access=access)
 
 
 async def _until_done(

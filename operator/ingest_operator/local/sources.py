@@ -5,14 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest_contract.batch import IngestBatchSpec, ObjectStoreSource, SecretSource, Source
+from ingest_contract.batch import IngestBatchSpec, Source
+from ingest_contract.batch_sources import ObjectStoreSource, SecretSource
 from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile import MAX_BUCKETS, MAX_FOLDERS, FetchProfile
 from ingest_contract.secret_addresses import secret_address
 from ingest_contract.sites import ANY_SITE, SecretKey, SiteAccess, SiteProfile
 from ingest_operator.core.site_access import access_to
-from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
+from ingest_operator.core.source_lists import (
+    Fitting,
+    SourceError,
+    fit_for_one_plan,
+    in_the_store,
+    parse_source_list,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
         return [_secret(source.secret, source, where, mounts)]
     if source.object_store is not None:
         return [_bucket(source.object_store, source, where, mounts)]
+    if source.store is not None:
+        return [in_the_store(source.store)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     name, key = source.config_map.name, source.config_map.key
     if name not in mounts.config_maps:

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from ingest_contract.order import DSN_VARIABLE, ORDER_VARIABLE, Item
+from ingest_contract.order import Item
+from ingest_contract.order_variables import DSN_VARIABLE, ORDER_VARIABLE
 from ingest_contract.receipt import decode
 from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.local.folders import RunFolder

@@ -105,6 +105,30 @@ def test_a_recording_is_fetched_first_and_what_cannot_be_fetched_is_never_ingest
     }
 
 
+def test_what_is_in_the_store_is_done_again_without_a_gpu_or_a_fetch_and_a_cut_session_goes_on(
+    tmp_path: Path,
+) -> None:
+    sources = [{"store": {"channels": [channel]}} for channel in ("succeed", "hang", "fail HearingNotKept")]
+    request = a_request(tmp_path, sources=sources, reprocess="IfPipelineChanged")
+    request = replace(request, machine=Machine(has_gpu=True, cores=2))
+    stopped, _ = ran(request, when="hang")
+    assert states(stopped)[1] == ("Waiting", 1)
+    hanging = next((tmp_path / "batches/default/batch").glob("plan-0.json"))
+    hanging.write_text(hanging.read_text().replace('"title": "hang"', '"title": "succeed"'))
+    status, _ = ran(request)
+    assert states(status) == {0: ("Succeeded", 1), 1: ("Succeeded", 2), 2: ("Failed", 1)}
+    assert [each.reason for each in status.failures] == ["HearingNotKept"]
+    orders = [
+        json.loads(path.read_text())
+        for path in (tmp_path / "batches/default/batch/runs").glob("*/order.json")
+    ]
+    facts = {
+        (each["kind"], each["fromStore"], each["runtime"]["device"], each["place"].get("cache"))
+        for each in orders
+    }
+    assert (len(orders), facts) == (4, {("Ingest", True, "cpu", None)})
+
+
 def test_nothing_of_a_final_recording_is_left_in_the_cache_however_its_runs_ended(tmp_path: Path) -> None:
     ran(a_request(tmp_path, "succeed", "mute", "vanish", "fail NoSpeech"))
     assert list((tmp_path / "cache").iterdir()) == []

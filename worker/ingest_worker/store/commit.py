@@ -42,8 +42,9 @@ on conflict (id) do update
 """
 _RUN: Final = """
 insert into ingest.run (id, recording, batch, trace_id, number, pipeline_hash, started_at, finished_at,
-                        seconds, media_seconds, language, models, figures, transcript_source)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        seconds, media_seconds, language, models, figures, transcript_source,
+                        transcribe_hash, diarize_hash, voices, from_store)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -144,9 +145,9 @@ def _require_vectors(content: Content) -> None:
 def _insert_run(connection: Connection, recording: Recording, run: Run, content: Content) -> None:
     times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
     facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures)), content.transcript_source]
-    connection.execute(
-        _RUN, [run.id, recording.id, run.batch, run.trace_id, run.number, run.pipeline_hash, *times, *facts]
-    )
+    rests_on = [run.transcribe_hash, run.diarize_hash, run.voices, run.from_store]
+    whose = [run.id, recording.id, run.batch, run.trace_id, run.number, run.pipeline_hash]
+    connection.execute(_RUN, [*whose, *times, *facts, *rests_on])
     words = encode_spoken(content.words)
     connection.execute(
         "insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT_VERSION, words]

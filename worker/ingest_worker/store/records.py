@@ -61,6 +61,14 @@ class Run:
     """Role to `name@sha256-prefix`."""
     figures: Mapping[str, Any]
     """Stage times, coverage, quality, memory: JSON values, as in the Receipt."""
+    transcribe_hash: str | None = None
+    """The stage hash of its words."""
+    diarize_hash: str | None = None
+    """The stage hash of its turns."""
+    voices: str | None = None
+    """What its speakers were judged by (`hashes.voices_hash`); None if an earlier run has judged them."""
+    from_store: bool = False
+    """Whether it heard nothing: its words and turns are those of the run before."""
 
 
 @dataclass(frozen=True, slots=True)

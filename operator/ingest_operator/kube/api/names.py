@@ -31,6 +31,10 @@ nobody can edit that."""
 INGEST: Final = "ingest"
 FETCH: Final = "fetch"
 PLAN: Final = "plan"
+RELABEL: Final = "relabel"
+"""Of the pods of a batch whose recordings are in the store, its plan's among them: they reach the store
+alone. Their Jobs have the roles that those of other batches have."""
+
 ENROL: Final = "enrol"
 FORGET: Final = "forget"
 

@@ -10,6 +10,7 @@ from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import ProfileStatus
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
+from ingest_operator.core.relabel import as_used
 from ingest_operator.core.unheard import still_there, unheard
 from ingest_operator.core.voices import UnknownVoiceError
 from ingest_operator.kube.api.names import Owner
@@ -51,7 +52,7 @@ def build_context(
             f"there is no IngestProfile {name!r} in namespace {owner.namespace!r}: make it, or name another"
         )
         blockers = (Blocker("ProfileMissing", message, inf),)
-    profile = known.spec if known else IngestProfileSpec()
+    profile = as_used(batch.spec, known.spec if known else IngestProfileSpec())
     try:
         wanted = settings_of(batch, profile, speakers)
     except UnknownVoiceError as error:

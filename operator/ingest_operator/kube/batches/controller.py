@@ -13,7 +13,8 @@ from ingest_operator.core.batch import Batch
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
-from ingest_operator.core.phases import ahead_of, packing_of
+from ingest_operator.core.phases import ahead_of
+from ingest_operator.core.relabel import packing
 from ingest_operator.core.stalled import stalled_status
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.deletion import being_deleted, is_deleted, leaves_all_behind
@@ -210,7 +211,7 @@ class BatchController:
         def accepted(before: IngestBatchStatus | None, decision: Decision) -> None:
             self._deps.accepted(state.statuses.batch, before, decision.status, decision.ended)
 
-        sites = self._sites_of(context)
+        sites = None if batch.spec.is_from_store else self._sites_of(context)
         decision = await reconcile(batch, cluster, state.statuses, now, accepted, sites)
         moments = (decision.next_at, plan.again_at, await cluster.clear())
         return decision, requeue(decision.status, moments, now, decision.written)
@@ -236,7 +237,7 @@ class BatchController:
             profile=context.profile,
             failure=plan.failure,
             ahead=ahead_of(profile.fetch, batch.spec.parallelism, has_cache=profile.pods.cache is not None),
-            packing=packing_of(profile.pods.pack_short),
+            packing=packing(batch.spec, profile),
             other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )

@@ -4,15 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ingest_contract.order import (
-    FURTHER,
-    ORDER_DIGEST_VARIABLE,
-    ORDER_VARIABLE,
-    FetchOrder,
-    IngestOrder,
-    Item,
-    order_digest,
-)
+from ingest_contract.order import FetchOrder, IngestOrder, Item
+from ingest_contract.order_variables import FURTHER, ORDER_DIGEST_VARIABLE, ORDER_VARIABLE, order_digest
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.deadlines import deadline_seconds, fetch_deadline_seconds
@@ -23,6 +16,7 @@ from ingest_operator.kube.api.names import (
     FETCH,
     INDEX,
     INGEST,
+    RELABEL,
     RUN,
     RUNG,
     Owner,
@@ -71,6 +65,9 @@ the order within a queue, whatever the pods' own priority is."""
 FETCH_CPUS: Final = 1
 FETCH_MEMORY_MIB: Final = 1024
 """What a fetch takes: yt-dlp, and a decoder that works on one second at a time; doubled with each rung."""
+
+_OWN_TEMPLATE: Final = {False: "pods.workerTemplate", True: "pods.relabel.template"}
+"""How the profile calls the template of an ingest pod, by whether its recordings are in the store."""
 
 ANY_ITEM: Final = Item(index=0, id="any:item", url="any")
 """A recording, to make what is the same for all of them."""
@@ -138,9 +135,10 @@ def _ingesting(wanted: Sequence[IngestOrder], orders: Orders, start: Start, part
     recordings one is in memory at a time."""
     pods = orders.profile.pods
     cache = pods.cache if start.cached else None
-    fetched = [] if start.cached else [each.item.url for each in wanted]
+    fetched = [] if start.cached or wanted[0].from_store else [each.item.url for each in wanted]
+    from_store = orders.batch.spec.is_from_store
     return Work(
-        role=INGEST,
+        role=RELABEL if from_store else INGEST,
         image=pods.image,
         shared=parts.shared,
         variables=(
@@ -165,7 +163,7 @@ def _ingesting(wanted: Sequence[IngestOrder], orders: Orders, start: Start, part
         ),
         deadline_seconds=sum(_deadline(each) for each in wanted),
         priority_class=pods.priority_class,
-        template={"pods.workerTemplate": pods.worker_template},
+        template={_OWN_TEMPLATE[from_store]: pods.worker_template},
     )
 
 

@@ -7,13 +7,15 @@ variable can hold. So it is a file of a ConfigMap.
 from collections.abc import Sequence
 from typing import Final
 
-from ingest_contract.order import ORDER_FILE_VARIABLE, Item, PlannedSource
+from ingest_contract.order import Item, PlannedSource
+from ingest_contract.order_variables import ORDER_FILE_VARIABLE
 from ingest_contract.selection import Reprocess
 from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.names import (
     CONTAINER,
     INDEX,
     PLAN,
+    RELABEL,
     RUN,
     Owner,
     plan_job_name,
@@ -45,7 +47,7 @@ def plan_job(owner: Owner, orders: Orders, plan_number: int, run_number: int) ->
     """The Job of one run of one plan. Raises `OverlayError`."""
     pods = orders.profile.pods
     work = Work(
-        role=PLAN,
+        role=RELABEL if orders.batch.spec.is_from_store else PLAN,
         image=pods.plan_image or pods.image,
         variables=({"name": ORDER_FILE_VARIABLE, "value": f"{ORDER_FOLDER}/{ORDER_FILE}"},),
         resources=requested(CPUS, MEMORY_MIB, SCRATCH_GIB),

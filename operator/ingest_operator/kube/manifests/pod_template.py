@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_contract.intervals import encode
-from ingest_contract.order import DSN_VARIABLE
+from ingest_contract.order_variables import DSN_VARIABLE
 from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
 from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS
 from ingest_operator.kube.api.names import CONTAINER, FORGET, PACK, Owner

@@ -4,20 +4,20 @@ operator reads, Secrets are lists and credentials that only pods read. Pure."""
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ingest_contract.batch import (
-    ConfigMapSource,
-    IngestBatchSpec,
-    ObjectStoreSource,
-    SecretSource,
-    Source,
-    VolumeSource,
-)
+from ingest_contract.batch import IngestBatchSpec, Source
+from ingest_contract.batch_sources import ConfigMapSource, ObjectStoreSource, SecretSource, VolumeSource
 from ingest_contract.object_address import ObjectAddress, bucket_and_prefix
 from ingest_contract.order import PlannedSource
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile import FetchProfile
 from ingest_contract.secret_addresses import secret_address
-from ingest_operator.core.source_lists import Fitting, SourceError, fit_for_one_plan, parse_source_list
+from ingest_operator.core.source_lists import (
+    Fitting,
+    SourceError,
+    fit_for_one_plan,
+    in_the_store,
+    parse_source_list,
+)
 
 CLAIMS: Final = "/sources"
 """The folder of a pod in which each claim is mounted, under its own name."""
@@ -95,6 +95,8 @@ def _planned(
         return [_secret(source.secret, source, where, pods)]
     if source.object_store is not None:
         return [_bucket(source.object_store, source, where, pods)]
+    if source.store is not None:
+        return [in_the_store(source.store)]
     assert source.config_map is not None  # noqa: S101 -- the model allows exactly one kind
     text = _list(source.config_map, f"{where}.configMap", pods, config_maps)
     return parse_source_list(

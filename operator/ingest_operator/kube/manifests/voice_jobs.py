@@ -7,7 +7,8 @@ hears, index 1 forgets.
 from enum import IntEnum
 from typing import Final
 
-from ingest_contract.order import ORDER_VARIABLE, WorkOrder
+from ingest_contract.order import WorkOrder
+from ingest_contract.order_variables import ORDER_VARIABLE
 from ingest_contract.pods import PodProfile
 from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
 from ingest_operator.core.deadlines import FLOOR_SECONDS, deadline_seconds

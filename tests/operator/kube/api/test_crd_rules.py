@@ -73,7 +73,40 @@ def selecting(lower: str, upper: str, small: Any, large: Any) -> Case:
     return Case("IngestBatch", message, "spec.select", accepted, refused)
 
 
+STORED: Json = {"sources": [{"store": {}}], "reprocess": "IfPipelineChanged"}
+
+STORE_CASES = [
+    Case(
+        "IngestBatch",
+        "recordings of the store keep the speakers that were heard: omit speakers",
+        "spec.sources[0]",
+        STORED,
+        STORED | {"sources": [{"store": {}, "speakers": {"max": 2}}]},
+    ),
+    Case(
+        "IngestBatch",
+        "sources of the store must not stand beside others: make two batches",
+        "spec",
+        STORED | {"sources": [{"store": {"channels": ["A"]}}, {"store": {"batches": ["talks"]}}]},
+        STORED | {"sources": [{"store": {}}, URL]},
+    ),
+    Case(
+        "IngestBatch",
+        "sources of the store are taken where something has changed: set reprocess to IfPipelineChanged",
+        "spec",
+        STORED,
+        STORED | {"reprocess": "Always"},
+    ),
+    Case(
+        "IngestBatch",
+        "recordings of the store keep the words that were heard: omit transcription",
+        "spec",
+        STORED | {"transcription": {"vocabulary": []}},
+        STORED | {"transcription": {"vocabulary": ["pgvector"]}},
+    ),
+]
 BATCH_CASES = [
+    *STORE_CASES,
     frozen("profileRef", {"name": "default"}, {"name": "other"}),
     frozen("select", {"limit": 10_000, "order": "LongestFirst"}, {"limit": 30}),
     frozen("transcription", {"vocabulary": []}, {"language": "en"}),
@@ -91,7 +124,7 @@ BATCH_CASES = [
     ),
     Case(
         "IngestBatch",
-        "exactly one of url, configMap, secret, volume and objectStore must be set",
+        "exactly one of url, configMap, secret, volume, objectStore and store must be set",
         "spec.sources[0]",
         *a_source(
             {**URL, "volume": {"claimName": "a"}},
@@ -196,6 +229,16 @@ CASES += [
     for template in ("template", "workerTemplate", "fetchTemplate", "planTemplate")
 ]
 
+
+CASES.append(
+    Case(
+        "IngestProfile",
+        "no volume may project a service account's token: a pod of ours has none",
+        "spec.pods.relabel.template",
+        accepted={"pods": {"relabel": {"template": projecting({"configMap": {"name": "trust"}})}}},
+        refused={"pods": {"relabel": {"template": projecting(TOKEN)}}},
+    )
+)
 
 SAID: Json = {"url": "https://media.example.org/ada.mp3"}
 STRETCH: Json = {"recording": "url:abc", "startSeconds": 4, "endSeconds": 9}

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from ingest_contract.batch import SecretSource, Source
+from ingest_contract.batch import Source
+from ingest_contract.batch_sources import SecretSource
 from ingest_contract.cache_volume import CacheObjects, CacheVolume
-from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, read_order
+from ingest_contract.order import FetchOrder, IngestOrder, read_order
+from ingest_contract.order_variables import ORDER_VARIABLE
 from ingest_contract.pods import CudaCache, GpuShare, PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.phases import Phase

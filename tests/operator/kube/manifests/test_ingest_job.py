@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.batch import ObjectStoreSource, SecretSource, Source
+from ingest_contract.batch import Source
+from ingest_contract.batch_sources import ObjectStoreSource, SecretSource
 from ingest_contract.order import Item
 from ingest_contract.pods import GpuShare, ModelVolume, PodProfile, PullPolicy, StoreSecret, WorkerMemory
 from ingest_operator.core.actions import Start

@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_contract.order import (
-    ORDER_DIGEST_VARIABLE,
-    ORDER_VARIABLE,
-    IngestOrder,
-    Item,
-    order_digest,
-    read_order,
-)
+from ingest_contract.order import IngestOrder, Item, read_order
+from ingest_contract.order_variables import ORDER_DIGEST_VARIABLE, ORDER_VARIABLE, order_digest
 from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_contract.speaker_profile import SpeakerProfile

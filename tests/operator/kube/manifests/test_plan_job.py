@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest_contract.batch import ConfigMapSource, ObjectStoreSource, SecretSource, Source, VolumeSource
-from ingest_contract.order import (
-    ORDER_DIGEST_VARIABLE,
-    Item,
-    PlannedSource,
-    PlanOrder,
-    order_digest,
-    read_order,
-)
+from ingest_contract.batch import Source
+from ingest_contract.batch_sources import ConfigMapSource, ObjectStoreSource, SecretSource, VolumeSource
+from ingest_contract.order import Item, PlannedSource, PlanOrder, read_order
+from ingest_contract.order_variables import ORDER_DIGEST_VARIABLE, order_digest
 from ingest_contract.pods import PodProfile
 from ingest_contract.selection import Reprocess
 from ingest_operator.core.orders import Orders

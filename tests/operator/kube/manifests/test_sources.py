@@ -4,14 +4,8 @@ import re
 
 import pytest
 
-from ingest_contract.batch import (
-    ConfigMapSource,
-    IngestBatchSpec,
-    ObjectStoreSource,
-    SecretSource,
-    Source,
-    VolumeSource,
-)
+from ingest_contract.batch import IngestBatchSpec, Source
+from ingest_contract.batch_sources import ConfigMapSource, ObjectStoreSource, SecretSource, VolumeSource
 from ingest_contract.object_address import ObjectAddress, object_address
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.pods import PodProfile

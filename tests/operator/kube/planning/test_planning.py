@@ -7,7 +7,8 @@ from unittest import mock
 
 import pytest
 
-from ingest_contract.batch import ConfigMapSource, Source
+from ingest_contract.batch import Source
+from ingest_contract.batch_sources import ConfigMapSource
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.profile import TranscriptionProfile
 from ingest_operator.core.timestamps import to_rfc3339

@@ -5,7 +5,8 @@ import asyncio
 
 import pytest
 
-from ingest_contract.batch import ConfigMapSource, Source
+from ingest_contract.batch import Source
+from ingest_contract.batch_sources import ConfigMapSource
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import MAX_ITEMS, PlanDocument
 from ingest_contract.pods import PodProfile

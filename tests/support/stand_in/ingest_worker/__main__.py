@@ -3,7 +3,7 @@
 was started with).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
-`unplannable` fails the plan, `robot` its first run.
+`unplannable` fails the plan, `robot` its first run. A part of the store is an item called like its channel.
 """
 
 import json
@@ -17,7 +17,8 @@ from typing import Any
 
 from ingest_contract.cache import Cached, cache_key
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.order import ORDER_VARIABLE, FetchOrder, IngestOrder, Item, PlanOrder, read_order
+from ingest_contract.order import FetchOrder, IngestOrder, Item, PlanOrder, read_order
+from ingest_contract.order_variables import ORDER_VARIABLE
 from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.receipt import Receipt, encode
 from ingest_contract.sites import SiteReport
@@ -39,7 +40,10 @@ def interrupted(path: str) -> None:
 
 
 def planned(order: PlanOrder) -> int:
-    titles = [source.url.rsplit("/", 1)[-1].replace("+", " ") for source in order.sources]
+    titles = [
+        source.store.channels[0] if source.store else source.url.rsplit("/", 1)[-1].replace("+", " ")
+        for source in order.sources
+    ]
     if "unplannable" in titles:
         return leave(
             Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1),
