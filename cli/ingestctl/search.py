@@ -68,8 +68,8 @@ def find(place: Workplace, question: Question) -> tuple[Passage, ...]:
         found = search(connection, query_of(question, chosen, place))
         if others := of_other_models(connection, chosen.identity):
             people().print(
-                f"{others} recordings have vectors of other text models and are found by their words alone: "
-                "bring them to this one by a batch of the store (examples/relabel.yaml)",
+                f"of other text models: {others} of the recordings, found by their words alone. "
+                "A batch of the store embeds them with this one (examples/relabel.yaml).",
                 soft_wrap=True,
             )
         return found

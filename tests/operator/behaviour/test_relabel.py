@@ -2,7 +2,10 @@
 batch, and no word about a speed that means nothing."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder, PlanOrder
@@ -11,7 +14,8 @@ from testkit.cluster.lives import evicted, fails, sequence, succeeds
 from testkit.cluster.scene import Scene, final, rows
 
 COUNT = 5
-FROM_STORE: dict[str, Any] = {"sources": [{"store": {}}], "reprocess": "IfPipelineChanged"}
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "relabel.yaml"
+FROM_STORE: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["spec"]
 GPU_NODES: dict[str, Any] = {"spec": {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}}
 PODS: dict[str, Any] = {
     "gpu": {"count": 1},
