@@ -33,7 +33,7 @@ STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 4,
     Stage.TRANSCRIBE: 9,
     Stage.DIARIZE: 4,
-    Stage.IDENTIFY: 2,
+    Stage.IDENTIFY: 3,
     Stage.ATTRIBUTE: 1,
     Stage.SEGMENT: 1,
     Stage.EMBED: 1,

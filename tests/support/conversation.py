@@ -46,6 +46,7 @@ def heard(
     *,
     noise: float = 0.1,
     seed: int = 0,
+    apart: bool = True,
 ) -> Diarization:
     """What the diarizer makes of lines if it groups people by `as_speaker`. Two of one group in one window
     cannot both be it: the later one is taken for another speaker, as in pyannote's constrained assignment.
@@ -56,6 +57,8 @@ def heard(
         as_speaker: Person to speaker; speakers are numbered by who speaks first.
         noise: Length of what is added to each window's vector.
         seed: Of that noise.
+        apart: Whether the segmentation tells people of one group apart within a window. Else they have one
+            vector there, the mean of what each says.
     """
     said, frames = spoken(lines)
     random = np.random.default_rng(seed)
@@ -69,12 +72,13 @@ def heard(
     groups = sorted(set(as_speaker.values()))
     for window in range(count):
         here = people[window * 10 : window * 10 + WINDOW_FRAMES]
-        for slot, person in enumerate(list(dict.fromkeys(p for p in here if p))[:SLOTS]):
-            active[window, : here.size, slot] = here == person
+        for slot, members in enumerate(_slots(here.tolist(), None if apart else as_speaker)[:SLOTS]):
+            active[window, : here.size, slot] = np.isin(here, members)
             off = random.normal(size=DIMENSION)
-            vectors[window, slot] = voices[person] + noise * off / np.linalg.norm(off)
+            mean = sum((here == person).sum() * voices[person] for person in members)
+            vectors[window, slot] = mean / np.linalg.norm(mean) + noise * off / np.linalg.norm(off)
             taken = set(speakers[window].tolist())
-            free = [as_speaker[person], *groups]
+            free = [as_speaker[members[0]], *groups]
             speakers[window, slot] = next((group for group in free if group not in taken), NOBODY)
     windows = VoiceWindows(active, scaled(vectors), speakers, step=1.0, frame=FRAME, offset=0.0)
     turns = regrouped_turns(
@@ -90,6 +94,15 @@ def heard(
     ]
     rows = np.array([mean / np.linalg.norm(mean) for mean in means], np.float32)
     return Diarization(turns, (), rows, windows=windows)
+
+
+def _slots(here: Sequence[str], as_speaker: Mapping[str, int] | None) -> list[list[str]]:
+    """Who shares a slot of one window."""
+    present = list(dict.fromkeys(person for person in here if person))
+    if as_speaker is None:
+        return [[person] for person in present]
+    groups = dict.fromkeys(as_speaker[person] for person in present)
+    return [[person for person in present if as_speaker[person] == group] for group in groups]
 
 
 def without_windows(diarization: Diarization) -> Diarization:

@@ -40,6 +40,24 @@ def test_a_speaker_who_is_two_enrolled_people_is_divided_and_each_has_what_he_sa
     assert right_seconds(PANEL, recording.turns, before) < 0.70
 
 
+def test_two_who_are_one_within_each_window_change_where_they_change() -> None:
+    """A window's vector is then of both, and gives all of its ten seconds to the better."""
+    lines: list[Line] = [
+        (4, "bob"),
+        (11, "ann"),
+        (5, "bob"),
+        (9, "ann"),
+        (6, "eve"),
+        (4, "bob"),
+        (3, "ann"),
+    ] * 3
+    for seed in range(5):
+        recording = heard(lines, VOICES, MERGED, apart=False, seed=seed)
+        found = identify(recording, [ANN, BOB, EVE], PROFILE)
+        assert sorted(str(name) for name in names(found)) == ["ann", "bob", "eve"]
+        assert right_seconds(lines, found.of(recording).turns, person_of(found)) >= 0.96
+
+
 def test_the_evidence_says_which_of_the_diarizers_speakers_it_was_and_what_was_won() -> None:
     found = identify(heard(PANEL, VOICES, MERGED), [ANN, BOB, EVE], PROFILE)
     ann, eve, bob = (identity.evidence for identity in found.identities)

@@ -37,7 +37,7 @@ RECORDED = {
     Stage.TRANSCRIBE: (9, "bfbd1ffa208aa1b2"),
     Stage.DIARIZE: (4, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
-    Stage.IDENTIFY: (2, "7030b3e4c7cd26c8"),
+    Stage.IDENTIFY: (3, "af5ef049e82d021e"),
     Stage.SEGMENT: (1, "4051c55ae450c10c"),
     Stage.EMBED: (1, "a66e1d245421a056"),
 }

@@ -2,7 +2,8 @@
 
 Each of the two must win seconds of that speaker's windows by the rule for names, some of them in one stretch.
 Then every slot of every window with this speaker is assigned anew, because where both were in one window,
-pyannote had to take one of them for somebody else.
+pyannote had to take one of them for somebody else; and turns are cut where one follows the other inside a
+window (`unmixing`).
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from ingest_worker.identification.assignment import reassigned
 from ingest_worker.identification.evidence import Judged, judged, slots_over, won
 from ingest_worker.identification.grouping import Grouping
 from ingest_worker.identification.scores import Reals, similarity, unit
-from ingest_worker.identification.timeline import regrouped_turns
+from ingest_worker.identification.timeline import regrouped_turns, with_touching_joined
+from ingest_worker.identification.unmixing import slots_of, unmixed
 from ingest_worker.voice_windows import NOBODY, Bits
 
 LEAST_SECONDS: Final = 3.0
@@ -41,11 +43,13 @@ def divided(grouping: Grouping, voices: Sequence[EnrolledVoice], profile: Identi
     if not holders:
         return grouping
     vectors, heard_as = list(grouping.diarization.vectors), list(grouping.heard_as)
+    people: dict[int, dict[int, FloatArray]] = {}
     for speaker, inside in holders.items():
         parts = _parts(found, speaker, inside)
         rest = _rest(found, speaker, profile)
         if rest is not None and _somebody_else(rest, grouping.diarization, speaker, voices, profile):
             parts.append(rest)
+        people[speaker] = dict(enumerate(parts, len(vectors)))
         vectors += parts
         heard_as += [grouping.heard_as[speaker]] * len(parts)
     for speaker in holders:
@@ -53,6 +57,12 @@ def divided(grouping: Grouping, voices: Sequence[EnrolledVoice], profile: Identi
     which: Bits = np.any(np.isin(windows.speakers, list(holders)), axis=1)
     speakers = reassigned(windows, np.stack(vectors), which)
     turns = regrouped_turns(grouping.diarization.turns, windows, speakers, which)
+    for speaker, parts_of in people.items():
+        turns = tuple(
+            with_touching_joined(
+                tuple(unmixed(turns, found, slots_of(found, speaker, speakers, parts_of), parts_of))
+            )
+        )
     return grouping.regrouped(turns, np.stack(vectors), speakers, heard_as)
 
 

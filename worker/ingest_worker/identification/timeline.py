@@ -34,7 +34,7 @@ def regrouped_turns(
             made.append(turn)
         else:
             made.extend(_pieces(turn, windows, first, _speakers(votes, changed, first, last, turn.speaker)))
-    return tuple(_joined(made))
+    return tuple(with_touching_joined(made))
 
 
 def _votes(windows: VoiceWindows, speakers: Numbers) -> NDArray[np.int16]:
@@ -82,7 +82,7 @@ def _pieces(turn: Turn, windows: VoiceWindows, first: int, who: NDArray[np.int64
         yield Turn(start, end, int(who[place]))
 
 
-def _joined(turns: Sequence[Turn]) -> Iterator[Turn]:
+def with_touching_joined(turns: Sequence[Turn]) -> Iterator[Turn]:
     """Pieces of no length left out, and neighbours that touch and have one speaker as one turn."""
     held: Turn | None = None
     for turn in turns:
