@@ -107,5 +107,6 @@ def fill(dsn: str) -> None:
 def _first(connection: Connection) -> None:
     at = datetime(2025, 1, 1, tzinfo=UTC)
     recording = Recording("bench:0", "https://media.example/0.mp3", "Talk 0", "Channel 0", at, 1000.0)
-    run = Run(uuid4(), "bench/0", "0" * 32, 1, "hash", at, at, 30.0, 1000.0, {"embedding": MODEL}, {})
+    whose = (uuid4(), "bench/0", None, "0" * 32, 1)
+    run = Run(*whose, "hash", at, at, 30.0, 1000.0, {"embedding": MODEL}, {})
     commit(connection, claim(connection, recording.id, "bench"), recording, run, one_talk())

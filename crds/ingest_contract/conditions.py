@@ -29,6 +29,8 @@ class ConditionType(StrEnum):
     READY = "Ready"
     """Of a SpeakerProfile: every recording is heard or refused, and at least one is used. Of an
     IngestProfile: all that it names is there, and no pod has said that something is missing."""
+    RETENTION_KEPT = "RetentionKept"
+    """Of an IngestProfile with `retention`: the last run has forgotten what is older. Absent without."""
     NODES_AVOIDED = "NodesAvoided"
     """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
     once there were such nodes."""

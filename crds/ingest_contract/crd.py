@@ -60,6 +60,13 @@ _READY_COLUMNS: Final = [
     _column("Message", ".status.conditions[?(@.type=='Ready')].message", priority=1),
 ]
 
+_RETENTION_COLUMNS: Final = [
+    _column("Keeps", ".spec.retention.days", "integer", priority=1),
+    _column("Kept", ".status.conditions[?(@.type=='RetentionKept')].status", priority=1),
+    _column("Forgotten", ".status.retention.totalRecordings", "integer", priority=1),
+    _column("Next", ".status.retention.nextAt", priority=1),
+]
+
 
 def _definition(kind: str, *, short: str, schema: Crd, columns: list[dict[str, Any]], status: bool) -> Crd:
     plural = f"{kind.lower()}s" if not kind.lower().endswith("ch") else f"{kind.lower()}es"
@@ -145,7 +152,7 @@ def definitions() -> dict[str, Crd]:
             PROFILE_KIND,
             short="iprofile",
             schema=profile,
-            columns=[_column("Models", ".spec.modelSet"), *_READY_COLUMNS, *age],
+            columns=[_column("Models", ".spec.modelSet"), *_READY_COLUMNS, *_RETENTION_COLUMNS, *age],
             status=True,
         ),
         "ingestschedules.yaml": _definition(

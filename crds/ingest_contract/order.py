@@ -40,7 +40,7 @@ from ingest_contract.profile import (
 from ingest_contract.selection import Language, Reprocess, Select, StoreSource
 from ingest_contract.sites import SiteAccesses
 from ingest_contract.text import ForeignLine
-from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder, RetainOrder
 from ingest_contract.voices import WantedVoices
 
 
@@ -167,6 +167,9 @@ class IngestOrder(ContractModel):
     batch: BatchName
     """`<namespace>/<name>` of the batch, for the store's records."""
 
+    profile: BatchName | None = None
+    """`<namespace>/<name>` of its IngestProfile, whose retention counts for what is stored."""
+
     item: Item
     """The recording."""
 
@@ -236,8 +239,7 @@ class PlannedSource(ContractModel):
 
 
 class PlanOrder(ContractModel):
-    """Resolve sources into recordings:
-    what the sources list, what the store has, in which order, how many."""
+    """Resolve sources into recordings: what they list, what the store has, in which order, how many."""
 
     kind: Literal["Plan"] = "Plan"
     trace_id: TraceId
@@ -278,7 +280,7 @@ class PlanOrder(ContractModel):
     """Where things are."""
 
 
-WorkOrder = EnrolOrder | FetchOrder | ForgetOrder | IngestOrder | PlanOrder
+WorkOrder = EnrolOrder | FetchOrder | ForgetOrder | IngestOrder | PlanOrder | RenameOrder | RetainOrder
 _ORDERS: Final[TypeAdapter[WorkOrder]] = TypeAdapter(Annotated[WorkOrder, Field(discriminator="kind")])
 
 

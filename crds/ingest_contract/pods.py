@@ -207,7 +207,8 @@ class PodProfile(ContractModel):
 
     curator_store: StoreSecret | None = None
     """Where the store's address for a member of `ingest_curator` is, which workers are not: for Jobs that
-    forget a deleted SpeakerProfile. Omitted: `store`, which suffices where that is the owner's."""
+    forget a deleted SpeakerProfile, or what is older than `retention` keeps. Omitted: `store`, which suffices
+    where that is the owner's."""
 
     models: ModelVolume = ModelVolume()
     """Where the models are."""

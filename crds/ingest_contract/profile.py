@@ -210,7 +210,8 @@ class RetentionProfile(ContractModel):
 
     days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """A recording that was first stored so many days ago is forgotten, as by `ingestctl forget`: nothing
-    of it is left, and no plan takes it in again. Omitted: kept until somebody forgets it."""
+    of it is left, and no plan takes it in again. It counts for the profile of the run that stored it last. In
+    a cluster a Job looks once a day. Omitted: kept until somebody forgets it."""
 
 
 _FOLDERS: Final = (

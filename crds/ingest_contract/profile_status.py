@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
-from ingest_contract.base import ContractModel, Count, ObjectName, ShortText, Timestamp
+from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, ObjectName, ShortText, Timestamp
 from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.failures import Reason
 
@@ -104,6 +104,43 @@ class ProfileFault(ContractModel):
     """The generation of the spec with which it was heard."""
 
 
+class RetentionStatus(ContractModel):
+    """What was done about `spec.retention`. A run is written here before its Job is made, so that no restart
+    makes another."""
+
+    run: Annotated[int, Field(ge=0, le=MAX_RUN_NUMBER)] = 0
+    """The number of the last run; 0 before the first."""
+
+    started_at: Timestamp | None = None
+    """When it was started."""
+
+    ended_at: Timestamp | None = None
+    """When it ended; omitted while it is under way."""
+
+    request: Annotated[str, StringConstraints(max_length=40)] = ""
+    """A digest of what it was asked, and of how its pod runs."""
+
+    reason: Reason | None = None
+    """Why it failed."""
+
+    failures: Count = 0
+    """Runs in a row that have failed."""
+
+    recordings: Count = 0
+    """Recordings that the last run has forgotten."""
+
+    total_recordings: Count = 0
+    """Recordings that all runs have forgotten."""
+
+    next_at: Timestamp | None = None
+    """When the next run is due; omitted while one is under way."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a run was started that has not ended."""
+        return self.started_at is not None and self.ended_at is None
+
+
 class IngestProfileStatus(ContractModel):
     """What is observed."""
 
@@ -111,7 +148,10 @@ class IngestProfileStatus(ContractModel):
     """The generation of the spec that the conditions are about; -1 before there are any."""
 
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=MAP_BY_TYPE)] = ()
-    """Observations in the standard form: `Ready`."""
+    """Observations in the standard form: `Ready`, and `RetentionKept` where the spec has a retention."""
+
+    retention: RetentionStatus | None = None
+    """What was done about `spec.retention`."""
 
     faults: Annotated[
         tuple[ProfileFault, ...], Field(max_length=MAX_FAULT_ROWS, json_schema_extra=_BY_REASON)

@@ -251,7 +251,7 @@ class Receipt(ContractModel):
     """For an enrol order: what is known about the voice now."""
 
     forgotten: ForgetReport | None = None
-    """For a forget order: what went."""
+    """For a forget or a retain order: what went, however it ended."""
 
     site: SiteReport | None = None
     tracks: Tracks | None = None

@@ -95,6 +95,9 @@ class SpeakerProfileStatus(ContractModel):
     request: Annotated[str, StringConstraints(max_length=64)] = ""
     """What was heard, by which image and models, as a digest: the operator's own note."""
 
+    voice: VoiceName | None = None
+    """The name under which the store has the voice: `displayName`, unless that was changed a moment ago."""
+
     used: Count = 0
     """Recordings whose vectors count."""
 

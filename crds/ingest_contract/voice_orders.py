@@ -1,7 +1,7 @@
-"""The orders about people's voices: hear one once and keep its vectors, and forget."""
+"""The orders about people: hear a voice once and keep its vectors, forget, and forget what is old."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -90,11 +90,68 @@ class ForgetOrder(ContractModel):
     key: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Which one."""
 
+    formerly: VoiceName | None = None
+    """Of a voice: the name that it had, where the store may have it under both."""
+
     who: ForeignLine = ""
     """Who asked."""
 
     why: ForeignLine = ""
     """Why."""
+
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)] = 1
+    """The run number: every process counts."""
+
+    place: Place
+    """Where things are."""
+
+
+class RenameOrder(ContractModel):
+    """Give a voice that a SpeakerProfile has enrolled its new name, in every recording and for all to come.
+    Nothing is heard again."""
+
+    kind: Literal["Rename"] = "Rename"
+    trace_id: TraceId
+    """One for each SpeakerProfile."""
+
+    namespace: Name
+    """Where it is enrolled. Enrolments of other namespaces stay."""
+
+    voice: VoiceName
+    """The name that transcripts show from now on."""
+
+    formerly: VoiceName
+    """The name that they have shown."""
+
+    who: ForeignLine = ""
+    """Who asked."""
+
+    run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)] = 1
+    """The run number: every process counts."""
+
+    place: Place
+    """Where things are."""
+
+
+MAX_BATCH_NAMES: Final = 500
+"""Batches that a retain order names: those of recordings that were stored before runs noted their profile."""
+
+
+class RetainOrder(ContractModel):
+    """Forget every recording of one IngestProfile that was first stored longer ago than it keeps them."""
+
+    kind: Literal["Retain"] = "Retain"
+    trace_id: TraceId
+    """One for each profile."""
+
+    profile: BatchName
+    """`<namespace>/<name>` of the IngestProfile. Recordings whose current run names another one stay."""
+
+    batches: Annotated[tuple[BatchName, ...], Field(max_length=MAX_BATCH_NAMES)] = ()
+    """`<namespace>/<name>` of its batches, whose runs count for it where they name no profile."""
+
+    days: Annotated[int, Field(ge=1, le=36_500)]
+    """How long it keeps them."""
 
     run: Annotated[int, Field(ge=1, le=MAX_RUN_NUMBER)] = 1
     """The run number: every process counts."""

@@ -1,4 +1,4 @@
-"""What a Receipt says about voices: the answers to `EnrolOrder` and `ForgetOrder`."""
+"""What a Receipt says about people: the answers to `EnrolOrder`, `ForgetOrder` and `RetainOrder`."""
 
 from typing import Annotated
 
@@ -68,6 +68,9 @@ class ForgetReport(ContractModel):
 
     rows: Annotated[dict[str, Count], Field(max_length=40)] = Field(default_factory=dict)
     """Table of the store, without its schema, to the rows that were removed."""
+
+    recordings: Count = 0
+    """Recordings that are gone whole."""
 
     files: Count = 0
     """Files that were removed from the cache."""

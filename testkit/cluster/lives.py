@@ -11,7 +11,7 @@ from ingest_contract.plan_document import PlanDocument, frames
 from ingest_contract.progress import Progress
 from ingest_contract.receipt import Receipt
 from ingest_contract.stages import Stage
-from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder, RetainOrder
 from ingest_contract.voice_report import Enrolled, EnrolledSource, ForgetReport
 from ingest_contract.voices import VoiceState
 from testkit.cluster.kubelet_order import order_of, orders_of
@@ -205,7 +205,7 @@ def sequence(
     def one(order: WorkOrder) -> Life:
         if isinstance(order, PlanOrder):
             return plan or plans(_new_items(order, count))
-        if isinstance(order, EnrolOrder | ForgetOrder):
+        if isinstance(order, EnrolOrder | ForgetOrder | RenameOrder | RetainOrder):
             return enrols(*(None for _ in order.recordings)) if isinstance(order, EnrolOrder) else forgets()
         its_own = lives.get(order.item.index, ())
         if order.run <= len(its_own):

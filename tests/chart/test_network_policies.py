@@ -131,8 +131,13 @@ def test_where_it_fetches_ahead_a_pod_reaches_what_it_needs_and_nothing_else() -
     assert reached(documents, "ingest") == {STORE, CACHE}
     assert reached(documents, "fetch") == {STORE, CACHE, SITE}
     assert {STORE, SITE} <= reached(documents, "enrol")
-    assert SITE not in reached(documents, "forget")
     assert reached(documents, "plan") == {STORE, SITE}
+
+
+@pytest.mark.parametrize("role", ["forget", "retain"])
+@pytest.mark.parametrize("name", ["default", "ahead", "locked-down"])
+def test_whoever_forgets_reaches_the_store_and_nothing_else(name: str, role: str) -> None:
+    assert reached(case(name), role) == {STORE}
 
 
 def test_a_pod_that_ingests_reaches_media_where_the_profile_has_it_fetch_something() -> None:

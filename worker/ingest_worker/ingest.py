@@ -172,6 +172,7 @@ def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Ide
     return Run(
         id=uuid.uuid4(),
         batch=order.batch,
+        profile=order.profile,
         trace_id=order.trace_id,
         number=order.run,
         pipeline_hash=hashes.pipeline,

@@ -19,7 +19,7 @@ from typing import Final
 from ingest_contract.failures import FAILURES, OK_EXIT, Reason
 from ingest_contract.order import FetchOrder, IngestOrder, WorkOrder
 from ingest_contract.receipt import Receipt
-from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder, RetainOrder
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
 from ingest_worker.interruption import Control, Interruption
@@ -138,6 +138,14 @@ class Process:
             from ingest_worker.forgetting import forget
 
             forget(self._order, self._dsn, self._session)
+        elif isinstance(self._order, RenameOrder):
+            from ingest_worker.forgetting import rename
+
+            rename(self._order, self._dsn, self._session)
+        elif isinstance(self._order, RetainOrder):
+            from ingest_worker.forgetting import retain
+
+            retain(self._order, self._dsn, self._session)
         else:
             from ingest_worker.planner import plan
 

@@ -156,6 +156,7 @@ def _run(
     return Run(
         id=uuid.uuid4(),
         batch=order.batch,
+        profile=order.profile,
         trace_id=order.trace_id,
         number=order.run,
         pipeline_hash=hashes.pipeline,

@@ -107,6 +107,7 @@ class Orders:
         return IngestOrder(
             trace_id=self.trace_id,
             batch=self.name,
+            profile=f"{self.batch.metadata.namespace}/{self.batch.spec.profile_ref.name}",
             item=item,
             run=start.number,
             settings=self.settings,

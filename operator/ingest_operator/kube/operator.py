@@ -27,13 +27,14 @@ from ingest_operator.kube.batches.state import Deps
 from ingest_operator.kube.profiles.controller import ProfileController, ProfileDeps
 from ingest_operator.kube.profiles.hearing import profile_name
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
+from ingest_operator.kube.retention.retaining import retaining
 from ingest_operator.kube.schedules.controller import ScheduleController
 from ingest_operator.kube.schedules.reconcile import ScheduleResult
 from ingest_operator.kube.telemetry.events import EventPoster
 from ingest_operator.kube.telemetry.health import Health, served
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
-from ingest_operator.kube.voices.controller import VoiceController
+from ingest_operator.kube.voices.controller import VoiceController, VoiceDeps
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from ingest_operator.kube.watch.watches import SPEAKS_WITHIN_SECONDS, Watched, list_of, watch, watch_of
@@ -81,23 +82,23 @@ class Operator:
         self._api, self._options, self._instruments = api, options, instruments
         self._batches, self._schedules, self._profiles, self._seen = Cache(), Cache(), Cache(), JobsAndPods()
         self._speakers = Cache()
-        metrics = instruments.metrics
         statuses = ProfileStatuses(api, self._profiles)
         deps = Deps(
             api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
-            metrics.seen,
+            instruments.metrics.seen,
             instruments.accepted,
         )  # fmt: skip
         self._listed: dict[str, int] = {}
         self._restored: ClusterRestoredError | None = None
         self._controller = BatchController(deps)
         schedules = ScheduleController(api, self._schedules, self._batches, clock, self._schedule_reconciled)
-        voices = VoiceController(api, self._speakers, self._profiles, self._seen, clock)
+        known = self._speakers, self._profiles, self._seen
+        voices = VoiceController(VoiceDeps(api, *known, clock, instruments.voice_accepted))
         self._batch_queue = self._queue("batch", self._controller.reconcile)
         self._schedule_queue = self._queue("schedule", schedules.reconcile)
-        self._profile_controller = ProfileController(
-            ProfileDeps(api, self._profiles, self._batches, self._seen, statuses, clock, instruments)
-        )
+        seen = self._profiles, self._batches, self._seen, statuses
+        retain = partial(retaining, api, self._seen)
+        self._profile_controller = ProfileController(ProfileDeps(api, *seen, clock, instruments, retain))
         self._profile_queue = self._queue("profile", self._profile_controller.reconcile)
         self._voice_queue = self._queue("voice", voices.reconcile)
         self.watched: Final = (
@@ -240,6 +241,7 @@ class Operator:
         name = key_of(profile)
         if self._profiles.get(name) is None:
             self._profile_controller.forget(name)
+            self._seen.forget(identity_of(profile))
             self._instruments.profile_forgotten(profile)
         else:
             self._profile_queue.enqueue(name)
@@ -253,6 +255,7 @@ class Operator:
         key = key_of(speaker)
         if self._speakers.get(key) is None:
             self._seen.forget(identity_of(speaker))
+            self._instruments.voice_forgotten(speaker)
         else:
             self._voice_queue.enqueue(key)
         self._enqueue_batches_beside(speaker)
@@ -263,12 +266,13 @@ class Operator:
                 self._batch_queue.enqueue(key)
 
     def _enqueue_owner(self, owner: Identity | None) -> None:
-        """Enqueue the batch or the voice that controls the changed object."""
-        if (key := _where(self._batches, owner)) is not None:
-            self._batch_queue.enqueue(key)
-        elif (key := _where(self._speakers, owner)) is not None:
-            self._voice_queue.enqueue(key)
-        elif owner is not None:
+        """Enqueue the batch, the voice or the profile that controls the changed object."""
+        owners = ((self._batches, self._batch_queue), (self._speakers, self._voice_queue))
+        for cache, queue in (*owners, (self._profiles, self._profile_queue)):
+            if (key := _where(cache, owner)) is not None:
+                queue.enqueue(key)
+                return
+        if owner is not None:
             self._seen.forget(owner)
 
     def _schedule_reconciled(self, result: ScheduleResult) -> None:

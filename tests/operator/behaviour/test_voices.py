@@ -7,7 +7,7 @@ from http import HTTPStatus
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import EnrolOrder, ForgetOrder
+from ingest_contract.order import EnrolOrder, ForgetOrder, RenameOrder
 from ingest_operator.kube.voices import controller, next_step
 from testkit.cluster.client import Json
 from testkit.cluster.kubelet import RunningKubelet
@@ -63,6 +63,7 @@ def test_a_voice_is_heard_once_and_is_ready_also_for_the_next_operator(scene: Sc
     scene.speaker("ada", "https://media.example.org/1.mp3", "https://media.example.org/2.mp3")
     operator = scene.operate()
     status = scene.until_speaker(is_ready, "it is ready")["status"]
+    until(lambda: scene.events("Ready") == ["2 of 2 recordings are used."], "it is reported")
     operator.stop()
     assert (status["used"], status["refused"], status["seconds"]) == (2, 0, "40.0")
     assert [row["source"][-5:] for row in status["recordings"]] == ["1.mp3", "2.mp3"]
@@ -118,6 +119,29 @@ def test_a_deleted_voice_goes_when_it_is_forgotten_though_the_operator_was_away(
     assert (order.what, order.key, order.namespace) == ("Voice", "Ada Lovelace", scene.namespace)
     assert "ada" in order.who
     until(lambda: not scene.left(), "nothing of it is left")
+
+
+def test_a_changed_name_is_followed_by_the_store_before_the_voice_is_ready_again(scene: Scene) -> None:
+    kubelet = scene.play()
+    scene.speaker("ada", displayName="Ada Byron")
+    scene.operate()
+    scene.until_speaker(is_ready, "it is ready")
+    scene.speaker("ada", displayName="Ada Lovelace")
+    scene.until_speaker(
+        lambda voice: is_ready(voice) and voice["status"]["voice"] == "Ada Lovelace", "it is ready again"
+    )
+    names = [
+        (type(order).__name__, order.voice)
+        for order in kubelet.orders()
+        if isinstance(order, EnrolOrder | RenameOrder)
+    ]
+    assert names == [
+        ("EnrolOrder", "Ada Byron"),
+        ("RenameOrder", "Ada Lovelace"),
+        ("EnrolOrder", "Ada Lovelace"),
+    ]
+    [rename] = [order for order in kubelet.orders() if isinstance(order, RenameOrder)]
+    assert (rename.formerly, rename.namespace) == ("Ada Byron", scene.namespace)
 
 
 def test_a_deleted_voice_that_cannot_be_forgotten_says_why_and_what_to_do(scene: Scene) -> None:

@@ -52,6 +52,7 @@ def a_run(**changes: Any) -> Run:
     run = Run(
         uuid4(),
         "default/batch",
+        "default/profile",
         "0" * 32,
         1,
         "hash-1",

@@ -12,7 +12,7 @@ from ingest_worker.codec import encode_diarization, encode_identified
 from ingest_worker.details import Detail, Fact
 from ingest_worker.domain import Decision, Evidence, Identified, Identity, WonSeconds
 from ingest_worker.errors import StageError
-from ingest_worker.store import artifacts
+from ingest_worker.store import artifacts, forgetting
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import commit
 from ingest_worker.store.connect import Connection, connect, use_vectors
@@ -188,16 +188,65 @@ def test_counting_what_would_go_removes_nothing(connection: Connection) -> None:
     assert not is_forgotten(connection, "test:secret", "Hidden Channel")
 
 
+def expired(connection: Connection, profile: str, days: int, *batches: str) -> list[tuple[str, ...]]:
+    """What went, by transaction."""
+    return [gone.recordings for gone in forget_expired(connection, profile, days, batches)]
+
+
+def grow_old(connection: Connection, days: int = 31) -> None:
+    connection.execute(
+        "update ingest.recording set first_stored_at = now() - make_interval(days => %s) "
+        "where id <> 'test:young'",
+        [days],
+    )
+
+
 def test_what_is_older_than_its_profile_keeps_is_forgotten(connection: Connection) -> None:
     put(connection, "test:young", talk(TWO, (CAT, BOB)))
-    connection.execute(
-        "update ingest.recording set first_stored_at = now() - interval '31 days' where id <> 'test:young'"
-    )
-    assert forget_expired(connection, ["default/another"], 30, ME).recordings == ()
-    assert forget_expired(connection, ["default/batch"], 32, ME).recordings == ()
-    assert forget_expired(connection, ["default/batch"], 30, ME).recordings == ("test:other", "test:secret")
+    grow_old(connection)
+    assert expired(connection, "default/profile", 32) == []
+    assert expired(connection, "default/profile", 30) == [("test:other", "test:secret")]
     assert is_forgotten(connection, "test:other", None)
     assert passages(connection, "test:young") == ["unknown #3", "unknown #2", "unknown #3"]
+
+
+def test_profiles_that_share_a_store_forget_each_their_own_whatever_their_batches_are_called(
+    connection: Connection,
+) -> None:
+    grow_old(connection)
+    connection.execute("update ingest.run set profile = 'default/legal' where recording = 'test:secret'")
+    assert expired(connection, "default/another", 30, "default/batch") == []
+    assert expired(connection, "other/profile", 30) == []
+    assert expired(connection, "default/profile", 30) == [("test:other",)]
+    assert expired(connection, "default/legal", 30) == [("test:secret",)]
+
+
+def test_a_recording_that_another_profile_has_stored_again_is_kept_as_that_one_says(
+    connection: Connection,
+) -> None:
+    grow_old(connection)
+    held = claim(connection, "test:other", "tester")
+    commit(connection, held, a_recording("test:other"), a_run(profile="default/legal"), talk(TWO, (CAT, BOB)))
+    assert expired(connection, "default/profile", 30) == [("test:secret",)]
+    assert expired(connection, "default/legal", 30) == [("test:other",)]
+
+
+def test_what_was_stored_before_runs_noted_their_profile_goes_with_its_batch(connection: Connection) -> None:
+    grow_old(connection)
+    connection.execute("update ingest.run set profile = null where recording = 'test:secret'")
+    assert expired(connection, "default/another", 30, "default/others") == []
+    assert expired(connection, "default/another", 30, "default/batch") == [("test:secret",)]
+
+
+def test_what_is_old_goes_in_parts_the_oldest_first(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "PART_RECORDINGS", 1)
+    grow_old(connection)
+    connection.execute(
+        "update ingest.recording set first_stored_at = now() - interval '90 days' where id = 'test:secret'"
+    )
+    assert expired(connection, "default/profile", 30) == [("test:secret",), ("test:other",)]
 
 
 DECIDING = [

@@ -41,10 +41,10 @@ on conflict (id) do update
        duration_seconds = coalesce(excluded.duration_seconds, recording.duration_seconds)
 """
 _RUN: Final = """
-insert into ingest.run (id, recording, batch, trace_id, number, pipeline_hash, started_at, finished_at,
-                        seconds, media_seconds, language, models, figures, transcript_source,
+insert into ingest.run (id, recording, batch, profile, trace_id, number, pipeline_hash, started_at,
+                        finished_at, seconds, media_seconds, language, models, figures, transcript_source,
                         transcribe_hash, diarize_hash, voices, from_store)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -146,12 +146,22 @@ def _insert_run(connection: Connection, recording: Recording, run: Run, content:
     times = [run.started_at, run.finished_at, run.seconds, run.media_seconds]
     facts = [content.language, Jsonb(dict(run.models)), Jsonb(dict(run.figures)), content.transcript_source]
     rests_on = [run.transcribe_hash, run.diarize_hash, run.voices, run.from_store]
-    whose = [run.id, recording.id, run.batch, run.trace_id, run.number, run.pipeline_hash]
+    profile = _profile_of(connection, recording) if run.from_store else run.profile
+    whose = [run.id, recording.id, run.batch, profile, run.trace_id, run.number, run.pipeline_hash]
     connection.execute(_RUN, [*whose, *times, *facts, *rests_on])
     words = encode_spoken(content.words)
     connection.execute(
         "insert into ingest.words (run, format, content) values (%s, %s, %b)", [run.id, FORMAT_VERSION, words]
     )
+
+
+def _profile_of(connection: Connection, recording: Recording) -> str | None:
+    """The profile of the run that heard it: whoever judges it again does not decide how long it is kept."""
+    row = connection.execute(
+        "select r.profile from ingest.recording v join ingest.run r on r.id = v.current_run where v.id = %s",
+        [recording.id],
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def _copy_segments(connection: Connection, run: Run, content: Content) -> list[int]:

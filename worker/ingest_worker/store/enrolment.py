@@ -80,6 +80,24 @@ def withdraw(connection: Connection, owner: str, voice: str) -> int:
         ).rowcount
 
 
+def rename(connection: Connection, owner: str, voice: str, to: str) -> int:
+    """Keep under another name what a namespace has enrolled under one. Returns how many rows that were; none
+    where it was done before. Raises `StageError(VOICE_UNUSABLE)` where it has enrolled somebody under that
+    name already."""
+    with translated("renaming an enrolment"), connection.transaction():
+        names = connection.execute(
+            "select distinct voice from ingest.enrolment where owner = %s and voice in (%s, %s)",
+            [owner, voice, to],
+        ).fetchall()
+        if len(names) > 1:
+            raise StageError(
+                Reason.VOICE_UNUSABLE, f"Somebody else is enrolled as {to!r}: take another name."
+            )
+        return connection.execute(
+            "update ingest.enrolment set voice = %s where owner = %s and voice = %s", [to, owner, voice]
+        ).rowcount
+
+
 def known(connection: Connection, owner: str, voice: str, model: str) -> dict[str, HeardSource]:
     """What is known of a voice by a model: source to row. Raises `StageError`, like every statement here."""
     with translated("reading an enrolment"):

@@ -6,7 +6,7 @@ member of `ingest_curator`. What is outside the store (caches, folders of batche
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,12 @@ from ingest_worker.store.forgotten_voice import FORGOTTEN, Passages, forget_spea
 from ingest_worker.store.tombstones import TombstoneKind, bury
 from ingest_worker.store.voice_names import VoiceError, VoiceName
 from ingest_worker.store.voices import lock_numbers
+
+RETENTION: Final = Signed("retention", "older than its profile keeps")
+
+PART_RECORDINGS: Final = 200
+"""Recordings that retention forgets in one transaction: what was removed stays so if the next one fails, and
+workers that store wait for seconds, not for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +78,34 @@ def forget_channel(connection: Connection, channel: str, by: Signed) -> Gone:
     return gone
 
 
-def forget_expired(connection: Connection, batches: Sequence[str], days: int, by: Signed) -> Gone:
-    """Forget recordings of these batches (`<namespace>/<name>`) that were first stored so many days ago.
-    Processing one again does not make it younger. Raises `StageError`."""
-    with translated("forgetting what is too old"), connection.transaction():
+def forget_expired(connection: Connection, profile: str, days: int, batches: Sequence[str]) -> Iterator[Gone]:
+    """Forget recordings of an IngestProfile that were first stored so many days ago: so many in each
+    transaction, the oldest first, until none is left. Processing one again does not make it younger. Raises
+    `StageError`.
+
+    A recording is the profile's whose run stored it last: what two profiles of one namespace share a store
+    for stays apart, whatever their batches are called, and also when those are gone.
+
+    Args:
+        connection: as for every function here.
+        profile: `<namespace>/<name>`.
+        days: how long it keeps recordings.
+        batches: those that count for it where a run names no profile, `<namespace>/<name>` each.
+    """
+    while ids := _expired(connection, profile, days, batches):
+        yield forget_recordings(connection, ids, RETENTION)
+
+
+def _expired(connection: Connection, profile: str, days: int, batches: Sequence[str]) -> list[str]:
+    with translated("looking for what is too old"):
         rows = connection.execute(
             "select v.id from ingest.recording v join ingest.run r on r.id = v.current_run "
-            "where r.batch = any(%s) and v.first_stored_at < now() - make_interval(days => %s) order by v.id",
-            [list(batches), days],
+            "where (r.profile = %s or (r.profile is null and r.batch = any(%s))) "
+            "and v.first_stored_at < now() - make_interval(days => %s) order by v.first_stored_at, v.id "
+            "limit %s",
+            [profile, list(batches), days, PART_RECORDINGS],
         ).fetchall()
-        gone = _forget_recordings(connection, [row[0] for row in rows], by) if rows else Gone()
-        if by.dry_run:
-            raise Rollback
-    return gone
+    return [row[0] for row in rows]
 
 
 def forget_voice(connection: Connection, voice: VoiceName, passages: Passages, by: Signed) -> Gone:

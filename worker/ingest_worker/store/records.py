@@ -47,6 +47,8 @@ class Run:
 
     id: UUID
     batch: str
+    profile: str | None
+    """The IngestProfile whose retention counts."""
     trace_id: str
     number: int
     """The run number of its recording."""

@@ -20,13 +20,13 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "video-ingest-operator"
 
 BATCH_UID: Final = f"{GROUP}/batch-uid"
-"""The batch that the object claims to belong to, or the SpeakerProfile: for people, and for watches that need
-not see everything. The real owner is decided in `ownership`."""
+"""The batch that the object claims to belong to, or the SpeakerProfile or IngestProfile: for people, and for
+watches that need not see everything. The real owner is decided in `ownership`."""
 
 ROLE: Final = f"{GROUP}/role"
-"""What a Job is for: `INGEST`, `FETCH` or `PLAN`, or for a SpeakerProfile `ENROL` or `FORGET`. A name tells
-only plans apart: whatever a run is for, its number is used once. The pod template has this label as well, and
-nobody can edit that."""
+"""What a Job is for: `INGEST`, `FETCH` or `PLAN`, for a SpeakerProfile `ENROL` or `FORGET`, for an
+IngestProfile `RETAIN`. A name tells only plans apart: whatever a run is for, its number is used once. The pod
+template has this label as well, and nobody can edit that."""
 
 INGEST: Final = "ingest"
 FETCH: Final = "fetch"
@@ -37,6 +37,7 @@ alone. Their Jobs have the roles that those of other batches have."""
 
 ENROL: Final = "enrol"
 FORGET: Final = "forget"
+RETAIN: Final = "retain"
 
 INDEX: Final = f"{GROUP}/index"
 """The recording of an ingest Job; the number of the plan of a plan Job. Like `RUN`, for people: the name says
@@ -89,7 +90,7 @@ def trace_of(uid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The batch that owns every object that is created for it, or the SpeakerProfile."""
+    """The batch that owns every object that is created for it, or the SpeakerProfile or IngestProfile."""
 
     namespace: str
     name: str

@@ -21,13 +21,24 @@ class KnownVoices:
     def __init__(self, speakers: Cache) -> None:
         self._speakers = speakers
         self._read: dict[Key, tuple[int, SpeakerProfile | None]] = {}
+        self._here: dict[str, tuple[frozenset[Key], tuple[Key, ...]]] = {}
+        """By namespace: its keys, and the same in their order, which changes only with them."""
 
     def of(self, namespace: str) -> tuple[SpeakerProfile, ...]:
         """Those that are not being deleted, by name."""
-        keys = sorted(key for key in self._speakers.known if key[0] == namespace)
-        self._read = {key: known for key, known in self._read.items() if key[0] != namespace or key in keys}
+        keys = self._keys(namespace)
         found = (self._parsed(key, body) for key in keys if (body := self._speakers.get(key)) is not None)
         return tuple(profile for profile in found if profile is not None)
+
+    def _keys(self, namespace: str) -> tuple[Key, ...]:
+        now = frozenset(key for key in self._speakers.known if key[0] == namespace)
+        before, ordered = self._here.get(namespace, (frozenset(), ()))
+        if now != before:
+            for gone in before - now:
+                self._read.pop(gone, None)
+            ordered = tuple(sorted(now))
+            self._here[namespace] = now, ordered
+        return ordered
 
     def unreadable(self, namespace: str) -> tuple[Blocker, ...]:
         """The blockers of those that this version cannot read: a batch that looks for everybody would look

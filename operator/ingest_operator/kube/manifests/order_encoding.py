@@ -25,7 +25,9 @@ and the longest part of one recording needs 20,000."""
 MAX_PLAN_ORDER_BYTES: Final = 1_000_000
 """Bytes of a plan's order: a ConfigMap takes 1,048,576."""
 
-_SHARED: Final = {"kind", "trace_id", "batch", "settings", "runtime", "fetch", "artifacts_since", "place"}
+_SHARED: Final = {
+    *("kind", "trace_id", "batch", "profile", "settings", "runtime", "fetch", "artifacts_since", "place")
+}
 
 
 class OrderTooLargeError(ValueError):

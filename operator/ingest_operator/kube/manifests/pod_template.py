@@ -9,7 +9,7 @@ from ingest_contract.intervals import encode
 from ingest_contract.order_variables import DSN_VARIABLE
 from ingest_contract.pods import GpuShare, PodProfile, WorkerMemory
 from ingest_operator.core.deadlines import UNKNOWN_LENGTH_SECONDS
-from ingest_operator.kube.api.names import CONTAINER, FORGET, PACK, Owner
+from ingest_operator.kube.api.names import CONTAINER, FORGET, PACK, RETAIN, Owner
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.overlay import lay_over
 from ingest_operator.kube.manifests.volumes import RECEIPT, Mount
@@ -136,7 +136,8 @@ def _container(pods: PodProfile, work: Work) -> Object:
 
 def _store(pods: PodProfile, role: str) -> Object:
     """The address of the store: whoever forgets may do what no worker may."""
-    secret = pods.curator_store if role == FORGET and pods.curator_store is not None else pods.store
+    forgets = role in (FORGET, RETAIN)
+    secret = pods.curator_store if forgets and pods.curator_store is not None else pods.store
     return {
         "name": DSN_VARIABLE,
         "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}},

@@ -1,7 +1,7 @@
 """The Jobs of a SpeakerProfile: one that hears its recordings, and one that forgets the voice. Pure.
 
 Both are named like the runs of a recording, so that everything that reads Jobs reads these too: index 0
-hears, index 1 forgets.
+hears, index 1 forgets, index 2 gives another name.
 """
 
 from enum import IntEnum
@@ -10,7 +10,7 @@ from typing import Final
 from ingest_contract.order import WorkOrder
 from ingest_contract.order_variables import ORDER_VARIABLE
 from ingest_contract.pods import PodProfile
-from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder
 from ingest_operator.core.deadlines import FLOOR_SECONDS, deadline_seconds
 from ingest_operator.kube.api.names import ENROL, FORGET, INDEX, RUN, RUNG, Owner, run_job_name
 from ingest_operator.kube.api.resources import Object
@@ -37,6 +37,7 @@ class VoiceWork(IntEnum):
 
     ENROL = 0
     FORGET = 1
+    RENAME = 2
 
 
 def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> Object:
@@ -46,7 +47,7 @@ def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> O
     work = Work(
         role=ENROL,
         image=pods.image,
-        variables=(*_variables(order), *cuda_cache_variables(pods.cuda_cache)),
+        variables=(*order_variables(order), *cuda_cache_variables(pods.cuda_cache)),
         resources=requested(pods.cpus, memory_mib(pods.memory, None, rung), pods.scratch_gib, pods.gpu),
         mounts=(
             models(pods.models),
@@ -63,18 +64,20 @@ def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> O
     return _job(owner, VoiceWork.ENROL, order.run, labels, pod_template(owner, pods, work))
 
 
-def forget_job(owner: Owner, pods: PodProfile, order: ForgetOrder) -> Object:
-    """The Job that removes a voice from the store. Raises `OverlayError`."""
+def curator_job(owner: Owner, pods: PodProfile, order: ForgetOrder | RenameOrder) -> Object:
+    """The Job that removes a voice from the store, or gives it another name there: both may do what no worker
+    may. Raises `OverlayError`."""
+    what = VoiceWork.FORGET if isinstance(order, ForgetOrder) else VoiceWork.RENAME
     work = Work(
         role=FORGET,
         image=pods.plan_image or pods.image,
-        variables=_variables(order),
+        variables=order_variables(order),
         resources=requested(FORGET_CPUS, FORGET_MEMORY_MIB, FORGET_SCRATCH_GIB),
         mounts=(writable(FORGET_SCRATCH_GIB),),
         deadline_seconds=FLOOR_SECONDS,
         template={"pods.planTemplate": pods.plan_template},
     )
-    return _job(owner, VoiceWork.FORGET, order.run, owner.labels(FORGET), pod_template(owner, pods, work))
+    return _job(owner, what, order.run, owner.labels(FORGET), pod_template(owner, pods, work))
 
 
 def _job(owner: Owner, what: VoiceWork, run: int, labels: dict[str, str], template: Object) -> Object:
@@ -82,7 +85,7 @@ def _job(owner: Owner, what: VoiceWork, run: int, labels: dict[str, str], templa
     return one_run(owner, run_job_name(owner, what, run), labels, template)
 
 
-def _variables(order: WorkOrder) -> tuple[Object, ...]:
+def order_variables(order: WorkOrder) -> tuple[Object, ...]:
     """The whole order in one variable. A `$` is escaped as JSON allows, so that the kubelet expands
     nothing."""
     text = order.to_json().replace("$", r"\u0024")

@@ -19,15 +19,19 @@ PATIENCE_SECONDS: Final = 600.0
 """Seconds without a node before a person should know: a cluster that grows on demand adds one within
 minutes."""
 
+RECORDING: Final = "recording"
+"""What waits for a node, if nothing else is said."""
+
 _MESSAGE_CHARACTERS: Final = 600
 """Characters of the scheduler's own message: a condition has room for 1024, and our text comes first."""
 
 
 def no_node(
-    found: Iterable[tuple[Run, Object | None]], now: float, what: str = "recording"
+    found: Iterable[tuple[Run, Object | None]], now: float, what: str = RECORDING
 ) -> tuple[Blocker, ...]:
-    """The blocker for a batch of which nothing runs and something waits for a node. It holds up nothing: what
-    waits starts by itself. Runs that are kept from nodes are reported as such (`nodes.none_left`)."""
+    """The blocker for a batch of which nothing runs and something waits for a node, or for a plan, or one Job
+    of a voice or a profile. It holds up nothing: what waits starts by itself. Runs that are kept from nodes
+    are reported as such (`nodes.none_left`)."""
     live = [(run, pod) for run, pod in found if run.ended is None]
     waiting = [(run.unplaced_since, run, pod) for run, pod in live if run.unplaced_since is not None]
     if not waiting or any(run.node is not None or run.avoids for run, _ in live):
@@ -42,7 +46,8 @@ def no_node(
         if said
         else "No scheduler has said anything of its pod: is there one of the name that the pod asks for?"
     )
-    message = (
-        f"{who} for a node, the first since {to_rfc3339(since)}, and nothing else of the batch runs. {words}"
-    )
+    times = f", the first since {to_rfc3339(since)}, and nothing else of the batch runs"
+    if what != RECORDING:
+        times = f" since {to_rfc3339(since)}"
+    message = f"{who} for a node{times}. {words}"
     return (Blocker(Reason.UNSCHEDULABLE.value, message, now, first.index),)

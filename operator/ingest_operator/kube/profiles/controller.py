@@ -6,13 +6,14 @@ again.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ingest_contract.conditions import with_conditions
 from ingest_contract.profile import IngestProfile, IngestProfileSpec
 from ingest_contract.profile_status import IngestProfileStatus
+from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.conditions import as_conditions
 from ingest_operator.core.phases import ahead_of
 from ingest_operator.core.profile_readiness import (
@@ -23,6 +24,7 @@ from ingest_operator.core.profile_readiness import (
     of_sites,
     ready,
 )
+from ingest_operator.core.retention import due_at
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.lenient import Reading, reading
@@ -35,7 +37,7 @@ from ingest_operator.kube.manifests.overlay import OverlayError, has_gpu
 from ingest_operator.kube.profiles.hearing import heard, past, profile_name
 from ingest_operator.kube.profiles.lookup import Checked, check_needs
 from ingest_operator.kube.profiles.needs import needs_of
-from ingest_operator.kube.profiles.status_store import ProfileStatuses
+from ingest_operator.kube.profiles.status_store import Change, ProfileStatuses
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.watch.cache import Cache, Key
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -61,6 +63,25 @@ class ProfileInstruments(Protocol):
         """A status was accepted that replaces another one; `profile` is the profile since then."""
 
 
+class RetentionView(Protocol):
+    """One reconcile's view of a profile's retention: `retention.retaining`."""
+
+    def laid_over(self, status: IngestProfileStatus, generation: int, now: float, /) -> IngestProfileStatus:
+        """The status with what is to be done next: to be written before `act`."""
+
+    def held(
+        self, status: IngestProfileStatus, blocker: Blocker, generation: int, now: float, /
+    ) -> IngestProfileStatus:
+        """The status where it cannot be done."""
+
+    async def act(self, now: float, /) -> Blocker | None:
+        """Do what the status says; returns why that is impossible."""
+
+
+Retain = Callable[[Object, IngestProfile, Iterable[Object], float], Awaitable[RetentionView]]
+"""The retention of a profile: its object, the same as it was read, its batches, epoch seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Check:
     """The last look at what one spec names."""
@@ -69,8 +90,13 @@ class _Check:
     generation: int
     due: float
     found: Checked
-    inline: bool
-    """Whether ingest pods meet sources too."""
+    profile: IngestProfile | None
+    """The profile; None where it cannot be read whole."""
+
+    @property
+    def inline(self) -> bool:
+        """Whether ingest pods meet sources too."""
+        return self.profile is not None and _is_inline(self.profile.spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +110,7 @@ class ProfileDeps:
     statuses: ProfileStatuses
     clock: Callable[[], float]
     instruments: ProfileInstruments
+    retain: Retain
 
 
 class ProfileController:
@@ -99,22 +126,42 @@ class ProfileController:
         if body is None or is_deleted(body):
             return Requeue()
         now = self._deps.clock()
-        check = await self._check(key, body, now)
+        check, batches = await self._check(key, body, now), tuple(self._batches_of(key))
+        kept = await self._retaining(body, check, batches, now)
+
+        def change(before: IngestProfileStatus, _: int) -> IngestProfileStatus:
+            after = self._changed(before, check, batches, now)
+            return after if kept is None else kept.laid_over(after, check.generation, now)
+
+        due = check.due
+        try:
+            await self._write(key, body, change)
+            blocker = None if kept is None else await kept.act(now)
+            if kept is not None and blocker is not None:
+                due = min(due, blocker.until)
+                await self._write(key, body, lambda it, _: kept.held(it, blocker, check.generation, now))
+        except UnwritableStatusError as error:
+            LOG.warning("the status of profile %s/%s: %s", *key, error, extra={"action": "write-status"})
+            return Requeue(AGAIN_SECONDS)
+        return Requeue(max(0.0, min(due, due_at(self._deps.statuses.read(key).retention)) - now))
+
+    async def _retaining(
+        self, body: Object, check: _Check, batches: Sequence[Object], now: float
+    ) -> RetentionView | None:
+        """What is to be enforced; None where the profile cannot be read whole, and the condition `Ready` says
+        so, or what was read is not the newest spec."""
+        newest = body["metadata"]["generation"] == check.generation
+        if check.profile is None or not newest:
+            return None
+        return await self._deps.retain(body, check.profile, batches, now)
+
+    async def _write(self, key: Key, body: Object, change: Change) -> None:
         async with self._deps.statuses.gate(key):
-
-            def change(before: IngestProfileStatus, _: int) -> IngestProfileStatus:
-                return self._changed(before, check, tuple(self._batches_of(key)), now)
-
-            try:
-                written = await self._deps.statuses.change(key, change)
-            except UnwritableStatusError as error:
-                LOG.warning("the status of profile %s/%s: %s", *key, error, extra={"action": "write-status"})
-                return Requeue(AGAIN_SECONDS)
+            written = await self._deps.statuses.change(key, change)
         if written is not None:
             self._deps.instruments.profile_accepted(written[1], written[0], self._deps.statuses.read(key))
         else:
             self._deps.instruments.profile_known(body, self._deps.statuses.read(key))
-        return Requeue(max(0.0, check.due - now))
 
     def forget(self, key: Key) -> None:
         """A profile is gone."""
@@ -133,8 +180,8 @@ class ProfileController:
         read = reading(IngestProfile, {**body, "status": None})
         found = await self._found(key, read)
         wait = SOON_SECONDS if found.findings else AGAIN_SECONDS
-        inline = read.value is not None and _is_inline(read.value.spec)
-        check = self._checks[key] = _Check(uid, generation, now + wait, found, inline)
+        profile = None if read.mistakes else read.value
+        check = self._checks[key] = _Check(uid, generation, now + wait, found, profile)
         return check
 
     async def _found(self, key: Key, read: Reading[IngestProfile]) -> Checked:

@@ -63,6 +63,7 @@ class Aspect(StrEnum):
     VERDICT = "Verdict"
     END = "End"
     READINESS = "Readiness"
+    RETENTION = "Retention"
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:

@@ -1,4 +1,5 @@
-"""Kubernetes Events about batches and profiles: few, each once, and never delaying the work that they report.
+"""Kubernetes Events about batches, profiles and voices: few, each once, and never delaying the work that they
+report.
 
 They follow accepted statuses. An Event's name is derived from the object, the reason and the version of the
 status, so one that is posted twice is refused the second time. Events are rate-limited per object; suppressed
@@ -17,9 +18,10 @@ from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 from ingest_contract.profile_status import IngestProfileStatus
+from ingest_contract.speaker_profile import SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.api.errors import AlreadyExistsError
-from ingest_operator.kube.api.resources import BATCHES, EVENTS, PROFILES, Object, Resource
+from ingest_operator.kube.api.resources import BATCHES, EVENTS, PROFILES, SPEAKERS, Object, Resource
 from ingest_operator.kube.telemetry.event_messages import (
     EVENT_RULES,
     Aspect,
@@ -28,6 +30,7 @@ from ingest_operator.kube.telemetry.event_messages import (
     exposed,
 )
 from ingest_operator.kube.telemetry.profile_event_messages import PROFILE_EVENT_RULES
+from ingest_operator.kube.telemetry.voice_event_messages import VOICE_EVENT_RULES
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -108,6 +111,7 @@ class EventPoster:
         self._instance = instance[:INSTANCE_CHARACTERS]
         self._voices: dict[str, _RateLimiter[IngestBatchStatus]] = {}
         self._profiles: dict[str, _RateLimiter[IngestProfileStatus]] = {}
+        self._speakers: dict[str, _RateLimiter[SpeakerProfileStatus]] = {}
         self._waiting: asyncio.Queue[Object] = asyncio.Queue(WAITING_EVENTS)
         self._task: asyncio.Task[None] | None = None
 
@@ -140,8 +144,17 @@ class EventPoster:
         voice = self._profiles.setdefault(profile["metadata"]["uid"], _RateLimiter(PROFILE_EVENT_RULES))
         self._say(PROFILES, profile, voice.reported(before, after, now), now)
 
+    def voice_accepted(
+        self, speaker: Object, before: SpeakerProfileStatus, after: SpeakerProfileStatus
+    ) -> None:
+        """The same for a SpeakerProfile."""
+        now = self._clock()
+        voice = self._speakers.setdefault(speaker["metadata"]["uid"], _RateLimiter(VOICE_EVENT_RULES))
+        self._say(SPEAKERS, speaker, voice.reported(before, after, now), now)
+
     def forgotten(self, uid: str) -> None:
         """A batch or a profile is gone."""
+        self._speakers.pop(uid, None)
         self._voices.pop(uid, None)
         self._profiles.pop(uid, None)
 
@@ -178,7 +191,7 @@ class EventPoster:
 
 
 def event_of(kind: Resource, thing: Object, note: Note, now: float, instance: str) -> Object:
-    """The Event for a note about a batch or a profile."""
+    """The Event for a note about an object of ours."""
     metadata = thing["metadata"]
     identity = f"{metadata['uid']}/{note.reason}/{metadata['resourceVersion']}"
     # Long names are cut so that ours stays a valid name, and not where a dot or a hyphen would be in front of

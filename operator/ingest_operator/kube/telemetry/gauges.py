@@ -41,6 +41,7 @@ class CurrentGauges(Collector):
     def __init__(self) -> None:
         self._batches: dict[tuple[str, str], _Batch] = {}
         self._profiles: dict[tuple[str, str], str] = {}
+        self._retentions: dict[tuple[str, str], str] = {}
         self._gpus: OrderedDict[str, int] = OrderedDict()
 
     def batch(self, namespace: str, name: str, status: IngestBatchStatus | None) -> None:
@@ -53,13 +54,14 @@ class CurrentGauges(Collector):
 
     def profile(self, namespace: str, name: str, status: IngestProfileStatus | None) -> None:
         """The current status of a profile; None when it is gone, or was not looked at yet."""
-        ready = (
-            [each.reason for each in status.conditions if each.type is ConditionType.READY] if status else []
-        )
-        if ready:
-            self._profiles[namespace, name] = ready[0]
-        else:
-            self._profiles.pop((namespace, name), None)
+        reasons = {each.type: each.reason for each in status.conditions} if status else {}
+        for kind, known in (
+            (ConditionType.READY, self._profiles),
+            (ConditionType.RETENTION_KEPT, self._retentions),
+        ):
+            known.pop((namespace, name), None)
+            if kind in reasons:
+                known[namespace, name] = reasons[kind]
 
     def gpu(self, memory: Memory) -> None:
         """Record what a run found on its GPU."""
@@ -96,11 +98,15 @@ class CurrentGauges(Collector):
             ("namespace", "state"),
             batches,
         )
-        yield _gauge(
+        yield _by_reason(
             "video_ingest_profiles",
             "Profiles, by the reason of their condition Ready; AllFound is the one of those that are.",
-            ("namespace", "reason"),
-            Counter((namespace, reason) for (namespace, _), reason in self._profiles.items()),
+            self._profiles,
+        )
+        yield _by_reason(
+            "video_ingest_retention_profiles",
+            "Profiles with a retention, by the reason of their condition RetentionKept: Kept, or a fault.",
+            self._retentions,
         )
         yield _gauge(
             "video_ingest_breakers_open",
@@ -130,6 +136,11 @@ def _avoided(status: IngestBatchStatus) -> tuple[tuple[str, str], ...]:
         for each in status.nodes
         if reported and each.avoided and not is_undecided(each.reason, held)
     )
+
+
+def _by_reason(name: str, text: str, reasons: Mapping[tuple[str, str], str]) -> Metric:
+    values = Counter[Labels]((namespace, reason) for (namespace, _), reason in reasons.items())
+    return _gauge(name, text, ("namespace", "reason"), values)
 
 
 def _gauge(name: str, text: str, labels: Labels, values: Mapping[Labels, int]) -> Metric:

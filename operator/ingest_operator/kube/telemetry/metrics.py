@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from ingest_contract.failures import Reason
-from ingest_contract.profile_status import IngestProfileStatus
+from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus
 from ingest_contract.receipt import Receipt
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -112,6 +112,12 @@ class Metrics:
         self._halvings = counter(
             "video_ingest_batch_halvings_total", "Batches halved in a process to fit into a GPU.", ["stage"]
         )
+        self._retention_runs = counter(
+            "video_ingest_retention_runs_total", "Runs that enforce retention, by how they ended.", ["reason"]
+        )
+        self._retained = counter(
+            "video_ingest_retention_recordings_total", "Recordings that retention has forgotten."
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -169,6 +175,14 @@ class Metrics:
     def profile(self, namespace: str, name: str, status: IngestProfileStatus | None) -> None:
         """The current status of a profile; None when it is gone."""
         self._gauges.profile(namespace, name, status)
+
+    def retained(self, before: IngestProfileStatus, after: IngestProfileStatus) -> None:
+        """A profile's status was accepted: what it says anew of its retention."""
+        was, now = before.retention or RetentionStatus(), after.retention
+        if now is None or now.under_way or not was.under_way:
+            return
+        self._retention_runs.labels(now.reason or SUCCEEDED).inc()
+        self._retained.inc(max(0, now.total_recordings - was.total_recordings))
 
     def folded(self, run: Run) -> None:
         """The end of a run was recorded; call this once per run."""

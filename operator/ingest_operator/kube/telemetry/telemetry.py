@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.profile_status import IngestProfileStatus
+from ingest_contract.speaker_profile import SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.outcome import Run
 from ingest_operator.kube.api.resources import Object
@@ -53,12 +54,23 @@ class Instruments:
     ) -> None:
         """A status was accepted that replaces another one."""
         self.profile_known(profile, after)
+        self.metrics.retained(before, after)
         self.events.profile_accepted(profile, before, after)
 
     def profile_forgotten(self, profile: Object) -> None:
         """A profile is gone."""
         self.metrics.profile(*key_of(profile), None)
         self.events.forgotten(profile["metadata"]["uid"])
+
+    def voice_accepted(
+        self, speaker: Object, before: SpeakerProfileStatus, after: SpeakerProfileStatus
+    ) -> None:
+        """A status was accepted that replaces another one."""
+        self.events.voice_accepted(speaker, before, after)
+
+    def voice_forgotten(self, speaker: Object) -> None:
+        """A SpeakerProfile is gone."""
+        self.events.forgotten(speaker["metadata"]["uid"])
 
     def reconciled(self, kind: str, key: Key, seconds: float, error: BaseException | None) -> None:
         """A reconcile has ended."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from ingest_contract.failures import FAILURES, Verdict
 from ingest_contract.pods import PodProfile
-from ingest_contract.voice_orders import EnrolOrder, ForgetOrder
+from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder, RetainOrder
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
@@ -21,7 +21,6 @@ from ingest_operator.kube.api.names import INGEST, Owner, own_place_of
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.overlay import worker_of
-from ingest_operator.kube.manifests.voice_jobs import VoiceWork
 from ingest_operator.kube.observe.runs import blocker_of, needs_ending, run_of
 from ingest_operator.kube.observe.unplaced import no_node
 from ingest_operator.kube.planning.attempts import REQUEST, digest_of
@@ -39,7 +38,7 @@ class VoiceRequest:
     """Digest of how it runs: Secrets, mounts, resources. With another one a run that failed may succeed."""
 
     @classmethod
-    def of(cls, order: EnrolOrder | ForgetOrder, job: Object) -> "VoiceRequest":
+    def of(cls, order: EnrolOrder | ForgetOrder | RenameOrder | RetainOrder, job: Object) -> "VoiceRequest":
         """The request of this order in this Job. The number of the run is no part of it, nor what makes a run
         faster or smaller."""
         same = order.model_dump_json(exclude={"run", "trace_id", "runtime"})
@@ -116,14 +115,14 @@ class Attempts:
 
 def attempts_of(
     owner: Owner,
-    what: VoiceWork,
+    what: int,
     jobs: Iterable[Object],
     pods: Mapping[str, Object],
     profile: PodProfile,
     now: float,
 ) -> Attempts:
-    """The runs of one kind. `jobs` are those of the SpeakerProfile, `pods` the newest pod of each, by the
-    Job's name."""
+    """The runs of one kind, which is the index in their names. `jobs` are those of the owner, `pods` the
+    newest pod of each, by the Job's name."""
     found: list[tuple[VoiceAttempt, bool]] = []
     for job in jobs:
         name = job["metadata"]["name"]
@@ -140,7 +139,7 @@ def attempts_of(
 
 def _attempt_of(job: Object, pod: Object | None, profile: PodProfile, now: float) -> VoiceAttempt:
     run = run_of(job, pod, profile, now)
-    waits = no_node([(run, pod)], now, what="voice")
+    waits = no_node([(run, pod)], now, what="Job")
     blocker = blocker_of(job, pod, run, now) or next(iter(waits), None)
     return VoiceAttempt(
         job=job,

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 
@@ -39,10 +40,17 @@ from ingest_operator.kube.observe.end_rules import decided
 from ingest_operator.kube.planning.create import create_or_meet
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.telemetry.logs import about
+from ingest_operator.kube.telemetry.voice_event_messages import ENROLLING, FORGETTING, RENAMING
 from ingest_operator.kube.voices.attempts import Attempts, attempts_of
 from ingest_operator.kube.voices.finalizer import by_hand, has_finalizer, with_finalizer, without_finalizer
 from ingest_operator.kube.voices.next_step import Done, GivenUp, MakeJob, WaitOn, next_step
-from ingest_operator.kube.voices.status import PROFILE_MISSING, enrolled_status, same_status, waiting_status
+from ingest_operator.kube.voices.status import (
+    PROFILE_MISSING,
+    enrolled_status,
+    renamed_status,
+    same_status,
+    waiting_status,
+)
 from ingest_operator.kube.voices.wanted import WantedJob
 from ingest_operator.kube.watch.cache import Cache, Key
 from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods, delete_job
@@ -60,18 +68,39 @@ QUEUED: Final = "Queued"
 GOING_SECONDS: Final = GRACE_SECONDS + 5.0
 """Seconds that a pod whose Job was deleted may still write."""
 
+_BUSY: Final = {
+    VoiceWork.ENROL: ENROLLING,
+    VoiceWork.FORGET: FORGETTING,
+    VoiceWork.RENAME: RENAMING,
+}
+"""The reason of a voice at which its Job is at work."""
+
 REFUSED_SECONDS: Final = 60.0
 """Seconds until what the profile makes impossible is tried again; a change of the profile comes sooner."""
+
+
+Accepted = Callable[[Object, SpeakerProfileStatus, SpeakerProfileStatus], None]
+"""Hears of a status that replaces another one, with the object as it is since then."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDeps:
+    """What every reconcile shares."""
+
+    api: Api
+    speakers: Cache
+    profiles: Cache
+    seen: JobsAndPods
+    clock: Callable[[], float]
+    accepted: Accepted
 
 
 class VoiceController:
     """Reconciles SpeakerProfiles."""
 
-    def __init__(
-        self, api: Api, speakers: Cache, profiles: Cache, seen: JobsAndPods, clock: Callable[[], float]
-    ) -> None:
-        self._api, self._speakers, self._profiles = api, speakers, profiles
-        self._seen, self._clock = seen, clock
+    def __init__(self, deps: VoiceDeps) -> None:
+        self._api, self._speakers, self._profiles = deps.api, deps.speakers, deps.profiles
+        self._seen, self._clock, self._accepted = deps.seen, deps.clock, deps.accepted
 
     async def reconcile(self, key: Key) -> Requeue:
         """Bring one voice nearer to its spec; returns when to reconcile it again."""
@@ -107,9 +136,13 @@ class VoiceController:
                 "name another"
             )
             return await self._held(voice, body, Blocker(PROFILE_MISSING, message, inf), now)
-        wanted = WantedJob(owner, voice, profile, VoiceWork.FORGET if deleted else VoiceWork.ENROL)
+        known = _status_of(body).voice
+        formerly = known if known != voice.voice else None
+        what = VoiceWork.ENROL if formerly is None else VoiceWork.RENAME
+        wanted = WantedJob(owner, voice, profile, VoiceWork.FORGET if deleted else what, formerly)
+        work = {VoiceWork.FORGET: self._forget, VoiceWork.RENAME: self._rename, VoiceWork.ENROL: self._enrol}
         try:
-            return await (self._forget if deleted else self._enrol)(wanted, body, now)
+            return await work[wanted.what](wanted, body, now)
         except OverlayError as error:
             blocker = Blocker("TemplateInvalid", f"The profile's {error}", now + REFUSED_SECONDS)
         except NameTakenError as error:
@@ -140,6 +173,15 @@ class VoiceController:
         await self._write(body, enrolled_status(voice, before, heard, request.order, now))
         return Requeue()
 
+    async def _rename(self, wanted: WantedJob, body: Object, now: float) -> Requeue:
+        """Let the store follow a changed `displayName`, before the voice is enrolled under it: what was heard
+        is not heard again, and nobody is two people."""
+        step = next_step(self._attempts(wanted, VoiceWork.RENAME, now), wanted.request, now)
+        if not isinstance(step, Done):
+            return await self._go_on(wanted, body, step, now)
+        await self._write(body, renamed_status(wanted.voice, _status_of(body)))
+        return Requeue(0.0)
+
     async def _forget(self, wanted: WantedJob, body: Object, now: float) -> Requeue:
         """Remove the voice from the store, then let the object go. What still hears it is ended first, and
         has the time to go that its pod gets."""
@@ -160,8 +202,7 @@ class VoiceController:
         self, wanted: WantedJob, body: Object, step: MakeJob | WaitOn | GivenUp, now: float
     ) -> Requeue:
         """Take a step that does not end the work, and tell what is waited for."""
-        busy = "Forgetting" if wanted.what is VoiceWork.FORGET else "Enrolling"
-        blocker, until = Blocker(busy, "", inf), inf
+        blocker, until = Blocker(_BUSY[wanted.what], "", inf), inf
         match step:
             case GivenUp(reason, message):
                 return await self._held(wanted.voice, body, Blocker(reason.value, message, inf), now)
@@ -203,7 +244,9 @@ class VoiceController:
         if body.get("status") and status == _status_of(body):
             return
         wanted = body_of(SPEAKERS, body, json.loads(status.to_json()))
-        self._speakers.offer(await replaced(self._api, SPEAKERS, wanted))
+        written = await replaced(self._api, SPEAKERS, wanted)
+        self._speakers.offer(written)
+        self._accepted(written, _status_of(body), status)
 
     async def _report(self, body: Object, blocker: Blocker) -> None:
         """Report why nothing goes on, and leave everything else in the status as it is, readable or not."""

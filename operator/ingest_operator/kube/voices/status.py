@@ -35,6 +35,7 @@ def enrolled_status(
         update={
             "observed_generation": profile.metadata.generation,
             "model": enrolled.model,
+            "voice": profile.voice,
             "request": request,
             "used": len(used),
             "refused": len(refused),
@@ -60,6 +61,11 @@ def same_status(profile: SpeakerProfile, before: SpeakerProfileStatus) -> Speake
         each.model_copy(update={"observed_generation": generation}) for each in before.conditions
     )
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
+
+
+def renamed_status(profile: SpeakerProfile, before: SpeakerProfileStatus) -> SpeakerProfileStatus:
+    """The status of a voice that has its new name in the store."""
+    return before.model_copy(update={"voice": profile.voice})
 
 
 def waiting_status(

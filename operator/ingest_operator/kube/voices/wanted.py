@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ingest_contract.profile import IngestProfileSpec
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.text import said
-from ingest_contract.voice_orders import ForgetOrder, Forgotten
+from ingest_contract.voice_orders import ForgetOrder, Forgotten, RenameOrder
 from ingest_operator.core.memory_ladder import on_rung
 from ingest_operator.core.orders import Machine, runtime_of
 from ingest_operator.core.site_access import access_to
@@ -15,7 +15,7 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.overlay import has_gpu
 from ingest_operator.kube.manifests.site_secrets import path_of
 from ingest_operator.kube.manifests.sources import with_claims_allowed
-from ingest_operator.kube.manifests.voice_jobs import VoiceWork, enrol_job, forget_job
+from ingest_operator.kube.manifests.voice_jobs import VoiceWork, curator_job, enrol_job
 from ingest_operator.kube.manifests.volumes import PLACE
 from ingest_operator.kube.planning.attempts import REQUEST
 from ingest_operator.kube.voices.attempts import VoiceRequest
@@ -30,6 +30,8 @@ class WantedJob:
     profile: IngestProfileSpec
     """The IngestProfile that it names."""
     what: VoiceWork
+    formerly: str | None = None
+    """The name under which the store has the voice, where it has another one now."""
 
     @property
     def request(self) -> VoiceRequest:
@@ -51,13 +53,26 @@ class WantedJob:
                 namespace=namespace,
                 what=Forgotten.VOICE,
                 key=self.voice.voice,
+                formerly=self.formerly,
                 who=said(f"SpeakerProfile {namespace}/{name}"),
                 why="it was deleted",
                 run=run,
                 place=PLACE,
             )
-            job = forget_job(self.owner, pods, forget)
+            job = curator_job(self.owner, pods, forget)
             return VoiceRequest.of(forget, job), job
+        if self.what is VoiceWork.RENAME:
+            rename = RenameOrder(
+                trace_id=trace,
+                namespace=self.owner.namespace,
+                voice=self.voice.voice,
+                formerly=self.formerly or self.voice.voice,
+                who=said(f"SpeakerProfile {self.owner.namespace}/{self.owner.name}"),
+                run=run,
+                place=PLACE,
+            )
+            job = curator_job(self.owner, pods, rename)
+            return VoiceRequest.of(rename, job), job
         profile = self.profile.model_copy(
             update={"fetch": with_claims_allowed(self.profile.fetch, pods.claims)}
         )

@@ -25,6 +25,12 @@ def test_the_first_that_waits_says_why_and_how_many_wait() -> None:
     assert told((WAITS, unscheduled_pod(SAID)), now=NOW + PATIENCE_SECONDS) == []
 
 
+def test_the_job_of_a_voice_or_a_profile_says_nothing_of_a_batch() -> None:
+    (one,) = no_node([(WAITS, unscheduled_pod(SAID))], LATE, what="Job")
+    assert one.message.startswith("1 Job waits for a node since 2027-")
+    assert "batch" not in one.message
+
+
 def test_a_pod_that_no_scheduler_has_looked_at_says_so() -> None:
     (one,) = told((WAITS, a_pod("Pending", conditions=[]) | {"spec": {}}))
     assert "1 recording waits" in one

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ingest_contract.conditions import ConditionType
 from ingest_contract.failures import Reason
-from ingest_contract.profile_status import IngestProfileStatus
+from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus
 from ingest_contract.receipt import Memory, StageFigures
 from ingest_contract.stages import Stage
 from ingest_operator.core.conditions import as_conditions
@@ -18,6 +19,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run, Waits
 from ingest_operator.core.phases import Phase
 from ingest_operator.core.profile_readiness import Finding, ready
+from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
 from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
@@ -241,6 +243,38 @@ def a_profile_status(*findings: Finding) -> IngestProfileStatus:
     return IngestProfileStatus(observed_generation=1, conditions=conditions)
 
 
+def retaining(run: int, gone: int, *, under_way: bool, reason: Reason | None = None) -> IngestProfileStatus:
+    """A profile with a retention."""
+    draft = (ConditionType.RETENTION_KEPT, reason is None, "Kept" if reason is None else reason.value, "")
+    ended = None if under_way else to_rfc3339(NOW)
+    return IngestProfileStatus(
+        conditions=tuple(as_conditions([draft], NOW, 1)),
+        retention=RetentionStatus(
+            run=run, started_at=to_rfc3339(NOW), ended_at=ended, total_recordings=gone, reason=reason
+        ),
+    )
+
+
+def test_runs_of_retention_are_counted_once_each_with_what_they_have_forgotten(metrics: Metrics) -> None:
+    none, begun, kept = (
+        IngestProfileStatus(),
+        retaining(1, 0, under_way=True),
+        retaining(1, 4, under_way=False),
+    )
+    again = retaining(2, 4, under_way=True)
+    away = retaining(2, 5, under_way=False, reason=Reason.DATABASE_UNAVAILABLE)
+    for before, after in ((none, begun), (begun, kept), (kept, kept), (kept, again), (again, away)):
+        metrics.retained(before, after)
+        metrics.profile("default", "gpus", after)
+    runs = {("Succeeded",): 1, ("DatabaseUnavailable",): 1}
+    assert values(metrics, "video_ingest_retention_runs_total") == runs
+    assert values(metrics, "video_ingest_retention_recordings_total") == {(): 5}
+    name = "video_ingest_retention_profiles"
+    assert values(metrics, name) == {("default", "DatabaseUnavailable"): 1}
+    metrics.profile("default", "gpus", None)
+    assert values(metrics, name) == {}
+
+
 def test_profiles_are_counted_by_why_they_are_not_ready_until_they_are_gone(metrics: Metrics) -> None:
     missing = a_profile_status(Finding("ClaimMissing", "There is no claim."))
     for name, status in (("a", missing), ("b", missing), ("c", a_profile_status())):
@@ -259,6 +293,8 @@ def busy(metrics: Metrics) -> Metrics:
     test_the_operators_own_work_is_counted(metrics)
     metrics.folded(free("GPU-1", 1))
     metrics.profile("default", "gpus", a_profile_status(Finding("ClaimMissing", "There is no claim.")))
+    metrics.profile("default", "kept", retaining(1, 4, under_way=False))
+    metrics.retained(retaining(1, 0, under_way=True), retaining(1, 4, under_way=False))
     metrics.accepted(
         a_batch(),
         None,

@@ -1,0 +1,1 @@
+"""The Jobs that forget what is older than a profile keeps."""
