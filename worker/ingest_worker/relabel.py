@@ -16,6 +16,7 @@ from typing import Final
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
+from ingest_contract.profile import ComputeType
 from ingest_contract.receipt import Effective
 from ingest_contract.stages import Stage
 from ingest_worker.claimed import ClaimedRecording, claimed_recording
@@ -134,13 +135,14 @@ def _require(kept: _Heard, hashes: Hashes) -> None:
 
 
 def _effective(order: IngestOrder, identities: Identities) -> Effective:
+    """The text model's: nothing is heard."""
     runtime = order.runtime
     return Effective(
         device=runtime.device,
-        compute_type=runtime.compute_type.value,
+        compute_type=ComputeType.FLOAT32.value,
         threads=runtime.threads,
-        transcription_batch=runtime.transcription_batch,
-        diarization_batch=runtime.diarization_batch,
+        transcription_batch=0,
+        diarization_batch=0,
         embedding_batch_tokens=runtime.embedding_batch_tokens,
         models=identities.by_role(),
     )
