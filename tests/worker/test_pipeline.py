@@ -165,7 +165,7 @@ def test_a_second_run_of_the_same_order_hears_nothing_and_finds_the_same(
     first = run().found
     studio.asked.clear()
     second = run()
-    assert studio.asked == []
+    assert studio.asked == ["voices"]
     assert second.found.words == first.words
     assert second.found.segments == first.segments
     assert np.array_equal(second.found.vectors.values, first.vectors.values)
@@ -176,7 +176,7 @@ RESUMED = {
     Stage.TRANSCRIBE: ["voices", *HEARING, *NAMING],
     Stage.DIARIZE: ["voices", "fetch", "decode", "diarize", *NAMING],
     Stage.IDENTIFY: ["voices", "embed"],
-    Stage.EMBED: ["embed"],
+    Stage.EMBED: ["voices", "embed"],
 }
 
 
@@ -201,6 +201,17 @@ def test_a_result_under_another_hash_does_not_count(
     run()
     assert "diarize" in studio.asked
     assert "transcribe" not in studio.asked
+
+
+def test_a_voice_that_was_heard_again_is_identified_again_and_nothing_else_is_done(
+    run: Callable[..., Run], studio: Studio
+) -> None:
+    studio.voices_known = (EnrolledVoice("ann", np.array([[0, 1, 0, 0]], np.float32)),)
+    assert [identity.name for identity in run().found.identities] == [None, "ann"]
+    studio.asked.clear()
+    studio.voices_known = (EnrolledVoice("ann", np.array([[1, 0, 0, 0]], np.float32)),)
+    assert [identity.name for identity in run().found.identities] == ["ann", None]
+    assert studio.asked == ["voices"]
 
 
 @pytest.mark.parametrize("reason", [Reason.VOICE_NOT_HEARD, Reason.VOICE_UNUSABLE])
@@ -261,7 +272,7 @@ def test_a_new_voice_costs_an_embedding_only_where_it_changes_whose_the_turns_ar
     for voices, asked in (
         ((ANN,), ["voices"]),
         ((ANN, BOB, EVE), ["voices", "embed"]),
-        ((ANN, BOB, EVE), []),
+        ((ANN, BOB, EVE), ["voices"]),
         ((ANN,), ["voices", "embed"]),  # the other turns' vectors are not kept beside these
     ):
         merged.voices_known = voices
@@ -280,11 +291,11 @@ def test_a_run_that_died_while_it_embedded_regrouped_speakers_goes_on_there(
     del merged.fails["embed"]
     merged.asked.clear()
     again = run()
-    assert merged.asked == ["embed"]
+    assert merged.asked == ["voices", "embed"]
     assert again.found.diarization.speakers == 3
     merged.asked.clear()
     third = run()
-    assert merged.asked == []
+    assert merged.asked == ["voices"]
     assert third.found.words == again.found.words
     assert third.found.segments == again.found.segments
 

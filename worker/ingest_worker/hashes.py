@@ -90,8 +90,8 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
 
     Transcription and diarization build on the decoder, so a recording in which it wrongly found nothing
     counts as changed once the decoder is fixed. Vectors do not build on names, so a newly enrolled voice
-    costs an identification and no embedding (docs/decisions/0006). A voice is identified by its name and the
-    addresses of its recordings: a different recording at the same address must be enrolled under a new name.
+    costs an identification and no embedding (docs/decisions/0006). Of voices, the names and the addresses
+    of their recordings are in it; kept identities count for their vectors as well (`identify_hash`).
     """
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     transcribe = stage_hash(
@@ -138,6 +138,12 @@ def embed_hash(hashes: Hashes, regrouped: Sequence[Turn] | None) -> str:
         return hashes.embed
     turns = json.dumps([(turn.start, turn.end, turn.speaker) for turn in regrouped])
     return hashlib.sha256(f"{hashes.embed} {turns}".encode()).hexdigest()[:16]
+
+
+def identify_hash(hashes: Hashes, voices: Sequence[EnrolledVoice]) -> str:
+    """The hash of a recording's kept identities: besides what the order says, the vectors that they come of.
+    A voice that was heard again, and whom people have named since, make them stale."""
+    return hashlib.sha256(f"{hashes.identify} {voices_hash(voices)}".encode()).hexdigest()[:16]
 
 
 def voices_hash(voices: Sequence[EnrolledVoice]) -> str:

@@ -33,7 +33,7 @@ from ingest_worker.domain import (
     Vectors,
 )
 from ingest_worker.errors import StageError
-from ingest_worker.hashes import Hashes, embed_hash, voices_hash
+from ingest_worker.hashes import Hashes, embed_hash, identify_hash, voices_hash
 from ingest_worker.identification.identify import identify
 from ingest_worker.interruption import Control
 from ingest_worker.kept import DIARIZATION, IDENTIFIED, PASSAGES, TRANSCRIPT, Kind, Passages, Value, one_each
@@ -102,7 +102,7 @@ class Pipeline:
         )
         self._kept: dict[Stage, bytes] = {}
         self._voices: tuple[EnrolledVoice, ...] | None = None
-        self._embed_hash = hashes.embed
+        self._embed_hash, self._identify_hash = hashes.embed, hashes.identify
         self.media: Media | None = None
         """The fetched media, once there are any; None if nothing had to be fetched."""
         self.sound: Sound | None = None
@@ -129,22 +129,24 @@ class Pipeline:
 
     @property
     def judged_by(self) -> str | None:
-        """The voices that speakers were judged by (`voices_hash`); None if an earlier run did that."""
+        """The voices that speakers were judged by (`voices_hash`); None before they are read."""
         return None if self._voices is None else voices_hash(self._voices)
 
     def _resume(self) -> None:
         """Look up what earlier runs finished, and begin to load what the rest needs."""
-        for stage in (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY):
+        with self._observer.clock.timing(Stage.IDENTIFY):
+            # A voice that is not enrolled is missed now, not after hours.
+            self._voices = self._tools.enrolment.voices()
+        self._identify_hash = identify_hash(self._hashes, self._voices)
+        for stage in (Stage.TRANSCRIBE, Stage.DIARIZE):
             self._resume_stage(stage, self._hashes.of(stage))
+        self._resume_stage(Stage.IDENTIFY, self._identify_hash)
         missing = frozenset(KEPT) - self._kept.keys()
         if Stage.IDENTIFY in self._kept:
             self._turns_are_known(IDENTIFIED.decode(self._kept[Stage.IDENTIFY]))
             missing = frozenset(KEPT) - self._kept.keys()
-        else:  # a voice that is not enrolled is missed now, not after hours
-            with self._observer.clock.timing(Stage.IDENTIFY):
-                self._voices = self._tools.enrolment.voices()
-            if self._artifacts.kept(Stage.EMBED, self._hashes.embed) is not None:
-                missing -= {Stage.EMBED}  # most identifications leave the turns as they are
+        elif self._artifacts.kept(Stage.EMBED, self._hashes.embed) is not None:
+            missing -= {Stage.EMBED}  # most identifications leave the turns as they are
         if self._order.settings.captions_of(self._order.item) is not None:
             missing -= {Stage.TRANSCRIBE}  # Whisper is loaded once there are no captions that fit
         self._tools.begin(missing)
@@ -274,7 +276,8 @@ class Pipeline:
             finally:
                 if engine is not None:
                     timing.batch, timing.halvings = engine.batches
-            stage_hash = self._embed_hash if kind.stage is Stage.EMBED else self._hashes.of(kind.stage)
+            of_its_own = {Stage.EMBED: self._embed_hash, Stage.IDENTIFY: self._identify_hash}
+            stage_hash = of_its_own.get(kind.stage) or self._hashes.of(kind.stage)
             self._artifacts.keep(kind.stage, stage_hash, kind.encode(made))
         return made
 
