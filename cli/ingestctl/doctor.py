@@ -10,7 +10,12 @@ from typing import Final
 from ingest_contract.failures import FAILURES
 from ingest_contract.profile import Device
 from ingest_worker.errors import StageError
-from ingest_worker.store.schema import MINIMUM_POSTGRES_VERSION, expected_version, require_pgvector
+from ingest_worker.store.schema import (
+    MINIMUM_POSTGRES_VERSION,
+    expected_version,
+    require_pgvector,
+    unsound_pgvector,
+)
 from ingest_worker.trial import Tried
 from ingestctl.machine import Facts
 from ingestctl.models import size
@@ -180,10 +185,11 @@ def store(facts: Facts) -> Finding:
         f"{found.address}: "
         f"Postgres {found.server // 10_000}, pgvector {found.pgvector}, schema {found.schema}"
     )
-    advice = _store_advice(facts)
-    return Finding(
-        "store", State.MISSING if advice else State.OK, f"{message}; {advice}" if advice else message
-    )
+    if advice := _store_advice(facts):
+        return Finding("store", State.MISSING, f"{message}; {advice}")
+    if warning := unsound_pgvector(found.pgvector or ""):
+        return Finding("store", State.NOTE, f"{message}; {warning}")
+    return Finding("store", State.OK, message)
 
 
 def _store_advice(facts: Facts) -> str | None:

@@ -139,6 +139,7 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
     ),
     (doctor.store, {"store": replace(STORE, pgvector=None)}, State.MISSING, "the server has no pgvector"),
     (doctor.store, {"store": replace(STORE, pgvector="0.7.4")}, State.MISSING, "pgvector 0.7.4 is too old"),
+    (doctor.store, {"store": replace(STORE, pgvector="0.8.3")}, State.NOTE, "update it to 0.8.4 or newer"),
     (doctor.store, {"store": replace(STORE, schema=None)}, State.MISSING, "Run: ingestctl migrate --dsn"),
     (doctor.store, {"store": replace(STORE, schema=999)}, State.MISSING, "Use the newer program"),
 ]

@@ -21,7 +21,7 @@ from ingest_worker.store.schema import ensure_dimension
 from ingestctl.catalog import of_other_models, stored_models
 from ingestctl.commands import app
 from ingestctl.place import Workplace
-from ingestctl.search import TextModel, choose, day_after
+from ingestctl.search import TextModel, choose, day_after, question_vector
 from testkit.models.demo_set import models
 from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 
@@ -98,7 +98,7 @@ def test_a_question_in_other_words_finds_its_passage_with_speaker_time_and_link(
     first, link, text, *_ = search(
         place, talks, "public transport after midnight", "--limit", "1"
     ).splitlines()
-    assert first.startswith("1. Title of youtube:abc  |  ann  |  0:00:02  |  0.0")
+    assert first.startswith("1. Title of youtube:abc  |  ann  |  0:00:02  |  40 % (words 0 %, meaning 0.")
     assert (link.strip(), text.strip()) == ("https://www.youtube.com/watch?v=abc&t=2", TEXTS[1])
     day = NOON.date().isoformat()
     assert (
@@ -168,3 +168,34 @@ def test_days_that_cannot_be_are_refused(place: Workplace) -> None:
     )
     assert done.exit_code == 2
     assert "is before --since" in done.output
+
+
+@pytest.mark.postgres
+def test_words_alone_need_no_model_and_mark_what_they_find(place: Workplace, database: str) -> None:
+    with connect(database, application="tests") as connection:
+        store(connection, content("The [bold]bridges[/bold] were repaired", "nothing"))
+    found = json.loads(search(place, database, "bridge repairs", "--words", "-o", "json"))
+    assert [piece["text"] for piece in found[0]["snippet"] if piece["marked"]] == ["bridges", "repaired"]
+    assert (found[0]["similarity"], found[0]["matched"]) == (None, ["bridge", "repairs"])
+    shown = search(place, database, "bridge repairs", "--words")
+    assert shown.splitlines()[0].endswith("100 % (words 100 %)")
+    assert "The [bold]bridges[/bold] were repaired" in shown
+
+
+@pytest.mark.parametrize("asked", ["soon", "", "1h1h", "-5m"])
+def test_a_length_that_is_none_is_refused(place: Workplace, asked: str) -> None:
+    done = CliRunner().invoke(app, ["search", "x", "--longest", asked, "--home", str(place.home)])
+    assert done.exit_code == 2
+    assert "is no time such as 90s, 10m or 1h30m" in done.output
+
+
+@pytest.mark.models
+def test_a_model_that_only_torch_can_run_is_told(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = TextModel("demo", "all-MiniLM-L6-v2", "tiny@1")
+    monkeypatch.setenv("INGEST_MODELS", str(models()))
+    vector, notes = question_vector("a question", chosen, place)
+    assert notes == ()
+    monkeypatch.setattr("ingest_worker.engines.query._ARCHITECTURES", {})
+    slow, notes = question_vector("a question", chosen, place)
+    assert notes == ("all-MiniLM-L6-v2 was loaded by torch, which takes seconds: it is a 'bert'.",)
+    assert float(vector @ slow) > 1 - 1e-3

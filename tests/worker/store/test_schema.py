@@ -195,7 +195,7 @@ def test_what_an_earlier_version_stored_is_found_by_todays_words(
             [str(unit(1).tolist())],
         )
         for asked in ("東京", "Foo"):
-            assert search(connection, Query(asked, unit(1), MODEL))[0].text_rank == 1
+            assert search(connection, Query(asked, unit(1), MODEL)).hits[0].matched == (asked,)
 
 
 def test_a_database_that_cannot_write_every_language_is_refused(empty_database: str) -> None:
@@ -265,7 +265,7 @@ def test_a_worker_without_rights_on_the_schema_can_do_all_that_a_worker_does(dat
         assert artifacts.get(worker, "test:one", Stage.EMBED, "hash") == b"kept"
         assert reads.transcript(worker, "test:one") is not None
         assert set(reads.stored(worker, ["test:one", "test:silent"])) == {"test:one", "test:silent"}
-        assert len(search(worker, Query("three", unit(1), MODEL))) == 2
+        assert len(search(worker, Query("three", unit(1), MODEL)).hits) == 2
 
 
 @pytest.mark.parametrize("role", ["ingest_writer", "ingest_reader"])
@@ -300,7 +300,7 @@ def test_a_reader_searches_and_reads_and_writes_nothing(database: str, connectio
     store(connection, content("one"))
     with connect(as_role(database, "ingest_reader"), application="reader") as reader:
         assert reads.transcript(reader, "test:one") is not None
-        assert [p.text for p in search(reader, Query("one", unit(1), MODEL))] == ["one"]
+        assert [hit.text for hit in search(reader, Query("one", unit(1), MODEL)).hits] == ["one"]
         assert reader.execute("select count(*) from current_segments").fetchone() == (1,)
         with pytest.raises(StageError, match="permission denied") as caught:
             claim(reader, "test:one", "reader")

@@ -10,11 +10,14 @@ from ingest_contract.captions import TranscriptSource
 from ingest_contract.failures import Reason
 from ingest_worker.domain import FloatArray
 from ingest_worker.errors import StageError
-from ingest_worker.store import search as searching
-from ingest_worker.store.connect import Connection, use_vectors
+from ingest_worker.store.connect import Connection
 from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension
-from ingest_worker.store.search import Query, search
+from ingest_worker.store.search import By, Filters, Hit, Query, search, tuned
+from ingest_worker.store.searching.lookup import looked_up, passage_count
+from ingest_worker.store.searching.statement import parameters, statement
+from ingest_worker.store.searching.terms import terms_of
+from ingest_worker.store.searching.weights import chosen
 from tests.worker.store.makers import MODEL, a_recording, content, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
@@ -23,6 +26,22 @@ NEAR, FAR, AWAY = unit(1, 0.1), unit(0.5, 1), unit(0, 0, 1)
 CAPTIONS = TranscriptSource.CAPTIONS
 RECORDINGS = "select id, transcript_source from recordings"
 TEXTS = ("the operator watches graphics cards", "a recipe for lentil soup", "graphics memory is returned")
+
+
+def found(
+    connection: Connection, text: str, vector: FloatArray, limit: int = 10, **filters: object
+) -> list[str]:
+    query = Query(text, vector, MODEL, limit, Filters(**filters))  # type: ignore[arg-type]  # a test's own filters
+    return [hit.text for hit in search(connection, query).hits]
+
+
+def by_words(connection: Connection, text: str) -> set[str]:
+    """What is found by words alone."""
+    return {hit.text for hit in search(connection, Query(text, None, None, 50)).hits}
+
+
+def hits(connection: Connection, text: str, limit: int = 50) -> tuple[Hit, ...]:
+    return search(connection, Query(text, NEAR, MODEL, limit)).hits
 
 
 @pytest.fixture
@@ -40,26 +59,32 @@ def corpus(connection: Connection) -> Connection:
     return connection
 
 
-def found(connection: Connection, text: str, vector: FloatArray, **filters: object) -> list[str]:
-    return [passage.text for passage in search(connection, replace(Query(text, vector, MODEL), **filters))]  # type: ignore[arg-type]  # a test's own filters
+def test_a_question_finds_what_holds_any_of_its_words_the_rare_ones_first(corpus: Connection) -> None:
+    assert by_words(corpus, "what did they say about the graphics and the operator") == {TEXTS[0], TEXTS[2]}
+    best = search(corpus, Query("who told us about graphics on a card of the operator", None, None)).hits
+    assert [hit.text for hit in best] == [TEXTS[0], TEXTS[2]]
+    assert best[0].matched == ("graphics", "card", "operator")
 
 
-def test_a_passage_that_both_lists_find_comes_before_what_one_finds(corpus: Connection) -> None:
+def test_a_passage_that_both_halves_find_comes_before_what_one_finds(corpus: Connection) -> None:
     assert found(corpus, "graphics memory", unit(0.5, 1))[0] == TEXTS[2]
     assert found(corpus, "lentil", AWAY)[0] == TEXTS[1]
 
 
-def test_a_passage_says_where_it_is_and_what_its_score_is_made_of(corpus: Connection) -> None:
-    best = search(corpus, Query("operator", NEAR, MODEL, recording="test:one"))[0]
-    assert (best.recording, best.title, best.url) == (
+def test_a_hit_says_where_it_is_and_what_its_score_is_made_of(corpus: Connection) -> None:
+    answer = search(corpus, Query("the operator", NEAR, MODEL, filters=Filters(recording="test:one")))
+    best = answer.hits[0]
+    assert (best.recording, best.title, best.url, best.channel, best.language) == (
         "test:one",
         "Title of test:one",
         "https://media.example/one",
+        "Channel",
+        "en",
     )
-    assert (best.speaker, best.start, best.end, best.text) == ("ann", 0.0, 2.0, TEXTS[0])
-    assert (best.vector_rank, best.text_rank) == (1, 1)
-    assert best.score == pytest.approx(2 / 61)
-    assert best.similarity == pytest.approx(1, abs=0.001)
+    assert (best.speaker, best.start, best.end, best.text, best.seq) == ("ann", 0.0, 2.0, TEXTS[0], 0)
+    assert (best.similarity, best.word_score) == pytest.approx((1, 1), abs=0.1)
+    assert best.score == pytest.approx(1, abs=0.15)
+    assert (answer.by, answer.words, answer.ignored, answer.notes) == (By.BOTH, ("operator",), ("the",), ())
 
 
 def test_words_are_asked_in_the_dictionary_of_the_recordings_language(connection: Connection) -> None:
@@ -69,25 +94,58 @@ def test_words_are_asked_in_the_dictionary_of_the_recordings_language(connection
     other = replace(content("Ŋgoma cards"), language="xx")
     store(connection, other, a_recording("test:other"))
 
-    def by_words(text: str) -> set[str]:
-        return {
-            passage.recording for passage in search(connection, Query(text, NEAR, MODEL)) if passage.text_rank
-        }
+    def recordings(text: str) -> set[str]:
+        return {hit.recording for hit in hits(connection, text) if hit.matched}
 
-    assert by_words("returning card") == {"test:one"}
-    assert by_words("Karte") == {"test:deutsch"}
-    assert by_words("CARDS") == {"test:one", "test:other"}
-    assert by_words("ŋgoma") == {"test:other"}
+    assert recordings("returning card") == {"test:one"}
+    assert recordings("Karte") == {"test:deutsch"}
+    assert recordings("CARDS") == {"test:one", "test:other"}
+    assert recordings("ŋgoma") == {"test:other"}
 
 
-def test_a_minus_and_quotes_mean_what_they_do_in_a_web_search(corpus: Connection) -> None:
-    def by_words(text: str) -> set[str]:
-        return {passage.text for passage in search(corpus, Query(text, NEAR, MODEL)) if passage.text_rank}
+def test_a_language_without_a_dictionary_takes_the_silent_words_of_the_question(
+    connection: Connection,
+) -> None:
+    store(connection, content("the cards were returned"))
+    store(connection, replace(content("what the zebra"), language="xx"), a_recording("test:other"))
+    answer = search(connection, Query("what were the cards", NEAR, MODEL))
+    assert [hit.recording for hit in answer.hits if hit.matched] == ["test:one"]
+    assert answer.ignored == ("what", "were", "the")
 
-    assert by_words("graphics") == {TEXTS[0], TEXTS[2]}
-    assert by_words("graphics -memory") == {TEXTS[0]}
-    assert by_words('"graphics memory"') == {TEXTS[2]}
-    assert by_words("' & | ! ( zebra") == set()
+
+def test_a_minus_and_quotes_hold_for_the_whole_answer(corpus: Connection) -> None:
+    assert by_words(corpus, "graphics") == {TEXTS[0], TEXTS[2]}
+    assert set(found(corpus, "graphics -memory", NEAR)) == {TEXTS[0], TEXTS[1], "lentils in august"}
+    assert found(corpus, '"graphics memory" lentil', NEAR) == [TEXTS[2]]
+    assert found(corpus, '"memory graphics"', NEAR) == []
+    assert by_words(corpus, "' & | ! ( zebra") == set()
+    assert by_words(corpus, "lentil OR graphics") == {*TEXTS, "lentils in august"}
+
+
+def test_a_question_of_silent_words_is_answered_by_meaning_and_says_so(corpus: Connection) -> None:
+    answer = search(corpus, Query("what is it about", NEAR, MODEL))
+    assert (answer.by, answer.words, answer.ignored) == (By.MEANING, (), ("what", "is", "it", "about"))
+    assert answer.hits[0].text == TEXTS[0]
+    assert answer.hits[0].word_score is None
+    with pytest.raises(StageError, match="only words that say nothing") as caught:
+        search(corpus, Query("what is it about", None, None))
+    assert caught.value.reason is Reason.ORDER_INVALID
+
+
+def test_words_of_a_title_count_for_its_passages(corpus: Connection) -> None:
+    store(
+        corpus,
+        content("we begin", "the budget at last", vectors=np.stack([AWAY, AWAY])),
+        a_recording("test:talk", title="Zürich keynotes of 2024"),
+    )
+    assert by_words(corpus, "zürich keynote") == {"we begin", "the budget at last"}
+    best = search(corpus, Query("keynote budget", None, None)).hits
+    assert [(hit.text, hit.matched) for hit in best] == [
+        ("the budget at last", ("keynote", "budget")),
+        ("we begin", ("keynote",)),
+    ]
+    corpus.execute("update ingest.recording set title = 'Another' where id = 'test:talk'")
+    assert by_words(corpus, "keynote") == set()
 
 
 UNSPACED = {
@@ -102,10 +160,17 @@ UNSPACED = {
 ANSWERS: dict[str, set[str]] = {
     "東京": {"東京は大きい。Google Chromeを使う"},
     "大きい": {"東京は大きい。Google Chromeを使う"},
+    "東京は大きいですか": {"東京は大きい。Google Chromeを使う"},
+    "日本の東京の話をしました": {"東京は大きい。Google Chromeを使う", "ｶﾀｶﾅの話、２０２６年"},
     "京": {"東京は大きい。Google Chromeを使う", "大阪と京都の茶", "北京的猫喜欢喝茶，2026年"},
     "京は大": {"東京は大きい。Google Chromeを使う"},
     "京大": set(),
-    "東京　Ｇｏｏｇｌｅ": {"東京は大きい。Google Chromeを使う"},
+    "東京　Ｇｏｏｇｌｅ": {
+        "東京は大きい。Google Chromeを使う",
+        "我们用 Google Chrome 打开网页",
+        "เราใช้ Google ที่กรุงเทพ",
+        "ကျွန်တော် Google သုံးတယ်",
+    },
     "京都、大阪": {"大阪と京都の茶"},
     "茶 -猫": {"大阪と京都の茶"},
     "茶 -京都": {"北京的猫喜欢喝茶，2026年"},
@@ -139,19 +204,11 @@ def unspaced(connection: Connection) -> Connection:
 
 
 def test_words_are_found_in_scripts_that_put_no_spaces_between_them(unspaced: Connection) -> None:
-    def by_words(asked: str) -> set[str]:
-        return {
-            passage.text
-            for passage in search(unspaced, Query(asked, NEAR, MODEL, limit=50))
-            if passage.text_rank
-        }
-
-    assert {asked: by_words(asked) for asked in ANSWERS} == ANSWERS
+    assert {asked: by_words(unspaced, asked) for asked in ANSWERS} == ANSWERS
 
 
 def test_a_japanese_name_in_an_english_recording_is_found(unspaced: Connection) -> None:
-    found = search(unspaced, Query("タワー", NEAR, MODEL))
-    assert [passage.recording for passage in found if passage.text_rank] == ["test:en"]
+    assert [hit.recording for hit in hits(unspaced, "タワー") if hit.matched] == ["test:en"]
 
 
 MARKED: dict[str, set[str]] = {
@@ -168,13 +225,7 @@ MARKED: dict[str, set[str]] = {
 
 def test_a_name_is_found_with_and_without_its_trademark_sign(connection: Connection) -> None:
     store(connection, content("Foo™ is new", "Foo (TM) is old", "Foo and Baz", "the Bar®, Qux℠ and ©Quux"))
-
-    def by_words(asked: str) -> set[str]:
-        return {
-            passage.text for passage in search(connection, Query(asked, NEAR, MODEL)) if passage.text_rank
-        }
-
-    assert {asked: by_words(asked) for asked in MARKED} == MARKED
+    assert {asked: by_words(connection, asked) for asked in MARKED} == MARKED
 
 
 def test_words_of_unspaced_scripts_are_asked_of_the_index(connection: Connection) -> None:
@@ -184,8 +235,7 @@ def test_words_of_unspaced_scripts_are_asked_of_the_index(connection: Connection
     connection.execute("set enable_seqscan = off")
     plan = _plan(connection, Query("第2026章", NEAR, MODEL))
     assert "Bitmap Index Scan on segment_text" in plan
-    found = search(connection, Query("第2026章", NEAR, MODEL))
-    assert [passage.text for passage in found if passage.text_rank] == [texts[2026]]
+    assert by_words(connection, "第2026章") == {texts[2026]}
 
 
 def test_a_question_without_a_word_is_refused_rather_than_answered_with_anything(corpus: Connection) -> None:
@@ -211,9 +261,8 @@ def test_no_question_breaks_the_search(unspaced: Connection) -> None:
         "京\u200b都",
         "x\\",
     ]
-    assert [len(search(unspaced, Query(asked, NEAR, MODEL, limit=3))) for asked in hostile] == [3] * len(
-        hostile
-    )
+    for asked in hostile:
+        assert len(hits(unspaced, asked, limit=3)) == 3, asked
 
 
 def test_filters_leave_what_they_say(corpus: Connection) -> None:
@@ -235,9 +284,10 @@ def test_another_models_vectors_are_never_compared(corpus: Connection) -> None:
     other = replace(found_by_other, vectors=replace(found_by_other.vectors, model="other@1"))
     store(corpus, other, a_recording("test:other"))
     assert "same place, other model" not in found(corpus, "nothing", NEAR)
-    assert [passage.text for passage in search(corpus, Query("nothing", NEAR, "other@1"))] == [
-        "same place, other model"
-    ]
+    answer = search(corpus, Query("nothing", NEAR, "other@1"))
+    assert [hit.text for hit in answer.hits] == ["same place, other model"]
+    assert len(answer.notes) == 1
+    assert answer.notes[0].startswith(f"Passages with vectors of {MODEL} only were searched by their words")
 
 
 def test_an_unknown_model_is_an_error_and_not_half_an_answer(corpus: Connection) -> None:
@@ -251,17 +301,19 @@ def test_an_unknown_model_is_an_error_and_not_half_an_answer(corpus: Connection)
 
 
 def test_an_empty_store_has_nothing_to_find(connection: Connection) -> None:
-    assert search(connection, Query("operator", NEAR, MODEL)) == ()
+    assert search(connection, Query("operator", NEAR, MODEL)).hits == ()
+    assert search(connection, Query("operator", None, None)).hits == ()
 
 
 def _plan(connection: Connection, query: Query) -> str:
     with connection.transaction():
-        use_vectors(connection)
-        connection.execute("set local hnsw.iterative_scan = relaxed_order")
-        connection.execute("set local hnsw.ef_search = 100")
+        tuned(connection)
+        of = passage_count(connection)
+        counted = looked_up(connection, terms_of(query.text), of)
         lines = connection.execute(
-            b"explain (analyze, costs off, timing off) " + searching.statement(query).as_bytes(),
-            searching._parameters(query, 1),
+            b"explain (analyze, costs off, timing off) "
+            + statement(query, counted, chosen(counted)).as_bytes(),
+            parameters(query, counted, 1, of),
         )
         return "\n".join(line[0] for line in lines)
 
@@ -279,16 +331,16 @@ def test_ten_thousand_passages_are_searched_through_the_index_and_a_rare_speaker
     target = 4321
     query = Query("nothing of the kind", values[target], MODEL, limit=5)
     assert "Index Scan using embeddings_384_nearest" in _plan(connection, query)
-    assert search(connection, query)[0].text == texts[target]
+    assert search(connection, query).hits[0].text == texts[target]
 
-    rare = replace(query, speaker="ann", limit=50)
+    rare = replace(query, filters=Filters(speaker="ann"), limit=50)
     nearest = {texts[i] for i in np.argsort(-(values[::100] @ values[target]))[:50] * 100}
     assert {
-        passage.text for passage in search(connection, rare)
+        hit.text for hit in search(connection, rare).hits
     } == nearest  # few enough to compare each: the planner sorts them
     connection.execute("set enable_sort = off")  # as if they were too many for that
     assert "Index Scan using embeddings_384_nearest" in _plan(connection, rare)
-    assert len({passage.text for passage in search(connection, rare)} & nearest) >= 45
+    assert len({hit.text for hit in search(connection, rare).hits} & nearest) >= 45
 
 
 def test_whoever_reads_a_passage_can_tell_whether_its_words_were_heard(corpus: Connection) -> None:
@@ -296,10 +348,7 @@ def test_whoever_reads_a_passage_can_tell_whether_its_words_were_heard(corpus: C
     store(corpus, captions, a_recording("test:written"))
 
     def sources() -> dict[str, str]:
-        return {
-            passage.recording: passage.transcript_source
-            for passage in search(corpus, Query("lentils", NEAR, MODEL))
-        }
+        return {hit.recording: hit.transcript_source for hit in hits(corpus, "lentils")}
 
     assert sources() == {"test:one": "Speech", "test:august": "Speech", "test:written": "Captions"}
     for view in ("select recording, transcript_source from current_segments", RECORDINGS):

@@ -233,9 +233,15 @@ def require_pgvector(text: str) -> None:
             "Install it, then run ALTER EXTENSION vector UPDATE."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
-    if version < SOUND_PGVECTOR:
-        _log.warning(
-            "pgvector %s can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4); "
-            "update it to 0.8.4 or newer",
-            text,
-        )
+    if said := unsound_pgvector(text):
+        _log.warning("%s", said)
+
+
+def unsound_pgvector(text: str) -> str | None:
+    """A sentence about a version of pgvector that is known to damage indexes; None for a sound one."""
+    if tuple(int(part) for part in re.findall(r"\d+", text)[:3]) >= SOUND_PGVECTOR:
+        return None
+    return (
+        f"pgvector {text} can damage HNSW indexes (its CHANGELOG, 0.8.2 to 0.8.4), so that passages are not "
+        "found: update it to 0.8.4 or newer, then REINDEX."
+    )

@@ -1,0 +1,1 @@
+"""The parts of a search, which `store.search` puts together."""

@@ -1,0 +1,67 @@
+"""One score from two, and near-duplicates in one place. Pure.
+
+A sum of scores and not of reciprocal ranks: since any word of a question may be held, the list by words ends
+in passages that hold a common one, whose ranks say nothing (docs/decisions/0050 has the figures).
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ingest_worker.store.searching.values import Folded, Hit
+
+MEANING_SHARE: Final = 0.4
+"""Of the score; the rest is the words': a passage that holds every word of the question comes before any that
+is only near. Measured by `python -m bench.search`."""
+SAME_WORDS_SHARE: Final = 0.85
+"""Of the words of both passages together, for one of them to be folded into the other."""
+_WORD: Final = re.compile(r"\w+")
+_FEWEST_WORDS: Final = 4
+"""Shorter passages are the same only if they say the same: "yes, right" and "yes, great" are not."""
+
+
+def fused(rows: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Best first, each with its score."""
+    similar = [hit.similarity for hit in rows if hit.similarity is not None]
+    low, high = (min(similar), max(similar)) if similar else (0.0, 0.0)
+    scored = (replace(hit, score=_score(hit, low, high)) for hit in rows)
+    return tuple(sorted(scored, key=lambda hit: (-hit.score, -(hit.similarity or 0), hit.segment)))
+
+
+def folded(hits: Iterable[Hit], limit: int) -> tuple[Hit, ...]:
+    """The first `limit`, with what says nearly the same listed under the better one."""
+    kept: list[Hit] = []
+    said: list[frozenset[str]] = []
+    under: Mapping[int, list[Folded]] = {}
+    for hit in hits:
+        words = frozenset(_WORD.findall(hit.text.lower()))
+        same = next((i for i, other in enumerate(said) if _is_same(words, other)), None)
+        if same is not None:
+            under[same].append(_place(hit))
+        elif len(kept) < limit:
+            under = {**under, len(kept): []}
+            kept.append(hit)
+            said.append(words)
+    return tuple(replace(hit, folded=tuple(under[i])) for i, hit in enumerate(kept))
+
+
+def _score(hit: Hit, low: float, high: float) -> float:
+    words = 0.0 if hit.word_score is None else hit.word_score
+    if hit.similarity is None:
+        return words
+    near = (hit.similarity - low) / (high - low) if high > low else 1.0
+    if hit.word_score is None:
+        return near
+    # Squared: who holds half of a question's words has said a quarter of it.
+    return MEANING_SHARE * near + (1 - MEANING_SHARE) * words**2
+
+
+def _is_same(words: frozenset[str], other: frozenset[str]) -> bool:
+    if min(len(words), len(other)) < _FEWEST_WORDS:
+        return words == other
+    return len(words & other) >= SAME_WORDS_SHARE * len(words | other)
+
+
+def _place(hit: Hit) -> Folded:
+    return Folded(hit.segment, hit.recording, hit.title, hit.url, hit.speaker, hit.start, hit.end)

@@ -1,0 +1,226 @@
+"""The statement that finds passages: the nearest by vector, those that hold the rarest words, and what each
+of both is worth to the other half.
+
+The worth of a word in a passage is BM25's: its weight (`weights.weight`) times a frequency that saturates,
+over the passage's length. Postgres' `ts_rank` of a single word saturates too (the sum of 1 / i^2 over its
+occurrences, tsrank.c), reads a passage without unpacking it, and stands for the frequency. A word of the
+title counts `TITLE_SHARE` of one that is spoken.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pgvector import HalfVector
+from psycopg import sql
+
+from ingest_worker.store.searching.terms import Kind
+from ingest_worker.store.searching.values import Query
+from ingest_worker.store.searching.weights import MOST_COMPARED, Choice, Counted, weight
+
+TITLE_SHARE: Final = 0.3
+"""Of the worth of a word that is spoken: all passages of a recording share its title."""
+MOST_TITLED_RECORDINGS: Final = 20
+"""Recordings whose passages are looked at because of their title alone."""
+SATURATION: Final = 1.2
+"""k1 of BM25."""
+LENGTH_SHARE: Final = 0.75
+"""b of BM25. Both as Lucene has them."""
+ONE_OCCURRENCE: Final = 0.6079271
+"""`ts_rank` of a word that occurs once: 1 / (pi^2 / 6)."""
+
+_CANDIDATES_FACTOR: Final = 4
+"""Each half brings this many times the passages that are wanted, and at least `_FEWEST_CANDIDATES`: a passage
+late in one list may be early in the other."""
+_FEWEST_CANDIDATES: Final = 50
+
+_WORDS: Final = """
+with asked as materialized (
+  select * from unnest(%(languages)s::text[], %(places)s::int[], %(queries)s::text[]::tsquery[],
+                       %(weights)s::float8[], %(kinds)s::text[]) as a (language, place, query, weight, kind)
+), titled as materialized (
+  select t.run, a.place, min(a.weight) as weight
+    from (select distinct place, query, weight from asked where kind <> 'Excluded') a
+    join ingest.shown_title t on t.words @@ a.query
+   where t.run is not null
+   group by t.run, a.place
+), eligible as not materialized (
+  select s.id, s.run, s.seq, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label,
+         v.id as recording, v.title, v.channel, v.url, v.published_at
+    from ingest.shown_segment s
+    join ingest.shown_recording v on v.current_run = s.run
+    {joins}
+    left join ingest.shown_speaker p on p.run = s.run and p.speaker = s.speaker
+   where {filters}
+), matching as materialized (
+  {matching}
+"""
+_NEAREST: Final = """
+), nearest as materialized (
+  select e.segment as id, e.vector <=> %(vector)s as distance
+    from {table} e
+    join {among} s on s.id = e.segment
+   where e.model = %(model)s
+   order by e.vector <=> %(vector)s
+   limit %(candidates)s
+"""
+_POOL: Final = """
+), pool as materialized (
+  select s.id, s.run, s.language, s.tsv, length(s.tsv)::float8 as words
+    from (select id from matching union select id from {nearest}
+          union (select s.id from eligible s
+                   join (select run from titled group by run order by sum(weight) desc, run
+                          limit %(recordings)s) t on t.run = s.run
+                  limit %(compared)s)) found
+    join ingest.shown_segment s using (id)
+), held as (
+  select s.id, a.place,
+         a.weight * greatest(
+           case when not s.tsv @@ a.query then 0
+                when numnode(a.query) > 1 then 1
+                else (1 + %(saturation)s) * f / (f + %(saturation)s * (1 - %(by_length)s
+                     + %(by_length)s * s.words / greatest(1, (select avg(words) from pool)))) end,
+           case when t.run is null then 0 else %(title)s end) as worth
+    from pool s
+    join asked a on a.language = s.language and a.kind <> 'Excluded'
+    left join titled t on t.run = s.run and t.place = a.place
+   cross join lateral (select ts_rank('{{1,1,1,1}}', s.tsv, a.query) / %(once)s as f) frequency
+   where s.tsv @@ a.query or t.run is not null
+), worded as materialized (
+  select id, sum(worth) as words, array_agg(place order by place) as places from held group by id
+), best as (
+  (select w.id from worded w left join {nearest} n using (id)
+    order by w.words desc, n.distance, w.id limit %(candidates)s)
+  union select id from {nearest}
+)
+select s.id as segment, s.run, s.seq, s.recording, s.title, s.channel, s.url, s.published_at, s.language,
+       s.label as speaker, s.start_seconds as start, s.end_seconds as end, s.text, r.transcript_source,
+       {similarity} as similarity,
+       coalesce(w.words, 0) / (select sum(a.weight) from asked a
+                                where a.language = s.language and a.kind <> 'Excluded') as words,
+       coalesce(w.places, '{{}}') as places
+  from best
+  join eligible s on s.id = best.id
+  join ingest.shown_run r on r.id = s.run
+  left join worded w on w.id = best.id
+  {vectors}
+ order by s.id
+"""
+
+_FILTERS: Final = {
+    "speaker": sql.SQL("p.label = %(speaker)s"),
+    "recording": sql.SQL("v.id = %(recording)s"),
+    "channel": sql.SQL("v.channel = %(channel)s"),
+    "batch": sql.SQL("o.batch = %(batch)s"),
+    "language": sql.SQL("s.language = %(language)s"),
+    "published_from": sql.SQL("v.published_at >= %(published_from)s::date at time zone 'UTC'"),
+    "published_before": sql.SQL("v.published_at < %(published_before)s::date at time zone 'UTC'"),
+    "shortest_seconds": sql.SQL("coalesce(v.duration_seconds, o.media_seconds) >= %(shortest_seconds)s"),
+    "longest_seconds": sql.SQL("coalesce(v.duration_seconds, o.media_seconds) <= %(longest_seconds)s"),
+}
+_OF_THE_RUN: Final = ("batch", "shortest_seconds", "longest_seconds")
+_EXCLUDED: Final = sql.SQL(
+    "not exists (select from asked a where a.kind = 'Excluded' and a.language = s.language "
+    "and s.tsv @@ a.query)"
+)
+_DEMANDED: Final = (
+    "(not exists (select from asked a where a.place = {place} and a.language = s.language)"
+    " or exists (select from asked a where a.place = {place} and a.language = s.language"
+    " and s.tsv @@ a.query)"
+    " or exists (select from titled t where t.place = {place} and t.run = s.run))"
+)
+_NOBODY: Final = sql.SQL("(select null::bigint as id, null::float8 as distance where false)")
+
+
+def statement(query: Query, counted: Sequence[Counted], choice: Choice) -> sql.Composed:
+    """The statement with only the conditions that the query sets, and with its rarest words as values, so
+    that Postgres' planner sees what there is."""
+    demanded = any(each.term.kind is Kind.PHRASE and each.queries for each in counted)
+    nearest = sql.SQL("nearest") if query.vector is not None else _NOBODY
+    filled = {
+        "joins": _joins(query),
+        "filters": _conditions(query, counted),
+        "matching": _matching(choice),
+        "nearest": nearest,
+        "similarity": sql.SQL(
+            "1 - (e.vector <=> %(vector)s)" if query.vector is not None else "null::float8"
+        ),
+        "vectors": sql.SQL(""),
+    }
+    text = _WORDS + _POOL
+    if query.vector is not None:
+        table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
+        filled["table"] = table
+        # Few passages hold a phrase: each is compared, rather than walking an index until enough have it.
+        filled["among"] = sql.SQL("matching" if demanded else "eligible")
+        filled["vectors"] = sql.SQL("left join {} e on e.segment = s.id and e.model = %(model)s").format(
+            table
+        )
+        text = _WORDS + _NEAREST + _POOL
+    return sql.SQL(text).format(**filled)
+
+
+def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: int) -> dict[str, Any]:
+    """Of `statement`: the filters, and a row per language and term."""
+    rows = [
+        (language, place, asked, weight(each.passages, of), each.term.kind.value)
+        for place, each in enumerate(counted)
+        for language, asked in each.queries.items()
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], [], []]
+    names = ("languages", "places", "queries", "weights", "kinds")
+    return {
+        **dict(zip(names, columns, strict=True)),
+        **{name: getattr(query.filters, name) for name in _FILTERS},
+        "vector": None if query.vector is None else HalfVector(query.vector),
+        "model": model,
+        "candidates": max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit),
+        "compared": MOST_COMPARED,
+        "recordings": MOST_TITLED_RECORDINGS,
+        "title": TITLE_SHARE,
+        "saturation": SATURATION,
+        "by_length": LENGTH_SHARE,
+        "once": ONE_OCCURRENCE,
+    }
+
+
+def _joins(query: Query) -> sql.SQL:
+    needed = any(getattr(query.filters, name) is not None for name in _OF_THE_RUN)
+    return sql.SQL("join ingest.shown_run o on o.id = s.run" if needed else "")
+
+
+def _conditions(query: Query, counted: Sequence[Counted]) -> sql.Composed:
+    found: list[sql.Composable] = [
+        condition for name, condition in _FILTERS.items() if getattr(query.filters, name) is not None
+    ]
+    if any(each.term.kind is Kind.EXCLUDED for each in counted):
+        found.append(_EXCLUDED)
+    found += [
+        sql.SQL(_DEMANDED).format(place=sql.Literal(place))
+        for place, each in enumerate(counted)
+        if each.term.kind is Kind.PHRASE and each.queries
+    ]
+    return sql.SQL(" and ").join(found or [sql.SQL("true")])
+
+
+def _matching(choice: Choice) -> sql.Composable:
+    """Passages by their words, each kind of choice at most `MOST_COMPARED`."""
+    kinds = [(" & ", choice.all_of), (" | ", choice.any_of)]
+    found = [
+        sql.SQL("(select s.id from eligible s where {} limit %(compared)s)").format(condition)
+        for operator, terms in kinds
+        if terms and (condition := _holding(operator, terms))
+    ]
+    return sql.SQL(" union ").join(found or [sql.SQL("select null::bigint as id where false")])
+
+
+def _holding(operator: str, terms: Sequence[Counted]) -> sql.Composable | None:
+    """Holding any or all of the terms, each language in its own words."""
+    languages: dict[str, list[str]] = {}
+    for language in sorted({language for each in terms for language in each.queries}):
+        asked = operator.join(f"({each.queries[language]})" for each in terms if language in each.queries)
+        languages.setdefault(asked, []).append(language)
+    one = "(s.language = any({}) and s.tsv @@ {}::tsquery)"
+    found = [
+        sql.SQL(one).format(sql.Literal(spoken), sql.Literal(asked)) for asked, spoken in languages.items()
+    ]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(found)) if found else None

@@ -1,0 +1,116 @@
+"""A question taken apart: words, phrases that must occur, and what must not. Pure.
+
+Scripts that put no spaces between words have no words to take apart: what is short is searched as it stands,
+and a long clause by its pairs of characters, as the store has them (docs/decisions/0013).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+LONGEST_QUESTION_CHARACTERS: Final = 1_000
+"""Characters. Text models see about 512 tokens,
+and a question of 20,000 words exceeds the depth of Postgres' stack."""
+
+MOST_TERMS: Final = 64
+"""Words of a question that are looked up; a person asks for fewer than 20."""
+
+_UNSPACED: Final = (
+    "々-〇ぁ-ゖゝ-ゟァ-ヺー-ヿㄅ-ㄯㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff가-힣ก-ฺเ-๎"
+    "\u0e80-\u0eceໜ-ໝཀ-\u0fbcက-ဿၐ-႟ꧠ-ꧯꧺ-ꧾꩠ-ꩿក-៓ៜ-\u17dd"
+)
+"""As `ingest.unspaced()` in the store."""
+UNSPACED: Final = re.compile(f"[{_UNSPACED}]+")
+_PARTS: Final = re.compile(r'-?"[^"]*"?|[^\s"]+')
+_SIGNS: Final = re.compile(r"[™℠®©]|\((?:tm|r)\)", re.IGNORECASE)
+_HAN_OR_KANA: Final = re.compile("[々-〇ぁ-ヿ㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff]")
+_LONGEST_WORD_CHARACTERS: Final = {True: 4, False: 12}
+"""Characters of a clause that is taken for one word: of Han and kana, and of other scripts, which write a
+syllable in several. Longer ones are sentences, which nobody says twice."""
+_EDGES: Final = ",;:!?()。、「」『』・，！？；：（）"
+
+
+class Kind(StrEnum):
+    """What is asked of a term."""
+
+    WORD = "Word"
+    """Counts if it occurs."""
+    PHRASE = "Phrase"
+    """Must occur, as it is written."""
+    EXCLUDED = "Excluded"
+    """Must not occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing that is asked for."""
+
+    text: str
+    """Without quotes and minus."""
+    kind: Kind
+
+    @property
+    def websearch(self) -> str:
+        """As `ingest.asked` takes it."""
+        return f'"{self.text}"' if self.kind is Kind.PHRASE or " " in self.text else self.text
+
+
+def fault_of(question: str) -> str | None:
+    """Why a question cannot be answered; None if it can.
+
+    Every text has a nearest passage: for a question without a letter or a digit it would be arbitrary.
+    """
+    if not any(unicodedata.category(character)[0] in "LN" for character in question):
+        return "has no word to search for"
+    if len(question) > LONGEST_QUESTION_CHARACTERS:
+        return f"has {len(question):,} characters; at most {LONGEST_QUESTION_CHARACTERS:,} can be asked"
+    return None
+
+
+def terms_of(question: str) -> tuple[Term, ...]:
+    """The terms of a question, each once, in their order."""
+    # As `ingest.folded` does in the store: a sign of ownership is a space before NFKC makes letters of it.
+    folded = unicodedata.normalize("NFKC", _SIGNS.sub(" ", question.replace("\x00", " ")))
+    return tuple(dict.fromkeys(term for part in _PARTS.findall(folded) for term in _terms(part)))
+
+
+def _terms(part: str) -> Iterator[Term]:
+    excluded = part.startswith("-") and len(part) > 1
+    bare = part.lstrip("-") if excluded else part
+    if bare.startswith('"'):
+        text = bare.strip('"').strip()
+        if _says_something(text):
+            yield Term(text, Kind.EXCLUDED if excluded else Kind.PHRASE)
+        return
+    text = bare.strip(_EDGES)
+    if not _says_something(text) or text.lower() == "or":  # every word is one of several already
+        return
+    if excluded:
+        yield Term(text, Kind.EXCLUDED)
+        return
+    yield from (Term(each, Kind.WORD) for each in _words(text))
+
+
+def _words(text: str) -> Iterator[str]:
+    """A word as it is; a clause of an unspaced script in its pairs of characters, and what is beside it."""
+    for clause in re.split(f"[{re.escape(_EDGES)}]+", text) if UNSPACED.search(text) else [text]:
+        found = [match for match in UNSPACED.finditer(clause) if _is_sentence(match.group())]
+        end = 0
+        for match in found:
+            if _says_something(before := clause[end : match.start()]):
+                yield before
+            yield from (match.group()[i : i + 2] for i in range(len(match.group()) - 1))
+            end = match.end()
+        if _says_something(rest := clause[end:]):
+            yield rest
+
+
+def _is_sentence(run: str) -> bool:
+    return len(run) > _LONGEST_WORD_CHARACTERS[bool(_HAN_OR_KANA.search(run))]
+
+
+def _says_something(text: str) -> bool:
+    return any(unicodedata.category(character)[0] in "LN" for character in text)

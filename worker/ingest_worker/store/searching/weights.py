@@ -1,0 +1,79 @@
+"""What each word of a question is worth, and which of them choose the passages that are looked at. Pure.
+
+The weight is BM25's inverse document frequency (Robertson and Zaragoza, "The Probabilistic Relevance
+Framework: BM25 and Beyond", 2009), in Lucene's form, which is never negative.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest_worker.store.searching.terms import Kind, Term
+
+MOST_COMPARED: Final = 4_000
+"""Passages whose words are compared. Each costs about 10 microseconds (`python -m bench.search`)."""
+MOST_WORDS: Final = 32
+"""Words of a question that are compared: the rarest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A term, as the store has it."""
+
+    term: Term
+    queries: dict[str, str]
+    """Language to tsquery; a language in which the term says nothing is left out."""
+    passages: int
+    """In how many passages it is, at most `MOST_COMPARED` and one if it was counted."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it counts for a passage, rather than against."""
+        return self.term.kind is not Kind.EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the passages that are looked at are chosen."""
+
+    any_of: tuple[Counted, ...]
+    """Every passage that holds one of these; the others of the question's words count in these passages."""
+    all_of: tuple[Counted, ...]
+    """Where even the rarest word is in too many passages: first those that hold all of these."""
+
+
+def weight(passages: int, of: int) -> float:
+    """`ln(1 + (N - n + 0.5) / (n + 0.5))`."""
+    held = min(passages, of)
+    return math.log1p((of - held + 0.5) / (held + 0.5))
+
+
+def chosen(counted: Sequence[Counted]) -> Choice:
+    """The rarest words as long as they are in at most `MOST_COMPARED` passages together (as MaxScore leaves
+    out the lists that cannot bring a new document to the top: Turtle and Flood, 1995).
+
+    A phrase must occur, so one alone chooses: the rarest.
+    """
+    words = sorted((each for each in counted if each.is_asked), key=lambda each: each.passages)
+    if phrases := [each for each in words if each.term.kind is Kind.PHRASE]:
+        words = phrases[:1]
+    total, few = 0, []
+    for each in words:
+        total += each.passages
+        if total > MOST_COMPARED and few:
+            break
+        few.append(each)
+    too_many = few[:1] if few and few[0].passages > MOST_COMPARED else []
+    return Choice(tuple(few), tuple(words) if too_many else ())
+
+
+def rarest(counted: Sequence[Counted]) -> tuple[tuple[Counted, ...], tuple[Counted, ...]]:
+    """The terms that are compared, in their order, and those beyond `MOST_WORDS`. What is excluded and what
+    must occur always counts."""
+    words = sorted((each for each in counted if each.term.kind is Kind.WORD), key=lambda each: each.passages)
+    left_out = {each.term for each in words[MOST_WORDS:]}
+    return (
+        tuple(each for each in counted if each.term not in left_out),
+        tuple(each for each in counted if each.term in left_out),
+    )
