@@ -91,6 +91,10 @@ bench-node: ## Thirty recordings on a real node, and its memory after each of te
 bench-operator: ## What the operator costs an API server and etcd, and how soon it tells what happened
 	@$(IN_ENV) $$bin/python -m testkit.cluster.binaries > /dev/null; $$bin/python -m bench.operator_at_scale
 
+.PHONY: bench-search
+bench-search: ## Search: nDCG and recall of each half, and how quick it is at 10,000 and 100,000 passages
+	@$(IN_ENV) $$bin/python -m bench.search
+
 .PHONY: bench-seed
 bench-seed: ## The old system's four tests: short, medium, long, and a batch of 30
 	@$(IN_ENV) $$bin/python -m bench.seed

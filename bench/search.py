@@ -65,6 +65,13 @@ insert into ingest.speaker (run, speaker, decision, name, threshold, seconds, vo
   select id, 0, 'Named', 'Ann', 0.4, 600, 'voices@1' from ingest.run;
 insert into ingest.embedding_model (model, dimension) values ('{model}', 384);
 """
+_INDEX: Final = (
+    "create index embeddings_384_nearest on ingest.embeddings_384 using hnsw (vector halfvec_cosine_ops)"
+)
+_SIZES: Final = (
+    "select pg_total_relation_size('ingest.embeddings_384'), "
+    "pg_relation_size('ingest.embeddings_384_nearest'), pg_total_relation_size('ingest.segment')"
+)
 
 
 @contextmanager
@@ -167,16 +174,12 @@ def scale(passages: int) -> Figures:
         }
         seconds = _timed(lambda: _copy(connection, values))
         figures["vectors_per_second"] = round(passages / seconds)
-        built = "create index embeddings_384_nearest on ingest.embeddings_384 using hnsw (vector halfvec_cosine_ops)"
-        figures["index_seconds"] = round(_timed(lambda: connection.execute(built)), 1)
+        figures["index_seconds"] = round(_timed(lambda: connection.execute(_INDEX)), 1)
         connection.execute("vacuum analyze")
-        size = "select pg_total_relation_size('ingest.embeddings_384'), pg_relation_size('ingest.embeddings_384_nearest'), pg_total_relation_size('ingest.segment')"
-        row = connection.execute(size).fetchone()
+        row = connection.execute(_SIZES).fetchone()
         assert row is not None
-        figures |= {
-            f"{name}_mb": round(each / 2**20)
-            for name, each in zip(("vectors", "index", "passages"), row, strict=True)
-        }
+        names = ("vectors_mb", "index_mb", "passages_mb")
+        figures |= {name: round(each / 2**20) for name, each in zip(names, row, strict=True)}
         return figures | _latency(connection, values) | _recall(connection, values)
 
 
@@ -196,25 +199,13 @@ def _texts(connection: Connection, passages: int) -> None:
     random = np.random.default_rng(8)
     runs = [row[0] for row in connection.execute("select id from ingest.run order by id").fetchall()]
     statement = (
-        "copy ingest.segment (run, seq, start_seconds, end_seconds, speaker, text, first_word, end_word, language)"
-        " from stdin"
+        "copy ingest.segment (run, seq, start_seconds, end_seconds, speaker, text, first_word, end_word, "
+        "language) from stdin"
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for i in range(passages):
-            place = i % PER_RECORDING
-            copy.write_row(
-                (
-                    runs[i // PER_RECORDING],
-                    place,
-                    place * 10,
-                    place * 10 + 9,
-                    0,
-                    _said(random, 40),
-                    i,
-                    i + 1,
-                    "en",
-                )
-            )
+            run, place = runs[i // PER_RECORDING], i % PER_RECORDING
+            copy.write_row((run, place, place * 10, place * 10 + 9, 0, _said(random, 40), i, i + 1, "en"))
 
 
 def _copy(connection: Connection, values: FloatArray) -> None:

@@ -21,8 +21,8 @@ LEAST = {
     ("both", "number"): 0.97,
     ("both", "name"): 0.97,
 }
-"""nDCG@10 by method and kind of question; `python -m bench.search quality` reaches 0.03 more. Words alone find
-no paraphrase, and vectors alone 0.88 of the numbers."""
+"""nDCG@10 by method and kind of question; `python -m bench.search quality` reaches 0.03 more. Words alone
+find no paraphrase, and vectors alone reach 0.88 for numbers."""
 
 
 def gain(found: list[str], asked: Asked) -> float:
