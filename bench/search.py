@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from ingest_worker.engines.query import QueryEncoder
 from ingest_worker.store.connect import Connection, connect, use_vectors
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.schema import ensure_dimension, migrate
-from ingest_worker.store.search import EF_SEARCH, Query, search
+from ingest_worker.store.search import INDEX_CANDIDATES, Query, search
 from testkit.models.demo_set import model
 from testkit.questions.corpus import Asked, questions, store_corpus, texts
 
@@ -225,7 +226,7 @@ def _latency(connection: Connection, values: FloatArray) -> Figures:
     ]
     for each in asked[:20]:
         search(connection, each)
-    both = np.array([_timed(lambda each=each: search(connection, each)) for each in asked]) * 1000
+    both = np.array([_timed(partial(search, connection, each)) for each in asked]) * 1000
     return {
         "p50_ms": round(float(np.percentile(both, 50)), 1),
         "p95_ms": round(float(np.percentile(both, 95)), 1),
@@ -238,7 +239,7 @@ def _recall(connection: Connection, values: FloatArray) -> Figures:
         [row[0] for row in connection.execute("select id from ingest.segment order by id").fetchall()]
     )
     kept = values.astype(np.float16).astype(np.float32)
-    found: dict[int, list[float]] = {40: [], EF_SEARCH: [], 200: []}
+    found: dict[int, list[float]] = {40: [], INDEX_CANDIDATES: [], 200: []}
     for place in random.integers(0, len(values), 100):
         near = values[place] + random.standard_normal(DIMENSION).astype(np.float32) * 0.02
         exact = set(ids[np.argpartition(-(kept @ near), TOP)[:TOP]].tolist())

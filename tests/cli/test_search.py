@@ -190,7 +190,9 @@ def test_a_length_that_is_none_is_refused(place: Workplace, asked: str) -> None:
 
 
 @pytest.mark.models
-def test_a_model_that_only_torch_can_run_is_told(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_says_that_only_torch_can_run_a_model(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = TextModel("demo", "all-MiniLM-L6-v2", "tiny@1")
     monkeypatch.setenv("INGEST_MODELS", str(models()))
     vector, notes = question_vector("a question", chosen, place)

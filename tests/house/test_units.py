@@ -80,7 +80,6 @@ LABELS = {"EXIT", "FLAG", "KEY", "MODE", "OFFSET", "PORT", "SIGNAL", "UID", "VER
 
 UNITLESS = {
     "EPSILON": "a number that only has to be small",
-    "FUSION_K": "`k` of the paper that the formula comes from",
     "IGNORED": "stands in an array in the place of an index",
     "LARGEST": "the largest number of eight bits and a sign",
     "LAST_RUNG": "an index",

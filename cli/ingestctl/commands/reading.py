@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ingest_reader.exports.formats import Format as Form
-from ingest_worker.store.search import MOST_HITS, Filters, fault_of
+from ingest_worker.store.search import MOST_FOUND_PASSAGES, Filters, fault_of
 from ingestctl import search as searching
 from ingestctl.bulk import BulkFormat, export_all
 from ingestctl.catalog import reading
@@ -86,7 +86,7 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         typer.Option("--words", help="By words alone: no text model is needed, and no paraphrase is found."),
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=MOST_HITS, help="At most so many passages.")
+        int, typer.Option("--limit", min=1, max=MOST_FOUND_PASSAGES, help="At most so many passages.")
     ] = 10,
     model_set: Annotated[
         str | None,

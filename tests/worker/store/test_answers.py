@@ -109,8 +109,8 @@ def test_a_hit_is_what_every_filter_asks_for(connection: Connection) -> None:
 def test_where_every_word_is_common_the_answer_says_that_not_all_was_compared(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "MOST_COMPARED", 5)
-    monkeypatch.setattr(searching, "MOST_COMPARED", 5)
+    monkeypatch.setattr(weights, "MOST_COMPARED_PASSAGES", 5)
+    monkeypatch.setattr(searching, "MOST_COMPARED_PASSAGES", 5)
     texts = [f"common number {'talk ' * (i == 17)}{i}" for i in range(20)]
     store(connection, content(*texts))
     answer = search(connection, Query("common talk", None, None))
@@ -128,7 +128,7 @@ def test_common_words_are_known_from_what_analyze_has_counted(connection: Connec
     assert search(connection, Query("speech 17", None, None)).hits[0].text == "speech 17"
 
 
-def test_a_pgvector_that_damages_indexes_is_told_with_the_answer(
+def test_an_answer_warns_of_a_pgvector_that_damages_indexes(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(connection, content("first"))

@@ -14,7 +14,7 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension
 from ingest_worker.store.search import By, Filters, Hit, Query, search, tuned
-from ingest_worker.store.searching.lookup import looked_up, passage_count
+from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.statement import parameters, statement
 from ingest_worker.store.searching.terms import terms_of
 from ingest_worker.store.searching.weights import chosen
@@ -309,7 +309,7 @@ def _plan(connection: Connection, query: Query) -> str:
     with connection.transaction():
         tuned(connection)
         of = passage_count(connection)
-        counted = looked_up(connection, terms_of(query.text), of)
+        counted = counted_in_store(connection, terms_of(query.text), of)
         lines = connection.execute(
             b"explain (analyze, costs off, timing off) "
             + statement(query, counted, chosen(counted)).as_bytes(),

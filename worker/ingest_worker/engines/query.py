@@ -57,7 +57,8 @@ class QueryEncoder:
             from safetensors import safe_open
             from tokenizers import Tokenizer
 
-            self._weights = safe_open(folder / "model.safetensors", framework="numpy")
+            opening: Any = safe_open
+            self._weights: Any = opening(folder / "model.safetensors", framework="numpy")
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:
             said = f"The text model in {folder} cannot be loaded: {error}"

@@ -233,8 +233,8 @@ def require_pgvector(text: str) -> None:
             "Install it, then run ALTER EXTENSION vector UPDATE."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
-    if said := unsound_pgvector(text):
-        _log.warning("%s", said)
+    if warning := unsound_pgvector(text):
+        _log.warning("%s", warning)
 
 
 def unsound_pgvector(text: str) -> str | None:

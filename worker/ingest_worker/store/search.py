@@ -18,13 +18,13 @@ from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import unsound_pgvector
 from ingest_worker.store.searching.fusion import folded, fused
-from ingest_worker.store.searching.lookup import looked_up, passage_count
+from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import parameters, statement
 from ingest_worker.store.searching.surroundings import surroundings
-from ingest_worker.store.searching.terms import MOST_TERMS, fault_of, terms_of
+from ingest_worker.store.searching.terms import MOST_ASKED_WORDS, fault_of, terms_of
 from ingest_worker.store.searching.values import (
-    MOST_HITS,
+    MOST_FOUND_PASSAGES,
     Answer,
     By,
     Filters,
@@ -34,10 +34,10 @@ from ingest_worker.store.searching.values import (
     Piece,
     Query,
 )
-from ingest_worker.store.searching.weights import MOST_COMPARED, Choice, Counted, chosen, rarest
+from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Choice, Counted, chosen, rarest
 
 __all__ = [
-    "MOST_HITS",
+    "MOST_FOUND_PASSAGES",
     "Answer",
     "By",
     "Filters",
@@ -51,7 +51,7 @@ __all__ = [
     "surroundings",
 ]
 
-EF_SEARCH: Final = 100
+INDEX_CANDIDATES: Final = 100
 """Passages that a walk of the vectors' index keeps in sight: recall against exact search is in
 docs/performance.md."""
 
@@ -96,18 +96,18 @@ def tuned(connection: Connection) -> None:
     """
     use_vectors(connection)
     connection.execute(
-        f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {EF_SEARCH}"
+        f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {INDEX_CANDIDATES}"
     )
 
 
 def _words(connection: Connection, query: Query, of: int) -> tuple[tuple[Counted, ...], tuple[str, ...]]:
     """The terms that are compared, and the words that are not."""
     terms = terms_of(query.text)
-    found = looked_up(connection, terms[:MOST_TERMS], of)
+    found = counted_in_store(connection, terms[:MOST_ASKED_WORDS], of)
     compared, common = rarest([each for each in found if each.queries])
     silent = [each.term.text for each in found if not each.queries]
     silent += [each.term.text for each in common]
-    silent += [each.text for each in terms[MOST_TERMS:]]
+    silent += [each.text for each in terms[MOST_ASKED_WORDS:]]
     return compared, tuple(silent)
 
 
@@ -151,7 +151,7 @@ def _notes(connection: Connection, query: Query, choice: Choice) -> tuple[str, .
     if choice.all_of:
         rarest_word = choice.any_of[0].term.text
         found.append(
-            f"Every word of the question is common ({rarest_word!r} is in more than {MOST_COMPARED:,} "
+            f"Every word of the question is common ({rarest_word!r} is in more than {MOST_COMPARED_PASSAGES:,} "
             "passages), so not every passage with one of them was compared. Ask for more, or use a filter."
         )
     others = connection.execute(_OTHERS).fetchall() if query.model else []

@@ -13,8 +13,8 @@ from typing import Final
 from psycopg import sql
 
 from ingest_worker.store.connect import Connection
-from ingest_worker.store.searching.terms import Kind, Term
-from ingest_worker.store.searching.weights import MOST_COMPARED, Counted
+from ingest_worker.store.searching.terms import Term, TermKind
+from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Counted
 
 _LANGUAGES: Final = """
 select language, ingest.text_configuration(language)::text
@@ -39,10 +39,10 @@ def passage_count(connection: Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def looked_up(connection: Connection, terms: Sequence[Term], of: int) -> tuple[Counted, ...]:
+def counted_in_store(connection: Connection, terms: Sequence[Term], of: int) -> tuple[Counted, ...]:
     """Each term with its queries and its passages, in their order; one that says nothing in any language has
     no queries."""
-    languages = dict(connection.execute(_LANGUAGES).fetchall())
+    languages: dict[str, str] = dict(connection.execute(_LANGUAGES).fetchall())
     by_configuration = _asked(connection, terms, set(languages.values()))
     guessed = _guessed(by_configuration, terms)
     queries = [
@@ -51,7 +51,7 @@ def looked_up(connection: Connection, terms: Sequence[Term], of: int) -> tuple[C
             for language, configuration in languages.items()
             if (query := by_configuration.get((place, configuration)))
             # A language without a dictionary has no list of words that say nothing: the question's own holds.
-            and (configuration != _SIMPLE or term.kind is not Kind.WORD or place not in guessed)
+            and (configuration != _SIMPLE or term.kind is not TermKind.WORD or place not in guessed)
         }
         for place, term in enumerate(terms, start=1)
     ]
@@ -74,7 +74,7 @@ def _guessed(asked: dict[tuple[int, str], str], terms: Sequence[Term]) -> set[in
     silent = {
         (place, name)
         for (place, name), query in asked.items()
-        if not query and terms[place - 1].kind is Kind.WORD
+        if not query and terms[place - 1].kind is TermKind.WORD
     }
     most = Counter(name for _, name in sorted(silent)).most_common(1)
     return {place for place, name in silent if most and name == most[0][0]}
@@ -86,12 +86,13 @@ def _counts(connection: Connection, queries: Iterable[str], of: int) -> dict[str
         for query in sorted(queries)
         if (match := _LEXEME.fullmatch(query))
     }
-    shares = dict(connection.execute(_COMMON, [list(lexemes.values())]).fetchall()) if lexemes else {}
+    found = connection.execute(_COMMON, [list(lexemes.values())]).fetchall() if lexemes else []
+    shares: dict[str, float] = dict(found)
     counts = {query: round(shares[text] * of) for query, text in lexemes.items() if text in shares}
     if rare := [query for query in sorted(queries) if query not in counts]:
         # Each by a value of its own, so that the planner sees how rare it is.
         asked = sql.SQL(", ").join(
-            _RARE.format(sql.Literal(query), sql.Literal(MOST_COMPARED + 1)) for query in rare
+            _RARE.format(sql.Literal(query), sql.Literal(MOST_COMPARED_PASSAGES + 1)) for query in rare
         )
         row = connection.execute(sql.SQL("select {}").format(asked)).fetchone()
         assert row is not None  # noqa: S101  a select without a table gives one row

@@ -13,19 +13,19 @@ from typing import Any, Final
 from pgvector import HalfVector
 from psycopg import sql
 
-from ingest_worker.store.searching.terms import Kind
+from ingest_worker.store.searching.terms import TermKind
 from ingest_worker.store.searching.values import Query
-from ingest_worker.store.searching.weights import MOST_COMPARED, Choice, Counted, weight
+from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Choice, Counted, weight
 
 TITLE_SHARE: Final = 0.3
 """Of the worth of a word that is spoken: all passages of a recording share its title."""
 MOST_TITLED_RECORDINGS: Final = 20
 """Recordings whose passages are looked at because of their title alone."""
-SATURATION: Final = 1.2
+SATURATION_FACTOR: Final = 1.2
 """k1 of BM25."""
 LENGTH_SHARE: Final = 0.75
 """b of BM25. Both as Lucene has them."""
-ONE_OCCURRENCE: Final = 0.6079271
+ONE_OCCURRENCE_SHARE: Final = 0.6079271
 """`ts_rank` of a word that occurs once: 1 / (pi^2 / 6)."""
 
 _CANDIDATES_FACTOR: Final = 4
@@ -134,7 +134,7 @@ _NOBODY: Final = sql.SQL("(select null::bigint as id, null::float8 as distance w
 def statement(query: Query, counted: Sequence[Counted], choice: Choice) -> sql.Composed:
     """The statement with only the conditions that the query sets, and with its rarest words as values, so
     that Postgres' planner sees what there is."""
-    demanded = any(each.term.kind is Kind.PHRASE and each.queries for each in counted)
+    demanded = any(each.term.kind is TermKind.PHRASE and each.queries for each in counted)
     nearest = sql.SQL("nearest") if query.vector is not None else _NOBODY
     filled = {
         "joins": _joins(query),
@@ -174,12 +174,12 @@ def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: 
         "vector": None if query.vector is None else HalfVector(query.vector),
         "model": model,
         "candidates": max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit),
-        "compared": MOST_COMPARED,
+        "compared": MOST_COMPARED_PASSAGES,
         "recordings": MOST_TITLED_RECORDINGS,
         "title": TITLE_SHARE,
-        "saturation": SATURATION,
+        "saturation": SATURATION_FACTOR,
         "by_length": LENGTH_SHARE,
-        "once": ONE_OCCURRENCE,
+        "once": ONE_OCCURRENCE_SHARE,
     }
 
 
@@ -192,20 +192,20 @@ def _conditions(query: Query, counted: Sequence[Counted]) -> sql.Composed:
     found: list[sql.Composable] = [
         condition for name, condition in _FILTERS.items() if getattr(query.filters, name) is not None
     ]
-    if any(each.term.kind is Kind.EXCLUDED for each in counted):
+    if any(each.term.kind is TermKind.EXCLUDED for each in counted):
         found.append(_EXCLUDED)
     found += [
         sql.SQL(_DEMANDED).format(place=sql.Literal(place))
         for place, each in enumerate(counted)
-        if each.term.kind is Kind.PHRASE and each.queries
+        if each.term.kind is TermKind.PHRASE and each.queries
     ]
     return sql.SQL(" and ").join(found or [sql.SQL("true")])
 
 
 def _matching(choice: Choice) -> sql.Composable:
-    """Passages by their words, each kind of choice at most `MOST_COMPARED`."""
+    """Passages by their words, each kind of choice at most `MOST_COMPARED_PASSAGES`."""
     kinds = [(" & ", choice.all_of), (" | ", choice.any_of)]
-    found = [
+    found: list[sql.Composable] = [
         sql.SQL("(select s.id from eligible s where {} limit %(compared)s)").format(condition)
         for operator, terms in kinds
         if terms and (condition := _holding(operator, terms))

@@ -15,7 +15,7 @@ LONGEST_QUESTION_CHARACTERS: Final = 1_000
 """Characters. Text models see about 512 tokens,
 and a question of 20,000 words exceeds the depth of Postgres' stack."""
 
-MOST_TERMS: Final = 64
+MOST_ASKED_WORDS: Final = 64
 """Words of a question that are looked up; a person asks for fewer than 20."""
 
 _UNSPACED: Final = (
@@ -33,7 +33,7 @@ syllable in several. Longer ones are sentences, which nobody says twice."""
 _EDGES: Final = ",;:!?()。、「」『』・，！？；：（）"
 
 
-class Kind(StrEnum):
+class TermKind(StrEnum):
     """What is asked of a term."""
 
     WORD = "Word"
@@ -50,12 +50,12 @@ class Term:
 
     text: str
     """Without quotes and minus."""
-    kind: Kind
+    kind: TermKind
 
     @property
     def websearch(self) -> str:
         """As `ingest.asked` takes it."""
-        return f'"{self.text}"' if self.kind is Kind.PHRASE or " " in self.text else self.text
+        return f'"{self.text}"' if self.kind is TermKind.PHRASE or " " in self.text else self.text
 
 
 def fault_of(question: str) -> str | None:
@@ -83,15 +83,15 @@ def _terms(part: str) -> Iterator[Term]:
     if bare.startswith('"'):
         text = bare.strip('"').strip()
         if _says_something(text):
-            yield Term(text, Kind.EXCLUDED if excluded else Kind.PHRASE)
+            yield Term(text, TermKind.EXCLUDED if excluded else TermKind.PHRASE)
         return
     text = bare.strip(_EDGES)
     if not _says_something(text) or text.lower() == "or":  # every word is one of several already
         return
     if excluded:
-        yield Term(text, Kind.EXCLUDED)
+        yield Term(text, TermKind.EXCLUDED)
         return
-    yield from (Term(each, Kind.WORD) for each in _words(text))
+    yield from (Term(each, TermKind.WORD) for each in _words(text))
 
 
 def _words(text: str) -> Iterator[str]:

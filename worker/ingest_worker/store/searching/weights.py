@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ingest_worker.store.searching.terms import Kind, Term
+from ingest_worker.store.searching.terms import Term, TermKind
 
-MOST_COMPARED: Final = 4_000
+MOST_COMPARED_PASSAGES: Final = 4_000
 """Passages whose words are compared. Each costs about 10 microseconds (`python -m bench.search`)."""
-MOST_WORDS: Final = 32
+MOST_COMPARED_WORDS: Final = 32
 """Words of a question that are compared: the rarest."""
 
 
@@ -25,12 +25,12 @@ class Counted:
     queries: dict[str, str]
     """Language to tsquery; a language in which the term says nothing is left out."""
     passages: int
-    """In how many passages it is, at most `MOST_COMPARED` and one if it was counted."""
+    """In how many passages it is, at most `MOST_COMPARED_PASSAGES` and one if it was counted."""
 
     @property
     def is_asked(self) -> bool:
         """Whether it counts for a passage, rather than against."""
-        return self.term.kind is not Kind.EXCLUDED
+        return self.term.kind is not TermKind.EXCLUDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +50,32 @@ def weight(passages: int, of: int) -> float:
 
 
 def chosen(counted: Sequence[Counted]) -> Choice:
-    """The rarest words as long as they are in at most `MOST_COMPARED` passages together (as MaxScore leaves
+    """The rarest words as long as they are in at most `MOST_COMPARED_PASSAGES` passages together (as MaxScore leaves
     out the lists that cannot bring a new document to the top: Turtle and Flood, 1995).
 
     A phrase must occur, so one alone chooses: the rarest.
     """
     words = sorted((each for each in counted if each.is_asked), key=lambda each: each.passages)
-    if phrases := [each for each in words if each.term.kind is Kind.PHRASE]:
+    if phrases := [each for each in words if each.term.kind is TermKind.PHRASE]:
         words = phrases[:1]
-    total, few = 0, []
+    total = 0
+    few: list[Counted] = []
     for each in words:
         total += each.passages
-        if total > MOST_COMPARED and few:
+        if total > MOST_COMPARED_PASSAGES and few:
             break
         few.append(each)
-    too_many = few[:1] if few and few[0].passages > MOST_COMPARED else []
+    too_many = few[:1] if few and few[0].passages > MOST_COMPARED_PASSAGES else []
     return Choice(tuple(few), tuple(words) if too_many else ())
 
 
 def rarest(counted: Sequence[Counted]) -> tuple[tuple[Counted, ...], tuple[Counted, ...]]:
-    """The terms that are compared, in their order, and those beyond `MOST_WORDS`. What is excluded and what
+    """The terms that are compared, in their order, and those beyond `MOST_COMPARED_WORDS`. What is excluded and what
     must occur always counts."""
-    words = sorted((each for each in counted if each.term.kind is Kind.WORD), key=lambda each: each.passages)
-    left_out = {each.term for each in words[MOST_WORDS:]}
+    words = sorted(
+        (each for each in counted if each.term.kind is TermKind.WORD), key=lambda each: each.passages
+    )
+    left_out = {each.term for each in words[MOST_COMPARED_WORDS:]}
     return (
         tuple(each for each in counted if each.term not in left_out),
         tuple(each for each in counted if each.term in left_out),
