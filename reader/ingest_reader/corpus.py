@@ -3,6 +3,7 @@
 Blocking: doors that serve many at once call it in threads.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -32,7 +33,9 @@ from ingest_worker.store.reading.progress import (
 )
 from ingest_worker.store.reading.surroundings import AROUND_SECONDS, Surrounded, surrounded
 from ingest_worker.store.reads import StoredTranscript, transcript
-from ingest_worker.store.search import Passage, Query, fault_of, search
+from ingest_worker.store.search import Filters, Hit, Query, fault_of, search
+
+_log = logging.getLogger(__name__)
 
 MAX_APPEARANCE_RECORDINGS: Final = 1_000
 """Recordings that a speaker's page lists."""
@@ -84,7 +87,7 @@ class Corpus:
         """Raises `StageError` if the store does not answer, or is of another version."""
         self._pool.check_schema()
 
-    def search(self, question: Question) -> tuple[Passage, ...]:
+    def search(self, question: Question) -> tuple[Hit, ...]:
         """The passages that answer best, best first. Raises `QuestionError`."""
         if fault := fault_of(question.text):
             raise QuestionError(f"The question {fault}.")
@@ -96,13 +99,18 @@ class Corpus:
             vector=embedded.vector,
             model=embedded.model,
             limit=question.limit,
-            speaker=question.speaker,
-            published_from=question.since,
-            published_before=_day_after(question.until),
-            recording=question.recording,
+            filters=Filters(
+                speaker=question.speaker,
+                recording=question.recording,
+                published_from=question.since,
+                published_before=_day_after(question.until),
+            ),
         )
         with self._pool.connection() as connection:
-            return search(connection, query)
+            answer = search(connection, query)
+        for note in answer.notes:
+            _log.warning("search: %s", note)
+        return answer.hits
 
     def recordings(self, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
         """A page of recordings and the next one's cursor. Raises `CursorError`."""

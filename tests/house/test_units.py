@@ -62,6 +62,7 @@ COUNTED = {
         "OBJECTS",
         "OUTCOMES",
         "PAGES",
+        "PASSAGES",
         "PARTS",
         "PASSAGES",
         "PROBES",

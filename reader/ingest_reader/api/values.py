@@ -14,7 +14,7 @@ from ingest_worker.store.reading.heard import HeardIn, SpeakerSums
 from ingest_worker.store.reading.listed import ListedRecording
 from ingest_worker.store.reading.progress import BatchSums, ShownRun
 from ingest_worker.store.reading.surroundings import Said, Surrounded
-from ingest_worker.store.search import Passage
+from ingest_worker.store.search import Hit
 
 
 class Value(BaseModel):
@@ -47,12 +47,14 @@ class FoundPassage(Cited):
     published_at: datetime | None
     score: float
     similarity: float | None
-    """Cosine of meaning; null if it was found by its words alone."""
-    vector_rank: int | None
-    text_rank: int | None
+    """Cosine of meaning; null if nothing was compared."""
+    word_score: float | None
+    """How much of the question's weight in words it holds, 0 to 1; null if no word was asked."""
+    matched: tuple[str, ...]
+    """The words of the question that it, or its title, holds."""
 
     @classmethod
-    def of(cls, passage: Passage) -> Self:
+    def of(cls, passage: Hit) -> Self:
         """From the store's."""
         return cls(
             recording=passage.recording,
@@ -67,8 +69,8 @@ class FoundPassage(Cited):
             published_at=passage.published_at,
             score=passage.score,
             similarity=passage.similarity,
-            vector_rank=passage.vector_rank,
-            text_rank=passage.text_rank,
+            word_score=passage.word_score,
+            matched=passage.matched,
         )
 
 

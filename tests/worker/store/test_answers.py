@@ -1,5 +1,4 @@
-"""What an answer shows beside its passages: marked words, surroundings, near-duplicates, and what was left
-out."""
+"""What an answer shows beside its passages: marked words, near-duplicates, and what was left out."""
 
 from dataclasses import replace
 from datetime import date
@@ -10,10 +9,10 @@ import pytest
 
 from ingest_worker.store import search as searching
 from ingest_worker.store.connect import Connection
-from ingest_worker.store.search import Filters, Piece, Query, search, surroundings
+from ingest_worker.store.search import Filters, Piece, Query, search
 from ingest_worker.store.searching import weights
 from ingest_worker.store.searching.snippets import snippet
-from tests.worker.store.makers import MODEL, a_recording, a_run, content, named, store, unit, unknown
+from tests.worker.store.makers import MODEL, a_recording, a_run, content, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
 
@@ -64,19 +63,6 @@ def test_what_says_nearly_the_same_is_folded_and_counted_under_the_better_one(co
     assert [(each.recording, each.title, each.speaker, each.start) for each in folded] == [
         ("test:again", "Title of test:again", "unknown #1", 0.0)
     ]
-
-
-def test_surroundings_are_what_is_said_before_and_after_within_time_and_words(connection: Connection) -> None:
-    turns = [f"turn {i} " + "word " * 18 for i in range(60)]  # 20 words in two seconds each
-    store(connection, content(*turns, identities=(named(0, "ann"), named(1, "bob"))))
-    ids = [row[0] for row in connection.execute("select id from ingest.segment order by seq")]
-    around = surroundings(connection, [ids[30], ids[0], -1])
-    assert list(around) == [ids[0], ids[30]]
-    assert [each.seq for each in around[ids[30]]] == list(range(24, 36))  # 12 turns of 20 words
-    assert [each.seq for each in around[ids[0]]] == list(range(12))
-    assert {each.speaker for each in around[ids[30]]} == {"ann", "bob"}
-    few = surroundings(connection, [ids[30]], seconds=3)
-    assert [each.seq for each in few[ids[30]]] == [28, 29, 30, 31, 32]
 
 
 def test_a_hit_is_what_every_filter_asks_for(connection: Connection) -> None:

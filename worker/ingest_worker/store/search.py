@@ -21,7 +21,6 @@ from ingest_worker.store.searching.fusion import folded, fused
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import parameters, statement
-from ingest_worker.store.searching.surroundings import surroundings
 from ingest_worker.store.searching.terms import MOST_ASKED_WORDS, fault_of, terms_of
 from ingest_worker.store.searching.values import (
     MOST_FOUND_PASSAGES,
@@ -30,7 +29,6 @@ from ingest_worker.store.searching.values import (
     Filters,
     Folded,
     Hit,
-    Neighbour,
     Piece,
     Query,
 )
@@ -43,12 +41,10 @@ __all__ = [
     "Filters",
     "Folded",
     "Hit",
-    "Neighbour",
     "Piece",
     "Query",
     "fault_of",
     "search",
-    "surroundings",
 ]
 
 INDEX_CANDIDATES: Final = 100
@@ -151,8 +147,9 @@ def _notes(connection: Connection, query: Query, choice: Choice) -> tuple[str, .
     if choice.all_of:
         rarest_word = choice.any_of[0].term.text
         found.append(
-            f"Every word of the question is common ({rarest_word!r} is in more than {MOST_COMPARED_PASSAGES:,} "
-            "passages), so not every passage with one of them was compared. Ask for more, or use a filter."
+            f"Every word of the question is common ({rarest_word!r} is in more than "
+            f"{MOST_COMPARED_PASSAGES:,} passages), so not every passage with one of them was compared. "
+            "Ask for more, or use a filter."
         )
     others = connection.execute(_OTHERS).fetchall() if query.model else []
     if names := [

@@ -122,15 +122,3 @@ class Answer:
     """Words of the question that say nothing, such as `what`, and those beyond the most that are compared."""
     notes: tuple[str, ...]
     """Sentences to show: what was not compared, and what endangers the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A passage around a hit, or the hit itself."""
-
-    segment: int
-    seq: int
-    speaker: str | None
-    start: float
-    end: float
-    text: str

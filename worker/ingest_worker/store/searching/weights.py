@@ -50,8 +50,8 @@ def weight(passages: int, of: int) -> float:
 
 
 def chosen(counted: Sequence[Counted]) -> Choice:
-    """The rarest words as long as they are in at most `MOST_COMPARED_PASSAGES` passages together (as MaxScore leaves
-    out the lists that cannot bring a new document to the top: Turtle and Flood, 1995).
+    """The rarest words as long as they are in at most `MOST_COMPARED_PASSAGES` passages together (as MaxScore
+    leaves out the lists that cannot bring a new document to the top: Turtle and Flood, 1995).
 
     A phrase must occur, so one alone chooses: the rarest.
     """
@@ -70,8 +70,8 @@ def chosen(counted: Sequence[Counted]) -> Choice:
 
 
 def rarest(counted: Sequence[Counted]) -> tuple[tuple[Counted, ...], tuple[Counted, ...]]:
-    """The terms that are compared, in their order, and those beyond `MOST_COMPARED_WORDS`. What is excluded and what
-    must occur always counts."""
+    """The terms that are compared, in their order, and those beyond `MOST_COMPARED_WORDS`. What is excluded
+    and what must occur always counts."""
     words = sorted(
         (each for each in counted if each.term.kind is TermKind.WORD), key=lambda each: each.passages
     )
