@@ -169,9 +169,15 @@ def as_text(number: int, hit: Hit) -> Text:
     head = f"{number}. {title}  |  {speaker}  |  {clock(hit.start)}  |  {percent(hit.score)} ({parts(hit)})"
     if hit.transcript_source != TranscriptSource.SPEECH:
         head += f"  |  {SOURCE_WORDS[hit.transcript_source]}"
-    pieces = [(legible(piece.text), "bold" if piece.marked else "") for piece in hit.snippet]
+    pieces = [(_spaced(piece.text), "bold" if piece.marked else "") for piece in hit.snippet]
     same = [f"\n   the same: {_place(each)}" for each in hit.folded]
     return Text.assemble(f"{head}\n   {link_of(hit)}\n   ", *pieces, *same, "\n")
+
+
+def _spaced(text: str) -> str:
+    """Legible, with the space that is between it and the piece beside it."""
+    said = legible(text)
+    return f"{' ' * text[0].isspace()}{said}{' ' * text[-1].isspace()}" if said else " "
 
 
 def parts(hit: Hit) -> str:
