@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingest_worker import hiding
 from testkit.shared_servers import sharing
 from tests.support import thoroughness
 
@@ -28,3 +29,10 @@ def pytest_cmdline_main() -> Iterator[None]:
     """Servers live as long as the run's first process, and those that xdist starts ask it for them."""
     with sharing():
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_secret_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker has one run in its process; tests have thousands, and what is secret in one is a word in
+    another."""
+    monkeypatch.setattr(hiding, "_forms", {})

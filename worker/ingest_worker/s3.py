@@ -14,8 +14,8 @@ from ingest_worker.hiding import know
 SECONDS: Final = 20
 """Seconds of silence after which a connection counts as dead, as for sites."""
 
-_OF_THE_PROCESS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""Variables from which a store's credentials are read."""
+_OF_THE_PROCESS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Variables from which a store's secrets are read."""
 
 
 def s3_files(
