@@ -134,8 +134,9 @@ class Pipeline:
 
     def _resume(self) -> None:
         """Look up what earlier runs finished, and begin to load what the rest needs."""
-        with self._observer.clock.timing(Stage.IDENTIFY):
-            # A voice that is not enrolled is missed now, not after hours.
+        with self._observer.clock.timing(
+            Stage.IDENTIFY
+        ):  # who is not enrolled is missed now, not after hours
             self._voices = self._tools.enrolment.voices()
         self._identify_hash = identify_hash(self._hashes, self._voices)
         for stage in (Stage.TRANSCRIBE, Stage.DIARIZE):
