@@ -9,6 +9,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from ingestctl.__main__ import complete_plugin
 from ingestctl.commands import app
 from ingestctl.commands.completion import Shell, candidates
 from tests.support.command_page import PAGE, commands_under
@@ -58,10 +59,12 @@ def test_a_shell_is_offered_what_can_follow(typed: list[str], offered: list[str]
     assert candidates(typed) == offered
 
 
-def test_kubectl_is_offered_the_same_and_that_no_file_is_meant() -> None:
-    code = "import sys; sys.argv = ['x', 'wa']; from ingestctl.__main__ import complete_plugin as c; c()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["watch", ":4"]
+def test_kubectl_is_offered_the_same_and_that_no_file_is_meant(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-ingest", "wa"])
+    complete_plugin()
+    assert capsys.readouterr().out.splitlines() == ["watch", ":4"]
 
 
 @pytest.mark.parametrize("line", commands_under("In the shell"), ids=" ".join)
