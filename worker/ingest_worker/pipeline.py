@@ -93,13 +93,8 @@ class Pipeline:
         artifacts: ArtifactStore,
         observer: RunObserver,
     ) -> None:
-        self._order, self._hashes, self._tools, self._artifacts, self._observer = (
-            order,
-            hashes,
-            tools,
-            artifacts,
-            observer,
-        )
+        self._order, self._hashes, self._tools = order, hashes, tools
+        self._artifacts, self._observer = artifacts, observer
         self._kept: dict[Stage, bytes] = {}
         self._voices: tuple[EnrolledVoice, ...] | None = None
         self._embed_hash, self._identify_hash = hashes.embed, hashes.identify
@@ -133,10 +128,9 @@ class Pipeline:
         return None if self._voices is None else voices_hash(self._voices)
 
     def _resume(self) -> None:
-        """Look up what earlier runs finished, and begin to load what the rest needs."""
-        with self._observer.clock.timing(
-            Stage.IDENTIFY
-        ):  # who is not enrolled is missed now, not after hours
+        """Look up what earlier runs finished, and begin to load what the rest needs. A voice that is not
+        enrolled is missed now, not after hours."""
+        with self._observer.clock.timing(Stage.IDENTIFY):
             self._voices = self._tools.enrolment.voices()
         self._identify_hash = identify_hash(self._hashes, self._voices)
         for stage in (Stage.TRANSCRIBE, Stage.DIARIZE):
