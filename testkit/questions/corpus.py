@@ -94,7 +94,18 @@ def store_corpus(connection: Connection, vectors: FloatArray, model: str) -> Non
         )
         ended = _PUBLISHED + timedelta(days=365)
         run = Run(
-            uuid4(), "default/golden", "0" * 32, 1, "golden", ended, ended, 1.0, 60.0, {"text": model}, {}
+            id=uuid4(),
+            batch="default/golden",
+            profile=None,
+            trace_id="0" * 32,
+            number=1,
+            pipeline_hash="golden",
+            started_at=ended,
+            finished_at=ended,
+            seconds=1.0,
+            media_seconds=60.0,
+            models={"text": model},
+            figures={},
         )
         commit(connection, claim(connection, recording.id, "golden"), recording, run, found)
 
