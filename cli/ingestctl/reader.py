@@ -5,14 +5,14 @@ Called by `serve` and `mcp`.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from ingest_contract.failures import Reason
 from ingest_reader.corpus import Corpus, Embed, Embedded
-from ingest_worker.engines.embedding import SentenceEmbedder
+from ingest_worker.engines.query import QueryEncoder, UnknownArchitectureError
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role, open_models
 from ingest_worker.store.reading.pool import ReadingPool, writable
@@ -62,7 +62,7 @@ def opened(place: Workplace, wanted: TextModels) -> Iterator[Corpus]:
 
 def embedding(place: Workplace, pool: ReadingPool, wanted: TextModels) -> Embed:
     """Embeds questions by the model of the store's vectors. A model is loaded at its first question, once."""
-    loaded: dict[str, SentenceEmbedder] = {}
+    loaded: dict[str, Callable[[str], Embedded]] = {}
     one_at_a_time = threading.Lock()
 
     def embed(text: str) -> Embedded | None:
@@ -73,15 +73,23 @@ def embedding(place: Workplace, pool: ReadingPool, wanted: TextModels) -> Embed:
         chosen = choose(stored, models_here(place, wanted.model_set), wanted.model)
         with one_at_a_time:
             if chosen.identity not in loaded:
-                loaded[chosen.identity] = _embedder(place, chosen)
-            return Embedded(loaded[chosen.identity].embed_query(text), chosen.identity)
+                loaded[chosen.identity] = encoder(chosen, place)
+            return loaded[chosen.identity](text)
 
     return embed
 
 
-def _embedder(place: Workplace, chosen: TextModel) -> SentenceEmbedder:
+def encoder(chosen: TextModel, place: Workplace) -> Callable[[str], Embedded]:
+    """A text model that stays loaded; without torch where its architecture is known."""
     folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
-    return SentenceEmbedder(folder, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
+    try:
+        light = QueryEncoder(folder)
+    except UnknownArchitectureError:
+        from ingest_worker.engines.embedding import SentenceEmbedder
+
+        heavy = SentenceEmbedder(folder, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
+        return lambda text: Embedded(heavy.embed_query(text), chosen.identity)
+    return lambda text: Embedded(light.embed(text), chosen.identity)
 
 
 @contextmanager

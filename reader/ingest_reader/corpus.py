@@ -3,9 +3,8 @@
 Blocking: doors that serve many at once call it in threads.
 """
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -33,9 +32,7 @@ from ingest_worker.store.reading.progress import (
 )
 from ingest_worker.store.reading.surroundings import AROUND_SECONDS, Surrounded, surrounded
 from ingest_worker.store.reads import StoredTranscript, transcript
-from ingest_worker.store.search import Filters, Hit, Query, fault_of, search
-
-_log = logging.getLogger(__name__)
+from ingest_worker.store.search import Answer, By, Filters, Query, fault_of, search
 
 MAX_APPEARANCE_RECORDINGS: Final = 1_000
 """Recordings that a speaker's page lists."""
@@ -57,6 +54,8 @@ class Embedded:
     """(dimension,), by `model`."""
     model: str
     """`name@sha256-prefix`."""
+    notes: tuple[str, ...] = ()
+    """What is to be told about how it came about."""
 
 
 Embed = Callable[[str], Embedded | None]
@@ -69,11 +68,7 @@ class Question:
 
     text: str
     limit: int = 10
-    speaker: str | None = None
-    since: date | None = None
-    until: date | None = None
-    """The last day that counts."""
-    recording: str | None = None
+    filters: Filters = field(default_factory=Filters)
 
 
 class Corpus:
@@ -87,30 +82,17 @@ class Corpus:
         """Raises `StageError` if the store does not answer, or is of another version."""
         self._pool.check_schema()
 
-    def search(self, question: Question) -> tuple[Hit, ...]:
-        """The passages that answer best, best first. Raises `QuestionError`."""
+    def search(self, question: Question) -> Answer:
+        """The passages that answer best, best first, and how they were found. Raises `QuestionError`."""
         if fault := fault_of(question.text):
             raise QuestionError(f"The question {fault}.")
         embedded = self._embed(question.text)
         if embedded is None:
-            return ()
-        query = Query(
-            text=question.text,
-            vector=embedded.vector,
-            model=embedded.model,
-            limit=question.limit,
-            filters=Filters(
-                speaker=question.speaker,
-                recording=question.recording,
-                published_from=question.since,
-                published_before=_day_after(question.until),
-            ),
-        )
+            return Answer((), By.BOTH, (), (), ())
+        query = Query(question.text, embedded.vector, embedded.model, question.limit, question.filters)
         with self._pool.connection() as connection:
-            answer = search(connection, query)
-        for note in answer.notes:
-            _log.warning("search: %s", note)
-        return answer.hits
+            found = search(connection, query)
+        return replace(found, notes=(*embedded.notes, *found.notes))
 
     def recordings(self, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
         """A page of recordings and the next one's cursor. Raises `CursorError`."""
@@ -187,6 +169,6 @@ def link_of(url: str, seconds: float) -> str:
     return legible(link_at(without_credentials(url), seconds))
 
 
-def _day_after(day: date | None) -> date | None:
+def day_after(day: date | None) -> date | None:
     """The first day that no longer counts; None if every day counts."""
     return None if day is None or day == date.max else day + timedelta(days=1)

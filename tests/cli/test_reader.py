@@ -47,9 +47,9 @@ def test_the_embedded_store_is_served_by_the_model_that_made_its_vectors_and_as_
             found = replace(content(*TEXTS), vectors=embedder.embed(TEXTS, lambda _: None))
             store(connection, found, a_recording())
     with opened(place, TextModels()) as corpus:
-        best = corpus.search(Question("insects showing each other the way to nectar"))[0]
+        best = corpus.search(Question("insects showing each other the way to nectar")).hits[0]
         assert best.text == TEXTS[1]
-        assert corpus.search(Question("who mends what crosses the river"))[0].text == TEXTS[0]
+        assert corpus.search(Question("who mends what crosses the river")).hits[0].text == TEXTS[0]
         with corpus._pool.connection() as session:
             assert session.execute("select current_user").fetchone() == ("ingest_reader",)
     assert capsys.readouterr().err == "", "its owner may read as the reader, so nobody is warned"

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ingest_reader.pages.player import player_of
-from ingest_reader.pages.rendering import length, web
+from ingest_reader.pages.rendering import length, stretch, web
 from ingest_worker.store.connect import connect
 from tests.reader.conftest import EPISODE, MARKUP, TALK
 
@@ -130,6 +130,12 @@ def test_what_a_browser_plays_has_a_player_and_its_policy(url: str, kind: str, p
 )  # fmt: skip
 def test_what_a_browser_does_not_play_has_none(url: str) -> None:
     assert player_of(web(url)) is None
+
+
+@pytest.mark.postgres
+def test_the_words_of_a_question_are_marked_where_they_are_said(client: TestClient) -> None:
+    assert "<mark>Bees</mark> dance." in client.get("/?q=bees").text
+    assert [stretch(text) for text in ("a\u202eb ", " \n", " c", "")] == ["ab ", " ", " c", ""]
 
 
 def test_lengths_are_as_people_say_them() -> None:

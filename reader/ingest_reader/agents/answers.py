@@ -39,6 +39,8 @@ class FoundPassages(Value):
     """Passages, best first."""
 
     passages: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how they were found."""
 
 
 class ShortRecording(Value):
@@ -96,7 +98,8 @@ class TranscriptPage(Value):
 def found_passages(corpus: Corpus, question: Question) -> FoundPassages:
     """Search, with the surroundings of each hit."""
     hits = []
-    for found in corpus.search(question):
+    answer = corpus.search(question)
+    for found in answer.hits:
         try:
             context = PassageInContext.of(corpus.passage(found.recording, found.start))
         except UnknownError:  # it was forgotten or replaced in between
@@ -117,7 +120,7 @@ def found_passages(corpus: Corpus, question: Question) -> FoundPassages:
                 words_are=found.transcript_source,
             )
         )
-    return FoundPassages(passages=tuple(hits))
+    return FoundPassages(passages=tuple(hits), notes=answer.notes)
 
 
 def recordings_page(corpus: Corpus, asked: RecordingsAsked) -> RecordingsPage:

@@ -27,10 +27,11 @@ from ingest_reader.agents.answers import (
 )
 from ingest_reader.api.asking import MAX_TEXT_CHARACTERS, storable
 from ingest_reader.api.values import PassageInContext
-from ingest_reader.corpus import Corpus, Question
+from ingest_reader.corpus import Corpus, Question, day_after
 from ingest_reader.problems import problem_of
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
+from ingest_worker.store.search import Filters
 
 HTTP_PATH: Final = "/mcp"
 
@@ -130,7 +131,8 @@ def _add_search(server: MCPServer[None], corpus: Corpus) -> None:
         """Find what was said about something. Returns the best passages first, each with its recording's id
         and title, the speaker, start and end in seconds, a link that opens the moment, and what is said
         within 45 seconds around it (at most 250 words). No hits means: nothing of it is in this corpus."""
-        asked = Question(query, limit, speaker, since, until, recording)
+        filters = Filters(speaker, recording, published_from=since, published_before=day_after(until))
+        asked = Question(query, limit, filters)
         return await _asked(lambda: found_passages(corpus, asked))
 
 

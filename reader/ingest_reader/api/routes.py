@@ -10,20 +10,21 @@ from ingest_reader.api.asking import Day, FromCorpus, Limit, Maybe, Named, Secon
 from ingest_reader.api.values import (
     AppearanceValue,
     BatchValue,
-    FoundPassage,
+    FoundAnswer,
     ListOf,
     PassageInContext,
     RecordingValue,
     RunValue,
     SpeakerValue,
 )
-from ingest_reader.corpus import Question
+from ingest_reader.corpus import Question, day_after
 from ingest_reader.exports.document import document
 from ingest_reader.exports.formats import FORMATS, Format
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
 from ingest_worker.store.reading.progress import RunsAsked
 from ingest_worker.store.reading.surroundings import AROUND_SECONDS
+from ingest_worker.store.search import Filters
 
 PREFIX: Final = "/api/v1"
 
@@ -58,10 +59,13 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a route are its paramet
     since: Day = None,
     until: Day = None,
     recording: Maybe = None,
-) -> ListOf[FoundPassage]:
-    """By meaning and by words at once, best first."""
-    found = corpus.search(Question(q, limit, speaker, since, until, recording))
-    return ListOf(items=tuple(FoundPassage.of(each) for each in found))
+    channel: Maybe = None,
+    batch: Maybe = None,
+    language: Maybe = None,
+) -> FoundAnswer:
+    """By meaning and by words at once, best first; nearly equal passages are folded (docs/search.md)."""
+    filters = Filters(speaker, recording, channel, batch, language, since, day_after(until))
+    return FoundAnswer.of(corpus.search(Question(q, limit, filters)))
 
 
 @router.get("/passages/{recording:path}", summary="What is said at a moment, with its surroundings")

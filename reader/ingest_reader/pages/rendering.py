@@ -42,6 +42,7 @@ def environment() -> Environment:
         "web": web,
         "moment": moment,
         "pretty": pretty,
+        "stretch": stretch,
     }
     made.globals |= {"sections": SECTIONS}
     return made
@@ -92,6 +93,13 @@ def moment(url: str, seconds: float) -> str | None:
 def day(when: datetime | None) -> str:
     """A date, as people write it."""
     return "" if when is None else f"{when.day} {when:%B %Y}"
+
+
+def stretch(text: str) -> str:
+    """A stretch of a line, as `line`, with its spaces to what is before and behind it."""
+    before, after = text[:1].isspace(), text[-1:].isspace()
+    plain = legible(text)
+    return f"{' ' * before}{plain}{' ' * after}" if plain else " " * (before or after)
 
 
 def pretty(value: object) -> str:
