@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
-PRODUCT = ("crds", "operator", "worker", "cli")
+PRODUCT = ("crds", "operator", "worker", "reader", "cli")
 MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS = 300, 50, 6
 FOREIGN = {
     "a path of one machine": re.compile(r"/work/|/root/\.|/home/(?!ann/)\w+/|/Users/\w+/"),
@@ -50,8 +50,11 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether its parameters are options of a command line, which are as many as people need."""
-    return any("command" in ast.unparse(decorator) for decorator in function.decorator_list)
+    """Whether its parameters are options of a command, a route or a tool: as many as people need."""
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    return any(
+        kind in decorator for decorator in decorators for kind in ("command", "router.get", "server.tool")
+    )
 
 
 def test_no_file_of_the_product_is_too_long_to_be_read_at_once() -> None:

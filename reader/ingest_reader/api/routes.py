@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from ingest_reader.api.asking import Day, FromCorpus, Limit, Maybe, Named, Seconds, Text
+from ingest_reader.api.found import FoundAnswer
 from ingest_reader.api.values import (
     AppearanceValue,
     BatchValue,
-    FoundAnswer,
     ListOf,
     PassageInContext,
     RecordingValue,

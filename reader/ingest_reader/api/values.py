@@ -14,7 +14,6 @@ from ingest_worker.store.reading.heard import HeardIn, SpeakerSums
 from ingest_worker.store.reading.listed import ListedRecording
 from ingest_worker.store.reading.progress import BatchSums, ShownRun
 from ingest_worker.store.reading.surroundings import Said, Surrounded
-from ingest_worker.store.search import Answer, Folded, Hit
 
 
 class Value(BaseModel):
@@ -39,98 +38,6 @@ class Cited(Value):
     text: str
     transcript_source: TranscriptSource
     """`Speech` was heard; the words of captions have estimated times."""
-
-
-class Piece(Value):
-    """A stretch of a snippet, as plain text."""
-
-    text: str
-    marked: bool
-    """It is a word that was asked for."""
-
-
-class SameSaid(Value):
-    """A passage that says nearly the same as the one above it."""
-
-    recording: str
-    title: str
-    speaker: str | None
-    start: float
-    end: float
-    link: str
-
-
-class FoundPassage(Cited):
-    """A passage that was found."""
-
-    channel: str | None
-    language: str
-    published_at: datetime | None
-    score: float
-    """0 to 1, made of the next two (docs/search.md)."""
-    similarity: float | None
-    """Cosine of meaning; null if nothing was compared."""
-    word_score: float | None
-    """0 to 1: how much of the question's weight in words it holds; null if no word was asked."""
-    matched: tuple[str, ...]
-    snippet: tuple[Piece, ...]
-    folded: tuple[SameSaid, ...]
-
-    @classmethod
-    def of(cls, hit: Hit) -> Self:
-        """From the store's."""
-        return cls(
-            **_cited(hit),
-            text=hit.text,
-            transcript_source=hit.transcript_source,
-            time=clock(hit.start),
-            channel=hit.channel,
-            language=hit.language,
-            published_at=hit.published_at,
-            score=hit.score,
-            similarity=hit.similarity,
-            word_score=hit.word_score,
-            matched=hit.matched,
-            snippet=tuple(Piece.model_validate(each) for each in hit.snippet),
-            folded=tuple(SameSaid(**_cited(each)) for each in hit.folded),
-        )
-
-
-def _cited(found: Hit | Folded) -> dict[str, Any]:
-    """What a citation takes of a hit."""
-    return {
-        "recording": found.recording,
-        "title": found.title,
-        "speaker": found.speaker,
-        "start": found.start,
-        "end": found.end,
-        "link": link_of(found.url, found.start),
-    }
-
-
-class FoundAnswer(Value):
-    """Passages, best first, and how they were found."""
-
-    items: tuple[FoundPassage, ...]
-    by: str
-    """`Both`, `Words` or `Meaning`."""
-    words: tuple[str, ...]
-    """The words and phrases that were searched for."""
-    ignored: tuple[str, ...]
-    """Words of the question that say nothing."""
-    notes: tuple[str, ...]
-    """What a reader must know about the answer."""
-
-    @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """From the store's."""
-        return cls(
-            items=tuple(FoundPassage.of(hit) for hit in answer.hits),
-            by=answer.by,
-            words=answer.words,
-            ignored=answer.ignored,
-            notes=answer.notes,
-        )
 
 
 class Neighbour(Value):
