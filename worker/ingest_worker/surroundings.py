@@ -13,6 +13,9 @@ QUIET: Final = MappingProxyType(
         # CUDA orders GPUs by speed, NVML by PCI bus: both must mean the same GPU
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "HF_HUB_OFFLINE": "1",
+        # Arrow, where it is installed, is imported by what we import: its allocator's thread would forbid to
+        # fork (jemalloc's TUNING.md, `background_thread`).
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         # Spinning threads all wait for one that lost its core: segmenting 299 s took 104 s next to another
         # load, and 16 s with this.
         "OMP_WAIT_POLICY": "PASSIVE",
