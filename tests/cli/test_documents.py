@@ -120,15 +120,27 @@ def commands() -> list[tuple[str, str | None]]:
     ]
 
 
+def examples(epilog: str) -> list[str]:
+    """Each example of a command's help, as it is typed without kubectl or a shell's `source <(...)`."""
+    parts = re.split(r"; |\n+", re.sub(r"^Examples?: ", "", epilog))
+    plain = [
+        re.sub(r"^source <\((.*)\)$", r"\1", part).replace("kubectl ingest ", "ingestctl ", 1)
+        for part in parts
+    ]
+    return [part for part in plain if part.startswith("ingestctl ")]
+
+
 @pytest.mark.parametrize(("words", "epilog"), commands())
 def test_every_command_s_help_ends_with_an_example_that_is_understood(words: str, epilog: str | None) -> None:
     done = CliRunner().invoke(app, [*words.split(), "--help"])
     assert done.exit_code == 0
     assert epilog is not None
     assert " ".join(epilog.split()) in " ".join(done.stdout.split())
-    example = epilog.removeprefix("Example: ")
-    assert example.startswith(f"ingestctl {words}")
-    understood(example)
+    found = examples(epilog)
+    assert found
+    for example in found:
+        assert example.startswith(f"ingestctl {words}")
+        understood(example)
 
 
 def test_the_json_form_has_the_fields_that_the_page_describes() -> None:
