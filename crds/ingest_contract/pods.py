@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ingest_contract.base import AbsolutePath, ContractModel, ObjectName, Seconds, cel
 from ingest_contract.cache_volume import CacheVolume
+from ingest_contract.cuda_cache import CudaCache
 from ingest_contract.pack import MAX_PACK_RECORDINGS
 from ingest_contract.pack_short import PackShort
 
@@ -63,29 +64,6 @@ class ModelVolume(
         """The same rule as the CEL one, for people without a cluster."""
         if sum(each is not None for each in (self.claim_name, self.host_path, self.image)) > 1:
             raise ValueError("at most one of claimName, hostPath and image may be set")
-        return self
-
-
-_ONE_CUDA_CACHE = "has(self.claimName) != has(self.hostPath)"
-
-
-class CudaCache(
-    ContractModel, json_schema_extra=cel((_ONE_CUDA_CACHE, "one of claimName and hostPath must be set"))
-):
-    """Where CUDA keeps what it compiled: one of the two."""
-
-    claim_name: ObjectName | None = None
-    """A PersistentVolumeClaim in the batch's namespace, which pods on several nodes can mount
-    (`ReadWriteMany`)."""
-
-    host_path: AbsolutePath | None = None
-    """A folder on each node with a GPU, writable for the workers' group 65532."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        """The same rule as the CEL one, for people without a cluster."""
-        if (self.claim_name is None) == (self.host_path is None):
-            raise ValueError("one of claimName and hostPath must be set")
         return self
 
 
@@ -165,6 +143,20 @@ Template = Annotated[dict[str, Any], Field(json_schema_extra=_TEMPLATE), AfterVa
 reports what is wrong."""
 
 
+class RelabelMemory(WorkerMemory):
+    """Host memory of a pod in which nothing is heard: a base plus an amount per hour of media, doubled with
+    each rung of the memory ladder."""
+
+    base_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 4096
+    """For the text model and libraries."""
+
+    mib_per_media_hour: Annotated[int, Field(ge=0, le=1_048_576)] = 256
+    """For what grows with the recording."""
+
+    max_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 16_384
+    """Where doubling stops."""
+
+
 class RelabelPods(ContractModel):
     """The pods of batches whose recordings are in the store: they ask for no GPU, fetch nothing, and reach
     the store alone."""
@@ -172,7 +164,7 @@ class RelabelPods(ContractModel):
     cpus: Annotated[int, Field(ge=1, le=256)] = 2
     """Cores of a pod: its request, and its threads unless `runtime.threads` says otherwise."""
 
-    memory: WorkerMemory = WorkerMemory(base_mib=4096, mib_per_media_hour=256, max_mib=16_384)
+    memory: RelabelMemory = RelabelMemory()
     """Host memory of a pod."""
 
     recordings: Annotated[int, Field(ge=1, le=MAX_PACK_RECORDINGS)] = MAX_PACK_RECORDINGS

@@ -157,7 +157,10 @@ def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:
     """Without `honorLabels` Prometheus calls the label `exported_namespace`, and its own `namespace` is that
     of the pod it asked."""
     ours = {name for name, (_, labels) in PAGE.items() if "namespace" in labels}
-    assert ours == {"video_ingest_batches", "video_ingest_profiles", "video_ingest_recordings"}
+    assert ours == {
+        "video_ingest_batches", "video_ingest_profiles", "video_ingest_recordings",
+        "video_ingest_retention_profiles",
+    }  # fmt: skip
     (operator,) = of_kind(case("everything"), "PodMonitor", "-operator-operator")
     (endpoint,) = operator["spec"]["podMetricsEndpoints"]
     assert endpoint["honorLabels"] is True

@@ -172,6 +172,17 @@ def test_the_watch_goes_on_while_a_run_holds_the_batch_and_when_the_place_is_sil
     assert len(paused) == 3
 
 
+TYPED = """
+import signal
+# what runs in the background ignores it, and so would this
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys
+sys.argv = ["ingestctl", "watch", "talks"]
+from ingestctl.__main__ import main
+main()
+"""
+
+
 def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
     folder = BatchFolder.of(finished, "default", "talks")
     text = json.loads(folder.status.read_text())
@@ -179,9 +190,7 @@ def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
     folder.status.write_text(json.dumps(text))
     with (
         holding(folder),
-        subprocess.Popen(
-            [sys.executable, "-m", "ingestctl", "watch", "talks"], stderr=subprocess.PIPE, text=True
-        ) as watching,
+        subprocess.Popen([sys.executable, "-c", TYPED], stderr=subprocess.PIPE, text=True) as watching,
     ):
         assert watching.stderr is not None
         first = watching.stderr.readline()

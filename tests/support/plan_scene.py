@@ -74,8 +74,10 @@ class NoSites:
     async def hear(self, attempts: Mapping[int, Iterable[PlanAttempt]]) -> None:
         del attempts
 
-    async def admit(self, sources: Sequence[PlannedSource], plan: int, run: int) -> None:
-        del sources, plan, run
+    async def admit(
+        self, sources: Sequence[PlannedSource], plan: int, run: int, before: Iterable[PlanAttempt]
+    ) -> None:
+        del sources, plan, run, before
 
 
 class PlanScene:

@@ -5,28 +5,24 @@ Called by `__main__`. The composition root of a run: the only place that knows s
 together.
 """
 
-import time
-import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from ingest_contract.cache import cache_key
 from ingest_contract.failures import Verdict
 from ingest_contract.order import IngestOrder
-from ingest_contract.receipt import Effective
 from ingest_contract.stages import Stage
 from ingest_worker.cache.recording import CachedRecording
 from ingest_worker.claimed import claimed_recording
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import Batches, ResidencyPlan, Whisper, plan_residency
-from ingest_worker.hashes import Hashes, Identities, for_language, hashes_of, identities_of, voice_hash
+from ingest_worker.hashes import for_language, hashes_of, identities_of, voice_hash
 from ingest_worker.models import Models, Role, open_models
-from ingest_worker.pipeline import Found, Pipeline
+from ingest_worker.pipeline import Pipeline
 from ingest_worker.relabel import relabel
+from ingest_worker.results import content_of, effective_of, recording_of, run_of
 from ingest_worker.session import Session, log, named
-from ingest_worker.store.records import Content, Recording, Run
 from ingest_worker.stored_voices import StoredVoices
 from ingest_worker.tools import Surroundings, tools_for
 
@@ -45,7 +41,7 @@ def ingest(order: IngestOrder, dsn: str, session: Session) -> None:
         Interruption: the run was asked to end; nothing was stored.
     """
     if order.from_store:
-        relabel(order, dsn, session, content_of)
+        relabel(order, dsn, session)
         return
     cached = cached_recording(order)
     try:
@@ -85,7 +81,7 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
         residency.why,
         extra={"action": "plan-memory", "together": residency.together},
     )
-    session.effective = effective_of(order, residency, identities)
+    session.effective = effective_of(order.runtime, residency.batches, identities)
     voices = StoredVoices(dsn, order, voice_hash(identities.diarization))
     around = Surroundings(voices, session.met, cached)
     tools = tools_for(order, models, identities, residency, around)
@@ -130,72 +126,4 @@ def residency_of(order: IngestOrder, models: Models, free_mib: int | None) -> Re
     asked = Batches(order.runtime.transcription_batch, order.runtime.diarization_batch)
     return plan_residency(
         free_mib, Whisper(weights, order.runtime.compute_type), asked, together=order.runtime.together
-    )
-
-
-def effective_of(order: IngestOrder, residency: ResidencyPlan, identities: Identities) -> Effective:
-    """What is used in fact; if batches are halved during the run, the stages' figures say so."""
-    return Effective(
-        device=order.runtime.device,
-        compute_type=order.runtime.compute_type.value,
-        threads=order.runtime.threads,
-        transcription_batch=residency.batches.transcription,
-        diarization_batch=residency.batches.diarization,
-        embedding_batch_tokens=order.runtime.embedding_batch_tokens,
-        models=identities.by_role(),
-    )
-
-
-def recording_of(order: IngestOrder, pipeline: Pipeline) -> Recording:
-    """The recording as the store keeps it: what the plan knew, and what the media files say."""
-    title = pipeline.media.title if pipeline.media is not None else ""
-    return Recording.of(order.item, title=title, duration_seconds=pipeline.media_seconds or None)
-
-
-def run_of(order: IngestOrder, session: Session, hashes: Hashes, identities: Identities) -> Run:
-    """This run as the store keeps it, with the figures of the Receipt as they are before storing."""
-    receipt = session.receipt(None)
-    finished = datetime.fromtimestamp(time.time(), UTC)
-    shown = {
-        "overhead_seconds",
-        "computing_seconds",
-        "computing_by",
-        "stages",
-        "tracks",
-        "coverage",
-        "speakers",
-        "transcript",
-        "quality",
-        "memory",
-        "effective",
-    }
-    return Run(
-        id=uuid.uuid4(),
-        batch=order.batch,
-        profile=order.profile,
-        trace_id=order.trace_id,
-        number=order.run,
-        pipeline_hash=hashes.pipeline,
-        started_at=finished - timedelta(seconds=session.clock.age),
-        finished_at=finished,
-        seconds=receipt.seconds,
-        media_seconds=receipt.media_seconds,
-        models=identities.by_role(),
-        figures=receipt.model_dump(mode="json", include=shown, exclude_none=True),
-        transcribe_hash=hashes.transcribe,
-        diarize_hash=hashes.diarize,
-    )
-
-
-def content_of(found: Found, identities: Identities) -> Content:
-    """What a run found, in the store's form."""
-    return Content(
-        language=found.transcript.language,
-        transcript_source=found.transcript.source,
-        words=found.words,
-        diarization=found.diarization,
-        voice_model=identities.diarization,
-        identities=found.identities,
-        segments=found.segments,
-        vectors=found.vectors,
     )

@@ -5,11 +5,7 @@ Called by `ingest` for orders that say so. Nothing is fetched, decoded or heard,
 used: the tools for that refuse. The store shows the old result until the new one is whole.
 """
 
-import time
-import uuid
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -17,17 +13,18 @@ from typing import Final
 from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
 from ingest_contract.profile import ComputeType
-from ingest_contract.receipt import Effective
 from ingest_contract.stages import Stage
 from ingest_worker.claimed import ClaimedRecording, claimed_recording
 from ingest_worker.errors import StageError
+from ingest_worker.gpu.residency import Batches
 from ingest_worker.hashes import Hashes, Identities, hashes_behind, voice_hash, voices_hash
 from ingest_worker.models import Models, Role, open_models
-from ingest_worker.pipeline import Found, Pipeline
+from ingest_worker.pipeline import Pipeline
+from ingest_worker.results import content_of, effective_of, run_of
 from ingest_worker.session import Session, log
 from ingest_worker.store.connect import connect
 from ingest_worker.store.heard import HeardRecording, heard
-from ingest_worker.store.records import Content, Run
+from ingest_worker.store.records import Run
 from ingest_worker.stored_voices import StoredVoices
 from ingest_worker.tools import tools_from_store
 
@@ -40,10 +37,11 @@ _NEW: Final = frozenset(
 _FOLLOWING: Final = frozenset({"coverage", "speakers"})
 """Figures of the run itself, and those that follow from its content: all others are of what was heard."""
 
+_UNHEARD: Final = MappingProxyType({"compute_type": ComputeType.FLOAT32})
+"""The text model's number format: nothing else runs."""
 
-def relabel(
-    order: IngestOrder, dsn: str, session: Session, content_of: Callable[[Found, Identities], Content]
-) -> None:
+
+def relabel(order: IngestOrder, dsn: str, session: Session) -> None:
     """Carry out the order. A recording that is as the order wants it already is left as it is.
 
     Raises:
@@ -58,7 +56,7 @@ def relabel(
         session.give_up = recording.give_up
         before = _heard(order, dsn)
         identities = _identities(order, models, before)
-        session.effective = _effective(order, identities)
+        session.effective = effective_of(order.runtime.model_copy(update=_UNHEARD), Batches(0, 0), identities)
         hashes = _hashes(order, before, identities)
         voices = StoredVoices(dsn, order, voice_hash(identities.diarization))
         if before.pipeline_hash == hashes.pipeline and before.voices == voices_hash(voices.voices()):
@@ -71,7 +69,8 @@ def relabel(
         tools = tools_from_store(order, models, identities, voices)
         pipeline = Pipeline(order, hashes, tools, kept, observer)
         session.found = found = pipeline.run()
-        run = replace(_run(order, session, hashes, before, identities), voices=pipeline.judged_by)
+        run = _with_what_was_heard(run_of(order, session, hashes, identities), before)
+        run = replace(run, voices=pipeline.judged_by)
         with observer.stage(Stage.STORE):
             recording.commit(before.recording, run, content_of(found, identities))
         session.run_id = str(run.id)
@@ -134,41 +133,9 @@ def _require(kept: _Heard, hashes: Hashes) -> None:
         raise StageError(Reason.HEARING_NOT_KEPT, said)
 
 
-def _effective(order: IngestOrder, identities: Identities) -> Effective:
-    """The text model's: nothing is heard."""
-    runtime = order.runtime
-    return Effective(
-        device=runtime.device,
-        compute_type=ComputeType.FLOAT32.value,
-        threads=runtime.threads,
-        transcription_batch=0,
-        diarization_batch=0,
-        embedding_batch_tokens=runtime.embedding_batch_tokens,
-        models=identities.by_role(),
-    )
-
-
-def _run(
-    order: IngestOrder, session: Session, hashes: Hashes, before: HeardRecording, identities: Identities
-) -> Run:
-    """This run as the store keeps it. What is known of the sound stays."""
-    receipt = session.receipt(None)
-    finished = datetime.fromtimestamp(time.time(), UTC)
-    ours = receipt.model_dump(mode="json", include={*_NEW, *_FOLLOWING}, exclude_none=True)
-    return Run(
-        id=uuid.uuid4(),
-        batch=order.batch,
-        profile=order.profile,
-        trace_id=order.trace_id,
-        number=order.run,
-        pipeline_hash=hashes.pipeline,
-        started_at=finished - timedelta(seconds=session.clock.age),
-        finished_at=finished,
-        seconds=receipt.seconds,
-        media_seconds=before.media_seconds,
-        models=identities.by_role(),
-        figures={**before.figures, **ours},
-        transcribe_hash=hashes.transcribe,
-        diarize_hash=hashes.diarize,
-        from_store=True,
+def _with_what_was_heard(run: Run, before: HeardRecording) -> Run:
+    """The run, with what the one before it knew of the sound."""
+    ours = {name: figure for name, figure in run.figures.items() if name in _NEW | _FOLLOWING}
+    return replace(
+        run, media_seconds=before.media_seconds, figures={**before.figures, **ours}, from_store=True
     )

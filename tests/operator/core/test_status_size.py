@@ -25,6 +25,9 @@ SENTENCE = (
 """Longer than any row may be."""
 
 
+ONLY_WAITING = {Verdict.SKIP, Verdict.RETRY_LATER, Verdict.STOP_BATCH}
+"""Verdicts after which no recording has failed: it is left out, or waits until what holds it is over."""
+
 OF_VOICES = {Reason.TOO_LITTLE_SPEECH, Reason.SEVERAL_PEOPLE, Reason.VOICES_DISAGREE, Reason.NOT_INGESTED}
 """Reasons of what a voice is enrolled from: no recording of a batch ends by them."""
 
@@ -54,8 +57,8 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
         index: waiting if position < MAX_WAITING_ROWS + 1 else kinds[position % KINDS]
         for position, index in enumerate(under_way)
     }
-    failing = [reason for reason, row in FAILURES.items() if row.verdict is not Verdict.SKIP]
-    skipping = set(Reason) - set(failing)
+    failing = [reason for reason, row in FAILURES.items() if row.verdict not in ONLY_WAITING]
+    skipping = {reason for reason, row in FAILURES.items() if row.verdict is Verdict.SKIP}
     runs = {index: 7 if position % 7 else 3 for position, index in enumerate(places[2])}
     ledger = Ledger(
         open_items=open_item, succeeded=frozenset(places[0]), skipped=frozenset(places[1]),

@@ -15,7 +15,7 @@ PROGRAMS = {
 HOLDER = """
 from ingest_worker.sandbox.kernel import no_capabilities
 no_capabilities()
-def stop(*_):
+def stop(*_, **__):
     print("here", flush=True)
     input()
 """

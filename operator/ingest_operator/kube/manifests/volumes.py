@@ -6,9 +6,10 @@ from typing import Final
 from urllib.parse import unquote
 
 from ingest_contract.cache_volume import CacheVolume
+from ingest_contract.cuda_cache import CudaCache
 from ingest_contract.object_address import secret_files
 from ingest_contract.place import Place
-from ingest_contract.pods import CudaCache, ModelVolume
+from ingest_contract.pods import ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.sources import CLAIMS, SECRETS

@@ -8,9 +8,10 @@ import pytest
 from ingest_contract.batch import Source
 from ingest_contract.batch_sources import SecretSource
 from ingest_contract.cache_volume import CacheObjects, CacheVolume
+from ingest_contract.cuda_cache import CudaCache
 from ingest_contract.order import FetchOrder, IngestOrder, read_order
 from ingest_contract.order_variables import ORDER_VARIABLE
-from ingest_contract.pods import CudaCache, GpuShare, PodProfile
+from ingest_contract.pods import GpuShare, PodProfile
 from ingest_operator.core.actions import Start
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.names import FETCH, INGEST, ROLE, run_job_name
