@@ -78,11 +78,12 @@ def test_a_pace_per_hour_is_spread_over_it(pace: Pace, seconds: int) -> None:
 def test_a_plan_waits_between_the_pages_that_it_opens(planner: Planner) -> None:
     with registered(), serving(Site(channel(3, shares={}))) as site:
         order = planner.order(site.url("@talks"), order=Order.NEWEST_FIRST)
-        paced = order.model_copy(update={"sites": (SiteAccess(name="tube", page_gap_seconds=1),)})
+        paced = order.model_copy(update={"sites": (SiteAccess(name="tube", page_gap_seconds=2),)})
         make_plan(paced, planner.store, planner.kept.update)
         opened = [visit.at for visit in site.visits.of(Kind.PAGE)]
     assert len(opened) > 1
-    assert all(after - before > 0.9 for before, after in pairwise(opened))
+    # the site notes when it gets to a page, which a busy machine may do late
+    assert all(after - before > 1.0 for before, after in pairwise(opened))
 
 
 def test_a_plan_that_waits_shows_that_it_is_alive() -> None:
