@@ -43,23 +43,19 @@ def list_batches(  # noqa: PLR0913  the options of a command are its parameters
     kubeconfig.
     """
     is_cluster = cluster or Where.is_plugin(of)
-    where = Where(namespace, context, kubeconfig, is_cluster, home, everywhere or _all_here(namespace))
+    is_here = not (is_cluster or context or kubeconfig)
+    # a list of this machine's batches has those of every namespace, unless one is named
+    everywhere = everywhere or (is_here and namespace is None)
+    where = Where(namespace, context, kubeconfig, is_cluster, home, everywhere)
 
     async def story(batches: Batches) -> tuple[str, tuple[Found, ...]]:
         return batches.where, await batches.all()
 
-    if not everywhere and (is_cluster or context or kubeconfig):
-        where = Where(namespace, context, kubeconfig, is_cluster, home)
     place, found = on(where, story)
     if output is Output.TABLE and not found:
         people().print(f"no batches in {place}", soft_wrap=True)
         return
     show_list(found, output, time.time(), results())
-
-
-def _all_here(namespace: str | None) -> bool:
-    """Whether a list of this machine's batches has those of every namespace: unless one is named."""
-    return namespace is None
 
 
 @app.command(epilog="Examples: ingestctl watch my-channel; kubectl ingest watch my-channel -n talks")
