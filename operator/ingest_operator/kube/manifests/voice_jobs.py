@@ -61,26 +61,32 @@ def enrol_job(owner: Owner, pods: PodProfile, order: EnrolOrder, rung: int) -> O
         template={"pods.workerTemplate": pods.worker_template},
     )
     labels = owner.labels(ENROL) | queue_labels(pods) | ({RUNG: str(rung)} if rung else {})
-    return _job(owner, VoiceWork.ENROL, order.run, labels, pod_template(owner, pods, work))
+    return numbered_job(owner, VoiceWork.ENROL, order.run, labels, pod_template(owner, pods, work))
 
 
 def curator_job(owner: Owner, pods: PodProfile, order: ForgetOrder | RenameOrder) -> Object:
     """The Job that removes a voice from the store, or gives it another name there: both may do what no worker
     may. Raises `OverlayError`."""
     what = VoiceWork.FORGET if isinstance(order, ForgetOrder) else VoiceWork.RENAME
-    work = Work(
-        role=FORGET,
+    work = curator_work(FORGET, pods, order, FLOOR_SECONDS)
+    return numbered_job(owner, what, order.run, owner.labels(FORGET), pod_template(owner, pods, work))
+
+
+def curator_work(role: str, pods: PodProfile, order: WorkOrder, deadline_seconds: int) -> Work:
+    """The work of a pod that changes what is in the store: the store, and no model, source or GPU."""
+    return Work(
+        role=role,
         image=pods.plan_image or pods.image,
         variables=order_variables(order),
         resources=requested(FORGET_CPUS, FORGET_MEMORY_MIB, FORGET_SCRATCH_GIB),
         mounts=(writable(FORGET_SCRATCH_GIB),),
-        deadline_seconds=FLOOR_SECONDS,
+        deadline_seconds=deadline_seconds,
         template={"pods.planTemplate": pods.plan_template},
     )
-    return _job(owner, what, order.run, owner.labels(FORGET), pod_template(owner, pods, work))
 
 
-def _job(owner: Owner, what: VoiceWork, run: int, labels: dict[str, str], template: Object) -> Object:
+def numbered_job(owner: Owner, what: IntEnum, run: int, labels: dict[str, str], template: Object) -> Object:
+    """The Job of one run of `what`, whose number is the index in its name."""
     labels |= {INDEX: str(int(what)), RUN: str(run)}
     return one_run(owner, run_job_name(owner, what, run), labels, template)
 
