@@ -69,8 +69,10 @@ def connect(
 
 
 def use_vectors(connection: Connection) -> None:
-    """Register pgvector's types on a connection.
+    """Register pgvector's types on a connection, which asks the server for them once.
     Raises `StageError(SCHEMA_MISMATCH)` if the extension is not installed."""
+    if connection.adapters.types.get("halfvec") is not None:
+        return
     try:
         register_vector(connection)
     except psycopg.ProgrammingError as error:  # pgvector-python's own "vector type not found"

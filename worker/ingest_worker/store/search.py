@@ -89,10 +89,13 @@ def tuned(connection: Connection) -> None:
 
     A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative scan continues (pgvector
     README, 0.8.0). `relaxed_order` may give near neighbours out of order, which are sorted afterwards.
+    Compiling costs more than the statement: the planner's estimate of a walk to its end is large enough for
+    that, and no walk goes there.
     """
     use_vectors(connection)
     connection.execute(
-        f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {INDEX_CANDIDATES}"
+        f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {INDEX_CANDIDATES}; "
+        "set local jit = off"
     )
 
 
@@ -128,7 +131,7 @@ def _hit(row: dict[str, Any], counted: tuple[Counted, ...]) -> Hit:
         **row,
         score=0.0,
         word_score=min(1.0, float(words or 0)) if asked else None,
-        matched=tuple(counted[place].term.text for place in places),
+        matched=tuple(counted[place].term.text for place in sorted(places)),
     )
 
 

@@ -60,6 +60,8 @@ def _score(hit: Hit, low: float, high: float) -> float:
 def _is_same(words: frozenset[str], other: frozenset[str]) -> bool:
     if min(len(words), len(other)) < _FEWEST_WORDS:
         return words == other
+    if min(len(words), len(other)) < SAME_WORDS_SHARE * max(len(words), len(other)):
+        return False  # most pairs, and without making a set
     return len(words & other) >= SAME_WORDS_SHARE * len(words | other)
 
 

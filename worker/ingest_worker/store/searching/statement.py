@@ -65,13 +65,16 @@ _NEAREST: Final = """
 """
 _POOL: Final = """
 ), pool as materialized (
-  select s.id, s.run, s.language, s.tsv, length(s.tsv)::float8 as words
-    from (select id from matching union select id from {nearest}
+  select id, run, language, tsv, length(tsv)::float8 as words from matching
+  union all
+  select s.id, s.run, s.language, s.tsv, length(s.tsv)::float8
+    from (select id from {nearest}
           union (select s.id from eligible s
                    join (select run from titled group by run order by sum(weight) desc, run
                           limit %(recordings)s) t on t.run = s.run
-                  limit %(compared)s)) found
-    join ingest.shown_segment s using (id)
+                  limit %(compared)s)
+          except select id from matching) found
+   cross join lateral (select * from ingest.shown_segment each where each.id = found.id offset 0) s
 ), held as (
   select s.id, a.place,
          a.weight * greatest(
@@ -85,8 +88,9 @@ _POOL: Final = """
     left join titled t on t.run = s.run and t.place = a.place
    cross join lateral (select ts_rank('{{1,1,1,1}}', s.tsv, a.query) / %(once)s as f) frequency
    where s.tsv @@ a.query or t.run is not null
+  offset 0
 ), worded as materialized (
-  select id, sum(worth) as words, array_agg(place order by place) as places from held group by id
+  select id, sum(worth) as words, array_agg(place) as places from held group by id
 ), best as (
   (select w.id from worded w left join {nearest} n using (id)
     order by w.words desc, n.distance, w.id limit %(candidates)s)
@@ -128,6 +132,7 @@ _DEMANDED: Final = (
     " and s.tsv @@ a.query)"
     " or exists (select from titled t where t.place = {place} and t.run = s.run))"
 )
+_NOTHING: Final = sql.SQL("select s.id, s.run, s.language, s.tsv from ingest.shown_segment s where false")
 _NOBODY: Final = sql.SQL("(select null::bigint as id, null::float8 as distance where false)")
 
 
@@ -205,12 +210,17 @@ def _conditions(query: Query, counted: Sequence[Counted]) -> sql.Composed:
 def _matching(choice: Choice) -> sql.Composable:
     """Passages by their words, each kind of choice at most `MOST_COMPARED_PASSAGES`."""
     kinds = [(" & ", choice.all_of), (" | ", choice.any_of)]
-    found: list[sql.Composable] = [
-        sql.SQL("(select s.id from eligible s where {} limit %(compared)s)").format(condition)
-        for operator, terms in kinds
-        if terms and (condition := _holding(operator, terms))
+    conditions = [
+        condition for operator, terms in kinds if terms and (condition := _holding(operator, terms))
     ]
-    return sql.SQL(" union ").join(found or [sql.SQL("select null::bigint as id where false")])
+    selected = "(select s.id, s.run, s.language, s.tsv from eligible s where {} limit %(compared)s)"
+    found = [
+        sql.SQL(selected).format(
+            sql.SQL(" and not ").join([condition, *conditions[:place]])  # each passage once
+        )
+        for place, condition in enumerate(conditions)
+    ]
+    return sql.SQL(" union all ").join(found) if found else _NOTHING
 
 
 def _holding(operator: str, terms: Sequence[Counted]) -> sql.Composable | None:
