@@ -1,7 +1,7 @@
 """A store as the demo's workers find it: migrated, and with a table for the vectors of its text model."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ingest_worker.store.schema import ensure_dimension, migrate
 from testkit.postgres import fresh
@@ -10,14 +10,19 @@ DIMENSION = 384
 """Of all-MiniLM-L6-v2."""
 
 
+def demo_store() -> AbstractContextManager[str]:
+    """The address of a database of its own for the demo's text model, which is gone afterwards."""
+    return store_of(DIMENSION)
+
+
 @contextmanager
-def demo_store() -> Iterator[str]:
-    """The address of a database of its own, which is gone afterwards."""
+def store_of(dimension: int) -> Iterator[str]:
+    """The address of a database of its own with a table for vectors of this size."""
     databases = fresh("template0")
     dsn = next(databases)
     try:
         migrate(dsn)
-        ensure_dimension(dsn, DIMENSION)
+        ensure_dimension(dsn, dimension)
         yield dsn
     finally:
         next(databases, None)

@@ -5,11 +5,13 @@ What each would return can be changed, and each can be told to fail; nothing her
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import Item, SpeakerCount
 from ingest_contract.stages import Stage
 from ingest_worker.captions.values import Captions, NoCaptions
@@ -25,8 +27,14 @@ from ingest_worker.domain import (
     Vectors,
     Word,
 )
+from ingest_worker.errors import StageError
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
+
+Piece = TypeVar("Piece")
+
+LOUDNESS_LEVELS = 1000
+"""Of the sound that is decoded, of 32,768: a transcriber hears nothing in silence."""
 
 
 def words(*texts: str) -> tuple[Word, ...]:
@@ -57,16 +65,34 @@ class Studio:
     """What a port raises after half of its work."""
     meets: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens in the middle of a port's work."""
+    engine: Callable[[str, int], None] = lambda _what, _pieces: None
+    """Called before each batch of a port's engine, with the number of its pieces; may raise what engines
+    raise."""
     asked: list[str] = field(default_factory=list)
 
-    def work(self, what: str, report: Report) -> None:
+    def work(
+        self, what: str, report: Report, runner: BatchRunner | None = None, pieces: Sequence[Piece] = ()
+    ) -> list[Piece]:
+        """A port's work: the pieces of it that went through its engine, batch by batch."""
         self.asked.append(what)
         report(0.5)
         if what in self.meets:
             self.meets[what]()
         if what in self.fails:
             raise self.fails[what]
+        computed = list(pieces)
+        if runner is not None:
+            computed = runner.map(
+                pieces,
+                lambda unit: self._computed(what, unit),
+                done=lambda n: report(0.5 + n / len(pieces) / 2),
+            )
         report(1.0)
+        return computed
+
+    def _computed(self, what: str, unit: Sequence[Piece]) -> Sequence[Piece]:
+        self.engine(what, len(unit))
+        return unit
 
     def fetch(self, item: Item, into: Path, report: Report, /) -> Media:
         self.work("fetch", report)
@@ -83,7 +109,7 @@ class Studio:
         assert media.path.exists()
         self.work("decode", report)
         samples = round(self.seconds * SAMPLE_RATE)
-        np.zeros(samples, "<i2").tofile(into / "audio.pcm")
+        np.full(samples, LOUDNESS_LEVELS, "<i2").tofile(into / "audio.pcm")
         return Audio(into / "audio.pcm", samples, self.sound)
 
     def speech(self, audio: Audio, report: Report, /) -> tuple[tuple[float, float], ...]:
@@ -98,17 +124,36 @@ class Studio:
 
 @dataclass
 class Ear:
-    """The transcriber."""
+    """The transcriber: it hears the words of the studio's transcript where there is sound. One word is one
+    piece of its engine's work."""
 
     studio: Studio
     runner: BatchRunner = field(default_factory=lambda: BatchRunner(8))
+    language: str | None = None
+    """As ordered."""
+    unbelievable: Callable[[Word], bool] = lambda _word: False
+    """Whether the engine gives nothing for a word that can be believed."""
     released: bool = False
 
     def transcribe(self, audio: Audio, report: Report, /) -> Transcript:
         assert not self.released
         assert audio.path.exists()
-        self.studio.work("transcribe", report)
-        return self.studio.transcript
+        told = self.studio.transcript
+        if self.language not in {None, told.language}:
+            raise StageError(Reason.ORDER_INVALID, f"It does not hear the language {self.language!r}.")
+        sound = audio.pcm().any()
+        said = [word for word in told.words if sound and word.end <= audio.seconds]
+        heard = self.studio.work("transcribe", report, self.runner, said)
+        if not sound:
+            return Transcript((), self.language or "und", float(self.language is not None), 0.0, 0, 0, ())
+        dropped = [(word.start, word.end) for word in heard if self.unbelievable(word)]
+        if 2 * sum(end - start for start, end in dropped) > told.speech_seconds:
+            raise StageError(Reason.TRANSCRIPT_DEGENERATE, "Most of the speech gave no text.")
+        return replace(
+            told,
+            words=tuple(word for word in heard if not self.unbelievable(word)),
+            dropped=tuple(sorted([*told.dropped, *dropped])),
+        )
 
     def release(self) -> None:
         self.released = True
@@ -127,8 +172,8 @@ class Judge:
         assert not self.released
         assert audio.path.exists()
         assert speakers.max is None or speakers.max >= self.studio.diarization.speakers
-        self.studio.work("diarize", report)
-        return self.studio.diarization
+        turns = self.studio.work("diarize", report, self.runner, self.studio.diarization.turns)
+        return replace(self.studio.diarization, turns=tuple(turns))
 
     def release(self) -> None:
         self.released = True
@@ -143,8 +188,9 @@ class Writer:
     runner: BatchRunner = field(default_factory=lambda: BatchRunner(512))
 
     def embed(self, texts: Sequence[str], report: Report, /) -> Vectors:
-        self.studio.work("embed", report)
-        return Vectors(np.eye(len(texts), self.studio.dimension, dtype=np.float32), "text@1")
+        axes = list(np.eye(len(texts), self.studio.dimension, dtype=np.float32))
+        rows = self.studio.work("embed", report, self.runner, axes)
+        return Vectors(np.asarray(rows, np.float32).reshape(-1, self.studio.dimension), "text@1")
 
 
 @dataclass

@@ -19,7 +19,7 @@ def later(made: list[str], *, warm: bool = False, fails: bool = False) -> LazyEn
         return "engine"
 
     return LazyEngine(
-        "engine", make, lambda _: BatchRunner(4), (lambda: made.append("warm")) if warm else None
+        "engine", make, lambda _: (BatchRunner(4),), (lambda: made.append("warm")) if warm else None
     )
 
 
@@ -61,3 +61,9 @@ def test_a_load_that_fails_is_reported_to_whoever_asks() -> None:
             engine.get()
     assert caught.value.reason is Reason.MODELS_UNAVAILABLE
     assert not engine.loaded
+
+
+def test_halvings_of_every_network_of_an_engine_are_told() -> None:
+    runners = BatchRunner(32), BatchRunner(10)
+    runners[0].halvings, runners[1].halvings = 1, 2
+    assert LazyEngine("engine", lambda: "engine", lambda _: runners).batches == (32, 3)

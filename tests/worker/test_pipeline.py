@@ -10,115 +10,18 @@ import numpy as np
 import pytest
 
 from ingest_contract.failures import Reason
-from ingest_contract.order import IngestOrder, Item, Settings, SpeakerCount
-from ingest_contract.place import Place, Runtime
-from ingest_contract.profile import (
-    ComputeType,
-    DiarizationProfile,
-    EmbeddingProfile,
-    FetchProfile,
-    IdentificationProfile,
-    SegmentationProfile,
-    TranscriptionProfile,
-)
-from ingest_contract.receipt import MAX_RECEIPT_BYTES, Receipt, Tracks, encode
+from ingest_contract.order import SpeakerCount
+from ingest_contract.receipt import MAX_RECEIPT_BYTES, Tracks, encode
 from ingest_contract.stages import KEPT, Stage
 from ingest_contract.voices import WantedVoice
 from ingest_worker.domain import Decision, EnrolledVoice, Sound, Transcript, Turn, Vectors, Word
 from ingest_worker.errors import StageError
-from ingest_worker.hashes import Identities, hashes_of
-from ingest_worker.interruption import Control, Interruption
-from ingest_worker.lazy import LazyEngine
-from ingest_worker.pipeline import Found, Pipeline
-from ingest_worker.session import Session, named
-from ingest_worker.tools import Tools
 from tests.support.conversation import axis, heard
-from tests.support.ports import Ear, Judge, Shelf, Studio, Writer
+from tests.support.pipeline_run import Run, order_in
+from tests.support.ports import Shelf, Studio, Writer
 
-MODELS = Identities("tiny.en@1", "community-1@2", "text@1")
 HEARING = ["fetch", "decode", "transcribe", "release transcriber", "diarize"]
 NAMING = ["release diarizer", "embed"]
-
-
-def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
-    return IngestOrder(
-        trace_id="a" * 32,
-        batch="default/b",
-        item=Item(index=0, id="file:x", url="/x", duration_seconds=duration_seconds),
-        run=1,
-        settings=Settings(
-            model_set="demo",
-            transcription=TranscriptionProfile(),
-            diarization=DiarizationProfile(),
-            identification=IdentificationProfile(min_speech_seconds=0),
-            segmentation=SegmentationProfile(),
-            embedding=EmbeddingProfile(),
-        ),
-        runtime=Runtime(
-            device="cpu",
-            compute_type=ComputeType.INT8,
-            threads=1,
-            transcription_batch=8,
-            diarization_batch=32,
-            embedding_batch_tokens=512,
-            together=True,
-            preload=True,
-        ),
-        fetch=FetchProfile(),
-        place=Place(
-            models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")
-        ),
-    )
-
-
-class Run:
-    """One run of the pipeline, and how it ended."""
-
-    def __init__(
-        self,
-        studio: Studio,
-        shelf: Shelf,
-        order: IngestOrder,
-        *,
-        together: bool = False,
-        voices: tuple[WantedVoice, ...] = (),
-    ) -> None:
-        order = order.model_copy(update={"settings": order.settings.model_copy(update={"voices": voices})})
-        self.control = Control()
-        self.session = Session(None, self.control, born=0.0)
-        tools = Tools(
-            fetcher=studio,
-            decoder=studio,
-            detector=lambda: studio,
-            transcriber=LazyEngine("transcriber", lambda: Ear(studio), lambda ear: ear.runner),
-            diarizer=LazyEngine("diarizer", lambda: Judge(studio), lambda judge: judge.runner),
-            embedder=LazyEngine("embedder", lambda: Writer(studio), lambda writer: writer.runner),
-            enrolment=studio,
-            together=together,
-        )
-        self._shelf, self._order, self._tools = shelf, order, tools
-        self.error: StageError | None = None
-
-    def go(self) -> "Run":
-        hashes = hashes_of(self._order.settings, self._order.item.speakers, MODELS)
-        with self.session.shown(self._order.place) as watch:
-            pipeline = self.session.audio = Pipeline(self._order, hashes, self._tools, self._shelf, watch)
-            try:
-                self.session.found = pipeline.run()
-            except Interruption as interruption:
-                self.error = interruption.why
-            except Exception as error:  # noqa: BLE001 -- as the process does, which names it
-                self.error = named(error)
-        return self
-
-    @property
-    def found(self) -> Found:
-        assert self.session.found is not None, self.error
-        return self.session.found
-
-    @property
-    def receipt(self) -> Receipt:
-        return self.session.receipt(self.error)
 
 
 @pytest.fixture

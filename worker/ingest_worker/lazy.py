@@ -6,7 +6,7 @@ imports wait for one another anyway.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,7 @@ class LazyEngine(Generic[T]):
         self,
         name: str,
         make: Callable[[], T],
-        runner: Callable[[Any], BatchRunner],
+        runners: Callable[[Any], Sequence[BatchRunner]],
         warm: Callable[[], object] | None = None,
     ) -> None:
         """Nothing is loaded before `begin` or `get`.
@@ -33,11 +33,11 @@ class LazyEngine(Generic[T]):
         Args:
             name: For the log.
             make: Loads it, with everything that it needs. Called once.
-            runner: Runs the batches of the engine behind the port.
+            runners: Run the batches of the engine behind the port. The first has the size that is told.
             warm: The part of `make` that takes none of the memory that others need now. If given, `begin`
                 does only this part.
         """
-        self._name, self._make, self._runner, self._warm = name, make, runner, warm
+        self._name, self._make, self._runners, self._warm = name, make, runners, warm
         self._coming: Future[T] | None = None
         self._value: T | None = None
 
@@ -63,9 +63,9 @@ class LazyEngine(Generic[T]):
 
     @property
     def batches(self) -> tuple[int, int]:
-        """(the current batch size, how often it was halved)."""
-        runner = self._runner(self.get())
-        return runner.batch, runner.halvings
+        """(the current batch size, how often batches were halved)."""
+        runners = self._runners(self.get())
+        return runners[0].batch, sum(runner.halvings for runner in runners)
 
     def _timed(self, what: str, do: Callable[[], Made]) -> Made:
         start = time.monotonic()

@@ -82,6 +82,10 @@ _GPU: Final = (
     "cuda error: out of memory",  # torch.AcceleratorError: driver, context and pinned allocations
     "cuda failed with error out of memory",  # CTranslate2, src/cuda/utils.h
     "cuda_error_out_of_memory",  # the driver API's name
+    "cuda driver error: out of memory",  # torch with expandable segments, which `surroundings` turns on
+    "cudaerrormemoryallocation",  # thrust in CTranslate2; through pybind11 a MemoryError
+    "get_temporary_buffer failed",  # thrust, when a sort finds no room
+    "cufft_alloc_failed",  # torch's FFT, in the voice network's filterbank
     "cublas_status_alloc_failed",  # CTranslate2 and torch, when a handle is made
     "cublas_status_not_initialized",  # the same in older cuBLAS: a handle that found no memory
     "cudnn_status_alloc_failed",
@@ -132,15 +136,12 @@ def _classify_one(error: BaseException) -> Reason | None:
         (Reason.GPU_BROKEN, _BROKEN),
         (Reason.GPU_UNAVAILABLE, _UNAVAILABLE),
         (Reason.COMPUTE_TYPE_UNSUPPORTED, _UNFIT),
+        (Reason.GPU_OUT_OF_MEMORY, _GPU),  # before the host's: thrust writes "std::bad_alloc: cudaError..."
         (Reason.HOST_OUT_OF_MEMORY, _HOST),
     ):
         if any(mark in text for mark in marks):
             return reason
-    if (
-        "OutOfMemoryError" in names
-        or any(mark in text for mark in _GPU)
-        or ("MemoryError" in names and _PYANNOTE in text)
-    ):
+    if "OutOfMemoryError" in names or ("MemoryError" in names and _PYANNOTE in text):
         return Reason.GPU_OUT_OF_MEMORY
     if "MemoryError" in names or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return Reason.HOST_OUT_OF_MEMORY

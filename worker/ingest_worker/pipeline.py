@@ -213,7 +213,8 @@ class Pipeline:
             if isinstance(read, Transcript):
                 return self._made(TRANSCRIPT, lambda _: read)
             why = read
-        engine = self._tools.transcriber.get()
+        with self._observer.clock.blaming(Stage.TRANSCRIBE):
+            engine = self._tools.transcriber.get()
         transcript = self._made(
             TRANSCRIPT,
             lambda report: replace(engine.transcribe(audio, report), no_captions=why),
@@ -232,8 +233,9 @@ class Pipeline:
     def _diarized(self) -> Diarization:
         if Stage.DIARIZE in self._kept:
             return DIARIZATION.decode(self._kept[Stage.DIARIZE])
-        audio, engine = self._audio, self._tools.diarizer.get()
-        speakers = self._order.item.speakers
+        audio, speakers = self._audio, self._order.item.speakers
+        with self._observer.clock.blaming(Stage.DIARIZE):
+            engine = self._tools.diarizer.get()
         return self._made(
             DIARIZATION, lambda report: engine.diarize(audio, speakers, report), self._tools.diarizer
         )
@@ -253,7 +255,9 @@ class Pipeline:
             return PASSAGES.decode(self._kept[Stage.EMBED])
         with self._observer.stage(Stage.SEGMENT):
             segments = segment(words, self._order.settings.segmentation)
-        engine, texts = self._tools.embedder.get(), [passage.text for passage in segments]
+        texts = [passage.text for passage in segments]
+        with self._observer.clock.blaming(Stage.EMBED):
+            engine = self._tools.embedder.get()
         return self._made(
             PASSAGES,
             lambda report: (segments, one_each(segments, engine.embed(texts, report))),

@@ -41,11 +41,17 @@ class SpeechDetector(Protocol):
 
 
 class Transcriber(Protocol):
-    """Transcribes speech."""
+    """Transcribes speech. What every adapter must hold is a test:
+    `tests/worker/transcription/test_any_transcriber.py`."""
 
     def transcribe(self, audio: Audio, report: Report, /) -> Transcript:
         """Every word, in order. A whole transcript and not a generator,
-        whose remaining work could not be timed."""
+        whose remaining work could not be timed.
+
+        The engine's batches go through a `memory.BatchRunner`, so that a full GPU makes them smaller and
+        changes no word. Text that nobody can have said is not kept: its time is in `dropped`. What `report`
+        raises passes through, and the adapter can be used after it.
+        """
 
     def release(self) -> None:
         """Free the model's memory. This object must not be used afterwards."""

@@ -62,16 +62,22 @@ class Stopwatch:
         self._gate = threading.Lock()
 
     @contextmanager
+    def blaming(self, stage: Stage) -> Iterator[None]:
+        """A block whose exception is a stage's, and whose time is not: the loading of its engine."""
+        try:
+            yield
+        except BaseException:
+            self.failed = self.failed or stage
+            raise
+
+    @contextmanager
     def timing(self, stage: Stage) -> Iterator[Timing]:
         """Time a block as a stage, and record the GPU's peak in it."""
         timing = self._of(stage)
         start = self._clock()
-        with self._sampler.use() as use, counted(timing.meter):
+        with self._sampler.use() as use, counted(timing.meter), self.blaming(stage):
             try:
                 yield timing
-            except BaseException:
-                self.failed = self.failed or stage
-                raise
             finally:
                 timing.intervals.append((start, self._clock()))
                 self._sampler.sample()

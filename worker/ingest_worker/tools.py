@@ -24,6 +24,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.gpu.residency import ResidencyPlan
 from ingest_worker.hashes import Identities
 from ingest_worker.lazy import LazyEngine
+from ingest_worker.memory import BatchRunner
 from ingest_worker.models import Models, Role
 from ingest_worker.ports import (
     Decoder,
@@ -193,7 +194,7 @@ def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> Laz
             settings=settings,
         )
 
-    return LazyEngine("transcriber", make, lambda engine: engine.runner)
+    return LazyEngine("transcriber", make, lambda engine: (engine.runner,))
 
 
 def _diarizer(
@@ -207,7 +208,10 @@ def _diarizer(
     def make() -> Any:
         return warm().PyannoteDiarizer(folder(), device=device, batch=batch)
 
-    return LazyEngine("diarizer", make, lambda engine: engine.activity.runner, None if early else warm)
+    def runners(engine: Any) -> Sequence[BatchRunner]:
+        return engine.activity.runner, engine.trunk.runner
+
+    return LazyEngine("diarizer", make, runners, None if early else warm)
 
 
 def _embedder(
@@ -230,4 +234,4 @@ def _embedder(
             model_key=identities.embedding,
         )
 
-    return LazyEngine("embedder", make, lambda engine: engine.runner, None if early else warm)
+    return LazyEngine("embedder", make, lambda engine: (engine.runner,), None if early else warm)

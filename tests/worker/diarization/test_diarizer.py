@@ -167,33 +167,6 @@ def test_what_breaks_inside_is_reported_as_a_failed_diarization(
     assert caught.value.reason is Reason.DIARIZATION_FAILED
 
 
-def test_a_full_gpu_is_answered_with_smaller_batches_and_the_same_turns(
-    folder: Path, diarizer: PyannoteDiarizer, sample: Audio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = PyannoteDiarizer(folder, device="cpu", batch=16)
-    infer, forward_frames = small._inference.infer, small._network.resnet.forward_frames
-
-    def full_above(limit: int, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def limited(batch: Any) -> Any:
-            if len(batch) > limit:
-                raise RuntimeError("CUDA error: out of memory")
-            return work(batch)
-
-        return limited
-
-    monkeypatch.setattr(small._inference, "infer", full_above(4, infer))
-    monkeypatch.setattr(small._network.resnet, "forward_frames", full_above(1, forward_frames))
-    found = small.diarize(sample, ANY, quiet)
-    assert (small.activity.runner.batch, small.activity.runner.halvings) == (4, 2)
-    assert [turn.speaker for turn in found.turns] == [
-        turn.speaker for turn in diarizer.diarize(sample, ANY, quiet).turns
-    ]
-    monkeypatch.setattr(small._inference, "infer", full_above(0, infer))
-    with pytest.raises(StageError) as caught:
-        small.diarize(sample, ANY, quiet)
-    assert caught.value.reason is Reason.GPU_OUT_OF_MEMORY
-
-
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [
