@@ -18,8 +18,8 @@ from ingest_contract.receipt import decode, encode
 from ingest_contract.stages import Stage
 from ingest_worker.captions.values import Captions, Cue, NoCaptions
 from ingest_worker.hashes import hashes_of
+from tests.support.pipeline_run import MODELS, Run, order_in
 from tests.support.ports import Shelf, Studio
-from tests.worker.test_pipeline import MODELS, Run, order_in
 
 CUES = (Cue(0.0, 1.4, "Good day, Ann."), Cue(1.5, 2.5, "Hello."))
 

@@ -63,7 +63,7 @@ def test_a_load_that_fails_is_reported_to_whoever_asks() -> None:
     assert not engine.loaded
 
 
-def test_halvings_of_every_network_of_an_engine_are_told() -> None:
+def test_halvings_of_every_network_of_an_engine_are_reported() -> None:
     runners = BatchRunner(32), BatchRunner(10)
     runners[0].halvings, runners[1].halvings = 1, 2
     assert LazyEngine("engine", lambda: "engine", lambda _: runners).batches == (32, 3)

@@ -146,7 +146,7 @@ def test_what_no_smaller_batch_cures_ends_the_run_with_its_reason_and_the_next_o
 
 
 @every_stage
-def test_where_one_piece_alone_does_not_fit_the_operator_is_told_to_run_it_smaller(
+def test_where_one_piece_alone_does_not_fit_the_operator_hears_that_it_must_run_smaller(
     run: Callable[..., Run], studio: Studio, stage: Stage
 ) -> None:
     def engine(what: str, _: int) -> None:
@@ -177,7 +177,7 @@ def test_an_engine_that_does_not_fit_when_it_is_loaded_is_its_stages_failure(
 
 @pytest.mark.parametrize("error", shapes_of(HOST), ids=named)
 @pytest.mark.parametrize("port", ["fetch", "decode"])
-def test_host_memory_that_ends_before_anything_is_heard_is_told_as_that(
+def test_host_memory_that_ends_before_anything_is_heard_is_reported_as_that(
     run: Callable[..., Run], studio: Studio, port: str, error: BaseException
 ) -> None:
     studio.fails[port] = fresh(error)
@@ -187,7 +187,7 @@ def test_host_memory_that_ends_before_anything_is_heard_is_told_as_that(
 
 @pytest.mark.parametrize("error", shapes_of(HOST), ids=named)
 @pytest.mark.parametrize("stage", [Stage.IDENTIFY, Stage.ATTRIBUTE, Stage.SEGMENT], ids=str)
-def test_host_memory_that_ends_between_the_engines_is_told_as_that_and_nothing_is_heard_anew(
+def test_host_memory_that_ends_between_the_engines_is_reported_as_that_and_no_speech_is_heard_twice(
     run: Callable[..., Run],
     studio: Studio,
     stage: Stage,

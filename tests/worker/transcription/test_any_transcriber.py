@@ -77,7 +77,7 @@ def test_words_are_in_order_apart_and_inside_the_sound(subject: Subject, undistu
     assert all(word.text == word.text.strip() != "" and 0 <= word.probability <= 1 for word in found)
 
 
-def test_what_is_told_of_them_belongs_to_this_recording(subject: Subject, undisturbed: Transcript) -> None:
+def test_what_is_reported_of_words_is_of_this_recording(subject: Subject, undisturbed: Transcript) -> None:
     assert undisturbed.language == subject.heard
     assert 0 < undisturbed.language_probability <= 1
     assert 0 < undisturbed.speech_seconds <= subject.speech.seconds
@@ -157,7 +157,7 @@ def test_what_no_smaller_batch_cures_ends_the_stage_with_its_reason(
     assert sizes == ([2, 1] if reason is GPU else [2])
 
 
-def test_speech_without_text_that_can_be_believed_is_told_as_dropped_and_has_no_words(
+def test_speech_without_text_that_can_be_believed_is_reported_as_dropped_and_has_no_words(
     subject: Subject, undisturbed: Transcript
 ) -> None:
     found = subject.make(Engine(spoils="part"), batch=BATCH).transcribe(subject.speech, quiet)
