@@ -31,6 +31,8 @@ class ConditionType(StrEnum):
     IngestProfile: all that it names is there, and no pod has said that something is missing."""
     RETENTION_KEPT = "RetentionKept"
     """Of an IngestProfile with `retention`: the last run has forgotten what is older. Absent without."""
+    NOTIFIED = "Notified"
+    """Of an IngestBatch: the webhook took all that was to be told. Absent where nothing was."""
     NODES_AVOIDED = "NodesAvoided"
     """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
     once there were such nodes."""

@@ -25,6 +25,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.groups import ATOMIC, FetchStatus, Outcomes, RunCount, RunningRecordings
 from ingest_contract.intervals import Intervals
+from ingest_contract.notifications import MAX_NOTIFICATIONS, Notification
 from ingest_contract.obstacles import MAX_NODES, Breaker, NodeStatus
 from ingest_contract.recording_status import RecordingStatus
 
@@ -221,6 +222,12 @@ class IngestBatchStatus(ContractModel):
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
     """The last value of `spec.retryFailed` that was carried out."""
+
+    notifications: Annotated[
+        tuple[Notification, ...], Field(max_length=MAX_NOTIFICATIONS, json_schema_extra=ATOMIC)
+    ] = ()
+    """What the webhook of the installation is to be told, oldest first, and what became of it: all that
+    waits, and the last ones that were told or given up. Empty where no webhook is configured."""
 
     recordings: Annotated[
         tuple[RecordingStatus, ...], Field(max_length=MAX_ROWS, json_schema_extra=ATOMIC)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+from pathlib import Path
 
 from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, ClusterRestoredError, Options, made
 from ingest_operator.kube.telemetry.logs import start as start_logs
@@ -61,8 +62,15 @@ def _options() -> Options:
         default=SWEEP_EVERY_SECONDS,
         help="seconds between two lists of everything (default: %(default)s)",
     )
+    parser.add_argument(
+        "--webhook",
+        type=Path,
+        metavar="FOLDER",
+        help="tell the address in FOLDER/url, signed with the key in FOLDER/key, when a batch is complete, "
+        "stalled or failed (default: nobody is told)",
+    )
     chosen = parser.parse_args()
-    return Options(tuple(chosen.namespace), chosen.port, chosen.sweep_seconds)
+    return Options(tuple(chosen.namespace), chosen.port, chosen.sweep_seconds, chosen.webhook)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ingest_contract.order import FetchOrder, IngestOrder, PlanOrder
 from ingest_operator.kube.api.names import FETCH, INGEST, MANAGER, PLAN
@@ -149,8 +150,10 @@ class Kubelet:
 class Eight:
     """The batch while it lives."""
 
-    def __init__(self, scene: Scene, processes: OperatorProcesses, proxy: RunningProxy) -> None:
-        self.scene, self._processes, self._proxy = scene, processes, proxy
+    def __init__(
+        self, scene: Scene, processes: OperatorProcesses, proxy: RunningProxy, webhook: Path | None
+    ) -> None:
+        self.scene, self._processes, self._proxy, self._webhook = scene, processes, proxy, webhook
         self._kubeconfig = proxy.kubeconfig_of(scene.namespace, MANAGER)
         self._log = scene.plane.folder / f"{scene.namespace}.log"
         self._operator: OperatorProcess | None = None
@@ -182,7 +185,9 @@ class Eight:
                 return self.scene.status()
 
     def _start(self) -> OperatorProcess:
-        arguments = ("--namespace", self.scene.namespace, "--port", "0", "--sweep-seconds", "10")
+        arguments = ["--namespace", self.scene.namespace, "--port", "0", "--sweep-seconds", "10"]
+        if self._webhook is not None:
+            arguments += ["--webhook", str(self._webhook)]
         self._before = len(self._proxy.passed)
         self._killed = False
         self._operator = self._processes.start(self._kubeconfig, self._log, *arguments)
@@ -195,9 +200,11 @@ class Eight:
                 self.exits.append(self._operator.end())
             self._start()
         has_looked = any(each.asked.watch for each in self._proxy.passed[self._before :])
+        status = self.scene.status()
         return (
             has_looked
-            and self.scene.status().get("state", "").startswith("Complete")
+            and status.get("state", "").startswith("Complete")
+            and not any(each["delivery"] == "Pending" for each in status.get("notifications", ()))
             and not any(map(self.scene.jobs, (FETCH, INGEST, PLAN)))
         )
 
@@ -232,7 +239,7 @@ def lived(
         scene = ends.enter_context(_scene(plane, way))
         scene.play(kubelet)
         proxy = ends.enter_context(RunningProxy(plane, meddler))
-        eight = Eight(scene, processes, proxy)
+        eight = Eight(scene, processes, proxy, way.webhook)
         meddler.kill = eight.kill
         try:
             status = eight.live(lambda: meddler.done)

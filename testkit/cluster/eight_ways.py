@@ -3,6 +3,7 @@ a retry, a rung of the memory ladder, a skip and a failure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from ingest_contract.failures import Reason
@@ -22,6 +23,8 @@ class Way:
     """What the profile says of pods."""
     runs_of_others: int = 1
     """Runs of a recording that is not listed."""
+    webhook: Path | None = None
+    """Where the operator finds whom it tells; None: nobody."""
 
     @property
     def runs(self) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.requeueing import Requeue
+from ingest_operator.kube.telemetry.webhook import Webhook
 from ingest_operator.kube.watch.cache import Cache, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.cluster.memory_api import MemoryApi
@@ -85,7 +86,7 @@ class OneBatch:
         self.on_accepted: Callable[[], object] = lambda: None
         """Called whenever a status was accepted."""
 
-    def operator(self) -> BatchController:
+    def operator(self, webhook: Webhook | None = None) -> BatchController:
         """One that has just started."""
 
         def accepted(
@@ -102,7 +103,7 @@ class OneBatch:
         profiles = ProfileStatuses(api, self.profiles)
         caches = self.batches, self.profiles, Cache(), profiles, self.seen
         return BatchController(
-            Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted)
+            Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted, webhook)
         )
 
     def job(self, index: int, number: int = 1, pod: Object | None = None, **status: Any) -> None:

@@ -148,3 +148,11 @@ def test_a_pod_that_ingests_reaches_media_where_the_profile_has_it_fetch_somethi
 @pytest.mark.parametrize("name", ["default", "ahead"])
 def test_a_pod_of_what_is_in_the_store_reaches_the_store_alone(name: str) -> None:
     assert reached(case(name), "relabel") == {STORE}
+
+
+def test_the_operator_reaches_a_receiver_of_webhooks_where_one_is_named_and_nobody_else() -> None:
+    named = egress_of("locked-down", "operator")
+    assert may_reach(named, "10.50.0.9", 8443)
+    assert not may_reach(named, "10.50.0.8", 8443)
+    anywhere = egress_of("everything", "operator")
+    assert may_reach(anywhere, "93.184.216.34", 443)

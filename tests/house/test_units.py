@@ -57,6 +57,7 @@ COUNTED = {
         "MISTAKES",
         "NAMES",
         "NODES",
+        "NOTIFICATIONS",
     ),
     *(
         "OBJECTS",

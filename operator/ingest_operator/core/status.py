@@ -67,6 +67,7 @@ def render(
         learned_rung=ledger.learned_rung or None,
         nodes=nodes_of(ledger),
         retry_failed=ledger.retry_failed,
+        notifications=previous.notifications if previous else (),
         recordings=rows_of(items, ledger, progress),
     )
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Final
 
 from ingest_contract.names import GROUP, VERSION
@@ -34,6 +35,7 @@ from ingest_operator.kube.telemetry.events import EventPoster
 from ingest_operator.kube.telemetry.health import Health, served
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
+from ingest_operator.kube.telemetry.webhook import delivering
 from ingest_operator.kube.voices.controller import VoiceController, VoiceDeps
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
@@ -66,6 +68,8 @@ class Options:
     port: int
     """Of `/healthz`, `/readyz` and `/metrics`."""
     sweep_seconds: float = SWEEP_EVERY_SECONDS
+    webhook: Path | None = None
+    """The folder with the address and the key of the webhook; None: nobody is told."""
 
 
 class Operator:
@@ -86,7 +90,7 @@ class Operator:
         deps = Deps(
             api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
             instruments.metrics.seen,
-            instruments.accepted,
+            instruments.accepted, instruments.webhook,
         )  # fmt: skip
         self._listed: dict[str, int] = {}
         self._restored: ClusterRestoredError | None = None
@@ -103,12 +107,12 @@ class Operator:
         self._voice_queue = self._queue("voice", voices.reconcile)
         self.watched: Final = (
             Watched(BATCHES, self._batches, self._enqueue_batch),
-            Watched(SCHEDULES, self._schedules, self._enqueue_schedule),
+            Watched(SCHEDULES, self._schedules, lambda each: self._schedule_queue.enqueue(key_of(each))),
             Watched(PROFILES, self._profiles, self._enqueue_profile),
             Watched(SPEAKERS, self._speakers, self._enqueue_voice),
             Watched(JOBS, self._seen.jobs, lambda job: self._enqueue_owner(controller_of(job)), BATCH_UID),
             Watched(
-                PODS, self._seen.pods, lambda pod: self._enqueue_owner(self._seen.batch_of(pod)), BATCH_UID
+                PODS, self._seen.pods, lambda it: self._enqueue_owner(self._seen.batch_of(it)), BATCH_UID
             ),
         )
         self._expect_signs_of_life()
@@ -119,10 +123,6 @@ class Operator:
         for each, namespace in product(self.watched, self._options.namespaces or (None,)):
             health.expect(list_of(each.resource.plural, namespace), within=2 * seconds + SWEEP_TAKES_SECONDS)
             health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN_SECONDS + seconds)
-
-    @property
-    def _queues(self) -> tuple[WorkQueue[Key], ...]:
-        return self._batch_queue, self._schedule_queue, self._profile_queue, self._voice_queue
 
     def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:
         """The work queue of one kind; health and metrics look at it."""
@@ -142,7 +142,8 @@ class Operator:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            for queue in self._queues:
+            queues = self._batch_queue, self._schedule_queue, self._profile_queue, self._voice_queue
+            for queue in queues:
                 await queue.close()
         if self._restored is not None:
             raise self._restored
@@ -232,9 +233,6 @@ class Operator:
         if self._profiles.get(profile) is not None:  # what its pods said may be its profile's fault
             self._profile_queue.enqueue(profile)
 
-    def _enqueue_schedule(self, schedule: Object) -> None:
-        self._schedule_queue.enqueue(key_of(schedule))
-
     def _enqueue_profile(self, profile: Object) -> None:
         """Enqueue the profile, and every batch and voice of its namespace: their reconciles find out which of
         them use it."""
@@ -296,5 +294,6 @@ async def made(options: Options, clock: Callable[[], float] = time.time) -> Asyn
         ProgressPoller() as poller,
         EventPoster(api, clock, socket.gethostname(), metrics.event) as events,
         served(options.port, health, metrics),
+        delivering(options.webhook, clock) as webhook,
     ):
-        yield Operator(api, poller, Instruments(metrics, health, events), options, clock)
+        yield Operator(api, poller, Instruments(metrics, health, events, webhook), options, clock)

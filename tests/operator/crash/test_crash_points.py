@@ -3,10 +3,14 @@
 Every tenth point here; `make test-crash` does all of them.
 """
 
+from dataclasses import replace
+from pathlib import Path
+
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.eight import Outcome, lived
 from testkit.cluster.eight_ways import AHEAD, ALONE, SHARED
 from testkit.cluster.operator_processes import OperatorProcesses
+from testkit.cluster.receiver import receiving
 from tests.operator.crash.points import SAME, all_died, every_tenth, points_of
 
 
@@ -68,3 +72,18 @@ def test_where_recordings_are_fetched_ahead_a_dead_operator_loses_none_and_fetch
     points = every_tenth(points_of(undisturbed))[::4]
     rows = list(all_died(control_plane, processes, points, undisturbed, AHEAD))
     assert [row for row in rows if row["outcome"] != SAME] == []
+
+
+def test_where_a_webhook_is_reported_a_dead_operator_tells_all_of_it_with_the_same_ids(
+    control_plane: ControlPlane, processes: OperatorProcesses, tmp_path: Path
+) -> None:
+    with receiving() as receiver:
+        way = replace(ALONE, webhook=receiver.folder(tmp_path))
+        undisturbed = lived(control_plane, processes, way=way)
+        assert undisturbed.wrong(undisturbed) == []
+        assert [(kind, reason) for _, kind, reason in receiver.summaries] == [("complete", "WithFailures")]
+        points = points_of(undisturbed)[-8:]  # where the end is written, told, and written as told
+        rows = list(all_died(control_plane, processes, points, undisturbed, way))
+        assert [row for row in rows if row["outcome"] != SAME] == []
+        reported = {(each.get_data()["uid"], each.get_id()) for each in receiver.events}
+    assert len(reported) == len({uid for uid, _ in reported}) == 1 + len(points)

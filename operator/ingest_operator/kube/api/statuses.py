@@ -1,5 +1,6 @@
 """Writes a status; the errors for a status that this version cannot read or write."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.lenient import Reading
 from ingest_operator.kube.api.resources import Object, Resource
-from ingest_operator.kube.api.unreadable import UnreadableError, definitions_differ, with_stalled
+from ingest_operator.kube.api.unreadable import UnreadableError, definitions_differ
 
 _PRECONDITION: Final = ("name", "namespace", "uid", "resourceVersion")
 
@@ -34,15 +35,15 @@ class UnwritableStatusError(UnreadableError):
 
 
 async def stalled(
-    api: Api, resource: Resource, thing: Object, blocker: Blocker, now: float, *, has_state: bool
+    api: Api, resource: Resource, thing: Object, marked: Callable[[Object], Object | None]
 ) -> Object | None:
-    """The object with the blocker written into its status, and all else in it as it was; None where the
-    status says so already. Raises `ApiError`.
+    """The object with the blocker that `marked` puts into its status (`with_stalled`), and all else in it as
+    it was; None where the status says so already. Raises `ApiError`.
 
     Where the definition was replaced since the object was read, only what the new one keeps can be written
     back: it is read again.
     """
-    status = with_stalled(thing, blocker, now, has_state=has_state)
+    status = marked(thing)
     if status is None:
         return None
     try:
@@ -51,7 +52,7 @@ async def stalled(
         if error.cause is not RefusalCause.INVALID:
             raise
     known = await api.get(resource, thing["metadata"]["namespace"], thing["metadata"]["name"])
-    status = with_stalled(known, blocker, now, has_state=has_state)
+    status = marked(known)
     return None if status is None else await api.replace_status(resource, body_of(resource, known, status))
 
 

@@ -31,14 +31,15 @@ from ingest_operator.kube.api.unreadable import (
 from ingest_operator.kube.batches.context import BatchContext, build_context
 from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.batches.ending import end_plans, end_runs
+from ingest_operator.kube.batches.in_queue import in_queue
 from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
 from ingest_operator.kube.batches.known_voices import KnownVoices
+from ingest_operator.kube.batches.notifying import deliver_due, record_attempts
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
 from ingest_operator.kube.batches.plan_gate import SiteGate
 from ingest_operator.kube.batches.profile_sites import ProfileSites
 from ingest_operator.kube.batches.state import BatchState, Deps
 from ingest_operator.kube.batches.status_store import KubeStatusStore
-from ingest_operator.kube.observe.queues import ASK_EVERY_SECONDS, ask_queue, not_admitted, waiting
 from ingest_operator.kube.planning.attempts import attempts_of
 from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import PlanDamagedError, require_all
@@ -72,9 +73,10 @@ class BatchController:
             state.statuses.offer(body)
             now = self._deps.clock()
             try:
+                await record_attempts(self._deps, state, now)
                 again = await self._reconcile_batch(owner, state, now)
                 if not is_deleted(state.statuses.batch):
-                    return again
+                    return deliver_due(self._deps, owner, state, now, again)
             except PlanDamagedError as error:
                 state.frozen = None  # the next reconcile reads it again: someone may restore it
                 again = await self._halt(Blocker("PlanDamaged", str(error), inf), state, now)
@@ -87,10 +89,11 @@ class BatchController:
                 try:
                     await self._report(reconcile_failed(error), state, now)
                 finally:
+                    deliver_due(self._deps, owner, state, now, Requeue())
                     await self._stop_if_wanted(owner, state, now)
                 raise  # the caller retries it with growing backoff and logs where it failed
             await self._stop_if_wanted(owner, state, now)
-            return replace(again, after=requeueing.RESYNC_SECONDS)
+            return deliver_due(self._deps, owner, state, now, replace(again, after=requeueing.RESYNC_SECONDS))
 
     def forget(self, key: Key) -> None:
         """A batch is gone."""
@@ -100,7 +103,10 @@ class BatchController:
     def _state(self, key: Key, body: Object) -> BatchState:
         state = self._states.get(key)
         if state is None or state.uid != body["metadata"]["uid"]:
-            state = BatchState(body["metadata"]["uid"], KubeStatusStore(self._deps.api, body))
+            state = BatchState(
+                body["metadata"]["uid"],
+                KubeStatusStore(self._deps.api, body, notifies=self._deps.webhook is not None),
+            )
             self._states[key] = state
             self._deps.found(body, state.statuses.shown())
         return state
@@ -252,7 +258,7 @@ class BatchController:
         # once.
         shown = tuple(replace(each, until=now) for each in plan.blockers)
         left = left_behind(self._deps.seen, context.owner, context.orders.profile.pods)
-        return (*shown, *context.unheard, *left, *await self._in_queue(context.owner, state, now))
+        return (*shown, *context.unheard, *left, *await in_queue(self._deps, context.owner, state, now))
 
     async def _halt(self, blocker: Blocker, state: BatchState, now: float) -> Requeue:
         """Report that a batch's plan is out of reach: nothing of the batch can be observed or started."""
@@ -288,13 +294,3 @@ class BatchController:
                 )
         if is_deleted(state.statuses.batch):
             await end_plans(self._deps.api, self._deps.seen, owner)
-
-    async def _in_queue(self, owner: Owner, state: BatchState, now: float) -> tuple[Blocker, ...]:
-        """The blocker reported for Jobs that a queue keeps waiting."""
-        jobs = waiting(self._deps.seen.jobs.of(owner.identity), now)
-        if not jobs:
-            return ()
-        known = state.answer
-        if known is None or known.uid != jobs[0]["metadata"]["uid"] or now - known.at >= ASK_EVERY_SECONDS:
-            known = state.answer = await ask_queue(self._deps.api, jobs[0], now)
-        return (not_admitted(jobs, known.words, now),)

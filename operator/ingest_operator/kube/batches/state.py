@@ -15,6 +15,7 @@ from ingest_operator.kube.observe.queues import Answer
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanResult
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
+from ingest_operator.kube.telemetry.webhook import Webhook
 from ingest_operator.kube.watch.cache import Cache
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
@@ -48,6 +49,8 @@ class Deps:
     found: Callable[[Object, IngestBatchStatus | None], None]
     """Called with every batch that was not known, and its status."""
     accepted: Accepted
+    webhook: Webhook | None = None
+    """What is told of transitions, if one is configured."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,9 @@ operator has already created.
 """
 
 import json
+from collections.abc import Sequence
 
+from ingest_contract.notifications import Notification
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.client import Api
@@ -15,14 +17,18 @@ from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.names import trace_of
 from ingest_operator.kube.api.resources import BATCHES, Object
 from ingest_operator.kube.api.statuses import UnreadableStatusError, body_of, replaced, stalled
+from ingest_operator.kube.api.unreadable import with_stalled
+from ingest_operator.kube.batches.status_notifications import recorded, with_notifications, with_transitions
 from ingest_operator.kube.watch.cache import version_of
 
 
 class KubeStatusStore:
     """Keeps the status of one batch."""
 
-    def __init__(self, api: Api, batch: Object) -> None:
-        self._api, self._batch = api, batch
+    def __init__(self, api: Api, batch: Object, *, notifies: bool = False) -> None:
+        """`notifies` is whether transitions are told to somebody: then each is recorded by the write that
+        makes it."""
+        self._api, self._batch, self._notifies = api, batch, notifies
         self._status: IngestBatchStatus | None = None
         self._parsed = -1
 
@@ -58,10 +64,33 @@ class KubeStatusStore:
     async def report(self, blocker: Blocker, now: float) -> bool:
         """Report why nothing goes on, and leave everything else in the status as it is, readable or not.
         Returns whether that was new."""
-        written = await stalled(self._api, BATCHES, self._batch, blocker, now, has_state=True)
+
+        def marked(batch: Object) -> Object | None:
+            status = with_stalled(batch, blocker, now, has_state=True)
+            return recorded(batch, status) if self._notifies else status
+
+        written = await stalled(self._api, BATCHES, self._batch, marked)
         if written is not None:
             self.offer(written)
         return written is not None
+
+    def notifications(self) -> tuple[Notification, ...]:
+        """What is to be updated, as far as the newest status can be read."""
+        shown = self.shown()
+        return shown.notifications if shown else ()
+
+    async def notify(self, updated: Sequence[Notification], now: float) -> None:
+        """Replace what is known of telling, and leave everything else in the status as it is, readable or
+        not. Raises as `write` does."""
+        status = with_notifications(self._batch, updated, now)
+        try:
+            written = await replaced(self._api, BATCHES, body_of(BATCHES, self._batch, status))
+        except ConflictError:
+            self.offer(await self._api.get(BATCHES, *_where(self._batch)))
+            if self.notifications() != tuple(updated):
+                raise
+            return
+        self.offer(written)
 
     async def write(self, status: IngestBatchStatus) -> int:
         """Replace the status that `read` returned; returns how many bytes the new one has.
@@ -69,6 +98,8 @@ class KubeStatusStore:
         Raises `ConflictError` if another status has replaced it, and `UnwritableStatusError` if the cluster's
         definition lacks a field or value of it.
         """
+        if self._notifies:
+            status = with_transitions(status, self.read(), self._batch)
         text = status.to_json()
         try:
             written = await replaced(self._api, BATCHES, body_of(BATCHES, self._batch, json.loads(text)))

@@ -1,6 +1,7 @@
 """Reconciles every schedule, with the batches that the watches have shown of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ingest_operator.core.blocker import Blocker
@@ -12,6 +13,7 @@ from ingest_operator.kube.api.unreadable import (
     RECONCILE_ERRORS,
     UnreadableError,
     reconcile_failed,
+    with_stalled,
 )
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.schedules.reconcile import ScheduleResult, reconcile
@@ -61,6 +63,7 @@ class ScheduleController:
 
     async def _report(self, schedule: Object, blocker: Blocker) -> None:
         """Report why nothing starts, and leave everything else in the status as it is, readable or not."""
-        written = await stalled(self._api, SCHEDULES, schedule, blocker, self._clock(), has_state=False)
+        marked = partial(with_stalled, blocker=blocker, now=self._clock(), has_state=False)
+        written = await stalled(self._api, SCHEDULES, schedule, marked)
         if written is not None:
             self._schedules.offer(written)

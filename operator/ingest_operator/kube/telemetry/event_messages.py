@@ -6,11 +6,9 @@ others. Each function works between any two statuses, however far apart they are
 summarised in a later Event.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final
 
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES
@@ -20,50 +18,9 @@ from ingest_contract.recording_status import RecordingStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import without_credentials
 from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note, NoteType, enumerated
+from ingest_operator.kube.telemetry.notification_messages import untold
 from ingest_operator.kube.telemetry.status_diff import failed_since, is_same_pass
-
-
-class NoteType(StrEnum):
-    """The two types of Events."""
-
-    NORMAL = "Normal"
-    WARNING = "Warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One Event, before it has a name and a time."""
-
-    reason: str
-    """CamelCase."""
-    type: NoteType
-    text: str
-    """For the user; may be cut."""
-    action: str
-    """What was done or attempted, in one word."""
-
-
-S = TypeVar("S")
-"""A status."""
-
-EventRule = Callable[[S | None, S], Note | None]
-"""The change between two statuses in one aspect; the first is None for an object that had none."""
-
-
-class Aspect(StrEnum):
-    """The aspects of a batch that are reported independently."""
-
-    ORIGIN = "Origin"
-    PLAN = "Plan"
-    PROFILE = "Profile"
-    FAILURES = "Failures"
-    HOLD = "Hold"
-    NODES = "Nodes"
-    SUSPENSION = "Suspension"
-    VERDICT = "Verdict"
-    END = "End"
-    READINESS = "Readiness"
-    RETENTION = "Retention"
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -123,7 +80,7 @@ def _planned(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note
         text = (
             f"{_recordings(plan.recordings - known.recordings, ' more')} planned, {plan.recordings} in all."
         )
-    left_out = _enumerated((each.reason, each.count) for each in plan.left_out)
+    left_out = enumerated((each.reason, each.count) for each in plan.left_out)
     return Note("Planned", NoteType.NORMAL, text + (f" Left out: {left_out}." if left_out else ""), "Plan")
 
 
@@ -240,12 +197,9 @@ def _end(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | N
         return None
     if not after.counts.failed:
         return Note("Completed", NoteType.NORMAL, f"{complete.message}.", "Ingest")
-    failures = _enumerated((each.reason, each.count) for each in after.failures)
+    failures = enumerated((each.reason, each.count) for each in after.failures)
     return Note("CompletedWithFailures", NoteType.WARNING, f"{complete.message}: {failures}.", "Ingest")
 
-
-EventRules = Mapping[Aspect, EventRule[S]]
-"""The function of each aspect, in the order in which several of them are reported at once."""
 
 EVENT_RULES: Final[EventRules[IngestBatchStatus]] = MappingProxyType(
     {
@@ -258,6 +212,7 @@ EVENT_RULES: Final[EventRules[IngestBatchStatus]] = MappingProxyType(
         Aspect.SUSPENSION: _suspension,
         Aspect.VERDICT: _verdict,
         Aspect.END: _end,
+        Aspect.NOTIFICATION: untold,
     }
 )
 
@@ -279,7 +234,3 @@ def _begun(
 
 def _recordings(count: int, more: str = "") -> str:
     return f"{count}{more} recording{'' if count == 1 else 's'}"
-
-
-def _enumerated(counts: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counts)

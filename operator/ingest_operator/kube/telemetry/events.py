@@ -22,13 +22,8 @@ from ingest_contract.speaker_profile import SpeakerProfileStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.kube.api.errors import AlreadyExistsError
 from ingest_operator.kube.api.resources import BATCHES, EVENTS, PROFILES, SPEAKERS, Object, Resource
-from ingest_operator.kube.telemetry.event_messages import (
-    EVENT_RULES,
-    Aspect,
-    EventRules,
-    Note,
-    exposed,
-)
+from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, exposed
+from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note
 from ingest_operator.kube.telemetry.profile_event_messages import PROFILE_EVENT_RULES
 from ingest_operator.kube.telemetry.voice_event_messages import VOICE_EVENT_RULES
 

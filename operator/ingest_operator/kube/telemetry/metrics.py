@@ -24,7 +24,12 @@ from ingest_operator.core.outcome import Run, outcome_of
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.gauges import CurrentGauges
-from ingest_operator.kube.telemetry.status_diff import failed_since, skipped_since, succeeded_since
+from ingest_operator.kube.telemetry.status_diff import (
+    failed_since,
+    notified_since,
+    skipped_since,
+    succeeded_since,
+)
 
 SUCCEEDED: Final = "Succeeded"
 """The `reason` label of a success."""
@@ -118,6 +123,9 @@ class Metrics:
         self._retained = counter(
             "video_ingest_retention_recordings_total", "Recordings that retention has forgotten."
         )
+        self._notifications = counter(
+            "video_ingest_notifications_total", "Attempts to tell the webhook, by outcome.", ["result"]
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -127,6 +135,8 @@ class Metrics:
             for phase in Phase:
                 self._runs.labels(phase.value.lower(), reason)
             self._outcomes.labels(reason)
+        for result in ("delivered", "failed", "given_up"):
+            self._notifications.labels(result)
         for memory in _MEMORIES.values():
             for rung in range(LAST_RUNG + 1):
                 self._out_of_memory.labels(memory, rung)
@@ -167,6 +177,8 @@ class Metrics:
         for reason, count in finals.items():
             self._outcomes.labels(reason).inc(count)
         self._outcomes.labels(SUCCEEDED).inc(succeeded_since(before, after))
+        for result, count in notified_since(before, after).items():
+            self._notifications.labels(result).inc(count)
 
     def forgotten(self, namespace: str, name: str) -> None:
         """A batch is gone."""

@@ -6,7 +6,7 @@ from typing import Final
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_operator.core.retention import BEGUN
-from ingest_operator.kube.telemetry.event_messages import Aspect, EventRules, Note, NoteType
+from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note, NoteType
 
 
 def _readiness(before: IngestProfileStatus | None, after: IngestProfileStatus) -> Note | None:

@@ -7,6 +7,7 @@ twice.
 from collections import Counter
 from collections.abc import Iterable
 
+from ingest_contract.notifications import Delivery
 from ingest_contract.status import IngestBatchStatus, ReasonCount
 
 
@@ -24,6 +25,21 @@ def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> 
     """How many recordings failed for good, by reason. A pass of `retryFailed` takes all failures back and
     counts from zero."""
     return _gained(before.failures if before and is_same_pass(before, after) else (), after.failures)
+
+
+def notified_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
+    """Attempts to deliver a notification whose outcome is new: `delivered`, `failed`, and `given_up` for each
+    that is not tried any more."""
+    known = {each.id: each for each in before.notifications} if before else {}
+    found = Counter[str]()
+    for each in after.notifications:
+        was = known.get(each.id)
+        attempts = each.attempts - (was.attempts if was else 0)
+        settled = each.delivery if was is None or was.delivery is not each.delivery else Delivery.PENDING
+        found["delivered"] += settled is Delivery.DELIVERED
+        found["given_up"] += settled is Delivery.GIVEN_UP
+        found["failed"] += attempts - (settled is Delivery.DELIVERED)
+    return +found
 
 
 def is_same_pass(before: IngestBatchStatus, after: IngestBatchStatus) -> bool:

@@ -13,6 +13,7 @@ from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.events import EventPoster
 from ingest_operator.kube.telemetry.health import Health
 from ingest_operator.kube.telemetry.metrics import Metrics
+from ingest_operator.kube.telemetry.webhook import Webhook
 from ingest_operator.kube.watch.cache import Key, key_of
 
 LOG: Final = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Instruments:
     metrics: Metrics
     health: Health
     events: EventPoster
+    webhook: Webhook | None = None
 
     def accepted(
         self,

@@ -5,7 +5,7 @@ from typing import Final
 
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.speaker_profile import SpeakerProfileStatus
-from ingest_operator.kube.telemetry.event_messages import Aspect, EventRules, Note, NoteType
+from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note, NoteType
 
 ENROLLING: Final = "Enrolling"
 RENAMING: Final = "Renaming"

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -32,6 +33,7 @@ from ingest_operator.kube.api.unreadable import (
     profile_unreadable,
     reconcile_failed,
     spec_unreadable,
+    with_stalled,
 )
 from ingest_operator.kube.manifests.overlay import OverlayError
 from ingest_operator.kube.manifests.pod_template import GRACE_SECONDS
@@ -250,7 +252,8 @@ class VoiceController:
 
     async def _report(self, body: Object, blocker: Blocker) -> None:
         """Report why nothing goes on, and leave everything else in the status as it is, readable or not."""
-        written = await stalled(self._api, SPEAKERS, body, blocker, self._clock(), has_state=False)
+        marked = partial(with_stalled, blocker=blocker, now=self._clock(), has_state=False)
+        written = await stalled(self._api, SPEAKERS, body, marked)
         if written is not None:
             self._speakers.offer(written)
 

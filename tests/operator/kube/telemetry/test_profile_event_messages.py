@@ -6,7 +6,7 @@ from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus, SiteStatus
 from ingest_operator.core.conditions import as_conditions
 from ingest_operator.core.profile_readiness import Finding, ready
-from ingest_operator.kube.telemetry.event_messages import Aspect
+from ingest_operator.kube.telemetry.notes import Aspect
 from ingest_operator.kube.telemetry.profile_event_messages import PROFILE_EVENT_RULES
 from testkit.objects.builders import NOW
 

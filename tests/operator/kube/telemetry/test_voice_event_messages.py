@@ -5,7 +5,7 @@ import pytest
 from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.speaker_profile import SpeakerProfileStatus
 from ingest_operator.core.conditions import as_conditions
-from ingest_operator.kube.telemetry.event_messages import Aspect
+from ingest_operator.kube.telemetry.notes import Aspect
 from ingest_operator.kube.telemetry.voice_event_messages import VOICE_EVENT_RULES
 from testkit.objects.builders import NOW
 

@@ -1,0 +1,155 @@
+"""Which transitions of a batch are to be told to the webhook, and what is known of telling them. Pure.
+
+All of it is in the status: a transition is recorded by the very write that makes it true, and is pending
+until the outcome of an attempt is written. So an operator that dies anywhere loses none; it may tell one
+twice, with the same id.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from math import inf
+from typing import Final
+
+from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
+from ingest_contract.notifications import MAX_ATTEMPTS, Delivery, Notification, NotifiedState
+from ingest_operator.core.conditions import ConditionDraft
+from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
+
+WAITS_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
+"""Seconds before the second attempt, the third, and so on: 3 h 42 min in all. Standard Webhooks recommends
+growing waits over some days; a batch that ended yesterday is known by other ways."""
+
+MAX_WAITING_NOTIFICATIONS: Final = 8
+"""Notifications of one batch that wait. A batch that stalls and recovers faster than anybody takes it in does
+not fill its status: the oldest are given up, and that is told."""
+
+MAX_SETTLED_NOTIFICATIONS: Final = 8
+"""Notifications that are kept after their end, to be read."""
+
+TOO_MANY: Final = f"more than {MAX_WAITING_NOTIFICATIONS} transitions waited to be told"
+
+
+def with_begun(
+    known: Sequence[Notification],
+    before: Iterable[Condition],
+    after: Iterable[Condition],
+    trace_id: str,
+) -> tuple[Notification, ...]:
+    """With the transitions between two lists of conditions."""
+    fresh = (
+        Notification(
+            id=id_of(trace_id, each.type, each.reason, each.last_transition_time),
+            state=NotifiedState(each.type),
+            reason=each.reason,
+            message=each.message,
+            at=each.last_transition_time,
+        )
+        for each in _begun(before, after)
+    )
+    have = {each.id for each in known}
+    return (*known, *(each for each in fresh if each.id not in have))
+
+
+def id_of(trace_id: str, state: str, reason: str, at: str) -> str:
+    """The id of a transition: 32 hex digits that depend on these four alone."""
+    return sha256(f"{trace_id}/{state}/{reason}/{at}".encode()).hexdigest()[:32]
+
+
+def of_batch(known: Iterable[Notification], trace_id: str) -> Iterator[Notification]:
+    """Those that were recorded for this very batch, and not for one that a backup brought back under its
+    name."""
+    return (each for each in known if each.id == id_of(trace_id, each.state, each.reason, each.at))
+
+
+def with_attempts(
+    known: Iterable[Notification], problems: Mapping[str, str], now: float
+) -> tuple[Notification, ...]:
+    """With the outcomes of attempts, by id: what went wrong, or nothing. As many go on waiting as may, the
+    and the last that wait no more are kept."""
+    updated = [
+        _after(each, problems[each.id], now)
+        if each.id in problems and each.delivery is Delivery.PENDING
+        else each
+        for each in known
+    ]
+    waiting = [each.id for each in updated if each.delivery is Delivery.PENDING]
+    surplus = set(waiting[: max(0, len(waiting) - MAX_WAITING_NOTIFICATIONS)])
+    updated = [_given_up(each, each.attempts, TOO_MANY) if each.id in surplus else each for each in updated]
+    settled = [each.id for each in updated if each.delivery is not Delivery.PENDING]
+    old = set(settled[: max(0, len(settled) - MAX_SETTLED_NOTIFICATIONS)])
+    return tuple(each for each in updated if each.id not in old)
+
+
+def is_due(each: Notification, now: float) -> bool:
+    """Whether it may be told now."""
+    return each.delivery is Delivery.PENDING and (each.next_at is None or from_rfc3339(each.next_at) <= now)
+
+
+def next_attempt(known: Iterable[Notification], now: float) -> float:
+    """Epoch seconds of the next attempt that is not due yet; infinity if there is none."""
+    moments = (
+        from_rfc3339(each.next_at)
+        for each in known
+        if each.next_at is not None and each.delivery is Delivery.PENDING
+    )
+    return min((moment for moment in moments if moment > now), default=inf)
+
+
+def notified(known: Sequence[Notification]) -> ConditionDraft | None:
+    """The condition that says whether everybody was told; None where there is nothing to tell."""
+    if not known:
+        return None
+    waiting = [each for each in known if each.delivery is Delivery.PENDING]
+    failing = [each for each in waiting if each.attempts]
+    last = (failing or waiting or known)[-1]
+    what = f"{last.state} of {last.at}"
+    if failing:
+        text = (
+            f"{what}: attempt {last.attempts} of {MAX_ATTEMPTS} failed: {last.problem}; "
+            f"the next is due at {last.next_at}"
+        )
+        return ConditionType.NOTIFIED, False, "Retrying", text
+    if waiting:
+        return ConditionType.NOTIFIED, False, "Pending", f"{what} is being told"
+    if last.delivery is Delivery.GIVEN_UP:
+        return ConditionType.NOTIFIED, False, "GivenUp", f"{what} was told to nobody: {last.problem}"
+    return ConditionType.NOTIFIED, True, "Delivered", f"{what} was told"
+
+
+def _begun(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[Condition]:
+    """What became true, or true for another reason. A failed batch is stalled too: that is told once."""
+    was = {each.type: each.reason for each in before if each.status is ConditionStatus.TRUE}
+    now = {each.type: each for each in after if each.status is ConditionStatus.TRUE}
+    failed = now.get(ConditionType.FAILED)
+    for state in NotifiedState:
+        held = now.get(ConditionType(state))
+        if held is None or was.get(held.type) == held.reason:
+            continue
+        if state is NotifiedState.STALLED and failed is not None and failed.reason == held.reason:
+            continue
+        yield held
+
+
+def _after(each: Notification, problem: str, now: float) -> Notification:
+    attempts = each.attempts + 1
+    if not problem:
+        return _settled(each, Delivery.DELIVERED, attempts, "")
+    if attempts >= MAX_ATTEMPTS:
+        return _given_up(each, attempts, problem)
+    return each.model_copy(
+        update={
+            "attempts": attempts,
+            "problem": problem[:256],
+            "next_at": to_rfc3339(now + WAITS_SECONDS[attempts - 1]),
+        }
+    )
+
+
+def _given_up(each: Notification, attempts: int, problem: str) -> Notification:
+    return _settled(each, Delivery.GIVEN_UP, attempts, problem)
+
+
+def _settled(each: Notification, delivery: Delivery, attempts: int, problem: str) -> Notification:
+    return each.model_copy(
+        update={"delivery": delivery, "attempts": attempts, "problem": problem[:256], "next_at": None}
+    )
