@@ -63,21 +63,6 @@ def has_table(connection: Connection, dimension: int) -> bool:
         ).fetchone() != (None,)
 
 
-def stored_models(connection: Connection) -> tuple[str, ...]:
-    """Text models, as `name@sha256-prefix`, of which the store has vectors; a superseded model's row stays,
-    but does not count."""
-    with translated("asking whose vectors are stored"):
-        rows = connection.execute(
-            "select id, model, dimension from ingest.shown_model order by model"
-        ).fetchall()
-        asked = "select exists (select from ingest.shown_embeddings_{} where model = %s)"
-        return tuple(
-            m
-            for number, m, size in rows
-            if connection.execute(asked.format(int(size)).encode(), [number]).fetchone() == (True,)
-        )
-
-
 def pgvector_version(connection: Connection) -> str | None:
     """Version of the extension in this database, else of the one that the server could create; None if the
     server has none."""

@@ -4,35 +4,24 @@ Called by `serve` and `mcp`.
 """
 
 import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
 from ingest_contract.failures import Reason
-from ingest_reader.corpus import Corpus, Embed, Embedded
-from ingest_worker.engines.query import QueryEncoder, UnknownArchitectureError
+from ingest_reader.corpus import Corpus
+from ingest_reader.questions import TextModels, embedding
 from ingest_worker.errors import StageError
-from ingest_worker.models import Role, open_models
 from ingest_worker.store.reading.pool import ReadingPool, writable
 from ingest_worker.store.roles import create_roles
 from ingest_worker.store.schema import migrate
-from ingestctl.catalog import require_schema, stored_models
+from ingestctl.catalog import require_schema
 from ingestctl.place import Workplace, people
-from ingestctl.search import QUERY_TOKENS, TextModel, choose, models_here
-
-
-@dataclass(frozen=True, slots=True)
-class TextModels:
-    """Which text model embeds questions: None leaves it to what the store has."""
-
-    model_set: str | None = None
-    model: str | None = None
+from ingestctl.search import set_name_of
 
 
 @contextmanager
-def opened(place: Workplace, wanted: TextModels) -> Iterator[Corpus]:
+def opened(place: Workplace, model_set: str | None = None, model: str | None = None) -> Iterator[Corpus]:
     """The corpus of a workplace, for as long as the block lasts.
 
     Raises:
@@ -57,39 +46,8 @@ def opened(place: Workplace, wanted: TextModels) -> Iterator[Corpus]:
                         "and a member of ingest_reader could not write at all.",
                         soft_wrap=True,
                     )
-            yield Corpus(pool, embedding(place, pool, wanted))
-
-
-def embedding(place: Workplace, pool: ReadingPool, wanted: TextModels) -> Embed:
-    """Embeds questions by the model of the store's vectors. A model is loaded at its first question, once."""
-    loaded: dict[str, Callable[[str], Embedded]] = {}
-    one_at_a_time = threading.Lock()
-
-    def embed(text: str) -> Embedded | None:
-        with pool.connection() as connection:
-            stored = stored_models(connection)
-        if not stored:
-            return None
-        chosen = choose(stored, models_here(place, wanted.model_set), wanted.model)
-        with one_at_a_time:
-            if chosen.identity not in loaded:
-                loaded[chosen.identity] = encoder(chosen, place)
-            return loaded[chosen.identity](text)
-
-    return embed
-
-
-def encoder(chosen: TextModel, place: Workplace) -> Callable[[str], Embedded]:
-    """A text model that stays loaded; without torch where its architecture is known."""
-    folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
-    try:
-        light = QueryEncoder(folder)
-    except UnknownArchitectureError:
-        from ingest_worker.engines.embedding import SentenceEmbedder
-
-        heavy = SentenceEmbedder(folder, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
-        return lambda text: Embedded(heavy.embed_query(text), chosen.identity)
-    return lambda text: Embedded(light.embed(text), chosen.identity)
+            wanted = TextModels(place.models, model_set and set_name_of(model_set), model)
+            yield Corpus(pool, embedding(pool, wanted))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ words alone would be half an answer.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,21 +15,18 @@ from rich.console import Console
 from rich.text import Text
 
 from ingest_contract.captions import TranscriptSource
-from ingest_contract.failures import Reason
 from ingest_contract.text import escaped, legible, without_credentials
 from ingest_reader.exports.formats import NOBODY, SOURCE_WORDS
 from ingest_reader.exports.links import clock, link_at
+from ingest_reader.questions import QUERY_TOKENS
+from ingest_reader.text_models import TextModel, choose, models_here
 from ingest_worker.domain import FloatArray
-from ingest_worker.errors import StageError
 from ingest_worker.models import Role, load_set, open_models
-from ingest_worker.models.locks import LOCK_FILE, read_lock
+from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.search import Answer, By, Filters, Folded, Hit, Query, search
-from ingestctl.catalog import of_other_models, reading, stored_models
+from ingestctl.catalog import of_other_models, reading
 from ingestctl.place import Workplace
 from ingestctl.run import Output
-
-QUERY_TOKENS = 512
-"""Tokens in the model's batch: a question is one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +44,6 @@ class Question:
     """The text model's name in the set; needed only if the store has vectors of several models."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextModel:
-    """A text model on this machine."""
-
-    set_name: str
-    name: str
-    identity: str
-
-
 def find(place: Workplace, question: Question) -> Answer:
     """The hits, best first. Raises `StageError`, for example if the store's vectors are of models that are
     not here."""
@@ -66,7 +53,8 @@ def find(place: Workplace, question: Question) -> Answer:
         stored = stored_models(connection)
         if not stored:
             return Answer((), By.BOTH, (), (), ())
-        chosen = choose(stored, models_here(place, question.model_set), question.model)
+        named = question.model_set and set_name_of(question.model_set)
+        chosen = choose(stored, models_here(place.models, named), question.model)
         vector, notes = question_vector(question.text, chosen, place)
         answer = search(connection, _query(question, vector, chosen.identity))
         if others := of_other_models(connection, chosen.identity):
@@ -78,48 +66,9 @@ def find(place: Workplace, question: Question) -> Answer:
     return replace(answer, notes=(*notes, *answer.notes))
 
 
-def models_here(place: Workplace, only: str | None) -> tuple[TextModel, ...]:
-    """The text models of every fetched set, or of the set that is named. Raises
-    `StageError(MODELS_UNAVAILABLE)` if that set is not here."""
-    names = (
-        [set_name_of(only)]
-        if only
-        else sorted(path.parent.name for path in place.models.glob(f"*/{LOCK_FILE}"))
-    )
-    return tuple(
-        TextModel(name, model.name, model.identity)
-        for name in names
-        for model in read_lock(place.models, name).models
-        if model.role is Role.EMBEDDING
-    )
-
-
 def set_name_of(name_or_path: str) -> str:
     """A set's name, from its name or its file."""
     return load_set(name_or_path).name if name_or_path.endswith((".yaml", ".yml")) else name_or_path
-
-
-def choose(stored: Sequence[str], here: Sequence[TextModel], name: str | None) -> TextModel:
-    """The model to embed the question with: the one that is both stored and here. Raises
-    `StageError(DIMENSION_MISMATCH)` for none and for several."""
-    fitting = {
-        model.identity: model for model in here if model.identity in stored and name in (None, model.name)
-    }
-    if len(fitting) == 1:
-        return next(iter(fitting.values()))
-    if fitting:
-        said = (
-            f"The store has vectors of {', '.join(sorted(fitting))}. "
-            "Say with --model which of them to search."
-        )
-        raise StageError(Reason.DIMENSION_MISMATCH, said)
-    has = ", ".join(sorted({model.identity for model in here})) or "none"
-    asked = f" named {name!r}" if name else ""
-    said = f"The store has vectors of {', '.join(stored)}; text models here{asked}: {has}."
-    raise StageError(
-        Reason.DIMENSION_MISMATCH,
-        f"{said} Next: `ingestctl models fetch SET` with the set that the batch was made with.",
-    )
 
 
 def question_vector(text: str, chosen: TextModel, place: Workplace) -> tuple[FloatArray, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.schema import ensure_dimension, migrate
 from ingestctl.place import Workplace
-from ingestctl.reader import TextModels, opened
+from ingestctl.reader import opened
 from testkit.models.demo_set import models
 from tests.worker.store.makers import a_recording, content, store
 
@@ -46,7 +46,7 @@ def test_the_embedded_store_is_served_by_the_model_that_made_its_vectors_and_as_
         with connect(dsn, application="tests") as connection:
             found = replace(content(*TEXTS), vectors=embedder.embed(TEXTS, lambda _: None))
             store(connection, found, a_recording())
-    with opened(place, TextModels()) as corpus:
+    with opened(place) as corpus:
         best = corpus.search(Question("insects showing each other the way to nectar")).hits[0]
         assert best.text == TEXTS[1]
         assert corpus.search(Question("who mends what crosses the river")).hits[0].text == TEXTS[0]

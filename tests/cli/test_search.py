@@ -12,16 +12,18 @@ import yaml
 from typer.testing import CliRunner
 
 from ingest_contract.failures import Reason
+from ingest_reader.text_models import TextModel, choose
 from ingest_worker.domain import Vectors
 from ingest_worker.engines.embedding import SentenceEmbedder
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role, open_models
 from ingest_worker.store.connect import connect
+from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.schema import ensure_dimension
-from ingestctl.catalog import of_other_models, stored_models
+from ingestctl.catalog import of_other_models
 from ingestctl.commands import app
 from ingestctl.place import Workplace
-from ingestctl.search import TextModel, choose, day_after, question_vector
+from ingestctl.search import day_after, question_vector
 from testkit.models.demo_set import models
 from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 

@@ -51,14 +51,14 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     from ingest_reader.app import application
     from ingest_reader.serving import Door, ListeningError, access_of, said_of
     from ingest_reader.serving import serve as listen
-    from ingestctl.reader import TextModels, ended_by_signals, opened
+    from ingestctl.reader import ended_by_signals, opened
 
     door = Door(host, port, token_file, behind_ingress)
     try:
         access = access_of(door)
     except ListeningError as error:
         raise typer.BadParameter(str(error), param_hint="--host") from error
-    with ended_by_signals(), opened(Workplace.of(home, dsn), TextModels(model_set, model)) as corpus:
+    with ended_by_signals(), opened(Workplace.of(home, dsn), model_set, model) as corpus:
         if not listen(application(corpus, access), door, lambda at: people().print(said_of(at, access))):
             raise typer.Exit(1)
 
@@ -71,7 +71,7 @@ def mcp(model_set: ModelSet = None, model: Model = None, dsn: Dsn = None, home: 
     time and a link. It only reads.
     """
     from ingest_reader.agents.server import agents_server
-    from ingestctl.reader import TextModels, ended_by_signals, opened
+    from ingestctl.reader import ended_by_signals, opened
 
-    with ended_by_signals(), opened(Workplace.of(home, dsn), TextModels(model_set, model)) as corpus:
+    with ended_by_signals(), opened(Workplace.of(home, dsn), model_set, model) as corpus:
         agents_server(corpus).run("stdio")
