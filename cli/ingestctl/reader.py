@@ -3,10 +3,8 @@
 Called by `serve` and `mcp`.
 """
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from ingest_contract.failures import Reason
 from ingest_reader.corpus import Corpus
@@ -48,20 +46,3 @@ def opened(place: Workplace, model_set: str | None = None, model: str | None = N
                     )
             wanted = TextModels(place.models, model_set and set_name_of(model_set), model)
             yield Corpus(pool, embedding(pool, wanted))
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what it opened is closed."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -21,8 +21,9 @@ from ingest_reader.pages import routes as pages
 OPENAPI_PATH: Final = f"{routes.PREFIX}/openapi.json"
 
 
-def application(corpus: Corpus, access: Access) -> ASGIApp:
-    """Everything that is served. Loads nothing and asks nothing before the first request."""
+def application(corpus: Corpus, access: Access, prefix: str = "") -> ASGIApp:
+    """Everything that is served, below a `prefix` if people see it there. Loads nothing and asks nothing
+    before the first request."""
     agents = agents_server(corpus)
 
     @asynccontextmanager
@@ -49,6 +50,7 @@ def application(corpus: Corpus, access: Access) -> ASGIApp:
         version=app.version,
         routes=routes.router.routes,
         description="What a corpus of recordings says, by whom and when. Read only.",
+        servers=[{"url": prefix}] if prefix else None,
     )
 
     @app.get(OPENAPI_PATH, include_in_schema=False)
@@ -64,4 +66,4 @@ def application(corpus: Corpus, access: Access) -> ASGIApp:
         corpus.check()
         return Response("ok\n", media_type="text/plain")
 
-    return Guard(app, access)  # outermost: faults get its headers too
+    return Guard(app, access, prefix)  # outermost: faults get its headers too

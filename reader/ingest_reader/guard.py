@@ -48,32 +48,49 @@ class Access:
 class Guard:
     """ASGI middleware: refuses whom `access` does not let in, and puts headers on every answer."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, prefix: str = "") -> None:
+        """`prefix`: the path below which an ingress shows this reader, as `/corpus`. Requests may come with
+        it or without it: some proxies take it away."""
         self._app = app
         self._access = access
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = self._enter(scope)
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                kept = scope["path"].startswith("/static/")  # asked again, and answered by an ETag
+                kept = path.startswith("/static/")  # asked again, and answered by an ETag
                 headers.setdefault("cache-control", "no-cache" if kept else "no-store")
             await send(message)
 
-        refused = self._refusal(scope)
+        refused = self._refusal(scope, path)
         if refused is None:
             await self._app(scope, receive, guarded)
         else:
             await answer(Request(scope), refused)(scope, receive, guarded)
 
-    def _refusal(self, scope: Scope) -> HTTPException | None:
+    def _enter(self, scope: Scope) -> str:
+        """The path of a request without the prefix. The scope gets both, as ASGI has it: `root_path`, and a
+        path that begins with it, whatever a proxy made of it."""
+        path: str = scope["path"]
+        if not self._prefix:
+            return path
+        if path.startswith(f"{self._prefix}/"):
+            path = path.removeprefix(self._prefix)
+        elif path == self._prefix:  # no redirect: behind a proxy its scheme would be a guess
+            path = "/"
+        scope["root_path"], scope["path"] = self._prefix, f"{self._prefix}{path}"
+        return path
+
+    def _refusal(self, scope: Scope, path: str) -> HTTPException | None:
         headers = Headers(scope=scope)
         size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         if size > MAX_ADDRESS_BYTES:
@@ -81,7 +98,7 @@ class Guard:
             return HTTPException(414, said)
         if self._access.hosts is not None and _name(headers.get("host", "")) not in self._access.hosts:
             return HTTPException(421, "This reader listens to its own machine only, by the name localhost.")
-        if self._access.token is None or scope["path"] in OPEN_PATHS:
+        if self._access.token is None or path in OPEN_PATHS:
             return None
         if hmac.compare_digest(
             _shown(headers.get("authorization", "")).encode(), self._access.token.encode()

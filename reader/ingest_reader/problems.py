@@ -17,7 +17,7 @@ from starlette.responses import Response
 from ingest_contract.failures import Reason
 from ingest_contract.text import legible
 from ingest_reader.corpus import QuestionError, UnknownError
-from ingest_reader.pages.rendering import error_page
+from ingest_reader.pages.rendering import error_page, path_of
 from ingest_worker.errors import StageError
 from ingest_worker.store.reading.cursors import CursorError
 
@@ -30,6 +30,7 @@ _SHOWN_CHARACTERS: Final = 300
 
 _OF_REASONS: Final[Mapping[Reason, HTTPStatus]] = MappingProxyType(
     {
+        Reason.DATABASE_REJECTED: HTTPStatus.SERVICE_UNAVAILABLE,
         Reason.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
         Reason.DIMENSION_MISMATCH: HTTPStatus.SERVICE_UNAVAILABLE,
         Reason.MODELS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -111,7 +112,7 @@ def answer(request: Request, error: Exception) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = "10"
-    if request.url.path.startswith(("/api/", "/mcp", "/healthz", "/readyz")):
+    if path_of(request).startswith(("/api/", "/mcp", "/healthz", "/readyz")):
         return Response(json.dumps(problem.document()), int(problem.status), headers, MEDIA_TYPE)
     page = error_page(request, int(problem.status), problem.status.phrase, problem.detail)
     return Response(page, int(problem.status), headers, "text/html")

@@ -1,11 +1,14 @@
 """Listening: where a reader may, and until somebody stops it."""
 
 import logging
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from socket import socket
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -35,6 +38,7 @@ class Door:
     token_file: Path | None = None
     behind_ingress: bool = False
     """Whether something in front of it decides who may ask."""
+    grace_seconds: int = GRACE_SECONDS
 
 
 def access_of(door: Door) -> Access:
@@ -88,6 +92,23 @@ def serve(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> bool:
     return server.started
 
 
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what it opened is closed."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def server_of(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> uvicorn.Server:
     """A server that does not run yet."""
     config = uvicorn.Config(
@@ -100,7 +121,7 @@ def server_of(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> uvicorn
         access_log=False,  # questions are people's own
         server_header=False,
         proxy_headers=door.behind_ingress,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=door.grace_seconds,
     )
     return _Telling(config, door, tell)
 

@@ -6,11 +6,13 @@ import re
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from ingest_contract.failures import Reason
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.telemetry.metrics import Metrics
+from ingest_reader.metrics import Metrics as ReaderMetrics
 from testkit.objects.manifests import ITEM, OWNER, orders_for
 from tests.support.chart import CHART, NAMESPACE, Json, case, of_kind
 
@@ -37,9 +39,14 @@ def series() -> set[str]:
     return {name + ending for name, (kind, _) in PAGE.items() for ending in endings.get(kind, ("",))}
 
 
-def test_the_page_of_metrics_is_that_of_the_operator() -> None:
+def test_the_page_of_metrics_is_that_of_the_operator_and_the_reader() -> None:
     exposed = set(re.findall(r"^# TYPE (video_ingest_\w+)", Metrics().exposition().decode(), re.MULTILINE))
-    assert exposed <= set(PAGE)
+    read = set(
+        re.findall(
+            r"^# TYPE (video_ingest_\w+)", generate_latest(ReaderMetrics().registry).decode(), re.MULTILINE
+        )
+    )
+    assert exposed | read == set(PAGE)
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -127,9 +134,7 @@ def test_states_and_reasons_in_expressions_are_words_that_there_are() -> None:
 
 def test_the_monitors_find_the_pods_that_they_are_for() -> None:
     everything = case("everything")
-    (deployment,) = [
-        each for each in of_kind(everything, "Deployment") if "try-out" not in each["metadata"]["name"]
-    ]
+    (deployment,) = of_kind(everything, "Deployment", "-ingest-operator")
     (operator,) = of_kind(everything, "PodMonitor", "-operator-operator")
     assert (
         operator["spec"]["selector"]["matchLabels"].items()
@@ -144,13 +149,33 @@ def test_the_monitors_find_the_pods_that_they_are_for() -> None:
         workers["spec"]["selector"]["matchLabels"].items()
         <= job["spec"]["template"]["metadata"]["labels"].items()
     )
-    (service,) = of_kind(case("service-monitor"), "Service")
-    (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor")
+    (service,) = of_kind(case("service-monitor"), "Service", "-ingest-operator")
+    (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor", "-ingest-operator")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (port,) = service["spec"]["ports"]
     assert monitor["spec"]["endpoints"] == [
         {"port": port["name"], "path": "/metrics", "interval": "1m", "honorLabels": True}
     ]
+
+
+def test_the_reader_is_scraped_on_a_port_that_its_pod_has_and_no_ingress_leads_to() -> None:
+    (deployment,) = of_kind(case("everything"), "Deployment", "-reader")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    (pods,) = of_kind(case("everything"), "PodMonitor", "-reader")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert pods["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert [each["port"] for each in pods["spec"]["podMetricsEndpoints"]] == ["metrics"]
+    (service,) = of_kind(case("service-monitor"), "Service", "-reader")
+    (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor", "-reader")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert {each["name"] for each in service["spec"]["ports"]} == ports.keys()
+    (policy,) = of_kind(case("service-monitor"), "NetworkPolicy", "-reader")
+    people, prometheus = policy["spec"]["ingress"]
+    assert (people["ports"][0]["port"], prometheus["ports"][0]["port"]) == (ports["http"], ports["metrics"])
+    (ingress,) = of_kind(case("service-monitor"), "Ingress")
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"]["port"] == {"name": "http"}
 
 
 def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:

@@ -156,3 +156,21 @@ def test_the_operator_reaches_a_receiver_of_webhooks_where_one_is_named_and_nobo
     assert not may_reach(named, "10.50.0.8", 8443)
     anywhere = egress_of("everything", "operator")
     assert may_reach(anywhere, "93.184.216.34", 443)
+
+
+def test_the_reader_reaches_the_store_alone_and_is_reached_from_where_the_values_say() -> None:
+    (policy,) = of_kind(case("everything"), "NetworkPolicy", "-reader")
+    rules = policy["spec"]["egress"]
+    assert [may_reach(rules, *each) for each in (STORE, CACHE, SITE)] == [True, False, False]
+    people, _ = policy["spec"]["ingress"]
+    gateway, check = people["from"]
+    assert gateway == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}
+    (tried,) = of_kind(case("everything"), "Pod", "-reader-check")
+    assert selects(check["podSelector"], tried["metadata"]["labels"])
+    (egress,) = [
+        rule
+        for rule in egress_of("everything", "reader-check")
+        if "to" in rule and "podSelector" in rule["to"][0]
+    ]
+    (reader,) = of_kind(case("everything"), "Deployment", "-reader")
+    assert selects(egress["to"][0]["podSelector"], reader["spec"]["template"]["metadata"]["labels"])

@@ -10,8 +10,8 @@ from testkit.cluster.control_plane import ControlPlane
 from tests.support.chart import CASES, NAMESPACE, Json, case
 
 NAMESPACES = (NAMESPACE, "research")
-FOREIGN = ("monitoring.coreos.com/v1", "admissionregistration.k8s.io/v1beta1")
-"""What is not served here: it is looked at in test_monitoring.py,
+FOREIGN = ("monitoring.coreos.com/v1", "admissionregistration.k8s.io/v1beta1", "gateway.networking.k8s.io/v1")
+"""What is not served here: it is looked at in test_monitoring.py and test_reader.py,
 and in force in tests/operator/kube/install/test_managed_fields_policy.py."""
 
 

@@ -165,6 +165,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("prepull.enabled", True, "say in gpu.nodeSelector which ones have GPUs"),
     ("monitoring.podMonitor.enabled", True, "name it in networkPolicy.metricsFrom"),
     ("monitoring.serviceMonitor.enabled", True, "name it in networkPolicy.metricsFrom"),
+    ("reader.enabled", True, "kubectl -n media create secret generic reader-token"),
+    ("reader", {"enabled": True, "auth": "Ingress"}, "name what is in front of it in networkPolicy"),
+    ("reader.prefix", "/corpus/", "'/corpus/' does not match pattern"),
+    ("reader.prefix", "corpus", "'corpus' does not match pattern"),
     ("serviceAccount.create", False, "say in serviceAccount.name which one the operator uses"),
 ]
 
@@ -198,3 +202,31 @@ def test_what_contradicts_itself_is_refused() -> None:
         template(settings=both)
     with pytest.raises(RefusedByHelm, match=r"leave store\.migration\.enabled on"):
         template(settings={"store.tryOut.enabled": True, "store.migration.enabled": False})
+
+
+READING: Json = {"reader.enabled": True, "reader.token.secretName": "reader"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"reader.store.name": "video-ingest-store"}, r"video-ingest-store, whose role writes: make a login"),
+        ({"reader.store.name": "video-ingest-store-owner"}, r"owner, whose role writes: make a login"),
+        ({"reader.ingress.enabled": True}, r"say in reader\.ingress\.host by which name"),
+        ({"reader.httpRoute.enabled": True}, r"say in reader\.httpRoute\.parentRefs which Gateway"),
+        (
+            {"reader.ingress.enabled": True, "reader.ingress.host": "a.example"},
+            r"name what is in front of it in networkPolicy\.reader\.from",
+        ),
+        (
+            {"reader.auth": "Ingress", "networkPolicy.enabled": False},
+            r"every pod of the cluster reads the corpus past it",
+        ),
+    ],
+    ids=lambda each: next(reversed(each)) if isinstance(each, dict) else "",
+)
+def test_a_reader_that_would_write_or_that_nobody_or_everybody_would_reach_is_refused(
+    settings: Json, said: str
+) -> None:
+    with pytest.raises(RefusedByHelm, match=said):
+        template(settings=READING | settings)

@@ -94,12 +94,12 @@ def fill(database: str) -> None:
 
 
 @contextmanager
-def served(dsn: str, access: Access | None = None) -> Iterator[TestClient]:
+def served(dsn: str, access: Access | None = None, prefix: str = "") -> Iterator[TestClient]:
     """The whole application over a store."""
     with (
         ReadingPool(dsn) as pool,
         TestClient(
-            application(Corpus(pool, embed), access or Access()),
+            application(Corpus(pool, embed), access or Access(), prefix),
             base_url="http://localhost:8300",
             raise_server_exceptions=False,
         ) as client,

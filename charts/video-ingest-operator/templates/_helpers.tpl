@@ -94,6 +94,23 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* Where the pods of a profile find their models, as a volume called `models`: called with the profile's pods. */}}
+{{- define "vio.modelsVolume" -}}
+{{- $models := dict "persistentVolumeClaim" (dict "claimName" .models.claimName "readOnly" true) }}
+{{- if .models.hostPath }}{{ $models = dict "hostPath" (dict "path" .models.hostPath "type" "Directory") }}{{ end }}
+{{- if .models.image }}{{ $models = dict "image" (dict "reference" .models.image "pullPolicy" "IfNotPresent") }}{{ end }}
+{{- merge (dict "name" "models") $models | toYaml }}
+{{- end }}
+
+{{/* Where the reader is: beside the batches, whose models and Secrets it needs; in the first namespace with some. */}}
+{{- define "vio.readerNamespace" -}}
+{{- include "vio.namespaces" . | fromJsonArray | first }}
+{{- end }}
+
+{{- define "vio.readerAddress" -}}
+http://{{ include "vio.fullname" . }}-reader.{{ include "vio.readerNamespace" . }}.svc:{{ .Values.reader.service.port }}
+{{- end }}
+
 {{/*
 A Job that is over when its work is done, as an object of its own for each content: (list $ namespace component pod). A change makes another
 Job and takes the old one away, so nothing immutable is ever changed, whoever applies it. No TTL: a Job that goes by itself looks to GitOps

@@ -38,4 +38,34 @@
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.create is off: say in serviceAccount.name which one the operator uses" }}
 {{- end }}
+{{- if .Values.reader.enabled }}
+{{- include "vio.validateReader" . }}
+{{- end }}
+{{- end }}
+
+{{- define "vio.validateReader" -}}
+{{- $namespace := include "vio.readerNamespace" . }}
+{{- with .Values.reader }}
+{{- $shown := or .ingress.enabled .httpRoute.enabled }}
+{{- if and (eq .auth "Token") (not .token.secretName) }}
+{{- fail (printf "reader.auth is Token: make one (kubectl -n %s create secret generic reader-token --from-literal token=$(openssl rand -hex 32)) and name it in reader.token.secretName; or set reader.auth to Ingress where something in front of the reader asks who people are" $namespace) }}
+{{- end }}
+{{- range $which := list $.Values.store.secret $.Values.store.owner }}
+{{- if eq (toJson $which) (toJson $.Values.reader.store) }}
+{{- fail (printf "reader.store is the Secret %s, whose role writes: make a login that only reads (create role reader login password '...' in role ingest_reader) and put its address into a Secret of its own (docs/reader.md)" $which.name) }}
+{{- end }}
+{{- end }}
+{{- if and .ingress.enabled (not .ingress.host) }}
+{{- fail "reader.ingress is enabled: say in reader.ingress.host by which name people reach it" }}
+{{- end }}
+{{- if and .httpRoute.enabled (not .httpRoute.parentRefs) }}
+{{- fail "reader.httpRoute is enabled: say in reader.httpRoute.parentRefs which Gateway it belongs to, as in [{name: public, namespace: gateways}]" }}
+{{- end }}
+{{- if and $.Values.networkPolicy.enabled (not $.Values.networkPolicy.reader.from) (or $shown (eq .auth "Ingress")) }}
+{{- fail "the network policies let nobody reach the reader: name what is in front of it in networkPolicy.reader.from, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]" }}
+{{- end }}
+{{- if and (eq .auth "Ingress") (not $.Values.networkPolicy.enabled) }}
+{{- fail "reader.auth is Ingress, and without network policies every pod of the cluster reads the corpus past it: leave networkPolicy.enabled on, or set reader.auth to Token" }}
+{{- end }}
+{{- end }}
 {{- end }}

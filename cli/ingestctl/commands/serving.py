@@ -49,9 +49,9 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     It only reads: its database sessions cannot write. Ctrl-C ends it.
     """
     from ingest_reader.app import application
-    from ingest_reader.serving import Door, ListeningError, access_of, said_of
+    from ingest_reader.serving import Door, ListeningError, access_of, ended_by_signals, said_of
     from ingest_reader.serving import serve as listen
-    from ingestctl.reader import ended_by_signals, opened
+    from ingestctl.reader import opened
 
     door = Door(host, port, token_file, behind_ingress)
     try:
@@ -71,7 +71,8 @@ def mcp(model_set: ModelSet = None, model: Model = None, dsn: Dsn = None, home: 
     time and a link. It only reads.
     """
     from ingest_reader.agents.server import agents_server
-    from ingestctl.reader import ended_by_signals, opened
+    from ingest_reader.serving import ended_by_signals
+    from ingestctl.reader import opened
 
     with ended_by_signals(), opened(Workplace.of(home, dsn), model_set, model) as corpus:
         agents_server(corpus).run("stdio")

@@ -52,20 +52,36 @@ def page(
     request: Request, template: str, values: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
     """A page."""
-    text = environment().get_template(template).render(section=request.url.path, **values)
+    text = environment().get_template(template).render(**_place(request), **values)
     return HTMLResponse(text, headers=headers)
 
 
 def error_page(request: Request, status: int, title: str, detail: str) -> str:
     """What people see when something went wrong."""
-    values = {"section": request.url.path, "status": status, "title": title, "detail": detail}
-    return environment().get_template("error.html").render(values)
+    values = {"status": status, "title": title, "detail": detail}
+    return environment().get_template("error.html").render(**_place(request), **values)
 
 
-def more(path: str, **parameters: object) -> str:
+def root_of(request: Request) -> str:
+    """The prefix below which people see this reader, without a slash at its end; empty if there is none."""
+    found: str = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    return found
+
+
+def path_of(request: Request) -> str:
+    """The path of a request without that prefix."""
+    return request.url.path.removeprefix(root_of(request))
+
+
+def _place(request: Request) -> dict[str, str]:
+    return {"root": root_of(request), "section": path_of(request)}
+
+
+def more(request: Request, path: str, **parameters: object) -> str:
     """An address of ours with those parameters that are set."""
     found = {name: str(value) for name, value in parameters.items() if value not in {None, ""}}
-    return f"{path}?{urlencode(found)}" if found else path
+    here = f"{root_of(request)}{path}"
+    return f"{here}?{urlencode(found)}" if found else here
 
 
 def segment(text: str) -> str:

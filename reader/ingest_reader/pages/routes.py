@@ -12,7 +12,7 @@ from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.reading import part_at, shares
-from ingest_reader.pages.rendering import more, page, web
+from ingest_reader.pages.rendering import more, page, segment, web
 from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
@@ -76,7 +76,8 @@ def recordings(
     rows, after = corpus.recordings(
         RecordingsAsked(ROWS, cursor, channel or None, state=state or None, title=title or None)
     )
-    following = after and more("/recordings", cursor=after, title=title, channel=channel, state=state)
+    narrowed = {"title": title, "channel": channel, "state": state}
+    following = after and more(request, "/recordings", cursor=after, **narrowed)
     values = {
         "rows": rows,
         "next": following,
@@ -118,7 +119,7 @@ def transcript(
 def speakers(request: Request, corpus: FromCorpus, cursor: Maybe = None, name: Maybe = None) -> HTMLResponse:
     """Who speaks, how long, where."""
     rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, part=name or None))
-    following = after and more("/speakers", cursor=after, name=name)
+    following = after and more(request, "/speakers", cursor=after, name=name)
     longest = max((row.seconds for row in rows), default=0) or 1
     return page(
         request, "speakers.html", {"rows": rows, "next": following, "name": name or "", "longest": longest}
@@ -140,7 +141,8 @@ def speaker(request: Request, corpus: FromCorpus, speaker: Named) -> HTMLRespons
 def voices(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
     """Voices without a name, and the commands that name them: this page changes nothing."""
     rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, named=False))
-    return page(request, "voices.html", {"rows": rows, "next": after and more("/voices", cursor=after)})
+    following = after and more(request, "/voices", cursor=after)
+    return page(request, "voices.html", {"rows": rows, "next": following})
 
 
 @router.get("/batches")
@@ -148,7 +150,7 @@ def batches(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLR
     """How batches went."""
     rows, after = corpus.batches(ROWS, cursor)
     reasons = plots.bars([(each.reason, each.recordings) for each in corpus.left_out()])
-    following = after and more("/batches", cursor=after)
+    following = after and more(request, "/batches", cursor=after)
     return page(request, "batches.html", {"rows": rows, "next": following, "reasons": reasons})
 
 
@@ -161,7 +163,7 @@ def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Maybe = No
     values = {
         "sums": sums,
         "rows": rows,
-        "next": after and more(request.url.path, cursor=after),
+        "next": after and more(request, f"/batches/{segment(batch)}", cursor=after),
         "plotted": len(plotted),
         "over_time": plots.over_time(plotted),
         "by_length": plots.by_length(plotted),

@@ -8,11 +8,13 @@ from shutil import rmtree
 
 import psycopg
 import pytest
+from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_worker.store.connect import connect
 from ingest_worker.store.embedded import embedded
+from ingest_worker.store.reading.pool import writable
 from ingest_worker.store.schema import check, expected_version, migrations
 from tests.support.commands import run_module
 
@@ -196,3 +198,16 @@ def test_a_database_of_a_newer_program_is_left_alone(database: str) -> None:
     run = run_module(MIGRATE, environment={"INGEST_DSN": database})
     assert run.returncode == FAILURES[Reason.SCHEMA_MISMATCH].exit_code
     assert "newer than this program's" in run.stderr
+
+
+def test_a_reader_is_let_read_and_nothing_else(owned: Callable[[str], str]) -> None:
+    dsn = owned("createrole")
+    run = run_module(MIGRATE, "--grant-reading", "worker", environment={"INGEST_DSN": dsn})
+    assert (run.returncode, run.stderr, run.stdout.splitlines()[-1]) == (0, "", "worker may read")
+    with connect(make_conninfo(dsn, user="worker"), application="tests") as reader:
+        assert writable(reader, role="session_user") == ()
+        reader.execute("select * from ingest.shown_recording")
+        with pytest.raises(errors.InsufficientPrivilege):
+            reader.execute("insert into ingest.embedding_model (model, dimension) values ('m@1', 8)")
+    refused = run_module(MIGRATE, "--grant-reading", "nobody_at_all", environment={"INGEST_DSN": dsn})
+    assert "There is no role 'nobody_at_all' to let read" in refused.stderr

@@ -58,8 +58,17 @@ def create_roles(dsn: str) -> bool:
 
 
 def grant_writing(dsn: str, login: str) -> None:
-    """Let a login role write as workers do, as a member of `ingest_writer`, which `create_roles` has created.
-    Safe to repeat.
+    """Let a login role write as workers do: `_join` it to `ingest_writer`."""
+    _join(dsn, login, "ingest_writer", "write")
+
+
+def grant_reading(dsn: str, login: str) -> None:
+    """Let a login role read as a reader does: `_join` it to `ingest_reader`."""
+    _join(dsn, login, "ingest_reader", "read")
+
+
+def _join(dsn: str, login: str, group: str, let: str) -> None:
+    """Make a login a member of a group that `create_roles` has created. Safe to repeat.
 
     Raises:
         StageError: `DATABASE_REJECTED`: there is no such login, or this owner may not grant the group.
@@ -67,18 +76,19 @@ def grant_writing(dsn: str, login: str) -> None:
     with owner(dsn, "roles") as connection:
         if not _holds(connection, "select exists (select from pg_roles where rolname = %s)", login):
             said = (
-                f"There is no role {login!r} to let write. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
+                f"There is no role {login!r} to let {let}. Make it first: CREATE ROLE ... LOGIN PASSWORD ..."
             )
             raise StageError(Reason.DATABASE_REJECTED, said)
-        if _holds(connection, "select pg_has_role(%s, 'ingest_writer', 'member')", login):
+        if _holds(connection, "select pg_has_role(%s, %s, 'member')", login, group):
             return
-        if not _holds(connection, "select pg_has_role('ingest_writer', 'member with admin option')"):
+        if not _holds(connection, "select pg_has_role(%s, 'member with admin option')", group):
             said = (
-                "Somebody else has made ingest_writer. "
-                f"As an administrator, GRANT ingest_writer TO {login}; then run this again."
+                f"Somebody else has made {group}. "
+                f"As an administrator, GRANT {group} TO {login}; then run this again."
             )
             raise StageError(Reason.DATABASE_REJECTED, said)
-        connection.execute(sql.SQL("grant ingest_writer to {}").format(sql.Identifier(login)))
+        granted = sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(login))
+        connection.execute(granted)
 
 
 def grant_again(connection: Connection) -> None:

@@ -6,7 +6,7 @@ the login may. A login that may not take that role keeps its own rights, and `wr
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from psycopg_pool import ConnectionPool
 
@@ -37,7 +37,7 @@ _MAY_BE_READER: Final = (
 _WRITABLE: Final = """
 select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = 'ingest' and c.relkind in ('r', 'v')
-   and has_table_privilege(c.oid, 'insert, update, delete, truncate')
+   and has_table_privilege({}, c.oid, 'insert, update, delete, truncate')
  order by 1
 """
 
@@ -94,8 +94,10 @@ def only_read(connection: Connection) -> None:
         connection.execute(f"set role {READER_ROLE}".encode())
 
 
-def writable(connection: Connection) -> tuple[str, ...]:
-    """The tables and views that this session's role could write if its transactions were not read only; none
-    for a role that only reads."""
+def writable(
+    connection: Connection, role: Literal["current_user", "session_user"] = "current_user"
+) -> tuple[str, ...]:
+    """The tables and views that this session's role (or its login, `session_user`) could write if its
+    transactions were not read only; none for a role that only reads."""
     with translated("looking at rights"):
-        return tuple(row[0] for row in connection.execute(_WRITABLE))
+        return tuple(row[0] for row in connection.execute(_WRITABLE.format(role).encode()))
