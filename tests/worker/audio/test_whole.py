@@ -102,6 +102,32 @@ def test_half_of_a_file_whose_header_counts_bytes_is_truncated(
     assert refused(path) is Reason.TRUNCATED
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.ogg", "flac"), ("a.opus", "libopus")])
+def test_an_ogg_file_that_ends_within_a_page_is_truncated(name: str, codec: str, tmp_path: Path) -> None:
+    path = mux(tmp_path / name, [(0, tone(8))], codec=codec)
+    content = path.read_bytes()
+    last = content.rindex(b"OggS")
+    assert heard(path).seconds == pytest.approx(8, abs=0.1)
+    path.write_bytes(content + bytes(200))
+    assert heard(path).seconds == pytest.approx(8, abs=0.1)
+    for end in (len(content) // 2, last + 40):
+        path.write_bytes(content[:end])
+        assert refused(path) is Reason.TRUNCATED
+
+
+def test_an_ogg_file_without_the_mark_of_its_end_is_whole(tmp_path: Path) -> None:
+    path = mux(tmp_path / "live.opus", [(0, tone(8))], codec="libopus")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    assert heard(path).seconds > 4
+
+
+def test_half_of_an_flv_file_is_truncated(tmp_path: Path) -> None:
+    path = mux(tmp_path / "a.flv", [(0, tone(20))], codec="aac")
+    assert heard(path).seconds == pytest.approx(20, abs=0.1)
+    assert refused(cut(path, 0.5)) is Reason.TRUNCATED
+
+
 def test_a_picture_that_outlasts_its_sound_is_as_long_as_its_site_says(tmp_path: Path) -> None:
     path = mux(tmp_path / "a.mp4", [(0, tone(4))], picture=(0, 20))
     assert heard(path, expected=20).seconds == pytest.approx(4, abs=0.1)

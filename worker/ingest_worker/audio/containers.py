@@ -69,7 +69,7 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
 
 def missing_bytes(read: Read, size: int) -> int:
     """How many bytes a file's own headers promise beyond its end: more than 0 means that it is truncated.
-    mp4, QuickTime, WAV, Wave64, AU, CAF and AVI only."""
+    mp4, QuickTime, WAV, Wave64, AU, CAF, AVI and Ogg only."""
     if riff.is_wave(read(0, 12)):
         return riff.missing_bytes(read, size)
     if (end := promised.end_of(read, size)) is not None:
@@ -120,4 +120,6 @@ def announces_length(demuxer: str, read: Read) -> bool:
         return mpeg.counting_frame(read) is not None
     if demuxer == "wav":
         return riff.announces_length(read)
-    return bool({"mov", "matroska", "flac", "ogg", "wav", "w64", "aiff", "caf"} & set(demuxer.split(",")))
+    return bool(
+        {"mov", "matroska", "flac", "flv", "ogg", "wav", "w64", "aiff", "caf"} & set(demuxer.split(","))
+    )

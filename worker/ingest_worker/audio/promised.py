@@ -1,5 +1,5 @@
-"""What the headers of AU, CAF, Wave64 and AVI files say about where their samples end. Pure, over a function
-that reads bytes.
+"""What the headers of AU, CAF, Wave64, AVI and Ogg files say about where their samples end. Pure, over a
+function that reads bytes.
 
 libavformat shortens the length of such a file to what is there, or announces none: of half a file it plays a
 half, and says nothing.
@@ -22,6 +22,12 @@ _CHUNK_BYTES: Final = 12
 
 _MOST_CHUNKS: Final = 1000
 
+_PAGE: Final = b"OggS\x00"
+"""What a page of Ogg begins with: the mark and the version (RFC 3533, section 6)."""
+_PAGE_HEAD_BYTES: Final = 27
+"""Its head without the table of segments, which the last byte counts."""
+_LARGEST_PAGE_BYTES: Final = _PAGE_HEAD_BYTES + 255 + 255 * 255
+
 
 def end_of(read: Read, size: int) -> int | None:
     """Where the samples end by the header; None for any other file, and where the writer did not know it."""
@@ -36,6 +42,8 @@ def end_of(read: Read, size: int) -> int | None:
         return _end_of_caf(read, size)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return riff.end_of_movie(read, size)
+    if head[: len(_PAGE)] == _PAGE:
+        return _end_of_ogg(read, size)
     return None
 
 
@@ -51,3 +59,16 @@ def _end_of_caf(read: Read, size: int) -> int | None:
             return place + _CHUNK_BYTES + length if length < _UNKNOWN_LONG_BYTES else None
         place += _CHUNK_BYTES + length
     return None
+
+
+def _end_of_ogg(read: Read, size: int) -> int | None:
+    """Where the last page ends: a page counts its own bytes, and nothing counts the pages."""
+    start = max(0, size - _LARGEST_PAGE_BYTES)
+    tail = read(start, _LARGEST_PAGE_BYTES)
+    page = tail.rfind(_PAGE)
+    head = tail[page : page + _PAGE_HEAD_BYTES + 255]
+    if page < 0 or len(head) < _PAGE_HEAD_BYTES:
+        return None
+    segments = head[_PAGE_HEAD_BYTES - 1]
+    table = head[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + segments]
+    return start + page + _PAGE_HEAD_BYTES + segments + sum(table)
