@@ -23,9 +23,6 @@ SOUNDS: Final = {
     Row("tiny.en", "sample", 50, 0, "mp3"): "batched",
     Row("base", "sample", 100, -30, "pcm"): "batched",
     Row("base", "sample", 667, -12, "opus"): "batched",
-    Row("tiny.en", "dialogue", 717, -12, "pcm"): "sequential",
-    Row("tiny.en", "dialogue", 633, -20, "aac"): "sequential",
-    Row("tiny.en", "dialogue", 867, -6, "pcm"): "sequential",
 }
 """Sound, and the loop that was better."""
 
