@@ -13,7 +13,7 @@ from tests.reader.conftest import embed
 
 
 @contextmanager
-def listening(dsn: str, access: Access | None = None) -> Iterator[str]:
+def listening(dsn: str, access: Access | None = None, prefix: str = "") -> Iterator[str]:
     """The address of a reader over a store."""
     told: list[Door] = []
     listens = threading.Event()
@@ -23,7 +23,7 @@ def listening(dsn: str, access: Access | None = None) -> Iterator[str]:
         listens.set()
 
     with ReadingPool(dsn) as pool:
-        app = application(Corpus(pool, embed), access or Access(None, LOOPBACK))
+        app = application(Corpus(pool, embed), access or Access(None, LOOPBACK), prefix)
         server = server_of(app, Door("127.0.0.1", 0), tell)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -176,3 +176,25 @@ def test_a_hostile_title_is_shown_as_it_is_written(chromium: Browser, address: s
     assert page.locator("audio").get_attribute("src") == "https://media.example/e.mp3"
     assert told == []
     page.close()
+
+
+def test_below_a_prefix_a_person_gets_from_the_form_to_the_spoken_word(
+    chromium: Browser, corpus_database: str
+) -> None:
+    page = chromium.new_page()
+    told = watched(page)
+    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    with listening(corpus_database, prefix="/corpus") as found:
+        page.goto(f"{found}/corpus")
+        page.get_by_role("searchbox", name="Question or words").fill("bees")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Bees dance.").click()
+        page.wait_for_url(f"{found}/corpus/recordings/**")
+        page.get_by_text("They do.").click()
+        expect(page.locator(".w.now")).to_have_text("They do.")
+        with page.expect_download() as started:
+            page.get_by_text("Downloads, marks, keys").click()
+            page.get_by_role("link", name="VTT").click()
+        assert started.value.url.startswith(f"{found}/corpus/api/v1/downloads/vtt/")
+        page.close()
+    assert [each for each in told if not each.startswith(YOUTUBE.strip("*"))] == []

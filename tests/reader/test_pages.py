@@ -87,6 +87,30 @@ def test_a_question_that_cannot_be_answered_is_refused_beside_it(client: TestCli
 
 
 @pytest.mark.postgres
+def test_the_form_narrows_by_channel_batch_and_language_and_shows_what_it_was_given(
+    client: TestClient,
+) -> None:
+    everywhere = {"q": "bees plain"}
+    assert len(hits(client, everywhere)) > 1
+    batch = {"batch": "media/talks"}
+    assert set(hits(client, everywhere | batch)) == {f"/recordings/{TALK.replace(':', '%3A')}"}
+    assert set(hits(client, everywhere | {"channel": MARKUP[:-6]})) <= {
+        f"/recordings/{quote(EPISODE, safe='')}"
+    }
+    assert hits(client, everywhere | {"language": "de"}) == []
+    shown = client.get("/", params=everywhere | batch | {"language": "en"}).text
+    assert "<details open>" in shown
+    assert 'name="batch" value="media/talks"' in shown
+    assert 'name="language" value="en"' in shown
+
+
+def hits(client: TestClient, asked: dict[str, str]) -> list[str]:
+    """The recordings of the passages that a search page shows."""
+    found = re.findall(r'class="said"><a href="([^"?]+)', client.get("/", params=asked).text)
+    return [str(each) for each in found]
+
+
+@pytest.mark.postgres
 def test_voices_come_with_the_command_that_names_them(client: TestClient) -> None:
     assert "ingestctl voices name '#1' 'NAME'" in client.get("/voices").text
 

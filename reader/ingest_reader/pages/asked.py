@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
-from ingest_worker.store.search import fault_of
+from ingest_reader.corpus import day_after
+from ingest_worker.store.search import Filters, fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class Asked:
     since: str | None
     until: str | None
     recording: str | None
+    channel: str | None = None
+    batch: str | None = None
+    language: str | None = None
 
     @classmethod
     def of(cls, *fields: str | None) -> "Asked":
         """From the parameters, in this order."""
-        text, speaker, since, until, recording = ((field or "").strip() or None for field in fields)
-        return cls(text, speaker, since, until, recording)
+        return cls(*((field or "").strip() or None for field in fields))
 
     @property
     def first(self) -> date | None:
@@ -35,7 +38,14 @@ class Asked:
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the question is set."""
-        return any((self.speaker, self.since, self.until, self.recording))
+        narrowing = (self.speaker, self.since, self.until, self.recording, self.channel, self.batch)
+        return any((*narrowing, self.language))
+
+    @property
+    def filters(self) -> Filters:
+        """The same for the store, `until` with its whole last day. Only of a form without a fault."""
+        where = (self.speaker, self.recording, self.channel, self.batch, self.language)
+        return Filters(*where, self.first, day_after(self.last))
 
 
 def fault_in(asked: Asked) -> str | None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
 from ingest_reader.api.asking import FromCorpus, Maybe, Named
-from ingest_reader.corpus import Corpus, Question, day_after
+from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
 from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
@@ -17,7 +17,6 @@ from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
 from ingest_worker.store.reading.progress import RunsAsked, ShownRun
-from ingest_worker.store.search import Filters
 
 ROWS: Final = 50
 HIT_PASSAGES: Final = 20
@@ -36,17 +35,16 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a page are its paramete
     since: Maybe = None,
     until: Maybe = None,
     recording: Maybe = None,
+    channel: Maybe = None,
+    batch: Maybe = None,
+    language: Maybe = None,
 ) -> HTMLResponse:
     """Search; without a question, what there is."""
-    asked = Asked.of(q, speaker, since, until, recording)
+    asked = Asked.of(q, speaker, since, until, recording, channel, batch, language)
     fault = fault_in(asked)
     found = None
     if asked.text and fault is None:
-        filters = Filters(
-            asked.speaker, asked.recording, published_from=asked.first, published_before=day_after(asked.last)
-        )
-        question = Question(asked.text, HIT_PASSAGES, filters)
-        found = corpus.search(question)
+        found = corpus.search(Question(asked.text, HIT_PASSAGES, asked.filters))
     latest = corpus.recordings(RecordingsAsked(6, state="Ingested"))[0] if not asked.text else ()
     people = corpus.speakers(SpeakersAsked(8, named=True))[0] if not asked.text else ()
     return page(
