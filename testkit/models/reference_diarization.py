@@ -99,23 +99,23 @@ class OncePerWindow:
                 distinct.append(index)
             which.append(len(distinct) - 1)
         with torch.inference_mode():
-            frames = model.resnet.forward_frames(model.compute_fbank(waveforms[distinct]))
-            vectors: NDArray[np.float32] = model.resnet.forward_embedding(frames[which], weights=masks)[
-                1
-            ].numpy()
+            sounds, weights = waveforms[distinct].to(model.device), masks.to(model.device)
+            frames = model.resnet.forward_frames(model.compute_fbank(sounds))
+            found = model.resnet.forward_embedding(frames[which], weights=weights)[1]
+            vectors: NDArray[np.float32] = found.cpu().numpy()
         return vectors
 
 
-def stock(folder: Path) -> Any:
+def stock(folder: Path, device: str = "cpu") -> Any:
     """The pipeline as pyannote loads it, but for the batch."""
-    pipeline = loaded(folder, "cpu")
+    pipeline = loaded(folder, device)
     pipeline.embedding_batch_size = SLOTS
     return pipeline
 
 
-def once_per_window(folder: Path) -> Any:
+def once_per_window(folder: Path, device: str = "cpu") -> Any:
     """The pipeline with one trunk call per window."""
-    pipeline = stock(folder)
+    pipeline = stock(folder, device)
     pipeline._embedding = OncePerWindow(pipeline._embedding)
     return pipeline
 
