@@ -71,7 +71,7 @@ class TranscriptionProfile(ContractModel):
     automatic_captions: bool = False
     """Whether captions count that the site's own speech recognition wrote; those of people come first."""
 
-    model: ModelName = "distil-large-v3"
+    model: ModelName = "distil-large-v3.5"
     """The Whisper model, by its name in the model set."""
 
     beam_size: Annotated[int, Field(ge=1, le=10)] = 5

@@ -1,5 +1,9 @@
 """Jobs and hooks of a release: where they run, and when they are other objects."""
 
+import pytest
+
+from ingest_contract.profile import IngestProfile
+from ingest_worker.models import Role, load_set
 from tests.support.chart import NAMESPACE, RELEASE, case, objects_in, of_kind, pods_in, template
 
 
@@ -61,3 +65,22 @@ def test_definitions_that_are_to_be_there_already_are_asked_for_by_helm_and_not_
         objects_in(template(served=("v1",), settings={"crds.install": False})), "IngestProfile"
     )
     assert "helm.sh/hook" not in profile["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("name", ["default", "multilingual"])
+def test_the_profile_of_the_chart_names_models_of_its_set(name: str) -> None:
+    objects = objects_in(template(settings={"models.set": name}))
+    spec = IngestProfile.from_object(of_kind(objects, "IngestProfile")[0]).spec
+    there = {(model.role, model.name) for model in load_set(name).models}
+    assert spec.model_set == name
+    assert {
+        (Role.TRANSCRIPTION, spec.transcription.model),
+        (Role.DIARIZATION, spec.diarization.model),
+        (Role.EMBEDDING, spec.embedding.model),
+    } <= there
+    (fetching,) = (
+        each
+        for each in of_kind(objects, "Job")
+        if each["metadata"]["labels"]["app.kubernetes.io/component"] == "fetch"
+    )
+    assert name in fetching["spec"]["template"]["spec"]["containers"][0]["args"]

@@ -160,7 +160,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("models.from", "HostPath", "say in models.hostPath which folder of the nodes holds the models"),
     ("models.from", "Image", "say in models.image which image holds the models"),
     ("store.tryOut", {"enabled": True, "image": ""}, "minLength: got 0, want 1"),
-    ("models.set", "small", "put yours onto a claim that you make"),
+    ("models.set", "small", "knows the sets `default` and `multilingual`, and no set `small`"),
     ("models.fetch.enabled", False, "make the claim, fill it, and set models.claim.create to false"),
     ("prepull.enabled", True, "say in gpu.nodeSelector which ones have GPUs"),
     ("monitoring.podMonitor.enabled", True, "name it in networkPolicy.metricsFrom"),

@@ -22,8 +22,8 @@
 {{- fail "store.tryOut begins with an empty database: leave store.migration.enabled on" }}
 {{- end }}
 {{- if eq .Values.models.from "Claim" }}
-{{- if and .Values.models.fetch.enabled (ne .Values.models.set "default") }}
-{{- fail (printf "models.fetch knows the set `default` and no set `%s`: put yours onto a claim that you make, and set models.fetch.enabled and models.claim.create to false" .Values.models.set) }}
+{{- if and .Values.models.fetch.enabled (not (has .Values.models.set (list "default" "multilingual"))) }}
+{{- fail (printf "models.fetch knows the sets `default` and `multilingual`, and no set `%s`: put yours onto a claim that you make, and set models.fetch.enabled and models.claim.create to false" .Values.models.set) }}
 {{- end }}
 {{- if and .Release.IsInstall .Values.models.claim.create (not .Values.models.fetch.enabled) }}
 {{- fail "models.fetch.enabled is off, so nobody would fill the claim that the chart makes, and `helm install --wait` would wait for it: make the claim, fill it, and set models.claim.create to false" }}

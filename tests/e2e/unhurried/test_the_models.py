@@ -21,7 +21,7 @@ from tests.support import hub
 
 PORT = 18_081
 STAND_INS = {
-    "distil-large-v3": "tiny.en",
+    "distil-large-v3.5": "tiny.en",
     "large-v3-turbo": "tiny.en",
     "community-1": "community-1",
     "bge-large-en-v1.5": "all-MiniLM-L6-v2",
@@ -41,7 +41,7 @@ VALUES = {
     },
     "networkPolicy": {"fetch": {"to": [{"ipBlock": {"cidr": f"{HOST}/32"}}], "ports": [PORT]}},
     "profile": {
-        "spec": {"transcription": {"model": "distil-large-v3"}, "embedding": {"model": "bge-large-en-v1.5"}}
+        "spec": {"transcription": {"model": "distil-large-v3.5"}, "embedding": {"model": "bge-large-en-v1.5"}}
     },
 }
 
@@ -123,7 +123,7 @@ def test_a_job_says_what_the_hub_wants_then_fills_the_claim_and_a_worker_takes_i
     )
     assert receipt.effective
     assert {each.partition("@")[0] for each in receipt.effective.models.values()} == {
-        "distil-large-v3",
+        "distil-large-v3.5",
         "community-1",
         "bge-large-en-v1.5",
     }

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ingest_contract.profile import IngestProfileSpec
+from ingest_worker.engines.decoding import FILES
 from ingest_worker.errors import StageError
 from ingest_worker.models import ModelSet, Role, fetch, load_set
 from ingest_worker.models.model_set import HubSource
@@ -17,13 +18,49 @@ from testkit.models import community1
 DEMO = "demo/models.yaml"
 
 
-def test_the_default_set_says_that_its_hashes_are_not_known() -> None:
-    default = load_set("default")
-    assert not default.verified
-    assert all(
-        isinstance(model.source, HubSource) and model.source.revision is not None and not model.files
-        for model in default.models
-    )
+SHIPPED = ("default", "multilingual")
+DIMENSIONS = {"bge-large-en-v1.5": 1024, "bge-m3": 1024}
+"""By the models' own cards: the weights cannot be had here."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_set_has_a_model_for_every_stage_and_says_that_its_hashes_are_not_known(name: str) -> None:
+    shipped = load_set(name)
+    assert (shipped.name, shipped.verified) == (name, False)
+    assert {model.role for model in shipped.models} == set(Role)
+    for model in shipped.models:
+        assert isinstance(model.source, HubSource)
+        assert model.source.revision is not None
+        assert not model.files
+        assert model.licence in {"MIT", "CC-BY-4.0"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_set_takes_the_files_that_its_engines_ask_for(name: str) -> None:
+    needed = {
+        Role.TRANSCRIPTION: {*FILES, "preprocessor_config.json"},
+        Role.DIARIZATION: {"config.yaml", "segmentation/pytorch_model.bin", "embedding/pytorch_model.bin"},
+        Role.EMBEDDING: {"modules.json", "config.json", "tokenizer.json", "1_Pooling/config.json"},
+    }
+    for model in load_set(name).models:
+        assert isinstance(model.source, HubSource)
+        assert needed[model.role] <= set(model.source.take), model.name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_vectors_of_a_shipped_set_have_a_table_in_the_store_that_the_chart_makes(name: str) -> None:
+    values = yaml.safe_load(Path("charts/video-ingest-operator/values.yaml").read_text(encoding="utf-8"))
+    (text,) = (model for model in load_set(name).models if model.role is Role.EMBEDDING)
+    assert DIMENSIONS[text.name] in values["store"]["migration"]["dimensions"]
+    assert f"{DIMENSIONS[text.name]:,} dimensions" in text.attribution
+
+
+def test_models_that_two_shipped_sets_name_are_the_same_bytes() -> None:
+    origins: dict[str, set[str]] = {}
+    for model in (model for name in SHIPPED for model in load_set(name).models):
+        origins.setdefault(model.name, set()).add(model.origin)
+    assert all(len(each) == 1 for each in origins.values())
+    assert set(load_set("multilingual").models) & set(load_set("default").models)
 
 
 def test_the_default_profile_names_models_of_the_default_set() -> None:
@@ -52,7 +89,7 @@ def test_a_set_may_not_call_itself_verified_with_a_hash_missing() -> None:
 
 
 def test_a_set_that_nobody_knows_is_reported_with_the_known_ones() -> None:
-    with pytest.raises(StageError, match=r"no model set 'defualt'\. Known: default"):
+    with pytest.raises(StageError, match=r"no model set 'defualt'\. Known: default, multilingual"):
         load_set("defualt")
 
 
