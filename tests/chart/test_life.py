@@ -192,6 +192,22 @@ def test_a_field_that_comes_with_the_next_chart_is_in_the_profile_after_every_wa
     assert pods()["colour"] == "red", "over what an uninstall has left"
 
 
+def test_a_reader_comes_and_goes_with_its_value_and_the_notes_say_where_it_is(bare: ControlPlane) -> None:
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}-reader"
+    settings = (
+        "--set=reader.enabled=true",
+        "--set=reader.token.secretName=reader",
+        "--set=reader.prefix=/corpus",
+    )
+    notes = install(bare, *settings)
+    assert f"http://{RELEASE}-reader.{NAMESPACE}.svc:80/corpus/" in notes
+    assert f"port-forward service/{RELEASE}-reader 8300:80" in notes
+    assert bare.admin.get(path)["spec"]["replicas"] == 1
+    assert "port-forward" not in install(bare, "--set=reader.enabled=false")
+    with pytest.raises(Refused, match="not found"):
+        bare.admin.get(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_definitions_that_the_chart_installs_are_those_of_the_project(
     bare: ControlPlane, kind: str
