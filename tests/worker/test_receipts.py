@@ -1,6 +1,5 @@
 """The Receipt's figures, and that it is written once and in place."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from ingest_worker.receipts import (
     ReceiptFile,
     coverage_of,
     near_changes,
-    peak_rss_mib,
     quality_of,
     rounded,
     speakers_of,
@@ -142,10 +140,6 @@ def test_a_turn_full_of_words_is_not_reported_and_one_without_any_word_is() -> N
 
 def test_times_are_rounded_and_never_negative() -> None:
     assert (rounded(1.23456), rounded(-1e-9)) == (1.235, 0.0)
-
-
-def test_this_process_has_used_memory() -> None:
-    assert 10 < peak_rss_mib() < math.inf
 
 
 def test_the_first_receipt_stands_and_is_written_in_place_over_what_was_there(tmp_path: Path) -> None:

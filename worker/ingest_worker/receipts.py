@@ -1,12 +1,10 @@
 """Computes the Receipt's figures from what a run found, and writes the Receipt once.
 
-Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `peak_rss_mib` have
+Called by the composition root when a run ends, however it ends. Only `ReceiptFile` and `memory_of` have
 side effects or read the system.
 """
 
 import os
-import resource
-import sys
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -29,6 +27,7 @@ from ingest_worker.domain import (
     Word,
 )
 from ingest_worker.gpu.sampler import Sampler
+from ingest_worker.resident import peak_mib
 from ingest_worker.stopwatch import Stopwatch
 
 WORDLESS_SECONDS: Final = 4.0
@@ -175,18 +174,11 @@ def stages_of(watch: Stopwatch) -> dict[Stage, StageFigures]:
 def memory_of(sampler: Sampler, uuid: str | None, free_at_start_mib: int | None) -> Memory:
     """Peak memory. `uuid` and `free_at_start_mib` are None on a CPU."""
     return Memory(
-        peak_rss_mib=peak_rss_mib(),
+        peak_rss_mib=peak_mib(),
         gpu_uuid=uuid,
         free_vram_at_start_mib=free_at_start_mib,
         peak_vram_mib=sampler.whole.used_mib,
     )
-
-
-def peak_rss_mib() -> int:
-    """Peak resident memory of this process and of the largest of its ended children, in MiB (getrusage(2):
-    KiB on Linux, bytes on macOS)."""
-    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(peaks) // (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def rounded(seconds: float) -> float:

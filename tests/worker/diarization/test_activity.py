@@ -1,5 +1,6 @@
 """What the segmentation network gets to hear."""
 
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,3 +39,43 @@ def test_faint_sound_reaches_the_network_at_an_ordinary_level(
     network = Network()
     SpeakerActivity(network, batch=4, device="cpu").of(Audio(tmp_path / "a.pcm", sound.size), lambda _: None)
     assert network.levels == pytest.approx([heard] * 3, rel=0.1)
+
+
+def test_what_windows_take_beside_their_answers_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    class Fine(Network):
+        """Answers with frames ten times as fine: two minutes and a half take as much as twenty-five."""
+
+        def infer(self, windows: torch.Tensor) -> list[np.ndarray]:
+            return [np.zeros((5890, 3), np.float32) for _ in windows]
+
+    seconds = 150
+    with (tmp_path / "a.pcm").open("wb") as file:
+        file.truncate(2 * seconds * SAMPLE_RATE)
+    activity = SpeakerActivity(Fine(), batch=4, device="cpu")
+    activity.width = SAMPLE_RATE // 100
+    audio = Audio(tmp_path / "a.pcm", seconds * SAMPLE_RATE)
+    tracemalloc.start()
+    found = activity.of(audio, lambda _: None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.shape == (seconds + 1, 5890, 3)
+    assert peak < 1.8 * found.nbytes, peak / found.nbytes
+
+
+def test_answers_lie_where_their_windows_do_though_a_batch_failed(tmp_path: Path) -> None:
+    class Numbering(Network):
+        """Answers with a window's first sample, and takes two windows at most."""
+
+        def infer(self, windows: torch.Tensor) -> list[np.ndarray]:
+            if len(windows) > 2:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return [np.full((589, 3), float(window[0, 0]), np.float32) for window in windows]
+
+    starts = np.arange(9) * 3000 + 1000
+    sound = np.repeat(starts, SAMPLE_RATE).astype("<i2")
+    sound.tofile(tmp_path / "a.pcm")
+    activity = SpeakerActivity(Numbering(), batch=8, device="cpu")
+    activity.width = SAMPLE_RATE
+    found = activity.of(Audio(tmp_path / "a.pcm", sound.size), lambda _: None)
+    assert activity.runner.halvings == 2
+    assert found[:, 0, 0] == pytest.approx(starts / 32_768)

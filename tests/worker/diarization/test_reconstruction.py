@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
+from ingest_worker.engines import reconstruction
 from ingest_worker.engines.reconstruction import reconstruct
 from testkit.models.reference_diarization import stock
 
@@ -20,10 +22,14 @@ def pipeline(folder: Path) -> Any:
 
 
 @given(
-    seed=st.integers(0, 10_000), windows=st.integers(1, 8), speakers=st.integers(1, 5), most=st.integers(1, 3)
+    seed=st.integers(0, 10_000),
+    windows=st.integers(1, 8),
+    speakers=st.integers(1, 5),
+    most=st.integers(1, 3),
+    block=st.sampled_from([1, 100, 589, reconstruction.BLOCK_FRAMES]),
 )
 def test_reconstruction_is_pyannotes_to_the_last_bit(
-    pipeline: Any, seed: int, windows: int, speakers: int, most: int
+    pipeline: Any, seed: int, windows: int, speakers: int, most: int, block: int
 ) -> None:
     random = np.random.default_rng(seed)
     active = (random.random((windows, 589, 3)) < 0.3).astype(np.float32)
@@ -34,6 +40,23 @@ def test_reconstruction_is_pyannotes_to_the_last_bit(
     clusters[random.random((windows, 3)) < 0.2] = -2
     clusters[0, 0] = speakers - 1
     expected = pipeline.reconstruct(segmentations, clusters, count)
-    ours = reconstruct(segmentations, clusters, count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconstruction, "BLOCK_FRAMES", block)
+        ours = reconstruct(segmentations, clusters, count)
     assert np.array_equal(ours.data, expected.data)
     assert vars(ours.sliding_window) == vars(expected.sliding_window)
+
+
+def test_memory_above_the_votes_does_not_grow_with_the_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconstruction, "BLOCK_FRAMES", 1000)
+    windows, speakers = 400, 12
+    active = np.ones((windows, 589, 3), np.float32)
+    segmentations = SlidingWindowFeature(active, SlidingWindow(start=0.0, duration=10.0, step=1.0))
+    clusters = np.random.default_rng(1).integers(0, speakers, (windows, 3))
+    clusters[0] = speakers - 1
+    count = SlidingWindowFeature(np.ones((24_000, 1), np.int8), FRAMES)
+    tracemalloc.start()
+    made = reconstruct(segmentations, clusters, count)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.8 * made.data.nbytes, peak / made.data.nbytes

@@ -4,12 +4,16 @@ Called by the Whisper adapter, by voice activity and by speaker segmentation. On
 one that follows the sound would lift the noise in pauses.
 """
 
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest_worker.domain import Audio, FloatArray
 from ingest_worker.engines.chunks import FRAME_SAMPLES
+
+Samples = NDArray[np.int16]
 
 BLOCK_FRAMES: Final = 1024
 """Frames that are measured at once: half a minute."""
@@ -43,38 +47,57 @@ class Waveform(Protocol):
 
 
 class Amplified:
-    """A recording's sound, at an ordinary level."""
+    """A recording's sound, at an ordinary level.
+
+    The file is mapped anew for each part that is read. Pages that were read through a mapping count as this
+    process's memory for as long as it lasts: 115 MB for each hour, of a recording that is read to its end.
+    """
 
     def __init__(self, audio: Audio) -> None:
-        self.samples = audio.samples
-        self._pcm = audio.pcm()
-        self.gain = float(gain_of(self._pcm))
+        self.samples, self._audio = audio.samples, audio
+        self.gain = gain_of(self._blocks(audio.samples // FRAME_SAMPLES * FRAME_SAMPLES))
 
     def between(self, first: int, last: int) -> FloatArray:
         """(n,) float32 in -1..1 between two samples, cut at the recording's ends."""
-        sound = self._pcm[max(0, first) : last].astype(np.float32) * np.float32(self.gain / 32_768)
+        sound = self._audio.pcm()[max(0, first) : last].astype(np.float32)
+        sound *= np.float32(self.gain / 32_768)
         return np.clip(sound, -1, 1, out=sound)
 
     def levels(self) -> FloatArray:
         """(frames,) root mean square of each frame, relative to full scale; the last one is padded with
         silence."""
-        return levels_of(self._pcm) * np.float32(self.gain)
+        return levels_of(self._blocks(self.samples)) * np.float32(self.gain)
+
+    def _blocks(self, samples: int) -> Iterator[Samples]:
+        size = BLOCK_FRAMES * FRAME_SAMPLES
+        return (
+            self._audio.pcm()[first : min(first + size, samples)].copy() for first in range(0, samples, size)
+        )
 
 
-def levels_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> FloatArray:
-    """(frames,) root mean square of each frame, relative to full scale; the last one is padded with
-    silence."""
-    size = BLOCK_FRAMES * FRAME_SAMPLES
-    blocks = (pcm[first : first + size].astype(np.float32) for first in range(0, pcm.size, size))
-    frames = (np.pad(block, (0, -block.size % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES) for block in blocks)
+def levels_of(blocks: Iterable[Samples]) -> FloatArray:
+    """(frames,) root mean square of each frame, relative to full scale.
+
+    Args:
+        blocks: the sound, one stretch after another, each of whole frames; the last one is padded with
+            silence.
+    """
+    frames = (
+        np.pad(block.astype(np.float32), (0, -block.size % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
+        for block in blocks
+    )
     squares = [np.zeros(0, np.float32), *((frame**2).mean(axis=1) for frame in frames)]
     levels: FloatArray = np.sqrt(np.concatenate(squares)) / np.float32(32_768)
     return levels
 
 
-def gain_of(pcm: np.ndarray[Any, np.dtype[np.int16]]) -> float:
-    """The gain of a network's input; 1 except for faint recordings, and 1 for those without any sound."""
-    levels = levels_of(pcm[: pcm.size // FRAME_SAMPLES * FRAME_SAMPLES])
+def gain_of(blocks: Iterable[Samples]) -> float:
+    """The gain of a network's input; 1 except for faint recordings, and 1 for those without any sound.
+
+    Args:
+        blocks: the sound, as for `levels_of`.
+    """
+    levels = levels_of(blocks)
     if not levels.size:
         return 1.0
     loud, loudest = (float(each) for each in np.quantile(levels, (LOUD_SHARE, LOUDEST_SHARE)))

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
+from ingest_worker.resident import count_child
+
 MAX_LINE_BYTES: Final = 1 << 20
 """Bytes of one line: a recording's description has less than 10 kB, a decoder's report less than 1 kB."""
 
@@ -148,11 +150,13 @@ class Child:
                 if (left := until - time.monotonic()) <= 0:
                     raise TimeoutError
                 if not selector.select(min(left, _TICK_SECONDS)):
+                    count_child(self._popen.pid)
                     waiting()
                 elif block := os.read(self._popen.stdout.fileno(), _BLOCK_BYTES):
                     self._heard += block
                 else:
                     raise ChildEndedError(self._end())
+        count_child(self._popen.pid)
         line = bytes(self._heard[:end])
         del self._heard[: end + 1]
         return _said(line)
