@@ -100,8 +100,8 @@ bench-seed: ## The old system's four tests: short, medium, long, and a batch of 
 	@$(IN_ENV) $$bin/python -m bench.seed
 
 .PHONY: bench-worker
-bench-worker: ## Where one worker's time and memory go: start, stages, peak RSS
-	@$(IN_ENV) $$bin/python -m bench.worker
+bench-worker: ## Where one worker's time and memory go, at any length, and beside what people would wire instead
+	@$(IN_ENV) $$bin/python -m bench.worker && $$bin/python -m bench.lengths && $$bin/python -m bench.stacks
 
 .PHONY: test-crash
 test-crash: ## The operator killed just before and just after every one of its writes; resumable

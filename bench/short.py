@@ -77,9 +77,9 @@ def forks() -> Forks:
     return found
 
 
-def order(name: str, folder: RunFolder) -> IngestOrder:
-    """Ingest the clip under a name that the store does not know."""
-    clip = catalogue.recordings()["sample"].path
+def order(name: str, folder: RunFolder, clip: Path | None = None) -> IngestOrder:
+    """Ingest a clip, or half a minute, under a name that the store does not know."""
+    clip = clip or catalogue.recordings()["sample"].path
     return IngestOrder(
         trace_id="0" * 32,
         batch="default/short",
@@ -113,13 +113,13 @@ def order(name: str, folder: RunFolder) -> IngestOrder:
     )
 
 
-def ran(name: str, chosen: Forks | None) -> Figures:
+def ran(name: str, chosen: Forks | None, clip: Path | None = None) -> Figures:
     """One run, and what it took."""
     home, dsn = place()
     folder = RunFolder(home / "runs" / name)
     facts = RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0)
     began, pause = time.monotonic(), threading.Event()
-    process = launch(folder, order(name, folder).to_json(), dsn, Limits(None, inf), facts, chosen)
+    process = launch(folder, order(name, folder, clip).to_json(), dsn, Limits(None, inf), facts, chosen)
     samples: list[Figures] = []
     while (ended := process.poll(time.time())) is None:
         samples.append(sample(process.started.pid))
