@@ -43,6 +43,7 @@ def record_of(found: Found, now: float) -> dict[str, Any]:
         "counts": json.loads(status.counts.to_json()),
         "progress_percent": status.progress_percent,
         "eta_seconds": status.eta_seconds,
+        "cost": json.loads(status.cost.to_json()) if status.cost else None,
         "created_at": _moment(found.created_at),
         "age_seconds": None if found.created_at is None else round(now - found.created_at),
     }

@@ -62,6 +62,8 @@ def summary(status: IngestBatchStatus) -> str:
         parts.append(f"{status.audio_hours_per_hour} h/h")
     if status.computing_percent is not None:
         parts.append(f"computing {status.computing_percent} %")
+    if status.cost is not None and status.cost.media_hour is not None:
+        parts.append(f"{status.cost.media_hour} {status.cost.currency} per media hour")
     if status.eta_seconds is not None:
         parts.append(f"ETA {duration(status.eta_seconds)}")
     return ", ".join(parts)

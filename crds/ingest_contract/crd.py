@@ -30,6 +30,7 @@ _BATCH_COLUMNS: Final = [
     _column("RTF", ".status.rtf.p50"),
     _column("ETA", ".status.etaSeconds", "integer"),
     _column("Computing", ".status.computingPercent", "integer", priority=1),
+    _column("Cost/h", ".status.cost.mediaHour", priority=1),
     _column("Age", ".metadata.creationTimestamp", "date"),
 ]
 

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
 from ingest_contract.captions import TranscriptPreference
+from ingest_contract.cost import GpuPrice
 from ingest_contract.fetch_ahead import FetchAhead, FetchMode
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile_status import IngestProfileStatus
@@ -254,6 +255,9 @@ class IngestProfileSpec(ContractModel, json_schema_extra=cel(_FOLDERS, _CACHE)):
 
     retention: RetentionProfile = RetentionProfile()
     """How long what was ingested is kept."""
+
+    cost: GpuPrice | None = None
+    """What an hour of a GPU costs: then the status of a batch says what an hour of media costs."""
 
     pods: PodProfile = PodProfile()
     """The pods in a cluster."""

@@ -21,6 +21,7 @@ from ingest_contract.base import (
     Timestamp,
 )
 from ingest_contract.conditions import MAP_BY_TYPE, Condition
+from ingest_contract.cost import CostStatus
 from ingest_contract.failures import Reason
 from ingest_contract.figures import Rtf, Sums
 from ingest_contract.groups import ATOMIC, FetchStatus, Outcomes, RunCount, RunningRecordings
@@ -186,6 +187,9 @@ class IngestBatchStatus(ContractModel):
 
     sums: Sums = Sums()
     """Totals."""
+
+    cost: CostStatus | None = None
+    """What its GPUs have cost; only where the profile says what an hour of one costs (`cost`)."""
 
     final_recordings: RecordingIntervals = RecordingIntervals()
     """Which recordings are final."""

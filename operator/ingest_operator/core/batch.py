@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest_contract.batch import IngestBatchSpec
+from ingest_contract.cost import GpuPrice
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus, ProfileStatus
 from ingest_operator.core.phases import Ahead, Packing
@@ -43,6 +44,8 @@ class Batch:
     """What is known of the sites of its profile; None where nothing is fetched from any."""
     other_batches: frozenset[str] | None = None
     """The trace ids of the batches that exist; None where others are not known."""
+    price: GpuPrice | None = None
+    """What an hour of a GPU costs, if its profile says so."""
     setup_fixed: bool = False
     """Whether the user says that a broken setup is fixed: nothing waits because of it any more."""
 

@@ -64,8 +64,8 @@ def of_batch(known: Iterable[Notification], trace_id: str) -> Iterator[Notificat
 def with_attempts(
     known: Iterable[Notification], problems: Mapping[str, str], now: float
 ) -> tuple[Notification, ...]:
-    """With the outcomes of attempts, by id: what went wrong, or nothing. As many go on waiting as may, the
-    and the last that wait no more are kept."""
+    """With the outcomes of attempts, by id: what went wrong, or nothing. As many go on waiting as may, and
+    the last that wait no more are kept."""
     updated = [
         _after(each, problems[each.id], now)
         if each.id in problems and each.delivery is Delivery.PENDING

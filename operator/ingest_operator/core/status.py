@@ -16,6 +16,7 @@ from ingest_contract.progress import Progress
 from ingest_contract.status import RTF_BUCKETS, Counts, IngestBatchStatus, ReasonCount, RecordingIntervals
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
+from ingest_operator.core.cost import cost_of
 from ingest_operator.core.ledger import Ledger, Open
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.phases import Phase, sizes_of
@@ -54,6 +55,7 @@ def render(
         computing_percent=_computing(ledger.totals),
         rtf=_rtf(ledger.histogram),
         sums=sums_of(ledger.totals),
+        cost=cost_of(batch.price, ledger.totals),
         final_recordings=RecordingIntervals(
             succeeded=encode(ledger.succeeded), skipped=encode(ledger.skipped), failed=encode(ledger.failed)
         ),

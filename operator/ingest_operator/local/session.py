@@ -93,15 +93,16 @@ async def run(
         batch = succeeded_by(read_batch(folder), request.batch)
         statuses = FileStatusStore(folder, batch)
         orders, differs = _orders(request, batch, folder, watcher)
-        cache = request.home / "cache"
-        site = Site(folder, str(request.models), request.dsn, request.memory_bytes, str(cache))
+        cache = str(request.home / "cache")
+        site = Site(folder, str(request.models), request.dsn, request.memory_bytes, cache)
         ahead = ahead_of(orders.profile.fetch, batch.spec.parallelism, has_cache=True)
-        ours = Batch(batch.spec, batch.metadata.generation, orders.trace_id, planned=None, ahead=ahead)
+        spec, generation, price = batch.spec, batch.metadata.generation, orders.profile.cost
+        ours = Batch(spec, generation, orders.trace_id, planned=None, ahead=ahead, price=price)
         ends.enter_context(marked_alive(folder, orders.trace_id))
         sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
         gate = FileGate(sites, orders.trace_id, partial(alive, request.home), watcher.said)
         try:
-            if not batch.spec.dry_run:
+            if not spec.dry_run:
                 await _enrol(request, orders, site, watcher, stop)
             planned = await make_plans(orders, site, request.mounts, gate, stop)
         except (EnrolmentError, PlanningError) as error:
@@ -115,10 +116,7 @@ async def run(
         forks = _forks(folder) if len(planned.items) - len(ledger.final) > 1 else None
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock, forks)
         if orphans := cluster.adopt():
-            watcher.said(
-                f"{orphans} recordings were interrupted when an earlier session died; "
-                "they resume where they were"
-            )
+            watcher.said(f"{orphans} recordings of a session that died resume where they were")
         if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
             watcher.said("every recording of this batch is final: nothing runs again")
 

@@ -244,6 +244,7 @@ class BatchController:
             failure=plan.failure,
             ahead=ahead_of(profile.fetch, batch.spec.parallelism, has_cache=profile.pods.cache is not None),
             packing=packing(batch.spec, profile),
+            price=profile.cost,
             other_batches=frozenset(trace_of(uid) for uid in self._deps.batches.uids),
             setup_fixed=known != context.profile.generation,
         )

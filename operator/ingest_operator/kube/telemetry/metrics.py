@@ -87,6 +87,9 @@ class Metrics:
         self._gpus = counter(
             "video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted."
         )
+        self._cost = counter(
+            "video_ingest_cost_total", "What GPUs cost, where profiles say what an hour does.", ["currency"]
+        )
         self._held = counter(
             "video_ingest_held_seconds_total", "Time for which processes held their device, GPU or CPU."
         )
@@ -179,6 +182,11 @@ class Metrics:
         self._outcomes.labels(SUCCEEDED).inc(succeeded_since(before, after))
         for result, count in notified_since(before, after).items():
             self._notifications.labels(result).inc(count)
+
+    def paid(self, status: IngestBatchStatus, run: Run) -> None:
+        """The end of a run was recorded by this status; call this once per run."""
+        if status.cost is not None:
+            self._cost.labels(status.cost.currency).inc(run.gpu_seconds / 3600 * float(status.cost.gpu_hour))
 
     def forgotten(self, namespace: str, name: str) -> None:
         """A batch is gone."""

@@ -41,6 +41,7 @@ class Instruments:
         self.events.accepted(batch, before, after)
         for run in ended:
             self.metrics.folded(run)
+            self.metrics.paid(after, run)
 
     def forgotten(self, batch: Object) -> None:
         """A batch is gone."""

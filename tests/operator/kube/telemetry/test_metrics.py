@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest_contract.conditions import ConditionType
+from ingest_contract.cost import CostStatus
 from ingest_contract.failures import Reason
 from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus
 from ingest_contract.receipt import Memory, StageFigures
@@ -300,6 +301,8 @@ def busy(metrics: Metrics) -> Metrics:
         None,
         a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)),
     )
+    cost = CostStatus(currency="EUR", gpu_hour="2.49", total="2.49")
+    metrics.paid(a_status().model_copy(update={"cost": cost}), over(a_run(0)))
     return metrics
 
 
