@@ -44,6 +44,7 @@ class Silent:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
     monkeypatch.setenv("INGEST_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -114,14 +115,17 @@ def test_a_batch_of_this_machine_is_listed_followed_and_explained(
     assert (logs.code, json.loads(logs.out)["run"]["number"]) == (0, 2)
     assert command("logs", "talks", failed.id, "--run", "9").code == 2
     answers = [command(*arguments) for _, *arguments in commands_under("On this machine")]
-    assert [said.code for said in answers] == [0, 1, 0, 0, 0], "something failed, as `watch` says"
+    assert [said.code for said in answers] == [0, 1, 0, 0, 0, 0], "something failed, as `watch` says"
+    text = (finished / "talks.html").read_text(encoding="utf-8")
+    assert "default/talks" in text
+    assert "NotFound" in text
 
 
 def test_what_is_not_here_is_answered_with_what_is(home: Path, once: Path, command: CommandLine) -> None:
     assert "no batches in this machine" in command("list").err
     assert json.loads(command("list", "-o", "json").out) == []
     shutil.copytree(once / "batches", home / "batches")
-    for verb in ("watch", "why", "suspend", "resume", "retry"):
+    for verb in ("watch", "why", "report", "suspend", "resume", "retry"):
         missing = command(verb, "talk")
         assert (missing.code, "did you mean talks?" in missing.err) == (2, True), verb
         assert "kubectl ingest" in missing.err

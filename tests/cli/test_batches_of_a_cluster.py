@@ -64,7 +64,7 @@ def a_person(scene: Scene, role: str) -> Path:
 
 
 def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_people(
-    scene: Scene, command: CommandLine
+    scene: Scene, command: CommandLine, tmp_path: Path
 ) -> None:
     scene.play(sequence({0: [fails(Reason.NOT_FOUND)], 1: [fails(Reason.UNDECODABLE)]}))
     scene.operate()
@@ -77,6 +77,12 @@ def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_peop
     (record,) = json.loads(listed.out)
     assert (listed.code, record["name"], record["state"]) == (0, "talks", "CompleteWithFailures")
     assert (record["counts"]["failed"], record["reason"]) == (2, "CompleteWithFailures")
+    report = tmp_path / "talks.html"
+    assert command("report", "talks", *there, "--to", report).code == 0
+    text = report.read_text(encoding="utf-8")
+    assert [
+        each for each in ("NotFound", "Undecodable", "give its address with --dsn") if each not in text
+    ] == []
     table = command.plugin("list", *there)
     assert [line.split()[:3] for line in table.out.splitlines()] == [
         ["NAMESPACE", "NAME", "STATE"],

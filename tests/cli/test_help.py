@@ -15,7 +15,7 @@ from ingestctl.commands.completion import Shell, candidates
 from tests.support.command_page import PAGE, commands_under
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group has them
-OF_BATCHES = ("list", "logs", "plan", "resume", "retry", "suspend", "verify", "watch", "why")
+OF_BATCHES = ("list", "logs", "plan", "report", "resume", "retry", "suspend", "verify", "watch", "why")
 
 
 @pytest.mark.parametrize(

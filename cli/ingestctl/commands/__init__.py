@@ -10,6 +10,7 @@ from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstone
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify
 from ingestctl.commands.planning import plan
 from ingestctl.commands.reading import export, search
+from ingestctl.commands.reporting import report_batch
 from ingestctl.commands.serving import mcp, serve
 from ingestctl.commands.setup import crd, example
 from ingestctl.commands.steering import resume, retry, suspend
@@ -48,6 +49,7 @@ __all__ = [
     "migrate",
     "name_voice",
     "plan",
+    "report_batch",
     "resume",
     "retry",
     "run",

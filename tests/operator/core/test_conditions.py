@@ -104,7 +104,10 @@ def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
 
 def test_every_condition_is_always_there_and_answers_for_the_generation_that_was_seen() -> None:
     status = rendered(replace(a_planned_batch(2), generation=7), RUNNING, None, NOW)
-    others = {ConditionType.NODES_AVOIDED, ConditionType.READY, ConditionType.RETENTION_KEPT}
+    others = {
+        *(ConditionType.NODES_AVOIDED, ConditionType.NOTIFIED),
+        *(ConditionType.READY, ConditionType.RETENTION_KEPT),
+    }
     assert [each.type for each in status.conditions] == [each for each in ConditionType if each not in others]
     assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
 

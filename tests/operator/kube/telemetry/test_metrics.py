@@ -336,6 +336,7 @@ def test_the_page_has_every_metric_with_its_labels_and_no_other(busy: Metrics) -
     written = {
         name: (kind, frozenset(re.findall(r"`(\w+)`", labels)))
         for name, kind, labels in ROW.findall(PAGE.read_text())
+        if not name.startswith("video_ingest_reader_")  # these another process serves
     }
     assert written == shown
 

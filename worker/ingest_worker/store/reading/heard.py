@@ -48,6 +48,8 @@ _SPEAKERS: Final = """
 with spoken as (
   select s.label, s.name, s.run, s.speaker, s.seconds, r.id, r.title, r.url
     from ingest.shown_speaker s join ingest.shown_recording r on r.current_run = s.run
+   where %(batch)s::text is null
+      or exists (select from ingest.shown_run b where b.id = s.run and b.batch = %(batch)s)
 ), sums as (
   select label, bool_or(name is not null) as named, sum(seconds) as seconds, count(distinct id) as recordings
     from spoken group by label
@@ -86,6 +88,8 @@ class SpeakersAsked:
     named: bool | None = None
     part: str | None = None
     """A part of the name, in any case."""
+    batch: str | None = None
+    """Only in what this batch ingested, `NAMESPACE/NAME`."""
 
 
 def heard_speakers(
@@ -96,6 +100,7 @@ def heard_speakers(
     values = {
         "named": asked.named,
         "part": asked.part,
+        "batch": asked.batch,
         "after": after,
         "label": label,
         "limit": asked.limit + 1,

@@ -1,0 +1,89 @@
+"""`ingestctl report`: how a batch went, as one HTML file."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ingest_contract.status import IngestBatchStatus
+from ingest_reader.pages.report import Ended, Facts, report
+from ingest_worker.store.reading.heard import SpeakersAsked, SpeakerSums, heard_speakers
+from ingest_worker.store.reading.progress import RunsAsked, ShownRun, shown_runs
+from ingestctl.backends.choice import Where, on
+from ingestctl.backends.port import Batches, Found
+from ingestctl.catalog import reading
+from ingestctl.causes import sentence_of
+from ingestctl.commands.app import Cluster, Context, Dsn, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.following import ItsName
+from ingestctl.place import Workplace, people
+from ingestctl.watching import batch_of
+
+SHOWN_RUNS: Final = 2_000
+"""The latest runs that a report shows; a file of some 600 kB."""
+
+SHOWN_VOICES: Final = 50
+"""Who speaks most."""
+
+Heard = tuple[tuple[ShownRun, ...], tuple[SpeakerSums, ...]]
+
+
+@app.command(
+    "report", epilog="Examples: ingestctl report talks; kubectl ingest report talks -n media --dsn 'host=db'"
+)
+def report_batch(  # noqa: PLR0913  the options of a command are its parameters
+    of: typer.Context,
+    name: ItsName,
+    *,
+    namespace: ItsNamespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    cluster: Cluster = False,
+    home: Home = None,
+    dsn: Dsn = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The file. Omitted: BATCH-report.html in this folder.")
+    ] = None,
+) -> None:
+    """Write how a batch went into one HTML file: outcomes, reasons with their next steps, where time went,
+    RTF, coverage, cost, speakers and runs.
+
+    The file asks nobody for anything; it can be mailed, printed and kept. Of a cluster's batch, runs and
+    speakers are in it if --dsn names the store. Exit code 0 once it is written; 1 if the cluster or the store
+    refuses; 2 if there is no such batch.
+    """
+    is_cluster = cluster or Where.is_plugin(of)
+    where = Where(namespace, context, kubeconfig, is_cluster, home)
+    is_here = not (is_cluster or context or kubeconfig)
+
+    async def story(batches: Batches) -> Found:
+        return await batches.get(name)
+
+    found = on(where, story)
+    status = batch_of(found).status or IngestBatchStatus()
+    full = f"{found.namespace}/{found.name}"
+    place = Workplace.of(home, dsn)
+    has_store = bool(dsn) or (is_here and (place.home / "postgres" / "data" / "PG_VERSION").exists())
+    runs, speakers = _heard(place, full) if has_store else (None, ())
+    moment = datetime.fromtimestamp(time.time(), UTC)
+    facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(status), runs, speakers)
+    path = to or Path(f"{found.name}-report.html")
+    path.write_text(report(facts), encoding="utf-8")
+    people().print(f"wrote {path}", soft_wrap=True)
+
+
+def _heard(place: Workplace, batch: str) -> Heard:
+    with reading(place) as connection:
+        runs, _ = shown_runs(connection, RunsAsked(SHOWN_RUNS, batch=batch))
+        speakers, _ = heard_speakers(connection, SpeakersAsked(SHOWN_VOICES, batch=batch))
+    return runs, speakers
+
+
+def _ended(status: IngestBatchStatus) -> tuple[Ended, ...]:
+    groups = (("failed", status.failures), ("skipped", status.skips))
+    return tuple(
+        Ended(outcome, each.reason, each.count, sentence_of(each.reason))
+        for outcome, reasons in groups
+        for each in reasons
+    )
