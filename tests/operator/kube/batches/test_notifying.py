@@ -236,3 +236,31 @@ def test_a_profile_that_is_missing_is_reported_while_the_batch_waits(
 
     asyncio.run(live())
     assert [(kind, reason) for _, kind, reason in receiver.summaries] == [("stalled", "ProfileMissing")]
+
+
+def test_what_a_backup_brings_back_of_another_batch_of_that_name_is_not_reported(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    batch = a_batch()
+    other = {
+        "id": "f" * 32, "state": "Complete", "reason": "Succeeded", "at": "2026-01-31T12:00:00Z",
+        "delivery": "Pending",
+    }  # fmt: skip
+    status = {"traceId": "1" * 32, "observedGeneration": 1, "notifications": [other]}
+    strange = {"sources": "none"}  # nothing can be decided, so nothing replaces the status
+    batch.body = batch.api.put(BATCHES, batch.body | {"spec": strange, "status": status})
+    batch.batches.offer(batch.body)
+
+    async def live() -> None:
+        async with delivering(receiver.folder(tmp_path), time.time) as webhook:
+            assert webhook is not None
+            operator = batch.operator(webhook)
+            await seen(batch, operator)
+            await attempted(
+                webhook, [each["id"] for each in notifications(batch) if each["id"] != other["id"]]
+            )
+            await seen(batch, operator)
+
+    asyncio.run(live())
+    assert other["id"] not in {identity for identity, _, _ in receiver.summaries}
+    assert [kind for _, kind, _ in receiver.summaries] == ["stalled"]
