@@ -3,15 +3,12 @@
 
 import sys
 
+import typer
 from typer._completion_classes import completion_init
 
-from ingest_contract.documents import InvalidDocumentError
-from ingest_operator.kube.api.kubeconfig import KubeconfigError
 from ingest_worker.sandbox.kernel import undumpable
-from ingestctl.backends.choice import PLUGIN
-from ingestctl.backends.port import CommandError
-from ingestctl.commands import app
-from ingestctl.place import EXPECTED, people
+from ingestctl.consoles import people
+from ingestctl.options import PLUGIN
 
 USAGE_EXIT = 2
 """The exit code for mistakes in files and options: nothing has been done."""
@@ -34,20 +31,45 @@ def main(name: str = "ingestctl") -> None:
     completion_init()  # a shell may ask what can follow
     undumpable()  # it may hold the store's password, and starts what reads hostile content
     try:
-        app(prog_name=name)
-    except InvalidDocumentError as error:
-        for mistake in error.mistakes:
-            people().print(mistake, soft_wrap=True)
-        sys.exit(USAGE_EXIT)
-    except EXPECTED as error:
-        people().print(f"ingestctl: {error}", soft_wrap=True)
+        _app(sys.argv[1:])(prog_name=name)
+    except Exception as error:
+        if not (lines := _told(error)):
+            raise
+        for line in lines:
+            people().print(line, soft_wrap=True)
         sys.exit(_exit_of(error))
 
 
+def _app(arguments: list[str]) -> typer.Typer:
+    """What `search` needs, or all: to import every command takes longer than a running reader takes to
+    answer."""
+    if arguments[:1] == ["search"]:
+        from ingestctl.asking.command import light
+
+        return light
+    from ingestctl.commands import app
+
+    return app
+
+
+def _told(error: Exception) -> tuple[str, ...]:
+    """What is said of an error that is no bug; nothing of others."""
+    from ingest_contract.documents import InvalidDocumentError
+    from ingestctl.place import EXPECTED
+
+    if isinstance(error, InvalidDocumentError):
+        return tuple(map(str, error.mistakes))
+    return (f"ingestctl: {error}",) if isinstance(error, EXPECTED) else ()
+
+
 def _exit_of(error: Exception) -> int:
+    from ingest_contract.documents import InvalidDocumentError
+    from ingest_operator.kube.api.kubeconfig import KubeconfigError
+    from ingestctl.backends.port import CommandError
+
     if isinstance(error, CommandError):
         return error.exit_code
-    return USAGE_EXIT if isinstance(error, KubeconfigError) else 1
+    return USAGE_EXIT if isinstance(error, KubeconfigError | InvalidDocumentError) else 1
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from typing import IO, Any, Final
 from ingest_contract.text import escaped
 from ingest_operator.local.folders import write_atomically
 from ingest_reader.exports.document import document, names_of
-from ingest_reader.exports.formats import FORMATS, NOBODY, Format, address_of
+from ingest_reader.exports.formats import FORMATS, Format, address_of
+from ingest_reader.exports.links import NOBODY
 from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.reads import StoredTranscript, recordings, transcript

@@ -78,21 +78,3 @@ def pgvector_version(connection: Connection) -> str | None:
 def server_version(connection: Connection) -> int:
     """`server_version_num`, for example 180003."""
     return connection.info.server_version
-
-
-def of_other_models(connection: Connection, model: str) -> int:
-    """How many ingested recordings have no vector of this text model: a search by it compares none of
-    theirs."""
-    with translated("asking whose vectors are stored"):
-        known = connection.execute(
-            "select id, dimension from ingest.shown_model where model = %s", [model]
-        ).fetchone()
-        if known is None:
-            return 0
-        asked = """
-            select count(*) from ingest.shown_recording v where v.current_run is not null and not exists (
-              select from ingest.shown_segment s join ingest.shown_embeddings_{} e on e.segment = s.id
-               where s.run = v.current_run and e.model = %s)
-        """
-        row = connection.execute(asked.format(int(known[1])).encode(), [known[0]]).fetchone()
-    return int(row[0]) if row else 0

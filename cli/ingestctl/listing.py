@@ -12,7 +12,7 @@ from rich.table import Table
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.port import Found
 from ingestctl.causes import of_batch
-from ingestctl.run import Output
+from ingestctl.options import Output
 from ingestctl.screen import duration
 
 NARROW_COLUMNS: Final = 90

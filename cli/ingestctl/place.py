@@ -1,5 +1,4 @@
-"""Where the command works: the user's folders, the store it connects to,
-and the console that the user reads."""
+"""Where the command works: the user's folders and the store it connects to."""
 
 import os
 from collections.abc import Iterator
@@ -7,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
 
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.core.voices import UnknownVoiceError
@@ -18,6 +15,7 @@ from ingest_operator.local.folders import home_folder
 from ingest_operator.local.planning import PlanningError
 from ingest_operator.local.status_store import BatchBusyError
 from ingest_worker.errors import StageError
+from ingestctl.asking.question import NoAnswerError
 from ingestctl.backends.port import CommandError
 
 EXPECTED: Final = (
@@ -25,23 +23,13 @@ EXPECTED: Final = (
     CommandError,
     EnrolmentError,
     KubeconfigError,
+    NoAnswerError,
     PlanningError,
     SourceError,
     StageError,
     UnknownVoiceError,
 )
 """Errors that are not bugs: each says in one sentence what went wrong and what to do."""
-
-
-def people() -> Console:
-    """The console for messages to people; standard output carries results only."""
-    return console(stderr=True)
-
-
-def console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """A console that interprets no text as markup, colour or emoji:
-    the text comes from sites, files and the store."""
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)

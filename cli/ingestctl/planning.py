@@ -20,7 +20,7 @@ from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
-from ingestctl.run import Output
+from ingestctl.options import Output
 from ingestctl.screen import duration, title_of
 
 PREFIX: Final = "dry-run-"

@@ -4,7 +4,8 @@ Called by `serve` and `mcp`.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from ingest_contract.failures import Reason
 from ingest_reader.corpus import Corpus
@@ -13,8 +14,11 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.reading.pool import ReadingPool, writable
 from ingest_worker.store.roles import create_roles
 from ingest_worker.store.schema import migrate
+from ingestctl.asking.running import Running, program_key, store_key
+from ingestctl.asking.running import announced as announcement
 from ingestctl.catalog import require_schema
-from ingestctl.place import Workplace, people
+from ingestctl.consoles import people
+from ingestctl.place import Workplace
 from ingestctl.search import set_name_of
 
 
@@ -46,3 +50,14 @@ def opened(place: Workplace, model_set: str | None = None, model: str | None = N
                     )
             wanted = TextModels(place.models, model_set and set_name_of(model_set), model)
             yield Corpus(pool, embedding(pool, wanted))
+
+
+def announced(
+    place: Workplace, host: str, port: int, token_file: Path | None
+) -> AbstractContextManager[None]:
+    """Leaves the reader's address where `ingestctl search` looks for it."""
+    bare = host.strip("[]")
+    address = f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
+    token = None if token_file is None else str(token_file.expanduser().resolve())
+    reader = Running(address, token, store_key(place.dsn), program_key())
+    return announcement(place.home, reader)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import yaml
@@ -24,7 +23,8 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
-from ingestctl.place import console
+from ingestctl.consoles import console
+from ingestctl.options import Output
 from ingestctl.screen import Items, summary, table_of, watcher_on
 
 FAILED_EXIT: Final = 1
@@ -35,14 +35,6 @@ INTERRUPTED_EXIT: Final = 130
 
 FILE_COLUMNS: Final = 180
 """Columns of a table that is not written to a terminal."""
-
-
-class Output(StrEnum):
-    """The format of the result that is printed at the end."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from ingest_contract.text import escaped, legible, without_credentials
 from ingest_reader.exports.links import link_at
 from ingest_worker.store.deciding import Done
 from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
-from ingestctl.place import console
-from ingestctl.run import Output
+from ingestctl.consoles import console
+from ingestctl.options import Output
 from ingestctl.screen import duration
 
 _FILE_COLUMNS = 200

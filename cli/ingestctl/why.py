@@ -17,7 +17,7 @@ from ingest_contract.text import legible, without_credentials
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import Batches, CommandError, EventSeen, Found, MissingError, RunSeen
 from ingestctl.causes import Why, of_batch, of_recording, sentence_of, state_of
-from ingestctl.run import Output
+from ingestctl.options import Output
 from ingestctl.screen import summary, title_of
 from ingestctl.watching import batch_of, with_rows
 

@@ -25,6 +25,7 @@ from ingest_contract.base import (
     in_order,
 )
 from ingest_contract.captions import CaptionsWish, TranscriptPreference
+from ingest_contract.foreign import ForeignLine
 from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import (
     MAX_FOLDERS,
@@ -39,7 +40,6 @@ from ingest_contract.profile import (
 )
 from ingest_contract.selection import Language, Reprocess, Select, StoreSource
 from ingest_contract.sites import SiteAccesses
-from ingest_contract.text import ForeignLine
 from ingest_contract.voice_orders import EnrolOrder, ForgetOrder, RenameOrder, RetainOrder
 from ingest_contract.voices import WantedVoices
 

@@ -18,9 +18,9 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 
 from ingest_contract.base import ContractModel, Count
+from ingest_contract.foreign import ForeignLine
 from ingest_contract.order import Item
 from ingest_contract.receipt import PlanSummary
-from ingest_contract.text import ForeignLine
 
 MAX_ITEMS: Final = 10_000
 """Recordings of one batch."""

@@ -16,9 +16,10 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from ingest_contract.base import ContractModel, Timestamp
 from ingest_contract.batch_sources import SourceUrl
+from ingest_contract.foreign import ForeignLine
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.selection import Language
-from ingest_contract.text import ForeignLine, said
+from ingest_contract.text import said
 
 MANIFEST_ENDINGS: Final = (".jsonl", ".ndjson")
 """How the names of lists end whose every line is a JSON object."""

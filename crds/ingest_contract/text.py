@@ -7,13 +7,8 @@ CVE-2021-42574).
 """
 
 import re
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import unquote_plus
-
-from pydantic import BeforeValidator, StringConstraints
-
-LINE_CHARACTERS: Final = 256
-"""Characters of a line for people."""
 
 _BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 """Controls that separate words (`str.isspace`)."""
@@ -91,13 +86,3 @@ def escaped(json_text: str) -> str:
 def _lets_in(pair: str) -> bool:
     name = re.sub(r"[^a-z0-9]", "", unquote_plus(pair.partition("=")[0]).lower())
     return name in _SECRETS or name.endswith(_SECRET_ENDS)
-
-
-def _line(text: object) -> object:
-    """Cut, never refused: a site's text must not make the recording fail."""
-    return legible(text)[:LINE_CHARACTERS] if isinstance(text, str) else text
-
-
-ForeignLine = Annotated[str, BeforeValidator(_line), StringConstraints(max_length=LINE_CHARACTERS)]
-"""A line for people that comes from outside:
-made legible and cut to its length where it enters the contract."""

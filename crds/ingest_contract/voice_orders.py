@@ -6,10 +6,10 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from ingest_contract.base import MAX_RUN_NUMBER, BatchName, ContractModel, Name, TraceId
+from ingest_contract.foreign import ForeignLine
 from ingest_contract.place import Place, Runtime
 from ingest_contract.profile import DiarizationProfile, FetchProfile, IdentificationProfile
 from ingest_contract.sites import SiteAccesses
-from ingest_contract.text import ForeignLine
 from ingest_contract.voices import VoiceName, VoiceRecordings
 
 

@@ -69,6 +69,8 @@ class Question:
     text: str
     limit: int = 10
     filters: Filters = field(default_factory=Filters)
+    words_only: bool = False
+    """Without its meaning, and so without a text model."""
 
 
 class Corpus:
@@ -86,13 +88,14 @@ class Corpus:
         """The passages that answer best, best first, and how they were found. Raises `QuestionError`."""
         if fault := fault_of(question.text):
             raise QuestionError(f"The question {fault}.")
-        embedded = self._embed(question.text)
-        if embedded is None:
+        embedded = None if question.words_only else self._embed(question.text)
+        if embedded is None and not question.words_only:
             return Answer((), By.BOTH, (), (), ())
-        query = Query(question.text, embedded.vector, embedded.model, question.limit, question.filters)
+        vector, model = (embedded.vector, embedded.model) if embedded else (None, None)
+        query = Query(question.text, vector, model, question.limit, question.filters)
         with self._pool.connection() as connection:
             found = search(connection, query)
-        return replace(found, notes=(*embedded.notes, *found.notes))
+        return replace(found, notes=(*(embedded.notes if embedded else ()), *found.notes))
 
     def recordings(self, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
         """A page of recordings and the next one's cursor. Raises `CursorError`."""

@@ -16,7 +16,7 @@ from ingest_contract.stalls import STALLS, STATES, cause_and_step
 from ingest_contract.status import Counts, IngestBatchStatus, RecordingIntervals
 from ingestctl.backends.port import Found, MissingError
 from ingestctl.causes import STRANGE, of_batch, of_recording, sentence_of
-from ingestctl.run import Output
+from ingestctl.options import Output
 from ingestctl.why import Answer, chosen, show_why
 
 AT = "2026-01-02T03:04:05Z"

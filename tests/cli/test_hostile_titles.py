@@ -14,8 +14,9 @@ from ingest_contract.batch_sources import VolumeSource
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
-from ingestctl import place
-from ingestctl.run import Output, Screen, show
+from ingestctl import consoles
+from ingestctl.options import Output
+from ingestctl.run import Screen, show
 from ingestctl.screen import PlainWatcher, TerminalWatcher
 
 TITLES = (
@@ -59,7 +60,7 @@ def batch_of(items: tuple[Item, ...], message: str) -> IngestBatch:
 @pytest.mark.parametrize("title", [*TITLES, ""])
 def test_a_table_shows_a_title_as_it_is_written(title: str, capsys: pytest.CaptureFixture[str]) -> None:
     items = (item(0, title),)
-    show(batch_of(items, f"no such page: {title}"), items, Screen(place.people(), Output.TABLE))
+    show(batch_of(items, f"no such page: {title}"), items, Screen(consoles.people(), Output.TABLE))
     verdict_text = capsys.readouterr().out
     assert OBEYED.search(verdict_text) is None
     assert "\x1b" not in verdict_text
@@ -110,7 +111,7 @@ def test_a_batch_is_shown_without_what_its_addresses_let_in_with(
     show(
         batch.model_copy(update={"spec": batch.spec.model_copy(update={"sources": sources})}),
         (),
-        Screen(place.people(), output),
+        Screen(consoles.people(), output),
     )
     verdict_text = capsys.readouterr().out
     assert "geheim" not in verdict_text

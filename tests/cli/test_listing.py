@@ -9,7 +9,7 @@ from rich.console import Console
 from ingest_contract.status import Counts
 from ingestctl.backends.port import Found
 from ingestctl.listing import age, show_list
-from ingestctl.run import Output
+from ingestctl.options import Output
 from tests.cli.test_causes import OF_STATES
 
 NOW = 1_800_000_000.0

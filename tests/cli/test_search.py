@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ingest_contract.failures import Reason
+from ingest_reader.corpus import day_after
 from ingest_reader.text_models import TextModel, choose
 from ingest_worker.domain import Vectors
 from ingest_worker.engines.embedding import SentenceEmbedder
@@ -20,10 +21,9 @@ from ingest_worker.models import Role, open_models
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.schema import ensure_dimension
-from ingestctl.catalog import of_other_models
 from ingestctl.commands import app
 from ingestctl.place import Workplace
-from ingestctl.search import day_after, question_vector
+from ingestctl.search import question_vector
 from testkit.models.demo_set import models
 from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 
@@ -122,21 +122,6 @@ def test_a_store_made_with_a_model_that_is_not_here_is_not_searched_by_half(
         StageError, match=f"The store has vectors of {MODEL}; text models here: all-MiniLM-L6-v2@"
     ):
         search(place, database, "said")
-
-
-@pytest.mark.postgres
-def test_recordings_that_another_model_embedded_are_counted_until_they_are_embedded_again(
-    database: str,
-) -> None:
-    with connect(database, application="tests") as connection:
-        store(connection, content("said"), a_recording("file:old"))
-        assert of_other_models(connection, MODEL) == 0
-        newer = content("said")
-        newer = replace(newer, vectors=replace(newer.vectors, model="newer@1"))
-        store(connection, newer, a_recording("file:new"))
-        assert (of_other_models(connection, MODEL), of_other_models(connection, "newer@1")) == (1, 1)
-        store(connection, newer, a_recording("file:old"))
-        assert (of_other_models(connection, MODEL), of_other_models(connection, "newer@1")) == (2, 0)
 
 
 @pytest.mark.postgres

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest_contract.foreign import LINE_CHARACTERS
 from ingest_contract.order import Item
 from ingest_contract.plan_document import Skipped, SkipReason
 from ingest_contract.receipt import Receipt, decode, encode
-from ingest_contract.text import LINE_CHARACTERS, escaped, legible, said, without_credentials
+from ingest_contract.text import escaped, legible, said, without_credentials
 
 ANY_TEXT = st.text(st.characters(), max_size=300)
 """With surrogates and controls."""

@@ -13,8 +13,10 @@ from tests.reader.conftest import embed
 
 
 @contextmanager
-def listening(dsn: str, access: Access | None = None, prefix: str = "") -> Iterator[str]:
-    """The address of a reader over a store."""
+def listening(
+    dsn: str, access: Access | None = None, prefix: str = "", corpus: Corpus | None = None
+) -> Iterator[str]:
+    """The address of a reader over a store; questions are embedded by hand, unless a corpus is given."""
     told: list[Door] = []
     listens = threading.Event()
 
@@ -23,7 +25,7 @@ def listening(dsn: str, access: Access | None = None, prefix: str = "") -> Itera
         listens.set()
 
     with ReadingPool(dsn) as pool:
-        app = application(Corpus(pool, embed), access or Access(None, LOOPBACK), prefix)
+        app = application(corpus or Corpus(pool, embed), access or Access(None, LOOPBACK), prefix)
         server = server_of(app, Door("127.0.0.1", 0), tell)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -17,6 +17,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from ingestctl.asking.running import FILE, running
 from ingestctl.commands import app
 from tests.reader.listening import listening
 
@@ -45,14 +46,18 @@ def served(dsn: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str
 @pytest.mark.postgres
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_asked_to_stop_and_says_nothing_then(
-    corpus_database: str, ending: signal.Signals
+    corpus_database: str, ending: signal.Signals, tmp_path: Path
 ) -> None:
-    with served(corpus_database) as (process, address):
+    with served(corpus_database, "--home", str(tmp_path)) as (process, address):
+        reader = running(tmp_path, corpus_database)
+        assert reader is not None
+        assert f"{reader.address}/" in f"{address}/"
         with urllib.request.urlopen(f"{address}/recordings", timeout=180) as answer:  # noqa: S310  our own address
             assert b"Bees &amp; flowers" in answer.read()
         process.send_signal(ending)
         out, error = process.communicate(timeout=180)
         assert (process.returncode, out, error) == (0, "", "")
+    assert not (tmp_path / FILE).exists()
 
 
 @pytest.mark.postgres

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Seconds, Timestamp
 from ingest_contract.failures import Reason
-from ingest_contract.text import ForeignLine
+from ingest_contract.foreign import ForeignLine
 from ingest_worker.planning import Liveness
 
 

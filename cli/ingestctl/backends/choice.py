@@ -6,18 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import typer
 
 from ingest_operator.kube.api.kubeconfig import Target, chosen
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import Batches
+from ingestctl.options import PLUGIN
 from ingestctl.place import Workplace
 from ingestctl.run import INTERRUPTED_EXIT
-
-PLUGIN: Final = "kubectl ingest"
-"""The command's name as a plugin of kubectl."""
 
 T = TypeVar("T")
 

@@ -1,6 +1,7 @@
 """The commands, their options and their help: what the user reads. One module per group; each calls the
 module that does the work."""
 
+from ingestctl.asking.command import EXAMPLES, search
 from ingestctl.commands.app import app
 from ingestctl.commands.batches import run, status
 from ingestctl.commands.completion import completion
@@ -9,7 +10,7 @@ from ingestctl.commands.following import list_batches, logs, watch, why
 from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstones
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify
 from ingestctl.commands.planning import plan
-from ingestctl.commands.reading import export, search
+from ingestctl.commands.reading import export
 from ingestctl.commands.reporting import report_batch
 from ingestctl.commands.serving import mcp, serve
 from ingestctl.commands.setup import crd, example
@@ -25,6 +26,8 @@ from ingestctl.commands.voices import (
     split_voice,
     undo_decision,
 )
+
+app.command(epilog=EXAMPLES)(search)
 
 __all__ = [
     "app",

@@ -15,12 +15,14 @@ from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
 from ingest_worker.unheard import needs_hearing
-from ingestctl.commands.app import Cookies, Dsn, Format, Home, Namespace, Secrets, app, pairs
+from ingestctl.commands.app import Cookies, Namespace, Secrets, app, pairs
+from ingestctl.consoles import people
 from ingestctl.files import asked
-from ingestctl.place import Workplace, people
+from ingestctl.options import Dsn, Format, Home, Output
+from ingestctl.place import Workplace
 from ingestctl.prepare import prepared
 from ingestctl.retention import retained
-from ingestctl.run import Output, Screen, run_batch, show
+from ingestctl.run import Screen, run_batch, show
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 

@@ -13,11 +13,13 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.roles import NO_ROLES, create_roles
 from ingest_worker.store.schema import ensure_dimension, expected_version
 from ingest_worker.store.schema import migrate as apply_migrations
-from ingestctl.commands.app import Cookies, Dsn, Home, Secrets, app, pairs
+from ingestctl.commands.app import Cookies, Secrets, app, pairs
+from ingestctl.consoles import people
 from ingestctl.doctor import State, engine, findings
 from ingestctl.files import read_all
 from ingestctl.machine import facts_of, trials
-from ingestctl.place import Workplace, people
+from ingestctl.options import Dsn, Home
+from ingestctl.place import Workplace
 
 
 def profile_in(path: Path | None) -> IngestProfileSpec:

@@ -9,10 +9,11 @@ import typer
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found, MissingError, RunSeen
-from ingestctl.commands.app import Cluster, Context, Format, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
+from ingestctl.consoles import people
 from ingestctl.listing import record_of, show_list
-from ingestctl.place import people
-from ingestctl.run import Output, exit_code, results
+from ingestctl.options import Format, Home, Output
+from ingestctl.run import exit_code, results
 from ingestctl.screen import watcher_on
 from ingestctl.watching import Shown, batch_of, follow, on_screen
 from ingestctl.why import answer, chosen, show_why

@@ -17,10 +17,10 @@ from ingest_worker.store.forgotten_voice import Passages
 from ingest_worker.store.tombstones import TombstoneKind, lift, tombstones
 from ingest_worker.store.voice_names import VoiceError
 from ingestctl.catalog import reading
-from ingestctl.commands.app import Dsn, Format, Home, Namespace, app
+from ingestctl.commands.app import Namespace, app
 from ingestctl.commands.voices import Who, called, signed
+from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
-from ingestctl.run import Output
 from ingestctl.voices import show_value
 
 group = typer.Typer(

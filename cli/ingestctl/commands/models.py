@@ -6,8 +6,10 @@ import typer
 
 from ingest_worker.models import load_set, lock
 from ingestctl import models as sets
-from ingestctl.commands.app import Home, app
-from ingestctl.place import Workplace, console, people
+from ingestctl.commands.app import app
+from ingestctl.consoles import console, people
+from ingestctl.options import Home
+from ingestctl.place import Workplace
 from ingestctl.search import set_name_of
 
 group = typer.Typer(

@@ -13,11 +13,13 @@ from ingest_operator.local.sources import Mounts
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import migrate
 from ingestctl.catalog import require_schema
-from ingestctl.commands.app import Dsn, Format, Home, Secrets, app, pairs
+from ingestctl.commands.app import Secrets, app, pairs
+from ingestctl.consoles import people
 from ingestctl.files import asked
-from ingestctl.place import Workplace, people
+from ingestctl.options import Dsn, Format, Home, Output
+from ingestctl.place import Workplace
 from ingestctl.planning import DEFAULT_RTF_RATIO, dry, planned, show_plan
-from ingestctl.run import INTERRUPTED_EXIT, Output, results
+from ingestctl.run import INTERRUPTED_EXIT, results
 from ingestctl.screen import watcher_on
 
 

@@ -1,12 +1,15 @@
 """`ingestctl serve` and `mcp`: the corpus for browsers, programs and agents."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ingestctl.commands.app import Dsn, Home, app
-from ingestctl.place import Workplace, people
+from ingestctl.commands.app import app
+from ingestctl.consoles import people
+from ingestctl.options import Dsn, Home
+from ingestctl.place import Workplace
 
 ModelSet = Annotated[
     str | None,
@@ -49,17 +52,33 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     It only reads: its database sessions cannot write. Ctrl-C ends it.
     """
     from ingest_reader.app import application
-    from ingest_reader.serving import Door, ListeningError, access_of, ended_by_signals, said_of
+    from ingest_reader.serving import (
+        Door,
+        ListeningError,
+        access_of,
+        ended_by_signals,
+        is_loopback,
+        said_of,
+    )
     from ingest_reader.serving import serve as listen
-    from ingestctl.reader import opened
+    from ingestctl.reader import announced, opened
 
     door = Door(host, port, token_file, behind_ingress)
     try:
         access = access_of(door)
     except ListeningError as error:
         raise typer.BadParameter(str(error), param_hint="--host") from error
-    with ended_by_signals(), opened(Workplace.of(home, dsn), model_set, model) as corpus:
-        if not listen(application(corpus, access), door, lambda at: people().print(said_of(at, access))):
+    place = Workplace.of(home, dsn)
+    with ExitStack() as stack:
+        stack.enter_context(ended_by_signals())
+        corpus = stack.enter_context(opened(place, model_set, model))
+
+        def tell(at: Door) -> None:
+            if is_loopback(at.host) and not (model_set or model):
+                stack.enter_context(announced(place, at.host, at.port, token_file))
+            people().print(said_of(at, access))
+
+        if not listen(application(corpus, access), door, tell):
             raise typer.Exit(1)
 
 

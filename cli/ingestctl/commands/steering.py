@@ -10,9 +10,10 @@ from ingest_contract.batch import SuspendMode
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, MissingError
-from ingestctl.commands.app import Cluster, Context, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
 from ingestctl.commands.following import ItsName
-from ingestctl.place import people
+from ingestctl.consoles import people
+from ingestctl.options import Home
 from ingestctl.watching import batch_of
 
 

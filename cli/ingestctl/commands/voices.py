@@ -15,9 +15,9 @@ from ingest_worker.store.voice_list import decisions, voice_details, voices
 from ingest_worker.store.voice_names import VoiceError, VoiceName, voice_of
 from ingestctl import voices as shown
 from ingestctl.catalog import reading
-from ingestctl.commands.app import Dsn, Format, Home, app
+from ingestctl.commands.app import app
+from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
-from ingestctl.run import Output
 
 group = typer.Typer(
     name="voices",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Self
 
+from ingest_contract.text import without_credentials
 from ingest_reader.api.values import Cited, Value
 from ingest_reader.corpus import link_of
 from ingest_reader.exports.links import clock
@@ -20,8 +21,10 @@ class Piece(Value):
 class SameSaid(Value):
     """A passage that says nearly the same as the one above it."""
 
+    segment: int
     recording: str
     title: str
+    url: str
     speaker: str | None
     start: float
     end: float
@@ -31,6 +34,13 @@ class SameSaid(Value):
 class FoundPassage(Cited):
     """A passage that was found."""
 
+    segment: int
+    """Its number in the store, as in the view `current_segments`."""
+    run: str
+    seq: int
+    """Its place in the run."""
+    url: str
+    """The recording's."""
     channel: str | None
     language: str
     published_at: datetime | None
@@ -49,6 +59,8 @@ class FoundPassage(Cited):
         """From the store's."""
         return cls(
             **_cited(hit),
+            run=str(hit.run),
+            seq=hit.seq,
             text=hit.text,
             transcript_source=hit.transcript_source,
             time=clock(hit.start),
@@ -67,7 +79,9 @@ class FoundPassage(Cited):
 def _cited(found: Hit | Folded) -> dict[str, Any]:
     """What a citation takes of a hit."""
     return {
+        "segment": found.segment,
         "recording": found.recording,
+        "url": without_credentials(found.url),
         "title": found.title,
         "speaker": found.speaker,
         "start": found.start,

@@ -62,10 +62,19 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a route are its paramet
     channel: Maybe = None,
     batch: Maybe = None,
     language: Maybe = None,
+    shortest: Seconds | None = None,
+    longest: Seconds | None = None,
+    *,
+    words: bool = False,
 ) -> FoundAnswer:
-    """By meaning and by words at once, best first; nearly equal passages are folded (docs/search.md)."""
-    filters = Filters(speaker, recording, channel, batch, language, since, day_after(until))
-    return FoundAnswer.of(corpus.search(Question(q, limit, filters)))
+    """By meaning and by words at once, best first; nearly equal passages are folded (docs/search.md).
+
+    `shortest` and `longest` are seconds of the recording; `words` leaves meaning out.
+    """
+    filters = Filters(
+        speaker, recording, channel, batch, language, since, day_after(until), shortest, longest
+    )
+    return FoundAnswer.of(corpus.search(Question(q, limit, filters, words)))
 
 
 @router.get("/passages/{recording:path}", summary="What is said at a moment, with its surroundings")

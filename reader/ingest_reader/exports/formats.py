@@ -14,15 +14,11 @@ from ingest_contract.captions import TranscriptSource
 from ingest_contract.text import without_credentials
 from ingest_reader.exports.cues import Cue, Layout, cues, plain
 from ingest_reader.exports.document import as_json, names_of
-from ingest_reader.exports.links import clock, stamp
+from ingest_reader.exports.links import NOBODY, clock, stamp
 from ingest_worker.store.reads import StoredTranscript
 
 _ARROW: Final = re.compile("-{2,}>")
 _TAG: Final = re.compile("<(?=/?[a-z][^<>]*>)", re.IGNORECASE)
-
-NOBODY: Final = "unknown"
-"""The speaker of words that are in no turn."""
-
 
 SOURCE_WORDS: Final[Mapping[TranscriptSource, str]] = MappingProxyType(
     {

@@ -4,6 +4,9 @@ called by `search` and by the exports."""
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+NOBODY: Final = "unknown"
+"""The speaker of words that are in no turn."""
+
 _YOUTUBE: Final = ("youtube.com", "youtu.be")
 
 

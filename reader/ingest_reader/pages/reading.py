@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_reader.exports.document import names_of
-from ingest_reader.exports.formats import NOBODY
+from ingest_reader.exports.links import NOBODY
 from ingest_worker.domain import Segment, SpokenWord
 from ingest_worker.store.reads import StoredTranscript
 

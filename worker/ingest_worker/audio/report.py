@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest_contract.failures import Reason
-from ingest_contract.text import ForeignLine
+from ingest_contract.foreign import ForeignLine
 from ingest_worker.audio.limits import SAMPLE_BYTES
 from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError

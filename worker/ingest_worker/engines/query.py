@@ -164,15 +164,20 @@ def _shape(folder: Path) -> _Shape:
     if kinds not in {_MODULES, _MODULES[:2]} or modules[0]["path"]:
         raise UnknownArchitectureError(f"its modules are {', '.join(kinds)}")
     first = _ARCHITECTURES[kind] * (config.get("pad_token_id", 1) + 1)
-    longest = _read(folder / "sentence_bert_config.json").get("max_seq_length")
+    sentence = _read(folder / "sentence_bert_config.json")
+    if sentence.get("do_lower_case"):
+        raise UnknownArchitectureError("its texts are lower-cased before they are tokenized")
+    pooling, prompt = _read(folder / modules[1]["path"] / "config.json"), _prompt(folder)
+    if prompt and not pooling.get("include_prompt", True):
+        raise UnknownArchitectureError("its prompt is left out when its tokens are pooled")
     return _Shape(
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],
         epsilon=config["layer_norm_eps"],
         first_position=first,
-        longest=min(longest or 512, config["max_position_embeddings"] - first),
-        pooling=_pooling(_read(folder / modules[1]["path"] / "config.json")),
-        prompt=_prompt(_read(folder / "config_sentence_transformers.json")),
+        longest=min(sentence.get("max_seq_length") or 512, config["max_position_embeddings"] - first),
+        pooling=_pooling(pooling),
+        prompt=prompt,
     )
 
 
@@ -182,10 +187,12 @@ def _pooling(config: dict[str, Any]) -> str:
         return "cls"
     if modes == {"pooling_mode_mean_tokens"} or config.get("pooling_mode") == "mean":
         return "mean"
-    raise UnknownArchitectureError(f"its pooling is {', '.join(sorted(modes)) or 'unknown'}")
+    named = config.get("pooling_mode") or ", ".join(sorted(modes)) or "unknown"
+    raise UnknownArchitectureError(f"its pooling is {named}")
 
 
-def _prompt(config: dict[str, Any]) -> str:
+def _prompt(folder: Path) -> str:
+    config = _read(folder / "config_sentence_transformers.json")
     prompts = config.get("prompts") or {}
     # As `encode_query` chooses it (sentence-transformers 6.2).
     named = (prompts.get(name) for name in ("query", config.get("default_prompt_name")))

@@ -21,9 +21,13 @@ from ingest_worker.store.searching.fusion import folded, fused
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import parameters, statement
-from ingest_worker.store.searching.terms import MOST_ASKED_WORDS, fault_of, terms_of
-from ingest_worker.store.searching.values import (
+from ingest_worker.store.searching.terms import (
+    MOST_ASKED_WORDS,
     MOST_FOUND_PASSAGES,
+    fault_of,
+    terms_of,
+)
+from ingest_worker.store.searching.values import (
     Answer,
     By,
     Filters,
@@ -160,7 +164,8 @@ def _notes(connection: Connection, query: Query, choice: Choice) -> tuple[str, .
     ]:
         found.append(
             f"Passages with vectors of {', '.join(names)} only were searched by their words: "
-            "vectors of two models are never compared."
+            "vectors of two models are never compared. A batch of the store embeds them with this one "
+            "(examples/relabel.yaml)."
         )
     return tuple(found)
 

@@ -15,6 +15,9 @@ LONGEST_QUESTION_CHARACTERS: Final = 1_000
 """Characters. Text models see about 512 tokens,
 and a question of 20,000 words exceeds the depth of Postgres' stack."""
 
+MOST_FOUND_PASSAGES: Final = 1_000
+"""Hits of one search."""
+
 MOST_ASKED_WORDS: Final = 64
 """Words of a question that are looked up; a person asks for fewer than 20."""
 

@@ -3,13 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from ingest_contract.captions import TranscriptSource
 from ingest_worker.domain import FloatArray
-
-MOST_FOUND_PASSAGES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Query:
     model: str | None
     """`name@sha256-prefix`: only vectors of this model are compared. None with the vector."""
     limit: int = 10
-    """Hits, from 1 to `MOST_FOUND_PASSAGES`."""
+    """Hits, from 1 to `terms.MOST_FOUND_PASSAGES`."""
     filters: Filters = field(default_factory=Filters)
 
 

@@ -1,0 +1,53 @@
+"""Who answers a question: the reader that is named, the one that runs for this home, or the store itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest_operator.local.folders import home_folder
+from ingestctl.asking.question import Found, NoAnswerError, Question, asked_of
+from ingestctl.asking.running import running
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Which reader is asked."""
+
+    address: str | None = None
+    """None: the one that runs for the home, if there is one."""
+    token_file: Path | None = None
+
+
+def find(
+    question: Question, readers: Readers, home: Path | None, dsn: str | None, tell: Callable[[str], None]
+) -> Found:
+    """The answer; `tell` hears why no reader gave it.
+
+    Raises:
+        NoAnswerError: the reader that was named gave none.
+        StageError: the store gave none.
+    """
+    if readers.address:
+        return asked_of(readers.address, question, _token(readers.token_file))
+    place = (home or home_folder()).expanduser().resolve()
+    why = question.why_not_of_a_reader()
+    reader = None if why else running(place, dsn or None)
+    if reader is not None:
+        try:
+            return asked_of(reader.address, question, _token(reader.token_file))
+        except NoAnswerError as error:
+            why = str(error)
+    tell(why or "no reader of this store runs for this home (`ingestctl serve`)")
+    from ingestctl.place import Workplace
+    from ingestctl.search import find as find_in_store
+
+    return find_in_store(Workplace.of(home, dsn), question)
+
+
+def _token(file: Path | str | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoAnswerError(f"the token's file {file} cannot be read: {error}") from error

@@ -1,0 +1,50 @@
+"""Options that several commands share. They import nothing of the project: `search` may answer before that
+would be done."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+PLUGIN: Final = "kubectl ingest"
+"""The command's name as kubectl's plugin, which speaks of a cluster."""
+
+
+class Output(StrEnum):
+    """The format of the result that is printed at the end."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        envvar="INGEST_DSN",
+        help="Postgres to use, as a libpq DSN. Omitted: an embedded one in your data folder.",
+    ),
+]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", envvar="INGEST_HOME", help="Where models, the embedded Postgres and batches are kept."
+    ),
+]
+Format = Annotated[Output, typer.Option("--output", "-o", help="What to print on standard output.")]
+
+
+def root() -> typer.Typer:
+    """A command line without commands."""
+    return typer.Typer(
+        name="ingestctl",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Ingest recordings into Postgres: "
+        "transcribed, attributed to their speakers, embedded. And read them again.",
+        epilog="Start with: ingestctl example > batch.yaml; ingestctl doctor; ingestctl run batch.yaml",
+    )

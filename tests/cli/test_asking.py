@@ -1,0 +1,140 @@
+"""A running reader answers a question if there is one, the store where there is none: both say the same."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ingest_worker.store.connect import connect
+from ingestctl.asking.question import NoAnswerError, Question
+from ingestctl.asking.running import FILE, Running, announced, program_key, running, store_key
+from ingestctl.commands import app
+from testkit.models.demo_set import models
+from tests.cli.test_search import talks
+from tests.reader.listening import listening
+from tests.worker.store.makers import a_recording, content, store
+
+__all__ = ["talks"]  # a fixture
+
+DSN = "postgresql://reader:secret@db/ingest"
+READER = Running("http://127.0.0.1:1", None, store_key(DSN), program_key())
+
+
+def asked(home: Path, dsn: str, *arguments: str) -> tuple[str, str]:
+    """What it printed: for programs, and for people."""
+    command = ["search", *arguments, "--home", str(home), "--dsn", dsn, "-v"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout, done.stderr
+
+
+def test_a_reader_is_found_while_it_runs_and_leaves_nothing(tmp_path: Path) -> None:
+    with announced(tmp_path, READER):
+        assert running(tmp_path, DSN) == READER
+        assert "secret" not in (tmp_path / FILE).read_text()
+        assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+    assert not (tmp_path / FILE).exists()
+    assert running(tmp_path, DSN) is None
+
+
+@pytest.mark.parametrize("text", [json.dumps({"address": "x"}), "{", "", "[]"])
+def test_what_a_killed_reader_left_counts_for_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    assert running(tmp_path, DSN) is None
+
+
+def test_a_reader_of_another_store_or_program_is_not_asked(tmp_path: Path) -> None:
+    with announced(tmp_path, READER):
+        assert running(tmp_path, None) is None
+    with announced(tmp_path, replace(READER, program="/other/ingestctl/__init__.py 1")):
+        assert running(tmp_path, DSN) is None
+
+
+def test_the_first_reader_of_a_home_stays_the_one_that_is_asked(tmp_path: Path) -> None:
+    with announced(tmp_path, READER):
+        with announced(tmp_path, replace(READER, address="http://127.0.0.1:2")):
+            assert running(tmp_path, DSN) == READER
+        assert running(tmp_path, DSN) == READER
+
+
+def test_a_reader_is_not_asked_what_it_could_not_answer_alike() -> None:
+    assert Question("x", limit=100).why_not_of_a_reader() is None
+    assert "100 passages" in str(Question("x", limit=101).why_not_of_a_reader())
+    assert "text model" in str(Question("x", model="tiny").why_not_of_a_reader())
+
+
+@pytest.mark.postgres
+def test_a_running_reader_and_the_store_give_the_same_answer(tmp_path: Path, database: str) -> None:
+    with connect(database, application="tests") as connection:
+        said = ("The bridge is repaired.", "Bridges are old.", "Bridges are old.", "nothing")
+        store(connection, content(*said), a_recording(url="https://who:geheim@media.example/a.mp3"))
+    options = ("bridge -nothing", "--words", "--longest", "10h", "--until", "2030-01-01", "-o", "json")
+    alone, people = asked(tmp_path, database, *options)
+    assert "no reader of this store runs" in people
+    assert people.rstrip().endswith("answered by the store itself")
+    with (
+        listening(database) as address,
+        announced(tmp_path, replace(READER, address=address, store=store_key(database))),
+    ):
+        of_reader, people = asked(tmp_path, database, *options)
+        assert people.rstrip() == f"answered by the reader at {address}"
+        for_people = options[:-2]
+        shown, _ = asked(tmp_path, database, *for_people)
+        assert shown == asked(tmp_path / "other", database, *for_people)[0], "none runs for that home"
+        named, _ = asked(tmp_path, "postgresql://nowhere", *options, "--reader", address)
+    hits = json.loads(alone)
+    assert [hit["text"] for hit in hits] == ["The bridge is repaired.", "Bridges are old."]
+    assert len(hits[1]["folded"]) == 1
+    assert "geheim" not in alone
+    assert alone == of_reader == named
+
+
+@pytest.mark.models
+@pytest.mark.postgres
+def test_both_embed_a_question_alike(tmp_path: Path, talks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest_reader.corpus import Corpus
+    from ingest_reader.questions import TextModels, embedding
+    from ingest_worker.store.reading.pool import ReadingPool
+
+    monkeypatch.setenv("INGEST_MODELS", str(models()))
+    with ReadingPool(talks) as pool:
+        corpus = Corpus(pool, embedding(pool, TextModels(models())))
+        with listening(talks, corpus=corpus) as address:
+            question = ("insects showing each other the way to nectar", "-o", "json")
+            of_reader, _ = asked(tmp_path, talks, *question, "--reader", address)
+            assert json.loads(of_reader)[0]["similarity"] > 0.3
+            assert of_reader == asked(tmp_path, talks, *question)[0]
+
+
+@pytest.mark.postgres
+def test_a_reader_that_stopped_answering_is_no_error_unless_it_was_named(
+    tmp_path: Path, database: str
+) -> None:
+    with connect(database, application="tests") as connection:
+        store(connection, content("The bridge is repaired."))
+    with announced(tmp_path, replace(READER, store=store_key(database))):
+        out, people = asked(tmp_path, database, "bridge", "--words")
+        assert "The bridge is repaired." in out
+        assert "the reader at http://127.0.0.1:1 gave no answer" in people
+    with pytest.raises(NoAnswerError, match=r"http://127\.0\.0\.1:1 gave no answer: .*refused"):
+        asked(tmp_path, database, "bridge", "--words", "--reader", "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", ["ftp://x", "localhost:8300", "http://"])
+def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(NoAnswerError, match="is no address of a reader, such as"):
+        asked(tmp_path, DSN, "bridge", "--reader", address)
+
+
+def test_a_question_to_a_reader_imports_nothing_that_the_reader_has_for_it() -> None:
+    heavy = "numpy psycopg kubernetes yaml fastapi ingest_contract.base ingestctl.commands"
+    program = (
+        "import sys; from ingestctl.__main__ import _app; _app(['search']); "
+        f"print([each for each in {heavy.split()} if each in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
