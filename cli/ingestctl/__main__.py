@@ -33,7 +33,7 @@ def main(name: str = "ingestctl") -> None:
     try:
         _app(sys.argv[1:])(prog_name=name)
     except Exception as error:
-        if not (lines := _told(error)):
+        if not (lines := _reported(error)):
             raise
         for line in lines:
             people().print(line, soft_wrap=True)
@@ -52,7 +52,7 @@ def _app(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _told(error: Exception) -> tuple[str, ...]:
+def _reported(error: Exception) -> tuple[str, ...]:
     """What is said of an error that is no bug; nothing of others."""
     from ingest_contract.documents import InvalidDocumentError
     from ingestctl.place import EXPECTED

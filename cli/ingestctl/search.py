@@ -15,17 +15,17 @@ from ingest_worker.domain import FloatArray
 from ingest_worker.models import Role, load_set, open_models
 from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.search import Answer, By, Filters, Query, search
-from ingestctl.asking.question import Found, Question
+from ingestctl.asking.question import FoundHits, Question
 from ingestctl.catalog import reading
 from ingestctl.place import Workplace
 
 
-def find(place: Workplace, question: Question) -> Found:
+def find(place: Workplace, question: Question) -> FoundHits:
     """What the store answers. Raises `StageError`, for example if its vectors are of models that are not
     here."""
     answer = _answer(place, question)
     found = FoundAnswer.of(answer).model_dump(mode="json")
-    return Found(found["items"], answer.notes, "the store itself")
+    return FoundHits(found["items"], answer.notes, "the store itself")
 
 
 def _answer(place: Workplace, question: Question) -> Answer:

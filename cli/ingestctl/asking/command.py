@@ -150,10 +150,10 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         model_set=model_set,
         model=model,
     )
-    told: list[str] = []
-    found = find(question, Readers(reader, token_file), home, dsn, told.append)
+    reasons: list[str] = []
+    found = find(question, Readers(reader, token_file), home, dsn, reasons.append)
     if verbose:
-        for each in (*told, f"answered by {found.way}"):
+        for each in (*reasons, f"answered by {found.way}"):
             people().print(each, soft_wrap=True)
     show(found, output, console(), people())
     if not found.items:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest_operator.local.folders import home_folder
-from ingestctl.asking.question import Found, NoAnswerError, Question, asked_of
+from ingestctl.asking.question import FoundHits, NoAnswerError, Question, asked_of
 from ingestctl.asking.running import running
 
 
@@ -20,7 +20,7 @@ class Readers:
 
 def find(
     question: Question, readers: Readers, home: Path | None, dsn: str | None, tell: Callable[[str], None]
-) -> Found:
+) -> FoundHits:
     """The answer; `tell` hears why no reader gave it.
 
     Raises:

@@ -8,14 +8,14 @@ from rich.text import Text
 
 from ingest_contract.text import escaped, legible
 from ingest_reader.exports.links import NOBODY, clock
-from ingestctl.asking.question import Found
+from ingestctl.asking.question import FoundHits
 from ingestctl.options import Output
 
 _HEARD: Final = "Speech"
 """`TranscriptSource.SPEECH`: what needs no word."""
 
 
-def show(found: Found, output: Output, console: Console, people: Console) -> None:
+def show(found: FoundHits, output: Output, console: Console, people: Console) -> None:
     """Print the hits, and beside them what a reader must know."""
     for note in found.notes:
         people.print(f"note: {note}", soft_wrap=True)

@@ -3,15 +3,15 @@
 import json
 from dataclasses import dataclass
 from datetime import date
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-MOST_OF_A_READER: Final = 100
+MOST_READER_PASSAGES: Final = 100
 """Passages that a reader gives at once (`/api/v1/search`)."""
 PATIENCE_SECONDS: Final = 30.0
 """A reader gives up a statement after 15 (`store/reading/pool.py`), and loads its text model once."""
-_OK: Final = 200
 
 
 class NoAnswerError(Exception):
@@ -46,13 +46,13 @@ class Question:
         """Why no reader is asked this; None if one can be."""
         if self.model_set or self.model:
             return "a reader embeds questions with the text model that it was started with"
-        if self.limit > MOST_OF_A_READER:
-            return f"a reader gives {MOST_OF_A_READER} passages at most"
+        if self.limit > MOST_READER_PASSAGES:
+            return f"a reader gives {MOST_READER_PASSAGES} passages at most"
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundHits:
     """What a search found, as `/api/v1/search` has it."""
 
     items: list[dict[str, Any]]
@@ -63,7 +63,7 @@ class Found:
     """Who answered, as the end of a sentence."""
 
 
-def asked_of(address: str, question: Question, token: str | None = None) -> Found:
+def asked_of(address: str, question: Question, token: str | None = None) -> FoundHits:
     """A reader's answer. Raises `NoAnswerError`."""
     parts = urlsplit(address)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -77,9 +77,9 @@ def asked_of(address: str, question: Question, token: str | None = None) -> Foun
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = json.loads(answer.read())
-        if answer.status != _OK:
+        if answer.status != HTTPStatus.OK:
             raise NoAnswerError(f"the reader at {address} answered {answer.status}: {body['detail']}")
-        return Found(body["items"], tuple(body["notes"]), f"the reader at {address}")
+        return FoundHits(body["items"], tuple(body["notes"]), f"the reader at {address}")
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         said = str(error) or type(error).__name__
         raise NoAnswerError(f"the reader at {address} gave no answer: {said}") from error

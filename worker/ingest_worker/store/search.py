@@ -51,7 +51,7 @@ __all__ = [
     "search",
 ]
 
-INDEX_CANDIDATES: Final = 100
+INDEX_CANDIDATES: Final = 200
 """Passages that a walk of the vectors' index keeps in sight: recall against exact search is in
 docs/performance.md."""
 
