@@ -15,9 +15,11 @@ from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.catalog import reading
 from ingestctl.causes import sentence_of
-from ingestctl.commands.app import Cluster, Context, Dsn, Home, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
 from ingestctl.commands.following import ItsName
-from ingestctl.place import Workplace, people
+from ingestctl.consoles import people
+from ingestctl.options import Dsn, Home
+from ingestctl.place import Workplace
 from ingestctl.watching import batch_of
 
 SHOWN_RUNS: Final = 2_000
