@@ -58,8 +58,8 @@ def _build(transcript: Transcript, storage: Storage) -> None:
 def _install(here: Place) -> None:
     here.transcript.chapter(
         "Install",
-        "The Secrets `video-ingest-store` "
-        f"and `video-ingest-store-owner` are in the namespace `{NAMESPACE}`; "
+        "The Secrets `video-ingest-store`, `video-ingest-store-owner`, `video-ingest-store-reader` "
+        f"and `reader-token` are in the namespace `{NAMESPACE}`; "
         "the node has the models in a folder; the recordings are served beside it.",
     )
     here.written("values.yaml")
@@ -69,4 +69,5 @@ def _install(here: Place) -> None:
     here.kubectl(
         "wait --timeout=60m --for=condition=Complete job --selector=app.kubernetes.io/component=migrate"
     )
+    here.kubectl(f"rollout status deployment/{RELEASE}-reader --timeout=60m")
     here.kubectl("get ingestprofile,pods,jobs")

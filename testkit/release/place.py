@@ -2,6 +2,7 @@
 commands."""
 
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -39,10 +40,20 @@ NAMESPACE = "media"
 RELEASE = "video-ingest-operator"
 MEDIA_PORT, STORE_PORT = 18_080, 15_432
 BASE = f"http://{HOST}:{MEDIA_PORT}"
+READER_TOKEN: Final = secrets.token_hex(32)
+"""What people show the reader."""
 ROOTS: Final[Mapping[str, str]] = MappingProxyType(
     {"pods": "/api/v1", "services": "/api/v1", "jobs": "/apis/batch/v1"}
 )
 """Where the API has kinds that are not ours."""
+STORES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "video-ingest-store-owner": "owner",
+        "video-ingest-store": "worker",
+        "video-ingest-store-reader": "reader",
+    }
+)
+"""Secrets with an address of the store, and whose it is."""
 PATIENCE = 3600
 """Seconds that anything may take: a machine may be busy."""
 
@@ -141,6 +152,7 @@ class Place:
             "get pods,jobs,ib,is --output=wide",
             "get events --sort-by=.lastTimestamp",
             f"logs deployment/{RELEASE} --tail=40",
+            f"logs deployment/{RELEASE}-reader --tail=20",
         ):
             flags = (
                 f"--kubeconfig={self.node.plane.kubeconfig}",
@@ -170,26 +182,26 @@ def place(node: Node, transcript: Transcript, folder: Path) -> Iterator[Place]:
         _roles(dsn, str(facts["dbname"]))
         here = Place(node, dsn, store, transcript, folder)
         node.plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for name, user in (("video-ingest-store-owner", "owner"), ("video-ingest-store", "worker")):
-            address = f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}"
-            secret = {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name},
-                "stringData": {"dsn": address},
-            }
-            node.plane.admin.create(secret, NAMESPACE)
+        for name, user in STORES.items():
+            _secret(node, name, "dsn", f"postgresql://{user}@{HOST}:{STORE_PORT}/{facts['dbname']}")
+        _secret(node, "reader-token", "token", READER_TOKEN)
         yield here
 
 
+def _secret(node: Node, name: str, key: str, value: str) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: value}}
+    node.plane.admin.create(secret, NAMESPACE)
+
+
 def _roles(dsn: str, database: str) -> None:
-    """The store as docs/install.md has it set up: an owner who is no superuser, and a login role for
-    workers."""
+    """The store as docs/install.md has it set up: an owner who is no superuser, and login roles for workers
+    and for the reader."""
     with connect(dsn, application="e2e") as connection:
         # an earlier place's: roles are the server's
-        connection.execute("drop role if exists worker, owner, ingest_writer, ingest_reader")
+        connection.execute("drop role if exists worker, reader, owner, ingest_writer, ingest_reader")
         connection.execute("create role owner login createrole")
         connection.execute("create role worker login")
+        connection.execute("create role reader login")
         connection.execute(sql.SQL("alter database {} owner to owner").format(sql.Identifier(database)))
         connection.execute("create extension vector")
 

@@ -1,8 +1,9 @@
-"""The whole way on a real node: the chart, a batch over the demo's recordings, rows with vectors, a schedule
-that finds nothing new."""
+"""The whole way on a real node: the chart, a batch over the demo's recordings, rows with vectors, the reader
+over them, a schedule that finds nothing new."""
 
 import json
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from demo.__main__ import EXPECTED
 from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
@@ -10,10 +11,12 @@ from ingest_operator.kube.schedules.owned_batches import SCHEDULE_UID
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.store.connect import connect
 from testkit.release.place import BASE, Place
+from testkit.release.reading import asked, ingress
 from testkit.release.watching import left_now, watching
 
 FILES = tuple("hls/master.m3u8" if name == "master.m3u8" else name for name in EXPECTED)
 OURS = f"{MANAGED_BY}={MANAGER}"
+QUESTION = "who pays for the night bus"
 QUERIES = (
     "select url, state, reason, segments, speakers from recordings order by url",
     (
@@ -121,6 +124,36 @@ def _stored(here: Place, status: dict[str, Any]) -> None:
     }
     assert sum(segments for _, _, _, segments, _ in recordings) == vectors == status["sums"]["vectors"]
     assert {"joe", "mina"} <= {label for label, *_ in speakers}, "enrolled voices are recognised"
+
+
+def test_people_read_through_the_readers_service_what_the_batch_stored(here: Place) -> None:
+    talk = id_of_url(f"{BASE}/talk.mp4")
+    search = f"/api/v1/search?{urlencode({'q': QUESTION, 'limit': 5})}"
+    with here.transcript.phase("the reader"), ingress(here) as pod:
+        assert asked(here, pod, "/readyz", token=None) == (200, "ok\n")
+        assert asked(here, pod, search, token=None)[0] == 401
+        status, answer = asked(here, pod, search)
+        assert status == 200, (answer, here.trouble())
+        status, page = asked(here, pod, f"/recordings/{quote(talk, safe='')}")
+        assert status == 200, (page, here.trouble())
+    found = json.loads(answer)
+    assert found["by"] == "Both", (
+        "the question was embedded by the demo's model, in the image without engines"
+    )
+    assert {each["recording"] for each in found["items"]} >= {talk}, found
+    assert any(each["similarity"] is not None for each in found["items"]), found
+    assert "hospital" in page
+    best = {key: found["items"][0][key] for key in ("recording", "speaker", "time", "text")}
+    here.transcript.chapter(
+        "Read it",
+        "Whoever shows the token, through what `networkPolicy.reader.from` names: pages for people, "
+        "and the same as JSON ([how](reader.md#in-a-cluster)).",
+    )
+    here.transcript.command(
+        f'curl --silent --header "authorization: Bearer $TOKEN" "http://$READER{search}" '
+        "| jq --compact-output '.items[0] | {recording, speaker, time, text}'",
+        json.dumps(best, separators=(",", ":"), ensure_ascii=False),
+    )
 
 
 def test_a_schedule_finds_nothing_new_and_everything_can_be_taken_away(here: Place) -> None:

@@ -5,17 +5,15 @@ The node's firewall enforces the policies here and in every other test on it. Wh
 seen in tests/chart.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from ingest_operator.kube.api.names import PROGRESS_PORT
-from testkit.node.images import LIGHT
 from testkit.node.metadata import ADDRESS as METADATA
 from testkit.node.metadata import metadata
 from testkit.node.namespace import HOST
-from testkit.release.batches import apply, batch
-from testkit.release.knocking import reached
-from testkit.release.place import BASE, MEDIA_PORT, NAMESPACE, STORE_PORT, Place
+from testkit.release.batches import batch
+from testkit.release.knocking import reached, stranger
+from testkit.release.place import BASE, MEDIA_PORT, STORE_PORT, Place
 
 
 def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_operator_reach_the_worker(
@@ -25,7 +23,7 @@ def test_network_policies_let_a_worker_reach_the_store_and_media_and_only_the_op
     needed = [f"{HOST}:{STORE_PORT}", f"{HOST}:{MEDIA_PORT}"]
     with here.transcript.phase("network policies"), ExitStack() as ends:
         ends.enter_context(metadata(here.node.inside))
-        server, caller = (ends.enter_context(_stranger(here, name)) for name in ("server", "caller"))
+        server, caller = (ends.enter_context(stranger(here, name)) for name in ("server", "caller"))
         # two of them at ports that workers may use elsewhere
         foreign = [
             api,
@@ -54,23 +52,6 @@ def _operator(here: Place) -> str:
 
 def _address(here: Place, pod: str) -> str:
     return str(here.read("pods", pod)["status"]["podIP"])
-
-
-@contextmanager
-def _stranger(here: Place, name: str) -> Iterator[str]:
-    """A pod of which no policy speaks. It serves nothing, at the port of the media."""
-    command = ["python", "-m", "http.server", str(MEDIA_PORT), "--directory", "/srv"]
-    container = {"name": "main", "image": LIGHT.reference, "command": command}
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
-    apply(
-        here,
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec},
-    )
-    try:
-        here.kubectl(f"wait --for=condition=Ready --timeout=5m pod {name}", shown=False)
-        yield name
-    finally:
-        here.kubectl(f"delete pod {name}", shown=False)
 
 
 def test_a_worker_has_no_token_for_the_api_server(here: Place) -> None:
