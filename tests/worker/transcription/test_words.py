@@ -87,6 +87,13 @@ def test_characters_of_a_language_without_spaces_stay_words() -> None:
     ]
 
 
+@pytest.mark.parametrize("texts", [[" .", " ."], [" -"], ["。", "。"], [" ...", "?!"], [" ♩"]])
+def test_marks_alone_are_no_words(texts: list[str]) -> None:
+    pieces = [Word(0.1 * i, 0.1 * (i + 1), text, 1.0) for i, text in enumerate(texts)]
+    assert joined(pieces, "en") == joined(pieces, "zh") == []
+    assert len(joined([*pieces, Word(1.0, 1.2, " 5", 1.0)], "en")) > 0
+
+
 MIXED = (
     ("zh", "我们用 Google Chrome 和 Microsoft Windows 打开网页。"),
     ("zh", "他在2020年买了iPhone，很贵。"),

@@ -48,7 +48,7 @@ in such a script comes in parts of a word."""
 
 def joined(words: Sequence[Word], language: str) -> list[Word]:
     """Pieces joined to the word they belong to ("50" and "%"), the spaces taken off, and for each word
-    whether it had one before it."""
+    whether it had one before it. Marks alone are no words: Whisper writes full stops over a hum."""
     whole: list[Word] = []
     space = False
     for word in words:
@@ -65,7 +65,7 @@ def joined(words: Sequence[Word], language: str) -> list[Word]:
                 replace(word, text=text, spaced=space or (not whole and _begins_apart(text, language)))
             )
         space = word.text[-1:].isspace() or (space and not text)
-    return whole
+    return whole if any(character.isalnum() for word in whole for character in word.text) else []
 
 
 def _continues(before: str, text: str, language: str) -> bool:
